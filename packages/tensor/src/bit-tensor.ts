@@ -1,0 +1,73 @@
+import { allocate, type Block } from './backends/cpu/heap.js';
+import { Handle } from './handle.js';
+import { formatShape, type Shape, sizeOf } from './shape.js';
+
+/** Bits in a storage word. */
+export const wordBits = 32;
+
+/** Words that hold one row of `length` bits: rows are padded to whole words. */
+export function wordsPerRow(length: number): number {
+  return Math.ceil(length / wordBits);
+}
+
+/**
+ * An array of signs, one bit each, packed along the last axis (the channels).
+ *
+ * The convention, used everywhere: **bit 1 is −1, bit 0 is +1**, the first channel in the lowest bit.
+ * So the product of two signs is the xor of their bits, and a dot product over n signs is
+ * n − 2·popcount(a xor b). Each row (everything but the last axis) starts at a new word, and the unused
+ * tail bits of its last word are 0: equal on both sides of an xor, they never count.
+ *
+ * Not a dtype of `Tensor`: arithmetic on signs is a type error. Use `unpackBits` to get numbers.
+ */
+export class BitTensor extends Handle {
+  readonly dtype = 'bits';
+
+  #words: Uint32Array | null = null;
+
+  /** @internal Use `packBits`. */
+  constructor(shape: Shape, block: Block) {
+    super(shape, block);
+  }
+
+  /** Signs in one row: the size of the last axis. */
+  get rowLength(): number {
+    return this.shape[this.rank - 1];
+  }
+
+  /** The packed words in place, row after row. Valid until the tensor is disposed. */
+  get words(): Uint32Array {
+    const { buffer, byteOffset } = this.block;
+    this.#words ??= new Uint32Array(buffer, byteOffset, countWords(this.shape));
+    return this.#words;
+  }
+
+  /** A copy of the packed words, once all work that makes them has ended. */
+  async data(): Promise<Uint32Array> {
+    return this.words.slice();
+  }
+
+  /** @internal Another handle on the same memory. Only the rows may be reshaped: the packing stays. */
+  alias(shape: Shape = this.shape): BitTensor {
+    return new BitTensor(shape, this.share());
+  }
+
+  override toString(): string {
+    return `BitTensor ${formatShape(this.shape)}`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** Storage words of a BitTensor of this shape. */
+export function countWords(shape: Shape): number {
+  const rowLength = shape[shape.length - 1];
+  return rowLength === 0 ? 0 : (sizeOf(shape) / rowLength) * wordsPerRow(rowLength);
+}
+
+/** @internal A BitTensor whose words are not written yet. */
+export function emptyBitTensor(shape: Shape): BitTensor {
+  return new BitTensor(shape, allocate(countWords(shape) * Uint32Array.BYTES_PER_ELEMENT));
+}

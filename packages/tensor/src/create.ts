@@ -1,0 +1,105 @@
+import { type DType, dtypeOf, type TypedArray } from './dtype.js';
+import { ShapeError } from './errors.js';
+import { checkShape, formatShape, type Shape, sizeOf } from './shape.js';
+import { emptyTensor, type Tensor } from './tensor.js';
+
+/** Numbers nested as deep as the tensor has axes. */
+export type NestedArray = number | readonly NestedArray[];
+
+/**
+ * A tensor from nested arrays, or from a flat array and a shape.
+ *
+ *     tensor([[1, 2], [3, 4]])                  f32 [2, 2]
+ *     tensor([1, 2, 3, 4], { shape: [2, 2] })   the same
+ *     tensor([1, 2], { dtype: 'i32' })
+ */
+export function tensor<D extends DType = 'f32'>(
+  values: NestedArray | TypedArray,
+  options: { dtype?: D; shape?: Shape } = {},
+): Tensor<D> {
+  const isTyped = ArrayBuffer.isView(values);
+  const flat: ArrayLike<number> = isTyped ? values : flatten(values, nestedShape(values));
+  const shape = checkShape('tensor', options.shape ?? (isTyped ? [values.length] : nestedShape(values)));
+  if (sizeOf(shape) !== flat.length) {
+    throw new ShapeError('tensor', `${flat.length} values do not fill shape ${formatShape(shape)} (${sizeOf(shape)})`);
+  }
+  const dtype = options.dtype ?? ((isTyped && dtypeOf(values)) || 'f32');
+  const result = emptyTensor(dtype as D, shape);
+  result.values.set(flat);
+  return result;
+}
+
+/** The shape of nested arrays, read along their first elements. */
+function nestedShape(values: NestedArray): number[] {
+  const shape: number[] = [];
+  for (let node = values; Array.isArray(node); node = node[0]) shape.push(node.length);
+  return shape;
+}
+
+function flatten(values: NestedArray, shape: Shape): number[] {
+  const flat: number[] = [];
+  const visit = (node: NestedArray, axis: number): void => {
+    if (typeof node === 'number' && axis === shape.length) flat.push(node);
+    else if (Array.isArray(node) && node.length === shape[axis]) for (const item of node) visit(item, axis + 1);
+    else {
+      throw new ShapeError(
+        'tensor',
+        `ragged array: on axis ${axis} an element is ${JSON.stringify(node)?.slice(0, 40)}`,
+        [{ name: 'shape', shape, note: 'read along the first elements' }],
+      );
+    }
+  };
+  visit(values, 0);
+  return flat;
+}
+
+/** Every element is `value`. */
+export function full<D extends DType = 'f32'>(shape: Shape, value: number, dtype: D = 'f32' as D): Tensor<D> {
+  const result = emptyTensor(dtype, checkShape('full', shape));
+  result.values.fill(value);
+  return result;
+}
+
+export function zeros<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
+  return full(shape, 0, dtype);
+}
+
+export function ones<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
+  return full(shape, 1, dtype);
+}
+
+/** A scalar: a tensor of shape []. */
+export function scalar<D extends DType = 'f32'>(value: number, dtype: D = 'f32' as D): Tensor<D> {
+  return full([], value, dtype);
+}
+
+/** The numbers start, start + step, … below `stop`; above it for a negative step. Shape [n]. */
+export function arange(stop: number): Tensor<'i32'>;
+export function arange<D extends DType = 'i32'>(start: number, stop: number, step?: number, dtype?: D): Tensor<D>;
+export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i32'): Tensor<DType> {
+  const [first, end] = stop === undefined ? [0, start] : [start, stop];
+  if (step === 0 || !Number.isFinite((end - first) / step)) {
+    throw new RangeError(`arange: cannot count from ${first} to ${end} by ${step}`);
+  }
+  const result = emptyTensor(dtype, [Math.max(0, Math.ceil((end - first) / step))]);
+  const values = result.values;
+  for (let i = 0; i < values.length; i++) values[i] = first + i * step;
+  return result;
+}
+
+/** The identity matrix [size, size]. */
+export function eye(size: number): Tensor {
+  const result = zeros([size, size]);
+  for (let i = 0; i < size; i++) result.values[i * (size + 1)] = 1;
+  return result;
+}
+
+/** Class indices as unit vectors: [...shape] to f32 [...shape, classes]. */
+export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): Tensor {
+  const result = zeros([...indices.shape, classes]);
+  indices.values.forEach((index, row) => {
+    if (index < 0 || index >= classes) throw new RangeError(`oneHot: index ${index} is outside 0 … ${classes - 1}`);
+    result.values[row * classes + index] = 1;
+  });
+  return result;
+}

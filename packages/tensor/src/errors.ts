@@ -1,0 +1,37 @@
+import { formatShape, type Shape } from './shape.js';
+
+/** An operand as an error shows it: its name, its shape, and what its axes mean. */
+export interface Operand {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly note?: string | undefined;
+}
+
+/** Shapes that do not fit together. The message names the op, its operands and the remedy. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError';
+
+  constructor(op: string, problem: string, operands: readonly Operand[] = [], hint?: string) {
+    const nameWidth = Math.max(0, ...operands.map((o) => o.name.length));
+    const shapeWidth = Math.max(0, ...operands.map((o) => formatShape(o.shape).length));
+    const lines = operands.map(({ name, shape, note }) =>
+      `  ${name.padEnd(nameWidth)}  ${formatShape(shape).padEnd(shapeWidth)}  ${note ?? ''}`.trimEnd(),
+    );
+    super([`${op}: ${problem}`, ...lines, ...(hint ? [`Hint: ${hint}`] : [])].join('\n'));
+  }
+}
+
+/** An element type that the op cannot take. */
+export class DTypeError extends Error {
+  override readonly name = 'DTypeError';
+}
+
+/** A tensor that was used after `dispose()`, or after the `tidy` that owned it. */
+export class DisposedError extends Error {
+  override readonly name = 'DisposedError';
+}
+
+/** A file whose bytes do not say what its format promises. The message is one line. */
+export class FormatError extends Error {
+  override readonly name = 'FormatError';
+}

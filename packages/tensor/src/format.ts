@@ -1,0 +1,55 @@
+import type { DType, TypedArray } from './dtype.js';
+import { formatShape, type Shape } from './shape.js';
+
+/** Longer axes show only this many elements at each end. */
+const edge = 3;
+
+const gap = -1;
+
+/**
+ * A tensor as text, after NumPy: nested brackets, columns aligned, long axes shortened.
+ *
+ *     Tensor<f32> [2, 3]
+ *     [[ 1.0000,  2.5000, -3.0000],
+ *      [ 0.0000,  0.1250,  4.0000]]
+ */
+export function formatTensor(dtype: DType, shape: Shape, values: TypedArray): string {
+  const shown: number[] = [];
+  const visit = (axis: number, offset: number): void => {
+    if (axis === shape.length) shown.push(values[offset]);
+    else
+      for (const index of shownIndices(shape[axis])) if (index !== gap) visit(axis + 1, offset * shape[axis] + index);
+  };
+  visit(0, 0);
+  const format = dtype === 'f32' ? floatFormat(shown) : String;
+  const width = Math.max(1, ...shown.map((value) => format(value).length));
+
+  const render = (axis: number, offset: number): string => {
+    if (axis === shape.length) return format(values[offset]).padStart(width);
+    const items = shownIndices(shape[axis]).map((index) =>
+      index === gap ? '…' : render(axis + 1, offset * shape[axis] + index),
+    );
+    const separator =
+      axis === shape.length - 1 ? ', ' : `,${'\n'.repeat(shape.length - axis - 1)}${' '.repeat(axis + 1)}`;
+    return `[${items.join(separator)}]`;
+  };
+  return `Tensor<${dtype}> ${formatShape(shape)}\n${render(0, 0)}`;
+}
+
+/** Indices of an axis to show, with `gap` where some are left out. */
+function shownIndices(size: number): number[] {
+  const all = Array.from({ length: size }, (_, index) => index);
+  return size <= 2 * edge + 1 ? all : [...all.slice(0, edge), gap, ...all.slice(-edge)];
+}
+
+/** One notation for all numbers of a print-out: fixed where they are of similar size, else scientific. */
+function floatFormat(values: readonly number[]): (value: number) => string {
+  const magnitudes = values.map(Math.abs).filter((value) => Number.isFinite(value) && value > 0);
+  const largest = Math.max(0, ...magnitudes);
+  const smallest = Math.min(largest, ...magnitudes);
+  const scientific = largest >= 1e8 || (largest > 0 && largest < 1e-3) || smallest < largest * 1e-6;
+  return (value) => {
+    if (!Number.isFinite(value)) return String(value).replace('Infinity', 'inf').replace('NaN', 'nan');
+    return scientific ? value.toExponential(4) : value.toFixed(4);
+  };
+}

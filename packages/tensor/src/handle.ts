@@ -1,0 +1,74 @@
+import { type Block, release, retain } from './backends/cpu/heap.js';
+import { DisposedError } from './errors.js';
+import { enterScope, leaveScope } from './scope.js';
+import { formatShape, type Shape, sizeOf } from './shape.js';
+
+let nextId = 1;
+
+/**
+ * What `Tensor` and `BitTensor` share: a shape, and a reference to a block of memory.
+ * Several handles may share a block (views do); it is freed when the last of them is disposed.
+ */
+export abstract class Handle {
+  /** @internal */
+  readonly isTensorHandle = true;
+
+  /** Names this handle on the gradient tape. Views have an id of their own. */
+  readonly id = nextId++;
+
+  /** A name for error messages, such as `units.3.pointwise.conv.weight`. */
+  label: string | undefined;
+
+  #block: Block | null;
+
+  /** Takes over one reference to `block`. */
+  protected constructor(
+    readonly shape: Shape,
+    block: Block,
+  ) {
+    this.#block = block;
+    enterScope(this);
+  }
+
+  /** How many (logical) elements there are. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** How many axes there are. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get disposed(): boolean {
+    return this.#block === null;
+  }
+
+  /** @internal The memory behind this handle. Throws `DisposedError` after `dispose()`. */
+  get block(): Block {
+    if (this.#block === null) {
+      const name = this.label ?? `a tensor of shape ${formatShape(this.shape)}`;
+      throw new DisposedError(`${name} was disposed. Return it from tidy(), or keep() it, to use it later.`);
+    }
+    return this.#block;
+  }
+
+  /** Gives the memory back, unless a view still needs it. Disposing twice is harmless. */
+  dispose(): void {
+    if (this.#block === null) return;
+    const block = this.#block;
+    this.#block = null;
+    leaveScope(this);
+    release(block);
+  }
+
+  /** `using x = zeros([3])` disposes x at the end of its block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** @internal One more reference to the memory, for a new handle to take over. */
+  protected share(): Block {
+    return retain(this.block);
+  }
+}

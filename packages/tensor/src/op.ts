@@ -1,0 +1,158 @@
+import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
+import type { DType } from './dtype.js';
+import type { Shape } from './shape.js';
+import { emptyTensor, type Tensor } from './tensor.js';
+
+export type AnyTensor = Tensor<DType> | BitTensor;
+type Tensors = readonly AnyTensor[];
+
+/** What an output will be, before its memory exists: a dtype, or `'bits'` for a BitTensor. */
+export interface Spec<E extends DType | 'bits' = DType | 'bits'> {
+  readonly dtype: E;
+  readonly shape: Shape;
+}
+
+type SpecOf<T> = T extends BitTensor ? Spec<'bits'> : T extends Tensor<infer D> ? Spec<D> : never;
+type SpecsOf<O extends Tensors> = { readonly [K in keyof O]: SpecOf<O[K]> };
+
+/** What a gradient rule may look at. */
+export interface GradientContext<A, S extends Tensors> {
+  /** The tensors that the op's `saves` named, in its order. Nothing else is still in memory. */
+  readonly saved: S;
+  readonly attributes: A;
+  readonly inputShapes: readonly Shape[];
+}
+
+/**
+ * How to make the gradient of each input, in order: a function, called only if that gradient is wanted,
+ * or null for an input that has none (indices, say). The gradient of a BitTensor is an f32 tensor of its
+ * shape: the derivative by the signs it stands for.
+ */
+export type InputGradients = readonly ((() => Tensor) | null)[];
+
+/**
+ * The whole story of one operation. `I` and `O` are tuples of the tensors it reads and writes, `A` its other
+ * arguments, `S` the tensors that its gradient rule needs again.
+ */
+export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []> {
+  readonly name: string;
+
+  /** The shape rule: what the outputs will be. Throws `ShapeError` for inputs that do not fit. */
+  outputs(inputs: I, attributes: A): SpecsOf<O>;
+
+  /**
+   * The definition: plain loops over the inputs' values that write every element of the outputs.
+   * Fast kernels are held to it by tests.
+   */
+  reference(inputs: I, outputs: O, attributes: A): void;
+
+  /** A faster way to the same numbers (exactly for bits, to rounding for floats). `MOBINET_KERNELS=reference` turns it off. */
+  fast?(inputs: I, outputs: O, attributes: A): void;
+
+  /** Which inputs and outputs the gradient rule reads; only these stay in memory until then. Default: none. */
+  saves?(inputs: I, outputs: O): S;
+
+  /**
+   * The chain rule: from ∂L/∂(first output) to ∂L/∂(each input), in terms of other ops. Absent where
+   * nothing flows back. Outputs after the first are by-products (indices, statistics) and get no gradient.
+   */
+  gradient?(outputGradient: Tensor, context: GradientContext<A, S>): InputGradients;
+}
+
+/** Checks the parts of an op against each other, once its types are named. */
+export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []>(
+  definition: OpDefinition<I, O, A, S>,
+): OpDefinition<I, O, A, S> {
+  return definition;
+}
+
+/** One call that could be differentiated, as the gradient engine hears of it. */
+export interface RecordedCall {
+  readonly name: string;
+  readonly inputs: Tensors;
+  /** The differentiable output. */
+  readonly output: AnyTensor;
+  /** What must stay in memory for `gradient`. */
+  readonly saved: Tensors;
+  gradient(outputGradient: Tensor, saved: Tensors): InputGradients;
+}
+
+/** Listens to calls. This package knows no gradient engine; `@mobinet/autograd` installs one of these. */
+export interface Recorder {
+  record(call: RecordedCall): void;
+}
+
+let recorder: Recorder | null = null;
+
+/** Runs `body` with `listener` hearing every call (null: nobody), then restores the previous one. */
+export function withRecorder<T>(listener: Recorder | null, body: () => T): T {
+  const outer = recorder;
+  recorder = listener;
+  try {
+    return body();
+  } finally {
+    recorder = outer;
+  }
+}
+
+/** Tells the listener, if there is one, of a call that did not go through `apply` (a view, a custom gradient). */
+export function recordCall(call: RecordedCall): void {
+  recorder?.record(call);
+}
+
+/** Which kernels run: the fast ones where they exist, or the definitions alone. */
+export type KernelTier = 'fast' | 'reference';
+
+let tier: KernelTier =
+  typeof process !== 'undefined' && process.env.MOBINET_KERNELS === 'reference' ? 'reference' : 'fast';
+
+/** Runs `body` on one kernel tier: how tests compare the two. */
+export function withKernels<T>(chosen: KernelTier, body: () => T): T {
+  const outer = tier;
+  tier = chosen;
+  try {
+    return body();
+  } finally {
+    tier = outer;
+  }
+}
+
+/** The one door that every op call goes through: shapes, memory, the kernel, and the tape's ear. */
+export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors>(
+  op: OpDefinition<I, O, A, S>,
+  inputs: I,
+  attributes: A,
+): O {
+  const specs = op.outputs(inputs, attributes) as readonly Spec[];
+  const outputs = specs.map(emptyFrom) as Tensors as O;
+  applyInto(op, inputs, outputs, attributes);
+  if (recorder !== null && op.gradient) {
+    const inputShapes = inputs.map(({ shape }) => shape);
+    recorder.record({
+      name: op.name,
+      inputs,
+      output: outputs[0],
+      saved: op.saves?.(inputs, outputs) ?? [],
+      gradient: (outputGradient, saved) => op.gradient!(outputGradient, { saved: saved as S, attributes, inputShapes }),
+    });
+  }
+  return outputs;
+}
+
+/**
+ * Runs an op's kernel into existing tensors. For element-wise ops they may be its own inputs: that is how
+ * optimizers and running statistics change in place. Never recorded.
+ */
+export function applyInto<I extends Tensors, O extends Tensors, A, S extends Tensors>(
+  op: OpDefinition<I, O, A, S>,
+  inputs: I,
+  outputs: O,
+  attributes: A,
+): void {
+  if (op.fast && tier === 'fast') op.fast(inputs, outputs, attributes);
+  else op.reference(inputs, outputs, attributes);
+}
+
+function emptyFrom({ dtype, shape }: Spec): AnyTensor {
+  return dtype === 'bits' ? emptyBitTensor(shape) : emptyTensor(dtype, shape);
+}

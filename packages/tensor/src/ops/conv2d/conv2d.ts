@@ -1,0 +1,150 @@
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import type { Shape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { slidingWindow, type Window, type WindowOptions } from '../window.js';
+import { conv2dByGemm, conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.gemm.js';
+
+export interface Conv2dOptions extends WindowOptions {
+  /** Channels are split into this many groups; each filter sees the channels of its own group. Default 1. */
+  groups?: number;
+}
+
+export interface Conv2dAttributes {
+  readonly window: Window;
+  readonly groups: number;
+}
+
+/**
+ * 2-D convolution (cross-correlation, as in every deep-learning library).
+ *
+ *     y[n, i, j, o] = Σ_{ki, kj, c}  x[n, i·stride + ki·dilation − padding, …, group(o)·C + c] · filter[o, ki, kj, c]
+ *
+ * @param x Images [batch, height, width, channels].
+ * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups].
+ * @returns [batch, outHeight, outWidth, outChannels].
+ * @throws ShapeError if the channels or groups do not fit.
+ */
+export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
+  return apply(conv2dOp, [x, filter], conv2dAttributes('conv2d', x.shape, filter.shape, options, filter.label))[0];
+}
+
+/** Checks that images and filter fit, and works out the window. Shared with the convolution of bits. */
+export function conv2dAttributes(
+  op: string,
+  x: Shape,
+  filter: Shape,
+  options: Conv2dOptions,
+  filterLabel?: string,
+): Conv2dAttributes {
+  const operands = [
+    { name: 'x', shape: x, note: 'batch, height, width, channels' },
+    { name: 'filter', shape: filter, note: filterLabel ?? 'outChannels, height, width, channels / groups' },
+  ];
+  const groups = options.groups ?? 1;
+  if (x.length !== 4 || filter.length !== 4) throw new ShapeError(op, 'x and filter must have 4 axes', operands);
+  const [outChannels, kernelHeight, kernelWidth, groupChannels] = filter;
+  if (!Number.isInteger(groups) || groups < 1 || outChannels % groups !== 0) {
+    throw new ShapeError(op, `${outChannels} filters do not split into ${groups} groups`, operands);
+  }
+  if (x[3] !== groupChannels * groups) {
+    throw new ShapeError(
+      op,
+      `x has ${x[3]} channels, filter expects ${groupChannels * groups}`,
+      operands,
+      `channels of x must equal filter.shape[3] × groups (${groupChannels} × ${groups}).`,
+    );
+  }
+  return { window: slidingWindow(op, x, [kernelHeight, kernelWidth], options), groups };
+}
+
+/** The shape of the images that a convolution makes. */
+export function conv2dOutputShape(x: Shape, filter: Shape, { window }: Conv2dAttributes): Shape {
+  return [x[0], window.height.output, window.width.output, filter[0]];
+}
+
+const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor, Tensor]>({
+  name: 'conv2d',
+  outputs: ([x, filter], attributes) => [{ dtype: 'f32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],
+  reference([{ values: x, shape }, { values: filter, shape: filterShape }], [{ values: y }], attributes) {
+    y.fill(0);
+    forEachTap(shape, filterShape, attributes, (xAt, filterAt, yAt, channels) => {
+      for (let c = 0; c < channels; c++) y[yAt] += x[xAt + c] * filter[filterAt + c];
+    });
+  },
+  fast: ([x, filter], [y], attributes) => conv2dByGemm(x, filter, y, attributes),
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x, filter], attributes }) => [
+    () => conv2dInputGradient(dy, filter, x.shape, attributes),
+    () => conv2dFilterGradient(dy, x, filter.shape, attributes),
+  ],
+});
+
+/** ∂L/∂x of `conv2d`, from ∂L/∂y and the filter: every tap sends its share back to the pixel that it read. */
+export function conv2dInputGradient(dy: Tensor, filter: Tensor, xShape: Shape, attributes: Conv2dAttributes): Tensor {
+  return apply(inputGradientOp, [dy, filter], { ...attributes, xShape })[0];
+}
+
+const inputGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes & { xShape: Shape }>({
+  name: 'conv2dInputGradient',
+  outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
+  reference([{ values: dy }, { values: filter, shape: filterShape }], [{ values: dx, shape: xShape }], attributes) {
+    dx.fill(0);
+    forEachTap(xShape, filterShape, attributes, (xAt, filterAt, yAt, channels) => {
+      for (let c = 0; c < channels; c++) dx[xAt + c] += dy[yAt] * filter[filterAt + c];
+    });
+  },
+  fast: ([dy, filter], [dx], attributes) => conv2dInputGradientByGemm(dy, filter, dx, attributes),
+});
+
+/** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: every tap collects what it multiplied. */
+export function conv2dFilterGradient(dy: Tensor, x: Tensor, filterShape: Shape, attributes: Conv2dAttributes): Tensor {
+  return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
+}
+
+const filterGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes & { filterShape: Shape }>({
+  name: 'conv2dFilterGradient',
+  outputs: (_, { filterShape }) => [{ dtype: 'f32', shape: filterShape }],
+  reference([{ values: dy }, { values: x, shape: xShape }], [{ values: df, shape: filterShape }], attributes) {
+    df.fill(0);
+    forEachTap(xShape, filterShape, attributes, (xAt, filterAt, yAt, channels) => {
+      for (let c = 0; c < channels; c++) df[filterAt + c] += dy[yAt] * x[xAt + c];
+    });
+  },
+  fast: ([dy, x], [df], attributes) => conv2dFilterGradientByGemm(dy, x, df, attributes),
+});
+
+/**
+ * Visits every product of a convolution once, a run of channels at a time: `visit(xAt, filterAt, yAt, channels)`
+ * says that y[yAt] takes in x[xAt + c] · filter[filterAt + c] for c < channels. Taps in the padding are left out:
+ * they read zeros. The convolution and both its gradients are this walk with different bodies.
+ */
+export function forEachTap(
+  [batch, height, width, inChannels]: Shape,
+  [outChannels, kernelHeight, kernelWidth, groupChannels]: Shape,
+  { window, groups }: Conv2dAttributes,
+  visit: (xAt: number, filterAt: number, yAt: number, channels: number) => void,
+): void {
+  const filtersPerGroup = outChannels / groups;
+  let yAt = 0;
+  for (let n = 0; n < batch; n++) {
+    for (let i = 0; i < window.height.output; i++) {
+      for (let j = 0; j < window.width.output; j++) {
+        for (let o = 0; o < outChannels; o++, yAt++) {
+          const group = Math.floor(o / filtersPerGroup);
+          for (let ki = 0; ki < kernelHeight; ki++) {
+            const row = i * window.height.stride + ki * window.height.dilation - window.height.before;
+            if (row < 0 || row >= height) continue;
+            for (let kj = 0; kj < kernelWidth; kj++) {
+              const column = j * window.width.stride + kj * window.width.dilation - window.width.before;
+              if (column < 0 || column >= width) continue;
+              const xAt = ((n * height + row) * width + column) * inChannels + group * groupChannels;
+              const filterAt = ((o * kernelHeight + ki) * kernelWidth + kj) * groupChannels;
+              visit(xAt, filterAt, yAt, groupChannels);
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import { checkShape, type Shape } from './shape.js';
+import { emptyTensor, type Tensor } from './tensor.js';
+
+type Key = readonly [number, number];
+
+/** Everything an `Rng` is: enough to continue its sequence elsewhere. */
+export interface RngState {
+  readonly key: Key;
+  readonly counter: number;
+}
+
+/**
+ * Random numbers as a pure function of (key, counter): Threefry-2x32 with 20 rounds (Salmon et al.,
+ * "Parallel random numbers: as easy as 1, 2, 3", 2011), the generator of JAX.
+ *
+ * Each draw advances the counter. `split` makes an independent generator that depends on the key and a
+ * label alone, not on what was drawn before: so results do not depend on who draws first, or on how many workers.
+ */
+export class Rng {
+  #counter: number;
+
+  private constructor(
+    readonly key: Key,
+    counter: number,
+  ) {
+    this.#counter = counter;
+  }
+
+  /** @param seed A whole number; only its low 53 bits count. */
+  static fromSeed(seed: number): Rng {
+    if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, got ${seed}`);
+    return new Rng([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0], 0);
+  }
+
+  static fromState(state: RngState): Rng {
+    return new Rng([state.key[0], state.key[1]], state.counter);
+  }
+
+  get state(): RngState {
+    return { key: this.key, counter: this.#counter };
+  }
+
+  /** An independent generator named by `labels`, for example `rng.split('augment', epoch, index)`. */
+  split(...labels: readonly (string | number)[]): Rng {
+    let key = this.key;
+    for (const label of labels) {
+      // The high counter word is otherwise below 2²¹, so derived keys never meet drawn numbers.
+      if (typeof label === 'number')
+        key = threefry(key, label >>> 0, 0xffff0000 | (Math.floor(label / 2 ** 32) & 0xffff));
+      else for (const char of label) key = threefry(key, char.codePointAt(0)!, 0xfffe0000);
+    }
+    return new Rng(key, 0);
+  }
+
+  /** 32 random bits, as an unsigned integer. */
+  bits(): number {
+    const counter = this.#counter++;
+    return threefry(this.key, counter >>> 0, Math.floor(counter / 2 ** 32))[0];
+  }
+
+  /** A number in [0, 1), with the 24 bits that an f32 holds exactly. */
+  float(): number {
+    return (this.bits() >>> 8) / 2 ** 24;
+  }
+
+  /** A whole number in [0, bound). */
+  integer(bound: number): number {
+    return Math.floor((this.bits() / 2 ** 32) * bound);
+  }
+
+  /** Numbers spread evenly over [low, high). */
+  uniform(shape: Shape, low = 0, high = 1): Tensor {
+    const result = emptyTensor('f32', checkShape('uniform', shape));
+    const values = result.values;
+    for (let i = 0; i < values.length; i++) values[i] = low + (high - low) * this.float();
+    return result;
+  }
+
+  /** Numbers of the normal distribution, by the Box–Muller transform (each pair of uniforms gives one). */
+  normal(shape: Shape, mean = 0, standardDeviation = 1): Tensor {
+    const result = emptyTensor('f32', checkShape('normal', shape));
+    const values = result.values;
+    for (let i = 0; i < values.length; i++) {
+      const radius = Math.sqrt(-2 * Math.log(1 - this.float()));
+      values[i] = mean + standardDeviation * radius * Math.cos(2 * Math.PI * this.float());
+    }
+    return result;
+  }
+
+  /** The numbers 0 … length − 1 in random order (Fisher–Yates). Shape [length]. */
+  permutation(length: number): Tensor<'i32'> {
+    const result = emptyTensor('i32', checkShape('permutation', [length]));
+    const values = result.values;
+    for (let i = 0; i < length; i++) {
+      const j = this.integer(i + 1);
+      values[i] = values[j];
+      values[j] = i;
+    }
+    return result;
+  }
+}
+
+const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
+
+/** The Threefry-2x32 block cipher: encrypts the counter (low, high) under `key`. */
+export function threefry(key: Key, low: number, high: number): [number, number] {
+  const keys = [key[0], key[1], 0x1bd11bda ^ key[0] ^ key[1]];
+  let x = (low + keys[0]) | 0;
+  let y = (high + keys[1]) | 0;
+  for (let round = 0; round < 20; round++) {
+    const rotation = rotations[round % 8];
+    x = (x + y) | 0;
+    y = ((y << rotation) | (y >>> (32 - rotation))) ^ x;
+    if (round % 4 === 3) {
+      const injection = (round + 1) / 4;
+      x = (x + keys[injection % 3]) | 0;
+      y = (y + keys[(injection + 1) % 3] + injection) | 0;
+    }
+  }
+  return [x >>> 0, y >>> 0];
+}

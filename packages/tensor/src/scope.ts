@@ -1,0 +1,86 @@
+import { bytesInUse } from './backends/cpu/heap.js';
+import type { Handle } from './handle.js';
+
+/**
+ * Scopes own the tensors made while they run. Memory is freed by `dispose()` or at the end of a
+ * `tidy`, never by the garbage collector: typed-array memory is invisible to its bookkeeping, and on
+ * a GPU it would come far too late.
+ */
+type Scope = Set<Handle>;
+
+let current: Scope | null = null;
+let liveTensors = 0;
+
+/** What lives now: handles that were not disposed, and the bytes behind them (views share theirs). */
+export function memory(): { tensors: number; bytes: number } {
+  return { tensors: liveTensors, bytes: bytesInUse() };
+}
+
+/** An async callback would outlive its scope: `tidy(async …)` is a compile error. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+
+/**
+ * Runs `body` and frees every tensor made in it, except those in its result (looked for in arrays,
+ * maps and objects, at any depth), which pass to the enclosing scope. If `body` throws, all are freed.
+ */
+export function tidy<T>(body: () => Synchronous<T>): T {
+  const outer = current;
+  const scope: Scope = new Set();
+  current = scope;
+  let survivors: ReadonlySet<Handle> = new Set();
+  try {
+    const result = body() as T;
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+      throw new TypeError('tidy: the callback returned a promise. Tensors are freed when it returns: await outside.');
+    }
+    survivors = handlesIn(result);
+    return result;
+  } finally {
+    current = outer;
+    for (const handle of scope) {
+      if (!survivors.has(handle)) handle.dispose();
+      else outer?.add(handle);
+    }
+  }
+}
+
+/** Takes tensors out of the running `tidy`, so that they live until `dispose()`. Returns its argument. */
+export function keep<T>(value: T): T {
+  for (const handle of handlesIn(value)) current?.delete(handle);
+  return value;
+}
+
+/** Frees every tensor in a tensor, array, map or object. */
+export function dispose(value: unknown): void {
+  for (const handle of handlesIn(value)) handle.dispose();
+}
+
+/** Called by `Handle` alone. */
+export function enterScope(handle: Handle): void {
+  liveTensors++;
+  current?.add(handle);
+}
+
+/** Called by `Handle` alone. */
+export function leaveScope(handle: Handle): void {
+  liveTensors--;
+  current?.delete(handle);
+}
+
+function handlesIn(value: unknown): Set<Handle> {
+  const handles = new Set<Handle>();
+  const seen = new Set<object>();
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node) || seen.has(node)) return;
+    seen.add(node);
+    if (isHandle(node)) handles.add(node);
+    else if (node instanceof Map) for (const item of node.values()) visit(item);
+    else if (Array.isArray(node)) for (const item of node) visit(item);
+    else for (const item of Object.values(node)) visit(item);
+  };
+  visit(value);
+  return handles;
+}
+
+/** By mark, not by `instanceof`: this module must not import the class that imports it. */
+const isHandle = (node: object): node is Handle => 'isTensorHandle' in node;

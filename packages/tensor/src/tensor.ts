@@ -1,0 +1,66 @@
+import { allocate, type Block } from './backends/cpu/heap.js';
+import { bytesPerElement, type DType, type TypedArray, typedArrayOver } from './dtype.js';
+import { ShapeError } from './errors.js';
+import { formatTensor } from './format.js';
+import { Handle } from './handle.js';
+import { formatShape, type Shape, sizeOf } from './shape.js';
+
+/**
+ * A dense, row-major array of numbers with its element type in its type. Images are NHWC.
+ *
+ * Operations are free functions (`add(a, b)`), with methods for arithmetic and views (`a.add(b)`).
+ * They never change their inputs.
+ */
+export class Tensor<D extends DType = 'f32'> extends Handle {
+  #values: TypedArray<D> | null = null;
+
+  /** @internal Use the factories: `tensor`, `zeros`, `full`… */
+  constructor(
+    readonly dtype: D,
+    shape: Shape,
+    block: Block,
+  ) {
+    super(shape, block);
+  }
+
+  /**
+   * The elements in place, row-major: the tensor's own memory, for kernels and for host code.
+   * Valid until the tensor is disposed. To keep the numbers, `await data()`.
+   */
+  get values(): TypedArray<D> {
+    const { buffer, byteOffset } = this.block;
+    this.#values ??= typedArrayOver(this.dtype, buffer, byteOffset, this.size);
+    return this.#values;
+  }
+
+  /** A copy of the elements, yours to keep, once all work that makes them has ended. */
+  async data(): Promise<TypedArray<D>> {
+    return this.values.slice() as TypedArray<D>;
+  }
+
+  /** The only element of a tensor of size 1. */
+  async item(): Promise<number> {
+    if (this.size !== 1) {
+      throw new ShapeError('item', `a tensor of shape ${formatShape(this.shape)} has ${this.size} elements, not one`);
+    }
+    return (await this.data())[0];
+  }
+
+  /** @internal Another handle on the same memory, of the same size. */
+  alias(shape: Shape = this.shape): Tensor<D> {
+    return new Tensor(this.dtype, shape, this.share());
+  }
+
+  override toString(): string {
+    return formatTensor(this.dtype, this.shape, this.values);
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.disposed ? `Tensor<${this.dtype}> ${formatShape(this.shape)} (disposed)` : this.toString();
+  }
+}
+
+/** @internal A tensor whose elements are not written yet. */
+export function emptyTensor<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
+  return new Tensor(dtype, shape, allocate(sizeOf(shape) * bytesPerElement(dtype)));
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { tensor } from '../create.js';
+import { type Shape, sizeOf } from '../shape.js';
+import type { Tensor } from '../tensor.js';
+
+/** Channel counts that sit on and beside the word boundaries of packed bits. */
+export const awkwardChannels = fc.constantFrom(1, 7, 31, 32, 33, 64, 65, 100);
+
+export interface ShapeConstraints {
+  minRank?: number;
+  maxRank?: number;
+  minSize?: number;
+  maxSize?: number;
+}
+
+/** Small shapes: ranks 0 to 4, axes 1 to 5, unless said otherwise (the sizes are those of one axis). */
+export function shapes({
+  minRank = 0,
+  maxRank = 4,
+  minSize = 1,
+  maxSize = 5,
+}: ShapeConstraints = {}): fc.Arbitrary<number[]> {
+  return fc.array(fc.integer({ min: minSize, max: maxSize }), { minLength: minRank, maxLength: maxRank });
+}
+
+/** Two shapes that broadcast together: one shape, with axes of either side set to 1 or dropped from the front. */
+export function broadcastableShapes(constraints: ShapeConstraints = {}): fc.Arbitrary<[number[], number[]]> {
+  return shapes(constraints).chain((shape) => {
+    const side = fc
+      .tuple(
+        fc.array(fc.boolean(), { minLength: shape.length, maxLength: shape.length }),
+        fc.nat({ max: shape.length }),
+      )
+      .map(([ones, dropped]) => shape.map((size, axis) => (ones[axis] ? 1 : size)).slice(dropped));
+    return fc.tuple(side, side);
+  });
+}
+
+/** f32 tensors of this shape with elements in [min, max], at multiples of 1/64 so that shrunk cases read well. */
+export function tensors(
+  shape: Shape,
+  { min = -2, max = 2 }: { min?: number; max?: number } = {},
+): fc.Arbitrary<Tensor> {
+  const size = sizeOf(shape);
+  return fc
+    .array(fc.integer({ min: Math.ceil(min * 64), max: Math.floor(max * 64) }), { minLength: size, maxLength: size })
+    .map((values) => tensor(new Float32Array(values.map((value) => value / 64)), { shape }));
+}
+
+/** f32 tensors whose elements keep clear of 0 (by 1/8), for functions with a kink there. */
+export function tensorsAwayFromZero(shape: Shape, max = 2): fc.Arbitrary<Tensor> {
+  return fc.tuple(tensors(shape, { min: 1 / 8, max }), fc.infiniteStream(fc.boolean())).map(([x, signs]) => {
+    x.values.forEach((value, at, values) => {
+      values[at] = signs.next().value ? -value : value;
+    });
+    return x;
+  });
+}

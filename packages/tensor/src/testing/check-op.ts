@@ -1,0 +1,90 @@
+import { poisonNewBlocks } from '../backends/cpu/heap.js';
+import { type AnyTensor, type KernelTier, withKernels } from '../op.js';
+import { tidy } from '../scope.js';
+import { formatShape, sameShape } from '../shape.js';
+import type { Tensor } from '../tensor.js';
+import { checkGradient, type GradientOptions } from './check-gradient.js';
+
+export interface CheckOpOptions extends GradientOptions {
+  /** Allowed difference between fast and reference floats, relative to the largest element. Default 1e-5. */
+  tolerance?: number;
+  /** Compare the gradient with finite differences. Default true; needs a function from f32 tensors to one f32 tensor. */
+  gradient?: boolean;
+}
+
+/**
+ * Holds an op to the laws that every op obeys: the fast kernel agrees with its definition (exactly, for bits and
+ * integers), every element of the output is written, inputs stay as they were, and the gradient is the derivative.
+ */
+export function checkOp<I extends readonly AnyTensor[]>(
+  f: (...inputs: I) => AnyTensor,
+  inputs: I,
+  options: CheckOpOptions = {},
+): void {
+  const before = inputs.map(elements);
+  const reference = run(f, inputs, 'reference', 0x00);
+  expectEqual('an element was not written (reference kernel)', reference, run(f, inputs, 'reference', 0xff), 0);
+  expectEqual(
+    'fast and reference kernels disagree',
+    reference,
+    run(f, inputs, 'fast', 0xff),
+    options.tolerance ?? 1e-5,
+  );
+  inputs.forEach((input, index) => {
+    if (elements(input).some((value, at) => !Object.is(value, before[index][at])))
+      throw new Error(`input ${index} was changed`);
+  });
+  if (options.gradient ?? true) {
+    checkGradient(f as unknown as (...inputs: Tensor[]) => Tensor, inputs as unknown as Tensor[], options);
+  }
+}
+
+interface Result {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array | Uint32Array | Uint8Array;
+}
+
+function run<I extends readonly AnyTensor[]>(
+  f: (...inputs: I) => AnyTensor,
+  inputs: I,
+  tier: KernelTier,
+  poison: number,
+): Result {
+  poisonNewBlocks(poison);
+  let result: Result | undefined;
+  try {
+    tidy(() => {
+      const output = withKernels(tier, () => f(...inputs));
+      result = { dtype: output.dtype, shape: output.shape, values: elements(output) };
+    });
+  } finally {
+    poisonNewBlocks(null);
+  }
+  return result!;
+}
+
+/** A copy of a tensor's elements, or of a BitTensor's words. */
+function elements(tensor: AnyTensor): Result['values'] {
+  return (tensor.dtype === 'bits' ? tensor.words : tensor.values).slice();
+}
+
+function expectEqual(problem: string, expected: Result, actual: Result, tolerance: number): void {
+  if (!sameShape(expected.shape, actual.shape)) {
+    throw new Error(`${problem}: shapes ${formatShape(expected.shape)} and ${formatShape(actual.shape)}`);
+  }
+  const allowed = expected.dtype === 'f32' ? tolerance * Math.max(1, largest(expected.values)) : 0;
+  expected.values.forEach((value, at) => {
+    const other = actual.values[at];
+    const equal = Object.is(value, other) || value === other || Math.abs(value - other) <= allowed;
+    if (!equal)
+      throw new Error(`${problem}: element ${at} of ${formatShape(expected.shape)} is ${other}, not ${value}`);
+  });
+}
+
+function largest(values: ArrayLike<number>): number {
+  let result = 0;
+  for (let i = 0; i < values.length; i++)
+    if (Number.isFinite(values[i])) result = Math.max(result, Math.abs(values[i]));
+  return result;
+}

@@ -1,0 +1,4 @@
+export { withKernels } from '../op.js';
+export * from './arbitraries.js';
+export { checkGradient, type GradientOptions } from './check-gradient.js';
+export { type CheckOpOptions, checkOp } from './check-op.js';
