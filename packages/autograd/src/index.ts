@@ -1,1 +1,24 @@
-export {};
+export { clipByGlobalNorm, clipByValue, globalNorm } from './clip.js';
+export {
+  type CustomForward,
+  customGradient,
+  type Differentiated,
+  gradient,
+  noGradient,
+  valueAndGradient,
+} from './differentiate.js';
+export * from './initializers.js';
+export { PReLU, ReLU } from './layers/activations.js';
+export { BatchNorm2d, type BatchNormOptions } from './layers/batch-norm.js';
+export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.js';
+export { Linear, type LinearOptions } from './layers/linear.js';
+export { GlobalAveragePool2d, Pool2d, type PoolKind } from './layers/pooling.js';
+export { Sequential } from './layers/sequential.js';
+export { crossEntropy, mse } from './losses.js';
+export { Module } from './module.js';
+export { Adam, type AdamOptions, AdamW } from './optimizers/adam.js';
+export { Optimizer, type OptimizerState, type WeightDecayOptions } from './optimizers/optimizer.js';
+export { SGD, type SGDOptions } from './optimizers/sgd.js';
+export { Parameter } from './parameter.js';
+export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
+export { flatten, type Gradients, unflatten } from './tree.js';

@@ -1,1 +1,18 @@
-export {};
+export { packModel } from './export/pack.js';
+export type { PackedInfo, Preprocessing } from './export/packed-format.js';
+export { loadPacked, PackedMoBiNet } from './export/packed-model.js';
+export { createMoBiNet, MoBiNet } from './model/mobinet.js';
+export { type Block, defaultOptions, type MoBiNetOptions, resolveOptions, type Skip } from './model/options.js';
+export { type NetworkPlan, planNetwork, type SegmentPlan, type UnitPlan } from './model/plan.js';
+export {
+  convMultiplyAdds,
+  countFlops,
+  type LayerSummary,
+  type MultiplyAdds,
+  type NetworkSummary,
+  summary,
+} from './model/summary.js';
+export { type Evaluation, evaluate } from './training/evaluate.js';
+export { paperTraining, type TrainingOptions } from './training/options.js';
+export { decodeCheckpoint, type EpochMetrics, encodeCheckpoint, newRun, type TrainingRun } from './training/run.js';
+export { checkpointFile, metricsFile, refuseToOverwrite, type StepReport, TrainingError, train } from './training/train.js';

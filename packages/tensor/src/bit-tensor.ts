@@ -1,4 +1,5 @@
 import { allocate, type Block } from './backends/cpu/heap.js';
+import { ShapeError } from './errors.js';
 import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 
@@ -70,4 +71,26 @@ export function countWords(shape: Shape): number {
 /** @internal A BitTensor whose words are not written yet. */
 export function emptyBitTensor(shape: Shape): BitTensor {
   return new BitTensor(shape, allocate(countWords(shape) * Uint32Array.BYTES_PER_ELEMENT));
+}
+
+/**
+ * A BitTensor from packed words, such as `data()` gives: they are copied.
+ * @throws ShapeError if the words do not fill the shape, or tail bits are set.
+ */
+export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
+  if (shape.length === 0 || words.length !== countWords(shape)) {
+    throw new ShapeError('bitTensor', `${words.length} words do not fill shape ${formatShape(shape)}`);
+  }
+  const rowLength = shape[shape.length - 1];
+  const tailBits = rowLength % wordBits;
+  const tail = tailBits === 0 ? 0 : (0xffffffff << tailBits) >>> 0;
+  const rowWords = wordsPerRow(rowLength);
+  for (let last = rowWords - 1; last < words.length; last += rowWords) {
+    if ((words[last] & tail) !== 0) {
+      throw new ShapeError('bitTensor', `bits beyond the ${rowLength} of a row are set`, [], 'They must be 0.');
+    }
+  }
+  const result = emptyBitTensor(shape);
+  result.words.set(words);
+  return result;
 }

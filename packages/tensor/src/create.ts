@@ -1,22 +1,33 @@
-import { type DType, dtypeOf, type TypedArray } from './dtype.js';
+import { type DType, dtypeOf, type TypedArray, type TypedArrays } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { checkShape, formatShape, type Shape, sizeOf } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
+
+/** The dtype of a tensor made from this typed array. */
+export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[DType];
 
 /** Numbers nested as deep as the tensor has axes. */
 export type NestedArray = number | readonly NestedArray[];
 
 /**
- * A tensor from nested arrays, or from a flat array and a shape.
+ * A tensor from nested arrays, or from a flat array and a shape. It is f32 unless said otherwise;
+ * a typed array keeps its own element type.
  *
  *     tensor([[1, 2], [3, 4]])                  f32 [2, 2]
  *     tensor([1, 2, 3, 4], { shape: [2, 2] })   the same
- *     tensor([1, 2], { dtype: 'i32' })
+ *     tensor([1, 2], { dtype: 'i32' })          i32 [2]
+ *     tensor(new Uint8Array(3))                 u8 [3]
  */
+export function tensor<A extends TypedArray>(values: A, options?: { shape?: Shape }): Tensor<DTypeOf<A>>;
 export function tensor<D extends DType = 'f32'>(
   values: NestedArray | TypedArray,
-  options: { dtype?: D; shape?: Shape } = {},
-): Tensor<D> {
+  options: { dtype: D; shape?: Shape },
+): Tensor<D>;
+export function tensor(values: NestedArray, options?: { shape?: Shape }): Tensor;
+export function tensor(
+  values: NestedArray | TypedArray,
+  options: { dtype?: DType; shape?: Shape } = {},
+): Tensor<DType> {
   const isTyped = ArrayBuffer.isView(values);
   const flat: ArrayLike<number> = isTyped ? values : flatten(values, nestedShape(values));
   const shape = checkShape('tensor', options.shape ?? (isTyped ? [values.length] : nestedShape(values)));
@@ -24,7 +35,7 @@ export function tensor<D extends DType = 'f32'>(
     throw new ShapeError('tensor', `${flat.length} values do not fill shape ${formatShape(shape)} (${sizeOf(shape)})`);
   }
   const dtype = options.dtype ?? ((isTyped && dtypeOf(values)) || 'f32');
-  const result = emptyTensor(dtype as D, shape);
+  const result = emptyTensor(dtype, shape);
   result.values.set(flat);
   return result;
 }
@@ -55,22 +66,26 @@ function flatten(values: NestedArray, shape: Shape): number[] {
 
 /** Every element is `value`. */
 export function full<D extends DType = 'f32'>(shape: Shape, value: number, dtype: D = 'f32' as D): Tensor<D> {
-  const result = emptyTensor(dtype, checkShape('full', shape));
-  result.values.fill(value);
-  return result;
+  return filled('full', shape, value, dtype);
 }
 
 export function zeros<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
-  return full(shape, 0, dtype);
+  return filled('zeros', shape, 0, dtype);
 }
 
 export function ones<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
-  return full(shape, 1, dtype);
+  return filled('ones', shape, 1, dtype);
 }
 
 /** A scalar: a tensor of shape []. */
 export function scalar<D extends DType = 'f32'>(value: number, dtype: D = 'f32' as D): Tensor<D> {
-  return full([], value, dtype);
+  return filled('scalar', [], value, dtype);
+}
+
+function filled<D extends DType>(op: string, shape: Shape, value: number, dtype: D): Tensor<D> {
+  const result = emptyTensor(dtype, checkShape(op, shape));
+  result.values.fill(value);
+  return result;
 }
 
 /** The numbers start, start + step, … below `stop`; above it for a negative step. Shape [n]. */
@@ -81,6 +96,9 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
   if (step === 0 || !Number.isFinite((end - first) / step)) {
     throw new RangeError(`arange: cannot count from ${first} to ${end} by ${step}`);
   }
+  if (dtype !== 'f32' && !(Number.isInteger(first) && Number.isInteger(step))) {
+    throw new RangeError(`arange: from ${first} by ${step} are not whole numbers. Pass the dtype 'f32'.`);
+  }
   const result = emptyTensor(dtype, [Math.max(0, Math.ceil((end - first) / step))]);
   const values = result.values;
   for (let i = 0; i < values.length; i++) values[i] = first + i * step;
@@ -89,14 +107,14 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
 
 /** The identity matrix [size, size]. */
 export function eye(size: number): Tensor {
-  const result = zeros([size, size]);
+  const result = filled('eye', [size, size], 0, 'f32');
   for (let i = 0; i < size; i++) result.values[i * (size + 1)] = 1;
   return result;
 }
 
 /** Class indices as unit vectors: [...shape] to f32 [...shape, classes]. */
 export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): Tensor {
-  const result = zeros([...indices.shape, classes]);
+  const result = filled('oneHot', [...indices.shape, classes], 0, 'f32');
   indices.values.forEach((index, row) => {
     if (index < 0 || index >= classes) throw new RangeError(`oneHot: index ${index} is outside 0 … ${classes - 1}`);
     result.values[row * classes + index] = 1;

@@ -22,7 +22,7 @@ export function formatTensor(dtype: DType, shape: Shape, values: TypedArray): st
   };
   visit(0, 0);
   const format = dtype === 'f32' ? floatFormat(shown) : String;
-  const width = Math.max(1, ...shown.map((value) => format(value).length));
+  const width = shown.reduce((widest, value) => Math.max(widest, format(value).length), 1);
 
   const render = (axis: number, offset: number): string => {
     if (axis === shape.length) return format(values[offset]).padStart(width);
@@ -38,15 +38,15 @@ export function formatTensor(dtype: DType, shape: Shape, values: TypedArray): st
 
 /** Indices of an axis to show, with `gap` where some are left out. */
 function shownIndices(size: number): number[] {
-  const all = Array.from({ length: size }, (_, index) => index);
-  return size <= 2 * edge + 1 ? all : [...all.slice(0, edge), gap, ...all.slice(-edge)];
+  const range = (start: number, stop: number) => Array.from({ length: stop - start }, (_, index) => start + index);
+  return size <= 2 * edge + 1 ? range(0, size) : [...range(0, edge), gap, ...range(size - edge, size)];
 }
 
 /** One notation for all numbers of a print-out: fixed where they are of similar size, else scientific. */
 function floatFormat(values: readonly number[]): (value: number) => string {
   const magnitudes = values.map(Math.abs).filter((value) => Number.isFinite(value) && value > 0);
-  const largest = Math.max(0, ...magnitudes);
-  const smallest = Math.min(largest, ...magnitudes);
+  const largest = magnitudes.reduce((a, b) => Math.max(a, b), 0);
+  const smallest = magnitudes.reduce((a, b) => Math.min(a, b), largest);
   const scientific = largest >= 1e8 || (largest > 0 && largest < 1e-3) || smallest < largest * 1e-6;
   return (value) => {
     if (!Number.isFinite(value)) return String(value).replace('Infinity', 'inf').replace('NaN', 'nan');

@@ -1,5 +1,6 @@
 import { type Block, release, retain } from './backends/cpu/heap.js';
 import { DisposedError } from './errors.js';
+import { forgetLeak, nameLeak, watchForLeak } from './leaks.js';
 import { enterScope, leaveScope } from './scope.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 
@@ -16,9 +17,7 @@ export abstract class Handle {
   /** Names this handle on the gradient tape. Views have an id of their own. */
   readonly id = nextId++;
 
-  /** A name for error messages, such as `units.3.pointwise.conv.weight`. */
-  label: string | undefined;
-
+  #label: string | undefined;
   #block: Block | null;
 
   /** Takes over one reference to `block`. */
@@ -28,6 +27,17 @@ export abstract class Handle {
   ) {
     this.#block = block;
     enterScope(this);
+    watchForLeak(this);
+  }
+
+  /** A name for error messages, such as `units.3.pointwise.conv.weight`. */
+  get label(): string | undefined {
+    return this.#label;
+  }
+
+  set label(name: string | undefined) {
+    this.#label = name;
+    nameLeak(this, name);
   }
 
   /** How many (logical) elements there are. */
@@ -59,6 +69,7 @@ export abstract class Handle {
     const block = this.#block;
     this.#block = null;
     leaveScope(this);
+    forgetLeak(this);
     release(block);
   }
 
@@ -68,7 +79,7 @@ export abstract class Handle {
   }
 
   /** @internal One more reference to the memory, for a new handle to take over. */
-  protected share(): Block {
+  share(): Block {
     return retain(this.block);
   }
 }

@@ -1,7 +1,20 @@
-export { BitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
+import './fluent.js';
+
+export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
 export * from './create.js';
 export type { DType, TypedArray, TypedArrays } from './dtype.js';
 export { DisposedError, DTypeError, FormatError, ShapeError } from './errors.js';
+export { fromNdarray, type NdArray, type NdArrayDType, toNdarray } from './io/ndarray.js';
+export { decodeNpy, encodeNpy } from './io/npy.js';
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type SafetensorsMetadata,
+  type SafetensorsSpec,
+  safetensorsByteLength,
+} from './io/safetensors.js';
+export { reportLeaks } from './leaks.js';
 export {
   type AnyTensor,
   apply,
@@ -16,7 +29,45 @@ export {
   type Spec,
   withRecorder,
 } from './op.js';
+export {
+  type BitConv2dAttributes,
+  type BitConv2dOptions,
+  bitConv2d,
+  bitConv2dAttributes,
+  bitConv2dFilterGradient,
+  bitConv2dInputGradient,
+  type PaddingValue,
+} from './ops/bits/bit-conv2d.js';
+export { bitMatmul } from './ops/bits/bit-matmul.js';
+export { packBits, unpackBits } from './ops/bits/pack-bits.js';
 export { type Conv2dOptions, conv2d, conv2dFilterGradient, conv2dInputGradient } from './ops/conv2d/conv2d.js';
+export { clip, gelu, leakyRelu, relu, sigmoid, tanh } from './ops/elementwise/activation.js';
+export { add, div, maximum, minimum, mul, pow, sub } from './ops/elementwise/binary.js';
+export { cast } from './ops/elementwise/cast.js';
+export { equal, greater, greaterEqual, less, lessEqual, notEqual } from './ops/elementwise/compare.js';
+export type { Operands } from './ops/elementwise/operands.js';
+export { prelu } from './ops/elementwise/prelu.js';
+export { abs, exp, log, neg, sign, sqrt, square } from './ops/elementwise/unary.js';
+export { where } from './ops/elementwise/where.js';
+export { type MatmulOptions, matmul } from './ops/matmul/matmul.js';
+export { affine } from './ops/norm/affine.js';
+export { type BatchNormOptions, type BatchNormResult, batchNorm } from './ops/norm/batch-norm.js';
+export { batchNormEval, type FoldableBatchNorm, foldBatchNorm } from './ops/norm/batch-norm-eval.js';
+export { avgPool2d } from './ops/pool/average.js';
+export { maxPool2d, minPool2d } from './ops/pool/extreme.js';
+export type { PoolOptions } from './ops/pool/pool.js';
+export { argMax, argMin, max, min } from './ops/reduce/extreme.js';
+export { mean, type VarianceOptions, variance } from './ops/reduce/mean.js';
+export type { ReduceOptions } from './ops/reduce/reduction.js';
+export { type SumDType, sum, sumTo } from './ops/reduce/sum.js';
+export { broadcastTo } from './ops/shape/broadcast-to.js';
+export { concat, stack } from './ops/shape/concat.js';
+export { gather, scatterAdd } from './ops/shape/gather.js';
+export { type AxisPadding, pad } from './ops/shape/pad.js';
+export { reshape, squeeze, unsqueeze } from './ops/shape/reshape.js';
+export { slice } from './ops/shape/slice.js';
+export { transpose } from './ops/shape/transpose.js';
+export { logSoftmax, softmax } from './ops/softmax/softmax.js';
 export type { Padding, Pair, WindowOptions } from './ops/window.js';
 export { Rng, type RngState } from './random.js';
 export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';

@@ -40,14 +40,23 @@ export class Rng {
     return { key: this.key, counter: this.#counter };
   }
 
-  /** An independent generator named by `labels`, for example `rng.split('augment', epoch, index)`. */
+  /**
+   * An independent generator named by one or more labels, for example `rng.split('augment', epoch, index)`.
+   * Numbers are whole.
+   */
   split(...labels: readonly (string | number)[]): Rng {
+    if (labels.length === 0) throw new RangeError('split: needs a label, or it would repeat the same numbers');
     let key = this.key;
     for (const label of labels) {
       // The high counter word is otherwise below 2²¹, so derived keys never meet drawn numbers.
-      if (typeof label === 'number')
-        key = threefry(key, label >>> 0, 0xffff0000 | (Math.floor(label / 2 ** 32) & 0xffff));
-      else for (const char of label) key = threefry(key, char.codePointAt(0)!, 0xfffe0000);
+      if (typeof label === 'number') {
+        if (!Number.isSafeInteger(label)) throw new RangeError(`split: ${label} is not a whole number`);
+        key = threefry(key, label >>> 0, 0xffe00000 | (Math.floor(label / 2 ** 32) & 0x1fffff));
+      } else {
+        for (const char of label) key = threefry(key, char.codePointAt(0)!, 0xffd00000);
+        // The end of the label: ('a', 'b') is not ('ab').
+        key = threefry(key, label.length, 0xffc00000);
+      }
     }
     return new Rng(key, 0);
   }
@@ -68,7 +77,7 @@ export class Rng {
     return Math.floor((this.bits() / 2 ** 32) * bound);
   }
 
-  /** Numbers spread evenly over [low, high). */
+  /** Numbers spread evenly over [low, high); rounding to f32 may give `high` itself where low ≠ 0. */
   uniform(shape: Shape, low = 0, high = 1): Tensor {
     const result = emptyTensor('f32', checkShape('uniform', shape));
     const values = result.values;

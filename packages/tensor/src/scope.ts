@@ -6,7 +6,10 @@ import type { Handle } from './handle.js';
  * `tidy`, never by the garbage collector: typed-array memory is invisible to its bookkeeping, and on
  * a GPU it would come far too late.
  */
-type Scope = Set<Handle>;
+interface Scope {
+  readonly handles: Set<Handle>;
+  readonly outer: Scope | null;
+}
 
 let current: Scope | null = null;
 let liveTensors = 0;
@@ -21,11 +24,11 @@ export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 
 /**
  * Runs `body` and frees every tensor made in it, except those in its result (looked for in arrays,
- * maps and objects, at any depth), which pass to the enclosing scope. If `body` throws, all are freed.
+ * maps, sets and objects, at any depth), which pass to the enclosing scope. If `body` throws, all are freed.
  */
 export function tidy<T>(body: () => Synchronous<T>): T {
   const outer = current;
-  const scope: Scope = new Set();
+  const scope: Scope = { handles: new Set(), outer };
   current = scope;
   let survivors: ReadonlySet<Handle> = new Set();
   try {
@@ -37,20 +40,22 @@ export function tidy<T>(body: () => Synchronous<T>): T {
     return result;
   } finally {
     current = outer;
-    for (const handle of scope) {
+    for (const handle of scope.handles) {
       if (!survivors.has(handle)) handle.dispose();
-      else outer?.add(handle);
+      else outer?.handles.add(handle);
     }
   }
 }
 
-/** Takes tensors out of the running `tidy`, so that they live until `dispose()`. Returns its argument. */
+/** Takes tensors out of every running `tidy`, so that they live until `dispose()`. Returns its argument. */
 export function keep<T>(value: T): T {
-  for (const handle of handlesIn(value)) current?.delete(handle);
+  for (const handle of handlesIn(value)) {
+    for (let scope = current; scope !== null; scope = scope.outer) scope.handles.delete(handle);
+  }
   return value;
 }
 
-/** Frees every tensor in a tensor, array, map or object. */
+/** Frees every tensor in a tensor, array, map, set or object. */
 export function dispose(value: unknown): void {
   for (const handle of handlesIn(value)) handle.dispose();
 }
@@ -58,13 +63,13 @@ export function dispose(value: unknown): void {
 /** Called by `Handle` alone. */
 export function enterScope(handle: Handle): void {
   liveTensors++;
-  current?.add(handle);
+  current?.handles.add(handle);
 }
 
 /** Called by `Handle` alone. */
 export function leaveScope(handle: Handle): void {
   liveTensors--;
-  current?.delete(handle);
+  current?.handles.delete(handle);
 }
 
 function handlesIn(value: unknown): Set<Handle> {
@@ -74,7 +79,7 @@ function handlesIn(value: unknown): Set<Handle> {
     if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node) || seen.has(node)) return;
     seen.add(node);
     if (isHandle(node)) handles.add(node);
-    else if (node instanceof Map) for (const item of node.values()) visit(item);
+    else if (node instanceof Map || node instanceof Set) for (const item of node.values()) visit(item);
     else if (Array.isArray(node)) for (const item of node) visit(item);
     else for (const item of Object.values(node)) visit(item);
   };

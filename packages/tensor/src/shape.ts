@@ -29,12 +29,12 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** Returns `shape`, or throws unless every axis is a whole number of at least 0. */
+/** A copy of `shape` (the caller may change theirs). Throws unless every axis is a whole number of at least 0. */
 export function checkShape(op: string, shape: Shape): Shape {
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw new ShapeError(op, `${formatShape(shape)} is not a shape`, [], 'Every axis is a whole number, 0 or more.');
   }
-  return shape;
+  return [...shape];
 }
 
 /** Turns a negative axis, counted from the end, into its index. */

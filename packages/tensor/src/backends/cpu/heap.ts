@@ -13,6 +13,8 @@ export class Block {
     readonly buffer: ArrayBufferLike,
     readonly byteOffset: number,
     readonly byteLength: number,
+    /** Belongs to someone else: neither counted nor recycled. */
+    readonly borrowed = false,
   ) {}
 }
 
@@ -46,6 +48,11 @@ export function poisonNewBlocks(byte: number | null): void {
   poison = byte;
 }
 
+/** A block over memory that someone else owns (an ndarray's, say). It must be aligned for every dtype, as ours is. */
+export function borrow({ buffer, byteOffset, byteLength }: ArrayBufferView): Block {
+  return new Block(buffer, byteOffset, byteLength, true);
+}
+
 function newBuffer(capacity: number, byteLength: number): ArrayBuffer {
   try {
     return new ArrayBuffer(capacity);
@@ -62,9 +69,9 @@ export function retain(block: Block): Block {
   return block;
 }
 
-/** Gives up one reference; the last one puts the memory on its free list. */
+/** Gives up one reference; the last one puts the memory on its free list, unless it was borrowed. */
 export function release(block: Block): void {
-  if (--block.references > 0) return;
+  if (--block.references > 0 || block.borrowed) return;
   liveBytes -= block.byteLength;
   const capacity = block.buffer.byteLength;
   if (capacity > largestKept) return;

@@ -1,0 +1,29 @@
+import { clip, mul, type Tensor, tidy } from '@mobinet/tensor';
+import { flatten, unflatten } from './tree.js';
+
+/** The Euclidean norm over all elements of all gradients. */
+export function globalNorm(gradients: object): number {
+  let sum = 0;
+  for (const [, { values }] of flatten(gradients)) for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
+  return Math.sqrt(sum);
+}
+
+/**
+ * Gradients scaled down so that their global norm is at most `maxNorm`; unchanged where it already is.
+ * Returns new tensors; the given ones stay the caller's.
+ */
+export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number): G {
+  const norm = globalNorm(gradients);
+  const scale = norm > maxNorm ? maxNorm / norm : 1;
+  return mapTree(gradients, (gradient) => mul(gradient, scale));
+}
+
+/** Gradients with every element limited to [−limit, limit], as new tensors. */
+export function clipByValue<G extends object>(gradients: G, limit: number): G {
+  return mapTree(gradients, (gradient) => clip(gradient, -limit, limit));
+}
+
+function mapTree<G extends object>(tree: G, f: (tensor: Tensor) => Tensor): G {
+  const mapped = tidy(() => new Map(flatten(tree).map(([path, tensor]) => [path, f(tensor)])));
+  return unflatten(tree, mapped) as object as G;
+}

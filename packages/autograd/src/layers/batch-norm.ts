@@ -1,0 +1,60 @@
+import { applyInto, batchNorm, batchNormEval, defineOp, ones, type Tensor, zeros } from '@mobinet/tensor';
+import { Module } from '../module.js';
+import { Parameter } from '../parameter.js';
+
+export interface BatchNormOptions {
+  epsilon?: number;
+  /** How far running statistics move towards those of each batch. Default 0.1, as in PyTorch. */
+  momentum?: number;
+}
+
+/**
+ * Normalises each channel (the last axis) to mean β and deviation γ (Ioffe & Szegedy, 2015): by the batch's own
+ * statistics in training, by their running averages in evaluation.
+ */
+export class BatchNorm2d extends Module {
+  /** γ [channels] */
+  readonly gamma: Parameter;
+  /** β [channels] */
+  readonly beta: Parameter;
+  readonly runningMean: Tensor;
+  readonly runningVariance: Tensor;
+  readonly epsilon: number;
+  readonly momentum: number;
+
+  constructor(channels: number, { epsilon = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
+    super();
+    this.gamma = new Parameter(ones([channels]));
+    this.beta = new Parameter(zeros([channels]));
+    this.runningMean = zeros([channels]);
+    this.runningVariance = ones([channels]);
+    this.epsilon = epsilon;
+    this.momentum = momentum;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { gamma, beta, runningMean, runningVariance, epsilon } = this;
+    if (!this.training) return batchNormEval(x, gamma, beta, runningMean, runningVariance, { epsilon });
+    const { output, mean, variance } = batchNorm(x, gamma, beta, { epsilon });
+    // Running variance estimates the population's, hence Bessel's correction n / (n − 1).
+    const count = x.size / x.shape[x.rank - 1];
+    moveTowards(runningMean, mean, this.momentum, 1);
+    moveTowards(runningVariance, variance, this.momentum, count > 1 ? count / (count - 1) : 1);
+    mean.dispose();
+    variance.dispose();
+    return output;
+  }
+}
+
+/** average += rate · (scale · value − average), in place. */
+function moveTowards(average: Tensor, value: Tensor, rate: number, scale: number): void {
+  applyInto(movingAverageOp, [average, value], [average], { rate, scale });
+}
+
+const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; scale: number }>({
+  name: 'movingAverage',
+  outputs: ([average]) => [average],
+  reference([{ values: average }, { values: value }], [{ values: result }], { rate, scale }) {
+    for (let i = 0; i < result.length; i++) result[i] = average[i] + rate * (scale * value[i] - average[i]);
+  },
+});

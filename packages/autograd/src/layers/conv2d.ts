@@ -1,0 +1,37 @@
+import { add, type Conv2dOptions, conv2d, type Pair, type Rng, type Tensor, zeros } from '@mobinet/tensor';
+import { kaimingNormal } from '../initializers.js';
+import { Module } from '../module.js';
+import { Parameter } from '../parameter.js';
+
+export interface Conv2dLayerOptions extends Conv2dOptions {
+  kernel?: Pair;
+  bias?: boolean;
+  rng: Rng;
+}
+
+/** 2-D convolution over images [batch, height, width, inChannels]. Kernel 3×3 and padding `'same'` unless said otherwise. */
+export class Conv2d extends Module {
+  /** [outChannels, height, width, inChannels / groups] */
+  readonly weight: Parameter;
+  /** [outChannels] */
+  readonly bias: Parameter | null;
+  readonly #options: Conv2dOptions;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    { kernel = 3, bias = true, rng, ...options }: Conv2dLayerOptions,
+  ) {
+    super();
+    const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
+    const shape = [outChannels, height, width, inChannels / (options.groups ?? 1)];
+    this.weight = new Parameter(kaimingNormal(rng.split('weight'), shape));
+    this.bias = bias ? new Parameter(zeros([outChannels])) : null;
+    this.#options = { padding: 'same', ...options };
+  }
+
+  override forward(x: Tensor): Tensor {
+    const y = conv2d(x, this.weight, this.#options);
+    return this.bias ? add(y, this.bias) : y;
+  }
+}

@@ -1,0 +1,88 @@
+import { apply, defineOp, mean, ShapeError, square, sub, type Tensor } from '@mobinet/tensor';
+
+/**
+ * Softmax cross-entropy, averaged over the batch.
+ *
+ * With label smoothing ε the target of row n is (1 − ε)·onehot(labels[n]) + ε/classes (Szegedy et al., 2016).
+ *
+ * @param logits [batch, classes]
+ * @param labels [batch], the index of the right class of each row.
+ * @returns A scalar.
+ */
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  { labelSmoothing = 0 }: { labelSmoothing?: number } = {},
+): Tensor {
+  if (logits.rank !== 2 || labels.rank !== 1 || labels.shape[0] !== logits.shape[0]) {
+    throw new ShapeError('crossEntropy', 'every row of logits needs one label', [
+      { name: 'logits', shape: logits.shape, note: 'batch, classes' },
+      { name: 'labels', shape: labels.shape, note: 'batch' },
+    ]);
+  }
+  return apply(crossEntropyOp, [logits, labels], { smoothing: labelSmoothing })[0];
+}
+
+/** The second output, the probabilities, is what the gradient needs: ∂L/∂logits = (softmax − target) / batch. */
+const crossEntropyOp = defineOp<
+  [Tensor, Tensor<'i32'>],
+  [Tensor, Tensor],
+  { smoothing: number },
+  [Tensor, Tensor<'i32'>]
+>({
+  name: 'crossEntropy',
+  outputs: ([logits]) => [
+    { dtype: 'f32', shape: [] },
+    { dtype: 'f32', shape: logits.shape },
+  ],
+  reference([{ values: logits, shape }, { values: labels }], [{ values: loss }, { values: probabilities }], { smoothing }) {
+    const [batch, classes] = shape;
+    let total = 0;
+    for (let n = 0; n < batch; n++) {
+      const label = labels[n];
+      if (label < 0 || label >= classes) {
+        throw new RangeError(`crossEntropy: label ${label} of row ${n} is outside 0 … ${classes - 1}`);
+      }
+      const row = n * classes;
+      let largest = Number.NEGATIVE_INFINITY;
+      for (let c = 0; c < classes; c++) if (!(logits[row + c] <= largest)) largest = logits[row + c];
+      let sum = 0;
+      let sumOfLogits = 0;
+      for (let c = 0; c < classes; c++) {
+        sum += Math.exp(logits[row + c] - largest);
+        sumOfLogits += logits[row + c];
+      }
+      const logSum = largest + Math.log(sum);
+      for (let c = 0; c < classes; c++) probabilities[row + c] = Math.exp(logits[row + c] - logSum);
+      total += logSum - (1 - smoothing) * logits[row + label] - (smoothing / classes) * sumOfLogits;
+    }
+    loss[0] = total / batch;
+  },
+  saves: ([, labels], [, probabilities]) => [probabilities, labels],
+  gradient: (dy, { saved: [probabilities, labels], attributes }) => [
+    () => apply(crossEntropyGradientOp, [dy, probabilities, labels], attributes)[0],
+    null,
+  ],
+});
+
+const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor], { smoothing: number }>({
+  name: 'crossEntropyGradient',
+  outputs: ([, probabilities]) => [{ dtype: 'f32', shape: probabilities.shape }],
+  reference([{ values: dy }, { values: probabilities, shape }, { values: labels }], [{ values: dx }], { smoothing }) {
+    const [batch, classes] = shape;
+    const scale = dy[0] / batch;
+    for (let at = 0; at < dx.length; at++) dx[at] = scale * (probabilities[at] - smoothing / classes);
+    for (let n = 0; n < batch; n++) dx[n * classes + labels[n]] -= scale * (1 - smoothing);
+  },
+});
+
+/** The mean of (prediction − target)². Shapes must be equal. Returns a scalar. */
+export function mse(prediction: Tensor, target: Tensor): Tensor {
+  if (prediction.shape.join() !== target.shape.join()) {
+    throw new ShapeError('mse', 'prediction and target must have one shape', [
+      { name: 'prediction', shape: prediction.shape },
+      { name: 'target', shape: target.shape },
+    ]);
+  }
+  return mean(square(sub(prediction, target)));
+}

@@ -1,0 +1,90 @@
+import { keep, type Tensor, zeros } from '@mobinet/tensor';
+import { Parameter } from '../parameter.js';
+import { flatten, type Gradients } from '../tree.js';
+
+/** Everything an optimizer remembers, ready to be saved: a step count, and tensors named `<slot>.<parameter>`. */
+export interface OptimizerState {
+  readonly step: number;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/** Weight decay is meaningless for weights of which only the sign is used. */
+const notBinary = (_path: string, parameter: Tensor): boolean => !(parameter instanceof Parameter && parameter.binary);
+
+export interface WeightDecayOptions {
+  weightDecay?: number;
+  /** Which parameters decay. Default: all but binary ones. */
+  decays?: (path: string, parameter: Tensor) => boolean;
+}
+
+/**
+ * Changes parameters by their gradients, in place. Subclasses say how one parameter changes; this class keeps their
+ * memory (moments, by slot and parameter name) and the step count.
+ */
+export abstract class Optimizer {
+  #step = 0;
+  readonly #tensors = new Map<string, Tensor>();
+  readonly #decay: number;
+  readonly #decays: (path: string, parameter: Tensor) => boolean;
+
+  protected constructor(
+    /** May be changed between updates: schedules do. */
+    public learningRate: number,
+    { weightDecay = 0, decays = notBinary }: WeightDecayOptions,
+  ) {
+    this.#decay = weightDecay;
+    this.#decays = decays;
+  }
+
+  /** Changes every parameter of `tree` in place. `gradients` is what `valueAndGradient` returned for it. */
+  update<T extends object>(tree: T, gradients: Gradients<T>): void {
+    this.#step++;
+    const byPath = new Map(flatten(gradients));
+    for (const [path, parameter] of flatten(tree)) {
+      const gradient = byPath.get(path);
+      if (!gradient) throw new Error(`optimizer: there is no gradient for ${path || 'the parameter'}`);
+      this.updateOne(path, parameter, gradient);
+    }
+  }
+
+  /** How many updates there were. */
+  get step(): number {
+    return this.#step;
+  }
+
+  get state(): OptimizerState {
+    return { step: this.#step, tensors: this.#tensors };
+  }
+
+  /** Takes up a saved state: copies its tensors. */
+  load({ step, tensors }: OptimizerState): void {
+    this.#step = step;
+    for (const [name, tensor] of tensors) this.#memory(name, tensor).values.set(tensor.values);
+  }
+
+  /** Frees the moments. */
+  dispose(): void {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+    this.#tensors.clear();
+  }
+
+  protected abstract updateOne(path: string, parameter: Tensor, gradient: Tensor): void;
+
+  /** The tensor that this optimizer keeps for a parameter under the name `slot`; zeros at first. */
+  protected slot(slot: string, path: string, parameter: Tensor): Tensor {
+    return this.#memory(path === '' ? slot : `${slot}.${path}`, parameter);
+  }
+
+  protected weightDecayFor(path: string, parameter: Tensor): number {
+    return this.#decay !== 0 && this.#decays(path, parameter) ? this.#decay : 0;
+  }
+
+  #memory(name: string, { shape }: Tensor): Tensor {
+    let tensor = this.#tensors.get(name);
+    if (!tensor) {
+      tensor = keep(zeros(shape));
+      this.#tensors.set(name, tensor);
+    }
+    return tensor;
+  }
+}

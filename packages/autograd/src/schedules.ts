@@ -1,0 +1,39 @@
+/** The learning rate of each step, counted from 0. */
+export type Schedule = (step: number) => number;
+
+/** The same rate for ever. */
+export function constant(rate: number): Schedule {
+  return () => rate;
+}
+
+/** Multiplies the rate by `factor` at each of the steps `at`. */
+export function stepDecay({ rate, factor = 0.1, at }: { rate: number; factor?: number; at: readonly number[] }): Schedule {
+  return (step) => rate * factor ** at.filter((milestone) => step >= milestone).length;
+}
+
+/** Half a cosine wave, from `rate` at step 0 to `final` at step `steps` (Loshchilov & Hutter, 2017). */
+export function cosine({ rate, steps, final = 0 }: { rate: number; steps: number; final?: number }): Schedule {
+  return (step) => interpolate(rate, final, step / steps);
+}
+
+/** Rises in a straight line to the rate of `then` during the first `steps`, and continues with `then` from its start. */
+export function warmUp({ steps, then }: { steps: number; then: Schedule }): Schedule {
+  return (step) => (step < steps ? (then(0) * (step + 1)) / steps : then(step - steps));
+}
+
+/**
+ * From rate/25 up to `rate` in the first 30 % of the steps, then down to about nothing, both along half a cosine
+ * (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
+ */
+export function oneCycle({ rate, steps, rise = 0.3 }: { rate: number; steps: number; rise?: number }): Schedule {
+  const start = rate / 25;
+  const end = start / 1e4;
+  const peak = rise * steps - 1;
+  const last = steps - 1;
+  return (step) => (step <= peak ? interpolate(start, rate, step / peak) : interpolate(rate, end, (step - peak) / (last - peak)));
+}
+
+/** From a to b along half a cosine while t goes from 0 to 1; b after that. */
+function interpolate(a: number, b: number, t: number): number {
+  return b + ((a - b) * (1 + Math.cos(Math.PI * Math.min(1, t)))) / 2;
+}

@@ -1,0 +1,81 @@
+import { Tensor } from '@mobinet/tensor';
+import { Module } from './module.js';
+import { Parameter } from './parameter.js';
+
+/**
+ * Gradients are values in the shape of their parameters: same nesting, same names.
+ *
+ * Parameters are a tree: an f32 tensor, a module, or arrays and records of these. In a module only `Parameter`s count;
+ * elsewhere every f32 tensor does.
+ */
+export type Gradients<T> = T extends Tensor
+  ? Tensor
+  : T extends Module
+    ? { [K in keyof T as T[K] extends Parameter | Module | readonly Module[] ? K : never]: Gradients<T[K]> }
+    : T extends object
+      ? { [K in keyof T]: Gradients<T[K]> }
+      : never;
+
+/** All tensors that training changes, with their paths, in the order of the fields. */
+export function flatten(tree: object): [path: string, tensor: Tensor][] {
+  const found: [string, Tensor][] = [];
+  visit(tree, '', false, (path, tensor, inModule) => {
+    if (!inModule || tensor instanceof Parameter) found.push([path, tensor]);
+  });
+  return found;
+}
+
+/** A tree of the same nesting with each trained tensor replaced by its entry in `values`; what has none is left out. */
+export function unflatten<T extends object>(tree: T, values: ReadonlyMap<string, Tensor>): Gradients<T> {
+  const build = (node: unknown, path: string): unknown => {
+    if (node instanceof Tensor) return values.get(path);
+    if (Array.isArray(node)) return node.map((item, index) => build(item, join(path, index)));
+    const entries = childrenOf(node).map(([key, child]) => [key, build(child, join(path, key))] as const);
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  };
+  return build(tree, '') as Gradients<T>;
+}
+
+export function parametersOf(module: Module): Map<string, Parameter> {
+  const found = new Map<string, Parameter>();
+  visit(module, '', true, (path, tensor) => {
+    if (tensor instanceof Parameter) found.set(path, tensor);
+  });
+  return found;
+}
+
+export function stateOf(module: Module): Map<string, Tensor> {
+  const found = new Map<string, Tensor>();
+  visit(module, '', true, (path, tensor) => {
+    if (!(tensor instanceof Parameter)) found.set(path, tensor);
+  });
+  return found;
+}
+
+/** A module and all modules inside it. */
+export function* visitModules(node: unknown): Generator<Module> {
+  if (node instanceof Module) yield node;
+  for (const [, child] of childrenOf(node)) yield* visitModules(child);
+}
+
+function visit(
+  node: unknown,
+  path: string,
+  inModule: boolean,
+  found: (path: string, tensor: Tensor, inModule: boolean) => void,
+): void {
+  if (node instanceof Tensor) {
+    if (node.dtype === 'f32') found(path, node, inModule);
+    return;
+  }
+  for (const [key, child] of childrenOf(node)) visit(child, join(path, key), inModule || node instanceof Module, found);
+}
+
+/** Fields of modules and records, items of arrays; nothing else is looked into. */
+function childrenOf(node: unknown): [string, unknown][] {
+  if (typeof node !== 'object' || node === null || node instanceof Tensor) return [];
+  const isContainer = node instanceof Module || Array.isArray(node) || Object.getPrototypeOf(node) === Object.prototype;
+  return isContainer ? Object.entries(node) : [];
+}
+
+const join = (path: string, key: string | number): string => (path === '' ? `${key}` : `${path}.${key}`);

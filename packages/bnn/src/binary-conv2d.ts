@@ -1,0 +1,71 @@
+import { customGradient } from '@mobinet/autograd';
+import {
+  apply,
+  type BitConv2dOptions,
+  bitConv2d,
+  bitConv2dAttributes,
+  bitConv2dFilterGradient,
+  bitConv2dInputGradient,
+  defineOp,
+  mul,
+  packBits,
+  type Tensor,
+} from '@mobinet/tensor';
+import { type Estimator, estimatorMemory, passThrough } from './estimator.js';
+import { binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';
+
+export interface BinaryConv2dOptions extends BitConv2dOptions {
+  /** The straight-through estimator of the activations. Default `'approx'`. */
+  estimator?: Estimator;
+  /** How α takes part in the gradient of the weights. Default `'full'`. */
+  scalingGradient?: ScalingGradient;
+}
+
+/**
+ * A convolution whose inputs and weights are single bits, with real-valued latent weights behind them:
+ *
+ *     y = α · (sign(x) ∗ sign(W)),   α = mean|W| of each filter
+ *
+ * Forward it runs on packed bits (xor and popcount). For the backward pass it saves the signs of x as bits and what the
+ * estimator needs, never the float activations behind them (except for `'approx'`, whose slope depends on x).
+ *
+ * @param x [batch, height, width, channels]
+ * @param weight Latent weights [outChannels, kernelHeight, kernelWidth, channels / groups].
+ * @returns f32 [batch, outHeight, outWidth, outChannels]
+ */
+export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOptions = {}): Tensor {
+  const { estimator = 'approx', scalingGradient = 'full', ...convolution } = options;
+  const attributes = bitConv2dAttributes('binaryConv2d', x.shape, weight.shape, convolution, weight.label);
+
+  const convolve = customGradient('binaryConv2d', (x: Tensor, weight: Tensor) => {
+    const xSigns = packBits(x);
+    const { signs, scale } = binarizeWeights(weight);
+    return {
+      output: scaleCounts(bitConv2d(xSigns, signs, convolution), scale),
+      saved: [xSigns, signs, scale, weight, ...estimatorMemory(x, estimator)],
+      gradient: (dy, [xSigns, signs, scale, weight, ...memory]) => [
+        // sign(x) meets α·sign(W); then the estimator says how much of that x feels.
+        () => passThrough(bitConv2dInputGradient(mul(dy, scale), signs, x.shape, attributes), memory),
+        // ∂L/∂Ŵ, the gradient by α·sign(W); then eqs. (4)–(5) lead to W.
+        () =>
+          weightGradient(bitConv2dFilterGradient(dy, xSigns, weight.shape, attributes), weight, scale, scalingGradient),
+      ],
+    };
+  });
+  return convolve(x, weight);
+}
+
+/** counts · scale, channel by channel: the integers of a bit convolution to the numbers they stand for. */
+export function scaleCounts(counts: Tensor<'i32'>, scale: Tensor): Tensor {
+  return apply(scaleCountsOp, [counts, scale], undefined)[0];
+}
+
+const scaleCountsOp = defineOp<[Tensor<'i32'>, Tensor], [Tensor]>({
+  name: 'scaleCounts',
+  outputs: ([counts]) => [{ dtype: 'f32', shape: counts.shape }],
+  reference([{ values: counts }, { values: scale }], [{ values: y }]) {
+    for (let row = 0; row < y.length; row += scale.length) {
+      for (let c = 0; c < scale.length; c++) y[row + c] = counts[row + c] * scale[c];
+    }
+  },
+});

@@ -1,0 +1,84 @@
+import { customGradient } from '@mobinet/autograd';
+import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor';
+
+/**
+ * What stands in for the derivative of sign, which is 0 almost everywhere (eq. 2):
+ *
+ * - `'identity'`: 1
+ * - `'clip'`: 1 where |x| ≤ 1, else 0 (Courbariaux et al., 2016)
+ * - `'approx'`: 2 − 2|x| where |x| ≤ 1, else 0: the slope of the parabolas that stand for sign in Bi-Real Net
+ *   (Liu et al., 2018)
+ */
+export type Estimator = 'identity' | 'clip' | 'approx';
+
+/** sign(x) as numbers ±1, with sign(0) = +1 (eq. 1). Backwards dx = dy · estimator(x) (eq. 2). */
+export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): Tensor {
+  const signOf = customGradient('signWithEstimator', (x: Tensor) => ({
+    output: sign(x),
+    saved: estimatorMemory(x, estimator),
+    gradient: (dy, saved) => [() => passThrough(dy, saved)],
+  }));
+  return signOf(x);
+}
+
+/**
+ * What an estimator must remember of x until the backward pass, as little as it can be: nothing for `'identity'`, one bit
+ * an element for `'clip'` (may the gradient pass?), x itself for `'approx'`, whose slope depends on it.
+ */
+export function estimatorMemory(x: Tensor, estimator: Estimator): readonly AnyTensor[] {
+  if (estimator === 'identity') return [];
+  return estimator === 'clip' ? [apply(clipMaskOp, [x], undefined)[0]] : [x];
+}
+
+/** dy · estimator(x), from dy and what `estimatorMemory` kept of x. */
+export function passThrough(dy: Tensor, [memory]: readonly AnyTensor[]): Tensor {
+  if (memory instanceof BitTensor) return apply(passClippedOp, [dy, memory], undefined)[0];
+  if (memory instanceof Tensor) return apply(passApproxOp, [dy, memory as Tensor], undefined)[0];
+  return dy;
+}
+
+/** The sign of 1 − |x|: bit 0 (+1) lets the gradient pass, bit 1 (−1) stops it. */
+const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
+  name: 'clipMask',
+  outputs: ([x]) => [{ dtype: 'bits', shape: x.shape }],
+  reference([{ values: x }], [{ words, rowLength }]) {
+    let wordAt = 0;
+    for (let row = 0; row < x.length; row += rowLength) {
+      for (let first = 0; first < rowLength; first += 32) {
+        const count = Math.min(32, rowLength - first);
+        let word = 0;
+        for (let bit = 0; bit < count; bit++) if (Math.abs(x[row + first + bit]) > 1) word |= 1 << bit;
+        words[wordAt++] = word;
+      }
+    }
+  },
+});
+
+const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
+  name: 'passClipped',
+  outputs: ([dy]) => [dy],
+  reference([{ values: dy }, { words, rowLength }], [{ values: dx }]) {
+    let wordAt = 0;
+    for (let row = 0; row < dx.length; row += rowLength) {
+      for (let first = 0; first < rowLength; first += 32) {
+        const count = Math.min(32, rowLength - first);
+        const word = words[wordAt++];
+        for (let bit = 0; bit < count; bit++) {
+          const at = row + first + bit;
+          dx[at] = (word >>> bit) & 1 ? 0 : dy[at];
+        }
+      }
+    }
+  },
+});
+
+const passApproxOp = defineOp<[Tensor, Tensor], [Tensor]>({
+  name: 'passApprox',
+  outputs: ([dy]) => [dy],
+  reference([{ values: dy }, { values: x }], [{ values: dx }]) {
+    for (let i = 0; i < dx.length; i++) {
+      const distance = Math.abs(x[i]);
+      dx[i] = distance > 1 ? 0 : dy[i] * (2 - 2 * distance);
+    }
+  },
+});

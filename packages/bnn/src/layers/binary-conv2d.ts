@@ -1,0 +1,31 @@
+import { kaimingNormal, Module, Parameter } from '@mobinet/autograd';
+import { type Pair, type Rng, ShapeError, type Tensor } from '@mobinet/tensor';
+import { type BinaryConv2dOptions, binaryConv2d } from '../binary-conv2d.js';
+
+export interface BinaryConv2dLayerOptions extends BinaryConv2dOptions {
+  kernel?: Pair;
+  rng: Rng;
+}
+
+/** `binaryConv2d` with its latent weights. Kernel 3×3 and padding `'same'` unless said otherwise; no bias. */
+export class BinaryConv2d extends Module {
+  /** Latent weights [outChannels, height, width, inChannels / groups]. */
+  readonly weight: Parameter;
+  readonly options: BinaryConv2dOptions;
+
+  constructor(inChannels: number, outChannels: number, { kernel = 3, rng, ...options }: BinaryConv2dLayerOptions) {
+    super();
+    const groups = options.groups ?? 1;
+    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+      throw new ShapeError('BinaryConv2d', `${groups} groups do not divide ${inChannels} and ${outChannels} channels`);
+    }
+    const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
+    const shape = [outChannels, height, width, inChannels / groups];
+    this.weight = new Parameter(kaimingNormal(rng.split('weight'), shape), { binary: true });
+    this.options = { padding: 'same', ...options };
+  }
+
+  override forward(x: Tensor): Tensor {
+    return binaryConv2d(x, this.weight, this.options);
+  }
+}

@@ -1,0 +1,33 @@
+import { kaimingNormal, Module, Parameter } from '@mobinet/autograd';
+import { type Rng, reshape, type Tensor, tidy } from '@mobinet/tensor';
+import { binaryConv2d } from '../binary-conv2d.js';
+import type { Estimator } from '../estimator.js';
+import type { ScalingGradient } from '../scaling.js';
+
+export interface BinaryDenseOptions {
+  estimator?: Estimator;
+  scalingGradient?: ScalingGradient;
+  rng: Rng;
+}
+
+/** y = α · sign(x)·sign(W)ᵀ for x [batch, inputs]: a binary convolution over images of one pixel. */
+export class BinaryDense extends Module {
+  /** Latent weights [outputs, inputs]. */
+  readonly weight: Parameter;
+  readonly options: Omit<BinaryDenseOptions, 'rng'>;
+
+  constructor(inputs: number, outputs: number, { rng, ...options }: BinaryDenseOptions) {
+    super();
+    this.weight = new Parameter(kaimingNormal(rng.split('weight'), [outputs, inputs]), { binary: true });
+    this.options = options;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const [outputs, inputs] = this.weight.shape;
+    return tidy(() => {
+      const pixels = reshape(x, [-1, 1, 1, inputs]);
+      const filters = reshape(this.weight, [outputs, 1, 1, inputs]);
+      return reshape(binaryConv2d(pixels, filters, this.options), [-1, outputs]);
+    });
+  }
+}

@@ -1,0 +1,62 @@
+import { Rng } from '@mobinet/tensor';
+import { SingleBar } from 'cli-progress';
+import { Command } from 'commander';
+import { DataError } from '../data/errors.js';
+import { ImageLoader } from '../data/loader.js';
+import { evaluate } from '../training/evaluate.js';
+import { addDataFlags, addWorkersFlag, type DataFlags, jsonFlag, openData, wholeNumber } from './flags.js';
+import { addModelFlag, loadModel } from './model-flag.js';
+import { printJson, printResult, say } from './output.js';
+
+interface EvaluateFlags extends DataFlags {
+  model: string;
+  batch: number;
+  workers?: number;
+  json?: boolean;
+}
+
+/** `mobinet evaluate`: loss and accuracy on validation images. */
+export function evaluateCommand(): Command {
+  const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
+  addWorkersFlag(addDataFlags(command))
+    .option('--batch <images>', 'images at a time', wholeNumber(1), 64)
+    .option(...jsonFlag)
+    .addHelpText('after', '\nExample:\n  mobinet evaluate --model runs/photos/model.mobinet.safetensors --data photos');
+  return command.action(runEvaluation);
+}
+
+async function runEvaluation(flags: EvaluateFlags): Promise<void> {
+  const { model, info, preprocessing } = await loadModel(flags.model);
+  const dataset = openData(flags);
+  if (dataset.classes.length !== info.options.classes || (info.classes && info.classes.join() !== dataset.classes.join())) {
+    throw new DataError(
+      `${flags.model} tells ${info.classes?.join(', ') ?? `${info.options.classes} classes`} apart, ` +
+        `but the images are of ${dataset.classes.join(', ')}`,
+    );
+  }
+  const bar = new SingleBar({
+    format: '[{bar}] {value}/{total} images  {eta_formatted} left',
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+    barsize: 24,
+  });
+  const loader = new ImageLoader(dataset.val, {
+    ...preprocessing,
+    batchSize: flags.batch,
+    size: info.options.imageSize,
+    rng: Rng.fromSeed(0),
+    onWarning: (message) => say(`warning: ${message}`),
+    ...(flags.workers !== undefined && { workers: flags.workers }),
+  });
+  bar.start(dataset.val.length, 0);
+  const result = await evaluate(model, loader, { onProgress: (images) => bar.update(images) }).finally(async () => {
+    bar.stop();
+    await loader.close();
+  });
+  if (flags.json) return printJson({ ...result, skippedImages: loader.skipped });
+  printResult(
+    `loss ${result.loss.toFixed(4)}, top-1 ${result.top1.toFixed(2)} %, top-5 ${result.top5.toFixed(2)} % ` +
+      `over ${result.images} images${loader.skipped > 0 ? ` (${loader.skipped} skipped)` : ''}`,
+  );
+}

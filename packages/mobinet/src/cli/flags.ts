@@ -1,0 +1,166 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { openIdx } from '../data/idx.js';
+import { openImageFolder } from '../data/image-folder.js';
+import type { ImageDataset } from '../data/source.js';
+import { choices, defaultOptions, type MoBiNetOptions } from '../model/options.js';
+import { optimizerNames, scheduleNames, type TrainingOptions } from '../training/options.js';
+
+/** The flags of a network, as commander reads them; absent ones are undefined. */
+export interface ArchitectureFlags {
+  block?: MoBiNetOptions['block'];
+  k?: number;
+  activation?: MoBiNetOptions['activation'];
+  skip?: MoBiNetOptions['skip'];
+  pool?: MoBiNetOptions['pool'];
+  width?: number;
+  classes?: number;
+  size?: number;
+  stemStride?: MoBiNetOptions['stemStride'];
+  padding?: MoBiNetOptions['padding'];
+  estimator?: MoBiNetOptions['estimator'];
+  scalingGradient?: MoBiNetOptions['scalingGradient'];
+  seed?: number;
+}
+
+export function addArchitectureFlags(command: Command): Command {
+  const choice = (flags: string, description: string, key: keyof typeof choices) =>
+    command.addOption(
+      new Option(flags, `${description} (default: ${defaultOptions[key]})`).choices(choices[key].map(String)),
+    );
+  choice('--block <name>', 'where the extra point-wise convolution of a unit stands', 'block');
+  command.option('--k <number>', `K-dependency: groups of 2^K channels (default: ${defaultOptions.k})`, wholeNumber(0));
+  choice('--activation <name>', 'what follows a convolution', 'activation');
+  choice('--skip <name>', 'which segments have a skip connection', 'skip');
+  choice('--pool <name>', 'what halves the images', 'pool');
+  command.option('--width <number>', 'multiplies all channel counts', positiveNumber);
+  command.option('--size <pixels>', 'height and width of the input', wholeNumber(1));
+  choice('--stem-stride <number>', 'stride of the first convolution', 'stemStride').options.at(-1)?.argParser(Number);
+  choice('--padding <name>', 'what surrounds the signs of an image: +1, or nothing', 'padding');
+  choice('--estimator <name>', 'straight-through estimator of the activations', 'estimator');
+  choice('--scaling-gradient <name>', 'how scaling factors take part in the gradient', 'scalingGradient');
+  return command.option('--seed <number>', 'seed of all that is random (default: 0)', wholeNumber(0));
+}
+
+/** The options that were given, under their names in the library. */
+export function architectureOf(flags: ArchitectureFlags): Partial<MoBiNetOptions> {
+  const { block, k, activation, skip, pool, width, classes, size, stemStride, padding, estimator, scalingGradient, seed } =
+    flags;
+  return definedOnly({
+    block,
+    k,
+    activation,
+    skip,
+    pool,
+    width,
+    classes,
+    imageSize: size,
+    stemStride,
+    padding,
+    estimator,
+    scalingGradient,
+    seed,
+  });
+}
+
+export interface TrainingFlags {
+  epochs?: number;
+  batch?: number;
+  lr?: number;
+  optimizer?: TrainingOptions['optimizer'];
+  schedule?: TrainingOptions['schedule'];
+  weightDecay?: number;
+  labelSmoothing?: number;
+  resize?: number;
+  cropPadding?: number;
+  seed?: number;
+}
+
+export function addTrainingFlags(command: Command): Command {
+  return command
+    .option('--epochs <number>', 'how often each image is seen', wholeNumber(1))
+    .option('--batch <images>', 'images in a step', wholeNumber(1))
+    .option('--lr <rate>', 'highest learning rate', positiveNumber)
+    .addOption(new Option('--optimizer <name>', 'what changes the weights').choices(optimizerNames))
+    .addOption(new Option('--schedule <name>', 'how the learning rate changes').choices(scheduleNames))
+    .option('--weight-decay <factor>', 'pull on weights that are not binary', nonNegativeNumber)
+    .option('--label-smoothing <share>', 'share of the target that is spread over all classes', nonNegativeNumber)
+    .option('--resize <pixels>', 'scale the shorter side of images to this before cutting', wholeNumber(1))
+    .option('--crop-padding <pixels>', 'pad images by this and cut anywhere', wholeNumber(0));
+}
+
+/** `base` with the flags that were given. */
+export function trainingOf(flags: TrainingFlags, base: TrainingOptions): TrainingOptions {
+  const { epochs, batch, lr, optimizer, schedule, weightDecay, labelSmoothing, resize, cropPadding, seed } = flags;
+  const given = definedOnly({
+    epochs,
+    batchSize: batch,
+    learningRate: lr,
+    optimizer,
+    schedule,
+    weightDecay,
+    labelSmoothing,
+    resize,
+    seed,
+    augment:
+      cropPadding === undefined ? undefined : { ...base.augment, crop: 'random' as const, padding: cropPadding },
+  });
+  return { ...base, ...given };
+}
+
+export interface DataFlags {
+  data?: string;
+  idx?: string;
+  limit?: number;
+}
+
+export function addDataFlags(command: Command): Command {
+  return command
+    .addOption(new Option('--data <folder>', 'images as train/<class>/* and val/<class>/*').conflicts('idx'))
+    .option('--idx <folder>', 'IDX files, such as those of MNIST and Fashion-MNIST')
+    .option('--limit <images>', 'use only this many images of each split, drawn evenly over the classes', wholeNumber(1));
+}
+
+/** Opens what --data or --idx names. */
+export function openData({ data, idx, limit }: DataFlags): ImageDataset {
+  const options = limit === undefined ? {} : { limit };
+  if (idx !== undefined) return openIdx(idx, options);
+  if (data !== undefined) return openImageFolder(data, options);
+  throw new RangeError('no images were named. Use --data FOLDER or --idx FOLDER');
+}
+
+export function addWorkersFlag(command: Command): Command {
+  return command.option('--workers <threads>', 'threads that decode images (default: one less than processors)', wholeNumber(1));
+}
+
+export const jsonFlag = ['--json', 'print the result as one JSON object'] as const;
+
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
+
+function nonNegativeNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && Number.isFinite(value))) {
+    throw new InvalidArgumentError('It must be a number of at least 0.');
+  }
+  return value;
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the entries that are undefined. */
+function definedOnly<T extends object>(entries: T): Defined<T> {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,36 @@
+import type { Module } from '@mobinet/autograd';
+import type { Command } from 'commander';
+import { packedFile, packedInfoOf, readCheckpoint, readPacked } from '../export/files.js';
+import type { PackedInfo, Preprocessing } from '../export/packed-format.js';
+import { paperTraining } from '../training/options.js';
+import { checkpointFile } from '../training/train.js';
+
+/** A network to run, from a packed file or a checkpoint. */
+export interface LoadedModel {
+  readonly model: Module;
+  readonly info: PackedInfo;
+  readonly preprocessing: Preprocessing;
+}
+
+export function addModelFlag(command: Command): Command {
+  return command.option('--model <file>', `a packed model, or a run's ${checkpointFile}`, packedFile);
+}
+
+/** Reads a packed model, or the network of a checkpoint: what the file says it is. */
+export async function loadModel(path: string): Promise<LoadedModel> {
+  const isCheckpoint = path.endsWith(checkpointFile);
+  if (isCheckpoint) {
+    const run = await readCheckpoint(path);
+    return withPreprocessing(run.model.eval(), { options: run.model.options, ...packedInfoOf(run) });
+  }
+  const packed = await readPacked(path);
+  return withPreprocessing(packed, packed.info);
+}
+
+/** A file made from an untrained network says nothing of images: those of the paper are then assumed. */
+function withPreprocessing(model: Module, info: PackedInfo): LoadedModel {
+  const { imageSize } = info.options;
+  const resize = Math.round((imageSize * 256) / 224);
+  const preprocessing = info.preprocessing ?? { resize, normalization: paperTraining.normalization };
+  return { model, info, preprocessing };
+}

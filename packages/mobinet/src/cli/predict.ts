@@ -1,0 +1,62 @@
+import { noGradient } from '@mobinet/autograd';
+import { dispose, Rng, softmax, tidy } from '@mobinet/tensor';
+import { Command } from 'commander';
+import { ImageLoader } from '../data/loader.js';
+import { jsonFlag, wholeNumber } from './flags.js';
+import { addModelFlag, loadModel } from './model-flag.js';
+import { printJson, printResult, say } from './output.js';
+
+interface PredictFlags {
+  model: string;
+  top: number;
+  json?: boolean;
+}
+
+interface Prediction {
+  readonly image: string;
+  /** Most probable first. */
+  readonly classes: readonly { readonly name: string; readonly probability: number }[];
+}
+
+/** `mobinet predict`: the most probable classes of images. */
+export function predictCommand(): Command {
+  return addModelFlag(new Command('predict').description('the most probable classes of images'))
+    .argument('<images...>', 'JPEG, PNG or GIF files')
+    .option('--top <number>', 'how many classes to show', wholeNumber(1), 5)
+    .option(...jsonFlag)
+    .addHelpText('after', '\nExample:\n  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png')
+    .action(runPrediction);
+}
+
+async function runPrediction(images: string[], flags: PredictFlags): Promise<void> {
+  const { model, info, preprocessing } = await loadModel(flags.model);
+  const source = { length: images.length, label: () => 0, name: (i: number) => images[i], image: (i: number) => images[i] };
+  const loader = new ImageLoader(source, {
+    ...preprocessing,
+    batchSize: 1,
+    size: info.options.imageSize,
+    rng: Rng.fromSeed(0),
+    onWarning: (message) => say(`error: ${message}`),
+  });
+  const predictions: Prediction[] = [];
+  try {
+    for await (const batch of loader.epoch(0)) {
+      const probabilities = tidy(() => softmax(noGradient(() => model.forward(batch.images))));
+      const classes = Array.from(await probabilities.data(), (probability, index) => ({
+        name: info.classes?.[index] ?? `class ${index}`,
+        probability,
+      }));
+      classes.sort((a, b) => b.probability - a.probability);
+      predictions.push({ image: images[batch.index], classes: classes.slice(0, flags.top) });
+      dispose([batch, probabilities]);
+    }
+  } finally {
+    await loader.close();
+  }
+  if (loader.skipped > 0) process.exitCode = 1;
+  if (flags.json) return printJson({ predictions });
+  for (const { image, classes } of predictions) {
+    printResult(image);
+    for (const { name, probability } of classes) printResult(`  ${(100 * probability).toFixed(2).padStart(6)} %  ${name}`);
+  }
+}

@@ -1,0 +1,186 @@
+import { dirname, join } from 'node:path';
+import { Rng } from '@mobinet/tensor';
+import { Command, Option } from 'commander';
+import { ImageLoader } from '../data/loader.js';
+import type { ImageDataset } from '../data/source.js';
+import { type Agreement, comparePacked, packedFile, packedInfoOf, readCheckpoint, readPacked, writePacked } from '../export/files.js';
+import type { MoBiNetOptions } from '../model/options.js';
+import { summary } from '../model/summary.js';
+import { type PresetName, presets } from '../training/presets.js';
+import { newRun, type TrainingRun } from '../training/run.js';
+import { checkpointFile, metricsFile, refuseToOverwrite, train } from '../training/train.js';
+import {
+  type ArchitectureFlags,
+  addArchitectureFlags,
+  addDataFlags,
+  addTrainingFlags,
+  addWorkersFlag,
+  architectureOf,
+  type DataFlags,
+  jsonFlag,
+  openData,
+  type TrainingFlags,
+  trainingOf,
+} from './flags.js';
+import { formatSummary, printJson, printResult, say, TrainingProgress } from './output.js';
+import { interruptedExitCode, interruptible } from './program.js';
+
+interface TrainFlags extends ArchitectureFlags, TrainingFlags, DataFlags {
+  preset?: PresetName;
+  resume?: string;
+  out?: string;
+  workers?: number;
+  json?: boolean;
+}
+
+export interface TrainDefaults {
+  /** Images to train on where neither --data nor --idx names any. */
+  readonly data?: string;
+  /** The preset for them. With --data it is `imagenet`, with --idx `small`. */
+  readonly preset?: PresetName;
+}
+
+/** The command that trains a network, saves it packed, loads it again, and checks that both agree. */
+export function trainCommand(name: string, defaults: TrainDefaults = {}): Command {
+  const command = new Command(name).description('train a network, save it with 1-bit weights, and check what was saved');
+  addDataFlags(command);
+  command.addOption(
+    new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
+      Object.keys(presets),
+    ),
+  );
+  addArchitectureFlags(command);
+  addTrainingFlags(command);
+  addWorkersFlag(command)
+    .option('--out <folder>', 'where the run is kept (default: runs/<time>)')
+    .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      `
+A run's folder holds ${checkpointFile}, ${metricsFile} and, at the end, ${packedFile}.
+Ctrl-C stops after the step and saves; continue with --resume.
+
+Examples:
+  ${name} --data photos --preset imagenet --k 4 --out runs/photos
+  ${name} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
+  ${name} --resume runs/photos`,
+    );
+  return command.action((flags: TrainFlags) => runTraining(flags, defaults));
+}
+
+async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<void> {
+  const isDefaultData = flags.data === undefined && flags.idx === undefined;
+  const preset = flags.preset ?? (isDefaultData ? defaults.preset : flags.idx ? 'small' : 'imagenet') ?? 'imagenet';
+  const dataset = openData(isDefaultData && defaults.data ? { ...flags, data: defaults.data } : flags);
+  const run = flags.resume ? await resume(flags.resume, flags) : start(preset, flags, dataset);
+  const out = flags.out ?? (flags.resume ? runFolder(flags.resume) : join('runs', timeStamp()));
+  if (!flags.resume) await refuseToOverwrite(out);
+
+  const { model } = run;
+  if (!flags.json) say(formatSummary(summary(model, packedInfoOf(run))));
+  say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
+  const progress = new TrainingProgress();
+  const { signal, release } = interruptible('stopping after this step …');
+  const { finished, skippedImages } = await train(run, dataset, { out, signal, ...progress, workers: flags.workers }).finally(
+    () => {
+      progress.stop();
+      release();
+    },
+  );
+  if (skippedImages > 0) say(`${skippedImages} images could not be decoded and were skipped`);
+  if (!finished) {
+    say(`stopped and saved. Continue with --resume ${out}`);
+    process.exitCode = interruptedExitCode;
+    return;
+  }
+
+  const file = join(out, packedFile);
+  const bytes = await writePacked(run, file);
+  const agreement = await checkPacked(run, file, dataset, flags.workers);
+  const last = run.history[run.history.length - 1];
+  const result = { out, model: file, bytes, ...last, skippedImages, agreement };
+  if (flags.json) return printJson(result);
+  printResult(
+    [
+      `top-1   ${last.top1.toFixed(2)} %`,
+      `top-5   ${last.top5.toFixed(2)} %`,
+      `saved   ${file}, ${bytes.toLocaleString('en-US')} bytes`,
+      `check   loaded again, its logits differ by at most ${agreement.largestDifference} over ${agreement.images} images`,
+    ].join('\n'),
+  );
+}
+
+function start(preset: PresetName, flags: TrainFlags, dataset: ImageDataset): TrainingRun {
+  const { model, training } = presets[preset];
+  const options: Partial<MoBiNetOptions> = { ...model, ...architectureOf(flags) };
+  const scaled = flags.size && flags.resize === undefined ? { resize: scaledResize(preset, flags.size) } : {};
+  return newRun(options, trainingOf(flags, { ...training, ...scaled }), {
+    classes: dataset.classes,
+    trainImages: dataset.train.length,
+  });
+}
+
+/** Another --size keeps the preset's proportion of scaled image to cut. */
+function scaledResize(preset: PresetName, size: number): number {
+  const { model, training } = presets[preset];
+  return Math.round((size * training.resize) / ('imageSize' in model ? model.imageSize : 224));
+}
+
+async function resume(path: string, flags: TrainFlags): Promise<TrainingRun> {
+  const run = await readCheckpoint(path);
+  for (const [key, value] of Object.entries(architectureOf(flags))) {
+    const saved = run.model.options[key as keyof MoBiNetOptions];
+    if (saved !== value) throw new RangeError(`${path} is a run of another architecture: its ${key} is ${saved}, not ${value}`);
+  }
+  const changed = trainingOf(flags, run.training);
+  for (const key of Object.keys(changed) as (keyof typeof changed)[]) {
+    if (JSON.stringify(changed[key]) !== JSON.stringify(run.training[key])) {
+      throw new RangeError(`--resume goes on with the run's own settings: its ${key} is ${JSON.stringify(run.training[key])}`);
+    }
+  }
+  return run;
+}
+
+/** The folder of a run that is named by itself or by its checkpoint. */
+function runFolder(path: string): string {
+  return path.endsWith('.safetensors') ? dirname(path) : path;
+}
+
+/** Loads the file again and compares it with the network in memory. */
+async function checkPacked(
+  run: TrainingRun,
+  file: string,
+  dataset: ImageDataset,
+  workers: number | undefined,
+): Promise<Agreement> {
+  const packed = await readPacked(file);
+  const { resize, normalization, batchSize } = run.training;
+  const size = run.model.options.imageSize;
+  const loader = new ImageLoader(dataset.val, {
+    batchSize,
+    size,
+    resize,
+    normalization,
+    rng: Rng.fromSeed(0),
+    onWarning: () => {},
+    ...(workers !== undefined && { workers }),
+  });
+  try {
+    const agreement = await comparePacked(run, packed, loader);
+    if (!(agreement.largestDifference <= 1e-4)) {
+      throw new Error(`${file} does not agree with the trained network: logits differ by ${agreement.largestDifference}`);
+    }
+    return agreement;
+  } finally {
+    await loader.close();
+    packed.dispose();
+  }
+}
+
+/** Local time as a folder name: 2026-01-31-17-05-09. */
+function timeStamp(): string {
+  const now = new Date();
+  const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 19).replace(/[T:]/g, '-');
+}

@@ -1,0 +1,264 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { deflateSync } from 'node:zlib';
+import { fc } from '@fast-check/vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { DecodePool, type DecodePoolOptions } from './decode-pool.js';
+import type { Unreadable } from './decode-worker.js';
+import { DataError } from './errors.js';
+import {
+  encodeGif,
+  encodeJpeg,
+  encodePng,
+  picture,
+  pngChunk,
+  temporaryFolder,
+  writeFiles,
+} from './fixtures.test.helper.js';
+import type { Image } from './source.js';
+
+const settings: DecodePoolOptions = { workers: 1, side: 2, pixelLimit: 10_000, timeout: 30_000 };
+const pool = new DecodePool(settings);
+afterAll(() => pool.close());
+
+/** What the pool makes of a file with this content. Named .png, whatever it is. */
+async function decode(content: string | Uint8Array): Promise<Image | Unreadable> {
+  const folder = temporaryFolder();
+  writeFiles(folder, { 'image.png': content });
+  const path = join(folder, 'image.png');
+  return await pool.decode(path, path).result;
+}
+
+/** A pool whose workers run `program` when they are asked for something. */
+function poolOf(program: string, options: Partial<DecodePoolOptions> = {}): DecodePool {
+  const folder = temporaryFolder();
+  const head = `import { parentPort } from 'node:worker_threads';\n`;
+  writeFiles(folder, { 'worker.mjs': `${head}parentPort.on('message', async ({ id, image }) => { ${program} });` });
+  const strange = new DecodePool({ ...settings, ...options, workerUrl: pathToFileURL(join(folder, 'worker.mjs')) });
+  onTestFinished(() => strange.close());
+  return strange;
+}
+
+/** Two rows of two pixels. */
+const rgb = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120];
+const gray = [10, 10, 10, 200, 200, 200, 0, 0, 0, 255, 255, 255];
+
+describe('decoding', () => {
+  test.each([
+    ['RGB', encodePng(2, 2, rgb), rgb],
+    ['gray', encodePng(2, 2, [10, 200, 0, 255], { colorType: 0, bitDepth: 8 }), gray],
+    ['gray and alpha', encodePng(2, 2, [10, 0, 200, 9, 0, 99, 255, 255], { colorType: 4, bitDepth: 8 }), gray],
+    [
+      'RGBA',
+      encodePng(2, 2, [10, 20, 30, 0, 40, 50, 60, 1, 70, 80, 90, 128, 100, 110, 120, 255], {
+        colorType: 6,
+        bitDepth: 8,
+      }),
+      rgb,
+    ],
+    [
+      'palette',
+      encodePng(2, 2, [3, 2, 1, 0], {
+        colorType: 3,
+        bitDepth: 8,
+        palette: [100, 110, 120, 70, 80, 90, 40, 50, 60, 10, 20, 30],
+      }),
+      rgb,
+    ],
+    [
+      '16-bit RGB',
+      encodePng(
+        2,
+        2,
+        rgb.map((value) => value * 257),
+        { colorType: 2, bitDepth: 16 },
+      ),
+      rgb,
+    ],
+    ['16-bit gray', encodePng(2, 2, [2570, 51400, 0, 65535], { colorType: 0, bitDepth: 16 }), gray],
+  ])('makes RGB of a PNG with %s', async (_, file, pixels) => {
+    expect(await decode(file)).toEqual({ height: 2, width: 2, pixels: Uint8Array.from(pixels) });
+  });
+
+  test('reads the first frame of a GIF', async () => {
+    const file = encodeGif(2, 3, [
+      [0, 1, 2, 3, 4, 5],
+      [6, 7, 8, 9, 10, 11],
+    ]);
+    const pixels = Uint8Array.from([0, 1, 2, 3, 4, 5].flatMap((i) => [i, 2 * i, 0]));
+    expect(await decode(file)).toEqual({ height: 2, width: 3, pixels });
+  });
+
+  test('reads a JPEG, whatever its name', async () => {
+    const original = picture(24, 40);
+    const large = new DecodePool({ ...settings, side: 24 });
+    onTestFinished(() => large.close());
+    const folder = temporaryFolder();
+    writeFiles(folder, { 'image.png': encodeJpeg(original) });
+    const result = (await large.decode(join(folder, 'image.png'), 'image').result) as Image;
+    expect([result.height, result.width]).toEqual([24, 40]);
+    const errors = result.pixels.map((value, i) => Math.abs(value - original.pixels[i]));
+    expect(errors.reduce((a, b) => a + b) / errors.length).toBeLessThan(8);
+  });
+
+  test('scales the shorter side', async () => {
+    const result = await decode(encodePng(4, 9, picture(4, 9).pixels));
+    expect(result).toMatchObject({ height: 2, width: 4 });
+  });
+
+  test('reads no more of a GIF than its first frame', async () => {
+    const frame = new Array(50).fill(1);
+    const file = encodeGif(5, 10, [frame, frame]);
+    expect(await decode(file.subarray(0, file.length - 10))).toEqual(await decode(file));
+    expect(await decode(file)).toMatchObject({ height: 2, width: 4 });
+  });
+});
+
+const png = encodePng(30, 40, picture(30, 40).pixels);
+const gif = encodeGif(10, 10, [new Array(100).fill(5)]);
+const jpeg = encodeJpeg(picture(30, 40));
+
+/** A PNG of 30 × 40 whose compressed data is this. */
+const pngOfData = (data: Buffer): Buffer =>
+  Buffer.concat([png.subarray(0, 33), pngChunk('IDAT', data), pngChunk('IEND', Buffer.alloc(0))]);
+
+const patched = (file: Buffer, at: number, bytes: readonly number[]): Buffer => {
+  const copy = Buffer.from(file);
+  copy.set(bytes, at);
+  return copy;
+};
+
+describe('files that are no images', () => {
+  test.each([
+    ['an empty file', Buffer.alloc(0), 'it is empty'],
+    ['text', Buffer.from('not an image'), 'it is not a JPEG, PNG or GIF'],
+    ['a BMP', Buffer.from('BM\x00\x00\x00\x00', 'latin1'), 'it is not a JPEG, PNG or GIF'],
+    ['a PNG of its first bytes', png.subarray(0, 12), 'header'],
+    ['a PNG cut in its data', png.subarray(0, png.length - 40), 'Unexpected end of input'],
+    ['a PNG without its end', png.subarray(0, png.length - 12), 'Unexpected end of input'],
+    ['a PNG with a wrong checksum', patched(png, png.length - 20, [1, 2, 3, 4]), ''],
+    ['a PNG without data', Buffer.concat([png.subarray(0, 33), pngChunk('IEND', Buffer.alloc(0))]), 'No Inflate block'],
+    ['a PNG with too little data', pngOfData(deflateSync(Buffer.alloc(100))), 'Unexpected end of input'],
+    [
+      'a PNG with half its stream',
+      pngOfData(deflateSync(Buffer.alloc(30 * 121), { level: 0 }).subarray(0, 1500)),
+      'unexpected end of file',
+    ],
+    ['a PNG with broken data', pngOfData(Buffer.from('no zlib stream')), 'incorrect header check'],
+    ['a PNG with broken filters', pngOfData(deflateSync(Buffer.alloc(30 * 121, 77))), 'filter'],
+    ['a PNG of no height', encodePng(0, 40, []), 'its size is 40 × 0'],
+    [
+      'a PNG that claims to be huge',
+      patched(png, 16, [0, 1, 0, 0, 0, 1, 0, 0]),
+      '65536 × 65536 pixels are more than 10000',
+    ],
+    ['a JPEG of its first bytes', jpeg.subarray(0, 30), 'header is corrupt'],
+    ['a JPEG cut in its data', jpeg.subarray(0, jpeg.length - 60), 'marker was not found'],
+    ['a GIF of its first bytes', gif.subarray(0, 9), ''],
+    ['a GIF without a frame', encodeGif(10, 10, []), 'it has no frame'],
+    ['a GIF cut in its data', gif.subarray(0, gif.length - 30), 'it is truncated'],
+    ['a GIF with too little data', encodeGif(10, 10, [[1, 2, 3]]), 'shorter than expected'],
+    ['a GIF with a frame beyond it', patched(gif, 6, [4, 0, 4, 0]), 'its first frame is larger'],
+    ['a thread 20000 pixels long', encodePng(1, 9000, new Uint8Array(27_000)), 'scaled to 18000 × 2'],
+  ])('%s is a problem, not a crash', async (_, file, problem) => {
+    expect(await decode(file)).toEqual({ problem: expect.stringContaining(problem) });
+    // The thread goes on, and what the decoder may throw late is not blamed on the next.
+    expect(await decode(encodePng(2, 2, rgb))).toMatchObject({ height: 2, width: 2 });
+  });
+
+  test('a missing file and a folder are problems', async () => {
+    const folder = temporaryFolder();
+    expect(await pool.decode(join(folder, 'absent'), 'absent').result).toHaveProperty('problem');
+    expect(await pool.decode(folder, 'folder').result).toMatchObject({ problem: 'it is not a file' });
+  });
+
+  test('damage anywhere gives an image or a problem', async () => {
+    const damaged = fc
+      .tuple(
+        fc.constantFrom(png, jpeg, gif),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.uint8Array({ maxLength: 4 }),
+        fc.boolean(),
+      )
+      .map(([file, where, bytes, cut]) => {
+        const at = Math.floor(where * (file.length - 4));
+        const result = patched(file, at, [...bytes]);
+        return cut ? result.subarray(0, at + bytes.length) : result;
+      });
+    await fc.assert(
+      fc.asyncProperty(damaged, async (file) => {
+        const result = await decode(file);
+        expect('problem' in result || result.pixels.length === result.height * result.width * 3).toBe(true);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe('DecodePool', () => {
+  const image: Image = { height: 2, width: 2, pixels: Uint8Array.from(rgb) };
+
+  test('scales pixels that are in memory already', async () => {
+    expect(await pool.decode(image, 'image').result).toEqual(image);
+  });
+
+  test.each([
+    ['ends', 'process.exit(3)', 'it ended with exit code 3'],
+    ['throws', `throw new Error('out of order')`, 'out of order'],
+  ])('a worker that %s is an error of everything on its way', async (_, program, problem) => {
+    const crashing = poolOf(program);
+    const [first, second] = [crashing.decode(image, 'first.png'), crashing.decode(image, 'second.png')];
+    await expect(first.result).rejects.toThrow(DataError);
+    await expect(second.result).rejects.toThrow(`an image decoding thread crashed at first.png: ${problem}`);
+    await expect(crashing.decode(image, 'third.png').result).rejects.toThrow(problem);
+  });
+
+  test('a worker that cannot start is an error', async () => {
+    const absent = new DecodePool({ ...settings, workerUrl: pathToFileURL(join(temporaryFolder(), 'absent.js')) });
+    await expect(absent.decode(image, 'first.png').result).rejects.toThrow('Cannot find module');
+  });
+
+  test.each([
+    ['loops for ever', 'for (;;);'],
+    ['never answers', 'return;'],
+  ])('a worker that %s is replaced, and only its image given up', async (_, program) => {
+    const hanging = poolOf(
+      `if (image === 'bad') { ${program} } parentPort.postMessage({ id, result: { problem: 'fine' } });`,
+      {
+        timeout: 300,
+      },
+    );
+    const names = ['good', 'bad', 'good', 'bad', 'good'];
+    const results = await Promise.all(names.map((name) => hanging.decode(name, name).result));
+    const gaveUp = 'decoding it took longer than 0.3 s';
+    expect(results.map((result) => 'problem' in result && result.problem)).toEqual([
+      'fine',
+      gaveUp,
+      'fine',
+      gaveUp,
+      'fine',
+    ]);
+  });
+
+  test('an answer that waited while this thread was busy is in time', async () => {
+    const quick = poolOf(`parentPort.postMessage({ id, result: { problem: 'fine' } });`, { timeout: 200 });
+    await quick.decode(image, 'warm up').result;
+    const { result } = quick.decode(image, 'image');
+    for (const end = Date.now() + 500; Date.now() < end; );
+    expect(await result).toMatchObject({ problem: 'fine' });
+  });
+
+  test('a cancelled request is answered without work', async () => {
+    const results = [0, 1, 2].map(() => pool.decode('/', 'folder'));
+    results[2].cancel();
+    expect(await results[2].result).toMatchObject({ problem: 'cancelled' });
+  });
+
+  test('closing ends what is on its way', async () => {
+    const closing = new DecodePool(settings);
+    const { result } = closing.decode(image, 'image');
+    await closing.close();
+    await expect(result).rejects.toThrow('closed');
+    await expect(closing.decode(image, 'image').result).rejects.toThrow('closed');
+  });
+});

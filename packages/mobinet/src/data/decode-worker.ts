@@ -1,0 +1,69 @@
+import { parentPort } from 'node:worker_threads';
+import { messageOf } from './errors.js';
+import { resizeShorterSide, shorterSideTo } from './resize.js';
+import type { Image } from './source.js';
+
+/** What a worker is asked: an image (a file's path, or its pixels), scaled so that its shorter side is `side`. */
+export interface DecodeRequest {
+  readonly id: number;
+  readonly image: string | Image;
+  readonly side: number;
+  readonly pixelLimit: number;
+}
+
+/** A request that is no longer wanted. It is still answered: answers come in the order of requests. */
+export interface CancelRequest {
+  readonly cancel: number;
+}
+
+/** Why there is no image. */
+export interface Unreadable {
+  readonly problem: string;
+}
+
+export interface DecodeReply {
+  readonly id: number;
+  readonly result: Image | Unreadable;
+}
+
+if (parentPort === null) throw new Error('decode-worker.js runs as a worker thread only');
+const port = parentPort;
+const cancelled = new Set<number>();
+let turn: Promise<void> = Promise.resolve();
+
+port.on('message', (message: DecodeRequest | CancelRequest) => {
+  if ('cancel' in message) cancelled.add(message.cancel);
+  else turn = turn.then(() => answer(message));
+});
+
+async function answer(request: DecodeRequest): Promise<void> {
+  const { id } = request;
+  const reply = (result: Image | Unreadable, transfer: ArrayBufferLike[] = []): void =>
+    port.postMessage({ id, result } satisfies DecodeReply, transfer as ArrayBuffer[]);
+  if (cancelled.delete(id)) return reply({ problem: 'cancelled' });
+  try {
+    const image = await prepare(request);
+    reply(image, [image.pixels.buffer]);
+  } catch (error) {
+    reply({ problem: messageOf(error) });
+  }
+}
+
+async function prepare({ image, side, pixelLimit }: DecodeRequest): Promise<Image> {
+  const original = typeof image === 'string' ? await (await decoder()).readImage(image, pixelLimit) : image;
+  const [height, width] = shorterSideTo(side, original.height, original.width);
+  if (height * width > pixelLimit)
+    throw new Error(`scaled to ${width} × ${height} it has more than ${pixelLimit} pixels`);
+  return resizeShorterSide(original, side);
+}
+
+let loading: Promise<typeof import('./decode.js')> | null = null;
+
+/** The decoders are large, and images in memory need none: they are loaded when the first file comes. */
+function decoder(): Promise<typeof import('./decode.js')> {
+  loading ??= import('./decode.js').then((module) => {
+    module.surviveDecoders();
+    return module;
+  });
+  return loading;
+}

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { fc } from '@fast-check/vitest';
+import { describe, expect, test } from 'vitest';
+import { DataError } from './errors.js';
+import { temporaryFolder, writeFiles } from './fixtures.test.helper.js';
+import { openIdx, readIdx } from './idx.js';
+
+function encodeIdx(shape: readonly number[], values: readonly number[]): Buffer {
+  const sizes = shape.flatMap((size) => [size >>> 24, (size >>> 16) & 255, (size >>> 8) & 255, size & 255]);
+  return Buffer.from([0, 0, 8, shape.length, ...sizes, ...values]);
+}
+
+const mnist = {
+  'train-images-idx3-ubyte': encodeIdx([3, 1, 2], [1, 2, 3, 4, 5, 6]),
+  'train-labels-idx1-ubyte': encodeIdx([3], [2, 0, 2]),
+  't10k-images-idx3-ubyte.gz': gzipSync(encodeIdx([1, 1, 2], [7, 8])),
+  't10k-labels-idx1-ubyte.gz': gzipSync(encodeIdx([1], [1])),
+};
+
+describe('readIdx', () => {
+  test('reads plain and gzipped files', () => {
+    const folder = temporaryFolder();
+    const bytes = encodeIdx([2, 3], [1, 2, 3, 4, 5, 6]);
+    writeFiles(folder, { plain: bytes, zipped: gzipSync(bytes) });
+    for (const name of ['plain', 'zipped']) {
+      const { shape, values } = readIdx(join(folder, name));
+      expect(shape).toEqual([2, 3]);
+      expect([...values]).toEqual([1, 2, 3, 4, 5, 6]);
+    }
+  });
+
+  test.each([
+    ['nothing', [], 'it has 0 bytes'],
+    ['other magic', [1, 0, 8, 1, 0, 0, 0, 0], 'two zero bytes'],
+    ['floats', [0, 0, 13, 1, 0, 0, 0, 0], 'element type is 0xd'],
+    ['no axes', [0, 0, 8, 0], '0 axes'],
+    ['half a header', [0, 0, 8, 2, 0, 0, 0, 1, 0], 'within its header'],
+    ['too few elements', [0, 0, 8, 1, 0, 0, 0, 2, 1], 'promises 2 elements, and 1 follow'],
+    ['too many elements', [0, 0, 8, 1, 0, 0, 0, 1, 1, 2], 'promises 1 elements, and 2 follow'],
+    ['a flood', [0, 0, 8, 3, ...new Array(12).fill(255)], 'and 0 follow'],
+    ['broken gzip', [0x1f, 0x8b, 8, 0, 1], 'cannot read'],
+  ])('refuses %s', (_, bytes, problem) => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { file: Uint8Array.from(bytes) });
+    expect(() => readIdx(join(folder, 'file'))).toThrow(problem);
+    expect(() => readIdx(join(folder, 'file'))).toThrow(DataError);
+  });
+
+  test('any bytes give an array or a DataError of one line', () => {
+    const folder = temporaryFolder();
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 24 }), fc.boolean(), (bytes, hasMagic) => {
+        if (hasMagic) bytes.set([0, 0, 8].slice(0, bytes.length));
+        writeFiles(folder, { file: bytes });
+        try {
+          const { shape, values } = readIdx(join(folder, 'file'));
+          expect(values.length).toBe(shape.reduce((a, b) => a * b, 1));
+        } catch (error) {
+          if (!(error instanceof DataError)) throw error;
+          expect(error.message).not.toContain('\n');
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('explains a file that is not there', () => {
+    expect(() => readIdx(join(temporaryFolder(), 'absent'))).toThrow(/cannot read .*absent/);
+  });
+});
+
+describe('openIdx', () => {
+  test('reads the four files as gray images with labels', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, mnist);
+    const { classes, train, val } = openIdx(folder);
+    expect(classes).toEqual(['0', '1', '2']);
+    expect([0, 1, 2].map((i) => train.label(i))).toEqual([2, 0, 2]);
+    expect(train.image(1)).toEqual({ height: 1, width: 2, pixels: Uint8Array.of(3, 3, 3, 4, 4, 4) });
+    expect(val.length).toBe(1);
+    expect(val.name(0)).toBe(`${join(folder, 't10k-images-idx3-ubyte.gz')}[0]`);
+    expect(openIdx(folder, { limit: 2 }).train.name(1)).toContain('[1]');
+  });
+
+  test('explains files that are missing or do not belong together', () => {
+    const folder = temporaryFolder();
+    expect(() => openIdx(folder)).toThrow('train-images-idx3-ubyte, plain or with .gz');
+    writeFiles(folder, { ...mnist, 'train-labels-idx1-ubyte': encodeIdx([2], [0, 1]) });
+    expect(() => openIdx(folder)).toThrow('has shape [2], not [3]');
+    writeFiles(folder, { ...mnist, 'train-images-idx3-ubyte': encodeIdx([3], [0, 1, 2]) });
+    expect(() => openIdx(folder)).toThrow('has shape [3], not [images, height, width]');
+  });
+});

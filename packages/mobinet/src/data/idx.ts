@@ -1,0 +1,132 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { DataError, messageOf } from './errors.js';
+import { chooseEvenly, type Image, type ImageDataset, type ImageSource } from './source.js';
+
+/** The contents of an IDX file of bytes. */
+export interface IdxArray {
+  readonly shape: readonly number[];
+  readonly values: Uint8Array;
+}
+
+/** No file of this format in use comes near it (EMNIST, the largest, unpacks to 0.6 GB). */
+const largestIdx = 2 ** 30;
+
+/**
+ * Reads an IDX file of unsigned bytes, plain or gzipped (by its content, whatever its name).
+ *
+ * The format (LeCun, "The MNIST database"), all numbers big-endian: two zero bytes, the element type (8 is u8),
+ * the number of axes, their sizes as u32, then the elements.
+ *
+ * @throws DataError if the file cannot be read, or is not exactly that.
+ */
+export function readIdx(path: string): IdxArray {
+  const bytes = readUnzipped(path);
+  const bad = (problem: string): DataError =>
+    new DataError(`${path} is not an IDX file of bytes: ${problem}. Fetch it again, or give another.`);
+  if (bytes.length < 4) throw bad(`it has ${bytes.length} bytes`);
+  const [zero, alsoZero, type, rank] = bytes;
+  if (zero !== 0 || alsoZero !== 0) throw bad('it does not begin with two zero bytes');
+  if (type !== 8) throw bad(`its element type is 0x${type.toString(16)}, not 0x8`);
+  if (rank < 1 || rank > 4) throw bad(`it has ${rank} axes`);
+  const header = 4 + 4 * rank;
+  if (bytes.length < header) throw bad('it ends within its header');
+  const shape = Array.from({ length: rank }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis));
+  const promised = shape.reduce((size, axis) => size * axis, 1);
+  if (bytes.length - header !== promised) {
+    throw bad(`its header promises ${shape.join(' × ')} elements, and ${bytes.length - header} follow`);
+  }
+  return { shape, values: bytes.subarray(header) };
+}
+
+function readUnzipped(path: string): Buffer {
+  try {
+    const size = statSync(path).size;
+    if (size > largestIdx) throw new RangeError(`${size} bytes are more than ${largestIdx}`);
+    const bytes = readFileSync(path);
+    const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    return isGzip ? gunzipSync(bytes, { maxOutputLength: largestIdx }) : bytes;
+  } catch (error) {
+    throw new DataError(`cannot read ${path}: ${messageOf(error)}. Check the file, or fetch it again.`, {
+      cause: error,
+    });
+  }
+}
+
+export interface IdxOptions {
+  /** Use only this many images of each split, drawn evenly over the classes. Default: all. */
+  limit?: number;
+}
+
+/**
+ * Opens a folder of MNIST's four files (Fashion-MNIST's are alike), each plain or with `.gz` at its end:
+ * `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`.
+ * Classes are named by their numbers; gray becomes red, green and blue alike.
+ *
+ * @throws DataError if a file is missing or broken, or if images and labels differ in number.
+ */
+export function openIdx(directory: string, options: IdxOptions = {}): ImageDataset {
+  const train = readSplit(directory, 'train');
+  const val = readSplit(directory, 't10k');
+  const classCount = 1 + Math.max(largest(train.labels.values), largest(val.labels.values));
+  return {
+    classes: Array.from({ length: classCount }, (_, label) => String(label)),
+    train: openSplit(train, options),
+    val: openSplit(val, options),
+  };
+}
+
+interface IdxSplit {
+  readonly path: string;
+  readonly images: IdxArray;
+  readonly labels: IdxArray;
+}
+
+function readSplit(directory: string, split: 'train' | 't10k'): IdxSplit {
+  const path = findFile(directory, `${split}-images-idx3-ubyte`);
+  const labelPath = findFile(directory, `${split}-labels-idx1-ubyte`);
+  const images = readIdx(path);
+  const labels = readIdx(labelPath);
+  if (images.shape.length !== 3 || images.values.length === 0) {
+    throw new DataError(
+      `${path} has shape [${images.shape.join(', ')}], not [images, height, width]. Give MNIST's image file.`,
+    );
+  }
+  if (labels.shape.length !== 1 || labels.shape[0] !== images.shape[0]) {
+    throw new DataError(
+      `${labelPath} has shape [${labels.shape.join(', ')}], not [${images.shape[0]}], one label an image of ${path}. ` +
+        'Give files that belong together.',
+    );
+  }
+  return { path, images, labels };
+}
+
+function findFile(directory: string, name: string): string {
+  const path = join(directory, name);
+  for (const candidate of [path, `${path}.gz`]) if (existsSync(candidate)) return candidate;
+  throw new DataError(`there is no ${path}, plain or with .gz. Give a folder that holds MNIST's four IDX files.`);
+}
+
+function openSplit({ path, images, labels }: IdxSplit, { limit }: IdxOptions): ImageSource {
+  const [, height, width] = images.shape;
+  const area = height * width;
+  const chosen = chooseEvenly(labels.values, limit);
+  return {
+    length: chosen.length,
+    label: (index) => labels.values[chosen[index]],
+    name: (index) => `${path}[${chosen[index]}]`,
+    image: (index) =>
+      grayToRgb(height, width, images.values.subarray(chosen[index] * area, (chosen[index] + 1) * area)),
+  };
+}
+
+function grayToRgb(height: number, width: number, gray: Uint8Array): Image {
+  const pixels = new Uint8Array(3 * gray.length);
+  for (let i = 0; i < gray.length; i++) pixels.fill(gray[i], 3 * i, 3 * i + 3);
+  return { height, width, pixels };
+}
+
+function largest(labels: Uint8Array): number {
+  return labels.reduce((most, label) => Math.max(most, label), 0);
+}

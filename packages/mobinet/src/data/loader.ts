@@ -1,0 +1,237 @@
+import { availableParallelism } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import {
+  type Augmentation,
+  centerCrop,
+  drawView,
+  imageNetNormalization,
+  type Normalization,
+  normalizationTable,
+  writeExample,
+} from './augment.js';
+import { DecodePool, type Decoding } from './decode-pool.js';
+import type { Unreadable } from './decode-worker.js';
+import { DataError, oneLine } from './errors.js';
+import type { Image, ImageSource } from './source.js';
+
+export interface ImageLoaderOptions {
+  readonly batchSize: number;
+  /** Height and width of the examples. */
+  readonly size: number;
+  /** The only source of chance: of the order, and of the augmentation. */
+  readonly rng: Rng;
+  /** Images are first scaled so that their shorter side is this. Default: size · 256 / 224, rounded. */
+  readonly resize?: number;
+  /** Default: `centerCrop`. For training, `randomCropAndFlip`, perhaps with padding. */
+  readonly augment?: Partial<Augmentation>;
+  /** Whether each epoch has an order of its own. Default: the source's order, always. */
+  readonly shuffle?: boolean;
+  /** Whether a last batch that is not full is left out. Default: no. */
+  readonly dropLast?: boolean;
+  /** Default: ImageNet's mean and standard deviation. */
+  readonly normalization?: Normalization;
+  /** Threads that decode. Default: one less than there are processors, from 1 to 8. No result depends on it. */
+  readonly workers?: number;
+  /** How many images are decoded ahead of the batch that was last given out. Default: two batches. */
+  readonly prefetch?: number;
+  /** Scaled images are kept for later epochs up to this many bytes. Default: 256 MB. 0 keeps none. */
+  readonly cacheBytes?: number;
+  /** Larger images are skipped. Default: 50 million. (The JPEG decoder itself gives up at 24 to 37 million.) */
+  readonly pixelLimit?: number;
+  /** Images that take longer to decode, in milliseconds, are skipped. Default: 60 s. */
+  readonly decodeTimeout?: number;
+  /** Hears of every image that is skipped, once, in one line. Default: `console.warn`. */
+  readonly onWarning?: (message: string) => void;
+  /** @internal Another program for the decoding threads. */
+  readonly workerUrl?: URL;
+}
+
+/** Some examples. Who takes a batch frees it: `dispose(batch)`. */
+export interface ImageBatch {
+  /** Its number in the epoch; `startBatch: index + 1` goes on after it. */
+  readonly index: number;
+  /** f32 [count, size, size, 3], normalised. */
+  readonly images: Tensor;
+  /** i32 [count] */
+  readonly labels: Tensor<'i32'>;
+  /** `batchSize`, less at the end of the epoch, and one less for every image that was skipped. */
+  readonly count: number;
+}
+
+/**
+ * Turns images into batches. Threads decode ahead while the batch before is trained on.
+ *
+ *     const loader = new ImageLoader(folder.train, { batchSize: 64, size: 224, rng, shuffle: true, augment: randomCropAndFlip });
+ *     for await (const batch of loader.epoch(0)) { …; dispose(batch); }
+ *     await loader.close();
+ *
+ * Same generator, same batches, bit for bit: they depend neither on the number of threads and which is first, nor
+ * on the cache or on where an epoch is entered. An image that cannot be decoded is skipped: its batch has one less.
+ * That depends on the file alone, so it changes nothing either.
+ */
+export class ImageLoader {
+  readonly #source: ImageSource;
+  readonly #options: ResolvedOptions;
+  readonly #table: Float32Array;
+  readonly #cache = new Map<number, Image>();
+  readonly #skipped = new Set<number>();
+  #cacheRoom: number;
+  #pool: DecodePool | null = null;
+  #closed = false;
+
+  constructor(source: ImageSource, options: ImageLoaderOptions) {
+    this.#source = source;
+    this.#options = resolve(options);
+    this.#table = normalizationTable(this.#options.normalization);
+    this.#cacheRoom = this.#options.cacheBytes;
+  }
+
+  /** Batches in a whole epoch. */
+  get batchesPerEpoch(): number {
+    const { batchSize, dropLast } = this.#options;
+    return dropLast ? Math.floor(this.#source.length / batchSize) : Math.ceil(this.#source.length / batchSize);
+  }
+
+  /** How many images could not be decoded so far. */
+  get skipped(): number {
+    return this.#skipped.size;
+  }
+
+  /**
+   * The batches of an epoch in order. Leaving the loop stops the work ahead. A batch all of whose images had to be
+   * skipped is passed over.
+   *
+   * @param options.startBatch Go on in the middle: earlier batches are not decoded. Default 0.
+   * @throws DataError if a decoding thread crashes, the loader is closed, or no image of the epoch can be decoded.
+   */
+  async *epoch(epoch: number, options: { startBatch?: number } = {}): AsyncGenerator<ImageBatch, void, void> {
+    const { batchSize, prefetch } = this.#options;
+    const startBatch = atLeast(0, 'startBatch', options.startBatch ?? 0);
+    const order = this.#order(atLeast(0, 'epoch', epoch)).subarray(0, this.batchesPerEpoch * batchSize);
+    const ahead: Decoding[] = [];
+    let next = startBatch * batchSize;
+    let delivered = 0;
+    try {
+      for (let index = startBatch; index < this.batchesPerEpoch; index++) {
+        const members = order.subarray(index * batchSize, (index + 1) * batchSize);
+        for (const end = (index + 1) * batchSize + prefetch; next < Math.min(end, order.length); next++) {
+          ahead.push(this.#fetch(order[next]));
+        }
+        // Training may keep this thread busy for long: let it hear the workers, timers and signals once a batch.
+        await nextTurn();
+        const results = await Promise.all(ahead.splice(0, members.length).map(({ result }) => result));
+        const batch = this.#assemble(index, epoch, members, results);
+        if (batch === null) continue;
+        delivered++;
+        yield batch;
+      }
+    } finally {
+      for (const { cancel } of ahead) cancel();
+    }
+    if (delivered === 0 && startBatch === 0 && order.length > 0) {
+      const first = this.#source.name(order[0]);
+      throw new DataError(
+        `none of the ${order.length} images could be decoded, ${first} for one. Give JPEG, PNG or GIF files.`,
+      );
+    }
+  }
+
+  /** Ends the decoding threads. They would not keep the program from ending, but they hold memory. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cache.clear();
+    await this.#pool?.close();
+  }
+
+  #order(epoch: number): Int32Array {
+    const { rng, shuffle } = this.#options;
+    if (!shuffle) return Int32Array.from({ length: this.#source.length }, (_, index) => index);
+    const permutation = rng.split('order', epoch).permutation(this.#source.length);
+    const order = permutation.values.slice();
+    permutation.dispose();
+    return order;
+  }
+
+  #fetch(index: number): Decoding {
+    if (this.#closed) throw new DataError('the image loader was closed. Make another to read on.');
+    const known = this.#skipped.has(index) ? { problem: 'skipped before' } : this.#cache.get(index);
+    if (known) return { result: Promise.resolve(known), cancel: () => {} };
+    this.#pool ??= new DecodePool(this.#options);
+    return this.#pool.decode(this.#source.image(index), this.#source.name(index));
+  }
+
+  #assemble(
+    batch: number,
+    epoch: number,
+    members: Int32Array,
+    results: readonly (Image | Unreadable)[],
+  ): ImageBatch | null {
+    const { rng, size, augment } = this.#options;
+    const examples: { index: number; image: Image }[] = [];
+    results.forEach((result, i) => {
+      if ('problem' in result) this.#skip(members[i], result.problem);
+      else examples.push({ index: members[i], image: result });
+    });
+    if (examples.length === 0) return null;
+    const images = zeros([examples.length, size, size, 3]);
+    examples.forEach(({ index, image }, i) => {
+      this.#remember(index, image);
+      const view = drawView(image, size, augment, rng.split('augment', epoch, index));
+      writeExample(image, view, this.#table, images.values, i * size * size * 3);
+    });
+    const labels = tensor(
+      Int32Array.from(examples, ({ index }) => this.#source.label(index)),
+      { dtype: 'i32' },
+    );
+    return { index: batch, images, labels, count: examples.length };
+  }
+
+  #skip(index: number, problem: string): void {
+    if (this.#skipped.has(index)) return;
+    this.#skipped.add(index);
+    this.#options.onWarning(oneLine(`skipped ${this.#source.name(index)}: ${problem}`));
+  }
+
+  /** Keeps images while there is room and never drops one: of a random order, any fixed part is as good as another. */
+  #remember(index: number, image: Image): void {
+    if (this.#cache.has(index) || image.pixels.byteLength > this.#cacheRoom) return;
+    this.#cache.set(index, image);
+    this.#cacheRoom -= image.pixels.byteLength;
+  }
+}
+
+/** `setTimeout` takes no longer time than this. */
+const longestTimer = 2 ** 31 - 1;
+
+type ResolvedOptions = ReturnType<typeof resolve>;
+
+function resolve(options: ImageLoaderOptions) {
+  const { rng, workerUrl, shuffle = false, dropLast = false } = options;
+  const batchSize = atLeast(1, 'batchSize', options.batchSize);
+  const size = atLeast(1, 'size', options.size);
+  const augment: Augmentation = { ...centerCrop, ...options.augment };
+  atLeast(0, 'augment.padding', augment.padding);
+  return {
+    rng,
+    workerUrl,
+    shuffle,
+    dropLast,
+    batchSize,
+    size,
+    augment,
+    side: atLeast(1, 'resize', options.resize ?? Math.max(1, Math.round((size * 256) / 224))),
+    normalization: options.normalization ?? imageNetNormalization,
+    workers: atLeast(1, 'workers', options.workers ?? Math.max(1, Math.min(8, availableParallelism() - 1))),
+    prefetch: atLeast(0, 'prefetch', options.prefetch ?? 2 * batchSize),
+    cacheBytes: atLeast(0, 'cacheBytes', options.cacheBytes ?? 256 * 2 ** 20),
+    pixelLimit: atLeast(1, 'pixelLimit', options.pixelLimit ?? 50e6),
+    timeout: Math.min(atLeast(1, 'decodeTimeout', options.decodeTimeout ?? 60_000), longestTimer),
+    onWarning: options.onWarning ?? ((message: string) => console.warn(message)),
+  };
+}
+
+function atLeast(least: number, name: string, value: number): number {
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new RangeError(`${name} must be a whole number of at least ${least}, got ${value}`);
+}

@@ -1,0 +1,91 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { resize, resizeShorterSide } from './resize.js';
+import type { Image } from './source.js';
+
+const sides = fc.integer({ min: 1, max: 24 });
+
+const images = fc
+  .tuple(sides, sides)
+  .chain(([height, width]) =>
+    fc
+      .uint8Array({ minLength: height * width * 3, maxLength: height * width * 3 })
+      .map((pixels): Image => ({ height, width, pixels })),
+  );
+
+/** A gray image of one row. */
+function grayRow(...values: number[]): Image {
+  return { height: 1, width: values.length, pixels: Uint8Array.from(values.flatMap((value) => [value, value, value])) };
+}
+
+const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+
+const transpose = ({ height, width, pixels }: Image): Image => ({
+  height: width,
+  width: height,
+  pixels: pixels.map((_, i) => {
+    const [row, column] = [Math.floor(i / 3 / height), Math.floor(i / 3) % height];
+    return pixels[(column * width + row) * 3 + (i % 3)];
+  }),
+});
+
+describe('resize', () => {
+  test.prop([images])('leaves an image of the right size as it is', (image) => {
+    expect(resize(image, image.height, image.width)).toBe(image);
+  });
+
+  test.prop([sides, sides, sides, sides, fc.nat(255)])(
+    'keeps a constant',
+    (height, width, toHeight, toWidth, value) => {
+      const pixels = new Uint8Array(height * width * 3).fill(value);
+      const result = resize({ height, width, pixels }, toHeight, toWidth);
+      expect(result.pixels).toEqual(new Uint8Array(toHeight * toWidth * 3).fill(value));
+    },
+  );
+
+  test('interpolates when an image grows', () => {
+    // The new centres lie at ¼, ¾, 1¼ and 1¾; the old ones at ½ and 1½.
+    expect(resize(grayRow(0, 255), 1, 4)).toEqual(grayRow(0, 64, 191, 255));
+  });
+
+  test('weighs all pixels when an image shrinks', () => {
+    // Around the centre 1 the weights are ¾, ¾, ¼, 0, of the sum 1¾: (70 · ¾ + 140 · ¼) / 1¾ = 50.
+    expect(resize(grayRow(0, 70, 140, 210), 1, 2)).toEqual(grayRow(50, 160));
+  });
+
+  test('does not alias stripes finer than the new pixels', () => {
+    const stripes = grayRow(...Array.from({ length: 64 }, (_, i) => (i % 2) * 200));
+    for (const value of resize(stripes, 1, 8).pixels) expect(Math.abs(value - 100)).toBeLessThan(10);
+  });
+
+  test.prop([fc.array(fc.nat(255), { minLength: 60, maxLength: 60 }), fc.integer({ min: 2, max: 6 })])(
+    'keeps the mean',
+    (values, factor) => {
+      // Edges are cut-off triangles, which weigh their pixels more. So they are constant here, and wider than a triangle.
+      const edge = Array.from({ length: 3 * factor }, () => 100);
+      const row = [...edge, ...values, ...edge];
+      const shrunk = resize(grayRow(...row), 1, row.length / factor);
+      expect(Math.abs(mean(shrunk.pixels) - mean(row))).toBeLessThanOrEqual(0.5);
+    },
+  );
+
+  test.prop([images, sides, sides])('treats rows and columns alike', (image, height, width) => {
+    const direct = resize(image, height, width).pixels;
+    const turned = transpose(resize(transpose(image), width, height)).pixels;
+    // The two passes change places, so their roundings differ by a hair.
+    direct.forEach((value, i) => {
+      expect(Math.abs(value - turned[i])).toBeLessThanOrEqual(1);
+    });
+  });
+});
+
+describe('resizeShorterSide', () => {
+  test.prop([images, sides])('keeps the proportion, rounded down', (image, side) => {
+    const { height, width, pixels } = resizeShorterSide(image, side);
+    const [short, long] = [image.height, image.width].sort((a, b) => a - b);
+    expect(Math.min(height, width)).toBe(side);
+    expect(Math.max(height, width)).toBe(Math.floor((side * long) / short));
+    expect(height <= width).toBe(image.height <= image.width || height === width);
+    expect(pixels.length).toBe(height * width * 3);
+  });
+});

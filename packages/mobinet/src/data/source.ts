@@ -1,0 +1,47 @@
+/** One image in memory: rows from the top, three bytes (red, green, blue) a pixel. u8 [height, width, 3]. */
+export interface Image {
+  readonly height: number;
+  readonly width: number;
+  readonly pixels: Uint8Array;
+}
+
+/** Where the images of one split come from. An image is known by its index, 0 … length − 1. */
+export interface ImageSource {
+  readonly length: number;
+
+  /** The class of an image, as an index into the data set's `classes`. */
+  label(index: number): number;
+
+  /** What messages call an image. */
+  name(index: number): string;
+
+  /** The path of the file that holds an image, or the image itself where it is in memory already. */
+  image(index: number): string | Image;
+}
+
+/** A data set for classification: its classes, and the images to train on and to validate with. */
+export interface ImageDataset {
+  readonly classes: readonly string[];
+  readonly train: ImageSource;
+  readonly val: ImageSource;
+}
+
+/**
+ * Chooses `limit` images, drawn evenly over the classes: the first of each class, then the second of each, and
+ * so on. Returns their positions in `labels`, ascending; all of them without a limit.
+ */
+export function chooseEvenly(labels: ArrayLike<number>, limit = Number.POSITIVE_INFINITY): Uint32Array {
+  if (!(limit >= 1)) throw new RangeError(`limit must be 1 or more images, got ${limit}`);
+  const seen = new Map<number, number>();
+  const rounds = Array.from(labels, (label) => {
+    const round = seen.get(label) ?? 0;
+    seen.set(label, round + 1);
+    return round;
+  });
+  const positions = Uint32Array.from(rounds.keys());
+  if (limit >= positions.length) return positions;
+  return positions
+    .sort((a, b) => rounds[a] - rounds[b] || labels[a] - labels[b])
+    .slice(0, limit)
+    .sort();
+}

@@ -1,0 +1,79 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { noGradient } from '@mobinet/autograd';
+import { dispose, tidy } from '@mobinet/tensor';
+import writeFileAtomic from 'write-file-atomic';
+import { DataError } from '../data/errors.js';
+import type { ImageLoader } from '../data/loader.js';
+import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
+import { checkpointFile } from '../training/train.js';
+import { packModel } from './pack.js';
+import type { PackedInfo } from './packed-format.js';
+import { loadPacked, type PackedMoBiNet } from './packed-model.js';
+
+/** The name of a packed model in its run's folder. */
+export const packedFile = 'model.mobinet.safetensors';
+
+/** Reads a checkpoint: a file, or a run's folder. */
+export async function readCheckpoint(path: string): Promise<TrainingRun> {
+  const isFolder = await stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+  const file = isFolder ? join(path, checkpointFile) : path;
+  return decodeCheckpoint(await read(file, 'checkpoint'), file);
+}
+
+/** Reads a packed model. */
+export async function readPacked(path: string): Promise<PackedMoBiNet> {
+  return loadPacked(await read(path, 'model'), path);
+}
+
+/** Saves a run's network in packed form. The file is written whole, then renamed into place. Returns its size in bytes. */
+export async function writePacked(run: TrainingRun, path: string): Promise<number> {
+  const bytes = packModel(run.model, packedInfoOf(run));
+  await writeFileAtomic(path, Buffer.from(bytes));
+  return bytes.byteLength;
+}
+
+/** What a packed file says of the run it comes from. */
+export function packedInfoOf({ classes, training }: TrainingRun): Omit<PackedInfo, 'options'> {
+  return { classes, preprocessing: { resize: training.resize, normalization: training.normalization } };
+}
+
+export interface Agreement {
+  readonly images: number;
+  /** max |logit of the trained network − logit of the packed one| */
+  readonly largestDifference: number;
+}
+
+/** Compares a packed network with the one it was made from, in evaluation, on all images of a loader. */
+export async function comparePacked(
+  run: TrainingRun,
+  packed: PackedMoBiNet,
+  loader: ImageLoader,
+): Promise<Agreement> {
+  const model = run.model.eval();
+  let images = 0;
+  let largestDifference = 0;
+  for await (const batch of loader.epoch(0)) {
+    tidy(() => {
+      const [trained, restored] = noGradient(() => [model.forward(batch.images), packed.forward(batch.images)]);
+      trained.values.forEach((logit, at) => {
+        largestDifference = Math.max(largestDifference, Math.abs(logit - restored.values[at]));
+      });
+    });
+    images += batch.count;
+    dispose(batch);
+  }
+  return { images, largestDifference };
+}
+
+async function read(path: string, what: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new DataError(code === 'ENOENT' ? `there is no ${what} at ${path}` : `cannot read the ${what}: ${message}`);
+  }
+}

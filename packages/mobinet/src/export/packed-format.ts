@@ -1,0 +1,86 @@
+import type { DType, Shape } from '@mobinet/tensor';
+import type { Normalization } from '../data/augment.js';
+import type { MoBiNetOptions } from '../model/options.js';
+import { type NetworkPlan, planNetwork, type SegmentPlan } from '../model/plan.js';
+
+/**
+ * The packed file: safetensors with one bit for each binary weight.
+ *
+ * | tensor | dtype, shape | |
+ * |---|---|---|
+ * | `stem.weight` | f32 [filters, 3, 3, 3] | |
+ * | `units.N.SEGMENT.signs` | u32 [filters, words] | the n weights of a filter as bits, 1 for −1, first in the lowest bit |
+ * | `units.N.SEGMENT.alpha` | f32 [filters] | α = mean of the latent weights' magnitudes |
+ * | `….slope` | f32 [channels] | PReLU; absent with ReLU |
+ * | `….scale`, `….shift` | f32 [channels] | BatchNorm folded: y = x·scale + shift |
+ * | `classifier.weight`, `classifier.bias` | f32 [classes, features], [classes] | |
+ */
+export interface PackedSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** How an image becomes an input: scaled, cut in its middle to the network's size, and normalised. */
+export interface Preprocessing {
+  /** The shorter side that images are scaled to, in pixels. */
+  readonly resize: number;
+  readonly normalization: Normalization;
+}
+
+/** What the file says of itself, beside the tensors. */
+export interface PackedInfo {
+  readonly options: MoBiNetOptions;
+  /** Names of the classes, in the order of the logits. */
+  readonly classes?: readonly string[];
+  /** How images are made ready for it. */
+  readonly preprocessing?: Preprocessing;
+}
+
+export const formatName = 'mobinet';
+export const formatVersion = '1';
+
+export function packedMetadata({ options, classes, preprocessing }: PackedInfo): Record<string, string> {
+  return {
+    format: formatName,
+    version: formatVersion,
+    options: JSON.stringify(options),
+    ...(classes && { classes: JSON.stringify(classes) }),
+    ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
+  };
+}
+
+/** Every tensor of the packed file, in its order. */
+export function packedSpecs(options: MoBiNetOptions, plan: NetworkPlan = planNetwork(options)): PackedSpec[] {
+  const { outChannels } = plan.stem;
+  return [
+    { name: 'stem.weight', dtype: 'f32', shape: [outChannels, 3, 3, 3] },
+    ...channelSpecs('stem', outChannels, options),
+    ...plan.units.flatMap(({ segments }, unit) =>
+      segments.flatMap((segment) => {
+        const prefix = segmentPrefix(unit, segment);
+        const words = Math.ceil(weightsPerFilter(segment) / 32);
+        return [
+          { name: `${prefix}.signs`, dtype: 'u32', shape: [segment.outChannels, words] } as const,
+          { name: `${prefix}.alpha`, dtype: 'f32', shape: [segment.outChannels] } as const,
+          ...channelSpecs(prefix, segment.outChannels, options),
+        ];
+      }),
+    ),
+    { name: 'classifier.weight', dtype: 'f32', shape: [options.classes, plan.features] },
+    { name: 'classifier.bias', dtype: 'f32', shape: [options.classes] },
+  ];
+}
+
+export function segmentPrefix(unit: number, { name }: SegmentPlan): string {
+  return `units.${unit}.${name}`;
+}
+
+export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): number {
+  return (kernel * kernel * inChannels) / groups;
+}
+
+function channelSpecs(prefix: string, channels: number, { activation }: MoBiNetOptions): PackedSpec[] {
+  const names = activation === 'prelu' ? ['slope', 'scale', 'shift'] : ['scale', 'shift'];
+  return names.map((name) => ({ name: `${prefix}.${name}`, dtype: 'f32', shape: [channels] }));
+}

@@ -1,0 +1,105 @@
+import { BatchNorm2d, Conv2d, GlobalAveragePool2d, Linear, Module, Pool2d, type PReLU, type ReLU } from '@mobinet/autograd';
+import { Rng, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
+import { type MoBiNetOptions, resolveOptions } from './options.js';
+import { type NetworkPlan, planNetwork, type UnitPlan } from './plan.js';
+import { makeActivation, Segment } from './segment.js';
+
+/**
+ * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits. Stem and classifier are float.
+ *
+ *     images [batch, size, size, 3] → stem → 13 units → mean over the pixels → classifier → logits [batch, classes]
+ */
+export class MoBiNet extends Module {
+  readonly stem: Stem;
+  readonly units: readonly Unit[];
+  readonly classifier: Linear;
+  readonly options: MoBiNetOptions;
+  readonly plan: NetworkPlan;
+  readonly #pool = new GlobalAveragePool2d();
+
+  constructor(options: MoBiNetOptions) {
+    super();
+    const plan = planNetwork(options);
+    const rng = Rng.fromSeed(options.seed);
+    this.options = options;
+    this.plan = plan;
+    this.stem = new Stem(options, plan, rng.split('stem'));
+    this.units = plan.units.map((unit, index) => new Unit(unit, options, rng.split('units', index)));
+    this.classifier = new Linear(plan.features, options.classes, { rng: rng.split('classifier') });
+    this.label();
+  }
+
+  /** @throws ShapeError unless x is [batch, imageSize, imageSize, 3]. */
+  override forward(x: Tensor): Tensor {
+    checkImages(x, this.options);
+    return tidy(() => {
+      let features = this.stem.forward(x);
+      for (const unit of this.units) features = unit.forward(features);
+      return this.classifier.forward(this.#pool.forward(features));
+    });
+  }
+}
+
+/** Builds a freshly initialised MoBiNet. Options have defaults: `createMoBiNet({ width: 0.5, classes: 10 })`. */
+export function createMoBiNet(options: Partial<MoBiNetOptions> = {}): MoBiNet {
+  return new MoBiNet(resolveOptions(options));
+}
+
+export function checkImages(x: Tensor, { imageSize }: MoBiNetOptions): void {
+  const [, height, width, channels] = x.shape;
+  if (x.rank !== 4 || height !== imageSize || width !== imageSize || channels !== 3) {
+    throw new ShapeError('MoBiNet', `images must be [batch, ${imageSize}, ${imageSize}, 3]`, [
+      { name: 'x', shape: x.shape, note: 'batch, height, width, channels' },
+    ]);
+  }
+}
+
+/** Float 3×3 convolution → BatchNorm → PReLU: the pixels of three colours hold too little to be made bits. */
+class Stem extends Module {
+  readonly conv: Conv2d;
+  readonly norm: BatchNorm2d;
+  readonly activation: PReLU | ReLU;
+
+  constructor(options: MoBiNetOptions, { stem }: NetworkPlan, rng: Rng) {
+    super();
+    this.conv = new Conv2d(3, stem.outChannels, { ...stemConvolution(stem.stride), bias: false, rng });
+    this.norm = new BatchNorm2d(stem.outChannels);
+    this.activation = makeActivation(options, stem.outChannels);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return tidy(() => this.activation.forward(this.norm.forward(this.conv.forward(x))));
+  }
+}
+
+/** Pads one pixel on every side, as PyTorch's MobileNets do. */
+export function stemConvolution(stride: number) {
+  return { stride, padding: 1 } as const;
+}
+
+/** A depth-wise and one or two point-wise segments, then perhaps a pool. */
+class Unit extends Module {
+  readonly depthwise: Segment;
+  readonly pointwise: Segment;
+  /** The additional point-wise segment; null for block `'none'`. */
+  readonly extra: Segment | null;
+  readonly #layers: readonly Module[];
+
+  constructor(plan: UnitPlan, options: MoBiNetOptions, rng: Rng) {
+    super();
+    const segments = new Map(plan.segments.map((s) => [s.name, new Segment(s, options, rng.split(s.name))]));
+    this.depthwise = segments.get('depthwise')!;
+    this.pointwise = segments.get('pointwise')!;
+    this.extra = segments.get('extra') ?? null;
+    this.#layers = [...segments.values(), ...(plan.pool ? [new Pool2d(options.pool)] : [])];
+  }
+
+  /** The segments, in the order in which they run. */
+  get segments(): readonly Segment[] {
+    return this.#layers.filter((layer) => layer instanceof Segment);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return tidy(() => this.#layers.reduce((value, layer) => layer.forward(value), x));
+  }
+}

@@ -1,0 +1,98 @@
+import type { PoolKind } from '@mobinet/autograd';
+import type { Estimator, ScalingGradient } from '@mobinet/bnn';
+import type { PaddingValue } from '@mobinet/tensor';
+
+/** Where the extra point-wise convolution of a unit stands (paper, section 3.1). */
+export type Block = 'none' | 'pre' | 'mid' | 'post';
+
+/**
+ * Which segments have a skip connection around them:
+ *
+ * - `'all'`: every one; where channels grow m-fold, the input is repeated m times along the channels
+ * - `'same-shape'`: every one that keeps its channels
+ * - `'figure'`: our reading of the paper's Fig. 2: the depth-wise segment and one point-wise segment of each unit
+ * - `'none'`: none, the baseline that does not converge (paper, Fig. 4)
+ */
+export type Skip = 'all' | 'same-shape' | 'figure' | 'none';
+
+export interface MoBiNetOptions {
+  /** Default `'mid'`. */
+  block: Block;
+  /** K-dependency: depth-wise groups hold 2^K channels. Default 3. */
+  k: number;
+  /** Default `'prelu'`. */
+  activation: 'prelu' | 'relu';
+  /** Default `'all'`. */
+  skip: Skip;
+  /** What halves the images. Default `'average'`. */
+  pool: PoolKind;
+  /** Multiplies all channel counts but those of images and classes. Default 1. */
+  width: number;
+  /** Default 1000. */
+  classes: number;
+  /** Height and width of the input, in pixels. Default 224. */
+  imageSize: number;
+  /** Stride of the first convolution. 1 suits small images. Default 2. */
+  stemStride: 1 | 2;
+  /** What surrounds the signs of an image: +1 or nothing. Default `'one'`. */
+  padding: PaddingValue;
+  /** Straight-through estimator of the activations (eq. 2). Default `'approx'`. */
+  estimator: Estimator;
+  /** How scaling factors take part in the gradient (eq. 5). Default `'full'`. */
+  scalingGradient: ScalingGradient;
+  /** Seed of the initial weights. Default 0. */
+  seed: number;
+}
+
+export const defaultOptions: MoBiNetOptions = {
+  block: 'mid',
+  k: 3,
+  activation: 'prelu',
+  skip: 'all',
+  pool: 'average',
+  width: 1,
+  classes: 1000,
+  imageSize: 224,
+  stemStride: 2,
+  padding: 'one',
+  estimator: 'approx',
+  scalingGradient: 'full',
+  seed: 0,
+};
+
+/** The values of each option that is a choice; command lines and files are checked against them. */
+export const choices = {
+  block: ['none', 'pre', 'mid', 'post'],
+  activation: ['prelu', 'relu'],
+  skip: ['all', 'same-shape', 'figure', 'none'],
+  pool: ['average', 'max', 'min'],
+  stemStride: [1, 2],
+  padding: ['one', 'zero'],
+  estimator: ['approx', 'clip', 'identity'],
+  scalingGradient: ['full', 'xnor-net', 'detached'],
+} as const satisfies { [K in keyof MoBiNetOptions]?: readonly MoBiNetOptions[K][] };
+
+/** Fills in defaults and checks every option. Throws `RangeError`, one line that names the option. */
+export function resolveOptions(options: Partial<MoBiNetOptions> = {}): MoBiNetOptions {
+  const unknown = Object.keys(options).find((key) => !(key in defaultOptions));
+  if (unknown) throw new RangeError(`MoBiNet has no option '${unknown}'`);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const resolved: MoBiNetOptions = { ...defaultOptions, ...Object.fromEntries(given) };
+
+  for (const [key, allowed] of Object.entries(choices) as [keyof typeof choices, readonly unknown[]][]) {
+    if (!allowed.includes(resolved[key])) {
+      throw new RangeError(`${key} must be one of ${allowed.join(', ')}, not ${JSON.stringify(resolved[key])}`);
+    }
+  }
+  for (const [key, least] of [['k', 0], ['classes', 1], ['imageSize', 1]] as const) {
+    const value = resolved[key];
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw new RangeError(`${key} must be a whole number of at least ${least}, not ${value}`);
+    }
+  }
+  if (!Number.isSafeInteger(resolved.seed)) throw new RangeError(`seed must be a whole number, not ${resolved.seed}`);
+  if (!(resolved.width > 0 && Number.isFinite(resolved.width))) {
+    throw new RangeError(`width must be a number above 0, not ${resolved.width}`);
+  }
+  return resolved;
+}

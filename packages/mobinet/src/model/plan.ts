@@ -1,0 +1,125 @@
+import type { Block, MoBiNetOptions, Skip } from './options.js';
+
+export type SegmentName = 'depthwise' | 'pointwise' | 'extra';
+
+/** One convolution segment: sign → binary convolution · α → activation → batch normalisation, plus its skip. */
+export interface SegmentPlan {
+  readonly name: SegmentName;
+  readonly kernel: 1 | 3;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly groups: number;
+  /** Height and width of its input and output, in pixels. */
+  readonly size: number;
+  /** How many times the input is repeated along the channels to be added to the output; 0 where there is no skip. */
+  readonly skipRepeats: number;
+}
+
+export interface UnitPlan {
+  readonly segments: readonly SegmentPlan[];
+  /** Whether the unit ends in a 2×2 pool. */
+  readonly pool: boolean;
+  /** Height and width of its output, in pixels. */
+  readonly outSize: number;
+}
+
+/** The whole network, layer by layer, before any memory exists: what model, summary and packed file are built from. */
+export interface NetworkPlan {
+  readonly stem: { readonly outChannels: number; readonly stride: number; readonly outSize: number };
+  readonly units: readonly UnitPlan[];
+  readonly features: number;
+}
+
+/** Units of the paper: channels in and out, in multiples of the stem's, and whether they end in a pool. */
+const unitTable: readonly (readonly [inChannels: number, outChannels: number, pool: boolean])[] = [
+  [1, 2, false],
+  [2, 4, true],
+  [4, 4, false],
+  [4, 8, true],
+  [8, 8, false],
+  [8, 16, true],
+  ...Array.from({ length: 5 }, () => [16, 16, false] as const),
+  [16, 32, true],
+  [32, 32, false],
+];
+
+/** The segments of each block, in order: which one, and whether it already has the unit's output channels. */
+const blockTable: Record<Block, readonly (readonly [SegmentName, from: 'in' | 'out', to: 'in' | 'out'])[]> = {
+  none: [
+    ['depthwise', 'in', 'in'],
+    ['pointwise', 'in', 'out'],
+  ],
+  pre: [
+    ['extra', 'in', 'out'],
+    ['depthwise', 'out', 'out'],
+    ['pointwise', 'out', 'out'],
+  ],
+  mid: [
+    ['depthwise', 'in', 'in'],
+    ['extra', 'in', 'out'],
+    ['pointwise', 'out', 'out'],
+  ],
+  post: [
+    ['depthwise', 'in', 'in'],
+    ['pointwise', 'in', 'in'],
+    ['extra', 'in', 'out'],
+  ],
+};
+
+/**
+ * Lays out MoBiNet for checked options.
+ * @throws RangeError if 2^K does not divide a depth-wise layer's channels, or the image shrinks to nothing.
+ */
+export function planNetwork(options: MoBiNetOptions): NetworkPlan {
+  const { block, k, skip, width, imageSize, stemStride } = options;
+  const base = Math.max(1, Math.round(32 * width));
+  const groupSize = 2 ** k;
+  const stem = { outChannels: base, stride: stemStride, outSize: Math.ceil(imageSize / stemStride) };
+
+  let size = stem.outSize;
+  const units = unitTable.map(([inMultiple, outMultiple, pool], index): UnitPlan => {
+    const channels = { in: inMultiple * base, out: outMultiple * base };
+    const segments = blockTable[block].map(([name, from, to]): SegmentPlan => {
+      const [inChannels, outChannels] = [channels[from], channels[to]];
+      const isDepthwise = name === 'depthwise';
+      if (isDepthwise && inChannels % groupSize !== 0) {
+        throw new RangeError(
+          `units.${index}.depthwise: groups of 2^K = ${groupSize} channels do not divide its ${inChannels} channels. ` +
+            `Use k ≤ ${largestK(base)}, or a larger width than ${width}`,
+        );
+      }
+      return {
+        name,
+        kernel: isDepthwise ? 3 : 1,
+        inChannels,
+        outChannels,
+        groups: isDepthwise ? inChannels / groupSize : 1,
+        size,
+        skipRepeats: skips(skip, name, block, inChannels, outChannels) ? outChannels / inChannels : 0,
+      };
+    });
+    const outSize = pool ? Math.floor(size / 2) : size;
+    if (outSize < 1) {
+      throw new RangeError(
+        `imageSize ${imageSize} is too small: nothing is left of it to pool in units.${index}. ` +
+          `Use at least ${16 * stemStride} with stemStride ${stemStride}`,
+      );
+    }
+    size = outSize;
+    return { segments, pool, outSize };
+  });
+  return { stem, units, features: 32 * base };
+}
+
+function skips(skip: Skip, name: SegmentName, block: Block, inChannels: number, outChannels: number): boolean {
+  if (skip === 'none' || skip === 'all') return skip === 'all';
+  if (inChannels !== outChannels) return false;
+  if (skip === 'same-shape') return true;
+  // Fig. 2: the depth-wise segment, and the point-wise one that keeps its channels in every unit of the block.
+  return name === 'depthwise' || (name === 'pointwise' && block !== 'none');
+}
+
+/** The largest K whose groups divide all channel counts, which are multiples of `base`. */
+function largestK(base: number): number {
+  return Math.log2(base & -base);
+}

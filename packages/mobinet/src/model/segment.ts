@@ -1,0 +1,46 @@
+import { BatchNorm2d, Module, PReLU, ReLU } from '@mobinet/autograd';
+import { BinaryConv2d } from '@mobinet/bnn';
+import { add, concat, type Rng, type Tensor, tidy } from '@mobinet/tensor';
+import type { MoBiNetOptions } from './options.js';
+import type { SegmentPlan } from './plan.js';
+
+/** sign → binary convolution · α → PReLU → BatchNorm, plus the skip connection (paper, section 3.1). */
+export class Segment extends Module {
+  readonly conv: BinaryConv2d;
+  readonly activation: PReLU | ReLU;
+  readonly norm: BatchNorm2d;
+  readonly plan: SegmentPlan;
+
+  constructor(plan: SegmentPlan, options: MoBiNetOptions, rng: Rng) {
+    super();
+    const { kernel, inChannels, outChannels, groups } = plan;
+    this.plan = plan;
+    this.conv = new BinaryConv2d(inChannels, outChannels, {
+      kernel,
+      groups,
+      paddingValue: options.padding,
+      estimator: options.estimator,
+      scalingGradient: options.scalingGradient,
+      rng,
+    });
+    this.activation = makeActivation(options, outChannels);
+    this.norm = new BatchNorm2d(outChannels);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return tidy(() => {
+      const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
+      return addSkip(y, x, this.plan.skipRepeats);
+    });
+  }
+}
+
+export function makeActivation({ activation }: MoBiNetOptions, channels: number): PReLU | ReLU {
+  return activation === 'prelu' ? new PReLU(channels) : new ReLU();
+}
+
+/** y plus x repeated along the channels until it has as many as y; y alone for 0 repeats. */
+export function addSkip(y: Tensor, x: Tensor, repeats: number): Tensor {
+  if (repeats === 0) return y;
+  return add(y, repeats === 1 ? x : concat(Array.from({ length: repeats }, () => x), -1));
+}

@@ -1,0 +1,129 @@
+import { type Shape, safetensorsByteLength } from '@mobinet/tensor';
+import { type PackedInfo, packedMetadata, packedSpecs, segmentPrefix, weightsPerFilter } from '../export/packed-format.js';
+import { MoBiNet } from './mobinet.js';
+import { type MoBiNetOptions, resolveOptions } from './options.js';
+import { planNetwork, type SegmentPlan } from './plan.js';
+
+/** Multiply-adds of one image, by the kind of their operands. */
+export interface MultiplyAdds {
+  readonly binaryMultiplyAdds: number;
+  readonly floatMultiplyAdds: number;
+}
+
+export interface LayerSummary extends MultiplyAdds {
+  readonly name: string;
+  readonly kind: string;
+  /** [height, width, channels] */
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
+  readonly binaryParameters: number;
+  readonly floatParameters: number;
+  /** Bytes of its tensors in the packed file. */
+  readonly savedBytes: number;
+}
+
+export interface NetworkSummary extends MultiplyAdds {
+  readonly options: MoBiNetOptions;
+  readonly layers: readonly LayerSummary[];
+  readonly parameters: number;
+  readonly binaryParameters: number;
+  readonly floatParameters: number;
+  /** The paper's measure; see `countFlops`. */
+  readonly flops: number;
+  /** Size of the packed file, header included. */
+  readonly savedBytes: number;
+}
+
+/**
+ * The paper's FLOPs (after Bi-Real Net): float multiply-adds, plus binary ones divided by 64, since one instruction
+ * handles 64 bits. Counts convolutions and the classifier; BatchNorm, PReLU, skips, pooling and α are not counted.
+ */
+export function countFlops(layers: readonly MultiplyAdds[]): number {
+  return layers.reduce((sum, layer) => sum + layer.floatMultiplyAdds + layer.binaryMultiplyAdds / 64, 0);
+}
+
+/** Multiply-adds of a convolution: each output pixel of each filter takes kernel² · channels-per-group of them. */
+export function convMultiplyAdds(
+  outSize: number,
+  kernel: number,
+  inChannels: number,
+  outChannels: number,
+  groups = 1,
+): number {
+  return outSize ** 2 * outChannels * ((kernel ** 2 * inChannels) / groups);
+}
+
+/** What a network is made of and what it costs, layer by layer. From options alone: nothing is allocated. */
+export function summary(
+  network: MoBiNet | Partial<MoBiNetOptions>,
+  info: Omit<PackedInfo, 'options'> = {},
+): NetworkSummary {
+  const resolved = network instanceof MoBiNet ? network.options : resolveOptions(network);
+  const { classes, imageSize } = resolved;
+  const plan = planNetwork(resolved);
+  const specs = packedSpecs(resolved, plan);
+  const channelParameters = resolved.activation === 'prelu' ? 3 : 2; // γ, β and the PReLU's slope
+  const bytesUnder = (prefix: string): number =>
+    specs.filter(({ name }) => name.startsWith(`${prefix}.`)).reduce((sum, { shape }) => sum + 4 * product(shape), 0);
+
+  const { stem, features } = plan;
+  const stemLayer: LayerSummary = {
+    name: 'stem',
+    kind: 'conv 3×3',
+    inputShape: [imageSize, imageSize, 3],
+    outputShape: [stem.outSize, stem.outSize, stem.outChannels],
+    binaryParameters: 0,
+    floatParameters: stem.outChannels * (27 + channelParameters),
+    binaryMultiplyAdds: 0,
+    floatMultiplyAdds: convMultiplyAdds(stem.outSize, 3, 3, stem.outChannels),
+    savedBytes: bytesUnder('stem'),
+  };
+  const segmentLayer = (unit: number, segment: SegmentPlan): LayerSummary => {
+    const { kernel, inChannels, outChannels, groups, size } = segment;
+    const name = segmentPrefix(unit, segment);
+    return {
+      name,
+      kind: `binary conv ${kernel}×${kernel}${groups > 1 ? `, groups of ${inChannels / groups}` : ''}`,
+      inputShape: [size, size, inChannels],
+      outputShape: [size, size, outChannels],
+      binaryParameters: outChannels * weightsPerFilter(segment),
+      floatParameters: outChannels * (1 + channelParameters),
+      binaryMultiplyAdds: convMultiplyAdds(size, kernel, inChannels, outChannels, groups),
+      floatMultiplyAdds: 0,
+      savedBytes: bytesUnder(name),
+    };
+  };
+  const classifierLayer: LayerSummary = {
+    name: 'classifier',
+    kind: 'linear',
+    inputShape: [features],
+    outputShape: [classes],
+    binaryParameters: 0,
+    floatParameters: classes * (features + 1),
+    binaryMultiplyAdds: 0,
+    floatMultiplyAdds: classes * features,
+    savedBytes: bytesUnder('classifier'),
+  };
+
+  const layers = [
+    stemLayer,
+    ...plan.units.flatMap(({ segments }, unit) => segments.map((segment) => segmentLayer(unit, segment))),
+    classifierLayer,
+  ];
+  const total = (key: 'binaryParameters' | 'floatParameters' | 'binaryMultiplyAdds' | 'floatMultiplyAdds'): number =>
+    layers.reduce((sum, layer) => sum + layer[key], 0);
+  const [binaryParameters, floatParameters] = [total('binaryParameters'), total('floatParameters')];
+  return {
+    options: resolved,
+    layers,
+    parameters: binaryParameters + floatParameters,
+    binaryParameters,
+    floatParameters,
+    binaryMultiplyAdds: total('binaryMultiplyAdds'),
+    floatMultiplyAdds: total('floatMultiplyAdds'),
+    flops: countFlops(layers),
+    savedBytes: safetensorsByteLength(specs, packedMetadata({ options: resolved, ...info })),
+  };
+}
+
+const product = (shape: Shape): number => shape.reduce((size, axis) => size * axis, 1);

@@ -1,0 +1,67 @@
+import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
+import { dispose, type Tensor, tidy } from '@mobinet/tensor';
+import type { ImageLoader } from '../data/loader.js';
+
+export interface Evaluation {
+  readonly loss: number;
+  /** Share of images whose class got the highest score, in percent. */
+  readonly top1: number;
+  /** Share of images whose class is among the five highest scores, in percent. */
+  readonly top5: number;
+  readonly images: number;
+}
+
+export interface EvaluateOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Hears how many images are done after each batch. */
+  readonly onProgress?: ((images: number) => void) | undefined;
+}
+
+/**
+ * Loss and accuracy over all images of a loader, with running statistics. Puts the network back into the mode it was in.
+ * @throws The signal's reason when it aborts.
+ */
+export async function evaluate(
+  model: Module,
+  loader: ImageLoader,
+  { signal, onProgress }: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const wasTraining = model.training;
+  model.eval();
+  const tally = { loss: 0, top1: 0, top5: 0, images: 0 };
+  try {
+    for await (const batch of loader.epoch(0)) {
+      const { images, labels, count } = batch;
+      const logits = noGradient(() => model.forward(images));
+      const loss = tidy(() => crossEntropy(logits, labels));
+      tally.loss += (await loss.item()) * count;
+      tally.top1 += await countTopK(logits, labels, 1);
+      tally.top5 += await countTopK(logits, labels, 5);
+      tally.images += count;
+      dispose([batch, logits, loss]);
+      signal?.throwIfAborted();
+      onProgress?.(tally.images);
+    }
+  } finally {
+    if (wasTraining) model.train();
+  }
+  const { images } = tally;
+  return { loss: tally.loss / images, top1: (100 * tally.top1) / images, top5: (100 * tally.top5) / images, images };
+}
+
+/** How many rows of `logits` [batch, classes] have their label among the k highest. Of equal scores, the first counts more. */
+export async function countTopK(logits: Tensor, labels: Tensor<'i32'>, k: number): Promise<number> {
+  const [scores, targets] = await Promise.all([logits.data(), labels.data()]);
+  const classes = logits.shape[1];
+  let hits = 0;
+  targets.forEach((target, row) => {
+    const score = scores[row * classes + target];
+    let better = 0;
+    for (let c = 0; c < classes; c++) {
+      const other = scores[row * classes + c];
+      if (other > score || (other === score && c < target)) better++;
+    }
+    if (better < k && !Number.isNaN(score)) hits++;
+  });
+  return hits;
+}

@@ -1,0 +1,71 @@
+import { Adam, AdamW, constant, cosine, type Optimizer, oneCycle, type Schedule, SGD, stepDecay } from '@mobinet/autograd';
+import { Bop } from '@mobinet/bnn';
+import { type Augmentation, imageNetNormalization, type Normalization } from '../data/augment.js';
+
+export const optimizerNames = ['adam', 'adamw', 'sgd', 'bop'] as const;
+export const scheduleNames = ['step', 'one-cycle', 'cosine', 'constant'] as const;
+
+/** How a network is trained. Everything a run depends on, beside the network and the images. */
+export interface TrainingOptions {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly optimizer: (typeof optimizerNames)[number];
+  /** The highest learning rate of the schedule. */
+  readonly learningRate: number;
+  /** `'step'` multiplies the rate by 0.1 at 60 % and at 85 % of the steps. */
+  readonly schedule: (typeof scheduleNames)[number];
+  /** Not applied to binary weights. */
+  readonly weightDecay: number;
+  readonly labelSmoothing: number;
+  /** Seed of the order of images and their augmentation. */
+  readonly seed: number;
+  /** The shorter side that images are scaled to before they are cut, in pixels. */
+  readonly resize: number;
+  readonly augment: Augmentation;
+  readonly normalization: Normalization;
+}
+
+/**
+ * The paper's setting: Adam from scratch with multiplicative decay, random crops of 224 pixels from images scaled to
+ * 256. Its figures for epochs, rates and batch are lost; these are ours.
+ */
+export const paperTraining: TrainingOptions = {
+  epochs: 50,
+  batchSize: 256,
+  optimizer: 'adam',
+  learningRate: 1e-3,
+  schedule: 'step',
+  weightDecay: 0,
+  labelSmoothing: 0,
+  seed: 0,
+  resize: 256,
+  augment: { crop: 'random', padding: 0, paddingMode: 'zero', flip: true },
+  normalization: imageNetNormalization,
+};
+
+export function makeOptimizer({ optimizer, learningRate, weightDecay }: TrainingOptions): Optimizer {
+  switch (optimizer) {
+    case 'adam':
+      return new Adam({ learningRate, weightDecay });
+    case 'adamw':
+      return new AdamW({ learningRate, weightDecay });
+    case 'sgd':
+      return new SGD({ learningRate, weightDecay, momentum: 0.9 });
+    case 'bop':
+      return new Bop({ learningRate, weightDecay });
+  }
+}
+
+/** The learning rate of each step, for a run of `steps`. */
+export function makeSchedule({ schedule, learningRate: rate }: TrainingOptions, steps: number): Schedule {
+  switch (schedule) {
+    case 'step':
+      return stepDecay({ rate, at: [Math.round(0.6 * steps), Math.round(0.85 * steps)] });
+    case 'one-cycle':
+      return oneCycle({ rate, steps });
+    case 'cosine':
+      return cosine({ rate, steps });
+    case 'constant':
+      return constant(rate);
+  }
+}

@@ -1,0 +1,29 @@
+import type { MoBiNetOptions } from '../model/options.js';
+import { paperTraining, type TrainingOptions } from './options.js';
+
+export interface Preset {
+  readonly model: Partial<MoBiNetOptions>;
+  readonly training: TrainingOptions;
+}
+
+/** Settings to start from; single options can still be changed. */
+export const presets = {
+  /** As in the paper, for ImageNet: images of 224 pixels, full width. */
+  imagenet: { model: {}, training: paperTraining },
+
+  /** For a few thousand small images and a few minutes: 32 pixels, a quarter of the width. */
+  small: {
+    model: { width: 0.25, imageSize: 32, stemStride: 2 },
+    training: {
+      ...paperTraining,
+      epochs: 6,
+      batchSize: 32,
+      learningRate: 5e-3,
+      schedule: 'one-cycle',
+      resize: 28,
+      augment: { crop: 'center', padding: 0, paddingMode: 'zero', flip: true },
+    },
+  },
+} as const satisfies Record<string, Preset>;
+
+export type PresetName = keyof typeof presets;

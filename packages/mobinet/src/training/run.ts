@@ -1,0 +1,144 @@
+import type { Optimizer } from '@mobinet/autograd';
+import { type DType, decodeSafetensors, dispose, encodeSafetensors, FormatError, type Tensor } from '@mobinet/tensor';
+import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
+import type { MoBiNetOptions } from '../model/options.js';
+import { makeOptimizer, type TrainingOptions } from './options.js';
+
+/** One line of metrics.jsonl. Rates are in percent, losses in nats. */
+export interface EpochMetrics {
+  /** Counted from 1. */
+  readonly epoch: number;
+  readonly trainLoss: number;
+  readonly valLoss: number;
+  readonly top1: number;
+  readonly top5: number;
+  /** Of the epoch's last step. */
+  readonly learningRate: number;
+  readonly imagesPerSecond: number;
+}
+
+/** How far a run has come. With the seed it says all about what is random: order and augmentation depend on nothing else. */
+export interface Progress {
+  /** Whole epochs done. */
+  epoch: number;
+  /** Batches done of the epoch after these. */
+  batch: number;
+  /** Over those batches: the sum of the images' losses, the images, and the time it took. */
+  lossSum: number;
+  images: number;
+  seconds: number;
+}
+
+/** A training run: all that a checkpoint holds. */
+export interface TrainingRun {
+  readonly model: MoBiNet;
+  readonly optimizer: Optimizer;
+  readonly training: TrainingOptions;
+  /** Names of the classes, in the order of the logits. */
+  readonly classes: readonly string[];
+  /** How many images an epoch has, skipped ones included: a run can only go on with as many. */
+  readonly trainImages: number;
+  progress: Progress;
+  readonly history: EpochMetrics[];
+}
+
+export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, lossSum: 0, images: 0, seconds: 0 });
+
+/** A run that starts with freshly initialised weights. */
+export function newRun(
+  options: Partial<MoBiNetOptions>,
+  training: TrainingOptions,
+  data: { classes: readonly string[]; trainImages: number },
+): TrainingRun {
+  const model = createMoBiNet({ ...options, classes: data.classes.length });
+  return { model, optimizer: makeOptimizer(training), training, ...data, progress: startOfEpoch(0), history: [] };
+}
+
+const formatName = 'mobinet-checkpoint';
+const formatVersion = '1';
+
+/** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
+export function encodeCheckpoint(run: TrainingRun): Uint8Array {
+  const { model, optimizer, training, classes, trainImages, progress, history } = run;
+  const tensors = new Map<string, Tensor<DType>>();
+  for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
+  for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
+  return encodeSafetensors(tensors, {
+    format: formatName,
+    version: formatVersion,
+    options: JSON.stringify(model.options),
+    run: JSON.stringify({ training, classes, trainImages, progress, history, steps: optimizer.state.step }),
+  });
+}
+
+/**
+ * Takes up a saved run where it stopped.
+ * @param source What errors call the file.
+ * @throws FormatError, one line, if the file is not a whole checkpoint.
+ */
+export function decodeCheckpoint(bytes: Uint8Array, source = 'checkpoint'): TrainingRun {
+  const { tensors, metadata } = decodeSafetensors(bytes, { source });
+  try {
+    if (metadata.format !== formatName) {
+      throw new FormatError(`${source}: not a training checkpoint (no such format in its metadata)`);
+    }
+    if (metadata.version !== formatVersion) {
+      throw new FormatError(`${source}: version ${metadata.version} of the format is not known, only ${formatVersion}`);
+    }
+    return restore(metadata, tensors, source);
+  } finally {
+    dispose(tensors);
+  }
+}
+
+function restore(
+  metadata: Record<string, string>,
+  tensors: ReadonlyMap<string, Tensor<DType>>,
+  source: string,
+): TrainingRun {
+  const { run, model } = readMetadata(metadata, source);
+  const { training, classes, trainImages, progress, history, steps } = run;
+  for (const [name, target] of modelTensors(model)) copyInto(target, tensors.get(`model.${name}`), `model.${name}`, source);
+
+  const optimizer = makeOptimizer(training);
+  const parameters = model.parameters();
+  const moments = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) {
+    if (!name.startsWith('optimizer.')) continue;
+    const slot = name.slice('optimizer.'.length);
+    const parameter = parameters.get(slot.slice(slot.indexOf('.') + 1));
+    if (!parameter || tensor.dtype !== 'f32' || tensor.shape.join() !== parameter.shape.join()) {
+      throw new FormatError(`${source}: tensor ${name} belongs to no parameter of this network`);
+    }
+    moments.set(slot, tensor as Tensor);
+  }
+  optimizer.load({ step: steps, tensors: moments });
+  return { model, optimizer, training, classes, trainImages, progress, history };
+}
+
+function readMetadata(metadata: Record<string, string>, source: string) {
+  try {
+    const run = JSON.parse(metadata.run) as Omit<TrainingRun, 'model' | 'optimizer'> & { steps: number };
+    for (const key of ['training', 'classes', 'trainImages', 'progress', 'history', 'steps'] as const) {
+      if (run[key] === undefined) throw new RangeError(`${key} is missing`);
+    }
+    return { run, model: createMoBiNet(JSON.parse(metadata.options)) };
+  } catch (error) {
+    throw new FormatError(`${source}: its metadata cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): void {
+  if (!saved) throw new FormatError(`${source}: tensor ${name} is missing`);
+  if (saved.dtype !== 'f32' || saved.shape.join() !== target.shape.join()) {
+    throw new FormatError(
+      `${source}: tensor ${name} is ${saved.dtype} [${saved.shape}], but the network has f32 [${target.shape}]`,
+    );
+  }
+  target.values.set(saved.values);
+}
+
+/** Parameters and running statistics by name. */
+function modelTensors(model: MoBiNet): Map<string, Tensor> {
+  return new Map([...model.parameters(), ...model.state()]);
+}

@@ -1,0 +1,27 @@
+import type { DType } from '../dtype.js';
+import type { Tensor } from '../tensor.js';
+
+/** A tensor's memory as bytes, in place: little-endian, as all engines that run WebAssembly have it. */
+export function bytesOf(tensor: Tensor<DType>): Uint8Array {
+  const { buffer, byteOffset, byteLength } = tensor.values;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Part of `bytes` in memory of its own: aligned for every dtype, and never shared, which `TextDecoder` refuses. */
+export function copyOfBytes(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes.subarray(start, end));
+}
+
+/** A piece of an untrusted file as an error may show it: on one line, and not for ever. */
+export function quote(value: unknown): string {
+  const text = textOf(value).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '�');
+  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'something nested too deep';
+  }
+}

@@ -1,0 +1,5 @@
+/** The part of `ndarray` that this package calls; it comes without types. */
+declare module 'ndarray' {
+  function ndarray<Data extends ArrayLike<number>>(data: Data, shape: number[]): import('./ndarray.js').NdArray<Data>;
+  export = ndarray;
+}

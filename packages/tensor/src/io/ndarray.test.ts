@@ -1,0 +1,127 @@
+import { fc, test } from '@fast-check/vitest';
+import ndarray from 'ndarray';
+import { describe, expect, expectTypeOf } from 'vitest';
+import { allocate, release } from '../backends/cpu/heap.js';
+import { tensor, zeros } from '../create.js';
+import { DTypeError } from '../errors.js';
+import { memory, tidy } from '../scope.js';
+import { sizeOf } from '../shape.js';
+import type { Tensor } from '../tensor.js';
+import { shapes } from '../testing/index.js';
+import { fromNdarray, type NdArray, toNdarray } from './ndarray.js';
+
+const image = () =>
+  ndarray(
+    Float32Array.from({ length: 24 }, (_, at) => at),
+    [2, 3, 4],
+  );
+
+describe('toNdarray', () => {
+  test('shares memory in both directions', () => {
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    const a = toNdarray(x);
+    expectTypeOf(a).toEqualTypeOf<NdArray<Float32Array>>();
+    expect([a.shape, a.stride, a.offset, a.dtype]).toEqual([[2, 3], [3, 1], 0, 'float32']);
+    a.set(1, 2, 60);
+    expect(x.values[5]).toBe(60);
+    x.values[0] = 10;
+    expect(a.transpose(1, 0).get(0, 0)).toBe(10);
+  });
+
+  test('takes scalars and empty tensors', () => {
+    expect(toNdarray(tensor(7)).get()).toBe(7);
+    expect(toNdarray(zeros([0, 2])).size).toBe(0);
+  });
+});
+
+describe('fromNdarray', () => {
+  test('shares contiguous memory in both directions', () => {
+    const a = image();
+    const x = fromNdarray(a);
+    expectTypeOf(x).toEqualTypeOf<Tensor<'f32'>>();
+    expect([x.dtype, x.shape]).toEqual(['f32', [2, 3, 4]]);
+    a.set(1, 2, 3, 100);
+    expect(x.values[23]).toBe(100);
+    x.values[0] = -1;
+    expect(a.get(0, 0, 0)).toBe(-1);
+  });
+
+  test('shares a contiguous part', () => {
+    const a = image();
+    const x = fromNdarray(a.pick(1));
+    x.values[0] = -1;
+    expect(x.shape).toEqual([3, 4]);
+    expect(a.get(1, 0, 0)).toBe(-1);
+  });
+
+  test('shares Node buffers, as decoders of images return them', () => {
+    const data = Buffer.from(new ArrayBuffer(6));
+    const x = fromNdarray(ndarray(data, [3, 2]));
+    expectTypeOf(x).toEqualTypeOf<Tensor<'u8'>>();
+    x.values[5] = 255;
+    expect(data[5]).toBe(255);
+  });
+
+  test('copies bytes that start between words: kernels may read whole words', () => {
+    const data = new Uint8Array(new ArrayBuffer(9), 1).fill(3);
+    const x = fromNdarray(ndarray(data, [8]));
+    x.values[0] = 4;
+    expect([x.values.byteOffset % 4, data[0], x.values[7]]).toEqual([0, 3, 3]);
+  });
+
+  test.prop([shapes({ minRank: 3, maxRank: 3, maxSize: 4 }), fc.constantFrom([0, 2, 1], [2, 1, 0], [1, 2, 0])])(
+    'copies transposed, stepped and cut views element by element',
+    (shape, axes) => {
+      const whole = ndarray(
+        Float32Array.from({ length: sizeOf(shape) }, (_, at) => at),
+        shape,
+      );
+      const view = whole
+        .transpose(...axes)
+        .step(-1, 2, 1)
+        .lo(null, 0, 1);
+      const x = fromNdarray(view);
+      const elements: number[] = [];
+      for (let i = 0; i < view.shape[0]; i++)
+        for (let j = 0; j < view.shape[1]; j++)
+          for (let k = 0; k < view.shape[2]; k++) elements.push(view.get(i, j, k));
+      expect([...x.values]).toEqual(elements);
+    },
+  );
+
+  test('turns other element types into f32', () => {
+    const x = fromNdarray(ndarray(Float64Array.of(0.5, 1e300), [2]));
+    expectTypeOf(x).toEqualTypeOf<Tensor<'f32'>>();
+    expect([x.dtype, ...x.values]).toEqual(['f32', 0.5, Infinity]);
+    expect([...fromNdarray(ndarray([1, 2, 3], [3])).values]).toEqual([1, 2, 3]);
+    expect([...fromNdarray(ndarray(Int16Array.of(-5), [])).values]).toEqual([-5]);
+  });
+
+  test('refuses what does not exist', () => {
+    expect(() => fromNdarray(ndarray(new Uint8Array(8), [3, 3]))).toThrow(
+      new RangeError('fromNdarray: elements 0 to 8 of an array of 8'),
+    );
+    const big = ndarray(new BigInt64Array(2) as unknown as Float32Array, [2]);
+    expect(() => fromNdarray(big)).toThrow(DTypeError);
+  });
+
+  test('borrowed memory is neither counted nor recycled', () => {
+    const data = new Float32Array(16).fill(5);
+    const before = memory();
+    const x = fromNdarray(ndarray(data, [16]));
+    const view = x.alias([4, 4]);
+    expect(memory()).toEqual({ tensors: before.tensors + 2, bytes: before.bytes });
+    x.dispose();
+    expect(view.values[15]).toBe(5);
+    view.dispose();
+    expect(memory()).toEqual(before);
+    const blocks = Array.from({ length: 8 }, () => allocate(data.byteLength));
+    expect(blocks.some(({ buffer }) => buffer === data.buffer)).toBe(false);
+    blocks.forEach(release);
+    tidy(() => void fromNdarray(ndarray(data, [16])));
+    expect([...data]).toEqual(new Array(16).fill(5));
+  });
+});

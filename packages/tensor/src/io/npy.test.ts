@@ -1,0 +1,130 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { tensor, zeros } from '../create.js';
+import { type DType, dtypes } from '../dtype.js';
+import { FormatError } from '../errors.js';
+import { sizeOf } from '../shape.js';
+import { shapes } from '../testing/index.js';
+import { bytesOf } from './bytes.js';
+import { decodeNpy, encodeNpy } from './npy.js';
+
+/** An npy file with this header, in the layout of its version, and this data. */
+function file(header: string, data: ArrayLike<number> = [], major = 1): Uint8Array {
+  const text = new TextEncoder().encode(header);
+  const wide = major > 1;
+  const bytes = new Uint8Array((wide ? 12 : 10) + text.length + data.length);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, major, 0]);
+  const view = new DataView(bytes.buffer);
+  if (wide) view.setUint32(8, text.length, true);
+  else view.setUint16(8, text.length, true);
+  bytes.set(text, wide ? 12 : 10);
+  bytes.set(data, bytes.length - data.length);
+  return bytes;
+}
+
+const header = (descr: string, shape: string, order = 'False') =>
+  `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }\n`;
+
+describe('npy', () => {
+  test.prop(
+    [fc.constantFrom<DType>(...dtypes), shapes({ minSize: 0 }), fc.infiniteStream(fc.integer({ min: 0, max: 255 }))],
+    { numRuns: 150 },
+  )('reads what it wrote', (dtype, shape, stream) => {
+    const original = zeros(shape, dtype);
+    bytesOf(original).forEach((_, at, bytes) => {
+      bytes[at] = stream.next().value;
+    });
+    const bytes = encodeNpy(original);
+    expect((bytes.length - bytesOf(original).length) % 64).toBe(0);
+    const copy = decodeNpy(bytes);
+    expect([copy.dtype, copy.shape]).toEqual([dtype, shape]);
+    expect(bytesOf(copy)).toEqual(bytesOf(original));
+  });
+
+  test('writes what numpy.save writes', () => {
+    const text = (bytes: Uint8Array) => new TextDecoder('latin1').decode(bytes.subarray(10, 128));
+    const bytes = encodeNpy(
+      tensor(
+        [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        { dtype: 'i32' },
+      ),
+    );
+    expect([...bytes.subarray(0, 10)]).toEqual([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 0x76, 0]);
+    expect(text(bytes)).toBe(`${"{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }".padEnd(117)}\n`);
+    expect(text(encodeNpy(zeros([3])))).toContain("'descr': '<f4', 'fortran_order': False, 'shape': (3,), }");
+    expect(text(encodeNpy(zeros([], 'u8')))).toContain("'descr': '|u1', 'fortran_order': False, 'shape': (), }");
+  });
+
+  test.each([1, 2, 3])('reads version %i', (major) => {
+    const x = decodeNpy(file(header("'|u1'", '(2, 2)'), [1, 2, 3, 4], major));
+    expect([x.dtype, x.shape, [...x.values]]).toEqual(['u8', [2, 2], [1, 2, 3, 4]]);
+  });
+
+  test('reads the keys in any order, and spaces or none', () => {
+    const x = decodeNpy(file("{'shape':(2,),'fortran_order' : False ,'descr':'|u1'}", [8, 9]));
+    expect([x.shape, [...x.values]]).toEqual([[2], [8, 9]]);
+  });
+
+  test.prop([shapes({ minSize: 0, maxRank: 5, maxSize: 4 })], { numRuns: 100 })(
+    'brings Fortran order into row-major order',
+    (shape) => {
+      const counting = new Uint8Array(Uint32Array.from({ length: sizeOf(shape) }, (_, at) => at).buffer);
+      const x = decodeNpy(file(header("'<u4'", shape.length === 1 ? `(${shape},)` : `(${shape})`, 'True'), counting));
+      // The first index moves fastest: element (i, j, k) is i + shape[0]·(j + shape[1]·k).
+      const expected: number[] = [];
+      const visit = (axis: number, at: number, stride: number): void => {
+        if (axis === shape.length) expected.push(at);
+        else for (let i = 0; i < shape[axis]; i++) visit(axis + 1, at + i * stride, stride * shape[axis]);
+      };
+      visit(0, 0, 1);
+      expect(x.shape).toEqual(shape);
+      expect([...x.values]).toEqual(expected);
+    },
+  );
+
+  test('refuses to write more axes than NumPy reads', () => {
+    expect(() => encodeNpy(zeros(new Array<number>(65).fill(1)))).toThrow(FormatError);
+  });
+
+  const notNpy = 'f: not an npy file: it does not start with \\x93NUMPY';
+  const types = "not supported, only '<f4', '<i4', '<u4', '|u1'";
+  const noDictionary = (text: string) =>
+    `f: the header ${text} is not a dictionary of 'descr', 'fortran_order' and 'shape'`;
+  test.each<[string, Uint8Array, string]>([
+    ['no bytes', new Uint8Array(0), notNpy],
+    ['a zip', new TextEncoder().encode('PK\x03\x04 and more'), notNpy],
+    ['magic alone', file('').subarray(0, 8), 'f: 8 bytes are too few for an npy file'],
+    ['half a length', file('', [], 2).subarray(0, 11), 'f: 11 bytes are too few for an npy file'],
+    ['version 0', file('', [], 0), 'f: version 0 of the npy format is not supported, only 1, 2 and 3'],
+    ['version 4', file('', [], 4), 'f: version 4 of the npy format is not supported, only 1, 2 and 3'],
+    ['a cut header', file('{}      ').subarray(0, 12), 'f: the header should have 8 bytes, but only 2 follow'],
+    ['a huge header', file('').fill(0xff, 8, 10), 'f: a header of 65535 bytes is beyond the limit of 10000'],
+    ['bytes that are not UTF-8', file('{}').fill(0xff, 10, 11), 'f: the header is not UTF-8 text'],
+    ['an empty header', file(''), noDictionary('""')],
+    ['no dictionary', file('(1, 2)'), noDictionary('"(1, 2)"')],
+    ['too few keys', file("{'descr': '<f4'}"), noDictionary(`"{'descr': '<f4'}"`)],
+    ['code', file('{f(): 1}'), noDictionary('"{f(): 1}"')],
+    ['more after the end', file("{'shape': ()} {"), noDictionary(`"{'shape': ()} {"`)],
+    ['float64', file(header("'<f8'", '(1,)'), new Uint8Array(8)), `f: dtype "'<f8'" is ${types}`],
+    ['int64', file(header("'<i8'", '(1,)'), new Uint8Array(8)), `f: dtype "'<i8'" is ${types}`],
+    ['big-endian data', file(header("'>f4'", '(1,)'), [0, 0, 0, 0]), `f: dtype "'>f4'" is ${types}`],
+    ['Python objects', file(header("'|O'", '(1,)'), [0]), `f: dtype "'|O'" is ${types}`],
+    ['records', file(header("[('a', '<f4')]", '(1,)'), [0]), `f: dtype "[('a', '<f4')]" is ${types}`],
+    ['an order of text', file(header("'|u1'", '()', 'Maybe'), [0]), 'f: fortran_order "Maybe" is not True or False'],
+    ['a shape of text', file(header("'|u1'", 'x'), [0]), 'f: shape "x" is not a tuple of sizes'],
+    ['a negative size', file(header("'|u1'", '(-1,)'), [0]), 'f: shape "(-1,)" is not a tuple of sizes'],
+    ['a fractional size', file(header("'|u1'", '(1.5,)'), [0]), 'f: shape "(1.5,)" is not a tuple of sizes'],
+    ['an overflow', file(header("'<f4'", '(99999999, 99999999)')), 'f: shape "(99999999, 99999999)" is too large'],
+    [
+      'too little data',
+      file(header("'<f4'", '(2,)'), [0, 0, 0, 0]),
+      'f: f32 [2] needs 8 bytes of data, the file has 4',
+    ],
+    ['too much data', file(header("'|u1'", '()'), [0, 0]), 'f: u8 [] needs 1 bytes of data, the file has 2'],
+  ])('refuses %s in one line', (_, bytes, message) => {
+    expect(() => decodeNpy(bytes, { source: 'f' })).toThrow(new FormatError(message));
+  });
+});

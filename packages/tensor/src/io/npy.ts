@@ -1,0 +1,136 @@
+import { bytesPerElement, type DType, dtypes, typedArrayOver } from '../dtype.js';
+import { FormatError } from '../errors.js';
+import { type Shape, sizeOf, stridesOf } from '../shape.js';
+import { emptyTensor, type Tensor } from '../tensor.js';
+import { bytesOf, copyOfBytes, quote } from './bytes.js';
+import { copyStrided } from './strided.js';
+
+/*
+ * The npy format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html):
+ *
+ *     6 bytes        "\x93NUMPY"
+ *     2 bytes        the version: 1.0; 2.0 has a longer length; 3.0 has UTF-8 text
+ *     2 or 4 bytes   n, the length of the header, little-endian
+ *     n bytes        a Python literal, padded with spaces and a newline so that the data is aligned to 64 bytes:
+ *                    {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }
+ *     the rest       the elements
+ */
+
+const descriptors = { f32: '<f4', i32: '<i4', u32: '<u4', u8: '|u1' } as const satisfies Record<DType, string>;
+const dtypesByDescriptor = new Map<string, DType>(dtypes.map((dtype) => [`'${descriptors[dtype]}'`, dtype]));
+const supported = [...dtypesByDescriptor.keys()].join(', ');
+
+const magic = [0x93, ...new TextEncoder().encode('NUMPY')];
+const alignment = 64;
+
+/** NumPy's limits. */
+const largestHeader = 10_000;
+const largestRank = 64;
+
+/**
+ * Writes a tensor to the bytes of an npy file, version 1.0, as `numpy.save` does.
+ *
+ * @throws FormatError for more than the 64 axes that NumPy reads.
+ */
+export function encodeNpy(tensor: Tensor<DType>): Uint8Array<ArrayBuffer> {
+  const { dtype, shape, rank } = tensor;
+  if (rank > largestRank) throw new FormatError(`npy: ${rank} axes are more than the ${largestRank} that NumPy reads`);
+  const tuple = rank === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
+  const literal = `{'descr': '${descriptors[dtype]}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const prefix = magic.length + 2 + 2;
+  const dataStart = Math.ceil((prefix + literal.length + 1) / alignment) * alignment;
+  const header = new TextEncoder().encode(`${literal.padEnd(dataStart - prefix - 1)}\n`);
+  const data = bytesOf(tensor);
+  const file = new Uint8Array(dataStart + data.length);
+  file.set([...magic, 1, 0]);
+  new DataView(file.buffer).setUint16(prefix - 2, header.length, true);
+  file.set(header, prefix);
+  file.set(data, dataStart);
+  return file;
+}
+
+/**
+ * Reads the bytes of an npy file of version 1, 2 or 3 with elements `<f4`, `<i4`, `<u4` or `|u1`. Data in Fortran
+ * order is brought into row-major order. The file is not trusted.
+ *
+ * @param options.source The file's name, for errors.
+ * @throws FormatError with one line that says what is wrong, and where.
+ */
+export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DType> {
+  const fail = (problem: string): never => {
+    throw new FormatError(`${source}: ${problem}`);
+  };
+  const { literal, dataStart } = readHeader(bytes, fail);
+  const { dtype, shape, fortranOrder } = parseHeader(literal, fail);
+  const expected = sizeOf(shape) * bytesPerElement(dtype);
+  const found = bytes.length - dataStart;
+  if (found !== expected) fail(`${dtype} ${quote(shape)} needs ${expected} bytes of data, the file has ${found}`);
+
+  const tensor = emptyTensor(dtype, shape);
+  if (fortranOrder) {
+    const columns = typedArrayOver(dtype, copyOfBytes(bytes, dataStart, bytes.length).buffer, 0, tensor.size);
+    copyStrided(columns, 0, stridesOf(shape.toReversed()).reverse(), shape, tensor.values);
+  } else {
+    bytesOf(tensor).set(bytes.subarray(dataStart));
+  }
+  return tensor;
+}
+
+type Fail = (problem: string) => never;
+
+function readHeader(bytes: Uint8Array, fail: Fail): { literal: string; dataStart: number } {
+  if (!magic.every((byte, index) => bytes[index] === byte))
+    return fail('not an npy file: it does not start with \\x93NUMPY');
+  const major = bytes[magic.length];
+  const prefix = magic.length + 2 + (major === 1 ? 2 : 4);
+  if (major < 1 || major > 3) return fail(`version ${major} of the npy format is not supported, only 1, 2 and 3`);
+  if (bytes.length < prefix) return fail(`${bytes.length} bytes are too few for an npy file`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const length = major === 1 ? view.getUint16(prefix - 2, true) : view.getUint32(prefix - 4, true);
+  if (length > largestHeader) return fail(`a header of ${length} bytes is beyond the limit of ${largestHeader}`);
+  const dataStart = prefix + length;
+  if (dataStart > bytes.length) {
+    return fail(`the header should have ${length} bytes, but only ${bytes.length - prefix} follow`);
+  }
+  try {
+    const header = copyOfBytes(bytes, prefix, dataStart);
+    return { literal: new TextDecoder('utf-8', { fatal: true }).decode(header), dataStart };
+  } catch {
+    return fail('the header is not UTF-8 text');
+  }
+}
+
+interface Header {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly fortranOrder: boolean;
+}
+
+/** Reads the one dictionary that NumPy writes, with its keys in any order. This is no Python interpreter. */
+function parseHeader(literal: string, fail: Fail): Header {
+  const text = literal.trim();
+  const fields = new Map<string, string>();
+  const item = /\s*'(\w+)'\s*:\s*('[^']*'|\w+|\([^()]*\)|\[[^[\]]*\])\s*(?:,|(?=\}))/y;
+  let end = 1;
+  item.lastIndex = end;
+  for (let match = item.exec(text); match !== null; match = item.exec(text)) {
+    fields.set(match[1], match[2]);
+    end = item.lastIndex;
+  }
+  const descriptor = fields.get('descr');
+  const order = fields.get('fortran_order');
+  const tuple = fields.get('shape');
+  const isWhole = text[0] === '{' && text.slice(end).trim() === '}' && fields.size === 3;
+  if (!isWhole || descriptor === undefined || order === undefined || tuple === undefined) {
+    return fail(`the header ${quote(text)} is not a dictionary of 'descr', 'fortran_order' and 'shape'`);
+  }
+  const dtype = dtypesByDescriptor.get(descriptor);
+  if (dtype === undefined) return fail(`dtype ${quote(descriptor)} is not supported, only ${supported}`);
+  if (order !== 'True' && order !== 'False') return fail(`fortran_order ${quote(order)} is not True or False`);
+  if (!/^\((\s*\d+\s*,)*(\s*\d+\s*)?\)$/.test(tuple)) return fail(`shape ${quote(tuple)} is not a tuple of sizes`);
+  const shape = (tuple.match(/\d+/g) ?? []).map(Number);
+  if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, bytesPerElement(dtype)))) {
+    return fail(`shape ${quote(tuple)} is too large`);
+  }
+  return { dtype, shape, fortranOrder: order === 'True' };
+}

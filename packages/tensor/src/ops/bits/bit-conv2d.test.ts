@@ -1,0 +1,172 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { zeros } from '../../create.js';
+import { DTypeError, ShapeError } from '../../errors.js';
+import { type RecordedCall, withRecorder } from '../../op.js';
+import { Rng } from '../../random.js';
+import { memory } from '../../scope.js';
+import { type Shape, sizeOf } from '../../shape.js';
+import { emptyTensor, type Tensor } from '../../tensor.js';
+import { awkwardChannels, checkOp } from '../../testing/index.js';
+import { conv2d } from '../conv2d/conv2d.js';
+import { pad } from '../shape/pad.js';
+import { pair, slidingWindow } from '../window.js';
+import {
+  type BitConv2dOptions,
+  bitConv2d,
+  bitConv2dAttributes,
+  bitConv2dFilterGradient,
+  bitConv2dInputGradient,
+  bitsAt,
+} from './bit-conv2d.js';
+import { packBits, unpackBits } from './pack-bits.js';
+
+/** A convolution of signs whose shapes fit: groups inside a word, straddling words, of whole words, and many words. */
+const convolutions = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 2 }),
+    height: fc.integer({ min: 3, max: 5 }),
+    width: fc.integer({ min: 3, max: 5 }),
+    groups: fc.integer({ min: 1, max: 5 }),
+    groupChannels: fc.oneof(awkwardChannels, fc.constantFrom(2, 3, 8, 21)),
+    filtersPerGroup: fc.integer({ min: 1, max: 3 }),
+    kernel: fc.constantFrom([1, 1] as const, [3, 3] as const, [2, 1] as const, [1, 3] as const, [2, 2] as const),
+    stride: fc.constantFrom(1, 2, 3, [2, 1] as const),
+    padding: fc.constantFrom('same' as const, 'valid' as const, 1, [0, 2] as const),
+    dilation: fc.constantFrom(1, [1, 2] as const),
+    paddingValue: fc.constantFrom('one' as const, 'zero' as const),
+    seed: fc.nat(),
+  })
+  .filter(
+    ({ width, kernel, dilation, padding }) => padding !== 'valid' || dilation === 1 || (kernel[1] - 1) * 2 < width,
+  )
+  .map(({ batch, height, width, groups, groupChannels, filtersPerGroup, kernel, seed, ...options }) => {
+    const rng = Rng.fromSeed(seed);
+    return {
+      x: packBits(rng.normal([batch, height, width, groups * groupChannels])),
+      filter: packBits(rng.normal([groups * filtersPerGroup, ...kernel, groupChannels])),
+      options: { ...options, groups },
+      rng,
+    };
+  });
+
+/** The same convolution of numbers ±1: a border of +1 is built around the image first, one of 0 is left to `conv2d`. */
+function convolutionOfNumbers(x: Tensor, filter: Tensor, { paddingValue, ...options }: BitConv2dOptions): Tensor {
+  if (paddingValue === 'zero') return conv2d(x, filter, options);
+  const [, kernelHeight, kernelWidth] = filter.shape;
+  const window = slidingWindow('test', x.shape, [kernelHeight, kernelWidth], options);
+  const border = ([window.height, window.width] as const).map(({ output, taps, input, before }, axis) => {
+    const span = (output - 1) * pair(options.stride ?? 1)[axis] + (taps - 1) * pair(options.dilation ?? 1)[axis] + 1;
+    return [before, Math.max(0, span - before - input)] as const;
+  });
+  return conv2d(pad(x, [[0, 0], border[0], border[1], [0, 0]], 1), filter, { ...options, padding: 'valid' });
+}
+
+/** Small whole numbers, so that sums of floats are exact in any order. */
+function wholeNumbers(shape: Shape, rng: Rng): Tensor {
+  const result = emptyTensor('f32', shape);
+  for (let at = 0; at < sizeOf(shape); at++) result.values[at] = rng.integer(9) - 4;
+  return result;
+}
+
+/** Reverse sweep over the calls that `f` makes: the gradients of `inputs`. */
+function gradientsOf(f: () => Tensor, inputs: readonly Tensor[], outputGradient: Tensor): Tensor[] {
+  const calls: RecordedCall[] = [];
+  const output = withRecorder({ record: (call) => calls.push(call) }, f);
+  const gradients = new Map([[output.id, outputGradient]]);
+  for (const call of calls.reverse()) {
+    const rules = call.gradient(gradients.get(call.output.id)!, call.saved);
+    rules.forEach((rule, index) => {
+      if (rule) gradients.set(call.inputs[index].id, rule());
+    });
+  }
+  return inputs.map(({ id }) => gradients.get(id)!);
+}
+
+describe('bitConv2d', () => {
+  test.prop([convolutions], { numRuns: 150 })('is exactly the convolution of the signs as numbers', (convolution) => {
+    const { x, filter, options } = convolution;
+    const y = bitConv2d(x, filter, options);
+    const expected = convolutionOfNumbers(unpackBits(x), unpackBits(filter), options);
+    expect(y.dtype).toBe('i32');
+    expect(y.shape).toEqual(expected.shape);
+    expect([...y.values]).toEqual([...expected.values]);
+  });
+
+  test.prop([convolutions], { numRuns: 20 })('obeys the laws of ops', ({ x, filter, options }) => {
+    checkOp((x, filter) => bitConv2d(x, filter, options), [x, filter], { gradient: false });
+  });
+
+  test.prop([convolutions], { numRuns: 60 })('has the gradients of the convolution of numbers', (convolution) => {
+    const { x, filter, options, rng } = convolution;
+    const [signsX, signsFilter] = [unpackBits(x), unpackBits(filter)];
+    const calls: RecordedCall[] = [];
+    const y = withRecorder({ record: (call) => calls.push(call) }, () => bitConv2d(x, filter, options));
+    const dy = wholeNumbers(y.shape, rng);
+    const expected = gradientsOf(
+      () => convolutionOfNumbers(signsX, signsFilter, options),
+      [signsX, signsFilter],
+      dy,
+    ).map(({ values }) => [...values]);
+    const viaRule = calls[0].gradient(dy, calls[0].saved).map((gradient) => gradient!());
+    expect(viaRule.map(({ shape }) => shape)).toEqual([x.shape, filter.shape]);
+    expect(viaRule.map(({ values }) => [...values])).toEqual(expected);
+
+    const attributes = bitConv2dAttributes('test', x.shape, filter.shape, options);
+    const dx = bitConv2dInputGradient(dy, filter, x.shape, attributes);
+    const dFilter = bitConv2dFilterGradient(dy, x, filter.shape, attributes);
+    expect([[...dx.values], [...dFilter.values]]).toEqual(expected);
+  });
+
+  test('leaves no unpacked signs behind', () => {
+    const x = packBits(zeros([1, 4, 4, 40]));
+    const filter = packBits(zeros([2, 3, 3, 40]));
+    const dy = zeros([1, 4, 4, 2]);
+    const attributes = bitConv2dAttributes('test', x.shape, filter.shape, { padding: 'same' });
+    const before = memory().tensors;
+    bitConv2dInputGradient(dy, filter, x.shape, attributes).dispose();
+    bitConv2dFilterGradient(dy, x, filter.shape, attributes).dispose();
+    expect(memory().tensors).toBe(before);
+  });
+
+  test('pads with +1 unless told otherwise', () => {
+    const minus = packBits(emptyTensor('f32', [1, 1, 1, 40]));
+    minus.words.set([0xffffffff, 0xff]);
+    const filter = packBits(zeros([1, 3, 3, 40]));
+    expect([...bitConv2d(minus, filter, { padding: 1 }).values]).toEqual([8 * 40 - 40]);
+    expect([...bitConv2d(minus, filter, { padding: 1, paddingValue: 'zero' }).values]).toEqual([-40]);
+  });
+
+  test('explains operands that do not fit', () => {
+    const x = packBits(zeros([8, 56, 56, 24]));
+    const filter = packBits(zeros([64, 3, 3, 32]));
+    filter.label = 'units.3.pointwise.conv.weight';
+    expect(() => bitConv2d(x, filter)).toThrow(
+      [
+        'bitConv2d: x has 24 channels, filter expects 32',
+        '  x       [8, 56, 56, 24]  batch, height, width, channels',
+        '  filter  [64, 3, 3, 32]   units.3.pointwise.conv.weight',
+        'Hint: channels of x must equal filter.shape[3] × groups (32 × 1).',
+      ].join('\n'),
+    );
+    expect(() => bitConv2d(packBits(zeros([5, 5, 32])), filter)).toThrow(ShapeError);
+    // @ts-expect-error numbers must be packed first
+    expect(() => bitConv2d(zeros([1, 5, 5, 32]), filter)).toThrow(DTypeError);
+  });
+});
+
+describe('bitsAt', () => {
+  test.prop([fc.nat({ max: 95 }), fc.integer({ min: 1, max: 32 }), fc.nat()])(
+    'reads up to 32 bits from anywhere in a row',
+    (first, count, seed) => {
+      fc.pre(first + count <= 96);
+      const rng = Rng.fromSeed(seed);
+      const words = Uint32Array.from({ length: 5 }, () => rng.bits());
+      const digits = [...words.subarray(1, 4)].map((word) =>
+        [...word.toString(2).padStart(32, '0')].reverse().join(''),
+      );
+      const expected = [...digits.join('').slice(first, first + count)].reverse().join('');
+      expect(bitsAt(words, 1, first, count) >>> 0).toBe(Number.parseInt(expected, 2));
+    },
+  );
+});

@@ -1,0 +1,219 @@
+import { type BitTensor, wordBits, wordsPerRow } from '../../bit-tensor.js';
+import { apply, defineOp } from '../../op.js';
+import { tidy } from '../../scope.js';
+import type { Shape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import {
+  type Conv2dAttributes,
+  type Conv2dOptions,
+  conv2dAttributes,
+  conv2dFilterGradient,
+  conv2dInputGradient,
+  conv2dOutputShape,
+} from '../conv2d/conv2d.js';
+import { pad } from '../shape/pad.js';
+import type { Slide } from '../window.js';
+import { checkBits } from './check-bits.js';
+import { unpackBits } from './pack-bits.js';
+import { popcount32 } from './popcount.js';
+
+/** What the border of an image is made of: the sign +1, or nothing at all. */
+export type PaddingValue = 'one' | 'zero';
+
+export interface BitConv2dOptions extends Conv2dOptions {
+  /**
+   * `'one'` (the default) surrounds the image with +1; `'zero'` leaves taps outside the image out of the sum, as
+   * padding with 0 does in a convolution of floats. A sign cannot be 0, so `'one'` is what plain bits can do.
+   */
+  paddingValue?: PaddingValue;
+}
+
+export interface BitConv2dAttributes extends Conv2dAttributes {
+  readonly paddingValue: PaddingValue;
+}
+
+/**
+ * 2-D convolution of signs: `conv2d` over numbers ±1, computed on their bits with n − 2·popcount(a xor b)
+ * (derived in bit-matmul.ts).
+ *
+ * @param x Images [batch, height, width, channels].
+ * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups]; groups may be of any size.
+ * @returns i32 [batch, outHeight, outWidth, outChannels].
+ * @throws ShapeError if the channels or groups do not fit.
+ */
+export function bitConv2d(x: BitTensor, filter: BitTensor, options: BitConv2dOptions = {}): Tensor<'i32'> {
+  checkBits('bitConv2d', 'x', x);
+  checkBits('bitConv2d', 'filter', filter);
+  const attributes = bitConv2dAttributes('bitConv2d', x.shape, filter.shape, options, filter.label);
+  return apply(bitConv2dOp, [x, filter], attributes)[0];
+}
+
+/** Checks that images and filter fit, and works out the window: what the two gradient functions below ask for. */
+export function bitConv2dAttributes(
+  op: string,
+  x: Shape,
+  filter: Shape,
+  options: BitConv2dOptions,
+  filterLabel?: string,
+): BitConv2dAttributes {
+  return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue: options.paddingValue ?? 'one' };
+}
+
+const bitConv2dOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], BitConv2dAttributes, [BitTensor, BitTensor]>({
+  name: 'bitConv2d',
+  outputs: ([x, filter], attributes) => [{ dtype: 'i32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],
+  reference([x, filter], [{ values: y, shape }], attributes) {
+    const [batch, outHeight, outWidth, outChannels] = shape;
+    const [, kernelHeight, kernelWidth, groupChannels] = filter.shape;
+    const { groups, paddingValue } = attributes;
+    const filterWords = filter.words;
+    const taps = kernelHeight * kernelWidth;
+    const wordsPerFilter = taps * wordsPerRow(groupChannels);
+    const signsPerFilter = taps * groupChannels;
+    const filtersPerGroup = outChannels / groups;
+    const patch: Patch = { words: new Int32Array(groups * wordsPerFilter), outsideTaps: [] };
+    const patchWords = patch.words;
+    const tapSums = paddingValue === 'zero' ? sumOfSignsPerTap(filter) : null;
+    let yAt = 0;
+    for (let n = 0; n < batch; n++) {
+      for (let i = 0; i < outHeight; i++) {
+        for (let j = 0; j < outWidth; j++) {
+          gather(patch, x, filter.shape, attributes, n, i, j);
+          let filterAt = 0;
+          for (let group = 0; group < groups; group++) {
+            const patchAt = group * wordsPerFilter;
+            for (let f = 0; f < filtersPerGroup; f++) {
+              let differences = 0;
+              for (let word = 0; word < wordsPerFilter; word++) {
+                differences += popcount32(patchWords[patchAt + word] ^ filterWords[filterAt + word]);
+              }
+              y[yAt++] = signsPerFilter - 2 * differences;
+              filterAt += wordsPerFilter;
+            }
+          }
+          if (tapSums !== null) {
+            for (const tap of patch.outsideTaps) {
+              for (let o = 0; o < outChannels; o++) y[yAt - outChannels + o] -= tapSums[o * taps + tap];
+            }
+          }
+        }
+      }
+    }
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x, filter], attributes }) => [
+    () => bitConv2dInputGradient(dy, filter, x.shape, attributes),
+    () => bitConv2dFilterGradient(dy, x, filter.shape, attributes),
+  ],
+});
+
+/**
+ * The signs that one output pixel sees, laid out like a filter: for each group, tap after tap, each tap starting at a
+ * new word. So every filter of the group meets them word by word, at whatever bit the group starts in the image.
+ */
+interface Patch {
+  /** [groups, words of a filter]; the border is +1. */
+  readonly words: Int32Array;
+  /** Taps that see the border. Padding with zero takes back what they added. */
+  readonly outsideTaps: number[];
+}
+
+/** Fills `patch` with what output pixel (i, j) of image n sees. */
+function gather(
+  { words, outsideTaps }: Patch,
+  x: BitTensor,
+  [, kernelHeight, kernelWidth, groupChannels]: Shape,
+  { window, groups }: Conv2dAttributes,
+  n: number,
+  i: number,
+  j: number,
+): void {
+  const [, height, width, channels] = x.shape;
+  const image = x.words;
+  const wordsPerPixel = wordsPerRow(channels);
+  const wordsPerTap = wordsPerRow(groupChannels);
+  const wordsPerFilter = kernelHeight * kernelWidth * wordsPerTap;
+  outsideTaps.length = 0;
+  let tap = 0;
+  for (let ki = 0; ki < kernelHeight; ki++) {
+    const row = i * window.height.stride + ki * window.height.dilation - window.height.before;
+    for (let kj = 0; kj < kernelWidth; kj++, tap++) {
+      const column = j * window.width.stride + kj * window.width.dilation - window.width.before;
+      const outside = row < 0 || row >= height || column < 0 || column >= width;
+      if (outside) outsideTaps.push(tap);
+      const pixelAt = ((n * height + row) * width + column) * wordsPerPixel;
+      for (let word = 0; word < wordsPerTap; word++) {
+        const first = word * wordBits;
+        const count = Math.min(wordBits, groupChannels - first);
+        let at = tap * wordsPerTap + word;
+        for (let group = 0; group < groups; group++, at += wordsPerFilter) {
+          words[at] = outside ? 0 : bitsAt(image, pixelAt, group * groupChannels + first, count);
+        }
+      }
+    }
+  }
+}
+
+/** What each tap of each filter adds where it sees a border of +1: the sum of its signs. [outChannels, taps] */
+function sumOfSignsPerTap(filter: BitTensor): Int32Array {
+  const { words, shape, rowLength } = filter;
+  const wordsPerTap = wordsPerRow(rowLength);
+  const sums = new Int32Array(shape[0] * shape[1] * shape[2]);
+  for (let tap = 0; tap < sums.length; tap++) {
+    let minusOnes = 0;
+    for (let word = 0; word < wordsPerTap; word++) minusOnes += popcount32(words[tap * wordsPerTap + word]);
+    sums[tap] = rowLength - 2 * minusOnes;
+  }
+  return sums;
+}
+
+/** The `count` ≤ 32 bits of a row from its bit `first` on, shifted down to bit 0. They may straddle two words. */
+export function bitsAt(words: Uint32Array, rowAt: number, first: number, count: number): number {
+  const at = rowAt + (first >>> 5);
+  const shift = first & 31;
+  let bits = words[at] >>> shift;
+  if (shift + count > wordBits) bits |= words[at + 1] << (wordBits - shift);
+  return bits & (0xffffffff >>> (wordBits - count));
+}
+
+/**
+ * ∂L/∂x of `bitConv2d` by the signs of x: f32 of shape `xShape`. The border is constant, so it takes no part.
+ * Straight-through estimators pass it on to the numbers behind the signs.
+ */
+export function bitConv2dInputGradient(
+  dy: Tensor,
+  filter: BitTensor,
+  xShape: Shape,
+  attributes: BitConv2dAttributes,
+): Tensor {
+  return tidy(() => conv2dInputGradient(dy, unpackBits(filter), xShape, attributes));
+}
+
+/** ∂L/∂filter of `bitConv2d` by the signs of the filter: f32 of shape `filterShape`. A border of +1 counts. */
+export function bitConv2dFilterGradient(
+  dy: Tensor,
+  x: BitTensor,
+  filterShape: Shape,
+  attributes: BitConv2dAttributes,
+): Tensor {
+  return tidy(() => {
+    const signs = unpackBits(x);
+    if (attributes.paddingValue === 'zero') return conv2dFilterGradient(dy, signs, filterShape, attributes);
+    const { height, width } = attributes.window;
+    const bordered = pad(signs, [[0, 0], borders(height), borders(width), [0, 0]], 1);
+    const window = { height: overPadded(height), width: overPadded(width) };
+    return conv2dFilterGradient(dy, bordered, filterShape, { ...attributes, window });
+  });
+}
+
+/** How far a window reaches beyond its image, [before the first element, after the last]. */
+function borders({ input, output, taps, stride, dilation, before }: Slide): [number, number] {
+  const end = (output - 1) * stride + (taps - 1) * dilation + 1;
+  return [before, Math.max(0, end - before - input)];
+}
+
+/** The same window over the image with its borders made real. */
+function overPadded(slide: Slide): Slide {
+  const [before, after] = borders(slide);
+  return { ...slide, input: before + slide.input + after, before: 0 };
+}

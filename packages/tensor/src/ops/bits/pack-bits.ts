@@ -1,0 +1,66 @@
+import { type BitTensor, wordBits } from '../../bit-tensor.js';
+import { DTypeError, ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import type { Tensor } from '../../tensor.js';
+import { checkBits } from './check-bits.js';
+
+/**
+ * The signs of x, one bit each: 1 (meaning −1) where x < 0, else 0 (meaning +1).
+ * So 0, −0 and NaN count as +1; binary networks need a sign that is never 0.
+ *
+ * Nothing flows back through it: the derivative of sign is 0 wherever there is one, so the tape ends here.
+ * The estimators that let a network learn all the same are in `@mobinet/bnn`.
+ *
+ * @param x Any shape of rank 1 or more; packed along the last axis.
+ * @throws ShapeError for a scalar, DTypeError for anything but f32.
+ */
+export function packBits(x: Tensor): BitTensor {
+  return apply(packBitsOp, [x], undefined)[0];
+}
+
+const packBitsOp = defineOp<[Tensor], [BitTensor]>({
+  name: 'packBits',
+  outputs([x]) {
+    if (x.dtype !== 'f32') throw new DTypeError(`packBits: x is ${x.dtype}, not f32`);
+    if (x.rank === 0) throw new ShapeError('packBits', 'a scalar has no axis to pack', [], 'Reshape it to [1].');
+    return [{ dtype: 'bits', shape: x.shape }];
+  },
+  reference([{ values: x }], [{ words, rowLength }]) {
+    let wordAt = 0;
+    for (let row = 0; row < x.length; row += rowLength) {
+      const rowEnd = row + rowLength;
+      for (let first = row; first < rowEnd; first += wordBits) {
+        const end = Math.min(first + wordBits, rowEnd);
+        let word = 0;
+        // Number(…), unlike ?: or if, compiles to no branch, which random signs would mispredict half the time.
+        for (let at = first; at < end; at++) word |= Number(x[at] < 0) << (at - first);
+        words[wordAt++] = word;
+      }
+    }
+  },
+});
+
+/** The signs as numbers: f32 of the same shape, every element +1 or −1. The gradient passes unchanged. */
+export function unpackBits(bits: BitTensor): Tensor {
+  return apply(unpackBitsOp, [bits], undefined)[0];
+}
+
+const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
+  name: 'unpackBits',
+  outputs([bits]) {
+    checkBits('unpackBits', 'bits', bits);
+    return [{ dtype: 'f32', shape: bits.shape }];
+  },
+  reference([{ words, rowLength }], [{ values: signs }]) {
+    let wordAt = 0;
+    for (let row = 0; row < signs.length; row += rowLength) {
+      const rowEnd = row + rowLength;
+      for (let first = row; first < rowEnd; first += wordBits) {
+        const end = Math.min(first + wordBits, rowEnd);
+        const word = words[wordAt++];
+        for (let at = first; at < end; at++) signs[at] = 1 - 2 * ((word >>> (at - first)) & 1);
+      }
+    }
+  },
+  gradient: (dSigns) => [() => dSigns],
+});

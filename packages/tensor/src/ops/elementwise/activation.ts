@@ -1,0 +1,152 @@
+import { apply, defineOp } from '../../op.js';
+import type { Tensor } from '../../tensor.js';
+import { mul, sub } from './binary.js';
+import { equal } from './compare.js';
+import { sameShapeAsInput } from './unary.js';
+import { where } from './where.js';
+
+// On which side of 0 an activation lies is a coin toss, and each wrong guess of the branch predictor costs more than
+// all the arithmetic here. So the piecewise functions have no branches: `Number(x > 0)` is 0 or 1, and multiplies.
+
+/** 1 / (1 + e⁻ˣ). */
+export function sigmoid(x: Tensor): Tensor {
+  return apply(sigmoidOp, [x], undefined)[0];
+}
+
+const sigmoidOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'sigmoid',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]));
+  },
+  saves: (_, outputs) => outputs,
+  gradient: (dy, { saved: [y] }) => [() => mul(dy, mul(y, sub(1, y)))],
+});
+
+/** The hyperbolic tangent. */
+export function tanh(x: Tensor): Tensor {
+  return apply(tanhOp, [x], undefined)[0];
+}
+
+const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'tanh',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = Math.tanh(x[i]);
+  },
+  saves: (_, outputs) => outputs,
+  gradient: (dy, { saved: [y] }) => [() => mul(dy, sub(1, mul(y, y)))],
+});
+
+/** max(x, 0). At 0 the derivative is 0. Of −∞ it makes NaN, not 0: the price of having no branch. */
+export function relu(x: Tensor): Tensor {
+  return apply(reluOp, [x], undefined)[0];
+}
+
+const reluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'relu',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = (x[i] + Math.abs(x[i])) / 2;
+  },
+  saves: (_, outputs) => outputs,
+  gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
+});
+
+/** ∂L/∂x of `relu` from ∂L/∂y and y, which is above 0 where x is. */
+function reluGradient(dy: Tensor, y: Tensor): Tensor {
+  return apply(reluGradientOp, [dy, y], undefined)[0];
+}
+
+const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
+  name: 'reluGradient',
+  outputs: sameShapeAsInput,
+  reference([{ values: dy }, { values: y }], [{ values: dx }]) {
+    for (let i = 0; i < dx.length; i++) dx[i] = dy[i] * Number(y[i] > 0);
+  },
+});
+
+/** x where x ≥ 0, else slope · x. */
+export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
+  return apply(leakyReluOp, [x], { slope })[0];
+}
+
+const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
+  name: 'leakyRelu',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }], { slope }) {
+    for (let i = 0; i < x.length; i++) {
+      const positive = Number(x[i] >= 0);
+      y[i] = x[i] * (positive + slope * (1 - positive));
+    }
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x], attributes }) => [() => apply(leakyReluGradientOp, [dy, x], attributes)[0]],
+});
+
+const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number }>({
+  name: 'leakyReluGradient',
+  outputs: sameShapeAsInput,
+  reference([{ values: dy }, { values: x }], [{ values: dx }], { slope }) {
+    for (let i = 0; i < dx.length; i++) {
+      const positive = Number(x[i] >= 0);
+      dx[i] = dy[i] * (positive + slope * (1 - positive));
+    }
+  },
+});
+
+/**
+ * The Gaussian error linear unit x·Φ(x), with Φ, the normal distribution function, in the form
+ *
+ *     Φ(x) ≈ (1 + tanh u(x)) / 2,   u(x) = √(2/π) · (x + 0.044715 x³)
+ *
+ * of Hendrycks and Gimpel, "Gaussian error linear units" (2016). It differs from the exact one by less than 1e-3.
+ */
+export function gelu(x: Tensor): Tensor {
+  return apply(geluOp, [x], undefined)[0];
+}
+
+const geluScale = Math.sqrt(2 / Math.PI);
+const geluCubic = 0.044715;
+
+const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'gelu',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) {
+      const t = Math.tanh(geluScale * x[i] * (1 + geluCubic * x[i] * x[i]));
+      y[i] = 0.5 * x[i] * (1 + t);
+    }
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x] }) => [() => apply(geluGradientOp, [dy, x], undefined)[0]],
+});
+
+/** d/dx ½x(1 + tanh u) = ½(1 + tanh u) + ½x(1 − tanh² u) · u′. */
+const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
+  name: 'geluGradient',
+  outputs: sameShapeAsInput,
+  reference([{ values: dy }, { values: x }], [{ values: dx }]) {
+    for (let i = 0; i < dx.length; i++) {
+      const t = Math.tanh(geluScale * x[i] * (1 + geluCubic * x[i] * x[i]));
+      const slope = geluScale * (1 + 3 * geluCubic * x[i] * x[i]);
+      dx[i] = 0.5 * dy[i] * (1 + t + x[i] * (1 - t * t) * slope);
+    }
+  },
+});
+
+/** x, but at least `min` and at most `max`. Nothing flows back from elements outside of them. */
+export function clip(x: Tensor, min: number, max: number): Tensor {
+  if (!(min <= max)) throw new RangeError(`clip: min ${min} is above max ${max}`);
+  return apply(clipOp, [x], { min, max })[0];
+}
+
+const clipOp = defineOp<[Tensor], [Tensor], { min: number; max: number }, [Tensor, Tensor]>({
+  name: 'clip',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }], { min, max }) {
+    for (let i = 0; i < x.length; i++) y[i] = Math.min(Math.max(x[i], min), max);
+  },
+  saves: ([x], [y]) => [x, y],
+  gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],
+});

@@ -1,0 +1,175 @@
+import type { DType } from '../../dtype.js';
+import { defineOp } from '../../op.js';
+import { broadcastShapes, sameShape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { sumTo } from '../reduce/sum.js';
+import { addUnrolled, mulUnrolled } from './binary.unrolled.js';
+import { forEachRun } from './broadcast.js';
+import { equal, greater, greaterEqual, less, lessEqual } from './compare.js';
+import { applyBinary, type Operands } from './operands.js';
+import { log, neg, square } from './unary.js';
+import { where } from './where.js';
+
+// Arithmetic of two operands, with NumPy's broadcasting: see `broadcastShapes`. An operand that was stretched has been
+// read many times, so its gradient is summed back to its shape. Integers take JavaScript's results, cut off to their
+// bits: division truncates towards zero.
+
+/**
+ * a + b.
+ *
+ * @throws ShapeError if the shapes do not broadcast.
+ * @throws DTypeError if the dtypes differ.
+ */
+export function add<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+export function add<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+export function add<D extends DType>(...operands: Operands<D>): Tensor<D> {
+  return applyBinary(addOp, operands);
+}
+
+const addOp = defineOp<[Tensor, Tensor], [Tensor]>({
+  name: 'add',
+  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('add', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] + b[bAt];
+    });
+  },
+  fast(inputs, outputs) {
+    const [a, b] = inputs;
+    if (sameShape(a.shape, b.shape)) addUnrolled(a.values, b.values, outputs[0].values);
+    else addOp.reference(inputs, outputs, undefined);
+  },
+  gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
+});
+
+/** a − b. Errors as for `add`. */
+export function sub<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+export function sub<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+export function sub<D extends DType>(...operands: Operands<D>): Tensor<D> {
+  return applyBinary(subOp, operands);
+}
+
+const subOp = defineOp<[Tensor, Tensor], [Tensor]>({
+  name: 'sub',
+  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('sub', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] - b[bAt];
+    });
+  },
+  gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
+});
+
+/** a · b, element by element. Errors as for `add`. */
+export function mul<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+export function mul<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+export function mul<D extends DType>(...operands: Operands<D>): Tensor<D> {
+  return applyBinary(mulOp, operands);
+}
+
+const mulOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+  name: 'mul',
+  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('mul', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] * b[bAt];
+    });
+  },
+  fast(inputs, outputs) {
+    const [a, b] = inputs;
+    if (sameShape(a.shape, b.shape)) mulUnrolled(a.values, b.values, outputs[0].values);
+    else mulOp.reference(inputs, outputs, undefined);
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
+});
+
+/** a / b. Errors as for `add`. */
+export function div<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+export function div<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+export function div<D extends DType>(...operands: Operands<D>): Tensor<D> {
+  return applyBinary(divOp, operands);
+}
+
+const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+  name: 'div',
+  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('div', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] / b[bAt];
+    });
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [a, b] }) => [
+    () => sumTo(div(dy, b), a.shape),
+    () => sumTo(neg(div(mul(dy, a), square(b))), b.shape),
+  ],
+});
+
+/** a to the power of b. Errors as for `add`. */
+export function pow<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+export function pow<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+export function pow<D extends DType>(...operands: Operands<D>): Tensor<D> {
+  return applyBinary(powOp, operands);
+}
+
+const powOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+  name: 'pow',
+  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('pow', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] ** b[bAt];
+    });
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [a, b] }) => [
+    // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a = 0 makes the power infinite.
+    () => sumTo(mul(dy, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))), a.shape),
+    // ∂aᵇ/∂b = aᵇ·ln a, which tends to 0 with a.
+    () => sumTo(mul(dy, where(equal(a, 0), 0, mul(pow(a, b), log(a)))), b.shape),
+  ],
+});
+
+/** The larger of a and b, element by element. Where they are equal, the gradient goes to a. Errors as for `add`. */
+export function maximum<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+export function maximum<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+export function maximum<D extends DType>(...operands: Operands<D>): Tensor<D> {
+  return applyBinary(maximumOp, operands);
+}
+
+const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+  name: 'maximum',
+  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('maximum', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.max(a[aAt], b[bAt]);
+    });
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [a, b] }) => [
+    () => sumTo(where(greaterEqual(a, b), dy, 0), a.shape),
+    () => sumTo(where(less(a, b), dy, 0), b.shape),
+  ],
+});
+
+/** The smaller of a and b, element by element. Where they are equal, the gradient goes to a. Errors as for `add`. */
+export function minimum<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+export function minimum<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+export function minimum<D extends DType>(...operands: Operands<D>): Tensor<D> {
+  return applyBinary(minimumOp, operands);
+}
+
+const minimumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+  name: 'minimum',
+  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('minimum', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.min(a[aAt], b[bAt]);
+    });
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [a, b] }) => [
+    () => sumTo(where(lessEqual(a, b), dy, 0), a.shape),
+    () => sumTo(where(greater(a, b), dy, 0), b.shape),
+  ],
+});

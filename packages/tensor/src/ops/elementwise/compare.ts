@@ -1,0 +1,113 @@
+import type { DType } from '../../dtype.js';
+import { apply, defineOp } from '../../op.js';
+import { broadcastShapes } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { forEachRun } from './broadcast.js';
+import { bothTensors, type Operands } from './operands.js';
+
+// Comparisons, element by element with broadcasting: 1 where they hold, else 0. Nothing flows back through them.
+// `Number(…)` of a comparison is a flag of the processor as it is; `… ? 1 : 0` would be a branch, often mispredicted.
+
+type Comparison = [Tensor<DType>, Tensor<DType>];
+
+/** a = b. Errors as for `add`. */
+export function equal<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
+export function equal<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
+export function equal<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
+  return apply(equalOp, bothTensors('equal', operands), undefined)[0];
+}
+
+const equalOp = defineOp<Comparison, [Tensor<'u8'>]>({
+  name: 'equal',
+  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('equal', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] === b[bAt]);
+    });
+  },
+});
+
+/** a ≠ b. Errors as for `add`. */
+export function notEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
+export function notEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
+export function notEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
+  return apply(notEqualOp, bothTensors('notEqual', operands), undefined)[0];
+}
+
+const notEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({
+  name: 'notEqual',
+  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('notEqual', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] !== b[bAt]);
+    });
+  },
+});
+
+/** a < b. Errors as for `add`. */
+export function less<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
+export function less<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
+export function less<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
+  return apply(lessOp, bothTensors('less', operands), undefined)[0];
+}
+
+const lessOp = defineOp<Comparison, [Tensor<'u8'>]>({
+  name: 'less',
+  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('less', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] < b[bAt]);
+    });
+  },
+});
+
+/** a ≤ b. Errors as for `add`. */
+export function lessEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
+export function lessEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
+export function lessEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
+  return apply(lessEqualOp, bothTensors('lessEqual', operands), undefined)[0];
+}
+
+const lessEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({
+  name: 'lessEqual',
+  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('lessEqual', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] <= b[bAt]);
+    });
+  },
+});
+
+/** a > b. Errors as for `add`. */
+export function greater<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
+export function greater<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
+export function greater<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
+  return apply(greaterOp, bothTensors('greater', operands), undefined)[0];
+}
+
+const greaterOp = defineOp<Comparison, [Tensor<'u8'>]>({
+  name: 'greater',
+  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('greater', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] > b[bAt]);
+    });
+  },
+});
+
+/** a ≥ b. Errors as for `add`. */
+export function greaterEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
+export function greaterEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
+export function greaterEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
+  return apply(greaterEqualOp, bothTensors('greaterEqual', operands), undefined)[0];
+}
+
+const greaterEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({
+  name: 'greaterEqual',
+  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('greaterEqual', a.shape, b.shape) }],
+  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] >= b[bAt]);
+    });
+  },
+});

@@ -1,0 +1,46 @@
+import { scalar } from '../../create.js';
+import type { DType } from '../../dtype.js';
+import { DTypeError } from '../../errors.js';
+import { type AnyTensor, apply, type OpDefinition } from '../../op.js';
+import type { Tensor } from '../../tensor.js';
+
+/**
+ * Two operands of one dtype, of which one may be a number: it counts as a scalar of the other's dtype. Functions that
+ * take them have two overloads, so that TypeScript infers D from the first tensor alone, not a union from both.
+ */
+export type Operands<D extends DType> = [a: Tensor<D>, b: Tensor<NoInfer<D>> | number] | [a: number, b: Tensor<D>];
+
+/**
+ * Applies an op that works alike on every dtype, as JavaScript's arithmetic does. Such an op is typed by f32, the dtype
+ * that can be differentiated; here, and only here, it is handed another.
+ */
+export function applyBinary<D extends DType, S extends readonly AnyTensor[]>(
+  op: OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>,
+  operands: Operands<D>,
+): Tensor<D> {
+  const inputs = bothTensors(op.name, operands) as Tensor<DType>[] as [Tensor, Tensor];
+  return apply(op, inputs, undefined)[0] as Tensor<DType> as Tensor<D>;
+}
+
+/** Turns a number among the operands into a scalar, and checks that the dtypes agree. */
+export function bothTensors<D extends DType>(op: string, [a, b]: Operands<D>): [Tensor<D>, Tensor<D>] {
+  if (typeof a === 'number') {
+    if (typeof b === 'number') throw new DTypeError(`${op}: at least one operand must be a tensor, not ${a} and ${b}`);
+    return [scalarLike(op, a, b), b];
+  }
+  if (typeof b === 'number') return [a, scalarLike(op, b, a)];
+  if (a.dtype !== b.dtype) {
+    throw new DTypeError(
+      `${op}: a is ${a.dtype}, but b is ${b.dtype}. Bring them together with cast(b, '${a.dtype}').`,
+    );
+  }
+  return [a, b];
+}
+
+function scalarLike<D extends DType>(op: string, value: number, { dtype }: Tensor<D>): Tensor<D> {
+  const result = scalar(value, dtype);
+  if (dtype !== 'f32' && result.values[0] !== value) {
+    throw new DTypeError(`${op}: ${value} is not of dtype ${dtype}. Use cast(x, 'f32') to calculate with fractions.`);
+  }
+  return result;
+}

@@ -1,0 +1,74 @@
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import type { Tensor } from '../../tensor.js';
+
+/**
+ * The parametric rectifier, with a learned slope for each channel: x where x ≥ 0, else slope · x
+ * (He et al., "Delving deep into rectifiers", 2015).
+ *
+ * @param x [..., channels].
+ * @param slope [channels].
+ * @throws ShapeError if the channels do not agree.
+ */
+export function prelu(x: Tensor, slope: Tensor): Tensor {
+  return apply(preluOp, [x, slope], undefined)[0];
+}
+
+const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+  name: 'prelu',
+  outputs([x, slope]) {
+    if (x.rank === 0 || slope.rank !== 1 || slope.size !== x.shape[x.rank - 1]) {
+      throw new ShapeError(
+        'prelu',
+        'slope must hold one number for each channel of x',
+        [
+          { name: 'x', shape: x.shape, note: '…, channels' },
+          { name: 'slope', shape: slope.shape, note: slope.label ?? 'channels' },
+        ],
+        'channels are the last axis of x.',
+      );
+    }
+    return [{ dtype: 'f32', shape: x.shape }];
+  },
+  reference([{ values: x }, { values: slope }], [{ values: y }]) {
+    const channels = slope.length;
+    for (let row = 0; row < x.length; row += channels) {
+      for (let c = 0; c < channels; c++) {
+        // No branch, as in activation.ts.
+        const positive = Number(x[row + c] >= 0);
+        y[row + c] = x[row + c] * (positive + slope[c] * (1 - positive));
+      }
+    }
+  },
+  saves: (inputs) => inputs,
+  gradient(dy, { saved: [x, slope] }) {
+    let both: [dx: Tensor, dslope: Tensor] | undefined;
+    const gradients = () => {
+      both ??= apply(preluGradientOp, [dy, x, slope], undefined);
+      return both;
+    };
+    return [() => gradients()[0], () => gradients()[1]];
+  },
+});
+
+/** ∂L/∂x and ∂L/∂slope of `prelu`, in one pass over ∂L/∂y and x. */
+const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Tensor, dslope: Tensor]>({
+  name: 'preluGradient',
+  outputs: ([, x, slope]) => [
+    { dtype: 'f32', shape: x.shape },
+    { dtype: 'f32', shape: slope.shape },
+  ],
+  reference([{ values: dy }, { values: x }, { values: slope }], [{ values: dx }, { values: dslope }]) {
+    const channels = slope.length;
+    const sums = new Float64Array(channels);
+    for (let row = 0; row < x.length; row += channels) {
+      for (let c = 0; c < channels; c++) {
+        const positive = Number(x[row + c] >= 0);
+        const negative = 1 - positive;
+        dx[row + c] = dy[row + c] * (positive + slope[c] * negative);
+        sums[c] += dy[row + c] * x[row + c] * negative;
+      }
+    }
+    dslope.set(sums);
+  },
+});

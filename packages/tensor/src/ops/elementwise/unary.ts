@@ -1,0 +1,116 @@
+import { zeros } from '../../create.js';
+import { apply, defineOp, type Spec } from '../../op.js';
+import type { Tensor } from '../../tensor.js';
+import { div, mul } from './binary.js';
+
+/** The shape rule of functions of one f32 tensor, element by element. */
+export function sameShapeAsInput([x]: readonly [Tensor, ...unknown[]]): [Spec<'f32'>] {
+  return [{ dtype: 'f32', shape: x.shape }];
+}
+
+/** −x. */
+export function neg(x: Tensor): Tensor {
+  return apply(negOp, [x], undefined)[0];
+}
+
+const negOp = defineOp<[Tensor], [Tensor]>({
+  name: 'neg',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = -x[i];
+  },
+  gradient: (dy) => [() => neg(dy)],
+});
+
+/** |x|. At 0 the derivative is +1, as `sign` has it. */
+export function abs(x: Tensor): Tensor {
+  return apply(absOp, [x], undefined)[0];
+}
+
+const absOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'abs',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = Math.abs(x[i]);
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x] }) => [() => mul(dy, sign(x))],
+});
+
+/** eˣ. */
+export function exp(x: Tensor): Tensor {
+  return apply(expOp, [x], undefined)[0];
+}
+
+const expOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'exp',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = Math.exp(x[i]);
+  },
+  saves: (_, outputs) => outputs,
+  gradient: (dy, { saved: [y] }) => [() => mul(dy, y)],
+});
+
+/** The natural logarithm. */
+export function log(x: Tensor): Tensor {
+  return apply(logOp, [x], undefined)[0];
+}
+
+const logOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'log',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = Math.log(x[i]);
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x] }) => [() => div(dy, x)],
+});
+
+/** The square root. */
+export function sqrt(x: Tensor): Tensor {
+  return apply(sqrtOp, [x], undefined)[0];
+}
+
+const sqrtOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'sqrt',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = Math.sqrt(x[i]);
+  },
+  saves: (_, outputs) => outputs,
+  gradient: (dy, { saved: [y] }) => [() => div(dy, mul(y, 2))],
+});
+
+/** x². */
+export function square(x: Tensor): Tensor {
+  return apply(squareOp, [x], undefined)[0];
+}
+
+const squareOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+  name: 'square',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = x[i] * x[i];
+  },
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x] }) => [() => mul(dy, mul(x, 2))],
+});
+
+/**
+ * +1 where x ≥ 0, else −1: the sign of binary networks, which knows no 0 (eq. 1 of the MoBiNet paper).
+ * Its derivative is 0 wherever it has one, so nothing learns through it: `@mobinet/bnn` has signs with
+ * straight-through estimators.
+ */
+export function sign(x: Tensor): Tensor {
+  return apply(signOp, [x], undefined)[0];
+}
+
+const signOp = defineOp<[Tensor], [Tensor]>({
+  name: 'sign',
+  outputs: sameShapeAsInput,
+  reference([{ values: x }], [{ values: y }]) {
+    for (let i = 0; i < x.length; i++) y[i] = 2 * Number(x[i] >= 0) - 1;
+  },
+  gradient: (dy) => [() => zeros(dy.shape)],
+});

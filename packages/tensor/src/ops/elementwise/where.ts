@@ -1,0 +1,49 @@
+import type { DType } from '../../dtype.js';
+import { apply, defineOp } from '../../op.js';
+import { broadcastShapes } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { sumTo } from '../reduce/sum.js';
+import { forEachRun } from './broadcast.js';
+import { bothTensors, type Operands } from './operands.js';
+
+/**
+ * a where the condition is not 0, else b: element by element, all three with broadcasting.
+ *
+ * @throws ShapeError if the shapes do not broadcast.
+ * @throws DTypeError if a and b differ in dtype.
+ */
+export function where<D extends DType>(
+  condition: Tensor<'u8'>,
+  a: Tensor<D>,
+  b: Tensor<NoInfer<D>> | number,
+): Tensor<D>;
+export function where<D extends DType>(condition: Tensor<'u8'>, a: number, b: Tensor<D>): Tensor<D>;
+export function where<D extends DType>(condition: Tensor<'u8'>, ...operands: Operands<D>): Tensor<D> {
+  return apply(whereOp, [condition, ...bothTensors('where', operands)], undefined)[0] as Tensor<D>;
+}
+
+type WhereInputs = [Tensor<'u8'>, Tensor<DType>, Tensor<DType>];
+
+const whereOp = defineOp<WhereInputs, [Tensor<DType>], undefined, [Tensor<'u8'>]>({
+  name: 'where',
+  outputs: ([condition, a, b]) => [
+    {
+      dtype: a.dtype,
+      shape: broadcastShapes('where', condition.shape, broadcastShapes('where', a.shape, b.shape)),
+    },
+  ],
+  reference([condition, a, b], [{ values: y, shape }]) {
+    const [c, aValues, bValues] = [condition.values, a.values, b.values];
+    forEachRun(shape, [condition.shape, a.shape, b.shape], (at, end, [cAt, aAt, bAt], [cStep, aStep, bStep]) => {
+      for (; at < end; at++, cAt += cStep, aAt += aStep, bAt += bStep) {
+        y[at] = c[cAt] !== 0 ? aValues[aAt] : bValues[bAt];
+      }
+    });
+  },
+  saves: ([condition]) => [condition],
+  gradient: (dy, { saved: [condition], inputShapes: [, a, b] }) => [
+    null,
+    () => sumTo(where(condition, dy, 0), a),
+    () => sumTo(where(condition, 0, dy), b),
+  ],
+});

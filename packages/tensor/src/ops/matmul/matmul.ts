@@ -1,0 +1,126 @@
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import { broadcastShapes, type Shape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { forEachRun } from '../elementwise/broadcast.js';
+import { sumTo } from '../reduce/sum.js';
+import { gemm, type Matrix, transposed } from './gemm.js';
+
+export interface MatmulOptions {
+  /** Read each matrix of a (b) as its transpose. Costs nothing: no copy is made. */
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+/**
+ * Matrix product over the last two axes: [..., M, K] · [..., K, N] = [..., M, N].
+ *
+ *     c[..., i, j] = Σ_k  a[..., i, k] · b[..., k, j]
+ *
+ * The leading axes count matrices, and broadcast as in NumPy. With `transposeA`, a is [..., K, M]; with `transposeB`,
+ * b is [..., N, K].
+ *
+ * @throws ShapeError if the inner sizes K differ, the leading axes do not broadcast, or a rank is below 2.
+ */
+export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+  return apply(matmulOp, [a, b], { transposeA, transposeB })[0];
+}
+
+type MatmulAttributes = Required<MatmulOptions>;
+
+const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor, Tensor]>({
+  name: 'matmul',
+  outputs([{ shape: a, label: labelOfA }, { shape: b, label: labelOfB }], attributes) {
+    const operands = [
+      { name: 'a', shape: a, note: labelOfA },
+      { name: 'b', shape: b, note: labelOfB },
+    ];
+    if (a.length < 2 || b.length < 2) {
+      throw new ShapeError('matmul', 'a and b must have at least 2 axes', operands, 'Give a vector a second axis.');
+    }
+    const [m, kOfA] = matrixShape(a, attributes.transposeA);
+    const [kOfB, n] = matrixShape(b, attributes.transposeB);
+    if (kOfA !== kOfB) {
+      const read = `${attributes.transposeA ? 'aᵀ' : 'a'} · ${attributes.transposeB ? 'bᵀ' : 'b'}`;
+      throw new ShapeError(
+        'matmul',
+        `a has inner size ${kOfA}, b has ${kOfB}`,
+        operands,
+        `In ${read}, the columns of the first must equal the rows of the second.`,
+      );
+    }
+    return [{ dtype: 'f32', shape: [...broadcastShapes('matmul', a.slice(0, -2), b.slice(0, -2)), m, n] }];
+  },
+  reference: ([a, b], [c], attributes) => forEachProduct(a, b, c, attributes, product),
+  fast([a, b], [c], attributes) {
+    c.values.fill(0);
+    forEachProduct(a, b, c, attributes, gemm);
+  },
+  saves: (inputs) => inputs,
+  // From dA = dC·Bᵀ and dB = Aᵀ·dC for C = A·B; an operand that was read transposed wants its gradient transposed too.
+  gradient: (dc, { saved: [a, b], attributes: { transposeA, transposeB } }) => [
+    () => {
+      const da = transposeA
+        ? matmul(b, dc, { transposeA: transposeB, transposeB: true })
+        : matmul(dc, b, { transposeB: !transposeB });
+      return sumTo(da, a.shape);
+    },
+    () => {
+      const db = transposeB
+        ? matmul(dc, a, { transposeA: true, transposeB: transposeA })
+        : matmul(a, dc, { transposeA: !transposeA });
+      return sumTo(db, b.shape);
+    },
+  ],
+});
+
+/** C = A·B for A [m, k], B [k, n], C [m, n]: the definition. */
+function product(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = 0;
+      for (let step = 0; step < k; step++) {
+        sum +=
+          a.values[a.offset + i * a.rowStride + step * a.columnStride] *
+          b.values[b.offset + step * b.rowStride + j * b.columnStride];
+      }
+      c.values[c.offset + i * c.rowStride + j * c.columnStride] = sum;
+    }
+  }
+}
+
+function forEachProduct(
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  { transposeA, transposeB }: MatmulAttributes,
+  visit: (m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix) => void,
+): void {
+  const [m, k] = matrixShape(a.shape, transposeA);
+  const [, n] = matrixShape(b.shape, transposeB);
+  const batches = [a, b, c].map(({ shape }) => shape.slice(0, -2));
+  forEachRun(batches[2], [batches[0], batches[1]], (at, end, [aAt, bAt], [aStep, bStep]) => {
+    for (; at < end; at++, aAt += aStep, bAt += bStep) {
+      const matrixA = matrixAt(a, aAt);
+      const matrixB = matrixAt(b, bAt);
+      visit(
+        m,
+        n,
+        k,
+        transposeA ? transposed(matrixA) : matrixA,
+        transposeB ? transposed(matrixB) : matrixB,
+        matrixAt(c, at),
+      );
+    }
+  });
+}
+
+function matrixShape(shape: Shape, transpose: boolean): [rows: number, columns: number] {
+  const [rows, columns] = shape.slice(-2);
+  return transpose ? [columns, rows] : [rows, columns];
+}
+
+function matrixAt({ values, shape }: Tensor, index: number): Matrix {
+  const [rows, columns] = matrixShape(shape, false);
+  return { values, offset: index * rows * columns, rowStride: columns, columnStride: 1 };
+}

@@ -1,0 +1,64 @@
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import type { Shape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { mul } from '../elementwise/binary.js';
+import { sumTo } from '../reduce/sum.js';
+import { tileOf } from './tile.js';
+
+/**
+ * A line for every channel: y[..., c] = x[..., c] · scale[c] + shift[c].
+ *
+ * Product and sum are doubles, rounded once.
+ *
+ * @param x [..., channels].
+ * @param scale [channels].
+ * @param shift [channels].
+ * @throws ShapeError unless scale and shift have one element per channel.
+ */
+export function affine(x: Tensor, scale: Tensor, shift: Tensor): Tensor {
+  return apply(affineOp, [x, scale, shift], undefined)[0];
+}
+
+const affineOp = defineOp<[Tensor, Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+  name: 'affine',
+  outputs([x, scale, shift]) {
+    checkChannels('affine', x.shape, { scale, shift });
+    return [{ dtype: 'f32', shape: x.shape }];
+  },
+  reference([{ values: x }, { values: scale }, { values: shift }], [{ values: y }]) {
+    const channels = scale.length;
+    const tile = tileOf(channels);
+    for (let from = 0; from < x.length; from += tile) {
+      const end = Math.min(from + tile, x.length);
+      for (let c = 0; c < channels; c++) {
+        const factor = scale[c];
+        const offset = shift[c];
+        for (let at = from + c; at < end; at += channels) y[at] = x[at] * factor + offset;
+      }
+    }
+  },
+  saves: ([x, scale]) => [x, scale],
+  gradient: (dy, { saved: [x, scale] }) => [
+    () => mul(dy, scale),
+    () => sumTo(mul(dy, x), scale.shape),
+    () => sumTo(dy, scale.shape),
+  ],
+});
+
+/** Throws unless x has a last axis, and each vector has one element per channel of it. */
+export function checkChannels(op: string, x: Shape, vectors: Readonly<Record<string, Tensor>>): void {
+  const channels = x.at(-1);
+  for (const [name, { shape, label }] of Object.entries(vectors)) {
+    if (shape.length === 1 && shape[0] === channels) continue;
+    throw new ShapeError(
+      op,
+      channels === undefined ? 'a scalar x has no channels' : `x has ${channels} channels, ${name} does not fit`,
+      [
+        { name: 'x', shape: x, note: '…, channels' },
+        { name, shape, note: label },
+      ],
+      `${name} must have the shape [channels].`,
+    );
+  }
+}

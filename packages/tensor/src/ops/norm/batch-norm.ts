@@ -1,0 +1,162 @@
+import { apply, defineOp } from '../../op.js';
+import type { Tensor } from '../../tensor.js';
+import { checkChannels } from './affine.js';
+import { tileOf } from './tile.js';
+
+export interface BatchNormOptions {
+  /** Added to the variance, so that constant channels do not divide by 0. Default 1e-5. */
+  epsilon?: number;
+}
+
+export interface BatchNormResult {
+  /** Shaped like x. */
+  readonly output: Tensor;
+  /** [channels]: the statistics of this batch, for running averages. No gradient flows through them. */
+  readonly mean: Tensor;
+  /** [channels]: the biased variance, Σ(x − mean)² / N. */
+  readonly variance: Tensor;
+}
+
+/**
+ * Batch normalisation in training (Ioffe & Szegedy 2015, algorithm 1), over all axes but the last:
+ *
+ *     μ = mean(x)    σ² = mean((x − μ)²)    x̂ = (x − μ) / √(σ² + ε)    y = γ·x̂ + β
+ *
+ * @param x [..., channels].
+ * @param gamma [channels], the new standard deviation.
+ * @param beta [channels], the new mean.
+ * @throws ShapeError unless gamma and beta have one element per channel.
+ */
+export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions = {}): BatchNormResult {
+  const [output, mean, variance] = apply(batchNormOp, [x, gamma, beta], { epsilon: options.epsilon ?? 1e-5 });
+  return { output, mean, variance };
+}
+
+type Attributes = Required<BatchNormOptions>;
+
+const batchNormOp = defineOp<
+  [Tensor, Tensor, Tensor],
+  [Tensor, Tensor, Tensor],
+  Attributes,
+  [x: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor]
+>({
+  name: 'batchNorm',
+  outputs([x, gamma, beta]) {
+    checkChannels('batchNorm', x.shape, { gamma, beta });
+    const { shape } = gamma;
+    return [
+      { dtype: 'f32', shape: x.shape },
+      { dtype: 'f32', shape },
+      { dtype: 'f32', shape },
+    ];
+  },
+  reference([{ values: x }, { values: gamma }, { values: beta }], [{ values: y }, mean, variance], { epsilon }) {
+    const channels = gamma.length;
+    const count = x.length / channels;
+    const tile = tileOf(channels);
+    // Σ(x − k) and Σ(x − k)² for a k near the mean, here the first row (Chan, Golub & LeVeque 1983). One pass, and
+    // unlike Σx² − (Σx)²/N it does not cancel where the mean is large.
+    const sum = new Float64Array(channels);
+    const sumOfSquares = new Float64Array(channels);
+    for (let from = 0; from < x.length; from += tile) {
+      const end = Math.min(from + tile, x.length);
+      for (let c = 0; c < channels; c++) {
+        const k = x[c];
+        let first = 0;
+        let second = 0;
+        for (let at = from + c; at < end; at += channels) {
+          const distance = x[at] - k;
+          first += distance;
+          second += distance * distance;
+        }
+        sum[c] += first;
+        sumOfSquares[c] += second;
+      }
+    }
+    const mu = sum.map((value, c) => x[c] + value / count);
+    const sigma2 = sumOfSquares.map((value, c) => Math.max(0, value / count - (sum[c] / count) ** 2));
+    mean.values.set(mu);
+    variance.values.set(sigma2);
+
+    const scale = sigma2.map((value, c) => gamma[c] / Math.sqrt(value + epsilon));
+    for (let from = 0; from < x.length; from += tile) {
+      const end = Math.min(from + tile, x.length);
+      for (let c = 0; c < channels; c++) {
+        const factor = scale[c];
+        const offset = beta[c] - mu[c] * factor;
+        for (let at = from + c; at < end; at += channels) y[at] = x[at] * factor + offset;
+      }
+    }
+  },
+  saves: ([x, gamma], [, mean, variance]) => [x, gamma, mean, variance],
+  gradient(dy, { saved, attributes }) {
+    let gradients: [Tensor, Tensor, Tensor] | undefined;
+    const all = () => {
+      gradients ??= apply(batchNormGradientOp, [dy, ...saved], attributes);
+      return gradients;
+    };
+    return [() => all()[0], () => all()[1], () => all()[2]];
+  },
+});
+
+/**
+ * ∂L/∂x, ∂L/∂γ and ∂L/∂β of `batchNorm`, which share their sums. For one channel of N elements, with s = 1/√(σ² + ε):
+ *
+ *   1. y = γ·x̂ + β, so  dβ = Σ dy  and  dγ = Σ dy·x̂;  and x̂ receives  dx̂ = γ·dy.
+ *   2. x̂ = (x − μ)·s depends on each xᵢ directly, through μ (∂μ/∂xᵢ = 1/N), and through σ² (∂σ²/∂xᵢ = 2(xᵢ − μ)/N,
+ *      where ∂s/∂σ² = −s³/2). That the term through μ in σ² vanishes follows from Σ(x − μ) = 0.
+ *   3. dxᵢ = s·dx̂ᵢ − s/N·Σ dx̂ − s³/N·(xᵢ − μ)·Σ dx̂·(x − μ)
+ *   4.     = γ·s·(dyᵢ − dβ/N − x̂ᵢ·dγ/N).
+ *
+ * In words: what dy has in common with a constant and with x̂ is removed, since the output ignores shift and scale of x.
+ * (Ioffe & Szegedy 2015, section 3, states the parts; step 4 is their sum.)
+ */
+const batchNormGradientOp = defineOp<
+  [dy: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor],
+  [dx: Tensor, dgamma: Tensor, dbeta: Tensor],
+  Attributes
+>({
+  name: 'batchNormGradient',
+  outputs: ([, { shape: xShape }, { shape }]) => [
+    { dtype: 'f32', shape: xShape },
+    { dtype: 'f32', shape },
+    { dtype: 'f32', shape },
+  ],
+  reference([{ values: dy }, { values: x }, gamma, mean, variance], [{ values: dx }, dgamma, dbeta], { epsilon }) {
+    const channels = gamma.size;
+    const count = x.length / channels;
+    const tile = tileOf(channels);
+    const mu = mean.values;
+    const s = Float64Array.from(variance.values, (value) => 1 / Math.sqrt(value + epsilon));
+    const sum = new Float64Array(channels);
+    const sumCentred = new Float64Array(channels);
+    for (let from = 0; from < x.length; from += tile) {
+      const end = Math.min(from + tile, x.length);
+      for (let c = 0; c < channels; c++) {
+        const centre = mu[c];
+        let plain = 0;
+        let centred = 0;
+        for (let at = from + c; at < end; at += channels) {
+          plain += dy[at];
+          centred += dy[at] * (x[at] - centre);
+        }
+        sum[c] += plain;
+        sumCentred[c] += centred;
+      }
+    }
+    dbeta.values.set(sum);
+    dgamma.values.set(sumCentred.map((value, c) => value * s[c]));
+
+    // Step 4 as dx = scale·dy + slope·x + offset.
+    const scale = s.map((value, c) => value * gamma.values[c]);
+    for (let from = 0; from < x.length; from += tile) {
+      const end = Math.min(from + tile, x.length);
+      for (let c = 0; c < channels; c++) {
+        const factor = scale[c];
+        const slope = (-factor * s[c] * s[c] * sumCentred[c]) / count;
+        const offset = (-factor * sum[c]) / count - slope * mu[c];
+        for (let at = from + c; at < end; at += channels) dx[at] = dy[at] * factor + x[at] * slope + offset;
+      }
+    }
+  },
+});

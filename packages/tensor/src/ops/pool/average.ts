@@ -1,0 +1,75 @@
+import { apply, defineOp } from '../../op.js';
+import type { Shape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import type { Window } from '../window.js';
+import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
+
+/**
+ * The mean of each window, channel by channel.
+ *
+ * Padding counts for nothing: a window that reaches into it averages over its real elements only (PyTorch's
+ * `count_include_pad=False`). Windows that would pass the far edge are left out (floor), as in PyTorch.
+ *
+ * @param x Images [batch, height, width, channels].
+ * @returns [batch, outHeight, outWidth, channels].
+ * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ */
+export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
+  return apply(avgPool2dOp, [x], { window: poolWindow('avgPool2d', x.shape, options) })[0];
+}
+
+// The sum first, then one division: so f32 arithmetic in the same order, in any language, gives the same bits.
+const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
+  name: 'avgPool2d',
+  outputs: ([x], { window }) => [{ dtype: 'f32', shape: poolOutputShape(x.shape, window) }],
+  reference([{ values: x, shape }], [{ values: y }], { window }) {
+    const [, , width, channels] = shape;
+    y.fill(0);
+    forEachWindow(shape, window, (yAt, image, top, bottom, left, right) => {
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) {
+          const xAt = ((image + row) * width + column) * channels;
+          addRun(x, xAt, 1, y, yAt, channels);
+        }
+      }
+      const count = (bottom - top) * (right - left);
+      for (let c = 0; c < channels; c++) y[yAt + c] /= count;
+    });
+  },
+  gradient: (dy, { attributes: { window }, inputShapes: [shape] }) => [() => avgPool2dInputGradient(dy, shape, window)],
+});
+
+/** ∂L/∂x of `avgPool2d`: each output's gradient goes to the elements of its window in equal shares. */
+function avgPool2dInputGradient(dy: Tensor, xShape: Shape, window: Window): Tensor {
+  return apply(inputGradientOp, [dy], { xShape, window })[0];
+}
+
+const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Window }>({
+  name: 'avgPool2dInputGradient',
+  outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
+  reference([{ values: dy }], [{ values: dx }], { xShape, window }) {
+    const [, , width, channels] = xShape;
+    dx.fill(0);
+    forEachWindow(xShape, window, (yAt, image, top, bottom, left, right) => {
+      const share = 1 / ((bottom - top) * (right - left));
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) {
+          const xAt = ((image + row) * width + column) * channels;
+          addRun(dy, yAt, share, dx, xAt, channels);
+        }
+      }
+    });
+  },
+});
+
+/** to[…] += from[…] · factor, for a run of channels. A function of its own: in the closures above it would run slower. */
+function addRun(
+  from: Float32Array,
+  fromAt: number,
+  factor: number,
+  to: Float32Array,
+  toAt: number,
+  channels: number,
+): void {
+  for (let c = 0; c < channels; c++) to[toAt + c] += from[fromAt + c] * factor;
+}

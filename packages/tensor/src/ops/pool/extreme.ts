@@ -1,0 +1,73 @@
+import { apply, defineOp } from '../../op.js';
+import { sizeOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { scatterAdd } from '../shape/gather.js';
+import { reshape } from '../shape/reshape.js';
+import type { Window } from '../window.js';
+import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
+
+/**
+ * The largest element of each window, channel by channel. Padding is never the largest. Of equal elements the first
+ * one (by rows, then columns) counts, and takes the whole gradient. NaN is larger than any number.
+ *
+ * @param x Images [batch, height, width, channels].
+ * @returns [batch, outHeight, outWidth, channels].
+ * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ */
+export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
+  return apply(maxPool2dOp, [x], { window: poolWindow('maxPool2d', x.shape, options) })[0];
+}
+
+/** The smallest element of each window: −maxPool2d(−x). */
+export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
+  return apply(minPool2dOp, [x], { window: poolWindow('minPool2d', x.shape, options) })[0];
+}
+
+const maxPool2dOp = extremePool('maxPool2d', 1);
+const minPool2dOp = extremePool('minPool2d', -1);
+
+/**
+ * The pool that keeps the element whose product with `sign` is largest. Its second output is where in x (counted
+ * over all elements) each winner was: the gradient goes back there.
+ */
+function extremePool(name: string, sign: 1 | -1) {
+  return defineOp<[Tensor], [Tensor, Tensor<'i32'>], { window: Window }, [Tensor<'i32'>]>({
+    name,
+    outputs([x], { window }) {
+      const shape = poolOutputShape(x.shape, window);
+      return [
+        { dtype: 'f32', shape },
+        { dtype: 'i32', shape },
+      ];
+    },
+    reference([{ values: x, shape }], [{ values: y }, { values: winners }], { window }) {
+      const [, , width, channels] = shape;
+      forEachWindow(shape, window, (yAt, image, top, bottom, left, right) => {
+        const first = ((image + top) * width + left) * channels;
+        for (let c = 0; c < channels; c++) {
+          y[yAt + c] = x[first + c];
+          winners[yAt + c] = first + c;
+        }
+        for (let row = top; row < bottom; row++) {
+          for (let column = left; column < right; column++) {
+            const xAt = ((image + row) * width + column) * channels;
+            for (let c = 0; c < channels; c++) {
+              const value = x[xAt + c];
+              if (value * sign > y[yAt + c] * sign || Number.isNaN(value)) {
+                y[yAt + c] = value;
+                winners[yAt + c] = xAt + c;
+              }
+            }
+          }
+        }
+      });
+    },
+    saves: (_, [, winners]) => [winners],
+    gradient: (dy, { saved: [winners], inputShapes: [shape] }) => [
+      () => {
+        const flat = [dy.size];
+        return reshape(scatterAdd(reshape(dy, flat), reshape(winners, flat), sizeOf(shape)), shape);
+      },
+    ],
+  });
+}

@@ -1,0 +1,59 @@
+import type { DType } from '../../dtype.js';
+import { apply, defineOp } from '../../op.js';
+import type { Tensor } from '../../tensor.js';
+import { mul, sub } from '../elementwise/binary.js';
+import { forEachRun } from '../elementwise/broadcast.js';
+import { broadcastTo } from '../shape/broadcast-to.js';
+import { reshape } from '../shape/reshape.js';
+import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
+import { sumsOf, sumTo } from './sum.js';
+
+/**
+ * The mean over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the share of equal elements. Accumulated in double
+ * precision; of no elements, NaN. Errors as for `sum`.
+ */
+export function mean(x: Tensor<DType>, options: ReduceOptions = {}): Tensor {
+  return apply(meanOp, [x], reductionOf('mean', x.shape, options))[0];
+}
+
+const meanOp = defineOp<[Tensor<DType>], [Tensor], Reduction>({
+  name: 'mean',
+  outputs: (_, { shape }) => [{ dtype: 'f32', shape }],
+  reference([{ values: x, shape }], [{ values: y }], { kept, count }) {
+    const sums = sumsOf(x, shape, kept);
+    for (let i = 0; i < y.length; i++) y[i] = sums[i] / count;
+  },
+  gradient: (dy, { inputShapes: [x], attributes: { kept, count } }) => [
+    () => broadcastTo(reshape(mul(dy, 1 / count), kept), x),
+  ],
+});
+
+export interface VarianceOptions extends ReduceOptions {
+  /** The sum of squares is divided by (count − correction). 0 (the default): the variance of a population; 1: of a sample. */
+  correction?: number;
+}
+
+/** The mean squared distance from the mean over `axes`. Two passes, accumulated in double precision. Errors as for `sum`. */
+export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
+  const reduction = reductionOf('variance', x.shape, options);
+  return apply(varianceOp, [x], { ...reduction, divisor: reduction.count - (options.correction ?? 0) })[0];
+}
+
+const varianceOp = defineOp<[Tensor], [Tensor], Reduction & { divisor: number }, [Tensor]>({
+  name: 'variance',
+  outputs: (_, { shape }) => [{ dtype: 'f32', shape }],
+  reference([{ values: x, shape }], [{ values: y }], { kept, count, divisor }) {
+    const means = sumsOf(x, shape, kept);
+    for (let i = 0; i < means.length; i++) means[i] /= count;
+    const squares = new Float64Array(means.length);
+    forEachRun(shape, [kept], (at, end, [to], [step]) => {
+      for (; at < end; at++, to += step) squares[to] += (x[at] - means[to]) ** 2;
+    });
+    for (let i = 0; i < y.length; i++) y[i] = squares[i] / divisor;
+  },
+  saves: (inputs) => inputs,
+  // The mean moves with x too, but the squares are at their smallest there, so that it does not count.
+  gradient: (dy, { saved: [x], attributes: { kept, count, divisor } }) => [
+    () => mul(sub(x, mul(sumTo(x, kept), 1 / count)), reshape(mul(dy, 2 / divisor), kept)),
+  ],
+});

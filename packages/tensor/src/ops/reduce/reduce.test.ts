@@ -1,0 +1,136 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, expectTypeOf } from 'vitest';
+import { tensor, zeros } from '../../create.js';
+import { ShapeError } from '../../errors.js';
+import { type Shape, sizeOf, stridesOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { broadcastableShapes, checkOp, shapes, tensors } from '../../testing/index.js';
+import { add } from '../elementwise/binary.js';
+import { equal } from '../elementwise/compare.js';
+import { argMax, argMin, max, min } from './extreme.js';
+import { mean, variance } from './mean.js';
+import type { ReduceOptions } from './reduction.js';
+import { sum, sumTo } from './sum.js';
+
+/** The elements that a reduction over `axes` puts together, in row-major order, for each element of its result. */
+function groups(x: Tensor, axes: readonly number[]): number[][] {
+  const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+  const result = Array.from({ length: sizeOf(kept) }, (): number[] => []);
+  const [from, to] = [stridesOf(x.shape), stridesOf(kept)];
+  x.values.forEach((value, at) => {
+    const index = x.shape.map((size, axis) => Math.floor(at / from[axis]) % size);
+    result[index.reduce((sum, position, axis) => sum + (axes.includes(axis) ? 0 : position * to[axis]), 0)].push(value);
+  });
+  return result;
+}
+
+const total = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+const average = (values: readonly number[]) => total(values) / values.length;
+const spread = (values: readonly number[]) => average(values.map((value) => (value - average(values)) ** 2));
+
+const distinct = (shape: Shape): fc.Arbitrary<Tensor> =>
+  fc.shuffledSubarray([...new Array(sizeOf(shape)).keys()], { minLength: sizeOf(shape) }).map((order) =>
+    tensor(
+      Float32Array.from(order, (rank) => rank / 8 - 2),
+      { shape },
+    ),
+  );
+
+/** A tensor without repeated elements, some of its axes, and keepDims. */
+const reductions = shapes({ maxSize: 4 }).chain((shape) =>
+  fc.record({ x: distinct(shape), axes: fc.subarray([...shape.keys()]), keepDims: fc.boolean() }),
+);
+
+const reducers: readonly [(x: Tensor, options: ReduceOptions) => Tensor, (values: readonly number[]) => number][] = [
+  [sum, total],
+  [mean, average],
+  [variance, spread],
+  [max, (values) => Math.max(...values)],
+  [min, (values) => Math.min(...values)],
+];
+
+describe('reductions', () => {
+  for (const [op, f] of reducers) {
+    test.prop([reductions], { numRuns: 60 })(`${op.name} of any axes`, ({ x, axes, keepDims }) => {
+      const y = op(x, { axes, keepDims });
+      expect(y.shape).toEqual(
+        keepDims
+          ? x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+          : x.shape.filter((_, axis) => !axes.includes(axis)),
+      );
+      groups(x, axes).forEach((values, at) => {
+        expect(y.values[at]).toBeCloseTo(f(values), 3);
+      });
+    });
+
+    test.prop(
+      [
+        shapes({ maxRank: 3, maxSize: 3 }).chain((shape) =>
+          fc.record({ x: distinct(shape), axes: fc.subarray([...shape.keys()]), keepDims: fc.boolean() }),
+        ),
+      ],
+      { numRuns: 25 },
+    )(`${op.name} obeys the laws of ops`, ({ x, axes, keepDims }) => {
+      checkOp((x: Tensor) => op(x, { axes, keepDims }), [x], { gradientTolerance: 1e-2 });
+    });
+  }
+
+  test('without options, everything is reduced', () => {
+    expect(sum(tensor([[1, 2], [3, 4]])).toString()).toBe('Tensor<f32> []\n10.0000'); // biome-ignore format: a matrix
+  });
+
+  test('the correction makes the variance that of a sample', () => {
+    expect(variance(tensor([1, 2, 3]), { correction: 1 }).values[0]).toBe(1);
+  });
+
+  test('sums are accumulated in double precision', () => {
+    expect(sum(tensor([2 ** 24, 1, 1, -(2 ** 24)])).values[0]).toBe(2);
+  });
+
+  test('bytes are counted in i32', () => {
+    const matches = equal(zeros([300]), 0);
+    expect(sum(matches).values[0]).toBe(300);
+    expect(mean(matches).values[0]).toBe(1);
+    expectTypeOf(sum(matches)).toEqualTypeOf<Tensor<'i32'>>();
+    expectTypeOf(mean(matches)).toEqualTypeOf<Tensor<'f32'>>();
+  });
+
+  test('explains axes that do not exist, and reductions of nothing', () => {
+    expect(() => sum(zeros([2, 3]), { axes: 2 })).toThrow('sum: axis 2 is out of range for a tensor of rank 2');
+    expect(() => max(zeros([2, 0]), { axes: 1 })).toThrow('max: there are no elements to choose from');
+    expect(sum(zeros([2, 0]), { axes: 1 }).values).toEqual(new Float32Array(2));
+  });
+});
+
+describe('extremes', () => {
+  test.prop([shapes({ minRank: 1 }).chain((shape) => fc.tuple(tensors(shape), fc.nat({ max: shape.length - 1 })))])(
+    'argMax and argMin find the first extreme element',
+    ([x, axis]) => {
+      const lines = groups(x, [axis]);
+      expect([...argMax(x, axis).values]).toEqual(lines.map((line) => line.indexOf(Math.max(...line))));
+      expect([...argMin(x, axis).values]).toEqual(lines.map((line) => line.indexOf(Math.min(...line))));
+    },
+  );
+
+  test('a NaN is not overlooked', () => {
+    expect(max(tensor([1, Number.NaN, 2])).values[0]).toBeNaN();
+    expect(argMin(tensor([1, Number.NaN, 0])).values[0]).toBe(1);
+  });
+});
+
+describe('sumTo', () => {
+  test.prop([broadcastableShapes({ maxRank: 3, maxSize: 3 }).chain(([a, b]) => fc.tuple(tensors(a), tensors(b)))], {
+    numRuns: 40,
+  })('undoes broadcasting', ([a, b]) => {
+    const stretched = add(a, b);
+    const back = sumTo(stretched, a.shape);
+    expect(back.shape).toEqual(a.shape);
+    expect(total([...back.values])).toBeCloseTo(total([...stretched.values]), 3);
+    checkOp((x: Tensor) => sumTo(x, a.shape), [stretched]);
+  });
+
+  test('refuses shapes that would not stretch to that of x', () => {
+    expect(() => sumTo(zeros([2, 3]), [2])).toThrow(ShapeError);
+    expect(() => sumTo(zeros([2, 1]), [2, 3])).toThrow('sumTo: [2, 3] does not stretch to [2, 1]');
+  });
+});

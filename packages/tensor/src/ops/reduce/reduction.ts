@@ -1,0 +1,28 @@
+import { normalizeAxes, type Shape, sizeOf } from '../../shape.js';
+
+export interface ReduceOptions {
+  /** The axes that vanish; negative ones count from the end. Default: all of them. */
+  axes?: number | readonly number[];
+  /** Leaves the reduced axes in the result, with size 1, so that it broadcasts against the input. Default false. */
+  keepDims?: boolean;
+}
+
+/** What a reduction makes of a shape. */
+export interface Reduction {
+  /** The input's shape with 1 on the reduced axes: it broadcasts back to the input. */
+  readonly kept: Shape;
+  /** The shape of the result: `kept`, with the reduced axes left in or taken out. */
+  readonly shape: Shape;
+  /** How many elements each result is made of. */
+  readonly count: number;
+}
+
+export function reductionOf(op: string, shape: Shape, { axes, keepDims = false }: ReduceOptions): Reduction {
+  const reduced = new Set(normalizeAxes(op, axes, shape.length));
+  const kept = shape.map((size, axis) => (reduced.has(axis) ? 1 : size));
+  return {
+    kept,
+    shape: keepDims ? kept : shape.filter((_, axis) => !reduced.has(axis)),
+    count: sizeOf([...reduced].map((axis) => shape[axis])),
+  };
+}

@@ -1,0 +1,69 @@
+import type { DType, TypedArray } from '../../dtype.js';
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { forEachRun } from '../elementwise/broadcast.js';
+import { broadcastTo } from '../shape/broadcast-to.js';
+import { reshape } from '../shape/reshape.js';
+import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
+
+/** Sums keep their dtype, but for bytes, which overflow soon: `sum(equal(a, b))` counts in i32. */
+export type SumDType<D extends DType> = D extends 'u8' ? 'i32' : D;
+
+/**
+ * The sum over `axes`, accumulated in double precision.
+ *
+ * @throws ShapeError if an axis is out of range or named twice.
+ */
+export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<SumDType<D>> {
+  return apply(sumOp, [x], reductionOf('sum', x.shape, options))[0] as Tensor<DType> as Tensor<SumDType<D>>;
+}
+
+/**
+ * Sums over the axes along which `shape` would stretch to become that of x: the way back from broadcasting, which is why
+ * it ends so many gradient rules. Where nothing stretches, x itself is returned.
+ *
+ * @throws ShapeError if `shape` does not broadcast to x.shape.
+ */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  if (!sameShape(broadcastShapes('sumTo', x.shape, shape), x.shape)) {
+    throw new ShapeError('sumTo', `${formatShape(shape)} does not stretch to ${formatShape(x.shape)}`);
+  }
+  const added = new Array<number>(x.rank - shape.length).fill(1);
+  const reduction = { kept: [...added, ...shape], shape, count: x.size / sizeOf(shape) };
+  return apply(sumOp, [x], reduction)[0] as Tensor;
+}
+
+const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
+  name: 'sum',
+  outputs: ([x], { shape }) => [{ dtype: x.dtype === 'u8' ? 'i32' : x.dtype, shape }],
+  reference: ([x], [y], { kept }) => y.values.set(sumsOf(x.values, x.shape, kept)),
+  gradient: (dy, { inputShapes: [x], attributes: { kept } }) => [() => broadcastTo(reshape(dy, kept), x)],
+});
+
+/**
+ * Sums x into the elements of `kept`, its shape with 1 on the reduced axes. A reduction is a broadcast read backwards:
+ * where the result would stretch (step 0), its element collects.
+ */
+export function sumsOf(x: TypedArray, shape: Shape, kept: Shape): Float64Array {
+  const sums = new Float64Array(sizeOf(kept));
+  forEachRun(shape, [kept], (at, end, [to], [step]) => {
+    if (step === 0) sums[to] += sumOfRun(x, at, end);
+    else addRun(x, at, end, sums, to);
+  });
+  return sums;
+}
+
+// Loops in functions of their own keep the arrays in registers; variables of an outer function are read again and again.
+
+function sumOfRun(x: TypedArray, at: number, end: number): number {
+  let sum = 0;
+  for (let i = at; i < end; i++) sum += x[i];
+  return sum;
+}
+
+function addRun(x: TypedArray, at: number, end: number, sums: Float64Array, to: number): void {
+  for (let i = at; i < end; i++) sums[to++] += x[i];
+}

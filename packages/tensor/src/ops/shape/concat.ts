@@ -1,0 +1,86 @@
+import type { DType } from '../../dtype.js';
+import { DTypeError, ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import { normalizeAxis, type Shape, sameShape, stridesOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { copyBlock } from './copy-block.js';
+import { unsqueeze } from './reshape.js';
+import { slice } from './slice.js';
+
+/**
+ * Tensors one after another along an axis. Their other axes are equal.
+ *
+ * @throws ShapeError if they are not, or if there are no tensors. DTypeError if the dtypes differ.
+ */
+export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> {
+  if (tensors.length === 0) throw new ShapeError('concat', 'no tensors', [], 'Pass at least one tensor.');
+  return apply(concatOp, tensors, { axis: normalizeAxis('concat', axis, tensors[0].rank) })[0] as Tensor<D>;
+}
+
+const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: number }>({
+  name: 'concat',
+  outputs(inputs, { axis }) {
+    const [{ dtype, shape }] = inputs;
+    if (inputs.some((input) => input.dtype !== dtype)) {
+      throw new DTypeError(
+        `concat: tensors must share one dtype, got ${inputs.map((input) => input.dtype).join(', ')}`,
+      );
+    }
+    if (!inputs.every((input) => sameShape(input.shape.with(axis, 0), shape.with(axis, 0)))) {
+      throw new ShapeError(
+        'concat',
+        'the tensors do not fit together',
+        inputs.map((input, index) => ({ name: `tensors[${index}]`, shape: input.shape, note: input.label })),
+        `All axes except ${axis} must be equal.`,
+      );
+    }
+    return [
+      {
+        dtype,
+        shape: shape.with(
+          axis,
+          startsAlong(
+            axis,
+            inputs.map((input) => input.shape),
+          ).at(-1)!,
+        ),
+      },
+    ];
+  },
+  reference(inputs, [y], { axis }) {
+    const strides = stridesOf(y.shape);
+    const starts = startsAlong(
+      axis,
+      inputs.map((input) => input.shape),
+    );
+    inputs.forEach((input, index) => {
+      const offset = starts[index] * strides[axis];
+      copyBlock(input.shape, { tensor: input, strides: stridesOf(input.shape) }, { tensor: y, strides, offset });
+    });
+  },
+  gradient(dy, { attributes: { axis }, inputShapes }) {
+    const starts = startsAlong(axis, inputShapes);
+    const whole = dy.shape.map(() => 0);
+    return inputShapes.map(
+      (shape, index) => () =>
+        slice(dy, whole.with(axis, starts[index]), [...dy.shape].with(axis, starts[index] + shape[axis])),
+    );
+  },
+});
+
+/** Where each part begins along the axis, and after the last where it ends. */
+function startsAlong(axis: number, parts: readonly Shape[]): number[] {
+  const starts = [0];
+  for (const shape of parts) starts.push(starts.at(-1)! + shape[axis]);
+  return starts;
+}
+
+/** Tensors of one shape along a new axis: n × [...shape] to [n, ...shape] for axis 0. */
+export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  if (tensors.length === 0) throw new ShapeError('stack', 'no tensors', [], 'Pass at least one tensor.');
+  const newAxis = normalizeAxis('stack', axis, tensors[0].rank + 1);
+  return concat(
+    tensors.map((tensor) => unsqueeze(tensor, newAxis)),
+    newAxis,
+  );
+}

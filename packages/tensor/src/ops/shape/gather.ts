@@ -1,0 +1,96 @@
+import type { DType } from '../../dtype.js';
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import { normalizeAxis, type Shape, sameShape, sizeOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { bitsOf, copyRun } from './copy-block.js';
+
+/**
+ * Picks positions of an axis by index: NumPy's `take`.
+ *
+ *     y[...before, ...i, ...after] = x[...before, indices[...i], ...after]
+ *
+ * @param indices Any shape; it replaces the axis in the result's.
+ * @throws RangeError for an index outside the axis.
+ */
+export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, axis = 0): Tensor<D> {
+  return apply(gatherOp, [x, indices], { axis: normalizeAxis('gather', axis, x.rank) })[0] as Tensor<D>;
+}
+
+const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axis: number }, [Tensor<'i32'>]>({
+  name: 'gather',
+  outputs: ([{ dtype, shape }, indices], { axis }) => [{ dtype, shape: shape.toSpliced(axis, 1, ...indices.shape) }],
+  reference([x, { values: indices }], [y], { axis }) {
+    const [outer, size, run] = aroundAxis(x.shape, axis);
+    checkIndices('gather', indices, size);
+    const [source, target] = [bitsOf(x), bitsOf(y)];
+    for (let o = 0, at = 0; o < outer; o++) {
+      for (let i = 0; i < indices.length; i++, at += run) {
+        copyRun(run, source, (o * size + indices[i]) * run, 1, target, at, 1);
+      }
+    }
+  },
+  saves: ([, indices]) => [indices],
+  gradient: (dy, { saved: [indices], attributes: { axis }, inputShapes: [shape] }) => [
+    () => scatterAdd(dy, indices, shape[axis], axis),
+    null,
+  ],
+});
+
+/**
+ * Adds up slices by index: the transpose of `gather`, and its gradient.
+ *
+ *     y[...before, indices[...i], ...after] += updates[...before, ...i, ...after],   from y = 0
+ *
+ * @param updates [...before, ...indices.shape, ...after].
+ * @param size How many positions the axis of the result has: [...before, size, ...after].
+ * @throws ShapeError if updates and indices do not fit. RangeError for an index outside 0 … size − 1.
+ */
+export function scatterAdd(updates: Tensor, indices: Tensor<'i32'>, size: number, axis = 0): Tensor {
+  const resultRank = updates.rank - indices.rank + 1;
+  return apply(scatterAddOp, [updates, indices], { size, axis: normalizeAxis('scatterAdd', axis, resultRank) })[0];
+}
+
+const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number; axis: number }, [Tensor<'i32'>]>({
+  name: 'scatterAdd',
+  outputs([updates, indices], { size, axis }) {
+    if (!sameShape(updates.shape.slice(axis, axis + indices.rank), indices.shape)) {
+      throw new ShapeError(
+        'scatterAdd',
+        'updates and indices do not fit',
+        [
+          { name: 'updates', shape: updates.shape },
+          { name: 'indices', shape: indices.shape },
+        ],
+        `From axis ${axis} on, updates must have the axes of indices.`,
+      );
+    }
+    return [{ dtype: 'f32', shape: updates.shape.toSpliced(axis, indices.rank, size) }];
+  },
+  reference([{ values: updates }, { values: indices }], [{ values: y, shape }], { size, axis }) {
+    const [outer, , run] = aroundAxis(shape, axis);
+    checkIndices('scatterAdd', indices, size);
+    y.fill(0);
+    for (let o = 0, at = 0; o < outer; o++) {
+      for (let i = 0; i < indices.length; i++) {
+        const end = (o * size + indices[i] + 1) * run;
+        for (let to = end - run; to < end; to++, at++) y[to] += updates[at];
+      }
+    }
+  },
+  saves: ([, indices]) => [indices],
+  gradient: (dy, { saved: [indices], attributes: { axis } }) => [() => gather(dy, indices, axis), null],
+});
+
+/** How many elements lie before, along, and after an axis. */
+function aroundAxis(shape: Shape, axis: number): [outer: number, size: number, run: number] {
+  return [sizeOf(shape.slice(0, axis)), shape[axis], sizeOf(shape.slice(axis + 1))];
+}
+
+function checkIndices(op: string, indices: Int32Array, size: number): void {
+  for (let i = 0; i < indices.length; i++) {
+    if (indices[i] < 0 || indices[i] >= size) {
+      throw new RangeError(`${op}: index ${indices[i]} at position ${i} is outside 0 … ${size - 1}`);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { DType } from '../../dtype.js';
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import { stridesOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { copyBlock, offsetOf } from './copy-block.js';
+import { slice } from './slice.js';
+
+/** Elements added before and after an axis. */
+export type AxisPadding = readonly [before: number, after: number];
+
+/**
+ * x with a border of `value` around it: axis `i` grows by `pads[i]`. The inverse of `slice`.
+ *
+ * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis.
+ */
+export function pad<D extends DType>(x: Tensor<D>, pads: readonly AxisPadding[], value = 0): Tensor<D> {
+  return apply(padOp, [x], { pads, value })[0] as Tensor<D>;
+}
+
+const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], { pads: readonly AxisPadding[]; value: number }>({
+  name: 'pad',
+  outputs([{ dtype, shape }], { pads }) {
+    if (pads.length !== shape.length || !pads.flat().every((count) => Number.isInteger(count) && count >= 0)) {
+      throw new ShapeError(
+        'pad',
+        `pads ${JSON.stringify(pads)} do not fit`,
+        [{ name: 'x', shape }],
+        'Give [before, after] for each axis, both 0 or more. To remove elements, use slice.',
+      );
+    }
+    return [{ dtype, shape: shape.map((size, axis) => pads[axis][0] + size + pads[axis][1]) }];
+  },
+  reference([x], [y], { pads, value }) {
+    y.values.fill(value);
+    const strides = stridesOf(y.shape);
+    const before = pads.map(([count]) => count);
+    copyBlock(
+      x.shape,
+      { tensor: x, strides: stridesOf(x.shape) },
+      { tensor: y, strides, offset: offsetOf(before, strides) },
+    );
+  },
+  gradient: (dy, { attributes: { pads }, inputShapes: [shape] }) => [
+    () =>
+      slice(
+        dy,
+        pads.map(([before]) => before),
+        shape.map((size, axis) => pads[axis][0] + size),
+      ),
+  ],
+});

@@ -1,0 +1,57 @@
+import type { DType } from '../../dtype.js';
+import { ShapeError } from '../../errors.js';
+import { recordCall } from '../../op.js';
+import { checkShape, formatShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+
+/**
+ * The same elements under another shape: a view that shares memory with x.
+ *
+ * @param shape Holds as many elements as x. One axis may be −1: it takes what the others leave.
+ * @throws ShapeError if the sizes differ.
+ */
+export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  const inputShape = x.shape;
+  const view = x.alias(completeShape(inputShape, shape));
+  recordCall({
+    name: 'reshape',
+    inputs: [x],
+    output: view,
+    saved: [],
+    gradient: (dy) => [() => reshape(dy, inputShape)],
+  });
+  return view;
+}
+
+/** Fills in an axis of −1, and checks that the sizes agree. */
+function completeShape(from: Shape, to: Shape): Shape {
+  const known = to.filter((size) => size !== -1);
+  checkShape('reshape', known);
+  const size = sizeOf(from);
+  const rest = size / sizeOf(known);
+  const unknown = to.length - known.length;
+  if (unknown === 0 ? sizeOf(known) !== size : unknown > 1 || !Number.isInteger(rest)) {
+    throw new ShapeError(
+      'reshape',
+      `${size} elements do not fill shape ${formatShape(to)}`,
+      [{ name: 'x', shape: from }],
+      'The product of the axes must stay the same; one of them may be −1.',
+    );
+  }
+  return to.map((axis) => (axis === -1 ? rest : axis));
+}
+
+/** Adds an axis of size 1 at `axis` (−1: after the last). A view. */
+export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
+  return reshape(x, x.shape.toSpliced(normalizeAxis('unsqueeze', axis, x.rank + 1), 0, 1));
+}
+
+/** Drops axes of size 1: those named, or all of them. A view. @throws ShapeError if a named axis is not of size 1. */
+export function squeeze<D extends DType>(x: Tensor<D>, axes?: number | readonly number[]): Tensor<D> {
+  const dropped = new Set(normalizeAxes('squeeze', axes, x.rank));
+  const kept = x.shape.filter((size, axis) => !dropped.has(axis) || (axes === undefined && size !== 1));
+  if (sizeOf(kept) !== x.size) {
+    throw new ShapeError('squeeze', `axes [${[...dropped]}] are not all of size 1`, [{ name: 'x', shape: x.shape }]);
+  }
+  return reshape(x, kept);
+}

@@ -1,0 +1,71 @@
+import type { DType } from '../../dtype.js';
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import { formatShape, type Shape, stridesOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { copyBlock, offsetOf } from './copy-block.js';
+import { pad } from './pad.js';
+
+/**
+ * The part of x from `start` up to, not including, `end`: `slice(x, [2, 0], [5, -1])` is NumPy's `x[2:5, 0:-1]`.
+ *
+ * Both list one position per axis, outermost first; negative ones count from the axis's end. Axes that `start` does
+ * not list begin at 0, and axes that `end` does not list, or lists as undefined, run to their end.
+ *
+ * @throws ShapeError for positions outside x, or an end before its start (NumPy would clip them in silence).
+ */
+export function slice<D extends DType>(
+  x: Tensor<D>,
+  start: readonly number[],
+  end: readonly (number | undefined)[] = [],
+): Tensor<D> {
+  return apply(sliceOp, [x], sliceAttributes(x.shape, start, end))[0] as Tensor<D>;
+}
+
+interface SliceAttributes {
+  /** The first position along each axis. */
+  readonly first: readonly number[];
+  /** What is left of each axis. */
+  readonly sizes: Shape;
+}
+
+function sliceAttributes(
+  shape: Shape,
+  start: readonly number[],
+  end: readonly (number | undefined)[],
+): SliceAttributes {
+  const fromFront = (position: number, size: number): number => (position < 0 ? position + size : position);
+  const first = shape.map((size, axis) => fromFront(start[axis] ?? 0, size));
+  const sizes = shape.map((size, axis) => fromFront(end[axis] ?? size, size) - first[axis]);
+  const fits = shape.every((size, axis) => first[axis] >= 0 && sizes[axis] >= 0 && first[axis] + sizes[axis] <= size);
+  const whole = [...first, ...sizes].every(Number.isInteger);
+  if (!fits || !whole || start.length > shape.length || end.length > shape.length) {
+    throw new ShapeError(
+      'slice',
+      `the part from ${formatShape(start)} to [${end.map((position) => position ?? '').join(', ')}] is not within x`,
+      [{ name: 'x', shape }],
+      'Along each axis, 0 ≤ start ≤ end ≤ size; negative positions count from the end.',
+    );
+  }
+  return { first, sizes };
+}
+
+const sliceOp = defineOp<[Tensor<DType>], [Tensor<DType>], SliceAttributes>({
+  name: 'slice',
+  outputs: ([{ dtype }], { sizes }) => [{ dtype, shape: sizes }],
+  reference([x], [y], { first, sizes }) {
+    const strides = stridesOf(x.shape);
+    copyBlock(
+      sizes,
+      { tensor: x, strides, offset: offsetOf(first, strides) },
+      { tensor: y, strides: stridesOf(sizes) },
+    );
+  },
+  gradient: (dy, { attributes: { first, sizes }, inputShapes: [shape] }) => [
+    () =>
+      pad(
+        dy,
+        shape.map((size, axis) => [first[axis], size - first[axis] - sizes[axis]]),
+      ),
+  ],
+});

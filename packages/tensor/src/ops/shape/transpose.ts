@@ -1,0 +1,47 @@
+import type { DType } from '../../dtype.js';
+import { ShapeError } from '../../errors.js';
+import { apply, defineOp } from '../../op.js';
+import { stridesOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { copyBlock } from './copy-block.js';
+
+/**
+ * Axes in another order: axis `i` of the result is axis `permutation[i]` of x.
+ *
+ * @param permutation Names every axis once. Default: the axes reversed.
+ * @throws ShapeError if it does not.
+ */
+export function transpose<D extends DType>(x: Tensor<D>, permutation?: readonly number[]): Tensor<D> {
+  const reversed = x.shape.map((_, axis) => x.rank - 1 - axis);
+  return apply(transposeOp, [x], { permutation: permutation ?? reversed })[0] as Tensor<D>;
+}
+
+const transposeOp = defineOp<[Tensor<DType>], [Tensor<DType>], { permutation: readonly number[] }>({
+  name: 'transpose',
+  outputs([{ dtype, shape }], { permutation }) {
+    if (permutation.length !== shape.length || !shape.every((_, axis) => permutation.includes(axis))) {
+      throw new ShapeError(
+        'transpose',
+        `[${permutation}] is not a permutation of the axes`,
+        [{ name: 'x', shape }],
+        `Name each of the axes 0 … ${shape.length - 1} once.`,
+      );
+    }
+    return [{ dtype, shape: permutation.map((axis) => shape[axis]) }];
+  },
+  reference([x], [y], { permutation }) {
+    const strides = stridesOf(x.shape);
+    copyBlock(
+      y.shape,
+      { tensor: x, strides: permutation.map((axis) => strides[axis]) },
+      { tensor: y, strides: stridesOf(y.shape) },
+    );
+  },
+  gradient: (dy, { attributes: { permutation } }) => [
+    () =>
+      transpose(
+        dy,
+        permutation.map((_, axis) => permutation.indexOf(axis)),
+      ),
+  ],
+});

@@ -1,0 +1,83 @@
+import { apply, defineOp } from '../../op.js';
+import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { mul, sub } from '../elementwise/binary.js';
+import { exp, sameShapeAsInput } from '../elementwise/unary.js';
+import { sum } from '../reduce/sum.js';
+
+interface SoftmaxAttributes {
+  readonly axis: number;
+}
+
+/**
+ * Probabilities proportional to eˣ along `axis`.
+ *
+ * The largest x is subtracted first. That changes nothing, as e^(x − m) = eˣ / eᵐ, but no exponential overflows then.
+ *
+ * @throws ShapeError if the axis is out of range.
+ */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  return apply(softmaxOp, [x], { axis: normalizeAxis('softmax', axis, x.rank) })[0];
+}
+
+const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
+  name: 'softmax',
+  outputs: sameShapeAsInput,
+  reference([{ values: x, shape }], [{ values: y }], { axis }) {
+    forEachLane(shape, axis, (from, end, stride) => {
+      const shift = largest(x, from, end, stride);
+      let total = 0;
+      for (let at = from; at < end; at += stride) total += Math.exp(x[at] - shift);
+      for (let at = from; at < end; at += stride) y[at] = Math.exp(x[at] - shift) / total;
+    });
+  },
+  saves: (_, outputs) => outputs,
+  // ∂yᵢ/∂xⱼ = yᵢ·([i = j] − yⱼ), so dx = y ⊙ (dy − Σ dy ⊙ y).
+  gradient: (dy, { saved: [y], attributes: { axis } }) => [
+    () => mul(y, sub(dy, sum(mul(dy, y), { axes: axis, keepDims: true }))),
+  ],
+});
+
+/**
+ * The logarithm of `softmax`: x − m − ln Σ e^(x − m) with the largest x as m, exact where the softmax itself is near 0.
+ *
+ * @throws ShapeError if the axis is out of range.
+ */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  return apply(logSoftmaxOp, [x], { axis: normalizeAxis('logSoftmax', axis, x.rank) })[0];
+}
+
+const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
+  name: 'logSoftmax',
+  outputs: sameShapeAsInput,
+  reference([{ values: x, shape }], [{ values: y }], { axis }) {
+    forEachLane(shape, axis, (from, end, stride) => {
+      const shift = largest(x, from, end, stride);
+      let total = 0;
+      for (let at = from; at < end; at += stride) total += Math.exp(x[at] - shift);
+      const normalizer = shift + Math.log(total);
+      for (let at = from; at < end; at += stride) y[at] = x[at] - normalizer;
+    });
+  },
+  saves: (_, outputs) => outputs,
+  // ∂yᵢ/∂xⱼ = [i = j] − softmax(x)ⱼ, and the softmax is eʸ.
+  gradient: (dy, { saved: [y], attributes: { axis } }) => [
+    () => sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDims: true }))),
+  ],
+});
+
+/** Visits the elements from, from + stride, … below `end` of each line along `axis`. */
+function forEachLane(shape: Shape, axis: number, visit: (from: number, end: number, stride: number) => void): void {
+  const stride = stridesOf(shape)[axis];
+  const length = shape[axis] * stride;
+  const size = length * sizeOf(shape.slice(0, axis));
+  for (let block = 0; block < size; block += length) {
+    for (let from = block; from < block + stride; from++) visit(from, block + length, stride);
+  }
+}
+
+function largest(x: Float32Array, from: number, end: number, stride: number): number {
+  let result = Number.NEGATIVE_INFINITY;
+  for (let at = from; at < end; at += stride) if (x[at] > result) result = x[at];
+  return result;
+}

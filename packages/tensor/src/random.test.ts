@@ -1,0 +1,129 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { Rng, threefry } from './random.js';
+
+const seeds = fc.maxSafeInteger();
+const labels = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.maxSafeInteger()), { minLength: 1, maxLength: 4 });
+const draw = (rng: Rng, count = 8) => Array.from({ length: count }, () => rng.bits());
+
+function moments(values: Float32Array): { mean: number; variance: number } {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  return { mean, variance: values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length };
+}
+
+describe('threefry', () => {
+  // Random123's examples/kat_vectors, "threefry2x32 20": the last ones are digits of π.
+  test.each([
+    { key: [0, 0], counter: [0, 0], result: [0x6b200159, 0x99ba4efe] },
+    { key: [0xffffffff, 0xffffffff], counter: [0xffffffff, 0xffffffff], result: [0x1cb996fc, 0xbb002be7] },
+    { key: [0x13198a2e, 0x03707344], counter: [0x243f6a88, 0x85a308d3], result: [0xc4923a9c, 0x483df7a0] },
+  ])('encrypts $counter as its authors do', ({ key, counter, result }) => {
+    expect(threefry([key[0], key[1]], counter[0], counter[1])).toEqual(result);
+  });
+});
+
+describe('Rng', () => {
+  test.prop([seeds])('the same seed gives the same bits', (seed) => {
+    expect(draw(Rng.fromSeed(seed))).toEqual(draw(Rng.fromSeed(seed)));
+  });
+
+  test('the numbers of a seed never change', () => {
+    expect(draw(Rng.fromSeed(42), 3)).toEqual([3732534457, 646961260, 2234760234]);
+    expect(draw(Rng.fromSeed(42).split('augment', 3), 3)).toEqual([3602499155, 998281402, 1522638393]);
+  });
+
+  test.prop([seeds, seeds])('other seeds give other bits', (a, b) => {
+    fc.pre(a !== b);
+    expect(draw(Rng.fromSeed(a))).not.toEqual(draw(Rng.fromSeed(b)));
+  });
+
+  test('refuses seeds that are not whole', () => {
+    expect(() => Rng.fromSeed(0.5)).toThrow(new RangeError('seed must be a whole number, got 0.5'));
+  });
+
+  test.prop([seeds, labels, fc.nat({ max: 20 })])(
+    'split depends on the key and the labels, not on draws',
+    (seed, names, draws) => {
+      const rng = Rng.fromSeed(seed);
+      const before = draw(rng.split(...names));
+      draw(rng, draws);
+      const state = rng.state;
+      expect(draw(rng.split(...names))).toEqual(before);
+      expect(rng.state).toEqual(state);
+    },
+  );
+
+  test.prop([seeds, labels, labels], { numRuns: 300 })('other labels give other bits', (seed, a, b) => {
+    fc.pre(JSON.stringify(a) !== JSON.stringify(b));
+    const rng = Rng.fromSeed(seed);
+    expect(draw(rng.split(...a))).not.toEqual(draw(rng.split(...b)));
+    expect(draw(rng.split(...a))).not.toEqual(draw(rng));
+  });
+
+  test('labels are told apart by where they end, and by their type', () => {
+    const rng = Rng.fromSeed(1);
+    const split = [
+      rng.split('ab'),
+      rng.split('a', 'b'),
+      rng.split('a'),
+      rng.split(''),
+      rng.split(1),
+      rng.split('1'),
+      rng,
+    ];
+    expect(new Set(split.map((generator) => draw(generator).join())).size).toBe(split.length);
+    expect(draw(rng.split('a', 'b'))).toEqual(draw(rng.split('a').split('b')));
+    expect(() => rng.split()).toThrow(RangeError);
+    expect(() => rng.split(0.5)).toThrow(new RangeError('split: 0.5 is not a whole number'));
+  });
+
+  test.prop([seeds, fc.nat({ max: 20 })])('continues from its state, through JSON', (seed, draws) => {
+    const rng = Rng.fromSeed(seed);
+    draw(rng, draws);
+    const copy = Rng.fromState(JSON.parse(JSON.stringify(rng.state)));
+    expect(draw(copy)).toEqual(draw(rng));
+  });
+
+  test('uniform numbers fill their interval evenly', () => {
+    const { values } = Rng.fromSeed(7).uniform([100, 1000], -1, 3);
+    const { mean, variance } = moments(values);
+    expect(values.every((x) => x >= -1 && x <= 3)).toBe(true);
+    // Five standard errors: √(variance / n), and √((kurtosis − 1) / n) · variance.
+    expect(Math.abs(mean - 1)).toBeLessThan(0.019);
+    expect(Math.abs(variance - 16 / 12)).toBeLessThan(0.019);
+  });
+
+  test('normal numbers have their mean, deviation and tails', () => {
+    const { values } = Rng.fromSeed(8).normal([100_000], 2, 3);
+    const { mean, variance } = moments(values);
+    expect(Math.abs(mean - 2)).toBeLessThan(0.048);
+    expect(Math.abs(variance - 9)).toBeLessThan(0.21);
+    const beyondTwoSigma = values.filter((x) => Math.abs(x - 2) > 6).length / values.length;
+    expect(Math.abs(beyondTwoSigma - 0.0455)).toBeLessThan(0.0034);
+  });
+
+  test.prop([seeds, fc.integer({ min: 1, max: 1000 })])('whole numbers stay below their bound', (seed, bound) => {
+    const rng = Rng.fromSeed(seed);
+    for (let i = 0; i < 20; i++) {
+      const value = rng.integer(bound);
+      expect(Number.isInteger(value) && value >= 0 && value < bound).toBe(true);
+    }
+  });
+
+  test.prop([seeds, fc.nat({ max: 200 })])('a permutation has every number once', (seed, length) => {
+    const { values } = Rng.fromSeed(seed).permutation(length);
+    expect([...values].sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, at) => at));
+  });
+
+  test('all permutations are as likely', () => {
+    const rng = Rng.fromSeed(9);
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 6000; i++) {
+      const order = rng.permutation(3).values.join();
+      counts.set(order, (counts.get(order) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(6);
+    // Five standard deviations of a binomial count: 5·√(6000 · 1/6 · 5/6).
+    for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(145);
+  });
+});

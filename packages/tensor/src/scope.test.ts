@@ -1,0 +1,165 @@
+import { fc, test } from '@fast-check/vitest';
+import { beforeEach, describe, expect, expectTypeOf } from 'vitest';
+import { ones, zeros } from './create.js';
+import { dispose, keep, memory, tidy } from './scope.js';
+import type { Tensor } from './tensor.js';
+
+let before: ReturnType<typeof memory>;
+beforeEach(() => {
+  before = memory();
+});
+
+/** Tensors made since the test began and still alive. */
+const alive = () => memory().tensors - before.tensors;
+
+describe('tidy', () => {
+  test('frees everything but its result', () => {
+    const x = tidy(() => {
+      zeros([100]);
+      return ones([4]);
+    });
+    expectTypeOf(x).toEqualTypeOf<Tensor<'f32'>>();
+    expect(memory()).toEqual({ tensors: before.tensors + 1, bytes: before.bytes + 16 });
+    x.dispose();
+    expect(memory()).toEqual(before);
+  });
+
+  test('keeps results in objects, arrays, maps and sets, at any depth, even in a circle', () => {
+    const make = () => {
+      zeros([1]);
+      const result = {
+        list: [zeros([1]), { deep: zeros([1]) }],
+        map: new Map([['a', zeros([1])]]),
+        set: new Set([zeros([1])]),
+        nothing: null,
+        text: 'x',
+        circle: {},
+      };
+      result.circle = result;
+      return result;
+    };
+    const result = tidy(make);
+    expect(alive()).toBe(4);
+    expect(result.map.get('a')?.disposed).toBe(false);
+    dispose(result);
+    expect(alive()).toBe(0);
+  });
+
+  test('frees everything if its body throws', () => {
+    expect(() =>
+      tidy(() => {
+        zeros([1]);
+        tidy(() => keep(zeros([1])).dispose());
+        throw new Error('oops');
+      }),
+    ).toThrow('oops');
+    expect(memory()).toEqual(before);
+  });
+
+  test('passes the results of an inner scope to the outer one', () => {
+    tidy(() => {
+      const x = tidy(() => zeros([1]));
+      expect(x.disposed).toBe(false);
+    });
+    expect(alive()).toBe(0);
+  });
+
+  test('does not touch tensors from outside', () => {
+    const x = zeros([1]);
+    tidy(() => x.alias());
+    expect(x.disposed).toBe(false);
+    dispose(x);
+    expect(alive()).toBe(1);
+  });
+
+  test('refuses asynchronous callbacks, in the types and when run', () => {
+    // @ts-expect-error the tensors would be freed at the first await
+    expect(() => tidy(async () => zeros([1]))).toThrow(
+      new TypeError('tidy: the callback returned a promise. Tensors are freed when it returns: await outside.'),
+    );
+    expect(alive()).toBe(0);
+  });
+
+  /** A program of nested scopes: each makes tensors, runs inner scopes, and returns some of what it has. */
+  const { program } = fc.letrec<{ program: Program }>((tie) => ({
+    program: fc.record({
+      tensors: fc.nat({ max: 4 }),
+      inner: fc.oneof({ maxDepth: 3 }, fc.constant<Program[]>([]), fc.array(tie('program'), { maxLength: 3 })),
+      returned: fc.nat({ max: 4 }),
+      fails: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+    }),
+  }));
+
+  test.prop([program])('leaves as many tensors as it returned, whatever the nesting', (root) => {
+    const start = memory();
+    const result = run(root);
+    expect(memory().tensors - start.tensors).toBe(result.length);
+    expect(result.every((x) => !x.disposed)).toBe(true);
+    dispose(result);
+    expect(memory()).toEqual(start);
+  });
+});
+
+interface Program {
+  tensors: number;
+  inner: Program[];
+  returned: number;
+  fails: boolean;
+}
+
+function run({ tensors, inner, returned, fails }: Program): Tensor[] {
+  try {
+    return tidy(() => {
+      const made = Array.from({ length: tensors }, () => zeros([3]));
+      for (const program of inner) made.push(...run(program));
+      if (fails) throw new Error('planned');
+      return made.slice(0, returned);
+    });
+  } catch {
+    return [];
+  }
+}
+
+describe('keep', () => {
+  test('takes tensors out of all scopes, also those made further out', () => {
+    const kept: Tensor[] = [];
+    tidy(() => {
+      const outer = zeros([1]);
+      tidy(() => {
+        kept.push(...keep([outer, zeros([1])]));
+      });
+    });
+    expect(kept.map((x) => x.disposed)).toEqual([false, false]);
+    dispose(kept);
+    expect(alive()).toBe(0);
+  });
+});
+
+describe('dispose and using', () => {
+  test('views share their memory until the last is gone', () => {
+    const x = ones([2, 3]);
+    const view = x.alias([6]);
+    expect(memory()).toEqual({ tensors: before.tensors + 2, bytes: before.bytes + 24 });
+    dispose({ x });
+    expect([...view.values]).toEqual([1, 1, 1, 1, 1, 1]);
+    view.dispose();
+    view.dispose();
+    expect(memory()).toEqual(before);
+  });
+
+  test('using frees at the end of its block', () => {
+    {
+      using x = zeros([8]);
+      expect(x.disposed).toBe(false);
+      expect(alive()).toBe(1);
+    }
+    expect(alive()).toBe(0);
+  });
+
+  test('what is disposed in a scope is not disposed again at its end', () => {
+    tidy(() => {
+      zeros([1]).dispose();
+    });
+    expect(memory()).toEqual(before);
+  });
+});
