@@ -1,3 +1,15 @@
+export {
+  type Augmentation,
+  centerCrop,
+  imageNetNormalization,
+  type Normalization,
+  randomCropAndFlip,
+} from './data/augment.js';
+export { DataError } from './data/errors.js';
+export { type IdxArray, type IdxOptions, openIdx, readIdx } from './data/idx.js';
+export { type ImageFolderOptions, openImageFolder } from './data/image-folder.js';
+export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';
+export type { Image, ImageDataset, ImageSource } from './data/source.js';
 export { packModel } from './export/pack.js';
 export type { PackedInfo, Preprocessing } from './export/packed-format.js';
 export { loadPacked, PackedMoBiNet } from './export/packed-model.js';

@@ -1,5 +1,4 @@
 import { add, matmul, type Rng, type Tensor, zeros } from '@mobinet/tensor';
-import { xavierUniform } from '../initializers.js';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
@@ -8,7 +7,7 @@ export interface LinearOptions {
   rng: Rng;
 }
 
-/** y = x·Wᵀ + b, for x [..., inputs]: the fully connected layer. */
+/** y = x·Wᵀ + b, for x [..., inputs]: the fully connected layer. Weights start uniform in ±1/√inputs, as in PyTorch. */
 export class Linear extends Module {
   /** [outputs, inputs] */
   readonly weight: Parameter;
@@ -17,7 +16,8 @@ export class Linear extends Module {
 
   constructor(inputs: number, outputs: number, { bias = true, rng }: LinearOptions) {
     super();
-    this.weight = new Parameter(xavierUniform(rng.split('weight'), [outputs, inputs]));
+    const bound = 1 / Math.sqrt(inputs);
+    this.weight = new Parameter(rng.split('weight').uniform([outputs, inputs], -bound, bound));
     this.bias = bias ? new Parameter(zeros([outputs])) : null;
   }
 

@@ -26,7 +26,7 @@ export async function readImage(path: string, pixelLimit: number): Promise<Image
  * before anything is unpacked.
  *
  * As in PyTorch's image folders (Pillow's `convert('RGB')`), gray becomes red, green and blue alike, 16-bit samples
- * lose their low bits, alpha is dropped and not blended, and the orientation that a camera noted is left alone. Pixels
+ * are rounded to 8, alpha is dropped and not blended, and the orientation that a camera noted is left alone. Pixels
  * that a GIF or a PNG's colour key marks as transparent have no colour of their own here: they are black.
  *
  * @throws Error saying what is wrong: not an image, corrupt, or of more than `pixelLimit` pixels.

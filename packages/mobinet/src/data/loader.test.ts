@@ -51,6 +51,21 @@ function loaderOf(source: ImageSource, changes: Partial<ImageLoaderOptions> = {}
   return loader;
 }
 
+/** Thirteen images of several sizes in memory. `asked` counts how often one was fetched. */
+function memorySource(): ImageSource & { asked: number } {
+  const images = Array.from({ length: 13 }, (_, i) => picture(6 + i, 18 - i, i));
+  return {
+    asked: 0,
+    length: images.length,
+    label: (index) => index % 3,
+    name: (index) => `image ${index}`,
+    image(index) {
+      this.asked++;
+      return images[index];
+    },
+  };
+}
+
 interface Snapshot {
   index: number;
   labels: number[];
@@ -81,49 +96,49 @@ describe('ImageLoader', () => {
     expect(expected[0]).not.toEqual(expected[1]);
     expect(expected[0].map(({ labels }) => labels.length).reduce((a, b) => a + b)).toBe(10);
     for (const changes of [
-      { workers: 2 },
-      { workers: 3, prefetch: 0 },
-      { workers: 2, prefetch: 50 },
-      { cacheBytes: 700 },
+      { workers: 2, prefetch: 0 },
+      { workers: 3, cacheBytes: 700 },
     ]) {
       const loader = loaderOf(train, changes);
       expect([await readEpoch(loader, 0), await readEpoch(loader, 1)]).toEqual(expected);
       expect(await readEpoch(loader, 0)).toEqual(expected[0]);
       expect(loader.skipped).toBe(3);
     }
-    const other = loaderOf(train, { rng: Rng.fromSeed(6) });
-    expect(await readEpoch(other, 0)).not.toEqual(expected[0]);
+  });
+
+  test('another seed gives another order', async () => {
+    const labels = async (seed: number) =>
+      (await readEpoch(loaderOf(memorySource(), { rng: Rng.fromSeed(seed) }), 0)).map((batch) => batch.labels);
+    expect(await labels(5)).not.toEqual(await labels(6));
   });
 
   test('entering in the middle gives the rest, and decodes nothing before it', async () => {
-    const { train } = openImageFolder(trainFolder());
-    const whole = await readEpoch(loaderOf(train), 2);
-    const asked: number[] = [];
-    const watched: ImageSource = { ...train, image: (index) => asked.push(index) && train.image(index) };
-    expect(await readEpoch(loaderOf(watched), 2, 2)).toEqual(whole.filter(({ index }) => index >= 2));
-    expect(asked).toHaveLength(13 - 8);
-    expect(await readEpoch(loaderOf(train), 2, 4)).toEqual([]);
+    const whole = await readEpoch(loaderOf(memorySource()), 2);
+    const source = memorySource();
+    const loader = loaderOf(source);
+    expect(await readEpoch(loader, 2, 2)).toEqual(whole.slice(2));
+    expect(source.asked).toBe(13 - 8);
+    expect(await readEpoch(loader, 2, 4)).toEqual([]);
   });
 
   test('in the order of the source, an unscaled image comes out normalised', async () => {
-    const { val } = openImageFolder(trainFolder());
-    const plain = {
+    const images = [picture(10, 10, 1), picture(10, 10, 2)];
+    const source: ImageSource = { length: 2, label: (i) => i, name: String, image: (i) => images[i] };
+    const loader = loaderOf(source, {
       shuffle: false,
       augment: {},
-      size: 8,
       resize: 10,
       normalization: { mean: [0, 0, 0], std: [1, 1, 1] },
-    } as const;
-    const [{ bytes, labels }] = await readEpoch(loaderOf(val, plain), 0);
+    });
+    const [{ bytes, labels }] = await readEpoch(loader, 0);
     expect(labels).toEqual([0, 1]);
     const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    const { pixels } = picture(10, 10, 2);
-    for (let row = 0; row < 8; row++) {
-      for (let i = 0; i < 8 * 3; i++) {
-        const pixel = pixels[(row + 1) * 30 + 3 + i];
-        expect(values[8 * 8 * 3 + row * 24 + i]).toBe(Math.fround(pixel / 255));
-      }
-    }
+    // The middle 8 × 8 of 10 × 10 pixels begin at row 1, column 1.
+    const middle = Array.from(
+      { length: 8 * 24 },
+      (_, i) => images[1].pixels[Math.floor(i / 24 + 1) * 30 + 3 + (i % 24)],
+    );
+    expect(values.subarray(8 * 24)).toEqual(Float32Array.from(middle, (pixel) => pixel / 255));
   });
 
   test('warns of each broken image once, by name, in the order of the epoch', async () => {
@@ -131,7 +146,7 @@ describe('ImageLoader', () => {
     const warnings: string[] = [];
     const loader = loaderOf(openImageFolder(folder).train, {
       shuffle: false,
-      workers: 3,
+      workers: 2,
       onWarning: (message) => warnings.push(message),
     });
     const batches = await readEpoch(loader, 0);
@@ -140,51 +155,46 @@ describe('ImageLoader', () => {
     expect(loader.skipped).toBe(3);
     expect(warnings).toEqual([
       `skipped ${join(folder, 'train/a/03.png')}: it is not a JPEG, PNG or GIF`,
-      `skipped ${join(folder, 'train/b/08.jpg')}: its header is corrupt (Corrupt JPG, exceeded buffer limits)`,
+      expect.stringContaining(`skipped ${join(folder, 'train/b/08.jpg')}: `),
       `skipped ${join(folder, 'train/b/09.png')}: it is empty`,
     ]);
   });
 
   test('passes over a batch without images, and complains if there is none at all', async () => {
-    const { train } = openImageFolder(trainFolder());
-    const single = await readEpoch(loaderOf(train, { batchSize: 1, shuffle: false }), 0);
-    expect(single.map(({ index }) => index)).toEqual([0, 1, 2, 4, 5, 6, 7, 10, 11, 12]);
-    const broken: ImageSource = { ...train, image: () => '/nowhere' };
-    await expect(readEpoch(loaderOf(broken), 0)).rejects.toThrow('none of the 13 images could be decoded');
+    const source = memorySource();
+    const someBroken: ImageSource = { ...source, image: (i) => (i % 5 === 3 ? '/nowhere' : picture(9, 9, i)) };
+    const single = await readEpoch(loaderOf(someBroken, { batchSize: 1, shuffle: false }), 0);
+    expect(single.map(({ index }) => index)).toEqual([0, 1, 2, 4, 5, 6, 7, 9, 10, 11, 12]);
+    const allBroken: ImageSource = { ...source, image: () => '/nowhere' };
+    await expect(readEpoch(loaderOf(allBroken), 0)).rejects.toThrow('none of the 13 images could be decoded');
   });
 
   test('drops a last batch that is not full, if asked to', async () => {
-    const { train } = openImageFolder(trainFolder());
-    const loader = loaderOf(train, { dropLast: true, batchSize: 5 });
+    const loader = loaderOf(memorySource(), { dropLast: true, batchSize: 5 });
     expect(loader.batchesPerEpoch).toBe(2);
     expect((await readEpoch(loader, 0)).map(({ index }) => index)).toEqual([0, 1]);
   });
 
   test('decodes ahead as far as it may, and no farther', async () => {
-    const { train } = openImageFolder(trainFolder());
-    let asked = 0;
-    const watched: ImageSource = { ...train, image: (index) => (asked++, train.image(index)) };
-    const seen: number[] = [];
-    for await (const batch of loaderOf(watched, { prefetch: 3 }).epoch(0)) {
-      seen.push(asked);
+    const source = memorySource();
+    const asked: number[] = [];
+    for await (const batch of loaderOf(source, { prefetch: 3 }).epoch(0)) {
+      asked.push(source.asked);
       dispose(batch);
     }
-    expect(seen).toEqual([7, 11, 13, 13]);
+    expect(asked).toEqual([7, 11, 13, 13]);
   });
 
   test('decodes each file once if the cache has room', async () => {
-    const { train } = openImageFolder(trainFolder());
-    let asked = 0;
-    const watched: ImageSource = { ...train, image: (index) => (asked++, train.image(index)) };
-    const loader = loaderOf(watched);
+    const source = memorySource();
+    const loader = loaderOf(source);
     for (let epoch = 0; epoch < 3; epoch++) await readEpoch(loader, epoch);
-    expect(asked).toBe(13);
+    expect(source.asked).toBe(13);
   });
 
   test('leaving the loop stops the work, keeps no tensor, and leaves the loader usable', async () => {
-    const { train } = openImageFolder(trainFolder());
-    const expected = await readEpoch(loaderOf(train), 0);
-    const loader = loaderOf(train);
+    const expected = await readEpoch(loaderOf(memorySource()), 0);
+    const loader = loaderOf(memorySource());
     const before = memory();
     for await (const batch of loader.epoch(0)) {
       dispose(batch);
@@ -210,13 +220,14 @@ describe('ImageLoader', () => {
   });
 
   test('a closed loader says so', async () => {
-    const { train } = openImageFolder(trainFolder());
-    const loader = loaderOf(train, { prefetch: 100 });
+    const loader = loaderOf(memorySource(), { prefetch: 0 });
     const batches = loader.epoch(0);
     const first = await batches.next();
     dispose(first.value);
+    const second = batches.next();
+    const refused = expect(second).rejects.toThrow('closed');
     await loader.close();
-    await expect(Array.fromAsync?.(batches) ?? batches.next()).rejects.toThrow('closed');
+    await refused;
     await expect(loader.epoch(1).next()).rejects.toThrow('closed');
   });
 
@@ -238,10 +249,11 @@ describe('ImageLoader', () => {
   });
 
   test('refuses options that make no sense', () => {
-    const { train } = openImageFolder(trainFolder());
     for (const changes of [{ batchSize: 0 }, { size: 1.5 }, { workers: 0 }, { prefetch: -1 }, { resize: Number.NaN }]) {
       const [name] = Object.keys(changes);
-      expect(() => new ImageLoader(train, { ...options, ...changes })).toThrow(`${name} must be a whole number`);
+      expect(() => new ImageLoader(memorySource(), { ...options, ...changes })).toThrow(
+        `${name} must be a whole number`,
+      );
     }
   });
 });

@@ -68,7 +68,7 @@ function weightedSum(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor
 /** Reverse-mode differentiation in its smallest form: remember every call, then apply the rules from last to first. */
 function reverseSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): (Tensor | null)[] {
   const calls: RecordedCall[] = [];
-  const output = withRecorder({ record: (call) => calls.push(call) }, () => f(...inputs));
+  const output = withRecorder({ record: (call) => calls.push({ ...call, saved: call.saved.map((tensor) => tensor.alias()) }) }, () => f(...inputs));
   const seed = emptyTensor('f32', output.shape);
   seed.values.forEach((_, index, values) => {
     values[index] = weight(index);

@@ -38,7 +38,7 @@ const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   gradient: (dy, { saved: [y] }) => [() => mul(dy, sub(1, mul(y, y)))],
 });
 
-/** max(x, 0). At 0 the derivative is 0. Of −∞ it makes NaN, not 0: the price of having no branch. */
+/** max(x, 0). At 0 the derivative is 0. */
 export function relu(x: Tensor): Tensor {
   return apply(reluOp, [x], undefined)[0];
 }
@@ -47,7 +47,7 @@ const reluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   name: 'relu',
   outputs: sameShapeAsInput,
   reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = (x[i] + Math.abs(x[i])) / 2;
+    for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i], 0);
   },
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],

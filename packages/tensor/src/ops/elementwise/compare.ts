@@ -3,7 +3,7 @@ import { apply, defineOp } from '../../op.js';
 import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { forEachRun } from './broadcast.js';
-import { bothTensors, type Operands } from './operands.js';
+import { withTensors, type Operands } from './operands.js';
 
 // Comparisons, element by element with broadcasting: 1 where they hold, else 0. Nothing flows back through them.
 // `Number(…)` of a comparison is a flag of the processor as it is; `… ? 1 : 0` would be a branch, often mispredicted.
@@ -14,7 +14,7 @@ type Comparison = [Tensor<DType>, Tensor<DType>];
 export function equal<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
 export function equal<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
 export function equal<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return apply(equalOp, bothTensors('equal', operands), undefined)[0];
+  return withTensors('equal', operands, (a, b) => apply(equalOp, [a, b], undefined)[0]);
 }
 
 const equalOp = defineOp<Comparison, [Tensor<'u8'>]>({
@@ -31,7 +31,7 @@ const equalOp = defineOp<Comparison, [Tensor<'u8'>]>({
 export function notEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
 export function notEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
 export function notEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return apply(notEqualOp, bothTensors('notEqual', operands), undefined)[0];
+  return withTensors('notEqual', operands, (a, b) => apply(notEqualOp, [a, b], undefined)[0]);
 }
 
 const notEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({
@@ -48,7 +48,7 @@ const notEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({
 export function less<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
 export function less<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
 export function less<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return apply(lessOp, bothTensors('less', operands), undefined)[0];
+  return withTensors('less', operands, (a, b) => apply(lessOp, [a, b], undefined)[0]);
 }
 
 const lessOp = defineOp<Comparison, [Tensor<'u8'>]>({
@@ -65,7 +65,7 @@ const lessOp = defineOp<Comparison, [Tensor<'u8'>]>({
 export function lessEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
 export function lessEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
 export function lessEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return apply(lessEqualOp, bothTensors('lessEqual', operands), undefined)[0];
+  return withTensors('lessEqual', operands, (a, b) => apply(lessEqualOp, [a, b], undefined)[0]);
 }
 
 const lessEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({
@@ -82,7 +82,7 @@ const lessEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({
 export function greater<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
 export function greater<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
 export function greater<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return apply(greaterOp, bothTensors('greater', operands), undefined)[0];
+  return withTensors('greater', operands, (a, b) => apply(greaterOp, [a, b], undefined)[0]);
 }
 
 const greaterOp = defineOp<Comparison, [Tensor<'u8'>]>({
@@ -99,7 +99,7 @@ const greaterOp = defineOp<Comparison, [Tensor<'u8'>]>({
 export function greaterEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
 export function greaterEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
 export function greaterEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return apply(greaterEqualOp, bothTensors('greaterEqual', operands), undefined)[0];
+  return withTensors('greaterEqual', operands, (a, b) => apply(greaterEqualOp, [a, b], undefined)[0]);
 }
 
 const greaterEqualOp = defineOp<Comparison, [Tensor<'u8'>]>({

@@ -2,6 +2,7 @@ import { scalar } from '../../create.js';
 import type { DType } from '../../dtype.js';
 import { DTypeError } from '../../errors.js';
 import { type AnyTensor, apply, type OpDefinition } from '../../op.js';
+import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
@@ -18,23 +19,29 @@ export function applyBinary<D extends DType, S extends readonly AnyTensor[]>(
   op: OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>,
   operands: Operands<D>,
 ): Tensor<D> {
-  const inputs = bothTensors(op.name, operands) as Tensor<DType>[] as [Tensor, Tensor];
-  return apply(op, inputs, undefined)[0] as Tensor<DType> as Tensor<D>;
+  return withTensors(op.name, operands, (a, b) => {
+    const inputs = [a, b] as Tensor<DType>[] as [Tensor, Tensor];
+    return apply(op, inputs, undefined)[0] as Tensor<DType> as Tensor<D>;
+  });
 }
 
-/** Turns a number among the operands into a scalar, and checks that the dtypes agree. */
-export function bothTensors<D extends DType>(op: string, [a, b]: Operands<D>): [Tensor<D>, Tensor<D>] {
-  if (typeof a === 'number') {
-    if (typeof b === 'number') throw new DTypeError(`${op}: at least one operand must be a tensor, not ${a} and ${b}`);
-    return [scalarLike(op, a, b), b];
+/** Checks that the dtypes agree, and turns a number among the operands into a scalar for as long as `use` runs. */
+export function withTensors<D extends DType, R extends DType>(
+  op: string,
+  [a, b]: Operands<D>,
+  use: (a: Tensor<D>, b: Tensor<D>) => Tensor<R>,
+): Tensor<R> {
+  if (typeof a === 'number' && typeof b === 'number') {
+    throw new DTypeError(`${op}: at least one operand must be a tensor, not ${a} and ${b}`);
   }
-  if (typeof b === 'number') return [a, scalarLike(op, b, a)];
+  if (typeof a === 'number') return tidy(() => use(scalarLike(op, a, b as Tensor<D>), b as Tensor<D>));
+  if (typeof b === 'number') return tidy(() => use(a, scalarLike(op, b, a)));
   if (a.dtype !== b.dtype) {
     throw new DTypeError(
       `${op}: a is ${a.dtype}, but b is ${b.dtype}. Bring them together with cast(b, '${a.dtype}').`,
     );
   }
-  return [a, b];
+  return use(a, b);
 }
 
 function scalarLike<D extends DType>(op: string, value: number, { dtype }: Tensor<D>): Tensor<D> {

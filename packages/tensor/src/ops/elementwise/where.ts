@@ -4,7 +4,7 @@ import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { forEachRun } from './broadcast.js';
-import { bothTensors, type Operands } from './operands.js';
+import { withTensors, type Operands } from './operands.js';
 
 /**
  * a where the condition is not 0, else b: element by element, all three with broadcasting.
@@ -19,7 +19,7 @@ export function where<D extends DType>(
 ): Tensor<D>;
 export function where<D extends DType>(condition: Tensor<'u8'>, a: number, b: Tensor<D>): Tensor<D>;
 export function where<D extends DType>(condition: Tensor<'u8'>, ...operands: Operands<D>): Tensor<D> {
-  return apply(whereOp, [condition, ...bothTensors('where', operands)], undefined)[0] as Tensor<D>;
+  return withTensors('where', operands, (a, b) => apply(whereOp, [condition, a, b], undefined)[0] as Tensor<D>);
 }
 
 type WhereInputs = [Tensor<'u8'>, Tensor<DType>, Tensor<DType>];

@@ -16,7 +16,8 @@ export function transposed({ values, offset, rowStride, columnStride }: Matrix):
  *
  * Works on 4×4 tiles of C: their 16 sums live in registers, so each step along k makes 16 multiply-adds from 8 loads,
  * where the plain loop makes one from two and then waits for its own last sum. The sums are doubles: JavaScript has
- * no f32 addition, and rounding each sum (`Math.fround`) would cost more than it is worth.
+ * no f32 addition, and rounding each sum (`Math.fround`) would cost more than it is worth. `| 0` says that a stride is an
+ * integer: where it came out of a division, the compiler would calculate addresses in doubles.
  */
 export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
   const tiledRows = m - (m % 4);
@@ -30,14 +31,14 @@ export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: M
 
 // biome-ignore format: one row of the tile a line
 function tile4x4(row: number, column: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
-  const [av, bv, cv] = [a.values, b.values, c.values];
-  const [aRow, aStep, bStep, bColumn] = [a.rowStride, a.columnStride, b.rowStride, b.columnStride];
+  const av = a.values, bv = b.values, cv = c.values;
+  const aRow = a.rowStride | 0, aStep = a.columnStride | 0, bStep = b.rowStride | 0, bColumn = b.columnStride | 0;
   let c00 = 0, c01 = 0, c02 = 0, c03 = 0;
   let c10 = 0, c11 = 0, c12 = 0, c13 = 0;
   let c20 = 0, c21 = 0, c22 = 0, c23 = 0;
   let c30 = 0, c31 = 0, c32 = 0, c33 = 0;
-  let aAt = a.offset + row * aRow;
-  let bAt = b.offset + column * bColumn;
+  let aAt = (a.offset + row * aRow) | 0;
+  let bAt = (b.offset + column * bColumn) | 0;
   for (let step = 0; step < k; step++) {
     const b0 = bv[bAt], b1 = bv[bAt + bColumn], b2 = bv[bAt + 2 * bColumn], b3 = bv[bAt + 3 * bColumn];
     const a0 = av[aAt], a1 = av[aAt + aRow], a2 = av[aAt + 2 * aRow], a3 = av[aAt + 3 * aRow];
@@ -48,14 +49,14 @@ function tile4x4(row: number, column: number, k: number, a: Matrix, b: Matrix, c
     aAt += aStep;
     bAt += bStep;
   }
-  const right = c.columnStride;
-  let at = c.offset + row * c.rowStride + column * right;
+  const right = c.columnStride | 0, down = c.rowStride | 0;
+  let at = (c.offset + row * down + column * right) | 0;
   cv[at] += c00; cv[at + right] += c01; cv[at + 2 * right] += c02; cv[at + 3 * right] += c03;
-  at += c.rowStride;
+  at += down;
   cv[at] += c10; cv[at + right] += c11; cv[at + 2 * right] += c12; cv[at + 3 * right] += c13;
-  at += c.rowStride;
+  at += down;
   cv[at] += c20; cv[at + right] += c21; cv[at + 2 * right] += c22; cv[at + 3 * right] += c23;
-  at += c.rowStride;
+  at += down;
   cv[at] += c30; cv[at + right] += c31; cv[at + 2 * right] += c32; cv[at + 3 * right] += c33;
 }
 
