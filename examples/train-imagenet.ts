@@ -5,7 +5,7 @@
  *     node examples/train-imagenet.js --data photos --preset imagenet     your own, as photos/{train,val}/<class>/*
  *     node examples/train-imagenet.js --help
  *
- * The embedded images are 2,500 of Fashion-MNIST (see its NOTICE.md). For the same steps in code, see train-in-code.ts.
+ * The embedded images are 2,500 of Fashion-MNIST (see its NOTICE.md). For the same steps in code, see 05-train-in-code.ts.
  */
 import { fileURLToPath } from 'node:url';
 import { runProgram, trainCommand } from 'mobinet/cli';

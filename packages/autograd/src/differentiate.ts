@@ -43,7 +43,10 @@ export function valueAndGradient<T extends object, A extends readonly unknown[],
         }
         const tensors = watched.map(([, tensor]) => tensor);
         const found = tape.gradients(loss, ones(loss.shape), tensors);
-        return { value, gradients: new Map(watched.map(([path, { id, shape }]) => [path, found.get(id) ?? zeros(shape)])) };
+        return {
+          value,
+          gradients: new Map(watched.map(([path, { id, shape }]) => [path, found.get(id) ?? zeros(shape)])),
+        };
       });
       return { value: result.value, gradients: unflatten(parameters, result.gradients) };
     } finally {
@@ -97,9 +100,17 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
 ): (...inputs: I) => Tensor {
   return (...inputs) =>
     tidy(() => {
-      const { output, saved, gradient } = noGradient(() => forward(...inputs));
+      const { output: result, saved, gradient } = noGradient(() => forward(...inputs));
+      // The tape tells tensors apart by their ids, and `forward` may have returned one of its inputs.
+      const output = result.alias();
       // The tape hears of a call in tensors of any kind, and hands back what it was given.
-      recordCall({ name, inputs, output, saved, gradient: (dy, kept) => gradient(dy, kept as readonly AnyTensor[] as S) });
+      recordCall({
+        name,
+        inputs,
+        output,
+        saved,
+        gradient: (dy, kept) => gradient(dy, kept as readonly AnyTensor[] as S),
+      });
       return output;
     });
 }

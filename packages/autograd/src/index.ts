@@ -1,3 +1,4 @@
+export { type CheckGradientOptions, checkGradient } from '@mobinet/tensor';
 export { clipByGlobalNorm, clipByValue, globalNorm } from './clip.js';
 export {
   type CustomForward,
@@ -17,7 +18,7 @@ export { Sequential } from './layers/sequential.js';
 export { crossEntropy, mse } from './losses.js';
 export { Module } from './module.js';
 export { Adam, type AdamOptions, AdamW } from './optimizers/adam.js';
-export { Optimizer, type OptimizerState, type WeightDecayOptions } from './optimizers/optimizer.js';
+export { Optimizer, type OptimizerState, smallestMoment, type WeightDecayOptions } from './optimizers/optimizer.js';
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
 export { Parameter } from './parameter.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';

@@ -35,7 +35,11 @@ const crossEntropyOp = defineOp<
     { dtype: 'f32', shape: [] },
     { dtype: 'f32', shape: logits.shape },
   ],
-  reference([{ values: logits, shape }, { values: labels }], [{ values: loss }, { values: probabilities }], { smoothing }) {
+  reference(
+    [{ values: logits, shape }, { values: labels }],
+    [{ values: loss }, { values: probabilities }],
+    { smoothing },
+  ) {
     const [batch, classes] = shape;
     let total = 0;
     for (let n = 0; n < batch; n++) {

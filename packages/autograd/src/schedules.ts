@@ -7,18 +7,26 @@ export function constant(rate: number): Schedule {
 }
 
 /** Multiplies the rate by `factor` at each of the steps `at`. */
-export function stepDecay({ rate, factor = 0.1, at }: { rate: number; factor?: number; at: readonly number[] }): Schedule {
+export function stepDecay({
+  rate,
+  factor = 0.1,
+  at,
+}: {
+  rate: number;
+  factor?: number;
+  at: readonly number[];
+}): Schedule {
   return (step) => rate * factor ** at.filter((milestone) => step >= milestone).length;
 }
 
 /** Half a cosine wave, from `rate` at step 0 to `final` at step `steps` (Loshchilov & Hutter, 2017). */
 export function cosine({ rate, steps, final = 0 }: { rate: number; steps: number; final?: number }): Schedule {
-  return (step) => interpolate(rate, final, step / steps);
+  return (step) => interpolate(rate, final, share(step, steps));
 }
 
-/** Rises in a straight line to the rate of `then` during the first `steps`, and continues with `then` from its start. */
-export function warmUp({ steps, then }: { steps: number; then: Schedule }): Schedule {
-  return (step) => (step < steps ? (then(0) * (step + 1)) / steps : then(step - steps));
+/** Rises in a straight line to the first rate of `schedule` during `steps` steps, then follows it from its start. */
+export function warmUp({ steps, schedule }: { steps: number; schedule: Schedule }): Schedule {
+  return (step) => (step < steps ? (schedule(0) * (step + 1)) / steps : schedule(step - steps));
 }
 
 /**
@@ -30,10 +38,18 @@ export function oneCycle({ rate, steps, rise = 0.3 }: { rate: number; steps: num
   const end = start / 1e4;
   const peak = rise * steps - 1;
   const last = steps - 1;
-  return (step) => (step <= peak ? interpolate(start, rate, step / peak) : interpolate(rate, end, (step - peak) / (last - peak)));
+  return (step) =>
+    step <= peak
+      ? interpolate(start, rate, share(step, peak))
+      : interpolate(rate, end, share(step - peak, last - peak));
 }
 
-/** From a to b along half a cosine while t goes from 0 to 1; b after that. */
+/** How much of the way is behind: all of it, where there is none. */
+function share(step: number, steps: number): number {
+  return steps > 0 ? Math.min(1, step / steps) : 1;
+}
+
+/** From a to b along half a cosine while t goes from 0 to 1. */
 function interpolate(a: number, b: number, t: number): number {
-  return b + ((a - b) * (1 + Math.cos(Math.PI * Math.min(1, t)))) / 2;
+  return b + ((a - b) * (1 + Math.cos(Math.PI * t))) / 2;
 }

@@ -1,4 +1,13 @@
-import { type AnyTensor, add, dispose, keep, type RecordedCall, type Recorder, type Tensor, tidy } from '@mobinet/tensor';
+import {
+  type AnyTensor,
+  add,
+  dispose,
+  keep,
+  type RecordedCall,
+  type Recorder,
+  type Tensor,
+  tidy,
+} from '@mobinet/tensor';
 
 /** One remembered call: who went in, who came out, and what its gradient rule reads. */
 interface Entry {
@@ -38,14 +47,15 @@ export class Tape implements Recorder {
     for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
       const { call, saved } = entry;
       const outputGradient = gradients.get(call.output.id);
-      if (outputGradient) {
-        this.#propagate(call, outputGradient, saved, gradients);
-        if (!isWanted.has(call.output.id)) {
-          gradients.delete(call.output.id);
-          outputGradient.dispose();
-        }
+      try {
+        if (outputGradient) this.#propagate(call, outputGradient, saved, gradients);
+      } finally {
+        dispose(saved);
       }
-      dispose(saved);
+      if (outputGradient && !isWanted.has(call.output.id)) {
+        gradients.delete(call.output.id);
+        outputGradient.dispose();
+      }
     }
     return gradients;
   }
@@ -59,9 +69,9 @@ export class Tape implements Recorder {
     const inputGradients = tidy(() =>
       call.gradient(outputGradient, saved).map((rule, index) => {
         if (!rule || !this.#tracked.has(call.inputs[index].id)) return null;
-        const gradient = rule();
-        // A rule may pass its argument on, as addition does. Every gradient here has one owner: share the memory.
-        return gradient === outputGradient ? gradient.alias() : gradient;
+        // Every gradient here has one owner. But a rule may pass on what it was given, as addition does, or answer two
+        // inputs with one tensor: so take an alias, which shares the memory.
+        return rule().alias();
       }),
     );
     inputGradients.forEach((gradient, index) => {

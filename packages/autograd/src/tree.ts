@@ -1,4 +1,4 @@
-import { Tensor } from '@mobinet/tensor';
+import { type AnyTensor, Tensor } from '@mobinet/tensor';
 import { Module } from './module.js';
 import { Parameter } from './parameter.js';
 
@@ -11,13 +11,17 @@ import { Parameter } from './parameter.js';
 export type Gradients<T> = T extends Tensor
   ? Tensor
   : T extends Module
-    ? { [K in keyof T as T[K] extends Parameter | Module | readonly Module[] ? K : never]: Gradients<T[K]> }
-    : T extends object
-      ? { [K in keyof T]: Gradients<T[K]> }
-      : never;
+    ? { [K in keyof T as NonNullable<T[K]> extends Trained | readonly Trained[] ? K : never]: Gradients<T[K]> }
+    : T extends AnyTensor
+      ? undefined
+      : T extends object
+        ? { [K in keyof T]: Gradients<T[K]> }
+        : undefined;
+
+type Trained = Parameter | Module;
 
 /** All tensors that training changes, with their paths, in the order of the fields. */
-export function flatten(tree: object): [path: string, tensor: Tensor][] {
+export function flatten(tree: unknown): [path: string, tensor: Tensor][] {
   const found: [string, Tensor][] = [];
   visit(tree, '', false, (path, tensor, inModule) => {
     if (!inModule || tensor instanceof Parameter) found.push([path, tensor]);
@@ -29,9 +33,12 @@ export function flatten(tree: object): [path: string, tensor: Tensor][] {
 export function unflatten<T extends object>(tree: T, values: ReadonlyMap<string, Tensor>): Gradients<T> {
   const build = (node: unknown, path: string): unknown => {
     if (node instanceof Tensor) return values.get(path);
-    if (Array.isArray(node)) return node.map((item, index) => build(item, join(path, index)));
-    const entries = childrenOf(node).map(([key, child]) => [key, build(child, join(path, key))] as const);
-    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+    if (!isContainer(node)) return undefined;
+    const built = childrenOf(node).map(([key, child]) => [key, build(child, join(path, key))] as const);
+    const entries = built.filter(([, value]) => value !== undefined);
+    // Options and other records of plain values are no part of the tree.
+    if (entries.length === 0 && built.length > 0 && !(node instanceof Module)) return undefined;
+    return Array.isArray(node) ? built.map(([, value]) => value) : Object.fromEntries(entries);
   };
   return build(tree, '') as Gradients<T>;
 }
@@ -73,9 +80,14 @@ function visit(
 
 /** Fields of modules and records, items of arrays; nothing else is looked into. */
 function childrenOf(node: unknown): [string, unknown][] {
-  if (typeof node !== 'object' || node === null || node instanceof Tensor) return [];
-  const isContainer = node instanceof Module || Array.isArray(node) || Object.getPrototypeOf(node) === Object.prototype;
-  return isContainer ? Object.entries(node) : [];
+  return isContainer(node) ? Object.entries(node) : [];
+}
+
+function isContainer(node: unknown): node is object {
+  if (typeof node !== 'object' || node === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(node);
+  const isRecord = prototype === Object.prototype || prototype === null;
+  return isRecord || Array.isArray(node) || node instanceof Module;
 }
 
 const join = (path: string, key: string | number): string => (path === '' ? `${key}` : `${path}.${key}`);

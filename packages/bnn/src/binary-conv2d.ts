@@ -7,7 +7,6 @@ import {
   bitConv2dFilterGradient,
   bitConv2dInputGradient,
   defineOp,
-  mul,
   packBits,
   type Tensor,
 } from '@mobinet/tensor';
@@ -45,7 +44,7 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
       saved: [xSigns, signs, scale, weight, ...estimatorMemory(x, estimator)],
       gradient: (dy, [xSigns, signs, scale, weight, ...memory]) => [
         // sign(x) meets α·sign(W); then the estimator says how much of that x feels.
-        () => passThrough(bitConv2dInputGradient(mul(dy, scale), signs, x.shape, attributes), memory),
+        () => passThrough(bitConv2dInputGradient(dy, signs, x.shape, attributes, scale), memory),
         // ∂L/∂Ŵ, the gradient by α·sign(W); then eqs. (4)–(5) lead to W.
         () =>
           weightGradient(bitConv2dFilterGradient(dy, xSigns, weight.shape, attributes), weight, scale, scalingGradient),

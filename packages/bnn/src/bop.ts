@@ -1,4 +1,4 @@
-import { Adam, type AdamOptions, Parameter } from '@mobinet/autograd';
+import { Adam, type AdamOptions, Parameter, smallestMoment } from '@mobinet/autograd';
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
 
 export interface BopOptions extends AdamOptions {
@@ -27,7 +27,10 @@ export class Bop extends Adam {
   }
 
   protected override updateOne(path: string, parameter: Tensor, gradient: Tensor): void {
-    if (!(parameter instanceof Parameter && parameter.binary)) return super.updateOne(path, parameter, gradient);
+    if (!(parameter instanceof Parameter && parameter.binary)) {
+      super.updateOne(path, parameter, gradient);
+      return;
+    }
     const mean = this.slot('mean', path, parameter);
     const attributes = { threshold: this.#threshold, adaptivity: this.#adaptivity };
     applyInto(bopOp, [parameter, gradient, mean], [parameter, mean], attributes);
@@ -43,7 +46,7 @@ const bopOp = defineOp<[Tensor, Tensor, Tensor], [Tensor, Tensor], { threshold: 
       const mean = (1 - adaptivity) * m[i] + adaptivity * g[i];
       const isNegative = w[i] < 0;
       const flips = Math.abs(mean) > threshold && mean < 0 === isNegative;
-      m2[i] = mean;
+      m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
       w2[i] = isNegative === flips ? 1 : -1;
     }
   },

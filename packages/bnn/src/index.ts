@@ -1,6 +1,7 @@
 export { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
 export { Bop, type BopOptions } from './bop.js';
 export { type Estimator, signWithEstimator } from './estimator.js';
+export { latentNormal } from './initializer.js';
 export { BinaryConv2d, type BinaryConv2dLayerOptions } from './layers/binary-conv2d.js';
 export { BinaryDense, type BinaryDenseOptions } from './layers/binary-dense.js';
 export { type BinarizedWeights, binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';

@@ -27,4 +27,12 @@ export {
 export { type Evaluation, evaluate } from './training/evaluate.js';
 export { paperTraining, type TrainingOptions } from './training/options.js';
 export { decodeCheckpoint, type EpochMetrics, encodeCheckpoint, newRun, type TrainingRun } from './training/run.js';
-export { checkpointFile, metricsFile, refuseToOverwrite, type StepReport, TrainingError, train } from './training/train.js';
+export {
+  checkpointFile,
+  type EpochProgress,
+  metricsFile,
+  refuseToOverwrite,
+  type StepReport,
+  TrainingError,
+  train,
+} from './training/train.js';

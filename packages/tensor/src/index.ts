@@ -73,3 +73,4 @@ export { Rng, type RngState } from './random.js';
 export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
 export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './shape.js';
 export { Tensor } from './tensor.js';
+export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';

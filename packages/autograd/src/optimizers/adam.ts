@@ -1,5 +1,5 @@
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { Optimizer, type WeightDecayOptions } from './optimizer.js';
+import { Optimizer, smallestMoment, type WeightDecayOptions } from './optimizer.js';
 
 export interface AdamOptions extends WeightDecayOptions {
   learningRate?: number;
@@ -57,12 +57,6 @@ interface AdamAttributes {
   readonly weightDecay: number;
 }
 
-/**
- * Moments below this are set to 0. A gradient that stays 0 lets them decay towards denormal numbers, on which processors
- * are a hundred times slower; what is left of them moves no weight.
- */
-const tiny = 1e-30;
-
 const adamOp = defineOp<[Tensor, Tensor, Tensor, Tensor], [Tensor, Tensor, Tensor], AdamAttributes>({
   name: 'adam',
   outputs: ([parameter]) => [parameter, parameter, parameter],
@@ -77,8 +71,8 @@ const adamOp = defineOp<[Tensor, Tensor, Tensor, Tensor], [Tensor, Tensor, Tenso
       const gradient = g[i] + gradientDecay * w[i];
       const mean = beta1 * m[i] + (1 - beta1) * gradient;
       const square = beta2 * v[i] + (1 - beta2) * gradient * gradient;
-      m2[i] = Math.abs(mean) < tiny ? 0 : mean;
-      v2[i] = square < tiny ? 0 : square;
+      m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
+      v2[i] = square < smallestMoment ? 0 : square;
       const adaptive = mean / meanCorrection / (Math.sqrt(square / squareCorrection) + epsilon);
       w2[i] = w[i] - learningRate * (adaptive + weightDecay * w[i]);
     }

@@ -1,5 +1,5 @@
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { Optimizer, type WeightDecayOptions } from './optimizer.js';
+import { Optimizer, smallestMoment, type WeightDecayOptions } from './optimizer.js';
 
 export interface SGDOptions extends WeightDecayOptions {
   learningRate: number;
@@ -37,8 +37,9 @@ const sgdOp = defineOp<[Tensor, Tensor, Tensor], [Tensor, Tensor], SGDAttributes
   reference([{ values: w }, { values: g }, { values: v }], [{ values: w2 }, { values: v2 }], attributes) {
     const { learningRate, momentum, weightDecay } = attributes;
     for (let i = 0; i < w.length; i++) {
-      v2[i] = momentum * v[i] + g[i] + weightDecay * w[i];
-      w2[i] = w[i] - learningRate * v2[i];
+      const velocity = momentum * v[i] + g[i] + weightDecay * w[i];
+      v2[i] = Math.abs(velocity) < smallestMoment ? 0 : velocity;
+      w2[i] = w[i] - learningRate * velocity;
     }
   },
 });

@@ -1,6 +1,7 @@
-import { kaimingNormal, Module, Parameter } from '@mobinet/autograd';
+import { Module, Parameter } from '@mobinet/autograd';
 import { type Pair, type Rng, ShapeError, type Tensor } from '@mobinet/tensor';
 import { type BinaryConv2dOptions, binaryConv2d } from '../binary-conv2d.js';
+import { latentNormal } from '../initializer.js';
 
 export interface BinaryConv2dLayerOptions extends BinaryConv2dOptions {
   kernel?: Pair;
@@ -21,7 +22,7 @@ export class BinaryConv2d extends Module {
     }
     const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
     const shape = [outChannels, height, width, inChannels / groups];
-    this.weight = new Parameter(kaimingNormal(rng.split('weight'), shape), { binary: true });
+    this.weight = new Parameter(latentNormal(rng.split('weight'), shape), { binary: true });
     this.options = { padding: 'same', ...options };
   }
 

@@ -1,7 +1,8 @@
-import { kaimingNormal, Module, Parameter } from '@mobinet/autograd';
-import { type Rng, reshape, type Tensor, tidy } from '@mobinet/tensor';
+import { Module, Parameter } from '@mobinet/autograd';
+import { type Rng, reshape, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
 import { binaryConv2d } from '../binary-conv2d.js';
 import type { Estimator } from '../estimator.js';
+import { latentNormal } from '../initializer.js';
 import type { ScalingGradient } from '../scaling.js';
 
 export interface BinaryDenseOptions {
@@ -18,12 +19,18 @@ export class BinaryDense extends Module {
 
   constructor(inputs: number, outputs: number, { rng, ...options }: BinaryDenseOptions) {
     super();
-    this.weight = new Parameter(kaimingNormal(rng.split('weight'), [outputs, inputs]), { binary: true });
+    this.weight = new Parameter(latentNormal(rng.split('weight'), [outputs, inputs]), { binary: true });
     this.options = options;
   }
 
   override forward(x: Tensor): Tensor {
     const [outputs, inputs] = this.weight.shape;
+    if (x.rank !== 2 || x.shape[1] !== inputs) {
+      throw new ShapeError('BinaryDense', `x must be [batch, ${inputs}]`, [
+        { name: 'x', shape: x.shape, note: 'batch, inputs' },
+        { name: 'weight', shape: this.weight.shape, note: this.weight.label ?? 'outputs, inputs' },
+      ]);
+    }
     return tidy(() => {
       const pixels = reshape(x, [-1, 1, 1, inputs]);
       const filters = reshape(this.weight, [outputs, 1, 1, inputs]);

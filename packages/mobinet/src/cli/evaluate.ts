@@ -1,12 +1,11 @@
 import { Rng } from '@mobinet/tensor';
-import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { evaluate } from '../training/evaluate.js';
 import { addDataFlags, addWorkersFlag, type DataFlags, jsonFlag, openData, wholeNumber } from './flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
-import { printJson, printResult, say } from './output.js';
+import { ImageProgress, printJson, printResult, say } from './output.js';
 
 interface EvaluateFlags extends DataFlags {
   model: string;
@@ -28,30 +27,30 @@ export function evaluateCommand(): Command {
 async function runEvaluation(flags: EvaluateFlags): Promise<void> {
   const { model, info, preprocessing } = await loadModel(flags.model);
   const dataset = openData(flags);
-  if (dataset.classes.length !== info.options.classes || (info.classes && info.classes.join() !== dataset.classes.join())) {
+  if (
+    dataset.classes.length !== info.options.classes ||
+    (info.classes && info.classes.join() !== dataset.classes.join())
+  ) {
     throw new DataError(
       `${flags.model} tells ${info.classes?.join(', ') ?? `${info.options.classes} classes`} apart, ` +
         `but the images are of ${dataset.classes.join(', ')}`,
     );
   }
-  const bar = new SingleBar({
-    format: '[{bar}] {value}/{total} images  {eta_formatted} left',
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-    barsize: 24,
-  });
+  const progress = new ImageProgress();
   const loader = new ImageLoader(dataset.val, {
     ...preprocessing,
     batchSize: flags.batch,
     size: info.options.imageSize,
     rng: Rng.fromSeed(0),
-    onWarning: (message) => say(`warning: ${message}`),
+    onWarning: (message) => {
+      progress.stop();
+      say(`warning: ${message}`);
+    },
     ...(flags.workers !== undefined && { workers: flags.workers }),
   });
-  bar.start(dataset.val.length, 0);
-  const result = await evaluate(model, loader, { onProgress: (images) => bar.update(images) }).finally(async () => {
-    bar.stop();
+  const onProgress = (images: number): void => progress.show('evaluating', images, dataset.val.length - loader.skipped);
+  const result = await evaluate(model, loader, { onProgress }).finally(async () => {
+    progress.stop();
     await loader.close();
   });
   if (flags.json) return printJson({ ...result, skippedImages: loader.skipped });

@@ -29,7 +29,7 @@ export function addArchitectureFlags(command: Command): Command {
     );
   choice('--block <name>', 'where the extra point-wise convolution of a unit stands', 'block');
   command.option('--k <number>', `K-dependency: groups of 2^K channels (default: ${defaultOptions.k})`, wholeNumber(0));
-  choice('--activation <name>', 'what follows a convolution', 'activation');
+  choice('--activation <name>', 'what follows a binary convolution', 'activation');
   choice('--skip <name>', 'which segments have a skip connection', 'skip');
   choice('--pool <name>', 'what halves the images', 'pool');
   command.option('--width <number>', 'multiplies all channel counts', positiveNumber);
@@ -43,8 +43,21 @@ export function addArchitectureFlags(command: Command): Command {
 
 /** The options that were given, under their names in the library. */
 export function architectureOf(flags: ArchitectureFlags): Partial<MoBiNetOptions> {
-  const { block, k, activation, skip, pool, width, classes, size, stemStride, padding, estimator, scalingGradient, seed } =
-    flags;
+  const {
+    block,
+    k,
+    activation,
+    skip,
+    pool,
+    width,
+    classes,
+    size,
+    stemStride,
+    padding,
+    estimator,
+    scalingGradient,
+    seed,
+  } = flags;
   return definedOnly({
     block,
     k,
@@ -101,8 +114,7 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     labelSmoothing,
     resize,
     seed,
-    augment:
-      cropPadding === undefined ? undefined : { ...base.augment, crop: 'random' as const, padding: cropPadding },
+    augment: cropPadding === undefined ? undefined : { ...base.augment, crop: 'random' as const, padding: cropPadding },
   });
   return { ...base, ...given };
 }
@@ -117,7 +129,11 @@ export function addDataFlags(command: Command): Command {
   return command
     .addOption(new Option('--data <folder>', 'images as train/<class>/* and val/<class>/*').conflicts('idx'))
     .option('--idx <folder>', 'IDX files, such as those of MNIST and Fashion-MNIST')
-    .option('--limit <images>', 'use only this many images of each split, drawn evenly over the classes', wholeNumber(1));
+    .option(
+      '--limit <images>',
+      'use only this many images of each split, drawn evenly over the classes',
+      wholeNumber(1),
+    );
 }
 
 /** Opens what --data or --idx names. */
@@ -129,7 +145,11 @@ export function openData({ data, idx, limit }: DataFlags): ImageDataset {
 }
 
 export function addWorkersFlag(command: Command): Command {
-  return command.option('--workers <threads>', 'threads that decode images (default: one less than processors)', wholeNumber(1));
+  return command.option(
+    '--workers <threads>',
+    'threads that decode images (default: one less than processors)',
+    wholeNumber(1),
+  );
 }
 
 export const jsonFlag = ['--json', 'print the result as one JSON object'] as const;

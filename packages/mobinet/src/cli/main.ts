@@ -12,9 +12,17 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 /** The command line `mobinet`. */
 export async function main(): Promise<void> {
   const program = new Command('mobinet')
-    .description('binary neural networks: train, evaluate and run a MobileNet whose weights and activations are single bits')
+    .description(
+      'binary neural networks: train, evaluate and run a MobileNet whose weights and activations are single bits',
+    )
     .version(version);
-  for (const command of [summaryCommand(), trainCommand('train'), evaluateCommand(), exportCommand(), predictCommand()]) {
+  for (const command of [
+    summaryCommand(),
+    trainCommand('train'),
+    evaluateCommand(),
+    exportCommand(),
+    predictCommand(),
+  ]) {
     program.addCommand(command);
   }
   await runProgram(program);

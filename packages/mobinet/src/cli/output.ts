@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import type { NetworkSummary } from '../model/summary.js';
 import type { EpochMetrics } from '../training/run.js';
-import type { StepReport } from '../training/train.js';
+import type { EpochProgress, StepReport } from '../training/train.js';
 
 /** Results go to stdout; everything that is said on the way goes to stderr. */
 export function printResult(text: string): void {
@@ -17,17 +17,25 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** A table without vertical lines; columns of numbers to the right. */
+/** A table without borders: the head, a rule, the rows. Columns of numbers are to the right. */
 export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const columns = head.map((name, column) => [name, ...rows.map((row) => String(row[column]))]);
+  const rule = columns.map((cells) => '─'.repeat(Math.max(...cells.map((cell) => cell.length))));
   const table = new Table({
-    head: [...head],
-    colAligns: head.map((_, column) => (rows.every((row) => /^[\d.,%–-]/.test(String(row[column]))) ? 'right' : 'left')),
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '', left: '', right: '', middle: '  ' },
+    colAligns: columns.map(([, ...cells]) => (cells.every((cell) => /^[\d.,%–-]/.test(cell)) ? 'right' : 'left')),
+    chars: noBorders,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  table.push(...rows.map((row) => row.map(String)));
+  table.push([...head], rule, ...rows.map((row) => row.map(String)));
   return table.toString();
 }
+
+const noBorders = {
+  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+  ...{ mid: '', 'mid-mid': '', 'left-mid': '', 'right-mid': '' },
+  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+  ...{ left: '', middle: '  ', right: '' },
+};
 
 export function formatSummary({ layers, ...total }: NetworkSummary): string {
   const rows = layers.map((layer) => [
@@ -57,29 +65,81 @@ export function formatMetrics({ epoch, trainLoss, valLoss, top1, top5, imagesPer
   );
 }
 
-/** A bar for each epoch, and a line when it is done. Where stderr is no terminal there are only the lines. */
-export class TrainingProgress {
-  readonly #bar = new SingleBar(
-    {
-      format: 'epoch {epoch}/{epochs} [{bar}] {value}/{total} images  loss {loss}  {rate} images/s  {eta_formatted} left',
-      stream: process.stderr,
+/** A terminal, or whatever stderr is. */
+type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+/** Shows how far a long work over images is: a bar on a terminal; elsewhere, as in a log file, a line now and then. */
+export class ImageProgress {
+  readonly #output: Output;
+  readonly #millisecondsPerLine: number;
+  readonly #bar: SingleBar;
+  #title: string | null = null;
+  #start = { time: 0, images: 0 };
+  #lastLine = performance.now();
+
+  constructor(output: Output = process.stderr, { secondsPerLine = 30 } = {}) {
+    this.#output = output;
+    this.#millisecondsPerLine = 1000 * secondsPerLine;
+    this.#bar = new SingleBar({
+      format: '{title} [{bar}] {value}/{total} images{details}',
+      stream: output,
       hideCursor: true,
       clearOnComplete: true,
       barsize: 24,
-    },
-  );
-  #isRunning = false;
+    });
+  }
 
-  onStep = (report: StepReport): void => {
-    const payload = {
-      epoch: report.epoch,
-      epochs: report.epochs,
-      loss: report.loss.toFixed(4),
-      rate: report.imagesPerSecond.toFixed(0),
-    };
-    if (this.#isRunning) this.#bar.update(report.images, payload);
-    else this.#bar.start(report.imagesPerEpoch, report.images, payload);
-    this.#isRunning = true;
+  /** Another title starts another bar. */
+  show(title: string, images: number, total: number, details: readonly string[] = []): void {
+    const now = performance.now();
+    const isNew = title !== this.#title;
+    if (isNew) {
+      this.stop();
+      this.#title = title;
+      this.#start = { time: now, images };
+    }
+    const parts = [
+      ...details,
+      ...timeLeft((now - this.#start.time) / 1000, images - this.#start.images, total - images),
+    ];
+    if (!this.#output.isTTY) {
+      if (now - this.#lastLine < this.#millisecondsPerLine) return;
+      this.#lastLine = now;
+      this.#output.write(`${[`${title}: ${images}/${total} images`, ...parts].join(', ')}\n`);
+      return;
+    }
+    const payload = { title, details: parts.map((part) => `  ${part}`).join('') };
+    if (isNew) this.#bar.start(total, images, payload);
+    else this.#bar.update(images, payload);
+  }
+
+  /** Takes the bar away, so that lines can be printed. */
+  stop(): void {
+    this.#bar.stop();
+    this.#title = null;
+  }
+}
+
+/** What is left at the pace so far; nothing is said before there is one. */
+function timeLeft(seconds: number, done: number, remaining: number): string[] {
+  if (done <= 0) return [];
+  const left = Math.ceil((seconds * remaining) / done);
+  const [hours, minutes] = [Math.floor(left / 3600), Math.floor(left / 60) % 60];
+  const text = hours > 0 ? `${hours} h ${minutes} min` : minutes > 0 ? `${minutes} min ${left % 60} s` : `${left} s`;
+  return [`${text} left`];
+}
+
+/** Bars for training and validation, and a line when an epoch is done. */
+export class TrainingProgress {
+  readonly #progress = new ImageProgress();
+
+  onStep = ({ epoch, epochs, images, imagesPerEpoch, loss, imagesPerSecond }: StepReport): void => {
+    const details = [`loss ${loss.toFixed(4)}`, `${imagesPerSecond.toFixed(0)} images/s`];
+    this.#progress.show(`epoch ${epoch}/${epochs}`, images, imagesPerEpoch, details);
+  };
+
+  onValidation = ({ epoch, epochs, images, imagesPerEpoch }: EpochProgress): void => {
+    this.#progress.show(`epoch ${epoch}/${epochs}, validation`, images, imagesPerEpoch);
   };
 
   onEpoch = (metrics: EpochMetrics): void => {
@@ -92,10 +152,8 @@ export class TrainingProgress {
     say(`warning: ${message}`);
   };
 
-  /** Takes the bar away, so that lines can be printed. */
   stop(): void {
-    if (this.#isRunning) this.#bar.stop();
-    this.#isRunning = false;
+    this.#progress.stop();
   }
 }
 

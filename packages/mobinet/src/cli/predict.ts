@@ -30,7 +30,12 @@ export function predictCommand(): Command {
 
 async function runPrediction(images: string[], flags: PredictFlags): Promise<void> {
   const { model, info, preprocessing } = await loadModel(flags.model);
-  const source = { length: images.length, label: () => 0, name: (i: number) => images[i], image: (i: number) => images[i] };
+  const source = {
+    length: images.length,
+    label: () => 0,
+    name: (i: number) => images[i],
+    image: (i: number) => images[i],
+  };
   const loader = new ImageLoader(source, {
     ...preprocessing,
     batchSize: 1,
@@ -57,6 +62,7 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
   if (flags.json) return printJson({ predictions });
   for (const { image, classes } of predictions) {
     printResult(image);
-    for (const { name, probability } of classes) printResult(`  ${(100 * probability).toFixed(2).padStart(6)} %  ${name}`);
+    for (const { name, probability } of classes)
+      printResult(`  ${(100 * probability).toFixed(2).padStart(6)} %  ${name}`);
   }
 }

@@ -1,14 +1,23 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Rng } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { ImageLoader } from '../data/loader.js';
 import type { ImageDataset } from '../data/source.js';
-import { type Agreement, comparePacked, packedFile, packedInfoOf, readCheckpoint, readPacked, writePacked } from '../export/files.js';
+import {
+  type Agreement,
+  comparePacked,
+  findCheckpoint,
+  packedFile,
+  packedInfoOf,
+  readCheckpoint,
+  readPacked,
+  writePacked,
+} from '../export/files.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { newRun, type TrainingRun } from '../training/run.js';
-import { checkpointFile, metricsFile, refuseToOverwrite, train } from '../training/train.js';
+import { checkData, checkpointFile, metricsFile, refuseToOverwrite, train } from '../training/train.js';
 import {
   type ArchitectureFlags,
   addArchitectureFlags,
@@ -22,7 +31,7 @@ import {
   type TrainingFlags,
   trainingOf,
 } from './flags.js';
-import { formatSummary, printJson, printResult, say, TrainingProgress } from './output.js';
+import { formatSummary, ImageProgress, printJson, printResult, say, TrainingProgress } from './output.js';
 import { interruptedExitCode, interruptible } from './program.js';
 
 interface TrainFlags extends ArchitectureFlags, TrainingFlags, DataFlags {
@@ -42,7 +51,9 @@ export interface TrainDefaults {
 
 /** The command that trains a network, saves it packed, loads it again, and checks that both agree. */
 export function trainCommand(name: string, defaults: TrainDefaults = {}): Command {
-  const command = new Command(name).description('train a network, save it with 1-bit weights, and check what was saved');
+  const command = new Command(name).description(
+    'train a network, save it with 1-bit weights, and check what was saved',
+  );
   addDataFlags(command);
   command.addOption(
     new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
@@ -73,21 +84,26 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
   const isDefaultData = flags.data === undefined && flags.idx === undefined;
   const preset = flags.preset ?? (isDefaultData ? defaults.preset : flags.idx ? 'small' : 'imagenet') ?? 'imagenet';
   const dataset = openData(isDefaultData && defaults.data ? { ...flags, data: defaults.data } : flags);
-  const run = flags.resume ? await resume(flags.resume, flags) : start(preset, flags, dataset);
-  const out = flags.out ?? (flags.resume ? runFolder(flags.resume) : join('runs', timeStamp()));
-  if (!flags.resume) await refuseToOverwrite(out);
+  const run = flags.resume ? await resumeRun(flags.resume, flags) : start(preset, flags, dataset);
+  checkData(run, dataset);
+  const resumed = flags.resume && (await findCheckpoint(flags.resume));
+  const out = flags.out ?? (resumed ? dirname(resumed) : join('runs', timeStamp()));
+  if (!resumed || resolve(resumed) !== resolve(out, checkpointFile)) await refuseToOverwrite(out);
 
   const { model } = run;
+  const { signal, release } = interruptible('stopping after this step …');
   if (!flags.json) say(formatSummary(summary(model, packedInfoOf(run))));
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
   const progress = new TrainingProgress();
-  const { signal, release } = interruptible('stopping after this step …');
-  const { finished, skippedImages } = await train(run, dataset, { out, signal, ...progress, workers: flags.workers }).finally(
-    () => {
-      progress.stop();
-      release();
-    },
-  );
+  const { finished, skippedImages } = await train(run, dataset, {
+    out,
+    signal,
+    ...progress,
+    workers: flags.workers,
+  }).finally(() => {
+    progress.stop();
+    release();
+  });
   if (skippedImages > 0) say(`${skippedImages} images could not be decoded and were skipped`);
   if (!finished) {
     say(`stopped and saved. Continue with --resume ${out}`);
@@ -127,24 +143,22 @@ function scaledResize(preset: PresetName, size: number): number {
   return Math.round((size * training.resize) / ('imageSize' in model ? model.imageSize : 224));
 }
 
-async function resume(path: string, flags: TrainFlags): Promise<TrainingRun> {
+async function resumeRun(path: string, flags: TrainFlags): Promise<TrainingRun> {
   const run = await readCheckpoint(path);
   for (const [key, value] of Object.entries(architectureOf(flags))) {
     const saved = run.model.options[key as keyof MoBiNetOptions];
-    if (saved !== value) throw new RangeError(`${path} is a run of another architecture: its ${key} is ${saved}, not ${value}`);
+    if (saved !== value)
+      throw new RangeError(`${path} is a run of another architecture: its ${key} is ${saved}, not ${value}`);
   }
   const changed = trainingOf(flags, run.training);
   for (const key of Object.keys(changed) as (keyof typeof changed)[]) {
     if (JSON.stringify(changed[key]) !== JSON.stringify(run.training[key])) {
-      throw new RangeError(`--resume goes on with the run's own settings: its ${key} is ${JSON.stringify(run.training[key])}`);
+      throw new RangeError(
+        `--resume goes on with the run's own settings: its ${key} is ${JSON.stringify(run.training[key])}`,
+      );
     }
   }
   return run;
-}
-
-/** The folder of a run that is named by itself or by its checkpoint. */
-function runFolder(path: string): string {
-  return path.endsWith('.safetensors') ? dirname(path) : path;
 }
 
 /** Loads the file again and compares it with the network in memory. */
@@ -155,6 +169,7 @@ async function checkPacked(
   workers: number | undefined,
 ): Promise<Agreement> {
   const packed = await readPacked(file);
+  const progress = new ImageProgress();
   const { resize, normalization, batchSize } = run.training;
   const size = run.model.options.imageSize;
   const loader = new ImageLoader(dataset.val, {
@@ -167,12 +182,17 @@ async function checkPacked(
     ...(workers !== undefined && { workers }),
   });
   try {
-    const agreement = await comparePacked(run, packed, loader);
+    const agreement = await comparePacked(run, packed, loader, (images) =>
+      progress.show('checking the saved model', images, dataset.val.length - loader.skipped),
+    );
     if (!(agreement.largestDifference <= 1e-4)) {
-      throw new Error(`${file} does not agree with the trained network: logits differ by ${agreement.largestDifference}`);
+      throw new Error(
+        `${file} does not agree with the trained network: logits differ by ${agreement.largestDifference}`,
+      );
     }
     return agreement;
   } finally {
+    progress.stop();
     await loader.close();
     packed.dispose();
   }

@@ -14,13 +14,18 @@ import { loadPacked, type PackedMoBiNet } from './packed-model.js';
 /** The name of a packed model in its run's folder. */
 export const packedFile = 'model.mobinet.safetensors';
 
-/** Reads a checkpoint: a file, or a run's folder. */
-export async function readCheckpoint(path: string): Promise<TrainingRun> {
+/** The file of a checkpoint that is named by itself or by its run's folder. */
+export async function findCheckpoint(path: string): Promise<string> {
   const isFolder = await stat(path).then(
     (status) => status.isDirectory(),
     () => false,
   );
-  const file = isFolder ? join(path, checkpointFile) : path;
+  return isFolder ? join(path, checkpointFile) : path;
+}
+
+/** Reads a checkpoint: a file, or a run's folder. */
+export async function readCheckpoint(path: string): Promise<TrainingRun> {
+  const file = await findCheckpoint(path);
   return decodeCheckpoint(await read(file, 'checkpoint'), file);
 }
 
@@ -52,6 +57,7 @@ export async function comparePacked(
   run: TrainingRun,
   packed: PackedMoBiNet,
   loader: ImageLoader,
+  onProgress?: (images: number) => void,
 ): Promise<Agreement> {
   const model = run.model.eval();
   let images = 0;
@@ -65,6 +71,7 @@ export async function comparePacked(
     });
     images += batch.count;
     dispose(batch);
+    onProgress?.(images);
   }
   return { images, largestDifference };
 }

@@ -1,6 +1,15 @@
 import { type BatchNorm2d, PReLU, type ReLU } from '@mobinet/autograd';
 import { binarizeWeights } from '@mobinet/bnn';
-import { type DType, encodeSafetensors, foldBatchNorm, reshape, type Tensor, tensor, tidy, wordsPerRow } from '@mobinet/tensor';
+import {
+  type DType,
+  encodeSafetensors,
+  foldBatchNorm,
+  reshape,
+  type Tensor,
+  tensor,
+  tidy,
+  wordsPerRow,
+} from '@mobinet/tensor';
 import type { MoBiNet } from '../model/mobinet.js';
 import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.js';
 

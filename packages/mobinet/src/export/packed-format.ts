@@ -1,4 +1,4 @@
-import type { DType, Shape } from '@mobinet/tensor';
+import { type DType, type Shape, wordsPerRow } from '@mobinet/tensor';
 import type { Normalization } from '../data/augment.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { type NetworkPlan, planNetwork, type SegmentPlan } from '../model/plan.js';
@@ -11,7 +11,7 @@ import { type NetworkPlan, planNetwork, type SegmentPlan } from '../model/plan.j
  * | `stem.weight` | f32 [filters, 3, 3, 3] | |
  * | `units.N.SEGMENT.signs` | u32 [filters, words] | the n weights of a filter as bits, 1 for −1, first in the lowest bit |
  * | `units.N.SEGMENT.alpha` | f32 [filters] | α = mean of the latent weights' magnitudes |
- * | `….slope` | f32 [channels] | PReLU; absent with ReLU |
+ * | `….slope` | f32 [channels] | PReLU; absent after a ReLU |
  * | `….scale`, `….shift` | f32 [channels] | BatchNorm folded: y = x·scale + shift |
  * | `classifier.weight`, `classifier.bias` | f32 [classes, features], [classes] | |
  */
@@ -19,6 +19,8 @@ export interface PackedSpec {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: Shape;
+  /** Of rows of bits: how many are used. The rest of a row's last word is 0. */
+  readonly rowBits?: number;
 }
 
 /** How an image becomes an input: scaled, cut in its middle to the network's size, and normalised. */
@@ -55,15 +57,20 @@ export function packedSpecs(options: MoBiNetOptions, plan: NetworkPlan = planNet
   const { outChannels } = plan.stem;
   return [
     { name: 'stem.weight', dtype: 'f32', shape: [outChannels, 3, 3, 3] },
-    ...channelSpecs('stem', outChannels, options),
+    ...channelSpecs('stem', outChannels, 'prelu'),
     ...plan.units.flatMap(({ segments }, unit) =>
       segments.flatMap((segment) => {
         const prefix = segmentPrefix(unit, segment);
-        const words = Math.ceil(weightsPerFilter(segment) / 32);
+        const rowBits = weightsPerFilter(segment);
         return [
-          { name: `${prefix}.signs`, dtype: 'u32', shape: [segment.outChannels, words] } as const,
+          {
+            name: `${prefix}.signs`,
+            dtype: 'u32',
+            shape: [segment.outChannels, wordsPerRow(rowBits)],
+            rowBits,
+          } as const,
           { name: `${prefix}.alpha`, dtype: 'f32', shape: [segment.outChannels] } as const,
-          ...channelSpecs(prefix, segment.outChannels, options),
+          ...channelSpecs(prefix, segment.outChannels, options.activation),
         ];
       }),
     ),
@@ -80,7 +87,7 @@ export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): n
   return (kernel * kernel * inChannels) / groups;
 }
 
-function channelSpecs(prefix: string, channels: number, { activation }: MoBiNetOptions): PackedSpec[] {
+function channelSpecs(prefix: string, channels: number, activation: MoBiNetOptions['activation']): PackedSpec[] {
   const names = activation === 'prelu' ? ['slope', 'scale', 'shift'] : ['scale', 'shift'];
   return names.map((name) => ({ name: `${prefix}.${name}`, dtype: 'f32', shape: [channels] }));
 }

@@ -19,11 +19,15 @@ import {
   type Tensor,
   tidy,
   unpackBits,
+  wordBits,
 } from '@mobinet/tensor';
+import { imageNetNormalization } from '../data/augment.js';
+import { messageOf, oneLine } from '../data/errors.js';
 import { checkImages, stemConvolution } from '../model/mobinet.js';
 import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
 import { planNetwork, type SegmentPlan } from '../model/plan.js';
 import { addSkip } from '../model/segment.js';
+import { checkClasses, checkLike } from './metadata.js';
 import {
   formatName,
   formatVersion,
@@ -164,24 +168,46 @@ export function loadPacked(bytes: Uint8Array, source = 'packed model'): PackedMo
 }
 
 function readInfo(metadata: Record<string, string>, source: string): PackedInfo {
-  if (metadata.format !== formatName) throw new FormatError(`${source}: not a packed MoBiNet (no such format in its metadata)`);
+  if (metadata.format !== formatName)
+    throw new FormatError(`${source}: not a packed MoBiNet (no such format in its metadata)`);
   if (metadata.version !== formatVersion) {
     throw new FormatError(`${source}: version ${metadata.version} of the format is not known, only ${formatVersion}`);
   }
   try {
+    const options = resolveOptions(JSON.parse(metadata.options));
+    planNetwork(options);
     return {
-      options: resolveOptions(JSON.parse(metadata.options)),
-      ...(metadata.classes && { classes: JSON.parse(metadata.classes) as string[] }),
-      ...(metadata.preprocessing && { preprocessing: JSON.parse(metadata.preprocessing) as Preprocessing }),
+      options,
+      ...(metadata.classes !== undefined && { classes: readClasses(metadata.classes, options) }),
+      ...(metadata.preprocessing !== undefined && { preprocessing: readPreprocessing(metadata.preprocessing) }),
     };
   } catch (error) {
-    throw new FormatError(`${source}: its options cannot be read: ${(error as Error).message}`);
+    throw new FormatError(oneLine(`${source}: its metadata cannot be read: ${messageOf(error)}`));
   }
+}
+
+function readClasses(json: string, options: MoBiNetOptions): readonly string[] {
+  const classes: unknown = JSON.parse(json);
+  checkClasses(classes, options.classes);
+  return classes;
+}
+
+function readPreprocessing(json: string): Preprocessing {
+  const preprocessing: unknown = JSON.parse(json);
+  checkLike(preprocessing, { resize: 1, normalization: imageNetNormalization }, 'preprocessing');
+  return preprocessing as Preprocessing;
+}
+
+function hasTailBits(words: ArrayLike<number>, rowWords: number, rowBits: number): boolean {
+  const used = rowBits % wordBits;
+  if (used === 0) return false;
+  for (let last = rowWords - 1; last < words.length; last += rowWords) if (words[last] >>> used !== 0) return true;
+  return false;
 }
 
 function checkTensors(tensors: Tensors, options: MoBiNetOptions, source: string): void {
   const specs = packedSpecs(options);
-  for (const { name, dtype, shape } of specs) {
+  for (const { name, dtype, shape, rowBits } of specs) {
     const found = tensors.get(name);
     if (!found) throw new FormatError(`${source}: tensor ${name} is missing`);
     if (found.dtype !== dtype || found.shape.join() !== shape.join()) {
@@ -191,6 +217,9 @@ function checkTensors(tensors: Tensors, options: MoBiNetOptions, source: string)
     }
     if (dtype === 'f32' && !found.values.every(Number.isFinite)) {
       throw new FormatError(`${source}: tensor ${name} holds a number that is not finite`);
+    }
+    if (rowBits !== undefined && hasTailBits(found.values, shape[1], rowBits)) {
+      throw new FormatError(`${source}: tensor ${name} has bits set beyond the ${rowBits} weights of a filter`);
     }
   }
   const known = new Set(specs.map(({ name }) => name));

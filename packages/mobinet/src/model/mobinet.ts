@@ -1,8 +1,8 @@
-import { BatchNorm2d, Conv2d, GlobalAveragePool2d, Linear, Module, Pool2d, type PReLU, type ReLU } from '@mobinet/autograd';
+import { BatchNorm2d, Conv2d, GlobalAveragePool2d, Linear, Module, Pool2d, PReLU } from '@mobinet/autograd';
 import { Rng, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
 import { type MoBiNetOptions, resolveOptions } from './options.js';
 import { type NetworkPlan, planNetwork, type UnitPlan } from './plan.js';
-import { makeActivation, Segment } from './segment.js';
+import { Segment } from './segment.js';
 
 /**
  * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits. Stem and classifier are float.
@@ -23,7 +23,7 @@ export class MoBiNet extends Module {
     const rng = Rng.fromSeed(options.seed);
     this.options = options;
     this.plan = plan;
-    this.stem = new Stem(options, plan, rng.split('stem'));
+    this.stem = new Stem(plan, rng.split('stem'));
     this.units = plan.units.map((unit, index) => new Unit(unit, options, rng.split('units', index)));
     this.classifier = new Linear(plan.features, options.classes, { rng: rng.split('classifier') });
     this.label();
@@ -54,17 +54,20 @@ export function checkImages(x: Tensor, { imageSize }: MoBiNetOptions): void {
   }
 }
 
-/** Float 3×3 convolution → BatchNorm → PReLU: the pixels of three colours hold too little to be made bits. */
+/**
+ * Float 3×3 convolution → BatchNorm → PReLU: the pixels of three colours hold too little to be made bits. It is a PReLU
+ * whatever the other activations are: the signs of what a ReLU leaves are all +1, so the units would see nothing.
+ */
 class Stem extends Module {
   readonly conv: Conv2d;
   readonly norm: BatchNorm2d;
-  readonly activation: PReLU | ReLU;
+  readonly activation: PReLU;
 
-  constructor(options: MoBiNetOptions, { stem }: NetworkPlan, rng: Rng) {
+  constructor({ stem }: NetworkPlan, rng: Rng) {
     super();
     this.conv = new Conv2d(3, stem.outChannels, { ...stemConvolution(stem.stride), bias: false, rng });
     this.norm = new BatchNorm2d(stem.outChannels);
-    this.activation = makeActivation(options, stem.outChannels);
+    this.activation = new PReLU(stem.outChannels);
   }
 
   override forward(x: Tensor): Tensor {

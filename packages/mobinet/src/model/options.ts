@@ -20,7 +20,7 @@ export interface MoBiNetOptions {
   block: Block;
   /** K-dependency: depth-wise groups hold 2^K channels. Default 3. */
   k: number;
-  /** Default `'prelu'`. */
+  /** What follows a binary convolution. (The stem has a PReLU in any case.) Default `'prelu'`. */
   activation: 'prelu' | 'relu';
   /** Default `'all'`. */
   skip: Skip;
@@ -74,7 +74,7 @@ export const choices = {
 
 /** Fills in defaults and checks every option. Throws `RangeError`, one line that names the option. */
 export function resolveOptions(options: Partial<MoBiNetOptions> = {}): MoBiNetOptions {
-  const unknown = Object.keys(options).find((key) => !(key in defaultOptions));
+  const unknown = Object.keys(options).find((key) => !Object.hasOwn(defaultOptions, key));
   if (unknown) throw new RangeError(`MoBiNet has no option '${unknown}'`);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const resolved: MoBiNetOptions = { ...defaultOptions, ...Object.fromEntries(given) };
@@ -84,7 +84,11 @@ export function resolveOptions(options: Partial<MoBiNetOptions> = {}): MoBiNetOp
       throw new RangeError(`${key} must be one of ${allowed.join(', ')}, not ${JSON.stringify(resolved[key])}`);
     }
   }
-  for (const [key, least] of [['k', 0], ['classes', 1], ['imageSize', 1]] as const) {
+  for (const [key, least] of [
+    ['k', 0],
+    ['classes', 1],
+    ['imageSize', 1],
+  ] as const) {
     const value = resolved[key];
     if (!Number.isSafeInteger(value) || value < least) {
       throw new RangeError(`${key} must be a whole number of at least ${least}, not ${value}`);

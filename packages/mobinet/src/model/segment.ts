@@ -35,12 +35,20 @@ export class Segment extends Module {
   }
 }
 
-export function makeActivation({ activation }: MoBiNetOptions, channels: number): PReLU | ReLU {
+function makeActivation({ activation }: MoBiNetOptions, channels: number): PReLU | ReLU {
   return activation === 'prelu' ? new PReLU(channels) : new ReLU();
 }
 
 /** y plus x repeated along the channels until it has as many as y; y alone for 0 repeats. */
 export function addSkip(y: Tensor, x: Tensor, repeats: number): Tensor {
   if (repeats === 0) return y;
-  return add(y, repeats === 1 ? x : concat(Array.from({ length: repeats }, () => x), -1));
+  return add(
+    y,
+    repeats === 1
+      ? x
+      : concat(
+          Array.from({ length: repeats }, () => x),
+          -1,
+        ),
+  );
 }

@@ -1,5 +1,11 @@
 import { type Shape, safetensorsByteLength } from '@mobinet/tensor';
-import { type PackedInfo, packedMetadata, packedSpecs, segmentPrefix, weightsPerFilter } from '../export/packed-format.js';
+import {
+  type PackedInfo,
+  packedMetadata,
+  packedSpecs,
+  segmentPrefix,
+  weightsPerFilter,
+} from '../export/packed-format.js';
 import { MoBiNet } from './mobinet.js';
 import { type MoBiNetOptions, resolveOptions } from './options.js';
 import { planNetwork, type SegmentPlan } from './plan.js';
@@ -62,7 +68,8 @@ export function summary(
   const { classes, imageSize } = resolved;
   const plan = planNetwork(resolved);
   const specs = packedSpecs(resolved, plan);
-  const channelParameters = resolved.activation === 'prelu' ? 3 : 2; // γ, β and the PReLU's slope
+  // Of each channel: γ, β and the slope of a PReLU.
+  const channelParameters = resolved.activation === 'prelu' ? 3 : 2;
   const bytesUnder = (prefix: string): number =>
     specs.filter(({ name }) => name.startsWith(`${prefix}.`)).reduce((sum, { shape }) => sum + 4 * product(shape), 0);
 
@@ -73,7 +80,7 @@ export function summary(
     inputShape: [imageSize, imageSize, 3],
     outputShape: [stem.outSize, stem.outSize, stem.outChannels],
     binaryParameters: 0,
-    floatParameters: stem.outChannels * (27 + channelParameters),
+    floatParameters: stem.outChannels * (27 + 3), // 3·3·3 weights; γ, β and a slope
     binaryMultiplyAdds: 0,
     floatMultiplyAdds: convMultiplyAdds(stem.outSize, 3, 3, stem.outChannels),
     savedBytes: bytesUnder('stem'),

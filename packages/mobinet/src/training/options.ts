@@ -1,4 +1,14 @@
-import { Adam, AdamW, constant, cosine, type Optimizer, oneCycle, type Schedule, SGD, stepDecay } from '@mobinet/autograd';
+import {
+  Adam,
+  AdamW,
+  constant,
+  cosine,
+  type Optimizer,
+  oneCycle,
+  type Schedule,
+  SGD,
+  stepDecay,
+} from '@mobinet/autograd';
 import { Bop } from '@mobinet/bnn';
 import { type Augmentation, imageNetNormalization, type Normalization } from '../data/augment.js';
 

@@ -1,8 +1,11 @@
 import type { Optimizer } from '@mobinet/autograd';
 import { type DType, decodeSafetensors, dispose, encodeSafetensors, FormatError, type Tensor } from '@mobinet/tensor';
+import { messageOf, oneLine } from '../data/errors.js';
+import { checkClasses, checkLike } from '../export/metadata.js';
 import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
-import type { MoBiNetOptions } from '../model/options.js';
-import { makeOptimizer, type TrainingOptions } from './options.js';
+import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
+import { summary } from '../model/summary.js';
+import { makeOptimizer, optimizerNames, paperTraining, scheduleNames, type TrainingOptions } from './options.js';
 
 /** One line of metrics.jsonl. Rates are in percent, losses in nats. */
 export interface EpochMetrics {
@@ -96,10 +99,28 @@ function restore(
   tensors: ReadonlyMap<string, Tensor<DType>>,
   source: string,
 ): TrainingRun {
-  const { run, model } = readMetadata(metadata, source);
+  const { options, run } = readMetadata(metadata, tensors, source);
   const { training, classes, trainImages, progress, history, steps } = run;
-  for (const [name, target] of modelTensors(model)) copyInto(target, tensors.get(`model.${name}`), `model.${name}`, source);
+  const model = createMoBiNet(options);
+  try {
+    for (const [name, target] of modelTensors(model)) {
+      copyInto(target, tensors.get(`model.${name}`), `model.${name}`, source);
+    }
+    const optimizer = restoreOptimizer(training, steps, model, tensors, source);
+    return { model, optimizer, training, classes, trainImages, progress, history };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
 
+function restoreOptimizer(
+  training: TrainingOptions,
+  step: number,
+  model: MoBiNet,
+  tensors: ReadonlyMap<string, Tensor<DType>>,
+  source: string,
+): Optimizer {
   const optimizer = makeOptimizer(training);
   const parameters = model.parameters();
   const moments = new Map<string, Tensor>();
@@ -112,20 +133,50 @@ function restore(
     }
     moments.set(slot, tensor as Tensor);
   }
-  optimizer.load({ step: steps, tensors: moments });
-  return { model, optimizer, training, classes, trainImages, progress, history };
+  optimizer.load({ step, tensors: moments });
+  return optimizer;
 }
 
-function readMetadata(metadata: Record<string, string>, source: string) {
+type SavedRun = Omit<TrainingRun, 'model' | 'optimizer'> & { readonly steps: number };
+
+function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<string, Tensor<DType>>, source: string) {
   try {
-    const run = JSON.parse(metadata.run) as Omit<TrainingRun, 'model' | 'optimizer'> & { steps: number };
-    for (const key of ['training', 'classes', 'trainImages', 'progress', 'history', 'steps'] as const) {
-      if (run[key] === undefined) throw new RangeError(`${key} is missing`);
-    }
-    return { run, model: createMoBiNet(JSON.parse(metadata.options)) };
+    const options = resolveOptions(JSON.parse(metadata.options));
+    // Before memory is taken for it: a few bytes of metadata could ask for any size.
+    const saved = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
+    const { parameters } = summary(options);
+    if (parameters > saved) throw new RangeError(`a network of ${parameters} parameters is not in ${saved} numbers`);
+
+    const run: unknown = JSON.parse(metadata.run);
+    checkLike(run, exampleRun, 'run');
+    const { training, classes, history } = run as SavedRun;
+    checkClasses(classes, options.classes);
+    if (!Array.isArray(history)) throw new RangeError('run.history must be a list');
+    history.forEach((metrics, index) => {
+      checkLike(metrics, exampleMetrics, `run.history.${index}`);
+    });
+    checkChoice(optimizerNames, training.optimizer, 'run.training.optimizer');
+    checkChoice(scheduleNames, training.schedule, 'run.training.schedule');
+    return { options, run: run as SavedRun };
   } catch (error) {
-    throw new FormatError(`${source}: its metadata cannot be read: ${(error as Error).message}`);
+    throw new FormatError(oneLine(`${source}: its metadata cannot be read: ${messageOf(error)}`));
   }
+}
+
+const exampleMetrics: EpochMetrics = {
+  epoch: 1,
+  trainLoss: 0,
+  valLoss: 0,
+  top1: 0,
+  top5: 0,
+  learningRate: 0,
+  imagesPerSecond: 0,
+};
+
+const exampleRun = { training: paperTraining, trainImages: 1, progress: startOfEpoch(0), steps: 0 };
+
+function checkChoice(choices: readonly string[], value: string, name: string): void {
+  if (!choices.includes(value)) throw new RangeError(`${name} must be one of ${choices.join(', ')}, not ${value}`);
 }
 
 function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): void {
@@ -139,6 +190,6 @@ function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name: string
 }
 
 /** Parameters and running statistics by name. */
-function modelTensors(model: MoBiNet): Map<string, Tensor> {
+export function modelTensors(model: MoBiNet): Map<string, Tensor> {
   return new Map([...model.parameters(), ...model.state()]);
 }

@@ -8,20 +8,24 @@ import { ImageLoader } from '../data/loader.js';
 import type { ImageDataset } from '../data/source.js';
 import type { MoBiNet } from '../model/mobinet.js';
 import { evaluate } from './evaluate.js';
-import { makeSchedule } from './options.js';
-import { type EpochMetrics, encodeCheckpoint, startOfEpoch, type TrainingRun } from './run.js';
+import { makeSchedule, type TrainingOptions } from './options.js';
+import { type EpochMetrics, encodeCheckpoint, modelTensors, startOfEpoch, type TrainingRun } from './run.js';
 
 /** The files of a run, in its folder. */
 export const checkpointFile = 'checkpoint.safetensors';
 export const metricsFile = 'metrics.jsonl';
 
-export interface StepReport {
+/** How far an epoch has come, in training or in validation. */
+export interface EpochProgress {
   /** Counted from 1. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Images of this epoch trained on so far, and in all. */
+  /** Images done so far, and in all. */
   readonly images: number;
   readonly imagesPerEpoch: number;
+}
+
+export interface StepReport extends EpochProgress {
   /** Mean over this epoch so far. */
   readonly loss: number;
   readonly imagesPerSecond: number;
@@ -35,6 +39,8 @@ export interface TrainOptions {
   /** Aborting it ends the run after the step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((report: StepReport) => void) | undefined;
+  /** Hears of each batch of the validation after an epoch. */
+  readonly onValidation?: ((progress: EpochProgress) => void) | undefined;
   readonly onEpoch?: ((metrics: EpochMetrics) => void) | undefined;
   /** Hears of each image that had to be skipped. */
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -56,7 +62,7 @@ export class TrainingError extends Error {
  * a run that was taken up from its checkpoint ends with the same bits as one that was never interrupted.
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
-  const { out, signal, onWarning } = options;
+  const { out, onWarning } = options;
   checkData(run, dataset);
   await mkdir(out, { recursive: true });
   const { training, model } = run;
@@ -71,11 +77,12 @@ export async function train(run: TrainingRun, dataset: ImageDataset, options: Tr
   };
   const trainLoader = new ImageLoader(dataset.train, { ...loading, shuffle: true, augment: training.augment });
   const valLoader = new ImageLoader(dataset.val, loading);
+  const sizes = { batchesPerEpoch: trainLoader.batchesPerEpoch, valImages: dataset.val.length };
   try {
     model.train();
     while (run.progress.epoch < training.epochs) {
       const isWhole = await trainEpoch(run, trainLoader, options);
-      const metrics = isWhole ? await finishEpoch(run, valLoader, trainLoader.batchesPerEpoch, signal) : null;
+      const metrics = isWhole ? await finishEpoch(run, valLoader, sizes, options) : null;
       await save(run, out);
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
       options.onEpoch?.(metrics);
@@ -96,7 +103,8 @@ export async function refuseToOverwrite(out: string): Promise<void> {
   if (exists) throw new DataError(`${file} exists. Continue it with --resume ${out}, or choose another --out`);
 }
 
-function checkData(run: TrainingRun, dataset: ImageDataset): void {
+/** Throws unless the images are those of the run, as far as can be told. */
+export function checkData(run: TrainingRun, dataset: ImageDataset): void {
   if (dataset.classes.join('\n') !== run.classes.join('\n')) {
     throw new DataError(
       `the data has the classes ${listed(dataset.classes)}, but the run was made for ${listed(run.classes)}`,
@@ -127,10 +135,8 @@ async function trainEpoch(run: TrainingRun, loader: ImageLoader, { signal, onSte
     const { value, gradients } = lossAndGradient(model, batch.images, batch.labels, training.labelSmoothing);
     const loss = await value.item();
     if (!Number.isFinite(loss)) {
-      throw new TrainingError(
-        `the loss became ${loss} in epoch ${progress.epoch + 1}, batch ${batch.index + 1}. ` +
-          `The last checkpoint is kept; try a learning rate below ${training.learningRate}`,
-      );
+      dispose([batch, value, gradients]);
+      throw diverged(`the loss became ${loss} in epoch ${progress.epoch + 1}, batch ${batch.index + 1}`, training);
     }
     optimizer.learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
     optimizer.update(model, gradients);
@@ -159,16 +165,26 @@ async function trainEpoch(run: TrainingRun, loader: ImageLoader, { signal, onSte
 async function finishEpoch(
   run: TrainingRun,
   loader: ImageLoader,
-  batchesPerEpoch: number,
-  signal?: AbortSignal,
+  { batchesPerEpoch, valImages }: { batchesPerEpoch: number; valImages: number },
+  { signal, onValidation }: TrainOptions,
 ): Promise<EpochMetrics | null> {
   const { model, training, progress, history } = run;
   const { epoch, lossSum, images, seconds } = progress;
-  const validation = await evaluate(model, loader, { signal }).catch((error: unknown) => {
+  const onProgress = (done: number): void =>
+    onValidation?.({
+      epoch: epoch + 1,
+      epochs: training.epochs,
+      images: done,
+      imagesPerEpoch: valImages - loader.skipped,
+    });
+  const validation = await evaluate(model, loader, { signal, onProgress }).catch((error: unknown) => {
     if (signal?.aborted) return null;
     throw error;
   });
   if (!validation) return null;
+  if (!Number.isFinite(validation.loss)) {
+    throw diverged(`the validation loss became ${validation.loss} after epoch ${epoch + 1}`, training);
+  }
   const metrics: EpochMetrics = {
     epoch: epoch + 1,
     trainLoss: lossSum / images,
@@ -183,8 +199,15 @@ async function finishEpoch(
   return metrics;
 }
 
+function diverged(problem: string, { learningRate }: TrainingOptions): TrainingError {
+  return new TrainingError(`${problem}. The last checkpoint is kept; try a learning rate below ${learningRate}`);
+}
+
 /** Both files are written whole, then renamed into place: a crash leaves the ones before. */
 async function save(run: TrainingRun, out: string): Promise<void> {
+  for (const [name, { values }] of modelTensors(run.model)) {
+    if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
+  }
   await writeFileAtomic(join(out, metricsFile), run.history.map((metrics) => `${JSON.stringify(metrics)}\n`).join(''));
   await writeFileAtomic(join(out, checkpointFile), Buffer.from(encodeCheckpoint(run)));
 }

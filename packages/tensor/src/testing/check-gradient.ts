@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.js';
 import { type RecordedCall, withRecorder } from '../op.js';
-import { tidy } from '../scope.js';
+import { dispose, keep, tidy } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
 
@@ -21,9 +21,16 @@ export function checkGradient(
   inputs: readonly Tensor[],
   options: GradientOptions = {},
 ): void {
+  tidy(() => compareWithDifferences(f, inputs.map(copyOf), options));
+}
+
+function compareWithDifferences(
+  f: (...inputs: Tensor[]) => Tensor,
+  points: readonly Tensor[],
+  options: GradientOptions,
+): void {
   const step = options.step ?? 1e-2;
-  const points = inputs.map((input) => tidyCopy(input));
-  const gradients = tidy(() => reverseSweep(f, points).map((gradient) => gradient?.values.slice() ?? null));
+  const gradients = reverseSweep(f, points).map((gradient) => gradient?.values.slice() ?? null);
   gradients.forEach((gradient, index) => {
     const values = points[index].values;
     const differences = values.map((value, at) => {
@@ -49,10 +56,9 @@ export function checkGradient(
       }
     });
   });
-  for (const point of points) point.dispose();
 }
 
-function tidyCopy(input: Tensor): Tensor {
+function copyOf(input: Tensor): Tensor {
   const copy = emptyTensor('f32', input.shape);
   copy.values.set(input.values);
   return copy;
@@ -68,13 +74,28 @@ function weightedSum(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor
 /** Reverse-mode differentiation in its smallest form: remember every call, then apply the rules from last to first. */
 function reverseSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): (Tensor | null)[] {
   const calls: RecordedCall[] = [];
-  const output = withRecorder({ record: (call) => calls.push({ ...call, saved: call.saved.map((tensor) => tensor.alias()) }) }, () => f(...inputs));
+  // f may tidy: what rules read must outlive that.
+  const record = (call: RecordedCall) =>
+    calls.push({ ...call, saved: call.saved.map((tensor) => keep(tensor.alias())) });
+  try {
+    const output = withRecorder({ record }, () => f(...inputs));
+    return gradientsThrough(calls, output, inputs);
+  } finally {
+    for (const { saved } of calls) dispose(saved);
+  }
+}
+
+function gradientsThrough(
+  calls: readonly RecordedCall[],
+  output: Tensor,
+  inputs: readonly Tensor[],
+): (Tensor | null)[] {
   const seed = emptyTensor('f32', output.shape);
   seed.values.forEach((_, index, values) => {
     values[index] = weight(index);
   });
   const gradients = new Map<number, Tensor>([[output.id, seed]]);
-  for (const call of calls.reverse()) {
+  for (const call of calls.toReversed()) {
     const outputGradient = gradients.get(call.output.id);
     if (!outputGradient) continue;
     call.gradient(outputGradient, call.saved).forEach((rule, index) => {

@@ -11,7 +11,9 @@ import {
   conv2dInputGradient,
   conv2dOutputShape,
 } from '../conv2d/conv2d.js';
+import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
+import { reshape } from '../shape/reshape.js';
 import type { Slide } from '../window.js';
 import { checkBits } from './check-bits.js';
 import { unpackBits } from './pack-bits.js';
@@ -179,14 +181,22 @@ export function bitsAt(words: Uint32Array, rowAt: number, first: number, count: 
 /**
  * ∂L/∂x of `bitConv2d` by the signs of x: f32 of shape `xShape`. The border is constant, so it takes no part.
  * Straight-through estimators pass it on to the numbers behind the signs.
+ *
+ * @param scale [outChannels] A factor that each filter's output was multiplied by afterwards, if there was one. It is
+ *   cheaper here, on the few weights, than on all of `dy`.
  */
 export function bitConv2dInputGradient(
   dy: Tensor,
   filter: BitTensor,
   xShape: Shape,
   attributes: BitConv2dAttributes,
+  scale?: Tensor,
 ): Tensor {
-  return tidy(() => conv2dInputGradient(dy, unpackBits(filter), xShape, attributes));
+  return tidy(() => {
+    const signs = unpackBits(filter);
+    const weights = scale ? mul(signs, reshape(scale, [-1, 1, 1, 1])) : signs;
+    return conv2dInputGradient(dy, weights, xShape, attributes);
+  });
 }
 
 /** ∂L/∂filter of `bitConv2d` by the signs of the filter: f32 of shape `filterShape`. A border of +1 counts. */

@@ -71,7 +71,9 @@ function forEachProduct(
   const filters = outChannels / groups;
   const depth = kernelHeight * kernelWidth * channels;
   const allPixels = y.size / outChannels;
-  const isPointwise = [window.height, window.width].every((s) => s.taps === 1 && s.stride === 1 && s.output === s.input);
+  const isPointwise = [window.height, window.width].every(
+    (s) => s.taps === 1 && s.stride === 1 && s.output === s.input,
+  );
   const chunk = Math.min(allPixels, Math.max(4, Math.floor(chunkSize / depth)));
   const patches = isPointwise ? null : new Patches(x, channels, depth, chunk, attributes);
 

@@ -3,7 +3,7 @@ import { apply, defineOp } from '../../op.js';
 import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { forEachRun } from './broadcast.js';
-import { withTensors, type Operands } from './operands.js';
+import { type Operands, withTensors } from './operands.js';
 
 // Comparisons, element by element with broadcasting: 1 where they hold, else 0. Nothing flows back through them.
 // `Number(…)` of a comparison is a flag of the processor as it is; `… ? 1 : 0` would be a branch, often mispredicted.

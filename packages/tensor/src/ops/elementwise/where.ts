@@ -4,7 +4,7 @@ import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { forEachRun } from './broadcast.js';
-import { withTensors, type Operands } from './operands.js';
+import { type Operands, withTensors } from './operands.js';
 
 /**
  * a where the condition is not 0, else b: element by element, all three with broadcasting.

@@ -1,3 +1,5 @@
+import { advance, assemble, f32x4, get, repeat, type Statement, set, v128 } from '../../wasm/assembler.js';
+
 /** A matrix laid anywhere in an array: element (row, column) is at offset + row·rowStride + column·columnStride. */
 export interface Matrix {
   readonly values: Float32Array;
@@ -11,75 +13,139 @@ export function transposed({ values, offset, rowStride, columnStride }: Matrix):
   return { values, offset, rowStride: columnStride, columnStride: rowStride };
 }
 
+/** Rows and columns of the tile of C that the kernel keeps in registers. */
+const tileRows = 4;
+const tileColumns = 8;
+
+/** Rows of A that are packed at a time: with a typical depth they stay in the second-level cache. */
+const blockRows = 128;
+
 /**
- * C += A·B for A [m, k], B [k, n], C [m, n], in portable JavaScript.
+ * C += A·B for A [m, k], B [k, n], C [m, n].
  *
- * Works on 4×4 tiles of C: their 16 sums live in registers, so each step along k makes 16 multiply-adds from 8 loads,
- * where the plain loop makes one from two and then waits for its own last sum. The sums are doubles: JavaScript has
- * no f32 addition, and rounding each sum (`Math.fround`) would cost more than it is worth. `| 0` says that a stride is an
- * integer: where it came out of a division, the compiler would calculate addresses in doubles.
+ * The operands are first copied into panels, in the order in which the kernel reads them: A in panels of 4 rows, step
+ * after step along k, B in panels of 8 columns. So any strides will do, and edges are filled up with zeros. The copies
+ * cost one pass over A and B, the product n or m multiply-adds for each element of them.
  */
 export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
-  const tiledRows = m - (m % 4);
-  const tiledColumns = n - (n % 4);
-  for (let row = 0; row < tiledRows; row += 4) {
-    for (let column = 0; column < tiledColumns; column += 4) tile4x4(row, column, k, a, b, c);
-    edge(row, row + 4, tiledColumns, n, k, a, b, c);
+  if (m === 0 || n === 0 || k === 0) return;
+  const columnTiles = Math.ceil(n / tileColumns);
+  const rowTilesAtMost = Math.ceil(Math.min(m, blockRows) / tileRows);
+  const bSize = columnTiles * tileColumns * k;
+  const aSize = rowTilesAtMost * tileRows * k;
+  const cSize = rowTilesAtMost * tileRows * columnTiles * tileColumns;
+  const floats = scratch(bSize + aSize + cSize);
+
+  pack(floats, 0, tileColumns, n, k, transposed(b));
+  for (let row = 0; row < m; row += blockRows) {
+    const rows = Math.min(blockRows, m - row);
+    const block = { ...a, offset: a.offset + row * a.rowStride };
+    pack(floats, bSize, tileRows, rows, k, block);
+    kernel.tiles4x8(4 * bSize, 0, 4 * (bSize + aSize), k, Math.ceil(rows / tileRows), columnTiles);
+    addTiles(floats, bSize + aSize, rows, n, { ...c, offset: c.offset + row * c.rowStride });
   }
-  edge(tiledRows, m, 0, n, k, a, b, c);
 }
 
-// biome-ignore format: one row of the tile a line
-function tile4x4(row: number, column: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
-  const av = a.values, bv = b.values, cv = c.values;
-  const aRow = a.rowStride | 0, aStep = a.columnStride | 0, bStep = b.rowStride | 0, bColumn = b.columnStride | 0;
-  let c00 = 0, c01 = 0, c02 = 0, c03 = 0;
-  let c10 = 0, c11 = 0, c12 = 0, c13 = 0;
-  let c20 = 0, c21 = 0, c22 = 0, c23 = 0;
-  let c30 = 0, c31 = 0, c32 = 0, c33 = 0;
-  let aAt = (a.offset + row * aRow) | 0;
-  let bAt = (b.offset + column * bColumn) | 0;
-  for (let step = 0; step < k; step++) {
-    const b0 = bv[bAt], b1 = bv[bAt + bColumn], b2 = bv[bAt + 2 * bColumn], b3 = bv[bAt + 3 * bColumn];
-    const a0 = av[aAt], a1 = av[aAt + aRow], a2 = av[aAt + 2 * aRow], a3 = av[aAt + 3 * aRow];
-    c00 += a0 * b0; c01 += a0 * b1; c02 += a0 * b2; c03 += a0 * b3;
-    c10 += a1 * b0; c11 += a1 * b1; c12 += a1 * b2; c13 += a1 * b3;
-    c20 += a2 * b0; c21 += a2 * b1; c22 += a2 * b2; c23 += a2 * b3;
-    c30 += a3 * b0; c31 += a3 * b1; c32 += a3 * b2; c33 += a3 * b3;
-    aAt += aStep;
-    bAt += bStep;
-  }
-  const right = c.columnStride | 0, down = c.rowStride | 0;
-  let at = (c.offset + row * down + column * right) | 0;
-  cv[at] += c00; cv[at + right] += c01; cv[at + 2 * right] += c02; cv[at + 3 * right] += c03;
-  at += down;
-  cv[at] += c10; cv[at + right] += c11; cv[at + 2 * right] += c12; cv[at + 3 * right] += c13;
-  at += down;
-  cv[at] += c20; cv[at + right] += c21; cv[at + 2 * right] += c22; cv[at + 3 * right] += c23;
-  at += down;
-  cv[at] += c30; cv[at + right] += c31; cv[at + 2 * right] += c32; cv[at + 3 * right] += c33;
-}
-
-/** The plain loop, for the rows and columns that no tile covers. */
-function edge(
-  fromRow: number,
-  toRow: number,
-  fromColumn: number,
-  toColumn: number,
-  k: number,
-  a: Matrix,
-  b: Matrix,
-  c: Matrix,
-): void {
-  for (let row = fromRow; row < toRow; row++) {
-    for (let column = fromColumn; column < toColumn; column++) {
-      let sum = 0;
-      for (let step = 0; step < k; step++) {
-        sum +=
-          a.values[a.offset + row * a.rowStride + step * a.columnStride] *
-          b.values[b.offset + step * b.rowStride + column * b.columnStride];
+/**
+ * Copies `rows` rows of `source`, k long, in panels of `width` rows: for each step along k the elements of the panel's
+ * rows side by side. The last panel is filled up with zeros.
+ */
+function pack(target: Float32Array, at: number, width: number, rows: number, k: number, source: Matrix): void {
+  const { values } = source;
+  // `| 0`: where a stride came out of a division, the compiler would calculate addresses in doubles.
+  const down = source.rowStride | 0;
+  const right = source.columnStride | 0;
+  for (let first = 0; first < rows; first += width, at += width * k) {
+    for (let row = 0; row < width; row++) {
+      let to = at + row;
+      if (first + row >= rows) {
+        for (let step = 0; step < k; step++, to += width) target[to] = 0;
+        continue;
       }
-      c.values[c.offset + row * c.rowStride + column * c.columnStride] += sum;
+      let from = (source.offset + (first + row) * down) | 0;
+      for (let step = 0; step < k; step++, from += right, to += width) target[to] = values[from];
     }
   }
+}
+
+/** Adds the kernel's tiles [column tile][row tile][4][8] to C. */
+function addTiles(tiles: Float32Array, at: number, rows: number, columns: number, c: Matrix): void {
+  const { values } = c;
+  const down = c.rowStride | 0;
+  const right = c.columnStride | 0;
+  const paddedRows = Math.ceil(rows / tileRows) * tileRows;
+  for (let column = 0; column < columns; column += tileColumns, at += paddedRows * tileColumns) {
+    const real = Math.min(tileColumns, columns - column);
+    for (let row = 0; row < rows; row++) {
+      const from = at + row * tileColumns;
+      const to = (c.offset + row * down + column * right) | 0;
+      for (let i = 0; i < real; i++) values[to + i * right] += tiles[from + i];
+    }
+  }
+}
+
+interface Kernel {
+  tiles4x8(a: number, b: number, c: number, k: number, rowTiles: number, columnTiles: number): void;
+}
+
+/**
+ * All tiles of C from packed panels. Per step along k: two vectors of B and one number of each of four rows of A make
+ * 32 multiply-adds, whose sums stay in eight registers until the tile is done.
+ */
+const moduleBytes = assemble([
+  {
+    name: 'tiles4x8',
+    parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    body: ([a, b, c, k, rowTiles, columnTiles], local) => {
+      const [aAt, bAt, rowsLeft, steps] = [local('i32'), local('i32'), local('i32'), local('i32')];
+      const [bLeft, bRight, element] = [local('v128'), local('v128'), local('v128')];
+      const rows = Array.from({ length: tileRows }, () => ({ left: local('v128'), right: local('v128') }));
+
+      const step: Statement[] = [
+        set(bLeft, v128.load(get(bAt))),
+        set(bRight, v128.load(get(bAt), 16)),
+        ...rows.flatMap(({ left, right }, row) => [
+          set(element, v128.load32Splat(get(aAt), 4 * row)),
+          set(left, f32x4.add(get(left), f32x4.mul(get(element), get(bLeft)))),
+          set(right, f32x4.add(get(right), f32x4.mul(get(element), get(bRight)))),
+        ]),
+        advance(aAt, 4 * tileRows),
+        advance(bAt, 4 * tileColumns),
+      ];
+      const tile: Statement[] = [
+        ...rows.flatMap(({ left, right }) => [set(left, v128.zero), set(right, v128.zero)]),
+        set(bAt, get(b)),
+        set(steps, get(k)),
+        repeat(steps, step),
+        ...rows.flatMap(({ left, right }, row) => [
+          v128.store(get(c), get(left), 32 * row),
+          v128.store(get(c), get(right), 32 * row + 16),
+        ]),
+        advance(c, 4 * tileRows * tileColumns),
+      ];
+      const columnOfTiles: Statement[] = [
+        set(aAt, get(a)),
+        set(rowsLeft, get(rowTiles)),
+        repeat(rowsLeft, tile),
+        set(b, get(bAt)), // the next panel starts where this one ended
+      ];
+      return [repeat(columnTiles, columnOfTiles)];
+    },
+  },
+]);
+
+const memory = new WebAssembly.Memory({ initial: 1 });
+const kernel = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes), { env: { memory } })
+  .exports as unknown as Kernel;
+
+let view = new Float32Array(memory.buffer);
+
+/** At least `size` floats of the kernel's memory, from address 0. */
+function scratch(size: number): Float32Array {
+  const missing = size * 4 - memory.buffer.byteLength;
+  if (missing > 0) {
+    memory.grow(Math.ceil(missing / 65536));
+    view = new Float32Array(memory.buffer);
+  }
+  return view;
 }

@@ -1,0 +1,81 @@
+/**
+ * Why sign needs an estimator, and what three of them do.
+ *
+ *     node examples/04-straight-through.js
+ *
+ * The derivative of sign is 0 wherever there is one. By the chain rule nothing before a sign can learn: every gradient is
+ * multiplied by 0. A straight-through estimator keeps sign as it is forwards, and backwards puts another slope in its place.
+ */
+import { Adam, crossEntropy, gradient, Linear, Module, PReLU, valueAndGradient } from '@mobinet/autograd';
+import { BinaryDense, type Estimator, signWithEstimator } from '@mobinet/bnn';
+import { argMax, dispose, Rng, sign, sum, type Tensor, tensor, tidy } from '@mobinet/tensor';
+
+const estimators: readonly Estimator[] = ['identity', 'clip', 'approx'];
+
+// Part 1: the slopes. The gradient of Σ sign(x) by x, element by element.
+const points = [-1.5, -1, -0.75, -0.25, 0, 0.25, 0.75, 1, 1.5];
+const slopes = (f: (x: Tensor) => Tensor): number[] =>
+  tidy(() => [...gradient((x: Tensor) => sum(f(x)))(tensor(points)).values]);
+const row = (name: string, numbers: readonly number[]): string =>
+  name.padEnd(10) + numbers.map((value) => value.toFixed(2).padStart(7)).join('');
+
+console.log(row('x', points));
+console.log(row('sign(x)', [...sign(tensor(points)).values]));
+console.log('\nslopes');
+console.log(row('true', slopes(sign)));
+for (const estimator of estimators)
+  console.log(
+    row(
+      estimator,
+      slopes((x) => signWithEstimator(x, estimator)),
+    ),
+  );
+
+// Part 2: the use of them. Is a point inside the circle or outside? A float layer draws 24 lines through the plane; the
+// binary layer sees only on which side of each a point lies. The lines can learn through its estimator alone.
+const rng = Rng.fromSeed(5);
+const x = rng.split('points').uniform([400, 2], -1, 1);
+const labels = tensor(
+  Int32Array.from({ length: 400 }, (_, i) => Number(Math.hypot(x.values[2 * i], x.values[2 * i + 1]) < 0.8)),
+);
+
+class Network extends Module {
+  readonly lines: Linear;
+  readonly binary: BinaryDense;
+  readonly activation = new PReLU(24);
+  readonly classifier: Linear;
+
+  constructor(estimator: Estimator, rng: Rng) {
+    super();
+    this.lines = new Linear(2, 24, { rng: rng.split('lines') });
+    this.binary = new BinaryDense(24, 24, { estimator, rng: rng.split('binary') });
+    this.classifier = new Linear(24, 2, { rng: rng.split('classifier') });
+  }
+
+  override forward(x: Tensor): Tensor {
+    return tidy(() => this.classifier.forward(this.activation.forward(this.binary.forward(this.lines.forward(x)))));
+  }
+}
+
+const step = valueAndGradient((network: Network) => crossEntropy(network.forward(x), labels));
+
+console.log(`\n${'estimator'.padEnd(10)}   loss before     after   right of 400`);
+for (const estimator of estimators) {
+  // All three start from the same weights.
+  const network = new Network(estimator, rng.split('weights'));
+  const optimizer = new Adam({ learningRate: 0.02 });
+  const losses: number[] = [];
+  for (let i = 0; i < 150; i++) {
+    const { value, gradients } = step(network);
+    losses.push(await value.item());
+    optimizer.update(network, gradients);
+    dispose([value, gradients]);
+  }
+  const guesses = tidy(() => argMax(network.forward(x), 1).values.slice());
+  const right = guesses.filter((guess, i) => guess === labels.values[i]).length;
+  const [before, after] = [losses[0], losses[losses.length - 1]];
+  console.log(
+    `${estimator.padEnd(10)} ${before.toFixed(4).padStart(13)} ${after.toFixed(4).padStart(9)} ${String(right).padStart(14)}`,
+  );
+  if (!(after < before)) throw new Error(`${estimator}: the loss did not fall`);
+}

@@ -1,0 +1,69 @@
+import { fc, test } from '@fast-check/vitest';
+import { Rng, ShapeError, tensor, zeros } from '@mobinet/tensor';
+import { tensors } from '@mobinet/tensor/testing';
+import { describe, expect } from 'vitest';
+import { checkGradient } from './index.js';
+import { crossEntropy, mse } from './losses.js';
+
+const labelsOf = (labels: readonly number[]) => tensor(labels, { dtype: 'i32' });
+const labelLists = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 3 });
+const smoothings = fc.constantFrom(0, 0.1, 0.5, 1);
+
+describe('crossEntropy', () => {
+  test.prop([tensors([3, 5]), labelLists, smoothings])(
+    'is −Σ target·log softmax, averaged',
+    (logits, labels, labelSmoothing) => {
+      let expected = 0;
+      labels.forEach((label, row) => {
+        const values = [...logits.values.subarray(row * 5, row * 5 + 5)];
+        const total = values.reduce((sum, value) => sum + Math.exp(value), 0);
+        values.forEach((value, c) => {
+          const target = (1 - labelSmoothing) * Number(c === label) + labelSmoothing / 5;
+          expected -= (target * Math.log(Math.exp(value) / total)) / 3;
+        });
+      });
+      expect(crossEntropy(logits, labelsOf(labels), { labelSmoothing }).values[0]).toBeCloseTo(expected, 5);
+    },
+  );
+
+  test.prop([tensors([3, 5]), labelLists, smoothings], { numRuns: 30 })(
+    'has the gradient of finite differences',
+    (logits, labels, labelSmoothing) => {
+      checkGradient((logits) => crossEntropy(logits, labelsOf(labels), { labelSmoothing }), [logits]);
+    },
+  );
+
+  test('does not overflow', () => {
+    const loss = crossEntropy(
+      tensor([
+        [1000, -1000],
+        [-1000, 1000],
+      ]),
+      labelsOf([0, 0]),
+    );
+    expect(loss.values[0]).toBe(1000);
+  });
+
+  test('explains labels that do not fit', () => {
+    expect(() => crossEntropy(zeros([2, 3]), labelsOf([0, 3]))).toThrow(
+      'crossEntropy: label 3 of row 1 is outside 0 … 2',
+    );
+    expect(() => crossEntropy(zeros([2, 3]), labelsOf([0]))).toThrow(ShapeError);
+  });
+});
+
+describe('mse', () => {
+  test.prop([tensors([2, 3]), tensors([2, 3])], { numRuns: 30 })(
+    'is the mean of squares, with its gradient',
+    (a, b) => {
+      const expected = a.values.reduce((sum, value, at) => sum + (value - b.values[at]) ** 2, 0) / 6;
+      expect(mse(a, b).values[0]).toBeCloseTo(expected, 5);
+      checkGradient(mse as Parameters<typeof checkGradient>[0], [a, b]);
+    },
+  );
+
+  test('does not broadcast', () => {
+    const rng = Rng.fromSeed(1);
+    expect(() => mse(rng.normal([3, 1]), rng.normal([3]))).toThrow(/mse: prediction and target must have one shape/);
+  });
+});

@@ -1,0 +1,127 @@
+import { memory, ones, Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { PReLU, ReLU } from './layers/activations.js';
+import { BatchNorm2d } from './layers/batch-norm.js';
+import { Conv2d } from './layers/conv2d.js';
+import { Linear } from './layers/linear.js';
+import { Sequential } from './layers/sequential.js';
+import { Module } from './module.js';
+
+class Unit extends Module {
+  readonly conv: Conv2d;
+  readonly norm: BatchNorm2d;
+
+  constructor(channels: number, rng: Rng) {
+    super();
+    this.conv = new Conv2d(channels, channels, { bias: false, rng });
+    this.norm = new BatchNorm2d(channels);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.norm.forward(this.conv.forward(x));
+  }
+}
+
+class Net extends Module {
+  readonly stem: Conv2d;
+  readonly units: readonly Unit[];
+  readonly head: Sequential;
+
+  constructor(rng: Rng) {
+    super();
+    this.stem = new Conv2d(1, 2, { rng });
+    this.units = [new Unit(2, rng), new Unit(2, rng)];
+    this.head = new Sequential(new PReLU(2), new ReLU(), new Linear(2, 3, { rng }));
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.head.forward(this.units.reduce((value, unit) => unit.forward(value), this.stem.forward(x)));
+  }
+}
+
+const net = () => new Net(Rng.fromSeed(5));
+
+describe('Module', () => {
+  test('names parameters and state by field paths, in the order of the fields', () => {
+    expect([...net().parameters().keys()]).toEqual([
+      'stem.weight',
+      'stem.bias',
+      'units.0.conv.weight',
+      'units.0.norm.gamma',
+      'units.0.norm.beta',
+      'units.1.conv.weight',
+      'units.1.norm.gamma',
+      'units.1.norm.beta',
+      'head.layers.0.slope',
+      'head.layers.2.weight',
+      'head.layers.2.bias',
+    ]);
+    expect([...net().state().keys()]).toEqual([
+      'units.0.norm.runningMean',
+      'units.0.norm.runningVariance',
+      'units.1.norm.runningMean',
+      'units.1.norm.runningVariance',
+    ]);
+  });
+
+  test('train() and eval() reach every module inside', () => {
+    const model = net();
+    const inside = [model, model.stem, ...model.units, model.units[1].norm, model.head, ...model.head.layers];
+    expect(inside.map(({ training }) => training)).toEqual(inside.map(() => true));
+    expect(model.eval()).toBe(model);
+    expect(inside.map(({ training }) => training)).toEqual(inside.map(() => false));
+    expect(model.train()).toBe(model);
+    expect(inside.map(({ training }) => training)).toEqual(inside.map(() => true));
+  });
+
+  test('dispose() frees parameters and state', () => {
+    const before = memory();
+    net().dispose();
+    expect(memory()).toEqual(before);
+  });
+
+  test('label() puts names into error messages', () => {
+    const model = net().label();
+    expect(model.units[1].norm.runningMean.label).toBe('units.1.norm.runningMean');
+    expect(() => model.forward(zeros([1, 4, 4, 3]))).toThrow(
+      /conv2d: x has 3 channels, filter expects 1\n[\s\S]*stem\.weight/,
+    );
+    expect(() => model.units[0].forward(zeros([1, 4, 4, 3]))).toThrow('units.0.conv.weight');
+    expect(() => model.head.layers[0].forward(zeros([2, 5]))).toThrow('head.layers.0.slope');
+    expect(() => model.head.layers[2].forward(zeros([2, 5]))).toThrow('head.layers.2.weight');
+    model.stem.weight.dispose();
+    expect(() => model.forward(zeros([1, 4, 4, 1]))).toThrow('stem.weight was disposed');
+  });
+});
+
+describe('layers', () => {
+  const rng = Rng.fromSeed(6);
+
+  test('Conv2d adds its bias to every pixel', () => {
+    const layer = new Conv2d(2, 3, { stride: 2, rng });
+    const x = rng.normal([1, 5, 4, 2]);
+    const without = layer.forward(x);
+    expect(without.shape).toEqual([1, 3, 2, 3]);
+    layer.bias!.values.set([1, 2, 3]);
+    const difference = layer.forward(x).values.map((value, at) => value - without.values[at]);
+    expect([...difference]).toEqual([...difference].map((_, at) => expect.closeTo((at % 3) + 1, 5)));
+  });
+
+  test('Linear is x·Wᵀ + b, and starts within ±1/√inputs', () => {
+    const layer = new Linear(3, 2, { rng });
+    layer.weight.values.set([1, 2, 3, 4, 5, 6]);
+    layer.bias!.values.set([10, 20]);
+    expect([...layer.forward(tensor([[1, 0, -1]])).values]).toEqual([8, 18]);
+    const wide = new Linear(100, 50, { bias: false, rng });
+    expect(wide.bias).toBeNull();
+    expect(Math.max(...wide.weight.values.map(Math.abs))).toBeLessThanOrEqual(Math.fround(0.1));
+  });
+
+  test('Sequential frees what lies between its layers', () => {
+    const layers = new Sequential(new ReLU(), new PReLU(4), new ReLU());
+    const x = ones([2, 4]);
+    const before = memory().tensors;
+    layers.forward(x);
+    expect(memory().tensors).toBe(before + 1);
+  });
+});

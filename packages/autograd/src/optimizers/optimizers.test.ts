@@ -1,0 +1,201 @@
+import { fc, test } from '@fast-check/vitest';
+import { decodeSafetensors, encodeSafetensors, memory, type Tensor, tensor } from '@mobinet/tensor';
+import { describe, expect } from 'vitest';
+import { Parameter } from '../parameter.js';
+import { Adam, AdamW } from './adam.js';
+import type { Optimizer } from './optimizer.js';
+import { SGD } from './sgd.js';
+
+const numbers = fc.double({ min: -3, max: 3, noNaN: true }).map(Math.fround);
+const vectors = fc.array(numbers, { minLength: 3, maxLength: 3 });
+/** A first value, and the gradients of some steps. */
+const runs = fc.record({ start: vectors, gradients: fc.array(vectors, { minLength: 1, maxLength: 6 }) });
+
+/** One scalar weight through the textbook's formulas, in double precision: a function of the gradient and the step from 1. */
+type Rule = (w: number, g: number, step: number) => number;
+
+function sgdRule(rate: number, momentum: number, decay: number): Rule {
+  let v = 0;
+  return (w, g) => {
+    v = momentum * v + (g + decay * w);
+    return w - rate * v;
+  };
+}
+
+function adamRule(rate: number, [beta1, beta2]: readonly [number, number], epsilon: number): Rule {
+  let [m, v] = [0, 0];
+  return (w, g, step) => {
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g ** 2;
+    const [mHat, vHat] = [m / (1 - beta1 ** step), v / (1 - beta2 ** step)];
+    return w - (rate * mHat) / (Math.sqrt(vHat) + epsilon);
+  };
+}
+
+/** Adam, with λ·w added to the gradient. */
+function adamL2Rule(rate: number, decay: number): Rule {
+  const adam = adamRule(rate, [0.9, 0.999], 1e-8);
+  return (w, g, step) => adam(w, g + decay * w, step);
+}
+
+/** Adam, after the weight has shrunk by η·λ·w (the gradient step does not read w). */
+function adamWRule(rate: number, decay: number): Rule {
+  const adam = adamRule(rate, [0.9, 0.999], 1e-8);
+  return (w, g, step) => adam(w * (1 - rate * decay), g, step);
+}
+
+const cases: { name: string; make: () => Optimizer; rule: () => Rule }[] = [
+  { name: 'SGD', make: () => new SGD({ learningRate: 0.1 }), rule: () => sgdRule(0.1, 0, 0) },
+  {
+    name: 'SGD with momentum',
+    make: () => new SGD({ learningRate: 0.1, momentum: 0.8 }),
+    rule: () => sgdRule(0.1, 0.8, 0),
+  },
+  {
+    name: 'SGD with momentum and weight decay',
+    make: () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.05 }),
+    rule: () => sgdRule(0.1, 0.9, 0.05),
+  },
+  { name: 'Adam', make: () => new Adam(), rule: () => adamRule(1e-3, [0.9, 0.999], 1e-8) },
+  {
+    name: 'Adam with its own constants',
+    make: () => new Adam({ learningRate: 0.02, betas: [0.5, 0.9], epsilon: 1e-3 }),
+    rule: () => adamRule(0.02, [0.5, 0.9], 1e-3),
+  },
+  {
+    name: 'Adam with weight decay',
+    make: () => new Adam({ learningRate: 0.02, weightDecay: 0.1 }),
+    rule: () => adamL2Rule(0.02, 0.1),
+  },
+  {
+    name: 'AdamW',
+    make: () => new AdamW({ learningRate: 0.02, weightDecay: 0.1 }),
+    rule: () => adamWRule(0.02, 0.1),
+  },
+  { name: 'AdamW by default', make: () => new AdamW(), rule: () => adamWRule(1e-3, 0.01) },
+];
+
+describe.each(cases)('$name', ({ make, rule }) => {
+  test.prop([runs], { numRuns: 50 })('follows its formula over several steps', ({ start, gradients }) => {
+    // A squared gradient below what a moment can be is no test of the formula.
+    fc.pre(gradients.flat().every((g) => g === 0 || Math.abs(g) > 1e-9));
+    const optimizer = make();
+    const w = tensor(start);
+    const rules = start.map(rule);
+    let expected: readonly number[] = start;
+    gradients.forEach((gradient, index) => {
+      optimizer.update(w, tensor(gradient));
+      expected = expected.map((value, at) => rules[at](value, gradient[at], index + 1));
+      // Weights are of the order of 10 at most, and rounded once a step.
+      const errors = expected.map((value, at) => Math.abs(w.values[at] - value));
+      expect(Math.max(...errors)).toBeLessThan(5e-6);
+    });
+    expect(optimizer.step).toBe(gradients.length);
+  });
+
+  test.prop([runs, vectors], { numRuns: 30 })(
+    'goes on from a saved state bit for bit',
+    ({ start, gradients }, last) => {
+      const [first, second] = [make(), make()];
+      // Old memory of the second must give way to what is loaded.
+      second.update({ a: tensor(start), old: tensor([1]) }, { a: tensor(last), old: tensor([1]) });
+      const tree = { a: tensor(start), b: [new Parameter(tensor(last))] };
+      for (const gradient of gradients) first.update(tree, { a: tensor(gradient), b: [tensor(gradient)] });
+      const copy = { a: tensor(tree.a.values.slice()), b: [new Parameter(tensor(tree.b[0].values.slice()))] };
+      const file = encodeSafetensors(first.state.tensors);
+      second.load({ step: first.state.step, tensors: f32Of(decodeSafetensors(file).tensors) });
+      const gradient = { a: tensor(last), b: [tensor(start)] };
+      first.update(tree, gradient);
+      second.update(copy, gradient);
+      expect(second.step).toBe(first.step);
+      expect(bits(copy.a)).toEqual(bits(tree.a));
+      expect(bits(copy.b[0])).toEqual(bits(tree.b[0]));
+      for (const [name, moment] of first.state.tensors)
+        expect(bits(second.state.tensors.get(name)!)).toEqual(bits(moment));
+    },
+  );
+
+  test('returns to its beginning by loading an empty state', () => {
+    const [used, fresh] = [make(), make()];
+    used.update(tensor([1, 2]), tensor([3, 4]));
+    used.load({ step: 0, tensors: new Map() });
+    const [a, b] = [tensor([1, 2]), tensor([1, 2])];
+    used.update(a, tensor([-1, 1]));
+    fresh.update(b, tensor([-1, 1]));
+    expect(bits(a)).toEqual(bits(b));
+  });
+
+  test('decays all weights but binary ones', () => {
+    const decaying = make();
+    const [binary, real] = [true, false].map((binary) => new Parameter(tensor([2, -2]), { binary }));
+    const zero = tensor([0, 0]);
+    decaying.update({ binary, real }, { binary: zero, real: zero });
+    expect([...binary.values]).toEqual([2, -2]);
+    const expected = rule()(2, 0, 1);
+    expect([...real.values].map((value) => Math.abs(value))).toEqual(
+      [expected, expected].map((value) => expect.closeTo(value, 6)),
+    );
+  });
+
+  test('flushes tiny moments to 0, so that they never become denormal', () => {
+    const optimizer = make();
+    const w = tensor([1, 1, 1]);
+    optimizer.update(w, tensor([1e-28, -1e-29, 1e-20]));
+    for (let step = 0; step < 300; step++) {
+      optimizer.update(w, tensor([0, 0, 0]));
+      for (const [name, { values }] of optimizer.state.tensors) {
+        for (const value of values) {
+          expect(value === 0 || Math.abs(value) >= Math.fround(1e-30), `${name} is ${value}`).toBe(true);
+        }
+      }
+    }
+  });
+
+  test('names the parameter that has no gradient, and changes none', () => {
+    const optimizer = make();
+    const tree: { a: Tensor; units: { weight: Tensor }[] } = { a: tensor([1]), units: [{ weight: tensor([2]) }] };
+    expect(() => optimizer.update(tree, { a: tensor([1]), units: [] })).toThrow(
+      'there is no gradient for units.0.weight',
+    );
+    expect(tree.a.values[0]).toBe(1);
+    expect(optimizer.step).toBe(0);
+  });
+
+  test('dispose() frees its memory', () => {
+    const [w, gradient] = [tensor([1]), tensor([1])];
+    const before = memory();
+    const optimizer = make();
+    optimizer.update({ w }, { w: gradient });
+    optimizer.dispose();
+    expect(memory()).toEqual(before);
+  });
+});
+
+test('weight decay acts where `decays` says', () => {
+  const optimizer = new SGD({ learningRate: 1, weightDecay: 0.5, decays: (path) => path.endsWith('weight') });
+  const tree = { weight: tensor([4]), bias: tensor([4]) };
+  optimizer.update(tree, { weight: tensor([0]), bias: tensor([0]) });
+  expect([tree.weight.values[0], tree.bias.values[0]]).toEqual([2, 4]);
+});
+
+test('a state names its tensors by slot and parameter', () => {
+  const adam = new Adam();
+  adam.update({ units: [tensor([1])] }, { units: [tensor([1])] });
+  expect(adam.state.step).toBe(1);
+  expect([...adam.state.tensors.keys()]).toEqual(['mean.units.0', 'square.units.0']);
+});
+
+test('the learning rate may change between updates', () => {
+  const sgd = new SGD({ learningRate: 1 });
+  const w = tensor([0]);
+  sgd.update(w, tensor([1]));
+  sgd.learningRate = 0.25;
+  sgd.update(w, tensor([1]));
+  expect(w.values[0]).toBe(-1.25);
+});
+
+const bits = (x: Tensor): number[] => [...new Uint32Array(x.values.slice().buffer)];
+
+function f32Of(tensors: ReadonlyMap<string, unknown>): Map<string, Tensor> {
+  return new Map([...tensors].map(([name, tensor]) => [name, tensor as Tensor]));
+}

@@ -1,0 +1,102 @@
+import { type BitTensor, packBits, Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import { gradient } from './differentiate.js';
+import { ReLU } from './layers/activations.js';
+import { Linear } from './layers/linear.js';
+import { Pool2d } from './layers/pooling.js';
+import { Sequential } from './layers/sequential.js';
+import { Module } from './module.js';
+import { Parameter } from './parameter.js';
+import { flatten, type Gradients, unflatten } from './tree.js';
+
+class Net extends Module {
+  readonly scale = new Parameter(tensor([1, 2]));
+  readonly offset: Parameter | null = null;
+  readonly average = zeros([2]);
+  readonly signs = packBits(zeros([2]));
+  readonly options = { stride: 1, window: [2, 2] };
+  readonly layers = [
+    new Linear(2, 3, { rng: Rng.fromSeed(1) }),
+    new Linear(3, 1, { bias: false, rng: Rng.fromSeed(2) }),
+  ];
+  readonly tail = new Sequential(new ReLU(), new Pool2d('max', [2, 2]));
+
+  override forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+describe('flatten', () => {
+  test('names the parameters of a module by their field paths, in the order of the fields', () => {
+    expect(flatten(new Net()).map(([path]) => path)).toEqual([
+      'scale',
+      'layers.0.weight',
+      'layers.0.bias',
+      'layers.1.weight',
+    ]);
+  });
+
+  test('takes every f32 tensor outside of modules', () => {
+    const x = zeros([1]);
+    expect(flatten(x)).toEqual([['', x]]);
+    expect(flatten({ a: [x, { deep: x }], n: 3, none: null, index: zeros([1], 'i32') }).map(([path]) => path)).toEqual([
+      'a.0',
+      'a.1.deep',
+    ]);
+  });
+});
+
+describe('unflatten', () => {
+  const marked = (tree: object) => new Map(flatten(tree).map(([path]) => [path, zeros([1])]));
+
+  test('nests gradients as the parameters of a module are nested, and holds nothing else', () => {
+    const net = new Net();
+    const values = marked(net);
+    const built = unflatten(net, values);
+    expect(built).toEqual({
+      scale: values.get('scale'),
+      layers: [
+        { weight: values.get('layers.0.weight'), bias: values.get('layers.0.bias') },
+        { weight: values.get('layers.1.weight') },
+      ],
+      tail: { layers: [{}, {}] },
+    });
+    expect(Object.keys(built)).toEqual(['scale', 'layers', 'tail']);
+    expect(Object.keys(built.layers[1])).toEqual(['weight']);
+  });
+
+  test('is the inverse of flatten', () => {
+    for (const tree of [new Net(), [zeros([1]), { b: zeros([2]) }], zeros([3])]) {
+      const values = marked(tree);
+      expect(new Map(flatten(unflatten(tree, values)))).toEqual(values);
+    }
+  });
+});
+
+describe('Gradients', () => {
+  test('have the type of their parameters', () => {
+    expectTypeOf<Gradients<Tensor>>().toEqualTypeOf<Tensor>();
+    expectTypeOf<Gradients<Parameter>>().toEqualTypeOf<Tensor>();
+    expectTypeOf<Gradients<[Tensor, { w: Parameter }]>>().toEqualTypeOf<[Tensor, { w: Tensor }]>();
+    expectTypeOf<Gradients<Tensor[]>>().toEqualTypeOf<Tensor[]>();
+    expectTypeOf<Gradients<{ index: Tensor<'i32'>; bits: BitTensor; n: number }>>().toEqualTypeOf<{
+      index: undefined;
+      bits: undefined;
+      n: undefined;
+    }>();
+    expectTypeOf<Gradients<Linear>>().toEqualTypeOf<{ readonly weight: Tensor; readonly bias: Tensor | undefined }>();
+    expectTypeOf<keyof Gradients<ReLU>>().toBeNever();
+    expectTypeOf<keyof Gradients<Net>>().toEqualTypeOf<'scale' | 'offset' | 'layers' | 'tail'>();
+    expectTypeOf<Gradients<Net>['layers'][number]>().toEqualTypeOf<Gradients<Linear>>();
+  });
+
+  test('are what gradient() returns, for records and arrays too', () => {
+    const net = new Net();
+    const parameters = { net, extra: [tensor([3])] };
+    const found = gradient(({ extra }: typeof parameters) => extra[0])(parameters);
+    expectTypeOf(found.net.layers[0].weight).toEqualTypeOf<Tensor>();
+    expect(found.net.layers[0].weight.shape).toEqual([3, 2]);
+    expect([...found.extra[0].values]).toEqual([1]);
+    expect(found.net.offset).toBeUndefined();
+  });
+});

@@ -1,0 +1,221 @@
+import { fc, test } from '@fast-check/vitest';
+import { gradient, noGradient, valueAndGradient } from '@mobinet/autograd';
+import {
+  abs,
+  add,
+  BitTensor,
+  conv2d,
+  dispose,
+  mean,
+  memory,
+  mul,
+  ones,
+  pad,
+  type RecordedCall,
+  Rng,
+  reshape,
+  ShapeError,
+  sign,
+  sum,
+  Tensor,
+  tidy,
+  withRecorder,
+  zeros,
+} from '@mobinet/tensor';
+import { describe, expect } from 'vitest';
+import { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
+import { type Estimator, signWithEstimator } from './estimator.js';
+import { binarizeWeights, type ScalingGradient } from './scaling.js';
+
+interface Convolution {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly options: BinaryConv2dOptions & {
+    padding: number;
+    stride: number;
+    groups: number;
+    paddingValue: 'one' | 'zero';
+  };
+  readonly rng: Rng;
+}
+
+/** Layers whose shapes fit, with channels on and beside the word boundaries. */
+const convolutions: fc.Arbitrary<Convolution> = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 2 }),
+    height: fc.integer({ min: 3, max: 5 }),
+    width: fc.integer({ min: 3, max: 5 }),
+    groups: fc.integer({ min: 1, max: 3 }),
+    groupChannels: fc.constantFrom(1, 7, 31, 32, 33, 64, 65),
+    filtersPerGroup: fc.integer({ min: 1, max: 3 }),
+    kernel: fc.constantFrom([1, 1], [3, 3], [2, 3]),
+    stride: fc.integer({ min: 1, max: 2 }),
+    padding: fc.integer({ min: 0, max: 2 }),
+    paddingValue: fc.constantFrom('one' as const, 'zero' as const),
+    seed: fc.nat(),
+  })
+  .map(({ batch, height, width, groups, groupChannels, filtersPerGroup, kernel, seed, ...options }) => {
+    const rng = Rng.fromSeed(seed);
+    const x = rng.normal([batch, height, width, groups * groupChannels]);
+    // A zero counts as +1 in both.
+    x.values[0] = 0;
+    // Beyond 1 as well as within, so that clipping shows.
+    return {
+      x,
+      weight: rng.normal([groups * filtersPerGroup, ...kernel, groupChannels], 0, 0.8),
+      options: { ...options, groups },
+      rng,
+    };
+  });
+
+const estimators = ['identity', 'clip', 'approx'] as const satisfies readonly Estimator[];
+const scalingGradients = ['full', 'xnor-net', 'detached'] as const satisfies readonly ScalingGradient[];
+
+/** The convolution in float arithmetic: the border of signs is +1, or is left to `conv2d`, whose border is 0. */
+function convolveSigns(
+  signs: Tensor,
+  filter: Tensor,
+  { paddingValue, padding, stride, groups }: Convolution['options'],
+) {
+  if (paddingValue === 'zero') return conv2d(signs, filter, { padding, stride, groups });
+  const border = [padding, padding] as const;
+  return conv2d(pad(signs, [[0, 0], border, border, [0, 0]], 1), filter, { stride, groups });
+}
+
+/** α = mean|W| of each filter, as ordinary ops: [filters, 1, 1, 1]. */
+const scaleOf = (weight: Tensor): Tensor => mean(abs(weight), { axes: [1, 2, 3], keepDims: true });
+
+/** Ŵ = α·sign(W), with the clipping estimator for sign. */
+function binarized(weight: Tensor, scalingGradient: 'full' | 'detached'): Tensor {
+  const scale = scalingGradient === 'detached' ? noGradient(() => scaleOf(weight)) : scaleOf(weight);
+  return mul(scale, signWithEstimator(weight, 'clip'));
+}
+
+/** The gradients of Σ dy·y by x and W, by differentiating the same layer built of float ops. */
+function expectedGradients(
+  { x, weight, options }: Convolution,
+  dy: Tensor,
+  estimator: Estimator,
+  scalingGradient: ScalingGradient,
+): { x: Tensor; weight: Tensor } {
+  const layer = (x: Tensor, filter: Tensor) =>
+    sum(mul(convolveSigns(signWithEstimator(x, estimator), filter, options), dy));
+  if (scalingGradient !== 'xnor-net') {
+    return gradient(({ x, weight }: { x: Tensor; weight: Tensor }) => layer(x, binarized(weight, scalingGradient)))({
+      x,
+      weight,
+    });
+  }
+  // XNOR-Net's diagonal: ∂L/∂W_i = ∂L/∂Ŵ_i · (1/n + α·1{|W_i| ≤ 1}).
+  const leaf = binarized(weight, 'detached');
+  const found = gradient(({ x, leaf }: { x: Tensor; leaf: Tensor }) => layer(x, leaf))({ x, leaf });
+  const n = weight.size / weight.shape[0];
+  const scale = scaleOf(weight).values;
+  found.leaf.values.forEach((value, i, values) => {
+    values[i] = value * (1 / n + (Math.abs(weight.values[i]) <= 1 ? scale[Math.floor(i / n)] : 0));
+  });
+  return { x: found.x, weight: found.leaf };
+}
+
+function expectClose(found: Tensor, expected: Tensor): void {
+  expect(found.shape).toEqual(expected.shape);
+  const scale = expected.values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-3);
+  const error = found.values.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected.values[at])), 0);
+  expect(error / scale).toBeLessThan(1e-4);
+}
+
+describe('binaryConv2d', () => {
+  test.prop([convolutions], { numRuns: 80 })('is α times the convolution of signs', ({ x, weight, options }) => {
+    const counts = convolveSigns(sign(x), sign(weight), options);
+    const { scale } = binarizeWeights(weight);
+    const y = binaryConv2d(x, weight, options);
+    expect(y.shape).toEqual(counts.shape);
+    // The counts are whole numbers in both; their product with α is rounded once.
+    expect([...y.values]).toEqual([...mul(counts, scale).values]);
+    expectClose(reshape(scale, [-1, 1, 1, 1]), scaleOf(weight));
+  });
+
+  test.prop([convolutions, fc.constantFrom(...estimators), fc.constantFrom(...scalingGradients)], { numRuns: 80 })(
+    'has the gradients of the same layer built of float ops',
+    (convolution, estimator, scalingGradient) => {
+      const { x, weight, options, rng } = convolution;
+      const dy = rng.normal(binaryConv2d(x, weight, options).shape);
+      const found = gradient(({ x, weight }: { x: Tensor; weight: Tensor }) =>
+        sum(mul(binaryConv2d(x, weight, { ...options, estimator, scalingGradient }), dy)),
+      )({ x, weight });
+      const expected = expectedGradients(convolution, dy, estimator, scalingGradient);
+      expectClose(found.x, expected.x);
+      expectClose(found.weight, expected.weight);
+    },
+  );
+
+  test('takes the estimator approx and the scaling gradient full unless told otherwise', () => {
+    const [convolution] = fc.sample(convolutions, { numRuns: 1, seed: 3 });
+    const { x, weight, options } = convolution;
+    const found = gradient((weight: Tensor) => sum(binaryConv2d(x, weight, options)))(weight);
+    const dx = gradient((x: Tensor) => sum(binaryConv2d(x, weight, options)))(x);
+    const expected = expectedGradients(convolution, ones(binaryConv2d(x, weight, options).shape), 'approx', 'full');
+    expectClose(found, expected.weight);
+    expectClose(dx, expected.x);
+  });
+
+  test('explains operands that do not fit', () => {
+    const weight = zeros([64, 3, 3, 32]);
+    weight.label = 'units.3.pointwise.weight';
+    expect(() => binaryConv2d(zeros([8, 56, 56, 24]), weight)).toThrow(
+      [
+        'binaryConv2d: x has 24 channels, filter expects 32',
+        '  x       [8, 56, 56, 24]  batch, height, width, channels',
+        '  filter  [64, 3, 3, 32]   units.3.pointwise.weight',
+        'Hint: channels of x must equal filter.shape[3] × groups (32 × 1).',
+      ].join('\n'),
+    );
+    expect(() => binaryConv2d(zeros([1, 5, 5, 96]), weight, { groups: 3 })).toThrow(ShapeError);
+  });
+});
+
+describe('the backward pass of binaryConv2d', () => {
+  const x = Rng.fromSeed(9).normal([2, 6, 6, 64]);
+  const weight = Rng.fromSeed(10).normal([4, 3, 3, 64]);
+
+  test.each(estimators)('with %s saves bits', (estimator) => {
+    const calls: RecordedCall[] = [];
+    withRecorder({ record: (call) => calls.push(call) }, () => binaryConv2d(x, weight, { estimator }));
+    expect(calls.map(({ name }) => name)).toEqual(['binaryConv2d']);
+    const ofActivations = calls[0].saved.filter(({ size }) => size === x.size);
+    const floats = ofActivations.filter((tensor) => tensor instanceof Tensor);
+    const bits = ofActivations.filter((tensor) => tensor instanceof BitTensor);
+    expect(floats).toEqual(estimator === 'approx' ? [x] : []);
+    // The signs of x, and for 'clip' where |x| ≤ 1.
+    expect(bits.length).toBe(estimator === 'clip' ? 2 : 1);
+  });
+
+  test.each([
+    ['identity', 1],
+    ['clip', 2],
+    ['approx', 1 + 32],
+  ] as const)('with %s keeps %d bits an activation in memory', (estimator, bitsEach) => {
+    const before = memory();
+    const { value, gradients } = valueAndGradient((weight: Tensor) => {
+      const entry = memory().bytes;
+      // The activations are the layer's alone: all that outlives this is what its gradient rule needs.
+      const y = tidy(() => binaryConv2d(add(x, weight.values[0]), weight, { estimator }));
+      const filterBits = (weight.size / 32) * 4;
+      const scale = 4 * 4;
+      expect(memory().bytes - entry).toBe(y.size * 4 + filterBits + scale + (x.size * bitsEach) / 8);
+      return sum(y);
+    })(weight);
+    dispose([value, gradients]);
+    expect(memory()).toEqual(before);
+  });
+});
+
+describe('scaleCounts', () => {
+  test('multiplies channel by channel', () => {
+    const counts = zeros([2, 2], 'i32');
+    counts.values.set([1, -2, 3, -4]);
+    const scale = zeros([2]);
+    scale.values.set([0.5, 2]);
+    expect([...scaleCounts(counts, scale).values]).toEqual([0.5, -4, 1.5, -8]);
+  });
+});

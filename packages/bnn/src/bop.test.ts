@@ -1,0 +1,99 @@
+import { fc, test } from '@fast-check/vitest';
+import { Adam, Parameter } from '@mobinet/autograd';
+import { type Tensor, tensor } from '@mobinet/tensor';
+import { describe, expect } from 'vitest';
+import { Bop } from './bop.js';
+
+const size = 6;
+const signs = fc.array(fc.constantFrom(-1, 1), { minLength: size, maxLength: size });
+const gradientRuns = fc.array(
+  fc.array(fc.double({ min: -2, max: 2, noNaN: true }).map(Math.fround), { minLength: size, maxLength: size }),
+  { minLength: 1, maxLength: 12 },
+);
+
+const binary = (values: readonly number[]) => new Parameter(tensor(values), { binary: true });
+const bits = (x: Tensor): number[] => [...new Uint32Array(x.values.slice().buffer)];
+
+describe('Bop', () => {
+  test.prop([signs, gradientRuns, fc.constantFrom(0, 1e-3, 0.1), fc.constantFrom(0.05, 0.5, 1)])(
+    'flips a weight where |m| > τ and sign(m) = sign(w), and keeps ±1',
+    (start, gradients, threshold, adaptivity) => {
+      const bop = new Bop({ threshold, adaptivity });
+      const weight = binary(start);
+      let expected: readonly number[] = start;
+      let mean = new Array<number>(size).fill(0);
+      for (const gradient of gradients) {
+        mean = mean.map((m, i) => (1 - adaptivity) * m + adaptivity * gradient[i]);
+        // A mean beside the threshold, or beside 0, falls on a side by rounding: no test of the rule.
+        fc.pre(mean.every((m) => m === 0 || Math.min(Math.abs(m), Math.abs(Math.abs(m) - threshold)) > 1e-6));
+        expected = expected.map((w, i) => {
+          const flips = Math.abs(mean[i]) > threshold && Math.sign(mean[i]) === Math.sign(w);
+          return flips ? -w : w;
+        });
+        bop.update(weight, tensor(gradient));
+        expect([...weight.values]).toEqual(expected);
+      }
+    },
+  );
+
+  test('waits until the mean gradient has passed the threshold', () => {
+    const bop = new Bop({ threshold: 0.15, adaptivity: 0.1 });
+    const weight = binary([1, 1, -1, -1]);
+    const step = () => {
+      bop.update(weight, tensor([1, -1, 1, -1]));
+      return [...weight.values];
+    };
+    // The mean is 0.1, then 0.19: gradients push against the first and the last.
+    expect(step()).toEqual([1, 1, -1, -1]);
+    expect(step()).toEqual([-1, 1, -1, 1]);
+    expect(step()).toEqual([-1, 1, -1, 1]);
+  });
+
+  test.prop([gradientRuns], { numRuns: 30 })('trains other parameters as Adam does', (gradients) => {
+    const options = { learningRate: 0.01, weightDecay: 0.1 };
+    const bop = new Bop(options);
+    const adam = new Adam(options);
+    const start = [1, 2, 3, -1, -2, -3];
+    const tree = { signs: binary(start.map(Math.sign)), scale: new Parameter(tensor(start)), plain: tensor(start) };
+    const twin = { scale: new Parameter(tensor(start)), plain: tensor(start) };
+    for (const gradient of gradients) {
+      const g = tensor(gradient);
+      bop.update(tree, { signs: g, scale: g, plain: g });
+      adam.update(twin, { scale: g, plain: g });
+    }
+    expect(bits(tree.scale)).toEqual(bits(twin.scale));
+    expect(bits(tree.plain)).toEqual(bits(twin.plain));
+  });
+
+  test.prop([signs, gradientRuns], { numRuns: 30 })('goes on from a saved state bit for bit', (start, gradients) => {
+    const options = { threshold: 0.05, adaptivity: 0.1 };
+    const [first, second] = [new Bop(options), new Bop(options)];
+    const make = () => ({ signs: binary(start), scale: new Parameter(tensor(start)) });
+    const [a, b] = [make(), make()];
+    const [last, ...earlier] = gradients.map((gradient) => ({ signs: tensor(gradient), scale: tensor(gradient) }));
+    for (const gradient of earlier) first.update(a, gradient);
+    b.signs.values.set(a.signs.values);
+    b.scale.values.set(a.scale.values);
+    second.load(first.state);
+    first.update(a, last);
+    second.update(b, last);
+    expect(bits(b.signs)).toEqual(bits(a.signs));
+    expect(bits(b.scale)).toEqual(bits(a.scale));
+    expect([...second.state.tensors].map(([name, moment]) => [name, bits(moment)])).toEqual(
+      [...first.state.tensors].map(([name, moment]) => [name, bits(moment)]),
+    );
+    expect([...first.state.tensors.keys()]).toEqual(['mean.signs', 'mean.scale', 'square.scale']);
+  });
+
+  test('flushes tiny means to 0', () => {
+    const bop = new Bop({ adaptivity: 0.5 });
+    const weight = binary([1]);
+    bop.update(weight, tensor([1e-28]));
+    for (let step = 0; step < 60; step++) {
+      bop.update(weight, tensor([0]));
+      const [mean] = bop.state.tensors.get('mean')!.values;
+      expect(mean === 0 || mean >= Math.fround(1e-30)).toBe(true);
+    }
+    expect(bop.state.tensors.get('mean')!.values[0]).toBe(0);
+  });
+});

@@ -1,0 +1,61 @@
+import { fc, test } from '@fast-check/vitest';
+import { gradient } from '@mobinet/autograd';
+import { BitTensor, mul, packBits, type RecordedCall, sum, type Tensor, tensor, withRecorder } from '@mobinet/tensor';
+import { awkwardChannels, tensors } from '@mobinet/tensor/testing';
+import { describe, expect } from 'vitest';
+import { type Estimator, signWithEstimator } from './estimator.js';
+
+/** The derivative that each estimator claims for sign (eq. 2). */
+const slopes: Record<Estimator, (x: number) => number> = {
+  identity: () => 1,
+  clip: (x) => (Math.abs(x) <= 1 ? 1 : 0),
+  approx: (x) => (Math.abs(x) <= 1 ? 2 - 2 * Math.abs(x) : 0),
+};
+
+const estimators = Object.keys(slopes) as Estimator[];
+
+const rows = awkwardChannels.chain((channels) =>
+  fc.record({ x: tensors([2, channels]), dy: tensors([2, channels]), estimator: fc.constantFrom(...estimators) }),
+);
+
+describe('signWithEstimator', () => {
+  test('is ±1, and +1 at 0 and at −0', () => {
+    expect([...signWithEstimator(tensor([-2, -1e-30, -0, 0, 1e-30, 2])).values]).toEqual([-1, -1, 1, 1, 1, 1]);
+  });
+
+  test.prop([rows])('has the signs that packBits has', ({ x }) => {
+    const y = signWithEstimator(x);
+    expect([...packBits(y).words]).toEqual([...packBits(x).words]);
+    expect(y.values.every((value) => Math.abs(value) === 1)).toBe(true);
+  });
+
+  test.prop([rows])('has the gradient of its estimator', ({ x, dy, estimator }) => {
+    const found = gradient((x: Tensor) => sum(mul(signWithEstimator(x, estimator), dy)))(x);
+    const expected = [...x.values].map((value, at) => dy.values[at] * slopes[estimator](value));
+    // Products of multiples of 1/64 are exact.
+    expect([...found.values].map((value) => value + 0)).toEqual(expected.map((value) => value + 0));
+  });
+
+  test.each(estimators)('%s lets the gradient pass at ±1 as written, and stops beyond', (estimator) => {
+    const x = [-3, -1 - 2 ** -20, -1, -0.5, -0, 0, 0.25, 1, 1 + 2 ** -20, 3];
+    const found = gradient((x: Tensor) => sum(signWithEstimator(x, estimator)))(tensor(x));
+    expect([...found.values]).toEqual(x.map(slopes[estimator]));
+  });
+
+  test("is 'approx' unless told otherwise", () => {
+    const found = gradient((x: Tensor) => sum(signWithEstimator(x)))(tensor([0.25]));
+    expect([...found.values]).toEqual([1.5]);
+  });
+
+  test.each(estimators)('%s remembers as little as it can', (estimator) => {
+    const x = tensor(new Float32Array(70));
+    const calls: RecordedCall[] = [];
+    withRecorder({ record: (call) => calls.push(call) }, () => signWithEstimator(x, estimator));
+    expect(calls.map(({ name }) => name)).toEqual(['signWithEstimator']);
+    const [{ saved }] = calls;
+    if (estimator === 'identity') expect(saved).toEqual([]);
+    if (estimator === 'approx') expect(saved).toEqual([x]);
+    if (estimator === 'clip')
+      expect(saved.map((memory) => memory instanceof BitTensor && memory.shape)).toEqual([[70]]);
+  });
+});

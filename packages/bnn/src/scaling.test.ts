@@ -1,0 +1,92 @@
+import { fc, test } from '@fast-check/vitest';
+import { packBits, Rng, type Tensor, tensor, unpackBits } from '@mobinet/tensor';
+import { awkwardChannels, tensors } from '@mobinet/tensor/testing';
+import { describe, expect } from 'vitest';
+import { binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';
+
+const weights = fc
+  .tuple(fc.integer({ min: 1, max: 3 }), awkwardChannels)
+  .chain(([filters, n]) => tensors([filters, n]));
+
+/** ‖w − α·b‖² of one filter. */
+function distance(w: Float32Array, scale: number, signs: ArrayLike<number>): number {
+  return w.reduce((sum, value, i) => sum + (value - scale * signs[i]) ** 2, 0);
+}
+
+const filterOf = ({ values, shape, size }: Tensor, filter: number): Float32Array =>
+  values.subarray((filter * size) / shape[0], ((filter + 1) * size) / shape[0]);
+
+describe('binarizeWeights', () => {
+  test.prop([weights])('gives sign(W), and the mean of |W| of each filter', (weight) => {
+    const { signs, scale } = binarizeWeights(weight);
+    expect([...signs.words]).toEqual([...packBits(weight).words]);
+    expect(signs.shape).toEqual(weight.shape);
+    expect(scale.shape).toEqual([weight.shape[0]]);
+    scale.values.forEach((value, filter) => {
+      const filterWeights = filterOf(weight, filter);
+      const mean = filterWeights.reduce((sum, w) => sum + Math.abs(w), 0) / filterWeights.length;
+      expect(value).toBe(Math.fround(mean));
+    });
+  });
+
+  test.prop([weights, fc.nat(), fc.double({ min: -3, max: 3, noNaN: true })])(
+    'is the closest α·B: none of any other scale and signs comes closer',
+    (weight, seed, otherScale) => {
+      const { signs, scale } = binarizeWeights(weight);
+      const best = unpackBits(signs);
+      const random = Rng.fromSeed(seed).normal(weight.shape);
+      for (let filter = 0; filter < weight.shape[0]; filter++) {
+        const w = filterOf(weight, filter);
+        const b = filterOf(best, filter);
+        const least = distance(w, scale.values[filter], b) - 1e-5;
+        const otherSigns = filterOf(random, filter).map((value) => (value < 0 ? -1 : 1));
+        const flipped = b.with(seed % b.length, -b[seed % b.length]);
+        expect(least).toBeLessThanOrEqual(distance(w, otherScale, otherSigns));
+        expect(least).toBeLessThanOrEqual(distance(w, otherScale, b));
+        expect(least).toBeLessThanOrEqual(distance(w, scale.values[filter], flipped));
+        // The best scale for given signs is their mean agreement with the weights.
+        const agreement = w.reduce((sum, value, i) => sum + value * otherSigns[i], 0) / w.length;
+        expect(least).toBeLessThanOrEqual(distance(w, agreement, otherSigns));
+      }
+    },
+  );
+});
+
+describe('weightGradient', () => {
+  /** Eq. (5) as a matrix, ∂Ŵ_j/∂W_i, and its two shorter forms. */
+  const jacobian: Record<ScalingGradient, (w: Float32Array, scale: number, i: number, j: number) => number> = {
+    full: (w, scale, i, j) => (sign(w[i]) * sign(w[j])) / w.length + jacobian.detached(w, scale, i, j),
+    'xnor-net': (w, scale, i, j) => Number(i === j) / w.length + jacobian.detached(w, scale, i, j),
+    detached: (w, scale, i, j) => (i === j && Math.abs(w[i]) <= 1 ? scale : 0),
+  };
+  const sign = (value: number) => (value < 0 ? -1 : 1);
+
+  test.prop([
+    fc
+      .tuple(fc.integer({ min: 1, max: 3 }), fc.constantFrom(1, 7, 33))
+      .chain((shape) => fc.record({ weight: tensors(shape), binarizedGradient: tensors(shape) })),
+    fc.constantFrom<ScalingGradient>('full', 'xnor-net', 'detached'),
+  ])('is the sum over j of eq. (4)', ({ weight, binarizedGradient }, mode) => {
+    const { scale } = binarizeWeights(weight);
+    const found = weightGradient(binarizedGradient, weight, scale, mode);
+    for (let filter = 0; filter < weight.shape[0]; filter++) {
+      const [w, g] = [filterOf(weight, filter), filterOf(binarizedGradient, filter)];
+      filterOf(found, filter).forEach((value, i) => {
+        const expected = g.reduce((sum, gj, j) => sum + gj * jacobian[mode](w, scale.values[filter], i, j), 0);
+        expect(value).toBeCloseTo(expected, 4);
+      });
+    }
+  });
+
+  test('agrees with a case worked out by hand', () => {
+    const weight = tensor([[0.5, -1.5]]);
+    const gradient = tensor([[2, 4]]);
+    const { scale } = binarizeWeights(weight);
+    const of = (mode: ScalingGradient) => [...weightGradient(gradient, weight, scale, mode).values];
+    expect(scale.values[0]).toBe(1);
+    // Σ g·sign(w) = 2 − 4 = −2, n = 2; the second weight is clipped.
+    expect(of('full')).toEqual([-1 + 2, 1 + 0]);
+    expect(of('xnor-net')).toEqual([1 + 2, 2 + 0]);
+    expect(of('detached')).toEqual([2, 0]);
+  });
+});

@@ -1,0 +1,315 @@
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+const mobinet = join(root, 'packages/mobinet/bin/mobinet.js');
+const example = join(root, 'examples/train-imagenet.js');
+
+const folder = sharedFolder();
+const data = join(folder, 'images');
+const run = join(folder, 'run');
+const model = join(run, 'model.mobinet.safetensors');
+const checkpoint = join(run, 'checkpoint.safetensors');
+
+/** Flags of the smallest network, for images of 28 pixels. */
+const tiny = ['--preset', 'small', '--width', '0.0625', '--k', '1', '--batch', '8', '--workers', '1'];
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface RunOptions {
+  readonly script?: string;
+  /** Sends SIGINT as soon as stderr holds this. */
+  readonly interruptAt?: RegExp;
+}
+
+/** Runs a command line as its users do, with `folder` as the current one. */
+function cli(args: readonly string[], { script = mobinet, interruptAt }: RunOptions = {}): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [script, ...args], { cwd: folder });
+    let [stdout, stderr, isInterrupted] = ['', '', false];
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+      if (isInterrupted || !interruptAt?.test(stderr)) return;
+      isInterrupted = true;
+      child.kill('SIGINT');
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** Runs it twice at a time at most, in the order given. */
+async function all(commands: readonly (readonly string[])[], options?: RunOptions): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const queue = [...commands.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift()) outcomes[next[0]] = await cli(next[1], options);
+  };
+  await Promise.all([work(), work()]);
+  return outcomes;
+}
+
+/** Every file below a folder, with its bytes. */
+function filesIn(path: string): Map<string, string> {
+  const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
+  return new Map(paths.map((file) => [file, readFileSync(file, 'latin1')]));
+}
+
+const lastMetrics = (out: string) =>
+  JSON.parse(readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1)!);
+
+beforeAll(async () => {
+  copyImages(data);
+  const { code, stderr } = await cli(['train', '--data', data, ...tiny, '--epochs', '1', '--out', run]);
+  expect(code, stderr).toBe(0);
+});
+
+describe('help', () => {
+  test('of every command tells its flags, and of train all that the example has', async () => {
+    const commands = ['summary', 'train', 'evaluate', 'export', 'predict'];
+    const [program, ...helps] = await all([['--help'], ...commands.map((command) => [command, '--help'])]);
+    for (const { code, stdout, stderr } of [program, ...helps])
+      expect({ code, stderr, usage: /^Usage: mobinet/.test(stdout) }).toEqual({ code: 0, stderr: '', usage: true });
+    for (const command of commands) expect(program.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+    const ofExample = await cli(['--help'], { script: example });
+    expect(ofExample.code).toBe(0);
+    const flags = [
+      'data',
+      'preset',
+      'block',
+      'k',
+      'width',
+      'size',
+      'epochs',
+      'batch',
+      'lr',
+      'seed',
+      'out',
+      'resume',
+      'limit',
+      'workers',
+      'json',
+    ];
+    for (const flag of flags) {
+      expect(ofExample.stdout).toMatch(new RegExp(`^ +--${flag}\\b`, 'm'));
+      expect(helps[1].stdout).toMatch(new RegExp(`^ +--${flag}\\b`, 'm'));
+    }
+  });
+});
+
+describe('summary', () => {
+  test('--json is one object with the FLOPs of the paper, and nothing else', async () => {
+    const { code, stdout, stderr } = await cli(['summary', '--block', 'mid', '--k', '3', '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(Math.abs(JSON.parse(stdout).flops - 48.62e6)).toBeLessThan(0.01e6);
+  });
+
+  test('is a table of layers otherwise: head, rule, rows, totals', async () => {
+    const { stdout } = await cli(['summary', '--width', '0.25', '--size', '32', '--classes', '10']);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^layer +kind +input +output +bits +floats +binary M +float M +bytes$/);
+    expect(lines[1]).toMatch(/^─[─ ]+─$/);
+    expect(lines[2]).toMatch(/^stem +conv 3×3 +32×32×3 +16×16×8 /);
+    expect(lines).toHaveLength(2 + 41 + 3);
+    expect(new Set(lines.slice(0, 43).map((line) => line.length)).size).toBe(1);
+    expect(stdout).not.toContain('\x1b');
+  });
+});
+
+describe('mistakes', () => {
+  const missingClass = join(folder, 'missing-class');
+  const emptyClass = join(folder, 'empty-class');
+  const cutOff = join(folder, 'cut-off.safetensors');
+
+  beforeAll(() => {
+    for (const copy of [missingClass, emptyClass]) cpSync(data, copy, { recursive: true });
+    const [first, second] = readdirSync(join(data, 'val'));
+    rmSync(join(missingClass, 'val', first), { recursive: true });
+    for (const file of readdirSync(join(emptyClass, 'train', second))) rmSync(join(emptyClass, 'train', second, file));
+    cpSync(checkpoint, cutOff);
+    truncateSync(cutOff, 10_000);
+  });
+
+  const train = ['train', ...tiny, '--data', data, '--out', join(folder, 'other')];
+  const cases: [what: string, args: string[], message: RegExp][] = [
+    ['an unknown command', ['sumary'], /unknown command 'sumary'/],
+    ['an unknown flag', ['summary', '--depth', '3'], /unknown option '--depth'/],
+    ['a bad choice', ['summary', '--block', 'middle'], /middle.*none, pre, mid, post/],
+    ['a negative size', ['summary', '--size', '-32'], /--size.*whole number of at least 1/],
+    ['a bad number', ['summary', '--width', 'half'], /--width.*number above 0/],
+    ['a K that does not fit', ['summary', '--k', '9'], /units\.0\.depthwise: groups of 2\^K = 512 .*Use k ≤ 5/],
+    ['an image too small', ['summary', '--size', '8'], /imageSize 8 is too small/],
+    ['no data', ['evaluate', '--model', model], /no images were named/],
+    ['a missing folder', [...train, '--data', join(folder, 'nowhere')], /there is no folder .*nowhere/],
+    ['an empty class', [...train, '--data', emptyClass], /holds no images/],
+    ['a class that val lacks', [...train, '--data', missingClass], /train has classes that val lacks/],
+    [
+      'a missing checkpoint',
+      ['train', '--data', data, '--resume', join(folder, 'no-run')],
+      /there is no checkpoint at/,
+    ],
+    ['half a checkpoint', ['train', '--data', data, '--resume', cutOff], /cut-off\.safetensors: /],
+    ['a packed model as a checkpoint', ['train', '--data', data, '--resume', model], /not a training checkpoint/],
+    [
+      'another architecture',
+      ['train', '--data', data, '--resume', run, '--block', 'pre'],
+      /another architecture: its block is mid, not pre/,
+    ],
+    ['another setting', ['train', '--data', data, '--resume', run, '--epochs', '9'], /its epochs is 1/],
+    [
+      'other images',
+      ['train', '--data', data, '--resume', run, '--limit', '9'],
+      /9 training images, but the run was made for 24/,
+    ],
+    ['a folder that holds a run', [...train, '--out', run], /checkpoint\.safetensors exists/],
+    ['a missing model', ['predict', '--model', join(folder, 'none'), 'x.png'], /there is no model at/],
+    ['a checkpoint as a model', ['predict', '--model', cutOff, 'x.png'], /cut-off\.safetensors: /],
+    ['neither kind of export', ['export', '--k', '1'], /give one of --checkpoint RUN and --untrained/],
+    ['a checkpoint of another width', ['export', '--checkpoint', run, '--width', '1'], /architecture of its own/],
+  ];
+
+  test('end in one line on stderr and exit code 1, and change no file', async () => {
+    const before = filesIn(folder);
+    const outcomes = await all(cases.map(([, args]) => args));
+    cases.forEach(([what, , message], i) => {
+      const { code, stdout, stderr } = outcomes[i];
+      expect({ code, stdout }, what).toEqual({ code: 1, stdout: '' });
+      expect(stderr, what).toMatch(/^error: .+\n$/);
+      expect(stderr, what).toMatch(message);
+    });
+    expect(filesIn(folder)).toEqual(before);
+  });
+
+  test('a run is not resumed into the folder of another', async () => {
+    const copy = join(folder, 'copy.safetensors');
+    cpSync(checkpoint, copy);
+    const before = filesIn(run);
+    const { code, stderr } = await cli(['train', '--data', data, '--resume', copy, '--out', run]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^error: .*checkpoint\.safetensors exists.*\n$/),
+    });
+    expect(filesIn(run)).toEqual(before);
+  });
+});
+
+describe('train', () => {
+  test('leaves checkpoint, metrics and packed model, and evaluate agrees with the metrics', async () => {
+    expect(readdirSync(run).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl', 'model.mobinet.safetensors']);
+    const evaluate = ['evaluate', '--data', data, '--json', '--workers', '1', '--model'];
+    const [packed, trained] = await all([
+      [...evaluate, model],
+      [...evaluate, checkpoint],
+    ]);
+    expect({ code: packed.code, stderr: packed.stderr }).toEqual({ code: 0, stderr: '' });
+    const { top1, top5, valLoss } = lastMetrics(run);
+    const { loss, ...result } = JSON.parse(packed.stdout);
+    expect(result).toEqual({ top1, top5, images: 12, skippedImages: 0 });
+    expect(loss).toBeCloseTo(valLoss, 5);
+    expect(JSON.parse(trained.stdout)).toEqual(JSON.parse(packed.stdout));
+  });
+
+  test('the example passes over a broken image, names it, and prints one JSON object', async () => {
+    const damaged = join(folder, 'damaged');
+    cpSync(data, damaged, { recursive: true });
+    const [first] = readdirSync(join(damaged, 'train'));
+    const broken = join(damaged, 'train', first, 'broken.png');
+    writeFileSync(broken, 'no image');
+    const out = join(folder, 'damaged-run');
+    const args = ['--data', damaged, ...tiny, '--epochs', '2', '--out', out, '--json'];
+    const { code, stdout, stderr } = await cli(args, { script: example });
+    expect(code, stderr).toBe(0);
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ epoch: 2, skippedImages: 1, agreement: { images: 12, largestDifference: 0 } });
+    expect(result.top1).toBe(lastMetrics(out).top1);
+    expect(stderr.match(/warning: .*broken\.png/g)).toHaveLength(1);
+    expect(stderr).toContain('1 images could not be decoded and were skipped');
+    expect(stderr).toMatch(/^epoch 1: .*\nepoch 2: /m);
+  });
+
+  test('Ctrl-C stops after the step and saves; --resume finishes', async () => {
+    const out = join(folder, 'interrupted');
+    const start = ['train', '--data', data, ...tiny, '--epochs', '6', '--out', out];
+    const stopped = await cli(start, { interruptAt: /^epoch 1: /m });
+    expect(stopped.code, stopped.stderr).toBe(130);
+    expect(stopped.stderr).toMatch(/stopping after this step .*\n.*stopped and saved\. Continue with --resume/s);
+    expect(stopped.stdout).toBe('');
+    expect(existsSync(join(out, 'model.mobinet.safetensors'))).toBe(false);
+    expect(lastMetrics(out).epoch).toBeLessThan(6);
+
+    const resumed = await cli(['train', '--data', data, '--resume', out, '--workers', '1', '--json']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ epoch: 6, agreement: { largestDifference: 0 } });
+    const epochs = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).epoch);
+    expect(epochs).toEqual(Array.from({ length: 6 }, (_, i) => i + 1));
+    expect(existsSync(join(out, 'model.mobinet.safetensors'))).toBe(true);
+  });
+});
+
+describe('predict', () => {
+  const imagesOf = (label: string) =>
+    readdirSync(join(data, 'val', label)).map((file) => join(data, 'val', label, file));
+
+  test('answers for good images, names broken ones, and then fails', async () => {
+    const classes = readdirSync(join(data, 'val')).sort();
+    const [first, second] = imagesOf(classes[0]);
+    const broken = join(folder, 'broken.png');
+    writeFileSync(broken, readFileSync(first).subarray(0, 60));
+    const { code, stdout, stderr } = await cli(['predict', '--model', model, '--json', first, broken, second]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .*broken\.png.*\n$/);
+    const { predictions } = JSON.parse(stdout);
+    expect(predictions.map(({ image }: { image: string }) => image)).toEqual([first, second]);
+    for (const { classes: answers } of predictions as { classes: { name: string; probability: number }[] }[]) {
+      const probabilities = answers.map(({ probability }) => probability);
+      expect(answers.map(({ name }) => name).sort()).toEqual(classes);
+      expect(probabilities).toEqual([...probabilities].sort((a, b) => b - a));
+      expect(probabilities.reduce((sum, probability) => sum + probability)).toBeCloseTo(1, 5);
+    }
+  });
+
+  test('shows the five most probable classes of many', async () => {
+    const many = join(folder, 'untrained.safetensors');
+    const architecture = ['--width', '0.0625', '--k', '1', '--size', '32', '--classes', '10'];
+    const exported = await cli(['export', '--untrained', ...architecture, '--out', many, '--json']);
+    expect({ code: exported.code, stderr: exported.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(exported.stdout)).toEqual({ file: many, bytes: readFileSync(many).byteLength });
+    const counted = await cli(['summary', ...architecture, '--json']);
+    expect(JSON.parse(counted.stdout).savedBytes).toBe(readFileSync(many).byteLength);
+
+    const [image] = imagesOf(readdirSync(join(data, 'val'))[0]);
+    const { code, stdout } = await cli(['predict', '--model', many, image, '--json']);
+    expect(code).toBe(0);
+    const [{ classes }] = JSON.parse(stdout).predictions;
+    expect(classes).toHaveLength(5);
+    const sum = classes.reduce((total: number, { probability }: { probability: number }) => total + probability, 0);
+    expect(sum).toBeGreaterThan(0);
+    expect(sum).toBeLessThanOrEqual(1 + 1e-6);
+  });
+});
+
+describe('export', () => {
+  test('of a checkpoint is the packed model of its run', async () => {
+    mkdirSync(join(folder, 'exports'));
+    const out = join(folder, 'exports', 'photos.safetensors');
+    const { code, stdout, stderr } = await cli(['export', '--checkpoint', run, '--out', out]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/photos\.safetensors, [\d,]+ bytes\n$/);
+    expect(readFileSync(out).equals(readFileSync(model))).toBe(true);
+  });
+});

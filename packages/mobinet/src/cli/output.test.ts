@@ -1,0 +1,68 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { formatTable, ImageProgress } from './output.js';
+
+describe('formatTable', () => {
+  test('has a rule under the head and no borders; numbers are to the right', () => {
+    const table = formatTable(
+      ['layer', 'bits'],
+      [
+        ['stem', 0],
+        ['units.0.extra', '1,024'],
+      ],
+    );
+    expect(table.split('\n')).toEqual([
+      'layer           bits',
+      '─────────────  ─────',
+      'stem               0',
+      'units.0.extra  1,024',
+    ]);
+  });
+
+  test('stands with no rows', () => {
+    expect(formatTable(['a', 'bc'], []).split('\n')).toHaveLength(2);
+  });
+});
+
+describe('ImageProgress', () => {
+  /** What is written to a terminal, or to a file. */
+  function output(isTTY: boolean) {
+    const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
+    return { stream, text: (): string => String(stream.read() ?? '') };
+  }
+
+  test('is a bar on a terminal, without colours, and takes itself away', () => {
+    const { stream, text } = output(true);
+    const progress = new ImageProgress(stream);
+    progress.show('epoch 1/2', 5, 20, ['loss 1.25']);
+    expect(text()).toContain('epoch 1/2 [======------------------] 5/20 images  loss 1.25');
+    progress.show('validation', 2, 4);
+    progress.stop();
+    const rest = text();
+    expect(rest).toContain('validation [============------------] 2/4 images');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what must not be there.
+    expect(rest).not.toMatch(/\x1b\[[\d;]*m/);
+    expect(rest.endsWith('\x1b[?25h') || rest.includes('\x1b[?25h')).toBe(true);
+  });
+
+  test('is a line now and then elsewhere, with the time that is left once there is a pace', async () => {
+    const { stream, text } = output(false);
+    const progress = new ImageProgress(stream, { secondsPerLine: 0 });
+    progress.show('epoch 1/2', 5, 1_000_000);
+    expect(text()).toBe('epoch 1/2: 5/1000000 images\n');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    progress.show('epoch 1/2', 10, 1_000_000);
+    // At 20 ms or more for five images, the rest takes an hour or longer.
+    expect(text()).toMatch(/^epoch 1\/2: 10\/1000000 images, \d+ h \d+ min left\n$/);
+    progress.stop();
+    expect(text()).toBe('');
+  });
+
+  test('says nothing where the next line is not due', () => {
+    const { stream, text } = output(false);
+    const progress = new ImageProgress(stream, { secondsPerLine: 60 });
+    progress.show('epoch 1/2', 5, 20);
+    progress.stop();
+    expect(text()).toBe('');
+  });
+});

@@ -1,0 +1,236 @@
+import { fc, test } from '@fast-check/vitest';
+import { Adam, crossEntropy, flatten, noGradient, valueAndGradient } from '@mobinet/autograd';
+import {
+  decodeSafetensors,
+  dispose,
+  encodeSafetensors,
+  FormatError,
+  memory,
+  Rng,
+  type Tensor,
+  tensor,
+} from '@mobinet/tensor';
+import { beforeAll, describe, expect } from 'vitest';
+import { imageNetNormalization } from '../data/augment.js';
+import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
+import { choices, type MoBiNetOptions } from '../model/options.js';
+import { summary } from '../model/summary.js';
+import { packModel } from './pack.js';
+import { loadPacked } from './packed-model.js';
+
+const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
+  crossEntropy(model.forward(images), labels),
+);
+
+/** A few steps, so that neither weights nor running statistics are what they were at first. */
+function trainALittle(model: MoBiNet, rng: Rng, steps = 2): void {
+  const { imageSize } = model.options;
+  const optimizer = new Adam({ learningRate: 1e-2 });
+  for (let step = 0; step < steps; step++) {
+    const images = rng.split('images', step).normal([3, imageSize, imageSize, 3]);
+    const labels = tensor(Int32Array.of(0, 1, 2), { dtype: 'i32' });
+    const { value, gradients } = lossAndGradient(model, images, labels);
+    // Some of these networks cannot be trained: what overflows in them moves nothing.
+    for (const [, { values }] of flatten(gradients)) {
+      values.forEach((value, i) => {
+        if (!Number.isFinite(value)) values[i] = 0;
+      });
+    }
+    optimizer.update(model, gradients);
+    dispose([images, labels, value, gradients]);
+  }
+  optimizer.dispose();
+}
+
+const architectures: fc.Arbitrary<Partial<MoBiNetOptions>> = fc.record({
+  block: fc.constantFrom(...choices.block),
+  k: fc.nat(3),
+  activation: fc.constantFrom(...choices.activation),
+  skip: fc.constantFrom(...choices.skip),
+  pool: fc.constantFrom(...choices.pool),
+  padding: fc.constantFrom(...choices.padding),
+  estimator: fc.constantFrom(...choices.estimator),
+  stemStride: fc.constantFrom(...choices.stemStride),
+  seed: fc.nat(1000),
+});
+
+describe('packModel and loadPacked', () => {
+  test.prop([architectures], { numRuns: 8 })(
+    'the logits are those of the trained network, to the last bit',
+    (variant) => {
+      const model = createMoBiNet({ width: 0.25, imageSize: 16 * (variant.stemStride ?? 2), classes: 3, ...variant });
+      trainALittle(model, Rng.fromSeed(variant.seed ?? 0));
+      const before = memory();
+      const bytes = packModel(model);
+      const packed = loadPacked(bytes);
+      const { imageSize } = model.options;
+      const images = Rng.fromSeed(1).normal([3, imageSize, imageSize, 3]);
+      const [trained, restored] = noGradient(() => [model.eval().forward(images), packed.forward(images)]);
+      expect(trained.values.every(Number.isFinite)).toBe(true);
+      expect(bitsOf(restored)).toEqual(bitsOf(trained));
+      expect(packed.info).toEqual({ options: model.options });
+      expect(bytes.byteLength).toBe(summary(model).savedBytes);
+
+      dispose([images, trained, restored]);
+      packed.dispose();
+      expect(memory()).toEqual(before);
+      model.dispose();
+    },
+  );
+
+  test('the file holds bits in place of latent weights, and classes and preprocessing as given', () => {
+    const model = createMoBiNet(small);
+    const info = { classes: ['ö', 'b"', 'c'], preprocessing: { resize: 40, normalization: imageNetNormalization } };
+    const bytes = packModel(model, info);
+    const counted = summary(model, info);
+    expect(bytes.byteLength).toBe(counted.savedBytes);
+    const { tensors } = decodeSafetensors(bytes);
+    const names = [...tensors.keys()];
+    expect(names.filter((name) => name.endsWith('.signs'))).toHaveLength(13 * 3);
+    expect(names.filter((name) => name.endsWith('.weight'))).toEqual(['stem.weight', 'classifier.weight']);
+    const byDtype = (dtype: string): number =>
+      [...tensors.values()].filter((t) => t.dtype === dtype).reduce((sum, { size }) => sum + size, 0);
+    // Rows of bits are padded to whole words, by less than one word a filter; floats: those counted, and nothing else.
+    const filters = names
+      .filter((name) => name.endsWith('.alpha'))
+      .reduce((n, name) => n + (tensors.get(name)?.size ?? 0), 0);
+    expect(32 * byDtype('u32')).toBeGreaterThanOrEqual(counted.binaryParameters);
+    expect(32 * byDtype('u32')).toBeLessThan(counted.binaryParameters + 32 * filters);
+    expect(byDtype('f32')).toBe(counted.floatParameters);
+    const packed = loadPacked(bytes);
+    expect(packed.info).toEqual({ options: model.options, ...info });
+    packed.dispose();
+    dispose(tensors);
+    model.dispose();
+  });
+});
+
+const small = { width: 0.25, imageSize: 32, classes: 3, k: 1 } as const;
+
+describe('a file that is not what it promises', () => {
+  type Parts = { tensors: Map<string, Tensor<'f32' | 'i32' | 'u32' | 'u8'>>; metadata: Record<string, string> };
+
+  let whole: Uint8Array;
+
+  beforeAll(() => {
+    const model = createMoBiNet(small);
+    whole = packModel(model, { classes: ['a', 'b', 'c'] });
+    model.dispose();
+  });
+
+  /** A packed file with something changed. */
+  function spoiled(change: (parts: Parts) => void): Uint8Array {
+    const parts = decodeSafetensors(whole);
+    const before = [...parts.tensors.values()];
+    change(parts);
+    const bytes = encodeSafetensors(parts.tensors, parts.metadata);
+    dispose([before, parts.tensors]);
+    return bytes;
+  }
+
+  function expectRefused(bytes: Uint8Array, message: string | RegExp): void {
+    const before = memory();
+    let error: unknown;
+    try {
+      loadPacked(bytes, 'cat.safetensors');
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(FormatError);
+    const text = (error as Error).message;
+    expect(text).toMatch(message);
+    expect(text).toMatch(/^cat\.safetensors: .+$/);
+    expect(text).not.toMatch(/\n/);
+    expect(memory()).toEqual(before);
+  }
+
+  const ones = (shape: number[]): Tensor =>
+    tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1), { shape });
+  const metadata = (key: string, value: string) => (parts: Parts) => {
+    parts.metadata[key] = value;
+  };
+  const options = (changes: object) => (parts: Parts) => {
+    parts.metadata.options = JSON.stringify({ ...JSON.parse(parts.metadata.options), ...changes });
+  };
+
+  const cases: [what: string, change: (parts: Parts) => void, message: string][] = [
+    ['another format', metadata('format', 'pt'), 'not a packed MoBiNet'],
+    ['another version', metadata('version', '2'), 'version 2 of the format is not known, only 1'],
+    ['no options', ({ metadata }) => delete metadata.options, 'its metadata cannot be read'],
+    ['options that are no JSON', metadata('options', '{"block":\n "mid"'), 'its metadata cannot be read'],
+    ['options that are null', metadata('options', 'null'), 'its metadata cannot be read'],
+    ['an unknown option', options({ depth: 3 }), "has no option 'depth'"],
+    ['a bad option', options({ k: -1 }), 'k must be a whole number'],
+    ['options without a plan', options({ k: 7 }), 'units.0.depthwise: groups of 2^K = 128'],
+    ['a network beyond all memory', options({ width: 1e12 }), 'tensor stem.weight is f32 [8,3,3,3], but'],
+    ['options of another network', options({ activation: 'relu' }), 'tensor units.0.depthwise.slope does not belong'],
+    [
+      'options of another width',
+      options({ width: 0.5 }),
+      'tensor stem.weight is f32 [8,3,3,3], but its options ask for f32 [16,3,3,3]',
+    ],
+    ['too few classes', metadata('classes', '["a"]'), 'classes must be a list of 3 names'],
+    ['classes that are none', metadata('classes', '{"length":3}'), 'classes must be a list of 3 names'],
+    [
+      'preprocessing without numbers',
+      metadata('preprocessing', '{"resize":"32"}'),
+      'preprocessing.resize must be a number',
+    ],
+    [
+      'preprocessing of gray images',
+      metadata('preprocessing', '{"resize":32,"normalization":{"mean":[0],"std":[1]}}'),
+      'preprocessing.normalization.mean must have 3 entries',
+    ],
+    [
+      'a missing tensor',
+      ({ tensors }) => tensors.delete('units.3.extra.alpha'),
+      'tensor units.3.extra.alpha is missing',
+    ],
+    ['an extra tensor', ({ tensors }) => tensors.set('units.13.x', ones([2])), 'tensor units.13.x does not belong'],
+    [
+      'a tensor of another shape',
+      ({ tensors }) => tensors.set('classifier.bias', ones([4])),
+      'tensor classifier.bias is f32 [4]',
+    ],
+    [
+      'a transposed tensor',
+      ({ tensors }) => tensors.set('classifier.weight', ones([256, 3])),
+      'tensor classifier.weight is f32 [256,3]',
+    ],
+    [
+      'floats where bits should be',
+      ({ tensors }) => tensors.set('units.0.extra.signs', ones([16, 1])),
+      'tensor units.0.extra.signs is f32',
+    ],
+    [
+      'NaN',
+      ({ tensors }) => tensors.get('units.5.pointwise.scale')?.values.fill(Number.NaN, 7, 8),
+      'tensor units.5.pointwise.scale holds a number that is not finite',
+    ],
+    [
+      'infinity',
+      ({ tensors }) => tensors.get('stem.weight')?.values.fill(Number.POSITIVE_INFINITY, 0, 1),
+      'tensor stem.weight holds a number that is not finite',
+    ],
+    [
+      'bits beyond a row',
+      ({ tensors }) => tensors.get('units.0.depthwise.signs')?.values.fill(1 << 18, 3, 4),
+      'tensor units.0.depthwise.signs has bits set beyond the 18 weights of a filter',
+    ],
+  ];
+
+  test.each(cases)('%s', (_, change, message) => {
+    expectRefused(spoiled(change), escaped(message));
+  });
+
+  test('any part of a file is refused', () => {
+    loadPacked(whole).dispose();
+    for (const length of [0, 4, 8, 100, 3000, whole.length >> 1, whole.length - 1]) {
+      expectRefused(whole.subarray(0, length), /./);
+    }
+    expectRefused(whole.slice(0, 64).reverse(), /./);
+  });
+});
+
+const escaped = (text: string): RegExp => new RegExp(text.replace(/[[\](){}.*+?^$|\\]/g, '\\$&'));
+const bitsOf = ({ values }: Tensor): number[] => [...new Uint32Array(values.slice().buffer)];

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { defaultOptions, type MoBiNetOptions, resolveOptions } from './options.js';
+
+describe('resolveOptions', () => {
+  test('fills in the defaults, also for what is undefined', () => {
+    expect(resolveOptions()).toEqual(defaultOptions);
+    const given = { k: 1, block: undefined } as unknown as Partial<MoBiNetOptions>;
+    expect(resolveOptions(given)).toEqual({ ...defaultOptions, k: 1 });
+  });
+
+  const wrong: [given: Record<string, unknown>, message: RegExp][] = [
+    [{ depth: 3 }, /^MoBiNet has no option 'depth'$/],
+    [{ toString: 1 }, /^MoBiNet has no option 'toString'$/],
+    [{ block: 'middle' }, /^block must be one of none, pre, mid, post, not "middle"$/],
+    [{ activation: 'gelu' }, /^activation must be one of prelu, relu, /],
+    [{ skip: true }, /^skip must be one of all, same-shape, figure, none, not true$/],
+    [{ pool: 'mean' }, /^pool must be one of average, max, min, /],
+    [{ stemStride: 3 }, /^stemStride must be one of 1, 2, not 3$/],
+    [{ padding: 'same' }, /^padding must be one of one, zero, /],
+    [{ estimator: 'sign' }, /^estimator must be one of approx, clip, identity, /],
+    [{ scalingGradient: 'none' }, /^scalingGradient must be one of full, xnor-net, detached, /],
+    [{ k: -1 }, /^k must be a whole number of at least 0, not -1$/],
+    [{ k: 1.5 }, /^k must be a whole number /],
+    [{ k: '3' }, /^k must be a whole number /],
+    [{ classes: 0 }, /^classes must be a whole number of at least 1, not 0$/],
+    [{ imageSize: -32 }, /^imageSize must be a whole number of at least 1, not -32$/],
+    [{ imageSize: null }, /^imageSize must be a whole number /],
+    [{ width: 0 }, /^width must be a number above 0, not 0$/],
+    [{ width: -0.5 }, /^width must be a number above 0, not -0.5$/],
+    [{ width: Number.NaN }, /^width must be a number above 0, not NaN$/],
+    [{ width: Number.POSITIVE_INFINITY }, /^width must be a number above 0, not Infinity$/],
+    [{ seed: 0.5 }, /^seed must be a whole number, not 0.5$/],
+  ];
+
+  test.each(wrong)('refuses %o in one line', (given, message) => {
+    expect(() => resolveOptions(given as Partial<MoBiNetOptions>)).toThrow(RangeError);
+    expect(() => resolveOptions(given as Partial<MoBiNetOptions>)).toThrow(message);
+  });
+});

@@ -1,0 +1,45 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { decodeSafetensors, dispose } from '@mobinet/tensor';
+import { afterAll } from 'vitest';
+
+const embedded = fileURLToPath(new URL('../../../../examples/data/fashion-mnist-subset', import.meta.url));
+
+/** A folder that lives as long as the tests of its file. */
+export function sharedFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mobinet-run-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Copies a few of the embedded images to `folder`: the first of each of the first classes. */
+export function copyImages(folder: string, { classes = 3, train = 8, val = 4 } = {}): string {
+  const names = readdirSync(join(embedded, 'train')).sort().slice(0, classes);
+  for (const [split, count] of [
+    ['train', train],
+    ['val', val],
+  ] as const) {
+    for (const name of names) {
+      mkdirSync(join(folder, split, name), { recursive: true });
+      const files = readdirSync(join(embedded, split, name))
+        .sort()
+        .slice(0, count);
+      for (const file of files) cpSync(join(embedded, split, name, file), join(folder, split, name, file));
+    }
+  }
+  return folder;
+}
+
+/** All that a checkpoint says, but for what time it took: every bit of every tensor, and the run's progress. */
+export function contentsOf(checkpoint: Uint8Array): unknown {
+  const { tensors, metadata } = decodeSafetensors(checkpoint);
+  const bits = [...tensors].map(([name, { values }]) => [
+    name,
+    Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64'),
+  ]);
+  dispose(tensors);
+  const run = JSON.parse(metadata.run, (key, value) => (/^(seconds|imagesPerSecond)$/.test(key) ? undefined : value));
+  return { bits, run, options: metadata.options };
+}

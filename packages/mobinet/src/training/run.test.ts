@@ -1,0 +1,141 @@
+import { decodeSafetensors, dispose, encodeSafetensors, FormatError, memory, zeros } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { contentsOf } from './fixtures.test.helper.js';
+import { paperTraining } from './options.js';
+import { decodeCheckpoint, encodeCheckpoint, newRun, type TrainingRun } from './run.js';
+
+const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24 };
+
+/** A run with moments and progress that are not what they are at first. */
+function advanced(): TrainingRun {
+  const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, paperTraining, data);
+  const gradients = { classifier: { weight: zeros([3, 64]), bias: zeros([3]) } };
+  gradients.classifier.weight.values.fill(0.25);
+  run.optimizer.update({ classifier: run.model.classifier }, gradients);
+  dispose(gradients);
+  run.model.stem.norm.runningMean.values[1] = 1.5;
+  run.progress = { epoch: 3, batch: 2, lossSum: 1 / 3, images: 20, seconds: 1.25 };
+  run.history.push({ epoch: 3, trainLoss: 1, valLoss: 2, top1: 50, top5: 100, learningRate: 0.1, imagesPerSecond: 7 });
+  return run;
+}
+
+function free({ model, optimizer }: TrainingRun): void {
+  model.dispose();
+  optimizer.dispose();
+}
+
+describe('checkpoints', () => {
+  test('give back every tensor and all progress', () => {
+    const run = advanced();
+    const bytes = encodeCheckpoint(run);
+    const restored = decodeCheckpoint(bytes);
+    expect(contentsOf(encodeCheckpoint(restored))).toEqual(contentsOf(bytes));
+    const { training, classes, trainImages, progress, history } = run;
+    expect(restored).toMatchObject({ training, classes, trainImages, progress, history });
+    expect(restored.optimizer.step).toBe(1);
+    expect([...restored.optimizer.state.tensors.keys()]).toEqual([...run.optimizer.state.tensors.keys()]);
+    expect(restored.model.options).toEqual(run.model.options);
+    expect(restored.model.stem.norm.runningMean.values[1]).toBe(1.5);
+    free(run);
+    free(restored);
+  });
+
+  type Parts = ReturnType<typeof decodeSafetensors>;
+
+  function spoiled(change: (parts: Parts) => void): Uint8Array {
+    const run = advanced();
+    const parts = decodeSafetensors(encodeCheckpoint(run));
+    const before = [...parts.tensors.values()];
+    change(parts);
+    const bytes = encodeSafetensors(parts.tensors, parts.metadata);
+    dispose([before, parts.tensors]);
+    free(run);
+    return bytes;
+  }
+
+  function expectRefused(bytes: Uint8Array, message = ''): void {
+    const before = memory();
+    let error: unknown;
+    try {
+      decodeCheckpoint(bytes, 'run/checkpoint');
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(FormatError);
+    expect((error as Error).message).toContain(message);
+    expect((error as Error).message).toMatch(/^run\/checkpoint: .+$/);
+    expect((error as Error).message).not.toMatch(/\n/);
+    expect(memory()).toEqual(before);
+  }
+
+  const runWith = (changes: object) => (parts: Parts) => {
+    parts.metadata.run = JSON.stringify({ ...JSON.parse(parts.metadata.run), ...changes });
+  };
+  const trainingWith = (changes: object) => runWith({ training: { ...paperTraining, ...changes } });
+  const reshaped = ({ tensors }: Parts) => tensors.set('model.classifier.weight', zeros([64, 3]));
+
+  const cases: [what: string, change: (parts: Parts) => void, message: string][] = [
+    ['another format', ({ metadata }) => delete metadata.format, 'not a training checkpoint'],
+    ['a packed model', ({ metadata }) => (metadata.format = 'mobinet'), 'not a training checkpoint'],
+    ['another version', ({ metadata }) => (metadata.version = '7'), 'version 7 of the format is not known, only 1'],
+    [
+      'a missing weight',
+      ({ tensors }) => tensors.delete('model.stem.conv.weight'),
+      'tensor model.stem.conv.weight is missing',
+    ],
+    [
+      'a missing running mean',
+      ({ tensors }) => tensors.delete('model.units.2.extra.norm.runningMean'),
+      'tensor model.units.2.extra.norm.runningMean is missing',
+    ],
+    [
+      'a weight of another shape',
+      reshaped,
+      'tensor model.classifier.weight is f32 [64,3], but the network has f32 [3,64]',
+    ],
+    [
+      'a moment of no parameter',
+      ({ tensors }) => tensors.set('optimizer.mean.nobody', zeros([2])),
+      'tensor optimizer.mean.nobody belongs to no parameter',
+    ],
+    [
+      'a moment of another shape',
+      ({ tensors }) => tensors.set('optimizer.mean.classifier.bias', zeros([2])),
+      'tensor optimizer.mean.classifier.bias belongs to no parameter',
+    ],
+    ['no options', ({ metadata }) => delete metadata.options, 'its metadata cannot be read'],
+    [
+      'options that are cut off',
+      ({ metadata }) => (metadata.options = '{"block":\n"mid"'),
+      'its metadata cannot be read',
+    ],
+    ['a network beyond the file', ({ metadata }) => (metadata.options = '{"width":4096}'), 'parameters is not in'],
+    ['no run', ({ metadata }) => delete metadata.run, 'its metadata cannot be read'],
+    ['a run that is null', ({ metadata }) => (metadata.run = 'null'), 'run must be an object, not null'],
+    ['no progress', runWith({ progress: undefined }), 'run.progress is missing'],
+    [
+      'progress without a number',
+      runWith({ progress: { epoch: 'one' } }),
+      'run.progress.epoch must be a number, not "one"',
+    ],
+    ['a history that is none', runWith({ history: { 0: 1 } }), 'run.history must be a list'],
+    ['a history without losses', runWith({ history: [{ epoch: 1 }] }), 'run.history.0.trainLoss is missing'],
+    ['classes of another network', runWith({ classes: ['a'] }), 'classes must be a list of 3 names'],
+    ['an unknown optimizer', trainingWith({ optimizer: 'lion' }), 'run.training.optimizer must be one of adam, '],
+    ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
+    [
+      'a rate that is none',
+      trainingWith({ learningRate: null }),
+      'run.training.learningRate must be a number, not null',
+    ],
+  ];
+
+  test.each(cases)('with %s are refused in one line', (_, change, message) => {
+    expectRefused(spoiled(change), message);
+  });
+
+  test('that are cut off are refused', () => {
+    const bytes = spoiled(() => {});
+    for (const length of [0, 7, 50, 5000, bytes.length - 4, bytes.length - 1]) expectRefused(bytes.subarray(0, length));
+  });
+});

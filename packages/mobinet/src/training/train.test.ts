@@ -1,0 +1,267 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { memory } from '@mobinet/tensor';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { DataError } from '../data/errors.js';
+import { openImageFolder } from '../data/image-folder.js';
+import type { ImageDataset } from '../data/source.js';
+import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
+import { paperTraining, type TrainingOptions } from './options.js';
+import { decodeCheckpoint, type EpochMetrics, newRun, type TrainingRun } from './run.js';
+import { checkpointFile, metricsFile, refuseToOverwrite, TrainingError, type TrainOptions, train } from './train.js';
+
+const folder = sharedFolder();
+const images = 24;
+const batches = 3;
+const training: TrainingOptions = {
+  ...paperTraining,
+  epochs: 2,
+  batchSize: 10,
+  learningRate: 2e-3,
+  schedule: 'one-cycle',
+  resize: 32,
+  augment: { ...paperTraining.augment, padding: 2 },
+};
+
+let dataset: ImageDataset;
+
+const start = (changes: Partial<TrainingOptions> = {}): TrainingRun =>
+  newRun(
+    { width: 0.0625, k: 1, imageSize: 32 },
+    { ...training, ...changes },
+    { classes: dataset.classes, trainImages: dataset.train.length },
+  );
+
+function free({ model, optimizer }: TrainingRun): void {
+  model.dispose();
+  optimizer.dispose();
+}
+
+const checkpointOf = (out: string): Promise<Buffer> => readFile(join(out, checkpointFile));
+
+const metricsOf = async (out: string): Promise<EpochMetrics[]> =>
+  (await readFile(join(out, metricsFile), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+const withoutRates = (history: readonly EpochMetrics[]) => history.map(({ imagesPerSecond, ...rest }) => rest);
+
+/** Trains to the end in one go. */
+async function trainThrough(run: TrainingRun, out: string, options: Partial<TrainOptions> = {}): Promise<void> {
+  expect(await train(run, dataset, { out, workers: 1, ...options })).toEqual({ finished: true, skippedImages: 0 });
+  free(run);
+}
+
+const straight = join(folder, 'straight');
+
+beforeAll(async () => {
+  dataset = openImageFolder(copyImages(join(folder, 'images')));
+  await trainThrough(start(), straight);
+});
+
+describe('train', () => {
+  test('writes a line of metrics for each epoch', async () => {
+    const history = await metricsOf(straight);
+    expect(history.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    for (const metrics of history) {
+      expect(Object.keys(metrics)).toEqual([
+        ...['epoch', 'trainLoss', 'valLoss', 'top1', 'top5', 'learningRate', 'imagesPerSecond'],
+      ]);
+      expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
+      // In percent of 12 images; of three classes, all are among the five highest.
+      expect((metrics.top1 / 100) * 12).toBeCloseTo(Math.round((metrics.top1 / 100) * 12), 9);
+      expect(metrics.top5).toBe(100);
+      expect(metrics.imagesPerSecond).toBeGreaterThan(0);
+    }
+  });
+
+  test('tells how far it is, and leaves no tensors but those of the run', async () => {
+    const before = memory();
+    const run = start();
+    const own = run.model.parameters().size;
+    const withModel = memory().tensors;
+    const seen: string[] = [];
+    const epochs: EpochMetrics[] = [];
+    await train(run, dataset, {
+      out: join(folder, 'reports'),
+      workers: 1,
+      onStep: ({ epoch, epochs, images, imagesPerEpoch, loss }) => {
+        expect(loss).toBeGreaterThan(0);
+        seen.push(`step ${epoch}/${epochs} ${images}/${imagesPerEpoch}`);
+      },
+      onValidation: ({ epoch, epochs, images, imagesPerEpoch }) =>
+        seen.push(`validation ${epoch}/${epochs} ${images}/${imagesPerEpoch}`),
+      onEpoch: (metrics) => epochs.push(metrics),
+    });
+    const steps = [10, 20, 24];
+    expect(seen).toEqual(
+      [1, 2].flatMap((epoch) => [
+        ...steps.map((done) => `step ${epoch}/2 ${done}/${images}`),
+        ...[10, 12].map((done) => `validation ${epoch}/2 ${done}/12`),
+      ]),
+    );
+    expect(epochs).toEqual(run.history);
+    // Adam's two moments of each parameter.
+    expect(memory().tensors).toBe(withModel + 2 * own);
+    free(run);
+    expect(memory()).toEqual(before);
+  });
+
+  test.each([2, 3])('the same seed gives the same bits with %i decoding threads', async (workers) => {
+    const out = join(folder, `workers-${workers}`);
+    await trainThrough(start(), out, { workers });
+    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
+    expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
+  });
+
+  test('another seed gives another order of images', async () => {
+    const out = join(folder, 'seed');
+    await trainThrough(start({ seed: 1 }), out);
+    expect(withoutRates(await metricsOf(out))).not.toEqual(withoutRates(await metricsOf(straight)));
+  });
+
+  test('a run that has ended already is left as it is', async () => {
+    const before = await checkpointOf(straight);
+    const run = decodeCheckpoint(before);
+    expect(await train(run, dataset, { out: straight, workers: 1 })).toEqual({ finished: true, skippedImages: 0 });
+    expect((await checkpointOf(straight)).equals(before)).toBe(true);
+    free(run);
+  });
+});
+
+describe('a run that was interrupted', () => {
+  /** Where to stop: after a step of the whole run, or in the validation after an epoch. */
+  type Stop = { step: number } | { validation: number };
+
+  /** Trains on from the checkpoint in `out`, if there is one, until it is told to stop. */
+  async function trainUntil(stop: Stop | null, out: string, isFirst: boolean): Promise<boolean> {
+    const run = isFirst ? start() : decodeCheckpoint(await checkpointOf(out));
+    const controller = new AbortController();
+    const { finished } = await train(run, dataset, {
+      out,
+      workers: 1,
+      signal: controller.signal,
+      onStep: ({ epoch, images }) => {
+        const step = (epoch - 1) * batches + Math.ceil(images / training.batchSize);
+        if (stop && 'step' in stop && stop.step === step) controller.abort();
+      },
+      onValidation: ({ epoch }) => {
+        if (stop && 'validation' in stop && stop.validation === epoch) controller.abort();
+      },
+    });
+    free(run);
+    return finished;
+  }
+
+  const stops: [where: string, stops: Stop[]][] = [
+    ['in the middle of an epoch', [{ step: 2 }]],
+    ['at the end of an epoch', [{ step: batches }]],
+    ['in a validation', [{ validation: 1 }]],
+    ['again and again', [{ step: 1 }, { step: batches }, { validation: 1 }, { step: 5 }, { validation: 2 }]],
+  ];
+
+  test.each(stops)('%s ends with the bits of one that was not', async (where, interruptions) => {
+    const out = join(folder, where.replaceAll(' ', '-'));
+    for (const [index, stop] of interruptions.entries()) {
+      expect(await trainUntil(stop, out, index === 0)).toBe(false);
+    }
+    expect(await trainUntil(null, out, false)).toBe(true);
+    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
+    expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
+  });
+});
+
+describe('a run that diverges', () => {
+  let saved: Buffer;
+
+  beforeAll(async () => {
+    const run = start();
+    const controller = new AbortController();
+    const onStep = ({ epoch }: { epoch: number }) => {
+      if (epoch === 2) controller.abort();
+    };
+    const out = join(folder, 'second-epoch');
+    await train(run, dataset, { out, workers: 1, signal: controller.signal, onStep });
+    saved = await checkpointOf(out);
+    free(run);
+  });
+
+  /** A run in the middle of its second epoch, with its checkpoint in `out`. */
+  async function interrupted(out: string): Promise<TrainingRun> {
+    await mkdir(out);
+    await writeFile(join(out, checkpointFile), saved);
+    return decodeCheckpoint(saved);
+  }
+
+  test('stops at the first loss that is no number, and keeps its last checkpoint', async () => {
+    const out = join(folder, 'poisoned');
+    const run = await interrupted(out);
+    const before = memory();
+    run.model.classifier.weight.values[0] = Number.NaN;
+    await expect(train(run, dataset, { out, workers: 1 })).rejects.toThrow(
+      /^the loss became NaN in epoch 2, batch 2\. The last checkpoint is kept; try a learning rate below 0\.002$/,
+    );
+    expect((await checkpointOf(out)).equals(saved)).toBe(true);
+    expect(memory()).toEqual(before);
+    free(run);
+  });
+
+  test('does not save weights that became no numbers in the last step before a stop', async () => {
+    const out = join(folder, 'poisoned-last');
+    const run = await interrupted(out);
+    const controller = new AbortController();
+    const onStep = () => {
+      run.model.units[3].pointwise.norm.gamma.values[1] = Number.POSITIVE_INFINITY;
+      controller.abort();
+    };
+    const again = train(run, dataset, { out, workers: 1, signal: controller.signal, onStep });
+    await expect(again).rejects.toThrow(TrainingError);
+    await expect(again).rejects.toThrow(/^units\.3\.pointwise\.norm\.gamma holds numbers that are not finite/);
+    expect((await checkpointOf(out)).equals(saved)).toBe(true);
+    free(run);
+  });
+
+  test('stops where only the validation shows it', async () => {
+    const out = join(folder, 'poisoned-statistics');
+    const run = await interrupted(out);
+    const onStep = () => run.model.stem.norm.runningMean.values.fill(Number.NaN);
+    await expect(train(run, dataset, { out, workers: 1, onStep })).rejects.toThrow(
+      /^the validation loss became NaN after epoch 2/,
+    );
+    expect((await checkpointOf(out)).equals(saved)).toBe(true);
+    free(run);
+  });
+
+  test('says so with a learning rate beyond all bounds', async () => {
+    const run = start({ learningRate: 1e30, schedule: 'constant' });
+    await expect(train(run, dataset, { out: join(folder, 'huge'), workers: 1 })).rejects.toThrow(TrainingError);
+    free(run);
+  });
+});
+
+describe('data of another run', () => {
+  test('is refused: other classes, another number of images', async () => {
+    const run = start();
+    const out = join(folder, 'refused');
+    const others = { ...dataset, classes: ['a', 'b', 'c'] };
+    await expect(train(run, others, { out })).rejects.toThrow(DataError);
+    await expect(train(run, others, { out })).rejects.toThrow(
+      `the data has the classes a, b, c, but the run was made for ${dataset.classes.join(', ')}`,
+    );
+    const fewer = openImageFolder(join(folder, 'images'), { limit: 20 });
+    await expect(train(run, fewer, { out })).rejects.toThrow(
+      'the data has 20 training images, but the run was made for 24. Use the same --data and --limit',
+    );
+    expect(() => readFileSync(join(out, checkpointFile))).toThrow(/ENOENT/);
+    free(run);
+  });
+
+  test('a folder that holds a run is refused to another', async () => {
+    await expect(refuseToOverwrite(straight)).rejects.toThrow(
+      /checkpoint\.safetensors exists\. Continue it with --resume/,
+    );
+    await expect(refuseToOverwrite(folder)).resolves.toBeUndefined();
+  });
+});
