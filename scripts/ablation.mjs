@@ -1,12 +1,12 @@
 /**
- * Repeats the paper's comparisons at small scale and writes docs/ablation.md: with and without skip connections, PReLU
- * and ReLU, K = 3 and K = 0, each over the same seeds, on the embedded images.
+ * Repeats the paper's comparisons at small scale and puts the table into docs/ablation.md: with and without skip
+ * connections, PReLU and ReLU, K = 3 and K = 0, each over the same seeds, on the embedded images.
  *
  *     node scripts/ablation.mjs                        three seeds, two runs at a time
  *     node scripts/ablation.mjs --seeds 5 --epochs 8
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,8 @@ let next = 0;
 await Promise.all(Array.from({ length: Number(values.parallel) }, work));
 await rm(folder, { recursive: true });
 const file = join(root, 'docs', 'ablation.md');
-await writeFileAtomic(file, report());
+const [before, after] = (await readFile(file, 'utf8')).split(/<!-- table -->[^]*<!-- end of table -->/);
+await writeFileAtomic(file, `${before}<!-- table -->\n\n${table()}\n\n<!-- end of table -->${after}`);
 console.log(`wrote ${file}`);
 
 async function work() {
@@ -56,24 +57,20 @@ async function work() {
   }
 }
 
-function report() {
+function table() {
   const rows = configurations.map((configuration) => {
     const runs = results.get(configuration).sort((a, b) => a.seed - b.seed);
     const top1 = runs.map((run) => run.top1);
-    const cells = [configuration.name, ...top1.map((rate) => rate.toFixed(1)), spread(top1)];
-    return `| ${[...cells, mean(runs.map((run) => run.top5)).toFixed(1), mean(runs.map((run) => run.trainLoss)).toFixed(3)].join(' | ')} |`;
+    const others = ['top5', 'trainLoss'].map((key) => mean(runs.map((run) => run[key])).toFixed(2));
+    return [configuration.name, ...top1.map((rate) => rate.toFixed(1)), spread(top1), ...others];
   });
-  const head = ['', ...seeds.map((seed) => `seed ${seed}`), 'mean ± deviation', 'top-5', 'training loss'];
-  return `# Ablations at small scale
-
-The paper's comparisons, repeated on the 2,500 embedded Fashion-MNIST images: 2,000 to train on, 500 to validate with.
-Each row changes one thing of the first. Top-1 in percent after ${values.epochs} epochs of the preset \`small\` (width 0.25,
-32×32); top-5 and training loss are means over the seeds. Made by \`node scripts/ablation.mjs ${process.argv.slice(2).join(' ')}\`.
-
-| ${head.join(' | ')} |
-|${head.map(() => '---').join('|')}|
-${rows.join('\n')}
-`;
+  const seedHeads = seeds.map((seed) => `top-1, seed ${seed}`);
+  const head = ['', ...seedHeads, 'mean ± deviation', 'top-5', 'training loss'];
+  return [
+    `\`node scripts/ablation.mjs ${process.argv.slice(2).join(' ')}\`, ${values.epochs} epochs:`.replace(' `', '`'),
+    '',
+    ...[head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`),
+  ].join('\n');
 }
 
 function mean(numbers) {

@@ -41,38 +41,10 @@ export function addArchitectureFlags(command: Command): Command {
   return command.option('--seed <number>', 'seed of all that is random (default: 0)', wholeNumber(0));
 }
 
-/** The options that were given, under their names in the library. */
-export function architectureOf(flags: ArchitectureFlags): Partial<MoBiNetOptions> {
-  const {
-    block,
-    k,
-    activation,
-    skip,
-    pool,
-    width,
-    classes,
-    size,
-    stemStride,
-    padding,
-    estimator,
-    scalingGradient,
-    seed,
-  } = flags;
-  return definedOnly({
-    block,
-    k,
-    activation,
-    skip,
-    pool,
-    width,
-    classes,
-    imageSize: size,
-    stemStride,
-    padding,
-    estimator,
-    scalingGradient,
-    seed,
-  });
+/** The options that were given, under their names in the library. Flags of other kinds are left out. */
+export function architectureOf({ size, ...flags }: ArchitectureFlags): Partial<MoBiNetOptions> {
+  const given = definedOnly({ ...flags, imageSize: size });
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name in defaultOptions));
 }
 
 export interface TrainingFlags {
