@@ -41,7 +41,7 @@ let next = 0;
 await Promise.all(Array.from({ length: Number(values.parallel) }, work));
 await rm(folder, { recursive: true });
 const file = join(root, 'docs', 'ablation.md');
-const [before, after] = (await readFile(file, 'utf8')).split(/<!-- table -->[^]*<!-- end of table -->/);
+const [before, after] = (await readFile(file, 'utf8')).split(/<!-- table -->.*<!-- end of table -->/s);
 await writeFileAtomic(file, `${before}<!-- table -->\n\n${table()}\n\n<!-- end of table -->${after}`);
 console.log(`wrote ${file}`);
 
