@@ -6,7 +6,7 @@
  * https://webassembly.github.io/spec/core/binary has the encoding.
  */
 
-export type ValueType = 'i32' | 'v128';
+export type ValueType = 'i32' | 'i64' | 'v128';
 
 /** Instructions that leave one value on the stack. */
 export type Expression = readonly number[];
@@ -25,7 +25,7 @@ export interface FunctionDefinition {
   readonly body: (parameters: readonly Local[], local: (type: ValueType) => Local) => readonly Statement[];
 }
 
-const typeCodes = { i32: 0x7f, v128: 0x7b } as const;
+const typeCodes = { i32: 0x7f, i64: 0x7e, v128: 0x7b } as const;
 
 /** Unsigned LEB128: seven bits a byte, low ones first; the eighth says that more follow. */
 function unsigned(value: number): number[] {
@@ -52,6 +52,24 @@ export const i32 = {
   constant: (value: number): Expression => [0x41, ...signed(value)],
   add: (a: Expression, b: Expression): Expression => [...a, ...b, 0x6a],
   sub: (a: Expression, b: Expression): Expression => [...a, ...b, 0x6b],
+  shiftLeft: (a: Expression, b: Expression): Expression => [...a, ...b, 0x74],
+  /** The low half of an i64. */
+  wrap: (value: Expression): Expression => [...value, 0xa7],
+  store: (address: Expression, value: Expression, offset = 0): Statement => [
+    ...address,
+    ...value,
+    0x36,
+    ...memoryArgument(2, offset),
+  ],
+};
+
+export const i64 = {
+  zero: [0x42, 0x00] as Expression,
+  load: (address: Expression, offset = 0): Expression => [...address, 0x29, ...memoryArgument(3, offset)],
+  add: (a: Expression, b: Expression): Expression => [...a, ...b, 0x7c],
+  xor: (a: Expression, b: Expression): Expression => [...a, ...b, 0x85],
+  /** How many bits are 1. */
+  popcount: (value: Expression): Expression => [...value, 0x7b],
 };
 
 export const v128 = {

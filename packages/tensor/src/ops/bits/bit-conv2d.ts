@@ -15,6 +15,7 @@ import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { reshape } from '../shape/reshape.js';
 import type { Slide } from '../window.js';
+import { bitConv2dByGemm } from './bit-conv2d.gemm.js';
 import { checkBits } from './check-bits.js';
 import { unpackBits } from './pack-bits.js';
 import { popcount32 } from './popcount.js';
@@ -102,6 +103,7 @@ const bitConv2dOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], BitConv2dA
       }
     }
   },
+  fast: ([x, filter], [y], attributes) => bitConv2dByGemm(x, filter, y, attributes),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x, filter], attributes }) => [
     () => bitConv2dInputGradient(dy, filter, x.shape, attributes),
@@ -157,7 +159,7 @@ function gather(
 }
 
 /** What each tap of each filter adds where it sees a border of +1: the sum of its signs. [outChannels, taps] */
-function sumOfSignsPerTap(filter: BitTensor): Int32Array {
+export function sumOfSignsPerTap(filter: BitTensor): Int32Array {
   const { words, shape, rowLength } = filter;
   const wordsPerTap = wordsPerRow(rowLength);
   const sums = new Int32Array(shape[0] * shape[1] * shape[2]);

@@ -1,5 +1,6 @@
 import type { Tensor } from '../../tensor.js';
 import { gemm, type Matrix, transposed } from '../matmul/gemm.js';
+import { isPointwise, locateTaps, type Window } from '../window.js';
 import type { Conv2dAttributes } from './conv2d.js';
 
 /**
@@ -10,8 +11,8 @@ import type { Conv2dAttributes } from './conv2d.js';
  * and the gradients are the same product seen from the other two sides: patches(dX) = dY·F, each of whose elements is
  * added to the pixel that it was copied from, and dF = dYᵀ·patches(X).
  *
- * It goes by chunks of pixels that stay in the cache. A 1×1 convolution of stride 1 copies nothing: its patches are the
- * pixels themselves.
+ * Patches are made for a chunk of pixels at a time, which stays in the cache. A 1×1 convolution of stride 1 needs none:
+ * its patches are the pixels themselves.
  */
 export function conv2dByGemm(x: Tensor, filter: Tensor, y: Tensor, attributes: Conv2dAttributes): void {
   y.values.fill(0);
@@ -55,8 +56,9 @@ interface Product {
   scatter(): void;
 }
 
-/** Floats in a chunk of patches: half of a typical first-level cache. */
-const chunkSize = 6144;
+/** A chunk of patches takes about so many floats, but has at least so many pixels. */
+const chunkSize = 16384;
+const leastPixels = 64;
 
 function forEachProduct(
   x: Tensor,
@@ -71,11 +73,9 @@ function forEachProduct(
   const filters = outChannels / groups;
   const depth = kernelHeight * kernelWidth * channels;
   const allPixels = y.size / outChannels;
-  const isPointwise = [window.height, window.width].every(
-    (s) => s.taps === 1 && s.stride === 1 && s.output === s.input,
-  );
-  const chunk = Math.min(allPixels, Math.max(4, Math.floor(chunkSize / depth)));
-  const patches = isPointwise ? null : new Patches(x, channels, depth, chunk, attributes);
+  const needsPatches = !isPointwise(window);
+  const chunk = needsPatches ? Math.min(allPixels, Math.max(leastPixels, Math.floor(chunkSize / depth))) : allPixels;
+  const patches = needsPatches ? new Patches(x, channels, depth, chunk, attributes) : null;
 
   for (let first = 0; first < allPixels; first += chunk) {
     const pixels = Math.min(chunk, allPixels - first);
@@ -104,43 +104,26 @@ function forEachProduct(
 /** A chunk of patches, and where in the image each of their taps lies. */
 class Patches {
   readonly #image: Float32Array;
+  readonly #inChannels: number;
   readonly #channels: number;
-  readonly #shape: { readonly height: number; readonly width: number; readonly inChannels: number };
-  readonly #attributes: Conv2dAttributes;
+  readonly #window: Window;
   readonly #matrix: Matrix;
-  /** For each pixel and tap, where its first channel is in the image; −1 in the padding. */
+  /** For each output pixel and tap the input pixel; −1 in the padding. */
   readonly #taps: Int32Array;
   #tapCount = 0;
 
-  constructor(x: Tensor, channels: number, depth: number, pixels: number, attributes: Conv2dAttributes) {
-    const [, height, width, inChannels] = x.shape;
+  constructor(x: Tensor, channels: number, depth: number, pixels: number, { window }: Conv2dAttributes) {
     this.#image = x.values;
+    this.#inChannels = x.shape[3];
     this.#channels = channels;
-    this.#shape = { height, width, inChannels };
-    this.#attributes = attributes;
+    this.#window = window;
     this.#matrix = { values: new Float32Array(pixels * depth), offset: 0, rowStride: depth, columnStride: 1 };
     this.#taps = new Int32Array((pixels * depth) / channels);
   }
 
   /** Moves to the output pixels [first, first + pixels), counted through the whole batch. */
   locate(first: number, pixels: number): void {
-    const { height: vertical, width: horizontal } = this.#attributes.window;
-    const { height, width, inChannels } = this.#shape;
-    let at = 0;
-    for (let pixel = first; pixel < first + pixels; pixel++) {
-      const j = pixel % horizontal.output;
-      const i = Math.floor(pixel / horizontal.output) % vertical.output;
-      const n = Math.floor(pixel / (horizontal.output * vertical.output));
-      for (let ki = 0; ki < vertical.taps; ki++) {
-        const row = i * vertical.stride + ki * vertical.dilation - vertical.before;
-        for (let kj = 0; kj < horizontal.taps; kj++) {
-          const column = j * horizontal.stride + kj * horizontal.dilation - horizontal.before;
-          const isInside = row >= 0 && row < height && column >= 0 && column < width;
-          this.#taps[at++] = isInside ? ((n * height + row) * width + column) * inChannels : -1;
-        }
-      }
-    }
-    this.#tapCount = at;
+    this.#tapCount = locateTaps(this.#window, first, pixels, this.#taps);
   }
 
   gather(group: number): Matrix {
@@ -149,9 +132,10 @@ class Patches {
     const channels = this.#channels;
     let at = 0;
     for (let tap = 0; tap < this.#tapCount; tap++) {
-      const from = this.#taps[tap];
-      if (from < 0) for (let c = 0; c < channels; c++) values[at++] = 0;
-      else for (let c = from + group * channels, end = c + channels; c < end; c++) values[at++] = image[c];
+      const pixel = this.#taps[tap];
+      let from = (pixel * this.#inChannels + group * channels) | 0;
+      if (pixel < 0) for (let c = 0; c < channels; c++) values[at++] = 0;
+      else for (let c = 0; c < channels; c++) values[at++] = image[from++];
     }
     return this.#matrix;
   }
@@ -168,9 +152,10 @@ class Patches {
     const channels = this.#channels;
     let at = 0;
     for (let tap = 0; tap < this.#tapCount; tap++) {
-      const to = this.#taps[tap];
-      if (to < 0) at += channels;
-      else for (let c = to + group * channels, end = c + channels; c < end; c++) image[c] += values[at++];
+      const pixel = this.#taps[tap];
+      let to = (pixel * this.#inChannels + group * channels) | 0;
+      if (pixel < 0) at += channels;
+      else for (let c = 0; c < channels; c++) image[to++] += values[at++];
     }
   }
 }

@@ -17,10 +17,10 @@ const at = ({ values, offset, rowStride, columnStride }: Matrix, row: number, co
 
 describe('gemm', () => {
   const sizes = fc.record({
-    // Edges of the 4×8 tile, and of the blocks of 128 rows.
+    // Edges of the 4×8 tile, and of the blocks of 128 rows and 256 steps.
     m: fc.constantFrom(1, 3, 4, 5, 8, 127, 128, 129, 260),
     n: fc.constantFrom(1, 7, 8, 9, 16, 33),
-    k: fc.constantFrom(1, 2, 8, 31),
+    k: fc.constantFrom(1, 2, 8, 31, 257),
     layouts: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()),
     offset: fc.integer({ min: 0, max: 5 }),
     seed: fc.nat(),

@@ -1,4 +1,5 @@
-import { advance, assemble, f32x4, get, repeat, type Statement, set, v128 } from '../../wasm/assembler.js';
+import { advance, f32x4, get, repeat, type Statement, set, v128 } from '../../wasm/assembler.js';
+import { instantiate } from '../../wasm/instance.js';
 
 /** A matrix laid anywhere in an array: element (row, column) is at offset + row·rowStride + column·columnStride. */
 export interface Matrix {
@@ -17,8 +18,9 @@ export function transposed({ values, offset, rowStride, columnStride }: Matrix):
 const tileRows = 4;
 const tileColumns = 8;
 
-/** Rows of A that are packed at a time: with a typical depth they stay in the second-level cache. */
+/** Rows of A, and steps along k, that are packed at a time: what they take stays in the second-level cache. */
 const blockRows = 128;
+const blockSteps = 256;
 
 /**
  * C += A·B for A [m, k], B [k, n], C [m, n].
@@ -28,22 +30,30 @@ const blockRows = 128;
  * cost one pass over A and B, the product n or m multiply-adds for each element of them.
  */
 export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
-  if (m === 0 || n === 0 || k === 0) return;
   const columnTiles = Math.ceil(n / tileColumns);
   const rowTilesAtMost = Math.ceil(Math.min(m, blockRows) / tileRows);
-  const bSize = columnTiles * tileColumns * k;
-  const aSize = rowTilesAtMost * tileRows * k;
+  const stepsAtMost = Math.min(k, blockSteps);
+  const bSize = columnTiles * tileColumns * stepsAtMost;
+  const aSize = rowTilesAtMost * tileRows * stepsAtMost;
   const cSize = rowTilesAtMost * tileRows * columnTiles * tileColumns;
-  const floats = scratch(bSize + aSize + cSize);
+  if (cSize === 0) return;
+  const floats = new Float32Array(scratch(4 * (bSize + aSize + cSize)));
 
-  pack(floats, 0, tileColumns, n, k, transposed(b));
-  for (let row = 0; row < m; row += blockRows) {
-    const rows = Math.min(blockRows, m - row);
-    const block = { ...a, offset: a.offset + row * a.rowStride };
-    pack(floats, bSize, tileRows, rows, k, block);
-    kernel.tiles4x8(4 * bSize, 0, 4 * (bSize + aSize), k, Math.ceil(rows / tileRows), columnTiles);
-    addTiles(floats, bSize + aSize, rows, n, { ...c, offset: c.offset + row * c.rowStride });
+  for (let step = 0; step < k; step += blockSteps) {
+    const steps = Math.min(blockSteps, k - step);
+    pack(floats, 0, tileColumns, n, steps, transposed(part(b, step, 0)));
+    for (let row = 0; row < m; row += blockRows) {
+      const rows = Math.min(blockRows, m - row);
+      pack(floats, bSize, tileRows, rows, steps, part(a, row, step));
+      kernels.tiles4x8(4 * bSize, 0, 4 * (bSize + aSize), steps, Math.ceil(rows / tileRows), columnTiles);
+      addTiles(floats, bSize + aSize, rows, n, part(c, row, 0));
+    }
   }
+}
+
+/** The matrix from (row, column) on. */
+function part(matrix: Matrix, row: number, column: number): Matrix {
+  return { ...matrix, offset: matrix.offset + row * matrix.rowStride + column * matrix.columnStride };
 }
 
 /**
@@ -84,15 +94,13 @@ function addTiles(tiles: Float32Array, at: number, rows: number, columns: number
   }
 }
 
-interface Kernel {
-  tiles4x8(a: number, b: number, c: number, k: number, rowTiles: number, columnTiles: number): void;
-}
-
 /**
  * All tiles of C from packed panels. Per step along k: two vectors of B and one number of each of four rows of A make
  * 32 multiply-adds, whose sums stay in eight registers until the tile is done.
  */
-const moduleBytes = assemble([
+const { kernels, scratch } = instantiate<{
+  tiles4x8(a: number, b: number, c: number, k: number, rowTiles: number, columnTiles: number): void;
+}>([
   {
     name: 'tiles4x8',
     parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
@@ -133,19 +141,3 @@ const moduleBytes = assemble([
     },
   },
 ]);
-
-const memory = new WebAssembly.Memory({ initial: 1 });
-const kernel = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes), { env: { memory } })
-  .exports as unknown as Kernel;
-
-let view = new Float32Array(memory.buffer);
-
-/** At least `size` floats of the kernel's memory, from address 0. */
-function scratch(size: number): Float32Array {
-  const missing = size * 4 - memory.buffer.byteLength;
-  if (missing > 0) {
-    memory.grow(Math.ceil(missing / 65536));
-    view = new Float32Array(memory.buffer);
-  }
-  return view;
-}
