@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from './errors.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
@@ -38,6 +39,8 @@ port.on('message', (message: DecodeRequest | CancelRequest) => {
 
 async function answer(request: DecodeRequest): Promise<void> {
   const { id } = request;
+  // Scaling an image in memory never waits: without a turn of the event loop, no cancellation would be heard.
+  await nextTurn();
   const reply = (result: Image | Unreadable, transfer: ArrayBufferLike[] = []): void =>
     port.postMessage({ id, result } satisfies DecodeReply, transfer as ArrayBuffer[]);
   if (cancelled.delete(id)) return reply({ problem: 'cancelled' });
