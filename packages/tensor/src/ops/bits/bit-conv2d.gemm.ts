@@ -2,7 +2,7 @@ import { type BitTensor, wordBits, wordsPerRow } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import { isPointwise, locateTaps } from '../window.js';
 import { type BitConv2dAttributes, bitsAt, sumOfSignsPerTap } from './bit-conv2d.js';
-import { type BitRows, bitGemm } from './bit-gemm.js';
+import { bitGemm, bitRows } from './bit-gemm.js';
 
 /** Output pixels whose patches are made at a time. */
 const chunkPixels = 256;
@@ -23,56 +23,32 @@ export function bitConv2dByGemm(
   const pixels = shape[0] * shape[1] * shape[2];
   const counts = { values: y, offset: 0, stride: outChannels };
   if (groups === 1 && isPointwise(window)) {
-    bitGemm(pixels, outChannels, groupChannels, rowsOf(x), rowsOf(filter), counts);
+    const [images, filters] = [bitRows(x.words, groupChannels), bitRows(filter.words, groupChannels)];
+    bitGemm(pixels, outChannels, groupChannels, images, filters, counts);
     return;
   }
 
   const taps = kernelHeight * kernelWidth;
   const signs = taps * groupChannels;
-  const length = wordsPerRow(signs);
   const filtersPerGroup = outChannels / groups;
-  const filters: BitRows = {
-    words: joinTaps(
-      filter,
-      Int32Array.from({ length: outChannels * taps }, (_, tap) => tap),
-      taps,
-      0,
-      groupChannels,
-    ),
-    offset: 0,
-    stride: length,
-    length,
-  };
+  const allTaps = Int32Array.from({ length: outChannels * taps }, (_, tap) => tap);
+  const filterWords = joinTaps(filter, allTaps, taps, 0, groupChannels);
   const tapSums = paddingValue === 'zero' ? sumOfSignsPerTap(filter) : null;
   const chunk = Math.min(pixels, chunkPixels);
   const places = new Int32Array(chunk * taps);
-  const patches = new Uint32Array(chunk * length);
+  const patchWords = new Uint32Array(chunk * wordsPerRow(signs));
   for (let first = 0; first < pixels; first += chunk) {
     const count = Math.min(chunk, pixels - first);
     const located = places.subarray(0, locateTaps(window, first, count, places));
     for (let group = 0; group < groups; group++) {
       const firstFilter = group * filtersPerGroup;
-      bitGemm(
-        count,
-        filtersPerGroup,
-        signs,
-        {
-          words: joinTaps(x, located, taps, group * groupChannels, groupChannels, patches),
-          offset: 0,
-          stride: length,
-          length,
-        },
-        { ...filters, offset: firstFilter * length },
-        { ...counts, offset: first * outChannels + firstFilter },
-      );
+      const patches = bitRows(joinTaps(x, located, taps, group * groupChannels, groupChannels, patchWords), signs);
+      const filters = bitRows(filterWords, signs, firstFilter * wordsPerRow(signs));
+      const target = { ...counts, offset: first * outChannels + firstFilter };
+      bitGemm(count, filtersPerGroup, signs, patches, filters, target);
     }
     if (tapSums) takeBackBorder(y, first * outChannels, outChannels, taps, located, tapSums);
   }
-}
-
-function rowsOf({ words, rowLength }: BitTensor): BitRows {
-  const length = wordsPerRow(rowLength);
-  return { words, offset: 0, stride: length, length };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { wordsPerRow } from '../../bit-tensor.js';
 import { advance, get, i32, i64, type Local, repeat, type Statement, set } from '../../wasm/assembler.js';
 import { instantiate } from '../../wasm/instance.js';
 
@@ -7,6 +8,12 @@ export interface BitRows {
   readonly offset: number;
   readonly stride: number;
   readonly length: number;
+}
+
+/** Rows of `signs` signs that follow each other, the first from word `offset` on. */
+export function bitRows(words: Uint32Array, signs: number, offset = 0): BitRows {
+  const length = wordsPerRow(signs);
+  return { words, offset, stride: length, length };
 }
 
 /** Where results go: y[row, column] is at offset + row·stride + column. */

@@ -3,7 +3,7 @@ import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { matmul } from '../matmul/matmul.js';
-import { type BitRows, bitGemm } from './bit-gemm.js';
+import { bitGemm, bitRows } from './bit-gemm.js';
 import { checkBits } from './check-bits.js';
 import { unpackBits } from './pack-bits.js';
 import { popcount32 } from './popcount.js';
@@ -67,12 +67,17 @@ const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined,
       }
     }
   },
-  fast([a, b], [{ values, shape }]) {
-    const rows = ({ words, rowLength }: BitTensor): BitRows => {
-      const length = wordsPerRow(rowLength);
-      return { words, offset: 0, stride: length, length };
-    };
-    bitGemm(shape[0], shape[1], a.rowLength, rows(a), rows(b), { values, offset: 0, stride: shape[1] });
+  fast(
+    [a, b],
+    [
+      {
+        values,
+        shape: [m, n],
+      },
+    ],
+  ) {
+    const signs = a.rowLength;
+    bitGemm(m, n, signs, bitRows(a.words, signs), bitRows(b.words, signs), { values, offset: 0, stride: n });
   },
   saves: (inputs) => inputs,
   gradient: (dc, { saved: [a, b] }) => [
