@@ -283,6 +283,14 @@ describe('predict', () => {
     }
   });
 
+  test('names a broken image once, also where it is the only one', async () => {
+    const broken = join(folder, 'no-image.png');
+    writeFileSync(broken, 'no image');
+    const { code, stdout, stderr } = await cli(['predict', '--model', model, '--json', broken]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '{"predictions":[]}\n' });
+    expect(stderr).toMatch(/^error: .*no-image\.png.*\n$/);
+  });
+
   test('shows the five most probable classes of many', async () => {
     const many = join(folder, 'untrained.safetensors');
     const architecture = ['--width', '0.0625', '--k', '1', '--size', '32', '--classes', '10'];

@@ -55,6 +55,9 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
       predictions.push({ image: images[batch.index], classes: classes.slice(0, flags.top) });
       dispose([batch, probabilities]);
     }
+  } catch (error) {
+    // Where no image is left, each was named already.
+    if (loader.skipped < images.length) throw error;
   } finally {
     await loader.close();
   }
