@@ -1,9 +1,11 @@
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openIdx } from '../data/idx.js';
 import { openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
 import { choices, defaultOptions, type MoBiNetOptions } from '../model/options.js';
 import { optimizerNames, scheduleNames, type TrainingOptions } from '../training/options.js';
+import type { ImageLocation } from '../training/run.js';
 
 /** The flags of a network, as commander reads them; absent ones are undefined. */
 export interface ArchitectureFlags {
@@ -91,11 +93,7 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
   return { ...base, ...given };
 }
 
-export interface DataFlags {
-  data?: string;
-  idx?: string;
-  limit?: number;
-}
+export type DataFlags = ImageLocation;
 
 export function addDataFlags(command: Command): Command {
   return command
@@ -114,6 +112,12 @@ export function openData({ data, idx, limit }: DataFlags): ImageDataset {
   if (idx !== undefined) return openIdx(idx, options);
   if (data !== undefined) return openImageFolder(data, options);
   throw new RangeError('no images were named. Use --data FOLDER or --idx FOLDER');
+}
+
+/** The place that flags name, wherever the program is run from; null where they name none. */
+export function locationOf({ data, idx, limit }: DataFlags): ImageLocation | null {
+  if (data === undefined && idx === undefined) return null;
+  return definedOnly({ data: data && resolve(data), idx: idx && resolve(idx), limit });
 }
 
 export function addWorkersFlag(command: Command): Command {

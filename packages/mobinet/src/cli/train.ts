@@ -16,7 +16,7 @@ import {
 import type { MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import { type PresetName, presets } from '../training/presets.js';
-import { newRun, type TrainingRun } from '../training/run.js';
+import { type ImageLocation, newRun, type TrainingRun } from '../training/run.js';
 import { checkData, checkpointFile, metricsFile, refuseToOverwrite, train } from '../training/train.js';
 import {
   type ArchitectureFlags,
@@ -27,6 +27,7 @@ import {
   architectureOf,
   type DataFlags,
   jsonFlag,
+  locationOf,
   openData,
   type TrainingFlags,
   trainingOf,
@@ -81,10 +82,13 @@ Examples:
 }
 
 async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<void> {
-  const isDefaultData = flags.data === undefined && flags.idx === undefined;
-  const preset = flags.preset ?? (isDefaultData ? defaults.preset : flags.idx ? 'small' : 'imagenet') ?? 'imagenet';
-  const dataset = openData(isDefaultData && defaults.data ? { ...flags, data: defaults.data } : flags);
-  const run = flags.resume ? await resumeRun(flags.resume, flags) : start(preset, flags, dataset);
+  const resumedRun = flags.resume ? await resumeRun(flags.resume, flags) : null;
+  const named = locationOf(flags);
+  const known: ImageLocation = resumedRun?.source ?? { data: defaults.data };
+  const source = named ?? { ...known, limit: flags.limit ?? known.limit };
+  const dataset = openData(source);
+  const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
+  const run = resumedRun ?? start(preset, flags, dataset, locationOf(source));
   checkData(run, dataset);
   const resumed = flags.resume && (await findCheckpoint(flags.resume));
   const out = flags.out ?? (resumed ? dirname(resumed) : join('runs', timeStamp()));
@@ -127,13 +131,19 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
   );
 }
 
-function start(preset: PresetName, flags: TrainFlags, dataset: ImageDataset): TrainingRun {
+function start(
+  preset: PresetName,
+  flags: TrainFlags,
+  dataset: ImageDataset,
+  source: ImageLocation | null,
+): TrainingRun {
   const { model, training } = presets[preset];
   const options: Partial<MoBiNetOptions> = { ...model, ...architectureOf(flags) };
   const scaled = flags.size && flags.resize === undefined ? { resize: scaledResize(preset, flags.size) } : {};
   return newRun(options, trainingOf(flags, { ...training, ...scaled }), {
     classes: dataset.classes,
     trainImages: dataset.train.length,
+    ...(source && { source }),
   });
 }
 

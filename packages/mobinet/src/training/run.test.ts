@@ -4,7 +4,8 @@ import { contentsOf } from './fixtures.test.helper.js';
 import { paperTraining } from './options.js';
 import { decodeCheckpoint, encodeCheckpoint, newRun, type TrainingRun } from './run.js';
 
-const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24 };
+const source = { data: '/photos', limit: 24 };
+const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24, source };
 
 /** A run with moments and progress that are not what they are at first. */
 function advanced(): TrainingRun {
@@ -31,7 +32,7 @@ describe('checkpoints', () => {
     const restored = decodeCheckpoint(bytes);
     expect(contentsOf(encodeCheckpoint(restored))).toEqual(contentsOf(bytes));
     const { training, classes, trainImages, progress, history } = run;
-    expect(restored).toMatchObject({ training, classes, trainImages, progress, history });
+    expect(restored).toMatchObject({ training, classes, trainImages, source, progress, history });
     expect(restored.optimizer.step).toBe(1);
     expect([...restored.optimizer.state.tensors.keys()]).toEqual([...run.optimizer.state.tensors.keys()]);
     expect(restored.model.options).toEqual(run.model.options);
@@ -121,6 +122,8 @@ describe('checkpoints', () => {
     ['a history that is none', runWith({ history: { 0: 1 } }), 'run.history must be a list'],
     ['a history without losses', runWith({ history: [{ epoch: 1 }] }), 'run.history.0.trainLoss is missing'],
     ['classes of another network', runWith({ classes: ['a'] }), 'classes must be a list of 3 names'],
+    ['a place of no kind', runWith({ source: 5 }), 'run.source must be an object, not 5'],
+    ['a place that is no name', runWith({ source: { data: 5 } }), 'run.source.data must be a string, not 5'],
     ['an unknown optimizer', trainingWith({ optimizer: 'lion' }), 'run.training.optimizer must be one of adam, '],
     ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
     [

@@ -41,8 +41,17 @@ export interface TrainingRun {
   readonly classes: readonly string[];
   /** How many images an epoch has, skipped ones included: a run can only go on with as many. */
   readonly trainImages: number;
+  /** Where its images are, so that it can go on without being told again. */
+  readonly source?: ImageLocation;
   progress: Progress;
   readonly history: EpochMetrics[];
+}
+
+/** An image folder or a folder of IDX files, and how many images of each split are used. */
+export interface ImageLocation {
+  readonly data?: string | undefined;
+  readonly idx?: string | undefined;
+  readonly limit?: number | undefined;
 }
 
 export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, lossSum: 0, images: 0, seconds: 0 });
@@ -51,7 +60,7 @@ export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, los
 export function newRun(
   options: Partial<MoBiNetOptions>,
   training: TrainingOptions,
-  data: { classes: readonly string[]; trainImages: number },
+  data: Pick<TrainingRun, 'classes' | 'trainImages' | 'source'>,
 ): TrainingRun {
   const model = createMoBiNet({ ...options, classes: data.classes.length });
   return { model, optimizer: makeOptimizer(training), training, ...data, progress: startOfEpoch(0), history: [] };
@@ -62,7 +71,7 @@ const formatVersion = '1';
 
 /** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
-  const { model, optimizer, training, classes, trainImages, progress, history } = run;
+  const { model, optimizer, training, classes, trainImages, source, progress, history } = run;
   const tensors = new Map<string, Tensor<DType>>();
   for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
   for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
@@ -70,7 +79,7 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
     format: formatName,
     version: formatVersion,
     options: JSON.stringify(model.options),
-    run: JSON.stringify({ training, classes, trainImages, progress, history, steps: optimizer.state.step }),
+    run: JSON.stringify({ training, classes, trainImages, source, progress, history, steps: optimizer.state.step }),
   });
 }
 
@@ -100,14 +109,14 @@ function restore(
   source: string,
 ): TrainingRun {
   const { options, run } = readMetadata(metadata, tensors, source);
-  const { training, classes, trainImages, progress, history, steps } = run;
+  const { steps, ...rest } = run;
   const model = createMoBiNet(options);
   try {
     for (const [name, target] of modelTensors(model)) {
       copyInto(target, tensors.get(`model.${name}`), `model.${name}`, source);
     }
-    const optimizer = restoreOptimizer(training, steps, model, tensors, source);
-    return { model, optimizer, training, classes, trainImages, progress, history };
+    const optimizer = restoreOptimizer(rest.training, steps, model, tensors, source);
+    return { model, optimizer, ...rest };
   } catch (error) {
     model.dispose();
     throw error;
@@ -151,6 +160,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
     checkLike(run, exampleRun, 'run');
     const { training, classes, history } = run as SavedRun;
     checkClasses(classes, options.classes);
+    checkLocation((run as SavedRun).source);
     if (!Array.isArray(history)) throw new RangeError('run.history must be a list');
     history.forEach((metrics, index) => {
       checkLike(metrics, exampleMetrics, `run.history.${index}`);
@@ -174,6 +184,13 @@ const exampleMetrics: EpochMetrics = {
 };
 
 const exampleRun = { training: paperTraining, trainImages: 1, progress: startOfEpoch(0), steps: 0 };
+
+function checkLocation(source: unknown): void {
+  if (source === undefined) return;
+  const example = { data: '', idx: '', limit: 1 };
+  const given = Object.keys(Object(source)).filter((key) => key in example) as (keyof typeof example)[];
+  checkLike(source, Object.fromEntries(given.map((key) => [key, example[key]])), 'run.source');
+}
 
 function checkChoice(choices: readonly string[], value: string, name: string): void {
   if (!choices.includes(value)) throw new RangeError(`${name} must be one of ${choices.join(', ')}, not ${value}`);
