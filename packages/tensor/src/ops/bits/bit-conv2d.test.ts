@@ -84,6 +84,20 @@ function gradientsOf(f: () => Tensor, inputs: readonly Tensor[], outputGradient:
 }
 
 describe('bitConv2d', () => {
+  test('agrees with its definition across chunks of patches and blocks of rows', () => {
+    const rng = Rng.fromSeed(1);
+    const [x, grouped, pointwise] = [
+      [2, 20, 20, 14],
+      [14, 3, 3, 7],
+      [9, 1, 1, 14],
+    ].map((s) => packBits(rng.normal(s)));
+    for (const paddingValue of ['one', 'zero'] as const) {
+      const options = { groups: 2, padding: 'same', paddingValue } as const;
+      checkOp((x, filter) => bitConv2d(x, filter, options), [x, grouped], { gradient: false });
+    }
+    checkOp((x, filter) => bitConv2d(x, filter), [x, pointwise], { gradient: false });
+  });
+
   test.prop([convolutions], { numRuns: 150 })('is exactly the convolution of the signs as numbers', (convolution) => {
     const { x, filter, options } = convolution;
     const y = bitConv2d(x, filter, options);

@@ -1,6 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { zeros } from '../../create.js';
+import { Rng } from '../../random.js';
+import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
 import { conv2d } from './conv2d.js';
 
@@ -32,6 +34,13 @@ const convolutions = fc
 describe('conv2d', () => {
   test.prop([convolutions], { numRuns: 60 })('obeys the laws of ops', ({ x, filter, options }) => {
     checkOp((x, filter) => conv2d(x, filter, options), [x, filter]);
+  });
+
+  test('agrees with its definition across chunks of patches', () => {
+    // 800 output pixels of 45 numbers each: more than two chunks.
+    const rng = Rng.fromSeed(1);
+    const inputs: [Tensor, Tensor] = [rng.normal([2, 20, 20, 10]), rng.normal([6, 3, 3, 5])];
+    checkOp((x, filter) => conv2d(x, filter, { groups: 2, padding: 'same' }), inputs, { gradient: false });
   });
 
   test('explains channels that do not fit', () => {
