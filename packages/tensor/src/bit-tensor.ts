@@ -1,4 +1,5 @@
 import { allocate, type Block } from './backends/cpu/heap.js';
+import { memoryBuffer } from './backends/cpu/memory.js';
 import { ShapeError } from './errors.js';
 import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
@@ -38,8 +39,10 @@ export class BitTensor extends Handle {
 
   /** The packed words in place, row after row. Valid until the tensor is disposed. */
   get words(): Uint32Array {
-    const { buffer, byteOffset } = this.block;
-    this.#words ??= new Uint32Array(buffer, byteOffset, countWords(this.shape));
+    const { address } = this.block;
+    if (this.#words === null || this.#words.buffer.byteLength === 0) {
+      this.#words = new Uint32Array(memoryBuffer(), address, countWords(this.shape));
+    }
     return this.#words;
   }
 
@@ -69,8 +72,8 @@ export function countWords(shape: Shape): number {
 }
 
 /** @internal A BitTensor whose words are not written yet. */
-export function emptyBitTensor(shape: Shape): BitTensor {
-  return new BitTensor(shape, allocate(countWords(shape) * Uint32Array.BYTES_PER_ELEMENT));
+export function emptyBitTensor(shape: Shape, purpose?: string): BitTensor {
+  return new BitTensor(shape, allocate(countWords(shape) * Uint32Array.BYTES_PER_ELEMENT, purpose));
 }
 
 /**

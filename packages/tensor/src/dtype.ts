@@ -1,17 +1,18 @@
 /** Element types of a `Tensor`. (Single bits live in `BitTensor`, which is not arithmetic.) */
-export type DType = 'f32' | 'i32' | 'u32' | 'u8';
+export type DType = 'f32' | 'i32' | 'u32' | 'i16' | 'u8';
 
 /** The typed array that holds the elements of each dtype. */
 export interface TypedArrays {
   f32: Float32Array;
   i32: Int32Array;
   u32: Uint32Array;
+  i16: Int16Array;
   u8: Uint8Array;
 }
 
 export type TypedArray<D extends DType = DType> = TypedArrays[D];
 
-const constructors = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
+const constructors = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, i16: Int16Array, u8: Uint8Array } as const;
 
 export const dtypes = Object.keys(constructors) as readonly DType[];
 

@@ -35,3 +35,13 @@ export class DisposedError extends Error {
 export class FormatError extends Error {
   override readonly name = 'FormatError';
 }
+
+/** No memory is left for a tensor. The message says what asked for it, what lives, and what to do. */
+export class OutOfMemoryError extends RangeError {
+  override readonly name = 'OutOfMemoryError';
+}
+
+/** A kernel that could not run to its end: its thread has died, or did not answer. */
+export class KernelError extends Error {
+  override readonly name = 'KernelError';
+}

@@ -63,6 +63,11 @@ export abstract class Handle {
     return this.#block;
   }
 
+  /** @internal Where its first element lies in the memory of the CPU backend: what kernels are told. */
+  get address(): number {
+    return this.block.address;
+  }
+
   /** Gives the memory back, unless a view still needs it. Disposing twice is harmless. */
   dispose(): void {
     if (this.#block === null) return;

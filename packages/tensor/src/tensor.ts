@@ -1,4 +1,5 @@
 import { allocate, type Block } from './backends/cpu/heap.js';
+import { memoryBuffer } from './backends/cpu/memory.js';
 import { bytesPerElement, type DType, type TypedArray, typedArrayOver } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { formatTensor } from './format.js';
@@ -28,8 +29,11 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
    * Valid until the tensor is disposed. To keep the numbers, `await data()`.
    */
   get values(): TypedArray<D> {
-    const { buffer, byteOffset } = this.block;
-    this.#values ??= typedArrayOver(this.dtype, buffer, byteOffset, this.size);
+    const { address } = this.block;
+    // A memory that is not shared gets a new buffer when it grows, and what lay over the old one is empty.
+    if (this.#values === null || this.#values.buffer.byteLength === 0) {
+      this.#values = typedArrayOver(this.dtype, memoryBuffer(), address, this.size);
+    }
     return this.#values;
   }
 
@@ -61,6 +65,6 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
 }
 
 /** @internal A tensor whose elements are not written yet. */
-export function emptyTensor<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
-  return new Tensor(dtype, shape, allocate(sizeOf(shape) * bytesPerElement(dtype)));
+export function emptyTensor<D extends DType>(dtype: D, shape: Shape, purpose?: string): Tensor<D> {
+  return new Tensor(dtype, shape, allocate(sizeOf(shape) * bytesPerElement(dtype), purpose));
 }

@@ -7,6 +7,7 @@ import {
   FormatError,
   memory,
   Rng,
+  type Safetensors,
   type Tensor,
   tensor,
 } from '@mobinet/tensor';
@@ -108,7 +109,7 @@ describe('packModel and loadPacked', () => {
 const small = { width: 0.25, imageSize: 32, classes: 3, k: 1 } as const;
 
 describe('a file that is not what it promises', () => {
-  type Parts = { tensors: Map<string, Tensor<'f32' | 'i32' | 'u32' | 'u8'>>; metadata: Record<string, string> };
+  type Parts = Safetensors;
 
   let whole: Uint8Array;
 

@@ -1,10 +1,9 @@
 import { fc, test } from '@fast-check/vitest';
 import ndarray from 'ndarray';
 import { describe, expect, expectTypeOf } from 'vitest';
-import { allocate, release } from '../backends/cpu/heap.js';
 import { tensor, zeros } from '../create.js';
 import { DTypeError } from '../errors.js';
-import { memory, tidy } from '../scope.js';
+import { memory } from '../scope.js';
 import { sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { shapes } from '../testing/index.js';
@@ -38,38 +37,20 @@ describe('toNdarray', () => {
 });
 
 describe('fromNdarray', () => {
-  test('shares contiguous memory in both directions', () => {
+  test('copies: what is written to one is not seen in the other', () => {
     const a = image();
-    const x = fromNdarray(a);
-    expectTypeOf(x).toEqualTypeOf<Tensor<'f32'>>();
-    expect([x.dtype, x.shape]).toEqual(['f32', [2, 3, 4]]);
-    a.set(1, 2, 3, 100);
-    expect(x.values[23]).toBe(100);
-    x.values[0] = -1;
-    expect(a.get(0, 0, 0)).toBe(-1);
-  });
-
-  test('shares a contiguous part', () => {
-    const a = image();
+    const before = memory().bytes;
     const x = fromNdarray(a.pick(1));
+    expectTypeOf(x).toEqualTypeOf<Tensor<'f32'>>();
+    expect([x.dtype, x.shape, x.values[0], memory().bytes - before]).toEqual(['f32', [3, 4], 12, 48]);
     x.values[0] = -1;
-    expect(x.shape).toEqual([3, 4]);
-    expect(a.get(1, 0, 0)).toBe(-1);
+    expect(a.get(1, 0, 0)).toBe(12);
   });
 
-  test('shares Node buffers, as decoders of images return them', () => {
-    const data = Buffer.from(new ArrayBuffer(6));
-    const x = fromNdarray(ndarray(data, [3, 2]));
+  test('takes Node buffers, as decoders of images return them', () => {
+    const x = fromNdarray(ndarray(Buffer.from([1, 2, 3, 4, 5, 255]), [3, 2]));
     expectTypeOf(x).toEqualTypeOf<Tensor<'u8'>>();
-    x.values[5] = 255;
-    expect(data[5]).toBe(255);
-  });
-
-  test('copies bytes that start between words: kernels may read whole words', () => {
-    const data = new Uint8Array(new ArrayBuffer(9), 1).fill(3);
-    const x = fromNdarray(ndarray(data, [8]));
-    x.values[0] = 4;
-    expect([x.values.byteOffset % 4, data[0], x.values[7]]).toEqual([0, 3, 3]);
+    expect([...x.values]).toEqual([1, 2, 3, 4, 5, 255]);
   });
 
   test.prop([shapes({ minRank: 3, maxRank: 3, maxSize: 4 }), fc.constantFrom([0, 2, 1], [2, 1, 0], [1, 2, 0])])(
@@ -97,7 +78,7 @@ describe('fromNdarray', () => {
     expectTypeOf(x).toEqualTypeOf<Tensor<'f32'>>();
     expect([x.dtype, ...x.values]).toEqual(['f32', 0.5, Infinity]);
     expect([...fromNdarray(ndarray([1, 2, 3], [3])).values]).toEqual([1, 2, 3]);
-    expect([...fromNdarray(ndarray(Int16Array.of(-5), [])).values]).toEqual([-5]);
+    expect([...fromNdarray(ndarray(Int8Array.of(-5), [])).values]).toEqual([-5]);
   });
 
   test('refuses what does not exist', () => {
@@ -106,22 +87,5 @@ describe('fromNdarray', () => {
     );
     const big = ndarray(new BigInt64Array(2) as unknown as Float32Array, [2]);
     expect(() => fromNdarray(big)).toThrow(DTypeError);
-  });
-
-  test('borrowed memory is neither counted nor recycled', () => {
-    const data = new Float32Array(16).fill(5);
-    const before = memory();
-    const x = fromNdarray(ndarray(data, [16]));
-    const view = x.alias([4, 4]);
-    expect(memory()).toEqual({ tensors: before.tensors + 2, bytes: before.bytes });
-    x.dispose();
-    expect(view.values[15]).toBe(5);
-    view.dispose();
-    expect(memory()).toEqual(before);
-    const blocks = Array.from({ length: 8 }, () => allocate(data.byteLength));
-    expect(blocks.some(({ buffer }) => buffer === data.buffer)).toBe(false);
-    blocks.forEach(release);
-    tidy(() => void fromNdarray(ndarray(data, [16])));
-    expect([...data]).toEqual(new Array(16).fill(5));
   });
 });

@@ -1,10 +1,9 @@
 import ndarray from 'ndarray';
-import { borrow } from '../backends/cpu/heap.js';
 import type { DTypeOf } from '../create.js';
-import { bytesPerElement, type DType, dtypeOf, type TypedArray, typedArrayOver } from '../dtype.js';
+import { type DType, dtypeOf, type TypedArray } from '../dtype.js';
 import { DTypeError } from '../errors.js';
-import { checkShape, sizeOf, stridesOf } from '../shape.js';
-import { emptyTensor, Tensor } from '../tensor.js';
+import { checkShape, sizeOf } from '../shape.js';
+import { emptyTensor, type Tensor } from '../tensor.js';
 import { copyStrided } from './strided.js';
 
 /**
@@ -42,11 +41,8 @@ export function toNdarray<D extends DType>(tensor: Tensor<D>): NdArray<TypedArra
 export type NdArrayDType<Data> = [DTypeOf<Data>] extends [never] ? 'f32' : DTypeOf<Data>;
 
 /**
- * The elements of an ndarray as a tensor of its shape.
- *
- * Memory is shared, in both directions, if the elements are of a tensor's dtype and lie contiguous and row-major (and
- * start at a multiple of 4 bytes, as kernels may read whole words): what is written to one is seen in the other, and
- * `memory()` counts none of it. Everything else is copied: slices, transposes, and other element types, which become f32.
+ * The elements of an ndarray, copied into a tensor of its shape: tensors have a memory of their own, which kernels share.
+ * Element types that no tensor has become f32.
  *
  * @throws DTypeError for elements that are not numbers.
  */
@@ -59,22 +55,9 @@ export function fromNdarray(array: NdArray): Tensor<DType> {
     throw new DTypeError(`fromNdarray: elements of type ${array.dtype} are not numbers`);
   }
   const dtype = ArrayBuffer.isView(data) ? dtypeOf(data) : undefined;
-  if (dtype !== undefined && isRowMajor(array)) {
-    const { buffer, byteOffset } = data as TypedArray;
-    const memory = typedArrayOver(dtype, buffer, byteOffset + offset * bytesPerElement(dtype), sizeOf(shape));
-    if (memory.byteOffset % wordBytes === 0) return new Tensor(dtype, shape, borrow(memory));
-  }
   const result = emptyTensor(dtype ?? 'f32', shape);
   copyStrided(data, offset, stride, shape, result.values);
   return result;
-}
-
-const wordBytes = 4;
-
-/** Neighbours are where a tensor has them. The stride of an axis of size 1 is never used, and may be anything. */
-function isRowMajor({ shape, stride }: NdArray): boolean {
-  const expected = stridesOf(shape);
-  return shape.every((size, axis) => size === 1 || stride[axis] === expected[axis]);
 }
 
 /** Throws unless the first and the last element in memory exist. */

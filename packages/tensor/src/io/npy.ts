@@ -16,7 +16,7 @@ import { copyStrided } from './strided.js';
  *     the rest       the elements
  */
 
-const descriptors = { f32: '<f4', i32: '<i4', u32: '<u4', u8: '|u1' } as const satisfies Record<DType, string>;
+const descriptors = { f32: '<f4', i32: '<i4', u32: '<u4', i16: '<i2', u8: '|u1' } as const satisfies Record<DType, string>;
 const dtypesByDescriptor = new Map<string, DType>(dtypes.map((dtype) => [`'${descriptors[dtype]}'`, dtype]));
 const supported = [...dtypesByDescriptor.keys()].join(', ');
 
@@ -50,7 +50,7 @@ export function encodeNpy(tensor: Tensor<DType>): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads the bytes of an npy file of version 1, 2 or 3 with elements `<f4`, `<i4`, `<u4` or `|u1`. Data in Fortran
+ * Reads the bytes of an npy file of version 1, 2 or 3 with elements `<f4`, `<i4`, `<u4`, `<i2` or `|u1`. Data in Fortran
  * order is brought into row-major order. The file is not trusted.
  *
  * @param options.source The file's name, for errors.

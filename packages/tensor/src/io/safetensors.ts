@@ -16,7 +16,7 @@ import { bytesOf, copyOfBytes, quote } from './bytes.js';
  * The tensors fill the rest exactly, without holes or overlaps.
  */
 
-const dtypeNames = { f32: 'F32', i32: 'I32', u32: 'U32', u8: 'U8' } as const satisfies Record<DType, string>;
+const dtypeNames = { f32: 'F32', i32: 'I32', u32: 'U32', i16: 'I16', u8: 'U8' } as const satisfies Record<DType, string>;
 const dtypesByName = new Map<unknown, DType>(dtypes.map((dtype) => [dtypeNames[dtype], dtype]));
 const supported = [...dtypesByName.keys()].join(', ');
 
@@ -69,8 +69,8 @@ const byteLengthOf = ({ dtype, shape }: { dtype: DType; shape: Shape }): number 
   sizeOf(shape) * bytesPerElement(dtype);
 
 /**
- * The header names the tensors in their order. Their data is in that order too, except that single bytes come after
- * wider elements: so every tensor is aligned, and a reader may map the file into memory.
+ * The header names the tensors in their order. Their data is in that order too, except that wider elements come before
+ * narrower ones: so every tensor is aligned, and a reader may map the file into memory.
  */
 function layOut(
   specs: readonly SafetensorsSpec[],
@@ -78,9 +78,9 @@ function layOut(
 ): { header: Uint8Array; begins: number[]; dataLength: number } {
   const begins = new Array<number>(specs.length);
   let dataLength = 0;
-  for (const single of [false, true]) {
+  for (const width of [4, 2, 1]) {
     specs.forEach((spec, index) => {
-      if ((bytesPerElement(spec.dtype) === 1) !== single) return;
+      if (bytesPerElement(spec.dtype) !== width) return;
       begins[index] = dataLength;
       dataLength += byteLengthOf(spec);
     });

@@ -1,4 +1,6 @@
+import { withGrain } from '../backends/cpu/dispatch.js';
 import { poisonNewBlocks } from '../backends/cpu/heap.js';
+import type { TypedArray } from '../dtype.js';
 import { type AnyTensor, type KernelTier, withKernels } from '../op.js';
 import { tidy } from '../scope.js';
 import { formatShape, sameShape } from '../shape.js';
@@ -14,7 +16,8 @@ export interface CheckOpOptions extends GradientOptions {
 
 /**
  * Holds an op to the laws that every op obeys: the fast kernel agrees with its definition (exactly, for bits and
- * integers), every element of the output is written, inputs stay as they were, and the gradient is the derivative.
+ * integers) and gives the same bits however its work is divided, every element of the output is written and nothing beyond,
+ * inputs stay as they were, and the gradient is the derivative.
  */
 export function checkOp<I extends readonly AnyTensor[]>(
   f: (...inputs: I) => AnyTensor,
@@ -24,12 +27,10 @@ export function checkOp<I extends readonly AnyTensor[]>(
   const before = inputs.map(elements);
   const reference = run(f, inputs, 'reference', 0x00);
   expectEqual('an element was not written (reference kernel)', reference, run(f, inputs, 'reference', 0xff), 0);
-  expectEqual(
-    'fast and reference kernels disagree',
-    reference,
-    run(f, inputs, 'fast', 0xff),
-    options.tolerance ?? 1e-5,
-  );
+  const fast = run(f, inputs, 'fast', 0xff);
+  expectEqual('fast and reference kernels disagree', reference, fast, options.tolerance ?? 1e-5);
+  const divided = withGrain(1, () => run(f, inputs, 'fast', 0xff));
+  expectEqual('the result depends on how work is divided among threads', fast, divided, 0);
   inputs.forEach((input, index) => {
     if (elements(input).some((value, at) => !Object.is(value, before[index][at])))
       throw new Error(`input ${index} was changed`);
@@ -42,7 +43,7 @@ export function checkOp<I extends readonly AnyTensor[]>(
 interface Result {
   readonly dtype: string;
   readonly shape: readonly number[];
-  readonly values: Float32Array | Int32Array | Uint32Array | Uint8Array;
+  readonly values: TypedArray;
 }
 
 function run<I extends readonly AnyTensor[]>(

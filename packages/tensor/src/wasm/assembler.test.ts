@@ -1,53 +1,276 @@
 import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
-import { advance, assemble, f32x4, get, repeat, set, v128 } from './assembler.js';
+import { describe, expect, expectTypeOf } from 'vitest';
+import {
+  assemble,
+  atomicAdd,
+  f32,
+  f32x4,
+  f64,
+  forever,
+  forRange,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  type I32,
+  i64,
+  leavable,
+  repeat,
+  select,
+  store,
+  store8,
+  store16,
+  storeLane,
+  storeLow,
+  transpose4x4,
+  when,
+} from './assembler.js';
 
-/** Assembles, loads and runs one function over the given floats. */
-function run(
-  floats: number[],
-  parameters: number[],
-  body: Parameters<typeof assemble>[0][number]['body'],
-): Float32Array {
-  const bytes = assemble([{ name: 'f', parameters: parameters.map(() => 'i32'), body }]);
-  const memory = new WebAssembly.Memory({ initial: 2 });
-  new Float32Array(memory.buffer).set(floats);
+/** Assembles and runs a function over a memory of 128 KiB, given as words; returns the words afterwards. */
+function run(words: readonly number[], body: (...parameters: I32[]) => void, ...args: number[]): Int32Array {
+  const bytes = assemble('f', args.map((_, index) => `p${index}`), { shared: true, maximumPages: 2 }, body);
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
+  new Int32Array(memory.buffer).set(words);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
-  (exports.f as (...parameters: number[]) => void)(...parameters);
-  return new Float32Array(memory.buffer);
+  (exports.run as (...args: number[]) => void)(...args);
+  return new Int32Array(memory.buffer);
 }
 
-describe('assemble', () => {
-  test.prop([fc.integer({ min: 1, max: 300 })], { numRuns: 10 })('repeats as often as it is told', (count) => {
-    // memory[0…3] += memory[4…7], `count` times.
-    const result = run([0, 0, 0, 0, 1, 2, 3, 4], [0, count], ([zero, left]) => [
-      repeat(left, [v128.store(get(zero), f32x4.add(v128.load(get(zero)), v128.load(get(zero), 16)))]),
-    ]);
-    expect([...result.subarray(0, 4)]).toEqual([count, 2 * count, 3 * count, 4 * count]);
+const floats = (words: Int32Array): Float32Array => new Float32Array(words.buffer);
+const bitsOf = (...values: number[]): number[] => [...new Int32Array(Float32Array.from(values).buffer)];
+const zero = i32.const(0);
+
+describe('constants and addresses', () => {
+  test.prop([fc.integer()])('encode any i32', (value) => {
+    expect(run([], () => store(zero, i32.const(value)))[0]).toBe(value);
   });
 
-  test.prop([fc.integer({ min: -30_000, max: 30_000 })], { numRuns: 60 })(
-    'encodes constants of either sign',
-    (words) => {
-      const start = 65_536;
-      const result = run([7], [0, start], ([from, to]) => [
-        advance(to, 2 * words),
-        v128.store(get(to), v128.load32Splat(get(from))),
-      ]);
-      const at = (start + 2 * words) / 4;
-      if (Number.isInteger(at)) expect([...result.subarray(at, at + 4)]).toEqual([7, 7, 7, 7]);
-      expect(result.filter((value) => value !== 0).length).toBeGreaterThanOrEqual(4);
+  test.prop([fc.bigInt({ min: -(2n ** 53n), max: 2n ** 53n })])('encode i64', (value) => {
+    const words = run([], () => store(zero, i64.const(Number(value))));
+    expect(new BigInt64Array(words.buffer)[0]).toBe(value);
+  });
+
+  test.prop([fc.float(), fc.double()])('encode floats', (single, double) => {
+    const { buffer } = run([], () => {
+      store(zero, f32.const(single));
+      store(zero, f64.const(double), 8);
+    });
+    expect(new Float32Array(buffer)[0]).toBe(single);
+    expect(new Float64Array(buffer)[1]).toBe(double);
+  });
+
+  test.prop([fc.nat({ max: 130_000 })])('reach any byte by an offset', (offset) => {
+    const words = run([], (address) => store8(address, i32.const(7), offset), 0);
+    expect(new Uint8Array(words.buffer)[offset]).toBe(7);
+  });
+});
+
+describe('whole numbers', () => {
+  test.prop([fc.integer(), fc.integer({ min: 1 })])('calculate as in C', (a, b) => {
+    const results = run(
+      [],
+      (a, b) => {
+        const answers = [
+          ...[a.add(b), a.sub(b), a.mul(b), a.divU(b), a.remU(b), a.and(b), a.or(b), a.xor(b)],
+          ...[a.shl(b), a.shrU(b), a.popcnt(), a.eq(b), a.ne(b), a.ltS(b), a.ltU(b), a.gtS(b), a.geS(b), a.min(b)],
+        ];
+        answers.forEach((answer, index) => store(zero, answer, 4 * index));
+      },
+      a,
+      b,
+    );
+    const u = a >>> 0;
+    const ones = [...u.toString(2)].filter((digit) => digit === '1').length;
+    expect([...results.subarray(0, 18)]).toEqual([
+      ...[(a + b) | 0, (a - b) | 0, Math.imul(a, b), Math.floor(u / b) | 0, u % b | 0, a & b, a | b, a ^ b],
+      ...[a << b, (a >>> b) | 0, ones, +(a === b), +(a !== b), +(a < b), +(u < b), +(a > b), +(a >= b), u < b ? a : b],
+    ]);
+  });
+
+  test.prop([fc.bigInt(0n, 2n ** 64n - 1n), fc.bigInt(0n, 2n ** 64n - 1n)])('of 64 bits, too', (a, b) => {
+    const { buffer } = run([Number(a & 0xffffffffn) | 0, Number(a >> 32n) | 0, Number(b & 0xffffffffn) | 0, Number(b >> 32n) | 0], () => {
+      const [x, y] = [i64.load(zero), i64.load(zero, 8)];
+      store(zero, x.xor(y).popcnt(), 16);
+      store(zero, x.add(y), 24);
+      store(zero, x.toI32(), 32);
+      store(zero, i64.load32U(zero, 4), 40);
+      store(zero, i32.load(zero).toI64U(), 48);
+    });
+    const results = new BigUint64Array(buffer);
+    const ones = BigInt([...(a ^ b).toString(2)].filter((digit) => digit === '1').length);
+    expect([...results.subarray(2, 4)]).toEqual([ones, BigInt.asUintN(64, a + b)]);
+    expect(Number(results[4])).toBe(Number(a & 0xffffffffn));
+    expect([results[5], results[6]]).toEqual([a >> 32n, a & 0xffffffffn]);
+  });
+
+  test('narrow loads and stores take part of a word', () => {
+    const words = run([0x8081_82fe | 0], () => {
+      store(zero, i32.load8U(zero), 4);
+      store(zero, i32.load16U(zero), 8);
+      store(zero, i32.load16S(zero), 12);
+      store16(zero, i32.const(0x12345), 16);
+      store8(zero, i32.const(0x167), 20);
+    });
+    expect([...words.subarray(1, 6)]).toEqual([0xfe, 0x82fe, 0x82fe - 0x10000, 0x2345, 0x67]);
+  });
+
+  test('an atomic addition returns what was there', () => {
+    const words = run([5], () => store(zero, atomicAdd(zero, i32.const(3)), 4));
+    expect([...words.subarray(0, 2)]).toEqual([8, 5]);
+  });
+});
+
+describe('lanes', () => {
+  const four = fc.tuple(...Array.from({ length: 4 }, () => fc.integer({ min: -100, max: 100 })));
+
+  test.prop([four, four])('calculate side by side', (a, b) => {
+    const results = floats(
+      run([...bitsOf(...a, ...b)], () => {
+        const [x, y] = [f32x4.load(zero), f32x4.load(zero, 16)];
+        const one = f32x4.const(1);
+        const answers = [
+          ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y)],
+          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y)],
+        ];
+        answers.forEach((answer, index) => store(zero, answer, 32 + 16 * index));
+      }),
+    );
+    const expected = [
+      ...[(x: number, y: number) => x + y, (x: number, y: number) => x - y, (x: number, y: number) => x * y],
+      ...[Math.min, Math.max, Math.abs, (x: number) => 0 - x, (x: number, y: number) => x + x * y],
+      ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max],
+    ].flatMap((f) => a.map((x, lane) => f(x, b[lane])));
+    expect([...results.subarray(8, 8 + expected.length)].map((value) => value + 0)).toEqual(expected);
+  });
+
+  test('change their width', () => {
+    const words = run([1, -2, 70_000, -70_000], () => {
+      const x = i32x4.load(zero);
+      const narrow = x.narrowS(x);
+      store(zero, narrow, 16);
+      store(zero, narrow.toI32x4LowS(), 32);
+      store(zero, narrow.mulHighS(narrow), 48);
+      store(zero, narrow.narrowS(narrow), 64);
+      store(zero, x.toF32x4S(), 80);
+      store(zero, f32x4.const(1.4, -1.6, 2.5, 1e20).toI32x4(), 96);
+      store(zero, f32x4.const(1.25, -3, 7, 8).toF64x2Low().toF32x4Low(), 112);
+    });
+    const short = [1, -2, 32767, -32768];
+    expect([...new Int16Array(words.buffer, 16, 8)]).toEqual([...short, ...short]);
+    expect([...words.subarray(8, 12)]).toEqual(short);
+    expect([...words.subarray(12, 16)]).toEqual(short.map((value) => value * value));
+    expect([...new Int8Array(words.buffer, 64, 4)]).toEqual([1, -2, 127, -128]);
+    expect([...floats(words).subarray(20, 24)]).toEqual([1, -2, 70_000, -70_000]);
+    expect([...words.subarray(24, 28)]).toEqual([1, -2, 2, 2 ** 31 - 1]);
+    expect([...floats(words).subarray(28, 32)]).toEqual([1.25, -3, 0, 0]);
+  });
+
+  test('answer as bits, shuffle, and store in part', () => {
+    const words = run([1, 2, 3, 4, 5, 6, 7, 8], () => {
+      const [a, b] = [f32x4.load(zero), f32x4.load(zero, 16)];
+      store(zero, a.shuffle(b, 7, 0, 5, 2), 32);
+      store(zero, i32x4.load(zero).gtS(i32x4.const(2)).bitmask(), 48);
+      store(zero, i8x16.const(3).popcnt(), 64);
+      store(zero, i8x16.const(9, ...new Array<number>(15).fill(1)).swizzle(i8x16.const(0)), 80);
+      storeLow(zero, b, 96);
+      storeLane(zero, b, 3, 108);
+      store(zero, i16x8.const(1, 2, 3, 4, 5, 6, 7, 8).shl(i32.const(1)), 112);
+    });
+    expect([...words.subarray(8, 13)]).toEqual([8, 1, 6, 3, 0b1100]);
+    expect([...new Uint8Array(words.buffer, 64, 17)]).toEqual([...new Array(16).fill(2), 9]);
+    expect([...words.subarray(24, 28)]).toEqual([5, 6, 0, 8]);
+    expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
+  });
+
+  test('transpose', () => {
+    const words = run(Array.from({ length: 16 }, (_, i) => i), () => {
+      const rows = [0, 16, 32, 48].map((at) => f32x4.variable(f32x4.load(zero, at)));
+      transpose4x4(rows).forEach((column, index) => store(zero, column, 64 + 16 * index));
+    });
+    expect([...words.subarray(16, 32)]).toEqual([0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15]);
+  });
+});
+
+describe('control', () => {
+  test.prop([fc.integer({ min: 1, max: 300 })], { numRuns: 20 })('repeats as often as it is told', (count) => {
+    const words = run([], (times) => repeat(i32.variable(times), () => store(zero, i32.load(zero).add(1))), count);
+    expect(words[0]).toBe(count);
+  });
+
+  test.prop([fc.integer({ min: -5, max: 20 }), fc.integer({ min: -5, max: 20 }), fc.integer({ min: 1, max: 5 })])(
+    'counts over a range, which may be empty',
+    (from, to, step) => {
+      const words = run(
+        [],
+        (from, to, step) => {
+          forRange(from, to, step, (i) => {
+            store(i32.load(zero).mul(4), i, 4);
+            store(zero, i32.load(zero).add(1));
+          });
+        },
+        from,
+        to,
+        step,
+      );
+      const expected = [];
+      for (let i = from; i < to; i += step) expected.push(i);
+      expect([...words.subarray(0, 1 + expected.length)]).toEqual([expected.length, ...expected]);
     },
   );
 
-  test('gives each local its own place, also beyond 127', () => {
-    const result = run([1, 2, 3, 4], [0], ([zero], local) => {
-      const locals = Array.from({ length: 200 }, () => local('v128'));
-      return [
-        set(locals[0], v128.load(get(zero))),
-        ...locals.slice(1).map((next, i) => set(next, f32x4.add(get(locals[i]), get(locals[0])))),
-        v128.store(get(zero), f32x4.mul(get(locals[199]), get(locals[0]))),
-      ];
+  test.prop([fc.boolean()])('chooses', (yes) => {
+    const words = run(
+      [],
+      (condition) => {
+        when(
+          condition,
+          () => store(zero, i32.const(1)),
+          () => store(zero, i32.const(2)),
+        );
+        when(condition, () => store(zero, i32.const(3), 4));
+        store(zero, select(condition, i32.const(4), i32.const(5)), 8);
+      },
+      Number(yes),
+    );
+    expect([...words.subarray(0, 3)]).toEqual(yes ? [1, 3, 4] : [2, 0, 5]);
+  });
+
+  test('leaves a loop from inside its conditions', () => {
+    const words = run([], () => {
+      leavable((leave) => {
+        forever(() => {
+          store(zero, i32.load(zero).add(1));
+          when(i32.load(zero).geS(5), () => when(i32.const(1), leave));
+        });
+      });
+      store(zero, i32.const(9), 4);
     });
-    expect([...result.subarray(0, 4)]).toEqual([200, 800, 1800, 3200]);
+    expect([...words.subarray(0, 2)]).toEqual([5, 9]);
+  });
+});
+
+describe('functions', () => {
+  test('give each local its own place, also beyond 127', () => {
+    const words = run([], () => {
+      const locals = Array.from({ length: 200 }, (_, index) => i32.variable(index));
+      locals.forEach((local, index) => store(zero, local, 4 * index));
+    });
+    expect([...words.subarray(0, 200)]).toEqual(Array.from({ length: 200 }, (_, index) => index));
+  });
+
+  test('must be written where a function is', () => {
+    expect(() => store(zero, zero)).toThrow('only inside a function body');
+    const inside = () => assemble('g', [], { shared: true, maximumPages: 1 }, () => {});
+    expect(() => assemble('f', [], { shared: true, maximumPages: 1 }, inside)).toThrow('inside another');
+    // What failed leaves no function open.
+    expect(run([], () => store(zero, i32.const(1)))[0]).toBe(1);
+  });
+
+  test('types that do not fit do not compile', () => {
+    expectTypeOf(i32.const(1).add(2)).toEqualTypeOf<I32>();
+    // @ts-expect-error an i32 cannot take an f32
+    expect(() => run([], () => store(zero, i32.const(1).add(f32.const(1))))).toThrow();
+    // @ts-expect-error lanes of floats have no bits to count
+    expect(() => f32x4.const(1).popcnt()).toThrow();
   });
 });

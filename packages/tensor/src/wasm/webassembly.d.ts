@@ -1,8 +1,9 @@
 /** The part of the WebAssembly API that is used here. TypeScript declares it only together with the whole DOM. */
 declare namespace WebAssembly {
   class Memory {
-    constructor(descriptor: { initial: number });
-    readonly buffer: ArrayBuffer;
+    constructor(descriptor: { initial: number; maximum: number; shared: boolean });
+    readonly buffer: ArrayBuffer | SharedArrayBuffer;
+    /** Adds pages of 64 KiB. Throws RangeError where there are none to be had. */
     grow(pages: number): number;
   }
   class Module {
@@ -12,4 +13,5 @@ declare namespace WebAssembly {
     constructor(module: Module, imports: Record<string, Record<string, Memory>>);
     readonly exports: Readonly<Record<string, unknown>>;
   }
+  function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
 }

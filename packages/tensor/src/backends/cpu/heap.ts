@@ -1,67 +1,63 @@
+import { OutOfMemoryError } from '../../errors.js';
+import { bytesAt, growMemory, memoryBuffer } from './memory.js';
+
 /**
- * Memory for CPU tensors.
+ * Memory for CPU tensors: blocks of the one shared WebAssembly memory, all aligned to 64 bytes, a cache line.
  *
- * A training step allocates the same few hundred sizes again and again. Fresh ArrayBuffers would be
- * zeroed each time and burden the garbage collector, so freed blocks wait on a free list of their
- * size class. A new block therefore holds garbage: every kernel writes every element of its outputs.
+ * A training step takes the same few hundred sizes again and again. Small blocks wait on a free list of their size class for
+ * the next of that size. Large ones, which make up the bytes, become free ranges that join with their neighbours, and the
+ * smallest range that fits is cut: so what one layer leaves behind serves another of different size.
+ *
+ * A new block holds garbage: every kernel writes every element of its outputs.
  */
 export class Block {
   /** Handles (tensors and their views) that share this block. */
   references = 1;
 
   constructor(
-    readonly buffer: ArrayBufferLike,
-    readonly byteOffset: number,
+    readonly address: number,
     readonly byteLength: number,
-    /** Belongs to someone else: neither counted nor recycled. */
-    readonly borrowed = false,
+    readonly capacity: number,
+    /** The byte that fills the guard behind the block, in tests. */
+    readonly guard: number | null,
   ) {}
 }
 
-const freeLists = new Map<number, ArrayBufferLike[]>();
+const alignment = 64;
 
-/** Blocks above this go back to the garbage collector: rare, and too much to keep for later. */
-const largestKept = 1 << 28;
+/** Up to this many bytes a block is small. */
+const largestSmall = 16384;
 
+/** The first bytes of the memory belong to the dispatcher of kernels. */
+export const reservedBytes = 4096;
+
+/** Vector loads may read a little beyond the last element of a tensor: there is always memory left to do so. */
+const slack = 1024;
+
+const freeLists = new Map<number, number[]>();
+
+/** Free ranges in the order of their addresses; no two touch. */
+const ranges: { start: number; end: number }[] = [];
+
+/** What lies above was never used. */
+let top = reservedBytes;
+
+const liveBlocks = new Set<Block>();
 let liveBytes = 0;
 
-/** Size classes: four steps an octave, so that at most a fifth of a block is unused. */
-function sizeClass(byteLength: number): number {
-  if (byteLength <= 64) return 64;
-  const step = 2 ** (Math.floor(Math.log2(byteLength - 1)) - 2);
-  return Math.ceil(byteLength / step) * step;
-}
-
-/** A block of at least `byteLength` bytes, aligned for every dtype. Its contents are undefined. */
-export function allocate(byteLength: number): Block {
-  const capacity = sizeClass(byteLength);
-  const buffer = freeLists.get(capacity)?.pop() ?? newBuffer(capacity, byteLength);
+/**
+ * A block of at least `byteLength` bytes. Its contents are undefined.
+ * @param purpose What it is for, in an error.
+ * @throws OutOfMemoryError
+ */
+export function allocate(byteLength: number, purpose = 'a tensor'): Block {
+  const capacity = capacityFor(poison === null ? byteLength : byteLength + guardBytes);
+  const address = freeLists.get(capacity)?.pop() ?? reserve(capacity, purpose);
+  const block = new Block(address, byteLength, capacity, poison);
+  liveBlocks.add(block);
   liveBytes += byteLength;
-  if (poison !== null) new Uint8Array(buffer).fill(poison);
-  return new Block(buffer, 0, byteLength);
-}
-
-let poison: number | null = null;
-
-/** Fills every new block with this byte (null: leaves it as it is): tests find elements that a kernel forgot to write. */
-export function poisonNewBlocks(byte: number | null): void {
-  poison = byte;
-}
-
-/** A block over memory that someone else owns (an ndarray's, say). It must be aligned for every dtype, as ours is. */
-export function borrow({ buffer, byteOffset, byteLength }: ArrayBufferView): Block {
-  return new Block(buffer, byteOffset, byteLength, true);
-}
-
-function newBuffer(capacity: number, byteLength: number): ArrayBuffer {
-  try {
-    return new ArrayBuffer(capacity);
-  } catch {
-    throw new RangeError(
-      `out of memory: a tensor asked for ${byteLength} bytes while ${liveBytes} are live. ` +
-        'Use a smaller batch, or free tensors with tidy() or dispose().',
-    );
-  }
+  if (poison !== null) bytesAt(address, capacity).fill(poison);
+  return block;
 }
 
 export function retain(block: Block): Block {
@@ -69,18 +65,131 @@ export function retain(block: Block): Block {
   return block;
 }
 
-/** Gives up one reference; the last one puts the memory on its free list, unless it was borrowed. */
+/** Gives up one reference; the last one frees the memory. */
 export function release(block: Block): void {
-  if (--block.references > 0 || block.borrowed) return;
-  liveBytes -= block.byteLength;
-  const capacity = block.buffer.byteLength;
-  if (capacity > largestKept) return;
+  if (--block.references > 0) return;
+  const { address, byteLength, capacity, guard } = block;
+  liveBlocks.delete(block);
+  liveBytes -= byteLength;
+  if (guard !== null) checkGuard(block, guard);
+  if (capacity > largestSmall) return unreserve(address, capacity);
   const list = freeLists.get(capacity);
-  if (list) list.push(block.buffer);
-  else freeLists.set(capacity, [block.buffer]);
+  if (list) list.push(address);
+  else freeLists.set(capacity, [address]);
+}
+
+/** Runs `use` with a block that is free again afterwards: room for what kernels hand to one another. */
+export function withTemporary<T>(byteLength: number, use: (address: number) => T): T {
+  const block = allocate(byteLength, 'a temporary');
+  try {
+    return use(block.address);
+  } finally {
+    release(block);
+  }
 }
 
 /** Bytes that live blocks asked for. */
 export function bytesInUse(): number {
   return liveBytes;
+}
+
+/** Small sizes: four steps an octave, so that at most a fifth of a block is unused. Large ones: whole kilobytes. */
+function capacityFor(byteLength: number): number {
+  if (byteLength > largestSmall) return roundUp(byteLength, 1024);
+  if (byteLength <= alignment) return alignment;
+  const step = 2 ** (Math.floor(Math.log2(byteLength - 1)) - 2);
+  return roundUp(byteLength, Math.max(alignment, step));
+}
+
+const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
+
+/** Memory that no block stands for: neither counted nor recycled by size. @throws OutOfMemoryError */
+export function reserve(byteLength: number, purpose: string): number {
+  return takeRange(byteLength) ?? takeNew(byteLength, purpose);
+}
+
+/** Cuts `capacity` bytes from the smallest range that has them. */
+function takeRange(capacity: number): number | undefined {
+  let best = -1;
+  let bestSize = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < ranges.length; i++) {
+    const size = ranges[i].end - ranges[i].start;
+    if (size >= capacity && size < bestSize) {
+      best = i;
+      bestSize = size;
+    }
+  }
+  if (best < 0) return undefined;
+  const { start } = ranges[best];
+  if (bestSize === capacity) ranges.splice(best, 1);
+  else ranges[best].start += capacity;
+  return start;
+}
+
+function takeNew(capacity: number, purpose: string): number {
+  const missing = top + capacity + slack - memoryBuffer().byteLength;
+  if (missing > 0) {
+    try {
+      growMemory(missing);
+    } catch {
+      throw new OutOfMemoryError(outOfMemoryMessage(capacity, purpose));
+    }
+  }
+  const address = top;
+  top += capacity;
+  return address;
+}
+
+/** Adds a range to the free ones, joined with those that it touches, or with the unused memory above. */
+export function unreserve(start: number, byteLength: number): void {
+  const end = start + byteLength;
+  let at = 0;
+  for (let high = ranges.length; at < high; ) {
+    const middle = (at + high) >> 1;
+    if (ranges[middle].start < start) at = middle + 1;
+    else high = middle;
+  }
+  const before = ranges[at - 1];
+  const after = ranges[at];
+  if (before?.end === start && after?.start === end) {
+    before.end = after.end;
+    ranges.splice(at, 1);
+  } else if (before?.end === start) before.end = end;
+  else if (after?.start === end) after.start = start;
+  else ranges.splice(at, 0, { start, end });
+  if (ranges.at(-1)?.end === top) top = ranges.pop()!.start;
+}
+
+function outOfMemoryMessage(byteLength: number, purpose: string): string {
+  const largest = [...liveBlocks].map((block) => block.byteLength).sort((a, b) => b - a);
+  const shown = largest.slice(0, 3).map(formatBytes).join(', ');
+  return (
+    `out of memory: ${purpose} asked for ${formatBytes(byteLength)} while ${largest.length} live tensors hold ` +
+    `${formatBytes(liveBytes)}${shown && ` (the largest: ${shown})`}. The memory of WebAssembly ends at 4 GiB. ` +
+    'Use a smaller batch or image, or free tensors with tidy() or dispose().'
+  );
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes < 1e6) return `${bytes} bytes`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** Bytes behind each block that nobody may write, while tests poison memory. */
+const guardBytes = 64;
+
+let poison: number | null = null;
+
+/**
+ * For tests: fills every new block, and the bytes behind it, with this byte (null: leaves them as they are). So they find
+ * elements that a kernel forgot to write, and kernels that write beyond their output.
+ */
+export function poisonNewBlocks(byte: number | null): void {
+  poison = byte;
+}
+
+function checkGuard({ address, byteLength, capacity }: Block, guard: number): void {
+  if (bytesAt(address + byteLength, capacity - byteLength).some((byte) => byte !== guard)) {
+    throw new Error(`a kernel wrote beyond the ${byteLength} bytes of its output`);
+  }
 }

@@ -1,7 +1,7 @@
 import { type BitTensor, wordBits, wordsPerRow } from '../../bit-tensor.js';
 import { apply, defineOp } from '../../op.js';
 import { tidy } from '../../scope.js';
-import type { Shape } from '../../shape.js';
+import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import {
   type Conv2dAttributes,
@@ -15,7 +15,8 @@ import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { reshape } from '../shape/reshape.js';
 import type { Slide } from '../window.js';
-import { bitConv2dByGemm } from './bit-conv2d.gemm.js';
+import { bitConv2dByWords } from './bit-conv2d.wasm.js';
+import type { CountDType } from './bit-gemm.wasm.js';
 import { checkBits } from './check-bits.js';
 import { unpackBits } from './pack-bits.js';
 import { popcount32 } from './popcount.js';
@@ -41,15 +42,26 @@ export interface BitConv2dAttributes extends Conv2dAttributes {
  *
  * @param x Images [batch, height, width, channels].
  * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups]; groups may be of any size.
- * @returns i32 [batch, outHeight, outWidth, outChannels].
- * @throws ShapeError if the channels or groups do not fit.
+ * @param options.dtype Of the result, i32 or i16, which takes half the memory. Default i32.
+ * @returns [batch, outHeight, outWidth, outChannels].
+ * @throws ShapeError if the channels or groups do not fit; RangeError for i16 and filters of more than 32,767 signs.
  */
-export function bitConv2d(x: BitTensor, filter: BitTensor, options: BitConv2dOptions = {}): Tensor<'i32'> {
+export function bitConv2d<D extends CountDType = 'i32'>(
+  x: BitTensor,
+  filter: BitTensor,
+  { dtype, ...options }: BitConv2dOptions & { dtype?: D } = {},
+): Tensor<D> {
   checkBits('bitConv2d', 'x', x);
   checkBits('bitConv2d', 'filter', filter);
   const attributes = bitConv2dAttributes('bitConv2d', x.shape, filter.shape, options, filter.label);
-  return apply(bitConv2dOp, [x, filter], attributes)[0];
+  const signs = sizeOf(filter.shape.slice(1));
+  if (dtype === 'i16' && signs > largestI16) {
+    throw new RangeError(`bitConv2d: a filter of ${signs} signs makes counts beyond i16. Leave out the dtype.`);
+  }
+  return apply(bitConv2dOp, [x, filter], { ...attributes, dtype: dtype ?? 'i32' })[0] as Tensor<D>;
 }
+
+const largestI16 = 32767;
 
 /** Checks that images and filter fit, and works out the window: what the two gradient functions below ask for. */
 export function bitConv2dAttributes(
@@ -62,9 +74,16 @@ export function bitConv2dAttributes(
   return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue: options.paddingValue ?? 'one' };
 }
 
-const bitConv2dOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], BitConv2dAttributes, [BitTensor, BitTensor]>({
+const bitConv2dOp = defineOp<
+  [BitTensor, BitTensor],
+  [Tensor<CountDType>],
+  BitConv2dAttributes & { readonly dtype: CountDType },
+  [BitTensor, BitTensor]
+>({
   name: 'bitConv2d',
-  outputs: ([x, filter], attributes) => [{ dtype: 'i32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],
+  outputs: ([x, filter], attributes) => [
+    { dtype: attributes.dtype, shape: conv2dOutputShape(x.shape, filter.shape, attributes) },
+  ],
   reference([x, filter], [{ values: y, shape }], attributes) {
     const [batch, outHeight, outWidth, outChannels] = shape;
     const [, kernelHeight, kernelWidth, groupChannels] = filter.shape;
@@ -103,7 +122,7 @@ const bitConv2dOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], BitConv2dA
       }
     }
   },
-  fast: ([x, filter], [y], attributes) => bitConv2dByGemm(x, filter, y, attributes),
+  fast: ([x, filter], [y], attributes) => bitConv2dByWords(x, filter, y, attributes),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x, filter], attributes }) => [
     () => bitConv2dInputGradient(dy, filter, x.shape, attributes),

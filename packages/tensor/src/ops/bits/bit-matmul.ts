@@ -3,7 +3,7 @@ import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { matmul } from '../matmul/matmul.js';
-import { bitGemm, bitRows } from './bit-gemm.js';
+import { bitGemm } from './bit-gemm.wasm.js';
 import { checkBits } from './check-bits.js';
 import { unpackBits } from './pack-bits.js';
 import { popcount32 } from './popcount.js';
@@ -67,17 +67,9 @@ const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined,
       }
     }
   },
-  fast(
-    [a, b],
-    [
-      {
-        values,
-        shape: [m, n],
-      },
-    ],
-  ) {
-    const signs = a.rowLength;
-    bitGemm(m, n, signs, bitRows(a.words, signs), bitRows(b.words, signs), { values, offset: 0, stride: n });
+  fast([a, b], [y]) {
+    if (a.rowLength === 0) y.values.fill(0);
+    else bitGemm(a.shape[0], b.shape[0], a.rowLength, a.address, b.address, y.address, 'i32');
   },
   saves: (inputs) => inputs,
   gradient: (dc, { saved: [a, b] }) => [

@@ -3,6 +3,7 @@ import { DTypeError, ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { checkBits } from './check-bits.js';
+import { packAnswers, unpackSigns } from './pack-bits.wasm.js';
 
 /**
  * The signs of x, one bit each: 1 (meaning −1) where x < 0, else 0 (meaning +1).
@@ -38,6 +39,7 @@ const packBitsOp = defineOp<[Tensor], [BitTensor]>({
       }
     }
   },
+  fast: ([x], [bits]) => packAnswers('negative', x, bits),
 });
 
 /** The signs as numbers: f32 of the same shape, every element +1 or −1. The gradient passes unchanged. */
@@ -62,5 +64,6 @@ const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
       }
     }
   },
+  fast: ([bits], [signs]) => unpackSigns(bits, signs),
   gradient: (dSigns) => [() => dSigns],
 });

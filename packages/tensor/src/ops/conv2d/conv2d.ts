@@ -3,7 +3,7 @@ import { apply, defineOp } from '../../op.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { slidingWindow, type Window, type WindowOptions } from '../window.js';
-import { conv2dByGemm, conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.gemm.js';
+import { conv2dByGemm, conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.wasm.js';
 
 export interface Conv2dOptions extends WindowOptions {
   /** Channels are split into this many groups; each filter sees the channels of its own group. Default 1. */

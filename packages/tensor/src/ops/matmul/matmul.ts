@@ -4,7 +4,7 @@ import { broadcastShapes, type Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { forEachRun } from '../elementwise/broadcast.js';
 import { sumTo } from '../reduce/sum.js';
-import { gemm, type Matrix, transposed } from './gemm.js';
+import { gemm } from './gemm.wasm.js';
 
 export interface MatmulOptions {
   /** Read each matrix of a (b) as its transpose. Costs nothing: no copy is made. */
@@ -53,8 +53,8 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
   },
   reference: ([a, b], [c], attributes) => forEachProduct(a, b, c, attributes, product),
   fast([a, b], [c], attributes) {
-    c.values.fill(0);
-    forEachProduct(a, b, c, attributes, gemm);
+    if (a.size === 0) c.values.fill(0);
+    forEachProduct(a, b, c, attributes, (m, n, k, a, b, c) => gemm(m, n, k, inMemory(a), inMemory(b), inMemory(c)));
   },
   saves: (inputs) => inputs,
   // From dA = dC·Bᵀ and dB = Aᵀ·dC for C = A·B; an operand that was read transposed wants its gradient transposed too.
@@ -74,17 +74,35 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
   ],
 });
 
+/** Element (row, column) of the matrix is `tensor.values[offset + row·rowStride + column·columnStride]`. */
+interface Matrix {
+  readonly tensor: Tensor;
+  readonly offset: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+}
+
+/** The transposed matrix: the same memory, read the other way. */
+function transposed({ rowStride, columnStride, ...matrix }: Matrix): Matrix {
+  return { ...matrix, rowStride: columnStride, columnStride: rowStride };
+}
+
+function inMemory({ tensor, offset, ...strides }: Matrix) {
+  return { address: tensor.address + 4 * offset, ...strides };
+}
+
 /** C = A·B for A [m, k], B [k, n], C [m, n]: the definition. */
 function product(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
+  const [aValues, bValues, cValues] = [a.tensor.values, b.tensor.values, c.tensor.values];
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
       let sum = 0;
       for (let step = 0; step < k; step++) {
         sum +=
-          a.values[a.offset + i * a.rowStride + step * a.columnStride] *
-          b.values[b.offset + step * b.rowStride + j * b.columnStride];
+          aValues[a.offset + i * a.rowStride + step * a.columnStride] *
+          bValues[b.offset + step * b.rowStride + j * b.columnStride];
       }
-      c.values[c.offset + i * c.rowStride + j * c.columnStride] = sum;
+      cValues[c.offset + i * c.rowStride + j * c.columnStride] = sum;
     }
   }
 }
@@ -120,7 +138,7 @@ function matrixShape(shape: Shape, transpose: boolean): [rows: number, columns: 
   return transpose ? [columns, rows] : [rows, columns];
 }
 
-function matrixAt({ values, shape }: Tensor, index: number): Matrix {
-  const [rows, columns] = matrixShape(shape, false);
-  return { values, offset: index * rows * columns, rowStride: columns, columnStride: 1 };
+function matrixAt(tensor: Tensor, index: number): Matrix {
+  const [rows, columns] = matrixShape(tensor.shape, false);
+  return { tensor, offset: index * rows * columns, rowStride: columns, columnStride: 1 };
 }

@@ -8,8 +8,8 @@ import { broadcastTo } from '../shape/broadcast-to.js';
 import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
 
-/** Sums keep their dtype, but for bytes, which overflow soon: `sum(equal(a, b))` counts in i32. */
-export type SumDType<D extends DType> = D extends 'u8' ? 'i32' : D;
+/** Sums keep their dtype, but for narrow ones, which overflow soon: `sum(equal(a, b))` counts in i32. */
+export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
 
 /**
  * The sum over `axes`, accumulated in double precision.
@@ -38,7 +38,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 
 const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
   name: 'sum',
-  outputs: ([x], { shape }) => [{ dtype: x.dtype === 'u8' ? 'i32' : x.dtype, shape }],
+  outputs: ([x], { shape }) => [{ dtype: x.dtype === 'u8' || x.dtype === 'i16' ? 'i32' : x.dtype, shape }],
   reference: ([x], [y], { kept }) => y.values.set(sumsOf(x.values, x.shape, kept)),
   gradient: (dy, { inputShapes: [x], attributes: { kept } }) => [() => broadcastTo(reshape(dy, kept), x)],
 });

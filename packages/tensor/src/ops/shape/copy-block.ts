@@ -58,13 +58,15 @@ function joinAxes(shape: Shape, from: readonly number[], to: readonly number[]) 
   return { sizes, fromStrides, toStrides };
 }
 
-/** A copy moves bits, whatever they mean: with two element types instead of four, its loop runs twice as fast. */
+/** A copy moves bits, whatever they mean: with one element type for each width, its loop runs twice as fast. */
 export function bitsOf({ dtype, values }: Tensor<DType>): Bits {
   const { buffer, byteOffset, length } = values;
-  return typedArrayOver(bytesPerElement(dtype) === 1 ? 'u8' : 'u32', buffer, byteOffset, length);
+  return typedArrayOver(typeOfWidth[bytesPerElement(dtype) as keyof typeof typeOfWidth], buffer, byteOffset, length);
 }
 
-export type Bits = Uint8Array | Uint32Array;
+const typeOfWidth = { 1: 'u8', 2: 'i16', 4: 'u32' } as const;
+
+export type Bits = Uint8Array | Int16Array | Uint32Array;
 
 /** Below this length the loop beats `set`, whose call and subarray cost as much as 80 elements. */
 const shortRun = 80;

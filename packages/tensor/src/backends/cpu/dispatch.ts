@@ -1,0 +1,154 @@
+import { reserve, unreserve } from './heap.js';
+import * as job from './job.js';
+import { memory } from './memory.js';
+import { helpersFailed, helpersFor, shareKernel, threadCount } from './threads.js';
+
+/** A compiled kernel. Threads know it by its number. */
+export interface LoadedKernel {
+  readonly id: number;
+  readonly name: string;
+  readonly module: WebAssembly.Module;
+  readonly run: (scratch: number) => void;
+}
+
+// The words of a job lie at the start of the memory. A memory that is not shared gets a new buffer when it grows.
+let words = new Int32Array(memory.buffer, 0, job.endWord);
+let floats = new Float32Array(memory.buffer, 0, job.endWord);
+
+export function jobWords(): Int32Array {
+  if (words.byteLength === 0) words = new Int32Array(memory.buffer, 0, job.endWord);
+  return words;
+}
+
+export function jobFloats(): Float32Array {
+  if (floats.byteLength === 0) floats = new Float32Array(memory.buffer, 0, job.endWord);
+  return floats;
+}
+
+let kernelCount = 0;
+
+/** Compiles a kernel, once: the threads get the compiled module. */
+export function loadKernel(name: string, bytes: Uint8Array<ArrayBuffer>): LoadedKernel {
+  const module = new WebAssembly.Module(bytes);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const kernel = { id: ++kernelCount, name, module, run: exports.run as (scratch: number) => void };
+  shareKernel(kernel);
+  return kernel;
+}
+
+/** A chunk takes about so long: long against what a chunk costs, short against what others wait at the end. */
+const chunkNanoseconds = 20_000;
+
+/** How many of `count` items make a good chunk, if one takes about so many nanoseconds. */
+export function chunksOf(count: number, nanosecondsPerItem: number): number {
+  const fair = Math.ceil(count / (4 * threadCount()));
+  return Math.max(1, Math.min(count, Math.max(fair, Math.ceil(chunkNanoseconds / nanosecondsPerItem))));
+}
+
+/**
+ * Runs a kernel, whose parameters are written already, over `count` items.
+ *
+ * A job that has several chunks is open to the helpers: they see the generation change, join, and take chunks off a common
+ * counter, as this thread does itself. When there are none left, this thread closes the job and waits for those who are still
+ * at work. A helper that comes too late finds the generation changed, and does nothing. Nobody is waited for who has not
+ * joined: a thread that still starts, or sleeps, costs no time.
+ */
+export function dispatch(kernel: LoadedKernel, count: number, grain: number, scratch: number): void {
+  const words = jobWords();
+  const chunk = forcedGrain ?? Math.max(1, Math.floor(grain));
+  const helping = chunk < count ? helpersFor(kernel.name) : 0;
+  words[job.countWord] = count;
+  words[job.grainWord] = helping > 0 || forcedGrain ? chunk : count;
+  words[job.chunkWord] = 0;
+  const ownScratch = scratch > 0 || helping > 0 ? provideScratch(words, scratch, helping + 1) : 0;
+  if (helping === 0) {
+    kernel.run(ownScratch);
+    return;
+  }
+  words[job.kernelWord] = kernel.id;
+  words[job.helpersWord] = helping;
+  Atomics.add(words, job.generationWord, 1);
+  if (Atomics.load(words, job.sleepingWord) > 0) Atomics.notify(words, job.generationWord);
+  try {
+    kernel.run(ownScratch);
+  } finally {
+    Atomics.add(words, job.generationWord, 1);
+    waitForHelpers(kernel, words);
+  }
+}
+
+let scratchAddress = 0;
+let scratchThreads = 0;
+let scratchStride = 0;
+
+/** Scratch memory for so many threads; returns where this thread's is. It is kept, and replaced by more where it is too small. */
+function provideScratch(words: Int32Array, bytes: number, threads: number): number {
+  if (bytes > scratchStride || threads > scratchThreads) {
+    if (scratchThreads > 0) unreserve(scratchAddress, scratchStride * scratchThreads);
+    scratchStride = Math.ceil(Math.max(bytes, scratchStride, 65536) / 4096) * 4096;
+    scratchThreads = Math.max(threads, scratchThreads);
+    scratchAddress = reserve(scratchStride * scratchThreads, 'scratch memory of kernels');
+    words[job.scratchWord] = scratchAddress;
+    words[job.scratchStrideWord] = scratchStride;
+  }
+  return scratchAddress;
+}
+
+/** Looks at the number of active helpers this often before it sleeps. */
+const spins = 20_000;
+
+/** A helper that has not come back after this long is dead, or hangs. */
+let patienceMs = 20_000;
+
+/** For tests. */
+export function setPatience(milliseconds: number): void {
+  patienceMs = milliseconds;
+}
+
+let forcedGrain: number | null = null;
+
+/** For tests: runs `body` with every kernel in chunks of so many items, to see that no result depends on them. */
+export function withGrain<T>(grain: number, body: () => T): T {
+  const outer = forcedGrain;
+  forcedGrain = grain;
+  try {
+    return body();
+  } finally {
+    forcedGrain = outer;
+  }
+}
+
+function waitForHelpers(kernel: LoadedKernel, words: Int32Array): void {
+  for (let i = 0; Atomics.load(words, job.activeWord) > 0; i++) {
+    if (i < spins) continue;
+    sleepUntilHelpersReturn(kernel, words);
+  }
+  const failed = Atomics.exchange(words, job.failedWord, 0);
+  if (failed !== 0) throw helpersFailed(kernel.name, `failed in thread ${failed}`);
+}
+
+function sleepUntilHelpersReturn({ name }: LoadedKernel, words: Int32Array): void {
+  let waited = 0;
+  let last = performance.now();
+  for (let active = 1; active > 0; active = Atomics.load(words, job.activeWord)) {
+    if (maySleep) Atomics.wait(words, job.activeWord, active, 5);
+    const now = performance.now();
+    // A computer that was suspended wakes up much later: that was no waiting.
+    waited += Math.min(now - last, 100);
+    last = now;
+    if (waited > patienceMs) {
+      Atomics.store(words, job.activeWord, 0);
+      throw helpersFailed(name, `was not finished by a thread within ${patienceMs / 1000} s: it has died, or hangs`);
+    }
+  }
+}
+
+/** The main thread of a web page may not sleep: it has to look on. */
+const maySleep = (() => {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);
+    return true;
+  } catch {
+    return false;
+  }
+})();

@@ -1,0 +1,68 @@
+import * as job from './job.js';
+import type { HelperMessage } from './threads.js';
+
+// A helper thread: waits for jobs in the shared memory, and takes chunks of them as long as there are any. See dispatch.ts.
+
+const runs = new Map<number, (scratch: number) => void>();
+let memory: WebAssembly.Memory;
+let words: Int32Array;
+let index = 0;
+/** The last generation that this thread has dealt with. */
+let seen = 0;
+
+function receive(message: HelperMessage): void {
+  if ('memory' in message) {
+    ({ memory, index } = message);
+    words = new Int32Array(memory.buffer, 0, job.endWord);
+    return;
+  }
+  const { exports } = new WebAssembly.Instance(message.module, { env: { memory } });
+  runs.set(message.kernel, exports.run as (scratch: number) => void);
+  help();
+}
+
+/** Helps until there is a job whose kernel is unknown here: then the module is in the mail, which only comes between calls. */
+function help(): void {
+  for (;;) {
+    const generation = nextJob();
+    Atomics.add(words, job.activeWord, 1);
+    // Joined in time? Only then is what the words say of this job.
+    const joined = Atomics.load(words, job.generationWord) === generation;
+    const run = runs.get(words[job.kernelWord]);
+    if (joined && run && index <= words[job.helpersWord]) work(run);
+    Atomics.sub(words, job.activeWord, 1);
+    Atomics.notify(words, job.activeWord);
+    if (joined) seen = generation;
+    if (joined && !run) return;
+  }
+}
+
+function work(run: (scratch: number) => void): void {
+  try {
+    run(words[job.scratchWord] + index * words[job.scratchStrideWord]);
+  } catch {
+    Atomics.store(words, job.failedWord, index);
+  }
+}
+
+/** Looks for a job this often, some tenths of a millisecond, before it sleeps: within a training step one follows on another. */
+const spins = 20_000;
+
+function nextJob(): number {
+  for (;;) {
+    let generation = Atomics.load(words, job.generationWord);
+    for (let i = 0; i < spins; i++) {
+      if (generation % 2 !== 0 && generation !== seen) return generation;
+      generation = Atomics.load(words, job.generationWord);
+    }
+    Atomics.add(words, job.sleepingWord, 1);
+    Atomics.wait(words, job.generationWord, generation);
+    Atomics.sub(words, job.sleepingWord, 1);
+  }
+}
+
+if (typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function') {
+  process.getBuiltinModule('node:worker_threads').parentPort!.on('message', receive);
+} else {
+  (globalThis as { onmessage?: (event: { data: HelperMessage }) => void }).onmessage = ({ data }) => receive(data);
+}

@@ -1,0 +1,113 @@
+import {
+  assemble,
+  atomicAdd,
+  type F32,
+  forever,
+  type I32,
+  i32,
+  leavable,
+  type Type,
+  type Variable,
+  when,
+} from '../../wasm/assembler.js';
+import { dispatch, jobFloats, jobWords, type LoadedKernel, loadKernel } from './dispatch.js';
+import { chunkWord, countWord, endWord, grainWord, parametersWord } from './job.js';
+import { memoryType } from './memory.js';
+
+/** What a kernel is told beside its range: addresses and whole numbers as i32, other numbers as f32. */
+export type ParameterTypes = Readonly<Record<string, Type<I32> | Type<F32>>>;
+
+type ValueOf<T> = T extends Type<infer V> ? Variable<V> : never;
+export type KernelParameters<P extends ParameterTypes> = { readonly [K in keyof P]: ValueOf<P[K]> };
+
+/**
+ * Writes a kernel: what to do for the items [from, to) of its range. `scratch` is the address of memory that no other thread
+ * uses. Threads take the range in chunks, so no result may depend on which items share a chunk.
+ */
+export type KernelBody<P extends ParameterTypes> = (
+  parameters: KernelParameters<P>,
+  from: I32,
+  to: I32,
+  scratch: I32,
+) => void;
+
+/** A number, or what has an address: a tensor. */
+export type Argument = number | { readonly address: number };
+
+export interface RunOptions {
+  /** Items that a thread takes at a time. Default: all of them, so one thread does the work. */
+  readonly grain?: number;
+  /** Bytes of scratch memory for each thread. */
+  readonly scratch?: number;
+}
+
+/** A WebAssembly function over a range of items, which threads share. Assembled and compiled when it first runs. */
+export class Kernel<P extends ParameterTypes> {
+  readonly #slots: readonly { readonly name: string; readonly isFloat: boolean }[];
+  #loaded: LoadedKernel | null = null;
+
+  /** @param name `data_job_tile__instructions`, such as `bits_gemm_1x8__popcnt64`; the parts that matter. */
+  constructor(
+    readonly name: string,
+    readonly parameters: P,
+    readonly body: KernelBody<P>,
+  ) {
+    this.#slots = Object.entries(parameters).map(([name, type]) => ({ name, isFloat: type.name === 'f32' }));
+    if (parametersWord + this.#slots.length > endWord) throw new RangeError(`kernel ${name} has too many parameters`);
+  }
+
+  /** Runs over the items [0, count) and returns when all are done. */
+  run(args: { readonly [K in keyof P]: Argument }, count: number, { grain = count, scratch = 0 }: RunOptions = {}): void {
+    if (count === 0) return;
+    this.#loaded ??= loadKernel(this.name, this.assemble());
+    const words = jobWords();
+    const floats = jobFloats();
+    let at = parametersWord;
+    for (const { name, isFloat } of this.#slots) {
+      const value = args[name];
+      if (typeof value !== 'number') words[at++] = value.address;
+      else if (isFloat) floats[at++] = value;
+      else words[at++] = value;
+    }
+    dispatch(this.#loaded, count, grain, scratch);
+  }
+
+  /** The module: one function that takes chunks until none is left. */
+  assemble(): Uint8Array<ArrayBuffer> {
+    return assemble(this.name, ['scratch'], memoryType, (scratch) => {
+      const job = i32.const(0);
+      const parameters = Object.fromEntries(
+        Object.entries(this.parameters).map(([name, type], index) => {
+          const variable = (type as Type<I32>).variable(type.load(job, 4 * (parametersWord + index)) as I32, name);
+          return [name, variable];
+        }),
+      ) as KernelParameters<P>;
+      const count = i32.variable(i32.load(job, 4 * countWord), 'count');
+      const grain = i32.variable(i32.load(job, 4 * grainWord), 'grain');
+      leavable((leave) => {
+        forever(() => {
+          const from = i32.variable(atomicAdd(job, i32.const(1), 4 * chunkWord).mul(grain), 'from');
+          when(from.geS(count), leave);
+          const to = i32.variable(from.add(grain).min(count), 'to');
+          this.body(parameters, from, to, scratch);
+        });
+      });
+    });
+  }
+}
+
+/** Kernels that differ in numbers known when they are assembled: made when first asked for, then kept. */
+export function kernelFamily<A extends readonly (number | string | boolean)[], P extends ParameterTypes>(
+  make: (...specialisation: A) => Kernel<P>,
+): (...specialisation: A) => Kernel<P> {
+  const made = new Map<string, Kernel<P>>();
+  return (...specialisation) => {
+    const key = specialisation.join();
+    let kernel = made.get(key);
+    if (!kernel) {
+      kernel = make(...specialisation);
+      made.set(key, kernel);
+    }
+    return kernel;
+  };
+}

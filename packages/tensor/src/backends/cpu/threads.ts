@@ -1,0 +1,132 @@
+import { KernelError } from '../../errors.js';
+import type { LoadedKernel } from './dispatch.js';
+import { memory, memoryType } from './memory.js';
+
+/**
+ * The threads that help with kernels. They start when the first kernel has work for several, and stay until the program ends,
+ * which they do not hinder. Where memory cannot be shared there are none, and kernels run on one thread.
+ */
+interface Helper {
+  post(message: HelperMessage): void;
+  stop(): void;
+}
+
+/** What a helper is told: once where it works, then each kernel. */
+export type HelperMessage =
+  | { readonly memory: WebAssembly.Memory; readonly index: number }
+  | { readonly kernel: number; readonly module: WebAssembly.Module };
+
+/** Threads in all, this one included. Null: as many as there are processors. */
+let wanted: number | null = null;
+let started = 0;
+let helperList: Helper[] = [];
+let fault: string | null = null;
+/** Counts up when helpers are given up, so that what their successors say is not mixed up with theirs. */
+let team = 0;
+
+const kernels: LoadedKernel[] = [];
+
+/**
+ * Sets how many threads kernels run on, this one included; the default is one for each processor. No result depends on it.
+ *
+ * @returns When the threads run. There is no need to wait: those that do not run yet do not take part.
+ * @throws RangeError unless `threads` is a whole number of at least 1.
+ */
+export async function setThreads(threads: number): Promise<void> {
+  if (!Number.isSafeInteger(threads) || threads < 1) {
+    throw new RangeError(`setThreads: the number of threads must be a whole number of at least 1, not ${threads}`);
+  }
+  wanted = threads;
+  fault = null;
+  await startHelpers();
+}
+
+/** How many threads kernels may run on, this one included. */
+export function threadCount(): number {
+  return memoryType.shared ? (wanted ?? processors()) : 1;
+}
+
+/** How many helpers may join a job now. Starts them at the first call. @throws KernelError if one has died. */
+export function helpersFor(kernel: string): number {
+  if (fault !== null) throw helpersFailed(kernel, fault);
+  const most = threadCount() - 1;
+  if (most > started) void startHelpers();
+  return Math.min(most, helperList.length);
+}
+
+/** A new kernel, for all helpers, present and to come. */
+export function shareKernel(kernel: LoadedKernel): void {
+  kernels.push(kernel);
+  for (const helper of helperList) helper.post({ kernel: kernel.id, module: kernel.module });
+}
+
+/** Gives up all helpers, one of which failed. The error for whoever needed them. */
+export function helpersFailed(kernel: string, problem: string): KernelError {
+  for (const helper of helperList) helper.stop();
+  helperList = [];
+  team++;
+  fault = null;
+  // What follows, if anything does, runs on this thread alone.
+  wanted = 1;
+  started = 0;
+  return new KernelError(`kernel ${kernel}: ${problem}. Its result is lost; setThreads(n) starts threads anew.`);
+}
+
+async function startHelpers(): Promise<void> {
+  const missing = threadCount() - 1 - started;
+  const starts = Array.from({ length: missing }, () => startHelper(++started));
+  await Promise.all(starts);
+}
+
+async function startHelper(index: number): Promise<void> {
+  const ownTeam = team;
+  const isPresent = () => ownTeam === team;
+  const onDeath = (reason: string): void => {
+    if (isPresent()) fault = `thread ${index} has died (${reason})`;
+  };
+  const helper = await (isNode ? startNodeHelper(onDeath) : startWebHelper(onDeath));
+  if (!isPresent()) return helper.stop();
+  helper.post({ memory, index });
+  for (const { id, module } of kernels) helper.post({ kernel: id, module });
+  helperList.push(helper);
+}
+
+const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
+
+function processors(): number {
+  if (isNode) return process.getBuiltinModule('node:os').availableParallelism();
+  return (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
+}
+
+// The file that helpers run, seen from this one. Bundlers for the web look for exactly this form.
+const helperUrl = () => new URL('./helper.js', import.meta.url);
+
+type Pool = {
+  acquire(file: string, callback: (error: Error | null, worker: import('node:worker_threads').Worker) => void): void;
+};
+
+let pool: Pool | null = null;
+
+/** One thread from worker-threads-pool, which starts one for each acquisition. It is kept for good. */
+function startNodeHelper(onDeath: (reason: string) => void): Promise<Helper> {
+  // Modules of Node are asked for here and not imported: the web has none.
+  const { createRequire } = process.getBuiltinModule('node:module');
+  const { fileURLToPath } = process.getBuiltinModule('node:url');
+  const WorkerPool = createRequire(import.meta.url)('worker-threads-pool') as new (options: { max: number }) => Pool;
+  pool ??= new WorkerPool({ max: Number.POSITIVE_INFINITY });
+  return new Promise((resolve, reject) => {
+    pool!.acquire(fileURLToPath(helperUrl()), (error, worker) => {
+      if (error) return reject(error);
+      worker.on('error', ({ message }) => onDeath(message));
+      worker.on('exit', (code) => onDeath(`exit code ${code}`));
+      worker.unref();
+      resolve({ post: (message) => worker.postMessage(message), stop: () => void worker.terminate() });
+    });
+  });
+}
+
+function startWebHelper(onDeath: (reason: string) => void): Promise<Helper> {
+  const worker = new Worker(new URL('./helper.js', import.meta.url), { type: 'module' });
+  worker.onerror = ({ message }) => onDeath(message);
+  return Promise.resolve({ post: (message) => worker.postMessage(message), stop: () => worker.terminate() });
+}

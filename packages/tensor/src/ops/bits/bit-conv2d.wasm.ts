@@ -1,0 +1,194 @@
+import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+import { chunksOf } from '../../backends/cpu/dispatch.js';
+import { withTemporary } from '../../backends/cpu/heap.js';
+import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { bytesAt } from '../../backends/cpu/memory.js';
+import type { Tensor } from '../../tensor.js';
+import { forRange, type I32, type I64, i32, i64, store, type Variable } from '../../wasm/assembler.js';
+import { isPointwise, type Window } from '../window.js';
+import { forEachPixel, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
+import { type BitConv2dAttributes, sumOfSignsPerTap } from './bit-conv2d.js';
+import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
+
+/**
+ * Convolution of signs. A 1×1 convolution is a product of bit matrices. Otherwise, what an output pixel sees of a group is
+ * joined into one row of bits, tap after tap without gaps, and every filter likewise: a group of 8 channels under 3×3 taps is
+ * 72 bits, two 64-bit words, where a word of its own for every tap would make nine.
+ */
+export function bitConv2dByWords(
+  x: BitTensor,
+  filter: BitTensor,
+  y: Tensor<CountDType>,
+  attributes: BitConv2dAttributes,
+): void {
+  const { groups, window, paddingValue } = attributes;
+  const [outChannels, kernelHeight, kernelWidth, groupChannels] = filter.shape;
+  const pixels = y.size / outChannels;
+  const { dtype } = y;
+  if (groups === 1 && isPointwise(window)) {
+    return bitGemm(pixels, outChannels, groupChannels, x.address, filter.address, y.address, dtype);
+  }
+  const taps = kernelHeight * kernelWidth;
+  const [pixelBytes, filterBytes] = [4 * wordsPerRow(x.rowLength), joinedBytes(taps, groupChannels)];
+  withTemporary(outChannels * filterBytes + pixelBytes + 8, (filters) => {
+    joinKernel(taps, groupChannels).run({ filter, filters }, outChannels);
+    const border = filters + outChannels * filterBytes;
+    bytesAt(border, pixelBytes + 8).fill(0);
+    convolveKernel(kernelHeight, kernelWidth, groupChannels, dtype).run(
+      {
+        ...{ x, filters, y, border, pixelBytes, groups, filtersPerGroup: outChannels / groups },
+        ...windowArguments(window),
+      },
+      pixels,
+      { grain: chunksOf(pixels, outChannels * (1 + (taps * groupChannels) / 150)), scratch: filterBytes + 8 },
+    );
+  });
+  if (paddingValue === 'zero') takeBackBorder(y, window, sumOfSignsPerTap(filter), taps);
+}
+
+/** Bytes of a row of joined taps: whole 64-bit words. */
+const joinedBytes = (taps: number, groupChannels: number): number => 8 * wordsOf(taps, groupChannels);
+const wordsOf = (taps: number, groupChannels: number): number => Math.ceil((taps * groupChannels) / 64);
+
+/**
+ * The 64-bit words of a joined row. `bitsOf(tap, first, count)` is the code that reads bits [first, first + count) of a tap,
+ * of which there are `tapBits`. What belongs where is known here, so that nothing is left to do but to shift and to join.
+ */
+function joinedWords(
+  taps: number,
+  tapBits: number,
+  bitsOf: (tap: number, first: number, count: number) => I64,
+): I64[] {
+  return Array.from({ length: wordsOf(taps, tapBits) }, (_, word) => {
+    const parts: I64[] = [];
+    const [start, end] = [64 * word, Math.min(64 * (word + 1), taps * tapBits)];
+    for (let at = start; at < end; ) {
+      const tap = Math.floor(at / tapBits);
+      const first = at - tap * tapBits;
+      const count = Math.min(end - at, tapBits - first, mostBits);
+      const bits = bitsOf(tap, first, count);
+      parts.push(at === start ? bits : bits.shl(at - start));
+      at += count;
+    }
+    return parts.reduce((joined, part) => joined.or(part));
+  });
+}
+
+/** Bits that are read at a time: with up to 7 before them in their first byte, they fit into a word. */
+const mostBits = 32;
+
+/** `count` bits from bit `first` (a number known here) of those at address + offset bits. */
+function readBits(address: I32, offset: Variable<I32> | number, first: number, count: number): I64 {
+  if (typeof offset === 'number') return maskBits(loadBits(address, offset + first, count), count);
+  const bit = offset.add(first);
+  return maskBits(i64.load(address.add(bit.shrU(3))).shrU(bit.and(7).toI64U()), count);
+}
+
+/** Bits from a bit offset that is known here, with others above them. */
+function loadBits(address: I32, bit: number, count: number): I64 {
+  const byte = bit >> 3;
+  if (bit % 8 === 0 && count === 8) return i32.load8U(address, byte).toI64U();
+  if (bit % 8 === 0 && count === 16) return i32.load16U(address, byte).toI64U();
+  if (bit % 8 === 0 && count === 32) return i64.load32U(address, byte);
+  return i64.load(address, byte).shrU(bit % 8);
+}
+
+function maskBits(bits: I64, count: number): I64 {
+  return bits.and(2 ** count - 1);
+}
+
+/** A filter holds each tap in words of its own; here they are joined. */
+const joinKernel = kernelFamily(
+  (taps: number, groupChannels: number) =>
+    new Kernel(`bits_conv_join_t${taps}_c${groupChannels}`, { filter: i32, filters: i32 }, ({ filter, filters }, from, to) => {
+      const tapBytes = 4 * wordsPerRow(groupChannels);
+      const [source, target] = [i32.variable(filter, 'source'), i32.variable(filters, 'target')];
+      source.set(source.add(from.mul(taps * tapBytes)));
+      target.set(target.add(from.mul(joinedBytes(taps, groupChannels))));
+      forRange(from, to, 1, () => {
+        const words = joinedWords(taps, groupChannels, (tap, first, count) =>
+          readBits(source, 8 * tap * tapBytes, first, count),
+        );
+        words.forEach((word, at) => {
+          store(target, word, 8 * at);
+        });
+        source.set(source.add(taps * tapBytes));
+        target.set(target.add(joinedBytes(taps, groupChannels)));
+      });
+    }),
+);
+
+/** Words of a patch that are held in registers; more of them wait in scratch memory. */
+const mostWords = 16;
+
+/** Counts for all filters, pixel by pixel. Taps outside the image read a row of +1. */
+const convolveKernel = kernelFamily(
+  (kernelHeight: number, kernelWidth: number, groupChannels: number, dtype: CountDType) =>
+    new Kernel(
+      `bits_conv_${kernelHeight}x${kernelWidth}_c${groupChannels}_${dtype}__popcnt64`,
+      {
+        ...{ x: i32, filters: i32, y: i32, border: i32, pixelBytes: i32, groups: i32, filtersPerGroup: i32 },
+        ...windowParameters,
+      },
+      (p, from, to, scratch) => {
+        const taps = kernelHeight * kernelWidth;
+        const words = wordsOf(taps, groupChannels);
+        const rowBytes = joinedBytes(taps, groupChannels);
+        const inRegisters = words <= mostWords;
+        const bytes = countBytes(dtype);
+        const yAt = i32.variable(p.y.add(from.mul(p.groups).mul(p.filtersPerGroup).mul(bytes)), 'yAt');
+        const tapAt = Array.from({ length: taps }, (_, tap) => i32.variable(undefined, `tap${tap}`));
+        const patch = inRegisters ? Array.from({ length: words }, (_, w) => i64.variable(undefined, `word${w}`)) : [];
+
+        forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j) => {
+          tapAt.forEach((address, tap) => {
+            address.set(tapAddress(p, [n, i, j], [Math.floor(tap / kernelWidth), tap % kernelWidth]));
+          });
+          const filterAt = i32.variable(p.filters, 'filterAt');
+          const bit = i32.variable(0, 'bit');
+          forRange(0, p.groups, 1, () => {
+            const read = (tap: number, first: number, count: number): I64 =>
+              groupChannels % 8 === 0
+                ? readBits(tapAt[tap], 0, first, count)
+                : readBits(tapAt[tap], bit, first, count);
+            joinedWords(taps, groupChannels, read).forEach((word, at) => {
+              if (inRegisters) patch[at].set(word);
+              else store(scratch, word, 8 * at);
+            });
+            forRange(0, p.filtersPerGroup, 1, () => {
+              const differences = Array.from({ length: words }, (_, w) =>
+                (inRegisters ? patch[w] : i64.load(scratch, 8 * w)).xor(i64.load(filterAt, 8 * w)).popcnt(),
+              ).reduce((sum, count) => sum.add(count));
+              storeCount(dtype, yAt, i32.const(taps * groupChannels).sub(differences.toI32().shl(1)), 0);
+              filterAt.set(filterAt.add(rowBytes));
+              yAt.set(yAt.add(bytes));
+            });
+            if (groupChannels % 8 === 0) for (const tap of tapAt) tap.set(tap.add(groupChannels / 8));
+            else bit.set(bit.add(groupChannels));
+          });
+        });
+      },
+    ),
+);
+
+/** Bits make a border of +1. To pad with zero, what each tap outside added is subtracted again. */
+function takeBackBorder({ values: y, shape }: Tensor<CountDType>, window: Window, tapSums: Int32Array, taps: number): void {
+  const [batch, outHeight, outWidth, outChannels] = shape;
+  const { height, width } = window;
+  const isOutside = (slide: Window['height'], output: number, tap: number): boolean => {
+    const at = output * slide.stride + tap * slide.dilation - slide.before;
+    return at < 0 || at >= slide.input;
+  };
+  let yAt = 0;
+  for (let n = 0; n < batch; n++) {
+    for (let i = 0; i < outHeight; i++) {
+      for (let j = 0; j < outWidth; j++, yAt += outChannels) {
+        for (let tap = 0; tap < taps; tap++) {
+          const [ki, kj] = [Math.floor(tap / width.taps), tap % width.taps];
+          if (!isOutside(height, i, ki) && !isOutside(width, j, kj)) continue;
+          for (let o = 0; o < outChannels; o++) y[yAt + o] -= tapSums[o * taps + tap];
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { wordsPerRow } from '../../bit-tensor.js';
+import { chunksOf } from '../../backends/cpu/dispatch.js';
+import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { forRange, type I32, type I64, i32, i64, store, store16, type Variable, when } from '../../wasm/assembler.js';
+
+/** Element types that counts can have. A count lies between −signs and signs. */
+export type CountDType = 'i32' | 'i16';
+
+/** Statement: writes a count. */
+export function storeCount(dtype: CountDType, address: I32, count: I32, offset: number): void {
+  if (dtype === 'i16') store16(address, count, offset);
+  else store(address, count, offset);
+}
+
+export const countBytes = (dtype: CountDType): number => (dtype === 'i16' ? 2 : 4);
+
+/** Rows of a in registers, and rows of b that meet them before the loop goes round. */
+const tileRows = 2;
+const tileColumns = 8;
+
+/** A row of more 64-bit words than this is not held in registers. */
+const mostWords = 32;
+
+/**
+ * y[i, j] = signs − 2·popcount(a[i] xor b[j]): the dot products of m rows with n rows of `signs` signs, one or more
+ * (bit-matmul.ts).
+ *
+ * @param a @param b Addresses of rows of packed signs, row after row.
+ * @param y Address of the counts [m, n], of type `dtype`.
+ */
+export function bitGemm(m: number, n: number, signs: number, a: number, b: number, y: number, dtype: CountDType): void {
+  const words = wordsPerRow(signs);
+  const kernel = words <= 2 * mostWords ? unrolledKernel(words, dtype) : loopKernel(dtype);
+  const nanosecondsPerRow = 2 + (n * words) / 5;
+  kernel.run({ a, b, y, n, signs, rowBytes: 4 * words }, m, { grain: chunksOf(m, nanosecondsPerRow) });
+}
+
+const parameters = { a: i32, b: i32, y: i32, n: i32, signs: i32, rowBytes: i32 };
+
+/** Two rows of a stay in registers while all rows of b pass: one load, xor, popcount and add for 64 signs of each. */
+const unrolledKernel = kernelFamily(
+  (words: number, dtype: CountDType) =>
+    new Kernel(`bits_gemm_w${words}_${dtype}_2x8__popcnt64`, parameters, ({ a, b, y, n, signs }, from, to) => {
+      const bytes = countBytes(dtype);
+      const rowBytes = 4 * words;
+      const steps = Math.ceil(words / 2);
+      /** 64 bits of a row, or the last 32. */
+      const word = (row: I32, step: number, offset = 0): I64 =>
+        2 * step + 1 < words ? i64.load(row, offset + 8 * step) : i64.load32U(row, offset + 8 * step);
+
+      const rows = (first: I32, count: number): void => {
+        const aAt = i32.variable(a.add(first.mul(rowBytes)), 'aAt');
+        const bAt = i32.variable(b, 'bAt');
+        const own = range(count).map((r) => range(steps).map((s) => i64.variable(word(aAt, s, r * rowBytes), `a${r}_${s}`)));
+        const yAt = range(count).map((r) => i32.variable(y.add(first.add(r).mul(n).mul(bytes)), `yAt${r}`));
+        const others = range(steps).map((s) => i64.variable(undefined, `b_${s}`));
+        const columns = (count: number): void => {
+          for (let column = 0; column < count; column++) {
+            for (const [s, other] of others.entries()) other.set(word(bAt, s, column * rowBytes));
+            for (const [r, words] of own.entries()) {
+              const differences = words.map((word, s) => word.xor(others[s]).popcnt()).reduce((sum, d) => sum.add(d));
+              storeCount(dtype, yAt[r], signs.sub(differences.toI32().shl(1)), column * bytes);
+            }
+          }
+          bAt.set(bAt.add(count * rowBytes));
+          for (const at of yAt) at.set(at.add(count * bytes));
+        };
+        const whole = i32.variable(n.and(-tileColumns), 'whole');
+        forRange(0, whole, tileColumns, () => columns(tileColumns));
+        forRange(whole, n, 1, () => columns(1));
+      };
+      forRange(from, to, tileRows, (row) => {
+        when(
+          row.add(1).ltS(to),
+          () => rows(row, tileRows),
+          () => rows(row, 1),
+        );
+      });
+    }),
+);
+
+/** For rows too long for registers: a word of a meets the words of 8 rows of b. */
+const loopKernel = kernelFamily(
+  (dtype: CountDType) =>
+    new Kernel(`bits_gemm_${dtype}_1x8__popcnt64`, parameters, ({ a, b, y, n, signs, rowBytes }, from, to) => {
+      const bytes = countBytes(dtype);
+      const differences = range(tileColumns).map((column) => i64.variable(undefined, `d${column}`));
+      const columns = (aAt: Variable<I32>, bAt: Variable<I32>, yAt: Variable<I32>, sums: Variable<I64>[]): void => {
+        for (const sum of sums) sum.set(i64.const(0));
+        const compare = (load: (at: I32) => I64, offset: I32): void => {
+          const word = i64.variable(load(aAt.add(offset)), 'word');
+          const at = i32.variable(bAt.add(offset), 'at');
+          for (const sum of sums) {
+            sum.set(sum.add(word.xor(load(at)).popcnt()));
+            at.set(at.add(rowBytes));
+          }
+        };
+        const whole = i32.variable(rowBytes.and(-8), 'wholeWords');
+        forRange(0, whole, 8, (offset) => compare((at) => i64.load(at), offset));
+        when(rowBytes.and(4), () => compare((at) => i64.load32U(at), whole));
+        for (const [column, sum] of sums.entries()) {
+          storeCount(dtype, yAt, signs.sub(sum.toI32().shl(1)), column * bytes);
+        }
+        bAt.set(bAt.add(rowBytes.mul(sums.length)));
+        yAt.set(yAt.add(sums.length * bytes));
+      };
+      forRange(from, to, 1, (row) => {
+        const aAt = i32.variable(a.add(row.mul(rowBytes)), 'aAt');
+        const bAt = i32.variable(b, 'bAt');
+        const yAt = i32.variable(y.add(row.mul(n).mul(bytes)), 'yAt');
+        const whole = i32.variable(n.and(-tileColumns), 'whole');
+        forRange(0, whole, tileColumns, () => columns(aAt, bAt, yAt, differences));
+        forRange(whole, n, 1, () => columns(aAt, bAt, yAt, differences.slice(0, 1)));
+      });
+    }),
+);
+
+const range = (length: number): number[] => Array.from({ length }, (_, index) => index);

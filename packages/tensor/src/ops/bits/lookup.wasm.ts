@@ -1,0 +1,218 @@
+import { wordsPerRow } from '../../bit-tensor.js';
+import { chunksOf } from '../../backends/cpu/dispatch.js';
+import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import {
+  type F32x4,
+  f32x4,
+  forRange,
+  type I8x16,
+  type I32,
+  i8x16,
+  i16x8,
+  i32,
+  repeat,
+  select,
+  store,
+  type Variable,
+  when,
+} from '../../wasm/assembler.js';
+
+/**
+ * Products of numbers and signs by lookup tables: C[k, lane] = Σ_r ±F[r, lane], where bit (r, k) says which sign.
+ *
+ * Both gradients of a binary layer are such products. They need no multiplication, and hardly any addition:
+ *
+ * 1. Take g rows of F. Each k wants one of the 2^g sums ±f₀ ± f₁ … of them, the one that its g bits name.
+ * 2. So all 2^g sums are put into a table; each differs from the one before in a single sign (a Gray code), and costs one
+ *    addition. An entry holds the sums of all lanes.
+ * 3. Each k looks up one entry, with its g bits as index: g multiply-adds a lane for a load and an addition.
+ * 4. Eight tables are made at a time, so that eight entries are added up before they meet the sum in memory.
+ *
+ * (Arlazarov, Dinitz, Kronrod and Faradzhev, 1970, multiplied Boolean matrices so.) 32 lanes make eight vectors; eight tables of
+ * 2^5 entries fill 32 KiB, which the first-level cache holds.
+ */
+const lanes = 32;
+const vectors = lanes / 4;
+const tables = 8;
+
+/** Bytes of one row of F or C: one number for each lane. */
+export const laneBytes = 4 * lanes;
+
+/** Rows of F in a table: the more outputs k share the tables, the larger they may be. */
+export function tableRows(outputs: number): 4 | 5 {
+  return outputs > 160 ? 5 : 4;
+}
+
+/** Rows of F that are taken at a time. */
+export const chunkRows = (g: number): number => tables * g;
+
+/** Bytes of the tables, which a kernel has at the start of its scratch memory. */
+export const tableBytes = (g: number): number => tables * vectors * 16 * 2 ** g;
+
+/** Indices are bytes. For 2^4 entries they are multiplied by the 16 bytes of a vector already. */
+const indexShift = (g: number): number => (g <= 4 ? 4 : 0);
+
+/** Outputs k are rounded up to this in the array of indices. */
+const outputsAtOnce = 16;
+
+/** Bytes of the indices of a whole product. */
+export function indexBytes(rows: number, outputs: number, g: number): number {
+  return Math.ceil(rows / chunkRows(g)) * chunkIndexBytes(outputs);
+}
+
+const chunkIndexBytes = (outputs: number): number => Math.ceil(outputs / outputsAtOnce) * outputsAtOnce * tables;
+
+/**
+ * Turns rows of bits [rows, outputs] into indices [chunk of rows, output, table].
+ * @param bits Address of the rows, packed as a BitTensor packs them.
+ */
+export function packIndices(rows: number, outputs: number, g: number, bits: number, indices: number): void {
+  const chunks = Math.ceil(rows / chunkRows(g));
+  const rowBytes = 4 * wordsPerRow(outputs);
+  indexKernel(g).run({ bits, indices, rows, rowBytes, chunkBytes: chunkIndexBytes(outputs) }, chunks, {
+    grain: chunksOf(chunks, outputs * g),
+  });
+}
+
+const indexKernel = kernelFamily(
+  (g: number) =>
+    new Kernel(
+      `bits_lookup_indices_g${g}`,
+      { bits: i32, indices: i32, rows: i32, rowBytes: i32, chunkBytes: i32 },
+      ({ bits, indices, rows, rowBytes, chunkBytes }, from, to) => {
+        const ownBit = i8x16.const(...[0, 1].flatMap(() => [1, 2, 4, 8, 16, 32, 64, 128]));
+        const index = Array.from({ length: tables }, (_, table) => i8x16.variable(undefined, `index${table}`));
+        forRange(from, to, 1, (chunk) => {
+          const target = i32.variable(indices.add(chunk.mul(chunkBytes)), 'target');
+          const row = i32.variable(chunk.mul(chunkRows(g)), 'row');
+          const rowsLeft = i32.variable(rows.sub(row), 'rowsLeft');
+          const source = i32.variable(bits.add(row.mul(rowBytes)), 'source');
+          // 16 outputs are 2 bytes of a row, and 128 bytes of indices.
+          forRange(0, chunkBytes.shrU(6), 2, () => {
+            index.forEach((sum, table) => {
+              for (let j = 0; j < g; j++) {
+                const row = table * g + j;
+                const word = i32.load16U(source.add(rowBytes.mul(row)));
+                const sixteen = i16x8.splat(select(rowsLeft.gtS(row), word, i32.const(0))).as(i8x16);
+                const eachIn8 = sixteen.shuffleBytes(sixteen, [...new Array(8).fill(0), ...new Array(8).fill(1)]);
+                const part = eachIn8.and(ownBit).eq(ownBit).and(i8x16.const((1 << j) << indexShift(g)));
+                sum.set(j === 0 ? part : sum.or(part));
+              }
+            });
+            source.set(source.add(2));
+            byOutput(index).forEach((vector, at) => {
+              store(target, vector, 16 * at);
+            });
+            target.set(target.add(outputsAtOnce * tables));
+          });
+        });
+      },
+    ),
+);
+
+/** From 16 indices of each of 8 tables to 8 indices of each of 16 outputs. */
+function byOutput(index: readonly Variable<I8x16>[]): I8x16[] {
+  let level: I8x16[][] = index.map((vector) => [vector]);
+  // Two neighbours at a time are interleaved, in ever wider pieces: bytes, then pairs, then quads.
+  for (let width = 1; level.length > 1; width *= 2) {
+    const pairs = Array.from({ length: level.length / 2 }, (_, pair) => [level[2 * pair], level[2 * pair + 1]]);
+    level = pairs.map(([a, b]) =>
+      a.flatMap((vector, at) =>
+        [0, 8].map((half) => i8x16.variable(vector.shuffleBytes(b[at], interleaved(width, half)))),
+      ),
+    );
+  }
+  return level[0];
+}
+
+/** Bytes half … half + 7 of two vectors, taken in turn, so many at a time. */
+function interleaved(width: number, half: number): number[] {
+  const pieces = Array.from({ length: 8 / width }, (_, piece) => half + piece * width);
+  return pieces.flatMap((at) => [at, at + 16].flatMap((first) => Array.from({ length: width }, (_, i) => first + i)));
+}
+
+/** Where a chunk of a product finds its operands, and puts its result. All are addresses but for the numbers of things. */
+export interface LookupChunk {
+  /** Rows of F, `rowBytes` apart, of 32 numbers each: as many as a chunk has, with 0 in those that are too many. */
+  readonly rows: I32;
+  readonly rowBytes: I32;
+  /** How many there are from here to the end. */
+  readonly rowsLeft: I32;
+  /** The indices of this chunk, from the first output on. */
+  readonly indices: I32;
+  /** C [outputs, 32]. */
+  readonly sums: I32;
+  readonly outputs: I32;
+  readonly tables: I32;
+  /** Whether C holds sums already, to which these are added. */
+  readonly adds: I32;
+}
+
+/** Statements for one chunk of rows: makes the tables, then looks up all outputs. Half of the tables do for half a chunk. */
+export function lookUpChunk(g: number, chunk: LookupChunk): void {
+  const isHalf = i32.variable(chunk.rowsLeft.ltS((tables / 2) * g + 1), 'isHalf');
+  makeTables(g, chunk, select(isHalf, i32.const(tables / 2), i32.const(tables)));
+  const either = (count: number): void =>
+    when(
+      chunk.adds,
+      () => lookUp(g, chunk, count, true),
+      () => lookUp(g, chunk, count, false),
+    );
+  when(
+    isHalf,
+    () => either(tables / 2),
+    () => either(tables),
+  );
+}
+
+function lookUp(g: number, chunk: LookupChunk, count: number, adds: boolean): void {
+  const index = i32.variable(chunk.indices, 'index');
+  const sums = i32.variable(chunk.sums, 'sums');
+  const base = i32.variable(chunk.tables, 'base');
+  const entry = Array.from({ length: count }, (_, table) => i32.variable(undefined, `entry${table}`));
+  repeat(i32.variable(chunk.outputs, 'outputsLeft'), () => {
+    for (const [table, address] of entry.entries()) {
+      const offset = i32.load8U(index, table);
+      address.set(base.add(indexShift(g) === 4 ? offset : offset.shl(4)));
+    }
+    // Vector after vector: with all loads of a table first, they would not fit into the registers.
+    for (let v = 0; v < vectors; v++) {
+      const found = sumInPairs(entry.map((address, table) => f32x4.load(address, tableAt(g, table, v))));
+      store(sums, adds ? f32x4.load(sums, 16 * v).add(found) : found, 16 * v);
+    }
+    index.set(index.add(tables));
+    sums.set(sums.add(laneBytes));
+  });
+}
+
+const tableAt = (g: number, table: number, vector: number): number => (table * vectors + vector) * 16 * 2 ** g;
+
+/** Statements that fill tables with all sums ±f₀ ± f₁ …; bit j of an entry's number is 1 where f_j is subtracted. */
+function makeTables(g: number, { rows, rowBytes, tables: base }: LookupChunk, count: I32): void {
+  const table = i32.variable(base, 'table');
+  const row = [i32.variable(rows, 'row0')];
+  for (let j = 1; j < g; j++) row.push(i32.variable(row[j - 1].add(rowBytes), `row${j}`));
+  const step = i32.variable(rowBytes.mul(g), 'step');
+  repeat(i32.variable(count, 'tablesLeft'), () => {
+    for (let v = 0; v < vectors; v++) {
+      const f = row.map((address) => f32x4.variable(f32x4.load(address, 16 * v)));
+      const twice = f.map((value) => f32x4.variable(value.add(value)));
+      const sum = f32x4.variable(f.slice(1).reduce<F32x4>((sum, value) => sum.add(value), f[0]), 'sum');
+      store(table, sum, tableAt(g, 0, v));
+      for (let i = 1; i < 2 ** g; i++) {
+        const entry = i ^ (i >> 1);
+        const j = 31 - Math.clz32(entry ^ ((i - 1) ^ ((i - 1) >> 1)));
+        sum.set((entry >> j) & 1 ? sum.sub(twice[j]) : sum.add(twice[j]));
+        store(table, sum, tableAt(g, 0, v) + 16 * entry);
+      }
+    }
+    for (const address of row) address.set(address.add(step));
+    table.set(table.add(tableAt(g, 1, 0)));
+  });
+}
+
+function sumInPairs(values: readonly F32x4[]): F32x4 {
+  if (values.length === 1) return values[0];
+  const half = values.length / 2;
+  return sumInPairs(Array.from({ length: half }, (_, i) => values[2 * i].add(values[2 * i + 1])));
+}

@@ -1,0 +1,181 @@
+import { chunksOf } from '../../backends/cpu/dispatch.js';
+import { withTemporary } from '../../backends/cpu/heap.js';
+import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { floatsAt } from '../../backends/cpu/memory.js';
+import type { Tensor } from '../../tensor.js';
+import { f32, f32x4, forRange, type I32, i32, store, type Variable, when } from '../../wasm/assembler.js';
+import { gemm, type Matrix, transposed } from '../matmul/gemm.wasm.js';
+import { isPointwise } from '../window.js';
+import { forEachPixel, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
+import type { Conv2dAttributes } from './conv2d.js';
+
+/**
+ * Convolution as matrix products (im2col). What an output pixel sees of its group is copied into one row, tap after tap:
+ *
+ *     Y [pixels, filters] = patches(X) [pixels, taps·channels] · Fᵀ [taps·channels, filters]
+ *
+ * and the gradients are the same product seen from the other two sides: patches(dX) = dY·F, each of whose elements is
+ * added to the pixel that it was copied from, and dF = dYᵀ·patches(X).
+ *
+ * Patches are made for some images at a time. A 1×1 convolution of stride 1 needs none: its patches are the pixels themselves.
+ */
+export function conv2dByGemm(x: Tensor, filter: Tensor, y: Tensor, attributes: Conv2dAttributes): void {
+  forEachProduct(x, filter, y, attributes, ({ pixels, filters, depth, ...product }) => {
+    gemm(pixels, filters, depth, product.gather(), transposed(product.filter), product.y);
+  });
+}
+
+export function conv2dInputGradientByGemm(dy: Tensor, filter: Tensor, dx: Tensor, attributes: Conv2dAttributes): void {
+  forEachProduct(dx, filter, dy, attributes, ({ pixels, filters, depth, ...product }) => {
+    gemm(pixels, depth, filters, product.y, product.filter, product.patches);
+    product.scatter();
+  });
+}
+
+export function conv2dFilterGradientByGemm(dy: Tensor, x: Tensor, df: Tensor, attributes: Conv2dAttributes): void {
+  forEachProduct(x, df, dy, attributes, ({ pixels, filters, depth, ...product }) => {
+    const adds = product.image > 0;
+    gemm(filters, depth, pixels, transposed(product.y), product.gather(), product.filter, { adds });
+  });
+}
+
+/** The part of a convolution that one group has in some of the images. */
+interface Product {
+  /** The first of the images. */
+  readonly image: number;
+  /** Output pixels of the images. */
+  readonly pixels: number;
+  readonly filters: number;
+  /** taps · channels */
+  readonly depth: number;
+  /** [filters, depth] */
+  readonly filter: Matrix;
+  /** [pixels, filters] */
+  readonly y: Matrix;
+  /** [pixels, depth]. Of a 1×1 convolution, the pixels of x. */
+  readonly patches: Matrix;
+  /** Copies the patches of x. */
+  gather(): Matrix;
+  /** Sums the patches up to the pixels of x. */
+  scatter(): void;
+}
+
+/** Patches of so many images are made at a time that they take about so many bytes. */
+const patchBytes = 1 << 23;
+
+function forEachProduct(
+  x: Tensor,
+  filter: Tensor,
+  y: Tensor,
+  { groups, window }: Conv2dAttributes,
+  visit: (product: Product) => void,
+): void {
+  const [outChannels, kernelHeight, kernelWidth, channels] = filter.shape;
+  const [batch, height, width, inChannels] = x.shape;
+  const filters = outChannels / groups;
+  const depth = kernelHeight * kernelWidth * channels;
+  const needsPatches = !isPointwise(window);
+  const [pixelsPerImage, inPixelsPerImage] = [y.size / batch / outChannels, height * width];
+  // Copies go on to the end of a vector, and the next tap writes over what was too much.
+  const patchStride = needsPatches ? depth + 3 : inChannels;
+  const imagesAtOnce = needsPatches
+    ? Math.max(1, Math.min(batch, Math.floor(patchBytes / (4 * patchStride * pixelsPerImage))))
+    : batch;
+  const patchesLength = needsPatches ? 4 * patchStride * pixelsPerImage * imagesAtOnce : 0;
+  withTemporary(patchesLength + 4 * channels + 16, (temporary) => {
+    const border = temporary + patchesLength;
+    floatsAt(border, channels + 4).fill(0);
+    for (let image = 0; image < batch; image += imagesAtOnce) {
+      const images = Math.min(imagesAtOnce, batch - image);
+      const pixels = images * pixelsPerImage;
+      for (let group = 0; group < groups; group++) {
+        const xAt = x.address + 4 * (image * inPixelsPerImage * inChannels + group * channels);
+        const yAt = y.address + 4 * (image * pixelsPerImage * outChannels + group * filters);
+        const patches = { address: needsPatches ? temporary : xAt, rowStride: patchStride, columnStride: 1 };
+        const args = {
+          ...{ x: xAt, patches: temporary, border, channels, pixelBytes: 4 * inChannels, patchBytes: 4 * patchStride },
+          ...windowArguments(window),
+        };
+        const kernel = patchKernels(kernelHeight, kernelWidth);
+        visit({
+          ...{ image, pixels, filters, depth, patches },
+          filter: {
+            address: filter.address + 4 * group * filters * depth,
+            rowStride: depth,
+            columnStride: 1,
+          },
+          y: { address: yAt, rowStride: outChannels, columnStride: 1 },
+          gather() {
+            if (needsPatches) kernel.gather.run(args, pixels, { grain: chunksOf(pixels, 3 + depth / 4) });
+            return patches;
+          },
+          scatter() {
+            const inPixels = images * inPixelsPerImage;
+            if (needsPatches) kernel.scatter.run(args, inPixels, { grain: chunksOf(inPixels, 3 + depth / 4) });
+          },
+        });
+      }
+    }
+  });
+}
+
+const parameters = { x: i32, patches: i32, border: i32, channels: i32, pixelBytes: i32, patchBytes: i32, ...windowParameters };
+
+const patchKernels = (kernelHeight: number, kernelWidth: number) => ({
+  gather: gatherKernel(kernelHeight, kernelWidth),
+  scatter: scatterKernel(kernelHeight, kernelWidth),
+});
+
+/** The taps of a window, row by row. */
+function tapsOf(kernelHeight: number, kernelWidth: number): [ki: number, kj: number][] {
+  return Array.from({ length: kernelHeight * kernelWidth }, (_, tap) => [Math.floor(tap / kernelWidth), tap % kernelWidth]);
+}
+
+/** Rows of patches, one for each output pixel. */
+const gatherKernel = kernelFamily(
+  (kernelHeight: number, kernelWidth: number) =>
+    new Kernel(`f32_patches_${kernelHeight}x${kernelWidth}`, parameters, (p, from, to) => {
+      const tapBytes = i32.variable(p.channels.mul(4), 'tapBytes');
+      forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {
+        const target = i32.variable(p.patches.add(pixel.mul(p.patchBytes)), 'target');
+        for (const tap of tapsOf(kernelHeight, kernelWidth)) {
+          const source = i32.variable(tapAddress(p, [n, i, j], tap), 'source');
+          forRange(0, tapBytes, 16, (offset) => store(target.add(offset), f32x4.load(source.add(offset))));
+          target.set(target.add(tapBytes));
+        }
+      });
+    }),
+);
+
+/** The way back, from the side of the pixels of x: each sums up what the patches hold of it. */
+const scatterKernel = kernelFamily(
+  (kernelHeight: number, kernelWidth: number) =>
+    new Kernel(`f32_unpatch_${kernelHeight}x${kernelWidth}`, parameters, (p, from, to) => {
+      const tapBytes = i32.variable(p.channels.mul(4), 'tapBytes');
+      const whole = i32.variable(tapBytes.and(-16), 'whole');
+      const taps = tapsOf(kernelHeight, kernelWidth);
+      const sources = taps.map((_, tap) => i32.variable(undefined, `tap${tap}`));
+      forEachPixel(p.height, p.width, from, to, (n, row, column, pixel) => {
+        taps.forEach(([ki, kj], tap) => {
+          const i = i32.variable(row.add(p.top).sub(p.dilationY.mul(ki)), 'i');
+          const j = i32.variable(column.add(p.left).sub(p.dilationX.mul(kj)), 'j');
+          const isStep = i32.variable(i.remU(p.strideY).add(j.remU(p.strideX)).eq(0), 'isStep');
+          i.set(i.divU(p.strideY));
+          j.set(j.divU(p.strideX));
+          const isInside = i.ltU(p.outHeight).and(j.ltU(p.outWidth)).and(isStep);
+          sources[tap].set(p.border);
+          when(isInside, () => {
+            const patch = n.mul(p.outHeight).add(i).mul(p.outWidth).add(j);
+            sources[tap].set(p.patches.add(patch.mul(p.patchBytes)).add(tapBytes.mul(tap)));
+          });
+        });
+        const target = i32.variable(p.x.add(pixel.mul(p.pixelBytes)), 'target');
+        forRange(0, whole, 16, (offset) => store(target.add(offset), sumOf(sources, (at) => f32x4.load(at.add(offset)))));
+        forRange(whole, tapBytes, 4, (offset) => store(target.add(offset), sumOf(sources, (at) => f32.load(at.add(offset)))));
+      });
+    }),
+);
+
+function sumOf<V extends { add(b: V): V }>(addresses: readonly Variable<I32>[], load: (address: I32) => V): V {
+  return addresses.map(load).reduce((sum, value) => sum.add(value));
+}

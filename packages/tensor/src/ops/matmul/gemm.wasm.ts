@@ -1,0 +1,249 @@
+import { withTemporary } from '../../backends/cpu/heap.js';
+import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { threadCount } from '../../backends/cpu/threads.js';
+import {
+  type F32x4,
+  f32,
+  f32x4,
+  forRange,
+  type I32,
+  i32,
+  repeat,
+  select,
+  store,
+  transpose4x4,
+  type Variable,
+  when,
+} from '../../wasm/assembler.js';
+
+/**
+ * A matrix of f32 in memory: element (row, column) is at address + 4 · (row·rowStride + column·columnStride). One of the
+ * strides is 1.
+ */
+export interface Matrix {
+  readonly address: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+}
+
+/** The transposed matrix: the same memory, read the other way. */
+export function transposed({ address, rowStride, columnStride }: Matrix): Matrix {
+  return { address, rowStride: columnStride, columnStride: rowStride };
+}
+
+/** The tile of C that stays in registers: 8 of them for its sums, beside 2 for B and 1 for A. */
+const tileRows = 4;
+const tileColumns = 8;
+
+/** Steps along k before sums go to memory: a panel of B stays in the first-level cache, and sums stay precise. */
+const blockSteps = 512;
+
+/** Rows of A that a thread takes at a time: what a block reads of them stays in the second-level cache. */
+const blockRows = 64;
+
+/**
+ * C = A·B for A [m, k], B [k, n], C [m, n], whose columns lie side by side (columnStride 1). With k = 0, C stays as it is.
+ *
+ * B is copied into panels of 8 columns, in the order in which they are read. A is read where it is, unless its rows lie side
+ * by side: then a block of it is copied, too.
+ *
+ * @param options.adds C += A·B instead.
+ */
+export function gemm(
+  m: number,
+  n: number,
+  k: number,
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  { adds = false }: { adds?: boolean } = {},
+): void {
+  if (m === 0 || n === 0 || k === 0) return;
+  const panels = Math.ceil(n / tileColumns);
+  const panelBytes = 4 * tileColumns * roundUp4(k);
+  withTemporary(panels * panelBytes, (packed) => {
+    packPanels(n, k, b, packed, panelBytes);
+    const rowBlocks = Math.ceil(m / blockRows);
+    // Where there are few rows, the columns are divided among threads as well.
+    const panelsPerBlock = Math.ceil(panels / Math.min(panels, Math.ceil((4 * threadCount()) / rowBlocks)));
+    const columnBlocks = Math.ceil(panels / panelsPerBlock);
+    const blocks = rowBlocks * columnBlocks;
+    tilesKernel(a.columnStride !== 1).run(
+      {
+        ...{ a: a.address, aRow: 4 * a.rowStride, aStep: 4 * a.columnStride, b: packed, panelBytes },
+        ...{ c: c.address, cRow: 4 * c.rowStride, m, n, k, panelsPerBlock, columnBlocks, adds: Number(adds) },
+      },
+      blocks,
+      { grain: m * n * k > 1e5 ? 1 : blocks, scratch: edgeAt + 4 * tileRows * tileColumns },
+    );
+  });
+}
+
+const roundUp4 = (k: number): number => (k + 3) & -4;
+
+/** Where in scratch memory a tile at the edge waits, behind the copied block of A. */
+const edgeAt = 4 * blockRows * blockSteps;
+
+/** All tiles of C in a block of rows and a block of columns. */
+const tilesKernel = kernelFamily(
+  (copiesA: boolean) =>
+    new Kernel(
+      `f32_gemm_4x8${copiesA ? '_transposed' : ''}__madd`,
+      {
+        ...{ a: i32, aRow: i32, aStep: i32, b: i32, panelBytes: i32, c: i32, cRow: i32 },
+        ...{ m: i32, n: i32, k: i32, panelsPerBlock: i32, columnBlocks: i32, adds: i32 },
+      },
+      ({ a, aRow, aStep, b, panelBytes, c, cRow, m, n, k, panelsPerBlock, columnBlocks, adds }, from, to, scratch) => {
+        forRange(from, to, 1, (block) => {
+          const firstRow = i32.variable(block.divU(columnBlocks).mul(blockRows), 'firstRow');
+          const endRow = i32.variable(firstRow.add(blockRows).min(m), 'endRow');
+          const firstPanel = i32.variable(block.remU(columnBlocks).mul(panelsPerBlock), 'firstPanel');
+          const endColumn = i32.variable(firstPanel.add(panelsPerBlock).mul(tileColumns).min(n), 'endColumn');
+          forRange(0, k, blockSteps, (step) => {
+            const steps = i32.variable(k.sub(step).min(i32.const(blockSteps)), 'steps');
+            const aBlock = i32.variable(a.add(firstRow.mul(aRow)).add(step.mul(aStep)), 'aBlock');
+            if (copiesA) copyRows(aBlock, aStep, endRow.sub(firstRow), steps, scratch);
+            const panel = i32.variable(b.add(firstPanel.mul(panelBytes)).add(step.mul(4 * tileColumns)), 'panel');
+            forRange(firstPanel.mul(tileColumns), endColumn, tileColumns, (column) => {
+              forRange(firstRow, endRow, tileRows, (row) => {
+                const inBlock = row.sub(firstRow);
+                const rows = copiesA
+                  ? tileAt(scratch.add(inBlock.mul(4)), (r) => i32.const(4 * r))
+                  : tileAt(aBlock.add(inBlock.mul(aRow)), (r) => select(row.add(r).ltS(m), aRow.mul(r), i32.const(0)));
+                const sums = sumTile(rows, copiesA ? i32.const(4 * blockRows) : aStep, panel, steps);
+                const target = i32.variable(c.add(row.mul(cRow)).add(column.mul(4)), 'target');
+                const height = i32.variable(m.sub(row), 'height');
+                const width = i32.variable(n.sub(column), 'width');
+                when(
+                  width.geS(tileColumns),
+                  () => storeTile(sums, target, cRow, height, step.or(adds)),
+                  () => storeEdge(sums, target, cRow, height, width, step.or(adds), scratch.add(edgeAt)),
+                );
+              });
+              panel.set(panel.add(panelBytes));
+            });
+          });
+        });
+      },
+    ),
+);
+
+/** Addresses of a tile's rows of A. Where there are fewer, others are read in their place, and the sums thrown away. */
+function tileAt(address: I32, offset: (row: number) => I32): Variable<I32>[] {
+  const first = i32.variable(address, 'a0');
+  return [first, ...[1, 2, 3].map((r) => i32.variable(first.add(offset(r)), `a${r}`))];
+}
+
+/** The sums of a tile: four rows of two vectors. Each step takes two vectors of B, and a number of each row of A. */
+function sumTile(rows: readonly Variable<I32>[], aStep: I32, panel: I32, steps: I32): Variable<F32x4>[][] {
+  const sums = rows.map((_, r) => [f32x4.variable(0, `sum${r}0`), f32x4.variable(0, `sum${r}1`)]);
+  const [left, right, element] = ['left', 'right', 'element'].map((name) => f32x4.variable(undefined, name));
+  const bAt = i32.variable(panel, 'bAt');
+  repeat(i32.variable(steps, 'stepsLeft'), () => {
+    left.set(f32x4.load(bAt));
+    right.set(f32x4.load(bAt, 16));
+    rows.forEach((row, r) => {
+      element.set(f32x4.loadSplat(row));
+      sums[r][0].set(sums[r][0].addMul(element, left));
+      sums[r][1].set(sums[r][1].addMul(element, right));
+      row.set(row.add(aStep));
+    });
+    bAt.set(bAt.add(4 * tileColumns));
+  });
+  return sums;
+}
+
+/** Writes a tile of full width to C, or adds it. */
+function storeTile(sums: Variable<F32x4>[][], target: Variable<I32>, cRow: I32, height: I32, addsUp: I32): void {
+  sums.forEach((vectors, r) => {
+    when(height.gtS(r), () => {
+      vectors.forEach((sum, v) => {
+        when(addsUp, () => sum.set(sum.add(f32x4.load(target, 16 * v))));
+        store(target, sum, 16 * v);
+      });
+    });
+    target.set(target.add(cRow));
+  });
+}
+
+/** The same for a tile that C has not all columns of: by way of memory, number by number. */
+function storeEdge(
+  sums: Variable<F32x4>[][],
+  target: Variable<I32>,
+  cRow: I32,
+  height: I32,
+  width: I32,
+  addsUp: I32,
+  edge: I32,
+): void {
+  const source = i32.variable(edge, 'source');
+  sums.flat().forEach((sum, index) => {
+    store(source, sum, 16 * index);
+  });
+  forRange(0, height.min(i32.const(tileRows)), 1, () => {
+    forRange(0, width, 1, (column) => {
+      const at = i32.variable(target.add(column.mul(4)), 'at');
+      const sum = f32.variable(f32.load(source.add(column.mul(4))), 'sum');
+      when(addsUp, () => sum.set(sum.add(f32.load(at))));
+      store(at, sum);
+    });
+    source.set(source.add(4 * tileColumns));
+    target.set(target.add(cRow));
+  });
+}
+
+/** Copies rows of A that lie side by side: for each step along k, `blockRows` numbers. */
+function copyRows(aBlock: I32, aStep: I32, rows: I32, steps: I32, target: I32): void {
+  const [from, to] = [i32.variable(aBlock, 'from'), i32.variable(target, 'to')];
+  repeat(i32.variable(steps, 'stepsToCopy'), () => {
+    forRange(0, rows.mul(4), 16, (offset) => store(to.add(offset), f32x4.load(from.add(offset))));
+    from.set(from.add(aStep));
+    to.set(to.add(4 * blockRows));
+  });
+}
+
+function packPanels(n: number, k: number, b: Matrix, target: number, panelBytes: number): void {
+  const [stepBytes, columnBytes] = [4 * b.rowStride, 4 * b.columnStride];
+  const panels = Math.ceil(n / tileColumns);
+  packKernel(b.columnStride === 1).run({ b: b.address, stepBytes, columnBytes, n, k, target, panelBytes }, panels, {
+    grain: Math.max(1, Math.ceil(30_000 / k)),
+  });
+}
+
+/** Panels of 8 columns: for each step along k, the numbers of the 8 columns. Columns beyond the last repeat another. */
+const packKernel = kernelFamily(
+  (columnsAreSideBySide: boolean) =>
+    new Kernel(
+      `f32_gemm_pack_8${columnsAreSideBySide ? '' : '_transposed'}`,
+      { b: i32, stepBytes: i32, columnBytes: i32, n: i32, k: i32, target: i32, panelBytes: i32 },
+      ({ b, stepBytes, columnBytes, n, k, target, panelBytes }, from, to) => {
+        forRange(from, to, 1, (panel) => {
+          const column = i32.variable(panel.mul(tileColumns), 'column');
+          const first = i32.variable(b.add(column.mul(columnBytes)), 'b0');
+          const at = i32.variable(target.add(panel.mul(panelBytes)), 'at');
+          if (columnsAreSideBySide) {
+            forRange(0, k, 1, () => {
+              for (const v of [0, 16]) store(at, f32x4.load(first, v), v);
+              first.set(first.add(stepBytes));
+              at.set(at.add(4 * tileColumns));
+            });
+            return;
+          }
+          // Steps are side by side: squares of 4 steps by 4 columns are turned over.
+          const columns = [first];
+          for (let j = 1; j < tileColumns; j++) {
+            const offset = select(column.add(j).ltS(n), columnBytes.mul(j), i32.const(0));
+            columns.push(i32.variable(first.add(offset), `b${j}`));
+          }
+          forRange(0, k, 4, () => {
+            for (const half of [0, 4]) {
+              const square = columns.slice(half, half + 4).map((from) => f32x4.variable(f32x4.load(from)));
+              transpose4x4(square).forEach((step, s) => store(at, step, 4 * (tileColumns * s + half)));
+            }
+            for (const from of columns) from.set(from.add(16));
+            at.set(at.add(16 * tileColumns));
+          });
+        });
+      },
+    ),
+);

@@ -1,0 +1,60 @@
+import { forRange, type I32, i32, select, type Variable, when } from '../wasm/assembler.js';
+import type { Window } from './window.js';
+
+// How kernels walk over output pixels, and find what each tap of the window reads.
+
+/** What kernels have to know of a window over images. */
+export const windowParameters = {
+  ...{ height: i32, width: i32, outHeight: i32, outWidth: i32, strideY: i32, strideX: i32 },
+  ...{ dilationY: i32, dilationX: i32, top: i32, left: i32 },
+};
+
+type WindowVariables = { readonly [K in keyof typeof windowParameters]: Variable<I32> };
+
+export function windowArguments({ height, width }: Window): Record<keyof typeof windowParameters, number> {
+  return {
+    ...{ height: height.input, width: width.input, outHeight: height.output, outWidth: width.output },
+    ...{ strideY: height.stride, strideX: width.stride, dilationY: height.dilation, dilationX: width.dilation },
+    ...{ top: height.before, left: width.before },
+  };
+}
+
+/** Visits pixels [from, to) of images of this size: pixel (row, column) of image n. */
+export function forEachPixel(
+  height: I32,
+  width: I32,
+  from: I32,
+  to: I32,
+  body: (n: I32, row: I32, column: I32, pixel: I32) => void,
+): void {
+  const column = i32.variable(from.remU(width), 'column');
+  const row = i32.variable(from.divU(width).remU(height), 'row');
+  const n = i32.variable(from.divU(width.mul(height)), 'n');
+  forRange(from, to, 1, (pixel) => {
+    body(n, row, column, pixel);
+    column.set(column.add(1));
+    when(column.eq(width), () => {
+      column.set(i32.const(0));
+      row.set(row.add(1));
+      when(row.eq(height), () => {
+        row.set(i32.const(0));
+        n.set(n.add(1));
+      });
+    });
+  });
+}
+
+/** Where tap (ki, kj) of output pixel (i, j) of image n reads: at a pixel of x, or at `border` if it lies outside. */
+export function tapAddress(
+  window: WindowVariables & { readonly x: I32; readonly pixelBytes: I32; readonly border: I32 },
+  [n, i, j]: readonly [n: I32, i: I32, j: I32],
+  [ki, kj]: readonly [ki: number, kj: number],
+): I32 {
+  const { height, width, strideY, strideX, dilationY, dilationX, top, left, x, pixelBytes, border } = window;
+  const row = i32.variable(i.mul(strideY).sub(top).add(dilationY.mul(ki)), 'tapRow');
+  const column = i32.variable(j.mul(strideX).sub(left).add(dilationX.mul(kj)), 'tapColumn');
+  // Read as unsigned, what is below 0 is above the height.
+  const isInside = row.ltU(height).and(column.ltU(width));
+  const pixel = n.mul(height).add(row).mul(width).add(column);
+  return select(isInside, x.add(pixel.mul(pixelBytes)), border);
+}

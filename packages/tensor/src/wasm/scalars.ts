@@ -1,0 +1,220 @@
+import { emit } from './builder.js';
+import { littleEndian, signed, unsigned } from './encoding.js';
+import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
+
+// Instructions of one kind follow each other in the table of opcodes, in the same order for every type. So a class knows
+// where those of its type begin, and its parent what comes after one another.
+
+abstract class Integer<Self extends Value> extends Kind<Self> {
+  protected abstract readonly comparisons: number;
+  protected abstract readonly arithmetic: number;
+  protected abstract operand(value: Self | number): Value;
+
+  private calculate(opcode: number, b: Self | number): Self {
+    return this.then([this.arithmetic + opcode], this.operand(b));
+  }
+  private compare(opcode: number, b: Self | number): I32 {
+    return new I32(sequence([this, this.operand(b)], [this.comparisons + opcode]));
+  }
+
+  eq(b: Self | number): I32 {
+    return this.compare(0, b);
+  }
+  ne(b: Self | number): I32 {
+    return this.compare(1, b);
+  }
+  ltS(b: Self | number): I32 {
+    return this.compare(2, b);
+  }
+  ltU(b: Self | number): I32 {
+    return this.compare(3, b);
+  }
+  gtS(b: Self | number): I32 {
+    return this.compare(4, b);
+  }
+  geS(b: Self | number): I32 {
+    return this.compare(8, b);
+  }
+
+  /** How many bits are 1. */
+  popcnt(): Self {
+    return this.then([this.arithmetic + 2]);
+  }
+  add(b: Self | number): Self {
+    return this.calculate(3, b);
+  }
+  sub(b: Self | number): Self {
+    return this.calculate(4, b);
+  }
+  mul(b: Self | number): Self {
+    return this.calculate(5, b);
+  }
+  divU(b: Self | number): Self {
+    return this.calculate(7, b);
+  }
+  remU(b: Self | number): Self {
+    return this.calculate(9, b);
+  }
+  and(b: Self | number): Self {
+    return this.calculate(10, b);
+  }
+  or(b: Self | number): Self {
+    return this.calculate(11, b);
+  }
+  xor(b: Self | number): Self {
+    return this.calculate(12, b);
+  }
+  shl(b: Self | number): Self {
+    return this.calculate(13, b);
+  }
+  shrU(b: Self | number): Self {
+    return this.calculate(15, b);
+  }
+}
+
+/** A whole number of 32 bits: counters, addresses, and answers (1 for yes, 0 for no). */
+export class I32 extends Integer<I32> {
+  override readonly storeInstruction = [0x36];
+  protected override readonly comparisons = 0x46;
+  protected override readonly arithmetic = 0x67;
+  protected override operand(value: I32 | number): I32 {
+    return typeof value === 'number' ? i32.const(value) : value;
+  }
+  min(b: I32): I32 {
+    return select<I32>(this.ltU(b), this, b);
+  }
+  toI64U(): I64 {
+    return new I64(sequence([this], [0xad]));
+  }
+  toF32S(): F32 {
+    return new F32(sequence([this], [0xb2]));
+  }
+}
+
+export class I64 extends Integer<I64> {
+  override readonly storeInstruction = [0x37];
+  protected override readonly comparisons = 0x51;
+  protected override readonly arithmetic = 0x79;
+  protected override operand(value: I64 | number): I64 {
+    return typeof value === 'number' ? i64.const(value) : value;
+  }
+  /** The low half. */
+  toI32(): I32 {
+    return new I32(sequence([this], [0xa7]));
+  }
+}
+
+abstract class Float<Self extends Value> extends Kind<Self> {
+  protected abstract readonly comparisons: number;
+  protected abstract readonly arithmetic: number;
+
+  lt(b: Self): I32 {
+    return new I32(sequence([this, b], [this.comparisons + 2]));
+  }
+  gt(b: Self): I32 {
+    return new I32(sequence([this, b], [this.comparisons + 3]));
+  }
+  abs(): Self {
+    return this.then([this.arithmetic]);
+  }
+  sqrt(): Self {
+    return this.then([this.arithmetic + 6]);
+  }
+  add(b: Self): Self {
+    return this.then([this.arithmetic + 7], b);
+  }
+  sub(b: Self): Self {
+    return this.then([this.arithmetic + 8], b);
+  }
+  mul(b: Self): Self {
+    return this.then([this.arithmetic + 9], b);
+  }
+  div(b: Self): Self {
+    return this.then([this.arithmetic + 10], b);
+  }
+  min(b: Self): Self {
+    return this.then([this.arithmetic + 11], b);
+  }
+  max(b: Self): Self {
+    return this.then([this.arithmetic + 12], b);
+  }
+}
+
+export class F32 extends Float<F32> {
+  override readonly storeInstruction = [0x38];
+  protected override readonly comparisons = 0x5b;
+  protected override readonly arithmetic = 0x8b;
+  toF64(): F64 {
+    return new F64(sequence([this], [0xbb]));
+  }
+}
+
+export class F64 extends Float<F64> {
+  override readonly storeInstruction = [0x39];
+  protected override readonly comparisons = 0x61;
+  protected override readonly arithmetic = 0x99;
+  toF32(): F32 {
+    return new F32(sequence([this], [0xb6]));
+  }
+}
+
+class I32Type extends Type<I32> {
+  override const(value: number): I32 {
+    return new I32([0x41, ...signed(value | 0)]);
+  }
+  /** A byte, and two of them, as numbers of 0 and more. */
+  load8U(address: I32, offset = 0): I32 {
+    return new I32(sequence([address], [0x2d, ...memoryArgument(offset)]));
+  }
+  load16U(address: I32, offset = 0): I32 {
+    return new I32(sequence([address], [0x2f, ...memoryArgument(offset)]));
+  }
+  load16S(address: I32, offset = 0): I32 {
+    return new I32(sequence([address], [0x2e, ...memoryArgument(offset)]));
+  }
+}
+
+class I64Type extends Type<I64> {
+  override const(value: number): I64 {
+    return new I64([0x42, ...signed(value)]);
+  }
+  load32U(address: I32, offset = 0): I64 {
+    return new I64(sequence([address], [0x35, ...memoryArgument(offset)]));
+  }
+}
+
+class F32Type extends Type<F32> {
+  override const(value: number): F32 {
+    return new F32([0x43, ...littleEndian(Float32Array.of(value))]);
+  }
+}
+
+class F64Type extends Type<F64> {
+  override const(value: number): F64 {
+    return new F64([0x44, ...littleEndian(Float64Array.of(value))]);
+  }
+}
+
+export const i32 = new I32Type('i32', I32, [0x28]);
+export const i64 = new I64Type('i64', I64, [0x29]);
+export const f32 = new F32Type('f32', F32, [0x2a]);
+export const f64 = new F64Type('f64', F64, [0x2b]);
+
+/** Statement: writes the low 8 bits, or the low 16. */
+export function store8(address: I32, value: I32, offset = 0): void {
+  emit(address.code, value.code, [0x3a], memoryArgument(offset));
+}
+export function store16(address: I32, value: I32, offset = 0): void {
+  emit(address.code, value.code, [0x3b], memoryArgument(offset));
+}
+
+/** Adds to memory as one indivisible step, whoever else does. The result is what was there before. */
+export function atomicAdd(address: I32, value: I32, offset = 0): I32 {
+  return new I32(sequence([address, value], [0xfe, 0x1e, 2, ...unsigned(offset)]));
+}
+
+/** a where the condition is not 0, else b. Both are calculated. */
+export function select<V extends Value>(condition: I32, a: V, b: NoInfer<V>): V {
+  const TypeOfA = a.constructor as new (code: readonly number[]) => V;
+  return new TypeOfA(sequence([a, b, condition], [0x1b]));
+}
