@@ -1,9 +1,10 @@
 import './fluent.js';
 
+export { setThreads, threadCount } from './backends/cpu/threads.js';
 export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
 export * from './create.js';
 export type { DType, TypedArray, TypedArrays } from './dtype.js';
-export { DisposedError, DTypeError, FormatError, ShapeError } from './errors.js';
+export { DisposedError, DTypeError, FormatError, KernelError, OutOfMemoryError, ShapeError } from './errors.js';
 export { fromNdarray, type NdArray, type NdArrayDType, toNdarray } from './io/ndarray.js';
 export { decodeNpy, encodeNpy } from './io/npy.js';
 export {
@@ -34,10 +35,10 @@ export {
   type BitConv2dOptions,
   bitConv2d,
   bitConv2dAttributes,
-  bitConv2dFilterGradient,
-  bitConv2dInputGradient,
   type PaddingValue,
 } from './ops/bits/bit-conv2d.js';
+export { bitConv2dFilterGradient, bitConv2dInputGradient } from './ops/bits/bit-conv2d-gradients.js';
+export type { CountDType } from './ops/bits/bit-gemm.wasm.js';
 export { bitMatmul } from './ops/bits/bit-matmul.js';
 export { packBits, unpackBits } from './ops/bits/pack-bits.js';
 export { type Conv2dOptions, conv2d, conv2dFilterGradient, conv2dInputGradient } from './ops/conv2d/conv2d.js';

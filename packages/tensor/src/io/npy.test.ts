@@ -90,7 +90,7 @@ describe('npy', () => {
   });
 
   const notNpy = 'f: not an npy file: it does not start with \\x93NUMPY';
-  const types = "not supported, only '<f4', '<i4', '<u4', '|u1'";
+  const types = "not supported, only '<f4', '<i4', '<u4', '<i2', '|u1'";
   const noDictionary = (text: string) =>
     `f: the header ${text} is not a dictionary of 'descr', 'fortran_order' and 'shape'`;
   test.each<[string, Uint8Array, string]>([

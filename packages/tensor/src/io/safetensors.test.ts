@@ -164,17 +164,17 @@ describe('safetensors', () => {
     [
       'no dtype',
       file({ a: { shape: [], data_offsets: [0, 4] } }, 4),
-      'f: tensor "a": dtype undefined is not supported, only F32, I32, U32, U8',
+      'f: tensor "a": dtype undefined is not supported, only F32, I32, U32, I16, U8',
     ],
     [
       'another dtype',
       file({ a: entry([1], [0, 2], 'BF16') }, 2),
-      'f: tensor "a": dtype "BF16" is not supported, only F32, I32, U32, U8',
+      'f: tensor "a": dtype "BF16" is not supported, only F32, I32, U32, I16, U8',
     ],
     [
       'a nested dtype',
       file(`{"a":{"dtype":${deep}}}`),
-      'f: tensor "a": dtype something nested too deep is not supported, only F32, I32, U32, U8',
+      'f: tensor "a": dtype something nested too deep is not supported, only F32, I32, U32, I16, U8',
     ],
     [
       'no shape',

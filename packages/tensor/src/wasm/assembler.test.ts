@@ -139,7 +139,7 @@ describe('lanes', () => {
       ...[(x: number, y: number) => x + y, (x: number, y: number) => x - y, (x: number, y: number) => x * y],
       ...[Math.min, Math.max, Math.abs, (x: number) => 0 - x, (x: number, y: number) => x + x * y],
       ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max],
-    ].flatMap((f) => a.map((x, lane) => f(x, b[lane])));
+    ].flatMap((f) => a.map((x, lane) => f(x, b[lane]) + 0));
     expect([...results.subarray(8, 8 + expected.length)].map((value) => value + 0)).toEqual(expected);
   });
 

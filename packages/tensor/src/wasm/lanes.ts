@@ -46,6 +46,9 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   gtS(b: Self): Self {
     return this.then(simd(this.comparisons + 4), b);
   }
+  abs(): Self {
+    return this.then(simd(this.arithmetic - 11));
+  }
   /** The highest bits of the lanes, as one number. */
   bitmask(): I32 {
     return new I32(sequence([this], simd(this.arithmetic - 7)));
@@ -53,8 +56,8 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   shl(bits: I32): Self {
     return this.then(simd(this.arithmetic), bits);
   }
-  shrU(bits: I32): Self {
-    return this.then(simd(this.arithmetic + 2), bits);
+  shrS(bits: I32): Self {
+    return this.then(simd(this.arithmetic + 1), bits);
   }
   add(b: Self): Self {
     return this.then(simd(this.arithmetic + 3), b);
@@ -96,6 +99,10 @@ export class I16x8 extends IntegerLanes<I16x8> {
   }
   toI32x4HighS(): I32x4 {
     return new I32x4(sequence([this], simd(168)));
+  }
+  /** Products of the lanes, of which neighbours are added up, in 32 bits. */
+  dotS(b: I16x8): I32x4 {
+    return new I32x4(sequence([this, b], simd(186)));
   }
   /** Products of the four low (high) lanes, in 32 bits. */
   mulLowS(b: I16x8): I32x4 {

@@ -175,7 +175,7 @@ class I32Type extends Type<I32> {
 }
 
 class I64Type extends Type<I64> {
-  override const(value: number): I64 {
+  override const(value: number | bigint): I64 {
     return new I64([0x42, ...signed(value)]);
   }
   load32U(address: I32, offset = 0): I64 {
@@ -214,7 +214,7 @@ export function atomicAdd(address: I32, value: I32, offset = 0): I32 {
 }
 
 /** a where the condition is not 0, else b. Both are calculated. */
-export function select<V extends Value>(condition: I32, a: V, b: NoInfer<V>): V {
+export function select<V extends Value>(condition: I32, a: V, b: V): V {
   const TypeOfA = a.constructor as new (code: readonly number[]) => V;
   return new TypeOfA(sequence([a, b, condition], [0x1b]));
 }

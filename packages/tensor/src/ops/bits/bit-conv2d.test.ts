@@ -15,10 +15,9 @@ import {
   type BitConv2dOptions,
   bitConv2d,
   bitConv2dAttributes,
-  bitConv2dFilterGradient,
-  bitConv2dInputGradient,
   bitsAt,
 } from './bit-conv2d.js';
+import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import { packBits, unpackBits } from './pack-bits.js';
 
 /** A convolution of signs whose shapes fit: groups inside a word, straddling words, of whole words, and many words. */

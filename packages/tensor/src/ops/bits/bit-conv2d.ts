@@ -1,24 +1,17 @@
 import { type BitTensor, wordBits, wordsPerRow } from '../../bit-tensor.js';
 import { apply, defineOp } from '../../op.js';
-import { tidy } from '../../scope.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import {
   type Conv2dAttributes,
   type Conv2dOptions,
   conv2dAttributes,
-  conv2dFilterGradient,
-  conv2dInputGradient,
   conv2dOutputShape,
 } from '../conv2d/conv2d.js';
-import { mul } from '../elementwise/binary.js';
-import { pad } from '../shape/pad.js';
-import { reshape } from '../shape/reshape.js';
-import type { Slide } from '../window.js';
 import { bitConv2dByWords } from './bit-conv2d.wasm.js';
+import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import type { CountDType } from './bit-gemm.wasm.js';
 import { checkBits } from './check-bits.js';
-import { unpackBits } from './pack-bits.js';
 import { popcount32 } from './popcount.js';
 
 /** What the border of an image is made of: the sign +1, or nothing at all. */
@@ -197,54 +190,4 @@ export function bitsAt(words: Uint32Array, rowAt: number, first: number, count: 
   let bits = words[at] >>> shift;
   if (shift + count > wordBits) bits |= words[at + 1] << (wordBits - shift);
   return bits & (0xffffffff >>> (wordBits - count));
-}
-
-/**
- * ∂L/∂x of `bitConv2d` by the signs of x: f32 of shape `xShape`. The border is constant, so it takes no part.
- * Straight-through estimators pass it on to the numbers behind the signs.
- *
- * @param scale [outChannels] A factor that each filter's output was multiplied by afterwards, if there was one. It is
- *   cheaper here, on the few weights, than on all of `dy`.
- */
-export function bitConv2dInputGradient(
-  dy: Tensor,
-  filter: BitTensor,
-  xShape: Shape,
-  attributes: BitConv2dAttributes,
-  scale?: Tensor,
-): Tensor {
-  return tidy(() => {
-    const signs = unpackBits(filter);
-    const weights = scale ? mul(signs, reshape(scale, [-1, 1, 1, 1])) : signs;
-    return conv2dInputGradient(dy, weights, xShape, attributes);
-  });
-}
-
-/** ∂L/∂filter of `bitConv2d` by the signs of the filter: f32 of shape `filterShape`. A border of +1 counts. */
-export function bitConv2dFilterGradient(
-  dy: Tensor,
-  x: BitTensor,
-  filterShape: Shape,
-  attributes: BitConv2dAttributes,
-): Tensor {
-  return tidy(() => {
-    const signs = unpackBits(x);
-    if (attributes.paddingValue === 'zero') return conv2dFilterGradient(dy, signs, filterShape, attributes);
-    const { height, width } = attributes.window;
-    const bordered = pad(signs, [[0, 0], borders(height), borders(width), [0, 0]], 1);
-    const window = { height: overPadded(height), width: overPadded(width) };
-    return conv2dFilterGradient(dy, bordered, filterShape, { ...attributes, window });
-  });
-}
-
-/** How far a window reaches beyond its image, [before the first element, after the last]. */
-function borders({ input, output, taps, stride, dilation, before }: Slide): [number, number] {
-  const end = (output - 1) * stride + (taps - 1) * dilation + 1;
-  return [before, Math.max(0, end - before - input)];
-}
-
-/** The same window over the image with its borders made real. */
-function overPadded(slide: Slide): Slide {
-  const [before, after] = borders(slide);
-  return { ...slide, input: before + slide.input + after, before: 0 };
 }

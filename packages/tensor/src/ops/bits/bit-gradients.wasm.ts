@@ -1,5 +1,5 @@
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { type Argument, Kernel, type KernelParameters, kernelFamily, type ParameterTypes } from '../../backends/cpu/kernel.js';
+import { type Argument, Kernel, kernelFamily, type ParameterTypes } from '../../backends/cpu/kernel.js';
 import { threadCount } from '../../backends/cpu/threads.js';
 import {
   type F32x4,
@@ -7,20 +7,28 @@ import {
   forRange,
   type I32,
   i32,
+  repeat,
   select,
   store,
   storeLane,
   transpose4x4,
   when,
 } from '../../wasm/assembler.js';
+import { type Epilogue, epilogueFamily, type RowEpilogue } from './epilogue.wasm.js';
 import {
   chunkRows,
   indexBytes,
   laneBytes,
+  lanes,
   lookUpChunk,
+  makeTable,
   packIndices,
+  rowsOfTable,
+  tableAt,
   tableBytes,
   tableRows,
+  tables,
+  vectors,
 } from './lookup.wasm.js';
 
 // The gradients of Y = X·Fᵀ for signs X [pixels, channels] and F [filters, channels], given dY [pixels, filters] in floats:
@@ -37,28 +45,15 @@ export interface BitProduct {
   readonly channels: number;
 }
 
-/** What becomes of dX before it is stored: code of the one who asks, so that dX need not be read and written again. */
-export interface Epilogue<P extends ParameterTypes> {
-  /** Tells kernels with different epilogues apart. */
-  readonly name: string;
-  readonly parameters: P;
-  /** Statements for a pixel, once. */
-  readonly row: (parameters: KernelParameters<P>, pixel: I32) => RowEpilogue;
-}
-
-/** What becomes of four elements of a row, which begin offset + constant bytes into it. */
-type RowEpilogue = (value: F32x4, offset: I32, constant: number) => F32x4;
-
-const lanes = laneBytes / 4;
-
-/** No results are divided finer than this among threads: each part makes its own tables. */
+/** Outputs are not divided finer than this among threads: each part makes tables of its own. */
 const leastOutputs = 128;
 
-/** Into how many parts the outputs of each block of lanes are divided, so that all threads have work. */
-function partsOf(blocks: number, outputs: number): number {
-  if (threadCount() === 1) return 1;
-  const wanted = Math.ceil((6 * threadCount()) / blocks);
-  return Math.max(1, Math.min(wanted, Math.floor(outputs / leastOutputs)));
+/** Into how many parts the outputs of each block of lanes are divided, so that all threads have work, and their size. */
+function partsOf(blocks: number, outputs: number): { parts: number; partSize: number } {
+  const wanted = threadCount() === 1 ? 1 : Math.ceil((6 * threadCount()) / blocks);
+  const parts = Math.max(1, Math.min(wanted, Math.floor(outputs / leastOutputs)));
+  const partSize = Math.ceil(outputs / parts / 16) * 16;
+  return { parts: Math.ceil(outputs / partSize), partSize };
 }
 
 /**
@@ -76,12 +71,12 @@ export function inputGradientByLookup<P extends ParameterTypes>(
 ): void {
   const g = tableRows(channels);
   const blocks = Math.ceil(pixels / lanes);
-  const parts = partsOf(blocks, channels);
+  const { parts, partSize } = partsOf(blocks, channels);
   withTemporary(indexBytes(filters, channels, g), (indices) => {
     packIndices(filters, channels, g, filter, indices);
-    inputGradientKernel(g, scale !== null, epilogue).run(
+    inputGradientKernel(epilogue, g, scale !== null).run(
       {
-        ...{ dy, scale: scale ?? 0, dx, indices, pixels, filters, channels, parts },
+        ...{ dy, scale: scale ?? 0, dx, indices, pixels, filters, channels, parts, partSize },
         ...{ chunkBytes: indexBytes(1, channels, g), ...args },
       } as Record<keyof P | keyof typeof inputParameters, Argument>,
       blocks * parts,
@@ -90,97 +85,87 @@ export function inputGradientByLookup<P extends ParameterTypes>(
   });
 }
 
-/** The tables, then a chunk of rows, then the sums of all outputs. */
+/** The tables, then a chunk of rows and their factors, then the sums of all outputs. */
 const scratchBytes = (g: number, outputs: number): number =>
-  tableBytes(g) + laneBytes * (chunkRows(g) + Math.ceil(outputs / 4) * 4);
+  tableBytes(g) + (laneBytes + 4) * chunkRows(g) + laneBytes * Math.ceil(outputs / 4) * 4;
 
 const inputParameters = {
   ...{ dy: i32, scale: i32, dx: i32, indices: i32, pixels: i32, filters: i32, channels: i32 },
-  ...{ parts: i32, chunkBytes: i32 },
+  ...{ parts: i32, partSize: i32, chunkBytes: i32 },
 };
 
-const inputGradientKernels = new Map<string, Kernel<ParameterTypes>>();
-
-function inputGradientKernel<P extends ParameterTypes>(
-  g: number,
-  scales: boolean,
-  epilogue: Epilogue<P>,
-): Kernel<P & typeof inputParameters> {
-  const name = `bits_input_gradient_g${g}${scales ? '_scaled' : ''}_${epilogue.name}__lookup`;
-  let kernel = inputGradientKernels.get(name);
-  if (!kernel) {
-    kernel = makeInputGradientKernel(name, g, scales, epilogue) as unknown as Kernel<ParameterTypes>;
-    inputGradientKernels.set(name, kernel);
-  }
-  return kernel as unknown as Kernel<P & typeof inputParameters>;
-}
-
-function makeInputGradientKernel<P extends ParameterTypes>(
-  name: string,
-  g: number,
-  scales: boolean,
-  epilogue: Epilogue<P>,
-): Kernel<typeof inputParameters & P> {
-  const parameters = { ...inputParameters, ...epilogue.parameters };
-  return new Kernel(name, parameters, (all, from, to, scratch) => {
-    const p = all as KernelParameters<typeof inputParameters>;
-    const rows = i32.variable(scratch.add(tableBytes(g)), 'rows');
-    const sums = i32.variable(rows.add(chunkRows(g) * laneBytes), 'sums');
-    const rowBytes = i32.const(laneBytes);
+const inputGradientKernel = epilogueFamily(
+  (g: number, scales: boolean) => `bits_input_gradient_g${g}${scales ? '_scaled' : ''}`,
+  inputParameters,
+  (p, from, to, scratch, epilogue, g, scales) => {
+    const tail = i32.variable(scratch.add(tableBytes(g)), 'tail');
+    const factorTail = i32.variable(tail.add(chunkRows(g) * laneBytes), 'factorTail');
+    const sums = i32.variable(factorTail.add(4 * chunkRows(g)), 'sums');
     forRange(from, to, 1, (item) => {
       const pixel = i32.variable(item.divU(p.parts).mul(lanes), 'pixel');
-      const [channel, outputs] = partOf(item.remU(p.parts), p.parts, p.channels);
+      const pixelsLeft = i32.variable(p.pixels.sub(pixel), 'pixelsLeft');
+      const [channel, outputs] = partOf(item.remU(p.parts), p.partSize, p.channels);
       const indices = i32.variable(p.indices.add(channel.mul(8)), 'indices');
+      const rowBytes = i32.variable(p.filters.mul(4), 'rowBytes');
+      const source = i32.variable(p.dy.add(pixel.mul(rowBytes)), 'source');
+      const factor = i32.variable(p.scale, 'factor');
       forRange(0, p.filters, chunkRows(g), (filter) => {
         const rowsLeft = i32.variable(p.filters.sub(filter), 'rowsLeft');
-        turnIn(g, p, pixel, filter, rows, scales);
-        forRange(rowsLeft.mul(laneBytes), i32.const(chunkRows(g) * laneBytes), 16, (at) => store(rows.add(at), f32x4.const(0)));
-        lookUpChunk(g, { rows, rowBytes, rowsLeft, indices, sums, outputs, tables: scratch, adds: filter });
+        when(rowsLeft.ltS(chunkRows(g)), () => {
+          copyTail(source, rowBytes, pixelsLeft, rowsLeft, lanes, chunkRows(g), tail);
+          source.set(tail);
+          rowBytes.set(i32.const(4 * chunkRows(g)));
+          if (scales) {
+            copyTail(factor, i32.const(0), i32.const(1), rowsLeft, 1, chunkRows(g), factorTail);
+            factor.set(factorTail);
+          }
+        });
+        makeTablesOfColumns(g, source, rowBytes, pixelsLeft, scales ? factor : null, scratch);
+        lookUpChunk(g, { tables: scratch, rowsLeft, indices, sums, outputs, adds: filter });
+        source.set(source.add(4 * chunkRows(g)));
+        factor.set(factor.add(4 * chunkRows(g)));
         indices.set(indices.add(p.chunkBytes));
       });
-      turnOut(sums, outputs, p.pixels.sub(pixel), p.dx, p.channels, pixel, channel, (row) =>
-        epilogue.row(all as KernelParameters<P>, row),
-      );
+      turnOut(sums, outputs, pixelsLeft, p.dx, p.channels, pixel, channel, epilogue);
     });
-  });
-}
+  },
+);
 
 /** The first output of a part, a multiple of 16, and how many it has. */
-function partOf(part: I32, parts: I32, outputs: I32): [first: I32, count: I32] {
-  const size = i32.variable(outputs.add(parts).sub(1).divU(parts).add(15).and(-16), 'partSize');
-  const first = i32.variable(size.mul(part), 'first');
-  return [first, i32.variable(size.min(outputs.sub(first)), 'outputs')];
+function partOf(part: I32, partSize: I32, outputs: I32): [first: I32, count: I32] {
+  const first = i32.variable(partSize.mul(part), 'first');
+  return [first, i32.variable(partSize.min(outputs.sub(first)), 'outputs')];
 }
 
 /**
- * Columns of 32 rows of dY [pixels, filters] as rows of 32 lanes, as many as a chunk has: squares of four by four are turned
- * over. Pixels beyond the last repeat it.
+ * Tables of a chunk of columns of dY [pixels, filters]; the lanes are 32 of its rows. Squares of four by four are turned over
+ * on the way. Pixels beyond the last repeat it.
+ * @param factor The address of a factor for each column, or null.
  */
-function turnIn(
+function makeTablesOfColumns(
   g: number,
-  { dy, scale, pixels, filters }: KernelParameters<typeof inputParameters>,
-  pixel: I32,
-  filter: I32,
-  rows: I32,
-  scales: boolean,
+  dy: I32,
+  rowBytes: I32,
+  pixelsLeft: I32,
+  factor: I32 | null,
+  target: I32,
 ): void {
-  const last = i32.variable(pixels.sub(1), 'last');
-  const firstByte = i32.variable(filter.mul(4), 'firstByte');
-  const factor = i32.variable(scale.add(firstByte), 'factor');
+  const last = i32.variable(pixelsLeft.sub(1), 'last');
+  const at = i32.variable(target, 'at');
   forRange(0, i32.const(lanes), 4, (lane) => {
-    const source = [0, 1, 2, 3].map((i) =>
-      i32.variable(dy.add(pixel.add(lane).add(i).min(last).mul(filters).mul(4)).add(firstByte), `source${i}`),
-    );
-    const target = i32.variable(rows.add(lane.mul(4)), 'target');
-    for (let column = 0; column < chunkRows(g); column += 4) {
-      const square = source.map((row) => {
-        const value = f32x4.load(row, 4 * column);
-        return f32x4.variable(scales ? value.mul(f32x4.load(factor, 4 * column)) : value);
+    const rows = [0, 1, 2, 3].map((i) => i32.variable(dy.add(lane.add(i).min(last).mul(rowBytes)), `pixel${i}`));
+    const fourColumns = (first: number): F32x4[] => {
+      const square = rows.map((row) => {
+        const value = f32x4.load(row, 4 * first);
+        return f32x4.variable(factor ? value.mul(f32x4.load(factor, 4 * first)) : value);
       });
-      transpose4x4(square).forEach((row, i) => {
-        store(target, row, (column + i) * laneBytes);
-      });
+      return transpose4x4(square).map((column) => f32x4.variable(column));
+    };
+    const fifths = g === 5 ? [...fourColumns(4 * tables), ...fourColumns(4 * tables + 4)] : [];
+    for (let table = 0; table < tables; table++) {
+      makeTable([...fourColumns(4 * table), ...fifths.slice(table, table + 1)], at, tableAt(g, table, 0));
     }
+    at.set(at.add(tableAt(g, 0, 1)));
   });
 }
 
@@ -247,11 +232,11 @@ export function filterGradientByLookup(
 ): void {
   const g = tableRows(channels);
   const blocks = Math.ceil(filters / lanes);
-  const parts = partsOf(blocks, channels);
+  const { parts, partSize } = partsOf(blocks, channels);
   withTemporary(indexBytes(pixels, channels, g), (indices) => {
     packIndices(pixels, channels, g, x, indices);
     filterGradientKernel(g).run(
-      { dy, df, indices, pixels, filters, channels, parts, chunkBytes: indexBytes(1, channels, g) },
+      { dy, df, indices, pixels, filters, channels, parts, partSize, chunkBytes: indexBytes(1, channels, g) },
       blocks * parts,
       { grain: 1, scratch: scratchBytes(g, channels) },
     );
@@ -262,26 +247,26 @@ const filterGradientKernel = kernelFamily(
   (g: number) =>
     new Kernel(
       `bits_filter_gradient_g${g}__lookup`,
-      { dy: i32, df: i32, indices: i32, pixels: i32, filters: i32, channels: i32, parts: i32, chunkBytes: i32 },
+      { dy: i32, df: i32, indices: i32, pixels: i32, filters: i32, channels: i32, parts: i32, partSize: i32, chunkBytes: i32 },
       (p, from, to, scratch) => {
         const tail = i32.variable(scratch.add(tableBytes(g)), 'tail');
         const sums = i32.variable(tail.add(chunkRows(g) * laneBytes), 'sums');
         const rowBytes = i32.variable(p.filters.mul(4), 'rowBytes');
         forRange(from, to, 1, (item) => {
           const filter = i32.variable(item.divU(p.parts).mul(lanes), 'filter');
-          const [channel, outputs] = partOf(item.remU(p.parts), p.parts, p.channels);
+          const [channel, outputs] = partOf(item.remU(p.parts), p.partSize, p.channels);
           const source = i32.variable(p.dy.add(filter.mul(4)), 'source');
           const step = i32.variable(rowBytes, 'step');
           const indices = i32.variable(p.indices.add(channel.mul(8)), 'indices');
           forRange(0, p.pixels, chunkRows(g), (pixel) => {
             const rowsLeft = i32.variable(p.pixels.sub(pixel), 'rowsLeft');
             when(rowsLeft.ltS(chunkRows(g)), () => {
-              copyTail(source, rowBytes, rowsLeft, tail, g);
+              copyTail(source, rowBytes, rowsLeft, p.filters.sub(filter), chunkRows(g), lanes, tail);
               source.set(tail);
               step.set(i32.const(laneBytes));
             });
-            const chunk = { rows: source, rowBytes: step, rowsLeft, indices, sums, outputs, tables: scratch, adds: pixel };
-            lookUpChunk(g, chunk);
+            makeTablesOfRows(g, source, step, scratch);
+            lookUpChunk(g, { tables: scratch, rowsLeft, indices, sums, outputs, adds: pixel });
             source.set(source.add(step.mul(chunkRows(g))));
             indices.set(indices.add(p.chunkBytes));
           });
@@ -291,19 +276,39 @@ const filterGradientKernel = kernelFamily(
     ),
 );
 
-/** The last rows, fewer than a chunk, with rows of 0 after them. */
-function copyTail(rows: I32, rowBytes: I32, count: I32, target: I32, g: number): void {
-  const source = i32.variable(rows, 'tailSource');
-  forRange(0, i32.const(chunkRows(g)), 1, (row) => {
-    const at = i32.variable(target.add(row.mul(laneBytes)), 'tailTarget');
-    const copy = (value: (v: number) => F32x4): void => {
-      for (let v = 0; v < laneBytes; v += 16) store(at, value(v), v);
-    };
-    when(
-      row.ltS(count),
-      () => copy((v) => f32x4.load(source, v)),
-      () => copy(() => f32x4.const(0)),
-    );
-    source.set(source.add(rowBytes));
+/** Tables of a chunk of rows of 32 lanes, which lie `rowBytes` apart. */
+function makeTablesOfRows(g: number, first: I32, rowBytes: I32, target: I32): void {
+  const at = i32.variable(target, 'at');
+  const rows = rowsOfTable(g, 0).map((row) => i32.variable(first.add(rowBytes.mul(row)), `row${row}`));
+  repeat(i32.variable(tables, 'tablesLeft'), () => {
+    for (let v = 0; v < vectors; v++) {
+      const f = rows.map((row) => f32x4.variable(f32x4.load(row, 16 * v)));
+      makeTable(f, at, tableAt(g, 0, v));
+    }
+    rows.forEach((row, j) => {
+      row.set(row.add(j < 4 ? rowBytes.mul(4) : rowBytes));
+    });
+    at.set(at.add(tableAt(g, 1, 0)));
+  });
+}
+
+/** Copies what is left of dY, fewer rows or columns than a block has, into a block of its own, with 0 for the rest. */
+function copyTail(
+  source: I32,
+  rowBytes: I32,
+  rows: I32,
+  columns: I32,
+  blockRows: number,
+  blockColumns: number,
+  target: I32,
+): void {
+  const [from, to] = [i32.variable(source, 'tailSource'), i32.variable(target, 'tailTarget')];
+  const columnBytes = i32.variable(columns.min(i32.const(blockColumns)).mul(4), 'columnBytes');
+  forRange(0, i32.const(blockRows), 1, (row) => {
+    const count = i32.variable(select(row.ltS(rows), columnBytes, i32.const(0)), 'count');
+    forRange(0, count, 4, (offset) => store(to.add(offset), i32.load(from.add(offset))));
+    forRange(count, i32.const(4 * blockColumns), 4, (offset) => store(to.add(offset), i32.const(0)));
+    from.set(from.add(rowBytes));
+    to.set(to.add(4 * blockColumns));
   });
 }

@@ -31,9 +31,9 @@ import {
  * (Arlazarov, Dinitz, Kronrod and Faradzhev, 1970, multiplied Boolean matrices so.) 32 lanes make eight vectors; eight tables of
  * 2^5 entries fill 32 KiB, which the first-level cache holds.
  */
-const lanes = 32;
-const vectors = lanes / 4;
-const tables = 8;
+export const lanes = 32;
+export const vectors = lanes / 4;
+export const tables = 8;
 
 /** Bytes of one row of F or C: one number for each lane. */
 export const laneBytes = 4 * lanes;
@@ -45,6 +45,15 @@ export function tableRows(outputs: number): 4 | 5 {
 
 /** Rows of F that are taken at a time. */
 export const chunkRows = (g: number): number => tables * g;
+
+/**
+ * The rows of a chunk that a table is made of: four that follow each other, so that they can come out of a square that is
+ * turned over, and a fifth from behind all fours.
+ */
+export function rowsOfTable(g: number, table: number): number[] {
+  const four = [0, 1, 2, 3].map((j) => 4 * table + j);
+  return g === 5 ? [...four, 4 * tables + table] : four;
+}
 
 /** Bytes of the tables, which a kernel has at the start of its scratch memory. */
 export const tableBytes = (g: number): number => tables * vectors * 16 * 2 ** g;
@@ -90,14 +99,13 @@ const indexKernel = kernelFamily(
           // 16 outputs are 2 bytes of a row, and 128 bytes of indices.
           forRange(0, chunkBytes.shrU(6), 2, () => {
             index.forEach((sum, table) => {
-              for (let j = 0; j < g; j++) {
-                const row = table * g + j;
+              rowsOfTable(g, table).forEach((row, j) => {
                 const word = i32.load16U(source.add(rowBytes.mul(row)));
                 const sixteen = i16x8.splat(select(rowsLeft.gtS(row), word, i32.const(0))).as(i8x16);
                 const eachIn8 = sixteen.shuffleBytes(sixteen, [...new Array(8).fill(0), ...new Array(8).fill(1)]);
                 const part = eachIn8.and(ownBit).eq(ownBit).and(i8x16.const((1 << j) << indexShift(g)));
                 sum.set(j === 0 ? part : sum.or(part));
-              }
+              });
             });
             source.set(source.add(2));
             byOutput(index).forEach((vector, at) => {
@@ -133,33 +141,29 @@ function interleaved(width: number, half: number): number[] {
 
 /** Where a chunk of a product finds its operands, and puts its result. All are addresses but for the numbers of things. */
 export interface LookupChunk {
-  /** Rows of F, `rowBytes` apart, of 32 numbers each: as many as a chunk has, with 0 in those that are too many. */
-  readonly rows: I32;
-  readonly rowBytes: I32;
-  /** How many there are from here to the end. */
+  readonly tables: I32;
+  /** How many rows there are from here to the end. */
   readonly rowsLeft: I32;
   /** The indices of this chunk, from the first output on. */
   readonly indices: I32;
   /** C [outputs, 32]. */
   readonly sums: I32;
   readonly outputs: I32;
-  readonly tables: I32;
   /** Whether C holds sums already, to which these are added. */
   readonly adds: I32;
 }
 
-/** Statements for one chunk of rows: makes the tables, then looks up all outputs. Half of the tables do for half a chunk. */
+/** Statements that look up the outputs of one chunk, whose tables are made. */
 export function lookUpChunk(g: number, chunk: LookupChunk): void {
-  const isHalf = i32.variable(chunk.rowsLeft.ltS((tables / 2) * g + 1), 'isHalf');
-  makeTables(g, chunk, select(isHalf, i32.const(tables / 2), i32.const(tables)));
   const either = (count: number): void =>
     when(
       chunk.adds,
       () => lookUp(g, chunk, count, true),
       () => lookUp(g, chunk, count, false),
     );
+  // All entries of a table of rows of 0 are 0. These few rows are in the first half of the tables.
   when(
-    isHalf,
+    chunk.rowsLeft.ltS(2 * tables + 1),
     () => either(tables / 2),
     () => either(tables),
   );
@@ -185,31 +189,27 @@ function lookUp(g: number, chunk: LookupChunk, count: number, adds: boolean): vo
   });
 }
 
-const tableAt = (g: number, table: number, vector: number): number => (table * vectors + vector) * 16 * 2 ** g;
+/** Where the entries of four lanes of a table are. */
+export const tableAt = (g: number, table: number, vector: number): number => (vector * tables + table) * 16 * 2 ** g;
 
-/** Statements that fill tables with all sums ±f₀ ± f₁ …; bit j of an entry's number is 1 where f_j is subtracted. */
-function makeTables(g: number, { rows, rowBytes, tables: base }: LookupChunk, count: I32): void {
-  const table = i32.variable(base, 'table');
-  const row = [i32.variable(rows, 'row0')];
-  for (let j = 1; j < g; j++) row.push(i32.variable(row[j - 1].add(rowBytes), `row${j}`));
-  const step = i32.variable(rowBytes.mul(g), 'step');
-  repeat(i32.variable(count, 'tablesLeft'), () => {
-    for (let v = 0; v < vectors; v++) {
-      const f = row.map((address) => f32x4.variable(f32x4.load(address, 16 * v)));
-      const twice = f.map((value) => f32x4.variable(value.add(value)));
-      const sum = f32x4.variable(f.slice(1).reduce<F32x4>((sum, value) => sum.add(value), f[0]), 'sum');
-      store(table, sum, tableAt(g, 0, v));
-      for (let i = 1; i < 2 ** g; i++) {
-        const entry = i ^ (i >> 1);
-        const j = 31 - Math.clz32(entry ^ ((i - 1) ^ ((i - 1) >> 1)));
-        sum.set((entry >> j) & 1 ? sum.sub(twice[j]) : sum.add(twice[j]));
-        store(table, sum, tableAt(g, 0, v) + 16 * entry);
-      }
-    }
-    for (const address of row) address.set(address.add(step));
-    table.set(table.add(tableAt(g, 1, 0)));
-  });
+/**
+ * Statements that write all sums ±f₀ ± f₁ … of four lanes to address + offset. Bit j of an entry's number is 1 where f_j is
+ * subtracted. `f` are variables.
+ */
+export function makeTable(f: readonly F32x4[], address: I32, offset: number): void {
+  const twice = f.map((value) => f32x4.variable(value.add(value)));
+  const sum = f32x4.variable(f.slice(1).reduce((sum, value) => sum.add(value), f[0]), 'sum');
+  store(address, sum, offset);
+  for (let i = 1; i < 2 ** f.length; i++) {
+    const entry = grayCode(i);
+    const j = 31 - Math.clz32(entry ^ grayCode(i - 1));
+    sum.set((entry >> j) & 1 ? sum.sub(twice[j]) : sum.add(twice[j]));
+    store(address, sum, offset + 16 * entry);
+  }
 }
+
+/** Numbers in an order in which neighbours differ in one bit. */
+const grayCode = (i: number): number => i ^ (i >> 1);
 
 function sumInPairs(values: readonly F32x4[]): F32x4 {
   if (values.length === 1) return values[0];

@@ -116,14 +116,15 @@ const filterGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes &
 
 /**
  * Visits every product of a convolution once, a run of channels at a time: `visit(xAt, filterAt, yAt, channels)`
- * says that y[yAt] takes in x[xAt + c] · filter[filterAt + c] for c < channels. Taps in the padding are left out:
- * they read zeros. The convolution and both its gradients are this walk with different bodies.
+ * says that y[yAt] takes in x[xAt + c] · filter[filterAt + c] for c < channels. Taps in the padding are left out, as they read
+ * zeros, unless `visitPadding` asks for them. The convolution and both its gradients are this walk with different bodies.
  */
 export function forEachTap(
   [batch, height, width, inChannels]: Shape,
   [outChannels, kernelHeight, kernelWidth, groupChannels]: Shape,
   { window, groups }: Conv2dAttributes,
   visit: (xAt: number, filterAt: number, yAt: number, channels: number) => void,
+  visitPadding?: (filterAt: number, yAt: number, channels: number) => void,
 ): void {
   const filtersPerGroup = outChannels / groups;
   let yAt = 0;
@@ -134,12 +135,14 @@ export function forEachTap(
           const group = Math.floor(o / filtersPerGroup);
           for (let ki = 0; ki < kernelHeight; ki++) {
             const row = i * window.height.stride + ki * window.height.dilation - window.height.before;
-            if (row < 0 || row >= height) continue;
             for (let kj = 0; kj < kernelWidth; kj++) {
               const column = j * window.width.stride + kj * window.width.dilation - window.width.before;
-              if (column < 0 || column >= width) continue;
-              const xAt = ((n * height + row) * width + column) * inChannels + group * groupChannels;
               const filterAt = ((o * kernelHeight + ki) * kernelWidth + kj) * groupChannels;
+              if (row < 0 || row >= height || column < 0 || column >= width) {
+                visitPadding?.(filterAt, yAt, groupChannels);
+                continue;
+              }
+              const xAt = ((n * height + row) * width + column) * inChannels + group * groupChannels;
               visit(xAt, filterAt, yAt, groupChannels);
             }
           }

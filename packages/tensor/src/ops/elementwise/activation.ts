@@ -3,6 +3,15 @@ import type { Tensor } from '../../tensor.js';
 import { mul, sub } from './binary.js';
 import { equal } from './compare.js';
 import { sameShapeAsInput } from './unary.js';
+import {
+  clipKernel,
+  leakyReluGradientKernel,
+  leakyReluKernel,
+  reluGradientKernel,
+  reluKernel,
+  sigmoidKernel,
+  tanhKernel,
+} from './unary.wasm.js';
 import { where } from './where.js';
 
 // On which side of 0 an activation lies is a coin toss, and each wrong guess of the branch predictor costs more than
@@ -19,6 +28,7 @@ const sigmoidOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]));
   },
+  fast: ([x], [y]) => sigmoidKernel.run([x], y),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => mul(dy, mul(y, sub(1, y)))],
 });
@@ -34,6 +44,7 @@ const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = Math.tanh(x[i]);
   },
+  fast: ([x], [y]) => tanhKernel.run([x], y),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => mul(dy, sub(1, mul(y, y)))],
 });
@@ -49,6 +60,7 @@ const reluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i], 0);
   },
+  fast: ([x], [y]) => reluKernel.run([x], y),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
 });
@@ -64,6 +76,7 @@ const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
   reference([{ values: dy }, { values: y }], [{ values: dx }]) {
     for (let i = 0; i < dx.length; i++) dx[i] = dy[i] * Number(y[i] > 0);
   },
+  fast: ([dy, y], [dx]) => reluGradientKernel.run([dy, y], dx),
 });
 
 /** x where x ≥ 0, else slope · x. */
@@ -80,6 +93,7 @@ const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
       y[i] = x[i] * (positive + slope * (1 - positive));
     }
   },
+  fast: ([x], [y], { slope }) => leakyReluKernel.run([x], y, { slope }),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x], attributes }) => [() => apply(leakyReluGradientOp, [dy, x], attributes)[0]],
 });
@@ -93,6 +107,7 @@ const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number
       dx[i] = dy[i] * (positive + slope * (1 - positive));
     }
   },
+  fast: ([dy, x], [dx], { slope }) => leakyReluGradientKernel.run([dy, x], dx, { slope }),
 });
 
 /**
@@ -147,6 +162,7 @@ const clipOp = defineOp<[Tensor], [Tensor], { min: number; max: number }, [Tenso
   reference([{ values: x }], [{ values: y }], { min, max }) {
     for (let i = 0; i < x.length; i++) y[i] = Math.min(Math.max(x[i], min), max);
   },
+  fast: ([x], [y], { min, max }) => clipKernel.run([x], y, { least: min, most: max }),
   saves: ([x], [y]) => [x, y],
   gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],
 });

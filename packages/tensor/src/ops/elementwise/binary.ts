@@ -1,9 +1,9 @@
 import type { DType } from '../../dtype.js';
-import { defineOp } from '../../op.js';
-import { broadcastShapes, sameShape } from '../../shape.js';
+import { type AnyTensor, defineOp, type OpDefinition } from '../../op.js';
+import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
-import { addUnrolled, mulUnrolled } from './binary.unrolled.js';
+import { binaryKernels } from './binary.wasm.js';
 import { forEachRun } from './broadcast.js';
 import { equal, greater, greaterEqual, less, lessEqual } from './compare.js';
 import { applyBinary, type Operands } from './operands.js';
@@ -13,6 +13,16 @@ import { where } from './where.js';
 // Arithmetic of two operands, with NumPy's broadcasting: see `broadcastShapes`. An operand that was stretched has been
 // read many times, so its gradient is summed back to its shape. Integers take JavaScript's results, cut off to their
 // bits: division truncates towards zero.
+
+/** Runs the kernel of an op of f32 where there is one for the shapes, else its definition. */
+function calculate<S extends readonly AnyTensor[]>(
+  op: OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>,
+  inputs: [Tensor, Tensor],
+  outputs: [Tensor],
+): void {
+  const kernel = binaryKernels[op.name as keyof typeof binaryKernels];
+  if (!kernel.run(...inputs, outputs[0])) op.reference(inputs, outputs, undefined);
+}
 
 /**
  * a + b.
@@ -34,11 +44,7 @@ const addOp = defineOp<[Tensor, Tensor], [Tensor]>({
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] + b[bAt];
     });
   },
-  fast(inputs, outputs) {
-    const [a, b] = inputs;
-    if (sameShape(a.shape, b.shape)) addUnrolled(a.values, b.values, outputs[0].values);
-    else addOp.reference(inputs, outputs, undefined);
-  },
+  fast: (inputs, outputs) => calculate(addOp, inputs, outputs),
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
 });
 
@@ -57,6 +63,7 @@ const subOp = defineOp<[Tensor, Tensor], [Tensor]>({
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] - b[bAt];
     });
   },
+  fast: (inputs, outputs) => calculate(subOp, inputs, outputs),
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
 });
 
@@ -75,11 +82,7 @@ const mulOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] * b[bAt];
     });
   },
-  fast(inputs, outputs) {
-    const [a, b] = inputs;
-    if (sameShape(a.shape, b.shape)) mulUnrolled(a.values, b.values, outputs[0].values);
-    else mulOp.reference(inputs, outputs, undefined);
-  },
+  fast: (inputs, outputs) => calculate(mulOp, inputs, outputs),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
 });
@@ -99,6 +102,7 @@ const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] / b[bAt];
     });
   },
+  fast: (inputs, outputs) => calculate(divOp, inputs, outputs),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(div(dy, b), a.shape),
@@ -145,6 +149,7 @@ const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.max(a[aAt], b[bAt]);
     });
   },
+  fast: (inputs, outputs) => calculate(maximumOp, inputs, outputs),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(greaterEqual(a, b), dy, 0), a.shape),
@@ -167,6 +172,7 @@ const minimumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.min(a[aAt], b[bAt]);
     });
   },
+  fast: (inputs, outputs) => calculate(minimumOp, inputs, outputs),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(lessEqual(a, b), dy, 0), a.shape),

@@ -6,7 +6,7 @@ import { type Shape, sizeOf, stridesOf } from '../../shape.js';
  */
 export type VisitRun = (at: number, end: number, from: readonly number[], step: readonly number[]) => void;
 
-interface Axis {
+export interface Axis {
   size: number;
   /** How far a step along the axis takes each operand. */
   strides: readonly number[];
@@ -37,7 +37,7 @@ export function forEachRun(shape: Shape, operands: readonly Shape[], visit: Visi
 }
 
 /** The axes of `shape` without those of size 1, and with neighbours joined where every operand goes through both as one. */
-function collapsedAxes(shape: Shape, operands: readonly Shape[]): Axis[] {
+export function collapsedAxes(shape: Shape, operands: readonly Shape[]): Axis[] {
   const strides = operands.map((operand) => broadcastStrides(operand, shape.length));
   const axes: Axis[] = [];
   shape.forEach((size, axis) => {

@@ -1,6 +1,7 @@
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
+import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.js';
 
 /**
  * The parametric rectifier, with a learned slope for each channel: x where x ≥ 0, else slope · x
@@ -40,6 +41,7 @@ const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]
       }
     }
   },
+  fast: ([x, slope], [y]) => preluKernel.run([x], [slope], y, x.size / slope.size, slope.size),
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, slope] }) {
     let both: [dx: Tensor, dslope: Tensor] | undefined;
@@ -70,5 +72,10 @@ const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Te
       }
     }
     dslope.set(sums);
+  },
+  fast([dy, x, slope], [dx, dslope]) {
+    const [channels, rows] = [slope.size, x.size / slope.size];
+    preluGradientKernel.run([dy, x], [slope], dx, rows, channels);
+    dslope.values.set(preluSlopeSums.run([dy, x], [], rows, channels)[0]);
   },
 });

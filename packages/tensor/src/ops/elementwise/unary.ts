@@ -2,6 +2,7 @@ import { zeros } from '../../create.js';
 import { apply, defineOp, type Spec } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { div, mul } from './binary.js';
+import { absKernel, expKernel, negKernel, signKernel, sqrtKernel, squareKernel } from './unary.wasm.js';
 
 /** The shape rule of functions of one f32 tensor, element by element. */
 export function sameShapeAsInput([x]: readonly [Tensor, ...unknown[]]): [Spec<'f32'>] {
@@ -19,6 +20,7 @@ const negOp = defineOp<[Tensor], [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = -x[i];
   },
+  fast: ([x], [y]) => negKernel.run([x], y),
   gradient: (dy) => [() => neg(dy)],
 });
 
@@ -33,6 +35,7 @@ const absOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = Math.abs(x[i]);
   },
+  fast: ([x], [y]) => absKernel.run([x], y),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => mul(dy, sign(x))],
 });
@@ -48,6 +51,7 @@ const expOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = Math.exp(x[i]);
   },
+  fast: ([x], [y]) => expKernel.run([x], y),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => mul(dy, y)],
 });
@@ -78,6 +82,7 @@ const sqrtOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = Math.sqrt(x[i]);
   },
+  fast: ([x], [y]) => sqrtKernel.run([x], y),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => div(dy, mul(y, 2))],
 });
@@ -93,6 +98,7 @@ const squareOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = x[i] * x[i];
   },
+  fast: ([x], [y]) => squareKernel.run([x], y),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => mul(dy, mul(x, 2))],
 });
@@ -112,5 +118,6 @@ const signOp = defineOp<[Tensor], [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = 2 * Number(x[i] >= 0) - 1;
   },
+  fast: ([x], [y]) => signKernel.run([x], y),
   gradient: (dy) => [() => zeros(dy.shape)],
 });

@@ -1,6 +1,8 @@
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
+import { withVectors } from '../rows.wasm.js';
 import { checkChannels } from './affine.js';
+import { batchNormGradientKernel, batchNormGradientSums, momentSums, normalizeKernel } from './norm.wasm.js';
 import { tileOf } from './tile.js';
 
 export interface BatchNormOptions {
@@ -88,6 +90,21 @@ const batchNormOp = defineOp<
       }
     }
   },
+  fast([x, gamma, beta], [y, mean, variance], { epsilon }) {
+    const [channels, count] = [gamma.size, x.size / gamma.size];
+    // k is the first row: see the definition.
+    const [sum, sumOfSquares] = momentSums.run([x], [x], count, channels);
+    withVectors(channels, ['factor'], ({ factor }) => {
+      for (let c = 0; c < channels; c++) {
+        const mu = x.values[c] + sum[c] / count;
+        const sigma2 = Math.max(0, sumOfSquares[c] / count - (sum[c] / count) ** 2);
+        mean.values[c] = mu;
+        variance.values[c] = sigma2;
+        factor.values[c] = gamma.values[c] / Math.sqrt(sigma2 + epsilon);
+      }
+      normalizeKernel.run([x], [mean, factor, beta], y, count, channels);
+    });
+  },
   saves: ([x, gamma], [, mean, variance]) => [x, gamma, mean, variance],
   gradient(dy, { saved, attributes }) {
     let gradients: [Tensor, Tensor, Tensor] | undefined;
@@ -158,5 +175,21 @@ const batchNormGradientOp = defineOp<
         for (let at = from + c; at < end; at += channels) dx[at] = dy[at] * factor + x[at] * slope + offset;
       }
     }
+  },
+  fast([dy, x, gamma, mean, variance], [dx, dgamma, dbeta], { epsilon }) {
+    const [channels, count] = [gamma.size, x.size / gamma.size];
+    const [sum, sumCentred] = batchNormGradientSums.run([dy, x], [mean], count, channels);
+    withVectors(channels, ['factor', 'slope', 'offset'], ({ factor, slope, offset }) => {
+      for (let c = 0; c < channels; c++) {
+        const s = 1 / Math.sqrt(variance.values[c] + epsilon);
+        dbeta.values[c] = sum[c];
+        dgamma.values[c] = sumCentred[c] * s;
+        // Step 4, with what belongs to x centred.
+        factor.values[c] = s * gamma.values[c];
+        slope.values[c] = (-factor.values[c] * s * s * sumCentred[c]) / count;
+        offset.values[c] = (-factor.values[c] * sum[c]) / count;
+      }
+      batchNormGradientKernel.run([dy, x], [mean, factor, slope, offset], dx, count, channels);
+    });
   },
 });

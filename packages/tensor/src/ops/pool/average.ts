@@ -3,6 +3,7 @@ import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
+import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
 
 /**
  * The mean of each window, channel by channel.
@@ -36,6 +37,7 @@ const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
       for (let c = 0; c < channels; c++) y[yAt + c] /= count;
     });
   },
+  fast: ([x], [y], { window }) => avgPoolByKernel(x, y, window),
   gradient: (dy, { attributes: { window }, inputShapes: [shape] }) => [() => avgPool2dInputGradient(dy, shape, window)],
 });
 
@@ -60,6 +62,7 @@ const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Wi
       }
     });
   },
+  fast: ([dy], [dx], { window }) => avgPoolGradientByKernel(dy, dx, window),
 });
 
 /** to[…] += from[…] · factor, for a run of channels. A function of its own: in the closures above it would run slower. */

@@ -5,6 +5,7 @@ import { scatterAdd } from '../shape/gather.js';
 import { reshape } from '../shape/reshape.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
+import { extremePoolByKernel } from './pool.wasm.js';
 
 /**
  * The largest element of each window, channel by channel. Padding is never the largest. Of equal elements the first
@@ -62,6 +63,7 @@ function extremePool(name: string, sign: 1 | -1) {
         }
       });
     },
+    fast: ([x], [y, winners], { window }) => extremePoolByKernel(x, y, winners, window, sign),
     saves: (_, [, winners]) => [winners],
     gradient: (dy, { saved: [winners], inputShapes: [shape] }) => [
       () => {

@@ -7,6 +7,7 @@ import { broadcastTo } from '../shape/broadcast-to.js';
 import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
 import { sumsOf, sumTo } from './sum.js';
+import { sumByKernel } from './sum.wasm.js';
 
 /**
  * The mean over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the share of equal elements. Accumulated in double
@@ -22,6 +23,9 @@ const meanOp = defineOp<[Tensor<DType>], [Tensor], Reduction>({
   reference([{ values: x, shape }], [{ values: y }], { kept, count }) {
     const sums = sumsOf(x, shape, kept);
     for (let i = 0; i < y.length; i++) y[i] = sums[i] / count;
+  },
+  fast([x], [y], reduction) {
+    if (!sumByKernel(x as Tensor, reduction.kept, y, reduction.count)) meanOp.reference([x], [y], reduction);
   },
   gradient: (dy, { inputShapes: [x], attributes: { kept, count } }) => [
     () => broadcastTo(reshape(mul(dy, 1 / count), kept), x),

@@ -7,6 +7,7 @@ import { forEachRun } from '../elementwise/broadcast.js';
 import { broadcastTo } from '../shape/broadcast-to.js';
 import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
+import { sumByKernel } from './sum.wasm.js';
 
 /** Sums keep their dtype, but for narrow ones, which overflow soon: `sum(equal(a, b))` counts in i32. */
 export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
@@ -40,6 +41,9 @@ const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
   name: 'sum',
   outputs: ([x], { shape }) => [{ dtype: x.dtype === 'u8' || x.dtype === 'i16' ? 'i32' : x.dtype, shape }],
   reference: ([x], [y], { kept }) => y.values.set(sumsOf(x.values, x.shape, kept)),
+  fast([x], [y], reduction) {
+    if (!sumByKernel(x as Tensor, reduction.kept, y as Tensor)) sumOp.reference([x], [y], reduction);
+  },
   gradient: (dy, { inputShapes: [x], attributes: { kept } }) => [() => broadcastTo(reshape(dy, kept), x)],
 });
 

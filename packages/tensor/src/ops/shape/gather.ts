@@ -4,6 +4,7 @@ import { apply, defineOp } from '../../op.js';
 import { normalizeAxis, type Shape, sameShape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { bitsOf, copyRun } from './copy-block.js';
+import { scatterAddKernel } from './gather.wasm.js';
 
 /**
  * Picks positions of an axis by index: NumPy's `take`.
@@ -77,6 +78,12 @@ const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number;
         for (let to = end - run; to < end; to++, at++) y[to] += updates[at];
       }
     }
+  },
+  fast([updates, indices], [y], { size, axis }) {
+    const [outer, , run] = aroundAxis(y.shape, axis);
+    checkIndices('scatterAdd', indices.values, size);
+    y.values.fill(0);
+    scatterAddKernel.run({ updates, indices, y, count: indices.size, size, run }, outer, { grain: 1 });
   },
   saves: ([, indices]) => [indices],
   gradient: (dy, { saved: [indices], attributes: { axis } }) => [() => gather(dy, indices, axis), null],

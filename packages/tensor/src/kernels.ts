@@ -1,0 +1,12 @@
+/**
+ * What kernels are made of, for packages that define operations of their own: `import … from '@mobinet/tensor/kernels'`.
+ * CONTRIBUTING.md shows how.
+ */
+export { chunksOf } from './backends/cpu/dispatch.js';
+export { withTemporary } from './backends/cpu/heap.js';
+export { type Argument, Kernel, type KernelBody, type KernelParameters, kernelFamily, type ParameterTypes } from './backends/cpu/kernel.js';
+export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
+export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
+export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue.wasm.js';
+export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
+export * from './wasm/assembler.js';

@@ -1,0 +1,10 @@
+import { BinaryKernel } from './elementwise.wasm.js';
+
+export const binaryKernels = {
+  add: new BinaryKernel('add', (a, b) => a.add(b)),
+  sub: new BinaryKernel('sub', (a, b) => a.sub(b)),
+  mul: new BinaryKernel('mul', (a, b) => a.mul(b)),
+  div: new BinaryKernel('div', (a, b) => a.div(b)),
+  maximum: new BinaryKernel('maximum', (a, b) => a.max(b)),
+  minimum: new BinaryKernel('minimum', (a, b) => a.min(b)),
+};

@@ -1,0 +1,41 @@
+import { exp, f32, type F32x4, f32x4 } from '../../wasm/assembler.js';
+import { ElementwiseKernel } from './elementwise.wasm.js';
+
+const one = f32x4.const(1);
+const zero = f32x4.const(0);
+
+export const negKernel = new ElementwiseKernel('neg', 1, ([x]) => x.neg());
+export const absKernel = new ElementwiseKernel('abs', 1, ([x]) => x.abs());
+export const sqrtKernel = new ElementwiseKernel('sqrt', 1, ([x]) => x.sqrt());
+export const squareKernel = new ElementwiseKernel('square', 1, ([x]) => x.mul(x));
+/** As in the definition, NaN counts as below 0. */
+export const signKernel = new ElementwiseKernel('sign', 1, ([x]) => one.where(x.ge(zero), f32x4.const(-1)));
+
+export const reluKernel = new ElementwiseKernel('relu', 1, ([x]) => x.max(zero));
+export const reluGradientKernel = new ElementwiseKernel('relu_gradient', 2, ([dy, y]) => dy.mul(one.and(y.gt(zero))));
+export const leakyReluKernel = new ElementwiseKernel(
+  'leaky_relu',
+  1,
+  ([x], { slope }) => x.where(x.ge(zero), x.mul(f32x4.splat(slope))),
+  { slope: f32 },
+);
+export const leakyReluGradientKernel = new ElementwiseKernel(
+  'leaky_relu_gradient',
+  2,
+  ([dy, x], { slope }) => dy.where(x.ge(zero), dy.mul(f32x4.splat(slope))),
+  { slope: f32 },
+);
+export const clipKernel = new ElementwiseKernel(
+  'clip',
+  1,
+  ([x], { least, most }) => x.max(f32x4.splat(least)).min(f32x4.splat(most)),
+  { least: f32, most: f32 },
+);
+
+const sigmoidOf = (x: F32x4): F32x4 => one.div(one.add(exp(x.neg())));
+/** 2·σ(2x) − 1 */
+const tanhOf = (x: F32x4): F32x4 => sigmoidOf(x.add(x)).mul(f32x4.const(2)).sub(one);
+
+export const expKernel = new ElementwiseKernel('exp', 1, ([x]) => exp(x));
+export const sigmoidKernel = new ElementwiseKernel('sigmoid', 1, ([x]) => sigmoidOf(x));
+export const tanhKernel = new ElementwiseKernel('tanh', 1, ([x]) => tanhOf(x));

@@ -1,0 +1,145 @@
+import { chunksOf } from '../../backends/cpu/dispatch.js';
+import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import type { Tensor } from '../../tensor.js';
+import { f32x4, forRange, type I32, i32, i32x4, store, storeLane, type Variable, when } from '../../wasm/assembler.js';
+import type { Window } from '../window.js';
+import { forEachPixel, windowArguments, windowParameters } from '../window.wasm.js';
+
+const parameters = { x: i32, y: i32, winners: i32, channels: i32, tapsY: i32, tapsX: i32, ...windowParameters };
+
+function argumentsOf(x: Tensor, y: Tensor, window: Window) {
+  const [tapsY, tapsX] = [window.height.taps, window.width.taps];
+  return { x, y, winners: 0, channels: x.shape[3], tapsY, tapsX, ...windowArguments(window) };
+}
+
+const grainOf = (pixels: number, channels: number, { height, width }: Window): number =>
+  chunksOf(pixels, 5 + channels * 0.2 * (1 + height.taps * width.taps));
+
+export function avgPoolByKernel(x: Tensor, y: Tensor, window: Window): void {
+  const pixels = y.size / y.shape[3];
+  averageKernel.run(argumentsOf(x, y, window), pixels, { grain: grainOf(pixels, y.shape[3], window) });
+}
+
+/** @param sign 1 for the largest elements, −1 for the smallest. */
+export function extremePoolByKernel(
+  x: Tensor,
+  y: Tensor,
+  winners: Tensor<'i32'>,
+  window: Window,
+  sign: 1 | -1,
+): void {
+  const pixels = y.size / y.shape[3];
+  const args = { ...argumentsOf(x, y, window), winners };
+  extremeKernel(sign).run(args, pixels, { grain: grainOf(pixels, y.shape[3], window) });
+}
+
+export function avgPoolGradientByKernel(dy: Tensor, dx: Tensor, window: Window): void {
+  const pixels = dx.size / dx.shape[3];
+  averageGradientKernel.run(argumentsOf(dx, dy, window), pixels, { grain: grainOf(pixels, dx.shape[3], window) });
+}
+
+/** What part of the image a window covers along one axis: [from, to). */
+function covered(output: I32, stride: I32, before: I32, taps: I32, size: I32): [from: Variable<I32>, to: Variable<I32>] {
+  const start = i32.variable(output.mul(stride).sub(before), 'start');
+  const end = i32.variable(start.add(taps).min(size), 'end');
+  when(start.ltS(0), () => start.set(i32.const(0)));
+  return [start, end];
+}
+
+/** Statements for each four channels, and for the one to three that are left: `offset` is in bytes. */
+function forEachFour(channels: I32, body: (offset: I32, count: I32 | null) => void): void {
+  const whole = i32.variable(channels.and(-4).mul(4), 'whole');
+  forRange(0, whole, 16, (offset) => body(offset, null));
+  const rest = i32.variable(channels.and(3), 'rest');
+  when(rest, () => body(whole, rest));
+}
+
+function storeFour(address: I32, value: Parameters<typeof storeLane>[1], count: I32 | null): void {
+  if (count === null) store(address, value);
+  else for (const lane of [0, 1, 2]) when(count.gtS(lane), () => storeLane(address, value, lane, 4 * lane));
+}
+
+const averageKernel = new Kernel('f32_avg_pool', parameters, (p, from, to) => {
+  forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {
+    const [top, bottom] = covered(i, p.strideY, p.top, p.tapsY, p.height);
+    const [left, right] = covered(j, p.strideX, p.left, p.tapsX, p.width);
+    const count = f32x4.variable(f32x4.splat(bottom.sub(top).mul(right.sub(left)).toF32S()), 'count');
+    const target = i32.variable(p.y.add(pixel.mul(p.channels).mul(4)), 'target');
+    forEachFour(p.channels, (offset, lanes) => {
+      const sum = f32x4.variable(0, 'sum');
+      forRange(top, bottom, 1, (row) => {
+        const first = n.mul(p.height).add(row).mul(p.width).add(left);
+        const at = i32.variable(p.x.add(first.mul(p.channels).mul(4)).add(offset), 'at');
+        forRange(left, right, 1, () => {
+          sum.set(sum.add(f32x4.load(at)));
+          at.set(at.add(p.channels.mul(4)));
+        });
+      });
+      const mean = f32x4.variable(sum.div(count), 'mean');
+      storeFour(target.add(offset), mean, lanes);
+    });
+  });
+});
+
+/** Each element of x collects its share of all windows that cover it. Here x is written and y is read. */
+const averageGradientKernel = new Kernel('f32_avg_pool_gradient', parameters, (p, from, to) => {
+  forEachPixel(p.height, p.width, from, to, (n, row, column, pixel) => {
+    const [firstRow, endRow] = windowsOver(row, p.strideY, p.top, p.tapsY, p.outHeight);
+    const [firstColumn, endColumn] = windowsOver(column, p.strideX, p.left, p.tapsX, p.outWidth);
+    const target = i32.variable(p.x.add(pixel.mul(p.channels).mul(4)), 'target');
+    forEachFour(p.channels, (offset, lanes) => {
+      const sum = f32x4.variable(0, 'sum');
+      forRange(firstRow, endRow, 1, (i) => {
+        const [top, bottom] = covered(i, p.strideY, p.top, p.tapsY, p.height);
+        forRange(firstColumn, endColumn, 1, (j) => {
+          const [left, right] = covered(j, p.strideX, p.left, p.tapsX, p.width);
+          const count = bottom.sub(top).mul(right.sub(left)).toF32S();
+          const at = p.y.add(n.mul(p.outHeight).add(i).mul(p.outWidth).add(j).mul(p.channels).mul(4)).add(offset);
+          sum.set(sum.add(f32x4.load(at).div(f32x4.splat(count))));
+        });
+      });
+      storeFour(target.add(offset), sum, lanes);
+    });
+  });
+});
+
+/** The windows along one axis that cover an element: [first, end). */
+function windowsOver(at: I32, stride: I32, before: I32, taps: I32, outputs: I32): [first: I32, end: I32] {
+  const padded = i32.variable(at.add(before), 'padded');
+  const first = i32.variable(0, 'first');
+  when(padded.geS(taps), () => first.set(padded.sub(taps).divU(stride).add(1)));
+  return [first, i32.variable(padded.divU(stride).add(1).min(outputs), 'end')];
+}
+
+/** The largest (or smallest) element of each window and where in x it was. A NaN beats all, and a later one an earlier. */
+const extremeKernel = kernelFamily(
+  (sign: 1 | -1) =>
+    new Kernel(sign === 1 ? 'f32_max_pool' : 'f32_min_pool', parameters, (p, from, to) => {
+      forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {
+        const [top, bottom] = covered(i, p.strideY, p.top, p.tapsY, p.height);
+        const [left, right] = covered(j, p.strideX, p.left, p.tapsX, p.width);
+        const target = i32.variable(pixel.mul(p.channels).mul(4), 'target');
+        forEachFour(p.channels, (offset, lanes) => {
+          const first = n.mul(p.height).add(top).mul(p.width).add(left).mul(p.channels).mul(4).add(offset);
+          const at = i32.variable(first, 'at');
+          const best = f32x4.variable(f32x4.load(p.x.add(at)), 'best');
+          const indexAt = (): ReturnType<typeof i32x4.splat> => i32x4.splat(at.shrU(2)).add(i32x4.const(0, 1, 2, 3));
+          const winner = i32x4.variable(indexAt(), 'winner');
+          forRange(top, bottom, 1, (row) => {
+            at.set(n.mul(p.height).add(row).mul(p.width).add(left).mul(p.channels).mul(4).add(offset));
+            forRange(left, right, 1, () => {
+              const value = f32x4.variable(f32x4.load(p.x.add(at)), 'value');
+              const beats = sign === 1 ? value.gt(best) : value.lt(best);
+              const isNaN = value.eq(value).as(i32x4).xor(i32x4.const(-1)).as(f32x4);
+              const wins = f32x4.variable(beats.or(isNaN), 'wins');
+              best.set(value.where(wins, best));
+              winner.set(indexAt().where(wins, winner));
+              at.set(at.add(p.channels.mul(4)));
+            });
+          });
+          storeFour(p.y.add(target).add(offset), best, lanes);
+          storeFour(p.winners.add(target).add(offset), winner, lanes);
+        });
+      });
+    }),
+);

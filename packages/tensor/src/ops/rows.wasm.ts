@@ -1,0 +1,162 @@
+import { chunksOf } from '../backends/cpu/dispatch.js';
+import { withTemporary } from '../backends/cpu/heap.js';
+import { type Argument, Kernel, type KernelParameters, type ParameterTypes } from '../backends/cpu/kernel.js';
+import { floatsAt } from '../backends/cpu/memory.js';
+import { type F32x4, f32x4, forRange, type I32, i32, store, storeLane, type Variable, when } from '../wasm/assembler.js';
+
+// Kernels over matrices [rows, channels]: what belongs to a channel, a scale or a sum, is a vector beside them.
+
+type Formula<R> = (rows: readonly F32x4[], vectors: readonly F32x4[]) => R;
+
+/** Four elements from memory; another type of element may be converted. */
+type Load = (address: I32, offset: number) => F32x4;
+const loadFloats: Load = (address, offset) => f32x4.load(address, offset);
+
+const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, k) => `${prefix}${k}`);
+const addressesOf = (names: readonly string[]): Record<string, typeof i32> =>
+  Object.fromEntries(names.map((name) => [name, i32]));
+
+/** Calculates each element of a matrix from those of matrices of its shape, and from what its channel has in vectors. */
+export class ChannelKernel {
+  readonly #kernel: Kernel<ParameterTypes>;
+
+  /**
+   * @param matrices @param vectors How many operands of either kind there are.
+   * @param elementBytes Of the matrices that are read; `load` makes floats of them.
+   */
+  constructor(
+    name: string,
+    readonly matrices: number,
+    readonly vectors: number,
+    formula: Formula<F32x4>,
+    { load = loadFloats, elementBytes = 4 }: { load?: Load; elementBytes?: number } = {},
+  ) {
+    const [matrixNames, vectorNames] = [named('x', matrices), named('v', vectors)];
+    const types = { y: i32, channels: i32, ...addressesOf(matrixNames), ...addressesOf(vectorNames) };
+    this.#kernel = new Kernel<ParameterTypes>(`f32_${name}`, types, (all, from, to) => {
+      const p = all as KernelParameters<Record<string, typeof i32>>;
+      const first = i32.variable(from.mul(p.channels), 'first');
+      const sources = matrixNames.map((name) => i32.variable(p[name].add(first.mul(elementBytes)), 'source'));
+      const target = i32.variable(p.y.add(first.mul(4)), 'target');
+      forRange(from, to, 1, () => {
+        const vectorAt = vectorNames.map((name) => i32.variable(p[name], 'vectorAt'));
+        const element = (): F32x4 =>
+          formula(
+            sources.map((at) => f32x4.variable(load(at, 0))),
+            vectorAt.map((at) => f32x4.load(at)),
+          );
+        const advance = (elements: I32 | number): void => {
+          const times = (bytes: number): I32 | number =>
+            typeof elements === 'number' ? elements * bytes : elements.mul(bytes);
+          for (const at of sources) at.set(at.add(times(elementBytes)));
+          for (const at of [target, ...vectorAt]) at.set(at.add(times(4)));
+        };
+        forRange(0, p.channels.sub(3), 4, () => {
+          store(target, element());
+          advance(4);
+        });
+        const rest = i32.variable(p.channels.and(3), 'rest');
+        when(rest, () => {
+          const last = f32x4.variable(element(), 'last');
+          for (const lane of [0, 1, 2]) when(rest.gtS(lane), () => storeLane(target, last, lane, 4 * lane));
+          advance(rest);
+        });
+      });
+    });
+  }
+
+  /** @param y [..., channels], @param channels the size of its last axis. */
+  run(matrices: readonly Argument[], vectors: readonly Argument[], y: Argument, rows: number, channels: number): void {
+    if (channels === 0) return;
+    const args = {
+      ...{ y, channels },
+      ...Object.fromEntries(matrices.map((x, k) => [`x${k}`, x])),
+      ...Object.fromEntries(vectors.map((v, k) => [`v${k}`, v])),
+    };
+    this.#kernel.run(args, rows, { grain: chunksOf(rows, 3 + channels * 0.3) });
+  }
+}
+
+/** Runs `use` with vectors for a kernel: their values, and where they are. */
+export function withVectors<N extends string>(
+  channels: number,
+  names: readonly N[],
+  use: (vectors: Record<N, { readonly address: number; readonly values: Float32Array }>) => void,
+): void {
+  withTemporary(4 * channels * names.length, (memory) => {
+    const vectors = names.map((name, index) => {
+      const address = memory + 4 * channels * index;
+      return [name, { address, values: floatsAt(address, channels) }];
+    });
+    use(Object.fromEntries(vectors));
+  });
+}
+
+/** Rows that are summed up at a time: sums of floats are short, and independent of how threads divide the work. */
+const blockRows = 128;
+
+/** Sums formulas over the rows of matrices, channel by channel. */
+export class ColumnSums {
+  readonly #kernel: Kernel<ParameterTypes>;
+
+  /** @param kinds How many sums `formula` gives. */
+  constructor(
+    name: string,
+    readonly matrices: number,
+    readonly vectors: number,
+    readonly kinds: number,
+    formula: Formula<readonly F32x4[]>,
+  ) {
+    const [matrixNames, vectorNames] = [named('x', matrices), named('v', vectors)];
+    const types = { sums: i32, rows: i32, channels: i32, ...addressesOf(matrixNames), ...addressesOf(vectorNames) };
+    this.#kernel = new Kernel<ParameterTypes>(`f32_${name}_sums`, types, (all, from, to) => {
+      const p = all as KernelParameters<Record<string, typeof i32>>;
+      const rowBytes = i32.variable(p.channels.mul(4), 'rowBytes');
+      const sumBytes = i32.variable(p.channels.add(3).and(-4).mul(4), 'sumBytes');
+      forRange(from, to, 1, (block) => {
+        const first = i32.variable(block.mul(blockRows), 'first');
+        const end = i32.variable(first.add(blockRows).min(p.rows), 'end');
+        forRange(0, rowBytes, 16, (channel) => {
+          const offset = i32.variable(first.mul(rowBytes).add(channel), 'offset');
+          const vectorValues = vectorNames.map((name) => f32x4.variable(f32x4.load(p[name].add(channel)), name));
+          const sums: Variable<F32x4>[] = named('sum', this.kinds).map((name) => f32x4.variable(0, name));
+          forRange(first, end, 1, () => {
+            const values = matrixNames.map((name) => f32x4.variable(f32x4.load(p[name].add(offset)), name));
+            formula(values, vectorValues).forEach((term, kind) => {
+              sums[kind].set(sums[kind].add(term));
+            });
+            offset.set(offset.add(rowBytes));
+          });
+          const target = i32.variable(p.sums.add(block.mul(this.kinds).mul(sumBytes)).add(channel), 'target');
+          for (const sum of sums) {
+            store(target, sum);
+            target.set(target.add(sumBytes));
+          }
+        });
+      });
+    });
+  }
+
+  /** The sums, in double precision: [kinds][channels]. */
+  run(matrices: readonly Argument[], vectors: readonly Argument[], rows: number, channels: number): Float64Array[] {
+    const blocks = Math.ceil(rows / blockRows);
+    const padded = (channels + 3) & -4;
+    return withTemporary(4 * padded * this.kinds * blocks, (sums) => {
+      const args = {
+        ...{ sums, rows, channels },
+        ...Object.fromEntries(matrices.map((x, k) => [`x${k}`, x])),
+        ...Object.fromEntries(vectors.map((v, k) => [`v${k}`, v])),
+      };
+      const nanoseconds = blockRows * channels * 0.1 * (matrices.length + this.kinds);
+      this.#kernel.run(args, blocks, { grain: chunksOf(blocks, nanoseconds) });
+      const parts = floatsAt(sums, padded * this.kinds * blocks);
+      return Array.from({ length: this.kinds }, (_, kind) => {
+        const total = new Float64Array(channels);
+        for (let at = kind * padded; at < parts.length; at += padded * this.kinds) {
+          for (let c = 0; c < channels; c++) total[c] += parts[at + c];
+        }
+        return total;
+      });
+    });
+  }
+}
