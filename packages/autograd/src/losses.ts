@@ -1,4 +1,5 @@
-import { apply, defineOp, mean, ShapeError, square, sub, type Tensor } from '@mobinet/tensor';
+import { apply, defineOp, mean, ShapeError, square, sub, type Tensor, tidy } from '@mobinet/tensor';
+import { softmaxRows } from './losses.wasm.js';
 
 /**
  * Softmax cross-entropy, averaged over the batch.
@@ -41,12 +42,10 @@ const crossEntropyOp = defineOp<
     { smoothing },
   ) {
     const [batch, classes] = shape;
+    checkLabels(labels, classes);
     let total = 0;
     for (let n = 0; n < batch; n++) {
       const label = labels[n];
-      if (label < 0 || label >= classes) {
-        throw new RangeError(`crossEntropy: label ${label} of row ${n} is outside 0 … ${classes - 1}`);
-      }
       const row = n * classes;
       let largest = Number.NEGATIVE_INFINITY;
       for (let c = 0; c < classes; c++) if (!(logits[row + c] <= largest)) largest = logits[row + c];
@@ -62,12 +61,32 @@ const crossEntropyOp = defineOp<
     }
     loss[0] = total / batch;
   },
+  fast([logits, { values: labels }], [{ values: loss }, probabilities], { smoothing }) {
+    const [batch, classes] = logits.shape;
+    checkLabels(labels, classes);
+    const logSums = softmaxRows(logits, probabilities);
+    const values = logits.values;
+    const means = smoothing > 0 ? tidy(() => mean(logits, { axes: 1 }).values.slice()) : null;
+    let total = 0;
+    for (let n = 0; n < batch; n++) {
+      total += logSums[n] - (1 - smoothing) * values[n * classes + labels[n]] - smoothing * (means ? means[n] : 0);
+    }
+    loss[0] = total / batch;
+  },
   saves: ([, labels], [, probabilities]) => [probabilities, labels],
   gradient: (dy, { saved: [probabilities, labels], attributes }) => [
     () => apply(crossEntropyGradientOp, [dy, probabilities, labels], attributes)[0],
     null,
   ],
 });
+
+function checkLabels(labels: Int32Array, classes: number): void {
+  labels.forEach((label, row) => {
+    if (label < 0 || label >= classes) {
+      throw new RangeError(`crossEntropy: label ${label} of row ${row} is outside 0 … ${classes - 1}`);
+    }
+  });
+}
 
 const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor], { smoothing: number }>({
   name: 'crossEntropyGradient',

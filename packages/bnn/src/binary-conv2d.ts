@@ -5,12 +5,13 @@ import {
   bitConv2d,
   bitConv2dAttributes,
   bitConv2dFilterGradient,
-  bitConv2dInputGradient,
   defineOp,
   packBits,
   type Tensor,
 } from '@mobinet/tensor';
-import { type Estimator, estimatorMemory, passThrough } from './estimator.js';
+import { ChannelKernel, i32x4 } from '@mobinet/tensor/kernels';
+import { type Estimator, estimatorMemory } from './estimator.js';
+import { binaryInputGradient } from './input-gradient.js';
 import { binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';
 
 export interface BinaryConv2dOptions extends BitConv2dOptions {
@@ -44,7 +45,7 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
       saved: [xSigns, signs, scale, weight, ...estimatorMemory(x, estimator)],
       gradient: (dy, [xSigns, signs, scale, weight, ...memory]) => [
         // sign(x) meets α·sign(W); then the estimator says how much of that x feels.
-        () => passThrough(bitConv2dInputGradient(dy, signs, x.shape, attributes, scale), memory),
+        () => binaryInputGradient(dy, signs, scale, memory, x.shape, attributes),
         // ∂L/∂Ŵ, the gradient by α·sign(W); then eqs. (4)–(5) lead to W.
         () =>
           weightGradient(bitConv2dFilterGradient(dy, xSigns, weight.shape, attributes), weight, scale, scalingGradient),
@@ -67,4 +68,9 @@ const scaleCountsOp = defineOp<[Tensor<'i32'>, Tensor], [Tensor]>({
       for (let c = 0; c < scale.length; c++) y[row + c] = counts[row + c] * scale[c];
     }
   },
+  fast: ([counts, scale], [y]) => scaleCountsKernel.run([counts], [scale], y, counts.size / scale.size, scale.size),
+});
+
+const scaleCountsKernel = new ChannelKernel('scale_counts', 1, 1, ([count], [scale]) => count.mul(scale), {
+  load: (address, offset) => i32x4.load(address, offset).toF32x4S(),
 });

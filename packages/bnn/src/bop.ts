@@ -1,5 +1,6 @@
-import { Adam, type AdamOptions, Parameter, smallestMoment } from '@mobinet/autograd';
+import { Adam, type AdamOptions, flushed, Parameter, smallestMoment, type Update, UpdateKernel } from '@mobinet/autograd';
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
+import { f32, f32x4 } from '@mobinet/tensor/kernels';
 
 export interface BopOptions extends AdamOptions {
   /** τ: how strong the mean gradient must be to flip a weight. Default 1e-8. */
@@ -26,28 +27,54 @@ export class Bop extends Adam {
     this.#adaptivity = adaptivity;
   }
 
-  protected override updateOne(path: string, parameter: Tensor, gradient: Tensor): void {
-    if (!(parameter instanceof Parameter && parameter.binary)) {
-      super.updateOne(path, parameter, gradient);
-      return;
-    }
-    const mean = this.slot('mean', path, parameter);
+  protected override updateAll(updates: readonly Update[]): void {
+    const isBinary = ({ parameter }: Update): boolean => parameter instanceof Parameter && parameter.binary;
+    super.updateAll(updates.filter((update) => !isBinary(update)));
+    const tensors = updates
+      .filter(isBinary)
+      .map(({ path, parameter, gradient }) => [parameter, gradient, this.slot('mean', path, parameter)]);
+    const written = tensors.map(([parameter, , mean]) => [parameter, mean]);
     const attributes = { threshold: this.#threshold, adaptivity: this.#adaptivity };
-    applyInto(bopOp, [parameter, gradient, mean], [parameter, mean], attributes);
+    applyInto(bopOp, tensors.flat(), written.flat(), attributes);
   }
 }
 
-const bopOp = defineOp<[Tensor, Tensor, Tensor], [Tensor, Tensor], { threshold: number; adaptivity: number }>({
+/** All binary parameters at once: three tensors go in for each (parameter, gradient, mean), two come out. */
+const bopOp = defineOp<readonly Tensor[], readonly Tensor[], { threshold: number; adaptivity: number }>({
   name: 'bop',
-  outputs: ([parameter]) => [parameter, parameter],
-  reference([{ values: w }, { values: g }, { values: m }], [{ values: w2 }, { values: m2 }], attributes) {
-    const { threshold, adaptivity } = attributes;
-    for (let i = 0; i < w.length; i++) {
-      const mean = (1 - adaptivity) * m[i] + adaptivity * g[i];
-      const isNegative = w[i] < 0;
-      const flips = Math.abs(mean) > threshold && mean < 0 === isNegative;
-      m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
-      w2[i] = isNegative === flips ? 1 : -1;
+  outputs: (inputs) => inputs.filter((_, index) => index % 3 !== 1),
+  reference(inputs, outputs, { threshold, adaptivity }) {
+    for (let index = 0; 3 * index < inputs.length; index++) {
+      const [w, g, m] = inputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
+      const [w2, m2] = outputs.slice(2 * index, 2 * index + 2).map(({ values }) => values);
+      for (let i = 0; i < w.length; i++) {
+        const mean = (1 - adaptivity) * m[i] + adaptivity * g[i];
+        const isNegative = w[i] < 0;
+        const flips = Math.abs(mean) > threshold && mean < 0 === isNegative;
+        m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
+        w2[i] = isNegative === flips ? 1 : -1;
+      }
     }
   },
+  fast(inputs, _, { threshold, adaptivity }) {
+    const updates = Array.from({ length: inputs.length / 3 }, (_, index) => ({
+      tensors: inputs.slice(3 * index, 3 * index + 3),
+    }));
+    bopKernel.run(updates, { threshold, adaptivity, rest: 1 - adaptivity, smallest: smallestMoment });
+  },
 });
+
+const bopKernel = new UpdateKernel(
+  'bop',
+  3,
+  ([w, g, m], _, { threshold, adaptivity, rest, smallest }) => {
+    const [zero, one] = [f32x4.const(0), f32x4.const(1)];
+    const mean = f32x4.variable(f32x4.splat(rest).mul(m).add(f32x4.splat(adaptivity).mul(g)), 'mean');
+    const isNegative = f32x4.variable(w.lt(zero), 'isNegative');
+    // A mean of the weight's own sign pushes against it.
+    const isStrong = mean.abs().gt(f32x4.splat(threshold));
+    const flips = isStrong.and(mean.lt(zero).xor(isNegative).eq(zero));
+    return [one.neg().where(isNegative.xor(flips), one), flushed(mean, smallest)];
+  },
+  { threshold: f32, adaptivity: f32, rest: f32, smallest: f32 },
+);

@@ -14,8 +14,9 @@ import {
   kernelFamily,
   select,
   store,
+  sumBlocks,
+  type Variable,
   withTemporary,
-  wordsAt,
 } from '@mobinet/tensor/kernels';
 import { type CountNormAttributes, type CountNormInputs, type GradientInputs, smallestGradient } from './count-norm.js';
 
@@ -34,21 +35,25 @@ export function countNormByKernels(
 ): void {
   const channels = scale.size;
   const rows = counts.size / channels;
-  sumUp(counts, signs, mean, variance, scale, slope);
+  const [alpha, bend, g, b, mu, sigma2] = [scale, slope, gamma, beta, mean, variance].map(({ values }) => values);
+  sumUp(counts, signs, mu, sigma2, alpha, bend);
   withTemporary(4 * 3 * channels, (lines) => {
     // y is one line over the counts from 0 up, and another below.
     const [plus, minus, offset] = [0, 1, 2].map((part) => floatsAt(lines + 4 * part * channels, channels));
     for (let c = 0; c < channels; c++) {
-      const factor = gamma.values[c] / Math.sqrt(variance.values[c] + epsilon);
-      plus[c] = scale.values[c] * factor;
-      minus[c] = scale.values[c] * slope.values[c] * factor;
-      offset[c] = beta.values[c] - mean.values[c] * factor;
+      const factor = g[c] / Math.sqrt(sigma2[c] + epsilon);
+      plus[c] = alpha[c] * factor;
+      minus[c] = alpha[c] * bend[c] * factor;
+      offset[c] = b[c] - mu[c] * factor;
     }
     const args = { counts, lines, output, skip: skip ?? 0, channels };
     const [skipChannels, repeats] = skip ? [channels / skipRepeats, skipRepeats] : [channels, 1];
     applyKernel(skip !== undefined).run({ ...args, skipChannels, repeats }, rows, { grain: chunksOf(rows, channels / 5) });
   });
 }
+
+/** Counts that are summed at a time, of all channels: they stay in the first-level cache. */
+const countsAtOnce = 16384;
 
 /**
  * Mean and variance of the activations p. Below and above 0, p is proportional to the counts, so their sums, and those of their
@@ -57,39 +62,35 @@ export function countNormByKernels(
 function sumUp(
   counts: Tensor<'i16'>,
   signs: number,
-  mean: Tensor,
-  variance: Tensor,
-  { values: scale }: Tensor,
-  { values: slope }: Tensor,
+  mean: Float32Array,
+  variance: Float32Array,
+  scale: Float32Array,
+  slope: Float32Array,
 ): void {
   const channels = scale.length;
   const rows = counts.size / channels;
   // Sums of squares must fit into 32 bits.
-  const rowsPerBlock = Math.max(2, Math.min(blockRows, Math.floor((2 ** 31 - 1) / signs ** 2) & -2));
+  const most = Math.min(Math.floor((2 ** 31 - 1) / signs ** 2), Math.floor(countsAtOnce / channels), blockRows);
+  const rowsPerBlock = Math.max(2, most & -2);
   const blocks = Math.ceil(rows / rowsPerBlock);
   withTemporary(4 * 4 * channels * blocks, (sums) => {
     sumsKernel.run({ counts, sums, rows, channels, rowsPerBlock }, blocks, {
       grain: chunksOf(blocks, (rowsPerBlock * channels) / 6),
     });
-    const total = totals(wordsAt(sums, 4 * channels * blocks), 4 * channels);
+    const total = sumBlocks('i32', sums, blocks, 4 * channels);
     for (let c = 0; c < channels; c++) {
-      const [sum, absolute, squares, signed] = [0, 1, 2, 3].map((kind) => total[kind * channels + c]);
-      const [above, below] = [scale[c], scale[c] * slope[c]];
+      const sum = total[c];
+      const absolute = total[channels + c];
+      const squares = total[2 * channels + c];
+      const signed = total[3 * channels + c];
+      const above = scale[c];
+      const below = scale[c] * slope[c];
       const first = (above * (absolute + sum) - below * (absolute - sum)) / 2;
-      const second = (above ** 2 * (squares + signed) + below ** 2 * (squares - signed)) / 2;
-      mean.values[c] = first / rows;
-      variance.values[c] = Math.max(0, second / rows - (first / rows) ** 2);
+      const second = (above * above * (squares + signed) + below * below * (squares - signed)) / 2;
+      mean[c] = first / rows;
+      variance[c] = Math.max(0, second / rows - (first / rows) ** 2);
     }
   });
-}
-
-/** The sums of blocks, added up in double precision. */
-function totals(sums: Float32Array | Int32Array, length: number): Float64Array {
-  const total = new Float64Array(length);
-  for (let block = 0; block < sums.length; block += length) {
-    for (let i = 0; i < length; i++) total[i] += sums[block + i];
-  }
-  return total;
 }
 
 /** For each block of rows and each channel: Σ c, Σ |c|, Σ c² and Σ c·|c|. */
@@ -144,7 +145,7 @@ function interleaved(first: number): number[] {
 function splitCounts(address: I32, offset: number): { above: F32x4; below: F32x4 } {
   const count = f32x4.variable(i32x4.load16S(address, offset).toF32x4S(), 'count');
   const zero = f32x4.const(0);
-  return { above: count.max(zero), below: count.min(zero) };
+  return { above: count.pmax(zero), below: count.pmin(zero) };
 }
 
 /** y = plus·max(c, 0) + minus·min(c, 0) + offset + skip; `lines` holds the three, [3, channels]. */
@@ -193,117 +194,138 @@ export function countNormGradientByKernels(
     const lines = [0, 1, 2, 3, 4].map((part) => floatsAt(memory + 4 * part * channels, channels));
     const sums = memory + 4 * 5 * channels;
     const args = { dy, counts, lines: memory, sums, rows, channels };
-    lines[0].set(scale.values);
-    for (let c = 0; c < channels; c++) lines[1][c] = scale.values[c] * slope.values[c];
-    lines[2].set(mean.values);
+    const [alpha, bend, g, mu, sigma2] = [scale, slope, gamma, mean, variance].map(({ values }) => values);
+    const [ofBeta, ofGamma, ofSlope] = [dbeta.values, dgamma.values, dslope.values];
+    const [direct, plus, minus, constant, taken] = lines;
+    direct.set(alpha);
+    for (let c = 0; c < channels; c++) plus[c] = alpha[c] * bend[c];
+    for (let c = 0; c < channels; c++) minus[c] = -mu[c];
     gradientSumsKernel.run(args, blocks, { grain });
+    let isTiny = false;
 
     // dp = direct·dy + through·(p − μ) + constant, as two lines over the counts.
-    const total = totals(floatsAt(sums, 2 * channels * blocks), 2 * channels);
+    const total = sumBlocks('f32', sums, blocks, 2 * channels);
     for (let c = 0; c < channels; c++) {
-      const s = 1 / Math.sqrt(variance.values[c] + epsilon);
-      const [sum, centred] = [total[c], total[channels + c]];
-      const direct = gamma.values[c] * s;
-      const through = (-direct * s * s * centred) / rows;
-      dbeta.values[c] = sum;
-      dgamma.values[c] = centred * s;
-      lines[0][c] = direct;
-      lines[1][c] = through * scale.values[c];
-      lines[2][c] = through * scale.values[c] * slope.values[c];
-      lines[3][c] = (-direct * sum) / rows - through * mean.values[c];
-      lines[4][c] = 1 - slope.values[c];
+      const s = 1 / Math.sqrt(sigma2[c] + epsilon);
+      const sum = total[c];
+      const centred = total[channels + c];
+      const through = (-g[c] * s * s * s * centred) / rows;
+      const size = Math.abs(sum) + Math.abs(centred);
+      if (size < tinySum && size > 0) isTiny = true;
+      ofBeta[c] = sum;
+      ofGamma[c] = centred * s;
+      direct[c] = g[c] * s;
+      plus[c] = through * alpha[c];
+      minus[c] = through * alpha[c] * bend[c];
+      constant[c] = (-g[c] * s * sum) / rows - through * mu[c];
+      taken[c] = 1 - bend[c];
     }
-    gradientKernel.run({ ...args, dz, smallest: smallestGradient }, blocks, { grain });
-    const throughSlope = totals(floatsAt(sums, channels * blocks), channels);
-    for (let c = 0; c < channels; c++) dslope.values[c] = throughSlope[c] * scale.values[c];
+    gradientKernel(isTiny).run({ ...args, dz, smallest: smallestGradient }, blocks, { grain });
+    const throughSlope = sumBlocks('f32', sums, blocks, channels);
+    for (let c = 0; c < channels; c++) ofSlope[c] = throughSlope[c] * alpha[c];
   });
 }
+
+/**
+ * A channel whose sums are below this may have gradients that want to be flushed to 0. In all others none is so small, but for
+ * a rare one that cancels out, and one denormal number does no harm: so they are spared the comparison.
+ */
+const tinySum = 1e-20;
 
 const gradientParameters = { dy: i32, counts: i32, lines: i32, sums: i32, rows: i32, channels: i32 };
 
-/** Statements for each block of rows, and eight of its channels: vector v is the four channels from `channel` + 4v on. */
-function forEachColumnOfBlock(
-  { rows, channels, lines }: { rows: I32; channels: I32; lines: I32 },
+/** Four channels of a row, as the kernels of the gradient see them. */
+interface Cell {
+  readonly above: F32x4;
+  readonly below: F32x4;
+  readonly dy: F32x4;
+  /** Where its elements are, from the start of dy. */
+  readonly at: I32;
+}
+
+/** Rows that pass through a vector of channels together: what belongs to the channels is read once for all of them. */
+const rowsAtOnce = 4;
+
+/**
+ * Statements for each block of rows, along the rows, as memory likes it. `visit` hears of each four channels of a row, with their
+ * lines, and `kinds` sums to add to, which are written to [block][kind][channel].
+ */
+function forEachCell(
+  p: { readonly [K in keyof typeof gradientParameters]: Variable<I32> },
   from: I32,
   to: I32,
-  body: (block: I32, channel: I32, firstRow: I32, endRow: I32, line: (part: number, v: number) => F32x4) => void,
+  lineCount: number,
+  kinds: number,
+  visit: (cell: Cell, lines: readonly F32x4[], sums: readonly Variable<F32x4>[]) => void,
 ): void {
-  const lineBytes = i32.variable(channels.mul(4), 'lineBytes');
+  const lineBytes = i32.variable(p.channels.mul(4), 'lineBytes');
+  const rows = (at: Variable<I32>, sumsAt: I32, count: number): void => {
+    const lineAt = i32.variable(p.lines, 'lineAt');
+    const sumAt = i32.variable(sumsAt, 'sumAt');
+    forRange(0, lineBytes, 16, () => {
+      const lines: F32x4[] = [];
+      const next = i32.variable(lineAt, 'next');
+      for (let part = 0; part < lineCount; part++) {
+        lines.push(f32x4.variable(f32x4.load(next), `line${part}`));
+        if (part + 1 < lineCount) next.set(next.add(lineBytes));
+      }
+      const kindAt = Array.from({ length: kinds }, (_, kind) => i32.variable(sumAt.add(lineBytes.mul(kind)), 'kindAt'));
+      const sums = kindAt.map((address) => f32x4.variable(f32x4.load(address), 'sum'));
+      const rowAt = i32.variable(at, 'rowAt');
+      for (let row = 0; row < count; row++) {
+        const { above, below } = splitCounts(p.counts.add(rowAt.shrU(1)), 0);
+        const dy = f32x4.variable(f32x4.load(p.dy.add(rowAt)), 'dy');
+        visit({ above, below, dy, at: rowAt }, lines, sums);
+        if (row + 1 < count) rowAt.set(rowAt.add(lineBytes));
+      }
+      sums.forEach((sum, kind) => {
+        store(kindAt[kind], sum);
+      });
+      for (const address of [at, lineAt, sumAt]) address.set(address.add(16));
+    });
+    at.set(at.add(lineBytes.mul(count - 1)));
+  };
   forRange(from, to, 1, (block) => {
     const first = i32.variable(block.mul(blockRows), 'firstRow');
-    const end = i32.variable(first.add(blockRows).min(rows), 'endRow');
-    forRange(0, channels, 8, (channel) => {
-      const line = (part: number, v: number): F32x4 =>
-        f32x4.variable(f32x4.load(lines.add(channel.mul(4)).add(lineBytes.mul(part)), 16 * v), `line${part}`);
-      body(block, channel, first, end, line);
-    });
+    const count = i32.variable(p.rows.sub(first).min(i32.const(blockRows)), 'count');
+    const sumBytes = i32.variable(lineBytes.mul(kinds), 'sumBytes');
+    const sums = i32.variable(p.sums.add(block.mul(sumBytes)), 'sums');
+    forRange(0, sumBytes, 16, (offset) => store(sums.add(offset), f32x4.const(0)));
+    const at = i32.variable(first.mul(lineBytes), 'at');
+    forRange(0, count.sub(rowsAtOnce - 1), rowsAtOnce, () => rows(at, sums, rowsAtOnce));
+    forRange(0, count.and(rowsAtOnce - 1), 1, () => rows(at, sums, 1));
   });
 }
 
-/** For each block of rows: Σ dy and Σ dy·(p − μ), from the lines α, α·slope and μ. */
+/** For each block of rows: Σ dy and Σ dy·(p − μ), from the lines α, α·slope and −μ. */
 const gradientSumsKernel = new Kernel('counts_norm_gradient_sums__madd', gradientParameters, (p, from, to) => {
-  forEachColumnOfBlock(p, from, to, (block, channel, first, end, line) => {
-    const columns = [0, 1].map((v) => ({
-      ...{ plus: line(0, v), minus: line(1, v), mean: line(2, v) },
-      ...{ sum: f32x4.variable(0, 'sum'), centred: f32x4.variable(0, 'centred') },
-    }));
-    const at = i32.variable(first.mul(p.channels).add(channel).mul(4), 'at');
-    forRange(first, end, 1, () => {
-      const countAt = p.counts.add(at.shrU(1));
-      columns.forEach(({ plus, minus, mean, sum, centred }, v) => {
-        const dy = f32x4.variable(f32x4.load(p.dy.add(at), 16 * v), 'dy');
-        const { above, below } = splitCounts(countAt, 8 * v);
-        const distance = above.mul(plus).addMul(below, minus).sub(mean);
-        sum.set(sum.add(dy));
-        centred.set(centred.addMul(dy, distance));
-      });
-      at.set(at.add(p.channels.mul(4)));
-    });
-    const target = i32.variable(p.sums.add(block.mul(p.channels).mul(8)).add(channel.mul(4)), 'target');
-    columns.forEach(({ sum }, v) => {
-      store(target, sum, 16 * v);
-    });
-    target.set(target.add(p.channels.mul(4)));
-    columns.forEach(({ centred }, v) => {
-      store(target, centred, 16 * v);
-    });
+  forEachCell(p, from, to, 3, 2, ({ above, below, dy }, [plus, minus, negativeMean], [sum, centred]) => {
+    const distance = negativeMean.addMul(above, plus).addMul(below, minus);
+    sum.set(sum.add(dy));
+    centred.set(centred.addMul(dy, distance));
   });
 });
 
 /** dz, and for each block of rows Σ dp·c over the counts below 0, from the five lines. */
-const gradientKernel = new Kernel(
-  'counts_norm_gradient__madd',
-  { ...gradientParameters, dz: i32, smallest: f32 },
-  (p, from, to) => {
-    const smallest = f32x4.variable(f32x4.splat(p.smallest), 'smallest');
-    forEachColumnOfBlock(p, from, to, (block, channel, first, end, line) => {
-      const columns = [0, 1].map((v) => ({
-        ...{ direct: line(0, v), plus: line(1, v), minus: line(2, v), constant: line(3, v), bend: line(4, v) },
-        throughSlope: f32x4.variable(0, 'throughSlope'),
-      }));
-      const at = i32.variable(first.mul(p.channels).add(channel).mul(4), 'at');
-      forRange(first, end, 1, () => {
-        const countAt = p.counts.add(at.shrU(1));
-        columns.forEach(({ direct, plus, minus, constant, bend, throughSlope }, v) => {
-          const split = splitCounts(countAt, 8 * v);
-          const below = f32x4.variable(split.below, 'below');
-          const dy = f32x4.load(p.dy.add(at), 16 * v);
+const gradientKernel = kernelFamily(
+  (flushes: boolean) =>
+    new Kernel(
+      `counts_norm_gradient${flushes ? '_flush' : ''}__madd`,
+      { ...gradientParameters, dz: i32, smallest: f32 },
+      (p, from, to) => {
+        const smallest = f32x4.variable(f32x4.splat(p.smallest), 'smallest');
+        forEachCell(p, from, to, 5, 1, (cell, [direct, plus, minus, constant, bend], [throughSlope]) => {
+          const below = f32x4.variable(cell.below, 'below');
           const dp = f32x4.variable(
-            constant.addMul(below, minus).addMul(split.above, plus).addMul(dy, direct),
+            constant.addMul(below, minus).addMul(cell.above, plus).addMul(cell.dy, direct),
             'dp',
           );
           throughSlope.set(throughSlope.addMul(dp, below));
           // Below 0, all but the slope's share of dp is taken away again.
-          const bent = dp.and(below.lt(f32x4.const(0))).mul(bend);
-          const dz = f32x4.variable(dp.sub(bent), 'dz');
-          store(p.dz.add(at), dz.and(dz.abs().ge(smallest)), 16 * v);
+          const taken = bend.and(below.lt(f32x4.const(0)));
+          const dz = f32x4.variable(dp.subMul(dp, taken), 'dz');
+          store(p.dz.add(cell.at), flushes ? dz.and(dz.abs().ge(smallest)) : dz);
         });
-        at.set(at.add(p.channels.mul(4)));
-      });
-      const target = i32.variable(p.sums.add(block.mul(p.channels).mul(4)).add(channel.mul(4)), 'target');
-      columns.forEach(({ throughSlope }, v) => {
-        store(target, throughSlope, 16 * v);
-      });
-    });
-  },
+      },
+    ),
 );

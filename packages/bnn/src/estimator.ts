@@ -1,5 +1,7 @@
 import { customGradient } from '@mobinet/autograd';
 import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor';
+import { packAnswers } from '@mobinet/tensor/kernels';
+import { passByKernel } from './estimator.wasm.js';
 
 /**
  * What stands in for the derivative of sign, which is 0 almost everywhere (eq. 2):
@@ -30,6 +32,12 @@ export function estimatorMemory(x: Tensor, estimator: Estimator): readonly AnyTe
   return estimator === 'clip' ? [apply(clipMaskOp, [x], undefined)[0]] : [x];
 }
 
+/** Which estimator kept this. */
+export function estimatorOf([memory]: readonly AnyTensor[]): Estimator {
+  if (!memory) return 'identity';
+  return memory instanceof BitTensor ? 'clip' : 'approx';
+}
+
 /** dy · estimator(x), from dy and what `estimatorMemory` kept of x. */
 export function passThrough(dy: Tensor, [memory]: readonly AnyTensor[]): Tensor {
   if (memory instanceof BitTensor) return apply(passClippedOp, [dy, memory], undefined)[0];
@@ -52,6 +60,7 @@ const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
       }
     }
   },
+  fast: ([x], [bits]) => packAnswers('beyondOne', x, bits),
 });
 
 const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
@@ -70,6 +79,7 @@ const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
       }
     }
   },
+  fast: ([dy, mask], [dx]) => passByKernel('clip', dy, mask, dx),
 });
 
 const passApproxOp = defineOp<[Tensor, Tensor], [Tensor]>({
@@ -81,4 +91,5 @@ const passApproxOp = defineOp<[Tensor, Tensor], [Tensor]>({
       dx[i] = distance > 1 ? 0 : dy[i] * (2 - 2 * distance);
     }
   },
+  fast: ([dy, x], [dx]) => passByKernel('approx', dy, x, dx),
 });

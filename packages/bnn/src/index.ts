@@ -1,6 +1,16 @@
 export { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
+export { type BinarySegmentOptions, binarySegment } from './binary-segment.js';
 export { Bop, type BopOptions } from './bop.js';
+export {
+  type ChannelParameters,
+  type CountNormAttributes,
+  type CountNormGradients,
+  type CountNormResult,
+  countNorm,
+  countNormGradient,
+} from './count-norm.js';
 export { type Estimator, signWithEstimator } from './estimator.js';
+export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
 export { latentNormal } from './initializer.js';
 export { BinaryConv2d, type BinaryConv2dLayerOptions } from './layers/binary-conv2d.js';
 export { BinaryDense, type BinaryDenseOptions } from './layers/binary-dense.js';

@@ -1,4 +1,5 @@
 import { apply, type BitTensor, defineOp, packBits, type Tensor } from '@mobinet/tensor';
+import { scaleGrain, scaleKernel, weightGradientKernel } from './scaling.wasm.js';
 
 /**
  * How the gradient reaches the latent weights W through Ŵ = α·sign(W):
@@ -41,6 +42,10 @@ const scaleOp = defineOp<[Tensor], [Tensor]>({
       scale[filter] = sum / n;
     }
   },
+  fast([weight], [scale]) {
+    const n = weight.size / scale.size;
+    scaleKernel.run({ weight, scale, n }, scale.size, { grain: scaleGrain(scale.size, n) });
+  },
 });
 
 /**
@@ -81,6 +86,11 @@ function defineWeightGradient(
           dw[i] = throughScale(alignment, gradient[i], w[i] < 0 ? -1 : 1, n) + throughSign;
         }
       }
+    },
+    fast([gradient, weight, scale], [dw]) {
+      const n = weight.size / scale.size;
+      const args = { gradient, weight, scale, dw, n };
+      weightGradientKernel(mode).run(args, scale.size, { grain: scaleGrain(scale.size, 3 * n) });
     },
   });
 }

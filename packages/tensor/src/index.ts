@@ -24,10 +24,12 @@ export {
   type GradientContext,
   type InputGradients,
   type OpDefinition,
+  profile,
   type RecordedCall,
   type Recorder,
   recordCall,
   type Spec,
+  startProfile,
   withRecorder,
 } from './op.js';
 export {
@@ -70,6 +72,7 @@ export { slice } from './ops/shape/slice.js';
 export { transpose } from './ops/shape/transpose.js';
 export { logSoftmax, softmax } from './ops/softmax/softmax.js';
 export type { Padding, Pair, WindowOptions } from './ops/window.js';
+export type { OpProfile } from './profile.js';
 export { Rng, type RngState } from './random.js';
 export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
 export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './shape.js';

@@ -9,4 +9,6 @@ export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
 export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue.wasm.js';
 export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
+export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
+export { ChannelKernel, ColumnSums, sumBlocks, withVectors } from './ops/rows.wasm.js';
 export * from './wasm/assembler.js';

@@ -1,5 +1,6 @@
 import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { DType } from './dtype.js';
+import { type OpProfile, Profiler } from './profile.js';
 import type { Shape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
 
@@ -48,6 +49,9 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
 
   /** A faster way to the same numbers (exactly for bits, to rounding for floats). `MOBINET_KERNELS=reference` turns it off. */
   fast?(inputs: I, outputs: O, attributes: A): void;
+
+  /** How many multiply-adds a call takes, for the profiler. Absent where that is no measure of its work. */
+  multiplyAdds?(inputs: I, outputs: O, attributes: A): number;
 
   /** Which inputs and outputs the gradient rule reads; only these stay in memory until then. Default: none. */
   saves?(inputs: I, outputs: O): S;
@@ -124,7 +128,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   attributes: A,
 ): O {
   const specs = op.outputs(inputs, attributes) as readonly Spec[];
-  const outputs = specs.map(emptyFrom) as Tensors as O;
+  const outputs = specs.map((spec) => emptyFrom(spec, op.name)) as Tensors as O;
   applyInto(op, inputs, outputs, attributes);
   if (recorder !== null && op.gradient) {
     const inputShapes = inputs.map(({ shape }) => shape);
@@ -149,10 +153,45 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
   outputs: O,
   attributes: A,
 ): void {
+  if (profiler === null) return runKernel(op, inputs, outputs, attributes);
+  const multiplyAdds = op.multiplyAdds?.(inputs, outputs, attributes) ?? 0;
+  profiler.time({ name: op.name, inputs, outputs, multiplyAdds }, () => runKernel(op, inputs, outputs, attributes));
+}
+
+function runKernel<I extends Tensors, O extends Tensors, A, S extends Tensors>(
+  op: OpDefinition<I, O, A, S>,
+  inputs: I,
+  outputs: O,
+  attributes: A,
+): void {
   if (op.fast && tier === 'fast') op.fast(inputs, outputs, attributes);
   else op.reference(inputs, outputs, attributes);
 }
 
-function emptyFrom({ dtype, shape }: Spec): AnyTensor {
-  return dtype === 'bits' ? emptyBitTensor(shape) : emptyTensor(dtype, shape);
+let profiler: Profiler | null = null;
+
+/** Times every op from now on. Returns a function that ends it, and tells what each op has cost, the most expensive first. */
+export function startProfile(): () => OpProfile[] {
+  const own = new Profiler();
+  const outer = profiler;
+  profiler = own;
+  return () => {
+    if (profiler === own) profiler = outer;
+    return own.report();
+  };
+}
+
+/** Runs `body` and tells what each op in it has cost: calls, milliseconds, bytes, and multiply-adds a second. */
+export function profile<T>(body: () => T): { result: T; ops: OpProfile[] } {
+  const stop = startProfile();
+  try {
+    const result = body();
+    return { result, ops: stop() };
+  } finally {
+    stop();
+  }
+}
+
+function emptyFrom({ dtype, shape }: Spec, op: string): AnyTensor {
+  return dtype === 'bits' ? emptyBitTensor(shape, op) : emptyTensor(dtype, shape, op);
 }

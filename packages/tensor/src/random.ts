@@ -64,7 +64,8 @@ export class Rng {
   /** 32 random bits, as an unsigned integer. */
   bits(): number {
     const counter = this.#counter++;
-    return threefry(this.key, counter >>> 0, Math.floor(counter / 2 ** 32))[0];
+    encrypt(this.key[0], this.key[1], counter >>> 0, Math.floor(counter / 2 ** 32));
+    return block[0];
   }
 
   /** A number in [0, 1), with the 24 bits that an f32 holds exactly. */
@@ -113,18 +114,33 @@ const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 
 /** The Threefry-2x32 block cipher: encrypts the counter (low, high) under `key`. */
 export function threefry(key: Key, low: number, high: number): [number, number] {
-  const keys = [key[0], key[1], 0x1bd11bda ^ key[0] ^ key[1]];
-  let x = (low + keys[0]) | 0;
-  let y = (high + keys[1]) | 0;
+  encrypt(key[0], key[1], low, high);
+  return [block[0], block[1]];
+}
+
+/** What `encrypt` has made. Not a result: millions of draws would make millions of arrays. */
+const block = new Uint32Array(2);
+
+function encrypt(key0: number, key1: number, low: number, high: number): void {
+  let a = key0 | 0;
+  let b = key1 | 0;
+  let c = 0x1bd11bda ^ a ^ b;
+  let x = (low + a) | 0;
+  let y = (high + b) | 0;
   for (let round = 0; round < 20; round++) {
     const rotation = rotations[round % 8];
     x = (x + y) | 0;
     y = ((y << rotation) | (y >>> (32 - rotation))) ^ x;
     if (round % 4 === 3) {
-      const injection = (round + 1) / 4;
-      x = (x + keys[injection % 3]) | 0;
-      y = (y + keys[(injection + 1) % 3] + injection) | 0;
+      // The three words of the key take turns.
+      const first = a;
+      a = b;
+      b = c;
+      c = first;
+      x = (x + a) | 0;
+      y = (y + b + (round + 1) / 4) | 0;
     }
   }
-  return [x >>> 0, y >>> 0];
+  block[0] = x;
+  block[1] = y;
 }

@@ -1,4 +1,5 @@
 import { applyInto, batchNorm, batchNormEval, defineOp, ones, type Tensor, zeros } from '@mobinet/tensor';
+import { ElementwiseKernel, f32, f32x4 } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
@@ -36,13 +37,20 @@ export class BatchNorm2d extends Module {
     const { gamma, beta, runningMean, runningVariance, epsilon } = this;
     if (!this.training) return batchNormEval(x, gamma, beta, runningMean, runningVariance, { epsilon });
     const { output, mean, variance } = batchNorm(x, gamma, beta, { epsilon });
+    this.observe(mean, variance, x.size / gamma.size);
+    return output;
+  }
+
+  /**
+   * Moves the running averages towards the statistics of a batch, and frees these.
+   * @param variance Biased. @param count How many elements each channel had.
+   */
+  observe(mean: Tensor, variance: Tensor, count: number): void {
+    moveTowards(this.runningMean, mean, this.momentum, 1);
     // Running variance estimates the population's, hence Bessel's correction n / (n − 1).
-    const count = x.size / x.shape[x.rank - 1];
-    moveTowards(runningMean, mean, this.momentum, 1);
-    moveTowards(runningVariance, variance, this.momentum, count > 1 ? count / (count - 1) : 1);
+    moveTowards(this.runningVariance, variance, this.momentum, count > 1 ? count / (count - 1) : 1);
     mean.dispose();
     variance.dispose();
-    return output;
   }
 }
 
@@ -57,4 +65,13 @@ const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; sca
   reference([{ values: average }, { values: value }], [{ values: result }], { rate, scale }) {
     for (let i = 0; i < result.length; i++) result[i] = average[i] + rate * (scale * value[i] - average[i]);
   },
+  fast: (inputs, [result], attributes) => movingAverageKernel.run(inputs, result, attributes),
 });
+
+const movingAverageKernel = new ElementwiseKernel(
+  'moving_average',
+  2,
+  ([average, value], { rate, scale }) =>
+    average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average))),
+  { rate: f32, scale: f32 },
+);

@@ -1,5 +1,6 @@
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { Optimizer, smallestMoment, type WeightDecayOptions } from './optimizer.js';
+import { adamKernel } from './adam.wasm.js';
+import { Optimizer, smallestMoment, type Update, type WeightDecayOptions } from './optimizer.js';
 
 export interface AdamOptions extends WeightDecayOptions {
   learningRate?: number;
@@ -23,17 +24,21 @@ export class Adam extends Optimizer {
     this.#epsilon = epsilon;
   }
 
-  protected override updateOne(path: string, parameter: Tensor, gradient: Tensor): void {
-    const mean = this.slot('mean', path, parameter);
-    const square = this.slot('square', path, parameter);
-    const decay = this.weightDecayFor(path, parameter);
-    applyInto(adamOp, [parameter, gradient, mean, square], [parameter, mean, square], {
+  protected override updateAll(updates: readonly Update[]): void {
+    const tensors = updates.map(({ path, parameter, gradient }) => [
+      parameter,
+      gradient,
+      this.slot('mean', path, parameter),
+      this.slot('square', path, parameter),
+    ]);
+    const written = tensors.map(([parameter, , mean, square]) => [parameter, mean, square]);
+    applyInto(adamOp, tensors.flat(), written.flat(), {
       learningRate: this.learningRate,
       betas: this.#betas,
       epsilon: this.#epsilon,
       step: this.step,
-      gradientDecay: this.decoupled ? 0 : decay,
-      weightDecay: this.decoupled ? decay : 0,
+      decoupled: this.decoupled,
+      decays: updates.map(({ path, parameter }) => this.weightDecayFor(path, parameter)),
     });
   }
 }
@@ -53,28 +58,40 @@ interface AdamAttributes {
   readonly epsilon: number;
   /** 1 at the first update. */
   readonly step: number;
-  readonly gradientDecay: number;
-  readonly weightDecay: number;
+  readonly decoupled: boolean;
+  /** λ of each parameter. */
+  readonly decays: readonly number[];
 }
 
-const adamOp = defineOp<[Tensor, Tensor, Tensor, Tensor], [Tensor, Tensor, Tensor], AdamAttributes>({
+/** All parameters at once: four tensors go in for each (parameter, gradient, mean, square), three come out. */
+const adamOp = defineOp<readonly Tensor[], readonly Tensor[], AdamAttributes>({
   name: 'adam',
-  outputs: ([parameter]) => [parameter, parameter, parameter],
-  reference(
-    [{ values: w }, { values: g }, { values: m }, { values: v }],
-    [{ values: w2 }, { values: m2 }, { values: v2 }],
-    { learningRate, betas: [beta1, beta2], epsilon, step, gradientDecay, weightDecay },
-  ) {
+  outputs: (inputs) => inputs.filter((_, index) => index % 4 !== 1),
+  reference(inputs, outputs, { learningRate, betas: [beta1, beta2], epsilon, step, decoupled, decays }) {
     const meanCorrection = 1 - beta1 ** step;
     const squareCorrection = 1 - beta2 ** step;
-    for (let i = 0; i < w.length; i++) {
-      const gradient = g[i] + gradientDecay * w[i];
-      const mean = beta1 * m[i] + (1 - beta1) * gradient;
-      const square = beta2 * v[i] + (1 - beta2) * gradient * gradient;
-      m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
-      v2[i] = square < smallestMoment ? 0 : square;
-      const adaptive = mean / meanCorrection / (Math.sqrt(square / squareCorrection) + epsilon);
-      w2[i] = w[i] - learningRate * (adaptive + weightDecay * w[i]);
-    }
+    decays.forEach((decay, index) => {
+      const [w, g, m, v] = inputs.slice(4 * index, 4 * index + 4).map(({ values }) => values);
+      const [w2, m2, v2] = outputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
+      const [gradientDecay, weightDecay] = decoupled ? [0, decay] : [decay, 0];
+      for (let i = 0; i < w.length; i++) {
+        const gradient = g[i] + gradientDecay * w[i];
+        const mean = beta1 * m[i] + (1 - beta1) * gradient;
+        const square = beta2 * v[i] + (1 - beta2) * gradient * gradient;
+        m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
+        v2[i] = square < smallestMoment ? 0 : square;
+        const adaptive = mean / meanCorrection / (Math.sqrt(square / squareCorrection) + epsilon);
+        w2[i] = w[i] - learningRate * (adaptive + weightDecay * w[i]);
+      }
+    });
+  },
+  fast(inputs, _, { learningRate: rate, betas: [beta1, beta2], epsilon, step, decoupled, decays }) {
+    const updates = decays.map((decay, index) => ({
+      tensors: inputs.slice(4 * index, 4 * index + 4),
+      ...(decoupled ? { weightDecay: decay } : { gradientDecay: decay }),
+    }));
+    const [meanCorrection, squareCorrection] = [1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)];
+    const betas = { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, meanCorrection, squareCorrection };
+    adamKernel.run(updates, { rate, epsilon, smallest: smallestMoment, ...betas });
   },
 });

@@ -23,8 +23,15 @@ export interface WeightDecayOptions {
   decays?: (path: string, parameter: Tensor) => boolean;
 }
 
+/** A parameter that is to change, and its gradient. */
+export interface Update {
+  readonly path: string;
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+}
+
 /**
- * Changes parameters by their gradients, in place. Subclasses say how one parameter changes; this class keeps their
+ * Changes parameters by their gradients, in place. Subclasses say how parameters change; this class keeps their
  * memory (moments, by slot and parameter name) and the step count.
  */
 export abstract class Optimizer {
@@ -55,7 +62,7 @@ export abstract class Optimizer {
       return { path, parameter, gradient };
     });
     this.#step++;
-    for (const { path, parameter, gradient } of updates) this.updateOne(path, parameter, gradient);
+    this.updateAll(updates);
   }
 
   /** How many updates there were. */
@@ -80,7 +87,7 @@ export abstract class Optimizer {
     this.#tensors.clear();
   }
 
-  protected abstract updateOne(path: string, parameter: Tensor, gradient: Tensor): void;
+  protected abstract updateAll(updates: readonly Update[]): void;
 
   /** The tensor that this optimizer keeps for a parameter under the name `slot`; zeros at first. */
   protected slot(slot: string, path: string, parameter: Tensor): Tensor {

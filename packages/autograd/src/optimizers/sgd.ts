@@ -1,5 +1,7 @@
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { Optimizer, smallestMoment, type WeightDecayOptions } from './optimizer.js';
+import { f32, f32x4 } from '@mobinet/tensor/kernels';
+import { Optimizer, smallestMoment, type Update, type WeightDecayOptions } from './optimizer.js';
+import { flushed, UpdateKernel } from './update.wasm.js';
 
 export interface SGDOptions extends WeightDecayOptions {
   learningRate: number;
@@ -15,12 +17,17 @@ export class SGD extends Optimizer {
     this.#momentum = momentum;
   }
 
-  protected override updateOne(path: string, parameter: Tensor, gradient: Tensor): void {
-    const velocity = this.slot('velocity', path, parameter);
-    applyInto(sgdOp, [parameter, gradient, velocity], [parameter, velocity], {
+  protected override updateAll(updates: readonly Update[]): void {
+    const tensors = updates.map(({ path, parameter, gradient }) => [
+      parameter,
+      gradient,
+      this.slot('velocity', path, parameter),
+    ]);
+    const written = tensors.map(([parameter, , velocity]) => [parameter, velocity]);
+    applyInto(sgdOp, tensors.flat(), written.flat(), {
       learningRate: this.learningRate,
       momentum: this.#momentum,
-      weightDecay: this.weightDecayFor(path, parameter),
+      decays: updates.map(({ path, parameter }) => this.weightDecayFor(path, parameter)),
     });
   }
 }
@@ -28,18 +35,41 @@ export class SGD extends Optimizer {
 interface SGDAttributes {
   readonly learningRate: number;
   readonly momentum: number;
-  readonly weightDecay: number;
+  /** λ of each parameter. */
+  readonly decays: readonly number[];
 }
 
-const sgdOp = defineOp<[Tensor, Tensor, Tensor], [Tensor, Tensor], SGDAttributes>({
+/** All parameters at once: three tensors go in for each (parameter, gradient, velocity), two come out. */
+const sgdOp = defineOp<readonly Tensor[], readonly Tensor[], SGDAttributes>({
   name: 'sgd',
-  outputs: ([parameter]) => [parameter, parameter],
-  reference([{ values: w }, { values: g }, { values: v }], [{ values: w2 }, { values: v2 }], attributes) {
-    const { learningRate, momentum, weightDecay } = attributes;
-    for (let i = 0; i < w.length; i++) {
-      const velocity = momentum * v[i] + g[i] + weightDecay * w[i];
-      v2[i] = Math.abs(velocity) < smallestMoment ? 0 : velocity;
-      w2[i] = w[i] - learningRate * velocity;
-    }
+  outputs: (inputs) => inputs.filter((_, index) => index % 3 !== 1),
+  reference(inputs, outputs, { learningRate, momentum, decays }) {
+    decays.forEach((decay, index) => {
+      const [w, g, v] = inputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
+      const [w2, v2] = outputs.slice(2 * index, 2 * index + 2).map(({ values }) => values);
+      for (let i = 0; i < w.length; i++) {
+        const velocity = momentum * v[i] + g[i] + decay * w[i];
+        v2[i] = Math.abs(velocity) < smallestMoment ? 0 : velocity;
+        w2[i] = w[i] - learningRate * velocity;
+      }
+    });
+  },
+  fast(inputs, _, { learningRate: rate, momentum, decays }) {
+    const updates = decays.map((gradientDecay, index) => ({
+      tensors: inputs.slice(3 * index, 3 * index + 3),
+      gradientDecay,
+    }));
+    sgdKernel.run(updates, { rate, momentum, smallest: smallestMoment });
   },
 });
+
+const sgdKernel = new UpdateKernel(
+  'sgd',
+  3,
+  ([w, g, v], decay, { rate, momentum, smallest }) => {
+    const pull = g.add(f32x4.splat(decay.gradient).mul(w));
+    const velocity = f32x4.variable(f32x4.splat(momentum).mul(v).add(pull), 'velocity');
+    return [w.sub(velocity.mul(f32x4.splat(rate))), flushed(velocity, smallest)];
+  },
+  { rate: f32, momentum: f32, smallest: f32 },
+);

@@ -1,6 +1,6 @@
 import { BatchNorm2d, Module, PReLU, ReLU } from '@mobinet/autograd';
-import { BinaryConv2d } from '@mobinet/bnn';
-import { add, concat, type Rng, type Tensor, tidy } from '@mobinet/tensor';
+import { BinaryConv2d, binarySegment } from '@mobinet/bnn';
+import { add, concat, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
 import type { SegmentPlan } from './plan.js';
 
@@ -28,10 +28,24 @@ export class Segment extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return tidy(() => {
-      const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
-      return addSkip(y, x, this.plan.skipRepeats);
-    });
+    return tidy(() => (this.training ? this.#train(x) : this.#evaluate(x)));
+  }
+
+  /** All in one, with the statistics of the batch. */
+  #train(x: Tensor): Tensor {
+    const { conv, activation, norm, plan } = this;
+    const slope = activation instanceof PReLU ? activation.slope : zeros([plan.outChannels]);
+    const { gamma, beta, epsilon } = norm;
+    const options = { ...conv.options, skipRepeats: plan.skipRepeats, epsilon };
+    const { output, mean, variance } = binarySegment(x, conv.weight, { slope, gamma, beta }, options);
+    norm.observe(mean, variance, output.size / plan.outChannels);
+    return output;
+  }
+
+  /** Step by step, as a packed network does: so both come to the same bits. */
+  #evaluate(x: Tensor): Tensor {
+    const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
+    return addSkip(y, x, this.plan.skipRepeats);
   }
 }
 

@@ -1,8 +1,20 @@
 import { chunksOf } from '../backends/cpu/dispatch.js';
 import { withTemporary } from '../backends/cpu/heap.js';
-import { type Argument, Kernel, type KernelParameters, type ParameterTypes } from '../backends/cpu/kernel.js';
-import { floatsAt } from '../backends/cpu/memory.js';
-import { type F32x4, f32x4, forRange, type I32, i32, store, storeLane, type Variable, when } from '../wasm/assembler.js';
+import { type Argument, Kernel, type KernelParameters, kernelFamily, type ParameterTypes } from '../backends/cpu/kernel.js';
+import { doublesAt, floatsAt } from '../backends/cpu/memory.js';
+import {
+  type F32x4,
+  f32x4,
+  f64x2,
+  forRange,
+  type I32,
+  i32,
+  i32x4,
+  store,
+  storeLane,
+  type Variable,
+  when,
+} from '../wasm/assembler.js';
 
 // Kernels over matrices [rows, channels]: what belongs to a channel, a scale or a sum, is a vector beside them.
 
@@ -149,14 +161,51 @@ export class ColumnSums {
       };
       const nanoseconds = blockRows * channels * 0.1 * (matrices.length + this.kinds);
       this.#kernel.run(args, blocks, { grain: chunksOf(blocks, nanoseconds) });
-      const parts = floatsAt(sums, padded * this.kinds * blocks);
-      return Array.from({ length: this.kinds }, (_, kind) => {
-        const total = new Float64Array(channels);
-        for (let at = kind * padded; at < parts.length; at += padded * this.kinds) {
-          for (let c = 0; c < channels; c++) total[c] += parts[at + c];
-        }
-        return total;
-      });
+      const total = sumBlocks('f32', sums, blocks, padded * this.kinds);
+      return Array.from({ length: this.kinds }, (_, kind) => total.subarray(kind * padded, kind * padded + channels));
     });
   }
 }
+
+/**
+ * The sum of `blocks` rows of numbers in memory, column by column, in double precision.
+ * @param columns A multiple of 4.
+ */
+export function sumBlocks(type: 'f32' | 'i32', address: number, blocks: number, columns: number): Float64Array {
+  return withTemporary(8 * columns, (total) => {
+    const grain = chunksOf(columns / 4, blocks);
+    sumBlocksKernel(type).run({ source: address, total, blocks, columns }, columns / 4, { grain });
+    return doublesAt(total, columns).slice();
+  });
+}
+
+const sumBlocksKernel = kernelFamily(
+  (type: 'f32' | 'i32') =>
+    new Kernel(
+      `${type}_sum_blocks`,
+      { source: i32, total: i32, blocks: i32, columns: i32 },
+      ({ source, total, blocks, columns }, from, to) => {
+        const [low, high] = [f64x2.variable(0, 'low'), f64x2.variable(0, 'high')];
+        const rowBytes = i32.variable(columns.mul(4), 'rowBytes');
+        forRange(from, to, 1, (four) => {
+          const at = i32.variable(source.add(four.mul(16)), 'at');
+          low.set(f64x2.const(0));
+          high.set(f64x2.const(0));
+          forRange(0, blocks, 1, () => {
+            if (type === 'f32') {
+              const value = f32x4.variable(f32x4.load(at));
+              low.set(low.add(value.toF64x2Low()));
+              high.set(high.add(value.shuffle(value, 2, 3, 2, 3).toF64x2Low()));
+            } else {
+              low.set(low.add(i32x4.load(at).toF64x2LowS()));
+              high.set(high.add(i32x4.load(at, 8).toF64x2LowS()));
+            }
+            at.set(at.add(rowBytes));
+          });
+          const target = total.add(four.mul(32));
+          store(target, low);
+          store(target, high, 16);
+        });
+      },
+    ),
+);

@@ -129,7 +129,7 @@ describe('lanes', () => {
         const [x, y] = [f32x4.load(zero), f32x4.load(zero, 16)];
         const one = f32x4.const(1);
         const answers = [
-          ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y)],
+          ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y), x.subMul(x, y)],
           ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y)],
         ];
         answers.forEach((answer, index) => store(zero, answer, 32 + 16 * index));
@@ -138,6 +138,7 @@ describe('lanes', () => {
     const expected = [
       ...[(x: number, y: number) => x + y, (x: number, y: number) => x - y, (x: number, y: number) => x * y],
       ...[Math.min, Math.max, Math.abs, (x: number) => 0 - x, (x: number, y: number) => x + x * y],
+      (x: number, y: number) => x - x * y,
       ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max],
     ].flatMap((f) => a.map((x, lane) => f(x, b[lane]) + 0));
     expect([...results.subarray(8, 8 + expected.length)].map((value) => value + 0)).toEqual(expected);

@@ -1,4 +1,4 @@
-import type { Code } from './encoding.js';
+import type { Bytes, Code } from './encoding.js';
 
 /** The function that is being written. Statements are added to it in the order in which they are called. */
 interface FunctionBuilder {
@@ -18,9 +18,15 @@ function builder(): FunctionBuilder {
 }
 
 /** Adds instructions to the function that is being written. */
-export function emit(...parts: readonly Code[]): void {
-  const { code } = builder();
-  for (const part of parts) for (const byte of part) code.push(byte);
+export function emit(...code: Code): void {
+  append(builder().code, code);
+}
+
+function append(bytes: number[], code: Code): void {
+  for (const part of code) {
+    if (typeof part === 'number') bytes.push(part);
+    else append(bytes, part);
+  }
 }
 
 /** One more local variable; returns its index. Names are for readers of the disassembly. */
@@ -29,7 +35,7 @@ export function addLocal(type: ValueType, name: string): number {
 }
 
 /** What `body` emits, apart from what was written before. `label` names the block that it stands in. */
-export function capture(body: (label: number) => void): Code {
+export function capture(body: (label: number) => void): Bytes {
   const target = builder();
   const outer = target.code;
   target.code = [];
@@ -51,7 +57,7 @@ export function distanceTo(label: number): number {
 export interface BuiltFunction {
   /** All locals, the parameters first. */
   readonly locals: readonly { readonly type: ValueType; readonly name: string }[];
-  readonly code: Code;
+  readonly code: Bytes;
 }
 
 /** Writes one function: everything that `body` emits. */

@@ -1,7 +1,10 @@
 // The binary format of WebAssembly: https://webassembly.github.io/spec/core/binary has all of it.
 
-/** Bytes of instructions, or of a part of a module. */
-export type Code = readonly number[];
+/** Bytes. */
+export type Bytes = readonly number[];
+
+/** Instructions: bytes, and code that others are made of, in the order in which it runs. */
+export type Code = readonly (number | Code)[];
 
 /** Unsigned LEB128: seven bits a byte, low ones first; the eighth says that more follow. */
 export function unsigned(value: number): number[] {
@@ -24,7 +27,7 @@ export function littleEndian(values: Float32Array | Float64Array | Int32Array | 
   return [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)];
 }
 
-export function vector(items: readonly Code[]): number[] {
+export function vector(items: readonly Bytes[]): number[] {
   return [...unsigned(items.length), ...items.flat()];
 }
 
@@ -32,6 +35,6 @@ export function text(value: string): number[] {
   return vector(Array.from(new TextEncoder().encode(value), (byte) => [byte]));
 }
 
-export function section(id: number, content: Code): number[] {
+export function section(id: number, content: Bytes): number[] {
   return [id, ...unsigned(content.length), ...content];
 }

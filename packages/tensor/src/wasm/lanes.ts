@@ -1,5 +1,5 @@
 import { emit } from './builder.js';
-import { type Code, littleEndian, unsigned } from './encoding.js';
+import { type Bytes, type Code, littleEndian, unsigned } from './encoding.js';
 import { F32, F64, I32 } from './scalars.js';
 import { hasRelaxedSimd } from './features.js';
 import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
@@ -7,7 +7,7 @@ import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
 // SIMD: 16 bytes that are worked on at once, as so many lanes.
 
 /** SIMD instructions share the prefix 0xfd. */
-const simd = (opcode: number, ...immediates: number[]): Code => [0xfd, ...unsigned(opcode), ...immediates];
+const simd = (opcode: number, ...immediates: number[]): Bytes => [0xfd, ...unsigned(opcode), ...immediates];
 
 export abstract class V128<Self extends Value = Value> extends Kind<Self> {
   override readonly storeInstruction = simd(11);
@@ -173,7 +173,14 @@ abstract class FloatLanes<Self extends Value> extends V128<Self> {
   div(b: Self): Self {
     return this.then(simd(this.arithmetic + 7), b);
   }
-  /** NaN where either is. */
+  /** b where b < this, else this: one instruction everywhere, for numbers that are no NaN. */
+  pmin(b: Self): Self {
+    return this.then(simd(this.arithmetic + 10), b);
+  }
+  pmax(b: Self): Self {
+    return this.then(simd(this.arithmetic + 11), b);
+  }
+  /** NaN where either is, and −0 below +0: on some processors, this takes many instructions. */
   min(b: Self): Self {
     return this.then(simd(this.arithmetic + 8), b);
   }
@@ -188,6 +195,10 @@ export class F32x4 extends FloatLanes<F32x4> {
   /** this + a·b: rounded once where the machine can (one instruction of relaxed SIMD), else twice. */
   addMul(a: F32x4, b: F32x4): F32x4 {
     return hasRelaxedSimd() ? a.then(relaxedMulAdd, b, this) : this.add(a.mul(b));
+  }
+  /** this − a·b, likewise. */
+  subMul(a: F32x4, b: F32x4): F32x4 {
+    return hasRelaxedSimd() ? a.then(relaxedNegativeMulAdd, b, this) : this.sub(a.mul(b));
   }
   lane(index: number): F32 {
     return new F32(sequence([this], simd(31, index)));
@@ -227,7 +238,7 @@ class LanesType<V extends Value, S extends Value = Value> extends Type<V> {
     of: new (code: Code) => V,
     private readonly lanes: number,
     private readonly splatOpcode: number,
-    private readonly pack: (lanes: readonly number[]) => Code,
+    private readonly pack: (lanes: readonly number[]) => number[],
   ) {
     super('v128', of, simd(0));
   }
@@ -273,3 +284,4 @@ export function storeLane(address: I32, value: V128, lane: number, offset = 0): 
 }
 
 const relaxedMulAdd = simd(0x105);
+const relaxedNegativeMulAdd = simd(0x106);

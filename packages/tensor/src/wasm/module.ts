@@ -1,5 +1,5 @@
 import { addLocal, type BuiltFunction, buildFunction, type ValueType } from './builder.js';
-import { type Code, section, text, unsigned, vector } from './encoding.js';
+import { type Bytes, section, text, unsigned, vector } from './encoding.js';
 import { type I32, I32 as I32Value } from './scalars.js';
 
 const typeCodes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
@@ -37,18 +37,18 @@ export function assemble(
   ]);
 }
 
-function memoryLimits({ shared, maximumPages }: MemoryType): Code {
+function memoryLimits({ shared, maximumPages }: MemoryType): Bytes {
   return [shared ? 0x03 : 0x01, 0x00, ...unsigned(maximumPages)];
 }
 
-function functionCode({ locals, code }: BuiltFunction, parameters: number): Code {
+function functionCode({ locals, code }: BuiltFunction, parameters: number): Bytes {
   const declarations = vector(locals.slice(parameters).map(({ type }) => [1, typeCodes[type]]));
   const bytes = [...declarations, ...code, 0x0b];
   return [...unsigned(bytes.length), ...bytes];
 }
 
 /** Names for readers of the disassembly: of the function, and of those locals that have one. */
-function names(name: string, { locals }: BuiltFunction): Code {
+function names(name: string, { locals }: BuiltFunction): Bytes {
   const named = locals.flatMap((local, index) => (local.name ? [[...unsigned(index), ...text(unique(local.name, index, locals))]] : []));
   return [
     ...section(1, vector([[0, ...text(name)]])),

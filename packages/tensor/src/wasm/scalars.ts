@@ -1,5 +1,5 @@
 import { emit } from './builder.js';
-import { littleEndian, signed, unsigned } from './encoding.js';
+import { type Code, littleEndian, signed, unsigned } from './encoding.js';
 import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
 
 // Instructions of one kind follow each other in the table of opcodes, in the same order for every type. So a class knows
@@ -158,7 +158,7 @@ export class F64 extends Float<F64> {
   }
 }
 
-class I32Type extends Type<I32> {
+export class I32Type extends Type<I32> {
   override const(value: number): I32 {
     return new I32([0x41, ...signed(value | 0)]);
   }
@@ -174,7 +174,7 @@ class I32Type extends Type<I32> {
   }
 }
 
-class I64Type extends Type<I64> {
+export class I64Type extends Type<I64> {
   override const(value: number | bigint): I64 {
     return new I64([0x42, ...signed(value)]);
   }
@@ -183,13 +183,13 @@ class I64Type extends Type<I64> {
   }
 }
 
-class F32Type extends Type<F32> {
+export class F32Type extends Type<F32> {
   override const(value: number): F32 {
     return new F32([0x43, ...littleEndian(Float32Array.of(value))]);
   }
 }
 
-class F64Type extends Type<F64> {
+export class F64Type extends Type<F64> {
   override const(value: number): F64 {
     return new F64([0x44, ...littleEndian(Float64Array.of(value))]);
   }
@@ -215,6 +215,6 @@ export function atomicAdd(address: I32, value: I32, offset = 0): I32 {
 
 /** a where the condition is not 0, else b. Both are calculated. */
 export function select<V extends Value>(condition: I32, a: V, b: V): V {
-  const TypeOfA = a.constructor as new (code: readonly number[]) => V;
+  const TypeOfA = a.constructor as new (code: Code) => V;
   return new TypeOfA(sequence([a, b, condition], [0x1b]));
 }

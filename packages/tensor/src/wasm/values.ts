@@ -29,7 +29,7 @@ export abstract class Kind<Self> extends Value {
 
 /** An instruction that takes these values. */
 export function sequence(operands: readonly Value[], instruction: Code): Code {
-  return [...operands.flatMap(({ code }) => code), ...instruction];
+  return [...operands.map(({ code }) => code), instruction];
 }
 
 /** A local variable: an expression that reads it, and can be set. */

@@ -32,6 +32,10 @@ export function floatsAt(address: number, length: number): Float32Array {
   return new Float32Array(buffer, address, length);
 }
 
+export function doublesAt(address: number, length: number): Float64Array {
+  return new Float64Array(buffer, address, length);
+}
+
 export function wordsAt(address: number, length: number): Int32Array {
   return new Int32Array(buffer, address, length);
 }

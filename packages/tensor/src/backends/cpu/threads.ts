@@ -102,8 +102,15 @@ function processors(): number {
 const helperUrl = () => new URL('./helper.js', import.meta.url);
 
 type Pool = {
-  acquire(file: string, callback: (error: Error | null, worker: import('node:worker_threads').Worker) => void): void;
+  acquire(
+    file: string,
+    options: import('node:worker_threads').WorkerOptions,
+    callback: (error: Error | null, worker: import('node:worker_threads').Worker) => void,
+  ): void;
 };
+
+/** A helper holds compiled kernels and little else. */
+const helperLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
 
 let pool: Pool | null = null;
 
@@ -115,7 +122,7 @@ function startNodeHelper(onDeath: (reason: string) => void): Promise<Helper> {
   const WorkerPool = createRequire(import.meta.url)('worker-threads-pool') as new (options: { max: number }) => Pool;
   pool ??= new WorkerPool({ max: Number.POSITIVE_INFINITY });
   return new Promise((resolve, reject) => {
-    pool!.acquire(fileURLToPath(helperUrl()), (error, worker) => {
+    pool!.acquire(fileURLToPath(helperUrl()), { resourceLimits: helperLimits }, (error, worker) => {
       if (error) return reject(error);
       worker.on('error', ({ message }) => onDeath(message));
       worker.on('exit', (code) => onDeath(`exit code ${code}`));

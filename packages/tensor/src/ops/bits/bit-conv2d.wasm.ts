@@ -4,11 +4,12 @@ import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import { bytesAt } from '../../backends/cpu/memory.js';
 import type { Tensor } from '../../tensor.js';
-import { forRange, type I32, type I64, i32, i64, store, type Variable } from '../../wasm/assembler.js';
+import { forRange, type I32, type I64, i8x16, i32, i64, store, type Variable } from '../../wasm/assembler.js';
 import { isPointwise, type Window } from '../window.js';
 import { forEachPixel, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
 import { type BitConv2dAttributes, sumOfSignsPerTap } from './bit-conv2d.js';
 import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
+import { transposeBytes } from './transpose-bytes.wasm.js';
 
 /**
  * Convolution of signs. A 1×1 convolution is a product of bit matrices. Otherwise, what an output pixel sees of a group is
@@ -30,21 +31,24 @@ export function bitConv2dByWords(
   }
   const taps = kernelHeight * kernelWidth;
   const [pixelBytes, filterBytes] = [4 * wordsPerRow(x.rowLength), joinedBytes(taps, groupChannels)];
-  withTemporary(outChannels * filterBytes + pixelBytes + 8, (filters) => {
+  withTemporary(outChannels * filterBytes + pixelBytes + borderSlack, (filters) => {
     joinKernel(taps, groupChannels).run({ filter, filters }, outChannels);
     const border = filters + outChannels * filterBytes;
-    bytesAt(border, pixelBytes + 8).fill(0);
+    bytesAt(border, pixelBytes + borderSlack).fill(0);
     convolveKernel(kernelHeight, kernelWidth, groupChannels, dtype).run(
       {
         ...{ x, filters, y, border, pixelBytes, groups, filtersPerGroup: outChannels / groups },
         ...windowArguments(window),
       },
       pixels,
-      { grain: chunksOf(pixels, outChannels * (1 + (taps * groupChannels) / 150)), scratch: filterBytes + 8 },
+      { grain: chunksOf(pixels, outChannels * (1 + (taps * groupChannels) / 150)), scratch: 16 * filterBytes + 128 },
     );
   });
   if (paddingValue === 'zero') takeBackBorder(y, window, sumOfSignsPerTap(filter), taps);
 }
+
+/** Vectors are read to their end, beyond the last channels. */
+const borderSlack = 16;
 
 /** Bytes of a row of joined taps: whole 64-bit words. */
 const joinedBytes = (taps: number, groupChannels: number): number => 8 * wordsOf(taps, groupChannels);
@@ -79,18 +83,18 @@ const mostBits = 32;
 
 /** `count` bits from bit `first` (a number known here) of those at address + offset bits. */
 function readBits(address: I32, offset: Variable<I32> | number, first: number, count: number): I64 {
-  if (typeof offset === 'number') return maskBits(loadBits(address, offset + first, count), count);
+  if (typeof offset === 'number') return loadBits(address, offset + first, count);
   const bit = offset.add(first);
   return maskBits(i64.load(address.add(bit.shrU(3))).shrU(bit.and(7).toI64U()), count);
 }
 
-/** Bits from a bit offset that is known here, with others above them. */
+/** Bits from a bit offset that is known here. */
 function loadBits(address: I32, bit: number, count: number): I64 {
   const byte = bit >> 3;
   if (bit % 8 === 0 && count === 8) return i32.load8U(address, byte).toI64U();
   if (bit % 8 === 0 && count === 16) return i32.load16U(address, byte).toI64U();
   if (bit % 8 === 0 && count === 32) return i64.load32U(address, byte);
-  return i64.load(address, byte).shrU(bit % 8);
+  return maskBits(i64.load(address, byte).shrU(bit % 8), count);
 }
 
 function maskBits(bits: I64, count: number): I64 {
@@ -121,6 +125,9 @@ const joinKernel = kernelFamily(
 /** Words of a patch that are held in registers; more of them wait in scratch memory. */
 const mostWords = 16;
 
+/** Filters that meet a patch before the loop goes round. */
+const filtersAtOnce = 8;
+
 /** Counts for all filters, pixel by pixel. Taps outside the image read a row of +1. */
 const convolveKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number, groupChannels: number, dtype: CountDType) =>
@@ -138,31 +145,39 @@ const convolveKernel = kernelFamily(
         const bytes = countBytes(dtype);
         const yAt = i32.variable(p.y.add(from.mul(p.groups).mul(p.filtersPerGroup).mul(bytes)), 'yAt');
         const tapAt = Array.from({ length: taps }, (_, tap) => i32.variable(undefined, `tap${tap}`));
-        const patch = inRegisters ? Array.from({ length: words }, (_, w) => i64.variable(undefined, `word${w}`)) : [];
 
         forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j) => {
           tapAt.forEach((address, tap) => {
             address.set(tapAddress(p, [n, i, j], [Math.floor(tap / kernelWidth), tap % kernelWidth]));
           });
           const filterAt = i32.variable(p.filters, 'filterAt');
+          const meetFilters = (words: readonly I64[]): void => {
+            const filters = (count: number): void => {
+              for (let f = 0; f < count; f++) {
+                const differences = words
+                  .map((word, w) => word.xor(i64.load(filterAt, f * rowBytes + 8 * w)).popcnt())
+                  .reduce((sum, count) => sum.add(count));
+                const dot = i32.const(taps * groupChannels).sub(differences.toI32().shl(1));
+                storeCount(dtype, yAt, dot, f * bytes);
+              }
+              filterAt.set(filterAt.add(count * rowBytes));
+              yAt.set(yAt.add(count * bytes));
+            };
+            const whole = i32.variable(p.filtersPerGroup.and(-filtersAtOnce), 'whole');
+            forRange(0, whole, filtersAtOnce, () => filters(filtersAtOnce));
+            forRange(whole, p.filtersPerGroup, 1, () => filters(1));
+          };
+          if (groupChannels === 8) return forEachByteGroup(tapAt, p.groups, scratch, meetFilters);
           const bit = i32.variable(0, 'bit');
           forRange(0, p.groups, 1, () => {
             const read = (tap: number, first: number, count: number): I64 =>
-              groupChannels % 8 === 0
-                ? readBits(tapAt[tap], 0, first, count)
-                : readBits(tapAt[tap], bit, first, count);
-            joinedWords(taps, groupChannels, read).forEach((word, at) => {
-              if (inRegisters) patch[at].set(word);
-              else store(scratch, word, 8 * at);
+              readBits(tapAt[tap], groupChannels % 8 === 0 ? 0 : bit, first, count);
+            const patch = joinedWords(taps, groupChannels, read).map((word, at) => {
+              if (inRegisters) return i64.variable(word, `word${at}`);
+              store(scratch, word, 8 * at);
+              return i64.load(scratch, 8 * at);
             });
-            forRange(0, p.filtersPerGroup, 1, () => {
-              const differences = Array.from({ length: words }, (_, w) =>
-                (inRegisters ? patch[w] : i64.load(scratch, 8 * w)).xor(i64.load(filterAt, 8 * w)).popcnt(),
-              ).reduce((sum, count) => sum.add(count));
-              storeCount(dtype, yAt, i32.const(taps * groupChannels).sub(differences.toI32().shl(1)), 0);
-              filterAt.set(filterAt.add(rowBytes));
-              yAt.set(yAt.add(bytes));
-            });
+            meetFilters(patch);
             if (groupChannels % 8 === 0) for (const tap of tapAt) tap.set(tap.add(groupChannels / 8));
             else bit.set(bit.add(groupChannels));
           });
@@ -170,6 +185,44 @@ const convolveKernel = kernelFamily(
       },
     ),
 );
+
+/**
+ * Groups of 8 channels are bytes, so that the patches of 16 groups are joined at once: the bytes of eight taps, turned over, are
+ * a word of each group. Taps that make no eight are read one by one.
+ */
+function forEachByteGroup(
+  tapAt: readonly Variable<I32>[],
+  groups: I32,
+  scratch: I32,
+  visit: (words: readonly I64[]) => void,
+): void {
+  const whole = Math.floor(tapAt.length / 8);
+  const rest = tapAt.slice(8 * whole);
+  const restAt = 128 * whole;
+  forRange(0, groups, 16, (first) => {
+    for (let set = 0; set < whole; set++) {
+      const taps = tapAt.slice(8 * set, 8 * set + 8).map((tap) => i8x16.variable(i8x16.load(tap)));
+      transposeBytes(taps).forEach((words, at) => {
+        store(scratch, words, 128 * set + 16 * at);
+      });
+    }
+    rest.forEach((tap, at) => {
+      store(scratch, i8x16.load(tap), restAt + 16 * at);
+    });
+    const [wordAt, byteAt] = [i32.variable(scratch, 'wordAt'), i32.variable(scratch.add(restAt), 'byteAt')];
+    forRange(0, groups.sub(first).min(i32.const(16)), 1, () => {
+      const words = Array.from({ length: whole }, (_, set) => i64.variable(i64.load(wordAt, 128 * set), 'word'));
+      if (rest.length > 0) {
+        const bytes = rest.map((_, at) => i32.load8U(byteAt, 16 * at).toI64U());
+        words.push(i64.variable(bytes.map((byte, at) => (at === 0 ? byte : byte.shl(8 * at))).reduce((a, b) => a.or(b)), 'rest'));
+      }
+      visit(words);
+      wordAt.set(wordAt.add(8));
+      byteAt.set(byteAt.add(1));
+    });
+    for (const tap of tapAt) tap.set(tap.add(16));
+  });
+}
 
 /** Bits make a border of +1. To pad with zero, what each tap outside added is subtracted again. */
 function takeBackBorder({ values: y, shape }: Tensor<CountDType>, window: Window, tapSums: Int32Array, taps: number): void {

@@ -221,7 +221,7 @@ function turnOut(
 }
 
 /** Columns that are turned out at a time: what is read of C, 16 bytes of each row at a time, stays in the first-level cache. */
-const columnsAtOnce = 64;
+const columnsAtOnce = 256;
 
 /** dF [filters, channels] = dYᵀ·X, from the packed rows of X. All are addresses. */
 export function filterGradientByLookup(

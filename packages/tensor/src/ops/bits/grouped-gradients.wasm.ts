@@ -47,9 +47,9 @@ export function hasGroupedLookup(filter: Shape, { groups, window, paddingValue }
 /**
  * dX [batch, height, width, channels] of a grouped convolution, through the epilogue.
  *
- * The lanes are 8 images, so that a step to the side is one vector further. At each pixel of dY, two or more tables of four
- * filters' gradients are made; the channels of the group look up what each tap sends to its pixel of dX, 9·8 outputs for 3×3 taps
- * and groups of 8. Sums collect in as many rows as the window has, of which one is complete with each row of dY.
+ * The lanes are 8 images, so that a step to the side is one vector further. For each pixel of dY, tables are made of every four
+ * filters of a group; and each pixel of dX looks up what the pixels under its window send to it. It is visited once for each row
+ * of dY that it sees: two rows of sums wait for the next rows of dY, and what has met all of them is stored.
  *
  * @param scale A factor for each filter, or null. All are addresses.
  */
@@ -66,18 +66,19 @@ export function groupedInputGradient<P extends ParameterTypes>(
 ): void {
   const [outChannels, kernelHeight, kernelWidth, channels] = filterShape;
   const groups = outChannels / channels;
+  const sets = Math.ceil(outChannels / setChannels);
   const groupIndexBytes = (kernelHeight * kernelWidth * channels * channels) / 4;
   withTemporary(groups * groupIndexBytes, (indices) => {
     indexKernel(kernelHeight * kernelWidth, channels).run({ filter, indices }, groups);
-    const rowBytes = (width.output + kernelWidth) * channels * imageLanes * 4;
+    const rowBytes = width.input * cellBytes;
     inputGradientKernel(epilogue, kernelHeight, kernelWidth, channels, scale !== null).run(
       {
-        ...{ dy, scale: scale ?? 0, dx, indices, batch: xShape[0], groups, rowBytes },
+        ...{ dy, scale: scale ?? 0, dx, indices, batch: xShape[0], allChannels: outChannels, sets, rowBytes },
         ...{ height: height.input, width: width.input, outHeight: height.output, outWidth: width.output },
         ...{ top: height.before, left: width.before, ...args },
       } as Record<keyof P | keyof typeof inputParameters, Argument>,
-      Math.ceil(xShape[0] / imageLanes) * groups,
-      { grain: 1, scratch: (channels / 4) * imageVectors * tableBytes + kernelHeight * rowBytes },
+      Math.ceil(xShape[0] / imageLanes) * sets,
+      { grain: 1, scratch: kernelWidth * slotBytes + cellBytes + (kernelHeight - 1) * rowBytes },
     );
   });
 }
@@ -86,8 +87,15 @@ export function groupedInputGradient<P extends ParameterTypes>(
 const imageLanes = 8;
 const imageVectors = imageLanes / 4;
 
+/** Channels that a thread takes at a time, in whole groups: of a pixel, they are a cache line. */
+const setChannels = 16;
+
+/** The sums of one pixel of dX: its channels, of 8 images each. And the tables of one pixel of dY. */
+const cellBytes = setChannels * imageLanes * 4;
+const slotBytes = (setChannels / 4) * imageVectors * tableBytes;
+
 const inputParameters = {
-  ...{ dy: i32, scale: i32, dx: i32, indices: i32, batch: i32, groups: i32, rowBytes: i32 },
+  ...{ dy: i32, scale: i32, dx: i32, indices: i32, batch: i32, allChannels: i32, sets: i32, rowBytes: i32 },
   ...{ height: i32, width: i32, outHeight: i32, outWidth: i32, top: i32, left: i32 },
 };
 
@@ -120,123 +128,183 @@ const inputGradientKernel = epilogueFamily(
     `bits_grouped_input_gradient_${kernelHeight}x${kernelWidth}_c${channels}${scales ? '_scaled' : ''}`,
   inputParameters,
   (p, from, to, scratch, epilogue, kernelHeight, kernelWidth, channels, scales) => {
-    const cell = channels * imageLanes * 4;
-    const allChannels = i32.variable(p.groups.mul(channels), 'allChannels');
-    const pixelBytes = i32.variable(allChannels.mul(4), 'pixelBytes');
+    const pixelBytes = i32.variable(p.allChannels.mul(4), 'pixelBytes');
     const imageBytes = i32.variable(p.outHeight.mul(p.outWidth).mul(pixelBytes), 'imageBytes');
+    const cell = i32.variable(scratch.add(kernelWidth * slotBytes), 'cell');
+    // Row k waits for the (k + 1)-th row of dY from now.
+    const rows = Array.from({ length: kernelHeight - 1 }, (_, k) =>
+      i32.variable(cell.add(cellBytes).add(p.rowBytes.mul(k)), `row${k}`),
+    );
     forRange(from, to, 1, (item) => {
-      const image = i32.variable(item.divU(p.groups).mul(imageLanes), 'image');
+      const image = i32.variable(item.divU(p.sets).mul(imageLanes), 'image');
       const last = i32.variable(p.batch.sub(image).min(i32.const(imageLanes)).sub(1), 'last');
-      const group = i32.variable(item.remU(p.groups), 'group');
-      const channel = i32.variable(group.mul(channels), 'channel');
-      const indices = i32.variable(p.indices.add(group.mul(kernelHeight * kernelWidth * channels * (channels / 4))), 'indices');
+      const channel = i32.variable(item.remU(p.sets).mul(setChannels), 'channel');
+      const groups = i32.variable(p.allChannels.sub(channel).min(i32.const(setChannels)).divU(i32.const(channels)), 'groups');
+      const indexBytes = kernelHeight * kernelWidth * channels * (channels / 4);
+      const indices = i32.variable(p.indices.add(channel.divU(i32.const(channels)).mul(indexBytes)), 'indices');
       const factor = i32.variable(p.scale.add(channel.mul(4)), 'factor');
       const source = i32.variable(p.dy.add(image.mul(imageBytes)).add(channel.mul(4)), 'source');
-
-      // Rows of sums: the oldest first. The newest is written before it is added to, the others start with 0.
-      const rows = Array.from({ length: kernelHeight }, (_, ky) =>
-        i32.variable(scratch.add((channels / 4) * imageVectors * tableBytes).add(p.rowBytes.mul(ky)), `row${ky}`),
-      );
-      forRange(0, p.rowBytes.mul(kernelHeight - 1), 16, (at) => store(rows[0].add(at), f32x4.const(0)));
+      if (rows.length > 0) forRange(0, p.rowBytes.mul(rows.length), 16, (at) => store(rows[0].add(at), f32x4.const(0)));
+      forRange(0, i32.const(kernelWidth * slotBytes), 16, (at) => store(scratch.add(at), f32x4.const(0)));
+      // Slot kx has the tables of the pixel of dY that the kx-th column of the window sees.
+      const slots = Array.from({ length: kernelWidth }, (_, kx) => i32.variable(scratch.add(kx * slotBytes), `slot${kx}`));
 
       forRange(0, p.outHeight.add(kernelHeight - 1), 1, (y) => {
-        when(y.ltS(p.outHeight), () => {
-          const newest = rows[kernelHeight - 1];
-          for (let at = 0; at < (kernelWidth - 1) * cell; at += 16) store(newest, f32x4.const(0), at);
-          const pixel = i32.variable(source.add(y.mul(p.outWidth).mul(pixelBytes)), 'pixel');
-          const targets = rows.map((row, ky) => i32.variable(row, `target${ky}`));
-          forRange(0, p.outWidth, 1, () => {
-            makeTables(pixel, imageBytes, last, scales ? factor : null, channels, scratch);
-            scatterTables(targets, indices, scratch, kernelWidth, channels);
-            pixel.set(pixel.add(pixelBytes));
-            for (const target of targets) target.set(target.add(cell));
-          });
+        const isInside = i32.variable(y.ltS(p.outHeight), 'isInside');
+        const pixel = i32.variable(source.add(y.mul(p.outWidth).mul(pixelBytes)), 'pixel');
+        const x = i32.variable(0, 'x');
+        const nextSlot = (): void => {
+          const oldest = i32.variable(slots[kernelWidth - 1], 'oldest');
+          for (let kx = kernelWidth - 1; kx > 0; kx--) slots[kx].set(slots[kx - 1]);
+          slots[0].set(oldest);
+          when(
+            x.ltS(p.outWidth),
+            () => makeTables(pixel, imageBytes, last, groups, scales ? factor : null, channels, slots[0]),
+            () => forRange(0, i32.const(slotBytes), 16, (at) => store(oldest.add(at), f32x4.const(0))),
+          );
+          x.set(x.add(1));
+          pixel.set(pixel.add(pixelBytes));
+        };
+        // A row begins with what is left of the border: nothing.
+        when(isInside, () => {
+          for (const slot of slots) forRange(0, i32.const(slotBytes), 16, (at) => store(slot.add(at), f32x4.const(0)));
+          forRange(0, p.left, 1, nextSlot);
         });
         const row = i32.variable(y.sub(p.top), 'row');
-        when(row.ltU(p.height), () => {
-          const sums = i32.variable(rows[0].add(p.left.mul(cell)), 'sums');
-          forRange(0, p.width, 1, (column) => {
-            turnOutCell(p, sums, image, last, row, column, channel, channels, allChannels, epilogue);
-            sums.set(sums.add(cell));
+        const waiting = rows.map((row, k) => i32.variable(row, `waiting${k}`));
+        forRange(0, p.width, 1, (column) => {
+          when(
+            isInside,
+            () => {
+              nextSlot();
+              const index = i32.variable(indices, 'index');
+              const group = i32.variable(0, 'group');
+              forRange(0, groups, 1, () => {
+                lookUpWindow(index, slots, group, waiting, cell, [kernelHeight, kernelWidth, channels]);
+                index.set(index.add(indexBytes));
+                group.set(group.add(1));
+              });
+            },
+            () => passOn(waiting, cell),
+          );
+          when(row.ltU(p.height), () => {
+            const target = i32.variable(image.mul(p.height).add(row).mul(p.width).add(column), 'target');
+            turnOutCell(p, cell, target, last, channel, groups.mul(channels), epilogue);
           });
-        });
-        const oldest = i32.variable(rows[0], 'oldest');
-        rows.forEach((row, ky) => {
-          row.set(rows[ky + 1] ?? oldest);
+          for (const at of waiting) at.set(at.add(cellBytes));
         });
       });
     });
   },
 );
 
-/** Tables of one pixel of dY: for each four filters of the group, of 8 images. */
-function makeTables(pixel: I32, imageBytes: I32, last: I32, factor: I32 | null, channels: number, target: I32): void {
-  for (let q = 0; q < imageVectors; q++) {
-    const images = [0, 1, 2, 3].map((i) =>
-      i32.variable(pixel.add(i32.const(4 * q + i).min(last).mul(imageBytes)), `image${4 * q + i}`),
-    );
-    for (let table = 0; table < channels / 4; table++) {
-      const square = images.map((image) => {
-        const value = f32x4.load(image, 16 * table);
-        return f32x4.variable(factor ? value.mul(f32x4.load(factor, 16 * table)) : value);
+/** Tables of one pixel of dY: for each four filters, of 8 images. */
+function makeTables(
+  pixel: I32,
+  imageBytes: I32,
+  last: I32,
+  groups: I32,
+  factor: I32 | null,
+  channels: number,
+  slot: I32,
+): void {
+  const at = i32.variable(slot, 'at');
+  const source = i32.variable(pixel, 'source');
+  const factors = factor && i32.variable(factor, 'factors');
+  forRange(0, groups.mul(channels / 4), 1, () => {
+    for (let q = 0; q < imageVectors; q++) {
+      const square = [0, 1, 2, 3].map((i) => {
+        const value = f32x4.load(source.add(i32.const(4 * q + i).min(last).mul(imageBytes)));
+        return f32x4.variable(factors ? value.mul(f32x4.load(factors)) : value);
       });
-      const filters = transpose4x4(square).map((filter) => f32x4.variable(filter));
-      makeTable(filters, target, (table * imageVectors + q) * tableBytes);
+      makeTable(
+        transpose4x4(square).map((filter) => f32x4.variable(filter)),
+        at,
+        q * tableBytes,
+      );
+    }
+    at.set(at.add(imageVectors * tableBytes));
+    source.set(source.add(16));
+    factors?.set(factors.add(16));
+  });
+}
+
+/**
+ * What one pixel of dX, and those that wait below it, look up in a group: row ky of the window adds to the row that waits as
+ * long. The first one waits no more; each of the others moves up by one.
+ */
+function lookUpWindow(
+  indices: I32,
+  slots: readonly I32[],
+  group: I32,
+  waiting: readonly I32[],
+  cell: I32,
+  [kernelHeight, kernelWidth, channels]: readonly number[],
+): void {
+  const tables = channels / 4;
+  const own = slots.map((slot) => i32.variable(slot.add(group.mul(tables * imageVectors * tableBytes)), 'ownSlot'));
+  const offsetOfGroup = i32.variable(group.mul(channels * imageLanes * 4), 'offsetOfGroup');
+  const at = waiting.map((row) => i32.variable(row.add(offsetOfGroup), 'waitingAt'));
+  const done = i32.variable(cell.add(offsetOfGroup), 'done');
+  for (let channel = 0; channel < channels; channel++) {
+    for (let ky = 0; ky < kernelHeight; ky++) {
+      const entries = own.flatMap((slot, kx) =>
+        Array.from({ length: tables }, (_, table) => {
+          const index = ((ky * kernelWidth + kx) * channels + channel) * tables + table;
+          return { address: i32.variable(slot.add(i32.load8U(indices, index)), 'entry'), table };
+        }),
+      );
+      for (let q = 0; q < imageVectors; q++) {
+        const found = entries
+          .map(({ address, table }) => f32x4.load(address, (table * imageVectors + q) * tableBytes))
+          .reduce((sum, value) => sum.add(value));
+        const offset = (channel * imageVectors + q) * 16;
+        const sum = ky < kernelHeight - 1 ? f32x4.load(at[ky], offset).add(found) : found;
+        store(ky === 0 ? done : at[ky - 1], sum, offset);
+      }
     }
   }
 }
 
-/** Adds to all pixels under the window, rows[ky] + kx cells, what their channels look up. */
-function scatterTables(rows: readonly I32[], indices: I32, tables: I32, kernelWidth: number, channels: number): void {
-  const count = channels / 4;
-  const entries = Array.from({ length: count }, (_, table) => i32.variable(undefined, `entry${table}`));
-  rows.forEach((row, ky) => {
-    for (let kx = 0; kx < kernelWidth; kx++) {
-      const isFirst = ky === rows.length - 1 && kx === kernelWidth - 1;
-      for (let channel = 0; channel < channels; channel++) {
-        const at = ((ky * kernelWidth + kx) * channels + channel) * count;
-        for (const [table, entry] of entries.entries()) entry.set(tables.add(i32.load8U(indices, at + table)));
-        for (let q = 0; q < imageVectors; q++) {
-          const found = entries
-            .map((entry, table) => f32x4.load(entry, (table * imageVectors + q) * tableBytes))
-            .reduce((sum, value) => sum.add(value));
-          const offset = (kx * channels + channel) * imageLanes * 4 + 16 * q;
-          store(row, isFirst ? found : f32x4.load(row, offset).add(found), offset);
-        }
-      }
-    }
-  });
+/** Below the last row of dY nothing is added any more. */
+function passOn(waiting: readonly I32[], cell: I32): void {
+  for (let at = 0; at < cellBytes; at += 16) {
+    waiting.forEach((row, k) => {
+      store(k === 0 ? cell : waiting[k - 1], f32x4.load(row, at), at);
+    });
+    if (waiting.length > 0) store(waiting[waiting.length - 1], f32x4.const(0), at);
+  }
 }
 
-/** One pixel of 8 images: from [channel][image] to a run of channels in each image. */
+/** One pixel of 8 images: from [channel][image] to a run of channels in each image. `pixel` is that of the first. */
 function turnOutCell(
-  { dx, height, width }: KernelParameters<typeof inputParameters>,
-  sums: I32,
-  image: I32,
+  { dx, height, width, allChannels }: KernelParameters<typeof inputParameters>,
+  cell: I32,
+  pixel: I32,
   last: I32,
-  row: I32,
-  column: I32,
   channel: I32,
-  channels: number,
-  allChannels: I32,
+  count: I32,
   epilogue: (pixel: I32) => RowEpilogue,
 ): void {
+  const imagePixels = height.mul(width);
   const offset = i32.variable(channel.mul(4), 'offset');
   for (let q = 0; q < imageVectors; q++) {
-    const squares = Array.from({ length: channels / 4 }, (_, four) => {
-      const lanes = [0, 1, 2, 3].map((c) => f32x4.variable(f32x4.load(sums, (4 * four + c) * imageLanes * 4 + 16 * q)));
-      return transpose4x4(lanes).map((value) => f32x4.variable(value));
-    });
-    for (let i = 0; i < 4; i++) {
-      when(last.geS(4 * q + i), () => {
-        const pixel = i32.variable(image.add(4 * q + i).mul(height).add(row).mul(width).add(column), 'targetPixel');
-        const target = i32.variable(dx.add(pixel.mul(allChannels).mul(4)).add(offset), 'target');
-        const finish = epilogue(pixel);
-        squares.forEach((square, four) => {
-          store(target, finish(square[i], offset, 16 * four), 16 * four);
-        });
+    const images = [0, 1, 2, 3].map((i) => i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).min(last))), 'imagePixel'));
+    const finishes = images.map((image) => epilogue(image));
+    const targets = images.map((image) => i32.variable(dx.add(image.mul(allChannels).mul(4)).add(offset), 'target'));
+    const four = (first: number): void => {
+      const channels = [0, 1, 2, 3].map((c) => f32x4.variable(f32x4.load(cell, (first + c) * imageLanes * 4 + 16 * q)));
+      const values = transpose4x4(channels).map((value, i) => f32x4.variable(finishes[i](value, offset, 4 * first)));
+      values.forEach((value, i) => {
+        when(last.geS(4 * q + i), () => store(targets[i], value, 4 * first));
       });
-    }
+    };
+    when(last.geS(4 * q), () => {
+      for (let first = 0; first < setChannels; first += 4) {
+        if (first === 0) four(first);
+        else when(count.gtS(first), () => four(first));
+      }
+    });
   }
 }
 
@@ -261,25 +329,24 @@ export function groupedFilterGradient(
   const rows = height.output + kernelHeight - 1;
   const channelBytes = Math.ceil(Math.max(inWidth, width.output) / 32) * 4 + 8;
   const columnsBytes = batch * rows * inChannels * channelBytes;
-  const zeroBytes = 4 * channels;
+  const zeroBytes = 4 * setChannels;
   withTemporary(columnsBytes + zeroBytes, (columns) => {
-    bytesAt(columns, columnsBytes + zeroBytes).fill(0);
-    const inside = Math.min(inHeight, rows - height.before);
+    bytesAt(columns + columnsBytes, zeroBytes).fill(0);
     columnsKernel.run(
       {
         ...{ x, columns, channelBytes, channels: inChannels, pixelBytes: 4 * wordsPerRow(inChannels) },
-        ...{ width: inWidth, height: inHeight, inside, rows, top: height.before },
+        ...{ width: inWidth, height: inHeight, rows, top: height.before },
       },
-      batch * inside,
-      { grain: chunksOf(batch * inside, (inWidth * inChannels) / 30) },
+      batch * rows,
+      { grain: chunksOf(batch * rows, (inWidth * inChannels) / 30) },
     );
     filterGradientKernel(kernelHeight, kernelWidth, channels).run(
       {
         ...{ dy, df, columns, channelBytes, zeros: columns + columnsBytes, batch, rows, left: width.before },
         ...{ outHeight: height.output, outWidth: width.output, allChannels: outChannels },
       },
-      outChannels / channels,
-      { grain: 1, scratch: pixelTables * channels * 4 * 16 + kernelHeight * kernelWidth * channels * channels * 4 },
+      Math.ceil(outChannels / setChannels),
+      { grain: 1, scratch: pixelTables * channels * 4 * 16 + kernelHeight * kernelWidth * channels * setChannels * 4 },
     );
   });
 }
@@ -292,18 +359,21 @@ const columnsKernel = new Kernel(
   'bits_columns',
   {
     ...{ x: i32, columns: i32, channelBytes: i32, channels: i32, pixelBytes: i32 },
-    ...{ width: i32, height: i32, inside: i32, rows: i32, top: i32 },
+    ...{ width: i32, height: i32, rows: i32, top: i32 },
   },
   (p, from, to) => {
     const square = i64.variable(undefined, 'square');
+    const rowBytes = i32.variable(p.channels.mul(p.channelBytes), 'rowBytes');
     forRange(from, to, 1, (item) => {
-      const image = i32.variable(item.divU(p.inside), 'image');
-      const row = i32.variable(item.remU(p.inside), 'row');
+      const image = i32.variable(item.divU(p.rows), 'image');
+      const row = i32.variable(item.remU(p.rows).sub(p.top), 'row');
       const source = i32.variable(p.x.add(image.mul(p.height).add(row).mul(p.width).mul(p.pixelBytes)), 'source');
-      const targetRow = image.mul(p.rows).add(row).add(p.top);
-      const target = i32.variable(p.columns.add(targetRow.mul(p.channels).mul(p.channelBytes)), 'target');
-      forRange(0, p.width, 8, (column) => {
-        const count = i32.variable(p.width.sub(column).min(i32.const(8)), 'count');
+      const target = i32.variable(p.columns.add(item.mul(rowBytes)), 'target');
+      // Channels are whole words; around the columns, and above and below the image, are zeros: +1.
+      forRange(0, rowBytes, 4, (at) => store(target.add(at), i32.const(0)));
+      const width = i32.variable(select(row.ltU(p.height), p.width, i32.const(0)), 'width');
+      forRange(0, width, 8, (column) => {
+        const count = i32.variable(width.sub(column).min(i32.const(8)), 'count');
         const byteAt = i32.variable(column.shrU(3).add(firstColumnBit / 8), 'byteAt');
         forRange(0, p.channels, 8, (channel) => {
           const at = i32.variable(source.add(column.mul(p.pixelBytes)).add(channel.shrU(3)), 'at');
@@ -360,30 +430,30 @@ const filterGradientKernel = kernelFamily(
         const rowBytes = i32.variable(p.allChannels.mul(p.channelBytes), 'rowBytes');
         const sums = i32.variable(scratch.add(pixelTables * vectors * tableBytes), 'sums');
         const quads = i32.variable(p.outWidth.add(3).shrU(2), 'quads');
-        const pixel = Array.from({ length: pixelTables }, (_, t) => i32.variable(undefined, `pixel${t}`));
         const bits = Array.from({ length: pixelTables }, (_, t) => i32.variable(undefined, `bits${t}`));
         const shift = Array.from({ length: pixelTables }, (_, t) => i32.variable(undefined, `shift${t}`));
-        forRange(from, to, 1, (group) => {
-          const channel = i32.variable(group.mul(channels), 'channel');
-          for (let at = 0; at < taps * channels * channels * 4; at += 16) store(sums, f32x4.const(0), at);
+        const sumBytes = taps * channels * channels * 4;
+        forRange(from, to, 1, (set) => {
+          const channel = i32.variable(set.mul(setChannels), 'channel');
+          const groups = p.allChannels.sub(channel).min(i32.const(setChannels)).divU(i32.const(channels));
+          const groupCount = i32.variable(groups, 'groupCount');
+          forRange(0, groupCount.mul(sumBytes), 16, (at) => store(sums.add(at), f32x4.const(0)));
           const quad = i32.variable(0, 'quad');
           const rowsLeft = i32.variable(p.batch.mul(p.outHeight), 'rowsLeft');
           // Rows of X are more than those of dY: those of an image begin anew.
           const y = i32.variable(0, 'y');
           const xRow = i32.variable(p.columns.add(channel.mul(p.channelBytes)), 'xRow');
           const dyRow = i32.variable(p.dy.add(channel.mul(4)), 'dyRow');
+          const pixel = Array.from({ length: 4 * pixelTables }, (_, i) => i32.variable(undefined, `pixel${i}`));
           forRange(0, p.batch.mul(p.outHeight).mul(quads), pixelTables, () => {
             for (let t = 0; t < pixelTables; t++) {
-              const isThere = rowsLeft.gtS(0);
+              const isThere = i32.variable(rowsLeft.gtS(0), 'isThere');
               const column = i32.variable(quad.shl(2), 'column');
+              const first = i32.variable(dyRow.add(column.mul(pixelBytes)), 'first');
               for (let j = 0; j < 4; j++) {
                 // Beyond the row, and the last row, are zeros.
                 const isReal = isThere.and(column.add(j).ltS(p.outWidth));
-                pixel[j].set(select(isReal, dyRow.add(column.add(j).mul(pixelBytes)), p.zeros));
-              }
-              for (let v = 0; v < vectors; v++) {
-                const f = pixel.map((address) => f32x4.variable(f32x4.load(address, 16 * v)));
-                makeTable(f, scratch, (t * vectors + v) * tableBytes);
+                pixel[4 * t + j].set(select(isReal, first.add(pixelBytes.mul(j)), p.zeros));
               }
               // The four bits that the first tap sees begin at column − left; they are shifted to where an entry's bytes are counted.
               const bit = i32.variable(column.add(firstColumnBit).sub(p.left), 'bit');
@@ -402,9 +472,28 @@ const filterGradientKernel = kernelFamily(
                 });
               });
             }
-            lookUpTaps(p.channelBytes, rowBytes, bits, shift, scratch, sums, [kernelHeight, kernelWidth, channels]);
+            const offset = i32.variable(0, 'offset');
+            const groupSums = i32.variable(sums, 'groupSums');
+            forRange(0, groupCount, 1, () => {
+              for (let t = 0; t < pixelTables; t++) {
+                for (let v = 0; v < vectors; v++) {
+                  const f = pixel.slice(4 * t, 4 * t + 4).map((at) => f32x4.variable(f32x4.load(at.add(offset), 16 * v)));
+                  makeTable(f, scratch, (t * vectors + v) * tableBytes);
+                }
+              }
+              lookUpTaps(p.channelBytes, rowBytes, bits, shift, scratch, groupSums, [kernelHeight, kernelWidth, channels]);
+              offset.set(offset.add(4 * channels));
+              groupSums.set(groupSums.add(sumBytes));
+              for (const at of bits) at.set(at.add(p.channelBytes.mul(channels)));
+            });
           });
-          writeFilters(p.df, channel, sums, taps, channels);
+          const filter = i32.variable(channel, 'filter');
+          const done = i32.variable(sums, 'done');
+          forRange(0, groupCount, 1, () => {
+            writeFilters(p.df, filter, done, taps, channels);
+            filter.set(filter.add(channels));
+            done.set(done.add(sumBytes));
+          });
         });
       },
     ),

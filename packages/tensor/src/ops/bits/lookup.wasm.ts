@@ -5,7 +5,6 @@ import {
   type F32x4,
   f32x4,
   forRange,
-  type I8x16,
   type I32,
   i8x16,
   i16x8,
@@ -13,9 +12,9 @@ import {
   repeat,
   select,
   store,
-  type Variable,
   when,
 } from '../../wasm/assembler.js';
+import { transposeBytes } from './transpose-bytes.wasm.js';
 
 /**
  * Products of numbers and signs by lookup tables: C[k, lane] = Σ_r ±F[r, lane], where bit (r, k) says which sign.
@@ -108,7 +107,7 @@ const indexKernel = kernelFamily(
               });
             });
             source.set(source.add(2));
-            byOutput(index).forEach((vector, at) => {
+            transposeBytes(index).forEach((vector, at) => {
               store(target, vector, 16 * at);
             });
             target.set(target.add(outputsAtOnce * tables));
@@ -117,27 +116,6 @@ const indexKernel = kernelFamily(
       },
     ),
 );
-
-/** From 16 indices of each of 8 tables to 8 indices of each of 16 outputs. */
-function byOutput(index: readonly Variable<I8x16>[]): I8x16[] {
-  let level: I8x16[][] = index.map((vector) => [vector]);
-  // Two neighbours at a time are interleaved, in ever wider pieces: bytes, then pairs, then quads.
-  for (let width = 1; level.length > 1; width *= 2) {
-    const pairs = Array.from({ length: level.length / 2 }, (_, pair) => [level[2 * pair], level[2 * pair + 1]]);
-    level = pairs.map(([a, b]) =>
-      a.flatMap((vector, at) =>
-        [0, 8].map((half) => i8x16.variable(vector.shuffleBytes(b[at], interleaved(width, half)))),
-      ),
-    );
-  }
-  return level[0];
-}
-
-/** Bytes half … half + 7 of two vectors, taken in turn, so many at a time. */
-function interleaved(width: number, half: number): number[] {
-  const pieces = Array.from({ length: 8 / width }, (_, piece) => half + piece * width);
-  return pieces.flatMap((at) => [at, at + 16].flatMap((first) => Array.from({ length: width }, (_, i) => first + i)));
-}
 
 /** Where a chunk of a product finds its operands, and puts its result. All are addresses but for the numbers of things. */
 export interface LookupChunk {

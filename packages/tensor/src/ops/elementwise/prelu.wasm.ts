@@ -10,4 +10,4 @@ export const preluGradientKernel = new ChannelKernel('prelu_gradient', 2, 1, ([d
 );
 
 /** Σ dy·x over x below 0. */
-export const preluSlopeSums = new ColumnSums('prelu_slope', 2, 0, 1, ([dy, x]) => [dy.mul(x.min(zero))]);
+export const preluSlopeSums = new ColumnSums('prelu_slope', 2, 0, 1, ([dy, x]) => [dy.mul(x.pmin(zero))]);

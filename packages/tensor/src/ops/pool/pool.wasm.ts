@@ -1,7 +1,18 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import type { Tensor } from '../../tensor.js';
-import { f32x4, forRange, type I32, i32, i32x4, store, storeLane, type Variable, when } from '../../wasm/assembler.js';
+import {
+  type F32x4,
+  f32x4,
+  forRange,
+  type I32,
+  i32,
+  i32x4,
+  store,
+  storeLane,
+  type Variable,
+  when,
+} from '../../wasm/assembler.js';
 import type { Window } from '../window.js';
 import { forEachPixel, windowArguments, windowParameters } from '../window.wasm.js';
 
@@ -59,47 +70,73 @@ function storeFour(address: I32, value: Parameters<typeof storeLane>[1], count: 
   else for (const lane of [0, 1, 2]) when(count.gtS(lane), () => storeLane(address, value, lane, 4 * lane));
 }
 
+/** Statements that take a run of channels, four at a time, from one pixel into another: `combine` says how. */
+function combinePixels(
+  channels: I32,
+  source: I32,
+  target: I32,
+  combine: (value: F32x4, sum: () => F32x4) => F32x4,
+): void {
+  const [from, to] = [i32.variable(source, 'from'), i32.variable(target, 'to')];
+  const four = (): F32x4 => f32x4.variable(combine(f32x4.load(from), () => f32x4.load(to)));
+  forRange(0, channels.sub(3), 4, () => {
+    store(to, four());
+    from.set(from.add(16));
+    to.set(to.add(16));
+  });
+  const rest = i32.variable(channels.and(3), 'rest');
+  when(rest, () => storeFour(to, four(), rest));
+}
+
+/** Pixels of a window are added up, one after the other, in the output; then it is divided by their number. */
 const averageKernel = new Kernel('f32_avg_pool', parameters, (p, from, to) => {
+  const pixelBytes = i32.variable(p.channels.mul(4), 'pixelBytes');
   forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {
     const [top, bottom] = covered(i, p.strideY, p.top, p.tapsY, p.height);
     const [left, right] = covered(j, p.strideX, p.left, p.tapsX, p.width);
     const count = f32x4.variable(f32x4.splat(bottom.sub(top).mul(right.sub(left)).toF32S()), 'count');
-    const target = i32.variable(p.y.add(pixel.mul(p.channels).mul(4)), 'target');
-    forEachFour(p.channels, (offset, lanes) => {
-      const sum = f32x4.variable(0, 'sum');
-      forRange(top, bottom, 1, (row) => {
-        const first = n.mul(p.height).add(row).mul(p.width).add(left);
-        const at = i32.variable(p.x.add(first.mul(p.channels).mul(4)).add(offset), 'at');
-        forRange(left, right, 1, () => {
-          sum.set(sum.add(f32x4.load(at)));
-          at.set(at.add(p.channels.mul(4)));
-        });
+    const target = i32.variable(p.y.add(pixel.mul(pixelBytes)), 'target');
+    const seen = i32.variable(0, 'seen');
+    forRange(top, bottom, 1, (row) => {
+      const at = i32.variable(p.x.add(n.mul(p.height).add(row).mul(p.width).add(left).mul(pixelBytes)), 'at');
+      forRange(left, right, 1, () => {
+        when(
+          seen,
+          () => combinePixels(p.channels, at, target, (x, sum) => sum().add(x)),
+          () => combinePixels(p.channels, at, target, (x) => x),
+        );
+        seen.set(i32.const(1));
+        at.set(at.add(pixelBytes));
       });
-      const mean = f32x4.variable(sum.div(count), 'mean');
-      storeFour(target.add(offset), mean, lanes);
     });
+    combinePixels(p.channels, target, target, (sum) => sum.div(count));
   });
 });
 
-/** Each element of x collects its share of all windows that cover it. Here x is written and y is read. */
+/** Each pixel of x collects its share of all windows that cover it. Here x is written and y is read. */
 const averageGradientKernel = new Kernel('f32_avg_pool_gradient', parameters, (p, from, to) => {
+  const pixelBytes = i32.variable(p.channels.mul(4), 'pixelBytes');
   forEachPixel(p.height, p.width, from, to, (n, row, column, pixel) => {
     const [firstRow, endRow] = windowsOver(row, p.strideY, p.top, p.tapsY, p.outHeight);
     const [firstColumn, endColumn] = windowsOver(column, p.strideX, p.left, p.tapsX, p.outWidth);
-    const target = i32.variable(p.x.add(pixel.mul(p.channels).mul(4)), 'target');
-    forEachFour(p.channels, (offset, lanes) => {
-      const sum = f32x4.variable(0, 'sum');
-      forRange(firstRow, endRow, 1, (i) => {
-        const [top, bottom] = covered(i, p.strideY, p.top, p.tapsY, p.height);
-        forRange(firstColumn, endColumn, 1, (j) => {
-          const [left, right] = covered(j, p.strideX, p.left, p.tapsX, p.width);
-          const count = bottom.sub(top).mul(right.sub(left)).toF32S();
-          const at = p.y.add(n.mul(p.outHeight).add(i).mul(p.outWidth).add(j).mul(p.channels).mul(4)).add(offset);
-          sum.set(sum.add(f32x4.load(at).div(f32x4.splat(count))));
-        });
+    const target = i32.variable(p.x.add(pixel.mul(pixelBytes)), 'target');
+    const seen = i32.variable(0, 'seen');
+    forRange(firstRow, endRow, 1, (i) => {
+      const [top, bottom] = covered(i, p.strideY, p.top, p.tapsY, p.height);
+      forRange(firstColumn, endColumn, 1, (j) => {
+        const [left, right] = covered(j, p.strideX, p.left, p.tapsX, p.width);
+        const count = f32x4.variable(f32x4.splat(bottom.sub(top).mul(right.sub(left)).toF32S()), 'count');
+        const at = p.y.add(n.mul(p.outHeight).add(i).mul(p.outWidth).add(j).mul(pixelBytes));
+        when(
+          seen,
+          () => combinePixels(p.channels, at, target, (dy, sum) => sum().add(dy.div(count))),
+          () => combinePixels(p.channels, at, target, (dy) => dy.div(count)),
+        );
+        seen.set(i32.const(1));
       });
-      storeFour(target.add(offset), sum, lanes);
     });
+    // No window covers it.
+    when(seen.eq(0), () => combinePixels(p.channels, target, target, () => f32x4.const(0)));
   });
 });
 

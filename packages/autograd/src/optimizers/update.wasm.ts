@@ -1,0 +1,116 @@
+import type { Tensor } from '@mobinet/tensor';
+import {
+  type Argument,
+  type F32,
+  type F32x4,
+  f32,
+  f32x4,
+  floatsAt,
+  forRange,
+  i32,
+  Kernel,
+  type KernelParameters,
+  type ParameterTypes,
+  store,
+  storeLane,
+  when,
+  withTemporary,
+  wordsAt,
+} from '@mobinet/tensor/kernels';
+
+/** What is known of one parameter: its tensors, in the order of the formula, and how it decays. */
+export interface ParameterUpdate {
+  /** The parameter, its gradient, then what the optimizer remembers of it. */
+  readonly tensors: readonly Tensor[];
+  /** Added to the gradient, times the weight; and to the step. */
+  readonly gradientDecay?: number;
+  readonly weightDecay?: number;
+}
+
+/**
+ * The new parameter and memory, four elements at a time, from the old: [w, g, …memory] to [w, …memory].
+ */
+export type UpdateFormula<P extends ParameterTypes> = (
+  values: readonly F32x4[],
+  decay: { readonly gradient: F32; readonly weight: F32 },
+  parameters: KernelParameters<P>,
+) => readonly F32x4[];
+
+/** Elements that a thread takes at a time. */
+const blockSize = 8192;
+
+/**
+ * A kernel that changes all parameters of a network in one pass, in place, wherever they lie: it is told of them block by block,
+ * in a table.
+ */
+export class UpdateKernel<P extends ParameterTypes> {
+  readonly #kernel: Kernel<ParameterTypes>;
+  readonly #entryWords: number;
+
+  /** @param tensors How many tensors a parameter comes with, itself included. */
+  constructor(
+    name: string,
+    readonly tensors: number,
+    formula: UpdateFormula<P>,
+    parameters: P,
+  ) {
+    const decayAt = 4 * (tensors + 1);
+    this.#entryWords = tensors + 3;
+    const types: ParameterTypes = { table: i32, ...parameters };
+    this.#kernel = new Kernel<ParameterTypes>(`f32_${name}`, types, (all, from, to) => {
+      const table = (all as KernelParameters<{ table: typeof i32 }>).table;
+      forRange(from, to, 1, (block) => {
+        const entry = i32.variable(table.add(block.mul(4 * this.#entryWords)), 'entry');
+        const at = Array.from({ length: tensors }, (_, k) => i32.variable(i32.load(entry, 4 * k), `at${k}`));
+        const size = i32.variable(i32.load(entry, 4 * tensors), 'size');
+        const decay = {
+          gradient: f32.variable(f32.load(entry, decayAt), 'gradientDecay'),
+          weight: f32.variable(f32.load(entry, decayAt + 4), 'weightDecay'),
+        };
+        // All but the gradient are written.
+        const targets = at.filter((_, k) => k !== 1);
+        const four = (): F32x4[] => {
+          const values = at.map((address) => f32x4.variable(f32x4.load(address)));
+          return formula(values, decay, all as KernelParameters<P>).map((value) => f32x4.variable(value));
+        };
+        forRange(0, size.sub(3), 4, () => {
+          four().forEach((value, k) => {
+            store(targets[k], value);
+          });
+          for (const address of at) address.set(address.add(16));
+        });
+        const rest = i32.variable(size.and(3), 'rest');
+        when(rest, () => {
+          four().forEach((value, k) => {
+            for (const lane of [0, 1, 2]) when(rest.gtS(lane), () => storeLane(targets[k], value, lane, 4 * lane));
+          });
+        });
+      });
+    });
+  }
+
+  run(updates: readonly ParameterUpdate[], args: { readonly [K in keyof P]: Argument }): void {
+    const blocks = updates.reduce((sum, { tensors }) => sum + Math.ceil(tensors[0].size / blockSize), 0);
+    if (blocks === 0) return;
+    const length = blocks * this.#entryWords;
+    withTemporary(4 * length, (table) => {
+      const [words, floats] = [wordsAt(table, length), floatsAt(table, length)];
+      let at = 0;
+      for (const { tensors, gradientDecay = 0, weightDecay = 0 } of updates) {
+        const { size } = tensors[0];
+        for (let first = 0; first < size; first += blockSize) {
+          for (const { address } of tensors) words[at++] = address + 4 * first;
+          words[at++] = Math.min(blockSize, size - first);
+          floats[at++] = gradientDecay;
+          floats[at++] = weightDecay;
+        }
+      }
+      this.#kernel.run({ table, ...args }, blocks, { grain: 4 });
+    });
+  }
+}
+
+/** The value, or 0 where it is smaller than `smallest`: see `smallestMoment`. */
+export function flushed(value: F32x4, smallest: F32): F32x4 {
+  return value.and(value.abs().ge(f32x4.splat(smallest)));
+}

@@ -1,0 +1,112 @@
+import type { AnyTensor, BitTensor, Tensor } from '@mobinet/tensor';
+import {
+  type Argument,
+  chunksOf,
+  type Epilogue,
+  type F32x4,
+  f32x4,
+  forRange,
+  type I32,
+  i32,
+  i32x4,
+  Kernel,
+  type KernelParameters,
+  type ParameterTypes,
+  store,
+  storeLane,
+  when,
+} from '@mobinet/tensor/kernels';
+import type { Estimator } from './estimator.js';
+
+const parameters = { x: i32, mask: i32, skip: i32, channels: i32 };
+
+/**
+ * What a gradient becomes on its way through sign: times the estimator's slope, plus the gradient of a skip around it,
+ * [..., skipRepeats · channels], whose repeats are summed.
+ */
+export function estimatorEpilogue(estimator: Estimator, skipRepeats: number): Epilogue<typeof parameters> {
+  return {
+    name: `${estimator}_skip${skipRepeats}`,
+    parameters,
+    row({ x, mask, skip, channels }, pixel) {
+      const rowBytes = i32.variable(channels.mul(4), 'rowBytes');
+      const row = i32.variable(
+        estimator === 'clip'
+          ? mask.add(pixel.mul(channels.add(31).shrU(5)).mul(4))
+          : x.add(pixel.mul(rowBytes)),
+        'row',
+      );
+      const repeats = Array.from({ length: skipRepeats }, (_, repeat) =>
+        i32.variable(skip.add(pixel.mul(skipRepeats).add(repeat).mul(rowBytes)), 'skipRow'),
+      );
+      return (value, offset, constant) => {
+        const at = (address: I32): F32x4 => f32x4.load(address.add(offset), constant);
+        const passed = {
+          identity: () => value,
+          approx: () => passApprox(value, at(row)),
+          clip: () => passClipped(value, row, offset.add(constant)),
+        }[estimator]();
+        return repeats.reduce((sum, repeat) => sum.add(at(repeat)), passed);
+      };
+    },
+  };
+}
+
+export function epilogueArguments(
+  memory: AnyTensor | undefined,
+  skip: Tensor | null,
+  channels: number,
+): Record<keyof typeof parameters, Argument> {
+  const isMask = memory?.dtype === 'bits';
+  return { x: !memory || isMask ? 0 : memory, mask: isMask ? memory : 0, skip: skip ?? 0, channels };
+}
+
+/** dy · max(0, 2 − 2|x|) */
+function passApprox(dy: F32x4, x: F32x4): F32x4 {
+  const two = f32x4.const(2);
+  return dy.mul(two.subMul(two, x.abs()).pmax(f32x4.const(0)));
+}
+
+/** dy, or 0 where the bit of the element is 1. `offset` counts bytes of floats from the start of the row. */
+function passClipped(dy: F32x4, maskRow: I32, offset: I32): F32x4 {
+  // Four elements, 16 bytes, are four bits of a word.
+  const word = i32.load(maskRow.add(offset.shrU(7).mul(4))).shrU(offset.shrU(2).and(28));
+  const own = i32x4.const(1, 2, 4, 8);
+  const passes = i32x4.splat(word).and(own).eq(i32x4.const(0));
+  return dy.and(passes.as(f32x4));
+}
+
+/** dx from dy alone, row by row. */
+const passKernels = Object.fromEntries(
+  (['approx', 'clip'] as const).map((estimator) => {
+    const { row } = estimatorEpilogue(estimator, 0);
+    const types: ParameterTypes = { ...parameters, dy: i32, dx: i32 };
+    const kernel = new Kernel<ParameterTypes>(`f32_pass_${estimator}`, types, (all, from, to) => {
+      const p = all as KernelParameters<typeof parameters & { dy: typeof i32; dx: typeof i32 }>;
+      const at = i32.variable(from.mul(p.channels).mul(4), 'at');
+      forRange(from, to, 1, (pixel) => {
+        const pass = row(p, pixel);
+        const whole = i32.variable(p.channels.and(-4).mul(4), 'whole');
+        forRange(0, whole, 16, (offset) => {
+          store(p.dx.add(at), pass(f32x4.load(p.dy.add(at)), offset, 0));
+          at.set(at.add(16));
+        });
+        const rest = i32.variable(p.channels.and(3), 'rest');
+        when(rest, () => {
+          const last = f32x4.variable(pass(f32x4.load(p.dy.add(at)), whole, 0), 'last');
+          for (const lane of [0, 1, 2]) when(rest.gtS(lane), () => storeLane(p.dx.add(at), last, lane, 4 * lane));
+          at.set(at.add(rest.mul(4)));
+        });
+      });
+    });
+    return [estimator, kernel];
+  }),
+) as Record<'approx' | 'clip', Kernel<ParameterTypes>>;
+
+export function passByKernel(estimator: 'approx' | 'clip', dy: Tensor, memory: Tensor | BitTensor, dx: Tensor): void {
+  const channels = dy.shape[dy.rank - 1] ?? 1;
+  if (dy.size === 0) return;
+  const args = { ...epilogueArguments(memory, null, channels), dy, dx };
+  const rows = dy.size / channels;
+  passKernels[estimator].run(args, rows, { grain: chunksOf(rows, 3 + channels * 0.3) });
+}

@@ -1,0 +1,86 @@
+import {
+  add,
+  type AnyTensor,
+  apply,
+  type BitConv2dAttributes,
+  type BitTensor,
+  bitConv2dInputGradient,
+  defineOp,
+  reshape,
+  type Shape,
+  sum,
+  type Tensor,
+  tidy,
+} from '@mobinet/tensor';
+import { hasLookup, inputGradientWithEpilogue } from '@mobinet/tensor/kernels';
+import { type Estimator, estimatorOf, passThrough } from './estimator.js';
+import { epilogueArguments, estimatorEpilogue } from './estimator.wasm.js';
+
+/** The gradient that comes around a convolution by its skip. */
+export interface SkipGradient {
+  /** [..., repeats · channels] */
+  readonly gradient: Tensor;
+  /** How often the input was repeated along the channels. */
+  readonly repeats: number;
+}
+
+/**
+ * ∂L/∂x of a binary convolution α·(sign(x) ∗ B), from dy = ∂L/∂(its output) and what the estimator kept of x:
+ *
+ *     dx = estimator(x) · convᵀ(α·dy, B) + Σ over repeats of the skip's gradient
+ *
+ * @param signs B, @param scale α, @param memory from `estimatorMemory`.
+ */
+export function binaryInputGradient(
+  dy: Tensor,
+  signs: BitTensor,
+  scale: Tensor,
+  memory: readonly AnyTensor[],
+  xShape: Shape,
+  attributes: BitConv2dAttributes,
+  skip: SkipGradient | null = null,
+): Tensor {
+  const inputs: Inputs = [dy, signs, scale, ...memory, ...(skip ? [skip.gradient] : [])];
+  const repeats = skip?.repeats ?? 0;
+  return apply(inputGradientOp, inputs, { ...attributes, xShape, repeats, estimator: estimatorOf(memory) })[0];
+}
+
+/** What the estimator kept, and the skip's gradient, where there are such. */
+type Inputs = readonly [dy: Tensor, signs: BitTensor, scale: Tensor, ...memoryAndSkip: AnyTensor[]];
+
+interface Attributes extends BitConv2dAttributes {
+  readonly xShape: Shape;
+  readonly repeats: number;
+  readonly estimator: Estimator;
+}
+
+const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
+  name: 'binaryInputGradient',
+  outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
+  reference([dy, signs, scale, ...rest], [dx], { xShape, repeats, ...attributes }) {
+    tidy(() => {
+      const { memory, skip } = split(rest, repeats);
+      const passed = passThrough(bitConv2dInputGradient(dy, signs, xShape, attributes, scale), memory);
+      const around = skip ? sum(reshape(skip, [-1, repeats, xShape[xShape.length - 1]]), { axes: 1 }) : null;
+      dx.values.set((around ? add(reshape(passed, around.shape), around) : passed).values);
+    });
+  },
+  fast(inputs, outputs, attributes) {
+    const [dy, signs, scale, ...rest] = inputs;
+    const [dx] = outputs;
+    const { xShape, repeats, estimator } = attributes;
+    const channels = xShape[xShape.length - 1];
+    // Skips are read four channels at a time.
+    if (!hasLookup(signs.shape, attributes) || channels % 4 !== 0) {
+      return inputGradientOp.reference(inputs, outputs, attributes);
+    }
+    const { memory, skip } = split(rest, repeats);
+    const epilogue = estimatorEpilogue(estimator, repeats);
+    const args = epilogueArguments(memory[0], skip, channels);
+    inputGradientWithEpilogue(dy, signs, scale, dx, attributes, epilogue, args);
+  },
+});
+
+function split(rest: readonly AnyTensor[], repeats: number): { memory: readonly AnyTensor[]; skip: Tensor | null } {
+  return repeats > 0 ? { memory: rest.slice(0, -1), skip: rest.at(-1) as Tensor } : { memory: rest, skip: null };
+}
