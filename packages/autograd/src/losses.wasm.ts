@@ -1,7 +1,7 @@
 import type { Tensor } from '@mobinet/tensor';
 import {
-  type F32x4,
   exp,
+  type F32x4,
   f32,
   f32x4,
   floatsAt,
@@ -49,7 +49,10 @@ const largestAndSumKernel = new Kernel(
       const largest = f32x4.variable(Number.NEGATIVE_INFINITY, 'largest');
       forEachFour(classes, row, Number.NEGATIVE_INFINITY, (value) => largest.set(largest.max(value)));
       const most = f32.variable(
-        largest.lane(0).max(largest.lane(1)).max(largest.lane(2).max(largest.lane(3))),
+        largest
+          .lane(0)
+          .max(largest.lane(1))
+          .max(largest.lane(2).max(largest.lane(3))),
         'most',
       );
       const sum = f32x4.variable(0, 'sum');
@@ -57,7 +60,14 @@ const largestAndSumKernel = new Kernel(
       forEachFour(classes, row, Number.NEGATIVE_INFINITY, (value) => sum.set(sum.add(exp(value.sub(shift)))));
       const target = i32.variable(statistics.add(item.mul(8)), 'target');
       store(target, most);
-      store(target, sum.lane(0).add(sum.lane(1)).add(sum.lane(2).add(sum.lane(3))), 4);
+      store(
+        target,
+        sum
+          .lane(0)
+          .add(sum.lane(1))
+          .add(sum.lane(2).add(sum.lane(3))),
+        4,
+      );
     });
   },
 );

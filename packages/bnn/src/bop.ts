@@ -1,4 +1,12 @@
-import { Adam, type AdamOptions, flushed, Parameter, smallestMoment, type Update, UpdateKernel } from '@mobinet/autograd';
+import {
+  Adam,
+  type AdamOptions,
+  flushed,
+  Parameter,
+  smallestMoment,
+  type Update,
+  UpdateKernel,
+} from '@mobinet/autograd';
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
 import { f32, f32x4 } from '@mobinet/tensor/kernels';
 

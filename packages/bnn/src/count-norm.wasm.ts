@@ -48,7 +48,9 @@ export function countNormByKernels(
     }
     const args = { counts, lines, output, skip: skip ?? 0, channels };
     const [skipChannels, repeats] = skip ? [channels / skipRepeats, skipRepeats] : [channels, 1];
-    applyKernel(skip !== undefined).run({ ...args, skipChannels, repeats }, rows, { grain: chunksOf(rows, channels / 5) });
+    applyKernel(skip !== undefined).run({ ...args, skipChannels, repeats }, rows, {
+      grain: chunksOf(rows, channels / 5),
+    });
   });
 }
 
@@ -138,7 +140,9 @@ const sumsKernel = new Kernel(
 
 /** Bytes of four 16-bit lanes of each of two vectors, from lane `first` on, in turn. */
 function interleaved(first: number): number[] {
-  return [0, 1, 2, 3].flatMap((lane) => [0, 16].flatMap((side) => [0, 1].map((byte) => side + 2 * (first + lane) + byte)));
+  return [0, 1, 2, 3].flatMap((lane) =>
+    [0, 16].flatMap((side) => [0, 1].map((byte) => side + 2 * (first + lane) + byte)),
+  );
 }
 
 /** Four counts from memory as floats, split into what is above 0 and what is below. */

@@ -31,9 +31,7 @@ export function estimatorEpilogue(estimator: Estimator, skipRepeats: number): Ep
     row({ x, mask, skip, channels }, pixel) {
       const rowBytes = i32.variable(channels.mul(4), 'rowBytes');
       const row = i32.variable(
-        estimator === 'clip'
-          ? mask.add(pixel.mul(channels.add(31).shrU(5)).mul(4))
-          : x.add(pixel.mul(rowBytes)),
+        estimator === 'clip' ? mask.add(pixel.mul(channels.add(31).shrU(5)).mul(4)) : x.add(pixel.mul(rowBytes)),
         'row',
       );
       const repeats = Array.from({ length: skipRepeats }, (_, repeat) =>

@@ -10,8 +10,8 @@ export {
   countNormGradient,
 } from './count-norm.js';
 export { type Estimator, signWithEstimator } from './estimator.js';
-export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
 export { latentNormal } from './initializer.js';
+export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
 export { BinaryConv2d, type BinaryConv2dLayerOptions } from './layers/binary-conv2d.js';
 export { BinaryDense, type BinaryDenseOptions } from './layers/binary-dense.js';
 export { type BinarizedWeights, binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';

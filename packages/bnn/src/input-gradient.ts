@@ -1,6 +1,6 @@
 import {
-  add,
   type AnyTensor,
+  add,
   apply,
   type BitConv2dAttributes,
   type BitTensor,

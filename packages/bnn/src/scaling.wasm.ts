@@ -31,21 +31,29 @@ function forEachFour(length: I32, body: (offset: I32, rest: I32 | null) => void)
   when(rest, () => body(whole, rest));
 }
 
-const sumOfLanes = (sum: F32x4) => sum.lane(0).add(sum.lane(1)).add(sum.lane(2).add(sum.lane(3)));
+const sumOfLanes = (sum: F32x4) =>
+  sum
+    .lane(0)
+    .add(sum.lane(1))
+    .add(sum.lane(2).add(sum.lane(3)));
 
 /** The mean of |w| of each filter of n weights. */
-export const scaleKernel = new Kernel('f32_binary_scale', { weight: i32, scale: i32, n: i32 }, ({ weight, scale, n }, from, to) => {
-  const size = f32.variable(n.toF32S(), 'size');
-  forRange(from, to, 1, (filter) => {
-    const row = i32.variable(weight.add(filter.mul(n).mul(4)), 'row');
-    const sum = f32x4.variable(0, 'sum');
-    forEachFour(n, (offset, rest) => {
-      const absolute = f32x4.load(row.add(offset)).abs();
-      sum.set(sum.add(rest ? firstLanes(absolute, rest) : absolute));
+export const scaleKernel = new Kernel(
+  'f32_binary_scale',
+  { weight: i32, scale: i32, n: i32 },
+  ({ weight, scale, n }, from, to) => {
+    const size = f32.variable(n.toF32S(), 'size');
+    forRange(from, to, 1, (filter) => {
+      const row = i32.variable(weight.add(filter.mul(n).mul(4)), 'row');
+      const sum = f32x4.variable(0, 'sum');
+      forEachFour(n, (offset, rest) => {
+        const absolute = f32x4.load(row.add(offset)).abs();
+        sum.set(sum.add(rest ? firstLanes(absolute, rest) : absolute));
+      });
+      store(scale.add(filter.mul(4)), sumOfLanes(sum).div(size));
     });
-    store(scale.add(filter.mul(4)), sumOfLanes(sum).div(size));
-  });
-});
+  },
+);
 
 export const scaleGrain = (filters: number, n: number): number => chunksOf(filters, 5 + n * 0.15);
 

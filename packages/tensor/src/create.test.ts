@@ -99,7 +99,9 @@ describe('factories', () => {
     expect(() => zeros([1.5])).toThrow('zeros: [1.5] is not a shape');
     expect(() => ones([-1])).toThrow('ones: [-1] is not a shape');
     expect(() => eye(-1)).toThrow('eye: [-1, -1] is not a shape');
-    expect(() => zeros([2 ** 30, 2 ** 30])).toThrow(/^out of memory: a tensor asked for .* GB while \d+ live tensors hold .* free tensors with tidy\(\) or dispose\(\)\.$/);
+    expect(() => zeros([2 ** 30, 2 ** 30])).toThrow(
+      /^out of memory: a tensor asked for .* GB while \d+ live tensors hold .* free tensors with tidy\(\) or dispose\(\)\.$/,
+    );
   });
 
   test('oneHot keeps all axes, and refuses an index that is no class', () => {

@@ -4,7 +4,14 @@
  */
 export { chunksOf } from './backends/cpu/dispatch.js';
 export { withTemporary } from './backends/cpu/heap.js';
-export { type Argument, Kernel, type KernelBody, type KernelParameters, kernelFamily, type ParameterTypes } from './backends/cpu/kernel.js';
+export {
+  type Argument,
+  Kernel,
+  type KernelBody,
+  type KernelParameters,
+  kernelFamily,
+  type ParameterTypes,
+} from './backends/cpu/kernel.js';
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
 export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue.wasm.js';

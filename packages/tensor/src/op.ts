@@ -153,7 +153,10 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
   outputs: O,
   attributes: A,
 ): void {
-  if (profiler === null) return runKernel(op, inputs, outputs, attributes);
+  if (profiler === null) {
+    runKernel(op, inputs, outputs, attributes);
+    return;
+  }
   const multiplyAdds = op.multiplyAdds?.(inputs, outputs, attributes) ?? 0;
   profiler.time({ name: op.name, inputs, outputs, multiplyAdds }, () => runKernel(op, inputs, outputs, attributes));
 }

@@ -71,7 +71,6 @@ const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; sca
 const movingAverageKernel = new ElementwiseKernel(
   'moving_average',
   2,
-  ([average, value], { rate, scale }) =>
-    average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average))),
+  ([average, value], { rate, scale }) => average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average))),
   { rate: f32, scale: f32 },
 );

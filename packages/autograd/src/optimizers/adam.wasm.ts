@@ -7,10 +7,7 @@ export const adamKernel = new UpdateKernel(
   4,
   ([w, g, m, v], decay, { rate, beta1, rest1, beta2, rest2, meanCorrection, squareCorrection, epsilon, smallest }) => {
     const gradient = f32x4.variable(g.add(f32x4.splat(decay.gradient).mul(w)), 'gradient');
-    const mean = f32x4.variable(
-      f32x4.splat(beta1).mul(m).add(f32x4.splat(rest1).mul(gradient)),
-      'mean',
-    );
+    const mean = f32x4.variable(f32x4.splat(beta1).mul(m).add(f32x4.splat(rest1).mul(gradient)), 'mean');
     const square = f32x4.variable(
       f32x4.splat(beta2).mul(v).add(f32x4.splat(rest2).mul(gradient).mul(gradient)),
       'square',

@@ -16,7 +16,10 @@ import { copyStrided } from './strided.js';
  *     the rest       the elements
  */
 
-const descriptors = { f32: '<f4', i32: '<i4', u32: '<u4', i16: '<i2', u8: '|u1' } as const satisfies Record<DType, string>;
+const descriptors = { f32: '<f4', i32: '<i4', u32: '<u4', i16: '<i2', u8: '|u1' } as const satisfies Record<
+  DType,
+  string
+>;
 const dtypesByDescriptor = new Map<string, DType>(dtypes.map((dtype) => [`'${descriptors[dtype]}'`, dtype]));
 const supported = [...dtypesByDescriptor.keys()].join(', ');
 

@@ -16,7 +16,10 @@ import { bytesOf, copyOfBytes, quote } from './bytes.js';
  * The tensors fill the rest exactly, without holes or overlaps.
  */
 
-const dtypeNames = { f32: 'F32', i32: 'I32', u32: 'U32', i16: 'I16', u8: 'U8' } as const satisfies Record<DType, string>;
+const dtypeNames = { f32: 'F32', i32: 'I32', u32: 'U32', i16: 'I16', u8: 'U8' } as const satisfies Record<
+  DType,
+  string
+>;
 const dtypesByName = new Map<unknown, DType>(dtypes.map((dtype) => [dtypeNames[dtype], dtype]));
 const supported = [...dtypesByName.keys()].join(', ');
 

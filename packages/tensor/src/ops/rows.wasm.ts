@@ -1,6 +1,12 @@
 import { chunksOf } from '../backends/cpu/dispatch.js';
 import { withTemporary } from '../backends/cpu/heap.js';
-import { type Argument, Kernel, type KernelParameters, kernelFamily, type ParameterTypes } from '../backends/cpu/kernel.js';
+import {
+  type Argument,
+  Kernel,
+  type KernelParameters,
+  kernelFamily,
+  type ParameterTypes,
+} from '../backends/cpu/kernel.js';
 import { doublesAt, floatsAt } from '../backends/cpu/memory.js';
 import {
   type F32x4,

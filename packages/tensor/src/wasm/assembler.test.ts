@@ -8,11 +8,11 @@ import {
   f64,
   forever,
   forRange,
+  type I32,
   i8x16,
   i16x8,
   i32,
   i32x4,
-  type I32,
   i64,
   leavable,
   repeat,
@@ -28,7 +28,12 @@ import {
 
 /** Assembles and runs a function over a memory of 128 KiB, given as words; returns the words afterwards. */
 function run(words: readonly number[], body: (...parameters: I32[]) => void, ...args: number[]): Int32Array {
-  const bytes = assemble('f', args.map((_, index) => `p${index}`), { shared: true, maximumPages: 2 }, body);
+  const bytes = assemble(
+    'f',
+    args.map((_, index) => `p${index}`),
+    { shared: true, maximumPages: 2 },
+    body,
+  );
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
   new Int32Array(memory.buffer).set(words);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
@@ -74,7 +79,9 @@ describe('whole numbers', () => {
           ...[a.add(b), a.sub(b), a.mul(b), a.divU(b), a.remU(b), a.and(b), a.or(b), a.xor(b)],
           ...[a.shl(b), a.shrU(b), a.popcnt(), a.eq(b), a.ne(b), a.ltS(b), a.ltU(b), a.gtS(b), a.geS(b), a.min(b)],
         ];
-        answers.forEach((answer, index) => store(zero, answer, 4 * index));
+        answers.forEach((answer, index) => {
+          store(zero, answer, 4 * index);
+        });
       },
       a,
       b,
@@ -82,20 +89,23 @@ describe('whole numbers', () => {
     const u = a >>> 0;
     const ones = [...u.toString(2)].filter((digit) => digit === '1').length;
     expect([...results.subarray(0, 18)]).toEqual([
-      ...[(a + b) | 0, (a - b) | 0, Math.imul(a, b), Math.floor(u / b) | 0, u % b | 0, a & b, a | b, a ^ b],
+      ...[(a + b) | 0, (a - b) | 0, Math.imul(a, b), Math.floor(u / b) | 0, (u % b) | 0, a & b, a | b, a ^ b],
       ...[a << b, (a >>> b) | 0, ones, +(a === b), +(a !== b), +(a < b), +(u < b), +(a > b), +(a >= b), u < b ? a : b],
     ]);
   });
 
   test.prop([fc.bigInt(0n, 2n ** 64n - 1n), fc.bigInt(0n, 2n ** 64n - 1n)])('of 64 bits, too', (a, b) => {
-    const { buffer } = run([Number(a & 0xffffffffn) | 0, Number(a >> 32n) | 0, Number(b & 0xffffffffn) | 0, Number(b >> 32n) | 0], () => {
-      const [x, y] = [i64.load(zero), i64.load(zero, 8)];
-      store(zero, x.xor(y).popcnt(), 16);
-      store(zero, x.add(y), 24);
-      store(zero, x.toI32(), 32);
-      store(zero, i64.load32U(zero, 4), 40);
-      store(zero, i32.load(zero).toI64U(), 48);
-    });
+    const { buffer } = run(
+      [Number(a & 0xffffffffn) | 0, Number(a >> 32n) | 0, Number(b & 0xffffffffn) | 0, Number(b >> 32n) | 0],
+      () => {
+        const [x, y] = [i64.load(zero), i64.load(zero, 8)];
+        store(zero, x.xor(y).popcnt(), 16);
+        store(zero, x.add(y), 24);
+        store(zero, x.toI32(), 32);
+        store(zero, i64.load32U(zero, 4), 40);
+        store(zero, i32.load(zero).toI64U(), 48);
+      },
+    );
     const results = new BigUint64Array(buffer);
     const ones = BigInt([...(a ^ b).toString(2)].filter((digit) => digit === '1').length);
     expect([...results.subarray(2, 4)]).toEqual([ones, BigInt.asUintN(64, a + b)]);
@@ -132,7 +142,9 @@ describe('lanes', () => {
           ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y), x.subMul(x, y)],
           ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y)],
         ];
-        answers.forEach((answer, index) => store(zero, answer, 32 + 16 * index));
+        answers.forEach((answer, index) => {
+          store(zero, answer, 32 + 16 * index);
+        });
       }),
     );
     const expected = [
@@ -184,10 +196,15 @@ describe('lanes', () => {
   });
 
   test('transpose', () => {
-    const words = run(Array.from({ length: 16 }, (_, i) => i), () => {
-      const rows = [0, 16, 32, 48].map((at) => f32x4.variable(f32x4.load(zero, at)));
-      transpose4x4(rows).forEach((column, index) => store(zero, column, 64 + 16 * index));
-    });
+    const words = run(
+      Array.from({ length: 16 }, (_, i) => i),
+      () => {
+        const rows = [0, 16, 32, 48].map((at) => f32x4.variable(f32x4.load(zero, at)));
+        transpose4x4(rows).forEach((column, index) => {
+          store(zero, column, 64 + 16 * index);
+        });
+      },
+    );
     expect([...words.subarray(16, 32)]).toEqual([0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15]);
   });
 });
@@ -254,7 +271,9 @@ describe('functions', () => {
   test('give each local its own place, also beyond 127', () => {
     const words = run([], () => {
       const locals = Array.from({ length: 200 }, (_, index) => i32.variable(index));
-      locals.forEach((local, index) => store(zero, local, 4 * index));
+      locals.forEach((local, index) => {
+        store(zero, local, 4 * index);
+      });
     });
     expect([...words.subarray(0, 200)]).toEqual(Array.from({ length: 200 }, (_, index) => index));
   });

@@ -1,7 +1,7 @@
 import { emit } from './builder.js';
 import { type Bytes, type Code, littleEndian, unsigned } from './encoding.js';
-import { F32, F64, I32 } from './scalars.js';
 import { hasRelaxedSimd } from './features.js';
+import { F32, F64, I32 } from './scalars.js';
 import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
 
 // SIMD: 16 bytes that are worked on at once, as so many lanes.
@@ -17,21 +17,21 @@ export abstract class V128<Self extends Value = Value> extends Kind<Self> {
     return new type.of(this.code);
   }
   and(b: Self): Self {
-    return this.then(simd(78), b);
+    return this.give(simd(78), b);
   }
   or(b: Self): Self {
-    return this.then(simd(80), b);
+    return this.give(simd(80), b);
   }
   xor(b: Self): Self {
-    return this.then(simd(81), b);
+    return this.give(simd(81), b);
   }
   /** Bits of this where the mask is 1, of `other` where it is 0. */
   where(mask: V128, other: Self): Self {
-    return this.then(simd(82), other, mask);
+    return this.give(simd(82), other, mask);
   }
   /** Any 16 bytes of two vectors: 0–15 are this one's, 16–31 the other's. */
   shuffleBytes(other: Self, bytes: readonly number[]): Self {
-    return this.then(simd(13, ...bytes), other);
+    return this.give(simd(13, ...bytes), other);
   }
 }
 
@@ -41,35 +41,35 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
 
   /** Comparisons answer lane by lane: all bits 1 for yes, 0 for no. */
   eq(b: Self): Self {
-    return this.then(simd(this.comparisons), b);
+    return this.give(simd(this.comparisons), b);
   }
   gtS(b: Self): Self {
-    return this.then(simd(this.comparisons + 4), b);
+    return this.give(simd(this.comparisons + 4), b);
   }
   abs(): Self {
-    return this.then(simd(this.arithmetic - 11));
+    return this.give(simd(this.arithmetic - 11));
   }
   /** The highest bits of the lanes, as one number. */
   bitmask(): I32 {
     return new I32(sequence([this], simd(this.arithmetic - 7)));
   }
   shl(bits: I32): Self {
-    return this.then(simd(this.arithmetic), bits);
+    return this.give(simd(this.arithmetic), bits);
   }
   shrS(bits: I32): Self {
-    return this.then(simd(this.arithmetic + 1), bits);
+    return this.give(simd(this.arithmetic + 1), bits);
   }
   add(b: Self): Self {
-    return this.then(simd(this.arithmetic + 3), b);
+    return this.give(simd(this.arithmetic + 3), b);
   }
   sub(b: Self): Self {
-    return this.then(simd(this.arithmetic + 6), b);
+    return this.give(simd(this.arithmetic + 6), b);
   }
   minS(b: Self): Self {
-    return this.then(simd(this.arithmetic + 11), b);
+    return this.give(simd(this.arithmetic + 11), b);
   }
   maxS(b: Self): Self {
-    return this.then(simd(this.arithmetic + 13), b);
+    return this.give(simd(this.arithmetic + 13), b);
   }
 }
 
@@ -78,11 +78,11 @@ export class I8x16 extends IntegerLanes<I8x16> {
   protected override readonly arithmetic = 107;
   /** How many bits of each byte are 1. */
   popcnt(): I8x16 {
-    return this.then(simd(98));
+    return this.give(simd(98));
   }
   /** The bytes of this that `indices` name. */
   swizzle(indices: I8x16): I8x16 {
-    return this.then(simd(14), indices);
+    return this.give(simd(14), indices);
   }
 }
 
@@ -117,7 +117,7 @@ export class I32x4 extends IntegerLanes<I32x4> {
   protected override readonly comparisons = 55;
   protected override readonly arithmetic = 171;
   mul(b: I32x4): I32x4 {
-    return this.then(simd(181), b);
+    return this.give(simd(181), b);
   }
   /** All lanes of this and b in 16 bits; what does not fit becomes the nearest that does. */
   narrowS(b: I32x4): I16x8 {
@@ -141,51 +141,51 @@ abstract class FloatLanes<Self extends Value> extends V128<Self> {
 
   /** Comparisons answer lane by lane: all bits 1 for yes, 0 for no. */
   eq(b: Self): Self {
-    return this.then(simd(this.comparisons), b);
+    return this.give(simd(this.comparisons), b);
   }
   lt(b: Self): Self {
-    return this.then(simd(this.comparisons + 2), b);
+    return this.give(simd(this.comparisons + 2), b);
   }
   gt(b: Self): Self {
-    return this.then(simd(this.comparisons + 3), b);
+    return this.give(simd(this.comparisons + 3), b);
   }
   ge(b: Self): Self {
-    return this.then(simd(this.comparisons + 5), b);
+    return this.give(simd(this.comparisons + 5), b);
   }
   abs(): Self {
-    return this.then(simd(this.arithmetic));
+    return this.give(simd(this.arithmetic));
   }
   neg(): Self {
-    return this.then(simd(this.arithmetic + 1));
+    return this.give(simd(this.arithmetic + 1));
   }
   sqrt(): Self {
-    return this.then(simd(this.arithmetic + 3));
+    return this.give(simd(this.arithmetic + 3));
   }
   add(b: Self): Self {
-    return this.then(simd(this.arithmetic + 4), b);
+    return this.give(simd(this.arithmetic + 4), b);
   }
   sub(b: Self): Self {
-    return this.then(simd(this.arithmetic + 5), b);
+    return this.give(simd(this.arithmetic + 5), b);
   }
   mul(b: Self): Self {
-    return this.then(simd(this.arithmetic + 6), b);
+    return this.give(simd(this.arithmetic + 6), b);
   }
   div(b: Self): Self {
-    return this.then(simd(this.arithmetic + 7), b);
+    return this.give(simd(this.arithmetic + 7), b);
   }
   /** b where b < this, else this: one instruction everywhere, for numbers that are no NaN. */
   pmin(b: Self): Self {
-    return this.then(simd(this.arithmetic + 10), b);
+    return this.give(simd(this.arithmetic + 10), b);
   }
   pmax(b: Self): Self {
-    return this.then(simd(this.arithmetic + 11), b);
+    return this.give(simd(this.arithmetic + 11), b);
   }
   /** NaN where either is, and −0 below +0: on some processors, this takes many instructions. */
   min(b: Self): Self {
-    return this.then(simd(this.arithmetic + 8), b);
+    return this.give(simd(this.arithmetic + 8), b);
   }
   max(b: Self): Self {
-    return this.then(simd(this.arithmetic + 9), b);
+    return this.give(simd(this.arithmetic + 9), b);
   }
 }
 
@@ -194,11 +194,11 @@ export class F32x4 extends FloatLanes<F32x4> {
   protected override readonly arithmetic = 224;
   /** this + a·b: rounded once where the machine can (one instruction of relaxed SIMD), else twice. */
   addMul(a: F32x4, b: F32x4): F32x4 {
-    return hasRelaxedSimd() ? a.then(relaxedMulAdd, b, this) : this.add(a.mul(b));
+    return hasRelaxedSimd() ? a.give(relaxedMulAdd, b, this) : this.add(a.mul(b));
   }
   /** this − a·b, likewise. */
   subMul(a: F32x4, b: F32x4): F32x4 {
-    return hasRelaxedSimd() ? a.then(relaxedNegativeMulAdd, b, this) : this.sub(a.mul(b));
+    return hasRelaxedSimd() ? a.give(relaxedNegativeMulAdd, b, this) : this.sub(a.mul(b));
   }
   lane(index: number): F32 {
     return new F32(sequence([this], simd(31, index)));

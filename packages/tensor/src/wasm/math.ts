@@ -13,10 +13,10 @@ export function exp(x: F32x4): F32x4 {
   const n = i32x4.variable(limited.mul(f32x4.const(Math.LOG2E)).toI32x4(), 'n');
   const whole = f32x4.variable(n.toF32x4S(), 'whole');
   const r = f32x4.variable(
-    limited.sub(whole.mul(f32x4.const(0.693359375))).sub(whole.mul(f32x4.const(-2.12194440054690583e-4))),
+    limited.sub(whole.mul(f32x4.const(0.693359375))).sub(whole.mul(f32x4.const(-2.1219444005469057e-4))),
     'r',
   );
-  const polynomial = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201]
+  const polynomial = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201]
     .map((coefficient) => f32x4.const(coefficient))
     .reduce((sum, coefficient) => coefficient.addMul(sum, r));
   const power = f32x4.const(1).add(r).addMul(polynomial, r.mul(r));

@@ -49,11 +49,10 @@ function functionCode({ locals, code }: BuiltFunction, parameters: number): Byte
 
 /** Names for readers of the disassembly: of the function, and of those locals that have one. */
 function names(name: string, { locals }: BuiltFunction): Bytes {
-  const named = locals.flatMap((local, index) => (local.name ? [[...unsigned(index), ...text(unique(local.name, index, locals))]] : []));
-  return [
-    ...section(1, vector([[0, ...text(name)]])),
-    ...section(2, vector([[0, ...vector(named)]])),
-  ];
+  const named = locals.flatMap((local, index) =>
+    local.name ? [[...unsigned(index), ...text(unique(local.name, index, locals))]] : [],
+  );
+  return [...section(1, vector([[0, ...text(name)]])), ...section(2, vector([[0, ...vector(named)]]))];
 }
 
 /** The text format wants each name once: later ones get their index as well. */

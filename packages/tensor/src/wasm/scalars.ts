@@ -11,7 +11,7 @@ abstract class Integer<Self extends Value> extends Kind<Self> {
   protected abstract operand(value: Self | number): Value;
 
   private calculate(opcode: number, b: Self | number): Self {
-    return this.then([this.arithmetic + opcode], this.operand(b));
+    return this.give([this.arithmetic + opcode], this.operand(b));
   }
   private compare(opcode: number, b: Self | number): I32 {
     return new I32(sequence([this, this.operand(b)], [this.comparisons + opcode]));
@@ -38,7 +38,7 @@ abstract class Integer<Self extends Value> extends Kind<Self> {
 
   /** How many bits are 1. */
   popcnt(): Self {
-    return this.then([this.arithmetic + 2]);
+    return this.give([this.arithmetic + 2]);
   }
   add(b: Self | number): Self {
     return this.calculate(3, b);
@@ -115,28 +115,28 @@ abstract class Float<Self extends Value> extends Kind<Self> {
     return new I32(sequence([this, b], [this.comparisons + 3]));
   }
   abs(): Self {
-    return this.then([this.arithmetic]);
+    return this.give([this.arithmetic]);
   }
   sqrt(): Self {
-    return this.then([this.arithmetic + 6]);
+    return this.give([this.arithmetic + 6]);
   }
   add(b: Self): Self {
-    return this.then([this.arithmetic + 7], b);
+    return this.give([this.arithmetic + 7], b);
   }
   sub(b: Self): Self {
-    return this.then([this.arithmetic + 8], b);
+    return this.give([this.arithmetic + 8], b);
   }
   mul(b: Self): Self {
-    return this.then([this.arithmetic + 9], b);
+    return this.give([this.arithmetic + 9], b);
   }
   div(b: Self): Self {
-    return this.then([this.arithmetic + 10], b);
+    return this.give([this.arithmetic + 10], b);
   }
   min(b: Self): Self {
-    return this.then([this.arithmetic + 11], b);
+    return this.give([this.arithmetic + 11], b);
   }
   max(b: Self): Self {
-    return this.then([this.arithmetic + 12], b);
+    return this.give([this.arithmetic + 12], b);
   }
 }
 

@@ -16,13 +16,12 @@ export abstract class Value {
   abstract readonly storeInstruction: Code;
 
   constructor(readonly code: Code) {}
-
 }
 
 /** What is common to types of one kind. `Self` is the type itself: what most instructions take and give. */
 export abstract class Kind<Self> extends Value {
   /** An instruction that takes this value, then others, and gives one of the same type. */
-  protected then(instruction: Code, ...operands: readonly Value[]): Self {
+  protected give(instruction: Code, ...operands: readonly Value[]): Self {
     return new (this.constructor as new (code: Code) => Self)(sequence([this, ...operands], instruction));
   }
 }

@@ -72,9 +72,9 @@ export function release(block: Block): void {
   liveBlocks.delete(block);
   liveBytes -= byteLength;
   if (guard !== null) checkGuard(block, guard);
-  if (capacity > largestSmall) return unreserve(address, capacity);
   const list = freeLists.get(capacity);
-  if (list) list.push(address);
+  if (capacity > largestSmall) unreserve(address, capacity);
+  else if (list) list.push(address);
   else freeLists.set(capacity, [address]);
 }
 

@@ -57,7 +57,11 @@ export class Kernel<P extends ParameterTypes> {
   }
 
   /** Runs over the items [0, count) and returns when all are done. */
-  run(args: { readonly [K in keyof P]: Argument }, count: number, { grain = count, scratch = 0 }: RunOptions = {}): void {
+  run(
+    args: { readonly [K in keyof P]: Argument },
+    count: number,
+    { grain = count, scratch = 0 }: RunOptions = {},
+  ): void {
     if (count === 0) return;
     this.#loaded ??= loadKernel(this.name, this.assemble());
     const words = jobWords();

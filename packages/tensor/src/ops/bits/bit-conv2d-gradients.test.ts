@@ -63,8 +63,16 @@ function check({ x: xShape, filter: filterShape, options, seed }: Convolution): 
   const dy = rng.normal([xShape[0], height.output, width.output, filterShape[0]]);
   const scale = rng.normal([filterShape[0]]);
   const check = { gradient: false };
-  checkOp((dy: Tensor, filter: BitTensor) => bitConv2dInputGradient(dy, filter, xShape, attributes), [dy, filter], check);
-  checkOp((dy: Tensor, filter: BitTensor, scale: Tensor) => bitConv2dInputGradient(dy, filter, xShape, attributes, scale), [dy, filter, scale], check);
+  checkOp(
+    (dy: Tensor, filter: BitTensor) => bitConv2dInputGradient(dy, filter, xShape, attributes),
+    [dy, filter],
+    check,
+  );
+  checkOp(
+    (dy: Tensor, filter: BitTensor, scale: Tensor) => bitConv2dInputGradient(dy, filter, xShape, attributes, scale),
+    [dy, filter, scale],
+    check,
+  );
   checkOp((dy: Tensor, x: BitTensor) => bitConv2dFilterGradient(dy, x, filterShape, attributes), [dy, x], check);
 }
 

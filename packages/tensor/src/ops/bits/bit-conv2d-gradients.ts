@@ -1,5 +1,5 @@
-import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import type { Argument, ParameterTypes } from '../../backends/cpu/kernel.js';
+import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import { apply, defineOp } from '../../op.js';
 import { tidy } from '../../scope.js';
 import type { Shape } from '../../shape.js';

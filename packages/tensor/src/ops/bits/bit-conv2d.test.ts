@@ -11,12 +11,7 @@ import { awkwardChannels, checkOp } from '../../testing/index.js';
 import { conv2d } from '../conv2d/conv2d.js';
 import { pad } from '../shape/pad.js';
 import { pair, slidingWindow } from '../window.js';
-import {
-  type BitConv2dOptions,
-  bitConv2d,
-  bitConv2dAttributes,
-  bitsAt,
-} from './bit-conv2d.js';
+import { type BitConv2dOptions, bitConv2d, bitConv2dAttributes, bitsAt } from './bit-conv2d.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import { packBits, unpackBits } from './pack-bits.js';
 

@@ -1,8 +1,8 @@
-import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import { bytesAt } from '../../backends/cpu/memory.js';
+import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import { forRange, type I32, type I64, i8x16, i32, i64, store, type Variable } from '../../wasm/assembler.js';
 import { isPointwise, type Window } from '../window.js';
@@ -27,7 +27,8 @@ export function bitConv2dByWords(
   const pixels = y.size / outChannels;
   const { dtype } = y;
   if (groups === 1 && isPointwise(window)) {
-    return bitGemm(pixels, outChannels, groupChannels, x.address, filter.address, y.address, dtype);
+    bitGemm(pixels, outChannels, groupChannels, x.address, filter.address, y.address, dtype);
+    return;
   }
   const taps = kernelHeight * kernelWidth;
   const [pixelBytes, filterBytes] = [4 * wordsPerRow(x.rowLength), joinedBytes(taps, groupChannels)];
@@ -58,11 +59,7 @@ const wordsOf = (taps: number, groupChannels: number): number => Math.ceil((taps
  * The 64-bit words of a joined row. `bitsOf(tap, first, count)` is the code that reads bits [first, first + count) of a tap,
  * of which there are `tapBits`. What belongs where is known here, so that nothing is left to do but to shift and to join.
  */
-function joinedWords(
-  taps: number,
-  tapBits: number,
-  bitsOf: (tap: number, first: number, count: number) => I64,
-): I64[] {
+function joinedWords(taps: number, tapBits: number, bitsOf: (tap: number, first: number, count: number) => I64): I64[] {
   return Array.from({ length: wordsOf(taps, tapBits) }, (_, word) => {
     const parts: I64[] = [];
     const [start, end] = [64 * word, Math.min(64 * (word + 1), taps * tapBits)];
@@ -104,22 +101,26 @@ function maskBits(bits: I64, count: number): I64 {
 /** A filter holds each tap in words of its own; here they are joined. */
 const joinKernel = kernelFamily(
   (taps: number, groupChannels: number) =>
-    new Kernel(`bits_conv_join_t${taps}_c${groupChannels}`, { filter: i32, filters: i32 }, ({ filter, filters }, from, to) => {
-      const tapBytes = 4 * wordsPerRow(groupChannels);
-      const [source, target] = [i32.variable(filter, 'source'), i32.variable(filters, 'target')];
-      source.set(source.add(from.mul(taps * tapBytes)));
-      target.set(target.add(from.mul(joinedBytes(taps, groupChannels))));
-      forRange(from, to, 1, () => {
-        const words = joinedWords(taps, groupChannels, (tap, first, count) =>
-          readBits(source, 8 * tap * tapBytes, first, count),
-        );
-        words.forEach((word, at) => {
-          store(target, word, 8 * at);
+    new Kernel(
+      `bits_conv_join_t${taps}_c${groupChannels}`,
+      { filter: i32, filters: i32 },
+      ({ filter, filters }, from, to) => {
+        const tapBytes = 4 * wordsPerRow(groupChannels);
+        const [source, target] = [i32.variable(filter, 'source'), i32.variable(filters, 'target')];
+        source.set(source.add(from.mul(taps * tapBytes)));
+        target.set(target.add(from.mul(joinedBytes(taps, groupChannels))));
+        forRange(from, to, 1, () => {
+          const words = joinedWords(taps, groupChannels, (tap, first, count) =>
+            readBits(source, 8 * tap * tapBytes, first, count),
+          );
+          words.forEach((word, at) => {
+            store(target, word, 8 * at);
+          });
+          source.set(source.add(taps * tapBytes));
+          target.set(target.add(joinedBytes(taps, groupChannels)));
         });
-        source.set(source.add(taps * tapBytes));
-        target.set(target.add(joinedBytes(taps, groupChannels)));
-      });
-    }),
+      },
+    ),
 );
 
 /** Words of a patch that are held in registers; more of them wait in scratch memory. */
@@ -214,7 +215,12 @@ function forEachByteGroup(
       const words = Array.from({ length: whole }, (_, set) => i64.variable(i64.load(wordAt, 128 * set), 'word'));
       if (rest.length > 0) {
         const bytes = rest.map((_, at) => i32.load8U(byteAt, 16 * at).toI64U());
-        words.push(i64.variable(bytes.map((byte, at) => (at === 0 ? byte : byte.shl(8 * at))).reduce((a, b) => a.or(b)), 'rest'));
+        words.push(
+          i64.variable(
+            bytes.map((byte, at) => (at === 0 ? byte : byte.shl(8 * at))).reduce((a, b) => a.or(b)),
+            'rest',
+          ),
+        );
       }
       visit(words);
       wordAt.set(wordAt.add(8));
@@ -225,7 +231,12 @@ function forEachByteGroup(
 }
 
 /** Bits make a border of +1. To pad with zero, what each tap outside added is subtracted again. */
-function takeBackBorder({ values: y, shape }: Tensor<CountDType>, window: Window, tapSums: Int32Array, taps: number): void {
+function takeBackBorder(
+  { values: y, shape }: Tensor<CountDType>,
+  window: Window,
+  tapSums: Int32Array,
+  taps: number,
+): void {
   const [batch, outHeight, outWidth, outChannels] = shape;
   const { height, width } = window;
   const isOutside = (slide: Window['height'], output: number, tap: number): boolean => {

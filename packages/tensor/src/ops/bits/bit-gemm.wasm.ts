@@ -1,6 +1,6 @@
-import { wordsPerRow } from '../../bit-tensor.js';
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { wordsPerRow } from '../../bit-tensor.js';
 import { forRange, type I32, type I64, i32, i64, store, store16, type Variable, when } from '../../wasm/assembler.js';
 
 /** Element types that counts can have. A count lies between −signs and signs. */
@@ -51,7 +51,9 @@ const unrolledKernel = kernelFamily(
       const rows = (first: I32, count: number): void => {
         const aAt = i32.variable(a.add(first.mul(rowBytes)), 'aAt');
         const bAt = i32.variable(b, 'bAt');
-        const own = range(count).map((r) => range(steps).map((s) => i64.variable(word(aAt, s, r * rowBytes), `a${r}_${s}`)));
+        const own = range(count).map((r) =>
+          range(steps).map((s) => i64.variable(word(aAt, s, r * rowBytes), `a${r}_${s}`)),
+        );
         const yAt = range(count).map((r) => i32.variable(y.add(first.add(r).mul(n).mul(bytes)), `yAt${r}`));
         const others = range(steps).map((s) => i64.variable(undefined, `b_${s}`));
         const columns = (count: number): void => {

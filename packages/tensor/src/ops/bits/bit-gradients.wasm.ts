@@ -247,7 +247,17 @@ const filterGradientKernel = kernelFamily(
   (g: number) =>
     new Kernel(
       `bits_filter_gradient_g${g}__lookup`,
-      { dy: i32, df: i32, indices: i32, pixels: i32, filters: i32, channels: i32, parts: i32, partSize: i32, chunkBytes: i32 },
+      {
+        dy: i32,
+        df: i32,
+        indices: i32,
+        pixels: i32,
+        filters: i32,
+        channels: i32,
+        parts: i32,
+        partSize: i32,
+        chunkBytes: i32,
+      },
       (p, from, to, scratch) => {
         const tail = i32.variable(scratch.add(tableBytes(g)), 'tail');
         const sums = i32.variable(tail.add(chunkRows(g) * laneBytes), 'sums');

@@ -14,7 +14,11 @@ export interface Epilogue<P extends ParameterTypes> {
 export type RowEpilogue = (value: F32x4, offset: I32, constant: number) => F32x4;
 
 /** Stores gradients as they are. */
-export const noEpilogue: Epilogue<Record<never, never>> = { name: 'plain', parameters: {}, row: () => (value) => value };
+export const noEpilogue: Epilogue<Record<never, never>> = {
+  name: 'plain',
+  parameters: {},
+  row: () => (value) => value,
+};
 
 /** Kernels that differ in numbers known when they are assembled, and in their epilogue. Made when first asked for, then kept. */
 export function epilogueFamily<P extends ParameterTypes, S extends readonly (number | boolean)[]>(
@@ -34,10 +38,14 @@ export function epilogueFamily<P extends ParameterTypes, S extends readonly (num
     const fullName = `${name(...specialisation)}_${epilogue.name}__lookup`;
     let kernel = made.get(fullName);
     if (!kernel) {
-      kernel = new Kernel<ParameterTypes>(fullName, { ...parameters, ...epilogue.parameters }, (all, from, to, scratch) => {
-        const row = (pixel: I32): RowEpilogue => epilogue.row(all as KernelParameters<E>, pixel);
-        body(all as KernelParameters<P>, from, to, scratch, row, ...specialisation);
-      });
+      kernel = new Kernel<ParameterTypes>(
+        fullName,
+        { ...parameters, ...epilogue.parameters },
+        (all, from, to, scratch) => {
+          const row = (pixel: I32): RowEpilogue => epilogue.row(all as KernelParameters<E>, pixel);
+          body(all as KernelParameters<P>, from, to, scratch, row, ...specialisation);
+        },
+      );
       made.set(fullName, kernel);
     }
     return kernel as unknown as Kernel<P & E>;

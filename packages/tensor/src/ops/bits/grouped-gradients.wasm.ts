@@ -1,8 +1,14 @@
-import { wordsPerRow } from '../../bit-tensor.js';
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { type Argument, Kernel, type KernelParameters, kernelFamily, type ParameterTypes } from '../../backends/cpu/kernel.js';
+import {
+  type Argument,
+  Kernel,
+  type KernelParameters,
+  kernelFamily,
+  type ParameterTypes,
+} from '../../backends/cpu/kernel.js';
 import { bytesAt } from '../../backends/cpu/memory.js';
+import { wordsPerRow } from '../../bit-tensor.js';
 import type { Shape } from '../../shape.js';
 import {
   f32x4,
@@ -102,25 +108,36 @@ const inputParameters = {
 /** For each tap, channel and four filters of a group the entry of a table, in bytes: bit j is the sign of filter j. */
 const indexKernel = kernelFamily(
   (taps: number, channels: number) =>
-    new Kernel(`bits_grouped_indices_t${taps}_c${channels}`, { filter: i32, indices: i32 }, ({ filter, indices }, from, to) => {
-      // A tap of a filter is one word, of which the low bits count.
-      const source = i32.variable(filter.add(from.mul(4 * taps * channels)), 'source');
-      const target = i32.variable(indices.add(from.mul((taps * channels * channels) / 4)), 'target');
-      forRange(from, to, 1, () => {
-        for (let tap = 0; tap < taps; tap++) {
-          const words = Array.from({ length: channels }, (_, f) => i32.variable(i32.load(source, 4 * (f * taps + tap))));
-          for (let channel = 0; channel < channels; channel++) {
-            for (let table = 0; table < channels / 4; table++) {
-              const bits = words.slice(4 * table, 4 * table + 4).map((word, j) => word.shrU(channel).and(1).shl(4 + j));
-              const entry = bits.reduce((sum, bit) => sum.or(bit));
-              store8(target, entry, (tap * channels + channel) * (channels / 4) + table);
+    new Kernel(
+      `bits_grouped_indices_t${taps}_c${channels}`,
+      { filter: i32, indices: i32 },
+      ({ filter, indices }, from, to) => {
+        // A tap of a filter is one word, of which the low bits count.
+        const source = i32.variable(filter.add(from.mul(4 * taps * channels)), 'source');
+        const target = i32.variable(indices.add(from.mul((taps * channels * channels) / 4)), 'target');
+        forRange(from, to, 1, () => {
+          for (let tap = 0; tap < taps; tap++) {
+            const words = Array.from({ length: channels }, (_, f) =>
+              i32.variable(i32.load(source, 4 * (f * taps + tap))),
+            );
+            for (let channel = 0; channel < channels; channel++) {
+              for (let table = 0; table < channels / 4; table++) {
+                const bits = words.slice(4 * table, 4 * table + 4).map((word, j) =>
+                  word
+                    .shrU(channel)
+                    .and(1)
+                    .shl(4 + j),
+                );
+                const entry = bits.reduce((sum, bit) => sum.or(bit));
+                store8(target, entry, (tap * channels + channel) * (channels / 4) + table);
+              }
             }
           }
-        }
-        source.set(source.add(4 * taps * channels));
-        target.set(target.add((taps * channels * channels) / 4));
-      });
-    }),
+          source.set(source.add(4 * taps * channels));
+          target.set(target.add((taps * channels * channels) / 4));
+        });
+      },
+    ),
 );
 
 const inputGradientKernel = epilogueFamily(
@@ -139,7 +156,10 @@ const inputGradientKernel = epilogueFamily(
       const image = i32.variable(item.divU(p.sets).mul(imageLanes), 'image');
       const last = i32.variable(p.batch.sub(image).min(i32.const(imageLanes)).sub(1), 'last');
       const channel = i32.variable(item.remU(p.sets).mul(setChannels), 'channel');
-      const groups = i32.variable(p.allChannels.sub(channel).min(i32.const(setChannels)).divU(i32.const(channels)), 'groups');
+      const groups = i32.variable(
+        p.allChannels.sub(channel).min(i32.const(setChannels)).divU(i32.const(channels)),
+        'groups',
+      );
       const indexBytes = kernelHeight * kernelWidth * channels * (channels / 4);
       const indices = i32.variable(p.indices.add(channel.divU(i32.const(channels)).mul(indexBytes)), 'indices');
       const factor = i32.variable(p.scale.add(channel.mul(4)), 'factor');
@@ -147,7 +167,9 @@ const inputGradientKernel = epilogueFamily(
       if (rows.length > 0) forRange(0, p.rowBytes.mul(rows.length), 16, (at) => store(rows[0].add(at), f32x4.const(0)));
       forRange(0, i32.const(kernelWidth * slotBytes), 16, (at) => store(scratch.add(at), f32x4.const(0)));
       // Slot kx has the tables of the pixel of dY that the kx-th column of the window sees.
-      const slots = Array.from({ length: kernelWidth }, (_, kx) => i32.variable(scratch.add(kx * slotBytes), `slot${kx}`));
+      const slots = Array.from({ length: kernelWidth }, (_, kx) =>
+        i32.variable(scratch.add(kx * slotBytes), `slot${kx}`),
+      );
 
       forRange(0, p.outHeight.add(kernelHeight - 1), 1, (y) => {
         const isInside = i32.variable(y.ltS(p.outHeight), 'isInside');
@@ -214,7 +236,14 @@ function makeTables(
   forRange(0, groups.mul(channels / 4), 1, () => {
     for (let q = 0; q < imageVectors; q++) {
       const square = [0, 1, 2, 3].map((i) => {
-        const value = f32x4.load(source.add(i32.const(4 * q + i).min(last).mul(imageBytes)));
+        const value = f32x4.load(
+          source.add(
+            i32
+              .const(4 * q + i)
+              .min(last)
+              .mul(imageBytes),
+          ),
+        );
         return f32x4.variable(factors ? value.mul(f32x4.load(factors)) : value);
       });
       makeTable(
@@ -289,7 +318,9 @@ function turnOutCell(
   const imagePixels = height.mul(width);
   const offset = i32.variable(channel.mul(4), 'offset');
   for (let q = 0; q < imageVectors; q++) {
-    const images = [0, 1, 2, 3].map((i) => i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).min(last))), 'imagePixel'));
+    const images = [0, 1, 2, 3].map((i) =>
+      i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).min(last))), 'imagePixel'),
+    );
     const finishes = images.map((image) => epilogue(image));
     const targets = images.map((image) => i32.variable(dx.add(image.mul(allChannels).mul(4)).add(offset), 'target'));
     const four = (first: number): void => {
@@ -477,11 +508,17 @@ const filterGradientKernel = kernelFamily(
             forRange(0, groupCount, 1, () => {
               for (let t = 0; t < pixelTables; t++) {
                 for (let v = 0; v < vectors; v++) {
-                  const f = pixel.slice(4 * t, 4 * t + 4).map((at) => f32x4.variable(f32x4.load(at.add(offset), 16 * v)));
+                  const f = pixel
+                    .slice(4 * t, 4 * t + 4)
+                    .map((at) => f32x4.variable(f32x4.load(at.add(offset), 16 * v)));
                   makeTable(f, scratch, (t * vectors + v) * tableBytes);
                 }
               }
-              lookUpTaps(p.channelBytes, rowBytes, bits, shift, scratch, groupSums, [kernelHeight, kernelWidth, channels]);
+              lookUpTaps(p.channelBytes, rowBytes, bits, shift, scratch, groupSums, [
+                kernelHeight,
+                kernelWidth,
+                channels,
+              ]);
               offset.set(offset.add(4 * channels));
               groupSums.set(groupSums.add(sumBytes));
               for (const at of bits) at.set(at.add(p.channelBytes.mul(channels)));

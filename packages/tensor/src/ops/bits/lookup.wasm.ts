@@ -1,6 +1,6 @@
-import { wordsPerRow } from '../../bit-tensor.js';
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { wordsPerRow } from '../../bit-tensor.js';
 import {
   type F32x4,
   f32x4,
@@ -102,7 +102,10 @@ const indexKernel = kernelFamily(
                 const word = i32.load16U(source.add(rowBytes.mul(row)));
                 const sixteen = i16x8.splat(select(rowsLeft.gtS(row), word, i32.const(0))).as(i8x16);
                 const eachIn8 = sixteen.shuffleBytes(sixteen, [...new Array(8).fill(0), ...new Array(8).fill(1)]);
-                const part = eachIn8.and(ownBit).eq(ownBit).and(i8x16.const((1 << j) << indexShift(g)));
+                const part = eachIn8
+                  .and(ownBit)
+                  .eq(ownBit)
+                  .and(i8x16.const((1 << j) << indexShift(g)));
                 sum.set(j === 0 ? part : sum.or(part));
               });
             });
@@ -176,7 +179,10 @@ export const tableAt = (g: number, table: number, vector: number): number => (ve
  */
 export function makeTable(f: readonly F32x4[], address: I32, offset: number): void {
   const twice = f.map((value) => f32x4.variable(value.add(value)));
-  const sum = f32x4.variable(f.slice(1).reduce((sum, value) => sum.add(value), f[0]), 'sum');
+  const sum = f32x4.variable(
+    f.slice(1).reduce((sum, value) => sum.add(value), f[0]),
+    'sum',
+  );
   store(address, sum, offset);
   for (let i = 1; i < 2 ** f.length; i++) {
     const entry = grayCode(i);

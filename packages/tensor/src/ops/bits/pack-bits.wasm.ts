@@ -61,36 +61,43 @@ function answers(question: (x: F32x4) => F32x4, x: I32): I32 {
     question(f32x4.load(x, at))
       .as(i32x4)
       .narrowS(question(f32x4.load(x, at + 16)).as(i32x4));
-  const sixteen = (at: number): I32 => eight(at).narrowS(eight(at + 32)).bitmask();
+  const sixteen = (at: number): I32 =>
+    eight(at)
+      .narrowS(eight(at + 32))
+      .bitmask();
   return sixteen(0).or(sixteen(64).shl(16));
 }
 
-const unpackKernel = new Kernel('bits_unpack', { words: i32, signs: i32, length: i32 }, ({ words, signs, length }, from, to) => {
-  const at = i32.variable(words.add(from.mul(length.add(31).shrU(5)).mul(4)), 'at');
-  const to_ = i32.variable(signs.add(from.mul(length).mul(4)), 'to');
-  forRange(from, to, 1, () => {
-    forRange(0, length, 32, (done) => {
-      const word = i32.variable(i32.load(at), 'word');
-      at.set(at.add(4));
-      const rest = i32.variable(length.sub(done), 'rest');
-      when(
-        rest.geS(32),
-        () => {
-          const bits = i32x4.variable(i32x4.splat(word), 'bits');
-          for (let v = 0; v < 8; v++) store(to_, signsOf(bits, 4 * v), 16 * v);
-          to_.set(to_.add(128));
-        },
-        () =>
-          forRange(0, rest, 1, () => {
-            // The bit becomes the sign of a 1.
-            store(to_, word.shl(31).or(oneAsBits));
-            word.set(word.shrU(1));
-            to_.set(to_.add(4));
-          }),
-      );
+const unpackKernel = new Kernel(
+  'bits_unpack',
+  { words: i32, signs: i32, length: i32 },
+  ({ words, signs, length }, from, to) => {
+    const at = i32.variable(words.add(from.mul(length.add(31).shrU(5)).mul(4)), 'at');
+    const to_ = i32.variable(signs.add(from.mul(length).mul(4)), 'to');
+    forRange(from, to, 1, () => {
+      forRange(0, length, 32, (done) => {
+        const word = i32.variable(i32.load(at), 'word');
+        at.set(at.add(4));
+        const rest = i32.variable(length.sub(done), 'rest');
+        when(
+          rest.geS(32),
+          () => {
+            const bits = i32x4.variable(i32x4.splat(word), 'bits');
+            for (let v = 0; v < 8; v++) store(to_, signsOf(bits, 4 * v), 16 * v);
+            to_.set(to_.add(128));
+          },
+          () =>
+            forRange(0, rest, 1, () => {
+              // The bit becomes the sign of a 1.
+              store(to_, word.shl(31).or(oneAsBits));
+              word.set(word.shrU(1));
+              to_.set(to_.add(4));
+            }),
+        );
+      });
     });
-  });
-});
+  },
+);
 
 const oneAsBits = 0x3f800000;
 

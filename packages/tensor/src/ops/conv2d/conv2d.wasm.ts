@@ -119,7 +119,15 @@ function forEachProduct(
   });
 }
 
-const parameters = { x: i32, patches: i32, border: i32, channels: i32, pixelBytes: i32, patchBytes: i32, ...windowParameters };
+const parameters = {
+  x: i32,
+  patches: i32,
+  border: i32,
+  channels: i32,
+  pixelBytes: i32,
+  patchBytes: i32,
+  ...windowParameters,
+};
 
 const patchKernels = (kernelHeight: number, kernelWidth: number) => ({
   gather: gatherKernel(kernelHeight, kernelWidth),
@@ -128,7 +136,10 @@ const patchKernels = (kernelHeight: number, kernelWidth: number) => ({
 
 /** The taps of a window, row by row. */
 function tapsOf(kernelHeight: number, kernelWidth: number): [ki: number, kj: number][] {
-  return Array.from({ length: kernelHeight * kernelWidth }, (_, tap) => [Math.floor(tap / kernelWidth), tap % kernelWidth]);
+  return Array.from({ length: kernelHeight * kernelWidth }, (_, tap) => [
+    Math.floor(tap / kernelWidth),
+    tap % kernelWidth,
+  ]);
 }
 
 /** Rows of patches, one for each output pixel. */
@@ -170,8 +181,18 @@ const scatterKernel = kernelFamily(
           });
         });
         const target = i32.variable(p.x.add(pixel.mul(p.pixelBytes)), 'target');
-        forRange(0, whole, 16, (offset) => store(target.add(offset), sumOf(sources, (at) => f32x4.load(at.add(offset)))));
-        forRange(whole, tapBytes, 4, (offset) => store(target.add(offset), sumOf(sources, (at) => f32.load(at.add(offset)))));
+        forRange(0, whole, 16, (offset) =>
+          store(
+            target.add(offset),
+            sumOf(sources, (at) => f32x4.load(at.add(offset))),
+          ),
+        );
+        forRange(whole, tapBytes, 4, (offset) =>
+          store(
+            target.add(offset),
+            sumOf(sources, (at) => f32.load(at.add(offset))),
+          ),
+        );
       });
     }),
 );

@@ -1,7 +1,17 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { type Argument, Kernel, type KernelParameters, type ParameterTypes } from '../../backends/cpu/kernel.js';
 import type { Tensor } from '../../tensor.js';
-import { type F32x4, f32x4, forRange, type I32, i32, store, storeLane, type Variable, when } from '../../wasm/assembler.js';
+import {
+  type F32x4,
+  f32x4,
+  forRange,
+  type I32,
+  i32,
+  store,
+  storeLane,
+  type Variable,
+  when,
+} from '../../wasm/assembler.js';
 import { collapsedAxes } from './broadcast.js';
 
 /** One element of the result, four lanes at a time, from those of the operands. */
@@ -47,7 +57,8 @@ export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> 
   }
 
   run(operands: readonly Tensor[], y: Tensor, args = {} as { readonly [K in keyof P]: Argument }): void {
-    if (operands.length !== this.#operands) throw new RangeError(`${this.#kernel.name} takes ${this.#operands} operands`);
+    if (operands.length !== this.#operands)
+      throw new RangeError(`${this.#kernel.name} takes ${this.#operands} operands`);
     const addresses = Object.fromEntries(operands.map((x, k) => [`x${k}`, x]));
     const items = Math.ceil(y.size / itemSize);
     const grain = chunksOf(items, itemSize * 0.15 * (operands.length + 1));

@@ -1,4 +1,4 @@
-import { exp, f32, type F32x4, f32x4 } from '../../wasm/assembler.js';
+import { exp, type F32x4, f32, f32x4 } from '../../wasm/assembler.js';
 import { ElementwiseKernel } from './elementwise.wasm.js';
 
 const one = f32x4.const(1);

@@ -238,7 +238,9 @@ const packKernel = kernelFamily(
           forRange(0, k, 4, () => {
             for (const half of [0, 4]) {
               const square = columns.slice(half, half + 4).map((from) => f32x4.variable(f32x4.load(from)));
-              transpose4x4(square).forEach((step, s) => store(at, step, 4 * (tileColumns * s + half)));
+              transpose4x4(square).forEach((step, s) => {
+                store(at, step, 4 * (tileColumns * s + half));
+              });
             }
             for (const from of columns) from.set(from.add(16));
             at.set(at.add(16 * tileColumns));

@@ -32,13 +32,7 @@ export function avgPoolByKernel(x: Tensor, y: Tensor, window: Window): void {
 }
 
 /** @param sign 1 for the largest elements, −1 for the smallest. */
-export function extremePoolByKernel(
-  x: Tensor,
-  y: Tensor,
-  winners: Tensor<'i32'>,
-  window: Window,
-  sign: 1 | -1,
-): void {
+export function extremePoolByKernel(x: Tensor, y: Tensor, winners: Tensor<'i32'>, window: Window, sign: 1 | -1): void {
   const pixels = y.size / y.shape[3];
   const args = { ...argumentsOf(x, y, window), winners };
   extremeKernel(sign).run(args, pixels, { grain: grainOf(pixels, y.shape[3], window) });
@@ -50,7 +44,13 @@ export function avgPoolGradientByKernel(dy: Tensor, dx: Tensor, window: Window):
 }
 
 /** What part of the image a window covers along one axis: [from, to). */
-function covered(output: I32, stride: I32, before: I32, taps: I32, size: I32): [from: Variable<I32>, to: Variable<I32>] {
+function covered(
+  output: I32,
+  stride: I32,
+  before: I32,
+  taps: I32,
+  size: I32,
+): [from: Variable<I32>, to: Variable<I32>] {
   const start = i32.variable(output.mul(stride).sub(before), 'start');
   const end = i32.variable(start.add(taps).min(size), 'end');
   when(start.ltS(0), () => start.set(i32.const(0)));
@@ -167,8 +167,8 @@ const extremeKernel = kernelFamily(
             forRange(left, right, 1, () => {
               const value = f32x4.variable(f32x4.load(p.x.add(at)), 'value');
               const beats = sign === 1 ? value.gt(best) : value.lt(best);
-              const isNaN = value.eq(value).as(i32x4).xor(i32x4.const(-1)).as(f32x4);
-              const wins = f32x4.variable(beats.or(isNaN), 'wins');
+              const isNoNumber = value.eq(value).as(i32x4).xor(i32x4.const(-1)).as(f32x4);
+              const wins = f32x4.variable(beats.or(isNoNumber), 'wins');
               best.set(value.where(wins, best));
               winner.set(indexAt().where(wins, winner));
               at.set(at.add(p.channels.mul(4)));

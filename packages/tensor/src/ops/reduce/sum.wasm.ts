@@ -70,7 +70,10 @@ const sumKernel = kernelFamily(
             add(f32x4.variable(f32x4.load(at)));
             at.set(at.add(inner.mul(4)));
           });
-          const sums = f32x4.variable(low.div(count).toF32x4Low().shuffle(high.div(count).toF32x4Low(), 0, 1, 4, 5), 'sums');
+          const sums = f32x4.variable(
+            low.div(count).toF32x4Low().shuffle(high.div(count).toF32x4Low(), 0, 1, 4, 5),
+            'sums',
+          );
           const target = i32.variable(y.add(own.mul(inner).add(first).mul(4)), 'target');
           const left = i32.variable(inner.sub(first), 'left');
           when(

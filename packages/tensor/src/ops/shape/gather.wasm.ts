@@ -16,7 +16,9 @@ export const scatterAddKernel = new Kernel(
         forRange(0, whole, 16, (offset) =>
           store(to.add(offset), f32x4.load(to.add(offset)).add(f32x4.load(at.add(offset)))),
         );
-        forRange(whole, runBytes, 4, (offset) => store(to.add(offset), f32.load(to.add(offset)).add(f32.load(at.add(offset)))));
+        forRange(whole, runBytes, 4, (offset) =>
+          store(to.add(offset), f32.load(to.add(offset)).add(f32.load(at.add(offset)))),
+        );
         at.set(at.add(runBytes));
       });
     });
