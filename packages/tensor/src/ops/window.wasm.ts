@@ -44,9 +44,11 @@ export function forEachPixel(
   });
 }
 
+type TapWindow = WindowVariables & { readonly x: I32; readonly pixelBytes: I32; readonly border: I32 };
+
 /** Where tap (ki, kj) of output pixel (i, j) of image n reads: at a pixel of x, or at `border` if it lies outside. */
 export function tapAddress(
-  window: WindowVariables & { readonly x: I32; readonly pixelBytes: I32; readonly border: I32 },
+  window: TapWindow,
   [n, i, j]: readonly [n: I32, i: I32, j: I32],
   [ki, kj]: readonly [ki: number, kj: number],
 ): I32 {
@@ -56,5 +58,22 @@ export function tapAddress(
   // Read as unsigned, what is below 0 is above the height.
   const isInside = row.ltU(height).and(column.ltU(width));
   const pixel = n.mul(height).add(row).mul(width).add(column);
+  return select(isInside, x.add(pixel.mul(pixelBytes)), border);
+}
+
+/** Where the output pixel is that read pixel (row, column) of image n with tap (ki, kj): in x, or at `border` if there is none. */
+export function reverseTapAddress(
+  window: TapWindow,
+  [n, row, column]: readonly [n: I32, row: I32, column: I32],
+  [ki, kj]: readonly [ki: number, kj: number],
+): I32 {
+  const { outHeight, outWidth, strideY, strideX, dilationY, dilationX, top, left, x, pixelBytes, border } = window;
+  const i = i32.variable(row.add(top).sub(dilationY.mul(ki)), 'i');
+  const j = i32.variable(column.add(left).sub(dilationX.mul(kj)), 'j');
+  const isStep = i32.variable(i.remU(strideY).add(j.remU(strideX)).eq(0), 'isStep');
+  i.set(i.divU(strideY));
+  j.set(j.divU(strideX));
+  const isInside = i.ltU(outHeight).and(j.ltU(outWidth)).and(isStep);
+  const pixel = n.mul(outHeight).add(i).mul(outWidth).add(j);
   return select(isInside, x.add(pixel.mul(pixelBytes)), border);
 }

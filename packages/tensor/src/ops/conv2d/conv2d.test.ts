@@ -4,7 +4,7 @@ import { zeros } from '../../create.js';
 import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
-import { conv2d } from './conv2d.js';
+import { conv2d, conv2dAttributes, conv2dFilterGradient, conv2dInputGradient, conv2dOutputShape } from './conv2d.js';
 
 /** A convolution whose shapes fit: images, filter, and options of every kind. */
 const convolutions = fc
@@ -34,6 +34,38 @@ const convolutions = fc
 describe('conv2d', () => {
   test.prop([convolutions], { numRuns: 60 })('obeys the laws of ops', ({ x, filter, options }) => {
     checkOp((x, filter) => conv2d(x, filter, options), [x, filter]);
+  });
+
+  const direct = fc
+    .record({
+      batch: fc.integer({ min: 1, max: 3 }),
+      height: fc.integer({ min: 3, max: 7 }),
+      width: fc.integer({ min: 3, max: 7 }),
+      groups: fc.constantFrom(2, 3, 4, 8),
+      channels: fc.constantFrom(1, 4, 8, 16),
+      kernel: fc.constantFrom([1, 1] as const, [3, 3] as const, [2, 3] as const),
+      stride: fc.constantFrom(1, 2, [2, 1] as const),
+      padding: fc.constantFrom('same' as const, 'valid' as const, 1, [0, 2] as const),
+      dilation: fc.constantFrom(1, [1, 2] as const),
+      seed: fc.nat(),
+    })
+    .filter(({ width, dilation, padding }) => padding !== 'valid' || dilation === 1 || width > 4);
+
+  test.prop([direct], { numRuns: 60 })('of depth-wise filters and small groups agrees with its definition', (c) => {
+    const rng = Rng.fromSeed(c.seed);
+    const x = rng.normal([c.batch, c.height, c.width, c.groups * c.channels]);
+    const filter = rng.normal([c.groups * c.channels, ...c.kernel, c.channels]);
+    const { stride, padding, dilation, groups } = c;
+    const attributes = conv2dAttributes('test', x.shape, filter.shape, { stride, padding, dilation, groups });
+    const dy = rng.normal(conv2dOutputShape(x.shape, filter.shape, attributes));
+    const check = { gradient: false };
+    checkOp(
+      (x: Tensor, filter: Tensor) => conv2d(x, filter, { stride, padding, dilation, groups }),
+      [x, filter],
+      check,
+    );
+    checkOp((dy: Tensor, filter: Tensor) => conv2dInputGradient(dy, filter, x.shape, attributes), [dy, filter], check);
+    checkOp((dy: Tensor, x: Tensor) => conv2dFilterGradient(dy, x, filter.shape, attributes), [dy, x], check);
   });
 
   test('agrees with its definition across chunks of patches', () => {

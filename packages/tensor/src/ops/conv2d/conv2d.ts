@@ -4,6 +4,13 @@ import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { slidingWindow, type Window, type WindowOptions } from '../window.js';
 import { conv2dByGemm, conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.wasm.js';
+import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, isDepthwise } from './depthwise.wasm.js';
+import {
+  hasSmallGroups,
+  smallGroups,
+  smallGroupsFilterGradient,
+  smallGroupsInputGradient,
+} from './small-groups.wasm.js';
 
 export interface Conv2dOptions extends WindowOptions {
   /** Channels are split into this many groups; each filter sees the channels of its own group. Default 1. */
@@ -72,7 +79,7 @@ const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor,
       for (let c = 0; c < channels; c++) y[yAt] += x[xAt + c] * filter[filterAt + c];
     });
   },
-  fast: ([x, filter], [y], attributes) => conv2dByGemm(x, filter, y, attributes),
+  fast: ([x, filter], [y], attributes) => kernelsFor(filter.shape, attributes).convolve(x, filter, y, attributes),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x, filter], attributes }) => [
     () => conv2dInputGradient(dy, filter, x.shape, attributes),
@@ -94,7 +101,8 @@ const inputGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes & 
       for (let c = 0; c < channels; c++) dx[xAt + c] += dy[yAt] * filter[filterAt + c];
     });
   },
-  fast: ([dy, filter], [dx], attributes) => conv2dInputGradientByGemm(dy, filter, dx, attributes),
+  fast: ([dy, filter], [dx], attributes) =>
+    kernelsFor(filter.shape, attributes).inputGradient(dy, filter, dx, attributes),
 });
 
 /** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: every tap collects what it multiplied. */
@@ -111,8 +119,32 @@ const filterGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes &
       for (let c = 0; c < channels; c++) df[filterAt + c] += dy[yAt] * x[xAt + c];
     });
   },
-  fast: ([dy, x], [df], attributes) => conv2dFilterGradientByGemm(dy, x, df, attributes),
+  fast: ([dy, x], [df], attributes) => kernelsFor(df.shape, attributes).filterGradient(dy, x, df, attributes),
 });
+
+/** Which kernels take a convolution: those for one channel a group, for few, or products of matrices, which take them all. */
+function kernelsFor(filter: Shape, attributes: Conv2dAttributes) {
+  if (isDepthwise(filter, attributes)) return kernels.depthwise;
+  return hasSmallGroups(filter, attributes) ? kernels.smallGroups : kernels.gemm;
+}
+
+const kernels = {
+  depthwise: {
+    convolve: depthwise,
+    inputGradient: depthwiseInputGradient,
+    filterGradient: depthwiseFilterGradient,
+  },
+  smallGroups: {
+    convolve: smallGroups,
+    inputGradient: smallGroupsInputGradient,
+    filterGradient: smallGroupsFilterGradient,
+  },
+  gemm: {
+    convolve: conv2dByGemm,
+    inputGradient: conv2dInputGradientByGemm,
+    filterGradient: conv2dFilterGradientByGemm,
+  },
+};
 
 /**
  * Visits every product of a convolution once, a run of channels at a time: `visit(xAt, filterAt, yAt, channels)`

@@ -3,11 +3,12 @@ import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import { floatsAt } from '../../backends/cpu/memory.js';
 import type { Tensor } from '../../tensor.js';
-import { f32, f32x4, forRange, type I32, i32, store, type Variable, when } from '../../wasm/assembler.js';
+import { f32, f32x4, forRange, type I32, i32, select, store, type Variable } from '../../wasm/assembler.js';
 import { gemm, type Matrix, transposed } from '../matmul/gemm.wasm.js';
 import { isPointwise } from '../window.js';
-import { forEachPixel, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
+import { forEachPixel, reverseTapAddress, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d.js';
+import { tapsOf } from './depthwise.wasm.js';
 
 /**
  * Convolution as matrix products (im2col). What an output pixel sees of its group is copied into one row, tap after tap:
@@ -134,14 +135,6 @@ const patchKernels = (kernelHeight: number, kernelWidth: number) => ({
   scatter: scatterKernel(kernelHeight, kernelWidth),
 });
 
-/** The taps of a window, row by row. */
-function tapsOf(kernelHeight: number, kernelWidth: number): [ki: number, kj: number][] {
-  return Array.from({ length: kernelHeight * kernelWidth }, (_, tap) => [
-    Math.floor(tap / kernelWidth),
-    tap % kernelWidth,
-  ]);
-}
-
 /** Rows of patches, one for each output pixel. */
 const gatherKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number) =>
@@ -167,18 +160,11 @@ const scatterKernel = kernelFamily(
       const taps = tapsOf(kernelHeight, kernelWidth);
       const sources = taps.map((_, tap) => i32.variable(undefined, `tap${tap}`));
       forEachPixel(p.height, p.width, from, to, (n, row, column, pixel) => {
-        taps.forEach(([ki, kj], tap) => {
-          const i = i32.variable(row.add(p.top).sub(p.dilationY.mul(ki)), 'i');
-          const j = i32.variable(column.add(p.left).sub(p.dilationX.mul(kj)), 'j');
-          const isStep = i32.variable(i.remU(p.strideY).add(j.remU(p.strideX)).eq(0), 'isStep');
-          i.set(i.divU(p.strideY));
-          j.set(j.divU(p.strideX));
-          const isInside = i.ltU(p.outHeight).and(j.ltU(p.outWidth)).and(isStep);
-          sources[tap].set(p.border);
-          when(isInside, () => {
-            const patch = n.mul(p.outHeight).add(i).mul(p.outWidth).add(j);
-            sources[tap].set(p.patches.add(patch.mul(p.patchBytes)).add(tapBytes.mul(tap)));
-          });
+        // Here the patches are what is read, and the pixels of x are written.
+        const patches = { ...p, x: p.patches, pixelBytes: p.patchBytes };
+        taps.forEach((tap, index) => {
+          const patch = i32.variable(reverseTapAddress(patches, [n, row, column], tap), 'patch');
+          sources[index].set(select(patch.eq(p.border), patch, patch.add(tapBytes.mul(index))));
         });
         const target = i32.variable(p.x.add(pixel.mul(p.pixelBytes)), 'target');
         forRange(0, whole, 16, (offset) =>
