@@ -21,6 +21,7 @@ export interface ArchitectureFlags {
   padding?: MoBiNetOptions['padding'];
   estimator?: MoBiNetOptions['estimator'];
   scalingGradient?: MoBiNetOptions['scalingGradient'];
+  precision?: MoBiNetOptions['precision'];
   seed?: number;
 }
 
@@ -40,6 +41,7 @@ export function addArchitectureFlags(command: Command): Command {
   choice('--padding <name>', 'what surrounds the signs of an image: +1, or nothing', 'padding');
   choice('--estimator <name>', 'straight-through estimator of the activations', 'estimator');
   choice('--scaling-gradient <name>', 'how scaling factors take part in the gradient', 'scalingGradient');
+  choice('--precision <name>', 'what the units compute on: bits, or floats for comparison', 'precision');
   return command.option('--seed <number>', 'seed of all that is random (default: 0)', wholeNumber(0));
 }
 

@@ -47,14 +47,14 @@ export function formatSummary({ layers, ...total }: NetworkSummary): string {
     count(layer.floatParameters),
     millions(layer.binaryMultiplyAdds),
     millions(layer.floatMultiplyAdds),
-    count(layer.savedBytes),
+    layer.savedBytes === null ? '–' : count(layer.savedBytes),
   ]);
   const head = ['layer', 'kind', 'input', 'output', 'bits', 'floats', 'binary M', 'float M', 'bytes'];
   return [
     formatTable(head, rows),
     `parameters   ${count(total.parameters)} (${count(total.binaryParameters)} binary, ${count(total.floatParameters)} float)`,
     `FLOPs        ${millions(total.flops)} M = ${millions(total.floatMultiplyAdds)} M float + ${millions(total.binaryMultiplyAdds)} M binary / 64`,
-    `saved size   ${count(total.savedBytes)} bytes`,
+    total.savedBytes === null ? 'saved size   – (a network of floats is not packed)' : `saved size   ${count(total.savedBytes)} bytes`,
   ].join('\n');
 }
 

@@ -115,20 +115,32 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
     return;
   }
 
-  const file = join(out, packedFile);
-  const bytes = await writePacked(run, file);
-  const agreement = await checkPacked(run, file, dataset, flags.workers);
   const last = run.history[run.history.length - 1];
-  const result = { out, model: file, bytes, ...last, skippedImages, agreement };
-  if (flags.json) return printJson(result);
+  const saved = model.options.precision === 'binary' ? await saveAndCheck(run, out, dataset, flags.workers) : null;
+  if (flags.json) return printJson({ out, ...saved, ...last, skippedImages });
   printResult(
     [
       `top-1   ${last.top1.toFixed(2)} %`,
       `top-5   ${last.top5.toFixed(2)} %`,
-      `saved   ${file}, ${bytes.toLocaleString('en-US')} bytes`,
-      `check   loaded again, its logits differ by at most ${agreement.largestDifference} over ${agreement.images} images`,
+      ...(saved
+        ? [
+            `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
+            `check   loaded again, its logits differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
+          ]
+        : [`saved   ${join(out, checkpointFile)}; a network of floats is not packed`]),
     ].join('\n'),
   );
+}
+
+async function saveAndCheck(
+  run: TrainingRun,
+  out: string,
+  dataset: ImageDataset,
+  workers: number | undefined,
+): Promise<{ model: string; bytes: number; agreement: Agreement }> {
+  const model = join(out, packedFile);
+  const bytes = await writePacked(run, model);
+  return { model, bytes, agreement: await checkPacked(run, model, dataset, workers) };
 }
 
 function start(

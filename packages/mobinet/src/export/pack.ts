@@ -16,8 +16,12 @@ import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.
 /**
  * A trained network as a packed file (packed-format.ts): binary weights become bits and scales, BatchNorm its two factors,
  * latent weights and running statistics stay behind.
+ * @throws RangeError for a float twin, whose weights are no bits.
  */
 export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}): Uint8Array {
+  if (model.options.precision !== 'binary') {
+    throw new RangeError("a network of precision 'float' has no 1-bit weights to be saved. Its checkpoint holds all of it");
+  }
   return tidy(() => {
     const tensors = new Map<string, Tensor<DType>>();
     const { stem, units, classifier, options } = model;

@@ -175,6 +175,7 @@ function readInfo(metadata: Record<string, string>, source: string): PackedInfo 
   }
   try {
     const options = resolveOptions(JSON.parse(metadata.options));
+    if (options.precision !== 'binary') throw new RangeError(`a packed network is binary, not ${options.precision}`);
     planNetwork(options);
     return {
       options,

@@ -40,6 +40,11 @@ export interface MoBiNetOptions {
   estimator: Estimator;
   /** How scaling factors take part in the gradient (eq. 5). Default `'full'`. */
   scalingGradient: ScalingGradient;
+  /**
+   * Whether the units compute on single bits, or on floats as those of a MobileNet do: the float twin, trained to see what the
+   * bits cost. It cannot be packed. Default `'binary'`.
+   */
+  precision: 'binary' | 'float';
   /** Seed of the initial weights. Default 0. */
   seed: number;
 }
@@ -57,6 +62,7 @@ export const defaultOptions: MoBiNetOptions = {
   padding: 'one',
   estimator: 'approx',
   scalingGradient: 'full',
+  precision: 'binary',
   seed: 0,
 };
 
@@ -70,6 +76,7 @@ export const choices = {
   padding: ['one', 'zero'],
   estimator: ['approx', 'clip', 'identity'],
   scalingGradient: ['full', 'xnor-net', 'detached'],
+  precision: ['binary', 'float'],
 } as const satisfies { [K in keyof MoBiNetOptions]?: readonly MoBiNetOptions[K][] };
 
 /** Fills in defaults and checks every option. Throws `RangeError`, one line that names the option. */

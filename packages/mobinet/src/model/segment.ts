@@ -1,4 +1,4 @@
-import { BatchNorm2d, Module, PReLU, ReLU } from '@mobinet/autograd';
+import { BatchNorm2d, Conv2d, Module, PReLU, ReLU } from '@mobinet/autograd';
 import { BinaryConv2d, binarySegment } from '@mobinet/bnn';
 import { add, concat, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
@@ -6,7 +6,7 @@ import type { SegmentPlan } from './plan.js';
 
 /** sign → binary convolution · α → PReLU → BatchNorm, plus the skip connection (paper, section 3.1). */
 export class Segment extends Module {
-  readonly conv: BinaryConv2d;
+  readonly conv: BinaryConv2d | Conv2d;
   readonly activation: PReLU | ReLU;
   readonly norm: BatchNorm2d;
   readonly plan: SegmentPlan;
@@ -15,25 +15,24 @@ export class Segment extends Module {
     super();
     const { kernel, inChannels, outChannels, groups } = plan;
     this.plan = plan;
-    this.conv = new BinaryConv2d(inChannels, outChannels, {
-      kernel,
-      groups,
-      paddingValue: options.padding,
-      estimator: options.estimator,
-      scalingGradient: options.scalingGradient,
-      rng,
-    });
+    const shape = { kernel, groups, rng };
+    const { padding: paddingValue, estimator, scalingGradient } = options;
+    this.conv =
+      options.precision === 'float'
+        ? new Conv2d(inChannels, outChannels, { ...shape, bias: false })
+        : new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient });
     this.activation = makeActivation(options, outChannels);
     this.norm = new BatchNorm2d(outChannels);
   }
 
   override forward(x: Tensor): Tensor {
-    return tidy(() => (this.training ? this.#train(x) : this.#evaluate(x)));
+    const { conv } = this;
+    return tidy(() => (this.training && conv instanceof BinaryConv2d ? this.#trainBinary(conv, x) : this.#stepByStep(x)));
   }
 
   /** All in one, with the statistics of the batch. */
-  #train(x: Tensor): Tensor {
-    const { conv, activation, norm, plan } = this;
+  #trainBinary(conv: BinaryConv2d, x: Tensor): Tensor {
+    const { activation, norm, plan } = this;
     const slope = activation instanceof PReLU ? activation.slope : zeros([plan.outChannels]);
     const { gamma, beta, epsilon } = norm;
     const options = { ...conv.options, skipRepeats: plan.skipRepeats, epsilon };
@@ -42,8 +41,8 @@ export class Segment extends Module {
     return output;
   }
 
-  /** Step by step, as a packed network does: so both come to the same bits. */
-  #evaluate(x: Tensor): Tensor {
+  /** In evaluation as a packed network does it: so both come to the same bits. */
+  #stepByStep(x: Tensor): Tensor {
     const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
     return addSkip(y, x, this.plan.skipRepeats);
   }

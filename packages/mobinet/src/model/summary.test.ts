@@ -86,9 +86,9 @@ describe('summary', () => {
       expect(layers[i].inputShape.at(-1)).toBe(layers[i - 1].outputShape.at(-1));
     }
     // All but the header of the file is tensors.
-    const header = total.savedBytes - sum((layer) => layer.savedBytes);
+    const header = total.savedBytes! - sum((layer) => layer.savedBytes!);
     expect(header).toBeGreaterThan(0);
-    expect(header).toBeLessThan(0.01 * total.savedBytes);
+    expect(header).toBeLessThan(0.01 * total.savedBytes!);
   });
 
   test('from options, no memory is taken', () => {
@@ -96,7 +96,16 @@ describe('summary', () => {
     const { savedBytes } = summary({ block: 'mid', k: 3 });
     expect(memory()).toEqual(before);
     // About 5 MB at full size, of which 4.1 MB are the float classifier.
-    expect(savedBytes / 1e6).toBeGreaterThan(4.9);
-    expect(savedBytes / 1e6).toBeLessThan(5.5);
+    expect(savedBytes! / 1e6).toBeGreaterThan(4.9);
+    expect(savedBytes! / 1e6).toBeLessThan(5.5);
+  });
+
+  test('of a float twin counts the same work as work of floats, and no packed file', () => {
+    const [binary, float] = [summary({}), summary({ precision: 'float' })];
+    expect(float.floatMultiplyAdds).toBe(binary.floatMultiplyAdds + binary.binaryMultiplyAdds);
+    expect([float.binaryMultiplyAdds, float.binaryParameters, float.savedBytes]).toEqual([0, 0, null]);
+    const model = createMoBiNet({ precision: 'float', width: 0.25, classes: 10 });
+    const parameters = [...model.parameters().values()].reduce((sum, { size }) => sum + size, 0);
+    expect(summary(model).parameters).toBe(parameters);
   });
 });

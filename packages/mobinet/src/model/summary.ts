@@ -24,8 +24,8 @@ export interface LayerSummary extends MultiplyAdds {
   readonly outputShape: Shape;
   readonly binaryParameters: number;
   readonly floatParameters: number;
-  /** Bytes of its tensors in the packed file. */
-  readonly savedBytes: number;
+  /** Bytes of its tensors in the packed file; null for a float twin, which has none. */
+  readonly savedBytes: number | null;
 }
 
 export interface NetworkSummary extends MultiplyAdds {
@@ -36,8 +36,8 @@ export interface NetworkSummary extends MultiplyAdds {
   readonly floatParameters: number;
   /** The paper's measure; see `countFlops`. */
   readonly flops: number;
-  /** Size of the packed file, header included. */
-  readonly savedBytes: number;
+  /** Size of the packed file, header included; null for a float twin. */
+  readonly savedBytes: number | null;
 }
 
 /**
@@ -70,8 +70,11 @@ export function summary(
   const specs = packedSpecs(resolved, plan);
   // Of each channel: γ, β and the slope of a PReLU.
   const channelParameters = resolved.activation === 'prelu' ? 3 : 2;
-  const bytesUnder = (prefix: string): number =>
-    specs.filter(({ name }) => name.startsWith(`${prefix}.`)).reduce((sum, { shape }) => sum + 4 * product(shape), 0);
+  const isBinary = resolved.precision === 'binary';
+  const bytesUnder = (prefix: string): number | null => {
+    const own = specs.filter(({ name }) => name.startsWith(`${prefix}.`));
+    return isBinary ? own.reduce((sum, { shape }) => sum + 4 * product(shape), 0) : null;
+  };
 
   const { stem, features } = plan;
   const stemLayer: LayerSummary = {
@@ -88,15 +91,18 @@ export function summary(
   const segmentLayer = (unit: number, segment: SegmentPlan): LayerSummary => {
     const { kernel, inChannels, outChannels, groups, size } = segment;
     const name = segmentPrefix(unit, segment);
+    const weights = outChannels * weightsPerFilter(segment);
+    const multiplyAdds = convMultiplyAdds(size, kernel, inChannels, outChannels, groups);
     return {
       name,
-      kind: `binary conv ${kernel}×${kernel}${groups > 1 ? `, groups of ${inChannels / groups}` : ''}`,
+      kind: `${isBinary ? 'binary ' : ''}conv ${kernel}×${kernel}${groups > 1 ? `, groups of ${inChannels / groups}` : ''}`,
       inputShape: [size, size, inChannels],
       outputShape: [size, size, outChannels],
-      binaryParameters: outChannels * weightsPerFilter(segment),
-      floatParameters: outChannels * (1 + channelParameters),
-      binaryMultiplyAdds: convMultiplyAdds(size, kernel, inChannels, outChannels, groups),
-      floatMultiplyAdds: 0,
+      binaryParameters: isBinary ? weights : 0,
+      // α is counted, as it is saved.
+      floatParameters: outChannels * channelParameters + (isBinary ? outChannels : weights),
+      binaryMultiplyAdds: isBinary ? multiplyAdds : 0,
+      floatMultiplyAdds: isBinary ? 0 : multiplyAdds,
       savedBytes: bytesUnder(name),
     };
   };
@@ -129,7 +135,7 @@ export function summary(
     binaryMultiplyAdds: total('binaryMultiplyAdds'),
     floatMultiplyAdds: total('floatMultiplyAdds'),
     flops: countFlops(layers),
-    savedBytes: safetensorsByteLength(specs, packedMetadata({ options: resolved, ...info })),
+    savedBytes: isBinary ? safetensorsByteLength(specs, packedMetadata({ options: resolved, ...info })) : null,
   };
 }
 
