@@ -1,0 +1,130 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { zeros } from '../../create.js';
+import { OutOfMemoryError } from '../../errors.js';
+import { memory as tensorMemory } from '../../scope.js';
+import { allocate, type Block, bytesInUse, poisonNewBlocks, release, retain, withTemporary } from './heap.js';
+import { bytesAt, memoryBuffer } from './memory.js';
+
+/** Sizes of every kind: empty, small classes and their borders, and large ones. */
+const sizes = fc.oneof(
+  fc.constantFrom(0, 1, 63, 64, 65, 80, 81, 16_384, 16_385, 20_000),
+  fc.integer({ min: 1, max: 300_000 }),
+);
+
+/** Allocations, and releases of the n-th block that lives. */
+const histories = fc.array(
+  fc.oneof(
+    sizes.map((size) => ({ size })),
+    fc.nat({ max: 100 }).map((free) => ({ free })),
+  ),
+  {
+    maxLength: 80,
+  },
+);
+
+describe('the heap', () => {
+  test.prop([histories], { numRuns: 60 })('gives each block memory of its own, aligned to 64 bytes', (history) => {
+    const before = bytesInUse();
+    const live: { block: Block; mark: number }[] = [];
+    const check = ({ block, mark }: (typeof live)[number]): void => {
+      expect(bytesAt(block.address, block.byteLength).every((byte) => byte === mark)).toBe(true);
+    };
+    history.forEach((action, index) => {
+      if ('size' in action) {
+        const block = allocate(action.size);
+        expect(block.address % 64).toBe(0);
+        bytesAt(block.address, block.byteLength).fill(index % 251);
+        live.push({ block, mark: index % 251 });
+      } else if (live.length > 0) {
+        const [gone] = live.splice(action.free % live.length, 1);
+        check(gone);
+        release(gone.block);
+      }
+    });
+    live.forEach(check);
+    expect(bytesInUse() - before).toBe(live.reduce((sum, { block }) => sum + block.byteLength, 0));
+    for (const { block } of live) release(block);
+    expect(bytesInUse()).toBe(before);
+  });
+
+  test('joins neighbours that are free: what three blocks leave serves a larger one', () => {
+    // Larger than any range that an earlier test left, so that the four are neighbours at the top.
+    const size = memoryBuffer().byteLength;
+    const [first, second, third, last] = [0, 1, 2, 3].map(() => allocate(size));
+    for (const block of [first, third, second]) release(block);
+    const joined = allocate(2.9 * size);
+    expect(joined.address).toBe(first.address);
+    release(joined);
+    release(last);
+  });
+
+  test('recycles a small block for the next of its size', () => {
+    const first = allocate(1000);
+    release(first);
+    const second = allocate(1010);
+    expect(second.address).toBe(first.address);
+    release(second);
+  });
+
+  test('frees a block with its last reference', () => {
+    const before = bytesInUse();
+    const block = retain(allocate(100));
+    release(block);
+    expect(bytesInUse()).toBe(before + 100);
+    release(block);
+    expect(bytesInUse()).toBe(before);
+  });
+
+  test('keeps what was there when it grows', () => {
+    const x = zeros([1000]);
+    const { values } = x;
+    values.fill(3);
+    const before = memoryBuffer().byteLength;
+    const large = allocate(before + 1);
+    expect(memoryBuffer().byteLength).toBeGreaterThan(before);
+    expect(values.every((value) => value === 3)).toBe(true);
+    values[0] = 4;
+    expect(x.values[0]).toBe(4);
+    release(large);
+    x.dispose();
+  });
+
+  test('says what asked, what lives, and what to do when there is no more', () => {
+    const x = zeros([1_500_000]);
+    const ask = () => zeros([2 ** 20, 2 ** 12]);
+    expect(ask).toThrow(OutOfMemoryError);
+    expect(ask).toThrow(
+      /^out of memory: a tensor asked for 17\.18 GB while \d+ live tensors hold .*MB \(the largest: 6\.0 MB.*\)\. .*Use a smaller batch/,
+    );
+    // Nothing was lost by asking.
+    const { bytes } = tensorMemory();
+    zeros([10]).dispose();
+    expect(tensorMemory().bytes).toBe(bytes);
+    x.dispose();
+  });
+
+  test('lends temporaries, also when their use fails', () => {
+    const before = bytesInUse();
+    expect(() =>
+      withTemporary(1000, () => {
+        expect(bytesInUse()).toBe(before + 1000);
+        throw new Error('no');
+      }),
+    ).toThrow('no');
+    expect(bytesInUse()).toBe(before);
+  });
+
+  test('finds, in tests, who writes beyond a block', () => {
+    poisonNewBlocks(0xab);
+    try {
+      const [good, bad] = [allocate(100), allocate(20_000)];
+      bytesAt(good.address, 100).fill(1);
+      expect(() => release(good)).not.toThrow();
+      bytesAt(bad.address, 20_001).fill(1);
+      expect(() => release(bad)).toThrow('a kernel wrote beyond the 20000 bytes of its output');
+    } finally {
+      poisonNewBlocks(null);
+    }
+  });
+});

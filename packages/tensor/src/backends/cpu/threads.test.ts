@@ -1,0 +1,183 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { KernelError } from '../../errors.js';
+import { matmul } from '../../ops/matmul/matmul.js';
+import { Rng } from '../../random.js';
+import { tidy } from '../../scope.js';
+import { atomicAdd, forever, forRange, i32, select, store, when } from '../../wasm/assembler.js';
+import { setPatience } from './dispatch.js';
+import { bytesInUse, withTemporary } from './heap.js';
+import { Kernel } from './kernel.js';
+import { wordsAt } from './memory.js';
+import { setThreads, threadCount } from './threads.js';
+
+/** Threads that were started, as Node tells. */
+const workers: Worker[] = [];
+beforeAll(() => void process.on('worker', (worker) => workers.push(worker)));
+
+afterAll(async () => {
+  await setThreads(1);
+});
+
+/** Writes down for each item by which thread it was done: 1 for the one that dispatches. Each item takes a while. */
+const whoDidIt = new Kernel(
+  'test_who_did_it',
+  { own: i32, counter: i32, target: i32 },
+  ({ own, counter, target }, from, to, scratch) => {
+    forRange(from, to, 1, (item) => {
+      forRange(0, i32.const(20_000), 1, () => store(counter, atomicAdd(counter, i32.const(1), 64)));
+      store(target.add(item.mul(4)), select(own.eq(scratch), i32.const(1), i32.const(2)));
+    });
+  },
+);
+
+/** Tells the scratch memory of the dispatching thread, as the first one that a kernel is run by. */
+const scratchOf = new Kernel('test_scratch', { target: i32 }, ({ target }, _from, _to, scratch) =>
+  store(target, scratch),
+);
+
+function ownScratch(): number {
+  return withTemporary(4, (target) => {
+    scratchOf.run({ target }, 1, { scratch: 4 });
+    return wordsAt(target, 1)[0];
+  });
+}
+
+/** Runs a kernel until helpers take part: a thread that starts, or compiles, is not waited for. */
+async function untilHelped(): Promise<Set<number>> {
+  const seen = new Set<number>();
+  for (let tries = 0; tries < 100 && !seen.has(2); tries++) {
+    withTemporary(256 + 400, (memory) => {
+      whoDidIt.run({ own: ownScratch(), counter: memory, target: memory + 256 }, 100, { grain: 1, scratch: 4 });
+      for (const who of wordsAt(memory + 256, 100)) seen.add(who);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return seen;
+}
+
+describe('setThreads', () => {
+  test('refuses what is no number of threads', async () => {
+    for (const bad of [0, -1, 1.5, Number.NaN]) await expect(setThreads(bad)).rejects.toThrow(RangeError);
+  });
+
+  test('starts threads, which take part, and lets them rest', async () => {
+    await setThreads(3);
+    expect(threadCount()).toBe(3);
+    expect([...(await untilHelped())].sort()).toEqual([1, 2]);
+    await setThreads(1);
+    withTemporary(256 + 400, (memory) => {
+      whoDidIt.run({ own: ownScratch(), counter: memory, target: memory + 256 }, 100, { grain: 1, scratch: 4 });
+      expect(new Set(wordsAt(memory + 256, 100))).toEqual(new Set([1]));
+    });
+  });
+
+  test('changes no bit of a result', async () => {
+    const rng = Rng.fromSeed(1);
+    const [a, b] = [rng.normal([300, 200]), rng.normal([200, 250])];
+    const results = [];
+    for (const threads of [1, 2, 3]) {
+      await setThreads(threads);
+      if (threads > 1) await untilHelped();
+      for (let time = 0; time < 5; time++) results.push(tidy(() => [...matmul(a, b).values]));
+    }
+    for (const result of results) expect(result).toEqual(results[0]);
+  });
+});
+
+describe('a thread that fails', () => {
+  test('in a kernel is an error that names it, and nothing is left behind', async () => {
+    await setThreads(2);
+    await untilHelped();
+    const before = bytesInUse();
+    // Reads beyond the memory, but on the dispatching thread.
+    const faulty = new Kernel('test_faulty', { own: i32 }, ({ own }, from, to, scratch) => {
+      forRange(from, to, 1, () => {
+        forRange(0, i32.const(100_000), 1, () => store(scratch, i32.load(scratch).add(1)));
+        when(own.ne(scratch), () => store(i32.const(-4), i32.const(1)));
+      });
+    });
+    const run = () => {
+      for (let time = 0; time < 1000; time++) faulty.run({ own: ownScratch() }, 50, { grain: 1, scratch: 64 });
+    };
+    expect(run).toThrow(
+      new KernelError('kernel test_faulty: failed in thread 1. Its result is lost; setThreads(n) starts threads anew.'),
+    );
+    expect(bytesInUse()).toBe(before);
+  });
+
+  test('does not hinder those who go on, on one thread or with new ones', async () => {
+    expect(threadCount()).toBe(1);
+    const [x, y] = [Rng.fromSeed(1).normal([200, 100]), Rng.fromSeed(2).normal([100, 80])];
+    const alone = tidy(() => [...matmul(x, y).values]);
+    await setThreads(2);
+    expect(await untilHelped()).toContain(2);
+    expect(tidy(() => [...matmul(x, y).values])).toEqual(alone);
+  });
+
+  test('by hanging is an error after a while, not a hang', async () => {
+    await setThreads(2);
+    await untilHelped();
+    setPatience(300);
+    try {
+      const hanging = new Kernel('test_hanging', { own: i32 }, ({ own }, from, to, scratch) => {
+        forRange(from, to, 1, () => {
+          forRange(0, i32.const(100_000), 1, () => store(scratch, i32.load(scratch).add(1)));
+          when(own.ne(scratch), () => forever(() => {}));
+        });
+      });
+      const run = () => {
+        for (let time = 0; time < 1000; time++) hanging.run({ own: ownScratch() }, 50, { grain: 1, scratch: 64 });
+      };
+      expect(run).toThrow(/^kernel test_hanging: was not finished by a thread within 0\.3 s: it has died, or hangs\./);
+    } finally {
+      setPatience(20_000);
+    }
+  });
+
+  test('by dying between kernels is an error that names the next one', async () => {
+    workers.length = 0;
+    await setThreads(2);
+    await untilHelped();
+    expect(workers).toHaveLength(1);
+    const exit = once(workers[0], 'exit');
+    await workers[0].terminate();
+    await exit;
+    const run = () =>
+      withTemporary(656, (memory) =>
+        whoDidIt.run({ own: 0, counter: memory, target: memory + 256 }, 100, { grain: 1 }),
+      );
+    expect(run).toThrow(/^kernel test_who_did_it: thread 1 has died \(exit code 1\)\./);
+    expect(run).not.toThrow();
+  });
+});
+
+describe('a program', () => {
+  const tensorUrl = JSON.stringify(new URL('../../index.js', import.meta.url).href);
+  const run = (code: string): string =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', timeout: 30_000 }).trim();
+  const work = `
+    const { setThreads, threadCount, matmul, Rng, memory } = await import(${tensorUrl});
+    const product = () => matmul(Rng.fromSeed(1).normal([300, 200]), Rng.fromSeed(2).normal([200, 300])).values;`;
+
+  test('ends by itself, though its threads live', () => {
+    expect(run(`${work} await setThreads(3); product(); product(); console.log(threadCount());`)).toBe('3');
+  });
+
+  test('starts threads by itself, one for each processor, and waits for none', () => {
+    expect(
+      run(`${work} product(); console.log(threadCount() === (await import('node:os')).availableParallelism());`),
+    ).toBe('true');
+  });
+
+  test('computes the same, on one thread, where memory cannot be shared', () => {
+    const checksum = 'console.log(threadCount(), product().reduce((sum, value, i) => sum + value * (i % 7), 0));';
+    // What a page that is not isolated says of itself. The memory grows, too, which gives it a new buffer.
+    const grow = 'const large = Array.from({ length: 3 }, () => Rng.fromSeed(3).normal([2000, 1000]));';
+    const alone = run(`globalThis.crossOriginIsolated = false; ${work} await setThreads(4); ${grow} ${checksum}`);
+    const shared = run(`${work} await setThreads(1); ${checksum}`);
+    expect(alone).toBe(shared);
+  });
+});
