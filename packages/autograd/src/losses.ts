@@ -1,5 +1,5 @@
 import { apply, defineOp, mean, ShapeError, square, sub, type Tensor, tidy } from '@mobinet/tensor';
-import { softmaxRows } from './losses.wasm.js';
+import { ElementwiseKernel, f32, f32x4, softmaxRows } from '@mobinet/tensor/kernels';
 
 /**
  * Softmax cross-entropy, averaged over the batch.
@@ -97,7 +97,21 @@ const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor
     for (let at = 0; at < dx.length; at++) dx[at] = scale * (probabilities[at] - smoothing / classes);
     for (let n = 0; n < batch; n++) dx[n * classes + labels[n]] -= scale * (1 - smoothing);
   },
+  fast([{ values: dy }, probabilities, { values: labels }], [dx], { smoothing }) {
+    const [batch, classes] = probabilities.shape;
+    const scale = dy[0] / batch;
+    shiftAndScale.run([probabilities], dx, { shift: smoothing / classes, scale });
+    const { values } = dx;
+    for (let n = 0; n < batch; n++) values[n * classes + labels[n]] -= scale * (1 - smoothing);
+  },
 });
+
+const shiftAndScale = new ElementwiseKernel(
+  'shift_and_scale',
+  1,
+  ([x], { shift, scale }) => x.sub(f32x4.splat(shift)).mul(f32x4.splat(scale)),
+  { shift: f32, scale: f32 },
+);
 
 /** The mean of (prediction − target)². Shapes must be equal. Returns a scalar. */
 export function mse(prediction: Tensor, target: Tensor): Tensor {

@@ -8,6 +8,7 @@ import {
   defineOp,
   reshape,
   type Shape,
+  sizeOf,
   sum,
   type Tensor,
   tidy,
@@ -79,6 +80,7 @@ const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
     const args = epilogueArguments(memory[0], skip, channels);
     inputGradientWithEpilogue(dy, signs, scale, dx, attributes, epilogue, args);
   },
+  multiplyAdds: ([dy, signs]) => dy.size * sizeOf(signs.shape.slice(1)),
 });
 
 function split(rest: readonly AnyTensor[], repeats: number): { memory: readonly AnyTensor[]; skip: Tensor | null } {

@@ -18,4 +18,5 @@ export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue
 export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
 export { ChannelKernel, ColumnSums, sumBlocks, withVectors } from './ops/rows.wasm.js';
+export { softmaxRows } from './ops/softmax/softmax.wasm.js';
 export * from './wasm/assembler.js';

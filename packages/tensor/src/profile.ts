@@ -8,7 +8,7 @@ export interface OpProfile {
   readonly milliseconds: number;
   /** Bytes of all inputs and outputs: what it had at least to read and write. */
   readonly bytes: number;
-  /** Of ops that count them: convolutions and products of matrices. */
+  /** Of ops that count them: convolutions and products of matrices. Without those of other ops, as above. */
   readonly multiplyAdds: number;
   /** Billions of multiply-adds a second; null where none are counted. */
   readonly gmacPerSecond: number | null;
@@ -22,33 +22,45 @@ export interface ProfiledCall {
   readonly multiplyAdds: number;
 }
 
-interface Total {
-  calls: number;
+/** What a call took, or several. */
+interface Cost {
   milliseconds: number;
-  bytes: number;
   multiplyAdds: number;
+}
+
+interface Total extends Cost {
+  calls: number;
+  bytes: number;
 }
 
 /** Times ops as long as it is running. */
 export class Profiler {
   readonly #totals = new Map<string, Total>();
-  /** Time that ops called by the current one have taken. */
-  #inner = 0;
+  /** What those ops have taken that the current one called. */
+  #inner: Cost = { milliseconds: 0, multiplyAdds: 0 };
 
   time(call: ProfiledCall, run: () => void): void {
     const outer = this.#inner;
-    this.#inner = 0;
+    this.#inner = { milliseconds: 0, multiplyAdds: 0 };
     const start = performance.now();
     try {
       run();
     } finally {
-      const elapsed = performance.now() - start;
-      this.#add(call, elapsed - this.#inner);
-      this.#inner = outer + elapsed;
+      const milliseconds = performance.now() - start;
+      // An op that leaves its work to others has none of its own.
+      const multiplyAdds = Math.max(call.multiplyAdds, this.#inner.multiplyAdds);
+      this.#add(call, {
+        milliseconds: milliseconds - this.#inner.milliseconds,
+        multiplyAdds: multiplyAdds - this.#inner.multiplyAdds,
+      });
+      this.#inner = {
+        milliseconds: outer.milliseconds + milliseconds,
+        multiplyAdds: outer.multiplyAdds + multiplyAdds,
+      };
     }
   }
 
-  #add({ name, inputs, outputs, multiplyAdds }: ProfiledCall, milliseconds: number): void {
+  #add({ name, inputs, outputs }: ProfiledCall, { milliseconds, multiplyAdds }: Cost): void {
     const total = this.#totals.get(name) ?? { calls: 0, milliseconds: 0, bytes: 0, multiplyAdds: 0 };
     total.calls++;
     total.milliseconds += milliseconds;

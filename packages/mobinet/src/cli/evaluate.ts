@@ -4,6 +4,7 @@ import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { evaluate } from '../training/evaluate.js';
 import { addDataFlags, addWorkersFlag, type DataFlags, jsonFlag, openData, wholeNumber } from './flags.js';
+import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
 
@@ -17,7 +18,7 @@ interface EvaluateFlags extends DataFlags {
 /** `mobinet evaluate`: loss and accuracy on validation images. */
 export function evaluateCommand(): Command {
   const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
-  addWorkersFlag(addDataFlags(command))
+  addKernelFlags(addWorkersFlag(addDataFlags(command)))
     .option('--batch <images>', 'images at a time', wholeNumber(1), 64)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet evaluate --model runs/photos/model.mobinet.safetensors --data photos');

@@ -54,7 +54,9 @@ export function formatSummary({ layers, ...total }: NetworkSummary): string {
     formatTable(head, rows),
     `parameters   ${count(total.parameters)} (${count(total.binaryParameters)} binary, ${count(total.floatParameters)} float)`,
     `FLOPs        ${millions(total.flops)} M = ${millions(total.floatMultiplyAdds)} M float + ${millions(total.binaryMultiplyAdds)} M binary / 64`,
-    total.savedBytes === null ? 'saved size   – (a network of floats is not packed)' : `saved size   ${count(total.savedBytes)} bytes`,
+    total.savedBytes === null
+      ? 'saved size   – (a network of floats is not packed)'
+      : `saved size   ${count(total.savedBytes)} bytes`,
   ].join('\n');
 }
 

@@ -3,6 +3,7 @@ import { dispose, Rng, softmax, tidy } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { ImageLoader } from '../data/loader.js';
 import { jsonFlag, wholeNumber } from './flags.js';
+import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
 import { printJson, printResult, say } from './output.js';
 
@@ -20,9 +21,10 @@ interface Prediction {
 
 /** `mobinet predict`: the most probable classes of images. */
 export function predictCommand(): Command {
-  return addModelFlag(new Command('predict').description('the most probable classes of images'))
+  const command = addModelFlag(new Command('predict').description('the most probable classes of images'))
     .argument('<images...>', 'JPEG, PNG or GIF files')
-    .option('--top <number>', 'how many classes to show', wholeNumber(1), 5)
+    .option('--top <number>', 'how many classes to show', wholeNumber(1), 5);
+  return addKernelFlags(command)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png')
     .action(runPrediction);

@@ -32,6 +32,7 @@ import {
   type TrainingFlags,
   trainingOf,
 } from './flags.js';
+import { addKernelFlags } from './kernel-flags.js';
 import { formatSummary, ImageProgress, printJson, printResult, say, TrainingProgress } from './output.js';
 import { interruptedExitCode, interruptible } from './program.js';
 
@@ -63,7 +64,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   );
   addArchitectureFlags(command);
   addTrainingFlags(command);
-  addWorkersFlag(command)
+  addKernelFlags(addWorkersFlag(command))
     .option('--out <folder>', 'where the run is kept (default: runs/<time>)')
     .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
     .option(...jsonFlag)

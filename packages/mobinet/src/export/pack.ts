@@ -20,7 +20,9 @@ import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.
  */
 export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}): Uint8Array {
   if (model.options.precision !== 'binary') {
-    throw new RangeError("a network of precision 'float' has no 1-bit weights to be saved. Its checkpoint holds all of it");
+    throw new RangeError(
+      "a network of precision 'float' has no 1-bit weights to be saved. Its checkpoint holds all of it",
+    );
   }
   return tidy(() => {
     const tensors = new Map<string, Tensor<DType>>();

@@ -27,7 +27,9 @@ export class Segment extends Module {
 
   override forward(x: Tensor): Tensor {
     const { conv } = this;
-    return tidy(() => (this.training && conv instanceof BinaryConv2d ? this.#trainBinary(conv, x) : this.#stepByStep(x)));
+    return tidy(() =>
+      this.training && conv instanceof BinaryConv2d ? this.#trainBinary(conv, x) : this.#stepByStep(x),
+    );
   }
 
   /** All in one, with the statistics of the batch. */

@@ -143,11 +143,17 @@ abstract class FloatLanes<Self extends Value> extends V128<Self> {
   eq(b: Self): Self {
     return this.give(simd(this.comparisons), b);
   }
+  ne(b: Self): Self {
+    return this.give(simd(this.comparisons + 1), b);
+  }
   lt(b: Self): Self {
     return this.give(simd(this.comparisons + 2), b);
   }
   gt(b: Self): Self {
     return this.give(simd(this.comparisons + 3), b);
+  }
+  le(b: Self): Self {
+    return this.give(simd(this.comparisons + 4), b);
   }
   ge(b: Self): Self {
     return this.give(simd(this.comparisons + 5), b);
@@ -207,6 +213,10 @@ export class F32x4 extends FloatLanes<F32x4> {
   toF64x2Low(): F64x2 {
     return new F64x2(sequence([this], simd(95)));
   }
+  /** The largest whole numbers that are not above. */
+  floor(): F32x4 {
+    return this.give(simd(104));
+  }
   /** Rounded to the nearest whole numbers. */
   toI32x4(): I32x4 {
     return new I32x4(sequence([this], [...simd(106), ...simd(248)]));
@@ -225,6 +235,14 @@ export class F64x2 extends FloatLanes<F64x2> {
   protected override readonly arithmetic = 236;
   lane(index: number): F64 {
     return new F64(sequence([this], simd(33, index)));
+  }
+  /** Rounded to the nearest whole numbers. */
+  nearest(): F64x2 {
+    return this.give(simd(148));
+  }
+  /** Cut off to whole numbers, in lanes 0 and 1; the others become 0. */
+  toI32x4Low(): I32x4 {
+    return new I32x4(sequence([this], simd(252)));
   }
   /** Rounded to single precision, in lanes 0 and 1; the others become 0. */
   toF32x4Low(): F32x4 {
@@ -277,6 +295,10 @@ export const f64x2 = new LanesType<F64x2, F64>(F64x2, 2, 20, (lanes) => littleEn
 /** Statement: writes the two low lanes of four, 8 bytes. */
 export function storeLow(address: I32, value: V128, offset = 0): void {
   emit(address.code, value.code, simd(91), memoryArgument(offset), [0]);
+}
+/** Statement: writes one byte of 16. */
+export function storeByte(address: I32, value: V128, lane: number, offset = 0): void {
+  emit(address.code, value.code, simd(88), memoryArgument(offset), [lane]);
 }
 /** Statement: writes one lane of four, 4 bytes. */
 export function storeLane(address: I32, value: V128, lane: number, offset = 0): void {

@@ -1,8 +1,10 @@
-import { type F32x4, f32x4, type I32x4, i32x4 } from './lanes.js';
+import { type F32x4, type F64x2, f32x4, f64x2, type I32x4, i32x4 } from './lanes.js';
 import { i32 } from './scalars.js';
 
+// Functions that no instruction calculates. Each is right to about one unit in the last place, at the ends of its range, too.
+
 /**
- * eˣ of four numbers, to about one unit in the last place (S. L. Moshier, Cephes, expf):
+ * eˣ of four numbers (S. L. Moshier, Cephes, expf):
  *
  * 1. x = n·ln 2 + r with a whole n and |r| ≤ ln 2 / 2; ln 2 is subtracted in two parts, so that r stays exact.
  * 2. eʳ by a polynomial.
@@ -16,14 +18,134 @@ export function exp(x: F32x4): F32x4 {
     limited.sub(whole.mul(f32x4.const(0.693359375))).sub(whole.mul(f32x4.const(-2.1219444005469057e-4))),
     'r',
   );
-  const polynomial = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201]
+  const coefficients = [
+    ...[1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3],
+    ...[4.1665795894e-2, 1.6666665459e-1, 0.50000001201],
+  ];
+  const power = f32x4.const(1).add(r).addMul(polynomial(r, coefficients), r.mul(r));
+  return timesPowerOfTwo(power, n);
+}
+
+/** The hyperbolic tangent (Cephes, tanhf): a polynomial near 0, where 1 − 2/(e²ˣ + 1) would lose its digits. */
+export function tanh(x: F32x4): F32x4 {
+  const square = f32x4.variable(x.mul(x), 'square');
+  const coefficients = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
+  const near = f32x4.variable(x.addMul(polynomial(square, coefficients).mul(square), x), 'near');
+  const two = f32x4.const(2);
+  const far = f32x4.const(1).sub(two.div(exp(x.add(x)).add(f32x4.const(1))));
+  return near.where(x.abs().lt(f32x4.const(0.625)), far);
+}
+
+/** The natural logarithm. */
+export function log(x: F32x4): F32x4 {
+  const [low, high] = logarithms(x);
+  return join(low, high);
+}
+
+/** x to the power of y, as JavaScript has it: e^(y·ln |x|), in double precision up to the exponential, then the sign. */
+export function pow(x: F32x4, y: F32x4): F32x4 {
+  const base = f32x4.variable(x, 'base');
+  const exponent = f32x4.variable(y, 'exponent');
+  const [low, high] = logarithms(f32x4.variable(base.abs(), 'magnitude'));
+  const [lowResult, lowShift] = expParts(low.mul(exponent.toF64x2Low()));
+  const [highResult, highShift] = expParts(high.mul(upperHalf(exponent).toF64x2Low()));
+  const n = i32x4.variable(lowShift.as(f32x4).shuffle(highShift.as(f32x4), 0, 1, 4, 5).as(i32x4), 'n');
+  const magnitude = f32x4.variable(timesPowerOfTwo(join(lowResult, highResult), n), 'power');
+
+  const half = f32x4.variable(exponent.mul(f32x4.const(0.5)), 'halfExponent');
+  const isWhole = exponent.eq(exponent.floor());
+  const isOdd = isWhole.and(half.gt(half.floor()));
+  const isNegative = base.as(i32x4).shrS(i32.const(31)).as(f32x4);
+  const signed = magnitude.neg().where(isNegative.and(isOdd), magnitude);
+  const isUndefined = base.lt(f32x4.const(0)).and(f32x4.const(0).where(isWhole, allOnes));
+  return f32x4.const(1).where(exponent.eq(f32x4.const(0)), signed.or(isUndefined));
+}
+
+const allOnes = i32x4.const(-1).as(f32x4);
+
+/**
+ * The natural logarithms of lanes 0 and 1, and of lanes 2 and 3, in double precision. With x = 2ᵏ·m for √½ ≤ m < √2, and
+ * s = (m − 1)/(m + 1):
+ *
+ *     ln x = k·ln 2 + 2·(s + s³/3 + s⁵/5 + …),   |s| < 0.172
+ */
+function logarithms(x: F32x4): [F64x2, F64x2] {
+  const value = f32x4.variable(x, 'value');
+  // Numbers so small that they have no exponent of their own are made larger first.
+  const isSmall = value.lt(f32x4.const(smallestNormal));
+  const scaled = value
+    .mul(f32x4.const(2 ** 24))
+    .where(isSmall, value)
+    .as(i32x4);
+  const bits = i32x4.variable(scaled.add(i32x4.const(bitsOfOne - bitsOfRootHalf)), 'bits');
+  const bias = i32x4.const(127).add(isSmall.as(i32x4).and(i32x4.const(24)));
+  const k = i32x4.variable(bits.shrS(i32.const(23)).sub(bias), 'k');
+  const m = f32x4.variable(bits.and(i32x4.const(0x7fffff)).add(i32x4.const(bitsOfRootHalf)).as(f32x4), 'm');
+  const infinity = f32x4.const(Number.POSITIVE_INFINITY);
+  const zero = f32x4.const(0);
+  const isNumber = value.ge(zero);
+  const special = f32x4.variable(
+    infinity
+      .neg()
+      .where(value.eq(zero), infinity.and(value.eq(infinity)))
+      .or(zero.where(isNumber, allOnes)),
+    'special',
+  );
+  const half = (m: F64x2, k: F64x2, special: F64x2): F64x2 => {
+    const mantissa = f64x2.variable(m, 'mantissa');
+    const one = f64x2.const(1);
+    const s = f64x2.variable(mantissa.sub(one).div(mantissa.add(one)), 's');
+    const square = f64x2.variable(s.mul(s), 'square');
+    const series = [15, 13, 11, 9, 7, 5, 3, 1]
+      .map((odd) => f64x2.const(2 / odd))
+      .reduce((sum, coefficient) => sum.mul(square).add(coefficient));
+    return f64x2.variable(k.mul(f64x2.const(Math.LN2)).add(s.mul(series)).add(special), 'logarithm');
+  };
+  const upperK = k.as(f32x4).shuffle(k.as(f32x4), 2, 3, 2, 3).as(i32x4);
+  return [
+    half(m.toF64x2Low(), k.toF64x2LowS(), special.toF64x2Low()),
+    half(upperHalf(m).toF64x2Low(), upperK.toF64x2LowS(), upperHalf(special).toF64x2Low()),
+  ];
+}
+
+const smallestNormal = 2 ** -126;
+const bitsOfOne = 0x3f800000;
+/** Of √½ as a float. */
+const bitsOfRootHalf = 0x3f3504f3;
+
+/** eᵗ of two numbers in parts: 2ⁿ times the first, which is between √½ and √2; n in the lower lanes. */
+function expParts(t: F64x2): [F64x2, I32x4] {
+  const limited = f64x2.variable(t.min(f64x2.const(90)).max(f64x2.const(-110)), 'limited');
+  const n = f64x2.variable(limited.mul(f64x2.const(Math.LOG2E)).nearest(), 'n');
+  const r = f64x2.variable(limited.sub(n.mul(f64x2.const(Math.LN2))), 'r');
+  // The series of the exponential, Σ rⁱ/i!.
+  const series = [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    .map((i) => f64x2.const(1 / factorial(i)))
+    .reduce((sum, coefficient) => sum.mul(r).add(coefficient));
+  return [f64x2.variable(series, 'power'), i32x4.variable(n.toI32x4Low(), 'shift')];
+}
+
+const factorial = (n: number): number => (n <= 1 ? 1 : n * factorial(n - 1));
+
+/** Horner's rule: the first coefficient belongs to the highest power. */
+function polynomial(x: F32x4, coefficients: readonly number[]): F32x4 {
+  return coefficients
     .map((coefficient) => f32x4.const(coefficient))
-    .reduce((sum, coefficient) => coefficient.addMul(sum, r));
-  const power = f32x4.const(1).add(r).addMul(polynomial, r.mul(r));
+    .reduce((sum, coefficient) => coefficient.addMul(sum, x));
+}
+
+function timesPowerOfTwo(x: F32x4, n: I32x4): F32x4 {
   const half = i32x4.variable(n.shrS(i32.const(1)), 'half');
-  return power.mul(powerOfTwo(half)).mul(powerOfTwo(n.sub(half)));
+  return x.mul(powerOfTwo(half)).mul(powerOfTwo(n.sub(half)));
 }
 
 function powerOfTwo(n: I32x4): F32x4 {
   return n.add(i32x4.const(127)).shl(i32.const(23)).as(f32x4);
+}
+
+const upperHalf = (x: F32x4): F32x4 => x.shuffle(x, 2, 3, 2, 3);
+
+/** Two pairs of doubles as four floats. */
+function join(low: F64x2, high: F64x2): F32x4 {
+  return low.toF32x4Low().shuffle(high.toF32x4Low(), 0, 1, 4, 5);
 }

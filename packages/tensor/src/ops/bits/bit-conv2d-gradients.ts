@@ -4,7 +4,7 @@ import { apply, defineOp } from '../../op.js';
 import { tidy } from '../../scope.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { conv2dFilterGradient, conv2dInputGradient, forEachTap } from '../conv2d/conv2d.js';
+import { conv2dFilterGradient, conv2dInputGradient, convolutionMultiplyAdds, forEachTap } from '../conv2d/conv2d.js';
 import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { reshape } from '../shape/reshape.js';
@@ -87,6 +87,7 @@ const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttribu
   },
   fast: ([dy, filter, ...[scale]], [dx], attributes) =>
     inputGradientWithEpilogue(dy, filter, scale, dx, attributes, noEpilogue, {}),
+  multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
 });
 
 /** `bitConv2dInputGradient` of a convolution that `hasLookup`, into dx by way of an epilogue. */
@@ -136,6 +137,7 @@ const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttrib
       filterGradientByLookup({ pixels: x.size / channels, filters, channels }, dy.address, x.address, df.address);
     } else groupedFilterGradient(x.shape, filterShape, attributes, dy.address, x.address, df.address);
   },
+  multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
 });
 
 /** The signs as numbers ±1, row after row. */

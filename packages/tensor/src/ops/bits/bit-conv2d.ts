@@ -2,7 +2,13 @@ import { type BitTensor, wordBits, wordsPerRow } from '../../bit-tensor.js';
 import { apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type Conv2dAttributes, type Conv2dOptions, conv2dAttributes, conv2dOutputShape } from '../conv2d/conv2d.js';
+import {
+  type Conv2dAttributes,
+  type Conv2dOptions,
+  conv2dAttributes,
+  conv2dOutputShape,
+  convolutionMultiplyAdds,
+} from '../conv2d/conv2d.js';
 import { bitConv2dByWords } from './bit-conv2d.wasm.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import type { CountDType } from './bit-gemm.wasm.js';
@@ -111,6 +117,7 @@ const bitConv2dOp = defineOp<
     }
   },
   fast: ([x, filter], [y], attributes) => bitConv2dByWords(x, filter, y, attributes),
+  multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x, filter], attributes }) => [
     () => bitConv2dInputGradient(dy, filter, x.shape, attributes),

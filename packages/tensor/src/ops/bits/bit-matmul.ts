@@ -71,6 +71,7 @@ const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined,
     if (a.rowLength === 0) y.values.fill(0);
     else bitGemm(a.shape[0], b.shape[0], a.rowLength, a.address, b.address, y.address, 'i32');
   },
+  multiplyAdds: ([a], [c]) => c.size * a.rowLength,
   saves: (inputs) => inputs,
   gradient: (dc, { saved: [a, b] }) => [
     () => matmul(dc, unpackBits(b)),

@@ -1,6 +1,6 @@
 import { ShapeError } from '../../errors.js';
-import { apply, defineOp } from '../../op.js';
-import type { Shape } from '../../shape.js';
+import { type AnyTensor, apply, defineOp } from '../../op.js';
+import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { slidingWindow, type Window, type WindowOptions } from '../window.js';
 import { conv2dByGemm, conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.wasm.js';
@@ -70,6 +70,11 @@ export function conv2dOutputShape(x: Shape, filter: Shape, { window }: Conv2dAtt
   return [x[0], window.height.output, window.width.output, filter[0]];
 }
 
+/** Of a convolution that makes y, and of each of its gradients; taps in the padding are counted, too. */
+export function convolutionMultiplyAdds(y: AnyTensor, filter: Shape): number {
+  return y.size * sizeOf(filter.slice(1));
+}
+
 const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor, Tensor]>({
   name: 'conv2d',
   outputs: ([x, filter], attributes) => [{ dtype: 'f32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],
@@ -80,6 +85,7 @@ const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor,
     });
   },
   fast: ([x, filter], [y], attributes) => kernelsFor(filter.shape, attributes).convolve(x, filter, y, attributes),
+  multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x, filter], attributes }) => [
     () => conv2dInputGradient(dy, filter, x.shape, attributes),
@@ -103,6 +109,7 @@ const inputGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes & 
   },
   fast: ([dy, filter], [dx], attributes) =>
     kernelsFor(filter.shape, attributes).inputGradient(dy, filter, dx, attributes),
+  multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
 });
 
 /** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: every tap collects what it multiplied. */
@@ -120,6 +127,7 @@ const filterGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes &
     });
   },
   fast: ([dy, x], [df], attributes) => kernelsFor(df.shape, attributes).filterGradient(dy, x, df, attributes),
+  multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
 });
 
 /** Which kernels take a convolution: those for one channel a group, for few, or products of matrices, which take them all. */

@@ -3,7 +3,7 @@ import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import { floatsAt } from '../../backends/cpu/memory.js';
 import type { Tensor } from '../../tensor.js';
-import { f32, f32x4, forRange, type I32, i32, select, store, type Variable } from '../../wasm/assembler.js';
+import { f32, f32x4, forRange, type I32, i32, select, store, type Variable, when } from '../../wasm/assembler.js';
 import { gemm, type Matrix, transposed } from '../matmul/gemm.wasm.js';
 import { isPointwise } from '../window.js';
 import { forEachPixel, reverseTapAddress, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
@@ -83,9 +83,10 @@ function forEachProduct(
     ? Math.max(1, Math.min(batch, Math.floor(patchBytes / (4 * patchStride * pixelsPerImage))))
     : batch;
   const patchesLength = needsPatches ? 4 * patchStride * pixelsPerImage * imagesAtOnce : 0;
-  withTemporary(patchesLength + 4 * channels + 16, (temporary) => {
+  const borderLength = kernelWidth * channels + 4;
+  withTemporary(patchesLength + 4 * borderLength, (temporary) => {
     const border = temporary + patchesLength;
-    floatsAt(border, channels + 4).fill(0);
+    floatsAt(border, borderLength).fill(0);
     for (let image = 0; image < batch; image += imagesAtOnce) {
       const images = Math.min(imagesAtOnce, batch - image);
       const pixels = images * pixelsPerImage;
@@ -140,13 +141,27 @@ const gatherKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(`f32_patches_${kernelHeight}x${kernelWidth}`, parameters, (p, from, to) => {
       const tapBytes = i32.variable(p.channels.mul(4), 'tapBytes');
+      const rowBytes = i32.variable(tapBytes.mul(kernelWidth), 'rowBytes');
+      // Taps of a row that are neighbours in memory are copied as one, unless some lie outside.
+      const areJoined = i32.variable(p.dilationX.eq(1).and(p.pixelBytes.eq(tapBytes)), 'areJoined');
       forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {
         const target = i32.variable(p.patches.add(pixel.mul(p.patchBytes)), 'target');
-        for (const tap of tapsOf(kernelHeight, kernelWidth)) {
+        const copy = (tap: readonly [number, number], bytes: I32): void => {
           const source = i32.variable(tapAddress(p, [n, i, j], tap), 'source');
-          forRange(0, tapBytes, 16, (offset) => store(target.add(offset), f32x4.load(source.add(offset))));
-          target.set(target.add(tapBytes));
-        }
+          forRange(0, bytes, 16, (offset) => store(target.add(offset), f32x4.load(source.add(offset))));
+          target.set(target.add(bytes));
+        };
+        const firstColumn = i32.variable(j.mul(p.strideX).sub(p.left), 'firstColumn');
+        const isWithin = firstColumn.geS(0).and(firstColumn.add(kernelWidth - 1).ltS(p.width));
+        when(
+          areJoined.and(isWithin),
+          () => {
+            for (let ki = 0; ki < kernelHeight; ki++) copy([ki, 0], rowBytes);
+          },
+          () => {
+            for (const tap of tapsOf(kernelHeight, kernelWidth)) copy(tap, tapBytes);
+          },
+        );
       });
     }),
 );

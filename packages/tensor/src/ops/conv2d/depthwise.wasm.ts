@@ -1,10 +1,20 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel, type KernelParameters, kernelFamily } from '../../backends/cpu/kernel.js';
 import { floatsAt } from '../../backends/cpu/memory.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { f32x4, forRange, i32, store } from '../../wasm/assembler.js';
+import {
+  f32x4,
+  forRange,
+  type I32,
+  i32,
+  store,
+  transpose4x4,
+  type Variable,
+  when,
+  whileTrue,
+} from '../../wasm/assembler.js';
 import { sumBlocks } from '../rows.wasm.js';
 import { forEachPixel, reverseTapAddress, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d.js';
@@ -18,19 +28,25 @@ export function isDepthwise([outChannels, , , channels]: Shape, { groups }: Conv
 }
 
 export function depthwise(x: Tensor, filter: Tensor, y: Tensor, { window }: Conv2dAttributes): void {
-  const pixels = y.size / y.shape[3];
-  withFilterByTap(filter, (byTap, border) => {
-    const args = { x, y, filter: byTap, border, pixelBytes: 4 * x.shape[3], ...windowArguments(window) };
-    kernelFor(filter, 'forward').run(args, pixels, { grain: grainOf(pixels, filter) });
+  const [channels, kernelHeight, kernelWidth] = filter.shape;
+  const [, , outWidth] = y.shape;
+  const lines = y.size / channels / Math.max(1, outWidth);
+  withFilterByTap(filter, window.width.stride + (kernelWidth - 1) * window.width.dilation + 1, (byTap, border) => {
+    const args = { x, y, filter: byTap, border, pixelBytes: 4 * channels, ...windowArguments(window) };
+    const { stride, dilation } = window.width;
+    const kernel = forwardKernel(kernelHeight, kernelWidth, stride, dilation, channels);
+    kernel.run(args, lines, { grain: chunksOf(lines, outWidth * nanosecondsPerPixel(filter)) });
   });
 }
 
 /** dx collects what each tap sent on. */
 export function depthwiseInputGradient(dy: Tensor, filter: Tensor, dx: Tensor, { window }: Conv2dAttributes): void {
-  const pixels = dx.size / dx.shape[3];
-  withFilterByTap(filter, (byTap, border) => {
-    const args = { x: dy, y: dx, filter: byTap, border, pixelBytes: 4 * dx.shape[3], ...windowArguments(window) };
-    kernelFor(filter, 'backward').run(args, pixels, { grain: grainOf(pixels, filter) });
+  const [channels, kernelHeight, kernelWidth] = filter.shape;
+  const pixels = dx.size / channels;
+  withFilterByTap(filter, 1, (byTap, border) => {
+    const args = { x: dy, y: dx, filter: byTap, border, pixelBytes: 4 * channels, ...windowArguments(window) };
+    const grain = chunksOf(pixels, nanosecondsPerPixel(filter));
+    backwardKernel(kernelHeight, kernelWidth).run(args, pixels, { grain });
   });
 }
 
@@ -55,57 +71,159 @@ export function depthwiseFilterGradient(dy: Tensor, x: Tensor, df: Tensor, { win
   });
 }
 
-const grainOf = (pixels: number, { size }: Tensor): number => chunksOf(pixels, 10 + size * 0.15);
+const nanosecondsPerPixel = ({ size }: Tensor): number => 10 + size * 0.15;
 
-/** The filter as [taps, channels], and a pixel of zeros. */
-function withFilterByTap(filter: Tensor, use: (byTap: number, border: number) => void): void {
+/** The filter as [taps, channels], and a border: so many pixels of zeros. */
+function withFilterByTap(filter: Tensor, borderPixels: number, use: (byTap: number, border: number) => void): void {
   const [channels, kernelHeight, kernelWidth] = filter.shape;
   const taps = kernelHeight * kernelWidth;
-  withTemporary(4 * channels * (taps + 1), (byTap) => {
-    const target = floatsAt(byTap, channels * (taps + 1));
-    const { values } = filter;
-    for (let c = 0; c < channels; c++) {
-      for (let tap = 0; tap < taps; tap++) target[tap * channels + c] = values[c * taps + tap];
-    }
-    target.fill(0, channels * taps);
-    use(byTap, byTap + 4 * channels * taps);
+  withTemporary(4 * channels * (taps + borderPixels), (byTap) => {
+    const border = byTap + 4 * channels * taps;
+    floatsAt(border, channels * borderPixels).fill(0);
+    byTapKernel(taps).run({ filter, byTap, tapBytes: 4 * channels }, channels / 4);
+    use(byTap, border);
   });
 }
 
-type Direction = 'forward' | 'backward';
-
-const kernelFor = ({ shape: [, height, width] }: Tensor, direction: Direction) =>
-  depthwiseKernel(height, width, direction);
-
-const parameters = { x: i32, y: i32, filter: i32, border: i32, pixelBytes: i32, ...windowParameters };
-
-/** Each output pixel, or each pixel of dx, is the sum over the taps of what they read times the filter. */
-const depthwiseKernel = kernelFamily(
-  (kernelHeight: number, kernelWidth: number, direction: Direction) =>
-    new Kernel(`f32_depthwise_${kernelHeight}x${kernelWidth}_${direction}__madd`, parameters, (p, from, to) => {
-      const taps = tapsOf(kernelHeight, kernelWidth);
-      const sources = taps.map((_, tap) => i32.variable(undefined, `tap${tap}`));
-      const [height, width] = direction === 'forward' ? [p.outHeight, p.outWidth] : [p.height, p.width];
-      forEachPixel(height, width, from, to, (n, row, column, pixel) => {
-        taps.forEach((tap, index) => {
-          const address = direction === 'forward' ? tapAddress : reverseTapAddress;
-          sources[index].set(address(p, [n, row, column], tap));
-        });
-        const target = i32.variable(p.y.add(pixel.mul(p.pixelBytes)), 'target');
-        const weights = i32.variable(p.filter, 'weights');
-        forRange(0, p.pixelBytes, 16, () => {
-          const weight = i32.variable(weights, 'weight');
-          const sum = f32x4.variable(0, 'sum');
-          sources.forEach((source, index) => {
-            sum.set(sum.addMul(f32x4.load(source), f32x4.load(weight)));
-            if (index + 1 < sources.length) weight.set(weight.add(p.pixelBytes));
-          });
-          store(target, sum);
-          for (const at of [...sources, target, weights]) at.set(at.add(16));
-        });
+/** Turns [channels, taps] over, four channels and four taps at a time; the last four taps may have been done in part. */
+const byTapKernel = kernelFamily(
+  (taps: number) =>
+    new Kernel(`f32_taps_first_${taps}`, { filter: i32, byTap: i32, tapBytes: i32 }, (p, from, to) => {
+      const source = i32.variable(p.filter.add(from.mul(16 * taps)), 'source');
+      const target = i32.variable(p.byTap.add(from.mul(16)), 'target');
+      forRange(from, to, 1, () => {
+        for (let first = 0; first < taps; first += 4) {
+          const start = Math.max(0, Math.min(first, taps - 4));
+          const channels = [0, 1, 2, 3].map((c) => f32x4.variable(f32x4.load(source, 4 * (c * taps + start))));
+          transpose4x4(channels)
+            .slice(0, taps)
+            .forEach((tap, index) => {
+              store(target.add(p.tapBytes.mul(start + index)), tap);
+            });
+        }
+        source.set(source.add(16 * taps));
+        target.set(target.add(16));
       });
     }),
 );
+
+const parameters = { x: i32, y: i32, filter: i32, border: i32, pixelBytes: i32, ...windowParameters };
+
+type KernelSize = readonly [height: number, width: number];
+
+/** Each output pixel is the sum over the taps of what they read times the filter. Items are rows of output pixels. */
+const forwardKernel = kernelFamily(
+  (kernelHeight: number, kernelWidth: number, strideX: number, dilationX: number, channels: number) =>
+    new Kernel(
+      `f32_depthwise_${kernelHeight}x${kernelWidth}_${strideX}_${dilationX}_${channels}__madd`,
+      parameters,
+      (p, from, to) => {
+        const sumTaps = tapSummer(p, [kernelHeight, kernelWidth], tapAddress);
+        const rows = Array.from({ length: kernelHeight }, (_, ki) => i32.variable(undefined, `row${ki}`));
+        const target = i32.variable(p.y.add(from.mul(p.outWidth).mul(4 * channels)), 'target');
+        forRange(from, to, 1, (line) => {
+          const [n, i] = [i32.variable(line.divU(p.outHeight), 'n'), i32.variable(line.remU(p.outHeight), 'i')];
+          const j = i32.variable(0, 'j');
+          const isLeft = () => j.ltS(p.outWidth);
+          whileTrue(isLeft, () => {
+            const first = i32.variable(j.mul(strideX).sub(p.left), 'first');
+            const last = first.add(strideX + (kernelWidth - 1) * dilationX);
+            when(
+              first.geS(0).and(last.ltS(p.width)).and(j.add(1).ltS(p.outWidth)),
+              () => {
+                rows.forEach((row, ki) => {
+                  row.set(tapAddress(p, [n, i, j], [ki, 0]));
+                });
+                sumPairs(rows, p.filter, target, { kernelWidth, strideX, dilationX, channels });
+                target.set(target.add(4 * channels));
+                j.set(j.add(2));
+              },
+              () => {
+                sumTaps([n, i, j], target);
+                j.set(j.add(1));
+              },
+            );
+          });
+        });
+      },
+    ),
+);
+
+interface PairShape {
+  readonly kernelWidth: number;
+  readonly strideX: number;
+  readonly dilationX: number;
+  readonly channels: number;
+}
+
+/**
+ * Two output pixels side by side, none of whose taps lies left or right of the image. They share the filter, and columns of the
+ * image: both are loaded once. Where everything lies follows from the number of channels, so that hardly an address is calculated.
+ */
+function sumPairs(
+  rows: readonly Variable<I32>[],
+  filter: I32,
+  target: Variable<I32>,
+  { kernelWidth, strideX, dilationX, channels }: PairShape,
+): void {
+  const weights = i32.variable(filter, 'weights');
+  forRange(0, i32.const(4 * channels), 16, () => {
+    const [left, right] = [f32x4.variable(0, 'left'), f32x4.variable(0, 'right')];
+    rows.forEach((row, ki) => {
+      const taps = Array.from({ length: kernelWidth }, (_, kj) =>
+        f32x4.variable(f32x4.load(weights, 4 * channels * (ki * kernelWidth + kj)), `weight${kj}`),
+      );
+      const columns = (kernelWidth - 1) * dilationX + strideX + 1;
+      for (let column = 0; column < columns; column++) {
+        const [ofLeft, ofRight] = [column / dilationX, (column - strideX) / dilationX];
+        const isTap = (tap: number): boolean => Number.isInteger(tap) && tap >= 0 && tap < kernelWidth;
+        if (!isTap(ofLeft) && !isTap(ofRight)) continue;
+        const value = f32x4.variable(f32x4.load(row, 4 * channels * column), 'value');
+        if (isTap(ofLeft)) left.set(left.addMul(value, taps[ofLeft]));
+        if (isTap(ofRight)) right.set(right.addMul(value, taps[ofRight]));
+      }
+    });
+    store(target, left);
+    store(target, right, 4 * channels);
+    for (const at of [...rows, target, weights]) at.set(at.add(16));
+  });
+}
+
+/** Each pixel of dx is the sum over the taps of what they sent there. */
+const backwardKernel = kernelFamily(
+  (kernelHeight: number, kernelWidth: number) =>
+    new Kernel(`f32_depthwise_${kernelHeight}x${kernelWidth}_backward__madd`, parameters, (p, from, to) => {
+      const sumTaps = tapSummer(p, [kernelHeight, kernelWidth], reverseTapAddress);
+      const target = i32.variable(p.y.add(from.mul(p.pixelBytes)), 'target');
+      forEachPixel(p.height, p.width, from, to, (n, row, column) => sumTaps([n, row, column], target));
+    }),
+);
+
+/** Statements for one pixel, wherever it lies: all its channels, with an address for each tap. They move the target on by a pixel. */
+function tapSummer(
+  p: KernelParameters<typeof parameters>,
+  [kernelHeight, kernelWidth]: KernelSize,
+  addressOf: typeof tapAddress,
+): (pixel: readonly [n: I32, row: I32, column: I32], target: Variable<I32>) => void {
+  const taps = tapsOf(kernelHeight, kernelWidth);
+  const sources = taps.map((_, tap) => i32.variable(undefined, `tap${tap}`));
+  return (pixel, target) => {
+    taps.forEach((tap, index) => {
+      sources[index].set(addressOf(p, pixel, tap));
+    });
+    const weights = i32.variable(p.filter, 'weights');
+    forRange(0, p.pixelBytes, 16, () => {
+      const weight = i32.variable(weights, 'weight');
+      const sum = f32x4.variable(0, 'sum');
+      sources.forEach((source, index) => {
+        sum.set(sum.addMul(f32x4.load(source), f32x4.load(weight)));
+        if (index + 1 < sources.length) weight.set(weight.add(p.pixelBytes));
+      });
+      store(target, sum);
+      for (const at of [...sources, target, weights]) at.set(at.add(16));
+    });
+  };
+}
 
 /** For each block of output pixels, each tap and channel: Σ dy · what the tap read. */
 const filterGradientKernel = kernelFamily(

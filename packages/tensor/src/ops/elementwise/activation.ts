@@ -5,6 +5,10 @@ import { equal } from './compare.js';
 import { sameShapeAsInput } from './unary.js';
 import {
   clipKernel,
+  geluCubic,
+  geluGradientKernel,
+  geluKernel,
+  geluScale,
   leakyReluGradientKernel,
   leakyReluKernel,
   reluGradientKernel,
@@ -121,9 +125,6 @@ export function gelu(x: Tensor): Tensor {
   return apply(geluOp, [x], undefined)[0];
 }
 
-const geluScale = Math.sqrt(2 / Math.PI);
-const geluCubic = 0.044715;
-
 const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   name: 'gelu',
   outputs: sameShapeAsInput,
@@ -133,6 +134,7 @@ const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
       y[i] = 0.5 * x[i] * (1 + t);
     }
   },
+  fast: ([x], [y]) => geluKernel.run([x], y),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => apply(geluGradientOp, [dy, x], undefined)[0]],
 });
@@ -148,6 +150,7 @@ const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
       dx[i] = 0.5 * dy[i] * (1 + t + x[i] * (1 - t * t) * slope);
     }
   },
+  fast: ([dy, x], [dx]) => geluGradientKernel.run([dy, x], dx),
 });
 
 /** x, but at least `min` and at most `max`. Nothing flows back from elements outside of them. */

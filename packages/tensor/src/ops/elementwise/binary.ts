@@ -125,6 +125,7 @@ const powOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] ** b[bAt];
     });
   },
+  fast: (inputs, outputs) => calculate(powOp, inputs, outputs),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a = 0 makes the power infinite.

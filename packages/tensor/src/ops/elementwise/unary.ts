@@ -2,7 +2,7 @@ import { zeros } from '../../create.js';
 import { apply, defineOp, type Spec } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { div, mul } from './binary.js';
-import { absKernel, expKernel, negKernel, signKernel, sqrtKernel, squareKernel } from './unary.wasm.js';
+import { absKernel, expKernel, logKernel, negKernel, signKernel, sqrtKernel, squareKernel } from './unary.wasm.js';
 
 /** The shape rule of functions of one f32 tensor, element by element. */
 export function sameShapeAsInput([x]: readonly [Tensor, ...unknown[]]): [Spec<'f32'>] {
@@ -67,6 +67,7 @@ const logOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   reference([{ values: x }], [{ values: y }]) {
     for (let i = 0; i < x.length; i++) y[i] = Math.log(x[i]);
   },
+  fast: ([x], [y]) => logKernel.run([x], y),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => div(dy, x)],
 });

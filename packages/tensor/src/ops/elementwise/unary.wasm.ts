@@ -1,5 +1,9 @@
-import { exp, type F32x4, f32, f32x4 } from '../../wasm/assembler.js';
+import { exp, type F32x4, f32, f32x4, log, tanh } from '../../wasm/assembler.js';
 import { ElementwiseKernel } from './elementwise.wasm.js';
+
+/** The constants of `gelu`. */
+export const geluScale = Math.sqrt(2 / Math.PI);
+export const geluCubic = 0.044715;
 
 const one = f32x4.const(1);
 const zero = f32x4.const(0);
@@ -33,9 +37,20 @@ export const clipKernel = new ElementwiseKernel(
 );
 
 const sigmoidOf = (x: F32x4): F32x4 => one.div(one.add(exp(x.neg())));
-/** 2·σ(2x) − 1 */
-const tanhOf = (x: F32x4): F32x4 => sigmoidOf(x.add(x)).mul(f32x4.const(2)).sub(one);
 
 export const expKernel = new ElementwiseKernel('exp', 1, ([x]) => exp(x));
 export const sigmoidKernel = new ElementwiseKernel('sigmoid', 1, ([x]) => sigmoidOf(x));
-export const tanhKernel = new ElementwiseKernel('tanh', 1, ([x]) => tanhOf(x));
+export const logKernel = new ElementwiseKernel('log', 1, ([x]) => log(x));
+export const tanhKernel = new ElementwiseKernel('tanh', 1, ([x]) => tanh(x));
+
+/** x·σ(2u), which is x·(1 + tanh u)/2. */
+export const geluKernel = new ElementwiseKernel('gelu', 1, ([x]) => x.mul(sigmoidOf(twiceU(x))));
+export const geluGradientKernel = new ElementwiseKernel('gelu_gradient', 2, ([dy, x]) => {
+  const sigma = f32x4.variable(sigmoidOf(twiceU(x)), 'sigma');
+  const slope = one.add(f32x4.const(3 * geluCubic).mul(x.mul(x))).mul(f32x4.const(2 * geluScale));
+  return dy.mul(sigma.addMul(x.mul(slope), sigma.mul(one.sub(sigma))));
+});
+
+function twiceU(x: F32x4): F32x4 {
+  return one.add(f32x4.const(geluCubic).mul(x.mul(x))).mul(x.mul(f32x4.const(2 * geluScale)));
+}

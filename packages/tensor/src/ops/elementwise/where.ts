@@ -4,6 +4,7 @@ import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { forEachRun } from './broadcast.js';
+import { whereByKernel } from './compare.wasm.js';
 import { type Operands, withTensors } from './operands.js';
 
 /**
@@ -39,6 +40,9 @@ const whereOp = defineOp<WhereInputs, [Tensor<DType>], undefined, [Tensor<'u8'>]
         y[at] = c[cAt] !== 0 ? aValues[aAt] : bValues[bAt];
       }
     });
+  },
+  fast(inputs, outputs) {
+    if (!whereByKernel(...inputs, outputs[0])) whereOp.reference(inputs, outputs, undefined);
   },
   saves: ([condition]) => [condition],
   gradient: (dy, { saved: [condition], inputShapes: [, a, b] }) => [

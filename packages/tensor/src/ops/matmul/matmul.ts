@@ -56,6 +56,7 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
     if (a.size === 0) c.values.fill(0);
     forEachProduct(a, b, c, attributes, (m, n, k, a, b, c) => gemm(m, n, k, inMemory(a), inMemory(b), inMemory(c)));
   },
+  multiplyAdds: ([a], [c], { transposeA }) => c.size * matrixShape(a.shape, transposeA)[1],
   saves: (inputs) => inputs,
   // From dA = dC·Bᵀ and dB = Aᵀ·dC for C = A·B; an operand that was read transposed wants its gradient transposed too.
   gradient: (dc, { saved: [a, b], attributes: { transposeA, transposeB } }) => [

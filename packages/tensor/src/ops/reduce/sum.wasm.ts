@@ -12,8 +12,10 @@ import { collapsedAxes } from '../elementwise/broadcast.js';
 export function sumByKernel(x: Tensor, kept: Shape, y: Tensor, divisor = 1): boolean {
   if (x.dtype !== 'f32' || x.size === 0) return false;
   const axes = collapsedAxes(x.shape, [kept]).map(({ size, strides }) => ({ size, reduced: strides[0] === 0 }));
+  // Where all reduced axes have size 1, each sum has one term.
+  if (!axes.some(({ reduced }) => reduced)) axes.unshift({ size: 1, reduced: true });
   const at = axes.findIndex(({ reduced }) => reduced);
-  if (at < 0 || at > 1 || axes.length > at + 2) return false;
+  if (at > 1 || axes.length > at + 2) return false;
   const [outer, reduced, inner] = [at === 1 ? axes[0].size : 1, axes[at].size, axes[at + 1]?.size ?? 1];
   const args = { x, y, reduced, inner, divisor };
   if (inner === 1) sumKernel('row').run(args, outer, { grain: chunksOf(outer, reduced / 4) });

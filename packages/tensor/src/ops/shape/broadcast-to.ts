@@ -4,7 +4,7 @@ import { apply, defineOp } from '../../op.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
-import { copyBlock } from './copy-block.js';
+import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
 
 /**
  * x repeated along its axes of size 1, and along new axes in front, until it has this shape (NumPy's rule).
@@ -23,11 +23,14 @@ const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape 
     }
     return [{ dtype: x.dtype, shape }];
   },
-  reference([x], [y], { shape }) {
-    const added = shape.length - x.rank;
-    const inner = stridesOf(x.shape);
-    const strides = shape.map((_, axis) => (axis < added || x.shape[axis - added] === 1 ? 0 : inner[axis - added]));
-    copyBlock(shape, { tensor: x, strides }, { tensor: y, strides: stridesOf(shape) });
-  },
+  reference: ([x], [y]) => stretch(x, y, copyBlock),
+  fast: ([x], [y]) => stretch(x, y, copyBlockByRows),
   gradient: (dy, { inputShapes: [shape] }) => [() => sumTo(dy, shape)],
 });
+
+function stretch(x: Tensor<DType>, y: Tensor<DType>, copy: CopyBlock): void {
+  const added = y.rank - x.rank;
+  const inner = stridesOf(x.shape);
+  const strides = y.shape.map((_, axis) => (axis < added || x.shape[axis - added] === 1 ? 0 : inner[axis - added]));
+  copy(y.shape, { tensor: x, strides }, { tensor: y, strides: stridesOf(y.shape) });
+}

@@ -3,7 +3,7 @@ import { DTypeError, ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import { normalizeAxis, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { copyBlock } from './copy-block.js';
+import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
 import { unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
 
@@ -47,17 +47,8 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
       },
     ];
   },
-  reference(inputs, [y], { axis }) {
-    const strides = stridesOf(y.shape);
-    const starts = startsAlong(
-      axis,
-      inputs.map((input) => input.shape),
-    );
-    inputs.forEach((input, index) => {
-      const offset = starts[index] * strides[axis];
-      copyBlock(input.shape, { tensor: input, strides: stridesOf(input.shape) }, { tensor: y, strides, offset });
-    });
-  },
+  reference: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlock),
+  fast: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlockByRows),
   gradient(dy, { attributes: { axis }, inputShapes }) {
     const starts = startsAlong(axis, inputShapes);
     const whole = dy.shape.map(() => 0);
@@ -67,6 +58,18 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
     );
   },
 });
+
+function join(inputs: readonly Tensor<DType>[], y: Tensor<DType>, axis: number, copy: CopyBlock): void {
+  const strides = stridesOf(y.shape);
+  const starts = startsAlong(
+    axis,
+    inputs.map((input) => input.shape),
+  );
+  inputs.forEach((input, index) => {
+    const offset = starts[index] * strides[axis];
+    copy(input.shape, { tensor: input, strides: stridesOf(input.shape) }, { tensor: y, strides, offset });
+  });
+}
 
 /** Where each part begins along the axis, and after the last where it ends. */
 function startsAlong(axis: number, parts: readonly Shape[]): number[] {

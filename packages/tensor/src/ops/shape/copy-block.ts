@@ -1,6 +1,7 @@
 import { bytesPerElement, type DType, typedArrayOver } from '../../dtype.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
+import { copyRows } from './copy-rows.wasm.js';
 
 /** Where a block of elements lies in a tensor: its element [i, j, …] is at offset + i·strides[0] + j·strides[1] + … */
 export interface Layout {
@@ -13,6 +14,8 @@ export interface Layout {
 export function offsetOf(position: readonly number[], strides: readonly number[]): number {
   return position.reduce((sum, at, axis) => sum + at * strides[axis], 0);
 }
+
+export type CopyBlock = (shape: Shape, from: Layout, to: Layout) => void;
 
 /**
  * Copies a block of elements of this shape from one layout to another of the same dtype.
@@ -28,6 +31,30 @@ export function copyBlock(shape: Shape, from: Layout, to: Layout): void {
   const copyAxes = (axis: number, fromAt: number, toAt: number): void => {
     if (axis === last) copyRun(sizes[axis], source, fromAt, fromStrides[axis], target, toAt, toStrides[axis]);
     else {
+      for (let i = 0; i < sizes[axis]; i++) {
+        copyAxes(axis + 1, fromAt + i * fromStrides[axis], toAt + i * toStrides[axis]);
+      }
+    }
+  };
+  copyAxes(0, from.offset ?? 0, to.offset ?? 0);
+}
+
+/** The same by a kernel, where elements lie side by side along the last axis at both ends. */
+export function copyBlockByRows(shape: Shape, from: Layout, to: Layout): void {
+  const { sizes, fromStrides, toStrides } = joinAxes(shape, from.strides, to.strides);
+  if (sizeOf(shape) === 0 || fromStrides.at(-1) !== 1 || toStrides.at(-1) !== 1) {
+    copyBlock(shape, from, to);
+    return;
+  }
+  const width = bytesPerElement(from.tensor.dtype);
+  const rowLength = sizes.pop()!;
+  const rows = sizes.pop() ?? 1;
+  const [fromStride, toStride] = [width * (fromStrides[sizes.length] ?? 0), width * (toStrides[sizes.length] ?? 0)];
+  const copyAxes = (axis: number, fromAt: number, toAt: number): void => {
+    if (axis === sizes.length) {
+      const source = { address: from.tensor.address + width * fromAt, stride: fromStride };
+      copyRows(rows, width * rowLength, source, { address: to.tensor.address + width * toAt, stride: toStride });
+    } else {
       for (let i = 0; i < sizes[axis]; i++) {
         copyAxes(axis + 1, fromAt + i * fromStrides[axis], toAt + i * toStrides[axis]);
       }

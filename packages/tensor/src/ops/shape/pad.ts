@@ -3,7 +3,7 @@ import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { copyBlock, offsetOf } from './copy-block.js';
+import { type CopyBlock, copyBlock, copyBlockByRows, offsetOf } from './copy-block.js';
 import { slice } from './slice.js';
 
 /** Elements added before and after an axis. */
@@ -18,7 +18,12 @@ export function pad<D extends DType>(x: Tensor<D>, pads: readonly AxisPadding[],
   return apply(padOp, [x], { pads, value })[0] as Tensor<D>;
 }
 
-const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], { pads: readonly AxisPadding[]; value: number }>({
+interface PadAttributes {
+  readonly pads: readonly AxisPadding[];
+  readonly value: number;
+}
+
+const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
   name: 'pad',
   outputs([{ dtype, shape }], { pads }) {
     if (pads.length !== shape.length || !pads.flat().every((count) => Number.isInteger(count) && count >= 0)) {
@@ -31,16 +36,8 @@ const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], { pads: readonly AxisPa
     }
     return [{ dtype, shape: shape.map((size, axis) => pads[axis][0] + size + pads[axis][1]) }];
   },
-  reference([x], [y], { pads, value }) {
-    y.values.fill(value);
-    const strides = stridesOf(y.shape);
-    const before = pads.map(([count]) => count);
-    copyBlock(
-      x.shape,
-      { tensor: x, strides: stridesOf(x.shape) },
-      { tensor: y, strides, offset: offsetOf(before, strides) },
-    );
-  },
+  reference: ([x], [y], attributes) => surround(x, y, attributes, copyBlock),
+  fast: ([x], [y], attributes) => surround(x, y, attributes, copyBlockByRows),
   gradient: (dy, { attributes: { pads }, inputShapes: [shape] }) => [
     () =>
       slice(
@@ -50,3 +47,11 @@ const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], { pads: readonly AxisPa
       ),
   ],
 });
+
+function surround(x: Tensor<DType>, y: Tensor<DType>, { pads, value }: PadAttributes, copy: CopyBlock): void {
+  y.values.fill(value);
+  const strides = stridesOf(y.shape);
+  const before = pads.map(([count]) => count);
+  const offset = offsetOf(before, strides);
+  copy(x.shape, { tensor: x, strides: stridesOf(x.shape) }, { tensor: y, strides, offset });
+}

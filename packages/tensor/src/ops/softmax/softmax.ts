@@ -1,9 +1,10 @@
-import { apply, defineOp } from '../../op.js';
+import { apply, defineOp, type OpDefinition } from '../../op.js';
 import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { mul, sub } from '../elementwise/binary.js';
 import { exp, sameShapeAsInput } from '../elementwise/unary.js';
 import { sum } from '../reduce/sum.js';
+import { softmaxRows } from './softmax.wasm.js';
 
 interface SoftmaxAttributes {
   readonly axis: number;
@@ -31,6 +32,7 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
       for (let at = from; at < end; at += stride) y[at] = Math.exp(x[at] - shift) / total;
     });
   },
+  fast: (inputs, outputs, attributes) => calculate(softmaxOp, inputs, outputs, attributes),
   saves: (_, outputs) => outputs,
   // ∂yᵢ/∂xⱼ = yᵢ·([i = j] − yⱼ), so dx = y ⊙ (dy − Σ dy ⊙ y).
   gradient: (dy, { saved: [y], attributes: { axis } }) => [
@@ -59,12 +61,24 @@ const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
       for (let at = from; at < end; at += stride) y[at] = x[at] - normalizer;
     });
   },
+  fast: (inputs, outputs, attributes) => calculate(logSoftmaxOp, inputs, outputs, attributes),
   saves: (_, outputs) => outputs,
   // ∂yᵢ/∂xⱼ = [i = j] − softmax(x)ⱼ, and the softmax is eʸ.
   gradient: (dy, { saved: [y], attributes: { axis } }) => [
     () => sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDims: true }))),
   ],
 });
+
+/** Runs the kernel along the last axis, the definition along others. */
+function calculate(
+  op: OpDefinition<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>,
+  [x]: [Tensor],
+  [y]: [Tensor],
+  attributes: SoftmaxAttributes,
+): void {
+  if (attributes.axis === x.rank - 1 && x.size > 0) softmaxRows(x, y, op.name as 'softmax' | 'logSoftmax');
+  else op.reference([x], [y], attributes);
+}
 
 /** Visits the elements from, from + stride, … below `end` of each line along `axis`. */
 function forEachLane(shape: Shape, axis: number, visit: (from: number, end: number, stride: number) => void): void {
