@@ -5,6 +5,7 @@ import {
   type Epilogue,
   type F32x4,
   f32x4,
+  forEachFour,
   forRange,
   type I32,
   i32,
@@ -12,9 +13,7 @@ import {
   Kernel,
   type KernelParameters,
   type ParameterTypes,
-  store,
-  storeLane,
-  when,
+  storeFour,
 } from '@mobinet/tensor/kernels';
 import type { Estimator } from './estimator.js';
 
@@ -84,16 +83,10 @@ const passKernels = Object.fromEntries(
       const at = i32.variable(from.mul(p.channels).mul(4), 'at');
       forRange(from, to, 1, (pixel) => {
         const pass = row(p, pixel);
-        const whole = i32.variable(p.channels.and(-4).mul(4), 'whole');
-        forRange(0, whole, 16, (offset) => {
-          store(p.dx.add(at), pass(f32x4.load(p.dy.add(at)), offset, 0));
-          at.set(at.add(16));
-        });
-        const rest = i32.variable(p.channels.and(3), 'rest');
-        when(rest, () => {
-          const last = f32x4.variable(pass(f32x4.load(p.dy.add(at)), whole, 0), 'last');
-          for (const lane of [0, 1, 2]) when(rest.gtS(lane), () => storeLane(p.dx.add(at), last, lane, 4 * lane));
-          at.set(at.add(rest.mul(4)));
+        forEachFour(p.channels, (offset, rest) => {
+          const four = f32x4.variable(pass(f32x4.load(p.dy.add(at)), offset, 0), 'four');
+          storeFour(p.dx.add(at), four, rest);
+          at.set(at.add(rest ? rest.mul(4) : 16));
         });
       });
     });

@@ -3,6 +3,8 @@ import {
   type F32x4,
   f32,
   f32x4,
+  fillRest,
+  forEachFour,
   forRange,
   type I32,
   i32,
@@ -10,32 +12,12 @@ import {
   Kernel,
   kernelFamily,
   store,
-  storeLane,
-  when,
+  storeFour,
+  sumOfFour,
 } from '@mobinet/tensor/kernels';
 import type { ScalingGradient } from './scaling.js';
 
 const signBit = i32x4.const(-0x80000000).as(f32x4);
-
-/** Lanes below `count` as they are, the others 0. */
-function firstLanes(value: F32x4, count: I32): F32x4 {
-  const isThere = i32x4.splat(count).gtS(i32x4.const(0, 1, 2, 3));
-  return value.and(isThere.as(f32x4));
-}
-
-/** Statements for the numbers of a row, four at a time; for the last one to three, `rest` says how many. */
-function forEachFour(length: I32, body: (offset: I32, rest: I32 | null) => void): void {
-  const whole = i32.variable(length.and(-4).mul(4), 'whole');
-  forRange(0, whole, 16, (offset) => body(offset, null));
-  const rest = i32.variable(length.and(3), 'rest');
-  when(rest, () => body(whole, rest));
-}
-
-const sumOfLanes = (sum: F32x4) =>
-  sum
-    .lane(0)
-    .add(sum.lane(1))
-    .add(sum.lane(2).add(sum.lane(3)));
 
 /** The mean of |w| of each filter of n weights. */
 export const scaleKernel = new Kernel(
@@ -48,9 +30,9 @@ export const scaleKernel = new Kernel(
       const sum = f32x4.variable(0, 'sum');
       forEachFour(n, (offset, rest) => {
         const absolute = f32x4.load(row.add(offset)).abs();
-        sum.set(sum.add(rest ? firstLanes(absolute, rest) : absolute));
+        sum.set(sum.add(fillRest(absolute, rest)));
       });
-      store(scale.add(filter.mul(4)), sumOfLanes(sum).div(size));
+      store(scale.add(filter.mul(4)), sumOfFour(sum).div(size));
     });
   },
 );
@@ -75,9 +57,9 @@ export const weightGradientKernel = kernelFamily(
           if (mode === 'full') {
             forEachFour(n, (offset, rest) => {
               const aligned = f32x4.load(g.add(offset)).xor(flip(offset));
-              alignment.set(alignment.add(rest ? firstLanes(aligned, rest) : aligned));
+              alignment.set(alignment.add(fillRest(aligned, rest)));
             });
-            alignment.set(f32x4.splat(sumOfLanes(alignment).div(size)));
+            alignment.set(f32x4.splat(sumOfFour(alignment).div(size)));
           }
           const alpha = f32x4.variable(f32x4.splat(f32.load(scale.add(filter.mul(4)))), 'alpha');
           const diagonal = f32x4.variable(f32x4.splat(f32.const(1).div(size)), 'diagonal');
@@ -91,11 +73,7 @@ export const weightGradientKernel = kernelFamily(
                 : mode === 'xnor-net'
                   ? throughSign.add(own.mul(diagonal))
                   : throughSign;
-            if (!rest) return store(target.add(offset), sum);
-            const last = f32x4.variable(sum, 'last');
-            for (const lane of [0, 1, 2]) {
-              when(rest.gtS(lane), () => storeLane(target.add(offset), last, lane, 4 * lane));
-            }
+            storeFour(target.add(offset), f32x4.variable(sum, 'sum'), rest);
           });
         });
       },

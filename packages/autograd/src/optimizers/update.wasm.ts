@@ -6,14 +6,13 @@ import {
   f32,
   f32x4,
   floatsAt,
+  forEachFour,
   forRange,
   i32,
   Kernel,
   type KernelParameters,
   type ParameterTypes,
-  store,
-  storeLane,
-  when,
+  storeFour,
   withTemporary,
   wordsAt,
 } from '@mobinet/tensor/kernels';
@@ -69,21 +68,13 @@ export class UpdateKernel<P extends ParameterTypes> {
         };
         // All but the gradient are written.
         const targets = at.filter((_, k) => k !== 1);
-        const four = (): F32x4[] => {
+        forEachFour(size, (_, rest) => {
           const values = at.map((address) => f32x4.variable(f32x4.load(address)));
-          return formula(values, decay, all as KernelParameters<P>).map((value) => f32x4.variable(value));
-        };
-        forRange(0, size.sub(3), 4, () => {
-          four().forEach((value, k) => {
-            store(targets[k], value);
+          const updated = formula(values, decay, all as KernelParameters<P>).map((value) => f32x4.variable(value));
+          updated.forEach((value, k) => {
+            storeFour(targets[k], value, rest);
           });
           for (const address of at) address.set(address.add(16));
-        });
-        const rest = i32.variable(size.and(3), 'rest');
-        when(rest, () => {
-          four().forEach((value, k) => {
-            for (const lane of [0, 1, 2]) when(rest.gtS(lane), () => storeLane(targets[k], value, lane, 4 * lane));
-          });
         });
       });
     });

@@ -12,14 +12,14 @@ import {
   type F32x4,
   f32x4,
   f64x2,
+  forEachFour,
   forRange,
   type I32,
   i32,
   i32x4,
   store,
-  storeLane,
+  storeFour,
   type Variable,
-  when,
 } from '../wasm/assembler.js';
 
 // Kernels over matrices [rows, channels]: what belongs to a channel, a scale or a sum, is a vector beside them.
@@ -63,21 +63,11 @@ export class ChannelKernel {
             sources.map((at) => f32x4.variable(load(at, 0))),
             vectorAt.map((at) => f32x4.load(at)),
           );
-        const advance = (elements: I32 | number): void => {
-          const times = (bytes: number): I32 | number =>
-            typeof elements === 'number' ? elements * bytes : elements.mul(bytes);
+        forEachFour(p.channels, (_, rest) => {
+          storeFour(target, f32x4.variable(element(), 'element'), rest);
+          const times = (bytes: number): I32 | number => (rest ? rest.mul(bytes) : 4 * bytes);
           for (const at of sources) at.set(at.add(times(elementBytes)));
           for (const at of [target, ...vectorAt]) at.set(at.add(times(4)));
-        };
-        forRange(0, p.channels.sub(3), 4, () => {
-          store(target, element());
-          advance(4);
-        });
-        const rest = i32.variable(p.channels.and(3), 'rest');
-        when(rest, () => {
-          const last = f32x4.variable(element(), 'last');
-          for (const lane of [0, 1, 2]) when(rest.gtS(lane), () => storeLane(target, last, lane, 4 * lane));
-          advance(rest);
         });
       });
     });

@@ -10,7 +10,7 @@ import {
   repeat,
   select,
   store,
-  storeLane,
+  storeFour,
   transpose4x4,
   when,
 } from '../../wasm/assembler.js';
@@ -211,11 +211,7 @@ function turnOut(
       forRange(0, whole, 16, () => squares(4));
       forRange(whole, count.sub(3), 4, () => squares(1));
       const rest = i32.variable(count.and(3), 'rest');
-      when(rest, () =>
-        square(0, (target, value) => {
-          for (const k of [0, 1, 2]) when(rest.gtS(k), () => storeLane(target, value, k, 4 * k));
-        }),
-      );
+      when(rest, () => square(0, (target, value) => storeFour(target, value, rest)));
     });
   });
 }

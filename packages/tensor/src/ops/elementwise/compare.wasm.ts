@@ -5,13 +5,14 @@ import type { Tensor } from '../../tensor.js';
 import {
   type F32x4,
   f32x4,
+  forEachFour,
   forRange,
   i8x16,
   i32,
   i32x4,
   store,
   storeByte,
-  storeLane,
+  storeFour,
   when,
 } from '../../wasm/assembler.js';
 
@@ -100,21 +101,15 @@ const whereKernel = kernelFamily(
         const first = i32.variable(from.mul(itemSize), 'first');
         const end = i32.variable(to.mul(itemSize).min(size), 'end');
         const single = { a: f32x4.variable(f32x4.loadSplat(a), 'a'), b: f32x4.variable(f32x4.loadSplat(b), 'b') };
-        forRange(first, end, 4, (at) => {
-          const [aAt, bAt] = [i32.variable(a.add(at.mul(4)), 'aAt'), i32.variable(b.add(at.mul(4)), 'bAt')];
-          const bytes = i8x16.variable(i32x4.splat(i32.load(condition.add(at))).as(i8x16), 'bytes');
+        const [aAt, bAt, target] = [a, b, y].map((at) => i32.variable(at.add(first.mul(4)), 'at'));
+        const conditionAt = i32.variable(condition.add(first), 'conditionAt');
+        forEachFour(end.sub(first), (_, rest) => {
+          const bytes = i8x16.variable(i32x4.splat(i32.load(conditionAt)).as(i8x16), 'bytes');
           const isZero = bytes.swizzle(oneByteALane).as(i32x4).eq(i32x4.const(0)).as(f32x4);
           const chosen = (bGoesOn ? f32x4.load(bAt) : single.b).where(isZero, aGoesOn ? f32x4.load(aAt) : single.a);
-          const result = f32x4.variable(chosen, 'result');
-          const target = i32.variable(y.add(at.mul(4)), 'target');
-          const left = i32.variable(end.sub(at), 'left');
-          when(
-            left.geS(4),
-            () => store(target, result),
-            () => {
-              for (const lane of [0, 1, 2]) when(left.gtS(lane), () => storeLane(target, result, lane, 4 * lane));
-            },
-          );
+          storeFour(target, f32x4.variable(chosen, 'chosen'), rest);
+          conditionAt.set(conditionAt.add(4));
+          for (const at of [aAt, bAt, target]) at.set(at.add(16));
         });
       },
     ),

@@ -4,11 +4,12 @@ import type { Tensor } from '../../tensor.js';
 import {
   type F32x4,
   f32x4,
+  forEachFour,
   forRange,
   type I32,
   i32,
   store,
-  storeLane,
+  storeFour,
   type Variable,
   when,
 } from '../../wasm/assembler.js';
@@ -52,7 +53,8 @@ export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> 
       const whole = i32.variable(size.and(-4 * vectorsAtOnce), 'whole');
       forRange(0, whole, 4 * vectorsAtOnce, () => vectors(vectorsAtOnce));
       forRange(whole, size.sub(3), 4, () => vectors(1));
-      storeRest(target, size.and(3), () => element(0));
+      const rest = i32.variable(size.and(3), 'rest');
+      when(rest, () => storeFour(target, f32x4.variable(element(0), 'last'), rest));
     });
   }
 
@@ -64,15 +66,6 @@ export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> 
     const grain = chunksOf(items, itemSize * 0.15 * (operands.length + 1));
     this.#kernel.run({ y, size: y.size, ...addresses, ...args }, items, { grain });
   }
-}
-
-/** Statements that write the last one to three lanes of a row. */
-function storeRest(target: I32, count: I32, value: () => F32x4): void {
-  const rest = i32.variable(count, 'rest');
-  when(rest, () => {
-    const last = f32x4.variable(value(), 'last');
-    for (const lane of [0, 1, 2]) when(rest.gtS(lane), () => storeLane(target, last, lane, 4 * lane));
-  });
 }
 
 /**
@@ -126,14 +119,12 @@ function rowsKernel(
         return () => value;
       };
       const [aNow, bNow] = [operand(aAt, aStep), operand(bAt, bStep)];
-      forRange(0, columns.sub(3), 4, () => {
-        store(target, formula(aNow(), bNow()));
-        target.set(target.add(16));
+      forEachFour(columns, (_, rest) => {
+        storeFour(target, f32x4.variable(formula(aNow(), bNow())), rest);
+        target.set(target.add(rest ? rest.mul(4) : 16));
         if (aStep) aAt.set(aAt.add(16));
         if (bStep) bAt.set(bAt.add(16));
       });
-      storeRest(target, columns.and(3), () => formula(aNow(), bNow()));
-      target.set(target.add(columns.and(3).mul(4)));
     });
   });
 }

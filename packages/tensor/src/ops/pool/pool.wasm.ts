@@ -4,12 +4,12 @@ import type { Tensor } from '../../tensor.js';
 import {
   type F32x4,
   f32x4,
+  forEachFour,
   forRange,
   type I32,
   i32,
   i32x4,
-  store,
-  storeLane,
+  storeFour,
   type Variable,
   when,
 } from '../../wasm/assembler.js';
@@ -57,19 +57,6 @@ function covered(
   return [start, end];
 }
 
-/** Statements for each four channels, and for the one to three that are left: `offset` is in bytes. */
-function forEachFour(channels: I32, body: (offset: I32, count: I32 | null) => void): void {
-  const whole = i32.variable(channels.and(-4).mul(4), 'whole');
-  forRange(0, whole, 16, (offset) => body(offset, null));
-  const rest = i32.variable(channels.and(3), 'rest');
-  when(rest, () => body(whole, rest));
-}
-
-function storeFour(address: I32, value: Parameters<typeof storeLane>[1], count: I32 | null): void {
-  if (count === null) store(address, value);
-  else for (const lane of [0, 1, 2]) when(count.gtS(lane), () => storeLane(address, value, lane, 4 * lane));
-}
-
 /** Statements that take a run of channels, four at a time, from one pixel into another: `combine` says how. */
 function combinePixels(
   channels: I32,
@@ -78,14 +65,10 @@ function combinePixels(
   combine: (value: F32x4, sum: () => F32x4) => F32x4,
 ): void {
   const [from, to] = [i32.variable(source, 'from'), i32.variable(target, 'to')];
-  const four = (): F32x4 => f32x4.variable(combine(f32x4.load(from), () => f32x4.load(to)));
-  forRange(0, channels.sub(3), 4, () => {
-    store(to, four());
-    from.set(from.add(16));
-    to.set(to.add(16));
+  forEachFour(channels, (_, rest) => {
+    storeFour(to, f32x4.variable(combine(f32x4.load(from), () => f32x4.load(to))), rest);
+    for (const at of [from, to]) at.set(at.add(16));
   });
-  const rest = i32.variable(channels.and(3), 'rest');
-  when(rest, () => storeFour(to, four(), rest));
 }
 
 /** Pixels of a window are added up, one after the other, in the output; then it is divided by their number. */

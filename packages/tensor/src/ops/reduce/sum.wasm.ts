@@ -2,7 +2,7 @@ import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type F32x4, f32x4, f64x2, forRange, i32, i32x4, store, storeLane, when } from '../../wasm/assembler.js';
+import { type F32x4, f32x4, f64x2, forRange, i32, i32x4, store, storeFour, when } from '../../wasm/assembler.js';
 import { collapsedAxes } from '../elementwise/broadcast.js';
 
 /**
@@ -81,9 +81,7 @@ const sumKernel = kernelFamily(
           when(
             left.geS(4),
             () => store(target, sums),
-            () => {
-              for (const lane of [0, 1, 2]) when(left.gtS(lane), () => storeLane(target, sums, lane, 4 * lane));
-            },
+            () => storeFour(target, sums, left),
           );
         });
       },

@@ -7,13 +7,15 @@ import {
   type F32x4,
   f32,
   f32x4,
+  fillRest,
+  forEachFour,
   forRange,
   type I32,
   i32,
-  i32x4,
+  type Rest,
   store,
-  storeLane,
-  when,
+  storeFour,
+  sumOfFour,
 } from '../../wasm/assembler.js';
 
 /**
@@ -38,17 +40,6 @@ export function softmaxRows(x: Tensor, y: Tensor, kind: 'softmax' | 'logSoftmax'
   });
 }
 
-/** Statements for the elements of a row, four at a time; lanes beyond its end count as `filler`. */
-function forEachFour(length: I32, row: I32, filler: number, body: (value: F32x4) => void): void {
-  const whole = i32.variable(length.and(-4).mul(4), 'whole');
-  forRange(0, whole, 16, (offset) => body(f32x4.variable(f32x4.load(row.add(offset)))));
-  const rest = i32.variable(length.and(3), 'rest');
-  when(rest, () => {
-    const isThere = i32x4.splat(rest).gtS(i32x4.const(0, 1, 2, 3));
-    body(f32x4.variable(f32x4.load(row.add(whole)).where(isThere, f32x4.const(filler))));
-  });
-}
-
 const largestAndSumKernel = new Kernel(
   'f32_softmax_statistics',
   { x: i32, statistics: i32, classes: i32 },
@@ -56,27 +47,17 @@ const largestAndSumKernel = new Kernel(
     forRange(from, to, 1, (item) => {
       const row = i32.variable(x.add(item.mul(classes).mul(4)), 'row');
       const largest = f32x4.variable(Number.NEGATIVE_INFINITY, 'largest');
-      forEachFour(classes, row, Number.NEGATIVE_INFINITY, (value) => largest.set(largest.max(value)));
-      const most = f32.variable(
-        largest
-          .lane(0)
-          .max(largest.lane(1))
-          .max(largest.lane(2).max(largest.lane(3))),
-        'most',
-      );
+      const values = (offset: I32, rest: Rest): F32x4 =>
+        f32x4.variable(fillRest(f32x4.load(row.add(offset)), rest, Number.NEGATIVE_INFINITY), 'values');
+      forEachFour(classes, (offset, rest) => largest.set(largest.max(values(offset, rest))));
+      const [a, b, c, d] = [0, 1, 2, 3].map((lane) => largest.lane(lane));
+      const most = f32.variable(a.max(b).max(c.max(d)), 'most');
       const sum = f32x4.variable(0, 'sum');
       const shift = f32x4.variable(f32x4.splat(most), 'shift');
-      forEachFour(classes, row, Number.NEGATIVE_INFINITY, (value) => sum.set(sum.add(exp(value.sub(shift)))));
+      forEachFour(classes, (offset, rest) => sum.set(sum.add(exp(values(offset, rest).sub(shift)))));
       const target = i32.variable(statistics.add(item.mul(8)), 'target');
       store(target, most);
-      store(
-        target,
-        sum
-          .lane(0)
-          .add(sum.lane(1))
-          .add(sum.lane(2).add(sum.lane(3))),
-        4,
-      );
+      store(target, sumOfFour(sum), 4);
     });
   },
 );
@@ -94,20 +75,12 @@ const resultKernel = kernelFamily(
           const largest = f32x4.variable(f32x4.loadSplat(statistic), 'largest');
           /** 1 / Σ of the exponentials, or ln Σ. */
           const ofSum = f32x4.variable(f32x4.loadSplat(statistic, 4), 'ofSum');
-          const left = i32.variable(classes, 'left');
-          forEachFour(classes, row, 0, (value) => {
-            const shifted = value.sub(largest);
-            const result = f32x4.variable(kind === 'softmax' ? exp(shifted).mul(ofSum) : shifted.sub(ofSum), 'result');
-            when(
-              left.geS(4),
-              () => store(target, result),
-              () => {
-                for (const lane of [0, 1, 2]) when(left.gtS(lane), () => storeLane(target, result, lane, 4 * lane));
-              },
-            );
-            target.set(target.add(left.min(i32.const(4)).mul(4)));
-            left.set(left.sub(4));
+          forEachFour(classes, (offset, rest) => {
+            const shifted = f32x4.load(row.add(offset)).sub(largest);
+            const result = kind === 'softmax' ? exp(shifted).mul(ofSum) : shifted.sub(ofSum);
+            storeFour(target.add(offset), f32x4.variable(result, 'result'), rest);
           });
+          target.set(target.add(classes.mul(4)));
         });
       },
     ),
