@@ -12,7 +12,7 @@ import {
 import { ChannelKernel, i32x4 } from '@mobinet/tensor/kernels';
 import { type Estimator, estimatorMemory } from './estimator.js';
 import { binaryInputGradient } from './input-gradient.js';
-import { binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';
+import { binarizeWeights, type ScalingGradient, weightGradientInPlace } from './scaling.js';
 
 export interface BinaryConv2dOptions extends BitConv2dOptions {
   /** The straight-through estimator of the activations. Default `'approx'`. */
@@ -47,8 +47,10 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
         // sign(x) meets α·sign(W); then the estimator says how much of that x feels.
         () => binaryInputGradient(dy, signs, scale, memory, x.shape, attributes),
         // ∂L/∂Ŵ, the gradient by α·sign(W); then eqs. (4)–(5) lead to W.
-        () =>
-          weightGradient(bitConv2dFilterGradient(dy, xSigns, weight.shape, attributes), weight, scale, scalingGradient),
+        () => {
+          const gradient = bitConv2dFilterGradient(dy, xSigns, weight.shape, attributes);
+          return weightGradientInPlace(gradient, weight, scale, scalingGradient);
+        },
       ],
     };
   });

@@ -13,7 +13,7 @@ import type { BinaryConv2dOptions } from './binary-conv2d.js';
 import { type ChannelParameters, type CountNormResult, countNorm, countNormGradient } from './count-norm.js';
 import { estimatorMemory } from './estimator.js';
 import { binaryInputGradient } from './input-gradient.js';
-import { binarizeWeights, weightGradient } from './scaling.js';
+import { binarizeWeights, weightGradientInPlace } from './scaling.js';
 
 export interface BinarySegmentOptions extends BinaryConv2dOptions {
   /** How often the input is repeated along the channels to be added to the output; 0 for no skip. Default 0. */
@@ -26,8 +26,8 @@ export interface BinarySegmentOptions extends BinaryConv2dOptions {
  *
  *     y = BatchNorm(PReLU(α · (sign(x) ∗ sign(W)))) + skip(x)
  *
- * It equals `binaryConv2d`, `prelu`, `batchNorm` and `add` one after the other, but keeps the convolution's counts, of two bytes
- * each, and none of the floats between, and reads and writes memory a third as often.
+ * It equals `binaryConv2d`, `prelu`, `batchNorm` and `add` one after the other, but keeps the convolution's counts, of one or two
+ * bytes each, and none of the floats between, and reads and writes memory a third as often.
  *
  * @param x [batch, height, width, channels]
  * @param weight Latent weights [outChannels, kernelHeight, kernelWidth, channels / groups].
@@ -50,7 +50,7 @@ export function binarySegment(
     (x: Tensor, weight: Tensor, slope: Tensor, gamma: Tensor, beta: Tensor) => {
       const xSigns = packBits(x);
       const { signs, scale } = binarizeWeights(weight);
-      const counts = bitConv2d(xSigns, signs, { ...convolution, dtype: 'i16' });
+      const counts = bitConv2d(xSigns, signs, { ...convolution, dtype: countDType(tail.signs, convolution) });
       const skip = skipRepeats > 0 ? x : null;
       const { output, mean, variance } = countNorm(counts, { scale, slope, gamma, beta }, skip, tail);
       // Of what a forward pass makes, its output alone outlives it, unless it is kept.
@@ -69,7 +69,7 @@ export function binarySegment(
             () => binaryInputGradient(ofTail().dz, signs, scale, memory, x.shape, attributes, around),
             () => {
               const gradient = bitConv2dFilterGradient(ofTail().dz, xSigns, weight.shape, attributes);
-              return weightGradient(gradient, weight, scale, scalingGradient);
+              return weightGradientInPlace(gradient, weight, scale, scalingGradient);
             },
             () => ofTail().dslope,
             () => ofTail().dgamma,
@@ -84,4 +84,9 @@ export function binarySegment(
   const result = { output, mean: mean.alias(), variance: variance.alias() };
   dispose(statistics);
   return result;
+}
+
+/** The smallest that holds the counts of a filter. A border of zero is none of signs, so that it cannot be counted as such. */
+function countDType(signs: number, { paddingValue }: BinaryConv2dOptions): 'u8' | 'i16' {
+  return signs <= 255 && paddingValue !== 'zero' ? 'u8' : 'i16';
 }

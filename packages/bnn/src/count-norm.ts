@@ -12,6 +12,12 @@ export interface ChannelParameters {
   readonly beta: Tensor;
 }
 
+/**
+ * The counts c of a bit convolution: as they are, or, in u8, as the numbers d of signs that differ, with c = signs − 2·d
+ * (`bitConv2d`).
+ */
+export type Counts = Tensor<'i16' | 'u8'>;
+
 export interface CountNormAttributes {
   /** What no count is larger than: the signs of a filter. */
   readonly signs: number;
@@ -33,14 +39,14 @@ export interface CountNormResult {
  *
  *     z = α·count    p = z where z ≥ 0, else slope·z    y = γ·(p − μ)/√(σ² + ε) + β + skip
  *
- * with mean μ and variance σ² of p over all pixels. In one op, so that the counts, of two bytes each, are all that is kept of it.
+ * with mean μ and variance σ² of p over all pixels. In one op, so that the counts, of one or two bytes each, are all that is kept of it.
  *
  * @param counts [..., channels]
  * @param skip [..., channels / skipRepeats], or null.
  * @throws ShapeError if they do not fit.
  */
 export function countNorm(
-  counts: Tensor<'i16'>,
+  counts: Counts,
   { scale, slope, gamma, beta }: ChannelParameters,
   skip: Tensor | null,
   attributes: CountNormAttributes,
@@ -52,7 +58,7 @@ export function countNorm(
 
 /** The skip may be left out. */
 export type CountNormInputs = readonly [
-  counts: Tensor<'i16'>,
+  counts: Counts,
   scale: Tensor,
   slope: Tensor,
   gamma: Tensor,
@@ -77,10 +83,11 @@ const countNormOp = defineOp<CountNormInputs, [Tensor, Tensor, Tensor], CountNor
       { dtype: 'f32', shape },
     ];
   },
-  reference([counts, scale, slope, gamma, beta, ...[skip]], [output, mean, variance], { epsilon, skipRepeats }) {
+  reference([counts, scale, slope, gamma, beta, ...[skip]], [output, mean, variance], attributes) {
+    const { epsilon, skipRepeats } = attributes;
     const channels = scale.size;
     const pixels = counts.size / channels;
-    const activation = activationOf(counts, scale, slope);
+    const activation = activationOf(dotProducts(counts, attributes), scale, slope);
     const skipped = skip?.values;
     const skipChannels = channels / skipRepeats;
     for (let c = 0; c < channels; c++) {
@@ -107,8 +114,13 @@ const countNormOp = defineOp<CountNormInputs, [Tensor, Tensor, Tensor], CountNor
 
 const names = ['counts', 'scale', 'slope', 'gamma', 'beta', 'skip'];
 
+/** The counts as they are. */
+function dotProducts({ dtype, values }: Counts, { signs }: CountNormAttributes): ArrayLike<number> {
+  return dtype === 'u8' ? Int16Array.from(values, (differences) => signs - 2 * differences) : values;
+}
+
 /** p of a pixel and channel, from its count. */
-function activationOf({ values: counts }: Tensor<'i16'>, { values: scale }: Tensor, { values: slope }: Tensor) {
+function activationOf(counts: ArrayLike<number>, { values: scale }: Tensor, { values: slope }: Tensor) {
   const channels = scale.length;
   return (pixel: number, c: number): number => {
     const count = counts[pixel * channels + c];
@@ -137,7 +149,7 @@ export interface CountNormGradients {
  */
 export function countNormGradient(
   dy: Tensor,
-  counts: Tensor<'i16'>,
+  counts: Counts,
   { scale, slope, gamma }: Omit<ChannelParameters, 'beta'>,
   { mean, variance }: Pick<CountNormResult, 'mean' | 'variance'>,
   attributes: CountNormAttributes,
@@ -149,7 +161,7 @@ export function countNormGradient(
 
 export type GradientInputs = readonly [
   dy: Tensor,
-  counts: Tensor<'i16'>,
+  counts: Counts,
   scale: Tensor,
   slope: Tensor,
   gamma: Tensor,
@@ -160,10 +172,12 @@ export type GradientInputs = readonly [
 const countNormGradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Tensor], CountNormAttributes>({
   name: 'countNormGradient',
   outputs: ([dy, , scale]) => [dy, scale, scale, scale],
-  reference([dy, counts, scale, slope, gamma, mean, variance], [dz, dslope, dgamma, dbeta], { epsilon }) {
+  reference([dy, counts, scale, slope, gamma, mean, variance], [dz, dslope, dgamma, dbeta], attributes) {
+    const { epsilon } = attributes;
     const channels = scale.size;
     const pixels = counts.size / channels;
-    const activation = activationOf(counts, scale, slope);
+    const products = dotProducts(counts, attributes);
+    const activation = activationOf(products, scale, slope);
     for (let c = 0; c < channels; c++) {
       const s = 1 / Math.sqrt(variance.values[c] + epsilon);
       const normalized = (pixel: number): number => (activation(pixel, c) - mean.values[c]) * s;
@@ -177,8 +191,8 @@ const countNormGradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Te
       for (let pixel = 0; pixel < pixels; pixel++) {
         const at = pixel * channels + c;
         const dp = gamma.values[c] * s * (dy.values[at] - sum / pixels - (normalized(pixel) * centred) / pixels);
-        const isNegative = counts.values[at] < 0;
-        if (isNegative) throughSlope += dp * scale.values[c] * counts.values[at];
+        const isNegative = products[at] < 0;
+        if (isNegative) throughSlope += dp * scale.values[c] * products[at];
         const gradient = isNegative ? slope.values[c] * dp : dp;
         dz.values[at] = Math.abs(gradient) < smallestGradient ? 0 : gradient;
       }

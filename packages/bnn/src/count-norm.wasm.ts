@@ -6,11 +6,13 @@ import {
   f32x4,
   floatsAt,
   forRange,
+  type I16x8,
   type I32,
   i16x8,
   i32,
   i32x4,
   Kernel,
+  type KernelParameters,
   kernelFamily,
   select,
   store,
@@ -18,7 +20,13 @@ import {
   type Variable,
   withTemporary,
 } from '@mobinet/tensor/kernels';
-import { type CountNormAttributes, type CountNormInputs, type GradientInputs, smallestGradient } from './count-norm.js';
+import {
+  type CountNormAttributes,
+  type CountNormInputs,
+  type Counts,
+  type GradientInputs,
+  smallestGradient,
+} from './count-norm.js';
 
 /** The kernels take channels eight at a time; other numbers are left to the definition. */
 export function hasKernels(operands: readonly AnyTensor[]): boolean {
@@ -46,9 +54,9 @@ export function countNormByKernels(
       minus[c] = alpha[c] * bend[c] * factor;
       offset[c] = b[c] - mu[c] * factor;
     }
-    const args = { counts, lines, output, skip: skip ?? 0, channels };
+    const args = { counts, signs, lines, output, skip: skip ?? 0, channels };
     const [skipChannels, repeats] = skip ? [channels / skipRepeats, skipRepeats] : [channels, 1];
-    applyKernel(skip !== undefined).run({ ...args, skipChannels, repeats }, rows, {
+    applyKernel(counts.dtype, skip !== undefined).run({ ...args, skipChannels, repeats }, rows, {
       grain: chunksOf(rows, channels / 5),
     });
   });
@@ -62,7 +70,7 @@ const countsAtOnce = 16384;
  * squares, on either side of 0 are enough; and these are whole numbers, exact in any order.
  */
 function sumUp(
-  counts: Tensor<'i16'>,
+  counts: Counts,
   signs: number,
   mean: Float32Array,
   variance: Float32Array,
@@ -76,7 +84,7 @@ function sumUp(
   const rowsPerBlock = Math.max(2, most & -2);
   const blocks = Math.ceil(rows / rowsPerBlock);
   withTemporary(4 * 4 * channels * blocks, (sums) => {
-    sumsKernel.run({ counts, sums, rows, channels, rowsPerBlock }, blocks, {
+    sumsKernel(counts.dtype).run({ counts, signs, sums, rows, channels, rowsPerBlock }, blocks, {
       grain: chunksOf(blocks, (rowsPerBlock * channels) / 6),
     });
     const total = sumBlocks('i32', sums, blocks, 4 * channels);
@@ -96,46 +104,56 @@ function sumUp(
 }
 
 /** For each block of rows and each channel: Σ c, Σ |c|, Σ c² and Σ c·|c|. */
-const sumsKernel = new Kernel(
-  'counts_sums__dot',
-  { counts: i32, sums: i32, rows: i32, channels: i32, rowsPerBlock: i32 },
-  ({ counts, sums, rows, channels, rowsPerBlock }, from, to) => {
-    const rowBytes = i32.variable(channels.mul(2), 'rowBytes');
-    const one = i16x8.const(1);
-    const halves = [interleaved(0), interleaved(4)];
-    forRange(from, to, 1, (block) => {
-      const first = i32.variable(block.mul(rowsPerBlock), 'first');
-      const end = i32.variable(first.add(rowsPerBlock).min(rows), 'end');
-      forRange(0, channels, 8, (channel) => {
-        const total = halves.map(() => [0, 1, 2, 3].map((kind) => i32x4.variable(0, `sum${kind}`)));
-        const at = i32.variable(counts.add(first.mul(rowBytes)).add(channel.mul(2)), 'at');
-        // Two rows at a time: their counts are put side by side, and a dot product adds them up.
-        forRange(first, end, 2, (row) => {
-          const upper = i16x8.variable(i16x8.load(at), 'upper');
-          const hasLower = i32.variable(row.add(1).ltS(end), 'hasLower');
-          const lowerAt = at.add(select(hasLower, rowBytes, i32.const(0)));
-          const mask = i32x4.splat(i32.const(0).sub(hasLower)).as(i16x8);
-          const lower = i16x8.variable(i16x8.load(lowerAt).and(mask), 'lower');
-          halves.forEach((bytes, half) => {
-            const pair = i16x8.variable(upper.shuffleBytes(lower, bytes), 'pair');
-            const size = i16x8.variable(pair.abs(), 'size');
-            const products = [pair.dotS(one), size.dotS(one), pair.dotS(pair), pair.dotS(size)];
-            products.forEach((product, kind) => {
-              total[half][kind].set(total[half][kind].add(product));
+const sumsKernel = kernelFamily(
+  (dtype: CountDType) =>
+    new Kernel(
+      `counts_sums_${dtype}__dot`,
+      { counts: i32, signs: i32, sums: i32, rows: i32, channels: i32, rowsPerBlock: i32 },
+      ({ counts, signs, sums, rows, channels, rowsPerBlock }, from, to) => {
+        const bytes = bytesOf[dtype];
+        const rowBytes = i32.variable(channels.mul(bytes), 'rowBytes');
+        const all = i16x8.variable(i16x8.splat(signs), 'all');
+        const load = (at: I32): I16x8 => {
+          if (dtype === 'i16') return i16x8.load(at);
+          const differences = i16x8.load8U(at);
+          return all.sub(differences.shl(i32.const(1)));
+        };
+        const one = i16x8.const(1);
+        const halves = [interleaved(0), interleaved(4)];
+        forRange(from, to, 1, (block) => {
+          const first = i32.variable(block.mul(rowsPerBlock), 'first');
+          const end = i32.variable(first.add(rowsPerBlock).min(rows), 'end');
+          forRange(0, channels, 8, (channel) => {
+            const total = halves.map(() => [0, 1, 2, 3].map((kind) => i32x4.variable(0, `sum${kind}`)));
+            const at = i32.variable(counts.add(first.mul(rowBytes)).add(channel.mul(bytes)), 'at');
+            // Two rows at a time: their counts are put side by side, and a dot product adds them up.
+            forRange(first, end, 2, (row) => {
+              const upper = i16x8.variable(load(at), 'upper');
+              const hasLower = i32.variable(row.add(1).ltS(end), 'hasLower');
+              const lowerAt = at.add(select(hasLower, rowBytes, i32.const(0)));
+              const mask = i32x4.splat(i32.const(0).sub(hasLower)).as(i16x8);
+              const lower = i16x8.variable(load(lowerAt).and(mask), 'lower');
+              halves.forEach((bytes, half) => {
+                const pair = i16x8.variable(upper.shuffleBytes(lower, bytes), 'pair');
+                const size = i16x8.variable(pair.abs(), 'size');
+                const products = [pair.dotS(one), size.dotS(one), pair.dotS(pair), pair.dotS(size)];
+                products.forEach((product, kind) => {
+                  total[half][kind].set(total[half][kind].add(product));
+                });
+              });
+              at.set(at.add(rowBytes).add(rowBytes));
             });
+            const target = i32.variable(sums.add(block.mul(channels).mul(16)).add(channel.mul(4)), 'target');
+            for (let kind = 0; kind < 4; kind++) {
+              total.forEach((sums, half) => {
+                store(target, sums[kind], 16 * half);
+              });
+              target.set(target.add(channels.mul(4)));
+            }
           });
-          at.set(at.add(rowBytes).add(rowBytes));
         });
-        const target = i32.variable(sums.add(block.mul(channels).mul(16)).add(channel.mul(4)), 'target');
-        for (let kind = 0; kind < 4; kind++) {
-          total.forEach((sums, half) => {
-            store(target, sums[kind], 16 * half);
-          });
-          target.set(target.add(channels.mul(4)));
-        }
-      });
-    });
-  },
+      },
+    ),
 );
 
 /** Bytes of four 16-bit lanes of each of two vectors, from lane `first` on, in turn. */
@@ -145,21 +163,29 @@ function interleaved(first: number): number[] {
   );
 }
 
-/** Four counts from memory as floats, split into what is above 0 and what is below. */
-function splitCounts(address: I32, offset: number): { above: F32x4; below: F32x4 } {
-  const count = f32x4.variable(i32x4.load16S(address, offset).toF32x4S(), 'count');
+type CountDType = Counts['dtype'];
+
+const bytesOf: Record<CountDType, number> = { i16: 2, u8: 1 };
+
+/** Four counts from memory as floats, split into what is above 0 and what is below. `signs` is n of a filter, four times. */
+function splitCounts(dtype: CountDType, signs: F32x4, address: I32, offset = 0): { above: F32x4; below: F32x4 } {
+  const four = dtype === 'i16' ? i32x4.load16S(address, offset) : i32x4.load8U(address, offset);
+  const number = four.toF32x4S();
+  const count = f32x4.variable(dtype === 'i16' ? number : signs.subMul(number, f32x4.const(2)), 'count');
   const zero = f32x4.const(0);
   return { above: count.pmax(zero), below: count.pmin(zero) };
 }
 
 /** y = plus·max(c, 0) + minus·min(c, 0) + offset + skip; `lines` holds the three, [3, channels]. */
 const applyKernel = kernelFamily(
-  (skips: boolean) =>
+  (dtype: CountDType, skips: boolean) =>
     new Kernel(
-      `counts_norm${skips ? '_skip' : ''}__madd`,
-      { counts: i32, lines: i32, output: i32, skip: i32, channels: i32, skipChannels: i32, repeats: i32 },
-      ({ counts, lines, output, skip, channels, skipChannels, repeats }, from, to) => {
-        const count = i32.variable(counts.add(from.mul(channels).mul(2)), 'countAt');
+      `counts_norm_${dtype}${skips ? '_skip' : ''}__madd`,
+      { counts: i32, signs: f32, lines: i32, output: i32, skip: i32, channels: i32, skipChannels: i32, repeats: i32 },
+      ({ counts, signs, lines, output, skip, channels, skipChannels, repeats }, from, to) => {
+        const bytes = bytesOf[dtype];
+        const all = f32x4.variable(f32x4.splat(signs), 'all');
+        const count = i32.variable(counts.add(from.mul(channels).mul(bytes)), 'countAt');
         const target = i32.variable(output.add(from.mul(channels).mul(4)), 'target');
         const lineBytes = i32.variable(channels.mul(4), 'lineBytes');
         forRange(from, to, 1, (row) => {
@@ -170,13 +196,13 @@ const applyKernel = kernelFamily(
             const skipped = i32.variable(skip.add(row.mul(skipChannels).mul(4)), 'skipped');
             forRange(0, skipChannels, 8, () => {
               for (const v of [0, 16]) {
-                const { above, below } = splitCounts(count, v / 2);
+                const { above, below } = splitCounts(dtype, all, count, (v / 4) * bytes);
                 const base = f32x4.load(offset, v);
                 const start = skips ? base.add(f32x4.load(skipped, v)) : base;
                 const y = start.addMul(below, f32x4.load(minus, v)).addMul(above, f32x4.load(plus, v));
                 store(target, y, v);
               }
-              count.set(count.add(16));
+              count.set(count.add(8 * bytes));
               for (const at of [target, plus, minus, offset, ...(skips ? [skipped] : [])]) at.set(at.add(32));
             });
           });
@@ -188,7 +214,7 @@ const applyKernel = kernelFamily(
 export function countNormGradientByKernels(
   [dy, counts, scale, slope, gamma, mean, variance]: GradientInputs,
   [dz, dslope, dgamma, dbeta]: readonly [Tensor, Tensor, Tensor, Tensor],
-  { epsilon }: CountNormAttributes,
+  { signs, epsilon }: CountNormAttributes,
 ): void {
   const channels = scale.size;
   const rows = counts.size / channels;
@@ -197,14 +223,14 @@ export function countNormGradientByKernels(
   withTemporary(4 * channels * (5 + 2 * blocks), (memory) => {
     const lines = [0, 1, 2, 3, 4].map((part) => floatsAt(memory + 4 * part * channels, channels));
     const sums = memory + 4 * 5 * channels;
-    const args = { dy, counts, lines: memory, sums, rows, channels };
+    const args = { dy, counts, signs, lines: memory, sums, rows, channels };
     const [alpha, bend, g, mu, sigma2] = [scale, slope, gamma, mean, variance].map(({ values }) => values);
     const [ofBeta, ofGamma, ofSlope] = [dbeta.values, dgamma.values, dslope.values];
     const [direct, plus, minus, constant, taken] = lines;
     direct.set(alpha);
     for (let c = 0; c < channels; c++) plus[c] = alpha[c] * bend[c];
     for (let c = 0; c < channels; c++) minus[c] = -mu[c];
-    gradientSumsKernel.run(args, blocks, { grain });
+    gradientSumsKernel(counts.dtype).run(args, blocks, { grain });
     let isTiny = false;
 
     // dp = direct·dy + through·(p − μ) + constant, as two lines over the counts.
@@ -224,7 +250,7 @@ export function countNormGradientByKernels(
       constant[c] = (-g[c] * s * sum) / rows - through * mu[c];
       taken[c] = 1 - bend[c];
     }
-    gradientKernel(isTiny).run({ ...args, dz, smallest: smallestGradient }, blocks, { grain });
+    gradientKernel(counts.dtype, isTiny).run({ ...args, dz, smallest: smallestGradient }, blocks, { grain });
     const throughSlope = sumBlocks('f32', sums, blocks, channels);
     for (let c = 0; c < channels; c++) ofSlope[c] = throughSlope[c] * alpha[c];
   });
@@ -236,7 +262,7 @@ export function countNormGradientByKernels(
  */
 const tinySum = 1e-20;
 
-const gradientParameters = { dy: i32, counts: i32, lines: i32, sums: i32, rows: i32, channels: i32 };
+const gradientParameters = { dy: i32, counts: i32, signs: f32, lines: i32, sums: i32, rows: i32, channels: i32 };
 
 /** Four channels of a row, as the kernels of the gradient see them. */
 interface Cell {
@@ -255,7 +281,8 @@ const rowsAtOnce = 4;
  * lines, and `kinds` sums to add to, which are written to [block][kind][channel].
  */
 function forEachCell(
-  p: { readonly [K in keyof typeof gradientParameters]: Variable<I32> },
+  dtype: CountDType,
+  p: KernelParameters<typeof gradientParameters>,
   from: I32,
   to: I32,
   lineCount: number,
@@ -263,6 +290,7 @@ function forEachCell(
   visit: (cell: Cell, lines: readonly F32x4[], sums: readonly Variable<F32x4>[]) => void,
 ): void {
   const lineBytes = i32.variable(p.channels.mul(4), 'lineBytes');
+  const all = f32x4.variable(f32x4.splat(p.signs), 'all');
   const rows = (at: Variable<I32>, sumsAt: I32, count: number): void => {
     const lineAt = i32.variable(p.lines, 'lineAt');
     const sumAt = i32.variable(sumsAt, 'sumAt');
@@ -277,7 +305,7 @@ function forEachCell(
       const sums = kindAt.map((address) => f32x4.variable(f32x4.load(address), 'sum'));
       const rowAt = i32.variable(at, 'rowAt');
       for (let row = 0; row < count; row++) {
-        const { above, below } = splitCounts(p.counts.add(rowAt.shrU(1)), 0);
+        const { above, below } = splitCounts(dtype, all, p.counts.add(rowAt.shrU(dtype === 'i16' ? 1 : 2)));
         const dy = f32x4.variable(f32x4.load(p.dy.add(rowAt)), 'dy');
         visit({ above, below, dy, at: rowAt }, lines, sums);
         if (row + 1 < count) rowAt.set(rowAt.add(lineBytes));
@@ -302,23 +330,26 @@ function forEachCell(
 }
 
 /** For each block of rows: Σ dy and Σ dy·(p − μ), from the lines α, α·slope and −μ. */
-const gradientSumsKernel = new Kernel('counts_norm_gradient_sums__madd', gradientParameters, (p, from, to) => {
-  forEachCell(p, from, to, 3, 2, ({ above, below, dy }, [plus, minus, negativeMean], [sum, centred]) => {
-    const distance = negativeMean.addMul(above, plus).addMul(below, minus);
-    sum.set(sum.add(dy));
-    centred.set(centred.addMul(dy, distance));
-  });
-});
+const gradientSumsKernel = kernelFamily(
+  (dtype: CountDType) =>
+    new Kernel(`counts_norm_gradient_sums_${dtype}__madd`, gradientParameters, (p, from, to) => {
+      forEachCell(dtype, p, from, to, 3, 2, ({ above, below, dy }, [plus, minus, negativeMean], [sum, centred]) => {
+        const distance = negativeMean.addMul(above, plus).addMul(below, minus);
+        sum.set(sum.add(dy));
+        centred.set(centred.addMul(dy, distance));
+      });
+    }),
+);
 
 /** dz, and for each block of rows Σ dp·c over the counts below 0, from the five lines. */
 const gradientKernel = kernelFamily(
-  (flushes: boolean) =>
+  (dtype: CountDType, flushes: boolean) =>
     new Kernel(
-      `counts_norm_gradient${flushes ? '_flush' : ''}__madd`,
+      `counts_norm_gradient_${dtype}${flushes ? '_flush' : ''}__madd`,
       { ...gradientParameters, dz: i32, smallest: f32 },
       (p, from, to) => {
         const smallest = f32x4.variable(f32x4.splat(p.smallest), 'smallest');
-        forEachCell(p, from, to, 5, 1, (cell, [direct, plus, minus, constant, bend], [throughSlope]) => {
+        forEachCell(dtype, p, from, to, 5, 1, (cell, [direct, plus, minus, constant, bend], [throughSlope]) => {
           const below = f32x4.variable(cell.below, 'below');
           const dp = f32x4.variable(
             constant.addMul(below, minus).addMul(cell.above, plus).addMul(cell.dy, direct),

@@ -1,4 +1,4 @@
-import { apply, type BitTensor, defineOp, packBits, type Tensor } from '@mobinet/tensor';
+import { apply, applyInto, type BitTensor, defineOp, packBits, type Tensor } from '@mobinet/tensor';
 import { scaleGrain, scaleKernel, weightGradientKernel } from './scaling.wasm.js';
 
 /**
@@ -65,6 +65,17 @@ export function weightGradient(
   scalingGradient: ScalingGradient,
 ): Tensor {
   return apply(weightGradientOps[scalingGradient], [binarizedGradient, weight, scale], undefined)[0];
+}
+
+/** The same, written over `binarizedGradient`, which is returned: memory for the gradient of all weights need not be twice there. */
+export function weightGradientInPlace(
+  binarizedGradient: Tensor,
+  weight: Tensor,
+  scale: Tensor,
+  scalingGradient: ScalingGradient,
+): Tensor {
+  applyInto(weightGradientOps[scalingGradient], [binarizedGradient, weight, scale], [binarizedGradient], undefined);
+  return binarizedGradient;
 }
 
 /** The rule of one mode, given what becomes of the first term: `throughScale(Σ_j g_j·sign(W_j), g_i, sign(W_i), n)`. */

@@ -19,6 +19,14 @@ export function windowArguments({ height, width }: Window): Record<keyof typeof 
   };
 }
 
+/** The taps of a window, row by row. */
+export function tapsOf(kernelHeight: number, kernelWidth: number): [ki: number, kj: number][] {
+  return Array.from({ length: kernelHeight * kernelWidth }, (_, tap) => [
+    Math.floor(tap / kernelWidth),
+    tap % kernelWidth,
+  ]);
+}
+
 /** Visits pixels [from, to) of images of this size: pixel (row, column) of image n. */
 export function forEachPixel(
   height: I32,

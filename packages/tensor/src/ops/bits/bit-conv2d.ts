@@ -36,9 +36,11 @@ export interface BitConv2dAttributes extends Conv2dAttributes {
  *
  * @param x Images [batch, height, width, channels].
  * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups]; groups may be of any size.
- * @param options.dtype Of the result, i32 or i16, which takes half the memory. Default i32.
+ * @param options.dtype Of the result. i16 takes half the memory of i32, the default. u8 takes a quarter, and holds how many signs
+ * differ, d, in place of y = signs − 2·d.
  * @returns [batch, outHeight, outWidth, outChannels].
- * @throws ShapeError if the channels or groups do not fit; RangeError for i16 and filters of more than 32,767 signs.
+ * @throws ShapeError if the channels or groups do not fit; RangeError for filters of more signs than the dtype can count
+ * (32,767 and 255), and for u8 with a border of zero.
  */
 export function bitConv2d<D extends CountDType = 'i32'>(
   x: BitTensor,
@@ -49,13 +51,19 @@ export function bitConv2d<D extends CountDType = 'i32'>(
   checkBits('bitConv2d', 'filter', filter);
   const attributes = bitConv2dAttributes('bitConv2d', x.shape, filter.shape, options, filter.label);
   const signs = sizeOf(filter.shape.slice(1));
-  if (dtype === 'i16' && signs > largestI16) {
-    throw new RangeError(`bitConv2d: a filter of ${signs} signs makes counts beyond i16. Leave out the dtype.`);
+  if (signs > mostSigns[dtype ?? 'i32']) {
+    throw new RangeError(`bitConv2d: a filter of ${signs} signs makes counts beyond ${dtype}. Leave out the dtype.`);
+  }
+  if (dtype === 'u8' && attributes.paddingValue === 'zero') {
+    throw new RangeError(
+      "bitConv2d: u8 counts signs that differ, and a border of zero has none. Use i16, or a border of 'one'.",
+    );
   }
   return apply(bitConv2dOp, [x, filter], { ...attributes, dtype: dtype ?? 'i32' })[0] as Tensor<D>;
 }
 
-const largestI16 = 32767;
+/** The largest filters whose products fit. */
+const mostSigns: Record<CountDType, number> = { i32: 2 ** 31 - 1, i16: 2 ** 15 - 1, u8: 255 };
 
 /** Checks that images and filter fit, and works out the window: what the two gradient functions below ask for. */
 export function bitConv2dAttributes(
@@ -103,7 +111,7 @@ const bitConv2dOp = defineOp<
               for (let word = 0; word < wordsPerFilter; word++) {
                 differences += popcount32(patchWords[patchAt + word] ^ filterWords[filterAt + word]);
               }
-              y[yAt++] = signsPerFilter - 2 * differences;
+              y[yAt++] = attributes.dtype === 'u8' ? differences : signsPerFilter - 2 * differences;
               filterAt += wordsPerFilter;
             }
           }

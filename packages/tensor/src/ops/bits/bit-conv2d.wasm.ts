@@ -1,12 +1,27 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
-import { bytesAt } from '../../backends/cpu/memory.js';
+import { bytesAt, memoryBuffer } from '../../backends/cpu/memory.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+import { typedArrayOver } from '../../dtype.js';
 import type { Tensor } from '../../tensor.js';
-import { forRange, type I32, type I64, i8x16, i32, i64, store, type Variable } from '../../wasm/assembler.js';
+import {
+  forRange,
+  type I32,
+  type I64,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  i64,
+  store,
+  store16,
+  type Value,
+  type Variable,
+  when,
+} from '../../wasm/assembler.js';
 import { isPointwise, type Window } from '../window.js';
-import { forEachPixel, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
+import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } from '../window.wasm.js';
 import { type BitConv2dAttributes, sumOfSignsPerTap } from './bit-conv2d.js';
 import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
@@ -45,7 +60,7 @@ export function bitConv2dByWords(
       { grain: chunksOf(pixels, outChannels * (1 + (taps * groupChannels) / 150)), scratch: 16 * filterBytes + 128 },
     );
   });
-  if (paddingValue === 'zero') takeBackBorder(y, window, sumOfSignsPerTap(filter), taps);
+  if (paddingValue === 'zero') takeBackBorder(y as Tensor<BorderDType>, filter, window);
 }
 
 /** Vectors are read to their end, beyond the last channels. */
@@ -145,11 +160,12 @@ const convolveKernel = kernelFamily(
         const inRegisters = words <= mostWords;
         const bytes = countBytes(dtype);
         const yAt = i32.variable(p.y.add(from.mul(p.groups).mul(p.filtersPerGroup).mul(bytes)), 'yAt');
-        const tapAt = Array.from({ length: taps }, (_, tap) => i32.variable(undefined, `tap${tap}`));
+        const positions = tapsOf(kernelHeight, kernelWidth);
+        const tapAt = positions.map((_, tap) => i32.variable(undefined, `tap${tap}`));
 
         forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j) => {
           tapAt.forEach((address, tap) => {
-            address.set(tapAddress(p, [n, i, j], [Math.floor(tap / kernelWidth), tap % kernelWidth]));
+            address.set(tapAddress(p, [n, i, j], positions[tap]));
           });
           const filterAt = i32.variable(p.filters, 'filterAt');
           const meetFilters = (words: readonly I64[]): void => {
@@ -158,8 +174,7 @@ const convolveKernel = kernelFamily(
                 const differences = words
                   .map((word, w) => word.xor(i64.load(filterAt, f * rowBytes + 8 * w)).popcnt())
                   .reduce((sum, count) => sum.add(count));
-                const dot = i32.const(taps * groupChannels).sub(differences.toI32().shl(1));
-                storeCount(dtype, yAt, dot, f * bytes);
+                storeCount(dtype, yAt, i32.const(taps * groupChannels), differences.toI32(), f * bytes);
               }
               filterAt.set(filterAt.add(count * rowBytes));
               yAt.set(yAt.add(count * bytes));
@@ -230,29 +245,60 @@ function forEachByteGroup(
   });
 }
 
+/** Dot products: numbers of differences have no border of zero. */
+type BorderDType = Exclude<CountDType, 'u8'>;
+
 /** Bits make a border of +1. To pad with zero, what each tap outside added is subtracted again. */
-function takeBackBorder(
-  { values: y, shape }: Tensor<CountDType>,
-  window: Window,
-  tapSums: Int32Array,
-  taps: number,
-): void {
-  const [batch, outHeight, outWidth, outChannels] = shape;
-  const { height, width } = window;
-  const isOutside = (slide: Window['height'], output: number, tap: number): boolean => {
-    const at = output * slide.stride + tap * slide.dilation - slide.before;
-    return at < 0 || at >= slide.input;
-  };
-  let yAt = 0;
-  for (let n = 0; n < batch; n++) {
-    for (let i = 0; i < outHeight; i++) {
-      for (let j = 0; j < outWidth; j++, yAt += outChannels) {
-        for (let tap = 0; tap < taps; tap++) {
-          const [ki, kj] = [Math.floor(tap / width.taps), tap % width.taps];
-          if (!isOutside(height, i, ki) && !isOutside(width, j, kj)) continue;
-          for (let o = 0; o < outChannels; o++) y[yAt + o] -= tapSums[o * taps + tap];
-        }
-      }
+function takeBackBorder(y: Tensor<BorderDType>, filter: BitTensor, window: Window): void {
+  const [outChannels, kernelHeight, kernelWidth] = filter.shape;
+  const taps = kernelHeight * kernelWidth;
+  const bytes = countBytes(y.dtype);
+  const sums = sumOfSignsPerTap(filter);
+  withTemporary(bytes * taps * outChannels, (byTap) => {
+    const target = typedArrayOver(y.dtype, memoryBuffer(), byTap, taps * outChannels);
+    for (let o = 0; o < outChannels; o++) {
+      for (let tap = 0; tap < taps; tap++) target[tap * outChannels + o] = sums[o * taps + tap];
     }
-  }
+    const pixels = y.size / outChannels;
+    const args = { y, sums: byTap, rowBytes: bytes * outChannels, ...windowArguments(window) };
+    const grain = chunksOf(pixels, taps + outChannels / 10);
+    borderKernel(kernelHeight, kernelWidth, y.dtype).run(args, pixels, { grain });
+  });
 }
+
+const borderKernel = kernelFamily(
+  (kernelHeight: number, kernelWidth: number, dtype: BorderDType) =>
+    new Kernel(
+      `bits_conv_border_${kernelHeight}x${kernelWidth}_${dtype}`,
+      { y: i32, sums: i32, rowBytes: i32, ...windowParameters },
+      (p, from, to) => {
+        // Of addresses, only whether they are outside is asked.
+        const inside = { ...p, x: i32.const(1), pixelBytes: i32.const(0), border: i32.const(0) };
+        const whole = i32.variable(p.rowBytes.and(-16), 'whole');
+        const yAt = i32.variable(p.y.add(from.mul(p.rowBytes)), 'yAt');
+        forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j) => {
+          tapsOf(kernelHeight, kernelWidth).forEach((tap, index) => {
+            when(tapAddress(inside, [n, i, j], tap).eq(0), () => {
+              const sumAt = i32.variable(p.sums.add(p.rowBytes.mul(index)), 'sumAt');
+              forRange(0, whole, 16, (at) => store(yAt.add(at), difference(dtype, yAt.add(at), sumAt.add(at))));
+              forRange(whole, p.rowBytes, countBytes(dtype), (at) =>
+                storeOne(dtype, yAt.add(at), loadOne(dtype, yAt.add(at)).sub(loadOne(dtype, sumAt.add(at)))),
+              );
+            });
+          });
+          yAt.set(yAt.add(p.rowBytes));
+        });
+      },
+    ),
+);
+
+const loadOne = (dtype: BorderDType, at: I32): I32 => (dtype === 'i16' ? i32.load16S(at) : i32.load(at));
+
+function storeOne(dtype: BorderDType, at: I32, count: I32): void {
+  if (dtype === 'i16') store16(at, count);
+  else store(at, count);
+}
+
+/** The vectors of counts at two places, one less the other. */
+const difference = (dtype: BorderDType, a: I32, b: I32): Value =>
+  dtype === 'i16' ? i16x8.load(a).sub(i16x8.load(b)) : i32x4.load(a).sub(i32x4.load(b));

@@ -1,18 +1,37 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import { wordsPerRow } from '../../bit-tensor.js';
-import { forRange, type I32, type I64, i32, i64, store, store16, type Variable, when } from '../../wasm/assembler.js';
+import {
+  forRange,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  store,
+  store8,
+  store16,
+  type Variable,
+  when,
+} from '../../wasm/assembler.js';
 
-/** Element types that counts can have. A count lies between −signs and signs. */
-export type CountDType = 'i32' | 'i16';
+/**
+ * Element types of a product of rows of signs: i32 and i16 hold the dot product, which lies between −signs and signs; u8 holds
+ * the number of signs that differ, from which it follows as signs − 2·differences.
+ */
+export type CountDType = 'i32' | 'i16' | 'u8';
 
-/** Statement: writes a count. */
-export function storeCount(dtype: CountDType, address: I32, count: I32, offset: number): void {
+/** Statement: writes an element of the product. */
+export function storeCount(dtype: CountDType, address: I32, signs: I32, differences: I32, offset: number): void {
+  if (dtype === 'u8') {
+    store8(address, differences, offset);
+    return;
+  }
+  const count = signs.sub(differences.shl(1));
   if (dtype === 'i16') store16(address, count, offset);
   else store(address, count, offset);
 }
 
-export const countBytes = (dtype: CountDType): number => (dtype === 'i16' ? 2 : 4);
+export const countBytes = (dtype: CountDType): number => ({ i32: 4, i16: 2, u8: 1 })[dtype];
 
 /** Rows of a in registers, and rows of b that meet them before the loop goes round. */
 const tileRows = 2;
@@ -61,7 +80,7 @@ const unrolledKernel = kernelFamily(
             for (const [s, other] of others.entries()) other.set(word(bAt, s, column * rowBytes));
             for (const [r, words] of own.entries()) {
               const differences = words.map((word, s) => word.xor(others[s]).popcnt()).reduce((sum, d) => sum.add(d));
-              storeCount(dtype, yAt[r], signs.sub(differences.toI32().shl(1)), column * bytes);
+              storeCount(dtype, yAt[r], signs, differences.toI32(), column * bytes);
             }
           }
           bAt.set(bAt.add(count * rowBytes));
@@ -101,7 +120,7 @@ const loopKernel = kernelFamily(
         forRange(0, whole, 8, (offset) => compare((at) => i64.load(at), offset));
         when(rowBytes.and(4), () => compare((at) => i64.load32U(at), whole));
         for (const [column, sum] of sums.entries()) {
-          storeCount(dtype, yAt, signs.sub(sum.toI32().shl(1)), column * bytes);
+          storeCount(dtype, yAt, signs, sum.toI32(), column * bytes);
         }
         bAt.set(bAt.add(rowBytes.mul(sums.length)));
         yAt.set(yAt.add(sums.length * bytes));

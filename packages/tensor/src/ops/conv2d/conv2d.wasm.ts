@@ -6,9 +6,15 @@ import type { Tensor } from '../../tensor.js';
 import { f32, f32x4, forRange, type I32, i32, select, store, type Variable, when } from '../../wasm/assembler.js';
 import { gemm, type Matrix, transposed } from '../matmul/gemm.wasm.js';
 import { isPointwise } from '../window.js';
-import { forEachPixel, reverseTapAddress, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
+import {
+  forEachPixel,
+  reverseTapAddress,
+  tapAddress,
+  tapsOf,
+  windowArguments,
+  windowParameters,
+} from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d.js';
-import { tapsOf } from './depthwise.wasm.js';
 
 /**
  * Convolution as matrix products (im2col). What an output pixel sees of its group is copied into one row, tap after tap:

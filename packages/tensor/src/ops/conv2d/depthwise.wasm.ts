@@ -16,7 +16,14 @@ import {
   whileTrue,
 } from '../../wasm/assembler.js';
 import { sumBlocks } from '../rows.wasm.js';
-import { forEachPixel, reverseTapAddress, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
+import {
+  forEachPixel,
+  reverseTapAddress,
+  tapAddress,
+  tapsOf,
+  windowArguments,
+  windowParameters,
+} from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d.js';
 
 // Depth-wise convolution, directly: every channel has a filter of its own, so four channels are four lanes, and a tap is one
@@ -267,11 +274,3 @@ const filterGradientKernel = kernelFamily(
       },
     ),
 );
-
-/** The taps of a window, row by row. */
-export function tapsOf(kernelHeight: number, kernelWidth: number): [ki: number, kj: number][] {
-  return Array.from({ length: kernelHeight * kernelWidth }, (_, tap) => [
-    Math.floor(tap / kernelWidth),
-    tap % kernelWidth,
-  ]);
-}

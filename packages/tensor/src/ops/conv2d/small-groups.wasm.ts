@@ -5,9 +5,15 @@ import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { f32x4, forRange, i32, repeat, store, when } from '../../wasm/assembler.js';
 import { sumBlocks } from '../rows.wasm.js';
-import { forEachPixel, reverseTapAddress, tapAddress, windowArguments, windowParameters } from '../window.wasm.js';
+import {
+  forEachPixel,
+  reverseTapAddress,
+  tapAddress,
+  tapsOf,
+  windowArguments,
+  windowParameters,
+} from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d.js';
-import { tapsOf } from './depthwise.wasm.js';
 
 // Convolution in groups of 4, 8 or 16 channels, directly: too small for products of matrices of their own. The filters of a group
 // are the lanes; some pixels pass through them together, so that what is read of the filters serves them all.
