@@ -1,9 +1,9 @@
-import type { Bytes, Code } from './encoding.js';
+import type { Code } from './encoding.js';
 
 /** The function that is being written. Statements are added to it in the order in which they are called. */
 interface FunctionBuilder {
   readonly locals: { readonly type: ValueType; readonly name: string }[];
-  code: number[];
+  code: Code[];
   /** Labels that a branch could leave, counted from the outermost. */
   depth: number;
 }
@@ -19,14 +19,7 @@ function builder(): FunctionBuilder {
 
 /** Adds instructions to the function that is being written. */
 export function emit(...code: Code): void {
-  append(builder().code, code);
-}
-
-function append(bytes: number[], code: Code): void {
-  for (const part of code) {
-    if (typeof part === 'number') bytes.push(part);
-    else append(bytes, part);
-  }
+  builder().code.push(code);
 }
 
 /** One more local variable; returns its index. Names are for readers of the disassembly. */
@@ -35,7 +28,7 @@ export function addLocal(type: ValueType, name: string): number {
 }
 
 /** What `body` emits, apart from what was written before. `label` names the block that it stands in. */
-export function capture(body: (label: number) => void): Bytes {
+export function capture(body: (label: number) => void): Code {
   const target = builder();
   const outer = target.code;
   target.code = [];
@@ -57,7 +50,7 @@ export function distanceTo(label: number): number {
 export interface BuiltFunction {
   /** All locals, the parameters first. */
   readonly locals: readonly { readonly type: ValueType; readonly name: string }[];
-  readonly code: Bytes;
+  readonly code: Code;
 }
 
 /** Writes one function: everything that `body` emits. */

@@ -3,8 +3,28 @@
 /** Bytes. */
 export type Bytes = readonly number[];
 
-/** Instructions: bytes, and code that others are made of, in the order in which it runs. */
+/** Bytes, and code that they are made of, in their order: nothing is copied until all is written. */
 export type Code = readonly (number | Code)[];
+
+export function lengthOf(code: Code): number {
+  let length = 0;
+  for (const part of code) length += typeof part === 'number' ? 1 : lengthOf(part);
+  return length;
+}
+
+/** Code as the bytes that it stands for. */
+export function flatten(code: Code): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(lengthOf(code));
+  let at = 0;
+  const write = (code: Code): void => {
+    for (const part of code) {
+      if (typeof part === 'number') bytes[at++] = part;
+      else write(part);
+    }
+  };
+  write(code);
+  return bytes;
+}
 
 /** Unsigned LEB128: seven bits a byte, low ones first; the eighth says that more follow. */
 export function unsigned(value: number): number[] {
@@ -27,14 +47,20 @@ export function littleEndian(values: Float32Array | Float64Array | Int32Array | 
   return [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)];
 }
 
-export function vector(items: readonly Bytes[]): number[] {
-  return [...unsigned(items.length), ...items.flat()];
+/** So many items, and the items. */
+export function vector(items: Code): Code {
+  return [unsigned(items.length), items];
 }
 
-export function text(value: string): number[] {
-  return vector(Array.from(new TextEncoder().encode(value), (byte) => [byte]));
+export function text(value: string): Code {
+  return vector([...new TextEncoder().encode(value)]);
 }
 
-export function section(id: number, content: Bytes): number[] {
-  return [id, ...unsigned(content.length), ...content];
+/** What is preceded by its size. */
+export function sized(content: Code): Code {
+  return [unsigned(lengthOf(content)), content];
+}
+
+export function section(id: number, content: Code): Code {
+  return [id, sized(content)];
 }

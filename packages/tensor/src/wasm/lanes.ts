@@ -273,9 +273,20 @@ class LanesType<V extends Value, S extends Value = Value> extends Type<V> {
 }
 
 class I32x4Type extends LanesType<I32x4, I32> {
+  /** Four bytes as numbers of 0 and more. */
+  load8U(address: I32, offset = 0): I32x4 {
+    return new I32x4(sequence([address], [simd(92), memoryArgument(offset), simd(137), simd(169)]));
+  }
   /** Four whole numbers of 16 bits each. */
   load16S(address: I32, offset = 0): I32x4 {
     return new I32x4(sequence([address], [...simd(3), ...memoryArgument(offset)]));
+  }
+}
+
+class I16x8Type extends LanesType<I16x8, I32> {
+  /** Eight bytes as numbers of 0 and more. */
+  load8U(address: I32, offset = 0): I16x8 {
+    return new I16x8(sequence([address], [...simd(2), ...memoryArgument(offset)]));
   }
 }
 
@@ -287,7 +298,7 @@ class F32x4Type extends LanesType<F32x4, F32> {
 }
 
 export const i8x16 = new LanesType<I8x16, I32>(I8x16, 16, 15, (lanes) => lanes.map((lane) => lane & 255));
-export const i16x8 = new LanesType<I16x8, I32>(I16x8, 8, 16, (lanes) => littleEndian(Int16Array.from(lanes)));
+export const i16x8 = new I16x8Type(I16x8, 8, 16, (lanes) => littleEndian(Int16Array.from(lanes)));
 export const i32x4 = new I32x4Type(I32x4, 4, 17, (lanes) => littleEndian(Int32Array.from(lanes)));
 export const f32x4 = new F32x4Type(F32x4, 4, 19, (lanes) => littleEndian(Float32Array.from(lanes)));
 export const f64x2 = new LanesType<F64x2, F64>(F64x2, 2, 20, (lanes) => littleEndian(Float64Array.from(lanes)));

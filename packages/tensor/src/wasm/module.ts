@@ -1,5 +1,5 @@
 import { addLocal, type BuiltFunction, buildFunction, type ValueType } from './builder.js';
-import { type Bytes, section, text, unsigned, vector } from './encoding.js';
+import { type Code, flatten, section, sized, text, unsigned, vector } from './encoding.js';
 import { type I32, I32 as I32Value } from './scalars.js';
 
 const typeCodes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
@@ -25,34 +25,33 @@ export function assemble(
   const built = buildFunction(() => {
     body(...parameters.map((parameter) => new I32Value([0x20, ...unsigned(addLocal('i32', parameter))])));
   });
-  const signature = [0x60, ...vector(parameters.map(() => [typeCodes.i32])), 0x00];
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // "\0asm", version 1
-    ...section(1, vector([signature])),
-    ...section(2, vector([[...text('env'), ...text('memory'), 0x02, ...memoryLimits(memory)]])),
-    ...section(3, vector([[0]])),
-    ...section(7, vector([[...text('run'), 0x00, 0x00]])),
-    ...section(10, vector([functionCode(built, parameters.length)])),
-    ...section(0, [...text('name'), ...names(name, built)]),
+  const signature = [0x60, vector(parameters.map(() => typeCodes.i32)), 0x00];
+  return flatten([
+    [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // "\0asm", version 1
+    section(1, vector([signature])),
+    section(2, vector([[text('env'), text('memory'), 0x02, memoryLimits(memory)]])),
+    section(3, vector([0])),
+    section(7, vector([[text('run'), 0x00, 0x00]])),
+    section(10, vector([functionCode(built, parameters.length)])),
+    section(0, [text('name'), names(name, built)]),
   ]);
 }
 
-function memoryLimits({ shared, maximumPages }: MemoryType): Bytes {
-  return [shared ? 0x03 : 0x01, 0x00, ...unsigned(maximumPages)];
+function memoryLimits({ shared, maximumPages }: MemoryType): Code {
+  return [shared ? 0x03 : 0x01, 0x00, unsigned(maximumPages)];
 }
 
-function functionCode({ locals, code }: BuiltFunction, parameters: number): Bytes {
+function functionCode({ locals, code }: BuiltFunction, parameters: number): Code {
   const declarations = vector(locals.slice(parameters).map(({ type }) => [1, typeCodes[type]]));
-  const bytes = [...declarations, ...code, 0x0b];
-  return [...unsigned(bytes.length), ...bytes];
+  return sized([declarations, code, 0x0b]);
 }
 
 /** Names for readers of the disassembly: of the function, and of those locals that have one. */
-function names(name: string, { locals }: BuiltFunction): Bytes {
+function names(name: string, { locals }: BuiltFunction): Code {
   const named = locals.flatMap((local, index) =>
-    local.name ? [[...unsigned(index), ...text(unique(local.name, index, locals))]] : [],
+    local.name ? [[unsigned(index), text(unique(local.name, index, locals))]] : [],
   );
-  return [...section(1, vector([[0, ...text(name)]])), ...section(2, vector([[0, ...vector(named)]]))];
+  return [section(1, vector([[0, text(name)]])), section(2, vector([[0, vector(named)]]))];
 }
 
 /** The text format wants each name once: later ones get their index as well. */
