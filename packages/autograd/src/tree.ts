@@ -34,11 +34,19 @@ export function unflatten<T extends object>(tree: T, values: ReadonlyMap<string,
   const build = (node: unknown, path: string): unknown => {
     if (node instanceof Tensor) return values.get(path);
     if (!isContainer(node)) return undefined;
-    const built = childrenOf(node).map(([key, child]) => [key, build(child, join(path, key))] as const);
-    const entries = built.filter(([, value]) => value !== undefined);
+    const items: unknown[] = [];
+    const fields: Record<string, unknown> = {};
+    let isTrained = node instanceof Module;
+    forEachChild(node, (key, child) => {
+      const value = build(child, join(path, key));
+      items.push(value);
+      if (value === undefined) return;
+      fields[key] = value;
+      isTrained = true;
+    });
     // Options and other records of plain values are no part of the tree.
-    if (entries.length === 0 && built.length > 0 && !(node instanceof Module)) return undefined;
-    return Array.isArray(node) ? built.map(([, value]) => value) : Object.fromEntries(entries);
+    if (!isTrained && items.length > 0) return undefined;
+    return Array.isArray(node) ? items : fields;
   };
   return build(tree, '') as Gradients<T>;
 }
@@ -62,7 +70,9 @@ export function stateOf(module: Module): Map<string, Tensor> {
 /** A module and all modules inside it. */
 export function* visitModules(node: unknown): Generator<Module> {
   if (node instanceof Module) yield node;
-  for (const [, child] of childrenOf(node)) yield* visitModules(child);
+  const children: unknown[] = [];
+  forEachChild(node, (_, child) => children.push(child));
+  for (const child of children) yield* visitModules(child);
 }
 
 function visit(
@@ -75,12 +85,20 @@ function visit(
     if (node.dtype === 'f32') found(path, node, inModule);
     return;
   }
-  for (const [key, child] of childrenOf(node)) visit(child, join(path, key), inModule || node instanceof Module, found);
+  const isInside = inModule || node instanceof Module;
+  forEachChild(node, (key, child) => {
+    if (typeof child === 'object') visit(child, join(path, key), isInside, found);
+  });
 }
 
-/** Fields of modules and records, items of arrays; nothing else is looked into. */
-function childrenOf(node: unknown): [string, unknown][] {
-  return isContainer(node) ? Object.entries(node) : [];
+/**
+ * Fields of modules and records, items of arrays; nothing else is looked into. Every step of training walks over the network, so
+ * this makes no lists of entries.
+ */
+function forEachChild(node: unknown, visit: (key: string, child: unknown) => void): void {
+  if (!isContainer(node)) return;
+  const fields = node as Record<string, unknown>;
+  for (const key of Object.keys(fields)) visit(key, fields[key]);
 }
 
 function isContainer(node: unknown): node is object {
@@ -90,4 +108,4 @@ function isContainer(node: unknown): node is object {
   return isRecord || Array.isArray(node) || node instanceof Module;
 }
 
-const join = (path: string, key: string | number): string => (path === '' ? `${key}` : `${path}.${key}`);
+const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);

@@ -11,6 +11,8 @@ interface Scope {
   readonly outer: Scope | null;
 }
 
+const none: ReadonlySet<Handle> = new Set();
+
 let current: Scope | null = null;
 let liveTensors = 0;
 
@@ -30,7 +32,7 @@ export function tidy<T>(body: () => Synchronous<T>): T {
   const outer = current;
   const scope: Scope = { handles: new Set(), outer };
   current = scope;
-  let survivors: ReadonlySet<Handle> = new Set();
+  let survivors = none;
   try {
     const result = body() as T;
     if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
@@ -72,7 +74,10 @@ export function leaveScope(handle: Handle): void {
   current?.handles.delete(handle);
 }
 
-function handlesIn(value: unknown): Set<Handle> {
+function handlesIn(value: unknown): ReadonlySet<Handle> {
+  // What most functions return.
+  if (typeof value !== 'object' || value === null) return none;
+  if (isHandle(value)) return new Set([value]);
   const handles = new Set<Handle>();
   const seen = new Set<object>();
   const visit = (node: unknown): void => {
