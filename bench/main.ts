@@ -1,45 +1,46 @@
-import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
-import { compare, type Result } from './comparison.js';
-import { conv2dComparisons } from './conv2d.js';
-import { matmulComparisons } from './matmul.js';
-import { formatTable } from './report.js';
+import { setThreads } from '@mobinet/tensor';
+import { Command } from 'commander';
+import { jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
+import { bitConvolutions, bitGemm } from './bits.js';
+import { gemm, gradients } from './floats.js';
+import { machine } from './machine.js';
+import { formatSection } from './report.js';
+import { type Result, runBenchmark, type Section } from './section.js';
 
-const help = `Times operations on packed signs against the same operations on floats.
+const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients];
 
-Usage: npm run bench -- [options]
+const program = new Command('bench')
+  .description('times kernels: on bits against floats, by lookup against multiply-adds, on two threads against one')
+  .option('--filter <text>', 'only the benchmarks that have this in their name, such as gradients or 784')
+  .option('--threads <number>', 'threads of contenders that do not say their own', wholeNumber(1), 1)
+  .option(...jsonFlag)
+  .action(run);
 
-  --filter NAME  only the benchmarks whose name contains NAME, such as matmul or 3×3
-  --json         one JSON object on stdout, nothing else
-  --help         this text
-
-"packed" leaves the packing of x out, "with packing of x" includes it; weights are always packed beforehand.
-`;
-
-async function main(): Promise<void> {
-  const { values: options } = parseArgs({
-    options: { filter: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-  });
-  if (options.help) {
-    process.stdout.write(help);
-    return;
-  }
-  const comparisons = [...matmulComparisons, ...conv2dComparisons]
-    .map((prepare) => prepare())
-    .filter(({ op, shape }) => `${op} ${shape}`.includes(options.filter ?? ''));
-  if (comparisons.length === 0) throw new Error(`no benchmark has "${options.filter}" in its name`);
+async function run({
+  filter = '',
+  threads,
+  json,
+}: {
+  filter?: string;
+  threads: number;
+  json?: boolean;
+}): Promise<void> {
+  const chosen = sections.flatMap((section) =>
+    section.benchmarks
+      .filter(({ name }) => `${section.title} ${name}`.includes(filter))
+      .map((benchmark) => ({ section, benchmark })),
+  );
+  if (chosen.length === 0) throw new RangeError(`no benchmark has "${filter}" in its name`);
+  if (!json) printResult(`${machine().cpu}, ${machine().node}; medians of five turns`);
   const results: Result[] = [];
-  for (const comparison of comparisons) {
-    if (process.stderr.isTTY) process.stderr.write(`${comparison.op} ${comparison.shape} …\n`);
-    results.push(await compare(comparison));
+  for (const [index, { section, benchmark }] of chosen.entries()) {
+    say(`${index + 1}/${chosen.length} ${section.title} ${benchmark.name} …`);
+    results.push(await runBenchmark(section, benchmark, threads));
+    const ofSection = results.filter((result) => result.section === section.title);
+    if (!json && chosen[index + 1]?.section !== section) printResult(`\n${formatSection(section, ofSection)}`);
   }
-  const environment = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown' };
-  if (options.json) process.stdout.write(`${JSON.stringify({ ...environment, results }, null, 2)}\n`);
-  else process.stdout.write(`${environment.cpu}, Node ${environment.node}\n\n${formatTable(results)}\n`);
+  if (json) printJson({ ...machine(), threads, results });
+  await setThreads(1);
 }
 
-main().catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`bench: ${message.split('\n')[0]}\n`);
-  process.exitCode = 1;
-});
+await runProgram(program);

@@ -1,0 +1,52 @@
+import { measure } from 'mitata';
+
+/** One way to do some work: a function that does it once, or one that times it elsewhere, as in another process. */
+export type Contender = (Runner | Timer) & {
+  /** Called before each turn: what switches threads, say. */
+  prepare?(): unknown;
+};
+
+interface Runner {
+  /** Does the work once, and leaves nothing behind. */
+  run(): unknown;
+}
+
+interface Timer {
+  /** Does the work for so many milliseconds, and tells how many of them it takes. */
+  time(milliseconds: number): Promise<number>;
+}
+
+/**
+ * Times contenders in turns, so that a machine that is slower for a while is so for all of them.
+ *
+ * @param milliseconds What each turn takes, at least.
+ * @returns Milliseconds a call of each: the median over the turns of what mitata found to be the median within one.
+ */
+export async function interleave<N extends string>(
+  contenders: Readonly<Record<N, Contender>>,
+  { rounds = 5, milliseconds = 60 }: { rounds?: number; milliseconds?: number } = {},
+): Promise<Record<N, number>> {
+  const names = Object.keys(contenders) as N[];
+  const times = new Map<N, number[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const contender = contenders[name];
+      await contender.prepare?.();
+      times
+        .get(name)!
+        .push('time' in contender ? await contender.time(milliseconds) : await time(contender, milliseconds));
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, median(times.get(name)!)])) as Record<N, number>;
+}
+
+async function time({ run }: Runner, milliseconds: number): Promise<number> {
+  const { p50 } = await measure(run, { min_samples: 3, min_cpu_time: milliseconds * 1e6, warmup_samples: 1 });
+  return p50 / 1e6;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

@@ -1,0 +1,108 @@
+import { availableParallelism } from 'node:os';
+import { machine } from '@mobinet/bench/machine';
+import { Command, InvalidArgumentError } from 'commander';
+import { formatTable, jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
+import writeFileAtomic from 'write-file-atomic';
+import { convolutionWork, gemmWork, gradientWork } from './kernels.js';
+import { onnxVersion } from './onnx.js';
+import { type Row, ratioOf } from './row.js';
+import { measureStep, stepShapes } from './steps.js';
+import { startTfjs, tfjsVersion } from './tfjs.js';
+import { findTorch, TorchServer } from './torch.js';
+
+const groups = ['gemm', 'conv', 'gradients', 'step'] as const;
+type Group = (typeof groups)[number];
+
+const program = new Command('bench:peers')
+  .description('times kernels and the training step against TensorFlow.js, onnxruntime-web and PyTorch, in turns')
+  .option('--only <groups>', `some of ${groups.join(', ')}, with commas between`, groupsOf, [...groups])
+  .option('--rounds <number>', 'how often each training step is timed', wholeNumber(1), 3)
+  .option('--out <file>', 'where the results are kept', 'bench/results.json')
+  .option(...jsonFlag)
+  .addHelpText(
+    'after',
+    `
+PyTorch takes part where Debian's python3-torch and libopenblas0 are installed: apt install python3-torch libopenblas0`,
+  )
+  .action(run);
+
+function groupsOf(text: string): Group[] {
+  const names = text.split(',') as Group[];
+  const unknown = names.find((name) => !groups.includes(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`There is no '${unknown}'.`);
+  return names;
+}
+
+interface Flags {
+  only: Group[];
+  rounds: number;
+  out: string;
+  json?: boolean;
+}
+
+async function run({ only, rounds, out, json }: Flags): Promise<void> {
+  const torch = findTorch();
+  if (!torch) say('PyTorch is not installed: its columns are left out (apt install python3-torch libopenblas0)');
+  else if (!torch.blas.includes('openblas')) {
+    say(`PyTorch multiplies matrices by ${torch.blas || 'no BLAS'}: it is several times faster with libopenblas0`);
+  }
+  const rows: Row[] = [];
+  const add = (row: Row): void => {
+    rows.push(row);
+    if (!json) printResult(formatRow(row));
+  };
+  const work = [
+    ...(only.includes('gemm') ? [gemmWork] : []),
+    ...(only.includes('conv') ? convolutionWork : []),
+    ...(only.includes('gradients') ? gradientWork : []),
+  ];
+  if (work.length > 0) {
+    await startTfjs();
+    const server = torch && new TorchServer(1);
+    for (const item of work) {
+      say(`${item.group}: ${item.name} …`);
+      const row = await item.measure(server);
+      if (row) add(row);
+    }
+    server?.stop();
+  }
+  if (only.includes('step')) {
+    const onProgress = (what: string): void => say(`training step: ${what} …`);
+    for (const shape of stepShapes) {
+      for (const threads of availableParallelism() > 1 ? [1, 2] : [1]) {
+        for (const row of await measureStep(shape, threads, { hasTorch: torch !== null, rounds, onProgress })) add(row);
+      }
+    }
+  }
+  const versions = {
+    'tfjs-wasm': tfjsVersion,
+    'tfjs-cpu': tfjsVersion,
+    'onnxruntime-web': onnxVersion,
+    ...(torch && { pytorch: `${torch.version} with ${torch.blas}` }),
+  };
+  const result = { ...machine(), versions, rows: rows.map((row) => ({ ...row, ratios: ratios(row) })) };
+  await writeFileAtomic(out, `${JSON.stringify(result, null, 2)}\n`);
+  if (json) printJson(result);
+  else printResult(`kept in ${out}`);
+}
+
+const ratios = (row: Row) =>
+  row.aims
+    .map((aim) => ({ name: aim.name, target: aim.target, value: ratioOf(row, aim) }))
+    .filter(({ value }) => value !== null);
+
+function formatRow(row: Row): string {
+  const cells = Object.entries(row.figures).map(([name, value]) => [
+    name,
+    value.toPrecision(4),
+    (value / row.figures.ours).toFixed(2),
+  ]);
+  const aims = ratios(row).map(({ name, target, value }) => {
+    return `${value!.toFixed(2)}× ${name}, aim ${target}: ${value! >= target ? 'met' : 'missed'}`;
+  });
+  const threads = row.threads === 1 ? '1 thread' : `${row.threads} threads`;
+  return [`\n${row.group}: ${row.name}, ${threads}`, formatTable(['', row.unit, 'of ours'], cells), ...aims].join('\n');
+}
+
+await runProgram(program);
+process.exit();

@@ -1,0 +1,31 @@
+import type { Contender } from '@mobinet/bench/interleave';
+import * as ort from 'onnxruntime-web';
+import { type ConvShape, convModel, matMulModel } from './onnx-model.js';
+
+// onnxruntime-web on one thread of WebAssembly. Weights belong to the model, so it may lay them out beforehand.
+
+ort.env.wasm.numThreads = 1;
+
+export const onnxVersion = ort.env.versions.web ?? 'unknown';
+
+export function onnxConv(shape: ConvShape): Promise<Contender> {
+  const { size, channels, outputs, kernel, groups } = shape;
+  const weights = noise((outputs * channels * kernel * kernel) / groups);
+  return session(convModel(shape, weights), [1, channels, size, size]);
+}
+
+export function onnxMatMul(m: number, n: number, k: number): Promise<Contender> {
+  return session(matMulModel(m, n, k, noise(k * n)), [m, k]);
+}
+
+async function session(model: Uint8Array, shape: readonly number[]): Promise<Contender> {
+  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
+  const x = new ort.Tensor('float32', noise(shape.reduce((a, b) => a * b)), shape);
+  return {
+    run: async () => {
+      await session.run({ x });
+    },
+  };
+}
+
+const noise = (length: number): Float32Array => Float32Array.from({ length }, () => Math.random() - 0.5);

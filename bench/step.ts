@@ -1,0 +1,59 @@
+import { setThreads } from '@mobinet/tensor';
+import { Command } from 'commander';
+import { jsonFlag, printJson, printResult, runProgram, wholeNumber } from 'mobinet/cli';
+import { median } from './interleave.js';
+import { machine } from './machine.js';
+import { makeTrainingStep, type StepOptions } from './training-step.js';
+
+interface Flags extends StepOptions {
+  threads?: number;
+  steps: number;
+  json?: boolean;
+}
+
+/** Steps that are not timed: kernels are compiled, and memory finds its size. */
+const warmUpSteps = 4;
+
+const program = new Command('bench:step')
+  .description('times training steps of MoBiNet Mid, K = 3, at full width: forward, backward and Adam')
+  .option('--size <pixels>', 'height and width of the images', wholeNumber(1), 96)
+  .option('--batch <images>', 'images in a step', wholeNumber(1), 8)
+  .option('--classes <number>', 'classes to tell apart', wholeNumber(2), 1000)
+  .option('--threads <number>', 'threads that compute (default: one for each processor)', wholeNumber(1))
+  .option('--steps <number>', 'steps that are timed', wholeNumber(5), 11)
+  .option(...jsonFlag)
+  .action(run);
+
+async function run({ threads, steps, json, ...options }: Flags): Promise<void> {
+  if (threads !== undefined) await setThreads(threads);
+  const step = makeTrainingStep(options);
+  for (let i = 0; i < warmUpSteps; i++) await step();
+  const times: number[] = [];
+  let loss = Number.NaN;
+  for (let i = 0; i < steps; i++) {
+    const start = performance.now();
+    loss = await step();
+    times.push(performance.now() - start);
+  }
+  const milliseconds = median(times);
+  // Of the whole process, in KiB on every system that Node runs on.
+  const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+  if (json) {
+    printJson({
+      milliseconds,
+      ...options,
+      threads: threads ?? machine().processors,
+      steps,
+      loss,
+      peakMemoryBytes,
+      ...machine(),
+    });
+  } else {
+    printResult(
+      `${milliseconds.toFixed(1)} ms a step, ${((1000 * options.batch) / milliseconds).toFixed(1)} images/s, ` +
+        `at most ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB of memory`,
+    );
+  }
+}
+
+await runProgram(program);
