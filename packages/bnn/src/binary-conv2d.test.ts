@@ -25,6 +25,7 @@ import {
 import { describe, expect } from 'vitest';
 import { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
 import { type Estimator, signWithEstimator } from './estimator.js';
+import { expectClose } from './expect-close.test.helper.js';
 import { binarizeWeights, type ScalingGradient } from './scaling.js';
 
 interface Convolution {
@@ -115,13 +116,6 @@ function expectedGradients(
     values[i] = value * (1 / n + (Math.abs(weight.values[i]) <= 1 ? scale[Math.floor(i / n)] : 0));
   });
   return { x: found.x, weight: found.leaf };
-}
-
-function expectClose(found: Tensor, expected: Tensor): void {
-  expect(found.shape).toEqual(expected.shape);
-  const scale = expected.values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-3);
-  const error = found.values.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected.values[at])), 0);
-  expect(error / scale).toBeLessThan(1e-4);
 }
 
 describe('binaryConv2d', () => {

@@ -1,6 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { Adam, Parameter } from '@mobinet/autograd';
-import { type Tensor, tensor } from '@mobinet/tensor';
+import { Rng, type Tensor, tensor } from '@mobinet/tensor';
+import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { Bop } from './bop.js';
 
@@ -83,6 +84,26 @@ describe('Bop', () => {
       [...first.state.tensors].map(([name, moment]) => [name, bits(moment)]),
     );
     expect([...first.state.tensors.keys()].sort()).toEqual(['mean.scale', 'mean.signs', 'square.scale']);
+  });
+
+  test.prop([fc.nat()], { numRuns: 3 })('flips binary parameters of all sizes as its definition does', (seed) => {
+    const sizes = [1, 3, 5, 1023, 1024, 1025, 5000, 8193];
+    // Multiples of 1/8 and their means are exact in f32, and none is 0.1: no rounding decides about a flip.
+    const draw = (rng: Rng) =>
+      sizes.map((size, index) => {
+        const { values } = rng.split(index).uniform([size], -8, 8);
+        return tensor(values.map((value) => Math.round(value) / 8));
+      });
+    const [fast, reference] = (['fast', 'reference'] as const).map((tier) =>
+      withKernels(tier, () => {
+        const rng = Rng.fromSeed(seed);
+        const bop = new Bop({ threshold: 0.1, adaptivity: 0.25 });
+        const tree = draw(rng.split('start')).map(({ values }) => binary([...values].map((w) => (w < 0 ? -1 : 1))));
+        for (const step of [0, 1, 2, 3]) bop.update(tree, draw(rng.split('gradients', step)));
+        return [...tree, ...bop.state.tensors.values()].map(bits);
+      }),
+    );
+    expect(fast).toEqual(reference);
   });
 
   test('flushes tiny means to 0', () => {

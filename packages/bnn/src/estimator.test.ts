@@ -1,9 +1,19 @@
 import { fc, test } from '@fast-check/vitest';
 import { gradient } from '@mobinet/autograd';
-import { BitTensor, mul, packBits, type RecordedCall, sum, type Tensor, tensor, withRecorder } from '@mobinet/tensor';
-import { awkwardChannels, tensors } from '@mobinet/tensor/testing';
+import {
+  BitTensor,
+  mul,
+  packBits,
+  type RecordedCall,
+  Rng,
+  sum,
+  type Tensor,
+  tensor,
+  withRecorder,
+} from '@mobinet/tensor';
+import { awkwardChannels, checkOp, tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type Estimator, signWithEstimator } from './estimator.js';
+import { type Estimator, estimatorMemory, passThrough, signWithEstimator } from './estimator.js';
 
 /** The derivative that each estimator claims for sign (eq. 2). */
 const slopes: Record<Estimator, (x: number) => number> = {
@@ -58,4 +68,37 @@ describe('signWithEstimator', () => {
     if (estimator === 'clip')
       expect(saved.map((memory) => memory instanceof BitTensor && memory.shape)).toEqual([[70]]);
   });
+});
+
+describe('the kernels of estimators', () => {
+  /** Rows whose channels lie on and beside 4, 32 and 128; some elements lie exactly at ±1. */
+  const matrices = fc
+    .tuple(
+      fc.constantFrom(1, 2, 5, 33),
+      fc.constantFrom(1, 3, 4, 5, 31, 32, 33, 63, 64, 65, 127, 128, 129, 300),
+      fc.nat().map((seed) => Rng.fromSeed(seed)),
+    )
+    .map(([rows, channels, rng]) => {
+      const x = rng.split('x').normal([rows, channels], 0, 1.2);
+      const edges = [1, -1, 1 + 2 ** -23, 0, -0];
+      rng
+        .split('edges')
+        .uniform([rows * channels], 0, 20)
+        .values.forEach((choice, at) => {
+          x.values[at] = edges[Math.floor(choice)] ?? x.values[at];
+        });
+      return { x, dy: rng.split('dy').normal([rows, channels]) };
+    });
+
+  test.prop([matrices], { numRuns: 60 })('remember exactly which elements lie beyond 1', ({ x }) => {
+    checkOp((x: Tensor) => estimatorMemory(x, 'clip')[0], [x], { gradient: false });
+  });
+
+  test.prop([matrices, fc.constantFrom<Estimator>('clip', 'approx')], { numRuns: 80 })(
+    'let gradients pass as their definitions do',
+    ({ x, dy }, estimator) => {
+      const [memory] = estimatorMemory(x, estimator);
+      checkOp((dy: Tensor, memory) => passThrough(dy, [memory]), [dy, memory], { gradient: false, tolerance: 1e-6 });
+    },
+  );
 });

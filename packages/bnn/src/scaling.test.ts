@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { packBits, Rng, type Tensor, tensor, unpackBits } from '@mobinet/tensor';
-import { awkwardChannels, tensors } from '@mobinet/tensor/testing';
+import { awkwardChannels, checkOp, tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';
 
@@ -89,4 +89,41 @@ describe('weightGradient', () => {
     expect(of('xnor-net')).toEqual([1 + 2, 2 + 0]);
     expect(of('detached')).toEqual([2, 0]);
   });
+});
+
+describe('the kernels of scaling', () => {
+  /** Filters whose weights lie on and beside 4, 32 and 128; some lie exactly at ±1 and 0. */
+  const filters = fc
+    .tuple(
+      fc.constantFrom(1, 2, 3, 4, 5, 33),
+      fc.constantFrom(1, 3, 4, 5, 31, 32, 33, 127, 128, 129, 1000),
+      fc.nat().map((seed) => Rng.fromSeed(seed)),
+    )
+    .map(([count, n, rng]) => {
+      const weight = rng.split('weight').normal([count, n], 0, 0.8);
+      const edges = [1, -1, 1 + 2 ** -23, 0, -0];
+      rng
+        .split('edges')
+        .uniform([count * n], 0, 20)
+        .values.forEach((choice, at) => {
+          weight.values[at] = edges[Math.floor(choice)] ?? weight.values[at];
+        });
+      return { weight, gradient: rng.split('gradient').normal([count, n]) };
+    });
+
+  test.prop([filters], { numRuns: 60 })('find the scales of the definition', ({ weight }) => {
+    checkOp((weight: Tensor) => binarizeWeights(weight).scale, [weight], { gradient: false, tolerance: 1e-6 });
+  });
+
+  test.prop([filters, fc.constantFrom<ScalingGradient>('full', 'xnor-net', 'detached')], { numRuns: 80 })(
+    'lead gradients to the weights as the definition does',
+    ({ weight, gradient }, mode) => {
+      const { scale } = binarizeWeights(weight);
+      checkOp(
+        (gradient: Tensor, weight: Tensor, scale: Tensor) => weightGradient(gradient, weight, scale, mode),
+        [gradient, weight, scale],
+        { gradient: false, tolerance: 1e-6 },
+      );
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
-import { decodeSafetensors, encodeSafetensors, memory, type Tensor, tensor } from '@mobinet/tensor';
+import { decodeSafetensors, encodeSafetensors, memory, mul, Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { Parameter } from '../parameter.js';
 import { Adam, AdamW } from './adam.js';
@@ -74,6 +75,9 @@ const cases: { name: string; make: () => Optimizer; rule: () => Rule }[] = [
   },
   { name: 'AdamW by default', make: () => new AdamW(), rule: () => adamWRule(1e-3, 0.01) },
 ];
+
+/** On and beside the fours of vectors, and more than threads take at a time. */
+const sizes = [1, 3, 5, 1023, 1024, 1025, 5000, 8193];
 
 describe.each(cases)('$name', ({ make, rule }) => {
   test.prop([runs], { numRuns: 50 })('follows its formula over several steps', ({ start, gradients }) => {
@@ -151,6 +155,50 @@ describe.each(cases)('$name', ({ make, rule }) => {
     }
   });
 
+  test.prop([fc.nat()], { numRuns: 2 })('changes parameters of all sizes as its definition does', (seed) => {
+    const [fast, reference] = (['fast', 'reference'] as const).map((tier) =>
+      withKernels(tier, () => {
+        const rng = Rng.fromSeed(seed);
+        const optimizer = make();
+        const draw = (name: string, deviation: number) =>
+          sizes.map((size, index) => rng.split(name, index).normal([size], 0, deviation));
+        const parameters = draw('parameters', 1).map((parameter, index) =>
+          index % 2 ? new Parameter(parameter) : parameter,
+        );
+        // As small and as large as gradients of a network are.
+        for (const step of [0, 1, 2, 3]) optimizer.update(parameters, draw(`gradients ${step}`, 10 ** (step - 3)));
+        const byName = [...optimizer.state.tensors];
+        const slots = new Set(byName.map(([name]) => name.split('.')[0]));
+        const momentsOf = (slot: string) =>
+          byName.filter(([name]) => name.startsWith(slot)).map(([, moment]) => moment);
+        return new Map([['weight', parameters], ...Array.from(slots, (slot) => [slot, momentsOf(slot)] as const)]);
+      }),
+    );
+    expect([...fast.keys()]).toEqual([...reference.keys()]);
+    for (const [name, tensors] of reference) expectClose(fast.get(name)!, tensors, name);
+  });
+
+  test('leaves nothing of moments that have become tiny, wherever they lie', () => {
+    const optimizer = make();
+    const parameters = sizes.map((size) => zeros([size]));
+    optimizer.update(
+      parameters,
+      sizes.map((size, index) => mul(Rng.fromSeed(index).normal([size]), 1e-27)),
+    );
+    const none = sizes.map((size) => zeros([size]));
+    for (let step = 0; step < 120; step++) {
+      // Of weights that are 0, nothing decays into the gradient.
+      for (const { values } of parameters) values.fill(0);
+      optimizer.update(parameters, none);
+    }
+    for (const [name, { values }] of optimizer.state.tensors) {
+      expect(
+        values.every((value) => value === 0),
+        name,
+      ).toBe(true);
+    }
+  });
+
   test('names the parameter that has no gradient, and changes none', () => {
     const optimizer = make();
     const tree: { a: Tensor; units: { weight: Tensor }[] } = { a: tensor([1]), units: [{ weight: tensor([2]) }] };
@@ -193,6 +241,14 @@ test('the learning rate may change between updates', () => {
   sgd.update(w, tensor([1]));
   expect(w.values[0]).toBe(-1.25);
 });
+
+/** Up to rounding, which is relative to the largest element of all. */
+function expectClose(found: readonly Tensor[], expected: readonly Tensor[], name: string): void {
+  const [a, b] = [found, expected].map((tensors) => tensors.flatMap(({ values }) => [...values]));
+  const scale = b.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  const error = b.reduce((worst, value, at) => Math.max(worst, Math.abs(a[at] - value)), 0);
+  expect(error / scale, name).toBeLessThan(1e-6);
+}
 
 const bits = (x: Tensor): number[] => [...new Uint32Array(x.values.slice().buffer)];
 

@@ -4,7 +4,15 @@ import { zeros } from '../../create.js';
 import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
-import { conv2d, conv2dAttributes, conv2dFilterGradient, conv2dInputGradient, conv2dOutputShape } from './conv2d.js';
+import { rngs } from '../borders.test.helper.js';
+import {
+  type Conv2dOptions,
+  conv2d,
+  conv2dAttributes,
+  conv2dFilterGradient,
+  conv2dInputGradient,
+  conv2dOutputShape,
+} from './conv2d.js';
 
 /** A convolution whose shapes fit: images, filter, and options of every kind. */
 const convolutions = fc
@@ -36,43 +44,11 @@ describe('conv2d', () => {
     checkOp((x, filter) => conv2d(x, filter, options), [x, filter]);
   });
 
-  const direct = fc
-    .record({
-      batch: fc.integer({ min: 1, max: 3 }),
-      height: fc.integer({ min: 3, max: 7 }),
-      width: fc.integer({ min: 3, max: 7 }),
-      groups: fc.constantFrom(2, 3, 4, 8),
-      channels: fc.constantFrom(1, 4, 8, 16),
-      kernel: fc.constantFrom([1, 1] as const, [3, 3] as const, [2, 3] as const),
-      stride: fc.constantFrom(1, 2, [2, 1] as const),
-      padding: fc.constantFrom('same' as const, 'valid' as const, 1, [0, 2] as const),
-      dilation: fc.constantFrom(1, [1, 2] as const),
-      seed: fc.nat(),
-    })
-    .filter(({ width, dilation, padding }) => padding !== 'valid' || dilation === 1 || width > 4);
-
-  test.prop([direct], { numRuns: 60 })('of depth-wise filters and small groups agrees with its definition', (c) => {
-    const rng = Rng.fromSeed(c.seed);
-    const x = rng.normal([c.batch, c.height, c.width, c.groups * c.channels]);
-    const filter = rng.normal([c.groups * c.channels, ...c.kernel, c.channels]);
-    const { stride, padding, dilation, groups } = c;
-    const attributes = conv2dAttributes('test', x.shape, filter.shape, { stride, padding, dilation, groups });
-    const dy = rng.normal(conv2dOutputShape(x.shape, filter.shape, attributes));
-    const check = { gradient: false };
-    checkOp(
-      (x: Tensor, filter: Tensor) => conv2d(x, filter, { stride, padding, dilation, groups }),
-      [x, filter],
-      check,
-    );
-    checkOp((dy: Tensor, filter: Tensor) => conv2dInputGradient(dy, filter, x.shape, attributes), [dy, filter], check);
-    checkOp((dy: Tensor, x: Tensor) => conv2dFilterGradient(dy, x, filter.shape, attributes), [dy, x], check);
-  });
-
-  test('agrees with its definition across chunks of patches', () => {
-    // 800 output pixels of 45 numbers each: more than two chunks.
+  test('agrees with its definition where patches are made for some images at a time', () => {
+    // Patches of one image take 3.7 MB: two of them at a time.
     const rng = Rng.fromSeed(1);
-    const inputs: [Tensor, Tensor] = [rng.normal([2, 20, 20, 10]), rng.normal([6, 3, 3, 5])];
-    checkOp((x, filter) => conv2d(x, filter, { groups: 2, padding: 'same' }), inputs, { gradient: false });
+    const [x, filter] = [rng.normal([3, 40, 40, 64]), rng.normal([2, 3, 3, 64])];
+    checkConvolution(x, filter, { padding: 'same' }, rng);
   });
 
   test('explains channels that do not fit', () => {
@@ -87,4 +63,62 @@ describe('conv2d', () => {
       ].join('\n'),
     );
   });
+});
+
+/** Convolution and both gradients, held to their definitions. */
+function checkConvolution(x: Tensor, filter: Tensor, options: Conv2dOptions, rng: Rng): void {
+  const attributes = conv2dAttributes('test', x.shape, filter.shape, options);
+  const dy = rng.normal(conv2dOutputShape(x.shape, filter.shape, attributes));
+  const check = { gradient: false };
+  checkOp((x: Tensor, filter: Tensor) => conv2d(x, filter, options), [x, filter], check);
+  checkOp((dy: Tensor, filter: Tensor) => conv2dInputGradient(dy, filter, x.shape, attributes), [dy, filter], check);
+  checkOp((dy: Tensor, x: Tensor) => conv2dFilterGradient(dy, x, filter.shape, attributes), [dy, x], check);
+}
+
+/** Windows over images large enough for pairs of pixels and for rows of taps within them, and for borders of all kinds. */
+const windows = fc
+  .record({
+    batch: fc.constantFrom(1, 2),
+    height: fc.integer({ min: 3, max: 12 }),
+    width: fc.integer({ min: 3, max: 19 }),
+    kernel: fc.constantFrom([1, 1], [3, 3], [5, 3], [2, 2], [1, 4]),
+    stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    dilation: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 2)),
+    padding: fc.oneof(
+      fc.constantFrom('same' as const, 'valid' as const),
+      fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 4 })),
+    ),
+    rng: rngs,
+  })
+  .filter(({ height, width, kernel, dilation, padding }) =>
+    [height, width].every((size, axis) => {
+      const around = typeof padding === 'string' ? 0 : 2 * padding[axis];
+      return padding === 'same' || (kernel[axis] - 1) * dilation[axis] < size + around;
+    }),
+  );
+
+/** How channels are split up: the groups, and the channels and filters of each. */
+type Grouping = readonly [groups: number, channels: number, filters: number];
+
+const groupings: Record<string, fc.Arbitrary<Grouping>> = {
+  'of depth-wise filters': fc.integer({ min: 1, max: 10 }).map((fours) => [4 * fours, 1, 1]),
+  'of small groups': fc.tuple(fc.constantFrom(2, 3, 5), fc.constantFrom(4, 8, 16)).map(([n, size]) => [n, size, size]),
+  // Without groups, taps that are neighbours are copied as one.
+  'of all channels': fc
+    .tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 9 }))
+    .map(([c, f]) => [1, c, f]),
+  'of other groups': fc.constantFrom<Grouping>([2, 5, 5], [3, 4, 2], [5, 1, 1], [6, 1, 2], [2, 17, 3], [4, 4, 8]),
+};
+
+describe('the kernels of conv2d', () => {
+  for (const [name, grouping] of Object.entries(groupings)) {
+    test.prop([windows, grouping], { numRuns: 50 })(
+      `${name} agree with the definition for windows of all kinds`,
+      ({ batch, height, width, kernel, rng, ...window }, [groups, channels, filters]) => {
+        const x = rng.split('x').normal([batch, height, width, groups * channels]);
+        const filter = rng.split('filter').normal([groups * filters, ...kernel, channels]);
+        checkConvolution(x, filter, { ...window, groups }, rng);
+      },
+    );
+  }
 });

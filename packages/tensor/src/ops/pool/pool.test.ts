@@ -5,6 +5,7 @@ import { type RecordedCall, withRecorder } from '../../op.js';
 import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
+import { borderChannels, gradientOf, rngs, sprinkled, withoutDifferences } from '../borders.test.helper.js';
 import { avgPool2d } from './average.js';
 import { maxPool2d, minPool2d } from './extreme.js';
 import type { PoolOptions } from './pool.js';
@@ -120,3 +121,44 @@ describe('ties', () => {
     }
   });
 });
+
+/** Windows that tile, that overlap, that leave pixels out, and that reach into the padding on either side. */
+const wideOptions = fc.constantFrom<PoolOptions>(
+  { window: 2 },
+  { window: 3, stride: 1, padding: 'same' },
+  { window: 3, stride: 2, padding: 1 },
+  { window: [2, 3], stride: [3, 1] },
+  { window: [1, 4], stride: [2, 5], padding: [0, 3] },
+  { window: [5, 2], stride: 1, padding: [4, 0] },
+);
+
+const wideImages = fc
+  .record({
+    batch: fc.constantFrom(1, 3),
+    height: fc.integer({ min: 5, max: 11 }),
+    width: fc.integer({ min: 5, max: 17 }),
+    channels: borderChannels,
+    rng: rngs,
+  })
+  .map(({ batch, height, width, channels, rng }) => ({
+    // Many are equal: who wins is part of the definition.
+    x: sprinkled(rng.split('x'), [batch, height, width, channels], [-1, 0, 1, 2]),
+    rng,
+  }));
+
+for (const pool of [avgPool2d, maxPool2d, minPool2d]) {
+  describe(`${pool.name} by kernel`, () => {
+    test.prop([wideImages, wideOptions], { numRuns: 50 })(
+      'agrees with its definition for windows and channels of all kinds, and so does its gradient',
+      ({ x, rng }, options) => {
+        const dy = rng.split('dy').normal(pool(x, options).shape);
+        checkOp((x: Tensor) => pool(x, options), [x], withoutDifferences);
+        checkOp(
+          gradientOf((x) => pool(x, options), 0),
+          [dy, x],
+          withoutDifferences,
+        );
+      },
+    );
+  });
+}

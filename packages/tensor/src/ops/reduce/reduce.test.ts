@@ -5,6 +5,14 @@ import { ShapeError } from '../../errors.js';
 import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { broadcastableShapes, checkOp, shapes, tensors } from '../../testing/index.js';
+import {
+  borderChannels,
+  borderSizes,
+  gradientOf,
+  rngs,
+  sprinkled,
+  withoutDifferences,
+} from '../borders.test.helper.js';
 import { add } from '../elementwise/binary.js';
 import { equal } from '../elementwise/compare.js';
 import { argMax, argMin, max, min } from './extreme.js';
@@ -132,5 +140,65 @@ describe('sumTo', () => {
   test('refuses shapes that would not stretch to that of x', () => {
     expect(() => sumTo(zeros([2, 3]), [2])).toThrow(ShapeError);
     expect(() => sumTo(zeros([2, 1]), [2, 3])).toThrow('sumTo: [2, 3] does not stretch to [2, 1]');
+  });
+});
+
+const summers = fc.constantFrom(sum, mean);
+const small = fc.constantFrom(1, 2, 3, 5);
+
+/** Sums are of doubles, so they are rounded alike, but for a few that lie between two floats. */
+const exact = { gradient: false, tolerance: 1e-7 } as const;
+
+/** What is left of [outer, reduced, inner]: sums of rows, of columns, of columns of blocks, of one term; and two axes apart. */
+const layouts: readonly (readonly [name: string, shape: (n: number, m: number) => Shape, axes: readonly number[]])[] = [
+  ['rows', (n, m) => [m, n], [1]],
+  ['rows along two axes', (n, m) => [m, n, 2], [1, 2]],
+  ['columns', (n, m) => [n, m], [0]],
+  ['columns of two axes', (n, m) => [2, n, m], [0, 1]],
+  ['columns in blocks', (n, m) => [3, n, m], [1]],
+  ['everything', (n, m) => [n, m], [0, 1]],
+  ['single terms', (n, m) => [n, 1, m], [1]],
+  ['axes apart, for which there is no kernel', (n, m) => [3, n, m], [0, 2]],
+];
+
+describe('sums by kernel', () => {
+  for (const [name, shapeOf, axes] of layouts) {
+    test.prop([summers, borderSizes, borderChannels, fc.boolean(), rngs], { numRuns: 40 })(
+      `agree with the definition: of ${name}`,
+      (reduce, n, m, keepDims, rng) => {
+        const x = sprinkled(rng, shapeOf(n, m), [0, 1e4, -1e4]);
+        checkOp((x: Tensor) => reduce(x, { axes, keepDims }), [x], exact);
+      },
+    );
+  }
+
+  test.prop([borderSizes, borderChannels, small, rngs], { numRuns: 60 })(
+    'bring gradients back to shapes that were stretched',
+    (n, m, k, rng) => {
+      const x = rng.normal([k, n, m]);
+      for (const shape of [[m], [n, m], [1, m], [k, 1, m], [n, 1], [k, 1, 1], []]) {
+        checkOp((x: Tensor) => sumTo(x, shape), [x], exact);
+      }
+    },
+  );
+
+  test.prop([summers, borderSizes, small, rngs], { numRuns: 40 })('have gradients that repeat', (reduce, n, m, rng) => {
+    const x = rng.split('x').normal([m, n]);
+    for (const [axes, size] of [
+      [0, n],
+      [1, m],
+    ] as const) {
+      const dy = rng.split('dy', axes).normal([size]);
+      checkOp(
+        gradientOf((x) => reduce(x, { axes }), 0),
+        [dy, x],
+        withoutDifferences,
+      );
+    }
+  });
+
+  test.prop([summers, borderSizes, rngs], { numRuns: 40 })('pass on infinities and NaN', (reduce, n, rng) => {
+    const x = sprinkled(rng, [n, 5], [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]);
+    for (const axes of [0, 1]) checkOp((x: Tensor) => reduce(x, { axes }), [x], exact);
   });
 });

@@ -2,11 +2,14 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { tensor, zeros } from '../../create.js';
 import { ShapeError } from '../../errors.js';
+import { withKernels } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, shapes, tensors } from '../../testing/index.js';
-import { add } from '../elementwise/binary.js';
+import { gradientOf, rngs, sprinkled, withoutDifferences } from '../borders.test.helper.js';
+import { add, mul } from '../elementwise/binary.js';
 import { exp } from '../elementwise/unary.js';
 import { sum } from '../reduce/sum.js';
+import { transpose } from '../shape/transpose.js';
 import { logSoftmax, softmax } from './softmax.js';
 
 const inputs = shapes({ minRank: 1, maxRank: 3, maxSize: 4 }).chain((shape) =>
@@ -53,5 +56,53 @@ describe('softmax', () => {
 
   test('refuses an axis that does not exist', () => {
     expect(() => softmax(zeros([2]), 1)).toThrow(ShapeError);
+  });
+});
+
+const ops = fc.constantFrom(softmax, logSoftmax);
+const classes = fc.integer({ min: 1, max: 70 });
+const rows = fc.constantFrom(1, 2, 3, 5, 130);
+
+describe('softmax of many rows and classes', () => {
+  test.prop([ops, rows, classes, fc.constantFrom(1, 10, 100), rngs], { numRuns: 120 })(
+    'agrees with its definition for any number of classes',
+    (op, rows, classes, deviation, rng) => {
+      const x = rng.normal([rows, classes], 0, deviation);
+      // Sums of up to 70 numbers, each right to a few units in the last place.
+      checkOp((x: Tensor) => op(x), [x], { gradient: false, tolerance: 2e-6 });
+    },
+  );
+
+  test.prop([ops, classes, rngs], { numRuns: 40 })('along other axes is as along the last', (op, classes, rng) => {
+    const x = rng.normal([2, classes, 3]);
+    expectClose(op(x, 1), transpose(op(transpose(x, [0, 2, 1])), [0, 2, 1]));
+  });
+
+  test.prop([ops, rows, classes, rngs], { numRuns: 60 })(
+    'has the gradient of its definition',
+    (op, rows, classes, rng) => {
+      const [dy, x] = [rng.split('dy').normal([rows, classes]), rng.split('x').normal([rows, classes])];
+      checkOp(
+        gradientOf((x) => op(x), 0),
+        [dy, x],
+        withoutDifferences,
+      );
+    },
+  );
+
+  test.prop([ops, classes, rngs], { numRuns: 60 })(
+    'passes on what is no number, and leaves out −∞',
+    (op, classes, rng) => {
+      const x = sprinkled(rng, [7, classes], [Number.NEGATIVE_INFINITY, Number.NaN]);
+      checkOp((x: Tensor) => op(x), [x], withoutDifferences);
+    },
+  );
+
+  test('is right where probabilities are tiny, up to where they would be denormal', () => {
+    const x = [0, -20, -50, -80, -87];
+    const exact = withKernels('reference', () => softmax(tensor(x)).values);
+    const found = withKernels('fast', () => softmax(tensor(x)).values);
+    for (const at of x.keys()) expect(found[at] / exact[at]).toBeCloseTo(1, 5);
+    expect(softmax(mul(tensor(x), 10)).values.subarray(1)).toEqual(new Float32Array(4));
   });
 });

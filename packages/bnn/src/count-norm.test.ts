@@ -1,0 +1,183 @@
+import { fc, test } from '@fast-check/vitest';
+import { gradient } from '@mobinet/autograd';
+import {
+  add,
+  batchNorm,
+  cast,
+  concat,
+  mul,
+  ones,
+  prelu,
+  Rng,
+  ShapeError,
+  sum,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@mobinet/tensor';
+import { checkOp, withKernels } from '@mobinet/tensor/testing';
+import { describe, expect } from 'vitest';
+import { type CountNormGradients, type CountNormResult, countNorm, countNormGradient } from './count-norm.js';
+import { expectClose } from './expect-close.test.helper.js';
+
+/** Counts as random signs make them, with some as large as they can be. */
+function countsOf(rng: Rng, shape: readonly number[], signs: number): Tensor<'i16'> {
+  const values = rng.split('counts').normal(shape, 0, Math.sqrt(signs)).values;
+  const choices = rng.split('choices').uniform(shape, 0, 40).values;
+  const counts = values.map((value, at) => (choices[at] < 1 ? signs : choices[at] < 2 ? -signs : Math.round(value)));
+  return tensor(
+    Int16Array.from(counts, (count) => Math.max(-signs, Math.min(signs, count))),
+    { shape },
+  );
+}
+
+/** Channels that the kernels take, eight at a time, and those left to the definition; blocks of rows, full and not. */
+const cases = fc
+  .record({
+    skipChannels: fc.oneof(fc.constantFrom(8, 16, 24, 40), fc.integer({ min: 1, max: 40 })),
+    skipRepeats: fc.constantFrom(0, 1, 2, 3),
+    pixels: fc.oneof(fc.constantFrom(1, 2, 3, 127, 128, 129, 257, 300), fc.integer({ min: 1, max: 300 })),
+    signs: fc.constantFrom(9, 72, 576, 4608, 16000),
+    rng: fc.nat().map((seed) => Rng.fromSeed(seed)),
+  })
+  .map(({ skipChannels, skipRepeats, pixels, signs, rng }) => {
+    const channels = skipChannels * Math.max(1, skipRepeats);
+    return {
+      counts: countsOf(rng, [pixels, channels], signs),
+      scale: rng.split('scale').uniform([channels], 0.2 / Math.sqrt(signs), 0.6 / Math.sqrt(signs)),
+      slope: rng.split('slope').normal([channels], 0.25, 0.5),
+      gamma: rng.split('gamma').normal([channels]),
+      beta: rng.split('beta').normal([channels]),
+      skip: rng.split('skip').normal([pixels, skipChannels]),
+      dy: rng.split('dy').normal([pixels, channels]),
+      // A large ε, so that what rounding leaves of a channel of one pixel is not multiplied up.
+      attributes: { signs, skipRepeats, epsilon: 0.1 },
+    };
+  });
+
+type Case = typeof cases extends fc.Arbitrary<infer T> ? T : never;
+const check = { gradient: false, tolerance: 1e-4 } as const;
+
+const statisticsOf = ({ counts, attributes, ...parameters }: Case) =>
+  withKernels('reference', () => countNorm(counts, parameters, null, { ...attributes, skipRepeats: 0 }));
+
+describe('countNorm', () => {
+  test.prop([cases, fc.constantFrom<keyof CountNormResult>('output', 'mean', 'variance')], { numRuns: 120 })(
+    'agrees with its definition in output and statistics',
+    ({ counts, scale, slope, gamma, beta, skip, attributes }, output) => {
+      const skips = attributes.skipRepeats > 0;
+      checkOp(
+        (counts: Tensor<'i16'>, scale: Tensor, slope: Tensor, gamma: Tensor, beta: Tensor, ...[skip]: Tensor[]) =>
+          countNorm(counts, { scale, slope, gamma, beta }, skip ?? null, attributes)[output],
+        [counts, scale, slope, gamma, beta, ...(skips ? [skip] : [])],
+        check,
+      );
+    },
+  );
+
+  test.prop([cases, fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 80 })(
+    'is scaling, prelu, batchNorm and the sum with the repeated skip, one after the other',
+    ({ counts, scale, slope, gamma, beta, skip, attributes }, tier) => {
+      const { skipRepeats, epsilon } = attributes;
+      const normalized = batchNorm(prelu(mul(cast(counts, 'f32'), scale), slope), gamma, beta, { epsilon });
+      const repeats = Array.from({ length: skipRepeats }, () => skip);
+      const expected = skipRepeats > 0 ? add(normalized.output, concat(repeats, -1)) : normalized.output;
+      const found = withKernels(tier, () =>
+        countNorm(counts, { scale, slope, gamma, beta }, skipRepeats > 0 ? skip : null, attributes),
+      );
+      expectClose(found.output, expected);
+      expectClose(found.mean, normalized.mean);
+      expectClose(found.variance, normalized.variance);
+    },
+  );
+
+  test.each(['fast', 'reference'] as const)('sums up the largest counts without overflow (%s)', (tier) => {
+    const signs = 32767;
+    const counts = tensor(
+      Int16Array.from({ length: 200 * 8 }, (_, at) => (at % 16 < 8 ? signs : -signs)),
+      { shape: [200, 8] },
+    );
+    const vectors = { scale: ones([8]), slope: ones([8]), gamma: ones([8]), beta: zeros([8]) };
+    const attributes = { signs, skipRepeats: 0, epsilon: 1e-5 };
+    const { output, mean, variance } = withKernels(tier, () => countNorm(counts, vectors, null, attributes));
+    expect([...mean.values]).toEqual(new Array(8).fill(0));
+    expect([...variance.values]).toEqual(new Array(8).fill(Math.fround(signs ** 2)));
+    expect([...output.values.subarray(0, 16)]).toEqual([...new Array(8).fill(1), ...new Array(8).fill(-1)]);
+  });
+
+  test.each(['fast', 'reference'] as const)('makes β of a channel that does not vary (%s)', (tier) => {
+    const counts = tensor(new Int16Array(50 * 8).fill(72), { shape: [50, 8] });
+    const vectors = { scale: mul(ones([8]), 0.03), slope: zeros([8]), gamma: ones([8]), beta: mul(ones([8]), 0.5) };
+    const attributes = { signs: 72, skipRepeats: 0, epsilon: 1e-5 };
+    const { output, variance } = withKernels(tier, () => countNorm(counts, vectors, null, attributes));
+    expect([...variance.values]).toEqual(new Array(8).fill(0));
+    // 1/√ε multiplies what rounding leaves.
+    for (const value of output.values) expect(Math.abs(value - 0.5)).toBeLessThan(1e-4);
+  });
+
+  test('explains operands that do not fit', () => {
+    const counts = zeros([10, 8], 'i16');
+    const vectors = { scale: ones([8]), slope: zeros([8]), gamma: ones([8]), beta: zeros([8]) };
+    const attributes = { signs: 9, skipRepeats: 2, epsilon: 1e-5 };
+    expect(() => countNorm(counts, vectors, zeros([10, 8]), attributes)).toThrow(ShapeError);
+    expect(() => countNorm(counts, { ...vectors, beta: zeros([4]) }, null, attributes)).toThrow(
+      /^countNorm: the operands do not fit\n[\s\S]*beta {4}\[4\]/,
+    );
+  });
+});
+
+describe('countNormGradient', () => {
+  const outputs = ['dz', 'dslope', 'dgamma', 'dbeta'] as const satisfies (keyof CountNormGradients)[];
+
+  test.prop([cases, fc.constantFrom(...outputs)], { numRuns: 120 })('agrees with its definition', (all, output) => {
+    const { dy, counts, scale, slope, gamma, attributes } = all;
+    const { mean, variance } = statisticsOf(all);
+    checkOp(
+      (
+        dy: Tensor,
+        counts: Tensor<'i16'>,
+        scale: Tensor,
+        slope: Tensor,
+        gamma: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+      ) => countNormGradient(dy, counts, { scale, slope, gamma }, { mean, variance }, attributes)[output],
+      [dy, counts, scale, slope, gamma, mean, variance],
+      check,
+    );
+  });
+
+  test.prop([cases, fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 80 })(
+    'is the gradient of prelu and batchNorm',
+    (all, tier) => {
+      const { dy, counts, scale, slope, gamma, beta, attributes } = all;
+      const normalize = (inputs: { z: Tensor; slope: Tensor; gamma: Tensor; beta: Tensor }) => {
+        const { output } = batchNorm(prelu(inputs.z, inputs.slope), inputs.gamma, inputs.beta, attributes);
+        return sum(mul(output, dy));
+      };
+      const expected = gradient(normalize)({ z: mul(cast(counts, 'f32'), scale), slope, gamma, beta });
+      const found = withKernels(tier, () =>
+        countNormGradient(dy, counts, { scale, slope, gamma }, statisticsOf(all), attributes),
+      );
+      expectClose(found.dz, expected.z, 1);
+      expectClose(found.dslope, expected.slope, 1);
+      expectClose(found.dgamma, expected.gamma, 1);
+      expectClose(found.dbeta, expected.beta, 1);
+    },
+  );
+
+  test.prop([cases, fc.integer({ min: -45, max: -20 }), fc.constantFrom('fast' as const, 'reference' as const)], {
+    numRuns: 80,
+  })('by the counts is 0 where it would be tiny, and so never denormal', (all, exponent, tier) => {
+    const { dy, counts, scale, slope, gamma, attributes } = all;
+    // Channels by turns: some gradients are tiny, some are not.
+    dy.values.forEach((value, at, values) => {
+      values[at] = (at % gamma.size) % 3 === 0 ? value : value * 10 ** exponent;
+    });
+    const { dz } = withKernels(tier, () =>
+      countNormGradient(dy, counts, { scale, slope, gamma }, statisticsOf(all), attributes),
+    );
+    const tiny = dz.values.filter((value) => value !== 0 && Math.abs(value) < 0.999e-30);
+    expect([...tiny]).toEqual([]);
+  });
+});

@@ -1,0 +1,10 @@
+import type { Tensor } from '@mobinet/tensor';
+import { expect } from 'vitest';
+
+/** Expects equal shapes, and elements that differ by less than 1e-4 of the largest; or of `least`, where all are smaller. */
+export function expectClose(found: Tensor, expected: Tensor, least = 1e-3): void {
+  expect(found.shape).toEqual(expected.shape);
+  const scale = expected.values.reduce((largest, value) => Math.max(largest, Math.abs(value)), least);
+  const error = found.values.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected.values[at])), 0);
+  expect(error / scale).toBeLessThan(1e-4);
+}

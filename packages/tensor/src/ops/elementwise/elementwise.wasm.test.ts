@@ -1,0 +1,148 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe } from 'vitest';
+import { tensor } from '../../create.js';
+import type { Shape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { checkOp } from '../../testing/index.js';
+import { borderSizes, gradientOf, rngs, sprinkled, withoutDifferences } from '../borders.test.helper.js';
+import { clip, gelu, leakyRelu, relu, sigmoid, tanh } from './activation.js';
+import { add, div, maximum, minimum, mul, pow, sub } from './binary.js';
+import { cast } from './cast.js';
+import { equal, greater, greaterEqual, less, lessEqual, notEqual } from './compare.js';
+import { abs, exp, log, neg, sign, sqrt, square } from './unary.js';
+import { where } from './where.js';
+
+const specials = [0, -0, 1, -1, 1e-40, -1e-40, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
+
+describe('kernels of one operand', () => {
+  const functions: Record<string, (x: Tensor) => Tensor> = {
+    ...{ neg, abs, sqrt, square, sign, exp, log, sigmoid, tanh, gelu, relu },
+    leakyRelu: (x) => leakyRelu(x, 0.2),
+    clip: (x) => clip(x, -0.5, 0.75),
+  };
+
+  test.prop([fc.constantFrom(...Object.keys(functions)), borderSizes, rngs], { numRuns: 150 })(
+    'agree with definitions, special values included, on and beside the borders of their work',
+    (name, size, rng) => {
+      const x = sprinkled(rng, [size], specials);
+      checkOp(functions[name], [x], withoutDifferences);
+    },
+  );
+
+  test.prop([fc.constantFrom(...Object.keys(functions)), borderSizes, rngs], { numRuns: 150 })(
+    'agree with definitions in their gradients, too',
+    (name, size, rng) => {
+      // Kept within what log, sqrt and 1/√x take.
+      const x =
+        name === 'log' || name === 'sqrt' ? rng.uniform([size], 0.1, 3) : sprinkled(rng, [size], [0, -0, 1, -1]);
+      checkOp(gradientOf(functions[name], 0), [rng.split('dy').normal([size]), x], withoutDifferences);
+    },
+  );
+});
+
+/** How two operands may lie to each other: ways that a kernel takes by rows, and some that are left to the definition. */
+// biome-ignore format: a table
+const broadcasts = (rows: number, columns: number): [a: Shape, b: Shape][] => [
+  [[rows, columns], [rows, columns]],
+  [[rows, columns], [columns]],
+  [[columns], [rows, columns]],
+  [[rows, columns], [rows, 1]],
+  [[rows, 1], [rows, columns]],
+  [[rows, 1], [columns]],
+  [[1, columns], [rows, 1]],
+  [[rows, columns], []],
+  [[1, 1], [rows, columns]],
+  [[2, rows, columns], [rows, columns]],
+  [[2, 1, columns], [2, rows, 1]],
+  [[2, rows, columns], [2, 1, columns]],
+];
+
+const pairs = fc
+  .record({ rows: fc.constantFrom(1, 2, 3, 5), columns: borderSizes, way: fc.nat({ max: 11 }), rng: rngs })
+  .map(({ rows, columns, way, rng }) => ({ shapes: broadcasts(rows, columns)[way], rng }));
+
+describe('kernels of two operands', () => {
+  const operations = { add, sub, mul, div, maximum, minimum };
+
+  test.prop([fc.constantFrom(...Object.values(operations)), pairs], { numRuns: 200 })(
+    'read each operand where its definition does, special values included',
+    (op, { shapes, rng }) => {
+      const [a, b] = shapes.map((shape, side) => sprinkled(rng.split(side), shape, specials));
+      checkOp((a: Tensor, b: Tensor) => op(a, b), [a, b], withoutDifferences);
+    },
+  );
+
+  test.prop([pairs], { numRuns: 60 })('do so for powers', ({ shapes: [aShape, bShape], rng }) => {
+    const operands: [Tensor, Tensor] = [rng.split('a').uniform(aShape, 0, 3), rng.split('b').normal(bShape)];
+    checkOp((a: Tensor, b: Tensor) => pow(a, b), operands, withoutDifferences);
+  });
+
+  test.prop([fc.constantFrom(add, sub, mul, div, maximum, minimum, pow), fc.constantFrom(0, 1), pairs], {
+    numRuns: 120,
+  })(
+    'have the gradients of their definitions, summed back to the shapes of operands',
+    (op, input, { shapes: [aShape, bShape], rng }) => {
+      const [a, b] = [rng.split('a').uniform(aShape, 0.5, 2), rng.split('b').uniform(bShape, 0.5, 2)];
+      const dy = rng.split('dy').normal(add(a, b).shape);
+      checkOp(
+        gradientOf((a, b) => op(a, b), input),
+        [dy, a, b],
+        withoutDifferences,
+      );
+    },
+  );
+});
+
+describe('comparisons by kernel', () => {
+  const comparisons = [equal, notEqual, less, lessEqual, greater, greaterEqual] as const;
+
+  test.prop([fc.constantFrom(...comparisons), pairs], { numRuns: 200 })(
+    'answer as their definitions do, of equal numbers and NaN, too',
+    (op, { shapes, rng }) => {
+      const [a, b] = shapes.map((shape, side) => sprinkled(rng.split(side), shape, specials));
+      checkOp((a: Tensor, b: Tensor) => op(a, b), [a, b], withoutDifferences);
+    },
+  );
+
+  test.prop([fc.constantFrom(...comparisons), borderSizes, fc.constantFrom(0, 1, Number.NaN), rngs], { numRuns: 100 })(
+    'take a number on either side',
+    (op, size, number, rng) => {
+      const x = sprinkled(rng, [size], specials);
+      checkOp((x: Tensor) => op(x, number), [x], withoutDifferences);
+      checkOp((x: Tensor) => op(number, x), [x], withoutDifferences);
+    },
+  );
+});
+
+describe('where by kernel', () => {
+  const choices = fc.record({ size: borderSizes, rng: rngs }).map(({ size, rng }) => ({
+    // Any byte but 0 counts as yes.
+    condition: cast(rng.split('condition').uniform([size], 0, 3), 'u8'),
+    a: sprinkled(rng.split('a'), [size], specials),
+    b: sprinkled(rng.split('b'), [size], specials),
+    dy: rng.split('dy').normal([size]),
+  }));
+
+  test.prop([choices], { numRuns: 60 })('chooses between tensors', ({ condition, a, b }) => {
+    checkOp((condition: Tensor<'u8'>, a: Tensor, b: Tensor) => where(condition, a, b), [condition, a, b], {
+      gradient: false,
+    });
+  });
+
+  test.prop([choices], { numRuns: 60 })('chooses between a tensor and a number', ({ condition, a, b }) => {
+    checkOp((b: Tensor) => where(condition, 0.5, b), [b], withoutDifferences);
+    checkOp((a: Tensor) => where(condition, a, -0.5), [a], withoutDifferences);
+    checkOp((b: Tensor) => where(condition, tensor([[0.5]]), b), [b], withoutDifferences);
+  });
+
+  test.prop([choices, fc.constantFrom(0, 1)], { numRuns: 60 })(
+    'hands each gradient to what was chosen',
+    ({ condition, a, b, dy }, input) => {
+      checkOp(
+        gradientOf((a, b) => where(condition, a, b), input + 1),
+        [dy, a, b],
+        withoutDifferences,
+      );
+    },
+  );
+});

@@ -1,0 +1,210 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { ones, tensor } from '../create.js';
+import { type RecordedCall, withRecorder } from '../op.js';
+import { gelu, sigmoid, tanh } from '../ops/elementwise/activation.js';
+import { pow } from '../ops/elementwise/binary.js';
+import { exp, log } from '../ops/elementwise/unary.js';
+import type { Tensor } from '../tensor.js';
+
+// What is promised: over all floats, denormal ones included, a result lies within so many units in the last place of the exact
+// one; infinities, NaN and the signs of zeros are those of JavaScript.
+const accuracy = { exp: 2, log: 1, pow: 1, tanh: 4, sigmoid: 4 };
+
+const word = new Uint32Array(1);
+const float = new Float32Array(word.buffer);
+
+function floatOf(bits: number): number {
+  word[0] = bits;
+  return float[0];
+}
+
+/** All bit patterns alike: half of all numbers are below 1 in size, half above, and some are denormal or NaN. */
+const anyFloat = fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(floatOf);
+
+/** Powers of 2 and their neighbours, from the smallest denormal number up to the largest number. */
+const besidePowers = fc
+  .tuple(fc.integer({ min: 0, max: 254 }), fc.integer({ min: -2, max: 2 }), fc.boolean())
+  .map(([exponent, beside, isNegative]) =>
+    floatOf(Math.max(1, exponent * 2 ** 23 + beside) + (isNegative ? 2 ** 31 : 0)),
+  );
+
+const within = (min: number, max: number) => fc.double({ min, max, noNaN: true }).map(Math.fround);
+const floats = (...kinds: fc.Arbitrary<number>[]) => fc.array(fc.oneof(...kinds), { minLength: 1, maxLength: 130 });
+
+/** Beyond the largest number there is infinity, which counts as the number that would come next. */
+const limited = (value: number): number => Math.min(Math.max(value, -(2 ** 128)), 2 ** 128);
+
+const isNegative = (value: number): boolean => value < 0 || Object.is(value, -0);
+
+/** How far a result is from the exact one, in units in the last place that this has as a float. */
+function ulps(found: number, exact: number): number {
+  float[0] = exact;
+  const exponent = Math.max(1, (word[0] >>> 23) & 255);
+  return Math.abs(limited(found) - limited(exact)) / 2 ** (exponent - 150);
+}
+
+function expectNear(
+  found: ArrayLike<number>,
+  exact: readonly number[],
+  most: number,
+  of: (at: number) => string,
+): void {
+  exact.forEach((value, at) => {
+    const isSpecial = value === 0 || !Number.isFinite(value);
+    if (isSpecial) expect(found[at], of(at)).toBe(value);
+    else {
+      expect(ulps(found[at], value), `${of(at)} is ${found[at]}, not ${value}`).toBeLessThanOrEqual(most);
+      // Also where it is too small for a float.
+      expect(isNegative(found[at]), of(at)).toBe(value < 0);
+    }
+  });
+}
+
+const { NEGATIVE_INFINITY, NaN: nan, POSITIVE_INFINITY } = Number;
+
+const functions = [
+  { name: 'exp', op: exp, exact: Math.exp, around: within(-105, 90) },
+  { name: 'tanh', op: tanh, exact: Math.tanh, around: within(-10, 10) },
+  { name: 'log', op: log, exact: Math.log, around: within(0.9, 1.1) },
+] as const;
+
+for (const { name, op, exact, around } of functions) {
+  describe(name, () => {
+    test.prop([floats(anyFloat, besidePowers, around)], { numRuns: 150 })(
+      'is right to a few units in the last place, wherever it is',
+      (values) => {
+        // −0 has a test of its own.
+        const x = values.map((value) => (Object.is(value, -0) ? 0 : value));
+        expectNear(op(tensor(x)).values, x.map(exact), accuracy[name], (at) => `${name}(${x[at]})`);
+      },
+    );
+
+    test('is what JavaScript says of special values, exactly', () => {
+      const x = [0, POSITIVE_INFINITY, NEGATIVE_INFINITY, nan, -1, 1, 3.4e38, -3.4e38];
+      const special = x.filter((value) => !Number.isFinite(exact(value)) || Number.isInteger(exact(value)));
+      expect([...op(tensor(special)).values]).toEqual(special.map(exact));
+    });
+  });
+}
+
+describe('exp and log', () => {
+  test('keep the sign that −0 gives them', () => {
+    expect([...exp(tensor([-0])).values]).toEqual([1]);
+    expect([...log(tensor([-0])).values]).toEqual([NEGATIVE_INFINITY]);
+  });
+
+  test('reach from the smallest denormal number to the largest number', () => {
+    const [smallest, largest] = [2 ** -149, floatOf(0x7f7fffff)];
+    expect(exp(log(tensor([smallest]))).values[0]).toBe(smallest);
+    expect([...exp(tensor([-103.97, -103.98, 88.73])).values]).toEqual([smallest, 0, POSITIVE_INFINITY]);
+    expect(ulps(exp(tensor([88.72])).values[0], Math.exp(Math.fround(88.72)))).toBeLessThanOrEqual(accuracy.exp);
+    expect([...log(tensor([smallest, largest])).values]).toEqual([smallest, largest].map(Math.log).map(Math.fround));
+  });
+});
+
+describe('pow', () => {
+  const checkPow = (pairs: readonly (readonly [number, number])[]): void => {
+    const [a, b] = [0, 1].map((side) => pairs.map((pair) => pair[side]));
+    const exact = a.map((base, at) => base ** b[at]);
+    expectNear(pow(tensor(a), tensor(b)).values, exact, accuracy.pow, (at) => `${a[at]} ** ${b[at]}`);
+  };
+  const pairs = (base: fc.Arbitrary<number>, exponent: fc.Arbitrary<number>) =>
+    fc.array(fc.tuple(base, exponent), { minLength: 1, maxLength: 130 });
+
+  // Of −∞ only whole powers: the others have a test of their own.
+  const anyPair = pairs(fc.oneof(anyFloat, besidePowers), fc.oneof(anyFloat, besidePowers)).filter(
+    (all) => !all.some(([base]) => base === NEGATIVE_INFINITY),
+  );
+  test.prop([anyPair], { numRuns: 100 })('is right to a unit in the last place for any two floats', checkPow);
+
+  test.prop([pairs(within(0, 20), within(-40, 40))], { numRuns: 100 })('is so for moderate numbers', checkPow);
+
+  test.prop([pairs(within(0.999, 1.001), within(-1e5, 1e5))], { numRuns: 100 })('is so for bases near 1', checkPow);
+
+  test.prop([pairs(within(-20, 0), fc.integer({ min: -40, max: 40 }))], { numRuns: 100 })(
+    'has the sign of odd powers of negative bases',
+    checkPow,
+  );
+
+  test('is what JavaScript says of special values, exactly', () => {
+    const bases = [0, -0, 1, -1, POSITIVE_INFINITY, nan, 2, -2, 0.5, -0.5, 2 ** -149, -(2 ** -149)];
+    const exponents = [
+      ...bases,
+      NEGATIVE_INFINITY,
+      3,
+      -3,
+      1.5,
+      -1.5,
+      2 ** 24 - 1,
+      2 ** 24,
+      1 - 2 ** 24,
+      2 ** 25,
+      3.4e38,
+    ];
+    const all = bases.flatMap((base) => exponents.map((exponent) => [base, exponent] as const));
+    const whole = exponents.filter((exponent) => !(Math.abs(exponent % 1) > 0));
+    const ofNegativeInfinity = whole.map((exponent) => [NEGATIVE_INFINITY, exponent] as const);
+    checkPow([...all, ...ofNegativeInfinity]);
+    // Where JavaScript is not C: no number is the answer for 1 and infinity, 1 is for no number and 0.
+    expect([...pow(tensor([1, -1, nan, nan]), tensor([POSITIVE_INFINITY, NEGATIVE_INFINITY, 0, -0])).values]).toEqual([
+      ...[nan, nan],
+      ...[1, 1],
+    ]);
+  });
+});
+
+describe('the activations', () => {
+  /** dy/dx, element by element. */
+  function slopes(op: (x: Tensor) => Tensor, x: readonly number[]): number[] {
+    const calls: RecordedCall[] = [];
+    withRecorder({ record: (call) => calls.push(call) }, () => op(tensor(x)));
+    const [rule] = calls[0].gradient(ones([x.length]), calls[0].saved);
+    return [...rule!().values];
+  }
+
+  test.prop([floats(anyFloat, besidePowers, within(-90, 20))], { numRuns: 150 })(
+    'sigmoid is right to a few units in the last place, and 0 where it would be denormal',
+    (x) => {
+      const exact = (value: number) => 1 / (1 + Math.exp(-value));
+      const normal = x.filter((value) => !(exact(value) < 2 ** -126));
+      const found = sigmoid(tensor(normal)).values;
+      expectNear(found, normal.map(exact), accuracy.sigmoid, (at) => `sigmoid(${normal[at]})`);
+      const tiny = x.filter((value) => exact(value) < 2 ** -126);
+      for (const y of sigmoid(tensor(tiny)).values) expect(y >= 0 && y <= 2 ** -126).toBe(true);
+    },
+  );
+
+  const large = [20, 100, 1e3, 1e5, 1e10, 1e13];
+  const huge = [1e14, 1e19, 1e20, 3e38];
+
+  test('are at their limits for large numbers, of either sign', () => {
+    const negative = [...large, ...huge].map((x) => -x);
+    for (const x of [...large, ...huge]) {
+      expect([...sigmoid(tensor([x])).values, ...tanh(tensor([x, -x])).values]).toEqual([1, 1, -1]);
+      expect(gelu(tensor([x])).values[0]).toBe(Math.fround(x));
+    }
+    for (const y of gelu(tensor(negative)).values) expect(Math.abs(y)).toBeLessThan(1e-30);
+    for (const y of sigmoid(tensor(negative)).values) expect(y).toBeLessThan(3e-9);
+    expect([...sigmoid(tensor([POSITIVE_INFINITY, NEGATIVE_INFINITY, nan])).values]).toEqual([1, 0, nan]);
+    expect([...gelu(tensor([POSITIVE_INFINITY, nan])).values]).toEqual([POSITIVE_INFINITY, nan]);
+  });
+
+  test('have no slope there, but for gelu above 0', () => {
+    for (const op of [sigmoid, tanh]) {
+      for (const slope of slopes(op, [...large, ...huge, POSITIVE_INFINITY])) expect(slope).toBe(0);
+      for (const slope of slopes(
+        op,
+        [...large, ...huge].map((x) => -x),
+      ))
+        expect(slope).toBeLessThan(3e-9);
+    }
+    expect(slopes(gelu, large)).toEqual(large.map(() => 1));
+    expect(
+      slopes(
+        gelu,
+        large.map((x) => -x),
+      ).map(Math.abs),
+    ).toEqual(large.map(() => 0));
+  });
+});
