@@ -2,7 +2,7 @@
  * What kernels are made of, for packages that define operations of their own: `import … from '@mobinet/tensor/kernels'`.
  * CONTRIBUTING.md shows how.
  */
-export { chunksOf } from './backends/cpu/dispatch.js';
+export { chunksOf, watchKernels } from './backends/cpu/dispatch.js';
 export { withTemporary } from './backends/cpu/heap.js';
 export {
   type Argument,

@@ -27,8 +27,17 @@ export function jobFloats(): Float32Array {
 
 let kernelCount = 0;
 
+type KernelListener = (name: string, bytes: Uint8Array<ArrayBuffer>) => void;
+let listener: KernelListener | null = null;
+
+/** Lets somebody see each kernel's module when it is first needed: to print it, say. One at a time; null for nobody. */
+export function watchKernels(watch: KernelListener | null): void {
+  listener = watch;
+}
+
 /** Compiles a kernel, once: the threads get the compiled module. */
 export function loadKernel(name: string, bytes: Uint8Array<ArrayBuffer>): LoadedKernel {
+  listener?.(name, bytes);
   const module = new WebAssembly.Module(bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const kernel = { id: ++kernelCount, name, module, run: exports.run as (scratch: number) => void };

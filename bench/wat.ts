@@ -1,0 +1,61 @@
+import { bitMatmul, matmul, packBits, Rng, setThreads, tidy } from '@mobinet/tensor';
+import { watchKernels } from '@mobinet/tensor/kernels';
+import { Command } from 'commander';
+import { formatTable, printResult, runProgram, wholeNumber } from 'mobinet/cli';
+import openWabt from 'wabt';
+import { makeTrainingStep } from './training-step.js';
+
+interface Flags {
+  m: number;
+  n: number;
+  k: number;
+}
+
+/** Work whose kernels depend on the sizes given. All other kernels are those of a training step. */
+const products: Record<string, (sizes: Flags) => void> = {
+  bits_gemm: ({ m, n, k }) => bitMatmul(packBits(normal(m, k)), packBits(normal(n, k))),
+  f32_gemm: ({ m, n, k }) => matmul(normal(m, k), normal(k, n)),
+};
+
+const normal = (rows: number, columns: number) => Rng.fromSeed(1).normal([rows, columns]);
+
+const program = new Command('wat')
+  .description('prints kernels as WebAssembly text, or without a name lists them')
+  .argument('[name]', 'prints the kernels whose names begin with this')
+  .option('--m <rows>', 'for products [m, k] · [k, n]', wholeNumber(1), 32)
+  .option('--n <columns>', 'the same', wholeNumber(1), 32)
+  .option('--k <length>', 'the same; of bits_gemm, how many signs are in a row', wholeNumber(1), 256)
+  .addHelpText('after', '\nExamples:\n  wat bits_gemm --k 256\n  wat f32_adam')
+  .action(run);
+
+async function run(name: string | undefined, sizes: Flags): Promise<void> {
+  const kernels = await assembledKernels(name, sizes);
+  if (name === undefined) {
+    const rows = [...kernels].sort().map(([name, bytes]) => [name, bytes.byteLength]);
+    printResult(formatTable(['kernel', 'bytes'], rows));
+    return;
+  }
+  const chosen = [...kernels].filter(([kernel]) => kernel.startsWith(name));
+  if (chosen.length === 0) throw new Error(`no kernel's name begins with ${name}: 'npm run wat' lists them`);
+  const wabt = await openWabt();
+  for (const [, bytes] of chosen) {
+    const module = wabt.readWasm(bytes, { readDebugNames: true, simd: true, threads: true, relaxed_simd: true });
+    module.applyNames();
+    printResult(module.toText({ foldExprs: true, inlineExport: true }));
+    module.destroy();
+  }
+}
+
+/** Kernels are assembled for the sizes at hand when they first run: so this does some work, and looks on. */
+async function assembledKernels(name: string | undefined, sizes: Flags): Promise<Map<string, Uint8Array>> {
+  const kernels = new Map<string, Uint8Array>();
+  watchKernels((name, bytes) => kernels.set(name, bytes));
+  await setThreads(1);
+  const wanted = Object.entries(products).filter(([product]) => name === undefined || name.startsWith(product));
+  for (const [, product] of wanted) tidy(() => product(sizes));
+  if (name === undefined || wanted.length === 0) await makeTrainingStep({ size: 32, batch: 1, classes: 10 })();
+  watchKernels(null);
+  return kernels;
+}
+
+await runProgram(program);
