@@ -3,8 +3,19 @@ import { defineConfig } from 'vitest/config';
 // The tests run as compiled: what is tested is what ships, worker threads included.
 export default defineConfig({
   test: {
-    include: ['packages/*/dist/**/*.test.js', 'examples/**/*.test.js'],
     testTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'fast', include: ['packages/*/dist/**/*.test.js', 'examples/**/*.test.js'] } },
+      {
+        // All laws hold on the definitions alone, too.
+        extends: true,
+        test: {
+          name: 'reference',
+          include: ['packages/{tensor,autograd,bnn}/dist/**/*.test.js'],
+          env: { MOBINET_KERNELS: 'reference' },
+        },
+      },
+    ],
   },
 });
