@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { machine } from '@mobinet/bench/machine';
 import { Command, InvalidArgumentError } from 'commander';
 import { formatTable, jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
@@ -10,6 +12,8 @@ import { measureStep, stepShapes } from './steps.js';
 import { startTfjs, tfjsVersion } from './tfjs.js';
 import { findTorch, TorchServer } from './torch.js';
 
+const resultsFile = fileURLToPath(new URL('../../results.json', import.meta.url));
+
 const groups = ['gemm', 'conv', 'gradients', 'step'] as const;
 type Group = (typeof groups)[number];
 
@@ -17,7 +21,7 @@ const program = new Command('bench:peers')
   .description('times kernels and the training step against TensorFlow.js, onnxruntime-web and PyTorch, in turns')
   .option('--only <groups>', `some of ${groups.join(', ')}, with commas between`, groupsOf, [...groups])
   .option('--rounds <number>', 'how often each training step is timed', wholeNumber(1), 3)
-  .option('--out <file>', 'where the results are kept', 'bench/results.json')
+  .option('--out <file>', 'where the results are kept (default: bench/results.json, where all groups are measured)')
   .option(...jsonFlag)
   .addHelpText(
     'after',
@@ -36,7 +40,7 @@ function groupsOf(text: string): Group[] {
 interface Flags {
   only: Group[];
   rounds: number;
-  out: string;
+  out?: string;
   json?: boolean;
 }
 
@@ -81,9 +85,11 @@ async function run({ only, rounds, out, json }: Flags): Promise<void> {
     ...(torch && { pytorch: `${torch.version} with ${torch.blas}` }),
   };
   const result = { ...machine(), versions, rows: rows.map((row) => ({ ...row, ratios: ratios(row) })) };
-  await writeFileAtomic(out, `${JSON.stringify(result, null, 2)}\n`);
   if (json) printJson(result);
-  else printResult(`kept in ${out}`);
+  const file = out ? resolve(process.env.INIT_CWD ?? '.', out) : only.length === groups.length ? resultsFile : null;
+  if (file === null) return;
+  await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`);
+  say(`kept in ${file}`);
 }
 
 const ratios = (row: Row) =>
