@@ -40,9 +40,7 @@ export class BitTensor extends Handle {
   /** The packed words in place, row after row. Valid until the tensor is disposed. */
   get words(): Uint32Array {
     const { address } = this.block;
-    if (this.#words === null || this.#words.buffer.byteLength === 0) {
-      this.#words = new Uint32Array(memoryBuffer(), address, countWords(this.shape));
-    }
+    this.#words ??= new Uint32Array(memoryBuffer(), address, countWords(this.shape));
     return this.#words;
   }
 

@@ -30,10 +30,7 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
    */
   get values(): TypedArray<D> {
     const { address } = this.block;
-    // A memory that is not shared gets a new buffer when it grows, and what lay over the old one is empty.
-    if (this.#values === null || this.#values.buffer.byteLength === 0) {
-      this.#values = typedArrayOver(this.dtype, memoryBuffer(), address, this.size);
-    }
+    this.#values ??= typedArrayOver(this.dtype, memoryBuffer(), address, this.size);
     return this.#values;
   }
 

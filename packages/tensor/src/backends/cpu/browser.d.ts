@@ -1,7 +1,7 @@
 /** Web Workers, as far as they are used here. TypeScript declares them only together with the whole DOM. */
 declare class Worker {
   constructor(url: URL, options: { type: 'module' });
-  onerror: ((event: { message: string }) => void) | null;
+  onerror: ((event: { message?: string }) => void) | null;
   postMessage(message: unknown): void;
   terminate(): void;
 }

@@ -11,19 +11,9 @@ export interface LoadedKernel {
   readonly run: (scratch: number) => void;
 }
 
-// The words of a job lie at the start of the memory. A memory that is not shared gets a new buffer when it grows.
-let words = new Int32Array(memory.buffer, 0, job.endWord);
-let floats = new Float32Array(memory.buffer, 0, job.endWord);
-
-export function jobWords(): Int32Array {
-  if (words.byteLength === 0) words = new Int32Array(memory.buffer, 0, job.endWord);
-  return words;
-}
-
-export function jobFloats(): Float32Array {
-  if (floats.byteLength === 0) floats = new Float32Array(memory.buffer, 0, job.endWord);
-  return floats;
-}
+/** The words of a job lie at the start of the memory. */
+export const jobWords = new Int32Array(memory.buffer, 0, job.endWord);
+export const jobFloats = new Float32Array(memory.buffer, 0, job.endWord);
 
 let kernelCount = 0;
 
@@ -63,7 +53,7 @@ export function chunksOf(count: number, nanosecondsPerItem: number): number {
  * joined: a thread that still starts, or sleeps, costs no time.
  */
 export function dispatch(kernel: LoadedKernel, count: number, grain: number, scratch: number): void {
-  const words = jobWords();
+  const words = jobWords;
   const chunk = forcedGrain ?? Math.max(1, Math.floor(grain));
   const helping = chunk < count ? helpersFor(kernel.name) : 0;
   words[job.countWord] = count;

@@ -64,14 +64,12 @@ export class Kernel<P extends ParameterTypes> {
   ): void {
     if (count === 0) return;
     this.#loaded ??= loadKernel(this.name, this.assemble());
-    const words = jobWords();
-    const floats = jobFloats();
     let at = parametersWord;
     for (const { name, isFloat } of this.#slots) {
       const value = args[name];
-      if (typeof value !== 'number') words[at++] = value.address;
-      else if (isFloat) floats[at++] = value;
-      else words[at++] = value;
+      if (typeof value !== 'number') jobWords[at++] = value.address;
+      else if (isFloat) jobFloats[at++] = value;
+      else jobWords[at++] = value;
     }
     dispatch(this.#loaded, count, grain, scratch);
   }

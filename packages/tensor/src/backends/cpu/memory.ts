@@ -4,9 +4,13 @@ import type { MemoryType } from '../../wasm/assembler.js';
  * The one memory of the CPU backend: a WebAssembly memory, shared with the kernel threads. Every tensor lives in it, so kernels
  * take addresses, and TypeScript sees the same bytes as typed arrays.
  *
+ * It is of the shared kind even where no thread may have it: one that is not would empty all typed arrays over it whenever it
+ * grows. Browsers hide `SharedArrayBuffer` from pages that are not isolated, but make such memories for all (MDN,
+ * “SharedArrayBuffer”, “API availability”).
+ *
  * Pages are reserved here, not used: the operating system gives them when they are first written.
  */
-export const memoryType: MemoryType = { shared: canShare(), maximumPages: 65536 };
+export const memoryType: MemoryType = { shared: true, maximumPages: 65536 };
 
 /** 64 KiB, the unit in which memories grow. */
 export const pageBytes = 65536;
@@ -19,7 +23,7 @@ export const memory = new WebAssembly.Memory({
 
 let buffer = memory.buffer;
 
-/** The bytes of the memory. A shared buffer stays valid as the memory grows; one that is not shared is replaced. */
+/** The bytes of the memory. When it grows there is a longer buffer of the same bytes; earlier ones stay valid. */
 export function memoryBuffer(): ArrayBuffer | SharedArrayBuffer {
   return buffer;
 }
@@ -46,8 +50,7 @@ export function growMemory(byteLength: number): void {
   buffer = memory.buffer;
 }
 
-/** A web page must be cross-origin isolated to share memory between threads; in Node it always can be. */
-function canShare(): boolean {
-  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
-  return typeof SharedArrayBuffer !== 'undefined' && (crossOriginIsolated ?? true);
-}
+/** Whether other threads may have the memory. A web page must be cross-origin isolated for that; in Node they always may. */
+export const threadsMayShare =
+  typeof SharedArrayBuffer !== 'undefined' &&
+  ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true);

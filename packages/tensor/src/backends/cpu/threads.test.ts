@@ -137,7 +137,8 @@ describe('a thread that fails', () => {
     }
   });
 
-  test('by dying between kernels is an error that names the next one', async () => {
+  /** Starts one helper, and ends it where no kernel runs. */
+  async function dieBetweenKernels(): Promise<void> {
     workers.length = 0;
     await setThreads(2);
     await untilHelped();
@@ -145,6 +146,10 @@ describe('a thread that fails', () => {
     const exit = once(workers[0], 'exit');
     await workers[0].terminate();
     await exit;
+  }
+
+  test('by dying between kernels is an error that names the next one', async () => {
+    await dieBetweenKernels();
     const run = () =>
       withTemporary(656, (memory) =>
         whoDidIt.run({ own: 0, counter: memory, target: memory + 256 }, 100, { grain: 1 }),
@@ -152,14 +157,25 @@ describe('a thread that fails', () => {
     expect(run).toThrow(/^kernel test_who_did_it: thread 1 has died \(exit code 1\)\./);
     expect(run).not.toThrow();
   });
+
+  test('is replaced by setThreads, also where no kernel has missed it yet', async () => {
+    await dieBetweenKernels();
+    await setThreads(2);
+    expect(await untilHelped()).toContain(2);
+  });
 });
 
 describe('a program', () => {
   const tensorUrl = JSON.stringify(new URL('../../index.js', import.meta.url).href);
   const run = (code: string): string =>
-    execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', timeout: 30_000 }).trim();
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+      encoding: 'utf8',
+      timeout: 30_000,
+      // Only the fast kernels have threads.
+      env: { ...process.env, MOBINET_KERNELS: 'fast' },
+    }).trim();
   const work = `
-    const { setThreads, threadCount, matmul, Rng, memory } = await import(${tensorUrl});
+    const { setThreads, threadCount, matmul, Rng, zeros } = await import(${tensorUrl});
     const product = () => matmul(Rng.fromSeed(1).normal([300, 200]), Rng.fromSeed(2).normal([200, 300])).values;`;
 
   test('ends by itself, though its threads live', () => {
@@ -172,12 +188,33 @@ describe('a program', () => {
     ).toBe('true');
   });
 
+  // What a page that is not isolated has: no such class, though memories of its kind.
+  const notIsolated = 'globalThis.crossOriginIsolated = false; delete globalThis.SharedArrayBuffer;';
+
   test('computes the same, on one thread, where memory cannot be shared', () => {
-    const checksum = 'console.log(threadCount(), product().reduce((sum, value, i) => sum + value * (i % 7), 0));';
-    // What a page that is not isolated says of itself. The memory grows, too, which gives it a new buffer.
-    const grow = 'const large = Array.from({ length: 3 }, () => Rng.fromSeed(3).normal([2000, 1000]));';
-    const alone = run(`globalThis.crossOriginIsolated = false; ${work} await setThreads(4); ${grow} ${checksum}`);
-    const shared = run(`${work} await setThreads(1); ${checksum}`);
-    expect(alone).toBe(shared);
+    // The memory grows, too, which no typed array over it may notice.
+    const checksum = `
+      const values = product();
+      const hasGrown = zeros([3000, 1000]).values.buffer.byteLength > values.buffer.byteLength;
+      console.log(hasGrown, threadCount(), values.reduce((sum, value, i) => sum + value * (i % 7), 0));`;
+    const alone = run(`${notIsolated} ${work} await setThreads(4); ${checksum}`);
+    expect(alone).toMatch(/^true 1 /);
+    expect(alone).toBe(run(`${work} await setThreads(1); ${checksum}`));
+  });
+
+  test.each([
+    ['refuses', "constructor() { throw new Error('no workers here'); }", 'no workers here'],
+    ['cannot load', 'constructor() { setTimeout(() => this.onerror({})); }', 'its script, helper.js, cannot be loaded'],
+  ])('fails in the kernel that misses a thread which a browser %s, then goes on alone', (_, body, reason) => {
+    const inBrowser = `process.getBuiltinModule = undefined; globalThis.Worker = class { ${body} postMessage() {} terminate() {} };`;
+    const steps = `
+      await setThreads(2);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      try { product(); } catch (error) { console.log(error.message); }
+      console.log(product().length);`;
+    const [message, length] = run(`${inBrowser} ${work} ${steps}`).split('\n');
+    expect(message).toMatch(/^kernel f32_gemm\w*: thread 1 has died /);
+    expect(message).toContain(`(${reason})`);
+    expect(length).toBe('90000');
   });
 });

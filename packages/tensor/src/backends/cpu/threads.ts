@@ -1,6 +1,6 @@
 import { KernelError } from '../../errors.js';
 import type { LoadedKernel } from './dispatch.js';
-import { memory, memoryType } from './memory.js';
+import { memory, threadsMayShare } from './memory.js';
 
 /**
  * The threads that help with kernels. They start when the first kernel has work for several, and stay until the program ends,
@@ -28,22 +28,25 @@ const kernels: LoadedKernel[] = [];
 
 /**
  * Sets how many threads kernels run on, this one included; the default is one for each processor. No result depends on it.
+ * Where memory cannot be shared, as on a web page that is not cross-origin isolated, there is one, whatever is asked for.
  *
- * @returns When the threads run. There is no need to wait: those that do not run yet do not take part.
+ * @returns When the threads are started. There is no need to wait: those that do not run yet do not take part, and one that
+ * cannot run is an error of the next kernel.
  * @throws RangeError unless `threads` is a whole number of at least 1.
  */
 export async function setThreads(threads: number): Promise<void> {
   if (!Number.isSafeInteger(threads) || threads < 1) {
     throw new RangeError(`setThreads: the number of threads must be a whole number of at least 1, not ${threads}`);
   }
+  // A helper that has died unnoticed is replaced, too.
+  if (fault !== null) dismissHelpers();
   wanted = threads;
-  fault = null;
   await startHelpers();
 }
 
 /** How many threads kernels may run on, this one included. */
 export function threadCount(): number {
-  return memoryType.shared ? (wanted ?? processors()) : 1;
+  return threadsMayShare ? (wanted ?? processors()) : 1;
 }
 
 /** How many helpers may join a job now. Starts them at the first call. @throws KernelError if one has died. */
@@ -62,14 +65,18 @@ export function shareKernel(kernel: LoadedKernel): void {
 
 /** Gives up all helpers, one of which failed. The error for whoever needed them. */
 export function helpersFailed(kernel: string, problem: string): KernelError {
+  dismissHelpers();
+  // What follows, if anything does, runs on this thread alone.
+  wanted = 1;
+  return new KernelError(`kernel ${kernel}: ${problem}. Its result is lost; setThreads(n) starts threads anew.`);
+}
+
+function dismissHelpers(): void {
   for (const helper of helperList) helper.stop();
   helperList = [];
   team++;
   fault = null;
-  // What follows, if anything does, runs on this thread alone.
-  wanted = 1;
   started = 0;
-  return new KernelError(`kernel ${kernel}: ${problem}. Its result is lost; setThreads(n) starts threads anew.`);
 }
 
 async function startHelpers(): Promise<void> {
@@ -82,13 +89,18 @@ async function startHelper(index: number): Promise<void> {
   const ownTeam = team;
   const isPresent = () => ownTeam === team;
   const onDeath = (reason: string): void => {
-    if (isPresent()) fault = `thread ${index} has died (${reason})`;
+    if (isPresent()) fault ??= `thread ${index} has died (${reason})`;
   };
-  const helper = await (isNode ? startNodeHelper(onDeath) : startWebHelper(onDeath));
-  if (!isPresent()) return helper.stop();
-  helper.post({ memory, index });
-  for (const { id, module } of kernels) helper.post({ kernel: id, module });
-  helperList.push(helper);
+  try {
+    const helper = await (isNode ? startNodeHelper(onDeath) : startWebHelper(onDeath));
+    if (!isPresent()) return helper.stop();
+    helper.post({ memory, index });
+    for (const { id, module } of kernels) helper.post({ kernel: id, module });
+    helperList.push(helper);
+  } catch (error) {
+    // Nobody may be waiting here: the next kernel tells.
+    onDeath((error as Error).message);
+  }
 }
 
 const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
@@ -97,9 +109,6 @@ function processors(): number {
   if (isNode) return process.getBuiltinModule('node:os').availableParallelism();
   return (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
 }
-
-// The file that helpers run, seen from this one. Bundlers for the web look for exactly this form.
-const helperUrl = () => new URL('./helper.js', import.meta.url);
 
 type Pool = {
   acquire(
@@ -117,12 +126,11 @@ let pool: Pool | null = null;
 /** One thread from worker-threads-pool, which starts one for each acquisition. It is kept for good. */
 function startNodeHelper(onDeath: (reason: string) => void): Promise<Helper> {
   // Modules of Node are asked for here and not imported: the web has none.
-  const { createRequire } = process.getBuiltinModule('node:module');
-  const { fileURLToPath } = process.getBuiltinModule('node:url');
-  const WorkerPool = createRequire(import.meta.url)('worker-threads-pool') as new (options: { max: number }) => Pool;
+  const fromHere = process.getBuiltinModule('node:module').createRequire(import.meta.url);
+  const WorkerPool = fromHere('worker-threads-pool') as new (options: { max: number }) => Pool;
   pool ??= new WorkerPool({ max: Number.POSITIVE_INFINITY });
   return new Promise((resolve, reject) => {
-    pool!.acquire(fileURLToPath(helperUrl()), { resourceLimits: helperLimits }, (error, worker) => {
+    pool!.acquire(fromHere.resolve('./helper.js'), { resourceLimits: helperLimits }, (error, worker) => {
       if (error) return reject(error);
       worker.on('error', ({ message }) => onDeath(message));
       worker.on('exit', (code) => onDeath(`exit code ${code}`));
@@ -132,8 +140,10 @@ function startNodeHelper(onDeath: (reason: string) => void): Promise<Helper> {
   });
 }
 
-function startWebHelper(onDeath: (reason: string) => void): Promise<Helper> {
+async function startWebHelper(onDeath: (reason: string) => void): Promise<Helper> {
+  // Bundlers find the file of the helpers by exactly this form.
   const worker = new Worker(new URL('./helper.js', import.meta.url), { type: 'module' });
-  worker.onerror = ({ message }) => onDeath(message);
-  return Promise.resolve({ post: (message) => worker.postMessage(message), stop: () => worker.terminate() });
+  // Of a script that cannot be loaded, browsers say nothing but that.
+  worker.onerror = ({ message }) => onDeath(message ?? 'its script, helper.js, cannot be loaded');
+  return { post: (message) => worker.postMessage(message), stop: () => worker.terminate() };
 }

@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+
+// Node without what a web page lacks: Node's modules, its globals, and, as on a page that is not isolated, shared memory.
+const likeAPage = `
+  import { register } from 'node:module';
+  register(\`data:text/javascript,\${encodeURIComponent(\`export async function resolve(name, context, next) {
+    const found = await next(name, context);
+    if (found.url.startsWith('node:')) throw new Error(context.parentURL + ' imports ' + name);
+    return found;
+  }\`)}\`);
+  delete globalThis.process;
+  delete globalThis.Buffer;
+  delete globalThis.SharedArrayBuffer;
+  globalThis.crossOriginIsolated = false;`;
+
+const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+
+test('the network is trained, packed and loaded with nothing of Node', () => {
+  const train = `
+    const { Adam, crossEntropy, noGradient, valueAndGradient } = await import('@mobinet/autograd');
+    const { Rng, tensor, threadCount } = await import('@mobinet/tensor');
+    const { createMoBiNet } = await import(${url('./model/mobinet.js')});
+    const { packModel } = await import(${url('./export/pack.js')});
+    const { loadPacked } = await import(${url('./export/packed-model.js')});
+
+    const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 });
+    const images = Rng.fromSeed(1).normal([2, 32, 32, 3]);
+    const labels = tensor([0, 2], { dtype: 'i32' });
+    const step = valueAndGradient((model) => crossEntropy(model.forward(images), labels));
+    const { value, gradients } = step(model);
+    new Adam({ learningRate: 0.01 }).update(model, gradients);
+    const packed = loadPacked(packModel(model));
+    const [trained, restored] = noGradient(() => [model.eval().forward(images), packed.forward(images)]);
+    console.log(threadCount(), Number.isFinite(value.values[0]), trained.values.join() === restored.values.join());`;
+  const args = ['--input-type=module', '-e', likeAPage + train];
+  const said = execFileSync(process.execPath, args, { encoding: 'utf8', cwd: import.meta.dirname, timeout: 60_000 });
+  expect(said.trim()).toBe('1 true true');
+});
