@@ -1,4 +1,4 @@
-import { forRange, type I32, i32, select, type Variable, when } from '../wasm/assembler.js';
+import { forRange, type I32, i32, select, store, type Variable, when } from '../wasm/assembler.js';
 import type { Window } from './window.js';
 
 // How kernels walk over output pixels, and find what each tap of the window reads.
@@ -67,6 +67,23 @@ export function tapAddress(
   const isInside = row.ltU(height).and(column.ltU(width));
   const pixel = n.mul(height).add(row).mul(width).add(column);
   return select(isInside, x.add(pixel.mul(pixelBytes)), border);
+}
+
+/** Statement: writes to `table` what each tap of the output pixels [from, to) reads, pixel after pixel: for loops over channels. */
+export function storeTapAddresses(
+  window: TapWindow,
+  from: I32,
+  to: I32,
+  taps: readonly (readonly [ki: number, kj: number])[],
+  table: I32,
+): void {
+  const entry = i32.variable(table, 'entry');
+  forEachPixel(window.outHeight, window.outWidth, from, to, (n, i, j) => {
+    taps.forEach((tap, index) => {
+      store(entry, tapAddress(window, [n, i, j], tap), 4 * index);
+    });
+    entry.set(entry.add(4 * taps.length));
+  });
 }
 
 /** Where the output pixel is that read pixel (row, column) of image n with tap (ki, kj): in x, or at `border` if there is none. */

@@ -12,7 +12,9 @@ import { isPointwise, type Slide } from '../window.js';
 import type { BitConv2dAttributes } from './bit-conv2d.js';
 import { filterGradientByLookup, inputGradientByLookup } from './bit-gradients.wasm.js';
 import { type Epilogue, noEpilogue } from './epilogue.wasm.js';
-import { groupedFilterGradient, groupedInputGradient, hasGroupedLookup } from './grouped-gradients.wasm.js';
+import { groupedFilterGradient } from './grouped-filter-gradient.wasm.js';
+import { groupedInputGradient } from './grouped-input-gradient.wasm.js';
+import { hasGroupedLookup } from './grouped-lookup.js';
 import { unpackBits } from './pack-bits.js';
 
 /**

@@ -1,14 +1,16 @@
 import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
-import { zeros } from '../../create.js';
+import { describe, expect, expectTypeOf } from 'vitest';
+import type { BitTensor } from '../../bit-tensor.js';
+import { ones, zeros } from '../../create.js';
 import { DTypeError, ShapeError } from '../../errors.js';
-import { type RecordedCall, withRecorder } from '../../op.js';
+import { type RecordedCall, withKernels, withRecorder } from '../../op.js';
 import { Rng } from '../../random.js';
 import { memory } from '../../scope.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
 import { awkwardChannels, checkOp } from '../../testing/index.js';
 import { conv2d } from '../conv2d/conv2d.js';
+import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { pair, slidingWindow } from '../window.js';
 import { type BitConv2dOptions, bitConv2d, bitConv2dAttributes, bitsAt } from './bit-conv2d.js';
@@ -124,6 +126,90 @@ describe('bitConv2d', () => {
     const dx = bitConv2dInputGradient(dy, filter, x.shape, attributes);
     const dFilter = bitConv2dFilterGradient(dy, x, filter.shape, attributes);
     expect([[...dx.values], [...dFilter.values]]).toEqual(expected);
+  });
+
+  const tiers = fc.constantFrom('fast' as const, 'reference' as const);
+  const signsOf = (filter: BitTensor): number => sizeOf(filter.shape.slice(1));
+  const asBytes = convolutions
+    .filter(({ filter }) => signsOf(filter) <= 255)
+    .map(({ options, ...rest }) => ({ ...rest, options: { ...options, paddingValue: 'one' as const } }));
+
+  test.prop([convolutions, tiers], { numRuns: 100 })('is the same in 16 bits', ({ x, filter, options }, tier) => {
+    const y = withKernels(tier, () => bitConv2d(x, filter, { ...options, dtype: 'i16' }));
+    expect(y.dtype).toBe('i16');
+    expect([...y.values]).toEqual([...bitConv2d(x, filter, options).values]);
+  });
+
+  test.prop([asBytes, tiers], { numRuns: 100 })('tells in 8 bits how many signs differ', (convolution, tier) => {
+    const { x, filter, options } = convolution;
+    const differences = withKernels(tier, () => bitConv2d(x, filter, { ...options, dtype: 'u8' }));
+    expect(differences.dtype).toBe('u8');
+    const products = Array.from(differences.values, (d) => signsOf(filter) - 2 * d);
+    expect(products).toEqual([...bitConv2d(x, filter, options).values]);
+  });
+
+  test.prop([asBytes], { numRuns: 40 })('obeys the laws of ops in 8 and in 16 bits', ({ x, filter, options }) => {
+    for (const dtype of ['u8', 'i16'] as const) {
+      checkOp((x, filter) => bitConv2d(x, filter, { ...options, dtype }), [x, filter], { gradient: false });
+    }
+  });
+
+  test.prop([asBytes, tiers], { numRuns: 40 })(
+    'has the gradients of what it tells: of the products, or of −½ of them',
+    ({ x, filter, options, rng }, tier) => {
+      const gradientsFor = (dtype: 'i32' | 'i16' | 'u8') => {
+        const calls: RecordedCall[] = [];
+        withRecorder({ record: (call) => calls.push(call) }, () => bitConv2d(x, filter, { ...options, dtype }));
+        const dy = wholeNumbers(calls[0].output.shape, rng.split('dy'));
+        return calls[0].gradient(dy, calls[0].saved).map((gradient) => [...(gradient!() as Tensor).values]);
+      };
+      withKernels(tier, () => {
+        const expected = gradientsFor('i32');
+        expect(gradientsFor('i16')).toEqual(expected);
+        const ofDifferences = gradientsFor('u8');
+        expect(ofDifferences.map((values) => values.map((value) => 0 - 2 * value))).toEqual(
+          expected.map((values) => values.map((value) => 0 + value)),
+        );
+      });
+    },
+  );
+
+  /** Filters of so many signs, in one tap and in several, all −1; and images that are +1, or −1, all over. */
+  const largest = [
+    { dtype: 'u8', signs: 255, shape: [1, 1, 1, 255], counts: [255, 0] },
+    { dtype: 'u8', signs: 255, shape: [1, 3, 5, 17], counts: [255, 0] },
+    { dtype: 'i16', signs: 32767, shape: [1, 1, 1, 32767], counts: [-32767, 32767] },
+    { dtype: 'i16', signs: 32767, shape: [1, 1, 7, 4681], counts: [-32767, 32767] },
+  ] as const;
+
+  test.each(largest)(
+    '$dtype holds the counts of $signs signs, of shape $shape, and no more',
+    ({ dtype, shape, counts }) => {
+      const [, height, width, channels] = shape;
+      const [plus, minus] = [1, -1].map((sign) => packBits(mul(ones([1, height, width, channels]), sign)));
+      const filter = packBits(mul(ones(shape), -1));
+      for (const tier of ['fast', 'reference'] as const) {
+        const found = [plus, minus].map((x) => withKernels(tier, () => bitConv2d(x, filter, { dtype }).values[0]));
+        expect(found, tier).toEqual(counts);
+      }
+      const beyond = packBits(ones([1, height, width, channels + 1]));
+      expect(() => bitConv2d(beyond, beyond, { dtype })).toThrow(
+        `bitConv2d: a filter of ${height * width * (channels + 1)} signs makes counts beyond ${dtype}. Leave out the dtype.`,
+      );
+    },
+  );
+
+  test('refuses to count a border of zero in 8 bits, which is none of signs', () => {
+    const [x, filter] = [packBits(ones([1, 4, 4, 8])), packBits(ones([2, 3, 3, 8]))];
+    const options = { padding: 'same', paddingValue: 'zero' } as const;
+    expect(() => bitConv2d(x, filter, { ...options, dtype: 'u8' })).toThrow(
+      new RangeError(
+        "bitConv2d: u8 counts signs that differ, and a border of zero has none. Use i16, or a border of 'one'.",
+      ),
+    );
+    expect(bitConv2d(x, filter, { ...options, dtype: 'i16' }).values[0]).toBe(4 * 8);
+    expectTypeOf(bitConv2d(x, filter, { dtype: 'u8' })).toEqualTypeOf<Tensor<'u8'>>();
+    expectTypeOf(bitConv2d(x, filter)).toEqualTypeOf<Tensor<'i32'>>();
   });
 
   test('leaves no unpacked signs behind', () => {

@@ -9,6 +9,7 @@ import {
   conv2dOutputShape,
   convolutionMultiplyAdds,
 } from '../conv2d/conv2d.js';
+import { mul } from '../elementwise/binary.js';
 import { bitConv2dByWords } from './bit-conv2d.wasm.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import type { CountDType } from './bit-gemm.wasm.js';
@@ -127,10 +128,14 @@ const bitConv2dOp = defineOp<
   fast: ([x, filter], [y], attributes) => bitConv2dByWords(x, filter, y, attributes),
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
   saves: (inputs) => inputs,
-  gradient: (dy, { saved: [x, filter], attributes }) => [
-    () => bitConv2dInputGradient(dy, filter, x.shape, attributes),
-    () => bitConv2dFilterGradient(dy, x, filter.shape, attributes),
-  ],
+  gradient(dy, { saved: [x, filter], attributes }) {
+    // Where d = (signs − y)/2 is the output, y has −½ of its gradient.
+    const byProducts = () => (attributes.dtype === 'u8' ? mul(dy, -0.5) : dy);
+    return [
+      () => bitConv2dInputGradient(byProducts(), filter, x.shape, attributes),
+      () => bitConv2dFilterGradient(byProducts(), x, filter.shape, attributes),
+    ];
+  },
 });
 
 /**

@@ -8,6 +8,7 @@ import { sumBlocks } from '../rows.wasm.js';
 import {
   forEachPixel,
   reverseTapAddress,
+  storeTapAddresses,
   tapAddress,
   tapsOf,
   windowArguments,
@@ -194,13 +195,7 @@ const filterGradientKernel = kernelFamily(
         forRange(from, to, 1, (block) => {
           const first = i32.variable(block.mul(blockPixels), 'first');
           const end = i32.variable(first.add(blockPixels).min(p.pixels), 'end');
-          const tapAt = i32.variable(scratch, 'tapAt');
-          forEachPixel(p.outHeight, p.outWidth, first, end, (n, i, j) => {
-            taps.forEach((tap, index) => {
-              store(tapAt, tapAddress(p, [n, i, j], tap), 4 * index);
-            });
-            tapAt.set(tapAt.add(4 * taps.length));
-          });
+          storeTapAddresses(p, first, end, taps, scratch);
           const target = i32.variable(
             p.sums.add(block.mul(p.groups).mul(4 * taps.length * channels * channels)),
             'target',
