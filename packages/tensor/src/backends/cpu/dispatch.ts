@@ -1,15 +1,7 @@
 import { reserve, unreserve } from './heap.js';
 import * as job from './job.js';
 import { memory } from './memory.js';
-import { helpersFailed, helpersFor, shareKernel, threadCount } from './threads.js';
-
-/** A compiled kernel. Threads know it by its number. */
-export interface LoadedKernel {
-  readonly id: number;
-  readonly name: string;
-  readonly module: WebAssembly.Module;
-  readonly run: (scratch: number) => void;
-}
+import { helpersFailed, helpersFor, type LoadedKernel, shareKernel, threadCount } from './threads.js';
 
 /** The words of a job lie at the start of the memory. */
 export const jobWords = new Int32Array(memory.buffer, 0, job.endWord);

@@ -10,9 +10,10 @@ import {
   type Variable,
   when,
 } from '../../wasm/assembler.js';
-import { dispatch, jobFloats, jobWords, type LoadedKernel, loadKernel } from './dispatch.js';
+import { dispatch, jobFloats, jobWords, loadKernel } from './dispatch.js';
 import { chunkWord, countWord, endWord, grainWord, parametersWord } from './job.js';
 import { memoryType } from './memory.js';
+import type { LoadedKernel } from './threads.js';
 
 /** What a kernel is told beside its range: addresses and whole numbers as i32, other numbers as f32. */
 export type ParameterTypes = Readonly<Record<string, Type<I32> | Type<F32>>>;

@@ -1,6 +1,13 @@
 import { KernelError } from '../../errors.js';
-import type { LoadedKernel } from './dispatch.js';
 import { memory, threadsMayShare } from './memory.js';
+
+/** A compiled kernel. Threads know it by its number. */
+export interface LoadedKernel {
+  readonly id: number;
+  readonly name: string;
+  readonly module: WebAssembly.Module;
+  readonly run: (scratch: number) => void;
+}
 
 /**
  * The threads that help with kernels. They start when the first kernel has work for several, and stay until the program ends,

@@ -8,7 +8,7 @@ import type { BitConv2dAttributes } from './bit-conv2d.js';
 /** Entries of a table of four rows, in bytes of one vector each. */
 export const tableBytes = 16 * 16;
 
-/** Whether grouped-input-gradient.wasm.ts and grouped-filter-gradient.wasm.ts can do a convolution: small groups in fours, and a window that moves by one. */
+/** Whether the kernels beside this file can do a convolution: small groups in fours, and a window that moves by one. */
 export function hasGroupedLookup(filter: Shape, { groups, window, paddingValue }: BitConv2dAttributes): boolean {
   const [outChannels, , , channels] = filter;
   const isPlain = ({ stride, dilation, before, taps }: Slide): boolean =>
