@@ -21,12 +21,11 @@ export { Adam, type AdamOptions, AdamW } from './optimizers/adam.js';
 export {
   Optimizer,
   type OptimizerState,
-  smallestMoment,
   type Update,
   type WeightDecayOptions,
 } from './optimizers/optimizer.js';
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
-export { flushed, type ParameterUpdate, type UpdateFormula, UpdateKernel } from './optimizers/update.wasm.js';
+export { type ParameterUpdate, type UpdateFormula, UpdateKernel } from './optimizers/update.wasm.js';
 export { Parameter } from './parameter.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
 export { flatten, type Gradients, unflatten } from './tree.js';

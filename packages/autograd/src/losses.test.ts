@@ -1,8 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
-import { Rng, ShapeError, tensor, zeros } from '@mobinet/tensor';
-import { tensors } from '@mobinet/tensor/testing';
+import { Rng, ShapeError, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { tensors, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { checkGradient } from './index.js';
+import { checkGradient, gradient } from './index.js';
 import { crossEntropy, mse } from './losses.js';
 
 const labelsOf = (labels: readonly number[]) => tensor(labels, { dtype: 'i32' });
@@ -30,6 +30,26 @@ describe('crossEntropy', () => {
     'has the gradient of finite differences',
     (logits, labels, labelSmoothing) => {
       checkGradient((logits) => crossEntropy(logits, labelsOf(labels), { labelSmoothing }), [logits]);
+    },
+  );
+
+  test.each(['fast', 'reference'] as const)(
+    'has a gradient that is 0 where it would be tiny, and so never denormal (%s)',
+    (tier) => {
+      // The further the right class is ahead, the less is left for the others.
+      const classes = 130;
+      const logits = tensor(
+        Float32Array.from({ length: 2 * classes }, (_, at) => (at % classes === 5 ? 0 : -(at % classes))),
+        { shape: [2, classes] },
+      );
+      const labels = labelsOf([5, 5]);
+      const found = withKernels(tier, () => gradient((x: Tensor) => crossEntropy(x, labels))(logits)).values;
+      const total = logits.values.subarray(0, classes).reduce((sum, x) => sum + Math.exp(x), 0);
+      found.forEach((value, at) => {
+        const exact = (Math.exp(logits.values[at]) / total - Number(at % classes === 5)) / 2;
+        if (Math.abs(exact) < 1e-30) expect(value).toBe(0);
+        else expect(value / exact).toBeCloseTo(1, 4);
+      });
     },
   );
 

@@ -1,5 +1,5 @@
 import { apply, defineOp, mean, ShapeError, square, sub, type Tensor, tidy } from '@mobinet/tensor';
-import { ElementwiseKernel, f32, f32x4, softmaxRows } from '@mobinet/tensor/kernels';
+import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, softmaxRows } from '@mobinet/tensor/kernels';
 
 /**
  * Softmax cross-entropy, averaged over the batch.
@@ -88,6 +88,7 @@ function checkLabels(labels: Int32Array, classes: number): void {
   });
 }
 
+/** What is tiny is flushed to 0: a network that is sure of its answers would make denormal numbers. */
 const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor], { smoothing: number }>({
   name: 'crossEntropyGradient',
   outputs: ([, probabilities]) => [{ dtype: 'f32', shape: probabilities.shape }],
@@ -96,20 +97,24 @@ const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor
     const scale = dy[0] / batch;
     for (let at = 0; at < dx.length; at++) dx[at] = scale * (probabilities[at] - smoothing / classes);
     for (let n = 0; n < batch; n++) dx[n * classes + labels[n]] -= scale * (1 - smoothing);
+    for (let at = 0; at < dx.length; at++) dx[at] = flushed(dx[at]);
   },
   fast([{ values: dy }, probabilities, { values: labels }], [dx], { smoothing }) {
     const [batch, classes] = probabilities.shape;
     const scale = dy[0] / batch;
     shiftAndScale.run([probabilities], dx, { shift: smoothing / classes, scale });
     const { values } = dx;
-    for (let n = 0; n < batch; n++) values[n * classes + labels[n]] -= scale * (1 - smoothing);
+    for (let n = 0; n < batch; n++) {
+      const own = n * classes + labels[n];
+      values[own] = flushed(values[own] - scale * (1 - smoothing));
+    }
   },
 });
 
 const shiftAndScale = new ElementwiseKernel(
   'shift_and_scale',
   1,
-  ([x], { shift, scale }) => x.sub(f32x4.splat(shift)).mul(f32x4.splat(scale)),
+  ([x], { shift, scale }) => flushedLanes(x.sub(f32x4.splat(shift)).mul(f32x4.splat(scale))),
   { shift: f32, scale: f32 },
 );
 

@@ -106,6 +106,12 @@ describe('Bop', () => {
     expect(fast).toEqual(reference);
   });
 
+  test.each(['fast', 'reference'] as const)('hides no gradient that is no number (%s)', (tier) => {
+    const bop = new Bop();
+    withKernels(tier, () => bop.update(binary([1, -1, 1]), tensor([0, Number.NaN, -Number.NaN])));
+    expect([...bop.state.tensors.get('mean')!.values]).toEqual([0, Number.NaN, Number.NaN]);
+  });
+
   test('flushes tiny means to 0', () => {
     const bop = new Bop({ adaptivity: 0.5 });
     const weight = binary([1]);

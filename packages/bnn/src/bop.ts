@@ -1,14 +1,6 @@
-import {
-  Adam,
-  type AdamOptions,
-  flushed,
-  Parameter,
-  smallestMoment,
-  type Update,
-  UpdateKernel,
-} from '@mobinet/autograd';
+import { Adam, type AdamOptions, Parameter, type Update, UpdateKernel } from '@mobinet/autograd';
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { f32, f32x4 } from '@mobinet/tensor/kernels';
+import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 
 export interface BopOptions extends AdamOptions {
   /** τ: how strong the mean gradient must be to flip a weight. Default 1e-8. */
@@ -56,10 +48,10 @@ const bopOp = defineOp<readonly Tensor[], readonly Tensor[], { threshold: number
       const [w, g, m] = inputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
       const [w2, m2] = outputs.slice(2 * index, 2 * index + 2).map(({ values }) => values);
       for (let i = 0; i < w.length; i++) {
-        const mean = (1 - adaptivity) * m[i] + adaptivity * g[i];
+        const mean = flushed((1 - adaptivity) * m[i] + adaptivity * flushed(g[i]));
         const isNegative = w[i] < 0;
         const flips = Math.abs(mean) > threshold && mean < 0 === isNegative;
-        m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
+        m2[i] = mean;
         w2[i] = isNegative === flips ? 1 : -1;
       }
     }
@@ -68,21 +60,22 @@ const bopOp = defineOp<readonly Tensor[], readonly Tensor[], { threshold: number
     const updates = Array.from({ length: inputs.length / 3 }, (_, index) => ({
       tensors: inputs.slice(3 * index, 3 * index + 3),
     }));
-    bopKernel.run(updates, { threshold, adaptivity, rest: 1 - adaptivity, smallest: smallestMoment });
+    bopKernel.run(updates, { threshold, adaptivity, rest: 1 - adaptivity });
   },
 });
 
 const bopKernel = new UpdateKernel(
   'bop',
   3,
-  ([w, g, m], _, { threshold, adaptivity, rest, smallest }) => {
-    const [zero, one] = [f32x4.const(0), f32x4.const(1)];
-    const mean = f32x4.variable(f32x4.splat(rest).mul(m).add(f32x4.splat(adaptivity).mul(g)), 'mean');
-    const isNegative = f32x4.variable(w.lt(zero), 'isNegative');
-    // A mean of the weight's own sign pushes against it.
-    const isStrong = mean.abs().gt(f32x4.splat(threshold));
-    const flips = isStrong.and(mean.lt(zero).xor(isNegative).eq(zero));
-    return [one.neg().where(isNegative.xor(flips), one), flushed(mean, smallest)];
-  },
-  { threshold: f32, adaptivity: f32, rest: f32, smallest: f32 },
+  ({ threshold, adaptivity, rest }) =>
+    ([w, g, m]) => {
+      const [zero, one] = [f32x4.const(0), f32x4.const(1)];
+      const mean = f32x4.variable(flushedLanes(rest.mul(m).add(adaptivity.mul(flushedLanes(g)))), 'mean');
+      const isNegative = f32x4.variable(w.lt(zero), 'isNegative');
+      // A mean of the weight's own sign pushes against it.
+      const isStrong = mean.abs().gt(threshold);
+      const flips = isStrong.and(mean.lt(zero).xor(isNegative).eq(zero));
+      return [one.neg().where(isNegative.xor(flips), one), mean];
+    },
+  { threshold: f32, adaptivity: f32, rest: f32 },
 );

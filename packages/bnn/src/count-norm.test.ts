@@ -3,7 +3,6 @@ import { gradient } from '@mobinet/autograd';
 import {
   add,
   batchNorm,
-  cast,
   concat,
   mul,
   ones,
@@ -17,18 +16,41 @@ import {
 } from '@mobinet/tensor';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type CountNormGradients, type CountNormResult, countNorm, countNormGradient } from './count-norm.js';
+import {
+  type CountNormGradients,
+  type CountNormResult,
+  type Counts,
+  countNorm,
+  countNormGradient,
+} from './count-norm.js';
 import { expectClose } from './expect-close.test.helper.js';
 
-/** Counts as random signs make them, with some as large as they can be. */
-function countsOf(rng: Rng, shape: readonly number[], signs: number): Tensor<'i16'> {
-  const values = rng.split('counts').normal(shape, 0, Math.sqrt(signs)).values;
-  const choices = rng.split('choices').uniform(shape, 0, 40).values;
-  const counts = values.map((value, at) => (choices[at] < 1 ? signs : choices[at] < 2 ? -signs : Math.round(value)));
+/** Counts of so many signs in 16 bits, or in 8, as the numbers of those that differ. */
+function inBits(bits: 8 | 16, counts: ArrayLike<number>, shape: readonly number[], signs: number): Counts {
+  if (bits === 16) return tensor(Int16Array.from(counts), { shape });
   return tensor(
-    Int16Array.from(counts, (count) => Math.max(-signs, Math.min(signs, count))),
+    Uint8Array.from(counts, (count) => (signs - count) / 2),
     { shape },
   );
+}
+
+/** What they stand for. */
+const productsOf = ({ dtype, shape, values }: Counts, signs: number): Tensor =>
+  tensor(
+    Float32Array.from(values, (value) => (dtype === 'u8' ? signs - 2 * value : value)),
+    { shape },
+  );
+
+/** Counts as random signs make them, with some as large as they can be. */
+function countsOf(rng: Rng, shape: readonly number[], signs: number, bits: 8 | 16): Counts {
+  const values = rng.split('counts').normal(shape, 0, Math.sqrt(signs)).values;
+  const choices = rng.split('choices').uniform(shape, 0, 40).values;
+  const counts = values.map((value, at) => {
+    const differences = Math.round((signs - value) / 2);
+    const likely = signs - 2 * Math.max(0, Math.min(signs, differences));
+    return choices[at] < 1 ? signs : choices[at] < 2 ? -signs : likely;
+  });
+  return inBits(bits, counts, shape, signs);
 }
 
 /** Channels that the kernels take, eight at a time, and those left to the definition; blocks of rows, full and not. */
@@ -37,13 +59,16 @@ const cases = fc
     skipChannels: fc.oneof(fc.constantFrom(8, 16, 24, 40), fc.integer({ min: 1, max: 40 })),
     skipRepeats: fc.constantFrom(0, 1, 2, 3),
     pixels: fc.oneof(fc.constantFrom(1, 2, 3, 127, 128, 129, 257, 300), fc.integer({ min: 1, max: 300 })),
-    signs: fc.constantFrom(9, 72, 576, 4608, 16000),
+    size: fc.constantFrom<[signs: number, bits: 8 | 16]>(
+      ...([1, 9, 72, 255].map((signs) => [signs, 8]) as [number, 8][]),
+      ...([9, 72, 576, 4608, 16000].map((signs) => [signs, 16]) as [number, 16][]),
+    ),
     rng: fc.nat().map((seed) => Rng.fromSeed(seed)),
   })
-  .map(({ skipChannels, skipRepeats, pixels, signs, rng }) => {
+  .map(({ skipChannels, skipRepeats, pixels, size: [signs, bits], rng }) => {
     const channels = skipChannels * Math.max(1, skipRepeats);
     return {
-      counts: countsOf(rng, [pixels, channels], signs),
+      counts: countsOf(rng, [pixels, channels], signs, bits),
       scale: rng.split('scale').uniform([channels], 0.2 / Math.sqrt(signs), 0.6 / Math.sqrt(signs)),
       slope: rng.split('slope').normal([channels], 0.25, 0.5),
       gamma: rng.split('gamma').normal([channels]),
@@ -67,7 +92,7 @@ describe('countNorm', () => {
     ({ counts, scale, slope, gamma, beta, skip, attributes }, output) => {
       const skips = attributes.skipRepeats > 0;
       checkOp(
-        (counts: Tensor<'i16'>, scale: Tensor, slope: Tensor, gamma: Tensor, beta: Tensor, ...[skip]: Tensor[]) =>
+        (counts: Counts, scale: Tensor, slope: Tensor, gamma: Tensor, beta: Tensor, ...[skip]: Tensor[]) =>
           countNorm(counts, { scale, slope, gamma, beta }, skip ?? null, attributes)[output],
         [counts, scale, slope, gamma, beta, ...(skips ? [skip] : [])],
         check,
@@ -78,8 +103,8 @@ describe('countNorm', () => {
   test.prop([cases, fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 80 })(
     'is scaling, prelu, batchNorm and the sum with the repeated skip, one after the other',
     ({ counts, scale, slope, gamma, beta, skip, attributes }, tier) => {
-      const { skipRepeats, epsilon } = attributes;
-      const normalized = batchNorm(prelu(mul(cast(counts, 'f32'), scale), slope), gamma, beta, { epsilon });
+      const { signs, skipRepeats, epsilon } = attributes;
+      const normalized = batchNorm(prelu(mul(productsOf(counts, signs), scale), slope), gamma, beta, { epsilon });
       const repeats = Array.from({ length: skipRepeats }, () => skip);
       const expected = skipRepeats > 0 ? add(normalized.output, concat(repeats, -1)) : normalized.output;
       const found = withKernels(tier, () =>
@@ -91,22 +116,27 @@ describe('countNorm', () => {
     },
   );
 
-  test.each(['fast', 'reference'] as const)('sums up the largest counts without overflow (%s)', (tier) => {
-    const signs = 32767;
-    const counts = tensor(
-      Int16Array.from({ length: 200 * 8 }, (_, at) => (at % 16 < 8 ? signs : -signs)),
-      { shape: [200, 8] },
-    );
-    const vectors = { scale: ones([8]), slope: ones([8]), gamma: ones([8]), beta: zeros([8]) };
-    const attributes = { signs, skipRepeats: 0, epsilon: 1e-5 };
-    const { output, mean, variance } = withKernels(tier, () => countNorm(counts, vectors, null, attributes));
-    expect([...mean.values]).toEqual(new Array(8).fill(0));
-    expect([...variance.values]).toEqual(new Array(8).fill(Math.fround(signs ** 2)));
-    expect([...output.values.subarray(0, 16)]).toEqual([...new Array(8).fill(1), ...new Array(8).fill(-1)]);
-  });
+  const tiersAndBits = (['fast', 'reference'] as const).flatMap((tier) => [
+    { tier, bits: 16 as const, signs: 32767 },
+    { tier, bits: 8 as const, signs: 255 },
+  ]);
 
-  test.each(['fast', 'reference'] as const)('makes β of a channel that does not vary (%s)', (tier) => {
-    const counts = tensor(new Int16Array(50 * 8).fill(72), { shape: [50, 8] });
+  test.each(tiersAndBits)(
+    'sums up the largest counts without overflow ($tier, $bits bits)',
+    ({ tier, bits, signs }) => {
+      const values = Array.from({ length: 200 * 8 }, (_, at) => (at % 16 < 8 ? signs : -signs));
+      const counts = inBits(bits, values, [200, 8], signs);
+      const vectors = { scale: ones([8]), slope: ones([8]), gamma: ones([8]), beta: zeros([8]) };
+      const attributes = { signs, skipRepeats: 0, epsilon: 1e-5 };
+      const { output, mean, variance } = withKernels(tier, () => countNorm(counts, vectors, null, attributes));
+      expect([...mean.values]).toEqual(new Array(8).fill(0));
+      expect([...variance.values]).toEqual(new Array(8).fill(Math.fround(signs ** 2)));
+      expect([...output.values.subarray(0, 16)]).toEqual([...new Array(8).fill(1), ...new Array(8).fill(-1)]);
+    },
+  );
+
+  test.each(tiersAndBits)('makes β of a channel that does not vary ($tier, $bits bits)', ({ tier, bits }) => {
+    const counts = inBits(bits, new Array<number>(50 * 8).fill(72), [50, 8], 72);
     const vectors = { scale: mul(ones([8]), 0.03), slope: zeros([8]), gamma: ones([8]), beta: mul(ones([8]), 0.5) };
     const attributes = { signs: 72, skipRepeats: 0, epsilon: 1e-5 };
     const { output, variance } = withKernels(tier, () => countNorm(counts, vectors, null, attributes));
@@ -133,15 +163,8 @@ describe('countNormGradient', () => {
     const { dy, counts, scale, slope, gamma, attributes } = all;
     const { mean, variance } = statisticsOf(all);
     checkOp(
-      (
-        dy: Tensor,
-        counts: Tensor<'i16'>,
-        scale: Tensor,
-        slope: Tensor,
-        gamma: Tensor,
-        mean: Tensor,
-        variance: Tensor,
-      ) => countNormGradient(dy, counts, { scale, slope, gamma }, { mean, variance }, attributes)[output],
+      (dy: Tensor, counts: Counts, scale: Tensor, slope: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor) =>
+        countNormGradient(dy, counts, { scale, slope, gamma }, { mean, variance }, attributes)[output],
       [dy, counts, scale, slope, gamma, mean, variance],
       check,
     );
@@ -155,7 +178,7 @@ describe('countNormGradient', () => {
         const { output } = batchNorm(prelu(inputs.z, inputs.slope), inputs.gamma, inputs.beta, attributes);
         return sum(mul(output, dy));
       };
-      const expected = gradient(normalize)({ z: mul(cast(counts, 'f32'), scale), slope, gamma, beta });
+      const expected = gradient(normalize)({ z: mul(productsOf(counts, attributes.signs), scale), slope, gamma, beta });
       const found = withKernels(tier, () =>
         countNormGradient(dy, counts, { scale, slope, gamma }, statisticsOf(all), attributes),
       );
@@ -166,12 +189,18 @@ describe('countNormGradient', () => {
     },
   );
 
-  test.prop([cases, fc.integer({ min: -45, max: -20 }), fc.constantFrom('fast' as const, 'reference' as const)], {
-    numRuns: 80,
-  })('by the counts is 0 where it would be tiny, and so never denormal', (all, exponent, tier) => {
+  test.prop(
+    [
+      cases,
+      fc.integer({ min: -45, max: -20 }),
+      fc.constantFrom('dy' as const, 'gamma' as const),
+      fc.constantFrom('fast' as const, 'reference' as const),
+    ],
+    { numRuns: 120 },
+  )('by the counts is 0 where it would be tiny, and so never denormal', (all, exponent, factor, tier) => {
     const { dy, counts, scale, slope, gamma, attributes } = all;
     // Channels by turns: some gradients are tiny, some are not.
-    dy.values.forEach((value, at, values) => {
+    all[factor].values.forEach((value, at, values) => {
       values[at] = (at % gamma.size) % 3 === 0 ? value : value * 10 ** exponent;
     });
     const { dz } = withKernels(tier, () =>
@@ -180,4 +209,21 @@ describe('countNormGradient', () => {
     const tiny = dz.values.filter((value) => value !== 0 && Math.abs(value) < 0.999e-30);
     expect([...tiny]).toEqual([]);
   });
+
+  test.each(['fast', 'reference'] as const)(
+    'by the counts keeps what is no number, beside what is tiny (%s)',
+    (tier) => {
+      const [pixels, channels, signs] = [20, 8, 9];
+      const counts = countsOf(Rng.fromSeed(1), [pixels, channels], signs, 8);
+      const dy = Rng.fromSeed(2).normal([pixels, channels], 0, 1e-33);
+      for (const channel of [1, 6]) dy.values[3 * channels + channel] = channel === 1 ? Number.NaN : -Number.NaN;
+      const vectors = { scale: ones([channels]), slope: mul(ones([channels]), 0.5), gamma: ones([channels]) };
+      const statistics = { mean: zeros([channels]), variance: ones([channels]) };
+      const { dz } = withKernels(tier, () =>
+        countNormGradient(dy, counts, vectors, statistics, { signs, epsilon: 1e-5, skipRepeats: 0 }),
+      );
+      const row = [0, Number.NaN, 0, 0, 0, 0, Number.NaN, 0];
+      expect([...dz.values].map(Math.abs)).toEqual(Array.from({ length: pixels }, () => row).flat());
+    },
+  );
 });

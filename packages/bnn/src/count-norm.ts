@@ -1,4 +1,5 @@
 import { apply, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
+import { flushed } from '@mobinet/tensor/kernels';
 import { countNormByKernels, countNormGradientByKernels, hasKernels } from './count-norm.wasm.js';
 
 /** What a segment does to the counts of its convolution, channel by channel. All are [channels]. */
@@ -128,9 +129,6 @@ function activationOf(counts: ArrayLike<number>, { values: scale }: Tensor, { va
   };
 }
 
-/** Gradients below this are set to 0: on what would become denormal, processors are a hundred times slower. */
-export const smallestGradient = 1e-30;
-
 export interface CountNormGradients {
   /** ∂L/∂z, by the scaled counts; shaped like them. */
   readonly dz: Tensor;
@@ -145,7 +143,7 @@ export interface CountNormGradients {
  *     dβ = Σ dy    dγ = Σ dy·x̂    dp = γ/√(σ² + ε) · (dy − dβ/N − x̂·dγ/N)
  *     dz = dp where z ≥ 0, else slope·dp    dslope = Σ dp·z over z < 0
  *
- * The skip's is dy itself, its repeats summed.
+ * The skip's is dy itself, its repeats summed. What is tiny of dz is flushed to 0.
  */
 export function countNormGradient(
   dy: Tensor,
@@ -194,7 +192,7 @@ const countNormGradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Te
         const isNegative = products[at] < 0;
         if (isNegative) throughSlope += dp * scale.values[c] * products[at];
         const gradient = isNegative ? slope.values[c] * dp : dp;
-        dz.values[at] = Math.abs(gradient) < smallestGradient ? 0 : gradient;
+        dz.values[at] = flushed(gradient);
       }
       dbeta.values[c] = sum;
       dgamma.values[c] = centred;

@@ -5,6 +5,7 @@ import {
   f32,
   f32x4,
   floatsAt,
+  flushedLanes,
   forRange,
   type I16x8,
   type I32,
@@ -20,13 +21,7 @@ import {
   type Variable,
   withTemporary,
 } from '@mobinet/tensor/kernels';
-import {
-  type CountNormAttributes,
-  type CountNormInputs,
-  type Counts,
-  type GradientInputs,
-  smallestGradient,
-} from './count-norm.js';
+import type { CountNormAttributes, CountNormInputs, Counts, GradientInputs } from './count-norm.js';
 
 /** The kernels take channels eight at a time; other numbers are left to the definition. */
 export function hasKernels(operands: readonly AnyTensor[]): boolean {
@@ -240,25 +235,25 @@ export function countNormGradientByKernels(
       const sum = total[c];
       const centred = total[channels + c];
       const through = (-g[c] * s * s * s * centred) / rows;
-      const size = Math.abs(sum) + Math.abs(centred);
-      if (size < tinySum && size > 0) isTiny = true;
       ofBeta[c] = sum;
       ofGamma[c] = centred * s;
       direct[c] = g[c] * s;
+      const size = Math.abs(sum) + Math.abs(centred);
+      if (size > 0 && size * Math.min(1, Math.abs(direct[c])) < tinySum) isTiny = true;
       plus[c] = through * alpha[c];
       minus[c] = through * alpha[c] * bend[c];
       constant[c] = (-g[c] * s * sum) / rows - through * mu[c];
       taken[c] = 1 - bend[c];
     }
-    gradientKernel(counts.dtype, isTiny).run({ ...args, dz, smallest: smallestGradient }, blocks, { grain });
+    gradientKernel(counts.dtype, isTiny).run({ ...args, dz }, blocks, { grain });
     const throughSlope = sumBlocks('f32', sums, blocks, channels);
     for (let c = 0; c < channels; c++) ofSlope[c] = throughSlope[c] * alpha[c];
   });
 }
 
 /**
- * A channel whose sums are below this may have gradients that want to be flushed to 0. In all others none is so small, but for
- * a rare one that cancels out, and one denormal number does no harm: so they are spared the comparison.
+ * A channel whose sums are below this, or become so by γ, may have gradients that want to be flushed to 0. In all others none is
+ * so small, but for a rare one that cancels out, and one denormal number does no harm: so they are spared the comparison.
  */
 const tinySum = 1e-20;
 
@@ -346,9 +341,8 @@ const gradientKernel = kernelFamily(
   (dtype: CountDType, flushes: boolean) =>
     new Kernel(
       `counts_norm_gradient_${dtype}${flushes ? '_flush' : ''}__madd`,
-      { ...gradientParameters, dz: i32, smallest: f32 },
+      { ...gradientParameters, dz: i32 },
       (p, from, to) => {
-        const smallest = f32x4.variable(f32x4.splat(p.smallest), 'smallest');
         forEachCell(dtype, p, from, to, 5, 1, (cell, [direct, plus, minus, constant, bend], [throughSlope]) => {
           const below = f32x4.variable(cell.below, 'below');
           const dp = f32x4.variable(
@@ -359,7 +353,7 @@ const gradientKernel = kernelFamily(
           // Below 0, all but the slope's share of dp is taken away again.
           const taken = bend.and(below.lt(f32x4.const(0)));
           const dz = f32x4.variable(dp.subMul(dp, taken), 'dz');
-          store(p.dz.add(cell.at), flushes ? dz.and(dz.abs().ge(smallest)) : dz);
+          store(p.dz.add(cell.at), flushes ? flushedLanes(dz) : dz);
         });
       },
     ),

@@ -17,6 +17,8 @@ export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-grad
 export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue.wasm.js';
 export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
+export { flushed, smallestGradient } from './ops/flush.js';
+export { flushedLanes, flushLimit } from './ops/flush.wasm.js';
 export { ChannelKernel, ColumnSums, sumBlocks, withVectors } from './ops/rows.wasm.js';
 export { softmaxRows } from './ops/softmax/softmax.wasm.js';
 export * from './wasm/assembler.js';

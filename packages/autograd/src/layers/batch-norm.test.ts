@@ -1,6 +1,6 @@
 import { test } from '@fast-check/vitest';
-import { Rng, type Tensor, tensor } from '@mobinet/tensor';
-import { tensors } from '@mobinet/tensor/testing';
+import { Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { tensors, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { BatchNorm2d } from './batch-norm.js';
 
@@ -67,6 +67,22 @@ describe('BatchNorm2d', () => {
     });
     expect([...norm.runningMean.values]).toEqual(mean);
     expect([...norm.runningVariance.values]).toEqual(variance);
+  });
+
+  test.each(['fast', 'reference'] as const)('forgets a channel that has died, without a trace (%s)', (tier) => {
+    const norm = new BatchNorm2d(5);
+    const [alive, dead] = [Rng.fromSeed(1).normal([4, 5]), zeros([4, 5])];
+    withKernels(tier, () => {
+      norm.forward(alive);
+      for (let step = 0; step < 700; step++) {
+        norm.forward(dead);
+        for (const { values } of [norm.runningMean, norm.runningVariance]) {
+          const tiny = values.filter((value) => value !== 0 && Math.abs(value) < Math.fround(1e-30));
+          expect([...tiny], `step ${step}`).toEqual([]);
+        }
+      }
+    });
+    expect([...norm.runningMean.values, ...norm.runningVariance.values]).toEqual(new Array(10).fill(0));
   });
 
   test('stays finite for one element a channel, which has no unbiased variance', () => {

@@ -1,5 +1,5 @@
 import { applyInto, batchNorm, batchNormEval, defineOp, ones, type Tensor, zeros } from '@mobinet/tensor';
-import { ElementwiseKernel, f32, f32x4 } from '@mobinet/tensor/kernels';
+import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
@@ -54,7 +54,7 @@ export class BatchNorm2d extends Module {
   }
 }
 
-/** average += rate · (scale · value − average), in place. */
+/** average += rate · (scale · value − average), in place. Of a channel that has died it decays to nothing, and so is flushed to 0. */
 function moveTowards(average: Tensor, value: Tensor, rate: number, scale: number): void {
   applyInto(movingAverageOp, [average, value], [average], { rate, scale });
 }
@@ -63,7 +63,9 @@ const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; sca
   name: 'movingAverage',
   outputs: ([average]) => [average],
   reference([{ values: average }, { values: value }], [{ values: result }], { rate, scale }) {
-    for (let i = 0; i < result.length; i++) result[i] = average[i] + rate * (scale * value[i] - average[i]);
+    for (let i = 0; i < result.length; i++) {
+      result[i] = flushed(average[i] + rate * (scale * value[i] - average[i]));
+    }
   },
   fast: (inputs, [result], attributes) => movingAverageKernel.run(inputs, result, attributes),
 });
@@ -71,6 +73,7 @@ const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; sca
 const movingAverageKernel = new ElementwiseKernel(
   'moving_average',
   2,
-  ([average, value], { rate, scale }) => average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average))),
+  ([average, value], { rate, scale }) =>
+    flushedLanes(average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average)))),
   { rate: f32, scale: f32 },
 );

@@ -1,6 +1,7 @@
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { adamKernel } from './adam.wasm.js';
-import { Optimizer, smallestMoment, type Update, type WeightDecayOptions } from './optimizer.js';
+import { flushed } from '@mobinet/tensor/kernels';
+import { adamKernel, smallestSquared } from './adam.wasm.js';
+import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
 
 export interface AdamOptions extends WeightDecayOptions {
   learningRate?: number;
@@ -10,7 +11,7 @@ export interface AdamOptions extends WeightDecayOptions {
 
 /**
  * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its square,
- * corrected for their start at 0. Weight decay λ·w is added to the gradient (L2).
+ * corrected for their start at 0. Weight decay λ·w is added to the gradient (L2). Tiny gradients and means are flushed to 0.
  */
 export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
@@ -75,11 +76,11 @@ const adamOp = defineOp<readonly Tensor[], readonly Tensor[], AdamAttributes>({
       const [w2, m2, v2] = outputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
       const [gradientDecay, weightDecay] = decoupled ? [0, decay] : [decay, 0];
       for (let i = 0; i < w.length; i++) {
-        const gradient = g[i] + gradientDecay * w[i];
-        const mean = beta1 * m[i] + (1 - beta1) * gradient;
-        const square = beta2 * v[i] + (1 - beta2) * gradient * gradient;
-        m2[i] = Math.abs(mean) < smallestMoment ? 0 : mean;
-        v2[i] = square < smallestMoment ? 0 : square;
+        const gradient = flushed(g[i] + gradientDecay * w[i]);
+        const mean = flushed(beta1 * m[i] + (1 - beta1) * gradient);
+        const square = flushed(beta2 * v[i] + (1 - beta2) * flushed(gradient, smallestSquared) ** 2);
+        m2[i] = mean;
+        v2[i] = square;
         const adaptive = mean / meanCorrection / (Math.sqrt(square / squareCorrection) + epsilon);
         w2[i] = w[i] - learningRate * (adaptive + weightDecay * w[i]);
       }
@@ -92,6 +93,6 @@ const adamOp = defineOp<readonly Tensor[], readonly Tensor[], AdamAttributes>({
     }));
     const [meanCorrection, squareCorrection] = [1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)];
     const betas = { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, meanCorrection, squareCorrection };
-    adamKernel.run(updates, { rate, epsilon, smallest: smallestMoment, ...betas });
+    adamKernel.run(updates, { rate, epsilon, ...betas });
   },
 });

@@ -8,12 +8,6 @@ export interface OptimizerState {
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
-/**
- * Moments below this are set to 0. A gradient that stays 0 lets them decay towards denormal numbers, on which processors
- * are a hundred times slower; what is left of them moves no weight.
- */
-export const smallestMoment = 1e-30;
-
 /** Weight decay is meaningless for weights of which only the sign is used. */
 const notBinary = (_path: string, parameter: Tensor): boolean => !(parameter instanceof Parameter && parameter.binary);
 

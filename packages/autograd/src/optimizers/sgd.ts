@@ -1,14 +1,17 @@
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { f32, f32x4 } from '@mobinet/tensor/kernels';
-import { Optimizer, smallestMoment, type Update, type WeightDecayOptions } from './optimizer.js';
-import { flushed, UpdateKernel } from './update.wasm.js';
+import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
+import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
+import { UpdateKernel } from './update.wasm.js';
 
 export interface SGDOptions extends WeightDecayOptions {
   learningRate: number;
   momentum?: number;
 }
 
-/** Stochastic gradient descent: v ← μ·v + g, w ← w − η·v, with g the gradient plus λ·w for weight decay λ. */
+/**
+ * Stochastic gradient descent: v ← μ·v + g, w ← w − η·v, with g the gradient plus λ·w for weight decay λ. A tiny velocity is
+ * flushed to 0.
+ */
 export class SGD extends Optimizer {
   readonly #momentum: number;
 
@@ -48,8 +51,8 @@ const sgdOp = defineOp<readonly Tensor[], readonly Tensor[], SGDAttributes>({
       const [w, g, v] = inputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
       const [w2, v2] = outputs.slice(2 * index, 2 * index + 2).map(({ values }) => values);
       for (let i = 0; i < w.length; i++) {
-        const velocity = momentum * v[i] + g[i] + decay * w[i];
-        v2[i] = Math.abs(velocity) < smallestMoment ? 0 : velocity;
+        const velocity = flushed(momentum * v[i] + g[i] + decay * w[i]);
+        v2[i] = velocity;
         w2[i] = w[i] - learningRate * velocity;
       }
     });
@@ -59,17 +62,18 @@ const sgdOp = defineOp<readonly Tensor[], readonly Tensor[], SGDAttributes>({
       tensors: inputs.slice(3 * index, 3 * index + 3),
       gradientDecay,
     }));
-    sgdKernel.run(updates, { rate, momentum, smallest: smallestMoment });
+    sgdKernel.run(updates, { rate, momentum });
   },
 });
 
 const sgdKernel = new UpdateKernel(
   'sgd',
   3,
-  ([w, g, v], decay, { rate, momentum, smallest }) => {
-    const pull = g.add(f32x4.splat(decay.gradient).mul(w));
-    const velocity = f32x4.variable(f32x4.splat(momentum).mul(v).add(pull), 'velocity');
-    return [w.sub(velocity.mul(f32x4.splat(rate))), flushed(velocity, smallest)];
-  },
-  { rate: f32, momentum: f32, smallest: f32 },
+  ({ rate, momentum }) =>
+    ([w, g, v], decay) => {
+      const pull = g.add(decay.gradient.mul(w));
+      const velocity = f32x4.variable(flushedLanes(momentum.mul(v).add(pull)), 'velocity');
+      return [w.sub(velocity.mul(rate)), velocity];
+    },
+  { rate: f32, momentum: f32 },
 );

@@ -1,9 +1,8 @@
 import type { Tensor } from '@mobinet/tensor';
 import {
   type Argument,
-  type F32,
   type F32x4,
-  f32,
+  type f32,
   f32x4,
   floatsAt,
   forEachFour,
@@ -27,13 +26,14 @@ export interface ParameterUpdate {
 }
 
 /**
- * The new parameter and memory, four elements at a time, from the old: [w, g, …memory] to [w, …memory].
+ * The new parameter and memory, four elements at a time, from the old: [w, g, …memory] to [w, …memory]. What does not depend on
+ * these is calculated before, once, as variables: all parameters are given so, in all four lanes.
  */
 export type UpdateFormula<P extends ParameterTypes> = (
-  values: readonly F32x4[],
-  decay: { readonly gradient: F32; readonly weight: F32 },
-  parameters: KernelParameters<P>,
-) => readonly F32x4[];
+  parameters: {
+    readonly [K in keyof P]: F32x4;
+  },
+) => (values: readonly F32x4[], decay: { readonly gradient: F32x4; readonly weight: F32x4 }) => readonly F32x4[];
 
 /** Elements that a thread takes at a time. */
 const blockSize = 8192;
@@ -57,21 +57,23 @@ export class UpdateKernel<P extends ParameterTypes> {
     this.#entryWords = tensors + 3;
     const types: ParameterTypes = { table: i32, ...parameters };
     this.#kernel = new Kernel<ParameterTypes>(`f32_${name}`, types, (all, from, to) => {
-      const table = (all as KernelParameters<{ table: typeof i32 }>).table;
+      const { table, ...numbers } = all as KernelParameters<{ table: typeof i32 } & Record<string, typeof f32>>;
+      const lanes = Object.entries(numbers).map(([name, value]) => [name, f32x4.variable(f32x4.splat(value), name)]);
+      const updated = formula(Object.fromEntries(lanes));
       forRange(from, to, 1, (block) => {
         const entry = i32.variable(table.add(block.mul(4 * this.#entryWords)), 'entry');
         const at = Array.from({ length: tensors }, (_, k) => i32.variable(i32.load(entry, 4 * k), `at${k}`));
         const size = i32.variable(i32.load(entry, 4 * tensors), 'size');
         const decay = {
-          gradient: f32.variable(f32.load(entry, decayAt), 'gradientDecay'),
-          weight: f32.variable(f32.load(entry, decayAt + 4), 'weightDecay'),
+          gradient: f32x4.variable(f32x4.loadSplat(entry, decayAt), 'gradientDecay'),
+          weight: f32x4.variable(f32x4.loadSplat(entry, decayAt + 4), 'weightDecay'),
         };
         // All but the gradient are written.
         const targets = at.filter((_, k) => k !== 1);
         forEachFour(size, (_, rest) => {
           const values = at.map((address) => f32x4.variable(f32x4.load(address)));
-          const updated = formula(values, decay, all as KernelParameters<P>).map((value) => f32x4.variable(value));
-          updated.forEach((value, k) => {
+          const results = updated(values, decay).map((value) => f32x4.variable(value));
+          results.forEach((value, k) => {
             storeFour(targets[k], value, rest);
           });
           for (const address of at) address.set(address.add(16));
@@ -99,9 +101,4 @@ export class UpdateKernel<P extends ParameterTypes> {
       this.#kernel.run({ table, ...args }, blocks, { grain: 4 });
     });
   }
-}
-
-/** The value, or 0 where it is smaller than `smallest`: see `smallestMoment`. */
-export function flushed(value: F32x4, smallest: F32): F32x4 {
-  return value.and(value.abs().ge(f32x4.splat(smallest)));
 }

@@ -1,7 +1,9 @@
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
+import { flushed } from '../flush.js';
 import { mul, sub } from './binary.js';
 import { equal } from './compare.js';
+import { flushTiny } from './flush-tiny.js';
 import { sameShapeAsInput } from './unary.js';
 import {
   clipKernel,
@@ -17,6 +19,8 @@ import {
   tanhKernel,
 } from './unary.wasm.js';
 import { where } from './where.js';
+
+// Gradients that an activation passes on are flushed to 0 where they are tiny: see flush.ts.
 
 // On which side of 0 an activation lies is a coin toss, and each wrong guess of the branch predictor costs more than
 // all the arithmetic here. So the piecewise functions have no branches: `Number(x > 0)` is 0 or 1, and multiplies.
@@ -34,7 +38,7 @@ const sigmoidOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => sigmoidKernel.run([x], y),
   saves: (_, outputs) => outputs,
-  gradient: (dy, { saved: [y] }) => [() => mul(dy, mul(y, sub(1, y)))],
+  gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
 });
 
 /** The hyperbolic tangent. */
@@ -50,7 +54,7 @@ const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => tanhKernel.run([x], y),
   saves: (_, outputs) => outputs,
-  gradient: (dy, { saved: [y] }) => [() => mul(dy, sub(1, mul(y, y)))],
+  gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
 });
 
 /** max(x, 0). At 0 the derivative is 0. */
@@ -78,7 +82,7 @@ const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
   name: 'reluGradient',
   outputs: sameShapeAsInput,
   reference([{ values: dy }, { values: y }], [{ values: dx }]) {
-    for (let i = 0; i < dx.length; i++) dx[i] = dy[i] * Number(y[i] > 0);
+    for (let i = 0; i < dx.length; i++) dx[i] = flushed(dy[i] * Number(y[i] > 0));
   },
   fast: ([dy, y], [dx]) => reluGradientKernel.run([dy, y], dx),
 });
@@ -108,7 +112,7 @@ const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number
   reference([{ values: dy }, { values: x }], [{ values: dx }], { slope }) {
     for (let i = 0; i < dx.length; i++) {
       const positive = Number(x[i] >= 0);
-      dx[i] = dy[i] * (positive + slope * (1 - positive));
+      dx[i] = flushed(dy[i] * (positive + slope * (1 - positive)));
     }
   },
   fast: ([dy, x], [dx], { slope }) => leakyReluGradientKernel.run([dy, x], dx, { slope }),
@@ -147,7 +151,7 @@ const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
     for (let i = 0; i < dx.length; i++) {
       const t = Math.tanh(geluScale * x[i] * (1 + geluCubic * x[i] * x[i]));
       const slope = geluScale * (1 + 3 * geluCubic * x[i] * x[i]);
-      dx[i] = 0.5 * dy[i] * (1 + t + x[i] * (1 - t * t) * slope);
+      dx[i] = flushed(0.5 * dy[i] * (1 + t + x[i] * (1 - t * t) * slope));
     }
   },
   fast: ([dy, x], [dx]) => geluGradientKernel.run([dy, x], dx),

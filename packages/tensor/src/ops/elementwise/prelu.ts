@@ -1,6 +1,7 @@
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
+import { flushed } from '../flush.js';
 import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.js';
 
 /**
@@ -53,7 +54,7 @@ const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]
   },
 });
 
-/** ∂L/∂x and ∂L/∂slope of `prelu`, in one pass over ∂L/∂y and x. */
+/** ∂L/∂x and ∂L/∂slope of `prelu`, in one pass over ∂L/∂y and x. What is tiny of ∂L/∂x is flushed to 0. */
 const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Tensor, dslope: Tensor]>({
   name: 'preluGradient',
   outputs: ([, x, slope]) => [
@@ -67,7 +68,7 @@ const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Te
       for (let c = 0; c < channels; c++) {
         const positive = Number(x[row + c] >= 0);
         const negative = 1 - positive;
-        dx[row + c] = dy[row + c] * (positive + slope[c] * negative);
+        dx[row + c] = flushed(dy[row + c] * (positive + slope[c] * negative));
         sums[c] += dy[row + c] * x[row + c] * negative;
       }
     }

@@ -1,4 +1,5 @@
 import { f32x4 } from '../../wasm/assembler.js';
+import { flushedLanes } from '../flush.wasm.js';
 import { ChannelKernel, ColumnSums } from '../rows.wasm.js';
 
 const zero = f32x4.const(0);
@@ -6,7 +7,7 @@ const zero = f32x4.const(0);
 export const preluKernel = new ChannelKernel('prelu', 1, 1, ([x], [slope]) => x.where(x.ge(zero), x.mul(slope)));
 
 export const preluGradientKernel = new ChannelKernel('prelu_gradient', 2, 1, ([dy, x], [slope]) =>
-  dy.where(x.ge(zero), dy.mul(slope)),
+  flushedLanes(dy.where(x.ge(zero), dy.mul(slope))),
 );
 
 /** Σ dy·x over x below 0. */

@@ -1,4 +1,5 @@
 import { exp, type F32x4, f32, f32x4, log, tanh } from '../../wasm/assembler.js';
+import { flushedLanes } from '../flush.wasm.js';
 import { ElementwiseKernel } from './elementwise.wasm.js';
 
 /** The constants of `gelu`. */
@@ -11,12 +12,16 @@ const zero = f32x4.const(0);
 export const negKernel = new ElementwiseKernel('neg', 1, ([x]) => x.neg());
 export const absKernel = new ElementwiseKernel('abs', 1, ([x]) => x.abs());
 export const sqrtKernel = new ElementwiseKernel('sqrt', 1, ([x]) => x.sqrt());
+/** `flushTiny` of flush-tiny.ts. */
+export const flushTinyKernel = new ElementwiseKernel('flush_tiny', 1, ([x]) => flushedLanes(x));
 export const squareKernel = new ElementwiseKernel('square', 1, ([x]) => x.mul(x));
 /** As in the definition, NaN counts as below 0. */
 export const signKernel = new ElementwiseKernel('sign', 1, ([x]) => one.where(x.ge(zero), f32x4.const(-1)));
 
 export const reluKernel = new ElementwiseKernel('relu', 1, ([x]) => x.max(zero));
-export const reluGradientKernel = new ElementwiseKernel('relu_gradient', 2, ([dy, y]) => dy.mul(one.and(y.gt(zero))));
+export const reluGradientKernel = new ElementwiseKernel('relu_gradient', 2, ([dy, y]) =>
+  flushedLanes(dy.mul(one.and(y.gt(zero)))),
+);
 export const leakyReluKernel = new ElementwiseKernel(
   'leaky_relu',
   1,
@@ -26,7 +31,7 @@ export const leakyReluKernel = new ElementwiseKernel(
 export const leakyReluGradientKernel = new ElementwiseKernel(
   'leaky_relu_gradient',
   2,
-  ([dy, x], { slope }) => dy.where(x.ge(zero), dy.mul(f32x4.splat(slope))),
+  ([dy, x], { slope }) => flushedLanes(dy.where(x.ge(zero), dy.mul(f32x4.splat(slope)))),
   { slope: f32 },
 );
 export const clipKernel = new ElementwiseKernel(
@@ -48,7 +53,7 @@ export const geluKernel = new ElementwiseKernel('gelu', 1, ([x]) => x.mul(sigmoi
 export const geluGradientKernel = new ElementwiseKernel('gelu_gradient', 2, ([dy, x]) => {
   const sigma = f32x4.variable(sigmoidOf(twiceU(x)), 'sigma');
   const slope = one.add(f32x4.const(3 * geluCubic).mul(x.mul(x))).mul(f32x4.const(2 * geluScale));
-  return dy.mul(sigma.addMul(x.mul(slope), sigma.mul(one.sub(sigma))));
+  return flushedLanes(dy.mul(sigma.addMul(x.mul(slope), sigma.mul(one.sub(sigma)))));
 });
 
 function twiceU(x: F32x4): F32x4 {

@@ -1,5 +1,6 @@
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
+import { flushed } from '../flush.js';
 import { withVectors } from '../rows.wasm.js';
 import { checkChannels } from './affine.js';
 import { batchNormGradientKernel, batchNormGradientSums, momentSums, normalizeKernel } from './norm.wasm.js';
@@ -126,7 +127,7 @@ const batchNormOp = defineOp<
  *   4.     = γ·s·(dyᵢ − dβ/N − x̂ᵢ·dγ/N).
  *
  * In words: what dy has in common with a constant and with x̂ is removed, since the output ignores shift and scale of x.
- * (Ioffe & Szegedy 2015, section 3, states the parts; step 4 is their sum.)
+ * (Ioffe & Szegedy 2015, section 3, states the parts; step 4 is their sum.) What is tiny of dx is flushed to 0.
  */
 const batchNormGradientOp = defineOp<
   [dy: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor],
@@ -172,7 +173,7 @@ const batchNormGradientOp = defineOp<
         const factor = scale[c];
         const slope = (-factor * s[c] * s[c] * sumCentred[c]) / count;
         const offset = (-factor * sum[c]) / count - slope * mu[c];
-        for (let at = from + c; at < end; at += channels) dx[at] = dy[at] * factor + x[at] * slope + offset;
+        for (let at = from + c; at < end; at += channels) dx[at] = flushed(dy[at] * factor + x[at] * slope + offset);
       }
     }
   },

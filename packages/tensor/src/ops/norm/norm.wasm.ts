@@ -1,3 +1,4 @@
+import { flushedLanes } from '../flush.wasm.js';
 import { ChannelKernel, ColumnSums } from '../rows.wasm.js';
 
 /** Not `addMul`: product and sum are rounded each, on every machine. */
@@ -24,5 +25,5 @@ export const batchNormGradientKernel = new ChannelKernel(
   'batch_norm_gradient',
   2,
   4,
-  ([dy, x], [mean, factor, slope, offset]) => offset.addMul(x.sub(mean), slope).addMul(dy, factor),
+  ([dy, x], [mean, factor, slope, offset]) => flushedLanes(offset.addMul(x.sub(mean), slope).addMul(dy, factor)),
 );

@@ -2,6 +2,7 @@ import { apply, defineOp, type OpDefinition } from '../../op.js';
 import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { mul, sub } from '../elementwise/binary.js';
+import { flushTiny } from '../elementwise/flush-tiny.js';
 import { exp, sameShapeAsInput } from '../elementwise/unary.js';
 import { sum } from '../reduce/sum.js';
 import { softmaxRows } from './softmax.wasm.js';
@@ -36,7 +37,7 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
   saves: (_, outputs) => outputs,
   // ∂yᵢ/∂xⱼ = yᵢ·([i = j] − yⱼ), so dx = y ⊙ (dy − Σ dy ⊙ y).
   gradient: (dy, { saved: [y], attributes: { axis } }) => [
-    () => mul(y, sub(dy, sum(mul(dy, y), { axes: axis, keepDims: true }))),
+    () => flushTiny(mul(y, sub(dy, sum(mul(dy, y), { axes: axis, keepDims: true })))),
   ],
 });
 
@@ -65,7 +66,7 @@ const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
   saves: (_, outputs) => outputs,
   // ∂yᵢ/∂xⱼ = [i = j] − softmax(x)ⱼ, and the softmax is eʸ.
   gradient: (dy, { saved: [y], attributes: { axis } }) => [
-    () => sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDims: true }))),
+    () => flushTiny(sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDims: true })))),
   ],
 });
 

@@ -1,0 +1,127 @@
+import {
+  add,
+  batchNorm,
+  dispose,
+  matmul,
+  prelu,
+  Rng,
+  setThreads,
+  type Tensor,
+  tensor,
+  threadCount,
+} from '@mobinet/tensor';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { valueAndGradient } from './differentiate.js';
+import { crossEntropy } from './losses.js';
+import { Adam, AdamW } from './optimizers/adam.js';
+import type { Optimizer } from './optimizers/optimizer.js';
+import { SGD } from './optimizers/sgd.js';
+import { flatten } from './tree.js';
+
+/** Large enough that denormal numbers would take most of the time. Definitions take their time anyway. */
+const isReference = process.env.MOBINET_KERNELS === 'reference';
+const [batch, features, classes] = isReference ? [8, 16, 8] : [16, 192, 16];
+
+/** A layer with all that stands between convolutions, and a classifier. */
+function makeLayers() {
+  const rng = Rng.fromSeed(3);
+  const vector = (value: number) => tensor(new Float32Array(features).fill(value));
+  return {
+    hidden: rng.split('hidden').normal([features, features], 0, 1 / Math.sqrt(features)),
+    gamma: vector(1),
+    beta: vector(0),
+    slope: vector(0.25),
+    classifier: rng.split('classifier').normal([features, classes], 0, 1 / Math.sqrt(features)),
+  };
+}
+
+const images = Rng.fromSeed(4).normal([batch, features]);
+const labels = tensor(
+  Int32Array.from({ length: batch }, (_, n) => n % classes),
+  { dtype: 'i32' },
+);
+const isLabel = Float32Array.from({ length: batch * classes }, (_, at) =>
+  Number(at % classes === Math.floor(at / classes) % classes),
+);
+
+/** The loss of a network whose logits are ahead by `lead` where they are right. */
+const lossAndGradient = valueAndGradient(
+  ({ hidden, gamma, beta, slope, classifier }: ReturnType<typeof makeLayers>, lead: Tensor) => {
+    const normalized = batchNorm(matmul(images, hidden), gamma, beta).output;
+    return crossEntropy(add(matmul(prelu(normalized, slope), classifier), lead), labels);
+  },
+);
+
+const [steps, window, saturation] = [2000, 200, 400];
+
+/** For some steps as it comes; then it grows, until e^−lead is denormal, and stays there. */
+const leadOf = (step: number): number => Math.min(93, Math.max(0, (step - saturation) / 10));
+
+/** How many numbers of a tensor are denormal: those that have no exponent, but are not 0. */
+function countDenormals({ values }: Tensor): number {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let count = 0;
+  for (let i = 0; i < bits.length; i++) count += Number((bits[i] & 0x7f800000) === 0 && (bits[i] & 0x7fffff) !== 0);
+  return count;
+}
+
+/** Milliseconds of this process: others that want its processor do not count. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+describe('a layer that is saturated', () => {
+  const threads = threadCount();
+  beforeAll(async () => {
+    await setThreads(1);
+    // Once everything is compiled, steps take the same time.
+    train(new Adam(), 2 * window);
+  });
+  afterAll(() => setThreads(threads));
+
+  // What is remembered decays to nothing well before the last step.
+  const optimizers: [name: string, make: () => Optimizer][] = [
+    ['Adam', () => new Adam({ learningRate: 1e-3, betas: [0.9, 0.95] })],
+    ['AdamW', () => new AdamW({ learningRate: 1e-3, betas: [0.9, 0.95] })],
+    ['SGD with momentum', () => new SGD({ learningRate: 0.01, momentum: 0.9 })],
+  ];
+
+  test.each(optimizers)('makes no denormal numbers, and no slow steps, with %s', (_, make) => {
+    const { times, denormals, optimizer } = train(make(), steps);
+    expect(denormals).toEqual([]);
+    // Nothing is left of what decayed.
+    for (const [name, { values }] of optimizer.state.tensors) expect(values.some(Boolean), name).toBe(false);
+    optimizer.dispose();
+    // All steps take the same time: on the way through small numbers, and after.
+    const medians = Array.from({ length: (2 * steps) / window - 1 }, (_, half) =>
+      median(times.slice((half * window) / 2, (half / 2 + 1) * window)),
+    );
+    expect(Math.max(...medians), `of ${medians.map((median) => median.toFixed(2))} ms`).toBeLessThan(2 * medians[0]);
+  });
+});
+
+/** How many milliseconds each step took, and which gradients and moments were denormal. */
+function train(optimizer: Optimizer, steps: number) {
+  const layers = makeLayers();
+  const times: number[] = [];
+  const denormals: string[] = [];
+  for (let step = 0; step < steps; step++) {
+    const lead = tensor(
+      isLabel.map((is) => is * leadOf(step)),
+      { shape: [batch, classes] },
+    );
+    const start = processorTime();
+    const { value, gradients } = lossAndGradient(layers, lead);
+    optimizer.update(layers, gradients);
+    times.push(processorTime() - start);
+    for (const [name, x] of [...flatten(gradients), ...optimizer.state.tensors]) {
+      if (countDenormals(x) > 0) denormals.push(`${name} in step ${step}`);
+    }
+    dispose([value, gradients, lead]);
+  }
+  dispose(layers);
+  return { times, denormals, optimizer };
+}
