@@ -43,6 +43,12 @@ describe('flatten', () => {
       'a.0',
       'a.1.deep',
     ]);
+    // A record without a prototype is one, too; a map, a date or an instance of another class is none.
+    const bare: Record<string, unknown> = Object.assign(Object.create(null), { x, map: new Map([['x', x]]) });
+    expect(flatten([bare, null, undefined, new Date(), [[x]]])).toEqual([
+      ['0.x', x],
+      ['4.0.0', x],
+    ]);
   });
 });
 
@@ -63,6 +69,20 @@ describe('unflatten', () => {
     });
     expect(Object.keys(built)).toEqual(['scale', 'layers', 'tail']);
     expect(Object.keys(built.layers[1])).toEqual(['weight']);
+  });
+
+  test('leaves gaps where a list holds what is not trained', () => {
+    const [a, b] = [zeros([1]), zeros([1])];
+    const values = new Map([
+      ['0', a],
+      ['2.w', b],
+    ]);
+    expect(unflatten([zeros([1]), null, { w: zeros([1]), stride: 2 }, { stride: 2 }], values)).toEqual([
+      a,
+      undefined,
+      { w: b },
+      undefined,
+    ]);
   });
 
   test('is the inverse of flatten', () => {

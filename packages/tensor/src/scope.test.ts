@@ -64,9 +64,22 @@ describe('tidy', () => {
     expect(alive()).toBe(0);
   });
 
+  test('frees everything where its result holds no tensor', () => {
+    for (const result of [undefined, null, 3, 'x', Float32Array.of(1), () => 1, [], new Map()]) {
+      const returned = tidy(() => {
+        zeros([1]).alias();
+        return result;
+      });
+      expect(returned).toBe(result);
+    }
+    expect(memory()).toEqual(before);
+  });
+
   test('does not touch tensors from outside', () => {
     const x = zeros([1]);
     tidy(() => x.alias());
+    tidy(() => void x.alias());
+    expect(tidy(() => x)).toBe(x);
     expect(x.disposed).toBe(false);
     dispose(x);
     expect(alive()).toBe(1);
