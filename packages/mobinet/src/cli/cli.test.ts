@@ -1,64 +1,18 @@
-import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
+import { commandLineIn, tiny } from './cli.test.helper.js';
 
-const root = fileURLToPath(new URL('../../../..', import.meta.url));
-const mobinet = join(root, 'packages/mobinet/bin/mobinet.js');
-const example = join(root, 'examples/train-imagenet.js');
+const example = fileURLToPath(new URL('../../../../examples/train-imagenet.js', import.meta.url));
 
 const folder = sharedFolder();
+const { cli, all } = commandLineIn(folder);
 const data = join(folder, 'images');
 const run = join(folder, 'run');
 const model = join(run, 'model.mobinet.safetensors');
 const checkpoint = join(run, 'checkpoint.safetensors');
-
-/** Flags of the smallest network, for images of 28 pixels. */
-const tiny = ['--preset', 'small', '--width', '0.0625', '--k', '1', '--batch', '8', '--workers', '1'];
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface RunOptions {
-  readonly script?: string;
-  /** Sends SIGINT as soon as stderr holds this. */
-  readonly interruptAt?: RegExp;
-}
-
-/** Runs a command line as its users do, with `folder` as the current one. */
-function cli(args: readonly string[], { script = mobinet, interruptAt }: RunOptions = {}): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, ...args], { cwd: folder });
-    let [stdout, stderr, isInterrupted] = ['', '', false];
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr += text;
-      if (isInterrupted || !interruptAt?.test(stderr)) return;
-      isInterrupted = true;
-      child.kill('SIGINT');
-    });
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
-
-/** Runs it twice at a time at most, in the order given. */
-async function all(commands: readonly (readonly string[])[], options?: RunOptions): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const queue = [...commands.entries()];
-  const work = async (): Promise<void> => {
-    for (let next = queue.shift(); next; next = queue.shift()) outcomes[next[0]] = await cli(next[1], options);
-  };
-  await Promise.all([work(), work()]);
-  return outcomes;
-}
 
 /** Every file below a folder, with its bytes. */
 function filesIn(path: string): Map<string, string> {
@@ -99,7 +53,10 @@ describe('help', () => {
       'out',
       'resume',
       'limit',
+      'precision',
       'workers',
+      'threads',
+      'profile',
       'json',
     ];
     for (const flag of flags) {
@@ -176,6 +133,11 @@ describe('mistakes', () => {
     ['a folder that holds a run', [...train, '--out', run], /checkpoint\.safetensors exists/],
     ['a missing model', ['predict', '--model', join(folder, 'none'), 'x.png'], /there is no model at/],
     ['a checkpoint as a model', ['predict', '--model', cutOff, 'x.png'], /cut-off\.safetensors: /],
+    [
+      'a float twin to be packed',
+      ['export', '--untrained', '--precision', 'float', '--width', '0.0625', '--k', '1'],
+      /a network of precision 'float' is not packed/,
+    ],
     ['neither kind of export', ['export', '--k', '1'], /give one of --checkpoint RUN and --untrained/],
     ['a checkpoint of another width', ['export', '--checkpoint', run, '--width', '1'], /architecture of its own/],
   ];
@@ -219,6 +181,41 @@ describe('train', () => {
     expect(result).toEqual({ top1, top5, images: 12, skippedImages: 0 });
     expect(loss).toBeCloseTo(valLoss, 5);
     expect(JSON.parse(trained.stdout)).toEqual(JSON.parse(packed.stdout));
+  });
+
+  test('a float twin ends with its checkpoint, which evaluate takes and export refuses', async () => {
+    const out = join(folder, 'float');
+    const { code, stdout, stderr } = await cli([
+      ...['train', '--data', data, ...tiny, '--precision', 'float', '--epochs', '1', '--out', out],
+    ]);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/^saved size +– \(a network of floats is not packed\)$/m);
+    const { top1, top5, valLoss } = lastMetrics(out);
+    const saved = join(out, 'checkpoint.safetensors');
+    expect(stdout.split('\n')).toEqual([
+      `top-1   ${top1.toFixed(2)} %`,
+      `top-5   ${top5.toFixed(2)} %`,
+      `saved   ${saved}; a network of floats is not packed`,
+      '',
+    ]);
+    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
+
+    const [evaluated, resumed, exported] = await all([
+      ['evaluate', '--model', saved, '--data', data, '--workers', '1', '--json'],
+      ['train', '--resume', out, '--workers', '1', '--json'],
+      ['export', '--checkpoint', out, '--out', join(out, 'model.safetensors')],
+    ]);
+    const { loss, ...accuracy } = JSON.parse(evaluated.stdout);
+    expect(accuracy).toEqual({ top1, top5, images: 12, skippedImages: 0 });
+    // Of so short a training, running statistics make large numbers.
+    expect(loss / valLoss).toBeCloseTo(1, 5);
+    expect(JSON.parse(resumed.stdout)).toEqual({ out, ...lastMetrics(out), skippedImages: 0 });
+    expect(exported).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^error: a network of precision 'float' is not packed: .*checkpoint.*\n$/),
+    });
+    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
   });
 
   test('the example passes over a broken image, names it, and prints one JSON object', async () => {

@@ -25,19 +25,25 @@ export function addKernelFlags(command: Command): Command {
     .hook('postAction', () => report());
 }
 
-/** @param milliseconds What all took, work outside of operations included. */
+/**
+ * A table of what operations have cost. Bytes are those of their operands: what they had at least to read and write.
+ * @param milliseconds What all took, work outside of operations included.
+ */
 export function formatProfile(ops: readonly OpProfile[], milliseconds: number): string {
   const inOps = ops.reduce((sum, op) => sum + op.milliseconds, 0);
+  // What was too short for the clock has no rate.
+  const rate = (amount: number, time: number): string => (time > 0 ? (amount / time).toFixed(1) : '–');
   const rows = ops.map((op) => [
     op.op,
     op.calls,
     op.milliseconds.toFixed(1),
-    ((100 * op.milliseconds) / inOps).toFixed(1),
-    op.gmacPerSecond?.toFixed(1) ?? '–',
-    (op.bytes / op.milliseconds / 1e6).toFixed(1),
+    rate(100 * op.milliseconds, inOps),
+    op.multiplyAdds > 0 ? rate(op.multiplyAdds / 1e6, op.milliseconds) : '–',
+    (op.bytes / 1e6).toFixed(1),
+    rate(op.bytes / 1e6, op.milliseconds),
   ]);
   return [
-    formatTable(['operation', 'calls', 'ms', '%', 'GMAC/s', 'GB/s'], rows),
+    formatTable(['operation', 'calls', 'ms', '%', 'GMAC/s', 'MB', 'GB/s'], rows),
     `operations took ${(inOps / 1000).toFixed(2)} s of ${(milliseconds / 1000).toFixed(2)} s`,
   ].join('\n');
 }

@@ -21,7 +21,7 @@ import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.
 export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}): Uint8Array {
   if (model.options.precision !== 'binary') {
     throw new RangeError(
-      "a network of precision 'float' has no 1-bit weights to be saved. Its checkpoint holds all of it",
+      "a network of precision 'float' is not packed: its weights are no bits. The checkpoint of its run holds them",
     );
   }
   return tidy(() => {

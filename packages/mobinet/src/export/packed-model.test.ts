@@ -162,6 +162,7 @@ describe('a file that is not what it promises', () => {
     ['options that are null', metadata('options', 'null'), 'its metadata cannot be read'],
     ['an unknown option', options({ depth: 3 }), "has no option 'depth'"],
     ['a bad option', options({ k: -1 }), 'k must be a whole number'],
+    ['options of a float twin', options({ precision: 'float' }), 'a packed network is binary, not float'],
     ['options without a plan', options({ k: 7 }), 'units.0.depthwise: groups of 2^K = 128'],
     ['a network beyond all memory', options({ width: 1e12 }), 'tensor stem.weight is f32 [8,3,3,3], but'],
     ['options of another network', options({ activation: 'relu' }), 'tensor units.0.depthwise.slope does not belong'],

@@ -1,0 +1,140 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { contentsOf, copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
+import { commandLineIn, type Outcome, tiny } from './cli.test.helper.js';
+import { formatProfile } from './kernel-flags.js';
+
+const folder = sharedFolder();
+const { all } = commandLineIn(folder);
+const data = copyImages(join(folder, 'images'));
+const image = join(data, 'val', readdirSync(join(data, 'val'))[0]);
+const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+const model = join(one, 'model.mobinet.safetensors');
+
+const train = ['train', '--data', data, ...tiny, '--epochs', '1', '--json'];
+const evaluate = ['evaluate', '--data', data, '--model', model, '--workers', '1', '--json'];
+const predict = ['predict', '--model', model, join(image, readdirSync(image)[0]), '--json'];
+
+/** The rows of a table by their first cell, and what stands around the table. */
+function readProfile({ stderr }: Outcome) {
+  const lines = stderr.trimEnd().split('\n');
+  const head = lines.findIndex((line) => line.startsWith('operation'));
+  const rows = lines.slice(head + 2, -1).map((line) => line.trim().split(/ {2,}/));
+  const names = lines[head].trim().split(/ {2,}/);
+  return {
+    before: lines.slice(0, head),
+    names,
+    rule: lines[head + 1],
+    last: lines.at(-1),
+    row: (op: string): Record<string, string> => {
+      const cells = rows.find(([name]) => name === op);
+      if (!cells) throw new Error(`no row of ${op} in\n${stderr}`);
+      return Object.fromEntries(names.map((name, column) => [name, cells[column]]));
+    },
+  };
+}
+
+describe('--threads', () => {
+  const cases = [
+    [...train, '--threads', '0'],
+    [...train, '--threads', 'many'],
+    [...evaluate, '--threads', '1.5'],
+    [...predict, '--threads', '-2'],
+  ];
+
+  test('is a whole number of at least 1, or one clear line and exit code 1', async () => {
+    const outcomes = await all(cases);
+    cases.forEach((args, index) => {
+      const given = args.at(-1);
+      expect(outcomes[index], given).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `error: option '--threads <number>' argument '${given}' is invalid. It must be a whole number of at least 1.\n`,
+      });
+    });
+  });
+});
+
+describe('--threads and --profile', () => {
+  let trained: Outcome[];
+
+  beforeAll(async () => {
+    trained = await all([
+      [...train, '--out', one, '--threads', '1'],
+      [...train, '--out', two, '--threads', '2', '--profile'],
+    ]);
+    for (const { code, stderr } of trained) expect(code, stderr).toBe(0);
+  });
+
+  test('do not change what is trained, nor what is said on stdout', () => {
+    const [alone, profiled] = [one, two].map((run) => readFileSync(join(run, 'checkpoint.safetensors')));
+    expect(contentsOf(profiled)).toEqual(contentsOf(alone));
+    const results = trained.map(({ stdout }) => {
+      const { out, model, imagesPerSecond, seconds, ...result } = JSON.parse(stdout);
+      return result;
+    });
+    expect(results[1]).toEqual(results[0]);
+    expect(trained[0].stderr).not.toContain('operation');
+  });
+
+  test('tell at the end of a training what each operation has cost', () => {
+    const { before, names, rule, last, row } = readProfile(trained[1]);
+    expect(before.at(-1)).toMatch(/^epoch 1: /);
+    expect(names).toEqual(['operation', 'calls', 'ms', '%', 'GMAC/s', 'MB', 'GB/s']);
+    expect(rule).toMatch(/^─[─ ]+─$/);
+    // 24 images in batches of 8: as many steps, with 39 segments each.
+    expect(row('adam').calls).toBe('3');
+    expect(row('countNormGradient').calls).toBe(String(3 * 39));
+    expect(row('conv2d')['GMAC/s']).toMatch(/^\d+\.\d$/);
+    expect(row('adam')['GMAC/s']).toBe('–');
+    for (const name of ['ms', '%', 'MB', 'GB/s']) expect(row('countNorm')[name], name).toMatch(/^\d+\.\d$/);
+    const [, inOps, inAll] = /^operations took (\d+\.\d\d) s of (\d+\.\d\d) s$/.exec(last!)!;
+    expect(Number(inOps)).toBeGreaterThan(0);
+    expect(Number(inOps)).toBeLessThanOrEqual(Number(inAll));
+  });
+
+  test.each([
+    ['evaluate', evaluate],
+    ['predict', predict],
+  ])('do the same for %s', async (_, command) => {
+    const [alone, profiled] = await all([
+      [...command, '--threads', '1'],
+      [...command, '--threads', '2', '--profile'],
+    ]);
+    expect({ ...alone, stdout: '' }).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(profiled.code, profiled.stderr).toBe(0);
+    expect(profiled.stdout).toBe(alone.stdout);
+    expect(
+      profiled.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => typeof JSON.parse(line)),
+    ).toEqual(['object']);
+    const { before, row } = readProfile(profiled);
+    expect(before).toEqual([]);
+    expect(Number(row('bitConv2d').calls) % 39).toBe(0);
+  });
+});
+
+describe('formatProfile', () => {
+  test('shows calls, time, its share, multiply-adds and bytes, the most expensive first', () => {
+    const ops = [
+      { op: 'conv2d', calls: 12, milliseconds: 30, bytes: 6e6, multiplyAdds: 9e8, gmacPerSecond: 30 },
+      { op: 'relu', calls: 3, milliseconds: 10, bytes: 4e7, multiplyAdds: 0, gmacPerSecond: null },
+    ];
+    expect(formatProfile(ops, 50).split('\n')).toEqual([
+      'operation  calls    ms     %  GMAC/s    MB  GB/s',
+      '─────────  ─────  ────  ────  ──────  ────  ────',
+      'conv2d        12  30.0  75.0    30.0   6.0   0.2',
+      'relu           3  10.0  25.0       –  40.0   4.0',
+      'operations took 0.04 s of 0.05 s',
+    ]);
+  });
+
+  test('stands where nothing ran, or took no time that a clock would show', () => {
+    expect(formatProfile([], 10).split('\n').slice(2)).toEqual(['operations took 0.00 s of 0.01 s']);
+    const fleeting = { op: 'add', calls: 1, milliseconds: 0, bytes: 12, multiplyAdds: 4, gmacPerSecond: Infinity };
+    expect(formatProfile([fleeting], 1)).toMatch(/^add +1 +0\.0 +– +– +0\.0 +–$/m);
+  });
+});
