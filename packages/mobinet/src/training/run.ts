@@ -17,7 +17,10 @@ export interface EpochMetrics {
   readonly top5: number;
   /** Of the epoch's last step. */
   readonly learningRate: number;
+  /** Over the steps alone. */
   readonly imagesPerSecond: number;
+  /** How long the epoch took, its validation included. */
+  readonly seconds: number;
 }
 
 /** How far a run has come. With the seed it says all about what is random: order and augmentation depend on nothing else. */
@@ -181,6 +184,7 @@ const exampleMetrics: EpochMetrics = {
   top5: 0,
   learningRate: 0,
   imagesPerSecond: 0,
+  seconds: 0,
 };
 
 const exampleRun = { training: paperTraining, trainImages: 1, progress: startOfEpoch(0), steps: 0 };

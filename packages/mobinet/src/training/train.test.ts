@@ -46,7 +46,7 @@ const metricsOf = async (out: string): Promise<EpochMetrics[]> =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-const withoutRates = (history: readonly EpochMetrics[]) => history.map(({ imagesPerSecond, ...rest }) => rest);
+const withoutRates = (history: readonly EpochMetrics[]) => history.map(({ imagesPerSecond, seconds, ...rest }) => rest);
 
 /** Trains to the end in one go. */
 async function trainThrough(run: TrainingRun, out: string, options: Partial<TrainOptions> = {}): Promise<void> {
@@ -67,13 +67,15 @@ describe('train', () => {
     expect(history.map(({ epoch }) => epoch)).toEqual([1, 2]);
     for (const metrics of history) {
       expect(Object.keys(metrics)).toEqual([
-        ...['epoch', 'trainLoss', 'valLoss', 'top1', 'top5', 'learningRate', 'imagesPerSecond'],
+        ...['epoch', 'trainLoss', 'valLoss', 'top1', 'top5', 'learningRate', 'imagesPerSecond', 'seconds'],
       ]);
       expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
       // In percent of 12 images; of three classes, all are among the five highest.
       expect((metrics.top1 / 100) * 12).toBeCloseTo(Math.round((metrics.top1 / 100) * 12), 9);
       expect(metrics.top5).toBe(100);
       expect(metrics.imagesPerSecond).toBeGreaterThan(0);
+      // Its steps, and its validation.
+      expect(metrics.seconds).toBeGreaterThan(images / metrics.imagesPerSecond);
     }
   });
 

@@ -177,6 +177,7 @@ async function finishEpoch(
       images: done,
       imagesPerEpoch: valImages - loader.skipped,
     });
+  const start = performance.now();
   const validation = await evaluate(model, loader, { signal, onProgress }).catch((error: unknown) => {
     if (signal?.aborted) return null;
     throw error;
@@ -193,6 +194,7 @@ async function finishEpoch(
     top5: validation.top5,
     learningRate: makeSchedule(training, training.epochs * batchesPerEpoch)((epoch + 1) * batchesPerEpoch - 1),
     imagesPerSecond: images / seconds,
+    seconds: seconds + (performance.now() - start) / 1000,
   };
   history.push(metrics);
   run.progress = startOfEpoch(epoch + 1);
