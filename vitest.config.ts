@@ -5,8 +5,13 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     maxWorkers: 2,
+    // Test files share a process: to import everything anew for each takes longer than the tests.
+    isolate: false,
     projects: [
-      { extends: true, test: { name: 'fast', include: ['packages/*/dist/**/*.test.js', 'examples/**/*.test.js'] } },
+      {
+        extends: true,
+        test: { name: 'fast', include: ['packages/*/dist/**/*.test.js', '{bench,examples}/*.test.js'] },
+      },
       {
         // All laws hold on the definitions alone, too.
         extends: true,

@@ -40,6 +40,8 @@ const scratchOf = new Kernel('test_scratch', { target: i32 }, ({ target }, _from
 
 function ownScratch(): number {
   return withTemporary(4, (target) => {
+    // The first job of more threads than ever moves the scratch memory.
+    scratchOf.run({ target }, 100, { grain: 1, scratch: 4 });
     scratchOf.run({ target }, 1, { scratch: 4 });
     return wordsAt(target, 1)[0];
   });

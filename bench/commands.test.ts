@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/** Runs one of the programs of this folder. */
+function run(program: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(import.meta.dirname, `${program}.js`), ...args], (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
+    });
+  });
+}
+
+describe('wat', () => {
+  test('prints a kernel as text, for the sizes that are asked for', async () => {
+    const { code, stdout } = await run('wat', 'bits_gemm', '--k', '256');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\(module\n/);
+    expect(stdout).toContain('(func $bits_gemm_w8_i32_2x8__popcnt64 (export "run")');
+    // A row of a is four words.
+    expect(stdout).toContain('(local $a0_3 i64)');
+    expect(stdout).not.toContain('(local $a0_4 i64)');
+  });
+
+  test('lists the kernels of a training step', async () => {
+    const { stdout } = await run('wat');
+    for (const name of ['bits_gemm_w8_i32', 'f32_gemm_4x8', 'f32_adam', 'counts_norm']) expect(stdout).toContain(name);
+  });
+});
+
+describe('bench', () => {
+  test('compares, and prints one JSON object', async () => {
+    const { code, stdout } = await run('main', '--filter', 'matrix product 49', '--json');
+    expect(code).toBe(0);
+    const { results } = JSON.parse(stdout);
+    expect(results.map(({ benchmark }: { benchmark: string }) => benchmark)).toEqual(['49×1024×1024']);
+    expect(results[0].milliseconds.bits).toBeGreaterThan(0);
+    expect(results[0].ratios.map(({ name }: { name: string }) => name)).toContain('to floats');
+  });
+});
+
+describe('bench:step', () => {
+  test('times a training step, and prints one JSON object', async () => {
+    const { code, stdout } = await run(
+      'step',
+      '--size',
+      '32',
+      '--batch',
+      '1',
+      '--classes',
+      '3',
+      '--steps',
+      '5',
+      '--json',
+    );
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ size: 32, batch: 1, classes: 3, steps: 5 });
+    expect(result.milliseconds).toBeGreaterThan(0);
+    expect(Number.isFinite(result.loss)).toBe(true);
+  });
+});
+
+test.each([
+  ['wat', ['no_such_kernel'], "no kernel's name begins with no_such_kernel"],
+  ['wat', ['bits_gemm', '--k', '0'], "option '--k <length>' argument '0' is invalid"],
+  ['main', ['--filter', 'nothing of the kind'], 'no benchmark has "nothing of the kind" in its name'],
+  ['step', ['--threads', 'all'], "option '--threads <number>' argument 'all' is invalid"],
+])('%s %j says in one line what is wrong', async (program, args, message) => {
+  const { code, stdout, stderr } = await run(program, ...args);
+  expect(code).toBe(1);
+  expect(stdout).toBe('');
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  expect(stderr).toContain(message);
+});
