@@ -1,4 +1,4 @@
-import { section, vector } from './encoding.js';
+import { flatten, section, vector } from './encoding.js';
 
 /**
  * Which instructions there are here beyond those of WebAssembly 2.0. Asked by validating a module of one such instruction:
@@ -8,11 +8,11 @@ function understands(instructions: readonly number[]): boolean {
   const v128 = 0x7b;
   const code = [0, ...instructions, 0x0b];
   return WebAssembly.validate(
-    Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      ...section(1, vector([[0x60, 0, 1, v128]])),
-      ...section(3, vector([[0]])),
-      ...section(10, vector([[code.length, ...code]])),
+    flatten([
+      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      section(1, vector([[0x60, 0, 1, v128]])),
+      section(3, vector([[0]])),
+      section(10, vector([[code.length, ...code]])),
     ]),
   );
 }

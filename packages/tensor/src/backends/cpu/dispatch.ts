@@ -27,13 +27,16 @@ export function loadKernel(name: string, bytes: Uint8Array<ArrayBuffer>): Loaded
   return kernel;
 }
 
-/** A chunk takes about so long: long against what a chunk costs, short against what others wait at the end. */
+/** A chunk takes at least about so long, which is long against what a chunk costs. */
 const chunkNanoseconds = 20_000;
+
+/** There are at most about so many chunks for each thread: enough that none waits long for the last. */
+const chunksPerThread = 8;
 
 /** How many of `count` items make a good chunk, if one takes about so many nanoseconds. */
 export function chunksOf(count: number, nanosecondsPerItem: number): number {
-  const fair = Math.ceil(count / (4 * threadCount()));
-  return Math.max(1, Math.min(count, Math.max(fair, Math.ceil(chunkNanoseconds / nanosecondsPerItem))));
+  const fewest = Math.ceil(count / (chunksPerThread * threadCount()));
+  return Math.max(1, Math.min(count, Math.max(fewest, Math.ceil(chunkNanoseconds / nanosecondsPerItem))));
 }
 
 /**
