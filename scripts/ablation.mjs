@@ -1,86 +1,114 @@
 /**
- * Repeats the paper's comparisons at small scale and puts the table into docs/ablation.md: with and without skip
- * connections, PReLU and ReLU, K = 3 and K = 0, each over the same seeds, on the embedded images.
+ * Repeats the paper's comparisons on all of Fashion-MNIST: where the extra convolution of a unit stands, the
+ * K-dependency, the activation, the skip connections. Each row trains as long as the others, and differs from the base
+ * in one thing. Puts what came out into docs/ablation.md and docs/ablation.svg.
  *
- *     node scripts/ablation.mjs                        two runs at a time
- *     node scripts/ablation.mjs --epochs 8 --parallel 1
+ *     npm run ablation
+ *     npm run ablation -- --help
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
-import writeFileAtomic from 'write-file-atomic';
+import { openFashionMnist } from './lib/data.mjs';
+import { code, fillIn, imagesPerSecondOf, machinesOf, mean, spread, table, thousands } from './lib/document.mjs';
+import { readFlags, root } from './lib/flags.mjs';
+import { curves, grid, lastAgainst, writePlot } from './lib/plot.mjs';
+import { commandOf, trainAll } from './lib/trainings.mjs';
 
-const run = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** What stays at chance needs few seeds to show it; close rows need more. */
-const configurations = [
-  { name: 'Mid, K = 3, PReLU, skip all', flags: [], seeds: 6 },
-  { name: 'skip none', flags: ['--skip', 'none'], seeds: 3 },
-  { name: 'skip figure', flags: ['--skip', 'figure'], seeds: 3 },
-  { name: 'ReLU', flags: ['--activation', 'relu'], seeds: 6 },
-  { name: 'K = 0', flags: ['--k', '0'], seeds: 6 },
+/** How each row is trained. The width is the least that K = 4 can have. */
+const settings = [
+  ...['--preset', 'small', '--width', '0.5', '--size', '32', '--resize', '32', '--stem-stride', '2'],
+  ...['--epochs', '6', '--batch', '64', '--lr', '1e-2'],
 ];
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '4' },
-    parallel: { type: 'string', default: '2' },
+/** The row that all comparisons share: Mid-block, K = 3, PReLU, skips around every segment. */
+const base = { name: 'base', label: 'Mid-block, K = 3, PReLU, skip all', flags: [] };
+
+const row = (label, ...flags) => ({ name: flags.join('-').replaceAll('--', ''), label, flags });
+
+/** What each comparison draws: under which name, which row. */
+const comparisons = {
+  block: {
+    none: row('no extra block', '--block', 'none'),
+    'Pre-block': row('Pre-block', '--block', 'pre'),
+    'Mid-block': base,
+    'Post-block': row('Post-block', '--block', 'post'),
   },
+  k: { 0: kRow(0), 1: kRow(1), 2: kRow(2), 3: base, 4: kRow(4) },
+  activation: { PReLU: base, ReLU: row('ReLU', '--activation', 'relu') },
+  skip: {
+    none: row('skip none', '--skip', 'none'),
+    'same-shape': row('skip same-shape', '--skip', 'same-shape'),
+    figure: row('skip figure', '--skip', 'figure'),
+    all: base,
+  },
+};
+const rows = [...new Set([base, ...Object.values(comparisons).flatMap((variants) => Object.values(variants))])];
+
+const flags = readFlags('ablation', {
+  does: "Repeats the paper's comparisons on all of Fashion-MNIST, and writes docs/ablation.md.",
+  settings,
+  seeds: 1,
 });
-const trainFlags = ['--epochs', values.epochs];
+openFashionMnist(flags.idx);
 
-const folder = await mkdtemp(join(tmpdir(), 'ablation-'));
-const seedsOf = ({ seeds }) => Array.from({ length: seeds }, (_, seed) => seed);
-const jobs = configurations.flatMap((configuration) => seedsOf(configuration).map((seed) => ({ configuration, seed })));
-const results = new Map();
-let next = 0;
-await Promise.all(Array.from({ length: Number(values.parallel) }, work));
-await rm(folder, { recursive: true });
-const file = join(root, 'docs', 'ablation.md');
-const [before, after] = (await readFile(file, 'utf8')).split(/<!-- table -->.*<!-- end of table -->/s);
-await writeFileAtomic(file, `${before}<!-- table -->\n\n${table()}\n\n<!-- end of table -->${after}`);
-console.log(`wrote ${file}`);
+// A whole round with one seed comes before the next seed: whoever stops early has equal rows.
+const jobs = flags.seeds.flatMap((seed) =>
+  rows.map((row) => ({
+    row,
+    name: `${row.name}-seed-${seed}`,
+    flags: [...flags.settings, ...row.flags, '--seed', String(seed)],
+  })),
+);
+for await (const trainings of trainAll(jobs, flags)) await write(trainings);
 
-async function work() {
-  while (next < jobs.length) {
-    const { configuration, seed } = jobs[next++];
-    const out = join(folder, `${configurations.indexOf(configuration)}-${seed}`);
-    const flags = [...trainFlags, ...configuration.flags, '--seed', String(seed), '--out', out, '--json'];
-    const { stdout } = await run(process.execPath, [join(root, 'examples', 'train-imagenet.js'), ...flags]);
-    const result = JSON.parse(stdout);
-    results.set(configuration, [...(results.get(configuration) ?? []), { seed, ...result }]);
-    console.error(`${configuration.name}, seed ${seed}: top-1 ${result.top1.toFixed(1)} %`);
-  }
+/** Brings the document up to date, with the rows that are trained. */
+async function write(trainings) {
+  const trainingsOf = (row) => trainings.filter((_, index) => jobs[index].row === row);
+  const linesOf = (variants) =>
+    Object.entries(variants)
+      .map(([label, row]) => ({ label, trainings: trainingsOf(row) }))
+      .filter(({ trainings }) => trainings.length > 0);
+  const { block, k, activation, skip } = comparisons;
+  await writePlot(
+    join(root, 'docs/ablation.svg'),
+    grid([
+      curves('Extra convolution of a unit', linesOf(block)),
+      lastAgainst('K-dependency, after the last epoch', 'K: groups of 2ᴷ channels', linesOf(k)),
+      curves('Activation', linesOf(activation)),
+      curves('Skip connections', linesOf(skip)),
+    ]),
+  );
+  const trained = rows.map((row) => [row.label, trainingsOf(row)]).filter(([, trainings]) => trainings.length > 0);
+  await fillIn(
+    join(root, 'docs/ablation.md'),
+    [
+      '![Top-1 on the validation images: after each epoch for blocks, activations and skips, after the last for K](ablation.svg)',
+      table(
+        ['', 'top-1', 'top-5', 'training loss', 'images/s', 'MFLOPs', 'bytes'],
+        trained.map(([label, trainings]) => [label, ...cells(trainings)]),
+      ),
+      machinesOf(trainings),
+      `\`${flags.command}\` runs all of them. The first is`,
+      code(commandOf(trainings[0].flags)),
+    ].join('\n\n'),
+  );
 }
 
-function table() {
-  const mostSeeds = Math.max(...configurations.map(({ seeds }) => seeds));
-  const rows = configurations.map((configuration) => {
-    const runs = results.get(configuration).sort((a, b) => a.seed - b.seed);
-    const top1 = runs.map((run) => run.top1);
-    const cells = Array.from({ length: mostSeeds }, (_, seed) => top1[seed]?.toFixed(1) ?? '');
-    const others = [mean(runs.map((run) => run.top5)).toFixed(1), mean(runs.map((run) => run.trainLoss)).toFixed(2)];
-    return [configuration.name, spread(top1), ...others, ...cells];
-  });
-  const seedHeads = Array.from({ length: mostSeeds }, (_, seed) => `seed ${seed}`);
-  const head = ['', 'top-1, mean ± deviation', 'top-5', 'training loss', ...seedHeads];
+function kRow(k) {
+  return row(`K = ${k}`, '--k', String(k));
+}
+
+function cells(trainings) {
+  const [{ network, result }] = trainings;
+  const of = (value) => trainings.map(value);
   return [
-    `\`${['node scripts/ablation.mjs', ...process.argv.slice(2)].join(' ')}\`, ${values.epochs} epochs:`,
-    '',
-    ...[head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`),
-  ].join('\n');
-}
-
-function mean(numbers) {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-}
-
-function spread(numbers) {
-  const centre = mean(numbers);
-  const variance = numbers.reduce((sum, number) => sum + (number - centre) ** 2, 0) / Math.max(1, numbers.length - 1);
-  return `${centre.toFixed(1)} ± ${Math.sqrt(variance).toFixed(1)}`;
+    spread(
+      of(({ result }) => result.top1),
+      2,
+    ),
+    mean(of(({ result }) => result.top5)).toFixed(2),
+    mean(of(({ result }) => result.trainLoss)).toFixed(3),
+    mean(of(imagesPerSecondOf)).toFixed(0),
+    (network.flops / 1e6).toFixed(2),
+    thousands(result.bytes),
+  ];
 }

@@ -1,0 +1,96 @@
+import { parse, View } from 'vega';
+import { compile } from 'vega-lite';
+import writeFileAtomic from 'write-file-atomic';
+
+/** Colours that are told apart without seeing red and green (Okabe and Ito, "Color Universal Design"). */
+const colours = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00'];
+
+const config = {
+  font: 'Helvetica, Arial, sans-serif',
+  background: 'white',
+  padding: 12,
+  axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, gridColor: '#e8e8e8' },
+  // Lines, opaque as those in the plot, and long enough to show dashes.
+  legend: { labelFontSize: 12, symbolType: 'stroke', symbolOpacity: 1, symbolStrokeWidth: 2, symbolSize: 500 },
+  title: { fontSize: 14, anchor: 'start', frame: 'group' },
+  view: { stroke: null },
+};
+
+const size = { width: 330, height: 220 };
+const top1 = { field: 'top1', type: 'quantitative', title: 'validation top-1 (%)', scale: { zero: false } };
+
+/**
+ * Top-1 after each epoch, a line for each entry of `lines`: the mean over its trainings, and a band from the lowest to
+ * the highest of them.
+ * @param lines Of each: its label, its trainings, and whether it is dashed.
+ */
+export function curves(title, lines) {
+  const labels = lines.map(({ label }) => label);
+  return {
+    ...size,
+    title,
+    data: {
+      values: lines.flatMap(({ label, trainings }) =>
+        trainings.flatMap(({ history }) => history.map(({ epoch, top1 }) => ({ label, epoch, top1 }))),
+      ),
+    },
+    encoding: {
+      x: { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, grid: false }, scale: { nice: false } },
+      color: { field: 'label', type: 'nominal', title: null, scale: { domain: labels, range: colours } },
+    },
+    layer: [
+      {
+        mark: { type: 'area', opacity: 0.15 },
+        encoding: { y: { ...top1, aggregate: 'min' }, y2: { field: 'top1', aggregate: 'max' } },
+      },
+      {
+        mark: { type: 'line', point: { size: 18 } },
+        encoding: {
+          y: { ...top1, aggregate: 'mean' },
+          strokeDash: {
+            field: 'label',
+            type: 'nominal',
+            title: null,
+            scale: { domain: labels, range: lines.map(({ dashed }) => (dashed ? [6, 4] : [1, 0])) },
+          },
+        },
+      },
+    ],
+  };
+}
+
+/**
+ * Top-1 after the last epoch against a number: a point for each training, and a line through their means.
+ * @param lines Of each: the number as its label, and its trainings.
+ */
+export function lastAgainst(title, axis, lines) {
+  return {
+    ...size,
+    title,
+    data: {
+      values: lines.flatMap(({ label, trainings }) => trainings.map(({ result: { top1 } }) => ({ label, top1 }))),
+    },
+    encoding: { x: { field: 'label', type: 'ordinal', title: axis, axis: { labelAngle: 0 } } },
+    layer: [
+      { mark: { type: 'line', color: colours[0] }, encoding: { y: { ...top1, aggregate: 'mean' } } },
+      { mark: { type: 'point', filled: true, color: colours[0], size: 40, opacity: 1 }, encoding: { y: top1 } },
+    ],
+  };
+}
+
+/** Panels in two columns, each with colours of its own, and its legend below it. */
+export const grid = (panels) => ({
+  concat: panels,
+  columns: 2,
+  spacing: 30,
+  resolve: { scale: { color: 'independent', strokeDash: 'independent' } },
+  config: { legend: { orient: 'bottom', columns: 2 } },
+});
+
+/** Draws without a browser. */
+export async function writePlot(file, spec) {
+  const { spec: drawing } = compile(spec, { config });
+  const view = new View(parse(drawing), { renderer: 'none' });
+  await writeFileAtomic(file, `${await view.toSVG()}\n`);
+  console.error(`wrote ${file}`);
+}
