@@ -16,8 +16,10 @@ function receive(message: HelperMessage): void {
     words = new Int32Array(memory.buffer, 0, job.endWord);
     return;
   }
-  const { exports } = new WebAssembly.Instance(message.module, { env: { memory } });
-  runs.set(message.kernel, exports.run as (scratch: number) => void);
+  for (const { id, module } of message.kernels) {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    runs.set(id, exports.run as (scratch: number) => void);
+  }
   help();
 }
 

@@ -18,10 +18,10 @@ interface Helper {
   stop(): void;
 }
 
-/** What a helper is told: once where it works, then each kernel. */
+/** What a helper is told: once where it works, then of kernels, those that there are already at once. */
 export type HelperMessage =
   | { readonly memory: WebAssembly.Memory; readonly index: number }
-  | { readonly kernel: number; readonly module: WebAssembly.Module };
+  | { readonly kernels: readonly { readonly id: number; readonly module: WebAssembly.Module }[] };
 
 /** Threads in all, this one included. Null: as many as there are processors. */
 let wanted: number | null = null;
@@ -67,8 +67,12 @@ export function helpersFor(kernel: string): number {
 /** A new kernel, for all helpers, present and to come. */
 export function shareKernel(kernel: LoadedKernel): void {
   kernels.push(kernel);
-  for (const helper of helperList) helper.post({ kernel: kernel.id, module: kernel.module });
+  for (const helper of helperList) helper.post(newsOf([kernel]));
 }
+
+const newsOf = (kernels: readonly LoadedKernel[]): HelperMessage => ({
+  kernels: kernels.map(({ id, module }) => ({ id, module })),
+});
 
 /** Gives up all helpers, one of which failed. The error for whoever needed them. */
 export function helpersFailed(kernel: string, problem: string): KernelError {
@@ -102,7 +106,7 @@ async function startHelper(index: number): Promise<void> {
     const helper = await (isNode ? startNodeHelper(onDeath) : startWebHelper(onDeath));
     if (!isPresent()) return helper.stop();
     helper.post({ memory, index });
-    for (const { id, module } of kernels) helper.post({ kernel: id, module });
+    helper.post(newsOf(kernels));
     helperList.push(helper);
   } catch (error) {
     // Nobody may be waiting here: the next kernel tells.
