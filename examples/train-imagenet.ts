@@ -1,7 +1,7 @@
 /**
  * Trains a MoBiNet on images, saves it with 1-bit weights, loads it again and checks that both agree.
  *
- *     node examples/train-imagenet.js                                     the embedded images, in a few minutes
+ *     node examples/train-imagenet.js                                     the embedded images, in some 15 seconds
  *     node examples/train-imagenet.js --data photos --preset imagenet     your own, as photos/{train,val}/<class>/*
  *     node examples/train-imagenet.js --help
  *

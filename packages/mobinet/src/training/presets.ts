@@ -11,7 +11,7 @@ export const presets = {
   /** As in the paper, for ImageNet: images of 224 pixels, full width. */
   imagenet: { model: {}, training: paperTraining },
 
-  /** For a few thousand small images and a few minutes: 32 pixels, a quarter of the width. */
+  /** For a few thousand small images and less than a minute: 32 pixels, a quarter of the width. */
   small: {
     model: { width: 0.25, imageSize: 32, stemStride: 2 },
     training: {
