@@ -24,12 +24,12 @@ export const commandOf = (flags) => ['npx mobinet train --idx', debianFolder, ..
  */
 export async function* trainAll(jobs, { idx, runs }) {
   const trainings = [];
-  for (const { name, flags } of jobs) {
+  for (const [index, { name, flags }] of jobs.entries()) {
     const folder = join(runs, name);
     const { machine } = await begin(folder, flags);
     const resultFile = join(folder, 'result.json');
     if (!existsSync(resultFile)) {
-      console.error(`\n${name}, ${jobs.findIndex((job) => job.name === name) + 1} of ${jobs.length}`);
+      console.error(`\n${name}, ${index + 1} of ${jobs.length}`);
       await writeFileAtomic(resultFile, await train(folder, ['--idx', idx, ...flags]));
     }
     const result = JSON.parse(await readFile(resultFile, 'utf8'));
