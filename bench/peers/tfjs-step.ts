@@ -1,6 +1,7 @@
 import { median } from '@mobinet/bench/interleave';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
+import { planNetwork, resolveOptions } from 'mobinet';
 import { jsonFlag, printJson, runProgram, wholeNumber } from 'mobinet/cli';
 import { startTfjs } from './tfjs.js';
 
@@ -17,21 +18,6 @@ interface Options {
   classes: number;
   steps: number;
 }
-
-const groupSize = 8;
-
-/** Channels of the 13 units, and whether the images are halved at their ends. */
-const units: readonly (readonly [channels: number, filters: number, halves: boolean])[] = [
-  [32, 64, false],
-  [64, 128, true],
-  [128, 128, false],
-  [128, 256, true],
-  [256, 256, false],
-  [256, 512, true],
-  ...new Array<[number, number, boolean]>(5).fill([512, 512, false]),
-  [512, 1024, true],
-  [1024, 1024, false],
-];
 
 /** Images [batch · size · size, channels]. */
 interface Images {
@@ -81,8 +67,8 @@ function taps({ x, batch, size }: Images, stride: number): tf.Tensor4D[] {
 
 type Layer = (images: Images) => Images;
 
-function stem(): Layer {
-  const [filter, finish] = [weights([27, 32]), tail(32, true)];
+function stem(filters: number): Layer {
+  const [filter, finish] = [weights([27, filters]), tail(filters, true)];
   return (images) => {
     const patches = tf.reshape<tf.Rank.R2>(tf.concat(taps(images, 2), 3), [-1, 27]);
     return { ...images, size: Math.ceil(images.size / 2), x: finish(tf.matMul(patches, filter)) };
@@ -100,8 +86,8 @@ function pointwise(channels: number, filters: number): Layer {
 }
 
 /** A 3×3 convolution of groups: a product of matrices for each group. */
-function grouped(channels: number): Layer {
-  const groups = channels / groupSize;
+function grouped(channels: number, groups: number): Layer {
+  const groupSize = channels / groups;
   const filter = weights<tf.Rank.R3>([groups, 9 * groupSize, groupSize]);
   const finish = tail(channels, false);
   return (images) => {
@@ -124,12 +110,15 @@ const halve: Layer = ({ x, batch, size }) => {
 };
 
 function makeStep({ size, batch, classes }: Options): () => number {
-  const layers = [stem()];
-  for (const [channels, filters, halves] of units) {
-    layers.push(grouped(channels), pointwise(channels, filters), pointwise(filters, filters));
-    if (halves) layers.push(halve);
+  const plan = planNetwork(resolveOptions({ block: 'mid', k: 3, imageSize: size, classes }));
+  const layers = [stem(plan.stem.outChannels)];
+  for (const { segments, pool } of plan.units) {
+    for (const { kernel, inChannels, outChannels, groups } of segments) {
+      layers.push(kernel === 3 ? grouped(inChannels, groups) : pointwise(inChannels, outChannels));
+    }
+    if (pool) layers.push(halve);
   }
-  const [classifier, bias] = [weights([1024, classes]), parameter(classes, 0)];
+  const [classifier, bias] = [weights([plan.features, classes]), parameter(classes, 0)];
   const pixels = tf.randomNormal<tf.Rank.R2>([batch * size * size, 3]);
   const targets = tf.oneHot(
     Array.from({ length: batch }, (_, image) => image % classes),
@@ -138,7 +127,7 @@ function makeStep({ size, batch, classes }: Options): () => number {
   const optimizer = tf.train.adam(1e-3);
   const loss = (): tf.Scalar => {
     const { x } = layers.reduce((images, layer) => layer(images), { x: pixels, batch, size } as Images);
-    const features = tf.mean<tf.Tensor2D>(tf.reshape(x, [batch, -1, 1024]), 1);
+    const features = tf.mean<tf.Tensor2D>(tf.reshape(x, [batch, -1, plan.features]), 1);
     const logits = tf.add(tf.matMul(features, classifier), bias);
     return tf.mean(tf.sub(tf.logSumExp(logits, 1), tf.sum(tf.mul(logits, targets), 1)));
   };
