@@ -4,10 +4,10 @@
  *     npm run data
  *     npm run data -- --idx FOLDER
  */
-import { parseArgs } from 'node:util';
 import { debianFolder, openFashionMnist } from './lib/data.mjs';
+import { parseFlags } from './lib/flags.mjs';
 
-const { idx } = parseArgs({ options: { idx: { type: 'string', default: debianFolder } } }).values;
+const { idx } = parseFlags({ idx: { type: 'string', default: debianFolder } });
 const { classes, train, val } = openFashionMnist(idx);
 console.log(`${idx} holds ${train.length} images to train on and ${val.length} to validate with, of ${classes.length} classes.
 

@@ -9,11 +9,10 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import { fillIn, table } from './lib/document.mjs';
-import { root } from './lib/flags.mjs';
+import { parseFlags, root, stop } from './lib/flags.mjs';
 
-const { values: files } = parseArgs({ options: { kernels: { type: 'string' }, peers: { type: 'string' } } });
+const files = parseFlags({ kernels: { type: 'string' }, peers: { type: 'string' } });
 const kernels = await resultsOf(files.kernels, 'bench', '--json');
 const peers = await resultsOf(files.peers, 'bench:peers', '--json');
 
@@ -30,13 +29,14 @@ await fillIn(
 );
 
 async function resultsOf(file, ...[script, flag]) {
-  if (file) return JSON.parse(await readFile(file, 'utf8'));
+  if (file) return JSON.parse(await readFile(file, 'utf8').catch(({ message }) => stop(message)));
   console.error(`npm run ${script} …`);
   const child = spawn('npm', ['run', '--silent', script, '--', flag], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  return JSON.parse(await text(child.stdout));
+  const json = await text(child.stdout);
+  return json ? JSON.parse(json) : stop(`npm run ${script} failed`);
 }
 
 /** In the order in which they first appear. */

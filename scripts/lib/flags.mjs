@@ -41,15 +41,20 @@ It can be stopped with Ctrl-C; the same command goes on from there. What is trai
 
 function parse(help) {
   const value = { type: 'string' };
-  try {
-    const options = { epochs: value, limit: value, seeds: value, idx: value, runs: value, help: { type: 'boolean' } };
-    const { values } = parseArgs({ options });
-    if (!values.help) return values;
-  } catch (error) {
-    stop(error.message);
-  }
+  const flags = { epochs: value, limit: value, seeds: value, idx: value, runs: value, help: { type: 'boolean' } };
+  const values = parseFlags(flags);
+  if (!values.help) return values;
   console.log(help);
   process.exit(0);
+}
+
+/** The values of a script's flags. One that it does not know ends it with a line of why. */
+export function parseFlags(options) {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return stop(error.message);
+  }
 }
 
 /** Ends the script with a line of why. */
