@@ -7,10 +7,7 @@ import {
   bitConv2d,
   bitTensor,
   conv2d,
-  type DType,
-  decodeSafetensors,
   dispose,
-  FormatError,
   matmul,
   packBits,
   prelu,
@@ -19,27 +16,13 @@ import {
   type Tensor,
   tidy,
   unpackBits,
-  wordBits,
 } from '@mobinet/tensor';
-import { imageNetNormalization } from '../data/augment.js';
-import { messageOf, oneLine } from '../data/errors.js';
 import { checkImages, stemConvolution } from '../model/mobinet.js';
-import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
+import type { MoBiNetOptions } from '../model/options.js';
 import { planNetwork, type SegmentPlan } from '../model/plan.js';
 import { addSkip } from '../model/segment.js';
-import { checkClasses, checkLike } from './metadata.js';
-import {
-  formatName,
-  formatVersion,
-  type PackedInfo,
-  type Preprocessing,
-  packedSpecs,
-  segmentPrefix,
-  weightsPerFilter,
-} from './packed-format.js';
-
-/** The tensors of a file, by name, and which of them were taken. */
-type Tensors = ReadonlyMap<string, Tensor<DType>>;
+import { decodePacked, type PackedTensors } from './packed-file.js';
+import { type PackedInfo, segmentPrefix, weightsPerFilter } from './packed-format.js';
 
 /**
  * A network from a packed file: bits, scales and no latent weights. Its logits are those of the trained network in
@@ -49,11 +32,11 @@ export class PackedMoBiNet extends Module {
   readonly #stem: { readonly weight: Tensor } & ChannelTensors;
   readonly #layers: readonly Module[];
   readonly #classifier: { readonly weight: Tensor; readonly bias: Tensor };
-  readonly #tensors: Tensors;
+  readonly #tensors: PackedTensors;
   readonly info: PackedInfo;
 
   /** Takes over the tensors, which `loadPacked` has checked. */
-  constructor(info: PackedInfo, tensors: Tensors) {
+  constructor(info: PackedInfo, tensors: PackedTensors) {
     super();
     const { options } = info;
     const plan = planNetwork(options);
@@ -100,7 +83,7 @@ class PackedSegment extends Module {
   readonly #alpha: Tensor;
   readonly #channels: ChannelTensors;
 
-  constructor(plan: SegmentPlan, prefix: string, options: MoBiNetOptions, tensors: Tensors) {
+  constructor(plan: SegmentPlan, prefix: string, options: MoBiNetOptions, tensors: PackedTensors) {
     super();
     this.#plan = plan;
     this.#convolution = { groups: plan.groups, padding: 'same', paddingValue: options.padding } as const;
@@ -139,7 +122,7 @@ interface ChannelTensors {
   readonly shift: Tensor;
 }
 
-function channelTensors(tensors: Tensors, prefix: string): ChannelTensors {
+function channelTensors(tensors: PackedTensors, prefix: string): ChannelTensors {
   const slope = tensors.has(`${prefix}.slope`) ? f32(tensors, `${prefix}.slope`) : null;
   return { slope, scale: f32(tensors, `${prefix}.scale`), shift: f32(tensors, `${prefix}.shift`) };
 }
@@ -148,83 +131,14 @@ function activate(x: Tensor, slope: Tensor | null): Tensor {
   return slope ? prelu(x, slope) : relu(x);
 }
 
-const f32 = (tensors: Tensors, name: string): Tensor => tensors.get(name) as Tensor;
+const f32 = (tensors: PackedTensors, name: string): Tensor => tensors.get(name) as Tensor;
 
 /**
  * Reads a packed file.
  * @param source What errors call the file.
  * @throws FormatError, one line that names the tensor, if it is not what its options promise.
  */
-export function loadPacked(bytes: Uint8Array, source = 'packed model'): PackedMoBiNet {
-  const { tensors, metadata } = decodeSafetensors(bytes, { source });
-  try {
-    const info = readInfo(metadata, source);
-    checkTensors(tensors, info.options, source);
-    return new PackedMoBiNet(info, tensors);
-  } catch (error) {
-    dispose(tensors);
-    throw error;
-  }
-}
-
-function readInfo(metadata: Record<string, string>, source: string): PackedInfo {
-  if (metadata.format !== formatName)
-    throw new FormatError(`${source}: not a packed MoBiNet (no such format in its metadata)`);
-  if (metadata.version !== formatVersion) {
-    throw new FormatError(`${source}: version ${metadata.version} of the format is not known, only ${formatVersion}`);
-  }
-  try {
-    const options = resolveOptions(JSON.parse(metadata.options));
-    if (options.precision !== 'binary') throw new RangeError(`a packed network is binary, not ${options.precision}`);
-    planNetwork(options);
-    return {
-      options,
-      ...(metadata.classes !== undefined && { classes: readClasses(metadata.classes, options) }),
-      ...(metadata.preprocessing !== undefined && { preprocessing: readPreprocessing(metadata.preprocessing) }),
-    };
-  } catch (error) {
-    throw new FormatError(oneLine(`${source}: its metadata cannot be read: ${messageOf(error)}`));
-  }
-}
-
-function readClasses(json: string, options: MoBiNetOptions): readonly string[] {
-  const classes: unknown = JSON.parse(json);
-  checkClasses(classes, options.classes);
-  return classes;
-}
-
-function readPreprocessing(json: string): Preprocessing {
-  const preprocessing: unknown = JSON.parse(json);
-  checkLike(preprocessing, { resize: 1, normalization: imageNetNormalization }, 'preprocessing');
-  return preprocessing as Preprocessing;
-}
-
-function hasTailBits(words: ArrayLike<number>, rowWords: number, rowBits: number): boolean {
-  const used = rowBits % wordBits;
-  if (used === 0) return false;
-  for (let last = rowWords - 1; last < words.length; last += rowWords) if (words[last] >>> used !== 0) return true;
-  return false;
-}
-
-function checkTensors(tensors: Tensors, options: MoBiNetOptions, source: string): void {
-  const specs = packedSpecs(options);
-  for (const { name, dtype, shape, rowBits } of specs) {
-    const found = tensors.get(name);
-    if (!found) throw new FormatError(`${source}: tensor ${name} is missing`);
-    if (found.dtype !== dtype || found.shape.join() !== shape.join()) {
-      throw new FormatError(
-        `${source}: tensor ${name} is ${found.dtype} [${found.shape}], but its options ask for ${dtype} [${shape}]`,
-      );
-    }
-    if (dtype === 'f32' && !found.values.every(Number.isFinite)) {
-      throw new FormatError(`${source}: tensor ${name} holds a number that is not finite`);
-    }
-    if (rowBits !== undefined && hasTailBits(found.values, shape[1], rowBits)) {
-      throw new FormatError(`${source}: tensor ${name} has bits set beyond the ${rowBits} weights of a filter`);
-    }
-  }
-  const known = new Set(specs.map(({ name }) => name));
-  for (const name of tensors.keys()) {
-    if (!known.has(name)) throw new FormatError(`${source}: tensor ${name} does not belong to this network`);
-  }
+export function loadPacked(bytes: Uint8Array, source?: string): PackedMoBiNet {
+  const { info, tensors } = decodePacked(bytes, source);
+  return new PackedMoBiNet(info, tensors);
 }
