@@ -16,7 +16,7 @@ import { commandOf, trainAll } from './lib/trainings.mjs';
 /** How each row is trained. The width is the least that K = 4 can have. */
 const settings = [
   ...['--preset', 'small', '--width', '0.5', '--size', '32', '--resize', '32', '--stem-stride', '2'],
-  ...['--epochs', '6', '--batch', '64', '--lr', '1e-2'],
+  ...['--epochs', '3', '--batch', '64', '--lr', '1e-2'],
 ];
 
 /** The row that all comparisons share: Mid-block, K = 3, PReLU, skips around every segment. */

@@ -11,6 +11,7 @@ import {
 } from '@mobinet/tensor';
 import type { BinaryConv2dOptions } from './binary-conv2d.js';
 import { type ChannelParameters, type CountNormResult, countNorm, countNormGradient } from './count-norm.js';
+import { countDType } from './counts.js';
 import { estimatorMemory } from './estimator.js';
 import { binaryInputGradient } from './input-gradient.js';
 import { binarizeWeights, weightGradientInPlace } from './scaling.js';
@@ -84,9 +85,4 @@ export function binarySegment(
   const result = { output, mean: mean.alias(), variance: variance.alias() };
   dispose(statistics);
   return result;
-}
-
-/** The smallest that holds the counts of a filter. A border of zero is none of signs, so that it cannot be counted as such. */
-function countDType(signs: number, { paddingValue }: BinaryConv2dOptions): 'u8' | 'i16' {
-  return signs <= 255 && paddingValue !== 'zero' ? 'u8' : 'i16';
 }

@@ -16,13 +16,8 @@ import {
 } from '@mobinet/tensor';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import {
-  type CountNormGradients,
-  type CountNormResult,
-  type Counts,
-  countNorm,
-  countNormGradient,
-} from './count-norm.js';
+import { type CountNormGradients, type CountNormResult, countNorm, countNormGradient } from './count-norm.js';
+import type { Counts } from './counts.js';
 import { expectClose } from './expect-close.test.helper.js';
 
 /** Counts of so many signs in 16 bits, or in 8, as the numbers of those that differ. */

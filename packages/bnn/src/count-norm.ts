@@ -1,6 +1,8 @@
 import { apply, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
-import { countNormByKernels, countNormGradientByKernels, hasKernels } from './count-norm.wasm.js';
+import { countNormByKernels, countNormGradientByKernels } from './count-norm.wasm.js';
+import type { Counts } from './counts.js';
+import { hasKernels } from './counts.wasm.js';
 
 /** What a segment does to the counts of its convolution, channel by channel. All are [channels]. */
 export interface ChannelParameters {
@@ -12,12 +14,6 @@ export interface ChannelParameters {
   readonly gamma: Tensor;
   readonly beta: Tensor;
 }
-
-/**
- * The counts c of a bit convolution: as they are, or, in u8, as the numbers d of signs that differ, with c = signs − 2·d
- * (`bitConv2d`).
- */
-export type Counts = Tensor<'i16' | 'u8'>;
 
 export interface CountNormAttributes {
   /** What no count is larger than: the signs of a filter. */

@@ -1,4 +1,4 @@
-import type { AnyTensor, Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor';
 import {
   chunksOf,
   type F32x4,
@@ -7,7 +7,6 @@ import {
   floatsAt,
   flushedLanes,
   forRange,
-  type I16x8,
   type I32,
   i16x8,
   i32,
@@ -21,12 +20,9 @@ import {
   type Variable,
   withTemporary,
 } from '@mobinet/tensor/kernels';
-import type { CountNormAttributes, CountNormInputs, Counts, GradientInputs } from './count-norm.js';
-
-/** The kernels take channels eight at a time; other numbers are left to the definition. */
-export function hasKernels(operands: readonly AnyTensor[]): boolean {
-  return operands.every(({ shape, size }) => size > 0 && shape[shape.length - 1] % 8 === 0);
-}
+import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm.js';
+import type { Counts } from './counts.js';
+import { bytesOf, type CountDType, loadCounts, splitCounts } from './counts.wasm.js';
 
 /** Rows (pixels) that are summed up at a time. Sums of floats are short so, and independent of how threads divide the work. */
 const blockRows = 128;
@@ -108,11 +104,6 @@ const sumsKernel = kernelFamily(
         const bytes = bytesOf[dtype];
         const rowBytes = i32.variable(channels.mul(bytes), 'rowBytes');
         const all = i16x8.variable(i16x8.splat(signs), 'all');
-        const load = (at: I32): I16x8 => {
-          if (dtype === 'i16') return i16x8.load(at);
-          const differences = i16x8.load8U(at);
-          return all.sub(differences.shl(i32.const(1)));
-        };
         const one = i16x8.const(1);
         const halves = [interleaved(0), interleaved(4)];
         forRange(from, to, 1, (block) => {
@@ -123,11 +114,11 @@ const sumsKernel = kernelFamily(
             const at = i32.variable(counts.add(first.mul(rowBytes)).add(channel.mul(bytes)), 'at');
             // Two rows at a time: their counts are put side by side, and a dot product adds them up.
             forRange(first, end, 2, (row) => {
-              const upper = i16x8.variable(load(at), 'upper');
+              const upper = i16x8.variable(loadCounts(dtype, all, at), 'upper');
               const hasLower = i32.variable(row.add(1).ltS(end), 'hasLower');
               const lowerAt = at.add(select(hasLower, rowBytes, i32.const(0)));
               const mask = i32x4.splat(i32.const(0).sub(hasLower)).as(i16x8);
-              const lower = i16x8.variable(load(lowerAt).and(mask), 'lower');
+              const lower = i16x8.variable(loadCounts(dtype, all, lowerAt).and(mask), 'lower');
               halves.forEach((bytes, half) => {
                 const pair = i16x8.variable(upper.shuffleBytes(lower, bytes), 'pair');
                 const size = i16x8.variable(pair.abs(), 'size');
@@ -156,19 +147,6 @@ function interleaved(first: number): number[] {
   return [0, 1, 2, 3].flatMap((lane) =>
     [0, 16].flatMap((side) => [0, 1].map((byte) => side + 2 * (first + lane) + byte)),
   );
-}
-
-type CountDType = Counts['dtype'];
-
-const bytesOf: Record<CountDType, number> = { i16: 2, u8: 1 };
-
-/** Four counts from memory as floats, split into what is above 0 and what is below. `signs` is n of a filter, four times. */
-function splitCounts(dtype: CountDType, signs: F32x4, address: I32, offset = 0): { above: F32x4; below: F32x4 } {
-  const four = dtype === 'i16' ? i32x4.load16S(address, offset) : i32x4.load8U(address, offset);
-  const number = four.toF32x4S();
-  const count = f32x4.variable(dtype === 'i16' ? number : signs.subMul(number, f32x4.const(2)), 'count');
-  const zero = f32x4.const(0);
-  return { above: count.pmax(zero), below: count.pmin(zero) };
 }
 
 /** y = plus·max(c, 0) + minus·min(c, 0) + offset + skip; `lines` holds the three, [3, channels]. */

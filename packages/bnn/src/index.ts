@@ -2,6 +2,15 @@ export { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-co
 export { type BinarySegmentOptions, binarySegment } from './binary-segment.js';
 export { Bop, type BopOptions } from './bop.js';
 export {
+  type CountLinesAttributes,
+  type CountLinesResult,
+  countLines,
+  countLinesOp,
+  type FoldableSegment,
+  foldLines,
+  type LinesPool,
+} from './count-lines.js';
+export {
   type ChannelParameters,
   type CountNormAttributes,
   type CountNormGradients,
@@ -9,6 +18,8 @@ export {
   countNorm,
   countNormGradient,
 } from './count-norm.js';
+export { countThresholds, countThresholdsOp, foldThresholds } from './count-thresholds.js';
+export { type Counts, countDType } from './counts.js';
 export { type Estimator, signWithEstimator } from './estimator.js';
 export { latentNormal } from './initializer.js';
 export { binaryInputGradient, type SkipGradient } from './input-gradient.js';

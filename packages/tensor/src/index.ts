@@ -23,6 +23,7 @@ export {
   defineOp,
   type GradientContext,
   type InputGradients,
+  isRecording,
   type OpDefinition,
   profile,
   type RecordedCall,

@@ -99,6 +99,11 @@ export function withRecorder<T>(listener: Recorder | null, body: () => T): T {
   }
 }
 
+/** Whether somebody listens: whether what is calculated now may be differentiated. */
+export function isRecording(): boolean {
+  return recorder !== null;
+}
+
 /** Tells the listener, if there is one, of a call that did not go through `apply` (a view, a custom gradient). */
 export function recordCall(call: RecordedCall): void {
   recorder?.record(call);

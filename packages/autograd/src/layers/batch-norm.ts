@@ -1,4 +1,4 @@
-import { applyInto, batchNorm, batchNormEval, defineOp, ones, type Tensor, zeros } from '@mobinet/tensor';
+import { affine, applyInto, batchNorm, defineOp, foldBatchNorm, ones, type Tensor, zeros } from '@mobinet/tensor';
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
@@ -34,11 +34,20 @@ export class BatchNorm2d extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const { gamma, beta, runningMean, runningVariance, epsilon } = this;
-    if (!this.training) return batchNormEval(x, gamma, beta, runningMean, runningVariance, { epsilon });
+    const { gamma, beta, epsilon } = this;
+    if (!this.training) {
+      const { scale, shift } = this.fold();
+      return affine(x, scale, shift);
+    }
     const { output, mean, variance } = batchNorm(x, gamma, beta, { epsilon });
     this.observe(mean, variance, x.size / gamma.size);
     return output;
+  }
+
+  /** What it does in evaluation: x·scale + shift, each [channels]. */
+  fold(): { scale: Tensor; shift: Tensor } {
+    const { gamma, beta, runningMean: mean, runningVariance: variance, epsilon } = this;
+    return foldBatchNorm({ gamma, beta, mean, variance, epsilon });
   }
 
   /**

@@ -1,16 +1,8 @@
-import { type BatchNorm2d, PReLU, type ReLU } from '@mobinet/autograd';
+import { type BatchNorm2d, Conv2d, PReLU, type ReLU } from '@mobinet/autograd';
 import { binarizeWeights } from '@mobinet/bnn';
-import {
-  type DType,
-  encodeSafetensors,
-  foldBatchNorm,
-  reshape,
-  type Tensor,
-  tensor,
-  tidy,
-  wordsPerRow,
-} from '@mobinet/tensor';
+import { type DType, encodeSafetensors, reshape, type Tensor, tensor, tidy, wordsPerRow } from '@mobinet/tensor';
 import type { MoBiNet } from '../model/mobinet.js';
+import type { Segment } from '../model/segment.js';
 import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.js';
 
 /**
@@ -24,26 +16,39 @@ export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}
       "a network of precision 'float' is not packed: its weights are no bits. The checkpoint of its run holds them",
     );
   }
-  return tidy(() => {
-    const tensors = new Map<string, Tensor<DType>>();
-    const { stem, units, classifier, options } = model;
-    tensors.set('stem.weight', stem.conv.weight);
-    addChannelTensors(tensors, 'stem', stem);
-    units.forEach((unit, index) => {
-      for (const segment of unit.segments) {
-        const { outChannels } = segment.plan;
-        const prefix = segmentPrefix(index, segment.plan);
-        // All weights of a filter in one row: a group's few channels would leave most of a word unused.
-        const { signs, scale } = binarizeWeights(reshape(segment.conv.weight, [outChannels, -1]));
-        tensors.set(`${prefix}.signs`, tensor(signs.words, { shape: [outChannels, wordsPerRow(signs.rowLength)] }));
-        tensors.set(`${prefix}.alpha`, scale);
-        addChannelTensors(tensors, prefix, segment);
-      }
-    });
-    tensors.set('classifier.weight', classifier.weight);
-    if (classifier.bias) tensors.set('classifier.bias', classifier.bias);
-    return encodeSafetensors(tensors, packedMetadata({ options, ...info }));
+  return tidy(() => encodeSafetensors(networkTensors(model), packedMetadata({ options: model.options, ...info })));
+}
+
+/**
+ * What a network computes with in evaluation, under the names of the packed format. A float twin has `units.N.SEGMENT.weight`
+ * in place of signs and α. Call it in a `tidy`: some tensors are new, others the network's own.
+ */
+export function networkTensors({ stem, units, classifier }: MoBiNet): Map<string, Tensor<DType>> {
+  const tensors = new Map<string, Tensor<DType>>();
+  tensors.set('stem.weight', stem.conv.weight);
+  addChannelTensors(tensors, 'stem', stem);
+  units.forEach((unit, index) => {
+    for (const segment of unit.segments) {
+      const prefix = segmentPrefix(index, segment.plan);
+      addFilters(tensors, prefix, segment);
+      addChannelTensors(tensors, prefix, segment);
+    }
   });
+  tensors.set('classifier.weight', classifier.weight);
+  if (classifier.bias) tensors.set('classifier.bias', classifier.bias);
+  return tensors;
+}
+
+function addFilters(tensors: Map<string, Tensor<DType>>, prefix: string, { conv, plan }: Segment): void {
+  if (conv instanceof Conv2d) {
+    tensors.set(`${prefix}.weight`, conv.weight);
+    return;
+  }
+  const { outChannels } = plan;
+  // All weights of a filter in one row: a group's few channels would leave most of a word unused.
+  const { signs, scale } = binarizeWeights(reshape(conv.weight, [outChannels, -1]));
+  tensors.set(`${prefix}.signs`, tensor(signs.words, { shape: [outChannels, wordsPerRow(signs.rowLength)] }));
+  tensors.set(`${prefix}.alpha`, scale);
 }
 
 function addChannelTensors(
@@ -52,8 +57,7 @@ function addChannelTensors(
   { activation, norm }: { activation: PReLU | ReLU; norm: BatchNorm2d },
 ): void {
   if (activation instanceof PReLU) tensors.set(`${prefix}.slope`, activation.slope);
-  const { gamma, beta, runningMean, runningVariance, epsilon } = norm;
-  const { scale, shift } = foldBatchNorm({ gamma, beta, mean: runningMean, variance: runningVariance, epsilon });
+  const { scale, shift } = norm.fold();
   tensors.set(`${prefix}.scale`, scale);
   tensors.set(`${prefix}.shift`, shift);
 }

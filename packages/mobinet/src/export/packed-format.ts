@@ -1,7 +1,7 @@
 import { type DType, type Shape, wordsPerRow } from '@mobinet/tensor';
 import type { Normalization } from '../data/augment.js';
 import type { MoBiNetOptions } from '../model/options.js';
-import { type NetworkPlan, planNetwork, type SegmentPlan } from '../model/plan.js';
+import { type NetworkPlan, planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.js';
 
 /**
  * The packed file: safetensors with one bit for each binary weight.
@@ -81,10 +81,6 @@ export function packedSpecs(options: MoBiNetOptions, plan: NetworkPlan = planNet
 
 export function segmentPrefix(unit: number, { name }: SegmentPlan): string {
   return `units.${unit}.${name}`;
-}
-
-export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): number {
-  return (kernel * kernel * inChannels) / groups;
 }
 
 function channelSpecs(prefix: string, channels: number, activation: MoBiNetOptions['activation']): PackedSpec[] {

@@ -1,57 +1,55 @@
-import { GlobalAveragePool2d, Module, Pool2d } from '@mobinet/autograd';
-import { scaleCounts } from '@mobinet/bnn';
+import { Module } from '@mobinet/autograd';
+import { countDType, foldLines, foldThresholds } from '@mobinet/bnn';
 import {
   add,
-  affine,
   type BitTensor,
-  bitConv2d,
   bitTensor,
-  conv2d,
   dispose,
+  keep,
   matmul,
+  mean,
   packBits,
-  prelu,
-  relu,
   reshape,
   type Tensor,
   tidy,
   unpackBits,
 } from '@mobinet/tensor';
-import { checkImages, stemConvolution } from '../model/mobinet.js';
+import { checkImages } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
-import { planNetwork, type SegmentPlan } from '../model/plan.js';
-import { addSkip } from '../model/segment.js';
-import { decodePacked, type PackedTensors } from './packed-file.js';
-import { type PackedInfo, segmentPrefix, weightsPerFilter } from './packed-format.js';
+import { planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.js';
+import { decodePacked, type PackedFile, type PackedTensors } from './packed-file.js';
+import { type PackedInfo, segmentPrefix } from './packed-format.js';
+import { type PackedLayers, PackedPlan, type PackedSegment } from './packed-plan.js';
 
 /**
- * A network from a packed file: bits, scales and no latent weights. Its logits are those of the trained network in
- * evaluation, bit for bit: both run the same ops on the same numbers.
+ * A network from a packed file: bits, and three numbers a channel. Its logits are those of the trained network in evaluation, bit
+ * for bit: both run the same ops on the same numbers.
  */
 export class PackedMoBiNet extends Module {
-  readonly #stem: { readonly weight: Tensor } & ChannelTensors;
-  readonly #layers: readonly Module[];
+  readonly info: PackedInfo;
+  readonly #layers: PackedLayers;
   readonly #classifier: { readonly weight: Tensor; readonly bias: Tensor };
   readonly #tensors: PackedTensors;
-  readonly info: PackedInfo;
+  /** Of the last batch size: a caller's batches are of one size, but for the last. */
+  #plan: PackedPlan | null = null;
 
-  /** Takes over the tensors, which `loadPacked` has checked. */
-  constructor(info: PackedInfo, tensors: PackedTensors) {
+  /** Takes over the tensors of a file. */
+  constructor({ info, tensors }: PackedFile) {
     super();
-    const { options } = info;
-    const plan = planNetwork(options);
     this.info = info;
     this.#tensors = tensors;
-    this.#stem = { weight: f32(tensors, 'stem.weight'), ...channelTensors(tensors, 'stem') };
-    this.#layers = [
-      ...plan.units.flatMap(({ segments, pool }, unit) => [
-        ...segments.map((segment) => new PackedSegment(segment, segmentPrefix(unit, segment), options, tensors)),
-        ...(pool ? [new Pool2d(options.pool)] : []),
-      ]),
-      new GlobalAveragePool2d(),
-    ];
-    this.#classifier = { weight: f32(tensors, 'classifier.weight'), bias: f32(tensors, 'classifier.bias') };
+    const at = (name: string): Tensor => tensors.get(name) as Tensor;
+    this.#layers = {
+      options: info.options,
+      stem: { weight: at('stem.weight'), scale: at('stem.scale'), shift: at('stem.shift'), slope: at('stem.slope') },
+      segments: packedSegments(info.options, tensors),
+    };
+    this.#classifier = { weight: at('classifier.weight'), bias: at('classifier.bias') };
     this.eval();
+  }
+
+  planForTests() {
+    return (this.#plan as unknown as { layers: unknown }).layers;
   }
 
   get options(): MoBiNetOptions {
@@ -60,50 +58,71 @@ export class PackedMoBiNet extends Module {
 
   /** Images [batch, imageSize, imageSize, 3] to logits [batch, classes]. */
   override forward(x: Tensor): Tensor {
+    const { layers, features } = this.#planFor(x);
+    for (const layer of layers) layer.run(x);
+    return this.#classify(features);
+  }
+
+  /** Like `forward`, layer by layer: how long each takes. */
+  timeLayers(x: Tensor): LayerTime[] {
+    const { layers, features } = this.#planFor(x);
+    const time = (name: string, run: () => void): LayerTime => {
+      const start = performance.now();
+      run();
+      return { name, milliseconds: performance.now() - start };
+    };
+    return [
+      ...layers.map((layer) => time(layer.name, () => layer.run(x))),
+      time('classifier', () => this.#classify(features).dispose()),
+    ];
+  }
+
+  #planFor(x: Tensor): PackedPlan {
     checkImages(x, this.options);
-    return tidy(() => {
-      const { weight, scale, shift, slope } = this.#stem;
-      const convolved = conv2d(x, weight, stemConvolution(this.options.stemStride));
-      const stem = activate(affine(convolved, scale, shift), slope);
-      const features = this.#layers.reduce((value, layer) => layer.forward(value), stem);
-      return add(matmul(features, this.#classifier.weight, { transposeB: true }), this.#classifier.bias);
-    });
+    const batch = x.shape[0];
+    if (this.#plan?.batch !== batch) {
+      this.#plan?.dispose();
+      this.#plan = new PackedPlan(this.#layers, batch);
+    }
+    return this.#plan;
+  }
+
+  #classify(features: Tensor): Tensor {
+    const { weight, bias } = this.#classifier;
+    return tidy(() => add(matmul(mean(features, { axes: [1, 2] }), weight, { transposeB: true }), bias));
   }
 
   override dispose(): void {
-    dispose(this.#tensors);
-    for (const layer of this.#layers) layer.dispose();
+    this.#plan?.dispose();
+    this.#plan = null;
+    dispose([this.#tensors, this.#layers.segments]);
   }
 }
 
-class PackedSegment extends Module {
-  readonly #plan: SegmentPlan;
-  readonly #convolution;
-  readonly #signs: BitTensor;
-  readonly #alpha: Tensor;
-  readonly #channels: ChannelTensors;
+/** What a layer took in one run. */
+export interface LayerTime {
+  readonly name: string;
+  readonly milliseconds: number;
+}
 
-  constructor(plan: SegmentPlan, prefix: string, options: MoBiNetOptions, tensors: PackedTensors) {
-    super();
-    this.#plan = plan;
-    this.#convolution = { groups: plan.groups, padding: 'same', paddingValue: options.padding } as const;
-    this.#signs = filterSigns(plan, tensors.get(`${prefix}.signs`) as Tensor<'u32'>);
-    this.#alpha = f32(tensors, `${prefix}.alpha`);
-    this.#channels = channelTensors(tensors, prefix);
-  }
-
-  override forward(x: Tensor): Tensor {
-    return tidy(() => {
-      const { scale, shift, slope } = this.#channels;
-      const counts = bitConv2d(packBits(x), this.#signs, this.#convolution);
-      const y = affine(activate(scaleCounts(counts, this.#alpha), slope), scale, shift);
-      return addSkip(y, x, this.#plan.skipRepeats);
+function packedSegments(options: MoBiNetOptions, tensors: PackedTensors): PackedSegment[] {
+  const all = planNetwork(options).units.flatMap((unit, index) =>
+    unit.segments.map((plan, at) => ({ plan, unit, name: segmentPrefix(index, plan), isLast: !unit.segments[at + 1] })),
+  );
+  return all.map(({ plan, unit, name, isLast }, at): PackedSegment => {
+    const tensorAt = (part: string): Tensor => tensors.get(`${name}.${part}`) as Tensor;
+    const slope = tensors.has(`${name}.slope`) ? tensorAt('slope') : null;
+    const lines = foldLines({ alpha: tensorAt('alpha'), slope, scale: tensorAt('scale'), shift: tensorAt('shift') });
+    const pool = isLast && unit.pool ? options.pool : null;
+    const signs = weightsPerFilter(plan);
+    const dtype = countDType(signs, { paddingValue: options.padding });
+    const isSignOnly = plan.skipRepeats === 0 && pool === null && all[at + 1]?.plan.skipRepeats === 0;
+    return keep({
+      ...{ name, plan, pool, dtype, lines, outSize: isLast ? unit.outSize : plan.size },
+      signs: filterSigns(plan, tensors.get(`${name}.signs`) as Tensor<'u32'>),
+      thresholds: isSignOnly ? foldThresholds(lines, dtype, signs) : null,
     });
-  }
-
-  override dispose(): void {
-    this.#signs.dispose();
-  }
+  });
 }
 
 /** From one row of bits a filter, as in the file, to one row a tap, as the convolution reads them. */
@@ -115,30 +134,11 @@ function filterSigns(plan: SegmentPlan, { values }: Tensor<'u32'>): BitTensor {
   });
 }
 
-/** What follows a convolution, channel by channel: PReLU (null: ReLU), and BatchNorm as x·scale + shift. */
-interface ChannelTensors {
-  readonly slope: Tensor | null;
-  readonly scale: Tensor;
-  readonly shift: Tensor;
-}
-
-function channelTensors(tensors: PackedTensors, prefix: string): ChannelTensors {
-  const slope = tensors.has(`${prefix}.slope`) ? f32(tensors, `${prefix}.slope`) : null;
-  return { slope, scale: f32(tensors, `${prefix}.scale`), shift: f32(tensors, `${prefix}.shift`) };
-}
-
-function activate(x: Tensor, slope: Tensor | null): Tensor {
-  return slope ? prelu(x, slope) : relu(x);
-}
-
-const f32 = (tensors: PackedTensors, name: string): Tensor => tensors.get(name) as Tensor;
-
 /**
  * Reads a packed file.
  * @param source What errors call the file.
  * @throws FormatError, one line that names the tensor, if it is not what its options promise.
  */
 export function loadPacked(bytes: Uint8Array, source?: string): PackedMoBiNet {
-  const { info, tensors } = decodePacked(bytes, source);
-  return new PackedMoBiNet(info, tensors);
+  return new PackedMoBiNet(decodePacked(bytes, source));
 }

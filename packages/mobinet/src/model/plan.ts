@@ -66,6 +66,11 @@ const blockTable: Record<Block, readonly (readonly [SegmentName, from: 'in' | 'o
   ],
 };
 
+/** What a filter of a segment sees of a patch, and so the largest count of its signs. */
+export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): number {
+  return (kernel * kernel * inChannels) / groups;
+}
+
 /**
  * Lays out MoBiNet for checked options.
  * @throws RangeError if 2^K does not divide a depth-wise layer's channels, or the image shrinks to nothing.

@@ -1,8 +1,8 @@
 import { BatchNorm2d, Conv2d, Module, PReLU, ReLU } from '@mobinet/autograd';
-import { BinaryConv2d, binarySegment } from '@mobinet/bnn';
-import { add, concat, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
+import { BinaryConv2d, binarizeWeights, binarySegment, countDType, countLines, foldLines } from '@mobinet/bnn';
+import { add, bitConv2d, concat, isRecording, packBits, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
-import type { SegmentPlan } from './plan.js';
+import { type SegmentPlan, weightsPerFilter } from './plan.js';
 
 /** sign → binary convolution · α → PReLU → BatchNorm, plus the skip connection (paper, section 3.1). */
 export class Segment extends Module {
@@ -27,9 +27,13 @@ export class Segment extends Module {
 
   override forward(x: Tensor): Tensor {
     const { conv } = this;
-    return tidy(() =>
-      this.training && conv instanceof BinaryConv2d ? this.#trainBinary(conv, x) : this.#stepByStep(x),
-    );
+    return tidy(() => {
+      if (conv instanceof BinaryConv2d) {
+        if (this.training) return this.#trainBinary(conv, x);
+        if (!isRecording()) return this.#evaluateBinary(conv, x);
+      }
+      return this.#stepByStep(x);
+    });
   }
 
   /** All in one, with the statistics of the batch. */
@@ -43,7 +47,19 @@ export class Segment extends Module {
     return output;
   }
 
-  /** In evaluation as a packed network does it: so both come to the same bits. */
+  /** As a packed network does it, so that both come to the same bits. */
+  #evaluateBinary({ weight, options }: BinaryConv2d, x: Tensor): Tensor {
+    const { activation, norm, plan } = this;
+    const { signs, scale: alpha } = binarizeWeights(weight);
+    const slope = activation instanceof PReLU ? activation.slope : null;
+    const lines = foldLines({ alpha, slope, ...norm.fold() });
+    const count = weightsPerFilter(plan);
+    const counts = bitConv2d(packBits(x), signs, { ...options, dtype: countDType(count, options) });
+    const { skipRepeats } = plan;
+    return countLines(counts, lines, skipRepeats > 0 ? x : null, { signs: count, skipRepeats, pool: null }).output;
+  }
+
+  /** The float twin, and evaluation that is differentiated. */
   #stepByStep(x: Tensor): Tensor {
     const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
     return addSkip(y, x, this.plan.skipRepeats);
@@ -55,7 +71,7 @@ function makeActivation({ activation }: MoBiNetOptions, channels: number): PReLU
 }
 
 /** y plus x repeated along the channels until it has as many as y; y alone for 0 repeats. */
-export function addSkip(y: Tensor, x: Tensor, repeats: number): Tensor {
+function addSkip(y: Tensor, x: Tensor, repeats: number): Tensor {
   if (repeats === 0) return y;
   return add(
     y,

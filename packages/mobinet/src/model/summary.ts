@@ -1,14 +1,8 @@
 import { type Shape, safetensorsByteLength } from '@mobinet/tensor';
-import {
-  type PackedInfo,
-  packedMetadata,
-  packedSpecs,
-  segmentPrefix,
-  weightsPerFilter,
-} from '../export/packed-format.js';
+import { type PackedInfo, packedMetadata, packedSpecs, segmentPrefix } from '../export/packed-format.js';
 import { MoBiNet } from './mobinet.js';
 import { type MoBiNetOptions, resolveOptions } from './options.js';
-import { planNetwork, type SegmentPlan } from './plan.js';
+import { planNetwork, type SegmentPlan, weightsPerFilter } from './plan.js';
 
 /** Multiply-adds of one image, by the kind of their operands. */
 export interface MultiplyAdds {

@@ -46,6 +46,30 @@ const convolutions = fc
     };
   });
 
+/** Groups of 1, 2, 4 and 8 channels with as many filters, and pixels enough for tables; wide images are done in bands of rows. */
+const convolutionsByTables = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 3 }),
+    size: fc.constantFrom([9, 8], [8, 13], [20, 17], [25, 130], [70, 6]),
+    bytes: fc.integer({ min: 1, max: 5 }),
+    groupChannels: fc.constantFrom(1, 2, 4, 8),
+    kernel: fc.constantFrom([3, 3], [3, 3], [1, 1], [2, 3], [4, 4], [1, 5]),
+    stride: fc.constantFrom(1, 1, 2, [3, 1] as const),
+    padding: fc.constantFrom('same' as const, 'same' as const, 'valid' as const, 2, [0, 7] as const),
+    dilation: fc.constantFrom(1, 1, [2, 1] as const, [1, 2] as const),
+    dtype: fc.constantFrom('u8' as const, 'i16' as const, 'i32' as const),
+    seed: fc.nat(),
+  })
+  .map(({ batch, size, bytes, groupChannels, kernel, seed, dtype, ...window }) => {
+    const rng = Rng.fromSeed(seed);
+    const channels = 8 * bytes;
+    return {
+      x: packBits(rng.split('x').normal([batch, ...size, channels])),
+      filter: packBits(rng.split('filter').normal([channels, ...kernel, groupChannels])),
+      options: { ...window, groups: channels / groupChannels, dtype },
+    };
+  });
+
 /** The same convolution of numbers ±1: a border of +1 is built around the image first, one of 0 is left to `conv2d`. */
 function convolutionOfNumbers(x: Tensor, filter: Tensor, { paddingValue, ...options }: BitConv2dOptions): Tensor {
   if (paddingValue === 'zero') return conv2d(x, filter, options);
@@ -102,6 +126,13 @@ describe('bitConv2d', () => {
     expect(y.shape).toEqual(expected.shape);
     expect([...y.values]).toEqual([...expected.values]);
   });
+
+  test.prop([convolutionsByTables], { numRuns: 60 })(
+    'agrees with its definition by tables',
+    ({ x, filter, options }) => {
+      checkOp((x, filter) => bitConv2d(x, filter, options), [x, filter], { gradient: false });
+    },
+  );
 
   test.prop([convolutions], { numRuns: 20 })('obeys the laws of ops', ({ x, filter, options }) => {
     checkOp((x, filter) => bitConv2d(x, filter, options), [x, filter], { gradient: false });

@@ -10,7 +10,7 @@ import {
   convolutionMultiplyAdds,
 } from '../conv2d/conv2d.js';
 import { mul } from '../elementwise/binary.js';
-import { bitConv2dByWords } from './bit-conv2d.wasm.js';
+import { bitConv2dByKernels } from './bit-conv2d.wasm.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import type { CountDType } from './bit-gemm.wasm.js';
 import { checkBits } from './check-bits.js';
@@ -77,7 +77,7 @@ export function bitConv2dAttributes(
   return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue: options.paddingValue ?? 'one' };
 }
 
-const bitConv2dOp = defineOp<
+export const bitConv2dOp = defineOp<
   [BitTensor, BitTensor],
   [Tensor<CountDType>],
   BitConv2dAttributes & { readonly dtype: CountDType },
@@ -125,7 +125,7 @@ const bitConv2dOp = defineOp<
       }
     }
   },
-  fast: ([x, filter], [y], attributes) => bitConv2dByWords(x, filter, y, attributes),
+  fast: ([x, filter], [y], attributes) => bitConv2dByKernels(x, filter, y, attributes),
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, filter], attributes }) {

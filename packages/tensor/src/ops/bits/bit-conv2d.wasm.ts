@@ -23,28 +23,43 @@ import {
 import { isPointwise, type Window } from '../window.js';
 import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } from '../window.wasm.js';
 import { type BitConv2dAttributes, sumOfSignsPerTap } from './bit-conv2d.js';
+import { bitConv2dByTables, hasTables } from './bit-conv2d-tables.wasm.js';
 import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
-/**
- * Convolution of signs. A 1×1 convolution is a product of bit matrices. Otherwise, what an output pixel sees of a group is
- * joined into one row of bits, tap after tap without gaps, and every filter likewise: a group of 8 channels under 3×3 taps is
- * 72 bits, two 64-bit words, where a word of its own for every tap would make nine.
- */
-export function bitConv2dByWords(
+/** Convolution of signs. A 1×1 convolution is a product of bit matrices, and small groups have tables. */
+export function bitConv2dByKernels(
   x: BitTensor,
   filter: BitTensor,
   y: Tensor<CountDType>,
   attributes: BitConv2dAttributes,
 ): void {
   const { groups, window, paddingValue } = attributes;
+  const [outChannels, , , groupChannels] = filter.shape;
+  if (groups === 1 && isPointwise(window)) {
+    const pixels = y.size / outChannels;
+    bitGemm(pixels, outChannels, groupChannels, x.address, filter.address, y.address, y.dtype);
+    return;
+  }
+  if (hasTables(x, filter, attributes)) bitConv2dByTables(x, filter, y, window);
+  else convolveByWords(x, filter, y, attributes);
+  if (paddingValue === 'zero') takeBackBorder(y as Tensor<BorderDType>, filter, window);
+}
+
+/**
+ * What an output pixel sees of a group is joined into one row of bits, tap after tap without gaps, and every filter likewise: a
+ * group of 8 channels under 3×3 taps is 72 bits, two 64-bit words, where a word of its own for every tap would make nine.
+ */
+function convolveByWords(
+  x: BitTensor,
+  filter: BitTensor,
+  y: Tensor<CountDType>,
+  attributes: BitConv2dAttributes,
+): void {
+  const { groups, window } = attributes;
   const [outChannels, kernelHeight, kernelWidth, groupChannels] = filter.shape;
   const pixels = y.size / outChannels;
   const { dtype } = y;
-  if (groups === 1 && isPointwise(window)) {
-    bitGemm(pixels, outChannels, groupChannels, x.address, filter.address, y.address, dtype);
-    return;
-  }
   const taps = kernelHeight * kernelWidth;
   const [pixelBytes, filterBytes] = [4 * wordsPerRow(x.rowLength), joinedBytes(taps, groupChannels)];
   withTemporary(outChannels * filterBytes + pixelBytes + borderSlack, (filters) => {
@@ -60,7 +75,6 @@ export function bitConv2dByWords(
       { grain: chunksOf(pixels, outChannels * (1 + (taps * groupChannels) / 150)), scratch: 16 * filterBytes + 128 },
     );
   });
-  if (paddingValue === 'zero') takeBackBorder(y as Tensor<BorderDType>, filter, window);
 }
 
 /** Vectors are read to their end, beyond the last channels. */

@@ -19,7 +19,7 @@ export function packBits(x: Tensor): BitTensor {
   return apply(packBitsOp, [x], undefined)[0];
 }
 
-const packBitsOp = defineOp<[Tensor], [BitTensor]>({
+export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
   name: 'packBits',
   outputs([x]) {
     if (x.dtype !== 'f32') throw new DTypeError(`packBits: x is ${x.dtype}, not f32`);

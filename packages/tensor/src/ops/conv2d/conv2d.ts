@@ -75,7 +75,7 @@ export function convolutionMultiplyAdds(y: AnyTensor, filter: Shape): number {
   return y.size * sizeOf(filter.slice(1));
 }
 
-const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor, Tensor]>({
+export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor, Tensor]>({
   name: 'conv2d',
   outputs: ([x, filter], attributes) => [{ dtype: 'f32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],
   reference([{ values: x, shape }, { values: filter, shape: filterShape }], [{ values: y }], attributes) {

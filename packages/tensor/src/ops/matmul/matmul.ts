@@ -4,6 +4,7 @@ import { broadcastShapes, type Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { forEachRun } from '../elementwise/broadcast.js';
 import { sumTo } from '../reduce/sum.js';
+import { areDots, dots } from './dots.wasm.js';
 import { gemm } from './gemm.wasm.js';
 
 export interface MatmulOptions {
@@ -54,7 +55,10 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
   reference: ([a, b], [c], attributes) => forEachProduct(a, b, c, attributes, product),
   fast([a, b], [c], attributes) {
     if (a.size === 0) c.values.fill(0);
-    forEachProduct(a, b, c, attributes, (m, n, k, a, b, c) => gemm(m, n, k, inMemory(a), inMemory(b), inMemory(c)));
+    forEachProduct(a, b, c, attributes, (m, n, k, ...matrices) => {
+      const [a, b, c] = matrices.map(inMemory);
+      (areDots(m, a, b) ? dots : gemm)(m, n, k, a, b, c);
+    });
   },
   multiplyAdds: ([a], [c], { transposeA }) => c.size * matrixShape(a.shape, transposeA)[1],
   saves: (inputs) => inputs,

@@ -1,0 +1,117 @@
+import { fc, test } from '@fast-check/vitest';
+import {
+  affine,
+  avgPool2d,
+  type BitTensor,
+  concat,
+  maxPool2d,
+  minPool2d,
+  mul,
+  prelu,
+  Rng,
+  ShapeError,
+  type Tensor,
+  tensor,
+  unpackBits,
+  zeros,
+} from '@mobinet/tensor';
+import { checkOp, withKernels } from '@mobinet/tensor/testing';
+import { describe, expect } from 'vitest';
+import { type CountLinesResult, countLines, foldLines, type LinesPool } from './count-lines.js';
+import type { Counts } from './counts.js';
+import { expectClose } from './expect-close.test.helper.js';
+
+/** Channels that the kernel takes, eight at a time, and those left to the definition; odd images, whose last row no pool covers. */
+const cases = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 3 }),
+    height: fc.integer({ min: 2, max: 7 }),
+    width: fc.integer({ min: 2, max: 7 }),
+    skipChannels: fc.oneof(fc.constantFrom(8, 16, 32, 40), fc.integer({ min: 1, max: 40 })),
+    skipRepeats: fc.constantFrom(0, 1, 2, 3),
+    size: fc.constantFrom<[dtype: 'u8' | 'i16', signs: number]>(['u8', 9], ['u8', 255], ['i16', 9], ['i16', 4608]),
+    pool: fc.constantFrom<LinesPool | null>(null, null, 'average', 'max', 'min'),
+    activation: fc.constantFrom('prelu', 'relu'),
+    rng: fc.nat().map((seed) => Rng.fromSeed(seed)),
+  })
+  .map(({ batch, height, width, skipChannels, skipRepeats, size: [dtype, signs], pool, activation, rng }) => {
+    const channels = skipChannels * Math.max(1, skipRepeats);
+    const shape = [batch, height, width, channels];
+    const differences = rng
+      .split('counts')
+      .uniform(shape, 0, signs + 1)
+      .values.map(Math.floor);
+    const counts: Counts =
+      dtype === 'u8'
+        ? tensor(Uint8Array.from(differences), { shape })
+        : tensor(
+            Int16Array.from(differences, (d) => signs - 2 * d),
+            { shape },
+          );
+    return {
+      counts,
+      segment: {
+        alpha: rng.split('alpha').uniform([channels], 0.2 / Math.sqrt(signs), 0.6 / Math.sqrt(signs)),
+        slope: activation === 'prelu' ? rng.split('slope').normal([channels], 0.25, 0.5) : null,
+        scale: rng.split('scale').normal([channels]),
+        shift: rng.split('shift').normal([channels]),
+      },
+      skip: skipRepeats > 0 ? rng.split('skip').normal([batch, height, width, skipChannels]) : null,
+      attributes: { signs, skipRepeats, pool },
+    };
+  });
+
+const resultOf = ({ counts, segment, skip, attributes }: typeof cases extends fc.Arbitrary<infer T> ? T : never) =>
+  countLines(counts, foldLines(segment), skip, attributes);
+
+describe('countLines', () => {
+  test.prop([cases, fc.constantFrom<keyof CountLinesResult>('output', 'outputSigns')], { numRuns: 150 })(
+    'agrees with its definition, to the last bit',
+    ({ counts, segment, skip, attributes }, which) => {
+      checkOp(
+        (counts: Counts, lines: Tensor, ...[skip]: Tensor[]): Tensor | BitTensor =>
+          countLines(counts, lines, skip ?? null, attributes)[which],
+        [counts, foldLines(segment), ...(skip ? [skip] : [])],
+        { gradient: false, tolerance: 0 },
+      );
+    },
+  );
+
+  test.prop([cases, fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 80 })(
+    'is scaling, activation, normalisation, skip and pool, one after the other',
+    (given, tier) => {
+      const { counts, segment, skip, attributes } = given;
+      const { signs, skipRepeats, pool } = attributes;
+      const { alpha, slope, scale, shift } = segment;
+      const dots = tensor(
+        Float32Array.from(counts.values, (count) => (counts.dtype === 'u8' ? signs - 2 * count : count)),
+        { shape: counts.shape },
+      );
+      const y = affine(prelu(mul(dots, alpha), slope ?? zeros([alpha.size])), scale, shift);
+      const skipped = skip
+        ? y.add(
+            concat(
+              Array.from({ length: skipRepeats }, () => skip),
+              -1,
+            ),
+          )
+        : y;
+      const expected = pool ? pools[pool](skipped, { window: 2 }) : skipped;
+      const { output, outputSigns } = withKernels(tier, () => resultOf(given));
+      expectClose(output, expected);
+      expect(unpackBits(outputSigns).values).toEqual(output.values.map((value) => (value < 0 ? -1 : 1)));
+    },
+  );
+
+  test('what does not fit is refused', () => {
+    const counts = zeros([1, 4, 4, 8], 'u8');
+    const attributes = { signs: 9, skipRepeats: 0, pool: null };
+    expect(() => countLines(counts, zeros([2, 8]), null, attributes)).toThrow(ShapeError);
+    expect(() => countLines(counts, zeros([3, 8]), zeros([1, 4, 4, 8]), attributes)).toThrow(ShapeError);
+    expect(() => countLines(counts, zeros([3, 8]), zeros([1, 4, 4, 8]), { ...attributes, skipRepeats: 2 })).toThrow(
+      /countLines: the operands do not fit/,
+    );
+  });
+});
+
+const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d };

@@ -1,0 +1,146 @@
+import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor } from '@mobinet/tensor';
+import { countLinesByKernel } from './count-lines.wasm.js';
+import type { Counts } from './counts.js';
+import { hasKernels } from './counts.wasm.js';
+
+/** What a trained segment does to the counts of its convolution, channel by channel. All are [channels]. */
+export interface FoldableSegment {
+  /** α, the scaling factors of the filters, above 0. */
+  readonly alpha: Tensor;
+  /** The slopes of a PReLU; null for a ReLU. */
+  readonly slope: Tensor | null;
+  /** Batch normalisation as x·scale + shift (`foldBatchNorm`). */
+  readonly scale: Tensor;
+  readonly shift: Tensor;
+}
+
+/**
+ * Scaling factors, PReLU and batch normalisation folded into one line over the counts from 0 up, and another below:
+ *
+ *     scale·PReLU(α·c) + shift = plus·c + shift   where c ≥ 0,  plus  = α·scale
+ *                              = minus·c + shift  where c < 0,  minus = α·slope·scale
+ *
+ * @returns [3, channels]: plus, minus and shift.
+ */
+export function foldLines({ alpha, slope, scale, shift }: FoldableSegment): Tensor {
+  const channels = alpha.size;
+  const lines = new Float32Array(3 * channels);
+  for (let c = 0; c < channels; c++) {
+    const plus = alpha.values[c] * scale.values[c];
+    lines[c] = plus;
+    lines[channels + c] = plus * (slope ? slope.values[c] : 0);
+    lines[2 * channels + c] = shift.values[c];
+  }
+  return tensor(lines, { shape: [3, channels] });
+}
+
+/**
+ * What the lines of channel c make of a count, and of what is skipped. Each product and sum is f32, rounded, so that kernels of every
+ * kind come to the same bits: a sign near 0 must not depend on who computes it.
+ */
+export function countLine({ values, shape }: Tensor, c: number): (count: number, skipped?: number) => number {
+  const channels = shape[1];
+  const [plus, minus, shift] = [values[c], values[channels + c], values[2 * channels + c]];
+  return (count, skipped = 0) =>
+    Math.fround(Math.fround((count >= 0 ? plus : minus) * count) + Math.fround(shift + skipped));
+}
+
+/** What of each 2×2 pixels remains, where a unit ends in a pool. */
+export type LinesPool = 'average' | 'max' | 'min';
+
+export interface CountLinesAttributes {
+  /** The signs of a filter: what no count is larger than. */
+  readonly signs: number;
+  /** How often the skipped input is repeated along the channels; 0 for no skip. */
+  readonly skipRepeats: number;
+  readonly pool: LinesPool | null;
+}
+
+export interface CountLinesResult {
+  readonly output: Tensor;
+  /** What the next segment computes on. */
+  readonly outputSigns: BitTensor;
+}
+
+/**
+ * All that follows the convolution in a trained segment, and the signs of it, in one pass over the counts:
+ *
+ *     y = pool((c ≥ 0 ? plus·c : minus·c) + (shift + skip))
+ *
+ * @param counts [batch, height, width, channels]
+ * @param lines [3, channels], from `foldLines`; finite.
+ * @param skip [batch, height, width, channels / skipRepeats], or null.
+ * @returns [batch, height, width, channels], height and width halved (⌊size / 2⌋) by a pool.
+ * @throws ShapeError if they do not fit.
+ */
+export function countLines(
+  counts: Counts,
+  lines: Tensor,
+  skip: Tensor | null,
+  attributes: CountLinesAttributes,
+): CountLinesResult {
+  const [output, outputSigns] = apply(countLinesOp, skip ? [counts, lines, skip] : [counts, lines], attributes);
+  return { output, outputSigns };
+}
+
+/** The skip may be left out. */
+export type CountLinesInputs = readonly [counts: Counts, lines: Tensor, ...skip: Tensor[]];
+
+export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], CountLinesAttributes>({
+  name: 'countLines',
+  outputs([counts, lines, ...[skip]], { skipRepeats, pool }) {
+    const [batch, height, width, channels] = counts.shape;
+    const skipFits = skip ? skip.size * skipRepeats === counts.size : skipRepeats === 0;
+    if (counts.rank !== 4 || lines.shape.join() !== `3,${channels}` || !skipFits) {
+      const operands = [counts, lines, ...(skip ? [skip] : [])].map(({ shape, label }, at) => ({
+        ...{ name: ['counts', 'lines', 'skip'][at], shape, note: label },
+      }));
+      throw new ShapeError('countLines', 'the operands do not fit', operands, 'lines must be [3, channels].');
+    }
+    const shape = pool ? [batch, height >> 1, width >> 1, channels] : counts.shape;
+    return [
+      { dtype: 'f32', shape },
+      { dtype: 'bits', shape },
+    ];
+  },
+  reference([counts, lines, ...[skip]], [{ values: y, shape }, { words }], { signs, skipRepeats, pool }) {
+    const [batch, outHeight, outWidth, channels] = shape;
+    const [, height, width] = counts.shape;
+    const line = Array.from({ length: channels }, (_, c) => countLine(lines, c));
+    const skipChannels = channels / skipRepeats;
+
+    const element = (pixel: number, c: number): number => {
+      const counted = counts.values[pixel * channels + c];
+      const count = counts.dtype === 'u8' ? signs - 2 * counted : counted;
+      return line[c](count, skip ? skip.values[pixel * skipChannels + (c % skipChannels)] : 0);
+    };
+    words.fill(0);
+    const wordsPerPixel = words.length / (batch * outHeight * outWidth);
+    let pixel = 0;
+    for (let n = 0; n < batch; n++) {
+      for (let i = 0; i < outHeight; i++) {
+        for (let j = 0; j < outWidth; j++, pixel++) {
+          const first = pool ? (n * height + 2 * i) * width + 2 * j : pixel;
+          for (let c = 0; c < channels; c++) {
+            const of = (k: number): number => element(first + (k >> 1) * width + (k & 1), c);
+            const value = pool ? pools[pool](of(0), of(1), of(2), of(3)) : of(0);
+            y[pixel * channels + c] = value;
+            words[pixel * wordsPerPixel + (c >> 5)] |= Number(value < 0) << (c & 31);
+          }
+        }
+      }
+    }
+  },
+  fast(inputs, outputs, attributes) {
+    const [counts, , ...skip] = inputs;
+    if (hasKernels([counts, ...skip])) countLinesByKernel(inputs, outputs, attributes);
+    else countLinesOp.reference(inputs, outputs, attributes);
+  },
+});
+
+/** As `avgPool2d`, `maxPool2d` and `minPool2d` do it: the sum first, in this order, then its quarter. */
+const pools: Record<LinesPool, (a: number, b: number, c: number, d: number) => number> = {
+  average: (a, b, c, d) => Math.fround(Math.fround(Math.fround(a + b) + c) + d) / 4,
+  max: Math.max,
+  min: Math.min,
+};

@@ -1,0 +1,88 @@
+import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor } from '@mobinet/tensor';
+import { countLine } from './count-lines.js';
+import { countThresholdsByKernel } from './count-thresholds.wasm.js';
+import type { Counts } from './counts.js';
+import { hasKernels } from './counts.wasm.js';
+
+/**
+ * Lines over the counts (`foldLines`) folded once more, for a segment of which only the signs are wanted: no skip, no pool, and none
+ * around the next segment. Two lines that meet at 0 are below 0 in one interval of counts, or everywhere but in one: a larger slope
+ * than 0 on both sides makes one threshold, slopes of different sign (of PReLU, or of γ) two. The interval is found by trying every
+ * count there can be, with the arithmetic of `countLines`: so both come to the same signs.
+ *
+ * @param lines [3, channels]
+ * @param dtype Of the counts, and so what the thresholds are of. @param signs Of a filter.
+ * @returns i16 [3, channels]: where the interval begins, how many counts it has, and 1 where the output is below 0 outside it;
+ * null if there are channels without such an interval.
+ */
+export function foldThresholds(lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null {
+  const channels = lines.shape[1];
+  const thresholds = new Int16Array(3 * channels);
+  const [first, last] = dtype === 'u8' ? [0, signs] : [-signs, signs];
+  for (let c = 0; c < channels; c++) {
+    const line = countLine(lines, c);
+    const interval = intervalWhere((stored) => line(dtype === 'u8' ? signs - 2 * stored : stored) < 0, first, last);
+    if (interval === null) return null;
+    thresholds[c] = interval.from;
+    thresholds[channels + c] = interval.count;
+    thresholds[2 * channels + c] = Number(interval.isOutside);
+  }
+  return tensor(thresholds, { shape: [3, channels] });
+}
+
+/** The whole numbers in [first, last] for which `holds`, as an interval, or as all but an interval; null if they are neither. */
+export function intervalWhere(
+  holds: (value: number) => boolean,
+  first: number,
+  last: number,
+): { from: number; count: number; isOutside: boolean } | null {
+  const isOutside = holds(first) && holds(last);
+  const inside = (value: number): boolean => holds(value) !== isOutside;
+  let from = first;
+  while (from <= last && !inside(from)) from++;
+  let end = from;
+  while (end <= last && inside(end)) end++;
+  for (let value = end; value <= last; value++) if (inside(value)) return null;
+  return { from, count: end - from, isOutside };
+}
+
+/**
+ * The signs of a segment's output from its counts: whether they lie in an interval, channel by channel.
+ *
+ * @param counts [..., channels]
+ * @param thresholds [3, channels], from `foldThresholds`, for counts of this dtype.
+ * @throws ShapeError if they do not fit.
+ */
+export function countThresholds(counts: Counts, thresholds: Tensor<'i16'>): BitTensor {
+  return apply(countThresholdsOp, [counts, thresholds], undefined)[0];
+}
+
+export const countThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>({
+  name: 'countThresholds',
+  outputs([counts, thresholds]) {
+    if (thresholds.shape.join() !== `3,${counts.shape[counts.rank - 1]}`) {
+      throw new ShapeError('countThresholds', 'the operands do not fit', [
+        { name: 'counts', shape: counts.shape, note: '…, channels' },
+        { name: 'thresholds', shape: thresholds.shape, note: '3, channels' },
+      ]);
+    }
+    return [{ dtype: 'bits', shape: counts.shape }];
+  },
+  reference([{ values: counts, shape }, { values: thresholds }], [{ words }]) {
+    const channels = shape[shape.length - 1];
+    const wordsPerRow = Math.ceil(channels / 32);
+    words.fill(0);
+    for (let at = 0; at < counts.length; at++) {
+      const c = at % channels;
+      const distance = counts[at] - thresholds[c];
+      // An i16 holds all numbers of counts that there can be, but for some as if they were below 0.
+      const isInside = distance >= 0 && distance < (thresholds[channels + c] & 0xffff);
+      const isBelow = Number(isInside) ^ thresholds[2 * channels + c];
+      words[((at - c) / channels) * wordsPerRow + (c >> 5)] |= isBelow << (c & 31);
+    }
+  },
+  fast(inputs, outputs) {
+    if (hasKernels([inputs[0]])) countThresholdsByKernel(inputs, outputs);
+    else countThresholdsOp.reference(inputs, outputs, undefined);
+  },
+});

@@ -1,0 +1,45 @@
+import { BitTensor, countWords } from './bit-tensor.js';
+import { bytesPerElement, type DType } from './dtype.js';
+import { keep } from './scope.js';
+import { type Shape, sizeOf } from './shape.js';
+import { emptyTensor, Tensor } from './tensor.js';
+
+/**
+ * Memory that tensors take turns in. All of them lie at its beginning, so whoever writes one ends the others: it is for work whose
+ * order is known, such as the layers of a network, where what one layer made is read by the next and then no more.
+ */
+export class Workspace {
+  readonly #memory: Tensor<'u8'>;
+
+  /** @param byteLength Of the largest tensor that will lie in it. */
+  constructor(byteLength: number) {
+    this.#memory = keep(emptyTensor('u8', [byteLength], 'a workspace'));
+  }
+
+  /** A tensor that is not written yet. It is the caller's to dispose of; no `tidy` does. */
+  tensor<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
+    this.#check(sizeOf(shape) * bytesPerElement(dtype));
+    return keep(new Tensor(dtype, shape, this.#memory.share()));
+  }
+
+  /** The same for signs. */
+  bits(shape: Shape): BitTensor {
+    this.#check(bitBytes(shape));
+    return keep(new BitTensor(shape, this.#memory.share()));
+  }
+
+  /** The memory is free once the tensors in it are disposed as well. */
+  dispose(): void {
+    this.#memory.dispose();
+  }
+
+  #check(byteLength: number): void {
+    if (byteLength <= this.#memory.size) return;
+    throw new RangeError(`a workspace of ${this.#memory.size} bytes has no room for a tensor of ${byteLength} bytes`);
+  }
+}
+
+/** Bytes of a BitTensor of this shape. */
+export function bitBytes(shape: Shape): number {
+  return 4 * countWords(shape);
+}
