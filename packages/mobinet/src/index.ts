@@ -10,7 +10,10 @@ export { type IdxArray, type IdxOptions, openIdx, readIdx } from './data/idx.js'
 export { type ImageFolderOptions, openImageFolder } from './data/image-folder.js';
 export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';
 export type { Image, ImageDataset, ImageSource } from './data/source.js';
+export { importWeights } from './export/import-weights.js';
+export { encodeOnnx, exportOnnx } from './export/onnx.js';
 export { packModel } from './export/pack.js';
+export { decodePacked, type PackedFile } from './export/packed-file.js';
 export type { PackedInfo, Preprocessing } from './export/packed-format.js';
 export { loadPacked, PackedMoBiNet } from './export/packed-model.js';
 export { createMoBiNet, MoBiNet } from './model/mobinet.js';

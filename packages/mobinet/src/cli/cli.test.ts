@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decodeSafetensors, dispose, encodeSafetensors } from '@mobinet/tensor';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn, tiny } from './cli.test.helper.js';
@@ -21,6 +22,9 @@ function filesIn(path: string): Map<string, string> {
   return new Map(paths.map((file) => [file, readFileSync(file, 'latin1')]));
 }
 
+/** The network of `tiny`, for commands that know no presets. */
+const tinyNetwork = ['--width', '0.0625', '--k', '1', '--size', '32'];
+
 const lastMetrics = (out: string) =>
   JSON.parse(readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1)!);
 
@@ -32,7 +36,7 @@ beforeAll(async () => {
 
 describe('help', () => {
   test('of every command tells its flags, and of train all that the example has', async () => {
-    const commands = ['summary', 'train', 'evaluate', 'export', 'predict'];
+    const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict'];
     const [program, ...helps] = await all([['--help'], ...commands.map((command) => [command, '--help'])]);
     for (const { code, stdout, stderr } of [program, ...helps])
       expect({ code, stderr, usage: /^Usage: mobinet/.test(stdout) }).toEqual({ code: 0, stderr: '', usage: true });
@@ -138,7 +142,23 @@ describe('mistakes', () => {
       ['export', '--untrained', '--precision', 'float', '--width', '0.0625', '--k', '1'],
       /a network of precision 'float' is not packed/,
     ],
-    ['neither kind of export', ['export', '--k', '1'], /give one of --checkpoint RUN and --untrained/],
+    ['neither kind of export', ['export', '--k', '1'], /give one of --checkpoint RUN, --model FILE and --untrained/],
+    ['two kinds of export', ['export', '--model', model, '--checkpoint', run], /give one of --checkpoint RUN/],
+    ['a packed model to be packed', ['export', '--model', model], /is packed already\. Use --format onnx/],
+    ['a packed model of another width', ['export', '--model', model, '--width', '1'], /a packed model has an arch/],
+    ['an unknown format', ['export', '--untrained', '--format', 'tflite'], /tflite.*packed, onnx/],
+    [
+      'a checkpoint as a model to export',
+      ['export', '--model', checkpoint, '--format', 'onnx'],
+      /not a packed MoBiNet/,
+    ],
+    ['no weights', ['import', join(folder, 'none')], /there is no file of weights at/],
+    ['a checkpoint as weights', ['import', checkpoint, ...tinyNetwork], /a training checkpoint, which needs no import/],
+    ['a packed model as weights', ['import', model, ...tinyNetwork], /tensor stem\.conv\.weight is missing/],
+    ['half a file of weights', ['import', cutOff], /cut-off\.safetensors: /],
+    ['no class names', ['import', model, '--class-names', join(folder, 'none')], /there is no file of class names at/],
+    ['bad colours', ['import', model, '--mean', '0.5'], /--mean.*three numbers/],
+    ['a deviation of 0', ['import', model, '--std', '1,0,1'], /--std.*three numbers above 0/],
     ['a checkpoint of another width', ['export', '--checkpoint', run, '--width', '1'], /architecture of its own/],
   ];
 
@@ -317,5 +337,90 @@ describe('export', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/photos\.safetensors, [\d,]+ bytes\n$/);
     expect(readFileSync(out).equals(readFileSync(model))).toBe(true);
+  });
+
+  test('as ONNX is the same of a checkpoint and of its packed model', async () => {
+    const exports = join(folder, 'onnx');
+    mkdirSync(exports);
+    const [ofRun, ofModel] = ['run.onnx', 'model.onnx'].map((name) => join(exports, name));
+    const outcomes = await all([
+      ['export', '--checkpoint', run, '--format', 'onnx', '--out', ofRun, '--json'],
+      ['export', '--model', model, '--format', 'onnx', '--out', ofModel],
+    ]);
+    for (const { code, stderr } of outcomes) expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(outcomes[0].stdout)).toEqual({ file: ofRun, bytes: readFileSync(ofRun).byteLength });
+    expect(outcomes[1].stdout).toMatch(/model\.onnx, [\d,]+ bytes\n$/);
+    expect(readFileSync(ofRun).equals(readFileSync(ofModel))).toBe(true);
+  });
+
+  test('as ONNX takes a float twin, and names the file itself', async () => {
+    const args = [
+      'export',
+      '--untrained',
+      '--precision',
+      'float',
+      ...tinyNetwork,
+      '--classes',
+      '3',
+      '--format',
+      'onnx',
+    ];
+    const { code, stdout, stderr } = await cli(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^model\.onnx, [\d,]+ bytes\n$/);
+    rmSync(join(folder, 'model.onnx'));
+  });
+});
+
+describe('import', () => {
+  const imports = join(folder, 'imports');
+  const weights = join(imports, 'weights.safetensors');
+  const classNames = join(imports, 'classes.txt');
+
+  beforeAll(() => {
+    mkdirSync(imports);
+    const { tensors } = decodeSafetensors(readFileSync(checkpoint));
+    const own = [...tensors].filter(([name]) => name.startsWith('model.'));
+    writeFileSync(weights, encodeSafetensors(new Map(own.map(([name, tensor]) => [name.slice(6), tensor]))));
+    dispose(tensors);
+    writeFileSync(classNames, `${readdirSync(join(data, 'val')).sort().join('\n')}\n`);
+  });
+
+  test("of a checkpoint's floats is the packed model of its run", async () => {
+    const out = join(imports, 'photos.safetensors');
+    const described = [...tinyNetwork, '--class-names', classNames, '--resize', '32'];
+    const { code, stdout, stderr } = await cli(['import', weights, ...described, '--out', out, '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ file: out, bytes: readFileSync(out).byteLength });
+    expect(readFileSync(out).equals(readFileSync(model))).toBe(true);
+  });
+
+  test('says how images are to be normalised, and refuses names of other classes', async () => {
+    const out = join(imports, 'gray.safetensors');
+    const half = ['--mean', '0.5,0.5,0.5', '--std', '0.25,0.5,1'];
+    const [gray, other] = await all([
+      ['import', weights, ...tinyNetwork, '--classes', '3', ...half, '--out', out],
+      [
+        'import',
+        weights,
+        ...tinyNetwork,
+        '--classes',
+        '4',
+        '--class-names',
+        classNames,
+        '--out',
+        join(imports, 'none'),
+      ],
+    ]);
+    expect({ code: gray.code, stderr: gray.stderr }).toEqual({ code: 0, stderr: '' });
+    const { tensors, metadata } = decodeSafetensors(readFileSync(out));
+    dispose(tensors);
+    expect(JSON.parse(metadata.preprocessing)).toEqual({
+      resize: 37,
+      normalization: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.5, 1] },
+    });
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/^error: .*classes\.txt names 3 classes, but --classes is 4\n$/);
+    expect(existsSync(join(imports, 'none'))).toBe(false);
   });
 });

@@ -1,25 +1,42 @@
-import { Command } from 'commander';
+import { dispose } from '@mobinet/tensor';
+import { Command, Option } from 'commander';
 import writeFileAtomic from 'write-file-atomic';
-import { packedFile, readCheckpoint, writePacked } from '../export/files.js';
+import { onnxFile, packedFile, packedInfoOf, readCheckpoint, readPackedFile } from '../export/files.js';
+import { encodeOnnx, exportOnnx } from '../export/onnx.js';
 import { packModel } from '../export/pack.js';
 import { createMoBiNet } from '../model/mobinet.js';
+import type { MoBiNetOptions } from '../model/options.js';
 import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, wholeNumber } from './flags.js';
-import { printJson, printResult } from './output.js';
+import { printSaved } from './output.js';
+
+/** What a network can be saved as: the file's usual name, and its bytes. */
+const formats = {
+  packed: { file: packedFile, encode: packModel },
+  onnx: { file: onnxFile, encode: exportOnnx },
+} as const;
 
 interface ExportFlags extends ArchitectureFlags {
   checkpoint?: string;
+  model?: string;
   untrained?: boolean;
-  out: string;
+  format: keyof typeof formats;
+  out?: string;
   json?: boolean;
 }
 
-/** `mobinet export`: a checkpoint, or a freshly initialised network, as a packed file. */
+/** `mobinet export`: a checkpoint, a packed model or a freshly initialised network, as a packed file or an ONNX model. */
 export function exportCommand(): Command {
-  const command = new Command('export').description('save a network with 1-bit weights');
+  const command = new Command('export').description('save a network with 1-bit weights, or for other runtimes as ONNX');
   command
     .option('--checkpoint <run>', "a run's folder or checkpoint")
-    .option('--untrained', 'pack a freshly initialised network of the architecture below')
-    .option('--out <file>', 'the file to write', packedFile);
+    .option('--model <file>', 'a packed model, to be saved as ONNX')
+    .option('--untrained', 'a freshly initialised network of the architecture below')
+    .addOption(
+      new Option('--format <name>', 'a packed model, or ONNX with signs as floats')
+        .choices(Object.keys(formats))
+        .default('packed'),
+    )
+    .option('--out <file>', `the file to write (default: ${packedFile}, or ${onnxFile})`);
   addArchitectureFlags(command)
     .option('--classes <number>', 'classes to tell apart (default: 1000)', wholeNumber(1))
     .option(...jsonFlag)
@@ -28,28 +45,45 @@ export function exportCommand(): Command {
       `
 Examples:
   mobinet export --checkpoint runs/photos --out photos.mobinet.safetensors
+  mobinet export --model photos.mobinet.safetensors --format onnx --out photos.onnx
   mobinet export --untrained --width 0.5 --classes 10`,
     );
   return command.action(runExport);
 }
 
-async function runExport({ checkpoint, untrained, out, json, ...flags }: ExportFlags): Promise<void> {
+async function runExport(flags: ExportFlags): Promise<void> {
+  const { checkpoint, model, untrained, format, json } = flags;
   const architecture = architectureOf(flags);
-  if ((checkpoint === undefined) === !untrained) throw new RangeError('give one of --checkpoint RUN and --untrained');
-  if (checkpoint !== undefined && Object.keys(architecture).length > 0) {
-    throw new RangeError('a checkpoint has an architecture of its own. Leave out the flags that describe one');
+  if ([checkpoint, model, untrained].filter((source) => source !== undefined).length !== 1) {
+    throw new RangeError('give one of --checkpoint RUN, --model FILE and --untrained');
   }
-  const bytes = checkpoint === undefined ? await packUntrained(architecture, out) : await packRun(checkpoint, out);
-  if (json) printJson({ file: out, bytes });
-  else printResult(`${out}, ${bytes.toLocaleString('en-US')} bytes`);
-}
-
-async function packUntrained(architecture: ReturnType<typeof architectureOf>, out: string): Promise<number> {
-  const bytes = packModel(createMoBiNet(architecture));
+  if (!untrained && Object.keys(architecture).length > 0) {
+    const source = model === undefined ? 'checkpoint' : 'packed model';
+    throw new RangeError(`a ${source} has an architecture of its own. Leave out the flags that describe one`);
+  }
+  const { file, encode } = formats[format];
+  const bytes =
+    model !== undefined ? await encodeModel(model, format) : await encodeNetwork(checkpoint, architecture, encode);
+  const out = flags.out ?? file;
   await writeFileAtomic(out, Buffer.from(bytes));
-  return bytes.byteLength;
+  printSaved(out, bytes.byteLength, json);
 }
 
-async function packRun(checkpoint: string, out: string): Promise<number> {
-  return writePacked(await readCheckpoint(checkpoint), out);
+async function encodeModel(path: string, format: ExportFlags['format']): Promise<Uint8Array> {
+  if (format === 'packed') throw new RangeError(`${path} is packed already. Use --format onnx`);
+  const packed = await readPackedFile(path);
+  const bytes = encodeOnnx(packed);
+  dispose(packed.tensors);
+  return bytes;
+}
+
+/** Of a checkpoint, or else of a fresh network. */
+async function encodeNetwork(
+  checkpoint: string | undefined,
+  architecture: Partial<MoBiNetOptions>,
+  encode: typeof packModel,
+): Promise<Uint8Array> {
+  if (checkpoint === undefined) return encode(createMoBiNet(architecture));
+  const run = await readCheckpoint(checkpoint);
+  return encode(run.model, packedInfoOf(run));
 }

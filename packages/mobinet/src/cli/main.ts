@@ -1,13 +1,12 @@
-import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { version } from '../version.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
+import { importCommand } from './import.js';
 import { predictCommand } from './predict.js';
 import { runProgram } from './program.js';
 import { summaryCommand } from './summary.js';
 import { trainCommand } from './train.js';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /** The command line `mobinet`. */
 export async function main(): Promise<void> {
@@ -21,6 +20,7 @@ export async function main(): Promise<void> {
     trainCommand('train'),
     evaluateCommand(),
     exportCommand(),
+    importCommand(),
     predictCommand(),
   ]) {
     program.addCommand(command);

@@ -2,6 +2,7 @@ import type { Module } from '@mobinet/autograd';
 import type { Command } from 'commander';
 import { packedFile, packedInfoOf, readCheckpoint, readPacked } from '../export/files.js';
 import type { PackedInfo, Preprocessing } from '../export/packed-format.js';
+import type { MoBiNetOptions } from '../model/options.js';
 import { paperTraining } from '../training/options.js';
 import { checkpointFile } from '../training/train.js';
 
@@ -29,8 +30,10 @@ export async function loadModel(path: string): Promise<LoadedModel> {
 
 /** A file made from an untrained network says nothing of images: those of the paper are then assumed. */
 function withPreprocessing(model: Module, info: PackedInfo): LoadedModel {
-  const { imageSize } = info.options;
-  const resize = Math.round((imageSize * 256) / 224);
-  const preprocessing = info.preprocessing ?? { resize, normalization: paperTraining.normalization };
-  return { model, info, preprocessing };
+  return { model, info, preprocessing: info.preprocessing ?? usualPreprocessing(info.options) };
+}
+
+/** As in the paper: images are scaled to a little more than what is cut, and normalised with the statistics of ImageNet. */
+export function usualPreprocessing({ imageSize }: Pick<MoBiNetOptions, 'imageSize'>): Preprocessing {
+  return { resize: Math.round((imageSize * 256) / 224), normalization: paperTraining.normalization };
 }

@@ -13,6 +13,12 @@ export function printJson(value: unknown): void {
   printResult(JSON.stringify(value));
 }
 
+/** The result of a command that wrote a file. */
+export function printSaved(file: string, bytes: number, json = false): void {
+  if (json) printJson({ file, bytes });
+  else printResult(`${file}, ${bytes.toLocaleString('en-US')} bytes`);
+}
+
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }

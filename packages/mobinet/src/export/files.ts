@@ -8,11 +8,15 @@ import type { ImageLoader } from '../data/loader.js';
 import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/train.js';
 import { packModel } from './pack.js';
+import { decodePacked, type PackedFile } from './packed-file.js';
 import type { PackedInfo } from './packed-format.js';
 import { loadPacked, type PackedMoBiNet } from './packed-model.js';
 
 /** The name of a packed model in its run's folder. */
 export const packedFile = 'model.mobinet.safetensors';
+
+/** The name of an ONNX model, where none is given. */
+export const onnxFile = 'model.onnx';
 
 /** The file of a checkpoint that is named by itself or by its run's folder. */
 export async function findCheckpoint(path: string): Promise<string> {
@@ -26,12 +30,17 @@ export async function findCheckpoint(path: string): Promise<string> {
 /** Reads a checkpoint: a file, or a run's folder. */
 export async function readCheckpoint(path: string): Promise<TrainingRun> {
   const file = await findCheckpoint(path);
-  return decodeCheckpoint(await read(file, 'checkpoint'), file);
+  return decodeCheckpoint(await readBytes(file, 'checkpoint'), file);
 }
 
-/** Reads a packed model. */
+/** Reads a packed model, ready to run. */
 export async function readPacked(path: string): Promise<PackedMoBiNet> {
-  return loadPacked(await read(path, 'model'), path);
+  return loadPacked(await readBytes(path, 'model'), path);
+}
+
+/** Reads what a packed model holds. The tensors are the caller's to dispose of. */
+export async function readPackedFile(path: string): Promise<PackedFile> {
+  return decodePacked(await readBytes(path, 'model'), path);
 }
 
 /** Saves a run's network in packed form. The file is written whole, then renamed into place. Returns its size in bytes. */
@@ -76,7 +85,8 @@ export async function comparePacked(
   return { images, largestDifference };
 }
 
-async function read(path: string, what: string): Promise<Buffer> {
+/** Reads a file. @param what What errors call it. @throws DataError, one line, if it cannot be read. */
+export async function readBytes(path: string, what: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { fc, test } from '@fast-check/vitest';
-import { Adam, crossEntropy, flatten, noGradient, valueAndGradient } from '@mobinet/autograd';
+import { noGradient } from '@mobinet/autograd';
 import {
   decodeSafetensors,
   dispose,
@@ -13,35 +13,12 @@ import {
 } from '@mobinet/tensor';
 import { beforeAll, describe, expect } from 'vitest';
 import { imageNetNormalization } from '../data/augment.js';
-import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
+import { createMoBiNet } from '../model/mobinet.js';
 import { choices, type MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import { packModel } from './pack.js';
 import { loadPacked } from './packed-model.js';
-
-const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
-  crossEntropy(model.forward(images), labels),
-);
-
-/** A few steps, so that neither weights nor running statistics are what they were at first. */
-function trainALittle(model: MoBiNet, rng: Rng, steps = 2): void {
-  const { imageSize } = model.options;
-  const optimizer = new Adam({ learningRate: 1e-2 });
-  for (let step = 0; step < steps; step++) {
-    const images = rng.split('images', step).normal([3, imageSize, imageSize, 3]);
-    const labels = tensor(Int32Array.of(0, 1, 2), { dtype: 'i32' });
-    const { value, gradients } = lossAndGradient(model, images, labels);
-    // Some of these networks cannot be trained: what overflows in them moves nothing.
-    for (const [, { values }] of flatten(gradients)) {
-      values.forEach((value, i) => {
-        if (!Number.isFinite(value)) values[i] = 0;
-      });
-    }
-    optimizer.update(model, gradients);
-    dispose([images, labels, value, gradients]);
-  }
-  optimizer.dispose();
-}
+import { trainALittle } from './train-a-little.test.helper.js';
 
 const architectures: fc.Arbitrary<Partial<MoBiNetOptions>> = fc.record({
   block: fc.constantFrom(...choices.block),

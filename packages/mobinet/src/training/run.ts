@@ -69,7 +69,8 @@ export function newRun(
   return { model, optimizer: makeOptimizer(training), training, ...data, progress: startOfEpoch(0), history: [] };
 }
 
-const formatName = 'mobinet-checkpoint';
+/** What the metadata of a checkpoint call its format. */
+export const checkpointFormat = 'mobinet-checkpoint';
 const formatVersion = '1';
 
 /** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
@@ -79,7 +80,7 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
   for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
   for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
   return encodeSafetensors(tensors, {
-    format: formatName,
+    format: checkpointFormat,
     version: formatVersion,
     options: JSON.stringify(model.options),
     run: JSON.stringify({ training, classes, trainImages, source, progress, history, steps: optimizer.state.step }),
@@ -94,7 +95,7 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
 export function decodeCheckpoint(bytes: Uint8Array, source = 'checkpoint'): TrainingRun {
   const { tensors, metadata } = decodeSafetensors(bytes, { source });
   try {
-    if (metadata.format !== formatName) {
+    if (metadata.format !== checkpointFormat) {
       throw new FormatError(`${source}: not a training checkpoint (no such format in its metadata)`);
     }
     if (metadata.version !== formatVersion) {
@@ -200,7 +201,8 @@ function checkChoice(choices: readonly string[], value: string, name: string): v
   if (!choices.includes(value)) throw new RangeError(`${name} must be one of ${choices.join(', ')}, not ${value}`);
 }
 
-function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): void {
+/** Fills `target` with a tensor of a file. @throws FormatError unless it is there, f32, and of the same shape. */
+export function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): void {
   if (!saved) throw new FormatError(`${source}: tensor ${name} is missing`);
   if (saved.dtype !== 'f32' || saved.shape.join() !== target.shape.join()) {
     throw new FormatError(

@@ -1,0 +1,84 @@
+import { Command, InvalidArgumentError } from 'commander';
+import writeFileAtomic from 'write-file-atomic';
+import type { Normalization } from '../data/augment.js';
+import { packedFile, readBytes } from '../export/files.js';
+import { importWeights } from '../export/import-weights.js';
+import { packModel } from '../export/pack.js';
+import { resolveOptions } from '../model/options.js';
+import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, wholeNumber } from './flags.js';
+import { usualPreprocessing } from './model-flag.js';
+import { printSaved } from './output.js';
+
+interface ImportFlags extends ArchitectureFlags {
+  classNames?: string;
+  resize?: number;
+  mean?: Normalization['mean'];
+  std?: Normalization['std'];
+  out: string;
+  json?: boolean;
+}
+
+/** `mobinet import`: weights that were trained elsewhere, as a packed file. */
+export function importCommand(): Command {
+  const command = new Command('import')
+    .description('save float weights from elsewhere with 1-bit weights')
+    .argument('<file>', 'a safetensors file: every parameter and running statistic as docs/interop.md names them')
+    .option('--out <file>', 'the file to write', packedFile);
+  addArchitectureFlags(command)
+    .option('--classes <number>', 'classes to tell apart (default: those named, else 1000)', wholeNumber(1))
+    .option('--class-names <file>', 'a text file of their names, one a line, in the order of the logits')
+    .option(
+      '--resize <pixels>',
+      'what images are scaled to before cutting (default: 256/224 of --size)',
+      wholeNumber(1),
+    )
+    .option('--mean <r,g,b>', "what is subtracted from colours of 0 to 1 (default: ImageNet's mean)", threeNumbers)
+    .option('--std <r,g,b>', "what they are then divided by (default: ImageNet's deviation)", threePositiveNumbers)
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      `
+Example:
+  mobinet import weights.safetensors --width 0.5 --size 32 --class-names classes.txt --out photos.mobinet.safetensors`,
+    );
+  return command.action(runImport);
+}
+
+async function runImport(file: string, flags: ImportFlags): Promise<void> {
+  const { out, json, classNames } = flags;
+  const classes = classNames === undefined ? undefined : await readClassNames(classNames, flags.classes);
+  const options = resolveOptions({ ...architectureOf(flags), ...(classes && { classes: classes.length }) });
+  const { resize, normalization } = usualPreprocessing(options);
+  const preprocessing = {
+    resize: flags.resize ?? resize,
+    normalization: { mean: flags.mean ?? normalization.mean, std: flags.std ?? normalization.std },
+  };
+  const model = importWeights(await readBytes(file, 'file of weights'), options, file);
+  const bytes = packModel(model, { preprocessing, ...(classes && { classes }) });
+  await writeFileAtomic(out, Buffer.from(bytes));
+  printSaved(out, bytes.byteLength, json);
+}
+
+async function readClassNames(file: string, count: number | undefined): Promise<string[]> {
+  const text = (await readBytes(file, 'file of class names')).toString('utf8');
+  const names = text.split(/\r?\n/).filter((name) => name !== '');
+  if (names.length === 0) throw new RangeError(`${file} names no classes. Write one name a line`);
+  if (count !== undefined && count !== names.length) {
+    throw new RangeError(`${file} names ${names.length} classes, but --classes is ${count}`);
+  }
+  return names;
+}
+
+function threeNumbers(text: string): Normalization['mean'] {
+  const [red, green, blue, ...more] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (![red, green, blue].every(Number.isFinite) || more.length > 0) {
+    throw new InvalidArgumentError('It must be three numbers with commas between them.');
+  }
+  return [red, green, blue];
+}
+
+function threePositiveNumbers(text: string): Normalization['std'] {
+  const numbers = threeNumbers(text);
+  if (!numbers.every((number) => number > 0)) throw new InvalidArgumentError('It must be three numbers above 0.');
+  return numbers;
+}

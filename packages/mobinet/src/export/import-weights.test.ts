@@ -1,0 +1,161 @@
+import { fc, test } from '@fast-check/vitest';
+import {
+  type DType,
+  decodeSafetensors,
+  dispose,
+  encodeSafetensors,
+  FormatError,
+  memory,
+  Rng,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@mobinet/tensor';
+import { beforeAll, describe, expect } from 'vitest';
+import { choices } from '../model/options.js';
+import { paperTraining } from '../training/options.js';
+import { encodeCheckpoint, newRun } from '../training/run.js';
+import { importWeights } from './import-weights.js';
+import { packModel } from './pack.js';
+import { trainALittle } from './train-a-little.test.helper.js';
+
+type Tensors = Map<string, Tensor<DType>>;
+
+const small = { width: 0.125, imageSize: 32, k: 1 } as const;
+const data = { classes: ['a', 'b', 'c'], trainImages: 24 };
+
+/** The network of a checkpoint as others would save it: without the optimizer, and without our prefix. */
+function weightsOf(checkpoint: Uint8Array, change: (tensors: Tensors) => void = () => {}): Uint8Array {
+  const { tensors } = decodeSafetensors(checkpoint);
+  const own: Tensors = new Map();
+  for (const [name, tensor] of tensors) {
+    if (name.startsWith('model.')) own.set(name.slice('model.'.length), tensor);
+  }
+  change(own);
+  const bytes = encodeSafetensors(own, { format: 'pt' });
+  dispose([tensors, own]);
+  return bytes;
+}
+
+describe('importWeights', () => {
+  const variants = fc.record({
+    block: fc.constantFrom(...choices.block),
+    activation: fc.constantFrom(...choices.activation),
+    seed: fc.nat(1000),
+  });
+
+  test.prop([variants], { numRuns: 4 })(
+    'makes of the floats of a checkpoint the network that they are from, to the last bit',
+    (variant) => {
+      const run = newRun({ ...small, ...variant }, paperTraining, data);
+      trainALittle(run.model, Rng.fromSeed(variant.seed));
+      const weights = weightsOf(encodeCheckpoint(run));
+      const before = memory();
+      // The seed is that of weights which are replaced; the packed file tells it.
+      const imported = importWeights(weights, { ...small, ...variant, classes: 3 });
+      expect(Buffer.from(packModel(imported)).equals(packModel(run.model))).toBe(true);
+      imported.dispose();
+      expect(memory()).toEqual(before);
+      run.model.dispose();
+      run.optimizer.dispose();
+    },
+  );
+});
+
+describe('weights that are not those of the network', () => {
+  let checkpoint: Uint8Array;
+
+  beforeAll(() => {
+    const run = newRun(small, paperTraining, data);
+    checkpoint = encodeCheckpoint(run);
+    run.model.dispose();
+    run.optimizer.dispose();
+  });
+
+  function expectRefused(bytes: Uint8Array, message: string, options: object = {}): void {
+    const before = memory();
+    let error: unknown;
+    try {
+      importWeights(bytes, { ...small, classes: 3, ...options }, 'torch.safetensors');
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(FormatError);
+    expect((error as Error).message).toBe(`torch.safetensors: ${message}`);
+    expect(memory()).toEqual(before);
+  }
+
+  const set = (name: string, value: number) => (tensors: Tensors) => {
+    tensors.get(name)!.values[1] = value;
+  };
+
+  const replaced = (name: string, value: Tensor<DType>) => (tensors: Tensors) => {
+    tensors.get(name)!.dispose();
+    tensors.set(name, value);
+  };
+
+  const cases: [what: string, change: (tensors: Tensors) => void, message: string][] = [
+    [
+      'a missing parameter',
+      (tensors) => tensors.delete('units.3.extra.conv.weight'),
+      'tensor units.3.extra.conv.weight is missing',
+    ],
+    [
+      'missing statistics',
+      (tensors) => tensors.delete('stem.norm.runningMean'),
+      'tensor stem.norm.runningMean is missing',
+    ],
+    [
+      'a tensor of something else, with a name of two lines',
+      (tensors) => tensors.set('head\n.weight', zeros([2])),
+      'tensor head .weight does not belong to this network',
+    ],
+    [
+      'filters as PyTorch has them',
+      (tensors) => replaced('units.2.depthwise.conv.weight', zeros([16, 2, 3, 3]))(tensors),
+      'tensor units.2.depthwise.conv.weight is f32 [16,2,3,3], but the network has f32 [16,3,3,2]',
+    ],
+    [
+      'integers',
+      (tensors) => replaced('classifier.bias', tensor([1, 2, 3], { dtype: 'i32' }))(tensors),
+      'tensor classifier.bias is i32 [3], but the network has f32 [3]',
+    ],
+    [
+      'NaN',
+      set('units.5.pointwise.activation.slope', Number.NaN),
+      'tensor units.5.pointwise.activation.slope holds a number that is not finite',
+    ],
+    [
+      'infinity',
+      set('units.0.depthwise.conv.weight', Number.POSITIVE_INFINITY),
+      'tensor units.0.depthwise.conv.weight holds a number that is not finite',
+    ],
+    [
+      'a negative variance',
+      set('units.12.extra.norm.runningVariance', -1e-9),
+      'tensor units.12.extra.norm.runningVariance holds a variance below 0',
+    ],
+  ];
+
+  test.each(cases)('%s', (_, change, message) => {
+    expectRefused(weightsOf(checkpoint, change), message);
+  });
+
+  test('those of another architecture', () => {
+    const weights = weightsOf(checkpoint);
+    expectRefused(weights, 'tensor stem.conv.weight is f32 [4,3,3,3], but the network has f32 [8,3,3,3]', {
+      width: 0.25,
+    });
+    expectRefused(weights, 'tensor units.0.depthwise.activation.slope does not belong to this network', {
+      activation: 'relu',
+    });
+  });
+
+  test('a whole checkpoint', () => {
+    expectRefused(checkpoint, 'a training checkpoint, which needs no import. Use mobinet export --checkpoint');
+  });
+
+  test('bad options are refused before the file is read', () => {
+    expect(() => importWeights(new Uint8Array(), { k: -1 })).toThrow(RangeError);
+  });
+});

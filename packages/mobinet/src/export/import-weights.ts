@@ -1,0 +1,54 @@
+import { type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor';
+import { oneLine } from '../data/errors.js';
+import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
+import type { MoBiNetOptions } from '../model/options.js';
+import { checkpointFormat, copyInto, modelTensors } from '../training/run.js';
+
+/**
+ * A network with weights that were trained elsewhere: a safetensors file of floats, with all parameters and running statistics
+ * under the names and in the shapes that they have here (docs/interop.md lists them), and nothing else.
+ *
+ * @param options The architecture, which the file does not tell.
+ * @param source What errors call the file.
+ * @throws FormatError, one line that names the tensor, if the file is not of this network. RangeError for bad options.
+ */
+export function importWeights(bytes: Uint8Array, options: Partial<MoBiNetOptions> = {}, source = 'weights'): MoBiNet {
+  const model = createMoBiNet(options);
+  try {
+    const { tensors, metadata } = decodeSafetensors(bytes, { source });
+    try {
+      if (metadata.format === checkpointFormat) {
+        throw new FormatError(
+          `${source}: a training checkpoint, which needs no import. Use mobinet export --checkpoint`,
+        );
+      }
+      fill(model, tensors, source);
+    } finally {
+      dispose(tensors);
+    }
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function fill(model: MoBiNet, tensors: ReadonlyMap<string, Tensor<DType>>, source: string): void {
+  const own = modelTensors(model);
+  for (const [name, target] of own) {
+    copyInto(target, tensors.get(name), name, source);
+    checkNumbers(target, name, source);
+  }
+  for (const name of tensors.keys()) {
+    if (!own.has(name)) throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
+  }
+}
+
+function checkNumbers({ values }: Tensor, name: string, source: string): void {
+  if (!values.every(Number.isFinite)) {
+    throw new FormatError(`${source}: tensor ${name} holds a number that is not finite`);
+  }
+  if (name.endsWith('.runningVariance') && values.some((variance) => variance < 0)) {
+    throw new FormatError(`${source}: tensor ${name} holds a variance below 0`);
+  }
+}
