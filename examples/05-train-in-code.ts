@@ -6,7 +6,7 @@
  * Opens an image folder, trains a MoBiNet, packs it into 1-bit weights, loads the packed file and asks it for a class.
  * One epoch over so few images teaches little; examples/train-imagenet.js trains for longer.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,7 +59,7 @@ try {
   const preprocessing = { resize: training.resize, normalization: training.normalization };
   const file = join(folder, 'model.mobinet.safetensors');
   await writeFile(file, packModel(run.model, { classes: dataset.classes, preprocessing }));
-  const packed = loadPacked(await readFile(file), file);
+  const packed = await loadPacked(file);
 
   // 5. The check: the packed network must score the validation images as the trained one did.
   const loader = new ImageLoader(dataset.val, {

@@ -21,9 +21,7 @@ test('the network is trained, packed and loaded with nothing of Node', () => {
   const train = `
     const { Adam, crossEntropy, noGradient, valueAndGradient } = await import('@mobinet/autograd');
     const { Rng, tensor, threadCount } = await import('@mobinet/tensor');
-    const { createMoBiNet } = await import(${url('./model/mobinet.js')});
-    const { packModel } = await import(${url('./export/pack.js')});
-    const { loadPacked } = await import(${url('./export/packed-model.js')});
+    const { createMoBiNet, packModel, unpackModel } = await import(${url('./web.js')});
 
     const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 });
     const images = Rng.fromSeed(1).normal([2, 32, 32, 3]);
@@ -31,7 +29,7 @@ test('the network is trained, packed and loaded with nothing of Node', () => {
     const step = valueAndGradient((model) => crossEntropy(model.forward(images), labels));
     const { value, gradients } = step(model);
     new Adam({ learningRate: 0.01 }).update(model, gradients);
-    const packed = loadPacked(packModel(model));
+    const packed = unpackModel(packModel(model));
     const [trained, restored] = noGradient(() => [model.eval().forward(images), packed.forward(images)]);
     console.log(threadCount(), Number.isFinite(value.values[0]), trained.values.join() === restored.values.join());`;
   const args = ['--input-type=module', '-e', likeAPage + train];

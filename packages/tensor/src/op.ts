@@ -172,6 +172,8 @@ function runKernel<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   outputs: O,
   attributes: A,
 ): void {
+  // Of an empty batch, say, there is nothing to calculate: no kernel has to think of that.
+  if (outputs.every(({ size }) => size === 0)) return;
   if (op.fast && tier === 'fast') op.fast(inputs, outputs, attributes);
   else op.reference(inputs, outputs, attributes);
 }

@@ -1,12 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander';
 import writeFileAtomic from 'write-file-atomic';
 import type { Normalization } from '../data/augment.js';
-import { packedFile, readBytes } from '../export/files.js';
+import { readBytes } from '../data/read-bytes.js';
+import { packedFile } from '../export/files.js';
 import { importWeights } from '../export/import-weights.js';
 import { packModel } from '../export/pack.js';
+import { usualPreprocessing } from '../export/packed-format.js';
 import { resolveOptions } from '../model/options.js';
 import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, wholeNumber } from './flags.js';
-import { usualPreprocessing } from './model-flag.js';
 import { printSaved } from './output.js';
 
 interface ImportFlags extends ArchitectureFlags {
@@ -60,7 +61,7 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
 }
 
 async function readClassNames(file: string, count: number | undefined): Promise<string[]> {
-  const text = (await readBytes(file, 'file of class names')).toString('utf8');
+  const text = new TextDecoder().decode(await readBytes(file, 'file of class names'));
   const names = text.split(/\r?\n/).filter((name) => name !== '');
   if (names.length === 0) throw new RangeError(`${file} names no classes. Write one name a line`);
   if (count !== undefined && count !== names.length) {

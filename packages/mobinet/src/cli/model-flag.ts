@@ -1,9 +1,9 @@
 import type { Module } from '@mobinet/autograd';
 import type { Command } from 'commander';
+import type { Preprocessing } from '../data/prepare.js';
 import { packedFile, packedInfoOf, readCheckpoint, readPacked } from '../export/files.js';
-import type { PackedInfo, Preprocessing } from '../export/packed-format.js';
-import type { MoBiNetOptions } from '../model/options.js';
-import { paperTraining } from '../training/options.js';
+import type { PackedInfo } from '../export/packed-format.js';
+import { usualPreprocessing } from '../export/packed-format.js';
 import { checkpointFile } from '../training/train.js';
 
 /** A network to run, from a packed file or a checkpoint. */
@@ -31,9 +31,4 @@ export async function loadModel(path: string): Promise<LoadedModel> {
 /** A file made from an untrained network says nothing of images: those of the paper are then assumed. */
 function withPreprocessing(model: Module, info: PackedInfo): LoadedModel {
   return { model, info, preprocessing: info.preprocessing ?? usualPreprocessing(info.options) };
-}
-
-/** As in the paper: images are scaled to a little more than what is cut, and normalised with the statistics of ImageNet. */
-export function usualPreprocessing({ imageSize }: Pick<MoBiNetOptions, 'imageSize'>): Preprocessing {
-  return { resize: Math.round((imageSize * 256) / 224), normalization: paperTraining.normalization };
 }

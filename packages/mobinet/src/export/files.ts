@@ -1,16 +1,16 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
 import { dispose, tidy } from '@mobinet/tensor';
 import writeFileAtomic from 'write-file-atomic';
-import { DataError } from '../data/errors.js';
 import type { ImageLoader } from '../data/loader.js';
+import { readBytes } from '../data/read-bytes.js';
 import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/train.js';
 import { packModel } from './pack.js';
 import { decodePacked, type PackedFile } from './packed-file.js';
 import type { PackedInfo } from './packed-format.js';
-import { loadPacked, type PackedMoBiNet } from './packed-model.js';
+import { type PackedMoBiNet, unpackModel } from './packed-model.js';
 
 /** The name of a packed model in its run's folder. */
 export const packedFile = 'model.mobinet.safetensors';
@@ -35,7 +35,7 @@ export async function readCheckpoint(path: string): Promise<TrainingRun> {
 
 /** Reads a packed model, ready to run. */
 export async function readPacked(path: string): Promise<PackedMoBiNet> {
-  return loadPacked(await readBytes(path, 'model'), path);
+  return unpackModel(await readBytes(path, 'model'), path);
 }
 
 /** Reads what a packed model holds. The tensors are the caller's to dispose of. */
@@ -83,14 +83,4 @@ export async function comparePacked(
     onProgress?.(images);
   }
   return { images, largestDifference };
-}
-
-/** Reads a file. @param what What errors call it. @throws DataError, one line, if it cannot be read. */
-export async function readBytes(path: string, what: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new DataError(code === 'ENOENT' ? `there is no ${what} at ${path}` : `cannot read the ${what}: ${message}`);
-  }
 }

@@ -10,7 +10,7 @@ import { choices } from '../model/options.js';
 import { encodeOnnx, exportOnnx } from './onnx.js';
 import { packModel } from './pack.js';
 import { decodePacked } from './packed-file.js';
-import { loadPacked } from './packed-model.js';
+import { unpackModel } from './packed-model.js';
 import { trainALittle } from './train-a-little.test.helper.js';
 
 ort.env.wasm.numThreads = 1;
@@ -62,7 +62,7 @@ describe('an ONNX model', () => {
       trainALittle(model, Rng.fromSeed(variant.seed));
       const before = memory();
       const bytes = packModel(model);
-      const packed = loadPacked(bytes);
+      const packed = unpackModel(bytes);
       const file = decodePacked(bytes);
       const onnx = encodeOnnx(file);
       expect(Buffer.from(onnx).equals(exportOnnx(model))).toBe(true);
@@ -86,7 +86,7 @@ describe('an ONNX model', () => {
     // Untrained, so that all that the stem makes of these pixels is the pixel; without skips, by which NaN would reach the logits.
     const model = createMoBiNet({ width: 0.25, classes: 10, imageSize: 32, k: 1, skip: 'none', pool: 'max' });
     const images = tensor(new Float32Array(32 * 32 * 3).fill(pixel), { shape: [1, 32, 32, 3] });
-    const packed = loadPacked(packModel(model));
+    const packed = unpackModel(packModel(model));
     const ours = logitsOf(packed, images);
     expect(ours.every(Number.isFinite)).toBe(true);
     expect(largestDifference(ours, await runOnnx(exportOnnx(model), images))).toBeLessThan(1e-3);

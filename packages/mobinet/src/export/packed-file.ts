@@ -1,10 +1,11 @@
 import { type DType, decodeSafetensors, dispose, FormatError, type Tensor, wordBits } from '@mobinet/tensor';
 import { imageNetNormalization } from '../data/augment.js';
 import { messageOf, oneLine } from '../data/errors.js';
+import type { Preprocessing } from '../data/prepare.js';
 import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
 import { planNetwork } from '../model/plan.js';
 import { checkClasses, checkLike } from './metadata.js';
-import { formatName, formatVersion, type PackedInfo, type Preprocessing, packedSpecs } from './packed-format.js';
+import { formatName, formatVersion, type PackedInfo, packedSpecs } from './packed-format.js';
 
 /** What a packed file holds: all tensors of its format (packed-format.ts), by name. */
 export interface PackedFile {

@@ -1,5 +1,6 @@
 import { type DType, type Shape, wordsPerRow } from '@mobinet/tensor';
-import type { Normalization } from '../data/augment.js';
+import { imageNetNormalization } from '../data/augment.js';
+import type { Preprocessing } from '../data/prepare.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { type NetworkPlan, planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.js';
 
@@ -23,13 +24,6 @@ export interface PackedSpec {
   readonly rowBits?: number;
 }
 
-/** How an image becomes an input: scaled, cut in its middle to the network's size, and normalised. */
-export interface Preprocessing {
-  /** The shorter side that images are scaled to, in pixels. */
-  readonly resize: number;
-  readonly normalization: Normalization;
-}
-
 /** What the file says of itself, beside the tensors. */
 export interface PackedInfo {
   readonly options: MoBiNetOptions;
@@ -37,6 +31,12 @@ export interface PackedInfo {
   readonly classes?: readonly string[];
   /** How images are made ready for it. */
   readonly preprocessing?: Preprocessing;
+}
+
+/** What is assumed where a file, made of an untrained network say, tells nothing of images. As in the paper: they are scaled to a
+ * little more than what is cut, and normalised with the statistics of ImageNet. */
+export function usualPreprocessing({ imageSize }: Pick<MoBiNetOptions, 'imageSize'>): Preprocessing {
+  return { resize: Math.round((imageSize * 256) / 224), normalization: imageNetNormalization };
 }
 
 export const formatName = 'mobinet';

@@ -13,11 +13,12 @@ import {
 } from '@mobinet/tensor';
 import { beforeAll, describe, expect } from 'vitest';
 import { imageNetNormalization } from '../data/augment.js';
+import { prepareImages } from '../data/prepare.js';
 import { createMoBiNet } from '../model/mobinet.js';
 import { choices, type MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import { packModel } from './pack.js';
-import { loadPacked } from './packed-model.js';
+import { loadPacked, unpackModel } from './packed-model.js';
 import { trainALittle } from './train-a-little.test.helper.js';
 
 const architectures: fc.Arbitrary<Partial<MoBiNetOptions>> = fc.record({
@@ -32,7 +33,7 @@ const architectures: fc.Arbitrary<Partial<MoBiNetOptions>> = fc.record({
   seed: fc.nat(1000),
 });
 
-describe('packModel and loadPacked', () => {
+describe('packModel and unpackModel', () => {
   test.prop([architectures], { numRuns: 8 })(
     'the logits are those of the trained network, to the last bit',
     (variant) => {
@@ -40,7 +41,7 @@ describe('packModel and loadPacked', () => {
       trainALittle(model, Rng.fromSeed(variant.seed ?? 0));
       const before = memory();
       const bytes = packModel(model);
-      const packed = loadPacked(bytes);
+      const packed = unpackModel(bytes);
       const { imageSize } = model.options;
       const images = Rng.fromSeed(1).normal([3, imageSize, imageSize, 3]);
       const [trained, restored] = noGradient(() => [model.eval().forward(images), packed.forward(images)]);
@@ -75,11 +76,87 @@ describe('packModel and loadPacked', () => {
     expect(32 * byDtype('u32')).toBeGreaterThanOrEqual(counted.binaryParameters);
     expect(32 * byDtype('u32')).toBeLessThan(counted.binaryParameters + 32 * filters);
     expect(byDtype('f32')).toBe(counted.floatParameters);
-    const packed = loadPacked(bytes);
+    const packed = unpackModel(bytes);
     expect(packed.info).toEqual({ options: model.options, ...info });
     packed.dispose();
     dispose(tensors);
     model.dispose();
+  });
+});
+
+describe('a loaded network', () => {
+  const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 3, seed: 5 });
+  trainALittle(model, Rng.fromSeed(5));
+  const preprocessing = { resize: 36, normalization: imageNetNormalization };
+  const bytes = packModel(model, { classes: ['cat', 'dog', 'owl'], preprocessing });
+  const images = [40, 90].map((height) => ({
+    ...{ height, width: 50 },
+    pixels: Uint8Array.from({ length: 3 * height * 50 }, (_, at) => (at * at) % 251),
+  }));
+
+  test('tells the most probable classes of images', async () => {
+    const before = memory();
+    const packed = await loadPacked(bytes);
+    const x = prepareImages(images, preprocessing, 32);
+    const logits = packed.forward(x);
+    const predictions = packed.predict(images, { top: 2 });
+    expect(predictions.map((classes) => classes.length)).toEqual([2, 2]);
+    predictions.forEach(([first, second], image) => {
+      const own = [...logits.values.subarray(3 * image, 3 * image + 3)];
+      const sum = own.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      const [best, next] = ['cat', 'dog', 'owl']
+        .map((name, c) => ({ name, probability: Math.exp(own[c]) / sum }))
+        .sort((a, b) => b.probability - a.probability);
+      expect([first.name, second.name]).toEqual([best.name, next.name]);
+      expect(first.probability).toBeCloseTo(best.probability, 5);
+    });
+    // Without names and preprocessing, classes are counted, and images prepared as usual.
+    const unnamed = unpackModel(packModel(model));
+    expect(
+      unnamed
+        .predict(images)[0]
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['class 0', 'class 1', 'class 2']);
+    expect(packed.predict([])).toEqual([]);
+    unnamed.dispose();
+    packed.dispose();
+    dispose([x, logits]);
+    expect(memory()).toEqual(before);
+  });
+
+  test('runs batches of any size, one after the other, and makes no tensor but the logits', () => {
+    const packed = unpackModel(bytes);
+    const single = Rng.fromSeed(1).normal([1, 32, 32, 3]);
+    const four = tensor(new Float32Array([0, 1, 2, 3].flatMap(() => [...single.values])), { shape: [4, 32, 32, 3] });
+    const [alone, together] = [packed.forward(single), packed.forward(four)];
+    for (let image = 0; image < 4; image++) {
+      const own = together.values.subarray(3 * image, 3 * image + 3);
+      for (const [c, logit] of own.entries()) expect(logit).toBeCloseTo(alone.values[c], 4);
+    }
+    const before = memory();
+    const again = packed.forward(four);
+    expect(memory().tensors).toBe(before.tensors + 1);
+    expect(again.values).toEqual(together.values);
+    dispose([single, four, alone, together, again]);
+    packed.dispose();
+  });
+
+  test('can be watched, layer by layer', () => {
+    const packed = unpackModel(bytes);
+    const x = Rng.fromSeed(1).normal([2, 32, 32, 3]);
+    const layers: { name: string; shape?: readonly number[] }[] = [];
+    const logits = packed.watch(x, ({ name, signs, milliseconds }) => {
+      expect(milliseconds).toBeGreaterThanOrEqual(0);
+      layers.push({ name, ...(signs && { shape: signs.shape }) });
+    });
+    expect(logits.values).toEqual(packed.forward(x).values);
+    expect(layers).toHaveLength(1 + 13 * 3 + 1);
+    expect(layers[0]).toEqual({ name: 'stem', shape: [2, 16, 16, 8] });
+    expect(layers[6]).toEqual({ name: 'units.1.pointwise', shape: [2, 8, 8, 32] });
+    expect(layers.at(-1)).toEqual({ name: 'classifier' });
+    expect(packed.segments.map(({ name }) => name)).toEqual(layers.slice(1, -1).map(({ name }) => name));
+    packed.dispose();
   });
 });
 
@@ -110,7 +187,7 @@ describe('a file that is not what it promises', () => {
     const before = memory();
     let error: unknown;
     try {
-      loadPacked(bytes, 'cat.safetensors');
+      unpackModel(bytes, 'cat.safetensors');
     } catch (thrown) {
       error = thrown;
     }
@@ -203,7 +280,7 @@ describe('a file that is not what it promises', () => {
   });
 
   test('any part of a file is refused', () => {
-    loadPacked(whole).dispose();
+    unpackModel(whole).dispose();
     for (const length of [0, 4, 8, 100, 3000, whole.length >> 1, whole.length - 1]) {
       expectRefused(whole.subarray(0, length), /./);
     }

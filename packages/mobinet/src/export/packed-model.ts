@@ -10,15 +10,19 @@ import {
   mean,
   packBits,
   reshape,
+  softmax,
   type Tensor,
   tidy,
   unpackBits,
 } from '@mobinet/tensor';
+import { prepareImages } from '../data/prepare.js';
+import { readBytes } from '../data/read-bytes.js';
+import type { Image } from '../data/source.js';
 import { checkImages } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.js';
 import { decodePacked, type PackedFile, type PackedTensors } from './packed-file.js';
-import { type PackedInfo, segmentPrefix } from './packed-format.js';
+import { type PackedInfo, segmentPrefix, usualPreprocessing } from './packed-format.js';
 import { type PackedLayers, PackedPlan, type PackedSegment } from './packed-plan.js';
 
 /**
@@ -56,6 +60,11 @@ export class PackedMoBiNet extends Module {
     return this.info.options;
   }
 
+  /** The binary layers in their order, with the signs of their filters. */
+  get segments(): readonly PackedSegment[] {
+    return this.#layers.segments;
+  }
+
   /** Images [batch, imageSize, imageSize, 3] to logits [batch, classes]. */
   override forward(x: Tensor): Tensor {
     const { layers, features } = this.#planFor(x);
@@ -63,18 +72,33 @@ export class PackedMoBiNet extends Module {
     return this.#classify(features);
   }
 
-  /** Like `forward`, layer by layer: how long each takes. */
-  timeLayers(x: Tensor): LayerTime[] {
+  /** Like `forward`, and tells of each layer once it is done. */
+  watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
     const { layers, features } = this.#planFor(x);
-    const time = (name: string, run: () => void): LayerTime => {
+    for (const { name, run, output } of layers) {
       const start = performance.now();
-      run();
-      return { name, milliseconds: performance.now() - start };
-    };
-    return [
-      ...layers.map((layer) => time(layer.name, () => layer.run(x))),
-      time('classifier', () => this.#classify(features).dispose()),
-    ];
+      run(x);
+      onLayer({ name, milliseconds: performance.now() - start, signs: output.signs });
+    }
+    const start = performance.now();
+    const logits = this.#classify(features);
+    onLayer({ name: 'classifier', milliseconds: performance.now() - start, signs: null });
+    return logits;
+  }
+
+  /** The most probable classes of each image. @param options.top How many of them. */
+  predict(images: readonly Image[], { top = 5 }: { top?: number } = {}): Prediction[][] {
+    const { options, classes, preprocessing = usualPreprocessing(options) } = this.info;
+    const { values } = tidy(() => {
+      const probabilities = softmax(this.forward(prepareImages(images, preprocessing, options.imageSize)));
+      return { values: probabilities.values.slice() };
+    });
+    return images.map((_, image) => {
+      const own = values.subarray(image * options.classes, (image + 1) * options.classes);
+      return Array.from(own, (probability, index) => ({ name: classes?.[index] ?? `class ${index}`, probability }))
+        .sort((a, b) => b.probability - a.probability)
+        .slice(0, top);
+    });
   }
 
   #planFor(x: Tensor): PackedPlan {
@@ -99,10 +123,17 @@ export class PackedMoBiNet extends Module {
   }
 }
 
-/** What a layer took in one run. */
-export interface LayerTime {
+/** What a layer did in one run. */
+export interface LayerReport {
   readonly name: string;
   readonly milliseconds: number;
+  /** What it hands to the next layer, [batch, height, width, channels]; overwritten by it. null of the classifier. */
+  readonly signs: BitTensor | null;
+}
+
+export interface Prediction {
+  readonly name: string;
+  readonly probability: number;
 }
 
 function packedSegments(options: MoBiNetOptions, tensors: PackedTensors): PackedSegment[] {
@@ -135,10 +166,19 @@ function filterSigns(plan: SegmentPlan, { values }: Tensor<'u32'>): BitTensor {
 }
 
 /**
- * Reads a packed file.
+ * Makes a packed file ready to run.
  * @param source What errors call the file.
  * @throws FormatError, one line that names the tensor, if it is not what its options promise.
  */
-export function loadPacked(bytes: Uint8Array, source?: string): PackedMoBiNet {
+export function unpackModel(bytes: Uint8Array, source?: string): PackedMoBiNet {
   return new PackedMoBiNet(decodePacked(bytes, source));
+}
+
+/**
+ * Loads a packed network: from bytes, from a URL, or from a path. On a web page, a path is a URL relative to the page.
+ * @throws FormatError as `unpackModel`; Error, one line, if there is no such file.
+ */
+export async function loadPacked(source: Uint8Array | string | URL): Promise<PackedMoBiNet> {
+  if (source instanceof Uint8Array) return unpackModel(source);
+  return unpackModel(await readBytes(source, 'model'), String(source));
 }

@@ -47,7 +47,7 @@ export interface PackedSegment {
 }
 
 /** What a layer hands to the next: signs for its convolution, and numbers for its skip. */
-interface Activations {
+export interface Activations {
   readonly values: Tensor;
   readonly signs: BitTensor;
 }
@@ -55,6 +55,7 @@ interface Activations {
 /** A layer with its memory. The first one reads the images, every other what the one before it has written. */
 export interface PlannedLayer {
   readonly name: string;
+  readonly output: Activations;
   run(images: Tensor): void;
 }
 
@@ -116,12 +117,14 @@ function stemLayer(
   { weight, scale, shift, slope }: PackedStem,
   { imageSize, stemStride }: MoBiNetOptions,
   batch: number,
-  { values, signs }: Activations,
+  output: Activations,
 ): PlannedLayer {
+  const { values, signs } = output;
   const images = [batch, imageSize, imageSize, 3];
   const convolution = conv2dAttributes('stem', images, weight.shape, stemConvolution(stemStride));
   return {
     name: 'stem',
+    output,
     run(x) {
       applyInto(conv2dOp, [x, weight], [values], convolution);
       applyInto(affineOp, [values, scale, shift], [values], undefined);
@@ -145,6 +148,7 @@ function segmentLayer(
   const skip = skipRepeats > 0 ? [input.values] : [];
   return {
     name,
+    output,
     run() {
       applyInto(bitConv2dOp, [input.signs, signs], [counts], convolution);
       if (thresholds) applyInto(countThresholdsOp, [counts, thresholds], [output.signs], undefined);

@@ -118,6 +118,14 @@ describe('bitConv2d', () => {
     checkOp((x, filter) => bitConv2d(x, filter), [x, pointwise], { gradient: false });
   });
 
+  test('of no images makes none', () => {
+    const before = memory();
+    const [x, filter] = [packBits(zeros([0, 5, 5, 8])), packBits(zeros([8, 3, 3, 8]))];
+    const y = bitConv2d(x, filter, { padding: 'same' });
+    expect(y.shape).toEqual([0, 5, 5, 8]);
+    expect(memory().bytes - before.bytes).toBe(4 * (8 * 3 * 3 * 8) + 4 * (8 * 3 * 3));
+  });
+
   test.prop([convolutions], { numRuns: 150 })('is exactly the convolution of the signs as numbers', (convolution) => {
     const { x, filter, options } = convolution;
     const y = bitConv2d(x, filter, options);

@@ -36,7 +36,7 @@ const formulas: Record<Comparison, (a: F32x4, b: F32x4) => F32x4> = {
  */
 export function compareByKernel(name: Comparison, a: Tensor<DType>, b: Tensor<DType>, y: Tensor<'u8'>): boolean {
   const steps = [stepOf(a, y), stepOf(b, y)];
-  if (a.dtype !== 'f32' || b.dtype !== 'f32' || steps.includes(null) || y.size === 0) return false;
+  if (a.dtype !== 'f32' || b.dtype !== 'f32' || steps.includes(null)) return false;
   const items = Math.ceil(y.size / itemSize);
   const grain = chunksOf(items, itemSize * 0.2);
   compareKernel(name, steps[0] === 1, steps[1] === 1).run({ a, b, y, size: y.size }, items, { grain });
@@ -85,7 +85,7 @@ const compareKernel = kernelFamily(
 /** a where the condition holds, else b: floats of one shape, of which a or b may be a single number. As above. */
 export function whereByKernel(condition: Tensor<'u8'>, a: Tensor<DType>, b: Tensor<DType>, y: Tensor<DType>): boolean {
   const steps = [stepOf(a, y), stepOf(b, y)];
-  if (y.dtype !== 'f32' || condition.size !== y.size || steps.includes(null) || y.size === 0) return false;
+  if (y.dtype !== 'f32' || condition.size !== y.size || steps.includes(null)) return false;
   const items = Math.ceil(y.size / itemSize);
   const grain = chunksOf(items, itemSize * 0.3);
   whereKernel(steps[0] === 1, steps[1] === 1).run({ condition, a, b, y, size: y.size }, items, { grain });

@@ -85,7 +85,7 @@ export class BinaryKernel {
   /** Returns false where it cannot do the broadcasting, and has done nothing. */
   run(a: Tensor, b: Tensor, y: Tensor): boolean {
     const axes = collapsedAxes(y.shape, [a.shape, b.shape]);
-    if (axes.length > 2 || y.dtype !== 'f32' || y.size === 0) return false;
+    if (axes.length > 2 || y.dtype !== 'f32') return false;
     if (a.size === y.size && b.size === y.size) {
       this.#same.run([a, b], y);
       return true;

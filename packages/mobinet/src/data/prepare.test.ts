@@ -1,0 +1,34 @@
+import { dispose, Rng } from '@mobinet/tensor';
+import { expect, test } from 'vitest';
+import { imageNetNormalization } from './augment.js';
+import { ImageLoader } from './loader.js';
+import { imageFromRgba, prepareImages } from './prepare.js';
+import type { Image } from './source.js';
+
+function randomImage(height: number, width: number): Image {
+  const rng = Rng.fromSeed(height * width);
+  return { height, width, pixels: Uint8Array.from({ length: 3 * height * width }, () => rng.integer(256)) };
+}
+
+test('images are prepared as the loader does it for validation', async () => {
+  const images = [randomImage(40, 60), randomImage(70, 33), randomImage(20, 20)];
+  const settings = { resize: 37, normalization: imageNetNormalization };
+  const prepared = prepareImages(images, settings, 32);
+  const source = { length: 3, label: () => 0, name: String, image: (index: number) => images[index] };
+  const loader = new ImageLoader(source, { ...settings, batchSize: 3, size: 32, rng: Rng.fromSeed(0) });
+  for await (const batch of loader.epoch(0)) {
+    expect(batch.images.shape).toEqual(prepared.shape);
+    expect(batch.images.values).toEqual(prepared.values);
+    dispose(batch);
+  }
+  await loader.close();
+  prepared.dispose();
+});
+
+test('of four bytes a pixel, alpha is dropped', () => {
+  const data = Uint8ClampedArray.of(1, 2, 3, 4, 5, 6, 7, 8);
+  expect(imageFromRgba({ width: 1, height: 2, data })).toEqual({
+    ...{ width: 1, height: 2 },
+    pixels: Uint8Array.of(1, 2, 3, 5, 6, 7),
+  });
+});

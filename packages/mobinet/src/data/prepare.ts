@@ -1,0 +1,51 @@
+import { Rng, type Tensor, tensor } from '@mobinet/tensor';
+import { centerCrop, drawView, type Normalization, normalizationTable, writeExample } from './augment.js';
+import { resizeShorterSide } from './resize.js';
+import type { Image } from './source.js';
+
+/** How an image becomes an input: scaled, cut in its middle to the network's size, and normalised. */
+export interface Preprocessing {
+  /** The shorter side that images are scaled to, in pixels. */
+  readonly resize: number;
+  readonly normalization: Normalization;
+}
+
+/**
+ * Images made ready for a network, as validation does it.
+ * @param size Height and width of the network's input.
+ * @returns f32 [images, size, size, 3]
+ */
+export function prepareImages(
+  images: readonly Image[],
+  { resize, normalization }: Preprocessing,
+  size: number,
+): Tensor {
+  const table = normalizationTable(normalization);
+  const examples = new Float32Array(images.length * size * size * 3);
+  images.forEach((image, index) => {
+    const scaled = resizeShorterSide(image, resize);
+    const view = drawView(scaled, size, centerCrop, middle);
+    writeExample(scaled, view, table, examples, index * size * size * 3);
+  });
+  return tensor(examples, { shape: [images.length, size, size, 3] });
+}
+
+/** Nothing is drawn for the middle of an image. */
+const middle = Rng.fromSeed(0);
+
+/** The image in four bytes a pixel, such as a canvas gives (`ImageData`). Alpha is dropped, not blended, as when files are decoded. */
+export function imageFromRgba({
+  width,
+  height,
+  data,
+}: {
+  readonly width: number;
+  readonly height: number;
+  readonly data: ArrayLike<number>;
+}): Image {
+  const pixels = new Uint8Array(3 * width * height);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    for (let channel = 0; channel < 3; channel++) pixels[3 * pixel + channel] = data[4 * pixel + channel];
+  }
+  return { width, height, pixels };
+}

@@ -1,0 +1,37 @@
+/** What runs anywhere, web pages included: networks, their training step by step, and packed models. */
+export {
+  type Augmentation,
+  centerCrop,
+  imageNetNormalization,
+  type Normalization,
+  randomCropAndFlip,
+} from './data/augment.js';
+export { DataError } from './data/errors.js';
+export { imageFromRgba, type Preprocessing, prepareImages } from './data/prepare.js';
+export type { Image, ImageDataset, ImageSource } from './data/source.js';
+export { importWeights } from './export/import-weights.js';
+export { packModel } from './export/pack.js';
+export { decodePacked, type PackedFile } from './export/packed-file.js';
+export type { PackedInfo } from './export/packed-format.js';
+export {
+  type LayerReport,
+  loadPacked,
+  PackedMoBiNet,
+  type Prediction,
+  unpackModel,
+} from './export/packed-model.js';
+export type { PackedSegment } from './export/packed-plan.js';
+export { createMoBiNet, MoBiNet } from './model/mobinet.js';
+export { type Block, defaultOptions, type MoBiNetOptions, resolveOptions, type Skip } from './model/options.js';
+export { type NetworkPlan, planNetwork, type SegmentPlan, type UnitPlan } from './model/plan.js';
+export {
+  convMultiplyAdds,
+  countFlops,
+  type LayerSummary,
+  type MultiplyAdds,
+  type NetworkSummary,
+  summary,
+} from './model/summary.js';
+export { type Evaluation, evaluate } from './training/evaluate.js';
+export { paperTraining, type TrainingOptions } from './training/options.js';
+export { decodeCheckpoint, type EpochMetrics, encodeCheckpoint, newRun, type TrainingRun } from './training/run.js';
