@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 describe('help', () => {
   test('of every command tells its flags, and of train all that the example has', async () => {
-    const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict'];
+    const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict', 'bench'];
     const [program, ...helps] = await all([['--help'], ...commands.map((command) => [command, '--help'])]);
     for (const { code, stdout, stderr } of [program, ...helps])
       expect({ code, stderr, usage: /^Usage: mobinet/.test(stdout) }).toEqual({ code: 0, stderr: '', usage: true });
@@ -152,6 +152,9 @@ describe('mistakes', () => {
       ['export', '--model', checkpoint, '--format', 'onnx'],
       /not a packed MoBiNet/,
     ],
+    ['a missing model to be timed', ['bench', join(folder, 'none')], /there is no model at/],
+    ['a checkpoint to be timed', ['bench', checkpoint], /not a packed MoBiNet/],
+    ['no images to be timed', ['bench', model, '--batch', '0'], /--batch/],
     ['no weights', ['import', join(folder, 'none')], /there is no file of weights at/],
     ['a checkpoint as weights', ['import', checkpoint, ...tinyNetwork], /a training checkpoint, which needs no import/],
     ['a packed model as weights', ['import', model, ...tinyNetwork], /tensor stem\.conv\.weight is missing/],
@@ -370,6 +373,29 @@ describe('export', () => {
     expect(stdout).toMatch(/^model\.onnx, [\d,]+ bytes\n$/);
     rmSync(join(folder, 'model.onnx'));
   });
+});
+
+describe('bench', () => {
+  test('tells what the network takes, and what each layer', async () => {
+    const [json, table] = await all([
+      ['bench', model, '--threads', '1', '--batch', '2', '--seconds', '0.1', '--json'],
+      ['bench', model, '--threads', '2', '--seconds', '0.1'],
+    ]);
+    expect({ code: json.code, stderr: json.stderr }).toEqual({ code: 0, stderr: '' });
+    const { layers, milliseconds, imagesPerSecond, ...result } = JSON.parse(json.stdout);
+    expect(result).toEqual({ model, batch: 2, threads: 1, runs: expect.any(Number) });
+    expect(milliseconds).toBeGreaterThan(0);
+    expect(imagesPerSecond).toBeCloseTo(2000 / milliseconds);
+    const names = ['stem', ...units(13).flatMap((unit) => [`${unit}.depthwise`, `${unit}.extra`, `${unit}.pointwise`])];
+    expect(layers.map(({ name }: { name: string }) => name)).toEqual([...names, 'classifier']);
+    expect(layers.reduce((sum: number, { share }: { share: number }) => sum + share, 0)).toBeCloseTo(1);
+    // 2 images of 16×16 pixels, 2 channels, 3×3 taps on groups of 2.
+    expect(layers[1].binaryMultiplyAdds).toBe(2 * 16 * 16 * 2 * 9 * 2);
+    expect(table.stdout).toMatch(/^layer +ms +% +binary MMAC +GMAC\/s\n/);
+    expect(table.stdout).toMatch(/ms for an image, [\d.]+ images\/s, on 2 threads \(median of \d+ runs\)\n$/);
+  });
+
+  const units = (count: number): string[] => Array.from({ length: count }, (_, unit) => `units.${unit}`);
 });
 
 describe('import', () => {

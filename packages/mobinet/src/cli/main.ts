@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
+import { benchCommand } from './bench.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
@@ -22,6 +23,7 @@ export async function main(): Promise<void> {
     exportCommand(),
     importCommand(),
     predictCommand(),
+    benchCommand(),
   ]) {
     program.addCommand(command);
   }
