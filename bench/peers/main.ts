@@ -5,8 +5,9 @@ import { machine } from '@mobinet/bench/machine';
 import { Command, InvalidArgumentError } from 'commander';
 import { formatTable, jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
 import writeFileAtomic from 'write-file-atomic';
+import { measureInference } from './inference.js';
 import { convolutionWork, gemmWork, gradientWork } from './kernels.js';
-import { onnxVersion } from './onnx.js';
+import { onnxNodeVersion, onnxVersion } from './onnx.js';
 import { type Row, ratioOf } from './row.js';
 import { measureStep, stepShapes } from './steps.js';
 import { startTfjs, tfjsVersion } from './tfjs.js';
@@ -14,13 +15,15 @@ import { findTorch, TorchServer } from './torch.js';
 
 const resultsFile = fileURLToPath(new URL('../../results.json', import.meta.url));
 
-const groups = ['gemm', 'conv', 'gradients', 'step'] as const;
+const groups = ['gemm', 'conv', 'gradients', 'step', 'inference'] as const;
 type Group = (typeof groups)[number];
 
 const program = new Command('bench:peers')
-  .description('times kernels and the training step against TensorFlow.js, onnxruntime-web and PyTorch, in turns')
+  .description(
+    'times kernels, the training step and inference against TensorFlow.js, onnxruntime and PyTorch, in turns',
+  )
   .option('--only <groups>', `some of ${groups.join(', ')}, with commas between`, groupsOf, [...groups])
-  .option('--rounds <number>', 'how often each training step is timed', wholeNumber(1), 3)
+  .option('--rounds <number>', 'how often each training step and each inference is timed', wholeNumber(1), 3)
   .option('--out <file>', 'where the results are kept (default: bench/results.json, where all groups are measured)')
   .option(...jsonFlag)
   .addHelpText(
@@ -70,18 +73,24 @@ async function run({ only, rounds, out, json }: Flags): Promise<void> {
     }
     server?.stop();
   }
+  const threadCounts = availableParallelism() > 1 ? [1, 2] : [1];
   if (only.includes('step')) {
     const onProgress = (what: string): void => say(`training step: ${what} …`);
     for (const shape of stepShapes) {
-      for (const threads of availableParallelism() > 1 ? [1, 2] : [1]) {
+      for (const threads of threadCounts) {
         for (const row of await measureStep(shape, threads, { hasTorch: torch !== null, rounds, onProgress })) add(row);
       }
     }
+  }
+  if (only.includes('inference')) {
+    const onProgress = (what: string): void => say(`inference: ${what} …`);
+    for (const row of await measureInference(threadCounts, { hasTorch: torch !== null, rounds, onProgress })) add(row);
   }
   const versions = {
     'tfjs-wasm': tfjsVersion,
     'tfjs-cpu': tfjsVersion,
     'onnxruntime-web': onnxVersion,
+    'onnxruntime-node': onnxNodeVersion,
     ...(torch && { pytorch: `${torch.version} with ${torch.blas}` }),
   };
   const result = { ...machine(), versions, rows: rows.map((row) => ({ ...row, ratios: ratios(row) })) };

@@ -1,7 +1,7 @@
-// Models of one operation, in the format of ONNX: protocol buffers, whose fields are written one after the other
-// (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Only what these models need is here.
+import { Rng, type Shape, tidy } from '@mobinet/tensor';
+import { OnnxGraph } from 'mobinet';
 
-type Bytes = number[];
+// Models for onnxruntime, of weights that are noise.
 
 /** An image layer: NCHW input, [outputs, channels / groups, kernel, kernel] weights that belong to the model. */
 export interface ConvShape {
@@ -14,79 +14,92 @@ export interface ConvShape {
 }
 
 /** y = conv(x) with a border of zeros that keeps the size. */
-export function convModel(shape: ConvShape, weights: Float32Array): Uint8Array {
-  const { size, channels, outputs, kernel, stride, groups } = shape;
-  const border = kernel >> 1;
-  const outSize = Math.floor((size + 2 * border - kernel) / stride) + 1;
-  return model({
-    operation: 'Conv',
-    attributes: [
-      integers('kernel_shape', [kernel, kernel]),
-      integers('strides', [stride, stride]),
-      integers('pads', [border, border, border, border]),
-      integer('group', groups),
-    ],
-    input: [1, channels, size, size],
-    weightShape: [outputs, channels / groups, kernel, kernel],
-    weights,
-    output: [1, outputs, outSize, outSize],
-  });
+export function convModel(shape: ConvShape): Uint8Array {
+  const { size, channels, outputs, stride } = shape;
+  return model([1, channels, size, size], [1, outputs, Math.ceil(size / stride), Math.ceil(size / stride)], (graph) =>
+    conv(graph, 'y', 'x', shape),
+  );
 }
 
 /** y [m, n] = x [m, k] · w [k, n] */
-export function matMulModel(m: number, n: number, k: number, weights: Float32Array): Uint8Array {
-  const shapes = { input: [m, k], weightShape: [k, n], output: [m, n] };
-  return model({ operation: 'MatMul', attributes: [], weights, ...shapes });
+export function matMulModel(m: number, n: number, k: number): Uint8Array {
+  return model([m, k], [m, n], (graph) => graph.node('MatMul', 'y', ['x', weights(graph, 'w', [k, n])]));
 }
 
-interface Model {
-  readonly operation: string;
-  readonly attributes: readonly Bytes[];
-  readonly input: readonly number[];
-  readonly weightShape: readonly number[];
-  readonly weights: Float32Array;
-  readonly output: readonly number[];
+/**
+ * MobileNet v1 (Howard et al., 2017) at full width, as it is deployed: BatchNorm is in the weights already, and every convolution
+ * has a bias and a ReLU behind it.
+ */
+export function mobileNetModel(size: number, classes: number): Uint8Array {
+  return model([1, 3, size, size], [1, classes], (graph) => {
+    let x = 'x';
+    let pixels = size;
+    const layer = (
+      name: string,
+      channels: number,
+      outputs: number,
+      kernel: number,
+      stride: number,
+      groups = 1,
+    ): void => {
+      const y = conv(graph, name, x, { size: pixels, channels, outputs, kernel, stride, groups }, true);
+      x = graph.node('Relu', `${name}.relu`, [y]);
+      pixels = Math.ceil(pixels / stride);
+    };
+    layer('stem', 3, 32, 3, 2);
+    mobileNetUnits.forEach(([channels, outputs, stride], unit) => {
+      layer(`units.${unit}.depthwise`, channels, channels, 3, stride, channels);
+      layer(`units.${unit}.pointwise`, channels, outputs, 1, 1);
+    });
+    const features = graph.node('Flatten', 'features', [graph.node('GlobalAveragePool', 'pool', [x])]);
+    graph.node('Gemm', 'y', [features, weights(graph, 'classifier.weight', [1024, classes])]);
+  });
 }
 
-function model({ operation, attributes, input, weightShape, weights, output }: Model): Uint8Array {
-  const node = [...text(1, 'x'), ...text(1, 'w'), ...text(2, 'y'), ...text(4, operation), ...attributes.flat()];
-  const bytes = [...new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)];
-  const initializer = [
-    ...weightShape.flatMap((n) => number(1, n)),
-    ...number(2, float),
-    ...text(8, 'w'),
-    ...field(9, bytes),
-  ];
-  const graph = [
-    ...field(1, node),
-    ...text(2, 'graph'),
-    ...field(5, initializer),
-    ...field(11, value('x', input)),
-    ...field(12, value('y', output)),
-  ];
-  const operators = [...text(1, ''), ...number(2, 13)];
-  return Uint8Array.from([...number(1, 8), ...field(7, graph), ...field(8, operators)]);
+const mobileNetUnits: readonly (readonly [channels: number, outputs: number, stride: number])[] = [
+  ...([
+    [32, 64, 1],
+    [64, 128, 2],
+    [128, 128, 1],
+    [128, 256, 2],
+    [256, 256, 1],
+    [256, 512, 2],
+  ] as const),
+  ...Array.from({ length: 5 }, () => [512, 512, 1] as const),
+  [512, 1024, 2],
+  [1024, 1024, 1],
+];
+
+/** A graph from x to y. */
+function model(input: Shape, output: Shape, write: (graph: OnnxGraph) => void): Uint8Array {
+  return tidy(() => {
+    const graph = new OnnxGraph();
+    write(graph);
+    return graph.encode({
+      name: 'graph',
+      input: { name: 'x', shape: input },
+      output: { name: 'y', shape: output },
+      producerVersion: '0',
+      metadata: {},
+    });
+  });
 }
 
-/** TensorProto.FLOAT */
-const float = 1;
-
-function value(name: string, shape: readonly number[]): Bytes {
-  const dimensions = shape.flatMap((size) => field(1, number(1, size)));
-  return [...text(1, name), ...field(2, field(1, [...number(1, float), ...field(2, dimensions)]))];
+function conv(graph: OnnxGraph, name: string, x: string, shape: ConvShape, hasBias = false): string {
+  const { channels, outputs, kernel, stride, groups } = shape;
+  const weight = weights(graph, `${name}.weight`, [outputs, channels / groups, kernel, kernel]);
+  const bias = hasBias ? [weights(graph, `${name}.bias`, [outputs])] : [];
+  const border = kernel >> 1;
+  return graph.node('Conv', name, [x, weight, ...bias], {
+    ...{ kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [border, border, border, border] },
+    group: groups,
+  });
 }
 
-const integers = (name: string, values: readonly number[]): Bytes =>
-  field(5, [...text(1, name), ...values.flatMap((value) => number(8, value)), ...number(20, 7)]);
-const integer = (name: string, value: number): Bytes =>
-  field(5, [...text(1, name), ...number(3, value), ...number(20, 2)]);
+const rng = Rng.fromSeed(0);
 
-/** A field of bytes, which may be fields themselves. */
-const field = (id: number, bytes: Bytes): Bytes => [...varint((id << 3) | 2), ...varint(bytes.length), ...bytes];
-const text = (id: number, value: string): Bytes => field(id, [...Buffer.from(value)]);
-const number = (id: number, value: number): Bytes => [...varint(id << 3), ...varint(value)];
-
-/** Seven bits a byte, the lowest first; the highest bit says that more follow. */
-function varint(value: number): Bytes {
-  return value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))];
+/** Of a size that neither dies away nor grows from layer to layer. */
+function weights(graph: OnnxGraph, name: string, shape: Shape): string {
+  const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
+  return graph.tensor(name, rng.split(name).normal(shape, 0, Math.sqrt(2 / fanIn)));
 }

@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { median } from '@mobinet/bench/interleave';
+import { type Command, nodeCommand, type Outcome, run } from './process.js';
 import type { Row } from './row.js';
-import { pinned, torchCommand, torchEnvironment } from './torch.js';
+import { torchCommand } from './torch.js';
 
 // The training step: each contender in a process of its own, all of them in turns.
 
@@ -18,18 +15,6 @@ export const stepShapes: readonly StepShape[] = [
   { size: 96, batch: 8, classes: 1000 },
   { size: 32, batch: 64, classes: 10 },
 ];
-
-interface StepResult {
-  readonly milliseconds: number;
-  readonly mebibytes: number;
-}
-
-/** A program and its arguments. */
-type Command = readonly string[];
-
-function nodeCommand(threads: number, script: string, args: readonly string[]): Command {
-  return [...pinned(threads), process.execPath, fileURLToPath(new URL(script, import.meta.url)), ...args];
-}
 
 /** PyTorch in all ways in which it can be asked: the fastest counts. */
 const torchVariants = (['float', 'binary'] as const).flatMap((network) =>
@@ -58,7 +43,7 @@ export async function measureStep(
   // It has no more than one thread, and takes long: once is enough.
   if (threads === 1) commands['tfjs-wasm'] = nodeCommand(1, './tfjs-step.js', [...flags, '--json']);
 
-  const results = new Map<string, StepResult[]>(Object.keys(commands).map((name) => [name, []]));
+  const results = new Map<string, Outcome[]>(Object.keys(commands).map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [name, command] of Object.entries(commands)) {
       if (name === 'tfjs-wasm' && round > 0) continue;
@@ -66,7 +51,7 @@ export async function measureStep(
       results.get(name)!.push(await run(command, threads));
     }
   }
-  const figures = (of: (result: StepResult) => number): Record<string, number> =>
+  const figures = (of: (result: Outcome) => number): Record<string, number> =>
     Object.fromEntries(Array.from(results, ([name, all]) => [name, median(all.map(of))]));
   const torch = Object.keys(commands).filter((name) => name.startsWith('pytorch'));
   const name = `batch ${shape.batch} at ${shape.size}×${shape.size}, ${shape.classes} classes`;
@@ -86,16 +71,4 @@ export async function measureStep(
       aims: [{ name: 'to the fastest pytorch', slow: fastestTorch, target: 2 }],
     },
   ];
-}
-
-const clock = '/usr/bin/time';
-
-/** Runs a command that prints JSON. GNU time, where it is installed, tells its peak memory; else the command itself. */
-async function run(command: Command, threads: number): Promise<StepResult> {
-  const hasClock = existsSync(clock);
-  const [program, ...args] = hasClock ? [clock, '-v', ...command] : command;
-  const { stdout, stderr } = await promisify(execFile)(program, args, { env: torchEnvironment(threads) });
-  const { milliseconds, peakMemoryBytes } = JSON.parse(stdout) as { milliseconds: number; peakMemoryBytes: number };
-  const kibibytes = /Maximum resident set size \(kbytes\): (\d+)/.exec(stderr)?.[1];
-  return { milliseconds, mebibytes: kibibytes ? Number(kibibytes) / 1024 : peakMemoryBytes / 2 ** 20 };
 }

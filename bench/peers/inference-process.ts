@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { median } from '@mobinet/bench/interleave';
+import { Rng, setThreads } from '@mobinet/tensor';
+import { Command, Option } from 'commander';
+import { loadPacked } from 'mobinet';
+import { printJson, runProgram, wholeNumber } from 'mobinet/cli';
+
+/**
+ * One contender of the inference benchmark, in a process of its own: loads a network, runs one image of noise again and again, and
+ * prints JSON. What it does not use it does not load, so that the first prediction is that of a program which does nothing else.
+ */
+
+interface Flags {
+  engine: keyof typeof engines;
+  model: string;
+  size: number;
+  threads: number;
+  seconds: number;
+}
+
+/** Makes a network ready; what it returns runs it once, to logits in memory. */
+type Engine = (flags: Flags, noise: (count: number) => Float32Array) => Promise<() => Promise<void>>;
+
+const engines = {
+  async ours({ model, size, threads }) {
+    await setThreads(threads);
+    const network = await loadPacked(model);
+    const images = Rng.fromSeed(1).normal([1, size, size, 3]);
+    return async () => {
+      const logits = network.forward(images);
+      await logits.data();
+      logits.dispose();
+    };
+  },
+
+  async web({ model, size, threads }, noise) {
+    const ort = await import('onnxruntime-web');
+    ort.env.wasm.numThreads = threads;
+    const session = await ort.InferenceSession.create(await readFile(model), { executionProviders: ['wasm'] });
+    const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', noise(3 * size * size), [1, 3, size, size]) };
+    return async () => void (await session.run(feeds));
+  },
+
+  async node({ model, size, threads }, noise) {
+    const { default: ort } = await import('onnxruntime-node');
+    const session = await ort.InferenceSession.create(model, { intraOpNumThreads: threads, interOpNumThreads: 1 });
+    const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', noise(3 * size * size), [1, 3, size, size]) };
+    return async () => void (await session.run(feeds));
+  },
+} satisfies Record<string, Engine>;
+
+const program = new Command('inference-process')
+  .addOption(new Option('--engine <name>').choices(Object.keys(engines)).makeOptionMandatory())
+  .requiredOption('--model <file>', 'what the engine loads')
+  .requiredOption('--size <pixels>', 'height and width of the image', wholeNumber(1))
+  .requiredOption('--threads <number>', 'threads that compute', wholeNumber(1))
+  .option('--seconds <number>', 'how long it is measured, after as long again to warm up', wholeNumber(1), 2)
+  .action(run);
+
+async function run(flags: Flags): Promise<void> {
+  const noise = (length: number): Float32Array => Float32Array.from({ length }, () => Math.random() - 0.5);
+  const predict = await engines[flags.engine](flags, noise);
+  await predict();
+  const firstAt = performance.timeOrigin + performance.now();
+  const times = (seconds: number): Promise<number[]> => timeFor(seconds, predict);
+  await times(flags.seconds);
+  const milliseconds = median(await times(flags.seconds));
+  printJson({ milliseconds, firstAt, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });
+}
+
+/** What each run takes. At least five. */
+async function timeFor(seconds: number, run: () => Promise<void>): Promise<number[]> {
+  const times: number[] = [];
+  const end = performance.now() + 1000 * seconds;
+  while (times.length < 5 || performance.now() < end) {
+    const start = performance.now();
+    await run();
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+await runProgram(program);
+process.exit();
