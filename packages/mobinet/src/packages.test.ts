@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build, type Rolldown } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// What is published, as a stranger's project finds it: packed, installed beside nothing else, imported and bundled.
+
+const packages = ['tensor', 'autograd', 'bnn', 'mobinet'];
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
+const project = mkdtempSync(join(tmpdir(), 'mobinet-project-'));
+
+const npm = (cwd: string, ...args: string[]): string => execFileSync('npm', args, { cwd, encoding: 'utf8' });
+
+beforeAll(() => {
+  const tarballs = join(project, 'tarballs');
+  mkdirSync(tarballs);
+  npm(
+    repository,
+    'pack',
+    '--silent',
+    ...packages.flatMap((name) => ['-w', `packages/${name}`]),
+    '--pack-destination',
+    tarballs,
+  );
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  const files = readdirSync(tarballs).map((file) => join(tarballs, file));
+  expect(files).toHaveLength(packages.length);
+  npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...files);
+}, 300_000);
+
+afterAll(() => rmSync(project, { recursive: true }));
+
+describe('the published packages', () => {
+  test('are imported in Node, and the command runs', () => {
+    const program = `
+      import { Tensor } from '@mobinet/tensor';
+      import { Kernel } from '@mobinet/tensor/kernels';
+      import { valueAndGradient } from '@mobinet/autograd';
+      import { binaryConv2d } from '@mobinet/bnn';
+      import { createMoBiNet, packModel, loadPacked, train } from 'mobinet';
+      const packed = await loadPacked(packModel(createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 })));
+      const [classes] = packed.predict([{ width: 40, height: 32, pixels: new Uint8Array(40 * 32 * 3) }]);
+      console.log([Tensor, Kernel, valueAndGradient, binaryConv2d, train].map((it) => typeof it), classes.length);`;
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: project,
+      encoding: 'utf8',
+    });
+    expect(said.trim()).toBe("[ 'function', 'function', 'function', 'function', 'function' ] 3");
+    expect(npm(project, 'exec', '--', 'mobinet', '--version').trim()).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  test('hold no tests, and no maps to sources that are not there', () => {
+    for (const name of ['@mobinet/tensor', '@mobinet/autograd', '@mobinet/bnn', 'mobinet']) {
+      const files = readdirSync(join(project, 'node_modules', name), { recursive: true, encoding: 'utf8' });
+      expect(files.filter((file) => /\.test\./.test(file))).toEqual([]);
+      const own = new Set(files);
+      for (const map of files.filter((file) => file.endsWith('.js.map'))) {
+        expect(own, `${name} lacks the source of ${map}`).toContain(
+          map.replace(/^dist/, 'src').replace(/\.js\.map$/, '.ts'),
+        );
+      }
+    }
+  });
+
+  test('are bundled for a page that only runs a network: small, and without what trains or needs Node', async () => {
+    writeFileSync(join(project, 'index.html'), '<script type="module" src="page.js"></script>');
+    writeFileSync(
+      join(project, 'page.js'),
+      `import { imageFromRgba, loadPacked } from 'mobinet';
+       const model = await loadPacked('model.mobinet.safetensors');
+       window.predict = (imageData) => model.predict([imageFromRgba(imageData)]);`,
+    );
+    const warnings: string[] = [];
+    const { output } = (await build({
+      root: project,
+      logLevel: 'silent',
+      build: { target: 'esnext', rolldownOptions: { onwarn: ({ message }) => warnings.push(message) } },
+    })) as Rolldown.RolldownOutput;
+    const chunks = output.filter((file) => file.type === 'chunk');
+    const modules = chunks.flatMap(({ moduleIds }) => moduleIds).filter((id) => id.includes('node_modules'));
+    const foreign = modules.filter((id) => !/node_modules\/(@mobinet\/\w+|mobinet)\//.test(id));
+    expect(foreign).toEqual([]);
+    expect(modules.filter((id) => /training|optimizers|onnx|loader|decode/.test(id))).toEqual([]);
+    const scripts = output.filter(({ fileName }) => fileName.endsWith('.js'));
+    const contents = scripts.map((file) => (file.type === 'chunk' ? file.code : Buffer.from(file.source).toString()));
+    for (const content of contents) expect(content).not.toMatch(/from ?["']node:|import\(["']node:/);
+    const gzipped = contents.reduce((sum, content) => sum + gzipSync(content).length, 0);
+    expect(gzipped).toBeLessThan(150_000);
+    expect(warnings).toEqual([]);
+  });
+});
