@@ -304,6 +304,13 @@ describe('predict', () => {
     }
   });
 
+  test('refuses images of another size, if asked to', async () => {
+    const [image] = imagesOf(readdirSync(join(data, 'val'))[0]);
+    const { code, stdout, stderr } = await cli(['predict', '--model', model, '--json', '--no-resize', image]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '{"predictions":[]}\n' });
+    expect(stderr).toMatch(/^error: skipped .*: its 28 × 28 pixels are not the 32 × 32 that are asked for\n$/);
+  });
+
   test('names a broken image once, also where it is the only one', async () => {
     const broken = join(folder, 'no-image.png');
     writeFileSync(broken, 'no image');

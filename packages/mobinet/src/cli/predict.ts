@@ -10,6 +10,7 @@ import { printJson, printResult, say } from './output.js';
 interface PredictFlags {
   model: string;
   top: number;
+  resize: boolean;
   json?: boolean;
 }
 
@@ -23,7 +24,8 @@ interface Prediction {
 export function predictCommand(): Command {
   const command = addModelFlag(new Command('predict').description('the most probable classes of images'))
     .argument('<images...>', 'JPEG, PNG or GIF files')
-    .option('--top <number>', 'how many classes to show', wholeNumber(1), 5);
+    .option('--top <number>', 'how many classes to show', wholeNumber(1), 5)
+    .option('--no-resize', 'refuse images that are not of the size that the network takes, in place of scaling them');
   return addKernelFlags(command)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png')
@@ -42,6 +44,7 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
     ...preprocessing,
     batchSize: 1,
     size: info.options.imageSize,
+    exactSize: !flags.resize,
     rng: Rng.fromSeed(0),
     onWarning: (message) => say(`error: ${message}`),
   });

@@ -8,6 +8,8 @@ export interface DecodePoolOptions {
   readonly workers: number;
   /** Shorter side of the images that come back. */
   readonly side: number;
+  /** Whether images of another size than `side` × `side` are refused. */
+  readonly exactSize?: boolean;
   readonly pixelLimit: number;
   /** An image that takes longer than this many milliseconds is given up. */
   readonly timeout: number;
@@ -55,8 +57,8 @@ export class DecodePool {
 
   /** Decodes and scales an image. `name` is for messages. */
   decode(image: string | Image, name: string): Decoding {
-    const { side, pixelLimit } = this.options;
-    const request: DecodeRequest = { id: this.#nextId++, image, side, pixelLimit };
+    const { side, exactSize = false, pixelLimit } = this.options;
+    const request: DecodeRequest = { id: this.#nextId++, image, side, exactSize, pixelLimit };
     const seat = this.#seats.reduce((best, other) => (other.jobs.length < best.jobs.length ? other : best));
     const result = new Promise<Image | Unreadable>((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);

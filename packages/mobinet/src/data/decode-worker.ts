@@ -4,11 +4,15 @@ import { messageOf } from './errors.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
 import type { Image } from './source.js';
 
-/** What a worker is asked: an image (a file's path, or its pixels), scaled so that its shorter side is `side`. */
+/**
+ * What a worker is asked: an image (a file's path, or its pixels), scaled so that its shorter side is `side`, or, with `exactSize`,
+ * refused unless both are.
+ */
 export interface DecodeRequest {
   readonly id: number;
   readonly image: string | Image;
   readonly side: number;
+  readonly exactSize: boolean;
   readonly pixelLimit: number;
 }
 
@@ -52,8 +56,13 @@ async function answer(request: DecodeRequest): Promise<void> {
   }
 }
 
-async function prepare({ image, side, pixelLimit }: DecodeRequest): Promise<Image> {
+async function prepare({ image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
   const original = typeof image === 'string' ? await (await decoder()).readImage(image, pixelLimit) : image;
+  if (exactSize && (original.height !== side || original.width !== side)) {
+    throw new Error(
+      `its ${original.width} × ${original.height} pixels are not the ${side} × ${side} that are asked for`,
+    );
+  }
   const [height, width] = shorterSideTo(side, original.height, original.width);
   if (height * width > pixelLimit)
     throw new Error(`scaled to ${width} × ${height} it has more than ${pixelLimit} pixels`);

@@ -23,6 +23,8 @@ export interface ImageLoaderOptions {
   readonly rng: Rng;
   /** Images are first scaled so that their shorter side is this. Default: size · 256 / 224, rounded. */
   readonly resize?: number;
+  /** Whether images that are not `size` × `size` are skipped, in place of being scaled and cut. Default: no. */
+  readonly exactSize?: boolean;
   /** Default: `centerCrop`. For training, `randomCropAndFlip`, perhaps with padding. */
   readonly augment?: Partial<Augmentation>;
   /** Whether each epoch has an order of its own. Default: the source's order, always. */
@@ -207,7 +209,7 @@ const longestTimer = 2 ** 31 - 1;
 type ResolvedOptions = ReturnType<typeof resolve>;
 
 function resolve(options: ImageLoaderOptions) {
-  const { rng, workerUrl, shuffle = false, dropLast = false } = options;
+  const { rng, workerUrl, shuffle = false, dropLast = false, exactSize = false } = options;
   const batchSize = atLeast(1, 'batchSize', options.batchSize);
   const size = atLeast(1, 'size', options.size);
   const augment: Augmentation = { ...centerCrop, ...options.augment };
@@ -220,7 +222,8 @@ function resolve(options: ImageLoaderOptions) {
     batchSize,
     size,
     augment,
-    side: atLeast(1, 'resize', options.resize ?? Math.max(1, Math.round((size * 256) / 224))),
+    side: exactSize ? size : atLeast(1, 'resize', options.resize ?? Math.max(1, Math.round((size * 256) / 224))),
+    exactSize,
     normalization: options.normalization ?? imageNetNormalization,
     workers: atLeast(1, 'workers', options.workers ?? Math.max(1, Math.min(8, availableParallelism() - 1))),
     prefetch: atLeast(0, 'prefetch', options.prefetch ?? 2 * batchSize),
