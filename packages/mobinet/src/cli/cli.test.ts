@@ -113,6 +113,7 @@ describe('mistakes', () => {
     ['a K that does not fit', ['summary', '--k', '9'], /units\.0\.depthwise: groups of 2\^K = 512 .*Use k ≤ 5/],
     ['an image too small', ['summary', '--size', '8'], /imageSize 8 is too small/],
     ['no data', ['evaluate', '--model', model], /no images were named/],
+    ['data twice', ['evaluate', data, '--data', data, '--model', model], /name the images once/],
     ['a missing folder', [...train, '--data', join(folder, 'nowhere')], /there is no folder .*nowhere/],
     ['an empty class', [...train, '--data', emptyClass], /holds no images/],
     ['a class that val lacks', [...train, '--data', missingClass], /train has classes that val lacks/],
@@ -193,7 +194,7 @@ describe('mistakes', () => {
 describe('train', () => {
   test('leaves checkpoint, metrics and packed model, and evaluate agrees with the metrics', async () => {
     expect(readdirSync(run).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl', 'model.mobinet.safetensors']);
-    const evaluate = ['evaluate', '--data', data, '--json', '--workers', '1', '--model'];
+    const evaluate = ['evaluate', data, '--json', '--workers', '1', '--model'];
     const [packed, trained] = await all([
       [...evaluate, model],
       [...evaluate, checkpoint],

@@ -18,16 +18,20 @@ interface EvaluateFlags extends DataFlags {
 /** `mobinet evaluate`: loss and accuracy on validation images. */
 export function evaluateCommand(): Command {
   const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
+  command.argument('[folder]', 'images as val/<class>/*, the same as --data');
   addKernelFlags(addWorkersFlag(addDataFlags(command)))
     .option('--batch <images>', 'images at a time', wholeNumber(1), 64)
     .option(...jsonFlag)
-    .addHelpText('after', '\nExample:\n  mobinet evaluate --model runs/photos/model.mobinet.safetensors --data photos');
+    .addHelpText('after', '\nExample:\n  mobinet evaluate photos --model runs/photos/model.mobinet.safetensors');
   return command.action(runEvaluation);
 }
 
-async function runEvaluation(flags: EvaluateFlags): Promise<void> {
+async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): Promise<void> {
   const { model, info, preprocessing } = await loadModel(flags.model);
-  const dataset = openData(flags);
+  if (folder !== undefined && (flags.data ?? flags.idx) !== undefined) {
+    throw new RangeError('name the images once: FOLDER, --data FOLDER or --idx FOLDER');
+  }
+  const dataset = openData(folder === undefined ? flags : { ...flags, data: folder });
   if (
     dataset.classes.length !== info.options.classes ||
     (info.classes && info.classes.join() !== dataset.classes.join())
