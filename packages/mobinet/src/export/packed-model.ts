@@ -27,7 +27,7 @@ import { type PackedLayers, PackedPlan, type PackedSegment } from './packed-plan
 
 /**
  * A network from a packed file: bits, and three numbers a channel. Its logits are those of the trained network in evaluation, bit
- * for bit: both run the same ops on the same numbers.
+ * for bit: both calculate the same, number by number.
  */
 export class PackedMoBiNet extends Module {
   readonly info: PackedInfo;
@@ -50,10 +50,6 @@ export class PackedMoBiNet extends Module {
     };
     this.#classifier = { weight: at('classifier.weight'), bias: at('classifier.bias') };
     this.eval();
-  }
-
-  planForTests() {
-    return (this.#plan as unknown as { layers: unknown }).layers;
   }
 
   get options(): MoBiNetOptions {
