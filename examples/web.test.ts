@@ -1,0 +1,328 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { bitConv2d, bitTensor, dispose, Rng, softmax, tidy } from '@mobinet/tensor';
+import { ImageLoader, loadPacked, type PackedMoBiNet } from 'mobinet';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { build, type PreviewServer, preview } from 'vite';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+// The demo, built and served as it would be, in a browser; what it says is compared with what Node says of the same files.
+
+const browserFile = '/usr/bin/chromium';
+const lacksBrowser = !existsSync(browserFile);
+if (lacksBrowser)
+  console.warn(`The browser demo is not tested: there is no ${browserFile}. Install it: apt-get install chromium`);
+
+const root = join(import.meta.dirname, 'web');
+const modelFile = join(root, 'public/model.mobinet.safetensors');
+const trouser = join(import.meta.dirname, 'data/fashion-mnist-subset/val/trouser/00487.png');
+const bag = join(import.meta.dirname, 'data/fashion-mnist-subset/val/bag/00700.png');
+/** Git ignores it. What the page looks like is for people to see. */
+const screenshots = join(root, 'screenshots');
+
+describe.skipIf(lacksBrowser)('the demo in a browser', () => {
+  const servers: PreviewServer[] = [];
+  let site: string;
+  let isolated: string;
+  let plain: string;
+  let browser: Browser;
+  let model: PackedMoBiNet;
+  let page: Page;
+  /** What the page complains of. */
+  let complaints: string[] = [];
+  /** What it has asked the server for. */
+  let requests: string[] = [];
+
+  beforeAll(async () => {
+    model = await loadPacked(modelFile);
+    site = mkdtempSync(join(tmpdir(), 'mobinet-demo-'));
+    await build({ root, logLevel: 'silent', build: { outDir: site } });
+    // Once as `npm run demo` serves it, and once as a server that knows nothing of isolation does.
+    isolated = await serve({});
+    plain = await serve({ configFile: false, appType: 'mpa' });
+    browser = await chromium.launch({
+      executablePath: browserFile,
+      args: [
+        ...['--headless', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+        ...['--disable-component-update', '--disable-sync'],
+        ...['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+      ],
+    });
+  }, 120_000);
+
+  afterEach(async () => {
+    await page?.close();
+    expect(complaints).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    for (const server of servers) await server.close();
+    model?.dispose();
+    rmSync(site, { recursive: true });
+  });
+
+  async function serve(config: object): Promise<string> {
+    const own = { root, logLevel: 'silent', build: { outDir: site }, preview: { host: '127.0.0.1', port: 0 } } as const;
+    const listen = {
+      name: 'listen',
+      configurePreviewServer({ middlewares }: PreviewServer) {
+        middlewares.use(({ url }, _, next) => {
+          requests.push(url ?? '');
+          next();
+        });
+      },
+    };
+    const server = await preview({ ...own, ...config, plugins: [listen] });
+    servers.push(server);
+    return server.resolvedUrls!.local[0];
+  }
+
+  /** Opens the page and waits for its answer to the first sample. */
+  async function open(url: string, { width = 1280, before = '' } = {}): Promise<void> {
+    page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: width < 500 ? 'dark' : 'light' });
+    complaints = [];
+    requests = [];
+    page.on('pageerror', ({ message }) => complaints.push(message));
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    if (before) await page.addInitScript(before);
+    await page.goto(url);
+    await shows('#count', /\d/);
+  }
+
+  const text = (selector: string): Promise<string> => page.locator(selector).first().innerText();
+
+  async function shows(selector: string, expected: string | RegExp): Promise<void> {
+    const spoken = () => page.locator(selector).first().textContent();
+    await expect.poll(spoken, { timeout: 20_000 }).toMatch(expected);
+  }
+
+  /** Drops a file on the page, or pastes it: the browser's events, made by hand. */
+  async function give(how: 'drop' | 'paste', file: string): Promise<void> {
+    const base64 = readFileSync(file).toString('base64');
+    const event =
+      how === 'drop' ? "new DragEvent('drop', { dataTransfer" : "new ClipboardEvent('paste', { clipboardData";
+    await page.evaluate(`{
+      const bytes = Uint8Array.from(atob('${base64}'), (letter) => letter.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], '${basename(file)}', { type: 'image/png' }));
+      document.querySelector('main').dispatchEvent(${event}: transfer, bubbles: true, cancelable: true }));
+    }`);
+  }
+
+  const pick = (name: string, bytes: Buffer, picker = '#picker'): Promise<void> =>
+    page.locator(picker).setInputFiles({ name, mimeType: 'application/octet-stream', buffer: bytes });
+
+  async function expectNodesAnswer(file: string): Promise<void> {
+    const { probabilities } = await inNode(model, file);
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    await shows('#said', basename(file));
+    expect(await text('#bars .name')).toBe(model.info.classes![best]);
+    expect(Number.parseFloat(await text('#bars .percent'))).toBeCloseTo(100 * probabilities[best], 0);
+  }
+
+  test('a dropped image gets the answer that it gets in Node, and a pasted one', async () => {
+    await open(isolated);
+    expect(await text('#threads')).toBe(String(await page.evaluate('navigator.hardwareConcurrency')));
+    expect(requests).toContainEqual(expect.stringContaining('helper'));
+    expect(await page.locator('#notes').isVisible()).toBe(false);
+    await give('drop', trouser);
+    await expectNodesAnswer(trouser);
+    expect(await page.locator('#bars li').count()).toBe(5);
+    expect(await text('#latency')).toMatch(/^\d+(\.\d+)? (ms|µs)$/);
+    expect(await text('#file-size')).toBe(`${(readFileSync(modelFile).length / 1e3).toFixed(0)} kB`);
+    await page.screenshot({ path: join(screenshots, 'wide.png'), fullPage: true });
+
+    await give('paste', bag);
+    await expectNodesAnswer(bag);
+  });
+
+  test('sign maps and counts are those of Node', async () => {
+    await open(isolated);
+    await give('drop', trouser);
+    await expectNodesAnswer(trouser);
+    const { layers } = await inNode(model, trouser);
+    const last = model.segments.length - 1;
+    const pooled = model.segments.findIndex(({ pool }) => pool !== null);
+    // A window that hangs over the border, one before a pool, and a long row.
+    for (const [at, row, column] of [
+      [0, 0, 0],
+      [pooled, 3, 2],
+      [last, 0, 0],
+    ]) {
+      const segment = model.segments[at];
+      const channel = segment.plan.outChannels - 1;
+      await page.getByRole('button', { name: segment.name, exact: true }).click();
+      await shows('#maps-text', `${segment.name}:`);
+      for (const [label, value] of Object.entries({ Row: row, Column: column, Channel: channel })) {
+        await page.getByLabel(label, { exact: true }).fill(String(value));
+      }
+      // Layer 0 is the stem, so the input of a segment is what the layer of its number handed on.
+      const { count, signs, bit } = countInNode(model, at, layers[at], layers[at + 1], row, column, channel);
+      await shows(
+        '#count',
+        new RegExp(`^${signs} signs − 2 × ${(signs - count) / 2} .* = ${count < 0 ? '−' : ''}${Math.abs(count)}$`),
+      );
+      await shows('#line', `bit ${bit}`);
+      const ones = onesOf(layers[at + 1], channel);
+      await shows('#map-caption', new RegExp(`^Channel ${channel}: ${ones} of ${segment.outSize ** 2} signs`));
+      expect(await page.locator('#tiles input').count()).toBe(segment.plan.outChannels);
+      expect(await page.locator('#tiles input:checked').inputValue()).toBe(String(channel));
+      // The popcounts of the pieces add up.
+      const pieces = await page.locator('.bits strong').allInnerTexts();
+      expect(pieces.reduce((sum, piece) => sum + Number(piece), 0)).toBe((signs - count) / 2);
+    }
+  });
+
+  test('keys do what the mouse does', async () => {
+    await open(isolated);
+    await page.getByRole('button', { name: model.segments[1].name, exact: true }).press('Enter');
+    await shows('#maps-text', `${model.segments[1].name}:`);
+    await page.getByRole('radio', { name: 'channel 0', exact: true }).press('ArrowRight');
+    await shows('#map-caption', /^Channel 1:/);
+    const row = page.getByLabel('Row', { exact: true });
+    await row.fill('2');
+    await row.press('ArrowDown');
+    expect(await row.inputValue()).toBe('1');
+    const places = () => page.locator('#taps [role=group]').first().getAttribute('aria-label');
+    await expect.poll(places).toMatch(/^row 1,/);
+    await page.getByRole('button', { name: 'Sample: bag' }).press('Enter');
+    await shows('#said', 'bag.png');
+  });
+
+  test('a page as wide as a telephone needs no scrolling to the side', async () => {
+    await open(isolated, { width: 360 });
+    await page.screenshot({ path: join(screenshots, 'phone.png'), fullPage: true });
+    for (const { name } of [model.segments[0], model.segments[model.segments.length - 1]]) {
+      await page.getByRole('button', { name, exact: true }).click();
+      await shows('#maps-text', `${name}:`);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    }
+    await page.screenshot({ path: join(screenshots, 'phone-long-row.png'), fullPage: true });
+  });
+
+  test('what is no image is refused in one line, and the page goes on', async () => {
+    await open(isolated);
+    const answer = await text('#bars .name');
+    for (const [name, bytes] of [
+      ['notes.txt', Buffer.from('no image')],
+      ['cut.png', readFileSync(trouser).subarray(0, 60)],
+      ['empty.png', Buffer.alloc(0)],
+    ] as const) {
+      await pick(name, bytes);
+      await shows('#problem', new RegExp(`^${name} is no image, or a corrupt one\\. [^\\n]*$`));
+      expect(await text('#bars .name')).toBe(answer);
+    }
+    await pick(basename(trouser), readFileSync(trouser));
+    await expectNodesAnswer(trouser);
+    expect(await page.locator('#problem').textContent()).toBe('');
+  });
+
+  test('a truncated or foreign model is refused in one line, and the one that is there goes on', async () => {
+    await open(isolated);
+    const bytes = readFileSync(modelFile);
+    await pick('cut.safetensors', bytes.subarray(0, bytes.length - 1000), '#model-picker');
+    await shows('#problem', /^cut\.safetensors: [^\n]+$/);
+    await pick('foreign.safetensors', Buffer.from('\x02\0\0\0\0\0\0\0{}', 'latin1'), '#model-picker');
+    await shows('#problem', /^foreign\.safetensors: not a packed MoBiNet[^\n]*$/);
+    await give('drop', trouser);
+    await expectNodesAnswer(trouser);
+    await pick('again.safetensors', bytes, '#model-picker');
+    await shows('#model-line', /^again\.safetensors/);
+  });
+
+  test('the camera is classified as it goes, and a picture can be taken', async () => {
+    await open(isolated);
+    await page.getByRole('button', { name: 'Use the camera' }).click();
+    await page.getByRole('button', { name: 'Take the picture' }).click();
+    await shows('#said', 'the picture');
+    expect(await page.locator('#camera').isVisible()).toBe(false);
+    expect(await page.locator('#problem').textContent()).toBe('');
+  });
+
+  test('without isolation it runs on one thread, and says so', async () => {
+    await open(plain);
+    expect(await page.evaluate('crossOriginIsolated')).toBe(false);
+    expect(await text('#threads')).toBe('1');
+    expect(requests).not.toContainEqual(expect.stringContaining('helper'));
+    expect(await text('#notes')).toMatch(/not cross-origin isolated.* one thread/);
+    await page.screenshot({ path: join(screenshots, 'one-thread.png') });
+    await give('drop', trouser);
+    await expectNodesAnswer(trouser);
+  });
+
+  test('without SIMD it runs plain loops, says so, and answers the same', async () => {
+    await open(isolated, { before: 'WebAssembly.validate = () => false' });
+    expect(await text('#notes')).toMatch(/no SIMD.* plain loops.* one thread/);
+    expect(await text('#threads')).toBe('1');
+    await give('drop', trouser);
+    await expectNodesAnswer(trouser);
+  });
+});
+
+/** What a layer handed on: [height, width, channels] of signs, packed. */
+interface LayerSigns {
+  readonly shape: readonly number[];
+  readonly words: Uint32Array;
+}
+
+/** The probabilities of the classes, and the signs of all layers, of an image file. */
+async function inNode(
+  model: PackedMoBiNet,
+  file: string,
+): Promise<{ probabilities: Float32Array; layers: LayerSigns[] }> {
+  const source = { length: 1, label: () => 0, name: () => file, image: () => file };
+  const { imageSize: size } = model.options;
+  const loader = new ImageLoader(source, { ...model.info.preprocessing, batchSize: 1, size, rng: Rng.fromSeed(0) });
+  const layers: LayerSigns[] = [];
+  let probabilities = new Float32Array();
+  for await (const batch of loader.epoch(0)) {
+    const logits = model.watch(batch.images, ({ signs }) => {
+      if (signs) layers.push({ shape: signs.shape, words: signs.words.slice() });
+    });
+    probabilities = tidy(() => ({ values: softmax(logits).values.slice() })).values;
+    dispose([batch, logits]);
+  }
+  await loader.close();
+  return { probabilities, layers };
+}
+
+/** A count of a segment by the convolution itself, of how many signs it is, and the bit that is handed on there. */
+function countInNode(
+  model: PackedMoBiNet,
+  at: number,
+  input: LayerSigns,
+  output: LayerSigns,
+  row: number,
+  column: number,
+  channel: number,
+): { count: number; signs: number; bit: number } {
+  const { plan, signs, pool } = model.segments[at];
+  const { groups, size, outChannels } = plan;
+  const options = { groups, padding: 'same', paddingValue: model.options.padding } as const;
+  const counts = tidy(() => ({
+    values: bitConv2d(bitTensor(input.words, input.shape), signs, options).values.slice(),
+  }));
+  const step = pool ? 2 : 1;
+  return {
+    count: counts.values[(row * size + column) * outChannels + channel],
+    signs: (plan.kernel ** 2 * plan.inChannels) / groups,
+    bit: bitOf(output, Math.floor(row / step), Math.floor(column / step), channel),
+  };
+}
+
+function bitOf({ shape, words }: LayerSigns, row: number, column: number, channel: number): number {
+  const [, height, width] = shape;
+  const rowWords = words.length / (height * width);
+  return (words[(row * width + column) * rowWords + (channel >> 5)] >>> (channel & 31)) & 1;
+}
+
+function onesOf(layer: LayerSigns, channel: number): number {
+  const [, height, width] = layer.shape;
+  let ones = 0;
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) ones += bitOf(layer, row, column, channel);
+  }
+  return ones;
+}

@@ -1,0 +1,59 @@
+import { pixelsOf } from './input.js';
+import type { Picture } from './protocol.js';
+
+/** The side of the picture that is taken of the camera's, more than most networks look at. */
+const side = 448;
+
+/** The camera, shown in a video element. */
+export class Camera {
+  #stream: MediaStream | null = null;
+
+  constructor(readonly video: HTMLVideoElement) {}
+
+  get isOn(): boolean {
+    return this.#stream !== null;
+  }
+
+  /** @throws Error, one line, if there is none or it may not be used. */
+  async start(): Promise<void> {
+    if (!navigator.mediaDevices) throw new Error('Browsers give the camera only to pages from https or localhost.');
+    try {
+      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
+      this.video.srcObject = this.#stream;
+      await this.video.play();
+    } catch (error) {
+      this.stop();
+      throw new Error(reasons[(error as DOMException).name] ?? `The camera does not start: ${error}`);
+    }
+  }
+
+  stop(): void {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#stream = null;
+    this.video.srcObject = null;
+  }
+
+  /** The middle of what it sees now, square as the network's input. */
+  picture(): Picture {
+    const { videoWidth, videoHeight } = this.video;
+    const scale = side / Math.min(videoWidth, videoHeight);
+    return squareOf(pixelsOf(this.video, Math.round(scale * videoWidth), Math.round(scale * videoHeight)));
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  NotAllowedError: 'The camera may not be used. Allow it in the settings that your browser keeps for this page.',
+  NotFoundError: 'There is no camera here. Choose an image instead.',
+  NotReadableError: 'Another program uses the camera. Close that, and try again.',
+};
+
+function squareOf({ width, height, data }: Picture): Picture {
+  const size = Math.min(width, height);
+  const [top, left] = [(height - size) >> 1, (width - size) >> 1];
+  const square = new Uint8ClampedArray(4 * size * size);
+  for (let row = 0; row < size; row++) {
+    const from = 4 * ((top + row) * width + left);
+    square.set(data.subarray(from, from + 4 * size), 4 * size * row);
+  }
+  return { width: size, height: size, data: square };
+}

@@ -1,0 +1,38 @@
+/** The element of the page with this id. */
+export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
+  return element;
+}
+
+/** A new element, with properties and children. */
+export function create<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  properties: Partial<HTMLElementTagNameMap[K]> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/** A bar that is filled to a part of 1. What it shows stands beside it as text. */
+export function bar(part: number): HTMLElement {
+  const fill = create('div', { className: 'fill' });
+  fill.style.width = `${100 * part}%`;
+  return create('div', { className: 'track', ariaHidden: 'true' }, fill);
+}
+
+const numbers = new Intl.NumberFormat('en');
+export const formatNumber = (value: number): string => numbers.format(value);
+
+/** A bit less than 10 milliseconds is 9.87 ms, a bit less than one is 987 µs. */
+export function formatTime(milliseconds: number): string {
+  if (milliseconds < 1) return `${Math.round(1000 * milliseconds)} µs`;
+  return `${milliseconds.toFixed(milliseconds < 10 ? 2 : 1)} ms`;
+}
+
+/** Decimal, as file managers count. */
+export function formatBytes(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

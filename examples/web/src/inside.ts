@@ -1,0 +1,139 @@
+import { BitView } from './bit-view.js';
+import type { Client } from './client.js';
+import { bar, byId, create, formatTime } from './dom.js';
+import type { Answer, LayerFacts, Place } from './protocol.js';
+import { SignMaps } from './sign-maps.js';
+
+/** The inside of the network: its layers with their times, the signs of a chosen one, and the bits of a chosen output. */
+export class Inside {
+  readonly #rows = byId('layers', HTMLElement);
+  readonly #text = byId('maps-text', HTMLElement);
+  readonly #fields = { row: byId('row', HTMLInputElement), column: byId('column', HTMLInputElement) } as const;
+  readonly #channelField = byId('channel', HTMLInputElement);
+  readonly #maps: SignMaps;
+  readonly #bits = new BitView();
+  readonly #client: Client;
+  readonly #onProblem: (error: unknown) => void;
+
+  #layers: readonly LayerFacts[] = [];
+  #place: Place = { layer: 0, row: 0, column: 0, channel: 0 };
+  /** Counts up, so that an answer that was overtaken is not shown. */
+  #turn = 0;
+
+  constructor(client: Client, onProblem: (error: unknown) => void) {
+    this.#client = client;
+    this.#onProblem = onProblem;
+    this.#maps = new SignMaps(
+      (channel) => this.#go({ channel }),
+      (row, column) => {
+        // A pixel that was pooled stands for four: the first of them.
+        const step = this.#layer.binary?.pool ? 2 : 1;
+        this.#go({ row: step * row, column: step * column });
+      },
+    );
+    byId('place', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
+    for (const [name, field] of Object.entries({ ...this.#fields, channel: this.#channelField })) {
+      // While a number is typed, the field may be empty.
+      field.addEventListener(
+        'input',
+        () => field.value !== '' && this.#go({ [name]: Math.trunc(Number(field.value)) }),
+      );
+    }
+  }
+
+  /** Another model: its layers, and its first binary one chosen. */
+  setLayers(layers: readonly LayerFacts[]): void {
+    this.#layers = layers;
+    this.#rows.replaceChildren(...layers.map((layer, index) => this.#rowOf(layer, index)));
+    this.#choose(1);
+  }
+
+  /** Shows what a new image made of the layers. */
+  async update({ layerMilliseconds }: Pick<Answer, 'layerMilliseconds'>): Promise<void> {
+    const longest = Math.max(...layerMilliseconds);
+    layerMilliseconds.forEach((milliseconds, index) => {
+      const cell = this.#rows.children[index].lastElementChild!;
+      cell.replaceChildren(formatTime(milliseconds), bar(milliseconds / longest));
+    });
+    await this.#refresh();
+  }
+
+  get #layer(): LayerFacts {
+    return this.#layers[this.#place.layer];
+  }
+
+  #rowOf({ name, size, channels, hasSigns }: LayerFacts, index: number): HTMLElement {
+    const choose = create('button', { type: 'button', onclick: () => this.#go({ layer: index }) }, name);
+    return create(
+      'tr',
+      {},
+      create('td', {}, hasSigns ? choose : name),
+      create('td', {}, hasSigns ? `${size}×${size}×${channels}` : `${channels} numbers`),
+      create('td', { className: 'time' }, '–'),
+    );
+  }
+
+  /** Marks a layer as chosen, and the middle of its first channel. */
+  #choose(layer: number): void {
+    const { size, binary } = this.#layers[layer];
+    const middle = (binary?.size ?? size) >> 1;
+    this.#place = { layer, row: middle, column: middle, channel: 0 };
+    [...this.#rows.children].forEach((row, index) => {
+      row.classList.toggle('chosen', index === layer);
+      const button = row.querySelector('button');
+      if (button) button.ariaPressed = String(index === layer);
+    });
+  }
+
+  #go(change: Partial<Place>): void {
+    if (change.layer !== undefined) this.#choose(change.layer);
+    else this.#place = { ...this.#place, ...change };
+    this.#refresh().catch(this.#onProblem);
+  }
+
+  async #refresh(): Promise<void> {
+    const turn = ++this.#turn;
+    const { name, size, channels, binary } = this.#layer;
+    const last = (binary?.size ?? size) - 1;
+    const { layer } = this.#place;
+    this.#place = {
+      layer,
+      row: within(this.#place.row, last),
+      column: within(this.#place.column, last),
+      channel: within(this.#place.channel, channels - 1),
+    };
+    const place = this.#place;
+    const [signs, output] = await Promise.all([
+      this.#client.call('signs', { layer }),
+      binary && this.#client.call('bits', place),
+    ]);
+    if (turn !== this.#turn) return;
+
+    this.#text.textContent = `${name}: ${describe(this.#layer)} It hands on ${channels} maps of ${size}×${size} signs: white is +1, black −1.`;
+    const step = binary?.pool ? 2 : 1;
+    const [row, column] = [place.row, place.column].map((at) => within(Math.floor(at / step), size - 1));
+    this.#maps.show(signs, place.channel, row, column);
+    for (const [field, value, most] of [
+      [this.#fields.row, place.row, last],
+      [this.#fields.column, place.column, last],
+      [this.#channelField, place.channel, channels - 1],
+    ] as const) {
+      field.max = String(most);
+      if (Number(field.value) !== value || field.value === '') field.value = String(value);
+    }
+    if (output) this.#bits.show(output);
+    else this.#bits.explain(`The ${name} calculates with floats: there are no bits to lay out. Choose another layer.`);
+  }
+}
+
+const within = (value: number, most: number): number => Math.max(0, Math.min(most, value));
+
+function describe({ binary }: LayerFacts): string {
+  if (!binary) return 'a 3×3 convolution of floats, whose signs the binary layers begin with.';
+  const { kernel, groups, inChannels, pool } = binary;
+  const sees =
+    groups > 1
+      ? `, each of which sees ${inChannels / groups} of ${inChannels} channels`
+      : ` over ${inChannels} channels`;
+  return `${kernel}×${kernel} filters of signs${sees}${pool ? `; then the ${pool} of 2×2` : ''}.`;
+}

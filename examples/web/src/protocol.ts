@@ -1,0 +1,127 @@
+import type { Prediction } from 'mobinet';
+
+/** What the page may ask of its worker, and what it gets for it. All of it is copied between the two: plain data. */
+export interface Calls {
+  /** Makes a model ready, on so many threads or, with null, on as many as there may be, and forgets the one before. */
+  load(request: { readonly bytes: Uint8Array; readonly name: string; readonly threads: number | null }): ModelFacts;
+  /** Classifies a picture, so many times over to take the time: clocks of browsers are coarse. */
+  classify(request: { readonly picture: Picture; readonly runs: number }): Answer;
+  /** What a layer made of the last picture. */
+  signs(request: { readonly layer: number }): Signs;
+  /** One output of a binary layer, as it came about in the last picture. */
+  bits(request: Place): OneOutput;
+}
+
+export type CallName = keyof Calls;
+export type Request<K extends CallName> = Parameters<Calls[K]>[0];
+export type Result<K extends CallName> = ReturnType<Calls[K]>;
+
+/** The first message to the worker: which kernels it is to run. */
+export interface Start {
+  readonly kernels: Kernels;
+}
+
+/** The fast ones, or the definitions they are held to: plain loops that need no SIMD. */
+export type Kernels = 'fast' | 'reference';
+
+export interface Question<K extends CallName = CallName> {
+  readonly id: number;
+  readonly call: K;
+  readonly request: Request<K>;
+}
+
+export type Reply =
+  | { readonly id: number; readonly result: Result<CallName> }
+  | { readonly id: number; readonly error: string };
+
+/** Four bytes a pixel, as `ImageData` has them. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray;
+}
+
+export interface ModelFacts {
+  readonly name: string;
+  readonly bytes: number;
+  readonly binaryWeights: number;
+  readonly classes: readonly string[];
+  readonly threads: number;
+  readonly layers: readonly LayerFacts[];
+}
+
+export interface LayerFacts {
+  readonly name: string;
+  /** Of what it hands on. */
+  readonly size: number;
+  readonly channels: number;
+  /** Of a binary layer; null of the stem and the classifier, which calculate on floats. */
+  readonly binary: BinaryFacts | null;
+  /** The classifier hands on no signs. */
+  readonly hasSigns: boolean;
+}
+
+export interface BinaryFacts {
+  readonly kernel: number;
+  readonly groups: number;
+  readonly inChannels: number;
+  /** Height and width of what its convolution gives, before a pool. */
+  readonly size: number;
+  readonly pool: string | null;
+}
+
+export interface Answer {
+  readonly predictions: readonly Prediction[];
+  /** From the pixels to the answer: the average of all runs. */
+  readonly milliseconds: number;
+  /** Of each layer, likewise. */
+  readonly layerMilliseconds: readonly number[];
+  readonly runs: number;
+  /** What the network was given: scaled and cut. */
+  readonly seen: Picture;
+}
+
+/** Packed as in a BitTensor: [size, size, channels], bit 1 for −1, the first channel in the lowest bit, rows of whole words. */
+export interface Signs {
+  readonly size: number;
+  readonly channels: number;
+  readonly words: Uint32Array;
+}
+
+/** A place in what the convolution of a binary layer gives. */
+export interface Place {
+  readonly layer: number;
+  readonly row: number;
+  readonly column: number;
+  readonly channel: number;
+}
+
+export interface OneOutput {
+  readonly place: Place;
+  readonly taps: readonly Tap[];
+  /** How many signs are multiplied. */
+  readonly signs: number;
+  /** How many of them differ. */
+  readonly popcount: number;
+  /** signs − 2·popcount: the sum of the products. */
+  readonly count: number;
+  /** What follows the convolution, as two lines over the counts: one from 0 up, one below. */
+  readonly line: { readonly plus: number; readonly minus: number; readonly shift: number };
+  readonly hasSkip: boolean;
+  readonly pool: string | null;
+  /** The bit that the layer hands on here; null where a pool drops the last row or column. */
+  readonly bit: number | null;
+}
+
+/** One pixel under the window of a filter. */
+export interface Tap {
+  /** Of the input pixel. */
+  readonly row: number;
+  readonly column: number;
+  readonly firstChannel: number;
+  /** Beyond the border all signs are +1, or, where a network was made so, nothing at all. */
+  readonly place: 'inside' | 'one' | 'nothing';
+  /** 0 or 1, channel by channel. */
+  readonly input: Uint8Array;
+  readonly filter: Uint8Array;
+}

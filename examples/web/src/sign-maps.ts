@@ -1,0 +1,85 @@
+import { bitAt } from './bits.js';
+import { byId, create } from './dom.js';
+import type { Signs } from './protocol.js';
+
+/** Pixels of a canvas, one a sign: +1 is white, −1 black. */
+const colours = [0xffffffff, 0xff1a1616];
+
+/**
+ * What a layer hands on, channel by channel, as black-and-white tiles, and the chosen channel once more, large. The tiles are
+ * radio buttons, so arrow keys go from one to the next.
+ */
+export class SignMaps {
+  readonly #tiles = byId('tiles', HTMLFieldSetElement);
+  readonly #map = byId('map', HTMLCanvasElement);
+  readonly #mark = byId('mark', HTMLElement);
+  readonly #caption = byId('map-caption', HTMLElement);
+  #canvases: HTMLCanvasElement[] = [];
+  #radios: HTMLInputElement[] = [];
+  #signs: Signs | null = null;
+
+  /** Tells which channel was chosen, or which pixel of it. */
+  constructor(onChannel: (channel: number) => void, onPixel: (row: number, column: number) => void) {
+    this.#tiles.addEventListener('change', ({ target }) => onChannel(Number((target as HTMLInputElement).value)));
+    this.#map.addEventListener('click', ({ offsetX, offsetY }) => {
+      const size = this.#map.width;
+      const pixel = (offset: number) =>
+        Math.max(0, Math.min(size - 1, Math.floor((offset * size) / this.#map.clientWidth)));
+      onPixel(pixel(offsetY), pixel(offsetX));
+    });
+  }
+
+  /** The tiles of a layer, the chosen channel in large, and a mark around one of its pixels. */
+  show(signs: Signs, channel: number, row: number, column: number): void {
+    const { size, channels } = signs;
+    if (this.#signs?.size !== size || this.#signs.channels !== channels) this.#layTiles(size, channels);
+    this.#signs = signs;
+    this.#canvases.forEach((canvas, c) => {
+      draw(canvas, signs, c);
+    });
+    this.#radios[channel].checked = true;
+
+    draw(this.#map, signs, channel);
+    const ones = countOnes(signs, channel);
+    this.#caption.textContent = `Channel ${channel}: ${ones} of ${size * size} signs are −1`;
+    this.#map.ariaLabel = `Sign map of channel ${channel}, ${size} × ${size}: ${ones} black, which is −1, the others white, +1`;
+    const percent = (pixels: number) => `${(100 * pixels) / size}%`;
+    const [top, left, width, height] = [row, column, 1, 1].map(percent);
+    Object.assign(this.#mark.style, { top, left, width, height });
+  }
+
+  #layTiles(size: number, channels: number): void {
+    // A tile is never smaller than a fingertip finds.
+    this.#tiles.style.setProperty('--tile', size > 4 ? '48px' : '26px');
+    this.#canvases = Array.from({ length: channels }, () => create('canvas', { width: size, height: size }));
+    this.#radios = this.#canvases.map((_, c) =>
+      create('input', { type: 'radio', name: 'tile', value: String(c), ariaLabel: `channel ${c}` }),
+    );
+    const tiles = this.#canvases.map((canvas, c) =>
+      create('label', { className: 'tile', title: `channel ${c}` }, this.#radios[c], canvas),
+    );
+    this.#tiles.replaceChildren(create('legend', {}, 'Channels'), ...tiles);
+    this.#map.width = size;
+    this.#map.height = size;
+  }
+}
+
+function* channelBits({ size, channels, words }: Signs, channel: number): Generator<number> {
+  const rowWords = words.length / (size * size);
+  if (channel >= channels) throw new RangeError(`there is no channel ${channel} of ${channels}`);
+  for (let pixel = 0; pixel < size * size; pixel++) yield bitAt(words, pixel * rowWords, channel);
+}
+
+function countOnes(signs: Signs, channel: number): number {
+  let ones = 0;
+  for (const bit of channelBits(signs, channel)) ones += bit;
+  return ones;
+}
+
+function draw(canvas: HTMLCanvasElement, signs: Signs, channel: number): void {
+  const image = new ImageData(signs.size, signs.size);
+  const pixels = new Uint32Array(image.data.buffer);
+  let at = 0;
+  for (const bit of channelBits(signs, channel)) pixels[at++] = colours[bit];
+  canvas.getContext('2d')!.putImageData(image, 0, 0);
+}
