@@ -51,12 +51,21 @@ export function bitConv2dByTables(x: BitTensor, filter: BitTensor, y: Tensor<Cou
   );
 }
 
-/** Whether there are tables for these filters, and so many pixels that they pay. */
-export function hasTables(x: BitTensor, filter: BitTensor, { groups, window }: BitConv2dAttributes): boolean {
+/**
+ * Whether there are tables for these filters, and so many pixels that they pay. Eight counts at a time are written here and there: larger
+ * ones than bytes take longer so than groups of 8 channels take to count.
+ */
+export function hasTables(
+  x: BitTensor,
+  filter: BitTensor,
+  dtype: CountDType,
+  { groups, window }: BitConv2dAttributes,
+): boolean {
   const [outChannels, kernelHeight, kernelWidth, groupChannels] = filter.shape;
   const pixels = x.shape[0] * window.height.output * window.width.output;
   return (
     8 % groupChannels === 0 &&
+    (groupChannels < 8 || dtype === 'u8') &&
     outChannels === groups * groupChannels &&
     outChannels % 8 === 0 &&
     kernelHeight * kernelWidth <= mostTaps &&

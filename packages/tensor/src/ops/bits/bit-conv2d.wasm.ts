@@ -41,7 +41,7 @@ export function bitConv2dByKernels(
     bitGemm(pixels, outChannels, groupChannels, x.address, filter.address, y.address, y.dtype);
     return;
   }
-  if (hasTables(x, filter, attributes)) bitConv2dByTables(x, filter, y, window);
+  if (hasTables(x, filter, y.dtype, attributes)) bitConv2dByTables(x, filter, y, window);
   else convolveByWords(x, filter, y, attributes);
   if (paddingValue === 'zero') takeBackBorder(y as Tensor<BorderDType>, filter, window);
 }
