@@ -50,7 +50,7 @@ const convolutions = fc
 const convolutionsByTables = fc
   .record({
     batch: fc.integer({ min: 1, max: 3 }),
-    size: fc.constantFrom([9, 8], [8, 13], [20, 17], [25, 130], [70, 6]),
+    size: fc.constantFrom([9, 10], [8, 13], [20, 17], [25, 130], [70, 9]),
     bytes: fc.integer({ min: 1, max: 5 }),
     groupChannels: fc.constantFrom(1, 2, 4, 8),
     kernel: fc.constantFrom([3, 3], [3, 3], [1, 1], [2, 3], [4, 4], [1, 5]),
