@@ -1,13 +1,5 @@
 import { setThreads, type Tensor, threadCount } from '@mobinet/tensor';
-import {
-  imageFromRgba,
-  imageNetNormalization,
-  type Normalization,
-  type PackedMoBiNet,
-  type Preprocessing,
-  prepareImages,
-  unpackModel,
-} from 'mobinet';
+import { imageFromRgba, type Normalization, type PackedMoBiNet, prepareImages, unpackModel } from 'mobinet';
 import type { Answer, CallName, LayerFacts, ModelFacts, Picture, Request, Result, Signs } from './protocol.js';
 import { layOut } from './taps.js';
 
@@ -35,10 +27,9 @@ export const engine: Engine = {
       [predictions] = network.predict([image], { top: 5 });
     });
 
-    const { resize, normalization } = preprocessingOf(network);
-    const x = prepareImages([image], { resize, normalization }, network.options.imageSize);
+    const x = prepareImages([image], network.preprocessing, network.options.imageSize);
     const layerMilliseconds = watch(network, x, runs);
-    const seen = pictureOf(x, normalization);
+    const seen = pictureOf(x, network.preprocessing.normalization);
     x.dispose();
     return { predictions, milliseconds: average(times), layerMilliseconds, runs: times.length, seen };
   },
@@ -108,16 +99,6 @@ function watch(network: PackedMoBiNet, x: Tensor, runs: number): number[] {
     logits.dispose();
   });
   return times.map(average);
-}
-
-/** Where the file tells nothing of images, as `predict` does: like the paper. */
-function preprocessingOf({ info, options }: PackedMoBiNet): Preprocessing {
-  return (
-    info.preprocessing ?? {
-      resize: Math.round((options.imageSize * 256) / 224),
-      normalization: imageNetNormalization,
-    }
-  );
 }
 
 /** An input of the network, [1, size, size, 3], as a picture again. */

@@ -17,10 +17,10 @@ export {
   type LayerReport,
   loadPacked,
   PackedMoBiNet,
-  type Prediction,
   unpackModel,
 } from './export/packed-model.js';
 export type { PackedSegment } from './export/packed-plan.js';
+export type { Prediction } from './export/prediction.js';
 export { createMoBiNet, MoBiNet } from './model/mobinet.js';
 export { type Block, defaultOptions, type MoBiNetOptions, resolveOptions, type Skip } from './model/options.js';
 export { type NetworkPlan, planNetwork, type SegmentPlan, type UnitPlan } from './model/plan.js';

@@ -1,4 +1,13 @@
-import { affine, applyInto, batchNorm, defineOp, foldBatchNorm, ones, type Tensor, zeros } from '@mobinet/tensor';
+import {
+  applyInto,
+  batchNorm,
+  batchNormEval,
+  defineOp,
+  foldBatchNorm,
+  ones,
+  type Tensor,
+  zeros,
+} from '@mobinet/tensor';
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
@@ -34,11 +43,8 @@ export class BatchNorm2d extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const { gamma, beta, epsilon } = this;
-    if (!this.training) {
-      const { scale, shift } = this.fold();
-      return affine(x, scale, shift);
-    }
+    const { gamma, beta, runningMean, runningVariance, epsilon } = this;
+    if (!this.training) return batchNormEval(x, gamma, beta, runningMean, runningVariance, { epsilon });
     const { output, mean, variance } = batchNorm(x, gamma, beta, { epsilon });
     this.observe(mean, variance, x.size / gamma.size);
     return output;

@@ -83,7 +83,9 @@ async function measure(
   const runByLayer = (): void => {
     model
       .watch(images, ({ name, milliseconds }) => {
-        byLayer.set(name, [...(byLayer.get(name) ?? []), milliseconds]);
+        const times = byLayer.get(name);
+        if (times) times.push(milliseconds);
+        else byLayer.set(name, [milliseconds]);
       })
       .dispose();
   };

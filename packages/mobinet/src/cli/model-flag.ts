@@ -2,8 +2,7 @@ import type { Module } from '@mobinet/autograd';
 import type { Command } from 'commander';
 import type { Preprocessing } from '../data/prepare.js';
 import { packedFile, packedInfoOf, readCheckpoint, readPacked } from '../export/files.js';
-import type { PackedInfo } from '../export/packed-format.js';
-import { usualPreprocessing } from '../export/packed-format.js';
+import { type PackedInfo, usualPreprocessing } from '../export/packed-format.js';
 import { checkpointFile } from '../training/train.js';
 
 /** A network to run, from a packed file or a checkpoint. */

@@ -2,6 +2,7 @@ import { noGradient } from '@mobinet/autograd';
 import { dispose, Rng, softmax, tidy } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { ImageLoader } from '../data/loader.js';
+import { mostProbable, type Prediction } from '../export/prediction.js';
 import { jsonFlag, wholeNumber } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
@@ -14,10 +15,10 @@ interface PredictFlags {
   json?: boolean;
 }
 
-interface Prediction {
+interface ImagePrediction {
   readonly image: string;
   /** Most probable first. */
-  readonly classes: readonly { readonly name: string; readonly probability: number }[];
+  readonly classes: readonly Prediction[];
 }
 
 /** `mobinet predict`: the most probable classes of images. */
@@ -48,16 +49,12 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
     rng: Rng.fromSeed(0),
     onWarning: (message) => say(`error: ${message}`),
   });
-  const predictions: Prediction[] = [];
+  const predictions: ImagePrediction[] = [];
   try {
     for await (const batch of loader.epoch(0)) {
       const probabilities = tidy(() => softmax(noGradient(() => model.forward(batch.images))));
-      const classes = Array.from(await probabilities.data(), (probability, index) => ({
-        name: info.classes?.[index] ?? `class ${index}`,
-        probability,
-      }));
-      classes.sort((a, b) => b.probability - a.probability);
-      predictions.push({ image: images[batch.index], classes: classes.slice(0, flags.top) });
+      const classes = mostProbable(await probabilities.data(), info.classes, flags.top);
+      predictions.push({ image: images[batch.index], classes });
       dispose([batch, probabilities]);
     }
   } catch (error) {

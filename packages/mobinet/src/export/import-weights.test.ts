@@ -16,8 +16,8 @@ import { choices } from '../model/options.js';
 import { paperTraining } from '../training/options.js';
 import { encodeCheckpoint, newRun } from '../training/run.js';
 import { importWeights } from './import-weights.js';
+import { trainALittle } from './networks.test.helper.js';
 import { packModel } from './pack.js';
-import { trainALittle } from './train-a-little.test.helper.js';
 
 type Tensors = Map<string, Tensor<DType>>;
 

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import { test } from '@fast-check/vitest';
 import { noGradient } from '@mobinet/autograd';
 import {
   decodeSafetensors,
@@ -15,23 +15,10 @@ import { beforeAll, describe, expect } from 'vitest';
 import { imageNetNormalization } from '../data/augment.js';
 import { prepareImages } from '../data/prepare.js';
 import { createMoBiNet } from '../model/mobinet.js';
-import { choices, type MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
+import { architectures, trainALittle } from './networks.test.helper.js';
 import { packModel } from './pack.js';
 import { loadPacked, unpackModel } from './packed-model.js';
-import { trainALittle } from './train-a-little.test.helper.js';
-
-const architectures: fc.Arbitrary<Partial<MoBiNetOptions>> = fc.record({
-  block: fc.constantFrom(...choices.block),
-  k: fc.nat(3),
-  activation: fc.constantFrom(...choices.activation),
-  skip: fc.constantFrom(...choices.skip),
-  pool: fc.constantFrom(...choices.pool),
-  padding: fc.constantFrom(...choices.padding),
-  estimator: fc.constantFrom(...choices.estimator),
-  stemStride: fc.constantFrom(...choices.stemStride),
-  seed: fc.nat(1000),
-});
 
 describe('packModel and unpackModel', () => {
   test.prop([architectures], { numRuns: 8 })(

@@ -15,7 +15,7 @@ import {
   tidy,
   unpackBits,
 } from '@mobinet/tensor';
-import { prepareImages } from '../data/prepare.js';
+import { type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
 import type { Image } from '../data/source.js';
 import { checkImages } from '../model/mobinet.js';
@@ -24,6 +24,7 @@ import { planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.j
 import { decodePacked, type PackedFile, type PackedTensors } from './packed-file.js';
 import { type PackedInfo, segmentPrefix, usualPreprocessing } from './packed-format.js';
 import { type PackedLayers, PackedPlan, type PackedSegment } from './packed-plan.js';
+import { mostProbable, type Prediction } from './prediction.js';
 
 /**
  * A network from a packed file: bits, and three numbers a channel. Its logits are those of the trained network in evaluation, bit
@@ -56,6 +57,11 @@ export class PackedMoBiNet extends Module {
     return this.info.options;
   }
 
+  /** How images are made ready for it: as its file says, or else as usual. */
+  get preprocessing(): Preprocessing {
+    return this.info.preprocessing ?? usualPreprocessing(this.options);
+  }
+
   /** The binary layers in their order, with the signs of their filters. */
   get segments(): readonly PackedSegment[] {
     return this.#layers.segments;
@@ -84,16 +90,13 @@ export class PackedMoBiNet extends Module {
 
   /** The most probable classes of each image. @param options.top How many of them. */
   predict(images: readonly Image[], { top = 5 }: { top?: number } = {}): Prediction[][] {
-    const { options, classes, preprocessing = usualPreprocessing(options) } = this.info;
-    const { values } = tidy(() => {
-      const probabilities = softmax(this.forward(prepareImages(images, preprocessing, options.imageSize)));
-      return { values: probabilities.values.slice() };
-    });
-    return images.map((_, image) => {
-      const own = values.subarray(image * options.classes, (image + 1) * options.classes);
-      return Array.from(own, (probability, index) => ({ name: classes?.[index] ?? `class ${index}`, probability }))
-        .sort((a, b) => b.probability - a.probability)
-        .slice(0, top);
+    const { options, classes } = this.info;
+    return tidy(() => {
+      const { values } = softmax(this.forward(prepareImages(images, this.preprocessing, options.imageSize)));
+      return images.map((_, image) => {
+        const own = values.subarray(image * options.classes, (image + 1) * options.classes);
+        return mostProbable(own, classes, top);
+      });
     });
   }
 
@@ -125,11 +128,6 @@ export interface LayerReport {
   readonly milliseconds: number;
   /** What it hands to the next layer, [batch, height, width, channels]; overwritten by it. null of the classifier. */
   readonly signs: BitTensor | null;
-}
-
-export interface Prediction {
-  readonly name: string;
-  readonly probability: number;
 }
 
 function packedSegments(options: MoBiNetOptions, tensors: PackedTensors): PackedSegment[] {

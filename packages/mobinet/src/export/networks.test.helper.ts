@@ -1,6 +1,21 @@
+import { fc } from '@fast-check/vitest';
 import { Adam, crossEntropy, flatten, valueAndGradient } from '@mobinet/autograd';
 import { dispose, type Rng, type Tensor, tensor } from '@mobinet/tensor';
 import type { MoBiNet } from '../model/mobinet.js';
+import { choices } from '../model/options.js';
+
+/** Networks of every kind: the tests take them at width 0.25, which K = 3 asks for. */
+export const architectures = fc.record({
+  block: fc.constantFrom(...choices.block),
+  k: fc.nat(3),
+  activation: fc.constantFrom(...choices.activation),
+  skip: fc.constantFrom(...choices.skip),
+  pool: fc.constantFrom(...choices.pool),
+  padding: fc.constantFrom(...choices.padding),
+  estimator: fc.constantFrom(...choices.estimator),
+  stemStride: fc.constantFrom(...choices.stemStride),
+  seed: fc.nat(1000),
+});
 
 const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
   crossEntropy(model.forward(images), labels),
