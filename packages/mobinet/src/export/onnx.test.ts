@@ -44,7 +44,7 @@ const sizes = fc.integer({ min: 32, max: 45 });
 
 describe('an ONNX model', () => {
   // The two add floats up in different orders, so they agree to rounding: unless a sign's input is so near 0 that rounding decides
-  // it. That is rare, 0 of 400 networks drawn like these, but it would come one day: so always the same networks are drawn.
+  // it. That is rare, 1 of 400 networks drawn like these, but it would come one day: so always the same networks are drawn.
   test.prop([architectures, sizes], { numRuns: 8, seed: 1 })(
     'gives the same top-5 as the packed network in onnxruntime, and the same logits within 1e-3',
     async (variant, imageSize) => {
