@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { bitConv2d, bitTensor, dispose, Rng, softmax, tidy } from '@mobinet/tensor';
 import { ImageLoader, loadPacked, type PackedMoBiNet } from 'mobinet';
+import { serveSite } from 'mobinet/cli';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { build, type PreviewServer, preview } from 'vite';
+import { build, preview } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 // The demo, built and served as it would be, in a browser; what it says is compared with what Node says of the same files.
@@ -22,7 +26,7 @@ const bag = join(import.meta.dirname, 'data/fashion-mnist-subset/val/bag/00700.p
 const screenshots = join(root, 'screenshots');
 
 describe.skipIf(lacksBrowser)('the demo in a browser', () => {
-  const servers: PreviewServer[] = [];
+  const servers: Server[] = [];
   let site: string;
   let isolated: string;
   let plain: string;
@@ -38,9 +42,10 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
     model = await loadPacked(modelFile);
     site = mkdtempSync(join(tmpdir(), 'mobinet-demo-'));
     await build({ root, logLevel: 'silent', build: { outDir: site } });
-    // Once as `npm run demo` serves it, and once as a server that knows nothing of isolation does.
-    isolated = await serve({});
-    plain = await serve({ configFile: false, appType: 'mpa' });
+    isolated = await listenedTo(serveSite(site).listen(0, '127.0.0.1'));
+    // A server that knows nothing of isolation.
+    const own = { root, build: { outDir: site }, preview: { host: '127.0.0.1', port: 0 } };
+    plain = await listenedTo((await preview({ ...own, configFile: false, appType: 'mpa' })).httpServer as Server);
     browser = await chromium.launch({
       executablePath: browserFile,
       args: [
@@ -58,25 +63,17 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
 
   afterAll(async () => {
     await browser?.close();
-    for (const server of servers) await server.close();
+    for (const server of servers) server.close();
     model?.dispose();
     rmSync(site, { recursive: true });
   });
 
-  async function serve(config: object): Promise<string> {
-    const own = { root, logLevel: 'silent', build: { outDir: site }, preview: { host: '127.0.0.1', port: 0 } } as const;
-    const listen = {
-      name: 'listen',
-      configurePreviewServer({ middlewares }: PreviewServer) {
-        middlewares.use(({ url }, _, next) => {
-          requests.push(url ?? '');
-          next();
-        });
-      },
-    };
-    const server = await preview({ ...own, ...config, plugins: [listen] });
+  /** The address of a server whose requests are written down. */
+  async function listenedTo(server: Server): Promise<string> {
     servers.push(server);
-    return server.resolvedUrls!.local[0];
+    server.on('request', ({ url }) => requests.push(url ?? ''));
+    if (!server.listening) await once(server, 'listening');
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   }
 
   /** Opens the page and waits for its answer to the first sample. */

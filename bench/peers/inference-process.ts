@@ -41,6 +41,21 @@ const engines = {
     return async () => void (await session.run(feeds));
   },
 
+  /** It reads no ONNX: its network has weights of its own. */
+  async tfjs({ size }, noise) {
+    const tf = await import('@tensorflow/tfjs');
+    const { startTfjs } = await import('./tfjs.js');
+    const { tfjsNetwork } = await import('./tfjs-network.js');
+    await startTfjs();
+    const network = tfjsNetwork({ size, batch: 1, classes: 1000 });
+    const pixels = tf.tensor2d(noise(3 * size * size), [size * size, 3]);
+    return async () => {
+      const logits = tf.tidy(() => network(pixels));
+      await logits.data();
+      logits.dispose();
+    };
+  },
+
   async node({ model, size, threads }, noise) {
     const { default: ort } = await import('onnxruntime-node');
     const session = await ort.InferenceSession.create(model, { intraOpNumThreads: threads, interOpNumThreads: 1 });
@@ -51,7 +66,7 @@ const engines = {
 
 const program = new Command('inference-process')
   .addOption(new Option('--engine <name>').choices(Object.keys(engines)).makeOptionMandatory())
-  .requiredOption('--model <file>', 'what the engine loads')
+  .option('--model <file>', 'what the engine loads', '')
   .requiredOption('--size <pixels>', 'height and width of the image', wholeNumber(1))
   .requiredOption('--threads <number>', 'threads that compute', wholeNumber(1))
   .option('--seconds <number>', 'how long it is measured, after as long again to warm up', wholeNumber(1), 2)

@@ -69,6 +69,8 @@ function commandsFor(threads: number, files: Files, hasTorch: boolean): Record<s
   return {
     ours: engine('ours', files.packed),
     'onnxruntime-web': engine('web', files.onnx),
+    // It has no more than one thread in Node.
+    ...(threads === 1 && { 'tfjs-wasm': nodeCommand(1, './inference-process.js', ['--engine', 'tfjs', ...flags]) }),
     'onnxruntime-node': engine('node', files.onnx),
     ...(hasTorch && { 'pytorch channels_last': torch('channels_last'), 'pytorch contiguous': torch('contiguous') }),
     'MobileNet v1, onnxruntime-web': engine('web', files.mobileNet),
@@ -99,6 +101,7 @@ function rowsOf(
   const one = figures(1, milliseconds).ours;
   const peers = [
     { name: 'to onnxruntime-web', slow: ['onnxruntime-web'], target: 10 },
+    { name: 'to tfjs-wasm', slow: ['tfjs-wasm'], target: 10 },
     { name: 'to pytorch', slow: ['pytorch channels_last', 'pytorch contiguous'], target: 2.4 },
     { name: 'to onnxruntime-node', slow: ['onnxruntime-node'], target: 3.5 },
   ];

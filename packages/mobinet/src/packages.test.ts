@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +52,40 @@ describe('the published packages', () => {
     });
     expect(said.trim()).toBe("[ 'function', 'function', 'function', 'function', 'function' ] 3");
     expect(npm(project, 'exec', '--', 'mobinet', '--version').trim()).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  test('serve the demo, isolated, with the model that is named', async () => {
+    const shipped = join(project, 'node_modules/mobinet/demo/model.mobinet.safetensors');
+    const own = join(project, 'own.safetensors');
+    npm(project, 'exec', '--', 'mobinet', 'export', '--untrained', '--width', '0.0625', '--k', '1', '--out', own);
+    for (const [flags, model] of [
+      [[], shipped],
+      [['--model', own], own],
+    ] as const) {
+      const bin = join(project, 'node_modules/mobinet/bin/mobinet.js');
+      const child = spawn(process.execPath, [bin, 'serve-demo', '--port', '0', '--json', ...flags], { cwd: project });
+      try {
+        const [said] = await once(child.stdout, 'data');
+        const { url } = JSON.parse(String(said));
+        const page = await fetch(url);
+        expect(page.headers.get('Cross-Origin-Opener-Policy')).toBe('same-origin');
+        expect(page.headers.get('Cross-Origin-Embedder-Policy')).toBe('require-corp');
+        expect(await page.text()).toContain('<title>A network of single bits</title>');
+        const served = await fetch(new URL('model.mobinet.safetensors', url));
+        expect(Buffer.from(await served.arrayBuffer()).equals(readFileSync(model))).toBe(true);
+        expect((await fetch(new URL('none.js', url))).status).toBe(404);
+        // A second one on the same port is told so.
+        const { port } = new URL(url);
+        const second = spawnSync(process.execPath, [bin, 'serve-demo', '--port', port], {
+          cwd: project,
+          encoding: 'utf8',
+        });
+        expect(second.status).toBe(1);
+        expect(second.stderr).toBe(`error: port ${port} is taken. Use another --port, or 0 for any that is free\n`);
+      } finally {
+        child.kill();
+      }
+    }
   });
 
   test('hold no tests, and no maps to sources that are not there', () => {

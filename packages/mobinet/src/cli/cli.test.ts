@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 describe('help', () => {
   test('of every command tells its flags, and of train all that the example has', async () => {
-    const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict', 'bench'];
+    const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict', 'bench', 'serve-demo'];
     const [program, ...helps] = await all([['--help'], ...commands.map((command) => [command, '--help'])]);
     for (const { code, stdout, stderr } of [program, ...helps])
       expect({ code, stderr, usage: /^Usage: mobinet/.test(stdout) }).toEqual({ code: 0, stderr: '', usage: true });
@@ -86,6 +86,14 @@ describe('summary', () => {
     expect(lines).toHaveLength(2 + 41 + 3);
     expect(new Set(lines.slice(0, 43).map((line) => line.length)).size).toBe(1);
     expect(stdout).not.toContain('\x1b');
+  });
+
+  test('of a packed model is that of its network', async () => {
+    const { code, stdout, stderr } = await cli(['summary', '--model', model, '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { options, savedBytes } = JSON.parse(stdout);
+    expect(options).toMatchObject({ width: 0.0625, k: 1, imageSize: 32, classes: 3 });
+    expect(savedBytes).toBeGreaterThan(0);
   });
 });
 
@@ -163,6 +171,8 @@ describe('mistakes', () => {
     ['no class names', ['import', model, '--class-names', join(folder, 'none')], /there is no file of class names at/],
     ['bad colours', ['import', model, '--mean', '0.5'], /--mean.*three numbers/],
     ['a deviation of 0', ['import', model, '--std', '1,0,1'], /--std.*three numbers above 0/],
+    ['a summary of two networks', ['summary', '--model', model, '--k', '1'], /a packed model has an arch/],
+    ['a demo of no model', ['serve-demo', '--model', checkpoint, '--port', '0'], /not a packed MoBiNet|is not built/],
     ['a checkpoint of another width', ['export', '--checkpoint', run, '--width', '1'], /architecture of its own/],
   ];
 
@@ -348,6 +358,26 @@ describe('export', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/photos\.safetensors, [\d,]+ bytes\n$/);
     expect(readFileSync(out).equals(readFileSync(model))).toBe(true);
+  });
+
+  test('gives classes the names of a file, if they are as many', async () => {
+    const exports = join(folder, 'renamed');
+    mkdirSync(exports);
+    const [names, others] = ['names.txt', 'others.txt'].map((name) => join(exports, name));
+    writeFileSync(names, 'eins\nzwei\ndrei\n');
+    writeFileSync(others, 'eins\nzwei\n');
+    const out = join(exports, 'renamed.safetensors');
+    const [renamed, refused] = await all([
+      ['export', '--checkpoint', run, '--class-names', names, '--out', out],
+      ['export', '--model', model, '--format', 'onnx', '--class-names', others, '--out', join(exports, 'none')],
+    ]);
+    expect({ code: renamed.code, stderr: renamed.stderr }).toEqual({ code: 0, stderr: '' });
+    const { tensors, metadata } = decodeSafetensors(readFileSync(out));
+    dispose(tensors);
+    expect(JSON.parse(metadata.classes)).toEqual(['eins', 'zwei', 'drei']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/^error: .*others\.txt names 2 classes, but the number of classes is 3\n$/);
+    expect(existsSync(join(exports, 'none'))).toBe(false);
   });
 
   test('as ONNX is the same of a checkpoint and of its packed model', async () => {

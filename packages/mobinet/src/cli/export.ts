@@ -4,9 +4,18 @@ import writeFileAtomic from 'write-file-atomic';
 import { onnxFile, packedFile, packedInfoOf, readCheckpoint, readPackedFile } from '../export/files.js';
 import { encodeOnnx, exportOnnx } from '../export/onnx.js';
 import { packModel } from '../export/pack.js';
+import type { PackedInfo } from '../export/packed-format.js';
 import { createMoBiNet } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
-import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, wholeNumber } from './flags.js';
+import { classNamesFlag, readClassNames } from './class-names.js';
+import {
+  type ArchitectureFlags,
+  addArchitectureFlags,
+  architectureOf,
+  hasItsOwn,
+  jsonFlag,
+  wholeNumber,
+} from './flags.js';
 import { printSaved } from './output.js';
 
 /** What a network can be saved as: the file's usual name, and its bytes. */
@@ -20,6 +29,7 @@ interface ExportFlags extends ArchitectureFlags {
   model?: string;
   untrained?: boolean;
   format: keyof typeof formats;
+  classNames?: string;
   out?: string;
   json?: boolean;
 }
@@ -39,6 +49,7 @@ export function exportCommand(): Command {
     .option('--out <file>', `the file to write (default: ${packedFile}, or ${onnxFile})`);
   addArchitectureFlags(command)
     .option('--classes <number>', 'classes to tell apart (default: 1000)', wholeNumber(1))
+    .option(...classNamesFlag)
     .option(...jsonFlag)
     .addHelpText(
       'after',
@@ -58,32 +69,41 @@ async function runExport(flags: ExportFlags): Promise<void> {
     throw new RangeError('give one of --checkpoint RUN, --model FILE and --untrained');
   }
   if (!untrained && Object.keys(architecture).length > 0) {
-    const source = model === undefined ? 'checkpoint' : 'packed model';
-    throw new RangeError(`a ${source} has an architecture of its own. Leave out the flags that describe one`);
+    throw new RangeError(hasItsOwn(model === undefined ? 'checkpoint' : 'packed model'));
   }
   const { file, encode } = formats[format];
   const bytes =
-    model !== undefined ? await encodeModel(model, format) : await encodeNetwork(checkpoint, architecture, encode);
+    model !== undefined ? await encodeModel(model, flags) : await encodeNetwork(flags, architecture, encode);
   const out = flags.out ?? file;
   await writeFileAtomic(out, Buffer.from(bytes));
   printSaved(out, bytes.byteLength, json);
 }
 
-async function encodeModel(path: string, format: ExportFlags['format']): Promise<Uint8Array> {
+async function encodeModel(path: string, { format, classNames }: ExportFlags): Promise<Uint8Array> {
   if (format === 'packed') throw new RangeError(`${path} is packed already. Use --format onnx`);
-  const packed = await readPackedFile(path);
-  const bytes = encodeOnnx(packed);
-  dispose(packed.tensors);
+  const { info, tensors } = await readPackedFile(path);
+  const bytes = encodeOnnx({ info: await renamed(info, info.options, classNames), tensors });
+  dispose(tensors);
   return bytes;
 }
 
 /** Of a checkpoint, or else of a fresh network. */
 async function encodeNetwork(
-  checkpoint: string | undefined,
+  { checkpoint, classNames }: ExportFlags,
   architecture: Partial<MoBiNetOptions>,
   encode: typeof packModel,
 ): Promise<Uint8Array> {
-  if (checkpoint === undefined) return encode(createMoBiNet(architecture));
-  const run = await readCheckpoint(checkpoint);
-  return encode(run.model, packedInfoOf(run));
+  const run = checkpoint === undefined ? null : await readCheckpoint(checkpoint);
+  const model = run?.model ?? createMoBiNet(architecture);
+  return encode(model, await renamed(run ? packedInfoOf(run) : {}, model.options, classNames));
+}
+
+/** What is known of a network, with the names that --class-names gives its classes. */
+async function renamed<I extends Pick<PackedInfo, 'classes'>>(
+  info: I,
+  { classes }: MoBiNetOptions,
+  file: string | undefined,
+): Promise<I> {
+  if (file === undefined) return info;
+  return { ...info, classes: await readClassNames(file, classes, 'the number of classes is') };
 }

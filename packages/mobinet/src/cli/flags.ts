@@ -51,6 +51,10 @@ export function architectureOf({ size, ...flags }: ArchitectureFlags): Partial<M
   return Object.fromEntries(Object.entries(given).filter(([name]) => name in defaultOptions));
 }
 
+/** Why a network that is read from a file takes none of these flags. */
+export const hasItsOwn = (source: string): string =>
+  `a ${source} has an architecture of its own. Leave out the flags that describe one`;
+
 export interface TrainingFlags {
   epochs?: number;
   batch?: number;

@@ -7,6 +7,7 @@ import { importWeights } from '../export/import-weights.js';
 import { packModel } from '../export/pack.js';
 import { usualPreprocessing } from '../export/packed-format.js';
 import { resolveOptions } from '../model/options.js';
+import { classNamesFlag, readClassNames } from './class-names.js';
 import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, wholeNumber } from './flags.js';
 import { printSaved } from './output.js';
 
@@ -27,7 +28,7 @@ export function importCommand(): Command {
     .option('--out <file>', 'the file to write', packedFile);
   addArchitectureFlags(command)
     .option('--classes <number>', 'classes to tell apart (default: those named, else 1000)', wholeNumber(1))
-    .option('--class-names <file>', 'a text file of their names, one a line, in the order of the logits')
+    .option(...classNamesFlag)
     .option(
       '--resize <pixels>',
       'what images are scaled to before cutting (default: 256/224 of --size)',
@@ -47,7 +48,8 @@ Example:
 
 async function runImport(file: string, flags: ImportFlags): Promise<void> {
   const { out, json, classNames } = flags;
-  const classes = classNames === undefined ? undefined : await readClassNames(classNames, flags.classes);
+  const classes =
+    classNames === undefined ? undefined : await readClassNames(classNames, flags.classes, '--classes is');
   const options = resolveOptions({ ...architectureOf(flags), ...(classes && { classes: classes.length }) });
   const { resize, normalization } = usualPreprocessing(options);
   const preprocessing = {
@@ -58,16 +60,6 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
   const bytes = packModel(model, { preprocessing, ...(classes && { classes }) });
   await writeFileAtomic(out, Buffer.from(bytes));
   printSaved(out, bytes.byteLength, json);
-}
-
-async function readClassNames(file: string, count: number | undefined): Promise<string[]> {
-  const text = new TextDecoder().decode(await readBytes(file, 'file of class names'));
-  const names = text.split(/\r?\n/).filter((name) => name !== '');
-  if (names.length === 0) throw new RangeError(`${file} names no classes. Write one name a line`);
-  if (count !== undefined && count !== names.length) {
-    throw new RangeError(`${file} names ${names.length} classes, but --classes is ${count}`);
-  }
-  return names;
 }
 
 function threeNumbers(text: string): Normalization['mean'] {

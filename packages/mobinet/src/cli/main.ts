@@ -6,6 +6,7 @@ import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
 import { predictCommand } from './predict.js';
 import { runProgram } from './program.js';
+import { serveDemoCommand } from './serve-demo.js';
 import { summaryCommand } from './summary.js';
 import { trainCommand } from './train.js';
 
@@ -24,6 +25,7 @@ export async function main(): Promise<void> {
     importCommand(),
     predictCommand(),
     benchCommand(),
+    serveDemoCommand(),
   ]) {
     program.addCommand(command);
   }
