@@ -10,8 +10,10 @@ import {
   mean,
   packBits,
   reshape,
+  setThreads,
   softmax,
   type Tensor,
+  threadCount,
   tidy,
   unpackBits,
 } from '@mobinet/tensor';
@@ -173,6 +175,8 @@ export function unpackModel(bytes: Uint8Array, source?: string): PackedMoBiNet {
  * @throws FormatError as `unpackModel`; Error, one line, if there is no such file.
  */
 export async function loadPacked(source: Uint8Array | string | URL): Promise<PackedMoBiNet> {
+  // Threads start between calls. A program that predicts again and again, and never waits, would not have them.
+  await setThreads(threadCount());
   if (source instanceof Uint8Array) return unpackModel(source);
   return unpackModel(await readBytes(source, 'model'), String(source));
 }

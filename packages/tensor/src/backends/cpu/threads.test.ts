@@ -169,6 +169,7 @@ describe('a thread that fails', () => {
 
 describe('a program', () => {
   const tensorUrl = JSON.stringify(new URL('../../index.js', import.meta.url).href);
+  const kernelsUrl = JSON.stringify(new URL('../../kernels.js', import.meta.url).href);
   const run = (code: string): string =>
     execFileSync(process.execPath, ['--input-type=module', '-e', code], {
       encoding: 'utf8',
@@ -188,6 +189,30 @@ describe('a program', () => {
     expect(
       run(`${work} product(); console.log(threadCount() === (await import('node:os')).availableParallelism());`),
     ).toBe('true');
+  });
+
+  test('has threads once setThreads is awaited, though a kernel began to start them, and nothing gives them time later', () => {
+    const distinctScratch = `
+      const { Kernel, forRange, i32, store, withTemporary, wordsAt } = await import(${kernelsUrl});
+      const where = new Kernel('test_where', { target: i32 }, ({ target }, from, to, scratch) =>
+        forRange(from, to, 1, (item) => {
+          forRange(0, i32.const(20_000), 1, () => store(scratch, i32.load(scratch).add(1)));
+          store(target.add(item.mul(4)), scratch);
+        }),
+      );
+      const places = () => withTemporary(400, (target) => {
+        where.run({ target }, 100, { grain: 1, scratch: 4 });
+        return new Set(wordsAt(target, 100)).size;
+      });`;
+    const waited = `
+      const threads = threadCount();
+      product();
+      await setThreads(threads);
+      const end = performance.now() + 10_000;
+      let most = 0;
+      while (most < 2 && performance.now() < end) most = Math.max(most, places());
+      console.log(threads === 1 || most > 1);`;
+    expect(run(`${work} ${distinctScratch} ${waited}`)).toBe('true');
   });
 
   // What a page that is not isolated has: no such class, though memories of its kind.

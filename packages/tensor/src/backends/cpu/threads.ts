@@ -27,6 +27,8 @@ export type HelperMessage =
 let wanted: number | null = null;
 let started = 0;
 let helperList: Helper[] = [];
+/** Of each helper of this team, the promise that it has started. */
+let starts: Promise<void>[] = [];
 let fault: string | null = null;
 /** Counts up when helpers are given up, so that what their successors say is not mixed up with theirs. */
 let team = 0;
@@ -85,14 +87,15 @@ export function helpersFailed(kernel: string, problem: string): KernelError {
 function dismissHelpers(): void {
   for (const helper of helperList) helper.stop();
   helperList = [];
+  starts = [];
   team++;
   fault = null;
   started = 0;
 }
 
+/** When all helpers are there, those that an earlier call has begun to start as well. */
 async function startHelpers(): Promise<void> {
-  const missing = threadCount() - 1 - started;
-  const starts = Array.from({ length: missing }, () => startHelper(++started));
+  while (started < threadCount() - 1) starts.push(startHelper(++started));
   await Promise.all(starts);
 }
 
@@ -129,8 +132,12 @@ type Pool = {
   ): void;
 };
 
-/** A helper holds compiled kernels and little else. */
-const helperLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
+const helperOptions = {
+  // A helper holds compiled kernels and little else.
+  resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 },
+  // Flags of the program are not for it: with those of `node --input-type=module -e …` it would not start, and not say so.
+  execArgv: [],
+};
 
 let pool: Pool | null = null;
 
@@ -141,7 +148,7 @@ function startNodeHelper(onDeath: (reason: string) => void): Promise<Helper> {
   const WorkerPool = fromHere('worker-threads-pool') as new (options: { max: number }) => Pool;
   pool ??= new WorkerPool({ max: Number.POSITIVE_INFINITY });
   return new Promise((resolve, reject) => {
-    pool!.acquire(fromHere.resolve('./helper.js'), { resourceLimits: helperLimits }, (error, worker) => {
+    pool!.acquire(fromHere.resolve('./helper.js'), helperOptions, (error, worker) => {
       if (error) return reject(error);
       worker.on('error', ({ message }) => onDeath(message));
       worker.on('exit', (code) => onDeath(`exit code ${code}`));

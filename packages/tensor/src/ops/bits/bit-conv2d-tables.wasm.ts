@@ -1,5 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { threadCount } from '../../backends/cpu/threads.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import {
@@ -36,19 +37,40 @@ export function bitConv2dByTables(x: BitTensor, filter: BitTensor, y: Tensor<Cou
   const taps = kernelHeight * kernelWidth;
   const planeWidth = (width.output - 1) * width.stride + (kernelWidth - 1) * width.dilation + 1;
   const tail = (kernelHeight - 1) * height.dilation + 1;
-  const mostRows = Math.floor((planeBytes / (4 * planeWidth) - tail) / height.stride) + 1;
+  const { parts, blocks } = divisionOf(channels * countBytes(y.dtype));
+  const mostRows = Math.min(
+    Math.floor((planeBytes / (4 * planeWidth) - tail) / height.stride) + 1,
+    Math.ceil(height.output / Math.ceil(parts / batch)),
+  );
   const bandRows = Math.max(1, Math.min(height.output, mostRows));
   const bands = Math.ceil(height.output / bandRows);
-  const items = (channels / 8) * batch * bands;
+  const bandsOfPart = Math.ceil((batch * bands) / parts);
+  const items = parts * (channels / 8) * bandsOfPart;
+  const unit = items / (parts * blocks);
+  const grain = chunksOf(items, bandRows * width.output * (0.5 + taps / 4));
   const scratch = planeAt(taps) + 4 * planeWidth * ((bandRows - 1) * height.stride + tail);
   tablesKernel(kernelHeight, kernelWidth, groupChannels, width.stride, width.dilation, y.dtype).run(
     {
-      ...{ x, filter, y, batch, bands, bandRows, channels, planeWidth, pixelBytes: 4 * wordsPerRow(channels) },
-      ...windowArguments(window),
+      ...{ x, filter, y, batch, bands, bandRows, bandsOfPart, channels, planeWidth },
+      ...{ pixelBytes: 4 * wordsPerRow(channels), ...windowArguments(window) },
     },
     items,
-    { grain: chunksOf(items, bandRows * width.output * (0.5 + taps / 4)), scratch },
+    { grain: Math.ceil(grain / unit) * unit, scratch },
   );
+}
+
+/** Bytes that processors exchange at once. */
+const cacheLine = 64;
+
+/**
+ * How threads divide the work. Eight counts are a small part of a cache line, so threads that write counts beside each other's would take
+ * it from one another again and again. If pixels are long, each thread has blocks of channels of its own; if not, a part of the rows, and
+ * makes all tables for itself: then two lines beside each other, of which processors like to fetch both, are one thread's, too.
+ */
+function divisionOf(pixelBytes: number): { parts: number; blocks: number } {
+  const threads = threadCount();
+  const blocks = pixelBytes / cacheLine;
+  return Number.isInteger(blocks) && blocks >= 2 * threads ? { parts: 1, blocks } : { parts: threads, blocks: 1 };
 }
 
 /**
@@ -90,11 +112,11 @@ const planeAt = (taps: number): number => vectorAt(taps) + 16;
 const pixelsAtOnce = 4;
 
 const parameters = {
-  ...{ x: i32, filter: i32, y: i32, batch: i32, bands: i32, bandRows: i32, channels: i32 },
-  ...{ planeWidth: i32, pixelBytes: i32, ...windowParameters },
+  ...{ x: i32, filter: i32, y: i32, batch: i32, bands: i32, bandRows: i32, bandsOfPart: i32 },
+  ...{ channels: i32, planeWidth: i32, pixelBytes: i32, ...windowParameters },
 };
 
-/** Each item is a band of rows of one image, eight channels of it. Items of the same channels follow each other. */
+/** Each item is a band of rows of one image, eight channels of it. Items of the same part and channels follow each other. */
 const tablesKernel = kernelFamily(
   (
     kernelHeight: number,
@@ -112,50 +134,55 @@ const tablesKernel = kernelFamily(
       const all = i16x8.variable(i16x8.splat(i32.const(taps * groupChannels)), 'all');
       const plane = i32.variable(scratch.add(planeAt(taps)), 'plane');
       const built = i32.variable(-1, 'built');
-      const imagesAndBands = i32.variable(p.batch.mul(p.bands), 'imagesAndBands');
+      const eights = i32.variable(p.channels.shrU(3), 'eights');
 
       forRange(from, to, 1, (item) => {
-        const eight = i32.variable(item.divU(imagesAndBands), 'eight');
+        const set = i32.variable(item.divU(p.bandsOfPart), 'set');
+        const eight = i32.variable(set.remU(eights), 'eight');
         when(eight.xor(built), () => {
           const filters = i32.variable(p.filter.add(eight.mul(8 * 4 * taps)), 'filters');
           makeTables(filters, taps, groupChannels, scratch);
           built.set(eight);
         });
-        const image = i32.variable(item.remU(imagesAndBands).divU(p.bands), 'image');
-        const firstRow = i32.variable(item.remU(p.bands).mul(p.bandRows), 'firstRow');
-        const rows = i32.variable(p.outHeight.sub(firstRow).min(p.bandRows), 'rows');
-        fillPlane(p, { image, eight, firstRow, rows, kernelHeight }, scratch, plane);
+        const band = i32.variable(set.divU(eights).mul(p.bandsOfPart).add(item.remU(p.bandsOfPart)), 'band');
+        // The last part may be smaller.
+        when(band.ltS(p.batch.mul(p.bands)), () => {
+          const image = i32.variable(band.divU(p.bands), 'image');
+          const firstRow = i32.variable(band.remU(p.bands).mul(p.bandRows), 'firstRow');
+          const rows = i32.variable(p.outHeight.sub(firstRow).min(p.bandRows), 'rows');
+          fillPlane(p, { image, eight, firstRow, rows, kernelHeight }, scratch, plane);
 
-        const pixelStep = i32.variable(p.channels.mul(bytes), 'pixelStep');
-        const firstPixel = image.mul(p.outHeight).add(firstRow).mul(p.outWidth);
-        const target = i32.variable(p.y.add(firstPixel.mul(pixelStep)).add(eight.mul(8 * bytes)), 'target');
-        const pixels = (rowAt: readonly Variable<I32>[], count: number): void => {
-          const sums = Array.from({ length: count }, (_, pixel) => i64.variable(0, `sum${pixel}`));
-          const entry = i32.variable(undefined, 'entry');
-          for (const [ki, at] of rowAt.entries()) {
-            for (const [column, readers] of readersOf(count, kernelWidth, strideX, dilationX)) {
-              entry.set(i32.load(at, 4 * column));
-              for (const { pixel, kj } of readers) {
-                const tap = ki * kernelWidth + kj;
-                sums[pixel].set(sums[pixel].add(i64.load(entry, tap * tableBytes)));
+          const pixelStep = i32.variable(p.channels.mul(bytes), 'pixelStep');
+          const firstPixel = image.mul(p.outHeight).add(firstRow).mul(p.outWidth);
+          const target = i32.variable(p.y.add(firstPixel.mul(pixelStep)).add(eight.mul(8 * bytes)), 'target');
+          const pixels = (rowAt: readonly Variable<I32>[], count: number): void => {
+            const sums = Array.from({ length: count }, (_, pixel) => i64.variable(0, `sum${pixel}`));
+            const entry = i32.variable(undefined, 'entry');
+            for (const [ki, at] of rowAt.entries()) {
+              for (const [column, readers] of readersOf(count, kernelWidth, strideX, dilationX)) {
+                entry.set(i32.load(at, 4 * column));
+                for (const { pixel, kj } of readers) {
+                  const tap = ki * kernelWidth + kj;
+                  sums[pixel].set(sums[pixel].add(i64.load(entry, tap * tableBytes)));
+                }
               }
+              at.set(at.add(4 * count * strideX));
             }
-            at.set(at.add(4 * count * strideX));
-          }
-          for (const sum of sums) {
-            storeCounts(dtype, target, sum, all, scratch.add(vectorAt(taps)));
-            target.set(target.add(pixelStep));
-          }
-        };
-        const whole = i32.variable(p.outWidth.and(-pixelsAtOnce), 'whole');
-        const planeStep = i32.variable(p.planeWidth.mul(4), 'planeStep');
-        forRange(0, rows, 1, (row) => {
-          const first = i32.variable(plane.add(row.mul(p.strideY).mul(planeStep)), 'first');
-          const rowAt = Array.from({ length: kernelHeight }, (_, ki) =>
-            i32.variable(first.add(p.dilationY.mul(ki).mul(planeStep)), `row${ki}`),
-          );
-          forRange(0, whole, pixelsAtOnce, () => pixels(rowAt, pixelsAtOnce));
-          forRange(whole, p.outWidth, 1, () => pixels(rowAt, 1));
+            for (const sum of sums) {
+              storeCounts(dtype, target, sum, all, scratch.add(vectorAt(taps)));
+              target.set(target.add(pixelStep));
+            }
+          };
+          const whole = i32.variable(p.outWidth.and(-pixelsAtOnce), 'whole');
+          const planeStep = i32.variable(p.planeWidth.mul(4), 'planeStep');
+          forRange(0, rows, 1, (row) => {
+            const first = i32.variable(plane.add(row.mul(p.strideY).mul(planeStep)), 'first');
+            const rowAt = Array.from({ length: kernelHeight }, (_, ki) =>
+              i32.variable(first.add(p.dilationY.mul(ki).mul(planeStep)), `row${ki}`),
+            );
+            forRange(0, whole, pixelsAtOnce, () => pixels(rowAt, pixelsAtOnce));
+            forRange(whole, p.outWidth, 1, () => pixels(rowAt, 1));
+          });
         });
       });
     });
