@@ -1,4 +1,27 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+/** A program that plays a GPU, in Debian's package of Chromium: it tells whether kernels are right, not how fast they are. */
+const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+if (!process.env.VK_ICD_FILENAMES && existsSync(swiftShader)) {
+  // Processes that the tests run in inherit these.
+  process.env.VK_ICD_FILENAMES = swiftShader;
+  process.env.LD_LIBRARY_PATH = '/usr/lib/chromium';
+}
+const hasGpu = Boolean(process.env.VK_ICD_FILENAMES) || existsSync('/usr/share/vulkan/icd.d');
+if (!hasGpu)
+  console.warn('The kernels for GPUs are not tested: there is no driver of one. Install: apt-get install chromium');
+
+/** Tests of kernels, which `checkOp` holds to their definitions. */
+const kernelTests = ['tensor', 'autograd', 'bnn']
+  .flatMap((name) => {
+    const folder = join('packages', name, 'dist');
+    const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
+    return files.map((file) => join(folder, file));
+  })
+  .filter((file) => file.endsWith('.test.js') && readFileSync(file, 'utf8').includes('checkOp('));
 
 // The tests run as compiled: what is tested is what ships, worker threads included.
 export default defineConfig({
@@ -21,6 +44,18 @@ export default defineConfig({
           env: { MOBINET_KERNELS: 'reference' },
         },
       },
+      ...(hasGpu
+        ? [
+            {
+              extends: true as const,
+              test: {
+                name: 'webgpu',
+                include: kernelTests,
+                setupFiles: ['packages/tensor/dist/testing/gpu.setup.js'],
+              },
+            },
+          ]
+        : []),
     ],
   },
 });

@@ -1,5 +1,9 @@
-import { allocate, type Block } from './backends/cpu/heap.js';
+import { allocateOn, currentBackend } from './backend.js';
+import type { BackendName } from './backend-name.js';
 import { memoryBuffer } from './backends/cpu/memory.js';
+import { readWords, writeBytes } from './backends/webgpu/transfer.js';
+import type { Block } from './block.js';
+import { wordsOfValues } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
@@ -37,7 +41,7 @@ export class BitTensor extends Handle {
     return this.shape[this.rank - 1];
   }
 
-  /** The packed words in place, row after row. Valid until the tensor is disposed. */
+  /** The packed words in place, row after row. Valid until the tensor is disposed. @throws BackendError if it is on a GPU. */
   get words(): Uint32Array {
     const { address } = this.block;
     this.#words ??= new Uint32Array(memoryBuffer(), address, countWords(this.shape));
@@ -46,7 +50,8 @@ export class BitTensor extends Handle {
 
   /** A copy of the packed words, once all work that makes them has ended. */
   async data(): Promise<Uint32Array> {
-    return this.words.slice();
+    if (this.backend === 'cpu') return this.words.slice();
+    return new Uint32Array(await readWords(this.block, countWords(this.shape)));
   }
 
   /** @internal Another handle on the same memory. Only the rows may be reshaped: the packing stays. */
@@ -70,8 +75,8 @@ export function countWords(shape: Shape): number {
 }
 
 /** @internal A BitTensor whose words are not written yet. */
-export function emptyBitTensor(shape: Shape, purpose?: string): BitTensor {
-  return new BitTensor(shape, allocate(countWords(shape) * Uint32Array.BYTES_PER_ELEMENT, purpose));
+export function emptyBitTensor(shape: Shape, purpose?: string, backend: BackendName = currentBackend()): BitTensor {
+  return new BitTensor(shape, allocateOn(backend, countWords(shape) * Uint32Array.BYTES_PER_ELEMENT, purpose));
 }
 
 /**
@@ -92,6 +97,7 @@ export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
     }
   }
   const result = emptyBitTensor(shape);
-  result.words.set(words);
+  if (result.backend === 'cpu') result.words.set(words);
+  else writeBytes(result.block, wordsOfValues('u32', words));
   return result;
 }

@@ -1,10 +1,24 @@
-import { type DType, dtypeOf, type TypedArray, type TypedArrays } from './dtype.js';
+import { currentBackend } from './backend.js';
+import { writeBytes } from './backends/webgpu/transfer.js';
+import { type DType, dtypeOf, newTypedArray, type TypedArray, type TypedArrays, wordsOfValues } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { checkShape, formatShape, type Shape, sizeOf } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
 
 /** The dtype of a tensor made from this typed array. */
 export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[DType];
+
+/** @internal A tensor whose elements a function of this host writes, on the current backend. They are zeros at first, or garbage. */
+export function fromHost<D extends DType>(dtype: D, shape: Shape, write: (values: TypedArray<D>) => void): Tensor<D> {
+  const result = emptyTensor(dtype, shape);
+  if (currentBackend() === 'cpu') write(result.values);
+  else {
+    const values = newTypedArray(dtype, sizeOf(shape));
+    write(values);
+    writeBytes(result.block, wordsOfValues(dtype, values));
+  }
+  return result;
+}
 
 /** Numbers nested as deep as the tensor has axes. */
 export type NestedArray = number | readonly NestedArray[];
@@ -35,9 +49,7 @@ export function tensor(
     throw new ShapeError('tensor', `${flat.length} values do not fill shape ${formatShape(shape)} (${sizeOf(shape)})`);
   }
   const dtype = options.dtype ?? ((isTyped && dtypeOf(values)) || 'f32');
-  const result = emptyTensor(dtype, shape);
-  result.values.set(flat);
-  return result;
+  return fromHost(dtype, shape, (values) => values.set(flat));
 }
 
 /** The shape of nested arrays, read along their first elements. */
@@ -83,9 +95,7 @@ export function scalar<D extends DType = 'f32'>(value: number, dtype: D = 'f32' 
 }
 
 function filled<D extends DType>(op: string, shape: Shape, value: number, dtype: D): Tensor<D> {
-  const result = emptyTensor(dtype, checkShape(op, shape));
-  result.values.fill(value);
-  return result;
+  return fromHost(dtype, checkShape(op, shape), (values) => values.fill(value));
 }
 
 /** The numbers start, start + step, … below `stop`; above it for a negative step. Shape [n]. */
@@ -99,25 +109,27 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
   if (dtype !== 'f32' && !(Number.isInteger(first) && Number.isInteger(step))) {
     throw new RangeError(`arange: from ${first} by ${step} are not whole numbers. Pass the dtype 'f32'.`);
   }
-  const result = emptyTensor(dtype, [Math.max(0, Math.ceil((end - first) / step))]);
-  const values = result.values;
-  for (let i = 0; i < values.length; i++) values[i] = first + i * step;
-  return result;
+  return fromHost(dtype, [Math.max(0, Math.ceil((end - first) / step))], (values) => {
+    for (let i = 0; i < values.length; i++) values[i] = first + i * step;
+  });
 }
 
 /** The identity matrix [size, size]. */
 export function eye(size: number): Tensor {
-  const result = filled('eye', [size, size], 0, 'f32');
-  for (let i = 0; i < size; i++) result.values[i * (size + 1)] = 1;
-  return result;
+  return fromHost('f32', checkShape('eye', [size, size]), (values) => {
+    values.fill(0);
+    for (let i = 0; i < size; i++) values[i * (size + 1)] = 1;
+  });
 }
 
 /** Class indices as unit vectors: [...shape] to f32 [...shape, classes]. */
 export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): Tensor {
-  const result = filled('oneHot', [...indices.shape, classes], 0, 'f32');
-  indices.values.forEach((index, row) => {
-    if (index < 0 || index >= classes) throw new RangeError(`oneHot: index ${index} is outside 0 … ${classes - 1}`);
-    result.values[row * classes + index] = 1;
+  const chosen = indices.values;
+  return fromHost('f32', checkShape('oneHot', [...indices.shape, classes]), (values) => {
+    values.fill(0);
+    chosen.forEach((index, row) => {
+      if (index < 0 || index >= classes) throw new RangeError(`oneHot: index ${index} is outside 0 … ${classes - 1}`);
+      values[row * classes + index] = 1;
+    });
   });
-  return result;
 }

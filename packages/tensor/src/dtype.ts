@@ -32,6 +32,25 @@ export function typedArrayOver<D extends DType>(
   return new TypedArrayOfDtype(buffer, byteOffset, length) as TypedArray<D>;
 }
 
+/** A new typed array of `length` zeros. */
+export function newTypedArray<D extends DType>(dtype: D, length: number): TypedArray<D> {
+  return new constructors[dtype](length) as TypedArray<D>;
+}
+
+/** Elements as a GPU holds them, 32 bits each. */
+export function wordsOfValues(dtype: DType, values: TypedArray): Uint8Array<ArrayBuffer> {
+  // A copy in any case: the elements of a tensor may lie in shared memory, and may change.
+  const words = dtype === 'i16' ? Int32Array.from(values) : dtype === 'u8' ? Uint32Array.from(values) : values.slice();
+  return new Uint8Array(words.buffer as ArrayBuffer, 0, words.byteLength);
+}
+
+/** The reverse of `wordsOfValues`. */
+export function valuesOfWords<D extends DType>(dtype: D, words: ArrayBuffer): TypedArray<D> {
+  if (dtype === 'i16') return Int16Array.from(new Int32Array(words)) as TypedArray<D>;
+  if (dtype === 'u8') return Uint8Array.from(new Uint32Array(words)) as TypedArray<D>;
+  return new constructors[dtype](words) as TypedArray<D>;
+}
+
 /** The dtype whose elements `array` holds, or undefined where no tensor can hold them. */
 export function dtypeOf(array: ArrayBufferView): DType | undefined {
   return dtypes.find((dtype) => array instanceof constructors[dtype]);

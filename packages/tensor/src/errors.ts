@@ -45,3 +45,8 @@ export class OutOfMemoryError extends RangeError {
 export class KernelError extends Error {
   override readonly name = 'KernelError';
 }
+
+/** A tensor where it is not wanted, or a GPU that is not there or can do no more. */
+export class BackendError extends Error {
+  override readonly name = 'BackendError';
+}

@@ -1,4 +1,5 @@
-import { type Block, release, retain } from './backends/cpu/heap.js';
+import type { BackendName } from './backend-name.js';
+import type { Block } from './block.js';
 import { DisposedError } from './errors.js';
 import { forgetLeak, nameLeak, watchForLeak } from './leaks.js';
 import { enterScope, leaveScope } from './scope.js';
@@ -63,6 +64,11 @@ export abstract class Handle {
     return this.#block;
   }
 
+  /** Where it lives. */
+  get backend(): BackendName {
+    return this.block.backend;
+  }
+
   /** @internal Where its first element lies in the memory of the CPU backend: what kernels are told. */
   get address(): number {
     return this.block.address;
@@ -75,7 +81,7 @@ export abstract class Handle {
     this.#block = null;
     leaveScope(this);
     forgetLeak(this);
-    release(block);
+    block.release();
   }
 
   /** `using x = zeros([3])` disposes x at the end of its block. */
@@ -85,6 +91,6 @@ export abstract class Handle {
 
   /** @internal One more reference to the memory, for a new handle to take over. */
   share(): Block {
-    return retain(this.block);
+    return this.block.retain();
   }
 }

@@ -1,10 +1,26 @@
 import './fluent.js';
 
+export {
+  type BackendChoice,
+  currentBackend,
+  gpuBufferCount,
+  useBackend,
+  withBackend,
+} from './backend.js';
+export type { BackendName } from './backend-name.js';
 export { setThreads, threadCount } from './backends/cpu/threads.js';
 export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
 export * from './create.js';
 export type { DType, TypedArray, TypedArrays } from './dtype.js';
-export { DisposedError, DTypeError, FormatError, KernelError, OutOfMemoryError, ShapeError } from './errors.js';
+export {
+  BackendError,
+  DisposedError,
+  DTypeError,
+  FormatError,
+  KernelError,
+  OutOfMemoryError,
+  ShapeError,
+} from './errors.js';
 export { fromNdarray, type NdArray, type NdArrayDType, toNdarray } from './io/ndarray.js';
 export { decodeNpy, encodeNpy } from './io/npy.js';
 export {
@@ -16,6 +32,7 @@ export {
   safetensorsByteLength,
 } from './io/safetensors.js';
 export { reportLeaks } from './leaks.js';
+export { assign, toBackend, toHost } from './move.js';
 export {
   type AnyTensor,
   apply,

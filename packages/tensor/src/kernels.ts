@@ -13,6 +13,8 @@ export {
   type ParameterTypes,
 } from './backends/cpu/kernel.js';
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
+export { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from './backends/webgpu/shader.js';
+export { operations } from './op.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
 export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue.wasm.js';
@@ -20,10 +22,12 @@ export { packBitsOp } from './ops/bits/pack-bits.js';
 export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
 export { conv2dAttributes, conv2dOp } from './ops/conv2d/conv2d.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
+export { flushedWgsl, MapShader } from './ops/elementwise/elementwise.wgsl.js';
 export { preluOp } from './ops/elementwise/prelu.js';
 export { flushed, smallestGradient } from './ops/flush.js';
 export { flushedLanes, flushLimit } from './ops/flush.wasm.js';
 export { affineOp } from './ops/norm/affine.js';
+export { workgroupSum } from './ops/reduce/sum.wgsl.js';
 export { ChannelKernel, ColumnSums, sumBlocks, withVectors } from './ops/rows.wasm.js';
 export { softmaxRows } from './ops/softmax/softmax.wasm.js';
 export { forEachPixel } from './ops/window.wasm.js';

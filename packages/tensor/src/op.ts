@@ -1,5 +1,8 @@
+import { currentBackend } from './backend.js';
+import type { BackendName } from './backend-name.js';
 import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { DType } from './dtype.js';
+import { BackendError } from './errors.js';
 import { type OpProfile, Profiler } from './profile.js';
 import type { Shape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
@@ -50,6 +53,9 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
   /** A faster way to the same numbers (exactly for bits, to rounding for floats). `MOBINET_KERNELS=reference` turns it off. */
   fast?(inputs: I, outputs: O, attributes: A): void;
 
+  /** The same on a GPU: asks for kernels, and does not wait. Absent where no GPU has to do it. */
+  webgpu?(inputs: I, outputs: O, attributes: A): void;
+
   /** How many multiply-adds a call takes, for the profiler. Absent where that is no measure of its work. */
   multiplyAdds?(inputs: I, outputs: O, attributes: A): number;
 
@@ -63,10 +69,16 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
   gradient?(outputGradient: Tensor, context: GradientContext<A, S>): InputGradients;
 }
 
+type AnyOperation = OpDefinition<Tensors, Tensors, unknown, Tensors>;
+
+/** All operations that have been defined: what the table in docs/operations.md is made of. */
+export const operations: AnyOperation[] = [];
+
 /** Checks the parts of an op against each other, once its types are named. */
 export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []>(
   definition: OpDefinition<I, O, A, S>,
 ): OpDefinition<I, O, A, S> {
+  operations.push(definition as unknown as AnyOperation);
   return definition;
 }
 
@@ -133,7 +145,8 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   attributes: A,
 ): O {
   const specs = op.outputs(inputs, attributes) as readonly Spec[];
-  const outputs = specs.map((spec) => emptyFrom(spec, op.name)) as Tensors as O;
+  const backend = backendOf(op.name, inputs);
+  const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
   applyInto(op, inputs, outputs, attributes);
   if (recorder !== null && op.gradient) {
     const inputShapes = inputs.map(({ shape }) => shape);
@@ -174,6 +187,12 @@ function runKernel<I extends Tensors, O extends Tensors, A, S extends Tensors>(
 ): void {
   // Of an empty batch, say, there is nothing to calculate: no kernel has to think of that.
   if (outputs.every(({ size }) => size === 0)) return;
+  if (outputs[0].backend === 'webgpu') {
+    if (!op.webgpu)
+      throw new BackendError(`${op.name} has no kernel for a GPU. Move its inputs to the CPU: await toHost(x).`);
+    op.webgpu(inputs, outputs, attributes);
+    return;
+  }
   if (op.fast && tier === 'fast') op.fast(inputs, outputs, attributes);
   else op.reference(inputs, outputs, attributes);
 }
@@ -202,6 +221,19 @@ export function profile<T>(body: () => T): { result: T; ops: OpProfile[] } {
   }
 }
 
-function emptyFrom({ dtype, shape }: Spec, op: string): AnyTensor {
-  return dtype === 'bits' ? emptyBitTensor(shape, op) : emptyTensor(dtype, shape, op);
+function emptyFrom({ dtype, shape }: Spec, op: string, backend: BackendName): AnyTensor {
+  return dtype === 'bits' ? emptyBitTensor(shape, op, backend) : emptyTensor(dtype, shape, op, backend);
+}
+
+/** Where all inputs are. @throws BackendError if they are not at one place. */
+function backendOf(op: string, inputs: Tensors): BackendName {
+  if (inputs.length === 0) return currentBackend();
+  const { backend } = inputs[0];
+  for (let index = 1; index < inputs.length; index++) {
+    if (inputs[index].backend !== backend) {
+      const described = inputs.map((input, at) => `${input.label ?? `input ${at}`} on ${input.backend}`);
+      throw new BackendError(`${op}: its inputs are not on one backend: ${described.join(', ')}. Use toBackend(x).`);
+    }
+  }
+  return backend;
 }

@@ -1,5 +1,6 @@
+import { fromHost } from './create.js';
 import { checkShape, type Shape } from './shape.js';
-import { emptyTensor, type Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 
 type Key = readonly [number, number];
 
@@ -80,33 +81,30 @@ export class Rng {
 
   /** Numbers spread evenly over [low, high); rounding to f32 may give `high` itself where low ≠ 0. */
   uniform(shape: Shape, low = 0, high = 1): Tensor {
-    const result = emptyTensor('f32', checkShape('uniform', shape));
-    const values = result.values;
-    for (let i = 0; i < values.length; i++) values[i] = low + (high - low) * this.float();
-    return result;
+    return fromHost('f32', checkShape('uniform', shape), (values) => {
+      for (let i = 0; i < values.length; i++) values[i] = low + (high - low) * this.float();
+    });
   }
 
   /** Numbers of the normal distribution, by the Box–Muller transform (each pair of uniforms gives one). */
   normal(shape: Shape, mean = 0, standardDeviation = 1): Tensor {
-    const result = emptyTensor('f32', checkShape('normal', shape));
-    const values = result.values;
-    for (let i = 0; i < values.length; i++) {
-      const radius = Math.sqrt(-2 * Math.log(1 - this.float()));
-      values[i] = mean + standardDeviation * radius * Math.cos(2 * Math.PI * this.float());
-    }
-    return result;
+    return fromHost('f32', checkShape('normal', shape), (values) => {
+      for (let i = 0; i < values.length; i++) {
+        const radius = Math.sqrt(-2 * Math.log(1 - this.float()));
+        values[i] = mean + standardDeviation * radius * Math.cos(2 * Math.PI * this.float());
+      }
+    });
   }
 
   /** The numbers 0 … length − 1 in random order (Fisher–Yates). Shape [length]. */
   permutation(length: number): Tensor<'i32'> {
-    const result = emptyTensor('i32', checkShape('permutation', [length]));
-    const values = result.values;
-    for (let i = 0; i < length; i++) {
-      const j = this.integer(i + 1);
-      values[i] = values[j];
-      values[j] = i;
-    }
-    return result;
+    return fromHost('i32', checkShape('permutation', [length]), (values) => {
+      for (let i = 0; i < length; i++) {
+        const j = this.integer(i + 1);
+        values[i] = values[j];
+        values[j] = i;
+      }
+    });
   }
 }
 

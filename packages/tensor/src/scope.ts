@@ -1,4 +1,4 @@
-import { bytesInUse } from './backends/cpu/heap.js';
+import { bytesInUse } from './block.js';
 import type { Handle } from './handle.js';
 
 /**

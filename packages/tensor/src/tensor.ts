@@ -1,6 +1,9 @@
-import { allocate, type Block } from './backends/cpu/heap.js';
+import { allocateOn, bytesOf, currentBackend } from './backend.js';
+import type { BackendName } from './backend-name.js';
 import { memoryBuffer } from './backends/cpu/memory.js';
-import { bytesPerElement, type DType, type TypedArray, typedArrayOver } from './dtype.js';
+import { readWords } from './backends/webgpu/transfer.js';
+import type { Block } from './block.js';
+import { type DType, type TypedArray, typedArrayOver, valuesOfWords } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { formatTensor } from './format.js';
 import { Handle } from './handle.js';
@@ -27,6 +30,8 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
   /**
    * The elements in place, row-major: the tensor's own memory, for kernels and for host code.
    * Valid until the tensor is disposed. To keep the numbers, `await data()`.
+   *
+   * @throws BackendError if it is on a GPU.
    */
   get values(): TypedArray<D> {
     const { address } = this.block;
@@ -36,7 +41,8 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
 
   /** A copy of the elements, yours to keep, once all work that makes them has ended. */
   async data(): Promise<TypedArray<D>> {
-    return this.values.slice() as TypedArray<D>;
+    if (this.backend === 'cpu') return this.values.slice() as TypedArray<D>;
+    return valuesOfWords(this.dtype, await readWords(this.block, this.size));
   }
 
   /** The only element of a tensor of size 1. */
@@ -53,6 +59,7 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
   }
 
   override toString(): string {
+    if (this.backend !== 'cpu') return `Tensor<${this.dtype}> ${formatShape(this.shape)} on the GPU`;
     return formatTensor(this.dtype, this.shape, this.values);
   }
 
@@ -62,6 +69,11 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
 }
 
 /** @internal A tensor whose elements are not written yet. */
-export function emptyTensor<D extends DType>(dtype: D, shape: Shape, purpose?: string): Tensor<D> {
-  return new Tensor(dtype, shape, allocate(sizeOf(shape) * bytesPerElement(dtype), purpose));
+export function emptyTensor<D extends DType>(
+  dtype: D,
+  shape: Shape,
+  purpose?: string,
+  backend: BackendName = currentBackend(),
+): Tensor<D> {
+  return new Tensor(dtype, shape, allocateOn(backend, sizeOf(shape) * bytesOf(dtype, backend), purpose));
 }

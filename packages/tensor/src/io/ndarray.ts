@@ -1,9 +1,9 @@
 import ndarray from 'ndarray';
-import type { DTypeOf } from '../create.js';
+import { type DTypeOf, fromHost } from '../create.js';
 import { type DType, dtypeOf, type TypedArray } from '../dtype.js';
 import { DTypeError } from '../errors.js';
 import { checkShape, sizeOf } from '../shape.js';
-import { emptyTensor, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import { copyStrided } from './strided.js';
 
 /**
@@ -55,9 +55,7 @@ export function fromNdarray(array: NdArray): Tensor<DType> {
     throw new DTypeError(`fromNdarray: elements of type ${array.dtype} are not numbers`);
   }
   const dtype = ArrayBuffer.isView(data) ? dtypeOf(data) : undefined;
-  const result = emptyTensor(dtype ?? 'f32', shape);
-  copyStrided(data, offset, stride, shape, result.values);
-  return result;
+  return fromHost(dtype ?? 'f32', shape, (values) => copyStrided(data, offset, stride, shape, values));
 }
 
 /** Throws unless the first and the last element in memory exist. */

@@ -69,7 +69,7 @@ export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DT
   const found = bytes.length - dataStart;
   if (found !== expected) fail(`${dtype} ${quote(shape)} needs ${expected} bytes of data, the file has ${found}`);
 
-  const tensor = emptyTensor(dtype, shape);
+  const tensor = emptyTensor(dtype, shape, source, 'cpu');
   if (fortranOrder) {
     const columns = typedArrayOver(dtype, copyOfBytes(bytes, dataStart, bytes.length).buffer, 0, tensor.size);
     copyStrided(columns, 0, stridesOf(shape.toReversed()).reverse(), shape, tensor.values);

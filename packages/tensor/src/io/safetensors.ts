@@ -131,7 +131,7 @@ export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } 
 
   const tensors = new Map<string, Tensor<DType>>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    const tensor = emptyTensor(dtype, shape);
+    const tensor = emptyTensor(dtype, shape, name, 'cpu');
     bytesOf(tensor).set(bytes.subarray(dataStart + begin, dataStart + end));
     tensors.set(name, tensor);
   }

@@ -1,5 +1,7 @@
+import { fromHost } from '../create.js';
 import { ShapeError } from '../errors.js';
 import { type RecordedCall, withRecorder } from '../op.js';
+import { add } from '../ops/elementwise/binary.js';
 import { dispose, keep, tidy } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
@@ -71,8 +73,11 @@ function weightedSum(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor
   return tidy(() => f(...inputs).values.reduce((sum, value, index) => sum + value * weight(index), 0));
 }
 
-/** Reverse-mode differentiation in its smallest form: remember every call, then apply the rules from last to first. */
-function reverseSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): (Tensor | null)[] {
+/**
+ * Reverse-mode differentiation in its smallest form: remember every call, then apply the rules from last to first. Gradients are of
+ * Σ wᵢ·f(inputs)ᵢ, and null for inputs that f does not depend on.
+ */
+export function reverseSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): (Tensor | null)[] {
   const calls: RecordedCall[] = [];
   // f may tidy: what rules read must outlive that.
   const record = (call: RecordedCall) =>
@@ -90,9 +95,8 @@ function gradientsThrough(
   output: Tensor,
   inputs: readonly Tensor[],
 ): (Tensor | null)[] {
-  const seed = emptyTensor('f32', output.shape);
-  seed.values.forEach((_, index, values) => {
-    values[index] = weight(index);
+  const seed = fromHost('f32', output.shape, (values) => {
+    for (let index = 0; index < values.length; index++) values[index] = weight(index);
   });
   const gradients = new Map<number, Tensor>([[output.id, seed]]);
   for (const call of calls.toReversed()) {
@@ -108,12 +112,8 @@ function gradientsThrough(
           { name: 'gradient', shape: gradient.shape },
         ]);
       }
-      const sum = emptyTensor('f32', gradient.shape);
-      const earlier = gradients.get(input.id)?.values;
-      sum.values.forEach((_, at, values) => {
-        values[at] = gradient.values[at] + (earlier ? earlier[at] : 0);
-      });
-      gradients.set(input.id, sum);
+      const earlier = gradients.get(input.id);
+      gradients.set(input.id, earlier ? add(gradient, earlier) : gradient);
     });
   }
   return inputs.map((input) => gradients.get(input.id) ?? null);

@@ -6,10 +6,13 @@ import { tidy } from '../scope.js';
 import { formatShape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkGradient, type GradientOptions } from './check-gradient.js';
+import { checkOnGpu, gpuIsChecked } from './check-on-gpu.js';
 
 export interface CheckOpOptions extends GradientOptions {
   /** Allowed difference between fast and reference floats, relative to the largest element. Default 1e-5. */
   tolerance?: number;
+  /** The same for kernels of a GPU, whose exp, say, is less exact. Default 1e-4. */
+  gpuTolerance?: number;
   /** Compare the gradient with finite differences. Default true; needs a function from f32 tensors to one f32 tensor. */
   gradient?: boolean;
 }
@@ -18,12 +21,18 @@ export interface CheckOpOptions extends GradientOptions {
  * Holds an op to the laws that every op obeys: the fast kernel agrees with its definition (exactly, for bits and
  * integers) and gives the same bits however its work is divided, every element of the output is written and nothing beyond,
  * inputs stay as they were, and the gradient is the derivative.
+ *
+ * Where tests are of the GPU (`gpuIsChecked`), its kernels and gradients are held to the same definition, after the test has run.
  */
 export function checkOp<I extends readonly AnyTensor[]>(
   f: (...inputs: I) => AnyTensor,
   inputs: I,
   options: CheckOpOptions = {},
 ): void {
+  if (gpuIsChecked()) {
+    checkOnGpu(f, inputs, options);
+    return;
+  }
   const before = inputs.map(elements);
   const reference = run(f, inputs, 'reference', 0x00);
   expectEqual('an element was not written (reference kernel)', reference, run(f, inputs, 'reference', 0xff), 0);
@@ -40,7 +49,7 @@ export function checkOp<I extends readonly AnyTensor[]>(
   }
 }
 
-interface Result {
+export interface Result {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly values: TypedArray;
@@ -70,7 +79,7 @@ function elements(tensor: AnyTensor): Result['values'] {
   return (tensor.dtype === 'bits' ? tensor.words : tensor.values).slice();
 }
 
-function expectEqual(problem: string, expected: Result, actual: Result, tolerance: number): void {
+export function expectEqual(problem: string, expected: Result, actual: Result, tolerance: number): void {
   if (!sameShape(expected.shape, actual.shape)) {
     throw new Error(`${problem}: shapes ${formatShape(expected.shape)} and ${formatShape(actual.shape)}`);
   }

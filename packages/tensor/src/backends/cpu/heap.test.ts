@@ -1,9 +1,10 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { type Block, bytesInUse } from '../../block.js';
 import { zeros } from '../../create.js';
 import { OutOfMemoryError } from '../../errors.js';
 import { memory as tensorMemory } from '../../scope.js';
-import { allocate, type Block, bytesInUse, poisonNewBlocks, release, retain, withTemporary } from './heap.js';
+import { allocate, poisonNewBlocks, withTemporary } from './heap.js';
 import { bytesAt, memoryBuffer } from './memory.js';
 
 /** Sizes of every kind: empty, small classes and their borders, and large ones. */
@@ -39,12 +40,12 @@ describe('the heap', () => {
       } else if (live.length > 0) {
         const [gone] = live.splice(action.free % live.length, 1);
         check(gone);
-        release(gone.block);
+        gone.block.release();
       }
     });
     live.forEach(check);
     expect(bytesInUse() - before).toBe(live.reduce((sum, { block }) => sum + block.byteLength, 0));
-    for (const { block } of live) release(block);
+    for (const { block } of live) block.release();
     expect(bytesInUse()).toBe(before);
   });
 
@@ -52,27 +53,27 @@ describe('the heap', () => {
     // Larger than any range that an earlier test left, so that the four are neighbours at the top.
     const size = memoryBuffer().byteLength;
     const [first, second, third, last] = [0, 1, 2, 3].map(() => allocate(size));
-    for (const block of [first, third, second]) release(block);
+    for (const block of [first, third, second]) block.release();
     const joined = allocate(2.9 * size);
     expect(joined.address).toBe(first.address);
-    release(joined);
-    release(last);
+    joined.release();
+    last.release();
   });
 
   test('recycles a small block for the next of its size', () => {
     const first = allocate(1000);
-    release(first);
+    first.release();
     const second = allocate(1010);
     expect(second.address).toBe(first.address);
-    release(second);
+    second.release();
   });
 
   test('frees a block with its last reference', () => {
     const before = bytesInUse();
-    const block = retain(allocate(100));
-    release(block);
+    const block = allocate(100).retain();
+    block.release();
     expect(bytesInUse()).toBe(before + 100);
-    release(block);
+    block.release();
     expect(bytesInUse()).toBe(before);
   });
 
@@ -86,7 +87,7 @@ describe('the heap', () => {
     expect(values.every((value) => value === 3)).toBe(true);
     values[0] = 4;
     expect(x.values[0]).toBe(4);
-    release(large);
+    large.release();
     x.dispose();
   });
 
@@ -120,9 +121,9 @@ describe('the heap', () => {
     try {
       const [good, bad] = [allocate(100), allocate(20_000)];
       bytesAt(good.address, 100).fill(1);
-      expect(() => release(good)).not.toThrow();
+      expect(() => good.release()).not.toThrow();
       bytesAt(bad.address, 20_001).fill(1);
-      expect(() => release(bad)).toThrow('a kernel wrote beyond the 20000 bytes of its output');
+      expect(() => bad.release()).toThrow('a kernel wrote beyond the 20000 bytes of its output');
     } finally {
       poisonNewBlocks(null);
     }

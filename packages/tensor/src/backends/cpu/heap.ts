@@ -1,3 +1,4 @@
+import { Block } from '../../block.js';
 import { OutOfMemoryError } from '../../errors.js';
 import { bytesAt, growMemory, memoryBuffer } from './memory.js';
 
@@ -10,17 +11,28 @@ import { bytesAt, growMemory, memoryBuffer } from './memory.js';
  *
  * A new block holds garbage: every kernel writes every element of its outputs.
  */
-export class Block {
-  /** Handles (tensors and their views) that share this block. */
-  references = 1;
+export class HeapBlock extends Block {
+  override readonly backend = 'cpu';
 
   constructor(
-    readonly address: number,
-    readonly byteLength: number,
+    override readonly address: number,
+    byteLength: number,
     readonly capacity: number,
     /** The byte that fills the guard behind the block, in tests. */
     readonly guard: number | null,
-  ) {}
+  ) {
+    super(byteLength);
+  }
+
+  protected override free(): void {
+    const { address, capacity } = this;
+    liveBlocks.delete(this);
+    if (this.guard !== null) checkGuard(this, this.guard);
+    const list = freeLists.get(capacity);
+    if (capacity > largestSmall) unreserve(address, capacity);
+    else if (list) list.push(address);
+    else freeLists.set(capacity, [address]);
+  }
 }
 
 const alignment = 64;
@@ -42,40 +54,20 @@ const ranges: { start: number; end: number }[] = [];
 /** What lies above was never used. */
 let top = reservedBytes;
 
-const liveBlocks = new Set<Block>();
-let liveBytes = 0;
+const liveBlocks = new Set<HeapBlock>();
 
 /**
  * A block of at least `byteLength` bytes. Its contents are undefined.
  * @param purpose What it is for, in an error.
  * @throws OutOfMemoryError
  */
-export function allocate(byteLength: number, purpose = 'a tensor'): Block {
+export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
   const capacity = capacityFor(poison === null ? byteLength : byteLength + guardBytes);
   const address = freeLists.get(capacity)?.pop() ?? reserve(capacity, purpose);
-  const block = new Block(address, byteLength, capacity, poison);
+  const block = new HeapBlock(address, byteLength, capacity, poison);
   liveBlocks.add(block);
-  liveBytes += byteLength;
   if (poison !== null) bytesAt(address, capacity).fill(poison);
   return block;
-}
-
-export function retain(block: Block): Block {
-  block.references++;
-  return block;
-}
-
-/** Gives up one reference; the last one frees the memory. */
-export function release(block: Block): void {
-  if (--block.references > 0) return;
-  const { address, byteLength, capacity, guard } = block;
-  liveBlocks.delete(block);
-  liveBytes -= byteLength;
-  if (guard !== null) checkGuard(block, guard);
-  const list = freeLists.get(capacity);
-  if (capacity > largestSmall) unreserve(address, capacity);
-  else if (list) list.push(address);
-  else freeLists.set(capacity, [address]);
 }
 
 /** Runs `use` with a block that is free again afterwards: room for what kernels hand to one another. */
@@ -84,13 +76,8 @@ export function withTemporary<T>(byteLength: number, use: (address: number) => T
   try {
     return use(block.address);
   } finally {
-    release(block);
+    block.release();
   }
-}
-
-/** Bytes that live blocks asked for. */
-export function bytesInUse(): number {
-  return liveBytes;
 }
 
 /** Small sizes: four steps an octave, so that at most a fifth of a block is unused. Large ones: whole kilobytes. */
@@ -161,7 +148,9 @@ export function unreserve(start: number, byteLength: number): void {
 }
 
 function outOfMemoryMessage(byteLength: number, purpose: string): string {
-  const largest = [...liveBlocks].map((block) => block.byteLength).sort((a, b) => b - a);
+  const sizes = [...liveBlocks].map((block) => block.byteLength);
+  const largest = sizes.sort((a, b) => b - a);
+  const liveBytes = sizes.reduce((sum, size) => sum + size, 0);
   const shown = largest.slice(0, 3).map(formatBytes).join(', ');
   return (
     `out of memory: ${purpose} asked for ${formatBytes(byteLength)} while ${largest.length} live tensors hold ` +
@@ -188,7 +177,7 @@ export function poisonNewBlocks(byte: number | null): void {
   poison = byte;
 }
 
-function checkGuard({ address, byteLength, capacity }: Block, guard: number): void {
+function checkGuard({ address, byteLength, capacity }: HeapBlock, guard: number): void {
   if (bytesAt(address + byteLength, capacity - byteLength).some((byte) => byte !== guard)) {
     throw new Error(`a kernel wrote beyond the ${byteLength} bytes of its output`);
   }

@@ -18,6 +18,7 @@ import {
   sigmoidKernel,
   tanhKernel,
 } from './unary.wasm.js';
+import { unaryShaders } from './unary.wgsl.js';
 import { where } from './where.js';
 
 // Gradients that an activation passes on are flushed to 0 where they are tiny: see flush.ts.
@@ -37,6 +38,7 @@ const sigmoidOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]));
   },
   fast: ([x], [y]) => sigmoidKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.sigmoid.run([x], y, {}),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
 });
@@ -53,6 +55,7 @@ const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.tanh(x[i]);
   },
   fast: ([x], [y]) => tanhKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.tanh.run([x], y, {}),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
 });
@@ -69,6 +72,7 @@ const reluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i], 0);
   },
   fast: ([x], [y]) => reluKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.relu.run([x], y, {}),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
 });
@@ -85,6 +89,7 @@ const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
     for (let i = 0; i < dx.length; i++) dx[i] = flushed(dy[i] * Number(y[i] > 0));
   },
   fast: ([dy, y], [dx]) => reluGradientKernel.run([dy, y], dx),
+  webgpu: ([dy, y], [dx]) => unaryShaders.reluGradient.run([dy, y], dx, {}),
 });
 
 /** x where x ≥ 0, else slope · x. */
@@ -102,6 +107,7 @@ const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
     }
   },
   fast: ([x], [y], { slope }) => leakyReluKernel.run([x], y, { slope }),
+  webgpu: ([x], [y], { slope }) => unaryShaders.leakyRelu.run([x], y, { slope }),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x], attributes }) => [() => apply(leakyReluGradientOp, [dy, x], attributes)[0]],
 });
@@ -116,6 +122,7 @@ const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number
     }
   },
   fast: ([dy, x], [dx], { slope }) => leakyReluGradientKernel.run([dy, x], dx, { slope }),
+  webgpu: ([dy, x], [dx], { slope }) => unaryShaders.leakyReluGradient.run([dy, x], dx, { slope }),
 });
 
 /**
@@ -139,6 +146,7 @@ const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     }
   },
   fast: ([x], [y]) => geluKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.gelu.run([x], y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => apply(geluGradientOp, [dy, x], undefined)[0]],
 });
@@ -155,6 +163,7 @@ const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
     }
   },
   fast: ([dy, x], [dx]) => geluGradientKernel.run([dy, x], dx),
+  webgpu: ([dy, x], [dx]) => unaryShaders.geluGradient.run([dy, x], dx, {}),
 });
 
 /** x, but at least `min` and at most `max`. Nothing flows back from elements outside of them. */
@@ -170,6 +179,7 @@ const clipOp = defineOp<[Tensor], [Tensor], { min: number; max: number }, [Tenso
     for (let i = 0; i < x.length; i++) y[i] = Math.min(Math.max(x[i], min), max);
   },
   fast: ([x], [y], { min, max }) => clipKernel.run([x], y, { least: min, most: max }),
+  webgpu: ([x], [y], { min, max }) => unaryShaders.clip.run([x], y, { least: min, most: max }),
   saves: ([x], [y]) => [x, y],
   gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],
 });

@@ -4,6 +4,7 @@ import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { binaryKernels } from './binary.wasm.js';
+import { binaryShaders } from './binary.wgsl.js';
 import { forEachRun } from './broadcast.js';
 import { equal, greater, greaterEqual, less, lessEqual } from './compare.js';
 import { applyBinary, type Operands } from './operands.js';
@@ -45,6 +46,7 @@ const addOp = defineOp<[Tensor, Tensor], [Tensor]>({
     });
   },
   fast: (inputs, outputs) => calculate(addOp, inputs, outputs),
+  webgpu: (inputs, [y]) => binaryShaders.add.run(inputs, y, {}),
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
 });
 
@@ -64,6 +66,7 @@ const subOp = defineOp<[Tensor, Tensor], [Tensor]>({
     });
   },
   fast: (inputs, outputs) => calculate(subOp, inputs, outputs),
+  webgpu: (inputs, [y]) => binaryShaders.sub.run(inputs, y, {}),
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
 });
 
@@ -83,6 +86,7 @@ const mulOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
     });
   },
   fast: (inputs, outputs) => calculate(mulOp, inputs, outputs),
+  webgpu: (inputs, [y]) => binaryShaders.mul.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
 });
@@ -103,6 +107,7 @@ const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
     });
   },
   fast: (inputs, outputs) => calculate(divOp, inputs, outputs),
+  webgpu: (inputs, [y]) => binaryShaders.div.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(div(dy, b), a.shape),
@@ -151,6 +156,7 @@ const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
     });
   },
   fast: (inputs, outputs) => calculate(maximumOp, inputs, outputs),
+  webgpu: (inputs, [y]) => binaryShaders.maximum.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(greaterEqual(a, b), dy, 0), a.shape),
@@ -174,6 +180,7 @@ const minimumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
     });
   },
   fast: (inputs, outputs) => calculate(minimumOp, inputs, outputs),
+  webgpu: (inputs, [y]) => binaryShaders.minimum.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(lessEqual(a, b), dy, 0), a.shape),

@@ -3,6 +3,7 @@ import type { Tensor } from '../../tensor.js';
 import { flushed } from '../flush.js';
 import { sameShapeAsInput } from './unary.js';
 import { flushTinyKernel } from './unary.wasm.js';
+import { unaryShaders } from './unary.wgsl.js';
 
 /** x with 0 in place of all that is tiny, for gradient rules that are made of other ops: see flush.ts. */
 export function flushTiny(x: Tensor): Tensor {
@@ -16,5 +17,6 @@ const flushTinyOp = defineOp<[Tensor], [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = flushed(x[i]);
   },
   fast: ([x], [y]) => flushTinyKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.flushTiny.run([x], y, {}),
   gradient: (dy) => [() => dy],
 });

@@ -1,5 +1,6 @@
+import { withBackend } from '../../backend.js';
 import { scalar } from '../../create.js';
-import type { DType } from '../../dtype.js';
+import { type DType, newTypedArray } from '../../dtype.js';
 import { DTypeError } from '../../errors.js';
 import { type AnyTensor, apply, type OpDefinition } from '../../op.js';
 import { tidy } from '../../scope.js';
@@ -44,10 +45,10 @@ export function withTensors<D extends DType, R extends DType>(
   return use(a, b);
 }
 
-function scalarLike<D extends DType>(op: string, value: number, { dtype }: Tensor<D>): Tensor<D> {
-  const result = scalar(value, dtype);
-  if (dtype !== 'f32' && result.values[0] !== value) {
+function scalarLike<D extends DType>(op: string, value: number, { dtype, backend }: Tensor<D>): Tensor<D> {
+  const [rounded] = newTypedArray(dtype, 1).fill(value);
+  if (dtype !== 'f32' && rounded !== value) {
     throw new DTypeError(`${op}: ${value} is not of dtype ${dtype}. Use cast(x, 'f32') to calculate with fractions.`);
   }
-  return result;
+  return withBackend(backend, () => scalar(value, dtype));
 }

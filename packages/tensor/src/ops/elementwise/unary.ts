@@ -3,6 +3,7 @@ import { apply, defineOp, type Spec } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { div, mul } from './binary.js';
 import { absKernel, expKernel, logKernel, negKernel, signKernel, sqrtKernel, squareKernel } from './unary.wasm.js';
+import { unaryShaders } from './unary.wgsl.js';
 
 /** The shape rule of functions of one f32 tensor, element by element. */
 export function sameShapeAsInput([x]: readonly [Tensor, ...unknown[]]): [Spec<'f32'>] {
@@ -21,6 +22,7 @@ const negOp = defineOp<[Tensor], [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = -x[i];
   },
   fast: ([x], [y]) => negKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.neg.run([x], y, {}),
   gradient: (dy) => [() => neg(dy)],
 });
 
@@ -36,6 +38,7 @@ const absOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.abs(x[i]);
   },
   fast: ([x], [y]) => absKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.abs.run([x], y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => mul(dy, sign(x))],
 });
@@ -52,6 +55,7 @@ const expOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.exp(x[i]);
   },
   fast: ([x], [y]) => expKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.exp.run([x], y, {}),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => mul(dy, y)],
 });
@@ -68,6 +72,7 @@ const logOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.log(x[i]);
   },
   fast: ([x], [y]) => logKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.log.run([x], y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => div(dy, x)],
 });
@@ -84,6 +89,7 @@ const sqrtOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.sqrt(x[i]);
   },
   fast: ([x], [y]) => sqrtKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.sqrt.run([x], y, {}),
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => div(dy, mul(y, 2))],
 });
@@ -100,6 +106,7 @@ const squareOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = x[i] * x[i];
   },
   fast: ([x], [y]) => squareKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.square.run([x], y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => mul(dy, mul(x, 2))],
 });
@@ -120,5 +127,6 @@ const signOp = defineOp<[Tensor], [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = 2 * Number(x[i] >= 0) - 1;
   },
   fast: ([x], [y]) => signKernel.run([x], y),
+  webgpu: ([x], [y]) => unaryShaders.sign.run([x], y, {}),
   gradient: (dy) => [() => zeros(dy.shape)],
 });

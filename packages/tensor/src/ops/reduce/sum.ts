@@ -8,6 +8,7 @@ import { broadcastTo } from '../shape/broadcast-to.js';
 import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
 import { sumByKernel } from './sum.wasm.js';
+import { sumOnGpu } from './sum.wgsl.js';
 
 /** Sums keep their dtype, but for narrow ones, which overflow soon: `sum(equal(a, b))` counts in i32. */
 export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
@@ -44,6 +45,7 @@ const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
   fast([x], [y], reduction) {
     if (!sumByKernel(x as Tensor, reduction.kept, y as Tensor)) sumOp.reference([x], [y], reduction);
   },
+  webgpu: ([x], [y], { kept }) => sumOnGpu(x, kept, y),
   gradient: (dy, { inputShapes: [x], attributes: { kept } }) => [() => broadcastTo(reshape(dy, kept), x)],
 });
 

@@ -5,6 +5,7 @@ import { broadcastShapes, formatShape, type Shape, sameShape, stridesOf } from '
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
+import { copyBlockOnGpu } from './copy-block.wgsl.js';
 
 /**
  * x repeated along its axes of size 1, and along new axes in front, until it has this shape (NumPy's rule).
@@ -25,6 +26,7 @@ const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape 
   },
   reference: ([x], [y]) => stretch(x, y, copyBlock),
   fast: ([x], [y]) => stretch(x, y, copyBlockByRows),
+  webgpu: ([x], [y]) => stretch(x, y, copyBlockOnGpu),
   gradient: (dy, { inputShapes: [shape] }) => [() => sumTo(dy, shape)],
 });
 

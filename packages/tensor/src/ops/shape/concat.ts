@@ -4,6 +4,7 @@ import { apply, defineOp } from '../../op.js';
 import { normalizeAxis, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
+import { copyBlockOnGpu } from './copy-block.wgsl.js';
 import { unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
 
@@ -49,6 +50,7 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
   },
   reference: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlock),
   fast: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlockByRows),
+  webgpu: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlockOnGpu),
   gradient(dy, { attributes: { axis }, inputShapes }) {
     const starts = startsAlong(axis, inputShapes);
     const whole = dy.shape.map(() => 0);

@@ -64,7 +64,7 @@ export function copyBlockByRows(shape: Shape, from: Layout, to: Layout): void {
 }
 
 /** Neighbouring axes that both layouts cross in even steps become one, so that runs are as long as can be. */
-function joinAxes(shape: Shape, from: readonly number[], to: readonly number[]) {
+export function joinAxes(shape: Shape, from: readonly number[], to: readonly number[]) {
   const sizes = [1];
   const fromStrides = [1];
   const toStrides = [1];

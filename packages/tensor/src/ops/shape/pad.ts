@@ -4,6 +4,7 @@ import { apply, defineOp } from '../../op.js';
 import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock, copyBlockByRows, offsetOf } from './copy-block.js';
+import { copyBlockOnGpu, fillOnGpu } from './copy-block.wgsl.js';
 import { slice } from './slice.js';
 
 /** Elements added before and after an axis. */
@@ -38,6 +39,7 @@ const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
   },
   reference: ([x], [y], attributes) => surround(x, y, attributes, copyBlock),
   fast: ([x], [y], attributes) => surround(x, y, attributes, copyBlockByRows),
+  webgpu: ([x], [y], attributes) => surround(x, y, attributes, copyBlockOnGpu, fillOnGpu),
   gradient: (dy, { attributes: { pads }, inputShapes: [shape] }) => [
     () =>
       slice(
@@ -48,8 +50,14 @@ const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
   ],
 });
 
-function surround(x: Tensor<DType>, y: Tensor<DType>, { pads, value }: PadAttributes, copy: CopyBlock): void {
-  y.values.fill(value);
+function surround(
+  x: Tensor<DType>,
+  y: Tensor<DType>,
+  { pads, value }: PadAttributes,
+  copy: CopyBlock,
+  fill = ({ values }: Tensor<DType>, value: number): unknown => values.fill(value),
+): void {
+  fill(y, value);
   const strides = stridesOf(y.shape);
   const before = pads.map(([count]) => count);
   const offset = offsetOf(before, strides);

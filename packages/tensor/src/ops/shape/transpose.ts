@@ -3,7 +3,8 @@ import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { copyBlock } from './copy-block.js';
+import { type CopyBlock, copyBlock } from './copy-block.js';
+import { copyBlockOnGpu } from './copy-block.wgsl.js';
 
 /**
  * Axes in another order: axis `i` of the result is axis `permutation[i]` of x.
@@ -29,14 +30,8 @@ const transposeOp = defineOp<[Tensor<DType>], [Tensor<DType>], { permutation: re
     }
     return [{ dtype, shape: permutation.map((axis) => shape[axis]) }];
   },
-  reference([x], [y], { permutation }) {
-    const strides = stridesOf(x.shape);
-    copyBlock(
-      y.shape,
-      { tensor: x, strides: permutation.map((axis) => strides[axis]) },
-      { tensor: y, strides: stridesOf(y.shape) },
-    );
-  },
+  reference: ([x], [y], { permutation }) => permute(x, y, permutation, copyBlock),
+  webgpu: ([x], [y], { permutation }) => permute(x, y, permutation, copyBlockOnGpu),
   gradient: (dy, { attributes: { permutation } }) => [
     () =>
       transpose(
@@ -45,3 +40,9 @@ const transposeOp = defineOp<[Tensor<DType>], [Tensor<DType>], { permutation: re
       ),
   ],
 });
+
+function permute(x: Tensor<DType>, y: Tensor<DType>, permutation: readonly number[], copy: CopyBlock): void {
+  const strides = stridesOf(x.shape);
+  const permuted = permutation.map((axis) => strides[axis]);
+  copy(y.shape, { tensor: x, strides: permuted }, { tensor: y, strides: stridesOf(y.shape) });
+}

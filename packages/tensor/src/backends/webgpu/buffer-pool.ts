@@ -1,0 +1,73 @@
+/// <reference types="@webgpu/types" />
+import { OutOfMemoryError } from '../../errors.js';
+
+/** The bits of `GPUBufferUsage`, which Node does not know by name. */
+export const bufferUsage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
+
+/**
+ * Buffers of a GPU for tensors. Those that are given back wait for the next tensor of about their size: a training step asks for the
+ * same sizes again and again. A buffer may be taken while commands that use it still wait or run, as commands run in their order.
+ */
+export class BufferPool {
+  readonly #device: GPUDevice;
+  readonly #onFault: (error: Error) => void;
+  readonly #free = new Map<number, GPUBuffer[]>();
+  #count = 0;
+
+  constructor(device: GPUDevice, onFault: (error: Error) => void) {
+    this.#device = device;
+    this.#onFault = onFault;
+  }
+
+  /** How many buffers there are, those that wait included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @throws OutOfMemoryError for more bytes than a kernel of this GPU can see at once. */
+  take(byteLength: number, purpose: string): GPUBuffer {
+    const size = capacityFor(byteLength);
+    return this.#free.get(size)?.pop() ?? this.#create(size, purpose);
+  }
+
+  give(buffer: GPUBuffer): void {
+    const list = this.#free.get(buffer.size);
+    if (list) list.push(buffer);
+    else this.#free.set(buffer.size, [buffer]);
+  }
+
+  #create(size: number, purpose: string): GPUBuffer {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits;
+    const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (size > most) {
+      throw new OutOfMemoryError(
+        `out of memory: ${purpose} asked for ${size} bytes, but a buffer of this GPU holds at most ${most} ` +
+          '(maxStorageBufferBindingSize). Use a smaller batch or image.',
+      );
+    }
+    this.#device.pushErrorScope('out-of-memory');
+    const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
+    const buffer = this.#device.createBuffer({ size, usage, label: purpose });
+    this.#count++;
+    const count = this.#count;
+    void this.#device.popErrorScope().then((error) => {
+      if (!error) return;
+      this.#onFault(
+        new OutOfMemoryError(
+          `out of memory: the GPU has no ${size} bytes left for ${purpose}, beside ${count - 1} buffers. ` +
+            'Use a smaller batch or image, or free tensors with tidy() or dispose().',
+        ),
+      );
+    });
+    return buffer;
+  }
+}
+
+const smallest = 256;
+
+/** Four steps an octave, so that at most a fifth of a buffer is unused. */
+function capacityFor(byteLength: number): number {
+  if (byteLength <= smallest) return smallest;
+  const step = Math.max(smallest, 2 ** (Math.floor(Math.log2(byteLength - 1)) - 2));
+  return Math.ceil(byteLength / step) * step;
+}

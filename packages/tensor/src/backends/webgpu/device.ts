@@ -1,0 +1,54 @@
+/// <reference types="@webgpu/types" />
+
+/** A GPU that was opened, and what there is to say of it. */
+export interface OpenedDevice {
+  readonly device: GPUDevice;
+  readonly name: string;
+  /** It is a program that plays a GPU: right, but slower than the CPU backend. */
+  readonly isSoftware: boolean;
+}
+
+/** Kept for good: Dawn crashes the process when what `create` returned is collected. */
+let instance: GPU | null = null;
+
+/** Opens the fastest GPU that there is. Returns a reason, a clause, where there is none. */
+export async function openDevice(): Promise<OpenedDevice | string> {
+  instance ??= (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? (await dawn());
+  if (!instance) {
+    return isNode
+      ? "the optional package 'webgpu' is not installed, or not made for this machine"
+      : 'this browser has no WebGPU';
+  }
+  const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) return 'WebGPU finds no GPU and no driver of one';
+  const { info, limits } = adapter;
+  const device = await adapter.requestDevice({
+    requiredLimits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+    },
+  });
+  const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ');
+  return { device, name: name || 'a GPU without a name', isSoftware: isSoftware(info) };
+}
+
+const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
+
+/** WebGPU for Node, from the package `webgpu`; null where it is not installed. */
+async function dawn(): Promise<GPU | null> {
+  if (!isNode) return null;
+  // Not a literal, so that bundlers do not look for a package that only Node needs.
+  const name = 'webgpu';
+  try {
+    const { create } = (await import(/* @vite-ignore */ name)) as { create(options: string[]): GPU };
+    return create([]);
+  } catch {
+    return null;
+  }
+}
+
+function isSoftware(info: GPUAdapterInfo): boolean {
+  const words = `${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render/i.test(words);
+}

@@ -1,0 +1,209 @@
+/// <reference types="@webgpu/types" />
+import { BackendError, KernelError } from '../../errors.js';
+import { BufferPool, bufferUsage } from './buffer-pool.js';
+import type { OpenedDevice } from './device.js';
+import type { Pipeline } from './pipeline.js';
+
+/** What the GPU is to do, in the order in which it was asked for. */
+type Command =
+  | {
+      readonly kind: 'dispatch';
+      readonly pipeline: Pipeline;
+      readonly buffers: readonly GPUBuffer[];
+      /** What a kernel is told beside its buffers. */
+      readonly parameters: ArrayBuffer;
+      readonly workgroups: readonly [x: number, y: number, z: number];
+    }
+  | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'copy'; readonly source: GPUBuffer; readonly target: GPUBuffer; readonly byteLength: number };
+
+/** So many commands are sent together: each sending costs time, and so does a GPU that waits for the first. */
+const commandsAtOnce = 128;
+
+/** Parameters of one dispatch start at a multiple of this (`minUniformBufferOffsetAlignment` is no more). */
+const parameterStride = 256;
+
+/**
+ * A GPU that works off commands. Those who ask for something do not wait: commands gather, are encoded together, and run in their
+ * order. Only who wants to see numbers waits (`read`).
+ *
+ * A command may name a kernel that is still being compiled; it and all after it are kept until that is done.
+ */
+export class Gpu {
+  readonly name: string;
+  readonly isSoftware: boolean;
+  readonly device: GPUDevice;
+  readonly pool: BufferPool;
+  readonly #uniforms: GPUBuffer;
+  #commands: Command[] = [];
+  #fault: Error | null = null;
+
+  constructor({ device, name, isSoftware }: OpenedDevice) {
+    this.device = device;
+    this.name = name;
+    this.isSoftware = isSoftware;
+    this.pool = new BufferPool(device, (error) => this.#fail(error));
+    this.#uniforms = device.createBuffer({
+      size: commandsAtOnce * parameterStride,
+      usage: bufferUsage.uniform | bufferUsage.copyTarget,
+    });
+    void device.lost.then(({ reason, message }) => {
+      if (reason !== 'destroyed') this.#fail(new BackendError(`the GPU was lost: ${message}. What was on it is gone.`));
+    });
+    device.onuncapturederror = ({ error }) =>
+      this.#fail(new BackendError(`the GPU refuses a command: ${error.message}`));
+  }
+
+  /** Why it can do no more, if it cannot. */
+  get fault(): Error | null {
+    return this.#fault;
+  }
+
+  dispatch(
+    pipeline: Pipeline,
+    buffers: readonly GPUBuffer[],
+    parameters: ArrayBuffer,
+    workgroups: readonly [number, number, number],
+  ): void {
+    this.#add({ kind: 'dispatch', pipeline, buffers, parameters, workgroups });
+  }
+
+  /** Writes bytes, a multiple of four, to the start of a buffer. They must not change any more. */
+  upload(target: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length > 0) this.#add({ kind: 'upload', target, bytes });
+  }
+
+  copy(source: GPUBuffer, target: GPUBuffer, byteLength: number): void {
+    if (byteLength > 0) this.#add({ kind: 'copy', source, target, byteLength });
+  }
+
+  /** The first bytes of a buffer, a multiple of four, as all commands until now leave them. */
+  async read(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
+    if (byteLength === 0) return new ArrayBuffer(0);
+    const usage = bufferUsage.mapRead | bufferUsage.copyTarget;
+    const landing = this.device.createBuffer({ size: byteLength, usage });
+    this.copy(source, landing, byteLength);
+    await this.flush();
+    try {
+      await landing.mapAsync(1);
+    } catch (error) {
+      throw this.#fault ?? error;
+    }
+    if (this.#fault) throw this.#fault;
+    const bytes = landing.getMappedRange().slice(0);
+    landing.destroy();
+    return bytes;
+  }
+
+  /** Sends all commands, as soon as their kernels are compiled. @throws KernelError for one that cannot be. */
+  async flush(): Promise<void> {
+    while (this.#commands.length > 0) {
+      const pipelines = new Set(
+        this.#commands.flatMap((command) => (command.kind === 'dispatch' ? command.pipeline : [])),
+      );
+      try {
+        await Promise.all(Array.from(pipelines, (pipeline) => pipeline.compiled));
+      } catch (error) {
+        this.#fail(error as KernelError);
+      }
+      if (this.#fault) throw this.#fault;
+      this.#sendReady();
+    }
+  }
+
+  #add(command: Command): void {
+    if (this.#fault) throw this.#fault;
+    this.#commands.push(command);
+    if (this.#commands.length >= commandsAtOnce) this.#sendReady();
+  }
+
+  #fail(error: Error): void {
+    this.#fault ??= error;
+    this.#commands = [];
+  }
+
+  /** Sends commands, up to the first one whose kernel is not ready. */
+  #sendReady(): void {
+    for (;;) {
+      const batch = this.#commands.slice(0, commandsAtOnce);
+      const unready = batch.findIndex((command) => command.kind === 'dispatch' && !command.pipeline.ready);
+      const count = unready < 0 ? batch.length : unready;
+      if (count === 0) return;
+      this.#commands.splice(0, count);
+      this.#send(batch.slice(0, count));
+    }
+  }
+
+  #send(commands: readonly Command[]): void {
+    const { device } = this;
+    const encoder = device.createCommandEncoder();
+    const parameters = new Uint8Array(commands.length * parameterStride);
+    const landings: GPUBuffer[] = [];
+    let pass: GPUComputePassEncoder | null = null;
+    commands.forEach((command, slot) => {
+      if (command.kind === 'dispatch') {
+        parameters.set(new Uint8Array(command.parameters), slot * parameterStride);
+        pass ??= encoder.beginComputePass();
+        const { pipeline, buffers, workgroups } = command;
+        pass.setPipeline(pipeline.ready!);
+        pass.setBindGroup(0, pipeline.bindGroup(this.#uniforms, buffers), [slot * parameterStride]);
+        pass.dispatchWorkgroups(...workgroups);
+        return;
+      }
+      pass?.end();
+      pass = null;
+      if (command.kind === 'copy') {
+        encoder.copyBufferToBuffer(command.source, 0, command.target, 0, command.byteLength);
+        return;
+      }
+      // Not `writeBuffer`: that would overtake the commands before.
+      const { bytes, target } = command;
+      const landing = device.createBuffer({
+        size: bytes.length,
+        usage: bufferUsage.copySource,
+        mappedAtCreation: true,
+      });
+      new Uint8Array(landing.getMappedRange()).set(bytes);
+      landing.unmap();
+      landings.push(landing);
+      encoder.copyBufferToBuffer(landing, 0, target, 0, bytes.length);
+    });
+    (pass as GPUComputePassEncoder | null)?.end();
+    device.queue.writeBuffer(this.#uniforms, 0, parameters);
+    device.queue.submit([encoder.finish()]);
+    for (const landing of landings) landing.destroy();
+  }
+}
+
+let opened: Gpu | null = null;
+
+/** The GPU that tensors live on. @throws BackendError if none was opened. */
+export function gpu(): Gpu {
+  if (!opened) throw new BackendError("no GPU is open. Call await useBackend('webgpu') first.");
+  return opened;
+}
+
+/** The GPU if one is open. */
+export function openedGpu(): Gpu | null {
+  return opened;
+}
+
+/** Makes a GPU the one that tensors live on. */
+export function setGpu(next: Gpu): void {
+  opened = next;
+}
+
+/** What a kernel's compiler says, with the line that it says it of. */
+export async function compileError(
+  name: string,
+  code: string,
+  module: GPUShaderModule,
+  error: unknown,
+): Promise<KernelError> {
+  const { messages } = await module.getCompilationInfo();
+  const [first] = messages.filter(({ type }) => type === 'error');
+  const reason = first
+    ? `${first.message} in line ${first.lineNum}: ${code.split('\n')[first.lineNum - 1]?.trim()}`
+    : String((error as Error).message ?? error);
+  return new KernelError(`kernel ${name} does not compile: ${reason}`);
+}

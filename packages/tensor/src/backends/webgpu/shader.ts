@@ -1,0 +1,159 @@
+/// <reference types="@webgpu/types" />
+import { BackendError } from '../../errors.js';
+import type { Handle } from '../../handle.js';
+import { type Gpu, gpu } from './gpu.js';
+import { GpuBlock } from './gpu-block.js';
+import { Pipeline } from './pipeline.js';
+
+/** What an element of a buffer is to a kernel. All are four bytes; i16 and u8 tensors hold i32 and u32 on the GPU. */
+export type ElementType = 'f32' | 'i32' | 'u32' | 'atomic<u32>';
+
+type Buffers = Readonly<Record<string, ElementType>>;
+type Parameters = Readonly<Record<string, 'f32' | 'i32' | 'u32'>>;
+
+export interface ShaderDefinition<R extends Buffers, W extends Buffers, P extends Parameters> {
+  /** Buffers that are read, and those that are written (and may be read). None is both. */
+  readonly reads: R;
+  readonly writes: W;
+  /** Numbers, `p.name` in the code. */
+  readonly parameters: P;
+  /** Invocations of a workgroup, along x and y. */
+  readonly workgroup: readonly [x: number, y: number];
+  /** Functions and workgroup memory. */
+  readonly declarations?: string;
+  /** The body of `main`, which knows `id`, `local` and `group` (vec3u), `lane` (u32) and `groups` (vec3u). */
+  readonly main: string;
+}
+
+/** A kernel in WGSL. Compiled when it first runs, once for each GPU. */
+export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> {
+  readonly #definition: ShaderDefinition<R, W, P>;
+  readonly #parameters: readonly (readonly [name: string, type: 'f32' | 'i32' | 'u32'])[];
+  #pipeline: Pipeline | null = null;
+  #gpu: Gpu | null = null;
+
+  /** @param name As those of `Kernel`. */
+  constructor(
+    readonly name: string,
+    definition: ShaderDefinition<R, W, P>,
+  ) {
+    this.#definition = definition;
+    this.#parameters = Object.entries(definition.parameters);
+    if (4 * this.#parameters.length > 256) throw new RangeError(`kernel ${name} has too many parameters`);
+  }
+
+  /** Asks the GPU to run it over so many workgroups. */
+  run(
+    reads: { readonly [K in keyof R]: Handle },
+    writes: { readonly [K in keyof W]: Handle },
+    parameters: { readonly [K in keyof P]: number },
+    workgroups: readonly [x: number, y?: number, z?: number],
+  ): void {
+    const [x, y = 1, z = 1] = workgroups;
+    if (x * y * z === 0) return;
+    const owner = gpu();
+    const most = owner.device.limits.maxComputeWorkgroupsPerDimension;
+    if (Math.max(x, y, z) > most) {
+      throw new BackendError(`kernel ${this.name}: ${x} × ${y} × ${z} workgroups are more than ${most} along an axis`);
+    }
+    if (this.#gpu !== owner) {
+      const { reads, writes } = this.#definition;
+      const [readCount, writeCount] = [Object.keys(reads).length, Object.keys(writes).length];
+      const bytes = 16 * Math.ceil(Math.max(1, this.#parameters.length) / 4);
+      this.#pipeline = new Pipeline(this.name, this.code(), readCount, writeCount, bytes, owner);
+      this.#gpu = owner;
+    }
+    const written = Object.keys(this.#definition.writes).map((name) => bufferOf(writes[name]));
+    const temporary: GpuBlock[] = [];
+    const read = Object.keys(this.#definition.reads).map((name) => {
+      const handle = reads[name];
+      const buffer = bufferOf(handle);
+      if (!written.includes(buffer)) return buffer;
+      // WebGPU lets no kernel see one buffer as read and as written.
+      const copy = new GpuBlock(handle.block.byteLength, this.name);
+      owner.copy(buffer, copy.buffer, handle.block.byteLength);
+      temporary.push(copy);
+      return copy.buffer;
+    });
+    owner.dispatch(this.#pipeline!, [...read, ...written], this.#encode(parameters), [x, y, z]);
+    for (const block of temporary) block.release();
+  }
+
+  #encode(parameters: { readonly [K in keyof P]: number }): ArrayBuffer {
+    const bytes = new ArrayBuffer(4 * this.#parameters.length);
+    const view = new DataView(bytes);
+    this.#parameters.forEach(([name, type], at) => {
+      if (type === 'f32') view.setFloat32(4 * at, parameters[name], true);
+      else view.setInt32(4 * at, parameters[name], true);
+    });
+    return bytes;
+  }
+
+  /** All of its WGSL. */
+  code(): string {
+    const { reads, writes, workgroup, declarations = '', main } = this.#definition;
+    const fields = this.#parameters.map(([name, type]) => `  ${name}: ${type},`);
+    const buffers = [
+      ...Object.entries(reads).map(([name, type]) => `var<storage, read> ${name}: array<${type}>;`),
+      ...Object.entries(writes).map(([name, type]) => `var<storage, read_write> ${name}: array<${type}>;`),
+    ];
+    return [
+      'struct Parameters {',
+      ...(fields.length > 0 ? fields : ['  none: u32,']),
+      '}',
+      '@group(0) @binding(0) var<uniform> p: Parameters;',
+      ...buffers.map((buffer, k) => `@group(0) @binding(${k + 1}) ${buffer}`),
+      declarations.trim(),
+      `@compute @workgroup_size(${workgroup.join(', ')}, 1)`,
+      'fn main(',
+      '  @builtin(global_invocation_id) id: vec3u,',
+      '  @builtin(local_invocation_id) local: vec3u,',
+      '  @builtin(local_invocation_index) lane: u32,',
+      '  @builtin(workgroup_id) group: vec3u,',
+      '  @builtin(num_workgroups) groups: vec3u,',
+      ') {',
+      main.trim(),
+      '}',
+    ].join('\n');
+  }
+}
+
+function bufferOf(handle: Handle): GPUBuffer {
+  const { block } = handle;
+  if (block instanceof GpuBlock) return block.buffer;
+  throw new BackendError(`${handle.label ?? 'a tensor'} is not on the GPU`);
+}
+
+/** Shaders that differ in what is known when they are written: made when first asked for, then kept. */
+export function shaderFamily<A extends readonly (number | string | boolean)[], S>(
+  make: (...of: A) => S,
+): (...of: A) => S {
+  const made = new Map<string, S>();
+  return (...of) => {
+    const key = of.join();
+    let shader = made.get(key);
+    if (!shader) {
+      shader = make(...of);
+      made.set(key, shader);
+    }
+    return shader;
+  };
+}
+
+/** Invocations of a workgroup of `elementShader`. */
+const elementsAtOnce = 64;
+
+/** How many workgroups along x and y `count` elements make. The first axis ends at 65,535. */
+export function groupsOf(count: number, perGroup: number = elementsAtOnce): [number, number] {
+  const all = Math.ceil(count / perGroup);
+  const columns = Math.min(all, 32768);
+  return [columns, columns === 0 ? 0 : Math.ceil(all / columns)];
+}
+
+/** The first lines of a kernel whose invocations are in a row, `perGroup` in a workgroup: `i` is the number of one. */
+export const linear = (count: string): string => `
+  let i = (group.y * groups.x + group.x) * ${elementsAtOnce}u + lane;
+  if (i >= ${count}) { return; }`;
+
+/** The size of a workgroup of such a kernel. */
+export const linearWorkgroup = [elementsAtOnce, 1] as const;

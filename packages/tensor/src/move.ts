@@ -1,0 +1,57 @@
+import { currentBackend, withBackend } from './backend.js';
+import type { BackendName } from './backend-name.js';
+import { copyBlock, writeBytes } from './backends/webgpu/transfer.js';
+import { BitTensor, bitTensor, emptyBitTensor } from './bit-tensor.js';
+import { tensor } from './create.js';
+import { type DType, wordsOfValues } from './dtype.js';
+import { BackendError, ShapeError } from './errors.js';
+import { sameShape } from './shape.js';
+import { emptyTensor, type Tensor } from './tensor.js';
+
+/**
+ * The same elements on a backend: another handle where they are there already, else a copy.
+ *
+ * @throws BackendError on the way from a GPU, which takes a while: see `toHost`.
+ */
+export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: BackendName = currentBackend()): T {
+  if (x.backend === backend) return x.alias(x.shape) as T;
+  if (backend === 'cpu') throw new BackendError('what is on a GPU is not there at once: use await toHost(x)');
+  const copy =
+    x instanceof BitTensor
+      ? emptyBitTensor(x.shape, x.label, backend)
+      : emptyTensor((x as Tensor<DType>).dtype, x.shape, x.label, backend);
+  const bytes =
+    x instanceof BitTensor
+      ? wordsOfValues('u32', x.words)
+      : wordsOfValues((x as Tensor<DType>).dtype, (x as Tensor<DType>).values);
+  writeBytes(copy.block, bytes);
+  return copy as T;
+}
+
+/** A copy on the CPU, once all work that makes the elements has ended. */
+export async function toHost<T extends Tensor<DType> | BitTensor>(x: T): Promise<T> {
+  const { shape } = x;
+  if (x instanceof BitTensor) {
+    const words = await x.data();
+    return withBackend('cpu', () => bitTensor(words, shape)) as T;
+  }
+  const values = await (x as Tensor<DType>).data();
+  return withBackend('cpu', () => tensor(values, { shape })) as Tensor<DType> as T;
+}
+
+/**
+ * Writes the elements of `source` over those of `target`. Nothing of it is differentiated.
+ *
+ * @throws ShapeError if the shapes differ; BackendError from a GPU to the CPU.
+ */
+export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): void {
+  if (!sameShape(target.shape, source.shape)) {
+    throw new ShapeError('assign', 'the shapes differ', [
+      { name: 'target', shape: target.shape, note: target.label },
+      { name: 'source', shape: source.shape, note: source.label },
+    ]);
+  }
+  if (target.backend === 'cpu') target.values.set(source.values);
+  else if (source.backend === 'cpu') writeBytes(target.block, wordsOfValues(source.dtype, source.values));
+  else copyBlock(source.block, target.block);
+}

@@ -1,0 +1,88 @@
+import { useBackend, withBackend } from '../backend.js';
+import { poisonGpuBlocks } from '../backends/webgpu/gpu-block.js';
+import { toBackend } from '../move.js';
+import { type AnyTensor, withKernels } from '../op.js';
+import { dispose, tidy } from '../scope.js';
+import type { Tensor } from '../tensor.js';
+import { reverseSweep } from './check-gradient.js';
+import { type CheckOpOptions, expectEqual, type Result } from './check-op.js';
+
+let isOn = false;
+/** Comparisons that wait for the GPU. */
+let pending: Promise<void>[] = [];
+
+/** Opens the GPU, and has `checkOp` look at its kernels from now on. New tensors are made on the CPU nevertheless. */
+export async function startGpuChecks(): Promise<void> {
+  await useBackend('webgpu');
+  await useBackend('cpu');
+  isOn = true;
+}
+
+/** Whether `checkOp` is of the GPU. */
+export function gpuIsChecked(): boolean {
+  return isOn;
+}
+
+/** Waits for all comparisons that were begun. @throws Error, the first that failed. */
+export async function finishGpuChecks(): Promise<void> {
+  const all = pending;
+  pending = [];
+  await Promise.all(all);
+}
+
+/** Compares what f makes on the GPU with what the definitions make, and its gradients likewise. */
+export function checkOnGpu<I extends readonly AnyTensor[]>(
+  f: (...inputs: I) => AnyTensor,
+  inputs: I,
+  { gpuTolerance = 1e-4, gradient = true }: CheckOpOptions,
+): void {
+  const g = f as unknown as (...inputs: Tensor[]) => Tensor;
+  const all = (of: readonly Tensor[]): (AnyTensor | null)[] => [g(...of), ...(gradient ? reverseSweep(g, of) : [])];
+  const expected = tidy(() => ({
+    results: withKernels('reference', () => all(inputs as unknown as Tensor[])).map(resultOf),
+  })).results;
+  const before = inputs.map(resultOf);
+  poisonGpuBlocks(0xff);
+  try {
+    withBackend('webgpu', () => {
+      const own = inputs.map((input) => toBackend(input));
+      tidy(() => {
+        const outputs = all(own as unknown as Tensor[]);
+        outputs.forEach((output, index) => {
+          const problem =
+            index === 0 ? 'GPU and definition disagree' : `GPU and definition disagree in gradient ${index - 1}`;
+          pending.push(compare(problem, expected[index], output, gpuTolerance));
+        });
+        for (const [index, input] of own.entries()) {
+          pending.push(compare(`the GPU has changed input ${index}`, before[index], input, 0));
+        }
+      });
+      dispose(own);
+    });
+  } finally {
+    poisonGpuBlocks(null);
+  }
+}
+
+function resultOf(tensor: AnyTensor | null): Result | null {
+  if (!tensor) return null;
+  return {
+    dtype: tensor.dtype,
+    shape: tensor.shape,
+    values: (tensor.dtype === 'bits' ? tensor.words : tensor.values).slice(),
+  };
+}
+
+async function compare(
+  problem: string,
+  expected: Result | null,
+  actual: AnyTensor | null,
+  tolerance: number,
+): Promise<void> {
+  if (!expected || !actual) {
+    if (expected !== actual) throw new Error(`${problem}: one of them has none`);
+    return;
+  }
+  const { dtype, shape } = actual;
+  expectEqual(problem, expected, { dtype, shape, values: await actual.data() }, tolerance);
+}
