@@ -16,6 +16,7 @@ import {
 import { hasLookup, inputGradientWithEpilogue } from '@mobinet/tensor/kernels';
 import { type Estimator, estimatorOf, passThrough } from './estimator.js';
 import { epilogueArguments, estimatorEpilogue } from './estimator.wasm.js';
+import { binaryInputGradientOnGpu } from './input-gradient.wgsl.js';
 
 /** The gradient that comes around a convolution by its skip. */
 export interface SkipGradient {
@@ -79,6 +80,10 @@ const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
     const epilogue = estimatorEpilogue(estimator, repeats);
     const args = epilogueArguments(memory[0], skip, channels);
     inputGradientWithEpilogue(dy, signs, scale, dx, attributes, epilogue, args);
+  },
+  webgpu([dy, signs, scale, ...rest], [dx], attributes) {
+    const { memory, skip } = split(rest, attributes.repeats);
+    binaryInputGradientOnGpu([dy, signs, scale], memory[0], skip, dx, attributes);
   },
   multiplyAdds: ([dy, signs]) => dy.size * sizeOf(signs.shape.slice(1)),
 });

@@ -17,10 +17,12 @@ export { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from './backe
 export { operations } from './op.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
+export { packAnswersOnGpu } from './ops/bits/bits.wgsl.js';
 export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue.wasm.js';
 export { packBitsOp } from './ops/bits/pack-bits.js';
 export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
 export { conv2dAttributes, conv2dOp } from './ops/conv2d/conv2d.js';
+export { type GpuEpilogue, inputGradientOnGpu, plainEpilogue } from './ops/conv2d/conv2d.wgsl.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
 export { flushedWgsl, MapShader } from './ops/elementwise/elementwise.wgsl.js';
 export { preluOp } from './ops/elementwise/prelu.js';

@@ -5,6 +5,7 @@ import { tidy } from '../../scope.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { conv2dFilterGradient, conv2dInputGradient, convolutionMultiplyAdds, forEachTap } from '../conv2d/conv2d.js';
+import { filterGradientOnGpu, inputGradientOnGpu } from '../conv2d/conv2d.wgsl.js';
 import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { reshape } from '../shape/reshape.js';
@@ -30,7 +31,7 @@ export function bitConv2dInputGradient(
   attributes: BitConv2dAttributes,
   scale?: Tensor,
 ): Tensor {
-  if (hasLookup(filter.shape, attributes)) {
+  if (dy.backend === 'webgpu' || hasLookup(filter.shape, attributes)) {
     const inputs: InputGradientInputs = scale ? [dy, filter, scale] : [dy, filter];
     return apply(inputGradientOp, inputs, { ...attributes, xShape })[0];
   }
@@ -48,7 +49,8 @@ export function bitConv2dFilterGradient(
   filterShape: Shape,
   attributes: BitConv2dAttributes,
 ): Tensor {
-  if (hasLookup(filterShape, attributes)) return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
+  if (dy.backend === 'webgpu' || hasLookup(filterShape, attributes))
+    return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
   return tidy(() => {
     const signs = unpackBits(x);
     if (attributes.paddingValue === 'zero') return conv2dFilterGradient(dy, signs, filterShape, attributes);
@@ -89,6 +91,7 @@ const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttribu
   },
   fast: ([dy, filter, ...[scale]], [dx], attributes) =>
     inputGradientWithEpilogue(dy, filter, scale, dx, attributes, noEpilogue, {}),
+  webgpu: ([dy, filter, ...[scale]], [dx], attributes) => inputGradientOnGpu(dy, filter, scale ?? null, dx, attributes),
   multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
 });
 
@@ -139,6 +142,8 @@ const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttrib
       filterGradientByLookup({ pixels: x.size / channels, filters, channels }, dy.address, x.address, df.address);
     } else groupedFilterGradient(x.shape, filterShape, attributes, dy.address, x.address, df.address);
   },
+  webgpu: ([dy, x], [df], attributes) =>
+    filterGradientOnGpu(dy, x, df, attributes, attributes.paddingValue === 'one' ? 1 : 0),
   multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
 });
 

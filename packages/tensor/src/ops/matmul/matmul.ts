@@ -6,6 +6,7 @@ import { forEachRun } from '../elementwise/broadcast.js';
 import { sumTo } from '../reduce/sum.js';
 import { areDots, dots } from './dots.wasm.js';
 import { gemm } from './gemm.wasm.js';
+import { matmulOnGpu } from './matmul.wgsl.js';
 
 export interface MatmulOptions {
   /** Read each matrix of a (b) as its transpose. Costs nothing: no copy is made. */
@@ -58,6 +59,19 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
     forEachProduct(a, b, c, attributes, (m, n, k, ...matrices) => {
       const [a, b, c] = matrices.map(inMemory);
       (areDots(m, a, b) ? dots : gemm)(m, n, k, a, b, c);
+    });
+  },
+  webgpu([a, b], [c], { transposeA, transposeB }) {
+    const [m, k] = matrixShape(a.shape, transposeA);
+    const [, n] = matrixShape(b.shape, transposeB);
+    const batches = [a, b, c].map(({ shape }) => shape.slice(0, -2));
+    const onGpu = (tensor: Tensor, at: number, step: number, transpose: boolean) => {
+      const matrix = transpose ? transposed(matrixAt(tensor, at)) : matrixAt(tensor, at);
+      return { ...matrix, step: step * matrixAt(tensor, 1).offset };
+    };
+    forEachRun(batches[2], [batches[0], batches[1]], (at, end, [aAt, bAt], [aStep, bStep]) => {
+      const operands = [onGpu(a, aAt, aStep, transposeA), onGpu(b, bAt, bStep, transposeB)] as const;
+      matmulOnGpu({ m, n, k }, ...operands, { tensor: c, first: at }, end - at);
     });
   },
   multiplyAdds: ([a], [c], { transposeA }) => c.size * matrixShape(a.shape, transposeA)[1],

@@ -1,0 +1,44 @@
+import { type AnyTensor, type BitConv2dAttributes, type BitTensor, type Tensor, wordsPerRow } from '@mobinet/tensor';
+import { type GpuEpilogue, inputGradientOnGpu } from '@mobinet/tensor/kernels';
+import type { Estimator } from './estimator.js';
+
+/** WGSL of what each estimator makes of a gradient, from what it kept of x. */
+const estimators: Record<Estimator, { readonly memory: 'f32' | 'u32' | null; readonly passed: string }> = {
+  identity: { memory: null, passed: 'value' },
+  clip: {
+    memory: 'u32',
+    passed: 'select(value, 0.0, ((memory[pixel * p.rowWords + channel / 32u] >> (channel % 32u)) & 1u) == 1u)',
+  },
+  approx: {
+    memory: 'f32',
+    passed: 'value * max(0.0, 2.0 - 2.0 * abs(memory[pixel * p.channels + channel]))',
+  },
+};
+
+/** The gradient by the images of a binary convolution, the estimator's part in it and what comes around by the skip, in one kernel. */
+export function binaryInputGradientOnGpu(
+  [dy, signs, scale]: readonly [dy: Tensor, signs: BitTensor, scale: Tensor],
+  memory: AnyTensor | undefined,
+  skip: Tensor | null,
+  dx: Tensor,
+  { estimator, repeats, ...attributes }: BitConv2dAttributes & { estimator: Estimator; repeats: number },
+): void {
+  const reads = { ...(memory && { memory }), ...(skip && { skip }) };
+  const parameters = { rowWords: wordsPerRow(dx.shape[3]), repeats };
+  inputGradientOnGpu(dy, signs, scale, dx, attributes, epilogueOf(estimator, skip !== null), { reads, parameters });
+}
+
+function epilogueOf(estimator: Estimator, hasSkip: boolean): GpuEpilogue {
+  const { memory, passed } = estimators[estimator];
+  return {
+    name: `${estimator}${hasSkip ? '_skip' : ''}`,
+    reads: { ...(memory && { memory }), ...(hasSkip && { skip: 'f32' }) },
+    parameters: { rowWords: 'u32', repeats: 'u32' },
+    declarations: `
+fn finish(value: f32, pixel: u32, channel: u32) -> f32 {
+  var sum = ${passed};
+  ${hasSkip ? 'for (var r = 0u; r < p.repeats; r++) { sum += skip[(pixel * p.repeats + r) * p.channels + channel]; }' : ''}
+  return sum;
+}`,
+  };
+}

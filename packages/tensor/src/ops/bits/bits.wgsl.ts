@@ -1,0 +1,160 @@
+import { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { type BitTensor, countWords, wordsPerRow } from '../../bit-tensor.js';
+import { sizeOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { GemmShader } from '../matmul/gemm.wgsl.js';
+import { isPointwise } from '../window.js';
+import { pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
+import type { BitConv2dAttributes } from './bit-conv2d.js';
+import type { CountDType } from './bit-gemm.wasm.js';
+
+// Signs on a GPU: 32 in a word, as on the CPU. WGSL has an instruction that counts bits.
+
+/** What becomes a bit 1: WGSL conditions of `x`. */
+const questions = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' } as const;
+
+/** Packs what is true of the elements of x, one invocation a word. */
+export function packAnswersOnGpu(question: keyof typeof questions, x: Tensor, bits: BitTensor): void {
+  const count = countWords(bits.shape);
+  const { rowLength } = bits;
+  packShader(question).run(
+    { values: x },
+    { words: bits },
+    { count, rowLength, rowWords: wordsPerRow(rowLength) },
+    groupsOf(count),
+  );
+}
+
+const packShader = shaderFamily(
+  (question: keyof typeof questions) =>
+    new Shader(`pack_${question}`, {
+      reads: { values: 'f32' },
+      writes: { words: 'u32' },
+      parameters: { count: 'u32', rowLength: 'u32', rowWords: 'u32' },
+      workgroup: linearWorkgroup,
+      main: `
+  ${linear('p.count')}
+  let first = (i % p.rowWords) * 32u;
+  let row = (i / p.rowWords) * p.rowLength;
+  let length = min(32u, p.rowLength - first);
+  var word = 0u;
+  for (var bit = 0u; bit < length; bit++) {
+    let x = values[row + first + bit];
+    word |= u32(${questions[question]}) << bit;
+  }
+  words[i] = word;`,
+    }),
+);
+
+/** Signs as numbers ±1. */
+export function unpackOnGpu(bits: BitTensor, signs: Tensor): void {
+  const { rowLength } = bits;
+  unpackShader.run(
+    { words: bits },
+    { signs },
+    { count: signs.size, rowLength, rowWords: wordsPerRow(rowLength) },
+    groupsOf(signs.size),
+  );
+}
+
+const unpackShader = new Shader('unpack', {
+  reads: { words: 'u32' },
+  writes: { signs: 'f32' },
+  parameters: { count: 'u32', rowLength: 'u32', rowWords: 'u32' },
+  workgroup: linearWorkgroup,
+  main: `
+  ${linear('p.count')}
+  let column = i % p.rowLength;
+  let word = words[(i / p.rowLength) * p.rowWords + column / 32u];
+  signs[i] = 1.0 - 2.0 * f32((word >> (column % 32u)) & 1u);`,
+});
+
+/** Rows of a times rows of b: how many of their signs differ, or (`signs` above 0) what that makes of so many products. */
+const bitGemm = new GemmShader({
+  name: 'bits_gemm',
+  reads: { x: 'u32', y: 'u32' },
+  result: 'i32',
+  parameters: { signs: 'i32' },
+  element: 'u32',
+  a: 'x[row * p.k + step]',
+  b: 'y[column * p.k + step]',
+  aAlongSteps: true,
+  bAlongSteps: true,
+  store: 'c[row * p.n + column] = select(p.signs - 2 * i32(value), i32(value), p.signs == 0);',
+});
+
+/** `bitMatmul`. */
+export function bitMatmulOnGpu(a: BitTensor, b: BitTensor, c: Tensor<'i32'>): void {
+  const [m, n] = c.shape;
+  bitGemm.run({ m, n, k: wordsPerRow(a.rowLength) }, { x: a, y: b }, c, { signs: a.rowLength });
+}
+
+/** `bitConv2d`: 1×1 filters are rows of a matrix; of others, an invocation counts one output. */
+export function bitConv2dOnGpu(
+  x: BitTensor,
+  weights: BitTensor,
+  y: Tensor<CountDType>,
+  { window, groups, paddingValue }: BitConv2dAttributes,
+): void {
+  const [outChannels, ...perFilter] = weights.shape;
+  const signs = y.dtype === 'u8' ? 0 : sizeOf(perFilter);
+  if (groups === 1 && isPointwise(window) && perFilter[2] > 0) {
+    bitGemm.run({ m: y.size / outChannels, n: outChannels, k: wordsPerRow(x.rowLength) }, { x, y: weights }, y, {
+      signs,
+    });
+    return;
+  }
+  const values = {
+    ...windowArgumentsOnGpu(window),
+    ...{ channels: x.rowLength, outChannels, groupChannels: perFilter[2], groupFilters: outChannels / groups },
+    ...{ count: y.size, countsBorder: Number(paddingValue === 'one'), isDifference: Number(y.dtype === 'u8') },
+  };
+  bitConvolve.run({ x, weights }, { y }, values, groupsOf(y.size));
+}
+
+const bitConvolve = new Shader('bits_conv', {
+  reads: { x: 'u32', weights: 'u32' },
+  writes: { y: 'i32' },
+  parameters: {
+    ...windowParametersOnGpu,
+    channels: 'u32',
+    outChannels: 'u32',
+    groupChannels: 'u32',
+    groupFilters: 'u32',
+    count: 'u32',
+    countsBorder: 'u32',
+    isDifference: 'u32',
+  },
+  workgroup: linearWorkgroup,
+  declarations: `${pixelUnderTap}
+// So many bits of a row from bit \`first\` on, shifted down. They may lie in two words.
+fn bitsAt(row: u32, first: u32, length: u32) -> u32 {
+  let at = row + first / 32u;
+  let shift = first % 32u;
+  var bits = x[at] >> shift;
+  if (shift + length > 32u) { bits |= x[at + 1u] << (32u - shift); }
+  return bits & (0xffffffffu >> (32u - length));
+}`,
+  main: `
+  ${linear('p.count')}
+  let o = i % p.outChannels;
+  let pixel = i / p.outChannels;
+  let taps = p.kernelHeight * p.kernelWidth;
+  let pixelWords = (p.channels + 31u) / 32u;
+  let tapWords = (p.groupChannels + 31u) / 32u;
+  let firstChannel = (o / p.groupFilters) * p.groupChannels;
+  var differences = 0u;
+  var signs = 0u;
+  for (var tap = 0u; tap < taps; tap++) {
+    let at = pixelUnder(pixel, tap);
+    if (at < 0 && p.countsBorder == 0u) { continue; }
+    signs += p.groupChannels;
+    for (var word = 0u; word < tapWords; word++) {
+      let first = word * 32u;
+      var bits = 0u;
+      if (at >= 0) { bits = bitsAt(u32(at) * pixelWords, firstChannel + first, min(32u, p.groupChannels - first)); }
+      differences += countOneBits(bits ^ weights[(o * taps + tap) * tapWords + word]);
+    }
+  }
+  y[i] = select(i32(signs) - 2 * i32(differences), i32(differences), p.isDifference == 1u);`,
+});

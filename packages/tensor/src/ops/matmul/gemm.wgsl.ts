@@ -1,0 +1,180 @@
+import { type ElementType, Shader } from '../../backends/webgpu/shader.js';
+import type { Handle } from '../../handle.js';
+
+/**
+ * A product of matrices on a GPU, C = A·B for A [m, k] and B [k, n], whatever their elements are and wherever they come from: WGSL
+ * functions give them. So convolutions, gradients and products of bits are all this kernel.
+ *
+ * A workgroup makes a tile of C. It reads a strip of A and one of B, 16 deep, into its own memory; each of its 16×16 invocations
+ * takes a column of four (or eight) rows and a row of as many columns out of it and adds their products to sums in its registers. Then
+ * the next strip. An element that was read once serves a whole row or column of the tile.
+ */
+export interface GemmDefinition<R extends string, P extends string> {
+  readonly name: string;
+  readonly reads: Readonly<Record<R, ElementType>>;
+  /** Of C, under the name `c`. */
+  readonly result: ElementType;
+  /** Beside `m`, `n`, `k` and `depth`. */
+  readonly parameters: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>;
+  /** Elements of strips: numbers, or words of bits. */
+  readonly element: 'f32' | 'u32';
+  /** WGSL functions for those below. */
+  readonly declarations?: string;
+  /**
+   * WGSL expressions for A at (row, step) and B at (step, column), called with numbers below m, n and k alone. `batch` is the number of the
+   * product, of those that are made at once.
+   */
+  readonly a: string;
+  readonly b: string;
+  /** Whether neighbours in memory are steps; else they are rows of A, columns of B. Invocations beside each other then read beside each other. */
+  readonly aAlongSteps: boolean;
+  readonly bAlongSteps: boolean;
+  /** WGSL statements that store `value`, an element of C at (row, column). */
+  readonly store: string;
+}
+
+/** Rows and columns of invocations in a workgroup, and steps of a strip. */
+const side = 16;
+
+/** What an invocation adds to its sums. Bits that differ are counted. */
+const products = {
+  f32: (sum: string, a: string, b: string) => `${sum} = fma(vec4f(${a}), ${b}, ${sum});`,
+  u32: (sum: string, a: string, b: string) => `${sum} += countOneBits(vec4u(${a}) ^ ${b});`,
+};
+
+export class GemmShader<R extends string, P extends string> {
+  /** By how many rows and columns an invocation has, divided by four: large tiles for large matrices. */
+  readonly #shaders = new Map<
+    number,
+    Shader<Record<string, ElementType>, { c: ElementType }, Record<string, 'u32' | 'i32' | 'f32'>>
+  >();
+
+  constructor(readonly definition: GemmDefinition<R, P>) {}
+
+  /**
+   * @param splits Cuts the k steps into so many parts, each of which makes a C of its own: part number `split` in the WGSL. For products of
+   * few rows and columns and many steps, which would keep few workgroups busy.
+   */
+  run(
+    { m, n, k }: { m: number; n: number; k: number },
+    reads: Readonly<Record<R, Handle>>,
+    c: Handle,
+    parameters: Readonly<Record<P, number>>,
+    { batches = 1, splits = 1 }: { batches?: number; splits?: number } = {},
+  ): void {
+    const fours = m >= 512 && n >= 128 ? 2 : 1;
+    const tile = 4 * fours * side;
+    let shader = this.#shaders.get(fours);
+    if (!shader) {
+      shader = this.#make(fours);
+      this.#shaders.set(fours, shader);
+    }
+    const depth = Math.ceil(k / splits / side) * side;
+    shader.run(reads as Record<string, Handle>, { c }, { ...parameters, m, n, k, depth, splits }, [
+      Math.ceil(m / tile),
+      Math.ceil(n / tile),
+      batches * splits,
+    ]);
+  }
+
+  #make(fours: number) {
+    const {
+      name,
+      reads,
+      result,
+      parameters,
+      element,
+      declarations = '',
+      a,
+      b,
+      aAlongSteps,
+      bAlongSteps,
+      store,
+    } = this.definition;
+    const vec = element === 'f32' ? 'vec4f' : 'vec4u';
+    const width = side * fours;
+    const parts = Array.from({ length: fours }, (_, part) => part);
+    const rows = Array.from({ length: 4 * fours }, (_, row) => row);
+    /** Reads strips: each invocation a vector of four elements, or two. */
+    const load = (strip: string, alongSteps: boolean): string =>
+      parts
+        .map((part) => {
+          const at = `(lane + ${part * side * side}u)`;
+          const [step, four] = alongSteps
+            ? [`${at} % ${side}u`, `${at} / ${side}u`]
+            : [`${at} / ${width}u`, `${at} % ${width}u`];
+          const line = strip === 'a' ? `${width * 4}u * group.x` : `${width * 4}u * group.y`;
+          return `{
+      let step = ${step};
+      let four = ${four};
+      let line = ${line} + 4u * four;
+      ${strip}Strip[step * ${width}u + four] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane}u, first + step)`).join(', ')});
+    }`;
+        })
+        .join('\n    ');
+    return new Shader(`${name}_${4 * width}`, {
+      reads: reads as Record<string, ElementType>,
+      writes: { c: result },
+      parameters: { ...parameters, m: 'u32', n: 'u32', k: 'u32', depth: 'u32', splits: 'u32' } as Record<
+        string,
+        'u32' | 'i32' | 'f32'
+      >,
+      workgroup: [side, side],
+      declarations: `
+var<private> batch: u32;
+var<private> split: u32;
+var<private> end: u32;
+var<workgroup> aStrip: array<${vec}, ${side * width}>;
+var<workgroup> bStrip: array<${vec}, ${side * width}>;
+${declarations}
+fn aAt(row: u32, step: u32) -> ${element} {
+  if (row >= p.m || step >= end) { return ${element}(0); }
+  return ${a};
+}
+fn bAt(column: u32, step: u32) -> ${element} {
+  if (column >= p.n || step >= end) { return ${element}(0); }
+  return ${b};
+}
+fn put(row: u32, column: u32, value: ${element}) {
+  if (row >= p.m || column >= p.n) { return; }
+  ${store}
+}`,
+      main: `
+  batch = group.z / p.splits;
+  split = group.z % p.splits;
+  // Not made of variables that an invocation might have changed: barriers depend on them.
+  let start = (group.z % p.splits) * p.depth;
+  let last = min(p.k, start + p.depth);
+  end = last;
+  ${rows.map((row) => parts.map((part) => `var sum${row}_${part} = ${vec}();`).join(' ')).join('\n  ')}
+  for (var first = start; first < last; first += ${side}u) {
+    ${load('a', aAlongSteps)}
+    ${load('b', bAlongSteps)}
+    workgroupBarrier();
+    for (var step = 0u; step < ${side}u; step++) {
+      ${parts.map((part) => `let a${part} = aStrip[step * ${width}u + local.y * ${fours}u + ${part}u];`).join('\n      ')}
+      ${parts.map((part) => `let b${part} = bStrip[step * ${width}u + local.x * ${fours}u + ${part}u];`).join('\n      ')}
+      ${rows
+        .map((row) =>
+          parts.map((part) => products[element](`sum${row}_${part}`, `a${row >> 2}[${row & 3}]`, `b${part}`)).join(' '),
+        )
+        .join('\n      ')}
+    }
+    workgroupBarrier();
+  }
+  let row = ${width * 4}u * group.x + ${4 * fours}u * local.y;
+  let column = ${width * 4}u * group.y + ${4 * fours}u * local.x;
+  ${rows
+    .map((row) =>
+      parts
+        .map((part) =>
+          [0, 1, 2, 3]
+            .map((lane) => `put(row + ${row}u, column + ${4 * part + lane}u, sum${row}_${part}[${lane}]);`)
+            .join(' '),
+        )
+        .join(' '),
+    )
+    .join('\n  ')}`,
+    });
+  }
+}
