@@ -8,7 +8,7 @@ import { emptyTensor, type Tensor } from './tensor.js';
 /** The dtype of a tensor made from this typed array. */
 export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[DType];
 
-/** @internal A tensor whose elements a function of this host writes, on the current backend. They are zeros at first, or garbage. */
+/** A tensor whose elements a function writes, all of them, on the current backend. */
 export function fromHost<D extends DType>(dtype: D, shape: Shape, write: (values: TypedArray<D>) => void): Tensor<D> {
   const result = emptyTensor(dtype, shape);
   if (currentBackend() === 'cpu') write(result.values);

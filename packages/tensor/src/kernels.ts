@@ -2,6 +2,8 @@
  * What kernels are made of, for packages that define operations of their own: `import … from '@mobinet/tensor/kernels'`.
  * CONTRIBUTING.md shows how.
  */
+
+export { bytesOf } from './backend.js';
 export { chunksOf, watchKernels } from './backends/cpu/dispatch.js';
 export { withTemporary } from './backends/cpu/heap.js';
 export {

@@ -1,5 +1,6 @@
+import { bytesOf } from './backend.js';
 import { BitTensor, countWords } from './bit-tensor.js';
-import { bytesPerElement, type DType } from './dtype.js';
+import type { DType } from './dtype.js';
 import { keep } from './scope.js';
 import { type Shape, sizeOf } from './shape.js';
 import { emptyTensor, Tensor } from './tensor.js';
@@ -9,16 +10,16 @@ import { emptyTensor, Tensor } from './tensor.js';
  * order is known, such as the layers of a network, where what one layer made is read by the next and then no more.
  */
 export class Workspace {
-  readonly #memory: Tensor<'u8'>;
+  readonly #memory: Tensor<'u32'>;
 
-  /** @param byteLength Of the largest tensor that will lie in it. */
+  /** @param byteLength Of the largest tensor that will lie in it, on the current backend (`bytesOf`). */
   constructor(byteLength: number) {
-    this.#memory = keep(emptyTensor('u8', [byteLength], 'a workspace'));
+    this.#memory = keep(emptyTensor('u32', [Math.ceil(byteLength / 4)], 'a workspace'));
   }
 
   /** A tensor that is not written yet. It is the caller's to dispose of; no `tidy` does. */
   tensor<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
-    this.#check(sizeOf(shape) * bytesPerElement(dtype));
+    this.#check(sizeOf(shape) * bytesOf(dtype, this.#memory.backend));
     return keep(new Tensor(dtype, shape, this.#memory.share()));
   }
 
@@ -34,8 +35,9 @@ export class Workspace {
   }
 
   #check(byteLength: number): void {
-    if (byteLength <= this.#memory.size) return;
-    throw new RangeError(`a workspace of ${this.#memory.size} bytes has no room for a tensor of ${byteLength} bytes`);
+    const own = 4 * this.#memory.size;
+    if (byteLength <= own) return;
+    throw new RangeError(`a workspace of ${own} bytes has no room for a tensor of ${byteLength} bytes`);
   }
 }
 

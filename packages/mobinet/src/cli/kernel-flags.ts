@@ -1,21 +1,44 @@
-import { type OpProfile, setThreads, startProfile } from '@mobinet/tensor';
-import type { Command } from 'commander';
+import { type BackendName, type OpProfile, setThreads, startProfile, useBackend } from '@mobinet/tensor';
+import { type Command, Option } from 'commander';
 import { wholeNumber } from './flags.js';
 import { formatTable, say } from './output.js';
 
 interface KernelFlags {
+  device: Device;
   threads?: number;
   profile?: boolean;
 }
 
-/** --threads and --profile, for commands that compute. What was profiled goes to stderr, when the command has succeeded. */
-export function addKernelFlags(command: Command): Command {
+type Device = BackendName | 'auto';
+
+/** --device, for commands that compute. */
+export function addDeviceFlag(command: Command, usual: Device): Command {
+  return command.addOption(
+    new Option(
+      '--device <name>',
+      'where to compute: on the processor, on a GPU (docs/gpu.md), or on a GPU if there is one',
+    )
+      .choices(['cpu', 'webgpu', 'auto'] satisfies Device[])
+      .default(usual),
+  );
+}
+
+/** Chooses the device, and says which it is unless nothing was asked. */
+export async function chooseDevice(device: Device): Promise<void> {
+  if (device === 'cpu') return;
+  const { reason } = await useBackend(device);
+  say(`computing on ${reason}`);
+}
+
+/** --device, --threads and --profile. What was profiled goes to stderr, when the command has succeeded. */
+export function addKernelFlags(command: Command, device: Device = 'cpu'): Command {
   let report = (): void => {};
-  return command
+  return addDeviceFlag(command, device)
     .option('--threads <number>', 'threads that compute (default: one for each processor)', wholeNumber(1))
     .option('--profile', 'tell at the end, on stderr, what each operation has cost')
     .hook('preAction', async () => {
-      const { threads, profile } = command.opts<KernelFlags>();
+      const { device, threads, profile } = command.opts<KernelFlags>();
+      await chooseDevice(device);
       if (threads !== undefined) await setThreads(threads);
       if (!profile) return;
       const start = performance.now();

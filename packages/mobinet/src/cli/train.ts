@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { Rng } from '@mobinet/tensor';
+import { Rng, useBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { ImageLoader } from '../data/loader.js';
 import type { ImageDataset } from '../data/source.js';
@@ -16,7 +16,7 @@ import {
 import type { MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import { type PresetName, presets } from '../training/presets.js';
-import { type ImageLocation, newRun, type TrainingRun } from '../training/run.js';
+import { type ImageLocation, newRun, runOnHost, type TrainingRun } from '../training/run.js';
 import { checkData, checkpointFile, metricsFile, refuseToOverwrite, train } from '../training/train.js';
 import {
   type ArchitectureFlags,
@@ -64,7 +64,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   );
   addArchitectureFlags(command);
   addTrainingFlags(command);
-  addKernelFlags(addWorkersFlag(command))
+  addKernelFlags(addWorkersFlag(command), 'auto')
     .option('--out <folder>', 'where the run is kept (default: runs/<time>)')
     .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
     .option(...jsonFlag)
@@ -139,9 +139,12 @@ async function saveAndCheck(
   dataset: ImageDataset,
   workers: number | undefined,
 ): Promise<{ model: string; bytes: number; agreement: Agreement }> {
+  // A packed network does, bit for bit, what the trained one does on the CPU.
+  await useBackend('cpu');
+  const onHost = await runOnHost(run);
   const model = join(out, packedFile);
-  const bytes = await writePacked(run, model);
-  return { model, bytes, agreement: await checkPacked(run, model, dataset, workers) };
+  const bytes = await writePacked(onHost, model);
+  return { model, bytes, agreement: await checkPacked(onHost, model, dataset, workers) };
 }
 
 function start(

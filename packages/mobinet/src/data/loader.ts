@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { fromHost, type Rng, type Tensor, tensor, withBackend } from '@mobinet/tensor';
 import {
   type Augmentation,
   centerCrop,
@@ -149,7 +149,7 @@ export class ImageLoader {
   #order(epoch: number): Int32Array {
     const { rng, shuffle } = this.#options;
     if (!shuffle) return Int32Array.from({ length: this.#source.length }, (_, index) => index);
-    const permutation = rng.split('order', epoch).permutation(this.#source.length);
+    const permutation = withBackend('cpu', () => rng.split('order', epoch).permutation(this.#source.length));
     const order = permutation.values.slice();
     permutation.dispose();
     return order;
@@ -176,11 +176,12 @@ export class ImageLoader {
       else examples.push({ index: members[i], image: result });
     });
     if (examples.length === 0) return null;
-    const images = zeros([examples.length, size, size, 3]);
-    examples.forEach(({ index, image }, i) => {
-      this.#remember(index, image);
-      const view = drawView(image, size, augment, rng.split('augment', epoch, index));
-      writeExample(image, view, this.#table, images.values, i * size * size * 3);
+    const images = fromHost('f32', [examples.length, size, size, 3], (values) => {
+      examples.forEach(({ index, image }, i) => {
+        this.#remember(index, image);
+        const view = drawView(image, size, augment, rng.split('augment', epoch, index));
+        writeExample(image, view, this.#table, values, i * size * size * 3);
+      });
     });
     const labels = tensor(
       Int32Array.from(examples, ({ index }) => this.#source.label(index)),

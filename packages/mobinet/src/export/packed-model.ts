@@ -15,7 +15,9 @@ import {
   type Tensor,
   threadCount,
   tidy,
+  toBackend,
   unpackBits,
+  withBackend,
 } from '@mobinet/tensor';
 import { type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
@@ -29,14 +31,13 @@ import { type PackedLayers, PackedPlan, type PackedSegment } from './packed-plan
 import { mostProbable, type Prediction } from './prediction.js';
 
 /**
- * A network from a packed file: bits, and three numbers a channel. Its logits are those of the trained network in evaluation, bit
- * for bit: both calculate the same, number by number.
+ * A network from a packed file: bits, and three numbers a channel. On the CPU its logits are those of the trained network in evaluation,
+ * bit for bit: both calculate the same, number by number. It is made on the current backend, and runs there.
  */
 export class PackedMoBiNet extends Module {
   readonly info: PackedInfo;
   readonly #layers: PackedLayers;
   readonly #classifier: { readonly weight: Tensor; readonly bias: Tensor };
-  readonly #tensors: PackedTensors;
   /** Of the last batch size: a caller's batches are of one size, but for the last. */
   #plan: PackedPlan | null = null;
 
@@ -44,14 +45,14 @@ export class PackedMoBiNet extends Module {
   constructor({ info, tensors }: PackedFile) {
     super();
     this.info = info;
-    this.#tensors = tensors;
-    const at = (name: string): Tensor => tensors.get(name) as Tensor;
+    const at = (name: string): Tensor => keep(toBackend(tensors.get(name) as Tensor));
     this.#layers = {
       options: info.options,
       stem: { weight: at('stem.weight'), scale: at('stem.scale'), shift: at('stem.shift'), slope: at('stem.slope') },
       segments: packedSegments(info.options, tensors),
     };
     this.#classifier = { weight: at('classifier.weight'), bias: at('classifier.bias') };
+    dispose(tensors);
     this.eval();
   }
 
@@ -90,16 +91,28 @@ export class PackedMoBiNet extends Module {
     return logits;
   }
 
-  /** The most probable classes of each image. @param options.top How many of them. */
+  /** The most probable classes of each image. On a GPU, use `predictAsync`. @param options.top How many of them. */
   predict(images: readonly Image[], { top = 5 }: { top?: number } = {}): Prediction[][] {
-    const { options, classes } = this.info;
-    return tidy(() => {
-      const { values } = softmax(this.forward(prepareImages(images, this.preprocessing, options.imageSize)));
-      return images.map((_, image) => {
-        const own = values.subarray(image * options.classes, (image + 1) * options.classes);
-        return mostProbable(own, classes, top);
-      });
-    });
+    return tidy(() => this.#ranked(this.#probabilities(images).values, top));
+  }
+
+  /** The same, wherever the network is: a GPU cannot be waited for otherwise. */
+  async predictAsync(images: readonly Image[], { top = 5 }: { top?: number } = {}): Promise<Prediction[][]> {
+    const probabilities = tidy(() => this.#probabilities(images));
+    const values = await probabilities.data();
+    probabilities.dispose();
+    return this.#ranked(values, top);
+  }
+
+  #probabilities(images: readonly Image[]): Tensor {
+    return softmax(this.forward(prepareImages(images, this.preprocessing, this.options.imageSize)));
+  }
+
+  #ranked(probabilities: Float32Array, top: number): Prediction[][] {
+    const { classes } = this.options;
+    return Array.from({ length: probabilities.length / classes }, (_, image) =>
+      mostProbable(probabilities.subarray(image * classes, (image + 1) * classes), this.info.classes, top),
+    );
   }
 
   #planFor(x: Tensor): PackedPlan {
@@ -120,7 +133,7 @@ export class PackedMoBiNet extends Module {
   override dispose(): void {
     this.#plan?.dispose();
     this.#plan = null;
-    dispose([this.#tensors, this.#layers.segments]);
+    dispose([this.#layers.stem, this.#layers.segments, this.#classifier]);
   }
 }
 
@@ -139,16 +152,24 @@ function packedSegments(options: MoBiNetOptions, tensors: PackedTensors): Packed
   return all.map(({ plan, unit, name, isLast }, at): PackedSegment => {
     const tensorAt = (part: string): Tensor => tensors.get(`${name}.${part}`) as Tensor;
     const slope = tensors.has(`${name}.slope`) ? tensorAt('slope') : null;
-    const lines = foldLines({ alpha: tensorAt('alpha'), slope, scale: tensorAt('scale'), shift: tensorAt('shift') });
     const pool = isLast && unit.pool ? options.pool : null;
     const signs = weightsPerFilter(plan);
     const dtype = countDType(signs, { paddingValue: options.padding });
     const isSignOnly = plan.skipRepeats === 0 && pool === null && all[at + 1]?.plan.skipRepeats === 0;
-    return keep({
-      ...{ name, plan, pool, dtype, lines, outSize: isLast ? unit.outSize : plan.size },
+    // Worked out on the CPU, where the file's numbers are.
+    const made = withBackend('cpu', () => ({
+      lines: foldLines({ alpha: tensorAt('alpha'), slope, scale: tensorAt('scale'), shift: tensorAt('shift') }),
       signs: filterSigns(plan, tensors.get(`${name}.signs`) as Tensor<'u32'>),
-      thresholds: isSignOnly ? foldThresholds(lines, dtype, signs) : null,
+    }));
+    const thresholds = isSignOnly ? withBackend('cpu', () => foldThresholds(made.lines, dtype, signs)) : null;
+    const segment = keep({
+      ...{ name, plan, pool, dtype, outSize: isLast ? unit.outSize : plan.size },
+      lines: toBackend(made.lines),
+      signs: toBackend(made.signs),
+      thresholds: thresholds && toBackend(thresholds),
     });
+    dispose([made, thresholds]);
+    return segment;
   });
 }
 

@@ -1,9 +1,10 @@
 import { type Counts, countLinesOp, countThresholdsOp } from '@mobinet/bnn';
-import { applyInto, type BitTensor, bitConv2dAttributes, sizeOf, type Tensor } from '@mobinet/tensor';
+import { applyInto, type BitTensor, bitConv2dAttributes, currentBackend, sizeOf, type Tensor } from '@mobinet/tensor';
 import {
   affineOp,
   bitBytes,
   bitConv2dOp,
+  bytesOf,
   conv2dAttributes,
   conv2dOp,
   packBitsOp,
@@ -87,7 +88,9 @@ export class PackedPlan {
     const workspace = (bytes: readonly number[]): Workspace => this.#hold(new Workspace(Math.max(...bytes)));
     const values = [0, 1].map(() => workspace(shapes.map((shape) => 4 * sizeOf(shape))));
     const signs = workspace(shapes.map(bitBytes));
-    const counts = workspace(segments.map(({ dtype }, at) => (dtype === 'u8' ? 1 : 2) * sizeOf(countShapes[at])));
+    const counts = workspace(
+      segments.map(({ dtype }, at) => bytesOf(dtype, currentBackend()) * sizeOf(countShapes[at])),
+    );
     const activations = shapes.map((shape, layer) => ({
       values: this.#hold(values[layer % 2].tensor('f32', shape)),
       signs: this.#hold(signs.bits(shape)),

@@ -1,5 +1,15 @@
 import type { Optimizer } from '@mobinet/autograd';
-import { type DType, decodeSafetensors, dispose, encodeSafetensors, FormatError, type Tensor } from '@mobinet/tensor';
+import {
+  assign,
+  type DType,
+  decodeSafetensors,
+  dispose,
+  encodeSafetensors,
+  FormatError,
+  type Tensor,
+  toHost,
+  withBackend,
+} from '@mobinet/tensor';
 import { messageOf, oneLine } from '../data/errors.js';
 import { checkClasses, checkLike } from '../export/metadata.js';
 import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
@@ -209,7 +219,32 @@ export function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name:
       `${source}: tensor ${name} is ${saved.dtype} [${saved.shape}], but the network has f32 [${target.shape}]`,
     );
   }
-  target.values.set(saved.values);
+  assign(target, saved as Tensor);
+}
+
+/**
+ * The run on the CPU, for files to be written from it: itself if it is there, else a copy, whose network and optimizer are the caller's to
+ * dispose of.
+ */
+export async function runOnHost(run: TrainingRun): Promise<TrainingRun> {
+  const { model, optimizer, training } = run;
+  const tensors = modelTensors(model);
+  if ([...tensors.values()].every(({ backend }) => backend === 'cpu')) return run;
+  const [saved, moments] = await Promise.all([tensors, optimizer.state.tensors].map(onHost));
+  return withBackend('cpu', () => {
+    const copy = createMoBiNet(model.options);
+    for (const [name, target] of modelTensors(copy)) assign(target, saved.get(name)!);
+    const other = makeOptimizer(training);
+    other.load({ step: optimizer.step, tensors: moments });
+    dispose([saved, moments]);
+    return { ...run, model: copy, optimizer: other };
+  });
+}
+
+async function onHost(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+  return new Map(
+    await Promise.all(Array.from(tensors, async ([name, tensor]) => [name, await toHost(tensor)] as const)),
+  );
 }
 
 /** Parameters and running statistics by name. */

@@ -9,7 +9,7 @@ import type { ImageDataset } from '../data/source.js';
 import type { MoBiNet } from '../model/mobinet.js';
 import { evaluate } from './evaluate.js';
 import { makeSchedule, type TrainingOptions } from './options.js';
-import { type EpochMetrics, encodeCheckpoint, modelTensors, startOfEpoch, type TrainingRun } from './run.js';
+import { type EpochMetrics, encodeCheckpoint, modelTensors, runOnHost, startOfEpoch, type TrainingRun } from './run.js';
 
 /** The files of a run, in its folder. */
 export const checkpointFile = 'checkpoint.safetensors';
@@ -206,7 +206,16 @@ function diverged(problem: string, { learningRate }: TrainingOptions): TrainingE
 }
 
 /** Both files are written whole, then renamed into place: a crash leaves the ones before. */
-async function save(run: TrainingRun, out: string): Promise<void> {
+async function save(current: TrainingRun, out: string): Promise<void> {
+  const run = await runOnHost(current);
+  try {
+    await writeRun(run, out);
+  } finally {
+    if (run !== current) for (const copy of [run.model, run.optimizer]) copy.dispose();
+  }
+}
+
+async function writeRun(run: TrainingRun, out: string): Promise<void> {
   for (const [name, { values }] of modelTensors(run.model)) {
     if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
   }

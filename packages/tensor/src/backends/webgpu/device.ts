@@ -13,6 +13,7 @@ let instance: GPU | null = null;
 
 /** Opens the fastest GPU that there is. Returns a reason, a clause, where there is none. */
 export async function openDevice(): Promise<OpenedDevice | string> {
+  if (lacksVulkan()) return 'there is no Vulkan loader (libvulkan.so.1)';
   instance ??= (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? (await dawn());
   if (!instance) {
     return isNode
@@ -34,6 +35,16 @@ export async function openDevice(): Promise<OpenedDevice | string> {
 }
 
 const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
+
+/** On Linux Dawn goes by Vulkan, and complains on stderr where it is not there. */
+function lacksVulkan(): boolean {
+  if (!isNode || process.platform !== 'linux') return false;
+  const { existsSync } = process.getBuiltinModule('node:fs');
+  const machine = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  const folders = ['/lib', '/usr/lib', '/usr/lib64', '/usr/local/lib', `/lib/${machine}`, `/usr/lib/${machine}`];
+  const own = process.env.LD_LIBRARY_PATH?.split(':') ?? [];
+  return ![...own, ...folders].some((folder) => existsSync(`${folder}/libvulkan.so.1`));
+}
 
 /** WebGPU for Node, from the package `webgpu`; null where it is not installed. */
 async function dawn(): Promise<GPU | null> {
