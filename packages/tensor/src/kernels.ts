@@ -23,6 +23,8 @@ export { packAnswersOnGpu } from './ops/bits/bits.wgsl.js';
 export { type Epilogue, noEpilogue, type RowEpilogue } from './ops/bits/epilogue.wasm.js';
 export { packBitsOp } from './ops/bits/pack-bits.js';
 export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
+export { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './ops/bits/pack-lanes.wgsl.js';
+export { type ColumnSumsDefinition, ColumnSumsShader, type FinishDefinition } from './ops/column-sums.wgsl.js';
 export { conv2dAttributes, conv2dOp } from './ops/conv2d/conv2d.js';
 export { type GpuEpilogue, inputGradientOnGpu, plainEpilogue } from './ops/conv2d/conv2d.wgsl.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';

@@ -7,22 +7,17 @@ import { isPointwise } from '../window.js';
 import { pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
 import type { BitConv2dAttributes } from './bit-conv2d.js';
 import type { CountDType } from './bit-gemm.wasm.js';
+import { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './pack-lanes.wgsl.js';
 
 // Signs on a GPU: 32 in a word, as on the CPU. WGSL has an instruction that counts bits.
 
 /** What becomes a bit 1: WGSL conditions of `x`. */
 const questions = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' } as const;
 
-/** Packs what is true of the elements of x, one invocation a word. */
+/** Packs what is true of the elements of x. */
 export function packAnswersOnGpu(question: keyof typeof questions, x: Tensor, bits: BitTensor): void {
-  const count = countWords(bits.shape);
-  const { rowLength } = bits;
-  packShader(question).run(
-    { values: x },
-    { words: bits },
-    { count, rowLength, rowWords: wordsPerRow(rowLength) },
-    groupsOf(count),
-  );
+  const words = countWords(bits.shape);
+  packShader(question).run({ values: x }, { words: bits }, { words, channels: bits.rowLength }, packGroups(words));
 }
 
 const packShader = shaderFamily(
@@ -30,19 +25,17 @@ const packShader = shaderFamily(
     new Shader(`pack_${question}`, {
       reads: { values: 'f32' },
       writes: { words: 'u32' },
-      parameters: { count: 'u32', rowLength: 'u32', rowWords: 'u32' },
-      workgroup: linearWorkgroup,
+      parameters: { words: 'u32', channels: 'u32' },
+      workgroup: packWorkgroup,
+      declarations: packLanes,
       main: `
-  ${linear('p.count')}
-  let first = (i % p.rowWords) * 32u;
-  let row = (i / p.rowWords) * p.rowLength;
-  let length = min(32u, p.rowLength - first);
-  var word = 0u;
-  for (var bit = 0u; bit < length; bit++) {
-    let x = values[row + first + bit];
-    word |= u32(${questions[question]}) << bit;
+  ${bitOfLane}
+  var isSet = false;
+  if (isInside) {
+    let x = values[row * p.channels + c];
+    isSet = ${questions[question]};
   }
-  words[i] = word;`,
+  ${storeWord('isSet')}`,
     }),
 );
 

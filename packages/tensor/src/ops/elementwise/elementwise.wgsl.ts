@@ -12,7 +12,7 @@ import type { Tensor } from '../../tensor.js';
 import { collapsedAxes } from './broadcast.js';
 
 /** WGSL names of the operands of an expression, in order. */
-const operandNames = ['a', 'b', 'c'] as const;
+const operandNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'] as const;
 
 /** What the elements of a dtype are on the GPU. */
 export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {

@@ -5,11 +5,12 @@ import type { Tensor } from '../../tensor.js';
 import { mul } from '../elementwise/binary.js';
 import { sumTo } from '../reduce/sum.js';
 import { affineKernel } from './norm.wasm.js';
+import { affineShader } from './norm.wgsl.js';
 
 /**
  * A line for every channel: y[..., c] = x[..., c] · scale[c] + shift[c].
  *
- * Product and sum are f32, each rounded: so that engines of every kind come to the same bits.
+ * Product and sum are f32, each rounded: so that engines of every kind come to the same bits. GPUs may round once.
  *
  * @param x [..., channels].
  * @param scale [channels].
@@ -33,6 +34,7 @@ export const affineOp = defineOp<[Tensor, Tensor, Tensor], [Tensor], undefined, 
     }
   },
   fast: ([x, scale, shift], [y]) => affineKernel.run([x], [scale, shift], y, x.size / scale.size, scale.size),
+  webgpu: (inputs, [y]) => affineShader.run(inputs, y, {}),
   saves: ([x, scale]) => [x, scale],
   gradient: (dy, { saved: [x, scale] }) => [
     () => mul(dy, scale),

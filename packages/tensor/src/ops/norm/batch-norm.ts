@@ -4,6 +4,7 @@ import { flushed } from '../flush.js';
 import { withVectors } from '../rows.wasm.js';
 import { checkChannels } from './affine.js';
 import { batchNormGradientKernel, batchNormGradientSums, momentSums, normalizeKernel } from './norm.wasm.js';
+import { batchNormGradientShader, batchNormSumsShader, momentsShader, normalizeShader } from './norm.wgsl.js';
 import { tileOf } from './tile.js';
 
 export interface BatchNormOptions {
@@ -106,6 +107,10 @@ const batchNormOp = defineOp<
       normalizeKernel.run([x], [mean, factor, beta], y, count, channels);
     });
   },
+  webgpu([x, gamma, beta], [y, mean, variance], { epsilon }) {
+    momentsShader.run({ x, first: x }, { mean, variance }, {}, x.size / gamma.size, gamma.size);
+    normalizeShader.run([x, mean, variance, gamma, beta], y, { epsilon });
+  },
   saves: ([x, gamma], [, mean, variance]) => [x, gamma, mean, variance],
   gradient(dy, { saved, attributes }) {
     let gradients: [Tensor, Tensor, Tensor] | undefined;
@@ -192,5 +197,11 @@ const batchNormGradientOp = defineOp<
       }
       batchNormGradientKernel.run([dy, x], [mean, factor, slope, offset], dx, count, channels);
     });
+  },
+  webgpu([dy, x, gamma, mean, variance], [dx, dgamma, dbeta], { epsilon }) {
+    const [channels, count] = [gamma.size, x.size / gamma.size];
+    batchNormSumsShader.run({ dy, x, mean, variance }, { dgamma, dbeta }, { epsilon }, count, channels);
+    const operands = [dy, x, mean, variance, gamma, dgamma, dbeta];
+    batchNormGradientShader.run(operands, dx, { epsilon, share: 1 / count });
   },
 });

@@ -1,0 +1,21 @@
+import type { BitTensor, Tensor } from '@mobinet/tensor';
+import { groupsOf, linear, linearWorkgroup, MapShader, Shader } from '@mobinet/tensor/kernels';
+
+/** dy where the mask's bit is 0, else 0. */
+export function passClippedOnGpu(dy: Tensor, mask: BitTensor, dx: Tensor): void {
+  passClippedShader.run({ dy, mask }, { dx }, { count: dx.size, channels: mask.rowLength }, groupsOf(dx.size));
+}
+
+const passClippedShader = new Shader('pass_clipped', {
+  reads: { dy: 'f32', mask: 'u32' },
+  writes: { dx: 'f32' },
+  parameters: { count: 'u32', channels: 'u32' },
+  workgroup: linearWorkgroup,
+  main: `${linear('p.count')}
+  let c = i % p.channels;
+  let word = mask[(i / p.channels) * ((p.channels + 31u) / 32u) + c / 32u];
+  dx[i] = select(dy[i], 0.0, ((word >> (c % 32u)) & 1u) == 1u);`,
+});
+
+/** Of dy and x. */
+export const passApproxShader = new MapShader('pass_approx', 'select(a * (2.0 - 2.0 * abs(b)), 0.0, abs(b) > 1.0)');

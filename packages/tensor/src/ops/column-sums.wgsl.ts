@@ -1,0 +1,219 @@
+import { type ElementType, Shader, shaderFamily } from '../backends/webgpu/shader.js';
+import type { Handle } from '../handle.js';
+import { dispose } from '../scope.js';
+import { emptyTensor } from '../tensor.js';
+
+type Names = Readonly<Record<string, ElementType>>;
+type Numbers = Readonly<Record<string, 'f32' | 'i32' | 'u32'>>;
+type Handles<N> = { readonly [K in keyof N]: Handle };
+type None = Record<never, never>;
+
+export interface ColumnSumsDefinition<M extends Names, V extends Names, B extends Names, E extends Names> {
+  /** Tensors [rows, channels]: in the code, a name is the element at hand. */
+  readonly matrices: M;
+  /** Tensors [channels], or longer ones of which the first row counts: a name is what the channel at hand has there. */
+  readonly vectors?: V;
+  /** Tensors of any shape: a name is the whole array. */
+  readonly buffers?: B;
+  /** Arrays that `each` writes, such as [rows, channels] at `at`. */
+  readonly writes?: E;
+  /** WGSL for each element, before it is summed. It knows `row`, `channel`, and `at`, the number of the element. */
+  readonly each?: string;
+  /** WGSL of what is summed over the rows, in f32. */
+  readonly sums: readonly string[];
+}
+
+export interface FinishDefinition<F extends Names, W extends Names> {
+  /** As those of the sums; they may be others. */
+  readonly vectors?: F;
+  /** Arrays that it writes, such as [channels] at `channel`. */
+  readonly writes: W;
+  /** WGSL for each channel, once its sums are known: `sum0`, `sum1`, … */
+  readonly each: string;
+}
+
+/** Invocations of a workgroup. */
+const invocations = 256;
+
+/** Channels that a workgroup sums at once, at most. */
+const widest = 64;
+
+/** How many blocks the rows are divided into, at most, and how many rows each invocation takes, at least. */
+const mostBlocks = 512;
+const leastRows = 16;
+
+/**
+ * Sums over the rows of matrices [rows, channels], channel by channel, several at once. What becomes of the sums of a channel is
+ * part of it.
+ *
+ * In two stages: many workgroups sum blocks of rows, then a few add up what these have. Neighbouring invocations go along the
+ * channels, as memory likes it.
+ *
+ * In all code, `p` has the parameters, and `p.rows` and `p.channels`.
+ */
+export class ColumnSumsShader<
+  M extends Names,
+  W extends Names,
+  V extends Names = None,
+  B extends Names = None,
+  E extends Names = None,
+  F extends Names = None,
+  P extends Numbers = None,
+> {
+  readonly #name: string;
+  readonly #kinds: number;
+  readonly #names: { readonly values: string[]; readonly buffers: string[]; readonly finish: string[] };
+  readonly #writes: { readonly each: string[]; readonly finish: string[] };
+  readonly #blocks: (width: number) => Shader<Names, Names, Numbers>;
+  readonly #finish: Shader<Names, Names, Numbers>;
+
+  constructor(
+    name: string,
+    definition: ColumnSumsDefinition<M, V, B, E>,
+    finish: FinishDefinition<F, W>,
+    parameters: P = {} as P,
+  ) {
+    const { matrices, vectors, buffers, writes, sums } = definition;
+    this.#name = name;
+    this.#kinds = sums.length;
+    this.#names = {
+      values: Object.keys({ ...matrices, ...vectors }),
+      buffers: Object.keys(buffers ?? {}),
+      finish: Object.keys(finish.vectors ?? {}),
+    };
+    this.#writes = { each: Object.keys(writes ?? {}), finish: Object.keys(finish.writes) };
+    this.#blocks = shaderFamily((width: number) => blocksShader(name, width, definition, parameters));
+    this.#finish = finishShader(name, sums.length, finish, parameters);
+  }
+
+  /**
+   * @param reads What the sums and the finish read, by name.
+   * @param writes What they write.
+   */
+  run(
+    reads: Handles<M> & Handles<V> & Handles<B> & Handles<F>,
+    writes: Handles<E> & Handles<W>,
+    parameters: { readonly [K in keyof P]: number },
+    rows: number,
+    channels: number,
+  ): void {
+    if (channels === 0) return;
+    const width = Math.min(widest, 2 ** Math.ceil(Math.log2(channels)));
+    const height = invocations / width;
+    const blockRows = height * Math.max(leastRows, Math.ceil(rows / (height * mostBlocks)));
+    const blocks = Math.ceil(rows / blockRows);
+    const partial = emptyTensor('f32', [blocks, this.#kinds, channels], this.#name, 'webgpu');
+    const [from, to] = [reads, writes] as unknown as [Record<string, Handle>, Record<string, Handle>];
+    const numbers = { ...parameters, rows, channels };
+    this.#blocks(width).run(
+      { ...pick(from, this.#names.values, 'of_'), ...pick(from, this.#names.buffers) },
+      { ...pick(to, this.#writes.each), partial },
+      { ...numbers, blockRows },
+      [Math.ceil(channels / width), blocks],
+    );
+    this.#finish.run(
+      { ...pick(from, this.#names.finish, 'of_'), partial },
+      pick(to, this.#writes.finish),
+      { ...numbers, blocks },
+      [Math.ceil(channels / finishWidth)],
+    );
+    dispose(partial);
+  }
+}
+
+/** The sums of each block of rows: [blocks, kinds, channels]. */
+function blocksShader(
+  name: string,
+  width: number,
+  { matrices, vectors = {}, buffers, writes, each = '', sums }: ColumnSumsDefinition<Names, Names, Names, Names>,
+  parameters: Numbers,
+): Shader<Names, Names, Numbers> {
+  const height = invocations / width;
+  return new Shader(`${name}_sums_${width}`, {
+    reads: { ...prefixed({ ...matrices, ...vectors }), ...buffers },
+    writes: { ...writes, partial: 'f32' },
+    parameters: { ...parameters, rows: 'u32', channels: 'u32', blockRows: 'u32' },
+    workgroup: [width, height],
+    declarations: sumOfColumns(width),
+    main: `
+  let channel = group.x * ${width}u + local.x;
+  let first = group.y * p.blockRows;
+  let end = min(first + p.blockRows, p.rows);
+  ${sums.map((_, k) => `var sum${k} = 0.0;`).join(' ')}
+  if (channel < p.channels) {
+    ${valuesAt('channel', vectors)}
+    for (var row = first + local.y; row < end; row += ${height}u) {
+      let at = row * p.channels + channel;
+      ${valuesAt('at', matrices)}
+      ${each}
+      ${sums.map((sum, k) => `sum${k} += ${sum};`).join('\n      ')}
+    }
+  }
+  ${sums.map((_, k) => `let total${k} = sumOfColumn(sum${k}, lane);`).join('\n  ')}
+  if (local.y == 0u && channel < p.channels) {
+    let to = group.y * ${sums.length}u * p.channels + channel;
+    ${sums.map((_, k) => `partial[to + ${k}u * p.channels] = total${k};`).join('\n    ')}
+  }`,
+  });
+}
+
+const finishWidth = 16;
+
+function finishShader(
+  name: string,
+  kinds: number,
+  { vectors = {}, writes, each }: FinishDefinition<Names, Names>,
+  parameters: Numbers,
+): Shader<Names, Names, Numbers> {
+  const height = invocations / finishWidth;
+  const all = Array.from({ length: kinds }, (_, k) => k);
+  return new Shader(`${name}_total`, {
+    reads: { ...prefixed(vectors), partial: 'f32' },
+    writes,
+    parameters: { ...parameters, rows: 'u32', channels: 'u32', blocks: 'u32' },
+    workgroup: [finishWidth, height],
+    declarations: sumOfColumns(finishWidth),
+    main: `
+  let channel = group.x * ${finishWidth}u + local.x;
+  ${all.map((k) => `var part${k} = 0.0;`).join(' ')}
+  if (channel < p.channels) {
+    for (var block = local.y; block < p.blocks; block += ${height}u) {
+      let from = block * ${kinds}u * p.channels + channel;
+      ${all.map((k) => `part${k} += partial[from + ${k}u * p.channels];`).join('\n      ')}
+    }
+  }
+  ${all.map((k) => `let sum${k} = sumOfColumn(part${k}, lane);`).join('\n  ')}
+  if (local.y == 0u && channel < p.channels) {
+    ${valuesAt('channel', vectors)}
+    ${each}
+  }`,
+  });
+}
+
+/** WGSL of a function that sums along y what the invocations of a workgroup have. All have to call it. */
+function sumOfColumns(width: number): string {
+  return `
+var<workgroup> columnParts: array<f32, ${invocations}>;
+fn sumOfColumn(value: f32, lane: u32) -> f32 {
+  workgroupBarrier();
+  columnParts[lane] = value;
+  for (var step = ${invocations / 2}u; step >= ${width}u; step /= 2u) {
+    workgroupBarrier();
+    if (lane < step) { columnParts[lane] += columnParts[lane + step]; }
+  }
+  workgroupBarrier();
+  return columnParts[lane % ${width}u];
+}`;
+}
+
+const valuesAt = (index: string, names: Names): string =>
+  Object.keys(names)
+    .map((name) => `let ${name} = of_${name}[${index}];`)
+    .join(' ');
+
+const prefixed = (names: Names): Names =>
+  Object.fromEntries(Object.entries(names).map(([name, type]) => [`of_${name}`, type]));
+
+function pick(handles: Record<string, Handle>, names: readonly string[], prefix = ''): Record<string, Handle> {
+  return Object.fromEntries(names.map((name) => [prefix + name, handles[name]]));
+}
