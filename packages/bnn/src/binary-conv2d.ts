@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from '@mobinet/tensor';
 import { ChannelKernel, i32x4 } from '@mobinet/tensor/kernels';
+import { scaleCountsOnGpu } from './binary-conv2d.wgsl.js';
 import { type Estimator, estimatorMemory } from './estimator.js';
 import { binaryInputGradient } from './input-gradient.js';
 import { binarizeWeights, type ScalingGradient, weightGradientInPlace } from './scaling.js';
@@ -71,6 +72,7 @@ const scaleCountsOp = defineOp<[Tensor<'i32'>, Tensor], [Tensor]>({
     }
   },
   fast: ([counts, scale], [y]) => scaleCountsKernel.run([counts], [scale], y, counts.size / scale.size, scale.size),
+  webgpu: ([counts, scale], [y]) => scaleCountsOnGpu(counts, scale, y),
 });
 
 const scaleCountsKernel = new ChannelKernel('scale_counts', 1, 1, ([count], [scale]) => count.mul(scale), {

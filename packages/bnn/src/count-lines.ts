@@ -1,5 +1,6 @@
-import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor } from '@mobinet/tensor';
+import { apply, type BitTensor, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { countLinesByKernel } from './count-lines.wasm.js';
+import { countLinesOnGpu, foldLinesOnGpu } from './count-lines.wgsl.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 
@@ -23,16 +24,27 @@ export interface FoldableSegment {
  * @returns [3, channels]: plus, minus and shift.
  */
 export function foldLines({ alpha, slope, scale, shift }: FoldableSegment): Tensor {
-  const channels = alpha.size;
-  const lines = new Float32Array(3 * channels);
-  for (let c = 0; c < channels; c++) {
-    const plus = alpha.values[c] * scale.values[c];
-    lines[c] = plus;
-    lines[channels + c] = plus * (slope ? slope.values[c] : 0);
-    lines[2 * channels + c] = shift.values[c];
-  }
-  return tensor(lines, { shape: [3, channels] });
+  return apply(foldLinesOp, slope ? [alpha, scale, shift, slope] : [alpha, scale, shift], undefined)[0];
 }
+
+/** The slope may be left out. */
+export type FoldLinesInputs = readonly [alpha: Tensor, scale: Tensor, shift: Tensor, ...slope: Tensor[]];
+
+/** So little work that its definition is its kernel. */
+const foldLinesOp = defineOp<FoldLinesInputs, [Tensor]>({
+  name: 'foldLines',
+  outputs: ([alpha]) => [{ dtype: 'f32', shape: [3, alpha.size] }],
+  reference([alpha, scale, shift, ...[slope]], [{ values: lines }]) {
+    const channels = alpha.size;
+    for (let c = 0; c < channels; c++) {
+      const plus = alpha.values[c] * scale.values[c];
+      lines[c] = plus;
+      lines[channels + c] = plus * (slope ? slope.values[c] : 0);
+      lines[2 * channels + c] = shift.values[c];
+    }
+  },
+  webgpu: (inputs, [lines]) => foldLinesOnGpu(inputs, lines),
+});
 
 /**
  * What the lines of channel c make of a count, and of what is skipped. Each product and sum is f32, rounded, so that kernels of every
@@ -136,6 +148,7 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
     if (hasKernels([counts, ...skip])) countLinesByKernel(inputs, outputs, attributes);
     else countLinesOp.reference(inputs, outputs, attributes);
   },
+  webgpu: (inputs, outputs, attributes) => countLinesOnGpu(inputs, outputs, attributes),
 });
 
 /** As `avgPool2d`, `maxPool2d` and `minPool2d` do it: the sum first, in this order, then its quarter. */

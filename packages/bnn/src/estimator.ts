@@ -2,6 +2,7 @@ import { customGradient } from '@mobinet/autograd';
 import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor';
 import { packAnswers } from '@mobinet/tensor/kernels';
 import { passByKernel } from './estimator.wasm.js';
+import { clipMaskOnGpu, passApproxShader, passClippedOnGpu } from './estimator.wgsl.js';
 
 /**
  * What stands in for the derivative of sign, which is 0 almost everywhere (eq. 2):
@@ -61,6 +62,7 @@ const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
     }
   },
   fast: ([x], [bits]) => packAnswers('beyondOne', x, bits),
+  webgpu: ([x], [bits]) => clipMaskOnGpu(x, bits),
 });
 
 const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
@@ -80,6 +82,7 @@ const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
     }
   },
   fast: ([dy, mask], [dx]) => passByKernel('clip', dy, mask, dx),
+  webgpu: ([dy, mask], [dx]) => passClippedOnGpu(dy, mask, dx),
 });
 
 const passApproxOp = defineOp<[Tensor, Tensor], [Tensor]>({
@@ -92,4 +95,5 @@ const passApproxOp = defineOp<[Tensor, Tensor], [Tensor]>({
     }
   },
   fast: ([dy, x], [dx]) => passByKernel('approx', dy, x, dx),
+  webgpu: (inputs, [dx]) => passApproxShader.run(inputs, dx, {}),
 });

@@ -1,5 +1,6 @@
 import { apply, applyInto, type BitTensor, defineOp, packBits, type Tensor } from '@mobinet/tensor';
 import { scaleGrain, scaleKernel, weightGradientKernel } from './scaling.wasm.js';
+import { scalesOnGpu, weightGradientOnGpu } from './scaling.wgsl.js';
 
 /**
  * How the gradient reaches the latent weights W through Ŵ = α·sign(W):
@@ -46,6 +47,7 @@ const scaleOp = defineOp<[Tensor], [Tensor]>({
     const n = weight.size / scale.size;
     scaleKernel.run({ weight, scale, n }, scale.size, { grain: scaleGrain(scale.size, n) });
   },
+  webgpu: ([weight], [scale]) => scalesOnGpu(weight, scale),
 });
 
 /**
@@ -103,6 +105,7 @@ function defineWeightGradient(
       const args = { gradient, weight, scale, dw, n };
       weightGradientKernel(mode).run(args, scale.size, { grain: scaleGrain(scale.size, 3 * n) });
     },
+    webgpu: ([gradient, weight, scale], [dw]) => weightGradientOnGpu(mode, gradient, weight, scale, dw),
   });
 }
 

@@ -1,0 +1,32 @@
+import { type BitTensor, countWords, type Tensor } from '@mobinet/tensor';
+import { Shader, shaderFamily } from '@mobinet/tensor/kernels';
+import type { Counts } from './counts.js';
+import { type CountType, countType } from './counts.wgsl.js';
+import { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './pack-lanes.wgsl.js';
+
+/** `countThresholds`, an invocation for each count. */
+export function countThresholdsOnGpu(counts: Counts, thresholds: Tensor<'i16'>, signs: BitTensor): void {
+  const words = countWords(signs.shape);
+  const numbers = { words, channels: signs.rowLength };
+  thresholdsShader(countType(counts)).run({ counts, thresholds }, { words: signs }, numbers, packGroups(words));
+}
+
+const thresholdsShader = shaderFamily(
+  (type: CountType) =>
+    new Shader(`count_thresholds_${type}`, {
+      reads: { counts: type, thresholds: 'i32' },
+      writes: { words: 'u32' },
+      parameters: { words: 'u32', channels: 'u32' },
+      workgroup: packWorkgroup,
+      declarations: packLanes,
+      main: `${bitOfLane}
+  var isBelow = false;
+  if (isInside) {
+    let distance = i32(counts[row * p.channels + c]) - thresholds[c];
+    // An i16 holds all numbers of counts that there can be, but for some as if they were below 0.
+    let isBetween = distance >= 0 && distance < (thresholds[p.channels + c] & 0xffff);
+    isBelow = isBetween != (thresholds[2u * p.channels + c] == 1);
+  }
+  ${storeWord('isBelow')}`,
+    }),
+);

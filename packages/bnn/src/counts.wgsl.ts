@@ -1,0 +1,13 @@
+import type { Counts } from './counts.js';
+
+/** What counts are to a kernel of a GPU. */
+export type CountType = 'i32' | 'u32';
+
+export function countType({ dtype }: Counts): CountType {
+  return dtype === 'u8' ? 'u32' : 'i32';
+}
+
+/** WGSL for a count from how it is stored; the kernel must know `p.signs`. */
+export function countOf(type: CountType, stored: string): string {
+  return type === 'u32' ? `(i32(p.signs) - 2 * i32(${stored}))` : stored;
+}
