@@ -18,10 +18,12 @@ import {
   sign,
   sum,
   Tensor,
+  tensor,
   tidy,
   withRecorder,
   zeros,
 } from '@mobinet/tensor';
+import { awkwardChannels, checkOp } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
 import { type Estimator, signWithEstimator } from './estimator.js';
@@ -212,4 +214,17 @@ describe('scaleCounts', () => {
     scale.values.set([0.5, 2]);
     expect([...scaleCounts(counts, scale).values]).toEqual([0.5, -4, 1.5, -8]);
   });
+
+  test.prop([fc.integer({ min: 1, max: 9 }), awkwardChannels, fc.nat()], { numRuns: 40 })(
+    'agrees with its definition',
+    (rows, channels, seed) => {
+      const rng = Rng.fromSeed(seed);
+      const values = Int32Array.from(rng.split('counts').uniform([rows, channels], -5000, 5000).values, Math.round);
+      checkOp(
+        (counts: Tensor<'i32'>, scale: Tensor): Tensor => scaleCounts(counts, scale),
+        [tensor(values, { shape: [rows, channels] }), rng.split('scale').normal([channels])],
+        { gradient: false },
+      );
+    },
+  );
 });

@@ -103,6 +103,16 @@ describe('countLines', () => {
     },
   );
 
+  test.prop([cases], { numRuns: 40 })('takes lines that are folded as defined', ({ segment }) => {
+    const { alpha, slope, scale, shift } = segment;
+    checkOp(
+      (alpha: Tensor, scale: Tensor, shift: Tensor, ...[slope]: Tensor[]): Tensor =>
+        foldLines({ alpha, slope: slope ?? null, scale, shift }),
+      [alpha, scale, shift, ...(slope ? [slope] : [])],
+      { gradient: false, tolerance: 0 },
+    );
+  });
+
   test('what does not fit is refused', () => {
     const counts = zeros([1, 4, 4, 8], 'u8');
     const attributes = { signs: 9, skipRepeats: 0, pool: null };

@@ -48,7 +48,8 @@ const foldLinesOp = defineOp<FoldLinesInputs, [Tensor]>({
 
 /**
  * What the lines of channel c make of a count, and of what is skipped. Each product and sum is f32, rounded, so that kernels of every
- * kind come to the same bits: a sign near 0 must not depend on who computes it.
+ * kind come to the same bits: a sign near 0 must not depend on who computes it. GPUs may round once for both; there, signs are at
+ * least those of the floats beside them.
  */
 export function countLine({ values, shape }: Tensor, c: number): (count: number, skipped?: number) => number {
   const channels = shape[1];

@@ -140,6 +140,30 @@ describe('countNorm', () => {
     for (const value of output.values) expect(Math.abs(value - 0.5)).toBeLessThan(1e-4);
   });
 
+  /** Channels whose counts are as large as can be, and of either sign; that do not vary; whose first count lies far from all others. */
+  const extremes: [what: string, signs: number, count: (pixel: number) => number][] = [
+    ['of the largest counts', 32767, (pixel) => (pixel % 2 === 0 ? 32767 : -32767)],
+    ['of channels that do not vary', 4608, () => 4608],
+    ['of channels that hardly vary', 576, (pixel) => 576 - 2 * Number(pixel % 3 === 0)],
+    ['whose first count is far away', 4608, (pixel) => (pixel === 0 ? 4608 : (pixel % 7) * 20 - 60)],
+  ];
+
+  test.each(
+    extremes.flatMap(([what, ...rest]) =>
+      (['output', 'mean', 'variance'] as const).map((output) => [output, what, ...rest] as const),
+    ),
+  )('agrees with its definition in %s %s', (output, _, signs, count) => {
+    const [pixels, channels] = [600, 8];
+    const counts = Array.from({ length: pixels * channels }, (_, at) => count(Math.floor(at / channels)));
+    const [scale, slope, gamma, beta] = [0.01, 0.25, 1, 0].map((value) => mul(ones([channels]), value));
+    checkOp(
+      (counts: Counts, scale: Tensor, slope: Tensor, gamma: Tensor, beta: Tensor) =>
+        countNorm(counts, { scale, slope, gamma, beta }, null, { signs, skipRepeats: 0, epsilon: 1e-3 })[output],
+      [inBits(16, counts, [pixels, channels], signs), scale, slope, gamma, beta],
+      check,
+    );
+  });
+
   test('explains operands that do not fit', () => {
     const counts = zeros([10, 8], 'i16');
     const vectors = { scale: ones([8]), slope: zeros([8]), gamma: ones([8]), beta: zeros([8]) };
@@ -203,6 +227,38 @@ describe('countNormGradient', () => {
     );
     const tiny = dz.values.filter((value) => value !== 0 && Math.abs(value) < 0.999e-30);
     expect([...tiny]).toEqual([]);
+  });
+
+  test.each(['dz', 'dslope'] as const)('agrees with its definition over many pixels in %s', (output) => {
+    const [shape, signs] = [[70_000, 3], 72];
+    const rng = Rng.fromSeed(5);
+    const [scale, slope, gamma, mean, variance] = [0.05, 0.25, 1.5, 0.1, 0.09].map((value) => mul(ones([3]), value));
+    checkOp(
+      (dy: Tensor, counts: Counts, scale: Tensor, slope: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor) => {
+        const attributes = { signs, epsilon: 1e-5, skipRepeats: 0 };
+        return countNormGradient(dy, counts, { scale, slope, gamma }, { mean, variance }, attributes)[output];
+      },
+      [rng.split('dy').normal(shape), countsOf(rng, shape, signs, 8), scale, slope, gamma, mean, variance],
+      check,
+    );
+  });
+
+  test('by the counts is flushed as defined', () => {
+    const shape = [20, 8];
+    const signs = 9;
+    const counts = countsOf(Rng.fromSeed(1), shape, signs, 8);
+    const dy = Rng.fromSeed(2).normal(shape, 0, 1e-30);
+    const [scale, slope, gamma, mean, variance] = [1, 0.5, 1, 0, 1].map((value) => mul(ones([8]), value));
+    checkOp(
+      (dy: Tensor, counts: Counts, scale: Tensor, slope: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor) => {
+        const attributes = { signs, epsilon: 1e-5, skipRepeats: 0 };
+        const { dz } = countNormGradient(dy, counts, { scale, slope, gamma }, { mean, variance }, attributes);
+        // About half of them are smaller than the smallest gradient.
+        return mul(dz, 1e30);
+      },
+      [dy, counts, scale, slope, gamma, mean, variance],
+      check,
+    );
   });
 
   test.each(['fast', 'reference'] as const)(

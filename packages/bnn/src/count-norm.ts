@@ -1,6 +1,7 @@
 import { apply, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
 import { countNormByKernels, countNormGradientByKernels } from './count-norm.wasm.js';
+import { countNormGradientOnGpu, countNormOnGpu } from './count-norm.wgsl.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 
@@ -107,6 +108,7 @@ const countNormOp = defineOp<CountNormInputs, [Tensor, Tensor, Tensor], CountNor
     if (hasKernels(inputs)) countNormByKernels(inputs, outputs, attributes);
     else countNormOp.reference(inputs, outputs, attributes);
   },
+  webgpu: (inputs, outputs, attributes) => countNormOnGpu(inputs, outputs, attributes),
 });
 
 const names = ['counts', 'scale', 'slope', 'gamma', 'beta', 'skip'];
@@ -200,4 +202,5 @@ const countNormGradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Te
     if (hasKernels([counts, ...rest])) countNormGradientByKernels(inputs, outputs, attributes);
     else countNormGradientOp.reference(inputs, outputs, attributes);
   },
+  webgpu: (inputs, outputs, attributes) => countNormGradientOnGpu(inputs, outputs, attributes),
 });

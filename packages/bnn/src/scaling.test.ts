@@ -1,8 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
-import { packBits, Rng, type Tensor, tensor, unpackBits } from '@mobinet/tensor';
+import { mul, packBits, Rng, type Tensor, tensor, unpackBits } from '@mobinet/tensor';
 import { awkwardChannels, checkOp, tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';
+import { binarizeWeights, type ScalingGradient, weightGradient, weightGradientInPlace } from './scaling.js';
 
 const weights = fc
   .tuple(fc.integer({ min: 1, max: 3 }), awkwardChannels)
@@ -121,6 +121,19 @@ describe('the kernels of scaling', () => {
       const { scale } = binarizeWeights(weight);
       checkOp(
         (gradient: Tensor, weight: Tensor, scale: Tensor) => weightGradient(gradient, weight, scale, mode),
+        [gradient, weight, scale],
+        { gradient: false, tolerance: 1e-6 },
+      );
+    },
+  );
+
+  test.prop([filters, fc.constantFrom<ScalingGradient>('full', 'xnor-net', 'detached')], { numRuns: 40 })(
+    'lead gradients to the weights in place as beside them',
+    ({ weight, gradient }, mode) => {
+      const { scale } = binarizeWeights(weight);
+      checkOp(
+        (gradient: Tensor, weight: Tensor, scale: Tensor) =>
+          weightGradientInPlace(mul(gradient, 1), weight, scale, mode),
         [gradient, weight, scale],
         { gradient: false, tolerance: 1e-6 },
       );

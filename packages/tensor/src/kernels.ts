@@ -15,7 +15,7 @@ export {
   type ParameterTypes,
 } from './backends/cpu/kernel.js';
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
-export { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from './backends/webgpu/shader.js';
+export { type ElementType, groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from './backends/webgpu/shader.js';
 export { operations } from './op.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
@@ -37,5 +37,6 @@ export { workgroupSum } from './ops/reduce/sum.wgsl.js';
 export { ChannelKernel, ColumnSums, sumBlocks, withVectors } from './ops/rows.wasm.js';
 export { softmaxRows } from './ops/softmax/softmax.wasm.js';
 export { forEachPixel } from './ops/window.wasm.js';
+export { emptyTensor } from './tensor.js';
 export * from './wasm/assembler.js';
 export { bitBytes, Workspace } from './workspace.js';

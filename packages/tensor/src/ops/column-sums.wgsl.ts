@@ -137,12 +137,12 @@ function blocksShader(
     declarations: sumOfColumns(width),
     main: `
   let channel = group.x * ${width}u + local.x;
-  let first = group.y * p.blockRows;
-  let end = min(first + p.blockRows, p.rows);
+  let firstRow = group.y * p.blockRows;
+  let endRow = min(firstRow + p.blockRows, p.rows);
   ${sums.map((_, k) => `var sum${k} = 0.0;`).join(' ')}
   if (channel < p.channels) {
     ${valuesAt('channel', vectors)}
-    for (var row = first + local.y; row < end; row += ${height}u) {
+    for (var row = firstRow + local.y; row < endRow; row += ${height}u) {
       let at = row * p.channels + channel;
       ${valuesAt('at', matrices)}
       ${each}
@@ -151,8 +151,8 @@ function blocksShader(
   }
   ${sums.map((_, k) => `let total${k} = sumOfColumn(sum${k}, lane);`).join('\n  ')}
   if (local.y == 0u && channel < p.channels) {
-    let to = group.y * ${sums.length}u * p.channels + channel;
-    ${sums.map((_, k) => `partial[to + ${k}u * p.channels] = total${k};`).join('\n    ')}
+    let place = group.y * ${sums.length}u * p.channels + channel;
+    ${sums.map((_, k) => `partial[place + ${k}u * p.channels] = total${k};`).join('\n    ')}
   }`,
   });
 }
@@ -178,8 +178,8 @@ function finishShader(
   ${all.map((k) => `var part${k} = 0.0;`).join(' ')}
   if (channel < p.channels) {
     for (var block = local.y; block < p.blocks; block += ${height}u) {
-      let from = block * ${kinds}u * p.channels + channel;
-      ${all.map((k) => `part${k} += partial[from + ${k}u * p.channels];`).join('\n      ')}
+      let start = block * ${kinds}u * p.channels + channel;
+      ${all.map((k) => `part${k} += partial[start + ${k}u * p.channels];`).join('\n      ')}
     }
   }
   ${all.map((k) => `let sum${k} = sumOfColumn(part${k}, lane);`).join('\n  ')}

@@ -108,7 +108,7 @@ const batchNormOp = defineOp<
     });
   },
   webgpu([x, gamma, beta], [y, mean, variance], { epsilon }) {
-    momentsShader.run({ x, first: x }, { mean, variance }, {}, x.size / gamma.size, gamma.size);
+    momentsShader.run({ x, near: x }, { mean, variance }, {}, x.size / gamma.size, gamma.size);
     normalizeShader.run([x, mean, variance, gamma, beta], y, { epsilon });
   },
   saves: ([x, gamma], [, mean, variance]) => [x, gamma, mean, variance],

@@ -9,16 +9,16 @@ export const momentsShader = new ColumnSumsShader(
   'moments',
   {
     matrices: { x: 'f32' },
-    vectors: { first: 'f32' },
-    each: 'let distance = x - first;',
+    vectors: { near: 'f32' },
+    each: 'let distance = x - near;',
     sums: ['distance', 'distance * distance'],
   },
   {
-    vectors: { first: 'f32' },
+    vectors: { near: 'f32' },
     writes: { mean: 'f32', variance: 'f32' },
     each: `
     let distance = sum0 / f32(p.rows);
-    mean[channel] = first + distance;
+    mean[channel] = near + distance;
     variance[channel] = max(0.0, sum1 / f32(p.rows) - distance * distance);`,
   },
 );
