@@ -48,5 +48,14 @@ export class KernelError extends Error {
 
 /** A tensor where it is not wanted, or a GPU that is not there or can do no more. */
 export class BackendError extends Error {
-  override readonly name = 'BackendError';
+  override readonly name: string = 'BackendError';
+}
+
+/** An operation that no GPU can do. */
+export class MissingKernelError extends BackendError {
+  override readonly name = 'MissingKernelError';
+
+  constructor(op: string) {
+    super(`${op} has no kernel for a GPU. Move its inputs to the CPU: await toHost(x).`);
+  }
 }

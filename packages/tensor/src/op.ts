@@ -2,7 +2,7 @@ import { currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { DType } from './dtype.js';
-import { BackendError } from './errors.js';
+import { BackendError, MissingKernelError } from './errors.js';
 import { type OpProfile, Profiler } from './profile.js';
 import type { Shape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
@@ -188,8 +188,7 @@ function runKernel<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   // Of an empty batch, say, there is nothing to calculate: no kernel has to think of that.
   if (outputs.every(({ size }) => size === 0)) return;
   if (outputs[0].backend === 'webgpu') {
-    if (!op.webgpu)
-      throw new BackendError(`${op.name} has no kernel for a GPU. Move its inputs to the CPU: await toHost(x).`);
+    if (!op.webgpu) throw new MissingKernelError(op.name);
     op.webgpu(inputs, outputs, attributes);
     return;
   }

@@ -64,7 +64,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   );
   addArchitectureFlags(command);
   addTrainingFlags(command);
-  addKernelFlags(addWorkersFlag(command), 'auto')
+  addKernelFlags(addWorkersFlag(command))
     .option('--out <folder>', 'where the run is kept (default: runs/<time>)')
     .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
     .option(...jsonFlag)

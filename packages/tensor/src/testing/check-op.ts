@@ -13,6 +13,8 @@ export interface CheckOpOptions extends GradientOptions {
   tolerance?: number;
   /** The same for kernels of a GPU, whose exp, say, is less exact. Default 1e-4. */
   gpuTolerance?: number;
+  /** Whether it makes sense on a GPU, where NaN and infinities are not reliable. Default true. */
+  gpu?: boolean;
   /** Compare the gradient with finite differences. Default true; needs a function from f32 tensors to one f32 tensor. */
   gradient?: boolean;
 }
@@ -30,7 +32,7 @@ export function checkOp<I extends readonly AnyTensor[]>(
   options: CheckOpOptions = {},
 ): void {
   if (gpuIsChecked()) {
-    checkOnGpu(f, inputs, options);
+    if (options.gpu ?? true) checkOnGpu(f, inputs, options);
     return;
   }
   const before = inputs.map(elements);

@@ -3,6 +3,7 @@ import { describe, expect, expectTypeOf } from 'vitest';
 import { tensor, zeros } from '../../create.js';
 import type { DType } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
+import { toBackend } from '../../move.js';
 import { broadcastShapes, type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { broadcastableShapes, checkOp, shapes, tensors, tensorsAwayFromZero } from '../../testing/index.js';
@@ -154,6 +155,6 @@ describe('where', () => {
     expect([...y.values]).toEqual(
       oracle(y.shape, (index) => (elementAt(flags, index) === 1 ? elementAt(a, index) : elementAt(b, index))),
     );
-    checkOp((a: Tensor, b: Tensor) => where(condition, a, b), [a, b]);
+    checkOp((a: Tensor, b: Tensor) => where(toBackend(condition), a, b), [a, b]);
   });
 });

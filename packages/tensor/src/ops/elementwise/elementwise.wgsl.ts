@@ -7,7 +7,7 @@ import {
   shaderFamily,
 } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
-import { BackendError } from '../../errors.js';
+import { MissingKernelError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { collapsedAxes } from './broadcast.js';
 
@@ -45,9 +45,8 @@ export class MapShader<P extends Readonly<Record<string, 'f32'>> = Record<never,
 
   run(operands: readonly Tensor<DType>[], y: Tensor<DType>, parameters: { readonly [K in keyof P]: number }): void {
     const types = [y, ...operands].map(({ dtype }) => {
-      if (dtype === 'f32' || dtype === 'i32' || (dtype === 'u8' && this.name.endsWith('_u8')))
-        return elementType(dtype);
-      throw new BackendError(`${this.name} has no kernel for ${dtype} on a GPU. Cast to f32 or i32 on the CPU.`);
+      if (this.dtypes.includes(dtype)) return elementType(dtype);
+      throw new MissingKernelError(`${this.name} of ${dtype}`);
     });
     const axes = collapsedAxes(
       y.shape,

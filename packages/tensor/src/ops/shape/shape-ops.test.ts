@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest';
 import { arange, tensor, zeros } from '../../create.js';
 import { type DType, dtypes } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
+import { toBackend } from '../../move.js';
 import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
 import { broadcastableShapes, checkGradient, checkOp, shapes, tensors } from '../../testing/index.js';
@@ -303,8 +304,8 @@ describe('gather and scatterAdd', () => {
 
   test.prop([picks], { numRuns: 30 })('obey the laws of ops', ({ x, axis, indices }) => {
     const floats = build('f32', x.shape, (index) => Math.cos(at(x, index)));
-    checkOp((x) => gather(x, indices, axis), [floats]);
-    checkOp((updates) => scatterAdd(updates, indices, x.shape[axis], axis), [gather(floats, indices, axis)]);
+    checkOp((x) => gather(x, toBackend(indices), axis), [floats]);
+    checkOp((updates) => scatterAdd(updates, toBackend(indices), x.shape[axis], axis), [gather(floats, indices, axis)]);
   });
 
   test('scatterAdd adds up what meets', () => {
