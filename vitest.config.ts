@@ -14,8 +14,8 @@ const hasGpu = Boolean(process.env.VK_ICD_FILENAMES) || existsSync('/usr/share/v
 if (!hasGpu)
   console.warn('The kernels for GPUs are not tested: there is no driver of one. Install: apt-get install chromium');
 
-/** Tests of kernels, which `checkOp` holds to their definitions. */
-const kernelTests = ['tensor', 'autograd', 'bnn']
+/** Tests of a GPU's own, and those of kernels, which `checkOp` holds to their definitions. */
+const kernelTests = ['tensor', 'autograd', 'bnn', 'mobinet']
   .flatMap((name) => {
     const folder = join('packages', name, 'dist');
     const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
@@ -23,7 +23,7 @@ const kernelTests = ['tensor', 'autograd', 'bnn']
   })
   // Tests of WebAssembly alone are none of a GPU's.
   .filter((file) => file.endsWith('.test.js') && !file.endsWith('.wasm.test.js'))
-  .filter((file) => readFileSync(file, 'utf8').includes('checkOp('));
+  .filter((file) => file.endsWith('.gpu.test.js') || readFileSync(file, 'utf8').includes('checkOp('));
 
 // The tests run as compiled: what is tested is what ships, worker threads included.
 export default defineConfig({
@@ -36,7 +36,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'fast', include: ['packages/*/dist/**/*.test.js', '{bench,examples}/*.test.js'] },
+        test: {
+          name: 'fast',
+          include: ['packages/*/dist/**/*.test.js', '{bench,examples}/*.test.js'],
+          exclude: ['**/*.gpu.test.js'],
+        },
       },
       {
         // All laws hold on the definitions alone, too.

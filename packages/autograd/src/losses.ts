@@ -1,5 +1,6 @@
 import { apply, defineOp, mean, ShapeError, square, sub, type Tensor, tidy } from '@mobinet/tensor';
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, softmaxRows } from '@mobinet/tensor/kernels';
+import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
 
 /**
  * Softmax cross-entropy, averaged over the batch.
@@ -73,6 +74,8 @@ const crossEntropyOp = defineOp<
     }
     loss[0] = total / batch;
   },
+  webgpu: ([logits, labels], [loss, probabilities], { smoothing }) =>
+    crossEntropyOnGpu(logits, labels, loss, probabilities, smoothing),
   saves: ([, labels], [, probabilities]) => [probabilities, labels],
   gradient: (dy, { saved: [probabilities, labels], attributes }) => [
     () => apply(crossEntropyGradientOp, [dy, probabilities, labels], attributes)[0],
@@ -109,6 +112,7 @@ const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor
       values[own] = flushed(values[own] - scale * (1 - smoothing));
     }
   },
+  webgpu: (inputs, [dx], { smoothing }) => crossEntropyGradientOnGpu(inputs, dx, smoothing),
 });
 
 const shiftAndScale = new ElementwiseKernel(

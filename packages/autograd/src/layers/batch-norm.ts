@@ -8,7 +8,7 @@ import {
   type Tensor,
   zeros,
 } from '@mobinet/tensor';
-import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
+import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, flushedWgsl, MapShader } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
@@ -83,6 +83,7 @@ const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; sca
     }
   },
   fast: (inputs, [result], attributes) => movingAverageKernel.run(inputs, result, attributes),
+  webgpu: (inputs, [result], attributes) => movingAverageShader.run(inputs, result, attributes),
 });
 
 const movingAverageKernel = new ElementwiseKernel(
@@ -92,3 +93,9 @@ const movingAverageKernel = new ElementwiseKernel(
     flushedLanes(average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average)))),
   { rate: f32, scale: f32 },
 );
+
+/** Of a few numbers: that the average is copied before it is overwritten does not matter. */
+const movingAverageShader = new MapShader('moving_average', flushedWgsl('(a + p.rate * (p.scale * b - a))'), {
+  rate: 'f32',
+  scale: 'f32',
+});

@@ -2,6 +2,7 @@ import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
 import { adamKernel, smallestSquared } from './adam.wasm.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
+import { adamOnGpu } from './update.wgsl.js';
 
 export interface AdamOptions extends WeightDecayOptions {
   learningRate?: number;
@@ -91,8 +92,19 @@ const adamOp = defineOp<readonly Tensor[], readonly Tensor[], AdamAttributes>({
       tensors: inputs.slice(4 * index, 4 * index + 4),
       ...(decoupled ? { weightDecay: decay } : { gradientDecay: decay }),
     }));
-    const [meanCorrection, squareCorrection] = [1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)];
-    const betas = { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, meanCorrection, squareCorrection };
-    adamKernel.run(updates, { rate, epsilon, ...betas });
+    adamKernel.run(updates, { rate, epsilon, ...momentNumbers(beta1, beta2, step) });
+  },
+  webgpu(inputs, _, { learningRate: rate, betas: [beta1, beta2], epsilon, step, decoupled, decays }) {
+    const numbers = { rate, epsilon, ...momentNumbers(beta1, beta2, step) };
+    decays.forEach((decay, index) => {
+      const own = decoupled ? { weightDecay: decay } : { gradientDecay: decay };
+      adamOnGpu(inputs.slice(4 * index, 4 * index + 4), numbers, own);
+    });
   },
 });
+
+/** β, 1 − β and 1/(1 − βᵗ) of both moments. */
+function momentNumbers(beta1: number, beta2: number, step: number) {
+  const [meanCorrection, squareCorrection] = [1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)];
+  return { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, meanCorrection, squareCorrection };
+}

@@ -1,4 +1,4 @@
-import { keep, type Tensor, zeros } from '@mobinet/tensor';
+import { assign, keep, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import { Parameter } from '../parameter.js';
 import { flatten, type Gradients } from '../tree.js';
 
@@ -71,8 +71,10 @@ export abstract class Optimizer {
   /** Takes up a saved state: copies its tensors. */
   load({ step, tensors }: OptimizerState): void {
     this.#step = step;
-    for (const [name, tensor] of this.#tensors) if (!tensors.has(name)) tensor.values.fill(0);
-    for (const [name, tensor] of tensors) this.#memory(name, tensor).values.set(tensor.values);
+    tidy(() => {
+      for (const [name, tensor] of this.#tensors) if (!tensors.has(name)) assign(tensor, zeros(tensor.shape));
+      for (const [name, tensor] of tensors) assign(this.#memory(name, tensor), tensor);
+    });
   }
 
   /** Frees the moments. */

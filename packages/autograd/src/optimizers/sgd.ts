@@ -2,6 +2,7 @@ import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
 import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
 import { UpdateKernel } from './update.wasm.js';
+import { sgdOnGpu } from './update.wgsl.js';
 
 export interface SGDOptions extends WeightDecayOptions {
   learningRate: number;
@@ -63,6 +64,11 @@ const sgdOp = defineOp<readonly Tensor[], readonly Tensor[], SGDAttributes>({
       gradientDecay,
     }));
     sgdKernel.run(updates, { rate, momentum });
+  },
+  webgpu(inputs, _, { learningRate: rate, momentum, decays }) {
+    decays.forEach((decay, index) => {
+      sgdOnGpu(inputs.slice(3 * index, 3 * index + 3), { rate, momentum, decay });
+    });
   },
 });
 

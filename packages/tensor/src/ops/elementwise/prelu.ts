@@ -3,6 +3,7 @@ import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { flushed } from '../flush.js';
 import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.js';
+import { preluGradientShader, preluShader, preluSlopeShader } from './prelu.wgsl.js';
 
 /**
  * The parametric rectifier, with a learned slope for each channel: x where x ≥ 0, else slope · x
@@ -43,6 +44,7 @@ export const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, 
     }
   },
   fast: ([x, slope], [y]) => preluKernel.run([x], [slope], y, x.size / slope.size, slope.size),
+  webgpu: (inputs, [y]) => preluShader.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, slope] }) {
     let both: [dx: Tensor, dslope: Tensor] | undefined;
@@ -78,5 +80,9 @@ const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Te
     const [channels, rows] = [slope.size, x.size / slope.size];
     preluGradientKernel.run([dy, x], [slope], dx, rows, channels);
     dslope.values.set(preluSlopeSums.run([dy, x], [], rows, channels)[0]);
+  },
+  webgpu([dy, x, slope], [dx, dslope]) {
+    preluGradientShader.run([dy, x, slope], dx, {});
+    preluSlopeShader.run({ dy, x }, { dslope }, {}, x.size / slope.size, slope.size);
   },
 });

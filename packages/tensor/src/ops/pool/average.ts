@@ -4,6 +4,7 @@ import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
 import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
+import { avgPoolGradientOnGpu, avgPoolOnGpu } from './pool.wgsl.js';
 
 /**
  * The mean of each window, channel by channel.
@@ -38,6 +39,7 @@ const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
     });
   },
   fast: ([x], [y], { window }) => avgPoolByKernel(x, y, window),
+  webgpu: ([x], [y], { window }) => avgPoolOnGpu(x, y, window),
   gradient: (dy, { attributes: { window }, inputShapes: [shape] }) => [() => avgPool2dInputGradient(dy, shape, window)],
 });
 
@@ -63,6 +65,7 @@ const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Wi
     });
   },
   fast: ([dy], [dx], { window }) => avgPoolGradientByKernel(dy, dx, window),
+  webgpu: ([dy], [dx], { window }) => avgPoolGradientOnGpu(dy, dx, window),
 });
 
 /** to[…] += from[…] · factor, for a run of channels. A function of its own: in the closures above it would run slower. */

@@ -6,6 +6,7 @@ import { reshape } from '../shape/reshape.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
 import { extremePoolByKernel } from './pool.wasm.js';
+import { extremePoolOnGpu } from './pool.wgsl.js';
 
 /**
  * The largest element of each window, channel by channel. Padding is never the largest. Of equal elements the first
@@ -64,6 +65,7 @@ function extremePool(name: string, sign: 1 | -1) {
       });
     },
     fast: ([x], [y, winners], { window }) => extremePoolByKernel(x, y, winners, window, sign),
+    webgpu: ([x], [y, winners], { window }) => extremePoolOnGpu(x, y, winners, window, sign),
     saves: (_, [, winners]) => [winners],
     gradient: (dy, { saved: [winners], inputShapes: [shape] }) => [
       () => {

@@ -5,6 +5,7 @@ import { normalizeAxis, type Shape, sameShape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { bitsOf, copyRun } from './copy-block.js';
 import { scatterAddKernel } from './gather.wasm.js';
+import { gatherOnGpu, scatterAddOnGpu } from './gather.wgsl.js';
 
 /**
  * Picks positions of an axis by index: NumPy's `take`.
@@ -30,6 +31,10 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
         copyRun(run, source, (o * size + indices[i]) * run, 1, target, at, 1);
       }
     }
+  },
+  webgpu([x, indices], [y], { axis }) {
+    const [, size, run] = aroundAxis(x.shape, axis);
+    gatherOnGpu(x, indices, y, size, run);
   },
   saves: ([, indices]) => [indices],
   gradient: (dy, { saved: [indices], attributes: { axis }, inputShapes: [shape] }) => [
@@ -84,6 +89,10 @@ const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number;
     checkIndices('scatterAdd', indices.values, size);
     y.values.fill(0);
     scatterAddKernel.run({ updates, indices, y, count: indices.size, size, run }, outer, { grain: 1 });
+  },
+  webgpu([updates, indices], [y], { size, axis }) {
+    const [, , run] = aroundAxis(y.shape, axis);
+    scatterAddOnGpu(updates, indices, y, size, run);
   },
   saves: ([, indices]) => [indices],
   gradient: (dy, { saved: [indices], attributes: { axis } }) => [() => gather(dy, indices, axis), null],

@@ -94,7 +94,7 @@ describe('softmax of many rows and classes', () => {
     'passes on what is no number, and leaves out −∞',
     (op, classes, rng) => {
       const x = sprinkled(rng, [7, classes], [Number.NEGATIVE_INFINITY, Number.NaN]);
-      checkOp((x: Tensor) => op(x), [x], withoutDifferences);
+      checkOp((x: Tensor) => op(x), [x], { ...withoutDifferences, gpu: false });
     },
   );
 

@@ -1,0 +1,61 @@
+import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
+import type { DType } from '../../dtype.js';
+import type { Tensor } from '../../tensor.js';
+import { fillOnGpu } from './copy-block.wgsl.js';
+
+// Indices are not checked on a GPU: those outside of the axis pick 0, and add to nothing.
+
+const parameters = { count: 'u32', picks: 'u32', size: 'u32', run: 'u32' } as const;
+
+/** Where element `i` of the picked slices belongs: slice `index` of block `i / (picks · run)`. */
+const place = `
+  let index = indices[(i / p.run) % p.picks];
+  let at = ((i / (p.run * p.picks)) * p.size + u32(index)) * p.run + i % p.run;
+  let isInside = index >= 0 && u32(index) < p.size;`;
+
+/** `gather`. @param size How many slices there are, @param run of so many elements each. */
+export function gatherOnGpu(
+  x: Tensor<DType>,
+  indices: Tensor<'i32'>,
+  y: Tensor<DType>,
+  size: number,
+  run: number,
+): void {
+  gatherShader.run({ x, indices }, { y }, { count: y.size, picks: indices.size, size, run }, groupsOf(y.size));
+}
+
+const gatherShader = new Shader('gather', {
+  reads: { x: 'u32', indices: 'i32' },
+  writes: { y: 'u32' },
+  parameters,
+  workgroup: linearWorkgroup,
+  main: `
+  ${linear('p.count')}
+  ${place}
+  y[i] = 0u;
+  if (isInside) { y[i] = x[at]; }`,
+});
+
+/** `scatterAdd`. WGSL adds no floats atomically: an invocation tries until nobody was faster. The order of sums is not fixed. */
+export function scatterAddOnGpu(updates: Tensor, indices: Tensor<'i32'>, y: Tensor, size: number, run: number): void {
+  fillOnGpu(y, 0);
+  const numbers = { count: updates.size, picks: indices.size, size, run };
+  scatterAddShader.run({ updates, indices }, { y }, numbers, groupsOf(updates.size));
+}
+
+const scatterAddShader = new Shader('scatter_add', {
+  reads: { updates: 'f32', indices: 'i32' },
+  writes: { y: 'atomic<u32>' },
+  parameters,
+  workgroup: linearWorkgroup,
+  main: `
+  ${linear('p.count')}
+  ${place}
+  if (!isInside) { return; }
+  var seen = atomicLoad(&y[at]);
+  loop {
+    let result = atomicCompareExchangeWeak(&y[at], seen, bitcast<u32>(bitcast<f32>(seen) + updates[i]));
+    if (result.exchanged) { break; }
+    seen = result.old_value;
+  }`,
+});

@@ -1,0 +1,61 @@
+import { groupsOf, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import type { Tensor } from '../../tensor.js';
+import { workgroupSum } from '../reduce/sum.wgsl.js';
+
+const lanes = 64;
+
+/** WGSL of a function for the largest number of a workgroup. All invocations have to call it. */
+const largestOfWorkgroup = `
+var<workgroup> largestParts: array<f32, ${lanes}>;
+fn largestOfWorkgroup(value: f32, lane: u32) -> f32 {
+  workgroupBarrier();
+  largestParts[lane] = value;
+  for (var step = ${lanes / 2}u; step > 0u; step /= 2u) {
+    workgroupBarrier();
+    if (lane < step) { largestParts[lane] = max(largestParts[lane], largestParts[lane + step]); }
+  }
+  workgroupBarrier();
+  return largestParts[0];
+}`;
+
+/**
+ * WGSL for a workgroup that goes through a line of `p.length` elements x[at(k)]: the largest, `shift`, and the sum of exponentials,
+ * `total`. The kernel declares `at`.
+ */
+export const softmaxDeclarations = `${largestOfWorkgroup}
+${workgroupSum('f32', lanes)}`;
+export const softmaxWorkgroup = [lanes, 1] as const;
+export const softmaxStep = `${lanes}u`;
+export const lineSums = (at: string): string => `
+  var most = -3.4e38;
+  for (var k = lane; k < p.length; k += ${lanes}u) { most = max(most, x[${at}]); }
+  let shift = largestOfWorkgroup(most, lane);
+  var sum = 0.0;
+  for (var k = lane; k < p.length; k += ${lanes}u) { sum += exp(x[${at}] - shift); }
+  let total = sumOfWorkgroup(sum, lane);`;
+
+/** `softmax` and `logSoftmax`, a workgroup for each line along the axis, whose elements are `stride` apart. */
+export function softmaxOnGpu(op: 'softmax' | 'logSoftmax', x: Tensor, y: Tensor, length: number, stride: number): void {
+  const lines = x.size / length;
+  softmaxShader(op).run({ x }, { y }, { lines, length, stride }, groupsOf(lines, 1));
+}
+
+const softmaxShader = shaderFamily(
+  (op: 'softmax' | 'logSoftmax') =>
+    new Shader(op, {
+      reads: { x: 'f32' },
+      writes: { y: 'f32' },
+      parameters: { lines: 'u32', length: 'u32', stride: 'u32' },
+      workgroup: softmaxWorkgroup,
+      declarations: softmaxDeclarations,
+      main: `
+  let line = group.y * groups.x + group.x;
+  if (line >= p.lines) { return; }
+  let start = (line / p.stride) * p.stride * p.length + line % p.stride;
+  ${lineSums('start + k * p.stride')}
+  for (var k = lane; k < p.length; k += ${softmaxStep}) {
+    let i = start + k * p.stride;
+    y[i] = ${op === 'softmax' ? 'exp(x[i] - shift) / total' : 'x[i] - shift - log(total)'};
+  }`,
+    }),
+);
