@@ -69,16 +69,10 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
   gradient?(outputGradient: Tensor, context: GradientContext<A, S>): InputGradients;
 }
 
-type AnyOperation = OpDefinition<Tensors, Tensors, unknown, Tensors>;
-
-/** All operations that have been defined: what the table in docs/operations.md is made of. */
-export const operations: AnyOperation[] = [];
-
 /** Checks the parts of an op against each other, once its types are named. */
 export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []>(
   definition: OpDefinition<I, O, A, S>,
 ): OpDefinition<I, O, A, S> {
-  operations.push(definition as unknown as AnyOperation);
   return definition;
 }
 

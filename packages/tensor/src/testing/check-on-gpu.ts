@@ -61,7 +61,7 @@ export function checkOnGpu<I extends readonly AnyTensor[]>(
       dispose(own);
     });
   } catch (error) {
-    // docs/operations.md tells which operations have one, and a test which must.
+    // What trains a network has kernels: training.gpu.test.ts needs them all. The rest may lack them, and says so.
     if (!(error instanceof MissingKernelError)) throw error;
   } finally {
     poisonGpuBlocks(null);
