@@ -1,10 +1,11 @@
-import { setThreads } from '@mobinet/tensor';
-import { Command } from 'commander';
+import { setThreads, useBackend } from '@mobinet/tensor';
+import { Command, Option } from 'commander';
 import { jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
 import { bitConvolutions, bitGemm } from './bits.js';
 import { gemm, gradients } from './floats.js';
+import { type GpuResult, type GpuSizes, gpuWorks, hoursOfImageNet, timeOnGpu } from './gpu.js';
 import { machine } from './machine.js';
-import { formatSection } from './report.js';
+import { formatGpuResults, formatSection } from './report.js';
 import { type Result, runBenchmark, type Section } from './section.js';
 
 const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients];
@@ -13,18 +14,45 @@ const program = new Command('bench')
   .description('times kernels: on bits against floats, by lookup against multiply-adds, on two threads against one')
   .option('--filter <text>', 'only the benchmarks that have this in their name, such as gradients or 784')
   .option('--threads <number>', 'threads of contenders that do not say their own', wholeNumber(1), 1)
+  .addOption(
+    new Option('--device <name>', 'the processor, or a GPU: products of matrices, inference and training there')
+      .choices(['cpu', 'webgpu'])
+      .default('cpu'),
+  )
+  .option('--matrix <rows>', 'on a GPU: rows and columns of matrices', wholeNumber(1), 4096)
+  .option('--image-size <pixels>', 'on a GPU: height and width of images', wholeNumber(1), 224)
+  .option('--inference-batch <images>', 'on a GPU: images at a time', wholeNumber(1), 256)
+  .option('--training-batch <images>', 'on a GPU: images of a step', wholeNumber(1), 128)
+  .option('--kernels', 'on a GPU: tell what each kernel takes')
   .option(...jsonFlag)
   .action(run);
 
-async function run({
-  filter = '',
-  threads,
-  json,
-}: {
+interface Flags extends GpuSizes {
   filter?: string;
   threads: number;
+  device: 'cpu' | 'webgpu';
+  kernels?: boolean;
   json?: boolean;
-}): Promise<void> {
+}
+
+async function run(flags: Flags): Promise<void> {
+  await (flags.device === 'webgpu' ? runOnGpu(flags) : runOnCpu(flags));
+}
+
+async function runOnGpu({ filter = '', kernels = false, json, ...sizes }: Flags): Promise<void> {
+  const { reason } = await useBackend('webgpu');
+  const chosen = gpuWorks(sizes).filter(({ name }) => name.includes(filter));
+  if (chosen.length === 0) throw new RangeError(`no benchmark for GPUs has "${filter}" in its name`);
+  const results: GpuResult[] = [];
+  for (const [index, work] of chosen.entries()) {
+    say(`${index + 1}/${chosen.length} ${work.name} …`);
+    results.push(await timeOnGpu(work, { kernels }));
+  }
+  if (json) printJson({ ...machine(), device: reason, ...hoursOfImageNet(results), results });
+  else printResult(`${reason}; medians of five rounds\n\n${formatGpuResults(results)}`);
+}
+
+async function runOnCpu({ filter = '', threads, json }: Flags): Promise<void> {
   const chosen = sections.flatMap((section) =>
     section.benchmarks
       .filter(({ name }) => `${section.title} ${name}`.includes(filter))

@@ -1,4 +1,5 @@
 import { formatTable } from 'mobinet/cli';
+import { type GpuResult, hoursOfImageNet } from './gpu.js';
 import type { Result, Section } from './section.js';
 
 /** A table of milliseconds and ratios for one section; a ratio that misses its target says so. */
@@ -18,4 +19,25 @@ export function formatSection({ title, note }: Section, results: readonly Result
 function formatRatio({ value, target }: Result['ratios'][number]): string {
   const text = `${value.toFixed(2)}×`;
   return target !== undefined && value < target ? `${text} (aim ${target})` : text;
+}
+
+/** A table of what a GPU does, one of the kernels of each work that was timed so, and what that means for ImageNet. */
+export function formatGpuResults(results: readonly GpuResult[]): string {
+  const rows = results.map(({ name, milliseconds, teraOperationsPerSecond, imagesPerSecond }) => [
+    name,
+    milliseconds.toPrecision(3),
+    teraOperationsPerSecond?.toPrecision(3) ?? '–',
+    imagesPerSecond?.toFixed(0) ?? '–',
+  ]);
+  const { imageNetHours } = hoursOfImageNet(results);
+  return [
+    formatTable(['', 'ms', 'tera-operations/s', 'images/s'], rows),
+    ...results.flatMap(({ name, kernels }) => (kernels ? ['', name, formatKernels(kernels)] : [])),
+    ...(imageNetHours ? ['', `50 epochs of ImageNet: ${imageNetHours.toFixed(1)} hours`] : []),
+  ].join('\n');
+}
+
+function formatKernels(kernels: NonNullable<GpuResult['kernels']>): string {
+  const rows = kernels.map(({ kernel, runs, milliseconds }) => [kernel, runs, milliseconds.toFixed(3)]);
+  return formatTable(['kernel', 'runs', 'ms'], rows);
 }

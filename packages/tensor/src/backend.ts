@@ -1,8 +1,9 @@
 import type { BackendName } from './backend-name.js';
 import { allocate } from './backends/cpu/heap.js';
 import { openDevice } from './backends/webgpu/device.js';
-import { Gpu, openedGpu, setGpu } from './backends/webgpu/gpu.js';
+import { Gpu, gpu, openedGpu, setGpu } from './backends/webgpu/gpu.js';
 import { GpuBlock } from './backends/webgpu/gpu-block.js';
+import type { KernelTime } from './backends/webgpu/kernel-times.js';
 import type { Block } from './block.js';
 import { bytesPerElement, type DType } from './dtype.js';
 import { BackendError } from './errors.js';
@@ -69,6 +70,11 @@ export function withBackend<T>(backend: BackendName, body: () => T): T {
 /** Buffers that the GPU holds for tensors, those included that wait for the next; 0 where none is open. */
 export function gpuBufferCount(): number {
   return openedGpu()?.pool.count ?? 0;
+}
+
+/** Times each kernel of the GPU from now on. @returns Ends it; tells what each took. @throws BackendError where that cannot be. */
+export function startGpuTimes(): Promise<() => Promise<KernelTime[]>> {
+  return gpu().startTimes();
 }
 
 /** Bytes of an element where it lies: on the GPU, all take four. */

@@ -4,11 +4,13 @@ export {
   type BackendChoice,
   currentBackend,
   gpuBufferCount,
+  startGpuTimes,
   useBackend,
   withBackend,
 } from './backend.js';
 export type { BackendName } from './backend-name.js';
 export { setThreads, threadCount } from './backends/cpu/threads.js';
+export type { KernelTime } from './backends/webgpu/kernel-times.js';
 export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
 export * from './create.js';
 export type { DType, TypedArray, TypedArrays } from './dtype.js';

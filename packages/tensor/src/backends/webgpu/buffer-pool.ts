@@ -2,7 +2,14 @@
 import { OutOfMemoryError } from '../../errors.js';
 
 /** The bits of `GPUBufferUsage`, which Node does not know by name. */
-export const bufferUsage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
+export const bufferUsage = {
+  mapRead: 1,
+  copySource: 4,
+  copyTarget: 8,
+  uniform: 64,
+  storage: 128,
+  queryResolve: 512,
+} as const;
 
 /**
  * Buffers of a GPU for tensors. Those that are given back wait for the next tensor of about their size: a training step asks for the

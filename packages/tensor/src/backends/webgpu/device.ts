@@ -8,6 +8,9 @@ export interface OpenedDevice {
   readonly isSoftware: boolean;
 }
 
+/** Used where the GPU has them: a clock, for profiles. */
+const optionalFeatures = ['timestamp-query'] as const;
+
 /** Kept for good: Dawn crashes the process when what `create` returned is collected. */
 let instance: GPU | null = null;
 
@@ -24,6 +27,7 @@ export async function openDevice(): Promise<OpenedDevice | string> {
   if (!adapter) return 'WebGPU finds no GPU and no driver of one';
   const { info, limits } = adapter;
   const device = await adapter.requestDevice({
+    requiredFeatures: optionalFeatures.filter((feature) => adapter.features.has(feature)),
     requiredLimits: {
       maxBufferSize: limits.maxBufferSize,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -53,7 +57,7 @@ async function dawn(): Promise<GPU | null> {
   const name = 'webgpu';
   try {
     const { create } = (await import(/* @vite-ignore */ name)) as { create(options: string[]): GPU };
-    return create([]);
+    return create(process.env.DAWN ? process.env.DAWN.split(' ') : ['disable-dawn-features=timestamp_quantization']);
   } catch {
     return null;
   }

@@ -2,6 +2,7 @@
 import { BackendError, KernelError } from '../../errors.js';
 import { BufferPool, bufferUsage } from './buffer-pool.js';
 import type { OpenedDevice } from './device.js';
+import { type KernelTime, KernelTimes } from './kernel-times.js';
 import type { Pipeline } from './pipeline.js';
 
 /** What the GPU is to do, in the order in which it was asked for. */
@@ -37,6 +38,7 @@ export class Gpu {
   readonly #uniforms: GPUBuffer;
   #commands: Command[] = [];
   #fault: Error | null = null;
+  #times: KernelTimes | null = null;
 
   constructor({ device, name, isSoftware }: OpenedDevice) {
     this.device = device;
@@ -111,6 +113,22 @@ export class Gpu {
     }
   }
 
+  /**
+   * Times all kernels from now on. @returns Ends it; tells what each took.
+   * @throws BackendError where the GPU has no clock to read.
+   */
+  async startTimes(): Promise<() => Promise<KernelTime[]>> {
+    if (!this.device.features.has('timestamp-query')) throw new BackendError(`${this.name} cannot time its kernels`);
+    await this.flush();
+    const times = new KernelTimes(this.device);
+    this.#times = times;
+    return async () => {
+      await this.flush();
+      this.#times = null;
+      return times.report();
+    };
+  }
+
   #add(command: Command): void {
     if (this.#fault) throw this.#fault;
     this.#commands.push(command);
@@ -140,11 +158,16 @@ export class Gpu {
     const parameters = new Uint8Array(commands.length * parameterStride);
     const landings: GPUBuffer[] = [];
     let pass: GPUComputePassEncoder | null = null;
+    const times = this.#times?.start(commands.length);
     commands.forEach((command, slot) => {
       if (command.kind === 'dispatch') {
         parameters.set(new Uint8Array(command.parameters), slot * parameterStride);
-        pass ??= encoder.beginComputePass();
         const { pipeline, buffers, workgroups } = command;
+        if (times) {
+          pass?.end();
+          pass = encoder.beginComputePass({ timestampWrites: times.next(pipeline.name) });
+        }
+        pass ??= encoder.beginComputePass();
         pass.setPipeline(pipeline.ready!);
         pass.setBindGroup(0, pipeline.bindGroup(this.#uniforms, buffers), [slot * parameterStride]);
         pass.dispatchWorkgroups(...workgroups);
@@ -169,8 +192,10 @@ export class Gpu {
       encoder.copyBufferToBuffer(landing, 0, target, 0, bytes.length);
     });
     (pass as GPUComputePassEncoder | null)?.end();
+    const timed = times?.finish(encoder);
     device.queue.writeBuffer(this.#uniforms, 0, parameters);
     device.queue.submit([encoder.finish()]);
+    timed?.();
     for (const landing of landings) landing.destroy();
   }
 }

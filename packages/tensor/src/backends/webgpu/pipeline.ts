@@ -13,7 +13,14 @@ export class Pipeline {
   /**
    * @param code WGSL with a function `main`. Binding 0 are the parameters; the buffers that are read follow, then those written.
    */
-  constructor(name: string, code: string, reads: number, writes: number, parameterBytes: number, { device }: Gpu) {
+  constructor(
+    readonly name: string,
+    code: string,
+    reads: number,
+    writes: number,
+    parameterBytes: number,
+    { device }: Gpu,
+  ) {
     this.#device = device;
     this.#layout = layoutOf(device, reads, writes, parameterBytes);
     const layout = device.createPipelineLayout({ bindGroupLayouts: [this.#layout] });

@@ -97,37 +97,100 @@ export function bitConv2dOnGpu(
     });
     return;
   }
+  const [kernelHeight, kernelWidth, groupChannels] = perFilter;
+  const pixels = y.size / outChannels;
   const values = {
     ...windowArgumentsOnGpu(window),
-    ...{ channels: x.rowLength, outChannels, groupChannels: perFilter[2], groupFilters: outChannels / groups },
-    ...{ count: y.size, countsBorder: Number(paddingValue === 'one'), isDifference: Number(y.dtype === 'u8') },
+    ...{ channels: x.rowLength, outChannels, groupChannels, groupFilters: outChannels / groups, groups, pixels },
+    ...{ countsBorder: Number(paddingValue === 'one'), isDifference: Number(y.dtype === 'u8') },
   };
-  bitConvolve.run({ x, weights }, { y }, values, groupsOf(y.size));
+  const tapWords = wordsPerRow(groupChannels);
+  const words = kernelHeight * kernelWidth * tapWords;
+  // A few words are kept in registers for all filters of the group; of many, each filter reads its own.
+  if (words <= mostWords) {
+    bitConvolveGroups(kernelHeight * kernelWidth, tapWords).run({ x, weights }, { y }, values, groupsOf(pixels * groups));
+  } else bitConvolve.run({ x, weights }, { y }, { ...values, count: y.size }, groupsOf(y.size));
 }
 
-const bitConvolve = new Shader('bits_conv', {
-  reads: { x: 'u32', weights: 'u32' },
-  writes: { y: 'i32' },
-  parameters: {
-    ...windowParametersOnGpu,
-    channels: 'u32',
-    outChannels: 'u32',
-    groupChannels: 'u32',
-    groupFilters: 'u32',
-    count: 'u32',
-    countsBorder: 'u32',
-    isDifference: 'u32',
-  },
-  workgroup: linearWorkgroup,
-  declarations: `${pixelUnderTap}
-// So many bits of a row from bit \`first\` on, shifted down. They may lie in two words.
+const bitConvolveParameters = {
+  ...windowParametersOnGpu,
+  channels: 'u32',
+  outChannels: 'u32',
+  groupChannels: 'u32',
+  groupFilters: 'u32',
+  groups: 'u32',
+  pixels: 'u32',
+  countsBorder: 'u32',
+  isDifference: 'u32',
+} as const;
+
+/** So many bits of a row of \`x\` from bit \`first\` on, shifted down. They may lie in two words. */
+const bitsAt = `
 fn bitsAt(row: u32, first: u32, length: u32) -> u32 {
   let at = row + first / 32u;
   let shift = first % 32u;
   var bits = x[at] >> shift;
   if (shift + length > 32u) { bits |= x[at + 1u] << (32u - shift); }
   return bits & (0xffffffffu >> (32u - length));
-}`,
+}`;
+
+/** Words of signs that an invocation of the kernel below keeps. */
+const mostWords = 25;
+
+/** An invocation reads what a group sees around a pixel, and counts it against all filters of the group. */
+const bitConvolveGroups = shaderFamily((taps: number, tapWords: number) => {
+  const words = Array.from({ length: taps * tapWords }, (_, at) => at);
+  return new Shader(`bits_conv_groups_${taps}x${tapWords}`, {
+    reads: { x: 'u32', weights: 'u32' },
+    writes: { y: 'i32' },
+    parameters: bitConvolveParameters,
+    workgroup: linearWorkgroup,
+    declarations: `${pixelUnderTap}
+${bitsAt}`,
+    main: `
+  ${linear('p.pixels * p.groups')}
+  let pixel = i / p.groups;
+  let firstChannel = (i % p.groups) * p.groupChannels;
+  let pixelWords = (p.channels + 31u) / 32u;
+  var signs = 0u;
+  ${Array.from(
+    { length: taps },
+    (_, tap) => `
+  let at${tap} = pixelUnder(pixel, ${tap}u);
+  // What the border has no part in is masked out.
+  let counts${tap} = select(0u, 0xffffffffu, at${tap} >= 0 || p.countsBorder == 1u);
+  signs += p.groupChannels & counts${tap};`,
+  ).join('')}
+  ${words
+    .map((at) => {
+      const [tap, word] = [Math.floor(at / tapWords), at % tapWords];
+      return `
+  var bits${at} = 0u;
+  if (at${tap} >= 0) { bits${at} = bitsAt(u32(at${tap}) * pixelWords, firstChannel + ${32 * word}u, min(32u, p.groupChannels - ${32 * word}u)); }`;
+    })
+    .join('')}
+  for (var k = 0u; k < p.groupFilters; k++) {
+    let o = (i % p.groups) * p.groupFilters + k;
+    var differences = 0u;
+    ${words
+      .map(
+        (at) =>
+          `differences += countOneBits((bits${at} ^ weights[o * ${words.length}u + ${at}u]) & counts${Math.floor(at / tapWords)});`,
+      )
+      .join('\n    ')}
+    y[pixel * p.outChannels + o] = select(i32(signs) - 2 * i32(differences), i32(differences), p.isDifference == 1u);
+  }`,
+  });
+});
+
+/** An invocation counts one output. */
+const bitConvolve = new Shader('bits_conv', {
+  reads: { x: 'u32', weights: 'u32' },
+  writes: { y: 'i32' },
+  parameters: { ...bitConvolveParameters, count: 'u32' },
+  workgroup: linearWorkgroup,
+  declarations: `${pixelUnderTap}
+${bitsAt}`,
   main: `
   ${linear('p.count')}
   let o = i % p.outChannels;

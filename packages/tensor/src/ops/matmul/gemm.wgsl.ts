@@ -93,6 +93,8 @@ export class GemmShader<R extends string, P extends string> {
     } = this.definition;
     const vec = element === 'f32' ? 'vec4f' : 'vec4u';
     const width = side * fours;
+    // One vector more than a step has, so that invocations that write one line of several steps do not wait for the same bank of memory.
+    const stride = width + 1;
     const parts = Array.from({ length: fours }, (_, part) => part);
     const rows = Array.from({ length: 4 * fours }, (_, row) => row);
     /** Reads strips: each invocation a vector of four elements, or two. */
@@ -108,7 +110,7 @@ export class GemmShader<R extends string, P extends string> {
       let step = ${step};
       let four = ${four};
       let line = ${line} + 4u * four;
-      ${strip}Strip[step * ${width}u + four] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane}u, first + step)`).join(', ')});
+      ${strip}Strip[step * ${stride}u + four] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane}u, first + step)`).join(', ')});
     }`;
         })
         .join('\n    ');
@@ -124,8 +126,8 @@ export class GemmShader<R extends string, P extends string> {
 var<private> batch: u32;
 var<private> split: u32;
 var<private> end: u32;
-var<workgroup> aStrip: array<${vec}, ${side * width}>;
-var<workgroup> bStrip: array<${vec}, ${side * width}>;
+var<workgroup> aStrip: array<${vec}, ${side * stride}>;
+var<workgroup> bStrip: array<${vec}, ${side * stride}>;
 ${declarations}
 fn aAt(row: u32, step: u32) -> ${element} {
   if (row >= p.m || step >= end) { return ${element}(0); }
@@ -151,9 +153,9 @@ fn put(row: u32, column: u32, value: ${element}) {
     ${load('a', aAlongSteps)}
     ${load('b', bAlongSteps)}
     workgroupBarrier();
-    for (var step = 0u; step < ${side}u; step++) {
-      ${parts.map((part) => `let a${part} = aStrip[step * ${width}u + local.y * ${fours}u + ${part}u];`).join('\n      ')}
-      ${parts.map((part) => `let b${part} = bStrip[step * ${width}u + local.x * ${fours}u + ${part}u];`).join('\n      ')}
+    for (var step = 0u; step < ${element === 'u32' ? `min(${side}u, last - first)` : `${side}u`}; step++) {
+      ${parts.map((part) => `let a${part} = aStrip[step * ${stride}u + local.y * ${fours}u + ${part}u];`).join('\n      ')}
+      ${parts.map((part) => `let b${part} = bStrip[step * ${stride}u + local.x * ${fours}u + ${part}u];`).join('\n      ')}
       ${rows
         .map((row) =>
           parts.map((part) => products[element](`sum${row}_${part}`, `a${row >> 2}[${row & 3}]`, `b${part}`)).join(' '),

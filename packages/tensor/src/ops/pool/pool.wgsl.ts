@@ -46,14 +46,19 @@ const avgPoolGradient = new Shader('f32_avg_pool_gradient', {
   writes: { dx: 'f32' },
   parameters,
   workgroup: linearWorkgroup,
-  declarations: `${pixelUnderTap}
-${pixelReadBy}
+  declarations: `${pixelReadBy}
+// Of so many taps from \`first\` on, those inside.
+fn tapsInside(first: i32, taps: u32, dilation: u32, size: u32) -> i32 {
+  let step = i32(dilation);
+  let from = (max(0, -first) + step - 1) / step;
+  let to = min(i32(taps), (i32(size) - first + step - 1) / step);
+  return max(0, to - from);
+}
 fn coveredBy(pixel: u32) -> f32 {
-  var covered = 0.0;
-  for (var tap = 0u; tap < p.kernelHeight * p.kernelWidth; tap++) {
-    covered += select(0.0, 1.0, pixelUnder(pixel, tap) >= 0);
-  }
-  return covered;
+  let i = (pixel / p.outWidth) % p.outHeight;
+  let j = pixel % p.outWidth;
+  let rows = tapsInside(i32(i * p.strideY) - p.beforeY, p.kernelHeight, p.dilationY, p.height);
+  return f32(rows * tapsInside(i32(j * p.strideX) - p.beforeX, p.kernelWidth, p.dilationX, p.width));
 }`,
   main: `
   ${linear('p.count')}

@@ -1,0 +1,191 @@
+import { Adam, crossEntropy, noGradient, valueAndGradient } from '@mobinet/autograd';
+import {
+  type AnyTensor,
+  bitMatmul,
+  dispose,
+  type KernelTime,
+  matmul,
+  packBits,
+  Rng,
+  startGpuTimes,
+  type Tensor,
+  tensor,
+  tidy,
+  withBackend,
+  zeros,
+} from '@mobinet/tensor';
+import { Shader } from '@mobinet/tensor/kernels';
+import { createMoBiNet, type MoBiNet, packModel, unpackModel } from 'mobinet';
+import { median } from './interleave.js';
+
+// What a GPU does, where nothing compares: a host that waits for each result would time the waiting, so each round asks for many runs and
+// waits once.
+
+/** Something to time on a GPU. */
+export interface GpuWork {
+  readonly name: string;
+  /** Floating-point operations of a run (or operations on bits): two for each multiply-add. */
+  readonly operations?: number;
+  /** Of a run, where it is a network that runs. */
+  readonly images?: number;
+  /** Makes the operands, and tells what to run. It returns what is to be disposed of. */
+  prepare(): () => readonly AnyTensor[];
+}
+
+export interface GpuResult {
+  readonly name: string;
+  readonly milliseconds: number;
+  readonly teraOperationsPerSecond?: number;
+  readonly imagesPerSecond?: number;
+  /** Of one run, by the clock of the GPU, the most expensive first. */
+  readonly kernels?: readonly KernelTime[];
+}
+
+export interface GpuSizes {
+  /** Rows and columns of the products of matrices. */
+  readonly matrix: number;
+  readonly imageSize: number;
+  readonly inferenceBatch: number;
+  readonly trainingBatch: number;
+}
+
+/** What is asked for in the end, in this order. */
+export const gpuWorks = ({ matrix, imageSize, inferenceBatch, trainingBatch }: GpuSizes): readonly GpuWork[] => [
+  multiplyAddLimit,
+  {
+    name: `f32 matrix product ${matrix}³`,
+    operations: 2 * matrix ** 3,
+    prepare() {
+      const rng = Rng.fromSeed(1);
+      const [a, b] = [rng.normal([matrix, matrix]), rng.normal([matrix, matrix])];
+      return () => [matmul(a, b)];
+    },
+  },
+  {
+    name: `bit matrix product ${matrix}³`,
+    operations: 2 * matrix ** 3,
+    prepare() {
+      const rng = Rng.fromSeed(1);
+      const [a, b] = [packBits(rng.normal([matrix, matrix])), packBits(rng.normal([matrix, matrix]))];
+      return () => [bitMatmul(a, b)];
+    },
+  },
+  {
+    name: `inference, ${imageSize}×${imageSize}, batch ${inferenceBatch}`,
+    images: inferenceBatch,
+    prepare() {
+      const bytes = withBackend('cpu', () => packModel(createMoBiNet({ block: 'mid', k: 3, imageSize })));
+      const network = unpackModel(bytes);
+      const images = Rng.fromSeed(1).normal([inferenceBatch, imageSize, imageSize, 3]);
+      return () => [noGradient(() => network.forward(images))];
+    },
+  },
+  {
+    name: `training, ${imageSize}×${imageSize}, batch ${trainingBatch}`,
+    images: trainingBatch,
+    prepare() {
+      const model = createMoBiNet({ block: 'mid', k: 3, imageSize });
+      const optimizer = new Adam({ learningRate: 1e-3 });
+      const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
+        crossEntropy(model.forward(images), labels),
+      );
+      const images = Rng.fromSeed(1).normal([trainingBatch, imageSize, imageSize, 3]);
+      const labels = tensor(
+        Array.from({ length: trainingBatch }, (_, index) => index % model.options.classes),
+        { dtype: 'i32' },
+      );
+      return () => {
+        const { value, gradients } = lossAndGradient(model, images, labels);
+        optimizer.update(model, gradients);
+        dispose(gradients);
+        return [value];
+      };
+    },
+  },
+];
+
+const limitInvocations = 1 << 20;
+const limitSteps = 512;
+const limitSums = 4;
+
+const limitShader = new Shader('fma_limit', {
+  reads: {},
+  writes: { result: 'f32' },
+  parameters: { factor: 'f32' },
+  workgroup: [256, 1],
+  main: `
+  ${times(limitSums, (k) => `var sum${k} = vec4f(f32(lane + ${k}u));`)}
+  for (var step = 0u; step < ${limitSteps}u; step++) {
+    ${times(limitSums, (k) => `sum${k} = fma(sum${k}, vec4f(p.factor), vec4f(1.0));`)}
+  }
+  let sum = ${Array.from({ length: limitSums }, (_, k) => `sum${k}`).join(' + ')};
+  result[group.x * 256u + lane] = sum.x + sum.y + sum.z + sum.w;`,
+});
+
+function times(count: number, line: (k: number) => string): string {
+  return Array.from({ length: count }, (_, k) => line(k)).join('\n    ');
+}
+
+/** Multiply-adds in registers and nothing else: what the GPU can do at most. */
+const multiplyAddLimit: GpuWork = {
+  name: 'f32 multiply-adds in registers',
+  operations: 2 * limitInvocations * limitSteps * limitSums * 4,
+  prepare() {
+    const result = zeros([limitInvocations]);
+    return () => {
+      limitShader.run({}, { result }, { factor: 0.5 }, [limitInvocations / 256]);
+      return [];
+    };
+  },
+};
+
+/** A tensor made after all else: when it is there, so is the rest. */
+async function endOfWork(): Promise<void> {
+  const last = tensor([0]);
+  await last.data();
+  last.dispose();
+}
+
+const rounds = 5;
+
+/** Times one piece of work: the median over rounds of about `milliseconds` each. */
+export async function timeOnGpu(
+  work: GpuWork,
+  { milliseconds = 300, kernels = false }: { milliseconds?: number; kernels?: boolean } = {},
+): Promise<GpuResult> {
+  const run = work.prepare();
+  const round = async (count: number): Promise<number> => {
+    const start = performance.now();
+    for (let i = 0; i < count; i++) {
+      dispose(tidy(run));
+    }
+    await endOfWork();
+    return performance.now() - start;
+  };
+  // Kernels are compiled, buffers made, and how long it takes is found out.
+  await round(1);
+  await round(2);
+  const count = Math.max(1, Math.round(milliseconds / ((await round(2)) / 2)));
+  const taken: number[] = [];
+  for (let k = 0; k < rounds; k++) taken.push((await round(count)) / count);
+  const time = median(taken);
+  return {
+    name: work.name,
+    milliseconds: time,
+    ...(work.operations && { teraOperationsPerSecond: work.operations / time / 1e9 }),
+    ...(work.images && { imagesPerSecond: (1000 * work.images) / time }),
+    ...(kernels && { kernels: await timeKernels(() => round(1)) }),
+  };
+}
+
+/** Hours that 50 epochs of ImageNet (64 million images) take at the measured rate of training, if it was measured. */
+export function hoursOfImageNet(results: readonly GpuResult[]): { imageNetHours?: number } {
+  const rate = results.find(({ name }) => name.startsWith('training'))?.imagesPerSecond;
+  return rate ? { imageNetHours: 64e6 / rate / 3600 } : {};
+}
+
+async function timeKernels(run: () => Promise<unknown>): Promise<readonly KernelTime[]> {
+  const stop = await startGpuTimes();
+  await run();
+  return stop();
+}
