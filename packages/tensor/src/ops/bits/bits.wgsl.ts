@@ -108,7 +108,12 @@ export function bitConv2dOnGpu(
   const words = kernelHeight * kernelWidth * tapWords;
   // A few words are kept in registers for all filters of the group; of many, each filter reads its own.
   if (words <= mostWords) {
-    bitConvolveGroups(kernelHeight * kernelWidth, tapWords).run({ x, weights }, { y }, values, groupsOf(pixels * groups));
+    bitConvolveGroups(kernelHeight * kernelWidth, tapWords).run(
+      { x, weights },
+      { y },
+      values,
+      groupsOf(pixels * groups),
+    );
   } else bitConvolve.run({ x, weights }, { y }, { ...values, count: y.size }, groupsOf(y.size));
 }
 

@@ -12,6 +12,7 @@ import type { Shape } from '../../shape.js';
 import { sizeOf } from '../../shape.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
+import { isPointwise } from '../window.js';
 import { pixelReadBy, pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
 import type { Conv2dAttributes } from './conv2d.js';
 
@@ -150,17 +151,26 @@ export function inputGradientOnGpu(
   epilogues.set(epilogue.name, epilogue);
   if (attributes.groups === 1) {
     const size = productSize(dx.size / channels, channels, outChannels * kernelHeight * kernelWidth);
-    inputGradientByGemm(...kind).run(size, reads, dx, values);
-  } else inputGradientOfGroups(...kind).run(reads, { dx }, { ...values, count: dx.size }, groupsOf(dx.size));
+    inputGradientByGemm(...kind, isPointwise(attributes.window)).run(size, reads, dx, values);
+  } else {
+    const atOnce = channelsAtOnce(weights.shape[3]);
+    const count = dx.size / atOnce;
+    inputGradientOfGroups(...kind, atOnce).run(reads, { dx }, { ...values, count }, groupsOf(count));
+  }
 }
 
 /** By name, for the families below. */
 const epilogues = new Map<string, GpuEpilogue>();
 
-const inputGradientByGemm = shaderFamily((operand: Operand, hasScale: boolean, name: string) => {
+/** Channels of a group that an invocation sees to: a power of two, so that their bits lie in one word. */
+function channelsAtOnce(groupChannels: number): number {
+  return [8, 4, 2].find((count) => groupChannels % count === 0) ?? 1;
+}
+
+const inputGradientByGemm = shaderFamily((operand: Operand, hasScale: boolean, name: string, pointwise: boolean) => {
   const { reads, parameters: own, declarations } = epilogues.get(name)!;
   return new GemmShader({
-    name: `${operand}_conv_input_gradient_${name}`,
+    name: `${operand}_conv${pointwise ? '_1x1' : ''}_input_gradient_${name}`,
     reads: { dy: 'f32', weights: bufferType(operand), ...(hasScale && { scale: 'f32' }), ...reads } as Record<
       string,
       ElementType
@@ -177,18 +187,45 @@ fn arriving(pixel: u32, step: u32) -> f32 {
   let o = step % p.outChannels;
   return dy[u32(at) * p.outChannels + o]${hasScale ? ' * scale[o]' : ''};
 }`,
-    a: 'arriving(row, step)',
+    // Nothing to look up where a pixel reads itself alone.
+    a: pointwise ? `dy[row * p.k + step]${hasScale ? ' * scale[step]' : ''}` : 'arriving(row, step)',
     // Rows of filters are taps.
-    b: 'weight((step % p.outChannels) * p.kernelHeight * p.kernelWidth + step / p.outChannels, column)',
+    b: pointwise
+      ? 'weight(step, column)'
+      : 'weight((step % p.outChannels) * p.kernelHeight * p.kernelWidth + step / p.outChannels, column)',
     aAlongSteps: true,
     bAlongSteps: false,
     store: 'c[row * p.n + column] = finish(value, row, column);',
   });
 });
 
-const inputGradientOfGroups = shaderFamily((operand: Operand, hasScale: boolean, name: string) => {
+/** WGSL of `let ${name}0 …`: elements of a row beside each other, `atOnce` of them from `first` on, which is a multiple of it. */
+function readElements(
+  name: string,
+  operand: Operand,
+  buffer: string,
+  row: string,
+  first: string,
+  length: string,
+  atOnce: number,
+): string {
+  const lanes = Array.from({ length: atOnce }, (_, lane) => lane);
+  if (operand === 'f32')
+    return lanes.map((k) => `let ${name}${k} = ${buffer}[(${row}) * ${length} + ${first} + ${k}u];`).join(' ');
+  return `let ${name} = ${buffer}[(${row}) * ((${length} + 31u) / 32u) + ${first} / 32u] >> (${first} % 32u);`;
+}
+
+/** WGSL of a product with element `k` of those: a sign flips the number's own. */
+function timesElement(name: string, operand: Operand, value: string, k: number): string {
+  if (operand === 'f32') return `${value} * ${name}${k}`;
+  return `bitcast<f32>(bitcast<u32>(${value}) ^ ((${name} << ${31 - k}u) & 0x80000000u))`;
+}
+
+/** An invocation sees to a few channels of a pixel, so that a gradient that arrives is read once for all of them. */
+const inputGradientOfGroups = shaderFamily((operand: Operand, hasScale: boolean, name: string, atOnce: number) => {
   const { reads, parameters: own, declarations } = epilogues.get(name)!;
-  return new Shader(`${operand}_conv_groups_input_gradient_${name}`, {
+  const lanes = Array.from({ length: atOnce }, (_, lane) => lane);
+  return new Shader(`${operand}_conv_groups_input_gradient_${name}_${atOnce}`, {
     reads: { dy: 'f32', weights: bufferType(operand), ...(hasScale && { scale: 'f32' }), ...reads } as Record<
       string,
       ElementType
@@ -197,23 +234,26 @@ const inputGradientOfGroups = shaderFamily((operand: Operand, hasScale: boolean,
     parameters: { ...parameters, ...own, count: 'u32' } as Record<string, 'u32' | 'i32'>,
     workgroup: linearWorkgroup,
     declarations: `${pixelReadBy}
-${elementFunction('weight', operand, 'weights', 'p.groupChannels')}
 ${declarations}`,
     main: `
   ${linear('p.count')}
-  let channel = i % p.channels;
-  let pixel = i / p.channels;
+  let blocks = p.channels / ${atOnce}u;
+  let channel = (i % blocks) * ${atOnce}u;
+  let pixel = i / blocks;
   let firstFilter = (channel / p.groupChannels) * p.groupFilters;
+  let firstInGroup = channel % p.groupChannels;
   let taps = p.kernelHeight * p.kernelWidth;
-  var sum = 0.0;
+  ${lanes.map((k) => `var sum${k} = 0.0;`).join(' ')}
   for (var tap = 0u; tap < taps; tap++) {
     let at = pixelReading(pixel, tap);
     if (at < 0) { continue; }
     for (var o = firstFilter; o < firstFilter + p.groupFilters; o++) {
-      sum += dy[u32(at) * p.outChannels + o]${hasScale ? ' * scale[o]' : ''} * weight(o * taps + tap, channel % p.groupChannels);
+      let gradient = dy[u32(at) * p.outChannels + o]${hasScale ? ' * scale[o]' : ''};
+      ${readElements('weight', operand, 'weights', 'o * taps + tap', 'firstInGroup', 'p.groupChannels', atOnce)}
+      ${lanes.map((k) => `sum${k} += ${timesElement('weight', operand, 'gradient', k)};`).join('\n      ')}
     }
   }
-  dx[i] = finish(sum, pixel, channel);`,
+  ${lanes.map((k) => `dx[pixel * p.channels + channel + ${k}u] = finish(sum${k}, pixel, channel + ${k}u);`).join('\n  ')}`,
   });
 });
 
@@ -237,28 +277,36 @@ export function filterGradientOnGpu(
     const [m, n] = [outChannels, sizeOf(perFilter)];
     const splits = splitsOf(pixels, Math.ceil(m / 64) * Math.ceil(n / 64));
     inParts(df, splits, (parts) =>
-      filterGradientByGemm(operand).run(productSize(m, n, pixels), { dy, x }, parts, values, { splits }),
+      filterGradientByGemm(operand, isPointwise(attributes.window)).run(
+        productSize(m, n, pixels),
+        { dy, x },
+        parts,
+        values,
+        { splits },
+      ),
     );
     return;
   }
-  const groupChannels = df.shape[3];
-  const atOnce = Math.min(groupChannels, mostSums);
-  const blocks = Math.ceil(groupChannels / atOnce);
-  const taps = perFilter[0] * perFilter[1];
+  const [kernelHeight, kernelWidth, groupChannels] = perFilter;
+  const atOnce = channelsAtOnce(groupChannels);
+  const blocks = groupChannels / atOnce;
+  const taps = kernelHeight * kernelWidth;
+  const tapsAtOnce = Math.min(taps, mostTaps);
+  const tapBlocks = Math.ceil(taps / tapsAtOnce);
   const filterGroups = Math.ceil(outChannels / linearWorkgroup[0]);
-  const splits = splitsOf(pixels, filterGroups * taps * blocks);
+  const splits = splitsOf(pixels, filterGroups * tapBlocks * blocks);
   inParts(df, splits, (parts) =>
-    filterGradientOfGroups(operand, atOnce).run(
+    filterGradientOfGroups(operand, atOnce, tapsAtOnce).run(
       { dy, x },
       { parts },
       { ...values, pixels, blocks, pixelsOfPart: Math.ceil(pixels / splits), size: df.size },
-      [filterGroups, taps * blocks, splits],
+      [filterGroups, tapBlocks * blocks, splits],
     ),
   );
 }
 
 /** Workgroups that keep a large GPU busy. */
-const manyWorkgroups = 512;
+const manyWorkgroups = 1024;
 
 /** Into how many parts a sum over `terms` is cut, if `workgroups` make one part. */
 function splitsOf(terms: number, workgroups: number): number {
@@ -290,9 +338,9 @@ const addParts = new Shader('f32_add_parts', {
 });
 
 const filterGradientByGemm = shaderFamily(
-  (operand: Operand) =>
+  (operand: Operand, pointwise: boolean) =>
     new GemmShader({
-      name: `${operand}_conv_filter_gradient`,
+      name: `${operand}_conv${pointwise ? '_1x1' : ''}_filter_gradient`,
       reads: { dy: 'f32', x: bufferType(operand) },
       result: 'f32',
       parameters: { ...parameters, border: 'f32' },
@@ -305,44 +353,60 @@ fn tapped(pixel: u32, column: u32) -> f32 {
   return image(u32(at), column % p.channels);
 }`,
       a: 'dy[step * p.outChannels + row]',
-      b: 'tapped(step, column)',
+      b: pointwise ? 'image(step, column)' : 'tapped(step, column)',
       aAlongSteps: false,
       bAlongSteps: false,
       store: 'c[(split * p.m + row) * p.n + column] = value;',
     }),
 );
 
-/** Channels of a group whose sums an invocation has in registers. */
-const mostSums = 8;
+/**
+ * Taps that an invocation sees to, so that a gradient is read once for all of them. With all nine of a usual filter, and 72 sums, some
+ * compilers take minutes.
+ */
+const mostTaps = 3;
 
-/** Invocations beside each other have filters beside each other, each for one tap. */
-const filterGradientOfGroups = shaderFamily((operand: Operand, atOnce: number) => {
-  const sums = Array.from({ length: atOnce }, (_, k) => k);
-  return new Shader(`${operand}_conv_groups_filter_gradient_${atOnce}`, {
+/** Invocations beside each other have filters beside each other, each for a few taps and channels. */
+const filterGradientOfGroups = shaderFamily((operand: Operand, atOnce: number, tapsAtOnce: number) => {
+  const lanes = Array.from({ length: atOnce }, (_, lane) => lane);
+  const taps = Array.from({ length: tapsAtOnce }, (_, tap) => tap);
+  const perTap = (line: (tap: number) => string, separator = '\n    '): string => taps.map(line).join(separator);
+  const perLane = (line: (k: number) => string): string => lanes.map(line).join(' ');
+  return new Shader(`${operand}_conv_groups_filter_gradient_${tapsAtOnce}x${atOnce}`, {
     reads: { dy: 'f32', x: bufferType(operand) },
     writes: { parts: 'f32' },
     parameters: { ...parameters, border: 'f32', pixels: 'u32', blocks: 'u32', pixelsOfPart: 'u32', size: 'u32' },
     workgroup: linearWorkgroup,
-    declarations: `${pixelUnderTap}
-${elementFunction('image', operand, 'x', 'p.channels')}`,
+    declarations: pixelUnderTap,
     main: `
   let o = id.x;
   if (o >= p.outChannels) { return; }
-  let tap = group.y / p.blocks;
+  let taps = p.kernelHeight * p.kernelWidth;
+  let firstTap = (group.y / p.blocks) * ${tapsAtOnce}u;
   let firstInGroup = (group.y % p.blocks) * ${atOnce}u;
   let first = (o / p.groupFilters) * p.groupChannels + firstInGroup;
   let end = min(p.pixels, (group.z + 1u) * p.pixelsOfPart);
-  ${sums.map((k) => `var sum${k} = 0.0;`).join(' ')}
+  ${perTap((tap) => perLane((k) => `var sum${tap}_${k} = 0.0;`), '\n  ')}
   for (var pixel = group.z * p.pixelsOfPart; pixel < end; pixel++) {
     let gradient = dy[pixel * p.outChannels + o];
-    let at = pixelUnder(pixel, tap);
-    if (at < 0) {
-      ${sums.map((k) => `sum${k} += gradient * p.border;`).join(' ')}
-      continue;
-    }
-    ${sums.map((k) => `sum${k} += gradient * image(u32(at), min(first + ${k}u, p.channels - 1u));`).join('\n    ')}
+    ${perTap(
+      (tap) => `{
+      let at = pixelUnder(pixel, firstTap + ${tap}u);
+      if (at < 0) {
+        ${perLane((k) => `sum${tap}_${k} += gradient * p.border;`)}
+      } else {
+        ${readElements('image', operand, 'x', 'u32(at)', 'first', 'p.channels', atOnce)}
+        ${perLane((k) => `sum${tap}_${k} += ${timesElement('image', operand, 'gradient', k)};`)}
+      }
+    }`,
+    )}
   }
-  let base = group.z * p.size + (o * p.kernelHeight * p.kernelWidth + tap) * p.groupChannels + firstInGroup;
-  ${sums.map((k) => `if (firstInGroup + ${k}u < p.groupChannels) { parts[base + ${k}u] = sum${k}; }`).join('\n  ')}`,
+  ${perTap(
+    (tap) => `if (firstTap + ${tap}u < taps) {
+    let base = group.z * p.size + (o * taps + firstTap + ${tap}u) * p.groupChannels + firstInGroup;
+    ${perLane((k) => `parts[base + ${k}u] = sum${tap}_${k};`)}
+  }`,
+    '\n  ',
+  )}`,
   });
 });

@@ -50,9 +50,9 @@ const avgPoolGradient = new Shader('f32_avg_pool_gradient', {
 // Of so many taps from \`first\` on, those inside.
 fn tapsInside(first: i32, taps: u32, dilation: u32, size: u32) -> i32 {
   let step = i32(dilation);
-  let from = (max(0, -first) + step - 1) / step;
-  let to = min(i32(taps), (i32(size) - first + step - 1) / step);
-  return max(0, to - from);
+  let least = (max(0, -first) + step - 1) / step;
+  let most = min(i32(taps), (i32(size) - first + step - 1) / step);
+  return max(0, most - least);
 }
 fn coveredBy(pixel: u32) -> f32 {
   let i = (pixel / p.outWidth) % p.outHeight;
