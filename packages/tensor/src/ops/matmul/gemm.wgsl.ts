@@ -93,8 +93,10 @@ export class GemmShader<R extends string, P extends string> {
     } = this.definition;
     const vec = element === 'f32' ? 'vec4f' : 'vec4u';
     const width = side * fours;
-    // One vector more than a step has, so that invocations that write one line of several steps do not wait for the same bank of memory.
-    const stride = width + 1;
+    // Where a strip is read along steps, invocations beside each other write one line of several steps, which would all lie in one bank of
+    // memory: so each step has its lines in another order.
+    const place = (alongSteps: boolean, four: string): string =>
+      `step * ${width}u + ${alongSteps ? `((${four}) ^ (step & 7u))` : four}`;
     const parts = Array.from({ length: fours }, (_, part) => part);
     const rows = Array.from({ length: 4 * fours }, (_, row) => row);
     /** Reads strips: each invocation a vector of four elements, or two. */
@@ -110,7 +112,7 @@ export class GemmShader<R extends string, P extends string> {
       let step = ${step};
       let four = ${four};
       let line = ${line} + 4u * four;
-      ${strip}Strip[step * ${stride}u + four] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane}u, first + step)`).join(', ')});
+      ${strip}Strip[${place(alongSteps, 'four')}] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane}u, first + step)`).join(', ')});
     }`;
         })
         .join('\n    ');
@@ -126,8 +128,8 @@ export class GemmShader<R extends string, P extends string> {
 var<private> batch: u32;
 var<private> split: u32;
 var<private> end: u32;
-var<workgroup> aStrip: array<${vec}, ${side * stride}>;
-var<workgroup> bStrip: array<${vec}, ${side * stride}>;
+var<workgroup> aStrip: array<${vec}, ${side * width}>;
+var<workgroup> bStrip: array<${vec}, ${side * width}>;
 ${declarations}
 fn aAt(row: u32, step: u32) -> ${element} {
   if (row >= p.m || step >= end) { return ${element}(0); }
@@ -154,8 +156,8 @@ fn put(row: u32, column: u32, value: ${element}) {
     ${load('b', bAlongSteps)}
     workgroupBarrier();
     for (var step = 0u; step < ${element === 'u32' ? `min(${side}u, last - first)` : `${side}u`}; step++) {
-      ${parts.map((part) => `let a${part} = aStrip[step * ${stride}u + local.y * ${fours}u + ${part}u];`).join('\n      ')}
-      ${parts.map((part) => `let b${part} = bStrip[step * ${stride}u + local.x * ${fours}u + ${part}u];`).join('\n      ')}
+      ${parts.map((part) => `let a${part} = aStrip[${place(aAlongSteps, `local.y * ${fours}u + ${part}u`)}];`).join('\n      ')}
+      ${parts.map((part) => `let b${part} = bStrip[${place(bAlongSteps, `local.x * ${fours}u + ${part}u`)}];`).join('\n      ')}
       ${rows
         .map((row) =>
           parts.map((part) => products[element](`sum${row}_${part}`, `a${row >> 2}[${row & 3}]`, `b${part}`)).join(' '),
