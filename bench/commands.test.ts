@@ -39,6 +39,20 @@ describe('bench', () => {
   });
 });
 
+// vitest.config.ts finds a driver, or a program that plays one.
+describe.skipIf(!process.env.VK_ICD_FILENAMES)('bench on a GPU', () => {
+  test('times work and its kernels, and prints one JSON object', async () => {
+    const flags = ['--matrix', '64', '--filter', 'bit matrix', '--kernels', '--json'];
+    const { code, stdout } = await run('main', '--device', 'webgpu', ...flags);
+    expect(code).toBe(0);
+    const { device, results } = JSON.parse(stdout);
+    expect(device).toMatch(/^the GPU: /);
+    expect(results[0]).toMatchObject({ name: 'bit matrix product 64³' });
+    expect(results[0].teraOperationsPerSecond).toBeGreaterThan(0);
+    expect(results[0].kernels[0]).toMatchObject({ kernel: 'bits_gemm_64', runs: 1 });
+  });
+});
+
 describe('bench:step', () => {
   test('times a training step, and prints one JSON object', async () => {
     const { code, stdout } = await run(
@@ -65,6 +79,7 @@ test.each([
   ['wat', ['no_such_kernel'], "no kernel's name begins with no_such_kernel"],
   ['wat', ['bits_gemm', '--k', '0'], "option '--k <length>' argument '0' is invalid"],
   ['main', ['--filter', 'nothing of the kind'], 'no benchmark has "nothing of the kind" in its name'],
+  ['main', ['--device', 'tpu'], "option '--device <name>' argument 'tpu' is invalid"],
   ['step', ['--threads', 'all'], "option '--threads <number>' argument 'all' is invalid"],
 ])('%s %j says in one line what is wrong', async (program, args, message) => {
   const { code, stdout, stderr } = await run(program, ...args);
