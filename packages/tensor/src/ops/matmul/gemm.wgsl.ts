@@ -99,6 +99,8 @@ export class GemmShader<R extends string, P extends string> {
       `step * ${width}u + ${alongSteps ? `((${four}) ^ (step & 7u))` : four}`;
     const parts = Array.from({ length: fours }, (_, part) => part);
     const rows = Array.from({ length: 4 * fours }, (_, row) => row);
+    /** Which row of a tile (or column) is in a lane of an invocation's vector: neighbours have neighbours, to read and to store side by side. */
+    const lineOf = (part: number, lane: number): number => part * side + lane * width;
     /** Reads strips: each invocation a vector of four elements, or two. */
     const load = (strip: string, alongSteps: boolean): string =>
       parts
@@ -107,12 +109,12 @@ export class GemmShader<R extends string, P extends string> {
           const [step, four] = alongSteps
             ? [`${at} % ${side}u`, `${at} / ${side}u`]
             : [`${at} / ${width}u`, `${at} % ${width}u`];
-          const line = strip === 'a' ? `${width * 4}u * group.x` : `${width * 4}u * group.y`;
+          const tile = strip === 'a' ? `${width * 4}u * group.x` : `${width * 4}u * group.y`;
           return `{
       let step = ${step};
       let four = ${four};
-      let line = ${line} + 4u * four;
-      ${strip}Strip[${place(alongSteps, 'four')}] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane}u, first + step)`).join(', ')});
+      let line = ${tile} + four;
+      ${strip}Strip[${place(alongSteps, 'four')}] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane * width}u, first + step)`).join(', ')});
     }`;
         })
         .join('\n    ');
@@ -156,8 +158,8 @@ fn put(row: u32, column: u32, value: ${element}) {
     ${load('b', bAlongSteps)}
     workgroupBarrier();
     for (var step = 0u; step < ${element === 'u32' ? `min(${side}u, last - first)` : `${side}u`}; step++) {
-      ${parts.map((part) => `let a${part} = aStrip[${place(aAlongSteps, `local.y * ${fours}u + ${part}u`)}];`).join('\n      ')}
-      ${parts.map((part) => `let b${part} = bStrip[${place(bAlongSteps, `local.x * ${fours}u + ${part}u`)}];`).join('\n      ')}
+      ${parts.map((part) => `let a${part} = aStrip[${place(aAlongSteps, `local.y + ${part * side}u`)}];`).join('\n      ')}
+      ${parts.map((part) => `let b${part} = bStrip[${place(bAlongSteps, `local.x + ${part * side}u`)}];`).join('\n      ')}
       ${rows
         .map((row) =>
           parts.map((part) => products[element](`sum${row}_${part}`, `a${row >> 2}[${row & 3}]`, `b${part}`)).join(' '),
@@ -166,14 +168,17 @@ fn put(row: u32, column: u32, value: ${element}) {
     }
     workgroupBarrier();
   }
-  let row = ${width * 4}u * group.x + ${4 * fours}u * local.y;
-  let column = ${width * 4}u * group.y + ${4 * fours}u * local.x;
+  let row = ${width * 4}u * group.x + local.y;
+  let column = ${width * 4}u * group.y + local.x;
   ${rows
     .map((row) =>
       parts
         .map((part) =>
           [0, 1, 2, 3]
-            .map((lane) => `put(row + ${row}u, column + ${4 * part + lane}u, sum${row}_${part}[${lane}]);`)
+            .map(
+              (lane) =>
+                `put(row + ${lineOf(row >> 2, row & 3)}u, column + ${lineOf(part, lane)}u, sum${row}_${part}[${lane}]);`,
+            )
             .join(' '),
         )
         .join(' '),
