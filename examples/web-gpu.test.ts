@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadPacked } from 'mobinet';
+import { serveSite } from 'mobinet/cli';
+import { type Browser, chromium } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// Training and inference on WebGPU in a browser, which plays a GPU where there is none; web.test.ts says where there is no browser.
+
+const browserFile = '/usr/bin/chromium';
+const root = join(import.meta.dirname, 'web');
+
+describe.skipIf(!existsSync(browserFile))('a page on WebGPU', () => {
+  let site: string;
+  let server: Server;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    site = mkdtempSync(join(tmpdir(), 'mobinet-web-gpu-'));
+    const input = join(root, 'training.html');
+    await build({ root, logLevel: 'silent', build: { outDir: site, rollupOptions: { input } } });
+    server = serveSite(site).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    browser = await chromium.launch({
+      executablePath: browserFile,
+      args: [
+        ...['--headless', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+        ...['--disable-component-update', '--disable-sync', '--enable-unsafe-webgpu'],
+        '--use-webgpu-adapter=swiftshader',
+      ],
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    rmSync(site, { recursive: true });
+  });
+
+  test('trains twenty steps and classifies, as it does on the processor', async () => {
+    const [cpu, gpu] = [await visit('cpu'), await visit('webgpu')];
+    expect(gpu.device).toMatch(/^On the GPU: /);
+    expect(gpu.losses).toHaveLength(20);
+    // Later steps may part, where a sign is 0 but for rounding.
+    expect(gpu.losses[0]).toBeCloseTo(cpu.losses[0], 3);
+    expect(gpu.losses[1]).toBeCloseTo(cpu.losses[1], 2);
+    expect(gpu.losses.every(Number.isFinite)).toBe(true);
+    const model = await loadPacked(join(root, 'public/model.mobinet.safetensors'));
+    const [expected] = model.predict([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);
+    expect(gpu.answer.map(({ name }) => name)).toEqual(expected.map(({ name }) => name));
+    expect(gpu.answer[0].probability).toBeCloseTo(expected[0].probability, 3);
+    model.dispose();
+  }, 480_000);
+
+  async function visit(device: string) {
+    const page = await browser.newPage();
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/training.html?device=${device}`;
+    await page.goto(address);
+    await page.locator('#answer:not(:empty)').waitFor({ timeout: 400_000 });
+    const answer = await page.locator('#answer').innerText();
+    const losses = await page.locator('#losses li').allInnerTexts();
+    const found = { device: await page.locator('#device').innerText(), losses: losses.map(Number) };
+    await page.close();
+    return { ...found, answer: JSON.parse(answer) as { name: string; probability: number }[] };
+  }
+});

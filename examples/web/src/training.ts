@@ -1,0 +1,47 @@
+import { Adam, crossEntropy, valueAndGradient } from '@mobinet/autograd';
+import { dispose, Rng, setThreads, type Tensor, tensor, useBackend } from '@mobinet/tensor';
+import { createMoBiNet, type MoBiNet, unpackModel } from 'mobinet';
+
+// The same program as in Node: where tensors are made, on a GPU or not, is all that is chosen.
+
+const show = (selector: string, text: string): void => {
+  document.querySelector(selector)!.textContent = text;
+};
+
+const device = new URLSearchParams(location.search).get('device') === 'cpu' ? 'cpu' : 'webgpu';
+try {
+  const { reason } = await useBackend(device);
+  // A page's own thread must not wait for others.
+  await setThreads(1);
+  show('#device', `On ${reason}.`);
+  await train();
+  await answer();
+} catch (error) {
+  show('#answer', `error: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+async function train(): Promise<void> {
+  const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 });
+  const optimizer = new Adam({ learningRate: 1e-3 });
+  const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
+    crossEntropy(model.forward(images), labels),
+  );
+  const images = Rng.fromSeed(1).normal([4, 32, 32, 3]);
+  const labels = tensor(Int32Array.of(0, 1, 2, 1), { dtype: 'i32' });
+  for (let step = 0; step < 20; step++) {
+    const { value, gradients } = lossAndGradient(model, images, labels);
+    optimizer.update(model, gradients);
+    const item = document.createElement('li');
+    item.textContent = (await value.item()).toFixed(4);
+    document.querySelector('#losses')!.append(item);
+    dispose([value, gradients]);
+  }
+}
+
+/** The most probable classes of a grey image, as JSON. */
+async function answer(): Promise<void> {
+  const file = await fetch('./model.mobinet.safetensors');
+  const network = unpackModel(new Uint8Array(await file.arrayBuffer()));
+  const [predictions] = await network.predictAsync([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);
+  show('#answer', JSON.stringify(predictions));
+}
