@@ -156,16 +156,14 @@ export async function timeOnGpu(
   const run = work.prepare();
   const round = async (count: number): Promise<number> => {
     const start = performance.now();
-    for (let i = 0; i < count; i++) {
-      dispose(tidy(run));
-    }
+    for (let i = 0; i < count; i++) dispose(tidy(run));
     await endOfWork();
     return performance.now() - start;
   };
   // Kernels are compiled, buffers made, and how long it takes is found out.
   await round(1);
   await round(2);
-  const count = Math.max(1, Math.round(milliseconds / ((await round(2)) / 2)));
+  const count = Math.max(1, Math.round((2 * milliseconds) / (await round(2))));
   const taken: number[] = [];
   for (let k = 0; k < rounds; k++) taken.push((await round(count)) / count);
   const time = median(taken);
