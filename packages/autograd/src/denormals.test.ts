@@ -46,13 +46,14 @@ const isLabel = Float32Array.from({ length: batch * classes }, (_, at) =>
 
 /** The loss of a network whose logits are ahead by `lead` where they are right. */
 const lossAndGradient = valueAndGradient(
-  ({ hidden, gamma, beta, slope, classifier }: ReturnType<typeof makeLayers>, lead: Tensor) => {
+  ({ layers, lead }: { layers: ReturnType<typeof makeLayers>; lead: Tensor }) => {
+    const { hidden, gamma, beta, slope, classifier } = layers;
     const normalized = batchNorm(matmul(images, hidden), gamma, beta).output;
     return crossEntropy(add(matmul(prelu(normalized, slope), classifier), lead), labels);
   },
 );
 
-const [steps, window, saturation] = [2000, 200, 400];
+const [steps, saturation] = [2000, 400];
 
 /** For some steps as it comes; then it grows, until e^−lead is denormal, and stays there. */
 const leadOf = (step: number): number => Math.min(93, Math.max(0, (step - saturation) / 10));
@@ -65,21 +66,9 @@ function countDenormals({ values }: Tensor): number {
   return count;
 }
 
-/** Milliseconds of this process: others that want its processor do not count. */
-function processorTime(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1];
-
 describe('a layer that is saturated', () => {
   const threads = threadCount();
-  beforeAll(async () => {
-    await setThreads(1);
-    // Once everything is compiled, steps take the same time.
-    train(new Adam(), 2 * window);
-  });
+  beforeAll(() => setThreads(1));
   afterAll(() => setThreads(threads));
 
   // What is remembered decays to nothing well before the last step.
@@ -89,39 +78,32 @@ describe('a layer that is saturated', () => {
     ['SGD with momentum', () => new SGD({ learningRate: 0.01, momentum: 0.9 })],
   ];
 
-  test.each(optimizers)('makes no denormal numbers, and no slow steps, with %s', (_, make) => {
-    const { times, denormals, optimizer } = train(make(), steps);
+  // A processor takes many times as long over a denormal number: where there are none, no step is slow.
+  test.each(optimizers)('makes no denormal numbers, with %s', (_, make) => {
+    const { denormals, optimizer } = train(make(), steps);
     expect(denormals).toEqual([]);
     // Nothing is left of what decayed.
     for (const [name, { values }] of optimizer.state.tensors) expect(values.some(Boolean), name).toBe(false);
     optimizer.dispose();
-    // All steps take the same time: on the way through small numbers, and after.
-    const medians = Array.from({ length: (2 * steps) / window - 1 }, (_, half) =>
-      median(times.slice((half * window) / 2, (half / 2 + 1) * window)),
-    );
-    expect(Math.max(...medians), `of ${medians.map((median) => median.toFixed(2))} ms`).toBeLessThan(2 * medians[0]);
   });
 });
 
-/** How many milliseconds each step took, and which gradients and moments were denormal. */
+/** Which gradients and moments were denormal, in which steps. */
 function train(optimizer: Optimizer, steps: number) {
   const layers = makeLayers();
-  const times: number[] = [];
   const denormals: string[] = [];
   for (let step = 0; step < steps; step++) {
     const lead = tensor(
       isLabel.map((is) => is * leadOf(step)),
       { shape: [batch, classes] },
     );
-    const start = processorTime();
-    const { value, gradients } = lossAndGradient(layers, lead);
-    optimizer.update(layers, gradients);
-    times.push(processorTime() - start);
+    const { value, gradients } = lossAndGradient({ layers, lead });
+    optimizer.update(layers, gradients.layers);
     for (const [name, x] of [...flatten(gradients), ...optimizer.state.tensors]) {
       if (countDenormals(x) > 0) denormals.push(`${name} in step ${step}`);
     }
     dispose([value, gradients, lead]);
   }
   dispose(layers);
-  return { times, denormals, optimizer };
+  return { denormals, optimizer };
 }
