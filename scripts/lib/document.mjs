@@ -3,10 +3,20 @@ import writeFileAtomic from 'write-file-atomic';
 
 /** Puts text between the markers of a document, in place of what is there. */
 export async function fillIn(file, text) {
-  const parts = (await readFile(file, 'utf8')).split(/(?<=<!-- results -->).*(?=<!-- end of results -->)/s);
-  if (parts.length !== 2) throw new Error(`${file} has no markers <!-- results --> and <!-- end of results -->`);
-  await writeFileAtomic(file, parts.join(`\n\n${text}\n\n`));
+  const [before, , after] = await partsOf(file);
+  await writeFileAtomic(file, `${before}\n\n${text}\n\n${after}`);
   console.error(`wrote ${file}`);
+}
+
+/** What is between the markers of a document. */
+export async function resultsIn(file) {
+  return (await partsOf(file))[1].trim();
+}
+
+async function partsOf(file) {
+  const parts = (await readFile(file, 'utf8')).split(/(?<=<!-- results -->)(.*)(?=<!-- end of results -->)/s);
+  if (parts.length !== 3) throw new Error(`${file} has no markers <!-- results --> and <!-- end of results -->`);
+  return parts;
 }
 
 /** A Markdown table. All columns but the first are to the right. */

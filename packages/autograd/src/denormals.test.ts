@@ -18,7 +18,7 @@ import type { Optimizer } from './optimizers/optimizer.js';
 import { SGD } from './optimizers/sgd.js';
 import { flatten } from './tree.js';
 
-/** Large enough that denormal numbers would take most of the time. Definitions take their time anyway. */
+/** Definitions take their time: their network is smaller. */
 const isReference = process.env.MOBINET_KERNELS === 'reference';
 const [batch, features, classes] = isReference ? [8, 16, 8] : [16, 192, 16];
 

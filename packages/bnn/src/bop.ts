@@ -1,6 +1,7 @@
 import { Adam, type AdamOptions, Parameter, type Update, UpdateKernel } from '@mobinet/autograd';
 import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
 import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
+import { bopOnGpu } from './bop.wgsl.js';
 
 export interface BopOptions extends AdamOptions {
   /** τ: how strong the mean gradient must be to flip a weight. Default 1e-8. */
@@ -61,6 +62,10 @@ const bopOp = defineOp<readonly Tensor[], readonly Tensor[], { threshold: number
       tensors: inputs.slice(3 * index, 3 * index + 3),
     }));
     bopKernel.run(updates, { threshold, adaptivity, rest: 1 - adaptivity });
+  },
+  webgpu(inputs, _, { threshold, adaptivity }) {
+    const numbers = { threshold, adaptivity, rest: 1 - adaptivity };
+    for (let at = 0; at < inputs.length; at += 3) bopOnGpu(inputs.slice(at, at + 3), numbers);
   },
 });
 

@@ -69,11 +69,22 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
   gradient?(outputGradient: Tensor, context: GradientContext<A, S>): InputGradients;
 }
 
+/** What there is of an op beside its definition. */
+export type OpParts = Pick<OpDefinition<Tensors, Tensors>, 'name' | 'fast' | 'webgpu' | 'gradient'>;
+
+const defined: OpParts[] = [];
+
 /** Checks the parts of an op against each other, once its types are named. */
 export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []>(
   definition: OpDefinition<I, O, A, S>,
 ): OpDefinition<I, O, A, S> {
+  defined.push(definition as unknown as OpParts);
   return definition;
+}
+
+/** All ops of the modules that are loaded, by name: what docs/operations.md is made from. */
+export function definedOps(): OpParts[] {
+  return defined.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
 /** One call that could be differentiated, as the gradient engine hears of it. */
@@ -141,7 +152,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   const specs = op.outputs(inputs, attributes) as readonly Spec[];
   const backend = backendOf(op.name, inputs);
   const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
-  applyInto(op, inputs, outputs, attributes);
+  run(op, inputs, outputs, attributes);
   if (recorder !== null && op.gradient) {
     const inputShapes = inputs.map(({ shape }) => shape);
     recorder.record({
@@ -160,6 +171,16 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
  * optimizers and running statistics change in place. Never recorded.
  */
 export function applyInto<I extends Tensors, O extends Tensors, A, S extends Tensors>(
+  op: OpDefinition<I, O, A, S>,
+  inputs: I,
+  outputs: O,
+  attributes: A,
+): void {
+  backendOf(op.name, [...inputs, ...outputs]);
+  run(op, inputs, outputs, attributes);
+}
+
+function run<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   op: OpDefinition<I, O, A, S>,
   inputs: I,
   outputs: O,
@@ -218,15 +239,17 @@ function emptyFrom({ dtype, shape }: Spec, op: string, backend: BackendName): An
   return dtype === 'bits' ? emptyBitTensor(shape, op, backend) : emptyTensor(dtype, shape, op, backend);
 }
 
-/** Where all inputs are. @throws BackendError if they are not at one place. */
-function backendOf(op: string, inputs: Tensors): BackendName {
-  if (inputs.length === 0) return currentBackend();
-  const { backend } = inputs[0];
-  for (let index = 1; index < inputs.length; index++) {
-    if (inputs[index].backend !== backend) {
-      const described = inputs.map((input, at) => `${input.label ?? `input ${at}`} on ${input.backend}`);
-      throw new BackendError(`${op}: its inputs are not on one backend: ${described.join(', ')}. Use toBackend(x).`);
-    }
+/** Where all tensors are. @throws BackendError if they are not at one place. */
+function backendOf(op: string, tensors: Tensors): BackendName {
+  if (tensors.length === 0) return currentBackend();
+  const { backend } = tensors[0];
+  const elsewhere = tensors.findIndex((tensor) => tensor.backend !== backend);
+  if (elsewhere >= 0) {
+    const [first, other] = [0, elsewhere].map((at) => {
+      const { label, backend } = tensors[at];
+      return `${label ?? `tensor ${at}`} on ${backend}`;
+    });
+    throw new BackendError(`${op}: its tensors are not on one backend: ${first}, ${other}. Use toBackend(x).`);
   }
   return backend;
 }

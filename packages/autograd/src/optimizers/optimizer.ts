@@ -1,4 +1,4 @@
-import { assign, keep, type Tensor, tidy, zeros } from '@mobinet/tensor';
+import { assign, keep, type Tensor, tidy, withBackend, zeros } from '@mobinet/tensor';
 import { Parameter } from '../parameter.js';
 import { flatten, type Gradients } from '../tree.js';
 
@@ -85,9 +85,10 @@ export abstract class Optimizer {
 
   protected abstract updateAll(updates: readonly Update[]): void;
 
-  /** The tensor that this optimizer keeps for a parameter under the name `slot`; zeros at first. */
+  /** The tensor that this optimizer keeps for a parameter, beside it, under the name `slot`; zeros at first. */
   protected slot(slot: string, path: string, parameter: Tensor): Tensor {
-    return this.#memory(path === '' ? slot : `${slot}.${path}`, parameter);
+    const name = path === '' ? slot : `${slot}.${path}`;
+    return withBackend(parameter.backend, () => this.#memory(name, parameter));
   }
 
   protected weightDecayFor(path: string, parameter: Tensor): number {

@@ -1,4 +1,4 @@
-export { withKernels } from '../op.js';
+export { definedOps, type OpParts, withKernels } from '../op.js';
 export * from './arbitraries.js';
 export { checkGradient, type GradientOptions } from './check-gradient.js';
 export { finishGpuChecks, startGpuChecks } from './check-on-gpu.js';

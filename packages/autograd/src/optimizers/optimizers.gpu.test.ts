@@ -1,0 +1,36 @@
+import { Rng, toBackend, toHost } from '@mobinet/tensor';
+import { withKernels } from '@mobinet/tensor/testing';
+import { expect, test } from 'vitest';
+import { Parameter } from '../parameter.js';
+import { Adam, AdamW } from './adam.js';
+import type { Optimizer } from './optimizer.js';
+import { SGD } from './sgd.js';
+
+const optimizers: [name: string, make: () => Optimizer][] = [
+  ['Adam with weight decay', () => new Adam({ learningRate: 0.01, weightDecay: 0.1 })],
+  ['AdamW', () => new AdamW({ learningRate: 0.01, weightDecay: 0.1 })],
+  ['SGD with momentum and weight decay', () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 })],
+];
+
+test.each(optimizers)('%s on a GPU makes the parameters and the state of its definition', async (_, make) => {
+  const sizes = [1, 63, 64, 1000];
+  const draw = (rng: Rng) => sizes.map((size, index) => rng.split(index).normal([size]));
+  const rng = Rng.fromSeed(1);
+  const gradients = [0, 1, 2, 3].map((step) => draw(rng.split(step)));
+  const [onGpu, onCpu] = (['webgpu', 'cpu'] as const).map((backend) => {
+    const optimizer = make();
+    const tree = draw(rng.split('start')).map((start) => new Parameter(toBackend(start, backend)));
+    for (const step of gradients) {
+      const moved = step.map((gradient) => toBackend(gradient, backend));
+      withKernels('reference', () => optimizer.update(tree, moved));
+    }
+    return [...tree, ...optimizer.state.tensors.values()];
+  });
+  expect(onCpu.length).toBeGreaterThan(sizes.length);
+  for (const [index, exact] of onCpu.entries()) {
+    const found = (await toHost(onGpu[index])).values;
+    const errors = found.map((value, at) => Math.abs(value - exact.values[at]));
+    // Of values about 1.
+    expect(Math.max(...errors), `tensor ${index}`).toBeLessThan(1e-6);
+  }
+});
