@@ -52,6 +52,8 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
         ...['--headless', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking'],
         ...['--disable-component-update', '--disable-sync'],
         ...['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+        // A program plays the GPU.
+        ...['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
       ],
     });
   }, 120_000);
@@ -90,9 +92,9 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
 
   const text = (selector: string): Promise<string> => page.locator(selector).first().innerText();
 
-  async function shows(selector: string, expected: string | RegExp): Promise<void> {
+  async function shows(selector: string, expected: string | RegExp, timeout = 20_000): Promise<void> {
     const spoken = () => page.locator(selector).first().textContent();
-    await expect.poll(spoken, { timeout: 20_000 }).toMatch(expected);
+    await expect.poll(spoken, { timeout }).toMatch(expected);
   }
 
   /** Drops a file on the page, or pastes it: the browser's events, made by hand. */
@@ -137,6 +139,45 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
 
   test('sign maps and counts are those of Node', async () => {
     await open(isolated);
+    await expectNodesSigns();
+  });
+
+  test('on the GPU it answers the same, and back on the processor', async () => {
+    await open(isolated);
+    await page.getByLabel('the GPU').check();
+    await shows('#model-line', /layers, on the GPU: .*SwiftShader/i, 120_000);
+    await shows('#latency-hint', /no times of layers/);
+    expect(await text('#layers .time')).toBe('–');
+    await expectNodesSigns();
+    await page.screenshot({ path: join(screenshots, 'gpu.png'), fullPage: true });
+    await page.getByLabel('the processor').check();
+    await shows('#model-line', /layers, on (\d+ threads|one thread)$/);
+    await shows('#latency-hint', /So are the times of the layers/);
+    await give('drop', bag);
+    await expectNodesAnswer(bag);
+  }, 180_000);
+
+  test('a GPU that cannot be had is a line, and the processor goes on', async () => {
+    await open(isolated);
+    // A browser that speaks WebGPU, and finds none: as the page's worker sees it.
+    const [worker] = page.workers();
+    await worker.evaluate('navigator.gpu.requestAdapter = async () => null');
+    await page.getByLabel('the GPU').click();
+    await shows('#problem', /^there is no WebGPU: WebGPU finds no GPU/);
+    expect(await page.getByLabel('the processor').isChecked()).toBe(true);
+    await shows('#model-line', /layers, on (\d+ threads|one thread)$/);
+    await give('drop', trouser);
+    await expectNodesAnswer(trouser);
+  });
+
+  test('without WebGPU there is no choice, and it says so', async () => {
+    await open(isolated, { before: 'delete Navigator.prototype.gpu' });
+    expect(await page.getByLabel('the GPU').isDisabled()).toBe(true);
+    expect(await text('#device-hint')).toBe('This browser has no WebGPU.');
+  });
+
+  /** Drops an image, and compares what the page shows of three layers with what Node knows of them. */
+  async function expectNodesSigns(): Promise<void> {
     await give('drop', trouser);
     await expectNodesAnswer(trouser);
     const { layers } = await inNode(model, trouser);
@@ -170,7 +211,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
       const pieces = await page.locator('.bits strong').allInnerTexts();
       expect(pieces.reduce((sum, piece) => sum + Number(piece), 0)).toBe((signs - count) / 2);
     }
-  });
+  }
 
   test('keys do what the mouse does', async () => {
     await open(isolated);

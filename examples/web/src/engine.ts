@@ -1,4 +1,4 @@
-import { setThreads, type Tensor, threadCount } from '@mobinet/tensor';
+import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
 import { imageFromRgba, type Normalization, type PackedMoBiNet, prepareImages, unpackModel } from 'mobinet';
 import type { Answer, CallName, LayerFacts, ModelFacts, Picture, Request, Result, Signs } from './protocol.js';
 import { layOut } from './taps.js';
@@ -7,29 +7,36 @@ import { layOut } from './taps.js';
 type Engine = { readonly [K in CallName]: (request: Request<K>) => Result<K> | Promise<Result<K>> };
 
 export const engine: Engine = {
-  async load({ bytes, name, threads }) {
-    // A file that is refused leaves the model that there is as it was.
-    const next = unpackModel(bytes, name);
-    await setThreads(threads ?? threadCount());
-    // The first run assembles the kernels. Nobody should wait for that with a picture in hand.
-    next.predict([{ width: 1, height: 1, pixels: new Uint8Array(3) }]);
-    model?.dispose();
-    model = next;
+  async load({ bytes, name, device, threads }) {
+    const before = currentBackend();
+    const { reason } = await useBackend(device);
+    try {
+      const next = unpackModel(bytes, name);
+      await setThreads(threads ?? threadCount());
+      // The first run makes the kernels. Nobody should wait for that with a picture in hand.
+      await next.predictAsync([{ width: 1, height: 1, pixels: new Uint8Array(3) }]);
+      model?.dispose();
+      model = next;
+    } catch (error) {
+      // A file that is refused leaves the model that there is as it was.
+      await useBackend(before);
+      throw error;
+    }
     signs = [];
-    return factsOf(next, bytes.length, name);
+    return { ...factsOf(model, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
   },
 
-  classify({ picture, runs }) {
+  async classify({ picture, runs }) {
     const network = loaded();
     const image = imageFromRgba(picture);
     let predictions: Answer['predictions'] = [];
-    const times = repeat(runs, () => {
-      [predictions] = network.predict([image], { top: 5 });
+    const times = await repeat(runs, async () => {
+      [predictions] = await network.predictAsync([image], { top: 5 });
     });
 
     const x = prepareImages([image], network.preprocessing, network.options.imageSize);
-    const layerMilliseconds = watch(network, x, runs);
-    const seen = pictureOf(x, network.preprocessing.normalization);
+    const layerMilliseconds = await watch(network, x, runs);
+    const seen = await pictureOf(x, network.preprocessing.normalization);
     x.dispose();
     return { predictions, milliseconds: average(times), layerMilliseconds, runs: times.length, seen };
   },
@@ -63,12 +70,12 @@ function signsOf(layer: number): Signs {
 const patience = 150;
 
 /** Milliseconds of each run, of which there is at least one. */
-function repeat(runs: number, body: () => void): number[] {
+async function repeat(runs: number, body: () => Promise<void>): Promise<number[]> {
   const times: number[] = [];
   const begin = performance.now();
   do {
     const start = performance.now();
-    body();
+    await body();
     times.push(performance.now() - start);
   } while (times.length < runs && performance.now() - begin < patience);
   return times;
@@ -83,27 +90,35 @@ function average(times: readonly number[]): number {
   return times.toSorted((a, b) => a - b)[times.length >> 1];
 }
 
-/** Runs the network layer by layer, takes the time of each, and keeps what it hands on. */
-function watch(network: PackedMoBiNet, x: Tensor, runs: number): number[] {
+/** Runs the network layer by layer, takes the time of each where that can be, and keeps what it hands on. */
+async function watch(network: PackedMoBiNet, x: Tensor, runs: number): Promise<number[] | null> {
+  const isOnGpu = x.backend === 'webgpu';
   const times: number[][] = [];
-  signs = [];
-  repeat(runs, () => {
+  const copies: (Promise<Signs> | null)[] = [];
+  await repeat(isOnGpu ? 1 : runs, async () => {
     let layer = 0;
     const logits = network.watch(x, ({ milliseconds, signs: own }) => {
       times[layer] ??= [];
       times[layer].push(milliseconds);
-      // The next layer overwrites them: whoever wants them copies them.
-      signs[layer] ??= own && { size: own.shape[1], channels: own.shape[3], words: own.words.slice() };
+      // The next layer overwrites them: whoever wants them asks for a copy now.
+      copies[layer] ??= own && copyOf(own);
       layer++;
     });
     logits.dispose();
   });
-  return times.map(average);
+  signs = await Promise.all(copies);
+  return isOnGpu ? null : times.map(average);
+}
+
+async function copyOf(signs: BitTensor): Promise<Signs> {
+  const [, size, , channels] = signs.shape;
+  return { size, channels, words: await signs.data() };
 }
 
 /** An input of the network, [1, size, size, 3], as a picture again. */
-function pictureOf({ values, shape }: Tensor, { mean, std }: Normalization): Picture {
-  const [, height, width] = shape;
+async function pictureOf(x: Tensor, { mean, std }: Normalization): Promise<Picture> {
+  const [, height, width] = x.shape;
+  const values = await x.data();
   const data = new Uint8ClampedArray(4 * height * width).fill(255);
   for (let pixel = 0; pixel < height * width; pixel++) {
     for (let c = 0; c < 3; c++) data[4 * pixel + c] = 255 * (values[3 * pixel + c] * std[c] + mean[c]);
@@ -111,7 +126,7 @@ function pictureOf({ values, shape }: Tensor, { mean, std }: Normalization): Pic
   return { width, height, data };
 }
 
-function factsOf({ segments, options, info }: PackedMoBiNet, bytes: number, name: string): ModelFacts {
+function factsOf({ segments, options, info }: PackedMoBiNet, bytes: number, name: string): Omit<ModelFacts, 'gpu'> {
   const [first] = segments;
   const layers: LayerFacts[] = [
     { name: 'stem', size: first.plan.size, channels: first.plan.inChannels, binary: null, hasSigns: true },

@@ -3,6 +3,8 @@ import type { Kernels } from './protocol.js';
 /** What this browser, and this page in it, let the network do. */
 export interface Environment {
   readonly kernels: Kernels;
+  /** Whether the browser speaks WebGPU. That there is a GPU, only asking for it tells. */
+  readonly hasWebGpu: boolean;
   /** What is lacking, and what is done instead: a sentence each. */
   readonly notes: readonly string[];
   /** Why nothing can be done at all; null if something can. */
@@ -35,7 +37,8 @@ export function lookAround(choice: string | null): Environment {
   } else if (choice === 'reference') {
     notes.push('You have asked for the definitions: plain loops run in place of the fast kernels, on one thread.');
   }
-  return { kernels: hasSimd && choice !== 'reference' ? 'fast' : 'reference', notes, obstacle };
+  const kernels = hasSimd && choice !== 'reference' ? 'fast' : 'reference';
+  return { kernels, hasWebGpu: 'gpu' in navigator, notes, obstacle };
 }
 
 /** Pages that are not isolated have it, too; they only may not pass it on. */

@@ -50,8 +50,8 @@ export class Inside {
 
   /** Shows what a new image made of the layers. */
   async update({ layerMilliseconds }: Pick<Answer, 'layerMilliseconds'>): Promise<void> {
-    const longest = Math.max(...layerMilliseconds);
-    layerMilliseconds.forEach((milliseconds, index) => {
+    const longest = Math.max(...(layerMilliseconds ?? []));
+    layerMilliseconds?.forEach((milliseconds, index) => {
       const cell = this.#rows.children[index].lastElementChild!;
       cell.replaceChildren(formatTime(milliseconds), bar(milliseconds / longest));
     });

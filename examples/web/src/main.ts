@@ -1,11 +1,12 @@
 import { formatPercent, showBars } from './bars.js';
 import { Camera } from './camera.js';
 import { Client } from './client.js';
+import { DeviceSwitch } from './device-switch.js';
 import { byId, create, formatBytes, formatNumber, formatTime } from './dom.js';
 import { lookAround } from './environment.js';
 import { listenForFiles, readPicture } from './input.js';
 import { Inside } from './inside.js';
-import type { Picture } from './protocol.js';
+import type { ModelFacts, Picture } from './protocol.js';
 
 // The page: an image comes in, the worker answers, and what it says is shown.
 
@@ -31,6 +32,7 @@ async function start(client: Client): Promise<void> {
   // Plain loops run on one thread.
   const threads = environment.kernels === 'reference' ? 1 : null;
   const inside = new Inside(client, showProblem);
+  const device = new DeviceSwitch(environment.hasWebGpu);
   /** Counts up with each image, so that an answer that was overtaken is not shown. */
   let turn = 0;
 
@@ -41,25 +43,32 @@ async function start(client: Client): Promise<void> {
     const [best] = answer.predictions;
     showBars(byId('bars', HTMLElement), answer.predictions);
     byId('latency', HTMLElement).textContent = formatTime(answer.milliseconds);
-    byId('latency-hint', HTMLElement).textContent =
-      answer.runs === 1
-        ? 'From the pixels to the answer.'
-        : `From the pixels to the answer, the ${crossOriginIsolated ? 'median' : 'mean'} of ${answer.runs} runs. So are the times of the layers.`;
+    const average = `, the ${crossOriginIsolated ? 'median' : 'mean'} of ${answer.runs} runs`;
+    byId('latency-hint', HTMLElement).textContent = [
+      `From the pixels to the answer${answer.runs > 1 ? average : ''}.`,
+      answer.layerMilliseconds === null
+        ? 'A GPU is told of all layers before it begins, so there are no times of layers.'
+        : answer.runs > 1 && 'So are the times of the layers.',
+    ]
+      .filter(Boolean)
+      .join(' ');
     if (runs > 1) said.textContent = `${name}: ${best.name}, ${formatPercent(best.probability)}`;
     showSeen(answer.seen);
     await inside.update(answer);
   };
 
+  /** The model that answers, for when it is to run elsewhere. */
+  let model: { bytes: Uint8Array; name: string } | null = null;
+
   const openModel = async (bytes: Uint8Array, name: string): Promise<void> => {
-    const facts = await client.call('load', { bytes, name, threads });
+    const facts = await client.call('load', { bytes, name, device: device.chosen, threads });
+    model = { bytes, name };
     // What the model before had to say is of no use now.
     turn++;
-    showModelLine(
-      `${facts.name}: ${facts.layers.length} layers, on ${facts.threads === 1 ? 'one thread' : `${facts.threads} threads`}`,
-    );
+    showModelLine(`${facts.name}: ${facts.layers.length} layers, on ${placeOf(facts)}`);
     byId('file-size', HTMLElement).textContent = formatBytes(facts.bytes);
     byId('weights', HTMLElement).textContent = formatNumber(facts.binaryWeights);
-    byId('threads', HTMLElement).textContent = String(facts.threads);
+    byId('threads', HTMLElement).textContent = facts.gpu === null ? String(facts.threads) : '–';
     byId('knows', HTMLElement).textContent = whatItKnows(facts.classes);
     inside.setLayers(facts.layers);
   };
@@ -86,6 +95,21 @@ async function start(client: Client): Promise<void> {
       if (!file.name.endsWith('.safetensors')) return openImage(file, file.name);
       await openModel(new Uint8Array(await file.arrayBuffer()), file.name);
       if (last) await classify(last.picture, last.name, runsOfStills);
+    });
+
+  device.onChange = (chosen) =>
+    attempt(async () => {
+      if (!model) return;
+      showModelLine(chosen === 'webgpu' ? 'Compiling for the GPU…' : 'Back to the processor…');
+      try {
+        await openModel(model.bytes, model.name);
+      } catch (error) {
+        device.refuse();
+        await openModel(model.bytes, model.name);
+        throw error;
+      } finally {
+        if (last) await classify(last.picture, last.name, runsOfStills);
+      }
     });
 
   const openSample = (name: string): Promise<void> =>
@@ -135,6 +159,10 @@ function showNotes(notes: readonly string[]): void {
   const list = byId('notes', HTMLElement);
   list.replaceChildren(...notes.map((note) => create('li', {}, note)));
   list.hidden = notes.length === 0;
+}
+
+function placeOf({ gpu, threads }: ModelFacts): string {
+  return gpu ?? (threads === 1 ? 'one thread' : `${threads} threads`);
 }
 
 function showModelLine(text: string): void {

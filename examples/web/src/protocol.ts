@@ -1,15 +1,25 @@
+import type { BackendName } from '@mobinet/tensor';
 import type { Prediction } from 'mobinet';
 
 /** What the page may ask of its worker, and what it gets for it. All of it is copied between the two: plain data. */
 export interface Calls {
-  /** Makes a model ready, on so many threads or, with null, on as many as there may be, and forgets the one before. */
-  load(request: { readonly bytes: Uint8Array; readonly name: string; readonly threads: number | null }): ModelFacts;
+  /** Makes a model ready, and forgets the one before. */
+  load(request: ModelRequest): ModelFacts;
   /** Classifies a picture, so many times over to take the time: clocks of browsers are coarse. */
   classify(request: { readonly picture: Picture; readonly runs: number }): Answer;
   /** What a layer made of the last picture. */
   signs(request: { readonly layer: number }): Signs;
   /** One output of a binary layer, as it came about in the last picture. */
   bits(request: Place): OneOutput;
+}
+
+export interface ModelRequest {
+  readonly bytes: Uint8Array;
+  readonly name: string;
+  /** Where it is to run. */
+  readonly device: BackendName;
+  /** On so many threads or, with null, on as many as there may be. */
+  readonly threads: number | null;
 }
 
 export type CallName = keyof Calls;
@@ -46,6 +56,8 @@ export interface ModelFacts {
   readonly bytes: number;
   readonly binaryWeights: number;
   readonly classes: readonly string[];
+  /** The GPU it runs on; null on the processor. */
+  readonly gpu: string | null;
   readonly threads: number;
   readonly layers: readonly LayerFacts[];
 }
@@ -74,8 +86,8 @@ export interface Answer {
   readonly predictions: readonly Prediction[];
   /** From the pixels to the answer: the average of all runs. */
   readonly milliseconds: number;
-  /** Of each layer, likewise. */
-  readonly layerMilliseconds: readonly number[];
+  /** Of each layer, likewise; null on a GPU, which is asked for all of them before it begins. */
+  readonly layerMilliseconds: readonly number[] | null;
   readonly runs: number;
   /** What the network was given: scaled and cut. */
   readonly seen: Picture;

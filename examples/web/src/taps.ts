@@ -1,4 +1,4 @@
-import { type BitTensor, wordsPerRow } from '@mobinet/tensor';
+import { wordsPerRow } from '@mobinet/tensor';
 import type { MoBiNetOptions, PackedSegment } from 'mobinet';
 import { bitAt } from './bits.js';
 import type { OneOutput, Place, Signs, Tap } from './protocol.js';
@@ -15,15 +15,16 @@ function bitsOf(words: Uint32Array, rowAt: number, first: number, length: number
  * @param input What the layer before handed on.
  * @param output What this layer handed on.
  */
-export function layOut(
+export async function layOut(
   { plan, signs, lines, pool }: PackedSegment,
   padding: MoBiNetOptions['padding'],
   input: Signs,
   output: Signs,
   place: Place,
-): OneOutput {
+): Promise<OneOutput> {
   const { row, column, channel } = place;
-  const taps = tapsOf(plan, signs, padding, input, place);
+  const [filters, numbers] = await Promise.all([signs.data(), lines.data()]);
+  const taps = tapsOf(plan, filters, padding, input, place);
 
   let count = 0;
   let popcount = 0;
@@ -35,7 +36,7 @@ export function layOut(
     });
   }
 
-  const [plus, minus, shift] = [0, 1, 2].map((line) => lines.values[line * plan.outChannels + channel]);
+  const [plus, minus, shift] = [0, 1, 2].map((line) => numbers[line * plan.outChannels + channel]);
   const [outRow, outColumn] = pool ? [row >> 1, column >> 1] : [row, column];
   const isHandedOn = outRow < output.size && outColumn < output.size;
   const outAt = (outRow * output.size + outColumn) * wordsPerRow(output.channels);
@@ -55,7 +56,7 @@ export function layOut(
 /** The pixels under the filter's window, row by row. */
 function tapsOf(
   { kernel, inChannels, outChannels, groups, size }: PackedSegment['plan'],
-  filters: BitTensor,
+  filters: Uint32Array,
   padding: MoBiNetOptions['padding'],
   input: Signs,
   { row, column, channel }: Place,
@@ -76,7 +77,7 @@ function tapsOf(
       firstChannel,
       place: isInside ? 'inside' : padding === 'one' ? 'one' : 'nothing',
       input: isInside ? bitsOf(input.words, inputAt, firstChannel, channels) : new Uint8Array(channels),
-      filter: bitsOf(filters.words, filterAt, 0, channels),
+      filter: bitsOf(filters, filterAt, 0, channels),
     };
   });
 }

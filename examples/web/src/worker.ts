@@ -9,9 +9,12 @@ const port = globalThis as unknown as {
 
 let loading: Promise<typeof import('./engine.js')>;
 
+/** One call after the other: each may wait for a GPU, and none may see what another has half done. */
+let last: Promise<void> = Promise.resolve();
+
 port.onmessage = ({ data }) => {
   if ('kernels' in data) loading = load(data);
-  else void answer(data).then((reply) => port.postMessage(reply));
+  else last = last.then(() => answer(data)).then((reply) => port.postMessage(reply));
 };
 
 /** The packages look for this switch when they are imported, so they are imported after it is set. */

@@ -77,7 +77,7 @@ export class PackedMoBiNet extends Module {
     return this.#classify(features);
   }
 
-  /** Like `forward`, and tells of each layer once it is done. */
+  /** Like `forward`, and tells of each layer once it is done, or on a GPU once it is asked for: ask for its signs' `data()` there. */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
     const { layers, features } = this.#planFor(x);
     for (const { name, run, output } of layers) {
@@ -140,6 +140,7 @@ export class PackedMoBiNet extends Module {
 /** What a layer did in one run. */
 export interface LayerReport {
   readonly name: string;
+  /** On a GPU, of asking for it. */
   readonly milliseconds: number;
   /** What it hands to the next layer, [batch, height, width, channels]; overwritten by it. null of the classifier. */
   readonly signs: BitTensor | null;

@@ -1,0 +1,29 @@
+import type { BackendName } from '@mobinet/tensor';
+import { byId } from './dom.js';
+
+/** Where the network runs: two radio buttons. */
+export class DeviceSwitch {
+  readonly #fieldset = byId('device', HTMLFieldSetElement);
+  onChange: (chosen: BackendName) => void = () => {};
+
+  constructor(hasWebGpu: boolean) {
+    if (!hasWebGpu) {
+      this.#button('webgpu').disabled = true;
+      byId('device-hint', HTMLElement).textContent = 'This browser has no WebGPU.';
+    }
+    this.#fieldset.addEventListener('change', () => this.onChange(this.chosen));
+  }
+
+  get chosen(): BackendName {
+    return this.#button('webgpu').checked ? 'webgpu' : 'cpu';
+  }
+
+  /** Back to the processor: there is no GPU, or it does not do. */
+  refuse(): void {
+    this.#button('cpu').checked = true;
+  }
+
+  #button(name: BackendName): HTMLInputElement {
+    return this.#fieldset.querySelector<HTMLInputElement>(`[value=${name}]`)!;
+  }
+}
