@@ -3,13 +3,7 @@ export { type ImageFolderOptions, openImageFolder } from './data/image-folder.js
 export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';
 export { encodeOnnx, exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
-export {
-  checkpointFile,
-  type EpochProgress,
-  metricsFile,
-  refuseToOverwrite,
-  type StepReport,
-  TrainingError,
-  train,
-} from './training/train.js';
+export { checkpointFile, metricsFile, refuseToOverwrite } from './training/run-folder.js';
+export { type EpochProgress, type StepReport, train } from './training/train.js';
+export { TrainingError } from './training/training-error.js';
 export * from './web.js';

@@ -8,9 +8,14 @@ import { emptyTensor, type Tensor } from './tensor.js';
 /** The dtype of a tensor made from this typed array. */
 export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[DType];
 
-/** A tensor whose elements a function writes, all of them, on the current backend. */
-export function fromHost<D extends DType>(dtype: D, shape: Shape, write: (values: TypedArray<D>) => void): Tensor<D> {
-  const result = emptyTensor(dtype, shape);
+/** A tensor whose elements a function writes, all of them, on the current backend. @param purpose For which an error says there is no memory. */
+export function fromHost<D extends DType>(
+  dtype: D,
+  shape: Shape,
+  write: (values: TypedArray<D>) => void,
+  purpose?: string,
+): Tensor<D> {
+  const result = emptyTensor(dtype, shape, purpose);
   if (currentBackend() === 'cpu') write(result.values);
   else {
     const values = newTypedArray(dtype, sizeOf(shape));
@@ -95,7 +100,7 @@ export function scalar<D extends DType = 'f32'>(value: number, dtype: D = 'f32' 
 }
 
 function filled<D extends DType>(op: string, shape: Shape, value: number, dtype: D): Tensor<D> {
-  return fromHost(dtype, checkShape(op, shape), (values) => values.fill(value));
+  return fromHost(dtype, checkShape(op, shape), (values) => values.fill(value), op);
 }
 
 /** The numbers start, start + step, … below `stop`; above it for a negative step. Shape [n]. */

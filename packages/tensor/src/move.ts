@@ -1,9 +1,9 @@
 import { currentBackend, withBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
-import { copyBlock, writeBytes } from './backends/webgpu/transfer.js';
-import { BitTensor, bitTensor, emptyBitTensor } from './bit-tensor.js';
+import { copyBlock, salvageWords, writeBytes } from './backends/webgpu/transfer.js';
+import { BitTensor, bitTensor, countWords, emptyBitTensor } from './bit-tensor.js';
 import { tensor } from './create.js';
-import { type DType, wordsOfValues } from './dtype.js';
+import { type DType, valuesOfWords, wordsOfValues } from './dtype.js';
 import { BackendError, ShapeError } from './errors.js';
 import { sameShape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
@@ -28,14 +28,20 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
   return copy as T;
 }
 
-/** A copy on the CPU, once all work that makes the elements has ended. */
-export async function toHost<T extends Tensor<DType> | BitTensor>(x: T): Promise<T> {
+/**
+ * A copy on the CPU, once all work that makes the elements has ended.
+ *
+ * @param options.salvage Of a GPU that has refused something since: as the last work that it has done left them.
+ */
+export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvage = false } = {}): Promise<T> {
   const { shape } = x;
+  const isSalvaged = salvage && x.backend === 'webgpu';
   if (x instanceof BitTensor) {
-    const words = await x.data();
+    const words = isSalvaged ? new Uint32Array(await salvageWords(x.block, countWords(shape))) : await x.data();
     return withBackend('cpu', () => bitTensor(words, shape)) as T;
   }
-  const values = await (x as Tensor<DType>).data();
+  const { block, dtype, size } = x as Tensor<DType>;
+  const values = isSalvaged ? valuesOfWords(dtype, await salvageWords(block, size)) : await (x as Tensor<DType>).data();
   return withBackend('cpu', () => tensor(values, { shape })) as Tensor<DType> as T;
 }
 

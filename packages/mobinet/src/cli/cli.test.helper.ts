@@ -14,15 +14,20 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly script?: string;
+  /** Beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Sends SIGINT as soon as stderr holds this. */
   readonly interruptAt?: RegExp;
 }
 
 /** Command lines as users run them, with `folder` as the current one. */
 export function commandLineIn(folder: string) {
-  function cli(args: readonly string[], { script = mobinet, interruptAt }: RunOptions = {}): Promise<Outcome> {
+  function cli(
+    args: readonly string[],
+    { script = mobinet, env = {}, interruptAt }: RunOptions = {},
+  ): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [script, ...args], { cwd: folder });
+      const child = spawn(process.execPath, [script, ...args], { cwd: folder, env: { ...process.env, ...env } });
       let [stdout, stderr, isInterrupted] = ['', '', false];
       child.stdout.setEncoding('utf8').on('data', (text) => {
         stdout += text;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { contentsOf, copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn, type Outcome, tiny } from './cli.test.helper.js';
-import { formatProfile } from './kernel-flags.js';
+import { formatKernelTimes, formatProfile } from './kernel-flags.js';
 
 const folder = sharedFolder();
 const { all } = commandLineIn(folder);
@@ -53,6 +53,43 @@ describe('--threads', () => {
         stderr: `error: option '--threads <number>' argument '${given}' is invalid. It must be a whole number of at least 1.\n`,
       });
     });
+  });
+});
+
+describe('--device', () => {
+  const noGpu = { VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' };
+  // The driver's loader has its own complaints, which are not ours.
+  const ownLines = ({ stderr }: Outcome): string[] =>
+    stderr.split('\n').filter((line) => /^(error|computing)/.test(line));
+
+  test('names a GPU that is not there: one clear line and exit code 1', async () => {
+    const outcomes = await all(
+      [train, evaluate, predict].map((command) => [...command, '--device', 'webgpu']),
+      {
+        env: noGpu,
+      },
+    );
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ code: 1, stdout: '' });
+      expect(ownLines(outcome)).toEqual([
+        expect.stringMatching(/^error: there is no WebGPU: .+\. Use the CPU, or see docs\/gpu\.md\.$/),
+      ]);
+    }
+  });
+
+  test('takes the processor by itself where there is none, and says why', async () => {
+    const out = join(folder, 'auto');
+    const [outcome] = await all([[...train, '--device', 'auto', '--out', out]], { env: noGpu });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(ownLines(outcome)).toEqual([expect.stringMatching(/^computing on the CPU: .+/)]);
+  });
+
+  test('knows three', async () => {
+    const [{ code, stderr }] = await all([[...train, '--device', 'tpu']]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      "error: option '--device <name>' argument 'tpu' is invalid. Allowed choices are cpu, webgpu, auto.\n",
+    );
   });
 });
 
@@ -114,6 +151,23 @@ describe('--threads and --profile', () => {
     const { before, row } = readProfile(profiled);
     expect(before).toEqual([]);
     expect(Number(row('bitConv2d').calls) % 39).toBe(0);
+  });
+});
+
+describe('formatKernelTimes', () => {
+  test('shows runs, time and its share', () => {
+    const kernels = [
+      { kernel: 'f32_gemm', runs: 12, milliseconds: 30 },
+      { kernel: 'add_1', runs: 3, milliseconds: 10 },
+    ];
+    expect(formatKernelTimes(kernels, 50).split('\n')).toEqual([
+      'kernel    runs    ms     %',
+      '────────  ────  ────  ────',
+      'f32_gemm    12  30.0  75.0',
+      'add_1        3  10.0  25.0',
+      'kernels took 0.04 s of 0.05 s',
+    ]);
+    expect(formatKernelTimes([], 10).split('\n').slice(2)).toEqual(['kernels took 0.00 s of 0.01 s']);
   });
 });
 

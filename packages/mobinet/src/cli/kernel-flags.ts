@@ -1,4 +1,13 @@
-import { type BackendName, type OpProfile, setThreads, startProfile, useBackend } from '@mobinet/tensor';
+import {
+  type BackendName,
+  currentBackend,
+  type KernelTime,
+  type OpProfile,
+  setThreads,
+  startGpuTimes,
+  startProfile,
+  useBackend,
+} from '@mobinet/tensor';
 import { type Command, Option } from 'commander';
 import { wholeNumber } from './flags.js';
 import { formatTable, say } from './output.js';
@@ -32,20 +41,46 @@ export async function chooseDevice(device: Device): Promise<void> {
 
 /** --device, --threads and --profile. What was profiled goes to stderr, when the command has succeeded. */
 export function addKernelFlags(command: Command, device: Device = 'cpu'): Command {
-  let report = (): void => {};
+  let report = async (): Promise<void> => {};
   return addDeviceFlag(command, device)
     .option('--threads <number>', 'threads that compute (default: one for each processor)', wholeNumber(1))
-    .option('--profile', 'tell at the end, on stderr, what each operation has cost')
+    .option('--profile', 'tell at the end, on stderr, what each operation has cost, or on a GPU each kernel')
     .hook('preAction', async () => {
       const { device, threads, profile } = command.opts<KernelFlags>();
       await chooseDevice(device);
       if (threads !== undefined) await setThreads(threads);
-      if (!profile) return;
-      const start = performance.now();
-      const stop = startProfile();
-      report = () => say(formatProfile(stop(), performance.now() - start));
+      if (profile) report = await startReport();
     })
     .hook('postAction', () => report());
+}
+
+/** Begins to profile. @returns Ends it, and says what was found. */
+async function startReport(): Promise<() => Promise<void>> {
+  const start = performance.now();
+  const elapsed = (): number => performance.now() - start;
+  if (currentBackend() === 'webgpu') {
+    // What an operation takes on the processor is no more than to ask for its kernels.
+    const stop = await startGpuTimes();
+    return async () => say(formatKernelTimes(await stop(), elapsed()));
+  }
+  const stop = startProfile();
+  return async () => say(formatProfile(stop(), elapsed()));
+}
+
+/**
+ * A table of what kernels have taken on a GPU.
+ * @param milliseconds What all took, work outside of kernels included.
+ */
+export function formatKernelTimes(kernels: readonly KernelTime[], milliseconds: number): string {
+  const inKernels = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
+  const rows = kernels.map(({ kernel, runs, milliseconds: own }) => [
+    ...[kernel, runs, own.toFixed(1)],
+    inKernels > 0 ? ((100 * own) / inKernels).toFixed(1) : '–',
+  ]);
+  return [
+    formatTable(['kernel', 'runs', 'ms', '%'], rows),
+    `kernels took ${(inKernels / 1000).toFixed(2)} s of ${(milliseconds / 1000).toFixed(2)} s`,
+  ].join('\n');
 }
 
 /**

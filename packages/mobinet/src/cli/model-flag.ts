@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Preprocessing } from '../data/prepare.js';
 import { packedFile, packedInfoOf, readCheckpoint, readPacked } from '../export/files.js';
 import { type PackedInfo, usualPreprocessing } from '../export/packed-format.js';
-import { checkpointFile } from '../training/train.js';
+import { checkpointFile } from '../training/run-folder.js';
 
 /** A network to run, from a packed file or a checkpoint. */
 export interface LoadedModel {

@@ -17,7 +17,8 @@ import type { MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { type ImageLocation, newRun, runOnHost, type TrainingRun } from '../training/run.js';
-import { checkData, checkpointFile, metricsFile, refuseToOverwrite, train } from '../training/train.js';
+import { checkpointFile, metricsFile, refuseToOverwrite } from '../training/run-folder.js';
+import { checkData, train } from '../training/train.js';
 import {
   type ArchitectureFlags,
   addArchitectureFlags,
@@ -72,7 +73,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
       'after',
       `
 A run's folder holds ${checkpointFile}, ${metricsFile} and, at the end, ${packedFile}.
-Ctrl-C stops after the step and saves; continue with --resume.
+It is saved after each epoch, every ten minutes, and when something goes wrong. Ctrl-C stops after the step and saves; continue with --resume.
 
 Examples:
   ${name} --data photos --preset imagenet --k 4 --out runs/photos

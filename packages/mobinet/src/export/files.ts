@@ -6,7 +6,7 @@ import writeFileAtomic from 'write-file-atomic';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
 import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
-import { checkpointFile } from '../training/train.js';
+import { checkpointFile } from '../training/run-folder.js';
 import { packModel } from './pack.js';
 import { decodePacked, type PackedFile } from './packed-file.js';
 import type { PackedInfo } from './packed-format.js';

@@ -225,12 +225,14 @@ export function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name:
 /**
  * The run on the CPU, for files to be written from it: itself if it is there, else a copy, whose network and optimizer are the caller's to
  * dispose of.
+ *
+ * @param options.salvage As that of `toHost`.
  */
-export async function runOnHost(run: TrainingRun): Promise<TrainingRun> {
+export async function runOnHost(run: TrainingRun, { salvage = false } = {}): Promise<TrainingRun> {
   const { model, optimizer, training } = run;
   const tensors = modelTensors(model);
   if ([...tensors.values()].every(({ backend }) => backend === 'cpu')) return run;
-  const [saved, moments] = await Promise.all([tensors, optimizer.state.tensors].map(onHost));
+  const [saved, moments] = await Promise.all([tensors, optimizer.state.tensors].map((all) => onHost(all, salvage)));
   return withBackend('cpu', () => {
     const copy = createMoBiNet(model.options);
     for (const [name, target] of modelTensors(copy)) assign(target, saved.get(name)!);
@@ -241,9 +243,11 @@ export async function runOnHost(run: TrainingRun): Promise<TrainingRun> {
   });
 }
 
-async function onHost(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+async function onHost(tensors: ReadonlyMap<string, Tensor>, salvage: boolean): Promise<Map<string, Tensor>> {
   return new Map(
-    await Promise.all(Array.from(tensors, async ([name, tensor]) => [name, await toHost(tensor)] as const)),
+    await Promise.all(
+      Array.from(tensors, async ([name, tensor]) => [name, await toHost(tensor, { salvage })] as const),
+    ),
   );
 }
 

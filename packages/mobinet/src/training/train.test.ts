@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memory } from '@mobinet/tensor';
@@ -9,7 +9,9 @@ import type { ImageDataset } from '../data/source.js';
 import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { decodeCheckpoint, type EpochMetrics, newRun, type TrainingRun } from './run.js';
-import { checkpointFile, metricsFile, refuseToOverwrite, TrainingError, type TrainOptions, train } from './train.js';
+import { checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
+import { type TrainOptions, train } from './train.js';
+import { TrainingError } from './training-error.js';
 
 const folder = sharedFolder();
 const images = 24;
@@ -240,6 +242,56 @@ describe('a run that diverges', () => {
     const run = start({ learningRate: 1e30, schedule: 'constant' });
     await expect(train(run, dataset, { out: join(folder, 'huge'), workers: 1 })).rejects.toThrow(TrainingError);
     free(run);
+  });
+});
+
+describe('a run that something else ends', () => {
+  /** Trains with checkpoints after so many minutes, until something breaks after `step` steps of the whole run. */
+  async function broken(out: string, step: number, minutes: number, onBreak = () => {}): Promise<unknown> {
+    const run = start();
+    const onStep = ({ epoch, images }: { epoch: number; images: number }) => {
+      if ((epoch - 1) * batches + Math.ceil(images / training.batchSize) !== step) return;
+      onBreak();
+      throw new RangeError('the ice is thin.');
+    };
+    const failed = train(run, dataset, { out, workers: 1, checkpointMinutes: minutes, onStep });
+    const error = await failed.then(
+      () => null,
+      (error: unknown) => error,
+    );
+    free(run);
+    return error;
+  }
+
+  test.each([1, 2, 5])('is saved first, and ends with the bits of one that was not: after %i steps', async (step) => {
+    const out = join(folder, `broken-${step}`);
+    const before = memory();
+    const error = await broken(out, step, 10);
+    expect(error).toBeInstanceOf(TrainingError);
+    expect((error as TrainingError).cause).toBeInstanceOf(RangeError);
+    expect((error as TrainingError).message).toBe(
+      `the ice is thin. The run is saved with its last step: continue with --resume ${out}`,
+    );
+    expect(memory()).toEqual(before);
+    await trainThrough(decodeCheckpoint(await checkpointOf(out)), out);
+    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
+  });
+
+  test('says so where it cannot be saved', async () => {
+    const out = join(folder, 'no-folder');
+    const removeFolder = () => rmSync(out, { recursive: true });
+    expect(await broken(out, 2, 10, removeFolder)).toMatchObject({
+      message: 'the ice is thin. What was done since the start is lost: 2 steps',
+    });
+  });
+
+  test('has a checkpoint that is no older than was asked for', async () => {
+    const out = join(folder, 'every-step');
+    // Saved after the step: nothing is left to save, so the error is as it was.
+    expect(await broken(out, 2, 0)).toMatchObject({ name: 'RangeError', message: 'the ice is thin.' });
+    const saved = decodeCheckpoint(await checkpointOf(out));
+    expect(saved.progress).toMatchObject({ epoch: 0, batch: 2 });
+    free(saved);
   });
 });
 

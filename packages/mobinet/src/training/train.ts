@@ -1,19 +1,14 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { crossEntropy, valueAndGradient } from '@mobinet/autograd';
 import { dispose, Rng, type Tensor } from '@mobinet/tensor';
-import writeFileAtomic from 'write-file-atomic';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import type { ImageDataset } from '../data/source.js';
 import type { MoBiNet } from '../model/mobinet.js';
 import { evaluate } from './evaluate.js';
-import { makeSchedule, type TrainingOptions } from './options.js';
-import { type EpochMetrics, encodeCheckpoint, modelTensors, runOnHost, startOfEpoch, type TrainingRun } from './run.js';
-
-/** The files of a run, in its folder. */
-export const checkpointFile = 'checkpoint.safetensors';
-export const metricsFile = 'metrics.jsonl';
+import { makeSchedule } from './options.js';
+import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
+import { RunFolder } from './run-folder.js';
+import { diverged } from './training-error.js';
 
 /** How far an epoch has come, in training or in validation. */
 export interface EpochProgress {
@@ -34,6 +29,8 @@ export interface StepReport extends EpochProgress {
 export interface TrainOptions {
   /** Folder for checkpoint.safetensors and metrics.jsonl; made where it is missing. */
   readonly out: string;
+  /** Minutes between checkpoints within an epoch. Default 10. */
+  readonly checkpointMinutes?: number | undefined;
   /** Threads that decode images. No result depends on it. */
   readonly workers?: number | undefined;
   /** Aborting it ends the run after the step, with a checkpoint. */
@@ -52,19 +49,17 @@ export interface TrainResult {
   readonly skippedImages: number;
 }
 
-/** Training went wrong: the loss is no longer a number. The last checkpoint is from before that. */
-export class TrainingError extends Error {
-  override readonly name = 'TrainingError';
-}
-
 /**
- * Trains a run to its last epoch, from wherever it is. After each epoch, and when the signal aborts, its state is saved;
- * a run that was taken up from its checkpoint ends with the same bits as one that was never interrupted.
+ * Trains a run to its last epoch, from wherever it is. After each epoch, every few minutes, and when the signal aborts or something goes
+ * wrong, its state is saved; a run that was taken up from its checkpoint ends with the same bits as one that was never interrupted.
+ *
+ * @throws TrainingError if the loss is no number any more; the last checkpoint is from before that. Or if something else ends the training
+ * after some steps: it says what is saved of them.
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
-  const { out, onWarning } = options;
+  const { out, onWarning, checkpointMinutes = 10 } = options;
   checkData(run, dataset);
-  await mkdir(out, { recursive: true });
+  const folder = await RunFolder.open(run, out, checkpointMinutes);
   const { training, model } = run;
   const loading = {
     batchSize: training.batchSize,
@@ -81,26 +76,18 @@ export async function train(run: TrainingRun, dataset: ImageDataset, options: Tr
   try {
     model.train();
     while (run.progress.epoch < training.epochs) {
-      const isWhole = await trainEpoch(run, trainLoader, options);
+      const isWhole = await trainEpoch(run, trainLoader, folder, options);
       const metrics = isWhole ? await finishEpoch(run, valLoader, sizes, options) : null;
-      await save(run, out);
+      await folder.save();
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
       options.onEpoch?.(metrics);
     }
     return { finished: true, skippedImages: trainLoader.skipped + valLoader.skipped };
+  } catch (error) {
+    throw await folder.rescue(error);
   } finally {
     await Promise.all([trainLoader.close(), valLoader.close()]);
   }
-}
-
-/** Throws if `out` holds a run already: starting another would overwrite its checkpoint. */
-export async function refuseToOverwrite(out: string): Promise<void> {
-  const file = join(out, checkpointFile);
-  const exists = await stat(file).then(
-    () => true,
-    () => false,
-  );
-  if (exists) throw new DataError(`${file} exists. Continue it with --resume ${out}, or choose another --out`);
 }
 
 /** Throws unless the images are those of the run, as far as can be told. */
@@ -127,7 +114,12 @@ const lossAndGradient = valueAndGradient(
 );
 
 /** Trains the rest of the current epoch. Returns false where the signal ended it early. */
-async function trainEpoch(run: TrainingRun, loader: ImageLoader, { signal, onStep }: TrainOptions): Promise<boolean> {
+async function trainEpoch(
+  run: TrainingRun,
+  loader: ImageLoader,
+  folder: RunFolder,
+  { signal, onStep }: TrainOptions,
+): Promise<boolean> {
   const { model, optimizer, training, progress } = run;
   const schedule = makeSchedule(training, training.epochs * loader.batchesPerEpoch);
   let last = performance.now();
@@ -148,6 +140,7 @@ async function trainEpoch(run: TrainingRun, loader: ImageLoader, { signal, onSte
     progress.images += batch.count;
     progress.seconds += (now - last) / 1000;
     last = now;
+    await folder.afterStep();
     onStep?.({
       epoch: progress.epoch + 1,
       epochs: training.epochs,
@@ -199,26 +192,4 @@ async function finishEpoch(
   history.push(metrics);
   run.progress = startOfEpoch(epoch + 1);
   return metrics;
-}
-
-function diverged(problem: string, { learningRate }: TrainingOptions): TrainingError {
-  return new TrainingError(`${problem}. The last checkpoint is kept; try a learning rate below ${learningRate}`);
-}
-
-/** Both files are written whole, then renamed into place: a crash leaves the ones before. */
-async function save(current: TrainingRun, out: string): Promise<void> {
-  const run = await runOnHost(current);
-  try {
-    await writeRun(run, out);
-  } finally {
-    if (run !== current) for (const copy of [run.model, run.optimizer]) copy.dispose();
-  }
-}
-
-async function writeRun(run: TrainingRun, out: string): Promise<void> {
-  for (const [name, { values }] of modelTensors(run.model)) {
-    if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
-  }
-  await writeFileAtomic(join(out, metricsFile), run.history.map((metrics) => `${JSON.stringify(metrics)}\n`).join(''));
-  await writeFileAtomic(join(out, checkpointFile), Buffer.from(encodeCheckpoint(run)));
 }

@@ -1,4 +1,4 @@
-import { Adam, crossEntropy, flatten, valueAndGradient } from '@mobinet/autograd';
+import { Adam, crossEntropy, flatten, GlobalAveragePool2d, Linear, valueAndGradient } from '@mobinet/autograd';
 import {
   assign,
   BackendError,
@@ -99,6 +99,37 @@ describe('training on a GPU', () => {
     expect(memory()).toEqual(before);
     expect(gpuBufferCount()).toBe(buffers);
     gpu.dispose();
+  }, 240_000);
+
+  test('of its first layers leaves nothing behind in a thousand steps, and adds no buffer', async () => {
+    const { network, images, labels } = withBackend('webgpu', () => {
+      const { stem, units } = createMoBiNet(small);
+      const classifier = new Linear(8, 3, { rng: Rng.fromSeed(0) });
+      return {
+        network: { stem, segment: units[0].depthwise, classifier },
+        images: Rng.fromSeed(1).normal([2, 4, 4, 3]),
+        labels: tensor(Int32Array.of(0, 2), { dtype: 'i32' }),
+      };
+    });
+    const pool = new GlobalAveragePool2d();
+    const optimizer = new Adam({ learningRate: 1e-3 });
+    const lossAndGradient = valueAndGradient(({ stem, segment, classifier }: typeof network) =>
+      crossEntropy(classifier.forward(pool.forward(segment.forward(stem.forward(images)))), labels),
+    );
+    const losses: number[] = [];
+    const step = async () => {
+      const { value, gradients } = withBackend('webgpu', () => lossAndGradient(network));
+      withBackend('webgpu', () => optimizer.update(network, gradients));
+      losses.push(await value.item());
+      dispose([value, gradients]);
+      return { memory: memory(), buffers: gpuBufferCount() };
+    };
+    for (let number = 0; number < 20; number++) await step();
+    const early = await step();
+    for (let number = 0; number < 1000; number++) expect(await step()).toEqual(early);
+    // It did train, all the while.
+    expect(losses.at(-1)).toBeLessThan(losses[0] / 2);
+    dispose([network, images, labels, optimizer.state.tensors]);
   }, 240_000);
 
   test('is saved from the CPU, and taken up on either', async () => {

@@ -17,13 +17,16 @@ export const bufferUsage = {
  */
 export class BufferPool {
   readonly #device: GPUDevice;
+  readonly #beforeCreation: () => void;
   readonly #onFault: (error: Error) => void;
   readonly #free = new Map<number, GPUBuffer[]>();
   #count = 0;
 
-  constructor(device: GPUDevice, onFault: (error: Error) => void) {
+  /** @param on.creation Before a buffer is made, which may fail: to send what does not need it. */
+  constructor(device: GPUDevice, on: { readonly creation: () => void; readonly fault: (error: Error) => void }) {
     this.#device = device;
-    this.#onFault = onFault;
+    this.#beforeCreation = on.creation;
+    this.#onFault = on.fault;
   }
 
   /** How many buffers there are, those that wait included. */
@@ -33,7 +36,17 @@ export class BufferPool {
 
   /** @throws OutOfMemoryError for more bytes than a kernel of this GPU can see at once. */
   take(byteLength: number, purpose: string): GPUBuffer {
-    const size = capacityFor(byteLength);
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits;
+    let size = capacityFor(byteLength);
+    for (const [limit, most] of Object.entries({ maxStorageBufferBindingSize, maxBufferSize })) {
+      if (byteLength > most) {
+        throw new OutOfMemoryError(
+          `out of memory: ${purpose} asked for ${byteLength} bytes, but a buffer of this GPU holds at most ${most} ` +
+            `(${limit}). Use a smaller batch or image.`,
+        );
+      }
+      size = Math.min(size, most);
+    }
     return this.#free.get(size)?.pop() ?? this.#create(size, purpose);
   }
 
@@ -44,14 +57,7 @@ export class BufferPool {
   }
 
   #create(size: number, purpose: string): GPUBuffer {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits;
-    const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    if (size > most) {
-      throw new OutOfMemoryError(
-        `out of memory: ${purpose} asked for ${size} bytes, but a buffer of this GPU holds at most ${most} ` +
-          '(maxStorageBufferBindingSize). Use a smaller batch or image.',
-      );
-    }
+    this.#beforeCreation();
     this.#device.pushErrorScope('out-of-memory');
     const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
     const buffer = this.#device.createBuffer({ size, usage, label: purpose });

@@ -6,7 +6,7 @@ import { type Gpu, gpu } from './gpu.js';
 /** Memory on a GPU: a buffer of its own. Elements of every dtype take four bytes there. */
 export class GpuBlock extends Block {
   override readonly backend = 'webgpu';
-  readonly #gpu: Gpu;
+  readonly gpu: Gpu;
   readonly buffer: GPUBuffer;
 
   constructor(byteLength: number, purpose = 'a tensor') {
@@ -14,7 +14,7 @@ export class GpuBlock extends Block {
     const buffer = owner.pool.take(byteLength, purpose);
     super(byteLength);
     if (poison !== null) owner.upload(buffer, new Uint8Array(buffer.size).fill(poison));
-    this.#gpu = owner;
+    this.gpu = owner;
     this.buffer = buffer;
   }
 
@@ -23,7 +23,7 @@ export class GpuBlock extends Block {
   }
 
   protected override free(): void {
-    this.#gpu.pool.give(this.buffer);
+    this.gpu.pool.give(this.buffer);
   }
 }
 

@@ -44,13 +44,18 @@ export class Gpu {
     this.device = device;
     this.name = name;
     this.isSoftware = isSoftware;
-    this.pool = new BufferPool(device, (error) => this.#fail(error));
+    this.pool = new BufferPool(device, {
+      creation: () => this.#sendReady(),
+      fault: (error) => this.#fail(error),
+    });
     this.#uniforms = device.createBuffer({
       size: commandsAtOnce * parameterStride,
       usage: bufferUsage.uniform | bufferUsage.copyTarget,
     });
     void device.lost.then(({ reason, message }) => {
-      if (reason !== 'destroyed') this.#fail(new BackendError(`the GPU was lost: ${message}. What was on it is gone.`));
+      this.#fail(
+        new BackendError(`the GPU was lost (${reason}): ${message.replace(/\.$/, '')}. What was on it is gone.`),
+      );
     });
     device.onuncapturederror = ({ error }) =>
       this.#fail(new BackendError(`the GPU refuses a command: ${error.message}`));
@@ -82,16 +87,32 @@ export class Gpu {
   /** The first bytes of a buffer, a multiple of four, as all commands until now leave them. */
   async read(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
     if (byteLength === 0) return new ArrayBuffer(0);
-    const usage = bufferUsage.mapRead | bufferUsage.copyTarget;
-    const landing = this.device.createBuffer({ size: byteLength, usage });
+    const landing = this.#landing(byteLength);
     this.copy(source, landing, byteLength);
     await this.flush();
+    const bytes = await this.#landed(landing);
+    if (this.#fault) throw this.#fault;
+    return bytes;
+  }
+
+  /** The same although it has failed: as the last commands that it has carried out have left them. @throws BackendError if it is lost. */
+  async salvage(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
+    if (!this.#fault) return this.read(source, byteLength);
+    const landing = this.#landing(byteLength);
+    this.#send([{ kind: 'copy', source, target: landing, byteLength }]);
+    return this.#landed(landing);
+  }
+
+  #landing(size: number): GPUBuffer {
+    return this.device.createBuffer({ size, usage: bufferUsage.mapRead | bufferUsage.copyTarget });
+  }
+
+  async #landed(landing: GPUBuffer): Promise<ArrayBuffer> {
     try {
       await landing.mapAsync(1);
     } catch (error) {
       throw this.#fault ?? error;
     }
-    if (this.#fault) throw this.#fault;
     const bytes = landing.getMappedRange().slice(0);
     landing.destroy();
     return bytes;

@@ -63,6 +63,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       this.#pipeline = new Pipeline(this.name, this.code(), readCount, writeCount, bytes, owner);
       this.#gpu = owner;
     }
+    const bufferOf = (handle: Handle): GPUBuffer => blockOn(owner, handle).buffer;
     const written = Object.keys(this.#definition.writes).map((name) => bufferOf(writes[name]));
     const temporary: GpuBlock[] = [];
     const read = Object.keys(this.#definition.reads).map((name) => {
@@ -118,10 +119,10 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
   }
 }
 
-function bufferOf(handle: Handle): GPUBuffer {
-  const { block } = handle;
-  if (block instanceof GpuBlock) return block.buffer;
-  throw new BackendError(`${handle.label ?? 'a tensor'} is not on the GPU`);
+function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
+  if (block instanceof GpuBlock && block.gpu === owner) return block;
+  const place = block instanceof GpuBlock ? 'was on a GPU that has failed' : 'is not on the GPU';
+  throw new BackendError(`${label ?? 'a tensor'} ${place}`);
 }
 
 /** Shaders that differ in what is known when they are written: made when first asked for, then kept. */

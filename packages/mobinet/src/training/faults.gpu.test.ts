@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { copyImages, sharedFolder } from './fixtures.test.helper.js';
+import { decodeCheckpoint, modelTensors } from './run.js';
+
+// A GPU that fails is of no use to other tests: each fails in a process of its own.
+
+const folder = sharedFolder();
+
+/** Trains on a GPU that fails by `fault` in the first validation. @returns What is said, and the network as it was before that. */
+function trainUntil(fault: string, out: string): { message: string; weights: Record<string, number[]> } {
+  const images = copyImages(join(folder, `images-${out}`));
+  const tensor = '../../../tensor/dist';
+  const [index, run, backends, gpu] = [
+    '../index.js',
+    './run.js',
+    `${tensor}/index.js`,
+    `${tensor}/backends/webgpu/gpu.js`,
+  ].map((path) => JSON.stringify(new URL(path, import.meta.url)));
+  const program = `
+    import { useBackend } from ${backends};
+    import { newRun, openImageFolder, paperTraining, train } from ${index};
+    import { modelTensors } from ${run};
+    import { gpu } from ${gpu};
+    await useBackend('webgpu');
+    const dataset = openImageFolder(${JSON.stringify(images)});
+    const training = { ...paperTraining, batchSize: 10, resize: 32 };
+    const facts = { classes: dataset.classes, trainImages: dataset.train.length };
+    const current = newRun({ width: 0.0625, k: 1, imageSize: 32 }, training, facts);
+    let weights = [];
+    const onStep = ({ images }) => {
+      if (images < 24) return;
+      weights = Array.from(modelTensors(current.model), async ([name, x]) => [name, [...(await x.data())]]);
+    };
+    const onValidation = () => { ${fault} };
+    const message = await train(current, dataset, { out: ${JSON.stringify(join(folder, out))}, workers: 1, onStep, onValidation }).then(
+      () => 'it has not failed',
+      ({ message }) => message,
+    );
+    console.log(JSON.stringify({ message, weights: Object.fromEntries(await Promise.all(weights)) }));`;
+  // Not by `node -e`: the threads that decode images cannot be started from there.
+  const file = join(folder, `${out}.mjs`);
+  writeFileSync(file, program);
+  return JSON.parse(execFileSync(process.execPath, [file], { encoding: 'utf8' }));
+}
+
+describe('training on a GPU', () => {
+  test('that has no memory left is saved as it was after the last step', () => {
+    // The second batch of the validation is smaller than all before: it takes new buffers.
+    const { message, weights } = trainUntil('gpu().device.popErrorScope = async () => ({ message: "full" });', 'full');
+    const out = join(folder, 'full');
+    expect(message).toMatch(
+      /^out of memory: the GPU has no \d+ bytes left for .*\. The run is saved with its last step: /,
+    );
+    const saved = decodeCheckpoint(readFileSync(join(out, 'checkpoint.safetensors')));
+    expect(saved.progress).toMatchObject({ epoch: 0, batch: 3, images: 24 });
+    const found = Array.from(modelTensors(saved.model), ([name, { values }]) => [name, [...values]]);
+    expect(Object.fromEntries(found)).toEqual(weights);
+  }, 240_000);
+
+  test('that is lost says what is lost with it', () => {
+    const { message } = trainUntil('gpu().device.destroy();', 'lost');
+    expect(message).toMatch(
+      /^the GPU was lost \(destroyed\): .* What was on it is gone\. What was done since the start is lost: 3 steps$/,
+    );
+  }, 240_000);
+});
