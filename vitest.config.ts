@@ -48,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'reference',
           include: ['packages/{tensor,autograd,bnn}/dist/**/*.test.js'],
+          exclude: ['**/*.gpu.test.js'],
           env: { MOBINET_KERNELS: 'reference' },
         },
       },

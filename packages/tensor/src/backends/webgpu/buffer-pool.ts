@@ -14,17 +14,27 @@ export const bufferUsage = {
 /**
  * Buffers of a GPU for tensors. Those that are given back wait for the next tensor of about their size: a training step asks for the
  * same sizes again and again. A buffer may be taken while commands that use it still wait or run, as commands run in their order.
+ *
+ * Of those that wait, the oldest is taken, so that each step has the buffers of the one before, tensor by tensor, in whatever order they were
+ * given back: what kernels were bound to once can be used again (`Pipeline.bindGroup`).
  */
 export class BufferPool {
   readonly #device: GPUDevice;
+  /** Bytes of a buffer, at most. The device is asked once: that takes longer than the rest of `take`. */
+  readonly #limits: readonly (readonly [name: string, most: number])[];
   readonly #beforeCreation: () => void;
   readonly #onFault: (error: Error) => void;
+  /** By size; the oldest last. */
   readonly #free = new Map<number, GPUBuffer[]>();
+  /** The size of each, and when it was made. */
+  readonly #facts = new WeakMap<GPUBuffer, { readonly size: number; readonly age: number }>();
   #count = 0;
 
   /** @param on.creation Before a buffer is made, which may fail: to send what does not need it. */
   constructor(device: GPUDevice, on: { readonly creation: () => void; readonly fault: (error: Error) => void }) {
     this.#device = device;
+    const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    this.#limits = Object.entries({ maxStorageBufferBindingSize, maxBufferSize });
     this.#beforeCreation = on.creation;
     this.#onFault = on.fault;
   }
@@ -36,9 +46,8 @@ export class BufferPool {
 
   /** @throws OutOfMemoryError for more bytes than a kernel of this GPU can see at once. */
   take(byteLength: number, purpose: string): GPUBuffer {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits;
     let size = capacityFor(byteLength);
-    for (const [limit, most] of Object.entries({ maxStorageBufferBindingSize, maxBufferSize })) {
+    for (const [limit, most] of this.#limits) {
       if (byteLength > most) {
         throw new OutOfMemoryError(
           `out of memory: ${purpose} asked for ${byteLength} bytes, but a buffer of this GPU holds at most ${most} ` +
@@ -51,9 +60,14 @@ export class BufferPool {
   }
 
   give(buffer: GPUBuffer): void {
-    const list = this.#free.get(buffer.size);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.size, [buffer]);
+    const { size, age } = this.#facts.get(buffer)!;
+    let list = this.#free.get(size);
+    if (!list) {
+      list = [];
+      this.#free.set(size, list);
+    }
+    const younger = list.findLastIndex((other) => this.#facts.get(other)!.age > age);
+    list.splice(younger + 1, 0, buffer);
   }
 
   #create(size: number, purpose: string): GPUBuffer {
@@ -61,7 +75,7 @@ export class BufferPool {
     this.#device.pushErrorScope('out-of-memory');
     const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
     const buffer = this.#device.createBuffer({ size, usage, label: purpose });
-    this.#count++;
+    this.#facts.set(buffer, { size, age: this.#count++ });
     const count = this.#count;
     void this.#device.popErrorScope().then((error) => {
       if (!error) return;

@@ -35,6 +35,8 @@ export class Gpu {
   readonly isSoftware: boolean;
   readonly device: GPUDevice;
   readonly pool: BufferPool;
+  /** Along an axis. */
+  readonly maxWorkgroups: number;
   readonly #uniforms: GPUBuffer;
   #commands: Command[] = [];
   #fault: Error | null = null;
@@ -44,6 +46,7 @@ export class Gpu {
     this.device = device;
     this.name = name;
     this.isSoftware = isSoftware;
+    this.maxWorkgroups = device.limits.maxComputeWorkgroupsPerDimension;
     this.pool = new BufferPool(device, {
       creation: () => this.#sendReady(),
       fault: (error) => this.#fail(error),

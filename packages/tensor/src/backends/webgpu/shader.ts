@@ -52,7 +52,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
     const [x, y = 1, z = 1] = workgroups;
     if (x * y * z === 0) return;
     const owner = gpu();
-    const most = owner.device.limits.maxComputeWorkgroupsPerDimension;
+    const most = owner.maxWorkgroups;
     if (Math.max(x, y, z) > most) {
       throw new BackendError(`kernel ${this.name}: ${x} × ${y} × ${z} workgroups are more than ${most} along an axis`);
     }
