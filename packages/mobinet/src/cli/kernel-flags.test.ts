@@ -78,10 +78,18 @@ describe('--device', () => {
   });
 
   test('takes the processor by itself where there is none, and says why', async () => {
-    const out = join(folder, 'auto');
-    const [outcome] = await all([[...train, '--device', 'auto', '--out', out]], { env: noGpu });
-    expect(outcome.code, outcome.stderr).toBe(0);
-    expect(ownLines(outcome)).toEqual([expect.stringMatching(/^computing on the CPU: .+/)]);
+    const [asked, silent] = await all(
+      [
+        [...train, '--device', 'auto', '--out', join(folder, 'asked')],
+        [...train, '--out', join(folder, 'silent')],
+      ],
+      { env: noGpu },
+    );
+    expect(asked.code, asked.stderr).toBe(0);
+    expect(ownLines(asked)).toEqual([expect.stringMatching(/^computing on the CPU: .+/)]);
+    // Where nobody has asked, there is nothing to say.
+    expect(silent.code, silent.stderr).toBe(0);
+    expect(ownLines(silent)).toEqual([]);
   });
 
   test('knows three', async () => {

@@ -20,38 +20,33 @@ interface KernelFlags {
 
 type Device = BackendName | 'auto';
 
-/** --device, for commands that compute. */
-export function addDeviceFlag(command: Command, usual: Device): Command {
-  return command.addOption(
-    new Option(
-      '--device <name>',
-      'where to compute: on the processor, on a GPU (docs/gpu.md), or on a GPU if there is one',
-    )
-      .choices(['cpu', 'webgpu', 'auto'] satisfies Device[])
-      .default(usual),
-  );
-}
-
-/** Chooses the device, and says which it is unless nothing was asked. */
-export async function chooseDevice(device: Device): Promise<void> {
-  if (device === 'cpu') return;
-  const { reason } = await useBackend(device);
-  say(`computing on ${reason}`);
-}
-
 /** --device, --threads and --profile. What was profiled goes to stderr, when the command has succeeded. */
-export function addKernelFlags(command: Command, device: Device = 'cpu'): Command {
+export function addKernelFlags(command: Command, usualDevice: Device = 'auto'): Command {
   let report = async (): Promise<void> => {};
-  return addDeviceFlag(command, device)
+  return command
+    .addOption(
+      new Option('--device <name>', 'where to compute: the processor, a GPU (docs/gpu.md), or a GPU if there is one')
+        .choices(['cpu', 'webgpu', 'auto'] satisfies Device[])
+        .default(usualDevice),
+    )
     .option('--threads <number>', 'threads that compute (default: one for each processor)', wholeNumber(1))
     .option('--profile', 'tell at the end, on stderr, what each operation has cost, or on a GPU each kernel')
     .hook('preAction', async () => {
-      const { device, threads, profile } = command.opts<KernelFlags>();
-      await chooseDevice(device);
+      const { threads, profile } = command.opts<KernelFlags>();
+      await chooseDevice(command);
       if (threads !== undefined) await setThreads(threads);
       if (profile) report = await startReport();
     })
     .hook('postAction', () => report());
+}
+
+/** Chooses the device, and says which it is, unless it is the processor and nobody has asked. */
+async function chooseDevice(command: Command): Promise<void> {
+  const { device } = command.opts<KernelFlags>();
+  const isAsked = command.getOptionValueSource('device') !== 'default';
+  if (device === 'cpu') return;
+  const { backend, reason } = await useBackend(device);
+  if (isAsked || backend === 'webgpu') say(`computing on ${reason}`);
 }
 
 /** Begins to profile. @returns Ends it, and says what was found. */

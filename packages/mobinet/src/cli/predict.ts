@@ -27,7 +27,8 @@ export function predictCommand(): Command {
     .argument('<images...>', 'JPEG, PNG or GIF files')
     .option('--top <number>', 'how many classes to show', wholeNumber(1), 5)
     .option('--no-resize', 'refuse images that are not of the size that the network takes, in place of scaling them');
-  return addKernelFlags(command)
+  // A few images are done before a GPU has compiled its kernels.
+  return addKernelFlags(command, 'cpu')
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png')
     .action(runPrediction);
