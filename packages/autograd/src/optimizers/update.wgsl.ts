@@ -1,9 +1,8 @@
 import type { Tensor } from '@mobinet/tensor';
 import { flushedWgsl, groupsOf, linear, linearWorkgroup, Shader } from '@mobinet/tensor/kernels';
+import { smallestSquared } from './adam.wasm.js';
 
 // Steps of optimizers on a GPU: in place, a dispatch for each parameter.
-
-const smallestSquared = 1e-15;
 
 const adamShader = new Shader('adam', {
   reads: { gradients: 'f32' },
