@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" />
-import { BackendError, KernelError } from '../../errors.js';
+import { BackendError, type KernelError } from '../../errors.js';
 import { BufferPool, bufferUsage } from './buffer-pool.js';
 import type { OpenedDevice } from './device.js';
 import { type KernelTime, KernelTimes } from './kernel-times.js';
@@ -240,19 +240,4 @@ export function openedGpu(): Gpu | null {
 /** Makes a GPU the one that tensors live on. */
 export function setGpu(next: Gpu): void {
   opened = next;
-}
-
-/** What a kernel's compiler says, with the line that it says it of. */
-export async function compileError(
-  name: string,
-  code: string,
-  module: GPUShaderModule,
-  error: unknown,
-): Promise<KernelError> {
-  const { messages } = await module.getCompilationInfo();
-  const [first] = messages.filter(({ type }) => type === 'error');
-  const reason = first
-    ? `${first.message} in line ${first.lineNum}: ${code.split('\n')[first.lineNum - 1]?.trim()}`
-    : String((error as Error).message ?? error);
-  return new KernelError(`kernel ${name} does not compile: ${reason}`);
 }

@@ -1,5 +1,6 @@
 /// <reference types="@webgpu/types" />
-import { compileError, type Gpu } from './gpu.js';
+import { KernelError } from '../../errors.js';
+import type { Gpu } from './gpu.js';
 
 /** A kernel on its way to the GPU: compiled there while others work. */
 export class Pipeline {
@@ -90,4 +91,14 @@ function layoutOf(device: GPUDevice, reads: number, writes: number, parameterByt
       ...Array.from({ length: writes }, (_, k) => storage(1 + reads + k, 'storage')),
     ],
   });
+}
+
+/** What a kernel's compiler says, with the line that it says it of. */
+async function compileError(name: string, code: string, module: GPUShaderModule, error: unknown): Promise<KernelError> {
+  const { messages } = await module.getCompilationInfo();
+  const [first] = messages.filter(({ type }) => type === 'error');
+  const reason = first
+    ? `${first.message} in line ${first.lineNum}: ${code.split('\n')[first.lineNum - 1]?.trim()}`
+    : String((error as Error).message ?? error);
+  return new KernelError(`kernel ${name} does not compile: ${reason}`);
 }
