@@ -117,6 +117,20 @@ describe('layers', () => {
     expect(Math.max(...wide.weight.values.map(Math.abs))).toBeLessThanOrEqual(Math.fround(0.1));
   });
 
+  test('of one generator do not start equal; the first is what it was alone', () => {
+    const [one, same] = [Rng.fromSeed(3), Rng.fromSeed(3)];
+    const make = [
+      (rng: Rng) => new Linear(2, 4, { rng }),
+      (rng: Rng) => new Linear(2, 4, { rng }),
+      (rng: Rng) => new Conv2d(2, 4, { kernel: 1, rng }),
+      (rng: Rng) => new Conv2d(2, 4, { kernel: 1, rng }),
+    ];
+    const weights = make.map((layer) => [...layer(one).weight.values].join());
+    expect(new Set(weights).size).toBe(4);
+    expect(make.map((layer) => [...layer(same).weight.values].join())).toEqual(weights);
+    expect([...make[0](Rng.fromSeed(3)).weight.values].join()).toBe(weights[0]);
+  });
+
   test('Sequential frees what lies between its layers', () => {
     const layers = new Sequential(new ReLU(), new PReLU(4), new ReLU());
     const x = ones([2, 4]);

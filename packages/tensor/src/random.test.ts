@@ -80,8 +80,21 @@ describe('Rng', () => {
   test.prop([seeds, fc.nat({ max: 20 })])('continues from its state, through JSON', (seed, draws) => {
     const rng = Rng.fromSeed(seed);
     draw(rng, draws);
+    rng.spawn('weight');
     const copy = Rng.fromState(JSON.parse(JSON.stringify(rng.state)));
     expect(draw(copy)).toEqual(draw(rng));
+    expect(draw(copy.spawn('weight'))).toEqual(draw(rng.spawn('weight')));
+  });
+
+  test('spawn gives another generator at each call, first that of split', () => {
+    const rng = Rng.fromSeed(4);
+    const spawned = [rng.spawn('weight'), rng.spawn('weight'), rng.spawn('weight'), rng.spawn('other')].map((one) =>
+      draw(one),
+    );
+    expect(spawned[0]).toEqual(draw(rng.split('weight')));
+    expect(new Set(spawned.map(String)).size).toBe(4);
+    // What is drawn or split does not depend on what was spawned.
+    expect(draw(rng)).toEqual(draw(Rng.fromSeed(4)));
   });
 
   test('uniform numbers fill their interval evenly', () => {

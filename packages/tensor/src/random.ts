@@ -8,6 +8,8 @@ type Key = readonly [number, number];
 export interface RngState {
   readonly key: Key;
   readonly counter: number;
+  /** How many generators `spawn` has made. */
+  readonly spawned: number;
 }
 
 /**
@@ -15,30 +17,34 @@ export interface RngState {
  * "Parallel random numbers: as easy as 1, 2, 3", 2011), the generator of JAX.
  *
  * Each draw advances the counter. `split` makes an independent generator that depends on the key and a
- * label alone, not on what was drawn before: so results do not depend on who draws first, or on how many workers.
+ * label alone, not on what was drawn before: so results do not depend on who draws first, or on how many workers. The same
+ * label gives the same generator again; `spawn` gives another one each time.
  */
 export class Rng {
   #counter: number;
+  #spawned: number;
 
   private constructor(
     readonly key: Key,
-    counter: number,
+    counter = 0,
+    spawned = 0,
   ) {
     this.#counter = counter;
+    this.#spawned = spawned;
   }
 
   /** @param seed A whole number; only its low 53 bits count. */
   static fromSeed(seed: number): Rng {
     if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, got ${seed}`);
-    return new Rng([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0], 0);
+    return new Rng([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]);
   }
 
   static fromState(state: RngState): Rng {
-    return new Rng([state.key[0], state.key[1]], state.counter);
+    return new Rng([state.key[0], state.key[1]], state.counter, state.spawned);
   }
 
   get state(): RngState {
-    return { key: this.key, counter: this.#counter };
+    return { key: this.key, counter: this.#counter, spawned: this.#spawned };
   }
 
   /**
@@ -59,7 +65,16 @@ export class Rng {
         key = threefry(key, label.length, 0xffc00000);
       }
     }
-    return new Rng(key, 0);
+    return new Rng(key);
+  }
+
+  /**
+   * Like `split`, but another generator at each call, as NumPy's `spawn`: the first is `split(label)`. Layers draw their weights
+   * from it, so that two layers made with one generator do not start equal. Which layer gets which depends on their order.
+   */
+  spawn(label: string): Rng {
+    const earlier = this.#spawned++;
+    return earlier === 0 ? this.split(label) : this.split(label, earlier);
   }
 
   /** 32 random bits, as an unsigned integer. */

@@ -25,7 +25,7 @@ export class Conv2d extends Module {
     super();
     const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
     const shape = [outChannels, height, width, inChannels / (options.groups ?? 1)];
-    this.weight = new Parameter(kaimingNormal(rng.split('weight'), shape));
+    this.weight = new Parameter(kaimingNormal(rng.spawn('weight'), shape));
     this.bias = bias ? new Parameter(zeros([outChannels])) : null;
     this.#options = { padding: 'same', ...options };
   }

@@ -17,7 +17,7 @@ export class Linear extends Module {
   constructor(inputs: number, outputs: number, { bias = true, rng }: LinearOptions) {
     super();
     const bound = 1 / Math.sqrt(inputs);
-    this.weight = new Parameter(rng.split('weight').uniform([outputs, inputs], -bound, bound));
+    this.weight = new Parameter(rng.spawn('weight').uniform([outputs, inputs], -bound, bound));
     this.bias = bias ? new Parameter(zeros([outputs])) : null;
   }
 

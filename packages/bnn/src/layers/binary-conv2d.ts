@@ -22,7 +22,7 @@ export class BinaryConv2d extends Module {
     }
     const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
     const shape = [outChannels, height, width, inChannels / groups];
-    this.weight = new Parameter(latentNormal(rng.split('weight'), shape), { binary: true });
+    this.weight = new Parameter(latentNormal(rng.spawn('weight'), shape), { binary: true });
     this.options = { padding: 'same', ...options };
   }
 

@@ -19,7 +19,7 @@ export class BinaryDense extends Module {
 
   constructor(inputs: number, outputs: number, { rng, ...options }: BinaryDenseOptions) {
     super();
-    this.weight = new Parameter(latentNormal(rng.split('weight'), [outputs, inputs]), { binary: true });
+    this.weight = new Parameter(latentNormal(rng.spawn('weight'), [outputs, inputs]), { binary: true });
     this.options = options;
   }
 

@@ -27,6 +27,8 @@ describe('BinaryConv2d', () => {
 
   test('has one parameter, which is binary', () => {
     const layer = new BinaryConv2d(4, 4, { rng });
+    // Of one generator, another layer starts different.
+    expect([...new BinaryConv2d(4, 4, { rng }).weight.values]).not.toEqual([...layer.weight.values]);
     expect([...layer.parameters().keys()]).toEqual(['weight']);
     expect(layer.weight.binary).toBe(true);
     expect(layer.state().size).toBe(0);
