@@ -35,7 +35,7 @@ export interface CountNormResult {
 /**
  * All that follows the convolution in a segment, in training: scaling factors, PReLU, batch normalisation and skip.
  *
- *     z = α·count    p = z where z ≥ 0, else slope·z    y = γ·(p − μ)/√(σ² + ε) + β + skip
+ *     z = α·count    p = z where z > 0, else slope·z    y = γ·(p − μ)/√(σ² + ε) + β + skip
  *
  * with mean μ and variance σ² of p over all pixels. In one op, so that the counts, of one or two bytes each, are all that is kept of it.
  *
@@ -123,7 +123,7 @@ function activationOf(counts: ArrayLike<number>, { values: scale }: Tensor, { va
   const channels = scale.length;
   return (pixel: number, c: number): number => {
     const count = counts[pixel * channels + c];
-    return count * scale[c] * (count >= 0 ? 1 : slope[c]);
+    return count * scale[c] * (count > 0 ? 1 : slope[c]);
   };
 }
 
@@ -139,9 +139,10 @@ export interface CountNormGradients {
  * The gradients of `countNorm`, from dy = ∂L/∂y. With x̂ = (p − μ)/√(σ² + ε) and N pixels (batchNorm derives them):
  *
  *     dβ = Σ dy    dγ = Σ dy·x̂    dp = γ/√(σ² + ε) · (dy − dβ/N − x̂·dγ/N)
- *     dz = dp where z ≥ 0, else slope·dp    dslope = Σ dp·z over z < 0
+ *     dz = dp where z > 0, else slope·dp    dslope = Σ dp·z over z < 0
  *
- * The skip's is dy itself, its repeats summed. What is tiny of dz is flushed to 0.
+ * A count of exactly 0 is common, and there the slope is that of the negative side, as in PyTorch and in `prelu`. The skip's gradient is
+ * dy itself, its repeats summed. What is tiny of dz is flushed to 0.
  */
 export function countNormGradient(
   dy: Tensor,
@@ -187,9 +188,9 @@ const countNormGradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Te
       for (let pixel = 0; pixel < pixels; pixel++) {
         const at = pixel * channels + c;
         const dp = gamma.values[c] * s * (dy.values[at] - sum / pixels - (normalized(pixel) * centred) / pixels);
-        const isNegative = products[at] < 0;
-        if (isNegative) throughSlope += dp * scale.values[c] * products[at];
-        const gradient = isNegative ? slope.values[c] * dp : dp;
+        const isBent = products[at] <= 0;
+        if (isBent) throughSlope += dp * scale.values[c] * products[at];
+        const gradient = isBent ? slope.values[c] * dp : dp;
         dz.values[at] = flushed(gradient);
       }
       dbeta.values[c] = sum;

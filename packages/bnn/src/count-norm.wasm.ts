@@ -322,14 +322,11 @@ const gradientKernel = kernelFamily(
       { ...gradientParameters, dz: i32 },
       (p, from, to) => {
         forEachCell(dtype, p, from, to, 5, 1, (cell, [direct, plus, minus, constant, bend], [throughSlope]) => {
-          const below = f32x4.variable(cell.below, 'below');
-          const dp = f32x4.variable(
-            constant.addMul(below, minus).addMul(cell.above, plus).addMul(cell.dy, direct),
-            'dp',
-          );
+          const [above, below] = [f32x4.variable(cell.above, 'above'), f32x4.variable(cell.below, 'below')];
+          const dp = f32x4.variable(constant.addMul(below, minus).addMul(above, plus).addMul(cell.dy, direct), 'dp');
           throughSlope.set(throughSlope.addMul(dp, below));
-          // Below 0, all but the slope's share of dp is taken away again.
-          const taken = bend.and(below.lt(f32x4.const(0)));
+          // Up to 0, all but the slope's share of dp is taken away again.
+          const taken = bend.and(above.eq(f32x4.const(0)));
           const dz = f32x4.variable(dp.subMul(dp, taken), 'dz');
           store(p.dz.add(cell.at), flushes ? flushedLanes(dz) : dz);
         });

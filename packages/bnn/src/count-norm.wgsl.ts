@@ -144,7 +144,7 @@ const gradientOf = shaderFamily(
     let tilt = terms[2u * p.channels + channel];`,
         perCount: `
       let dp = factor * (dy[at] - share - (activation - mu) * tilt);
-      let gradient = select(dp, slope * dp, count < 0);
+      let gradient = select(dp, slope * dp, count <= 0);
       dz[at] = ${flushedWgsl('gradient')};`,
         sums: ['select(0.0, dp * z, count < 0)'],
       },

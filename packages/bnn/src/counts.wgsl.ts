@@ -14,5 +14,5 @@ export function countOf(type: CountType, stored: string): string {
 
 /** WGSL for the activation of a count, where `scale` and `slope` are those of its channel. */
 export function activationOf(count: string): string {
-  return `(f32(${count}) * scale * select(slope, 1.0, ${count} >= 0))`;
+  return `(f32(${count}) * scale * select(slope, 1.0, ${count} > 0))`;
 }

@@ -9,7 +9,7 @@ export class ReLU extends Module {
   }
 }
 
-/** x where x ≥ 0, else slope·x, with a learned slope for each channel (He et al., 2015). */
+/** x where x > 0, else slope·x, with a learned slope for each channel (He et al., 2015). */
 export class PReLU extends Module {
   /** [channels] */
   readonly slope: Parameter;

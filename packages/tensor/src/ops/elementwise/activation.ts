@@ -23,9 +23,6 @@ import { where } from './where.js';
 
 // Gradients that an activation passes on are flushed to 0 where they are tiny: see flush.ts.
 
-// On which side of 0 an activation lies is a coin toss, and each wrong guess of the branch predictor costs more than
-// all the arithmetic here. So the piecewise functions have no branches: `Number(x > 0)` is 0 or 1, and multiplies.
-
 /** 1 / (1 + e⁻ˣ). */
 export function sigmoid(x: Tensor): Tensor {
   return apply(sigmoidOp, [x], undefined)[0];
@@ -86,13 +83,13 @@ const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
   name: 'reluGradient',
   outputs: sameShapeAsInput,
   reference([{ values: dy }, { values: y }], [{ values: dx }]) {
-    for (let i = 0; i < dx.length; i++) dx[i] = flushed(dy[i] * Number(y[i] > 0));
+    for (let i = 0; i < dx.length; i++) dx[i] = y[i] <= 0 ? 0 : flushed(dy[i]);
   },
   fast: ([dy, y], [dx]) => reluGradientKernel.run([dy, y], dx),
   webgpu: ([dy, y], [dx]) => unaryShaders.reluGradient.run([dy, y], dx, {}),
 });
 
-/** x where x ≥ 0, else slope · x. */
+/** x where x > 0, else slope · x. At 0 the derivative is the slope, as in PyTorch. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   return apply(leakyReluOp, [x], { slope })[0];
 }
@@ -101,10 +98,7 @@ const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
   name: 'leakyRelu',
   outputs: sameShapeAsInput,
   reference([{ values: x }], [{ values: y }], { slope }) {
-    for (let i = 0; i < x.length; i++) {
-      const positive = Number(x[i] >= 0);
-      y[i] = x[i] * (positive + slope * (1 - positive));
-    }
+    for (let i = 0; i < x.length; i++) y[i] = x[i] > 0 ? x[i] : slope * x[i];
   },
   fast: ([x], [y], { slope }) => leakyReluKernel.run([x], y, { slope }),
   webgpu: ([x], [y], { slope }) => unaryShaders.leakyRelu.run([x], y, { slope }),
@@ -116,10 +110,7 @@ const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number
   name: 'leakyReluGradient',
   outputs: sameShapeAsInput,
   reference([{ values: dy }, { values: x }], [{ values: dx }], { slope }) {
-    for (let i = 0; i < dx.length; i++) {
-      const positive = Number(x[i] >= 0);
-      dx[i] = flushed(dy[i] * (positive + slope * (1 - positive)));
-    }
+    for (let i = 0; i < dx.length; i++) dx[i] = flushed(x[i] > 0 ? dy[i] : slope * dy[i]);
   },
   fast: ([dy, x], [dx], { slope }) => leakyReluGradientKernel.run([dy, x], dx, { slope }),
   webgpu: ([dy, x], [dx], { slope }) => unaryShaders.leakyReluGradient.run([dy, x], dx, { slope }),

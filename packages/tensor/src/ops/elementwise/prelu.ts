@@ -6,8 +6,8 @@ import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.j
 import { preluGradientShader, preluShader, preluSlopeShader } from './prelu.wgsl.js';
 
 /**
- * The parametric rectifier, with a learned slope for each channel: x where x ≥ 0, else slope · x
- * (He et al., "Delving deep into rectifiers", 2015).
+ * The parametric rectifier, with a learned slope for each channel: x where x > 0, else slope · x
+ * (He et al., "Delving deep into rectifiers", 2015). At 0 the derivative is the slope, as in PyTorch.
  *
  * @param x [..., channels].
  * @param slope [channels].
@@ -37,9 +37,7 @@ export const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, 
     const channels = slope.length;
     for (let row = 0; row < x.length; row += channels) {
       for (let c = 0; c < channels; c++) {
-        // No branch, as in activation.ts.
-        const positive = Number(x[row + c] >= 0);
-        y[row + c] = x[row + c] * (positive + slope[c] * (1 - positive));
+        y[row + c] = x[row + c] > 0 ? x[row + c] : slope[c] * x[row + c];
       }
     }
   },
@@ -68,10 +66,9 @@ const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Te
     const sums = new Float64Array(channels);
     for (let row = 0; row < x.length; row += channels) {
       for (let c = 0; c < channels; c++) {
-        const positive = Number(x[row + c] >= 0);
-        const negative = 1 - positive;
-        dx[row + c] = flushed(dy[row + c] * (positive + slope[c] * negative));
-        sums[c] += dy[row + c] * x[row + c] * negative;
+        const at = row + c;
+        dx[at] = flushed(x[at] > 0 ? dy[at] : slope[c] * dy[at]);
+        if (!(x[at] > 0)) sums[c] += dy[at] * x[at];
       }
     }
     dslope.set(sums);

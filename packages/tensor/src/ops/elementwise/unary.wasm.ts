@@ -20,18 +20,18 @@ export const signKernel = new ElementwiseKernel('sign', 1, ([x]) => one.where(x.
 
 export const reluKernel = new ElementwiseKernel('relu', 1, ([x]) => x.max(zero));
 export const reluGradientKernel = new ElementwiseKernel('relu_gradient', 2, ([dy, y]) =>
-  flushedLanes(dy.mul(one.and(y.gt(zero)))),
+  flushedLanes(zero.where(y.le(zero), dy)),
 );
 export const leakyReluKernel = new ElementwiseKernel(
   'leaky_relu',
   1,
-  ([x], { slope }) => x.where(x.ge(zero), x.mul(f32x4.splat(slope))),
+  ([x], { slope }) => x.where(x.gt(zero), x.mul(f32x4.splat(slope))),
   { slope: f32 },
 );
 export const leakyReluGradientKernel = new ElementwiseKernel(
   'leaky_relu_gradient',
   2,
-  ([dy, x], { slope }) => flushedLanes(dy.where(x.ge(zero), dy.mul(f32x4.splat(slope)))),
+  ([dy, x], { slope }) => flushedLanes(dy.where(x.gt(zero), dy.mul(f32x4.splat(slope)))),
   { slope: f32 },
 );
 export const clipKernel = new ElementwiseKernel(

@@ -22,8 +22,8 @@ export const unaryShaders = {
   tanh: new MapShader('tanh', 'tanh(clamp(a, -15.0, 15.0))'),
   relu: new MapShader('relu', 'max(a, 0.0)'),
   reluGradient: new MapShader('relu_gradient', flushedWgsl('select(0.0, a, b > 0.0)')),
-  leakyRelu: new MapShader('leaky_relu', 'select(a * p.slope, a, a >= 0.0)', slope),
-  leakyReluGradient: new MapShader('leaky_relu_gradient', flushedWgsl('select(a * p.slope, a, b >= 0.0)'), slope),
+  leakyRelu: new MapShader('leaky_relu', 'select(a * p.slope, a, a > 0.0)', slope),
+  leakyReluGradient: new MapShader('leaky_relu_gradient', flushedWgsl('select(a * p.slope, a, b > 0.0)'), slope),
   gelu: new MapShader('gelu', `a * ${sigmaOf('a')}`),
   geluGradient: new MapShader(
     'gelu_gradient',
