@@ -2,6 +2,7 @@ import { currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { DType } from './dtype.js';
+import { environmentVariable } from './environment.js';
 import { BackendError, MissingKernelError } from './errors.js';
 import { type OpProfile, Profiler } from './profile.js';
 import type { Shape } from './shape.js';
@@ -129,8 +130,7 @@ export function recordCall(call: RecordedCall): void {
 /** Which kernels run: the fast ones where they exist, or the definitions alone. */
 export type KernelTier = 'fast' | 'reference';
 
-let tier: KernelTier =
-  typeof process !== 'undefined' && process.env.MOBINET_KERNELS === 'reference' ? 'reference' : 'fast';
+let tier: KernelTier = environmentVariable('MOBINET_KERNELS') === 'reference' ? 'reference' : 'fast';
 
 /** Runs `body` on one kernel tier: how tests compare the two. */
 export function withKernels<T>(chosen: KernelTier, body: () => T): T {

@@ -1,3 +1,4 @@
+import { memoryLimit } from './backends/cpu/memory.js';
 import { bytesInUse } from './block.js';
 import type { Handle } from './handle.js';
 
@@ -16,9 +17,12 @@ const none: ReadonlySet<Handle> = new Set();
 let current: Scope | null = null;
 let liveTensors = 0;
 
-/** What lives now: handles that were not disposed, and the bytes behind them (views share theirs). */
-export function memory(): { tensors: number; bytes: number } {
-  return { tensors: liveTensors, bytes: bytesInUse() };
+/**
+ * What lives now: handles that were not disposed, and the bytes behind them (views share theirs). `limit` is how many bytes the
+ * memory of the CPU backend may have: 4 GiB, or less where a device, such as a telephone, gives no more.
+ */
+export function memory(): { tensors: number; bytes: number; limit: number } {
+  return { tensors: liveTensors, bytes: bytesInUse(), limit: memoryLimit() };
 }
 
 /** An async callback would outlive its scope: `tidy(async …)` is a compile error. */

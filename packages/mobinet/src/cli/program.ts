@@ -1,3 +1,4 @@
+import { environmentVariable } from '@mobinet/tensor/kernels';
 import type { Command } from 'commander';
 import { say } from './output.js';
 
@@ -13,7 +14,7 @@ export async function runProgram(program: Command): Promise<void> {
     await program.parseAsync();
   } catch (error) {
     say(`error: ${oneLine(error instanceof Error ? error.message : String(error))}`);
-    if (process.env.MOBINET_DEBUG && error instanceof Error) say(error.stack ?? '');
+    if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(error.stack ?? '');
     process.exitCode = 1;
   }
 }

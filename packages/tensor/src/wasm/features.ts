@@ -1,3 +1,4 @@
+import { isNode } from '../environment.js';
 import { flatten, section, vector } from './encoding.js';
 
 /**
@@ -21,17 +22,23 @@ const zero = [0xfd, 0x0c, ...new Array<number>(16).fill(0)];
 
 let relaxedSimd: boolean | undefined;
 
-/**
- * Relaxed SIMD, which brings the fused multiply-add. Node 20 has it behind a flag of V8, which may be set while the program
- * runs, as long as no module that needs it was compiled.
- */
+/** Relaxed SIMD, which brings the fused multiply-add. Node 20 has it behind a flag. */
 export function hasRelaxedSimd(): boolean {
   if (relaxedSimd === undefined) {
     const multiplyAdd = [...zero, ...zero, ...zero, 0xfd, 0x85, 0x02];
-    if (!understands(multiplyAdd) && typeof process !== 'undefined') {
-      process.getBuiltinModule?.('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
+    if (!understands(multiplyAdd) && isBehindFlag()) {
+      process.getBuiltinModule('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
     }
     relaxedSimd = understands(multiplyAdd);
   }
   return relaxedSimd;
+}
+
+/**
+ * V8 11.3, that of Node 20, has relaxed SIMD behind a flag, which may be set while the program runs, as long as no module that
+ * needs it was compiled. From 11.4 on there is no need for one, and a flag that an engine does not know is complained of on
+ * stderr: so none is tried elsewhere.
+ */
+function isBehindFlag(): boolean {
+  return isNode && process.versions.v8?.startsWith('11.3.');
 }

@@ -1,11 +1,23 @@
 import { reserve, unreserve } from './heap.js';
 import * as job from './job.js';
-import { memory } from './memory.js';
+import { memoryBuffer, openMemory } from './memory.js';
 import { helpersFailed, helpersFor, type LoadedKernel, shareKernel, threadCount } from './threads.js';
 
-/** The words of a job lie at the start of the memory. */
-export const jobWords = new Int32Array(memory.buffer, 0, job.endWord);
-export const jobFloats = new Float32Array(memory.buffer, 0, job.endWord);
+/** The words of a job lie at the start of the memory. They are read as whole numbers, and as floats. */
+export interface JobMemory {
+  readonly words: Int32Array;
+  readonly floats: Float32Array;
+}
+
+let memoryOfJobs: JobMemory | null = null;
+
+export function jobMemory(): JobMemory {
+  memoryOfJobs ??= {
+    words: new Int32Array(memoryBuffer(), 0, job.endWord),
+    floats: new Float32Array(memoryBuffer(), 0, job.endWord),
+  };
+  return memoryOfJobs;
+}
 
 let kernelCount = 0;
 
@@ -21,7 +33,7 @@ export function watchKernels(watch: KernelListener | null): void {
 export function loadKernel(name: string, bytes: Uint8Array<ArrayBuffer>): LoadedKernel {
   listener?.(name, bytes);
   const module = new WebAssembly.Module(bytes);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory: openMemory() } });
   const kernel = { id: ++kernelCount, name, module, run: exports.run as (scratch: number) => void };
   shareKernel(kernel);
   return kernel;
@@ -48,7 +60,7 @@ export function chunksOf(count: number, nanosecondsPerItem: number): number {
  * joined: a thread that still starts, or sleeps, costs no time.
  */
 export function dispatch(kernel: LoadedKernel, count: number, grain: number, scratch: number): void {
-  const words = jobWords;
+  const { words } = jobMemory();
   const chunk = forcedGrain ?? Math.max(1, Math.floor(grain));
   const helping = chunk < count ? helpersFor(kernel.name) : 0;
   words[job.countWord] = count;

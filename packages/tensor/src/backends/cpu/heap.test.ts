@@ -96,7 +96,7 @@ describe('the heap', () => {
     const ask = () => zeros([2 ** 20, 2 ** 12]);
     expect(ask).toThrow(OutOfMemoryError);
     expect(ask).toThrow(
-      /^out of memory: zeros asked for 17\.18 GB while \d+ live tensors hold .*MB \(the largest: 6\.0 MB.*\)\. .*Use a smaller batch/,
+      /^out of memory: zeros asked for 17\.18 GB while \d+ live tensors hold .*MB \(the largest: 6\.0 MB.*\)\. The memory of WebAssembly ends at 4 GiB\. Use a smaller batch/,
     );
     // Nothing was lost by asking.
     const { bytes } = tensorMemory();

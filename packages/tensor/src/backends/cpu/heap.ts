@@ -1,6 +1,6 @@
 import { Block } from '../../block.js';
 import { OutOfMemoryError } from '../../errors.js';
-import { bytesAt, growMemory, memoryBuffer } from './memory.js';
+import { bytesAt, growMemory, memoryBuffer, memoryLimit } from './memory.js';
 
 /**
  * Memory for CPU tensors: blocks of the one shared WebAssembly memory, all aligned to 64 bytes, a cache line.
@@ -119,7 +119,7 @@ function takeNew(capacity: number, purpose: string): number {
     try {
       growMemory(missing);
     } catch {
-      throw new OutOfMemoryError(outOfMemoryMessage(capacity, purpose));
+      throw new OutOfMemoryError(outOfMemoryMessage(capacity, purpose, memoryBuffer().byteLength + missing));
     }
   }
   const address = top;
@@ -147,14 +147,20 @@ export function unreserve(start: number, byteLength: number): void {
   if (ranges.at(-1)?.end === top) top = ranges.pop()!.start;
 }
 
-function outOfMemoryMessage(byteLength: number, purpose: string): string {
+/** @param needed Bytes that the whole memory would have to have. */
+function outOfMemoryMessage(byteLength: number, purpose: string, needed: number): string {
   const sizes = [...liveBlocks].map((block) => block.byteLength);
   const largest = sizes.sort((a, b) => b - a);
   const liveBytes = sizes.reduce((sum, size) => sum + size, 0);
+  const limit = memoryLimit();
+  const end =
+    needed > limit
+      ? `The memory of WebAssembly ends at ${limit / 2 ** 30} GiB`
+      : `The memory of WebAssembly has ${formatBytes(memoryBuffer().byteLength)}, and the system gives it no more`;
   const shown = largest.slice(0, 3).map(formatBytes).join(', ');
   return (
     `out of memory: ${purpose} asked for ${formatBytes(byteLength)} while ${largest.length} live tensors hold ` +
-    `${formatBytes(liveBytes)}${shown && ` (the largest: ${shown})`}. The memory of WebAssembly ends at 4 GiB. ` +
+    `${formatBytes(liveBytes)}${shown && ` (the largest: ${shown})`}. ${end}. ` +
     'Use a smaller batch or image, or free tensors with tidy() or dispose().'
   );
 }

@@ -1,3 +1,4 @@
+import { isNode } from '../../environment.js';
 import * as job from './job.js';
 import type { HelperMessage } from './threads.js';
 
@@ -63,7 +64,7 @@ function nextJob(): number {
   }
 }
 
-if (typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function') {
+if (isNode) {
   process.getBuiltinModule('node:worker_threads').parentPort!.on('message', receive);
 } else {
   (globalThis as { onmessage?: (event: { data: HelperMessage }) => void }).onmessage = ({ data }) => receive(data);

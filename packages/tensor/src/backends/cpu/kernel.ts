@@ -10,7 +10,7 @@ import {
   type Variable,
   when,
 } from '../../wasm/assembler.js';
-import { dispatch, jobFloats, jobWords, loadKernel } from './dispatch.js';
+import { dispatch, jobMemory, loadKernel } from './dispatch.js';
 import { chunkWord, countWord, endWord, grainWord, parametersWord } from './job.js';
 import { memoryType } from './memory.js';
 import type { LoadedKernel } from './threads.js';
@@ -65,12 +65,13 @@ export class Kernel<P extends ParameterTypes> {
   ): void {
     if (count === 0) return;
     this.#loaded ??= loadKernel(this.name, this.assemble());
+    const { words, floats } = jobMemory();
     let at = parametersWord;
     for (const { name, isFloat } of this.#slots) {
       const value = args[name];
-      if (typeof value !== 'number') jobWords[at++] = value.address;
-      else if (isFloat) jobFloats[at++] = value;
-      else jobWords[at++] = value;
+      if (typeof value !== 'number') words[at++] = value.address;
+      else if (isFloat) floats[at++] = value;
+      else words[at++] = value;
     }
     dispatch(this.#loaded, count, grain, scratch);
   }

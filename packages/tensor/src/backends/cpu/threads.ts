@@ -1,5 +1,6 @@
+import { isNode } from '../../environment.js';
 import { KernelError } from '../../errors.js';
-import { memory, threadsMayShare } from './memory.js';
+import { openMemory, threadsMayShare } from './memory.js';
 
 /** A compiled kernel. Threads know it by its number. */
 export interface LoadedKernel {
@@ -17,6 +18,9 @@ interface Helper {
   post(message: HelperMessage): void;
   stop(): void;
 }
+
+/** Hears why a helper has ended, and whether it was ever there: then it may have taken part of a result with it. */
+type OnEnd = (reason: string, hasLived: boolean) => void;
 
 /** What a helper is told: once where it works, then of kernels, those that there are already at once. */
 export type HelperMessage =
@@ -39,8 +43,8 @@ const kernels: LoadedKernel[] = [];
  * Sets how many threads kernels run on, this one included; the default is one for each processor. No result depends on it.
  * Where memory cannot be shared, as on a web page that is not cross-origin isolated, there is one, whatever is asked for.
  *
- * @returns When the threads are started. There is no need to wait: those that do not run yet do not take part, and one that
- * cannot run is an error of the next kernel.
+ * @returns When the threads are started. There is no need to wait: those that do not run yet do not take part. Where one
+ * cannot be started there is one thread, and a warning on the console; one that dies later is an error of the next kernel.
  * @throws RangeError unless `threads` is a whole number of at least 1.
  */
 export async function setThreads(threads: number): Promise<void> {
@@ -76,6 +80,13 @@ const newsOf = (kernels: readonly LoadedKernel[]): HelperMessage => ({
   kernels: kernels.map(({ id, module }) => ({ id, module })),
 });
 
+/** What follows, if helpers cannot be started, runs on this thread alone: slower, and right. */
+function goOnAlone(reason: string): void {
+  dismissHelpers();
+  wanted = 1;
+  console.warn(`kernels run on one thread, since no other can be started: ${reason}`);
+}
+
 /** Gives up all helpers, one of which failed. The error for whoever needed them. */
 export function helpersFailed(kernel: string, problem: string): KernelError {
   dismissHelpers();
@@ -102,22 +113,21 @@ async function startHelpers(): Promise<void> {
 async function startHelper(index: number): Promise<void> {
   const ownTeam = team;
   const isPresent = () => ownTeam === team;
-  const onDeath = (reason: string): void => {
-    if (isPresent()) fault ??= `thread ${index} has died (${reason})`;
+  const onEnd: OnEnd = (reason, hasLived) => {
+    if (!isPresent()) return;
+    if (hasLived) fault ??= `thread ${index} has died (${reason})`;
+    else goOnAlone(reason);
   };
   try {
-    const helper = await (isNode ? startNodeHelper(onDeath) : startWebHelper(onDeath));
+    const helper = await (isNode ? startNodeHelper(onEnd) : startWebHelper(onEnd));
     if (!isPresent()) return helper.stop();
-    helper.post({ memory, index });
+    helper.post({ memory: openMemory(), index });
     helper.post(newsOf(kernels));
     helperList.push(helper);
   } catch (error) {
-    // Nobody may be waiting here: the next kernel tells.
-    onDeath((error as Error).message);
+    onEnd((error as Error).message, false);
   }
 }
-
-const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
 
 function processors(): number {
   if (isNode) return process.getBuiltinModule('node:os').availableParallelism();
@@ -142,7 +152,7 @@ const helperOptions = {
 let pool: Pool | null = null;
 
 /** One thread from worker-threads-pool, which starts one for each acquisition. It is kept for good. */
-function startNodeHelper(onDeath: (reason: string) => void): Promise<Helper> {
+function startNodeHelper(onEnd: OnEnd): Promise<Helper> {
   // Modules of Node are asked for here and not imported: the web has none.
   const fromHere = process.getBuiltinModule('node:module').createRequire(import.meta.url);
   const WorkerPool = fromHere('worker-threads-pool') as new (options: { max: number }) => Pool;
@@ -150,18 +160,22 @@ function startNodeHelper(onDeath: (reason: string) => void): Promise<Helper> {
   return new Promise((resolve, reject) => {
     pool!.acquire(fromHere.resolve('./helper.js'), helperOptions, (error, worker) => {
       if (error) return reject(error);
-      worker.on('error', ({ message }) => onDeath(message));
-      worker.on('exit', (code) => onDeath(`exit code ${code}`));
+      let hasLived = false;
+      worker.once('online', () => {
+        hasLived = true;
+      });
+      worker.on('error', ({ message }) => onEnd(message, hasLived));
+      worker.on('exit', (code) => onEnd(`exit code ${code}`, hasLived));
       worker.unref();
       resolve({ post: (message) => worker.postMessage(message), stop: () => void worker.terminate() });
     });
   });
 }
 
-async function startWebHelper(onDeath: (reason: string) => void): Promise<Helper> {
+async function startWebHelper(onEnd: OnEnd): Promise<Helper> {
   // Bundlers find the file of the helpers by exactly this form.
   const worker = new Worker(new URL('./helper.js', import.meta.url), { type: 'module' });
-  // Of a script that cannot be loaded, browsers say nothing but that.
-  worker.onerror = ({ message }) => onDeath(message ?? 'its script, helper.js, cannot be loaded');
+  // Of a script that cannot be loaded, as where a bundler has left it behind, browsers say nothing but that.
+  worker.onerror = ({ message }) => onEnd(message ?? 'its script, helper.js, cannot be loaded', message !== undefined);
   return { post: (message) => worker.postMessage(message), stop: () => worker.terminate() };
 }

@@ -1,4 +1,5 @@
 /// <reference types="@webgpu/types" />
+import { environmentVariable, isNode } from '../../environment.js';
 
 /** A GPU that was opened, and what there is to say of it. */
 export interface OpenedDevice {
@@ -38,16 +39,19 @@ export async function openDevice(): Promise<OpenedDevice | string> {
   return { device, name: name || 'a GPU without a name', isSoftware: isSoftware(info) };
 }
 
-const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
-
 /** On Linux Dawn goes by Vulkan, and complains on stderr where it is not there. */
 function lacksVulkan(): boolean {
   if (!isNode || process.platform !== 'linux') return false;
   const { existsSync } = process.getBuiltinModule('node:fs');
   const machine = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
   const folders = ['/lib', '/usr/lib', '/usr/lib64', '/usr/local/lib', `/lib/${machine}`, `/usr/lib/${machine}`];
-  const own = process.env.LD_LIBRARY_PATH?.split(':') ?? [];
-  return ![...own, ...folders].some((folder) => existsSync(`${folder}/libvulkan.so.1`));
+  const own = environmentVariable('LD_LIBRARY_PATH')?.split(':') ?? [];
+  try {
+    return ![...own, ...folders].some((folder) => existsSync(`${folder}/libvulkan.so.1`));
+  } catch {
+    // Deno may look at files only with --allow-read: then nothing is known.
+    return false;
+  }
 }
 
 /** WebGPU for Node, from the package `webgpu`; null where it is not installed. */

@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { OutOfMemoryError } from '../../errors.js';
+import { largestMemory, memoryLimit, openMemory } from './memory.js';
+
+const bytesPerGiB = 2 ** 30;
+
+/** Memories of a device that gives at most so many GiB; the sizes that it was asked for. */
+function device(most: number) {
+  const asked: number[] = [];
+  class Memory extends WebAssembly.Memory {
+    constructor(descriptor: { initial: number; maximum: number; shared: boolean }) {
+      asked.push(descriptor.maximum / 16384);
+      if (descriptor.maximum / 16384 > most) throw new RangeError('could not allocate memory');
+      super(descriptor);
+    }
+  }
+  return { Memory, asked };
+}
+
+test.each([
+  [4, [4]],
+  [3, [4, 2]],
+  [1, [4, 2, 1]],
+  [0.5, [4, 2, 1, 0.5]],
+])('where a device gives %d GiB, the largest memory is asked for that it has', (most, expected) => {
+  const { Memory, asked } = device(most);
+  const { memory, limit } = largestMemory(Memory);
+  expect(asked).toEqual(expected);
+  expect(limit).toBe(asked.at(-1)! * bytesPerGiB);
+  expect(memory.buffer.byteLength).toBe(2 ** 20);
+  expect(() => memory.grow(limit / 65536)).toThrow(RangeError);
+});
+
+test('a memory that cannot grow is none', () => {
+  class Stuck extends WebAssembly.Memory {
+    readonly #maximum: number;
+    constructor(descriptor: { initial: number; maximum: number; shared: boolean }) {
+      super(descriptor);
+      this.#maximum = descriptor.maximum;
+    }
+    override grow(pages: number): number {
+      if (this.#maximum > 16384) throw new RangeError('cannot grow');
+      return super.grow(pages);
+    }
+  }
+  expect(largestMemory(Stuck).limit).toBe(bytesPerGiB);
+});
+
+test('where there is none, one line says so, and what helps', () => {
+  const { Memory, asked } = device(0.25);
+  expect(() => largestMemory(Memory)).toThrow(OutOfMemoryError);
+  expect(asked).toEqual([4, 2, 1, 0.5]);
+  expect(() => largestMemory(Memory)).toThrow(
+    /^there is no memory for tensors, not even 0\.5 GiB: could not allocate memory\. .*ulimit -v.*NODE_OPTIONS=--disable-wasm-trap-handler\.$/,
+  );
+});
+
+test('the memory of this process is made once', () => {
+  expect(openMemory()).toBe(openMemory());
+  expect(memoryLimit()).toBe(4 * bytesPerGiB);
+});
+
+test('kernels and threads work on a memory that is smaller than the one they declare', () => {
+  const program = `
+    const { Memory } = WebAssembly;
+    WebAssembly.Memory = class extends Memory {
+      constructor(descriptor) {
+        if (descriptor.maximum > 16384) throw new RangeError('could not allocate memory');
+        super(descriptor);
+      }
+    };
+    const { matmul, memory, ones, setThreads, zeros } = await import(${JSON.stringify(new URL('../../index.js', import.meta.url).href)});
+    await setThreads(2);
+    for (let time = 0; time < 50; time++) if (matmul(ones([300, 200]), ones([200, 300])).values[89_999] !== 200) throw time;
+    try { zeros([2 ** 28]); } catch ({ message }) { console.log(memory().limit / 2 ** 30, message); }`;
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    env: { ...process.env, MOBINET_KERNELS: 'fast' },
+  });
+  expect(said).toMatch(
+    /^1 out of memory: zeros asked for 1\.07 GB .*\. The memory of WebAssembly ends at 1 GiB\. .*\n$/,
+  );
+});
