@@ -3,15 +3,23 @@ import { Command } from 'commander';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { evaluate } from '../training/evaluate.js';
-import { addDataFlags, addWorkersFlag, type DataFlags, jsonFlag, openData, wholeNumber } from './flags.js';
+import {
+  addDataFlags,
+  addLoadingFlags,
+  type DataFlags,
+  jsonFlag,
+  type LoadingFlags,
+  loadingOf,
+  openData,
+  wholeNumber,
+} from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
 
-interface EvaluateFlags extends DataFlags {
+interface EvaluateFlags extends DataFlags, LoadingFlags {
   model: string;
   batch: number;
-  workers?: number;
   json?: boolean;
 }
 
@@ -19,7 +27,7 @@ interface EvaluateFlags extends DataFlags {
 export function evaluateCommand(): Command {
   const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
   command.argument('[folder]', 'images as val/<class>/*, the same as --data');
-  addKernelFlags(addWorkersFlag(addDataFlags(command)))
+  addKernelFlags(addLoadingFlags(addDataFlags(command)))
     .option('--batch <images>', 'images at a time', wholeNumber(1), 64)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet evaluate photos --model runs/photos/model.mobinet.safetensors');
@@ -51,7 +59,7 @@ async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): 
       progress.stop();
       say(`warning: ${message}`);
     },
-    ...(flags.workers !== undefined && { workers: flags.workers }),
+    ...loadingOf(flags),
   });
   const onProgress = (images: number): void => progress.show('evaluating', images, dataset.val.length - loader.skipped);
   const result = await evaluate(model, loader, { onProgress }).finally(async () => {

@@ -126,13 +126,23 @@ export function locationOf({ data, idx, limit }: DataFlags): ImageLocation | nul
   return definedOnly({ data: data && resolve(data), idx: idx && resolve(idx), limit });
 }
 
-export function addWorkersFlag(command: Command): Command {
-  return command.option(
-    '--workers <threads>',
-    'threads that decode images (default: one less than processors)',
-    wholeNumber(1),
-  );
+export interface LoadingFlags {
+  workers?: number;
+  maxSkipped?: number;
 }
+
+/** How images are decoded. */
+export function addLoadingFlags(command: Command): Command {
+  return command
+    .option('--workers <threads>', 'threads that decode images (default: one less than processors)', wholeNumber(1))
+    .option(
+      '--max-skipped <share>',
+      'go on though up to this share of the images cannot be decoded (default: 0.01, or fewer than ten images)',
+      shareNumber,
+    );
+}
+
+export const loadingOf = ({ workers, maxSkipped }: LoadingFlags) => definedOnly({ workers, maxSkipped });
 
 export const jsonFlag = ['--json', 'print the result as one JSON object'] as const;
 
@@ -157,6 +167,12 @@ function nonNegativeNumber(text: string): number {
   if (text.trim() === '' || !(value >= 0 && Number.isFinite(value))) {
     throw new InvalidArgumentError('It must be a number of at least 0.');
   }
+  return value;
+}
+
+function shareNumber(text: string): number {
+  const value = nonNegativeNumber(text);
+  if (value > 1) throw new InvalidArgumentError('It must be a share from 0 to 1.');
   return value;
 }
 

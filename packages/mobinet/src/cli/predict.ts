@@ -47,6 +47,7 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
     batchSize: 1,
     size: info.options.imageSize,
     exactSize: !flags.resize,
+    isolated: true,
     rng: Rng.fromSeed(0),
     onWarning: (message) => say(`error: ${message}`),
   });
@@ -58,9 +59,6 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
       predictions.push({ image: images[batch.index], classes });
       dispose([batch, probabilities]);
     }
-  } catch (error) {
-    // Where no image is left, each was named already.
-    if (loader.skipped < images.length) throw error;
   } finally {
     await loader.close();
   }

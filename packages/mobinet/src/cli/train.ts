@@ -23,11 +23,13 @@ import {
   type ArchitectureFlags,
   addArchitectureFlags,
   addDataFlags,
+  addLoadingFlags,
   addTrainingFlags,
-  addWorkersFlag,
   architectureOf,
   type DataFlags,
   jsonFlag,
+  type LoadingFlags,
+  loadingOf,
   locationOf,
   openData,
   type TrainingFlags,
@@ -37,11 +39,10 @@ import { addKernelFlags } from './kernel-flags.js';
 import { formatSummary, ImageProgress, printJson, printResult, say, TrainingProgress } from './output.js';
 import { interruptedExitCode, interruptible } from './program.js';
 
-interface TrainFlags extends ArchitectureFlags, TrainingFlags, DataFlags {
+interface TrainFlags extends ArchitectureFlags, TrainingFlags, DataFlags, LoadingFlags {
   preset?: PresetName;
   resume?: string;
   out?: string;
-  workers?: number;
   json?: boolean;
 }
 
@@ -65,7 +66,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   );
   addArchitectureFlags(command);
   addTrainingFlags(command);
-  addKernelFlags(addWorkersFlag(command))
+  addKernelFlags(addLoadingFlags(command))
     .option('--out <folder>', 'where the run is kept (default: runs/<time>)')
     .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
     .option(...jsonFlag)
@@ -105,7 +106,7 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
     out,
     signal,
     ...progress,
-    workers: flags.workers,
+    ...loadingOf(flags),
   }).finally(() => {
     progress.stop();
     release();
@@ -118,7 +119,7 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
   }
 
   const last = run.history[run.history.length - 1];
-  const saved = model.options.precision === 'binary' ? await saveAndCheck(run, out, dataset, flags.workers) : null;
+  const saved = model.options.precision === 'binary' ? await saveAndCheck(run, out, dataset, flags) : null;
   if (flags.json) return printJson({ out, ...saved, ...last, skippedImages });
   printResult(
     [
@@ -138,14 +139,14 @@ async function saveAndCheck(
   run: TrainingRun,
   out: string,
   dataset: ImageDataset,
-  workers: number | undefined,
+  loading: LoadingFlags,
 ): Promise<{ model: string; bytes: number; agreement: Agreement }> {
   // A packed network does, bit for bit, what the trained one does on the CPU.
   await useBackend('cpu');
   const onHost = await runOnHost(run);
   const model = join(out, packedFile);
   const bytes = await writePacked(onHost, model);
-  return { model, bytes, agreement: await checkPacked(onHost, model, dataset, workers) };
+  return { model, bytes, agreement: await checkPacked(onHost, model, dataset, loading) };
 }
 
 function start(
@@ -193,7 +194,7 @@ async function checkPacked(
   run: TrainingRun,
   file: string,
   dataset: ImageDataset,
-  workers: number | undefined,
+  loading: LoadingFlags,
 ): Promise<Agreement> {
   const packed = await readPacked(file);
   const progress = new ImageProgress();
@@ -206,7 +207,7 @@ async function checkPacked(
     normalization,
     rng: Rng.fromSeed(0),
     onWarning: () => {},
-    ...(workers !== undefined && { workers }),
+    ...loadingOf(loading),
   });
   try {
     const agreement = await comparePacked(run, packed, loader, (images) =>

@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { deflateSync } from 'node:zlib';
@@ -17,7 +18,7 @@ import {
 } from './fixtures.test.helper.js';
 import type { Image } from './source.js';
 
-const settings: DecodePoolOptions = { workers: 1, side: 2, pixelLimit: 10_000, timeout: 30_000 };
+const settings: DecodePoolOptions = { workers: 1, side: 2, pixelLimit: 10_000, cpuLimit: 60 };
 const pool = new DecodePool(settings);
 afterAll(() => pool.close());
 
@@ -161,15 +162,25 @@ describe('files that are no images', () => {
     ['a GIF with a frame beyond it', patched(gif, 6, [4, 0, 4, 0]), 'its first frame is larger'],
     ['a thread 20000 pixels long', encodePng(1, 9000, new Uint8Array(27_000)), 'scaled to 18000 × 2'],
   ])('%s is a problem, not a crash', async (_, file, problem) => {
-    expect(await decode(file)).toEqual({ problem: expect.stringContaining(problem) });
+    expect(await decode(file)).toEqual({ problem: expect.stringContaining(problem), isFileError: false });
     // The thread goes on, and what the decoder may throw late is not blamed on the next.
     expect(await decode(encodePng(2, 2, rgb))).toMatchObject({ height: 2, width: 2 });
   });
 
-  test('a missing file and a folder are problems', async () => {
+  test('a file that cannot be read is not taken for a bad image', async () => {
     const folder = temporaryFolder();
-    expect(await pool.decode(join(folder, 'absent'), 'absent').result).toHaveProperty('problem');
-    expect(await pool.decode(folder, 'folder').result).toMatchObject({ problem: 'it is not a file' });
+    writeFiles(folder, { file: '' });
+    symlinkSync('loop', join(folder, 'loop'));
+    const cases = {
+      absent: 'ENOENT: no such file or directory',
+      'file/below': 'ENOTDIR: not a directory',
+      loop: 'ELOOP: too many symbolic links encountered',
+      ['long'.repeat(100)]: 'ENAMETOOLONG: name too long',
+      '.': 'it is a folder',
+    };
+    for (const [name, problem] of Object.entries(cases)) {
+      expect(await pool.decode(join(folder, name), name).result).toEqual({ problem, isFileError: true });
+    }
   });
 
   test('damage anywhere gives an image or a problem', async () => {
@@ -218,34 +229,43 @@ describe('DecodePool', () => {
     await expect(absent.decode(image, 'first.png').result).rejects.toThrow('Cannot find module');
   });
 
-  test.each([
-    ['loops for ever', 'for (;;);'],
-    ['never answers', 'return;'],
-  ])('a worker that %s is replaced, and only its image given up', async (_, program) => {
-    const hanging = poolOf(
-      `if (image === 'bad') { ${program} } parentPort.postMessage({ id, result: { problem: 'fine' } });`,
-      {
-        timeout: 1000,
-      },
+  /** A worker that says it decodes, and does `program`; then it answers. */
+  const decoding = (program: string, options: Partial<DecodePoolOptions>): DecodePool =>
+    poolOf(
+      `parentPort.postMessage({ id, isDecoding: true }); ${program}; parentPort.postMessage({ id, result: 7 });`,
+      options,
     );
-    const names = ['good', 'bad', 'good', 'bad', 'good'];
-    const results = await Promise.all(names.map((name) => hanging.decode(name, name).result));
-    const gaveUp = 'decoding it took longer than 1 s';
-    expect(results.map((result) => 'problem' in result && result.problem)).toEqual([
-      'fine',
-      gaveUp,
-      'fine',
-      gaveUp,
-      'fine',
-    ]);
+
+  test('a decoder that loops for ever ends the work, and not the image alone', async () => {
+    const looping = decoding(`if (image === 'bad') for (;;);`, { cpuLimit: 0.1 });
+    const [good, bad, late] = ['good', 'bad', 'late'].map((name) => looping.decode(name, name));
+    expect(await good.result).toBe(7);
+    await expect(bad.result).rejects.toThrow(DataError);
+    await expect(late.result).rejects.toThrow(/^decoding bad took more than 0\.1 s of CPU time, .*Save the image anew/);
+    await expect(looping.decode('next', 'next').result).rejects.toThrow('decoding bad');
+  });
+
+  test('time that passes without work is not counted: a program that is suspended or starved loses nothing', async () => {
+    const slow = decoding('await new Promise((resolve) => setTimeout(resolve, 1500))', { cpuLimit: 0.25 });
+    expect(await slow.decode('image', 'image').result).toBe(7);
+  });
+
+  test('nor is the work of others while a file is read', async () => {
+    const waiting = poolOf(`setTimeout(() => parentPort.postMessage({ id, result: 7 }), 1000);`, { cpuLimit: 0.01 });
+    const { result } = waiting.decode('image', 'image');
+    const isBusy = setInterval(() => {
+      for (const end = Date.now() + 40; Date.now() < end; );
+    }, 50);
+    onTestFinished(() => clearInterval(isBusy));
+    expect(await result).toBe(7);
   });
 
   test('an answer that waited while this thread was busy is in time', async () => {
-    const quick = poolOf(`parentPort.postMessage({ id, result: { problem: 'fine' } });`, { timeout: 200 });
-    await quick.decode(image, 'warm up').result;
-    const { result } = quick.decode(image, 'image');
+    const quick = decoding('', { cpuLimit: 0.01 });
+    await quick.decode('warm up', 'warm up').result;
+    const { result } = quick.decode('image', 'image');
     for (const end = Date.now() + 500; Date.now() < end; );
-    expect(await result).toMatchObject({ problem: 'fine' });
+    expect(await result).toBe(7);
   });
 
   test('a cancelled request is answered without work', async () => {

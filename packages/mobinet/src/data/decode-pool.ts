@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import Semaphore from 'worker-threads-pool';
 import type { CancelRequest, DecodeReply, DecodeRequest, Unreadable } from './decode-worker.js';
@@ -11,8 +12,10 @@ export interface DecodePoolOptions {
   /** Whether images of another size than `side` × `side` are refused. */
   readonly exactSize?: boolean;
   readonly pixelLimit: number;
-  /** An image that takes longer than this many milliseconds is given up. */
-  readonly timeout: number;
+  /** How many seconds of CPU time a decoder may take for an image. Whoever takes more is broken, and ends the work with an error. */
+  readonly cpuLimit: number;
+  /** Hears, once an image, that one is being waited for unusually long. */
+  readonly onWarning?: (message: string) => void;
   /** @internal The program of the workers. */
   readonly workerUrl?: URL | undefined;
 }
@@ -32,27 +35,43 @@ interface Job {
   reject(error: DataError): void;
 }
 
-/** One place for a worker, and the jobs it was given: it works on the first. They outlive the worker if it hangs. */
+/** One place for a worker, and the jobs it was given: it works on the first. */
 interface Seat {
   worker: Worker | null;
   readonly jobs: Job[];
-  timer: NodeJS.Timeout | undefined;
+  /** The CPU time of the process, in seconds, when the decoder got the file of the first job. Null before that. */
+  since: number | null;
+  /** How often was looked at the first job. */
+  looks: number;
 }
+
+/** How often seats are looked at, in milliseconds, and after how many looks it is said that one is waited for. */
+const lookEvery = 1000;
+const looksBeforeWarning = 60;
 
 /**
  * Worker threads that decode images. Each is started once and kept. A request goes to the worker with the
  * fewest at once, and waits there: the workers need not wait for this thread, which may be busy training.
+ *
+ * The size of an image is limited before it is decoded (`pixelLimit`), so only a fault in a decoder can take for ever. A clock on
+ * the wall cannot tell that from a machine that is busy or was suspended, so CPU time is counted: of the whole process, as that is
+ * known everywhere and a decoder may have threads of its own. Threads share the processors alike, so that a worker which still has no
+ * answer when the process has used the limit times all threads that compute has had about the limit for itself.
  */
 export class DecodePool {
   readonly #seats: readonly Seat[];
   readonly #semaphore: Semaphore;
+  readonly #watch: NodeJS.Timeout;
   #nextId = 0;
   #failure: DataError | null = null;
 
   constructor(readonly options: DecodePoolOptions) {
     this.#semaphore = new Semaphore({ max: options.workers });
-    this.#seats = Array.from({ length: options.workers }, () => ({ worker: null, jobs: [], timer: undefined }));
+    this.#seats = Array.from({ length: options.workers }, () => ({ worker: null, jobs: [], since: null, looks: 0 }));
     for (const seat of this.#seats) this.#start(seat);
+    // An answer may have come while this thread was busy, and wait to be delivered: look after that.
+    this.#watch = setInterval(() => setImmediate(() => this.#look()), Math.min(lookEvery, 1000 * options.cpuLimit));
+    this.#watch.unref();
   }
 
   /** Decodes and scales an image. `name` is for messages. */
@@ -65,7 +84,6 @@ export class DecodePool {
       seat.jobs.push({ request, name, resolve, reject });
       seat.worker?.ref();
       seat.worker?.postMessage(request);
-      if (seat.jobs.length === 1) this.#watch(seat);
     });
     // Images are asked for ahead of time: a failure must wait for somebody to look.
     result.catch(() => {});
@@ -82,9 +100,10 @@ export class DecodePool {
     this.#semaphore.acquire(url, { name: 'mobinet decode' }, (_, worker) => {
       if (this.#failure) return void worker.terminate();
       seat.worker = worker;
-      worker.on('message', ({ id, result }: DecodeReply) => {
-        // A worker that was given up may still have answered.
-        if (seat.worker === worker && seat.jobs[0]?.request.id === id) this.#settle(seat, result);
+      worker.on('message', (reply: DecodeReply) => {
+        if (seat.jobs[0]?.request.id !== reply.id) return;
+        if ('result' in reply) this.#settle(seat, reply.result);
+        else seat.since = cpuSeconds();
       });
       worker.on('error', (error) => this.#crash(seat, worker, messageOf(error), error));
       worker.on('exit', (code) => this.#crash(seat, worker, `it ended with exit code ${code}`));
@@ -97,33 +116,25 @@ export class DecodePool {
   /** Ends the first job of a seat: workers answer in order. */
   #settle(seat: Seat, result: Image | Unreadable): void {
     seat.jobs.shift()?.resolve(result);
-    this.#watch(seat);
+    seat.since = null;
+    seat.looks = 0;
+    if (seat.jobs.length === 0) seat.worker?.unref();
   }
 
-  /** Gives the worker its time for the job that is now first. */
-  #watch(seat: Seat): void {
-    clearTimeout(seat.timer);
-    const job = seat.jobs[0];
-    if (job === undefined) {
-      seat.worker?.unref();
-      return;
+  /** Looks for a worker that has had more CPU time than any image takes. */
+  #look(): void {
+    const { cpuLimit, workers, onWarning } = this.options;
+    const limit = cpuLimit * (workers + availableParallelism());
+    for (const seat of this.#seats) {
+      if (seat.jobs.length === 0) continue;
+      const [{ name }] = seat.jobs;
+      if (seat.since !== null && cpuSeconds() - seat.since > limit) {
+        const problem = `decoding ${name} took more than ${cpuLimit} s of CPU time, which is a fault of the decoder`;
+        return void this.#fail(new DataError(`${problem}. Save the image anew with another program, or take it away`));
+      }
+      // Looks are counted, as a suspended program has none. It may be a disk that is slow: that is no reason to go on without it.
+      if (++seat.looks === looksBeforeWarning) onWarning?.(`still waiting for ${name}`);
     }
-    seat.timer = setTimeout(() => {
-      // The answer may have come while this thread was busy, and wait to be delivered: look once more after that.
-      setImmediate(() => {
-        if (seat.jobs[0] === job) this.#replace(seat);
-      });
-    }, this.options.timeout);
-    seat.timer.unref();
-  }
-
-  /** Gives up the first job of a seat, and the worker that hangs in it. */
-  #replace(seat: Seat): void {
-    const hung = seat.worker;
-    seat.worker = null;
-    this.#settle(seat, { problem: `decoding it took longer than ${this.options.timeout / 1000} s` });
-    void hung?.terminate();
-    this.#start(seat);
   }
 
   #crash(seat: Seat, worker: Worker, message: string, cause?: unknown): void {
@@ -135,12 +146,18 @@ export class DecodePool {
 
   async #fail(error: DataError): Promise<void> {
     this.#failure ??= error;
+    clearInterval(this.#watch);
     const workers = this.#seats.map(({ worker }) => worker);
     for (const seat of this.#seats) {
-      clearTimeout(seat.timer);
       seat.worker = null;
       for (const job of seat.jobs.splice(0)) job.reject(error);
     }
     await Promise.all(workers.map((worker) => worker?.terminate()));
   }
+}
+
+/** CPU time that all threads of this process have had, in seconds. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

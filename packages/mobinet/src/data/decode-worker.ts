@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
-import { messageOf } from './errors.js';
+import { FileError, messageOf } from './errors.js';
+import { readImageFile } from './read-image-file.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
 import type { Image } from './source.js';
 
@@ -24,12 +25,14 @@ export interface CancelRequest {
 /** Why there is no image. */
 export interface Unreadable {
   readonly problem: string;
+  /** Whether its file could not be read. That may pass; what is wrong with the contents of a file will stay so. */
+  readonly isFileError: boolean;
 }
 
-export interface DecodeReply {
-  readonly id: number;
-  readonly result: Image | Unreadable;
-}
+/** That the file was read and is being decoded now, and what came of it. */
+export type DecodeReply =
+  | { readonly id: number; readonly isDecoding: true }
+  | { readonly id: number; readonly result: Image | Unreadable };
 
 if (parentPort === null) throw new Error('decode-worker.js runs as a worker thread only');
 const port = parentPort;
@@ -47,17 +50,17 @@ async function answer(request: DecodeRequest): Promise<void> {
   await nextTurn();
   const reply = (result: Image | Unreadable, transfer: ArrayBufferLike[] = []): void =>
     port.postMessage({ id, result } satisfies DecodeReply, transfer as ArrayBuffer[]);
-  if (cancelled.delete(id)) return reply({ problem: 'cancelled' });
+  if (cancelled.delete(id)) return reply({ problem: 'cancelled', isFileError: false });
   try {
     const image = await prepare(request);
     reply(image, [image.pixels.buffer]);
   } catch (error) {
-    reply({ problem: messageOf(error) });
+    reply({ problem: messageOf(error), isFileError: error instanceof FileError });
   }
 }
 
-async function prepare({ image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
-  const original = typeof image === 'string' ? await (await decoder()).readImage(image, pixelLimit) : image;
+async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
+  const original = typeof image === 'string' ? await decodeFile(id, image, pixelLimit) : image;
   if (exactSize && (original.height !== side || original.width !== side)) {
     throw new Error(
       `its ${original.width} × ${original.height} pixels are not the ${side} × ${side} that are asked for`,
@@ -67,6 +70,13 @@ async function prepare({ image, side, exactSize, pixelLimit }: DecodeRequest): P
   if (height * width > pixelLimit)
     throw new Error(`scaled to ${width} × ${height} it has more than ${pixelLimit} pixels`);
   return resizeShorterSide(original, side);
+}
+
+async function decodeFile(id: number, path: string, pixelLimit: number): Promise<Image> {
+  const bytes = await readImageFile(path, pixelLimit);
+  const { decodeImage } = await decoder();
+  port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
+  return decodeImage(bytes, pixelLimit);
 }
 
 let loading: Promise<typeof import('./decode.js')> | null = null;

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { readFile, stat } from 'node:fs/promises';
 import getPixels, { type Pixels } from 'get-pixels';
 import { imageSize } from 'image-size';
 import { messageOf } from './errors.js';
@@ -11,15 +10,6 @@ const formats = [
   { mimeType: 'image/png', magic: Buffer.from('\x89PNG\r\n\x1a\n', 'latin1') },
   { mimeType: 'image/gif', magic: Buffer.from('GIF8', 'latin1') },
 ] as const;
-
-/** Reads and decodes an image file. @throws Error as `decodeImage`, or if the file cannot be read. */
-export async function readImage(path: string, pixelLimit: number): Promise<Image> {
-  const file = await stat(path);
-  if (!file.isFile()) throw new Error('it is not a file');
-  // Unpacked pixels of the widest kind, 16-bit RGBA, take 8 bytes. No honest file is larger.
-  if (file.size > 8 * pixelLimit) throw new Error(`its ${file.size} bytes are too many for ${pixelLimit} pixels`);
-  return decodeImage(await readFile(path), pixelLimit);
-}
 
 /**
  * Decodes a JPEG, PNG or GIF (its first frame). The content decides which it is, and its header tells its size

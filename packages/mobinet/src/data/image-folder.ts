@@ -74,7 +74,7 @@ function openSplit(folder: string, classes: readonly string[], { limit }: ImageF
   });
   const chosen = chooseEvenly(labels, limit);
   const path = (index: number): string => join(folder, classes[labels[chosen[index]]], files[chosen[index]]);
-  return { length: chosen.length, label: (index) => labels[chosen[index]], name: path, image: path };
+  return { length: chosen.length, classes, label: (index) => labels[chosen[index]], name: path, image: path };
 }
 
 /** The names in a folder that `wanted` accepts, sorted, without hidden ones. */

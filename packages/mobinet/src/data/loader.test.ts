@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { dispose, memory, Rng } from '@mobinet/tensor';
@@ -160,13 +161,77 @@ describe('ImageLoader', () => {
     ]);
   });
 
-  test('passes over a batch without images, and complains if there is none at all', async () => {
-    const source = memorySource();
-    const someBroken: ImageSource = { ...source, image: (i) => (i % 5 === 3 ? '/nowhere' : picture(9, 9, i)) };
-    const single = await readEpoch(loaderOf(someBroken, { batchSize: 1, shuffle: false }), 0);
+  test('passes over a batch without images', async () => {
+    const broken = join(trainFolder(), 'train/a/03.png');
+    const source: ImageSource = { ...memorySource(), image: (i) => (i % 5 === 3 ? broken : picture(9, 9, i)) };
+    const single = await readEpoch(loaderOf(source, { batchSize: 1, shuffle: false }), 0);
     expect(single.map(({ index }) => index)).toEqual([0, 1, 2, 4, 5, 6, 7, 9, 10, 11, 12]);
-    const allBroken: ImageSource = { ...source, image: () => '/nowhere' };
-    await expect(readEpoch(loaderOf(allBroken), 0)).rejects.toThrow('none of the 13 images could be decoded');
+  });
+
+  test('a file that cannot be read ends the epoch, and is asked for again in the next', async () => {
+    const folder = trainFolder();
+    const missing = join(folder, 'train/a/05.png');
+    const bytes = readFileSync(missing);
+    const expected = await readEpoch(loaderOf(openImageFolder(folder).train), 0);
+    const warnings: string[] = [];
+    const loader = loaderOf(openImageFolder(folder).train, { onWarning: (message) => warnings.push(message) });
+    rmSync(missing);
+    const failed = readEpoch(loader, 0);
+    await expect(failed).rejects.toThrow(DataError);
+    await expect(failed).rejects.toThrow(
+      `cannot read ${missing}: ENOENT: no such file or directory. Bring the file back`,
+    );
+    expect(warnings.join()).not.toContain('05.png');
+    writeFiles(folder, { 'train/a/05.png': bytes });
+    expect(await readEpoch(loader, 0)).toEqual(expected);
+  });
+
+  test('images that stand for themselves are each skipped, whatever is wrong', async () => {
+    const warnings: string[] = [];
+    const folder = trainFolder();
+    const files = ['absent.png', 'train/a/03.png', 'train/a/00.png', 'train'].map((name) => join(folder, name));
+    const source: ImageSource = { length: 4, label: () => 0, name: (i) => files[i], image: (i) => files[i] };
+    const isolated = { batchSize: 1, shuffle: false, isolated: true, onWarning: (line: string) => warnings.push(line) };
+    expect((await readEpoch(loaderOf(source, isolated), 0)).map(({ index }) => index)).toEqual([2]);
+    expect(warnings).toEqual([
+      `cannot read ${files[0]}: ENOENT: no such file or directory`,
+      `skipped ${files[1]}: it is not a JPEG, PNG or GIF`,
+      `cannot read ${files[3]}: it is a folder`,
+    ]);
+  });
+
+  describe('a data set of which much cannot be decoded', () => {
+    /** 1,000 images in two classes; the first `broken` of class b, and all of class c where there is one, are no images. */
+    function damaged({ broken, isLost = false }: { broken: number; isLost?: boolean }): ImageSource {
+      const file = join(trainFolder(), 'train/a/03.png');
+      const good = picture(8, 8);
+      return {
+        length: isLost ? 1002 : 1000,
+        classes: ['a', 'b', 'c'],
+        label: (i) => (i >= 1000 ? 2 : i % 2),
+        name: (i) => `image ${i}`,
+        image: (i) => (i >= 1000 || (i % 2 === 1 && i < 2 * broken) ? file : good),
+      };
+    }
+    const plain = { batchSize: 100, shuffle: false, augment: {}, resize: 8 };
+
+    test('is an error, if it is more than the share that may be', async () => {
+      await readEpoch(loaderOf(damaged({ broken: 10 }), plain), 0);
+      await expect(readEpoch(loaderOf(damaged({ broken: 11 }), plain), 0)).rejects.toThrow(
+        /^11 of 1000 images cannot be decoded, more than 1 %, the last of them image 21: it is not a JPEG, PNG or GIF\. .*--max-skipped$/,
+      );
+      const lenient = loaderOf(damaged({ broken: 11 }), { ...plain, maxSkipped: 0.011 });
+      await readEpoch(lenient, 0);
+      expect(lenient.skipped).toBe(11);
+    });
+
+    test('is an error, if no image of a class is left', async () => {
+      const lost = readEpoch(loaderOf(damaged({ broken: 0, isLost: true }), plain), 0);
+      await expect(lost).rejects.toThrow(DataError);
+      await expect(lost).rejects.toThrow(
+        /^no image of the class c can be decoded, the last of them image 1001: it is not a JPEG, PNG or GIF\. Convert/,
+      );
+    });
   });
 
   test('drops a last batch that is not full, if asked to', async () => {
@@ -255,5 +320,8 @@ describe('ImageLoader', () => {
         `${name} must be a whole number`,
       );
     }
+    expect(() => new ImageLoader(memorySource(), { ...options, maxSkipped: 1.5 })).toThrow(
+      'maxSkipped must be a share',
+    );
   });
 });

@@ -12,7 +12,8 @@ import {
 } from './augment.js';
 import { DecodePool, type Decoding } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
-import { DataError, oneLine } from './errors.js';
+import { DataError } from './errors.js';
+import { SkippedImages } from './skipped-images.js';
 import type { Image, ImageSource } from './source.js';
 
 export interface ImageLoaderOptions {
@@ -41,8 +42,18 @@ export interface ImageLoaderOptions {
   readonly cacheBytes?: number;
   /** Larger images are skipped. Default: 50 million. (The JPEG decoder itself gives up at 24 to 37 million.) */
   readonly pixelLimit?: number;
-  /** Images that take longer to decode, in milliseconds, are skipped. Default: 60 s. */
-  readonly decodeTimeout?: number;
+  /** A decoder that takes more seconds of CPU time than this for an image is broken: the epoch ends with an error. Default: 60. */
+  readonly decodeCpuLimit?: number;
+  /**
+   * More than this share of the images, and at least ten, that cannot be decoded are an error: something is wrong with the data set, not with
+   * an image. Default: 0.01.
+   */
+  readonly maxSkipped?: number;
+  /**
+   * Whether each image stands for itself, as one to predict does, and is no part of a data set: whatever is wrong with it, it is skipped.
+   * Default: no.
+   */
+  readonly isolated?: boolean;
   /** Hears of every image that is skipped, once, in one line. Default: `console.warn`. */
   readonly onWarning?: (message: string) => void;
   /** @internal Another program for the decoding threads. */
@@ -70,14 +81,14 @@ export interface ImageBatch {
  *
  * Same generator, same batches, bit for bit: they depend neither on the number of threads and which is first, nor
  * on the cache or on where an epoch is entered. An image that cannot be decoded is skipped: its batch has one less.
- * That depends on the file alone, so it changes nothing either.
+ * That depends on the file alone, so it changes nothing either. A file that cannot be read may be there again tomorrow: it ends the epoch.
  */
 export class ImageLoader {
   readonly #source: ImageSource;
   readonly #options: ResolvedOptions;
   readonly #table: Float32Array;
   readonly #cache = new Map<number, Image>();
-  readonly #skipped = new Set<number>();
+  readonly #skipped: SkippedImages;
   #cacheRoom: number;
   #pool: DecodePool | null = null;
   #closed = false;
@@ -87,6 +98,7 @@ export class ImageLoader {
     this.#options = resolve(options);
     this.#table = normalizationTable(this.#options.normalization);
     this.#cacheRoom = this.#options.cacheBytes;
+    this.#skipped = new SkippedImages(source, this.#options);
   }
 
   /** Batches in a whole epoch. */
@@ -105,7 +117,8 @@ export class ImageLoader {
    * skipped is passed over.
    *
    * @param options.startBatch Go on in the middle: earlier batches are not decoded. Default 0.
-   * @throws DataError if a decoding thread crashes, the loader is closed, or no image of the epoch can be decoded.
+   * @throws DataError if a file cannot be read, if too many images cannot be decoded or none of a class can, if a decoding thread
+   * crashes, or if the loader is closed.
    */
   async *epoch(epoch: number, options: { startBatch?: number } = {}): AsyncGenerator<ImageBatch, void, void> {
     const { batchSize, prefetch } = this.#options;
@@ -113,7 +126,6 @@ export class ImageLoader {
     const order = this.#order(atLeast(0, 'epoch', epoch)).subarray(0, this.batchesPerEpoch * batchSize);
     const ahead: Decoding[] = [];
     let next = startBatch * batchSize;
-    let delivered = 0;
     try {
       for (let index = startBatch; index < this.batchesPerEpoch; index++) {
         const members = order.subarray(index * batchSize, (index + 1) * batchSize);
@@ -124,18 +136,10 @@ export class ImageLoader {
         await nextTurn();
         const results = await Promise.all(ahead.splice(0, members.length).map(({ result }) => result));
         const batch = this.#assemble(index, epoch, members, results);
-        if (batch === null) continue;
-        delivered++;
-        yield batch;
+        if (batch !== null) yield batch;
       }
     } finally {
       for (const { cancel } of ahead) cancel();
-    }
-    if (delivered === 0 && startBatch === 0 && order.length > 0) {
-      const first = this.#source.name(order[0]);
-      throw new DataError(
-        `none of the ${order.length} images could be decoded, ${first} for one. Give JPEG, PNG or GIF files.`,
-      );
     }
   }
 
@@ -157,7 +161,7 @@ export class ImageLoader {
 
   #fetch(index: number): Decoding {
     if (this.#closed) throw new DataError('the image loader was closed. Make another to read on.');
-    const known = this.#skipped.has(index) ? { problem: 'skipped before' } : this.#cache.get(index);
+    const known = this.#skipped.reason(index) ?? this.#cache.get(index);
     if (known) return { result: Promise.resolve(known), cancel: () => {} };
     this.#pool ??= new DecodePool(this.#options);
     return this.#pool.decode(this.#source.image(index), this.#source.name(index));
@@ -172,7 +176,7 @@ export class ImageLoader {
     const { rng, size, augment } = this.#options;
     const examples: { index: number; image: Image }[] = [];
     results.forEach((result, i) => {
-      if ('problem' in result) this.#skip(members[i], result.problem);
+      if ('problem' in result) this.#skipped.add(members[i], result);
       else examples.push({ index: members[i], image: result });
     });
     if (examples.length === 0) return null;
@@ -190,12 +194,6 @@ export class ImageLoader {
     return { index: batch, images, labels, count: examples.length };
   }
 
-  #skip(index: number, problem: string): void {
-    if (this.#skipped.has(index)) return;
-    this.#skipped.add(index);
-    this.#options.onWarning(oneLine(`skipped ${this.#source.name(index)}: ${problem}`));
-  }
-
   /** Keeps images while there is room and never drops one: of a random order, any fixed part is as good as another. */
   #remember(index: number, image: Image): void {
     if (this.#cache.has(index) || image.pixels.byteLength > this.#cacheRoom) return;
@@ -203,9 +201,6 @@ export class ImageLoader {
     this.#cacheRoom -= image.pixels.byteLength;
   }
 }
-
-/** `setTimeout` takes no longer time than this. */
-const longestTimer = 2 ** 31 - 1;
 
 type ResolvedOptions = ReturnType<typeof resolve>;
 
@@ -230,7 +225,9 @@ function resolve(options: ImageLoaderOptions) {
     prefetch: atLeast(0, 'prefetch', options.prefetch ?? 2 * batchSize),
     cacheBytes: atLeast(0, 'cacheBytes', options.cacheBytes ?? 256 * 2 ** 20),
     pixelLimit: atLeast(1, 'pixelLimit', options.pixelLimit ?? 50e6),
-    timeout: Math.min(atLeast(1, 'decodeTimeout', options.decodeTimeout ?? 60_000), longestTimer),
+    cpuLimit: atLeast(1, 'decodeCpuLimit', options.decodeCpuLimit ?? 60),
+    maxSkipped: share('maxSkipped', options.maxSkipped ?? 0.01),
+    isolated: options.isolated ?? false,
     onWarning: options.onWarning ?? ((message: string) => console.warn(message)),
   };
 }
@@ -238,4 +235,9 @@ function resolve(options: ImageLoaderOptions) {
 function atLeast(least: number, name: string, value: number): number {
   if (Number.isInteger(value) && value >= least) return value;
   throw new RangeError(`${name} must be a whole number of at least ${least}, got ${value}`);
+}
+
+function share(name: string, value: number): number {
+  if (value >= 0 && value <= 1) return value;
+  throw new RangeError(`${name} must be a share from 0 to 1, got ${value}`);
 }

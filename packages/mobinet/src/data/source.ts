@@ -9,6 +9,9 @@ export interface Image {
 export interface ImageSource {
   readonly length: number;
 
+  /** Names of the classes, for messages. */
+  readonly classes?: readonly string[];
+
   /** The class of an image, as an index into the data set's `classes`. */
   label(index: number): number;
 

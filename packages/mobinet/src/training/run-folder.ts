@@ -64,8 +64,9 @@ export class RunFolder {
   /** Saves what can be saved when training cannot go on. @returns What to throw: the error, and what became of the run. */
   async rescue(error: unknown): Promise<unknown> {
     const steps = this.#unsavedSteps;
-    if (error instanceof TrainingError || steps === 0) return error;
-    const fate = await this.save({ salvage: true }).then(
+    if (error instanceof TrainingError || (steps === 0 && !this.#hasCheckpoint)) return error;
+    const saved = steps === 0 ? Promise.resolve() : this.save({ salvage: true });
+    const fate = await saved.then(
       () => `The run is saved with its last step: continue with --resume ${this.#out}`,
       () => `What was done since ${this.#hasCheckpoint ? 'the last checkpoint' : 'the start'} is lost: ${steps} steps`,
     );

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memory } from '@mobinet/tensor';
@@ -277,6 +277,24 @@ describe('a run that something else ends', () => {
     expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
   });
 
+  test('goes on when data that vanished are back', async () => {
+    const out = join(folder, 'vanished');
+    const [here, away] = ['val', 'away'].map((name) => join(folder, 'images', name));
+    const run = start();
+    const onStep = () => {
+      if (existsSync(here)) renameSync(here, away);
+    };
+    const failed = train(run, dataset, { out, workers: 1, onStep });
+    await expect(failed).rejects.toThrow(TrainingError);
+    await expect(failed).rejects.toThrow(
+      /^cannot read .*\.png: ENOENT: .*\. Bring the file back .*\. The run is saved .*: continue with --resume /,
+    );
+    free(run);
+    renameSync(away, here);
+    await trainThrough(decodeCheckpoint(await checkpointOf(out)), out);
+    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
+  });
+
   test('says so where it cannot be saved', async () => {
     const out = join(folder, 'no-folder');
     const removeFolder = () => rmSync(out, { recursive: true });
@@ -287,8 +305,10 @@ describe('a run that something else ends', () => {
 
   test('has a checkpoint that is no older than was asked for', async () => {
     const out = join(folder, 'every-step');
-    // Saved after the step: nothing is left to save, so the error is as it was.
-    expect(await broken(out, 2, 0)).toMatchObject({ name: 'RangeError', message: 'the ice is thin.' });
+    // Saved after the step: nothing is left to save.
+    expect(await broken(out, 2, 0)).toMatchObject({
+      message: `the ice is thin. The run is saved with its last step: continue with --resume ${out}`,
+    });
     const saved = decodeCheckpoint(await checkpointOf(out));
     expect(saved.progress).toMatchObject({ epoch: 0, batch: 2 });
     free(saved);

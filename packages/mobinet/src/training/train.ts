@@ -33,6 +33,8 @@ export interface TrainOptions {
   readonly checkpointMinutes?: number | undefined;
   /** Threads that decode images. No result depends on it. */
   readonly workers?: number | undefined;
+  /** As that of `ImageLoader`: the share of images that may be skipped. */
+  readonly maxSkipped?: number | undefined;
   /** Aborting it ends the run after the step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((report: StepReport) => void) | undefined;
@@ -68,6 +70,7 @@ export async function train(run: TrainingRun, dataset: ImageDataset, options: Tr
     resize: training.resize,
     normalization: training.normalization,
     ...(options.workers !== undefined && { workers: options.workers }),
+    ...(options.maxSkipped !== undefined && { maxSkipped: options.maxSkipped }),
     ...(onWarning && { onWarning }),
   };
   const trainLoader = new ImageLoader(dataset.train, { ...loading, shuffle: true, augment: training.augment });
