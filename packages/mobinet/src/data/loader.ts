@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fromHost, type Rng, type Tensor, tensor, withBackend } from '@mobinet/tensor';
+import { fromHost, type Rng, type Tensor, tensor, tidy, withBackend } from '@mobinet/tensor';
 import {
   type Augmentation,
   centerCrop,
@@ -13,11 +13,14 @@ import {
 import { DecodePool, type Decoding } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
 import { DataError } from './errors.js';
+import { cutBatch } from './micro-batches.js';
 import { SkippedImages } from './skipped-images.js';
 import type { Image, ImageSource } from './source.js';
 
 export interface ImageLoaderOptions {
   readonly batchSize: number;
+  /** How many pieces `microBatches` cuts a batch into, at most. Default 1. */
+  readonly microBatches?: number;
   /** Height and width of the examples. */
   readonly size: number;
   /** The only source of chance: of the order, and of the augmentation. */
@@ -60,6 +63,11 @@ export interface ImageLoaderOptions {
   readonly workerUrl?: URL;
 }
 
+export interface EpochOptions {
+  /** Go on in the middle: earlier batches are not decoded. Default 0. */
+  readonly startBatch?: number;
+}
+
 /** Some examples. Who takes a batch frees it: `dispose(batch)`. */
 export interface ImageBatch {
   /** Its number in the epoch; `startBatch: index + 1` goes on after it. */
@@ -70,6 +78,13 @@ export interface ImageBatch {
   readonly labels: Tensor<'i32'>;
   /** `batchSize`, less at the end of the epoch, and one less for every image that was skipped. */
   readonly count: number;
+}
+
+/** A batch in pieces. Who takes it frees it. */
+export interface CutBatch {
+  readonly index: number;
+  /** In order; null for one all of whose images were skipped. */
+  readonly parts: readonly (ImageBatch | null)[];
 }
 
 /**
@@ -116,11 +131,22 @@ export class ImageLoader {
    * The batches of an epoch in order. Leaving the loop stops the work ahead. A batch all of whose images had to be
    * skipped is passed over.
    *
-   * @param options.startBatch Go on in the middle: earlier batches are not decoded. Default 0.
    * @throws DataError if a file cannot be read, if too many images cannot be decoded or none of a class can, if a decoding thread
    * crashes, or if the loader is closed.
    */
-  async *epoch(epoch: number, options: { startBatch?: number } = {}): AsyncGenerator<ImageBatch, void, void> {
+  async *epoch(epoch: number, options: EpochOptions = {}): AsyncGenerator<ImageBatch, void, void> {
+    for await (const { parts } of this.#batches(epoch, 1, options)) yield parts[0]!;
+  }
+
+  /**
+   * The same, each batch cut into micro-batches (`cutBatch`). Where depends on the images' places in the order of the epoch alone, not on
+   * which of them are skipped.
+   */
+  microBatches(epoch: number, options: EpochOptions = {}): AsyncGenerator<CutBatch, void, void> {
+    return this.#batches(epoch, this.#options.microBatches, options);
+  }
+
+  async *#batches(epoch: number, microBatches: number, options: EpochOptions): AsyncGenerator<CutBatch, void, void> {
     const { batchSize, prefetch } = this.#options;
     const startBatch = atLeast(0, 'startBatch', options.startBatch ?? 0);
     const order = this.#order(atLeast(0, 'epoch', epoch)).subarray(0, this.batchesPerEpoch * batchSize);
@@ -135,8 +161,12 @@ export class ImageLoader {
         // Training may keep this thread busy for long: let it hear the workers, timers and signals once a batch.
         await nextTurn();
         const results = await Promise.all(ahead.splice(0, members.length).map(({ result }) => result));
-        const batch = this.#assemble(index, epoch, members, results);
-        if (batch !== null) yield batch;
+        const parts = tidy(() =>
+          cutBatch(members.length, { batchSize, microBatches }).map(([from, to]) =>
+            this.#assemble(index, epoch, members.subarray(from, to), results.slice(from, to)),
+          ),
+        );
+        if (parts.some((part) => part !== null)) yield { index, parts };
       }
     } finally {
       for (const { cancel } of ahead) cancel();
@@ -207,6 +237,7 @@ type ResolvedOptions = ReturnType<typeof resolve>;
 function resolve(options: ImageLoaderOptions) {
   const { rng, workerUrl, shuffle = false, dropLast = false, exactSize = false } = options;
   const batchSize = atLeast(1, 'batchSize', options.batchSize);
+  const microBatches = atLeast(1, 'microBatches', options.microBatches ?? 1);
   const size = atLeast(1, 'size', options.size);
   const augment: Augmentation = { ...centerCrop, ...options.augment };
   atLeast(0, 'augment.padding', augment.padding);
@@ -216,6 +247,7 @@ function resolve(options: ImageLoaderOptions) {
     shuffle,
     dropLast,
     batchSize,
+    microBatches,
     size,
     augment,
     side: exactSize ? size : atLeast(1, 'resize', options.resize ?? Math.max(1, Math.round((size * 256) / 224))),

@@ -19,6 +19,11 @@ export const scheduleNames = ['step', 'one-cycle', 'cosine', 'constant'] as cons
 export interface TrainingOptions {
   readonly epochs: number;
   readonly batchSize: number;
+  /**
+   * How many pieces a batch is cut into, at most, a power of two: memory is needed for one at a time. It is part of what is computed,
+   * since batch normalisation takes its statistics from a micro-batch.
+   */
+  readonly microBatches: number;
   readonly optimizer: (typeof optimizerNames)[number];
   /** The highest learning rate of the schedule. */
   readonly learningRate: number;
@@ -42,6 +47,7 @@ export interface TrainingOptions {
 export const paperTraining: TrainingOptions = {
   epochs: 50,
   batchSize: 256,
+  microBatches: 1,
   optimizer: 'adam',
   learningRate: 1e-3,
   schedule: 'step',

@@ -1,10 +1,33 @@
-import { Adam, crossEntropy, flatten, valueAndGradient } from '@mobinet/autograd';
-import { dispose, Rng, setThreads, type Tensor, tensor, threadCount } from '@mobinet/tensor';
+import {
+  Adam,
+  Conv2d,
+  crossEntropy,
+  flatten,
+  GlobalAveragePool2d,
+  Linear,
+  type Module,
+  PReLU,
+  Sequential,
+  valueAndGradient,
+} from '@mobinet/autograd';
+import {
+  dispose,
+  memory,
+  Rng,
+  setThreads,
+  slice,
+  startProfile,
+  type Tensor,
+  tensor,
+  threadCount,
+} from '@mobinet/tensor';
 import { withKernels } from '@mobinet/tensor/testing';
 import { afterAll, describe, expect, test } from 'vitest';
+import { cutBatch } from '../data/micro-batches.js';
 import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { modelTensors } from './run.js';
+import { batchGradients } from './step.js';
 
 const small = { width: 0.25, imageSize: 32, classes: 3 } as const;
 const labels = tensor(Int32Array.of(0, 1, 2, 1), { dtype: 'i32' });
@@ -75,6 +98,107 @@ describe('a training step', () => {
     // No number, where there is no gradient at all, is not below.
     expect(errors.filter(({ error }) => !(error < 1e-4))).toEqual([]);
     dispose([images, fast, reference]);
+    model.dispose();
+  });
+});
+
+describe('a batch in micro-batches', () => {
+  const images = Rng.fromSeed(3).normal([7, 32, 32, 3]);
+  const labels = tensor(Int32Array.of(0, 1, 2, 1, 0, 0, 2), { dtype: 'i32' });
+  const smoothing = { labelSmoothing: 0.1 };
+  const step = valueAndGradient((model: Module, images: Tensor, labels: Tensor<'i32'>) =>
+    crossEntropy(model.forward(images), labels, smoothing),
+  );
+
+  /** The batch, cut at these places; where nothing is between two, nothing could be decoded. */
+  function cutAt(places: readonly (readonly [from: number, to: number])[]) {
+    const parts = places.map(([from, to]) =>
+      from === to
+        ? null
+        : { index: 0, count: to - from, images: slice(images, [from], [to]), labels: slice(labels, [from], [to]) },
+    );
+    return { index: 0, parts };
+  }
+  const piecesOf = (microBatches: number) => cutBatch(7, { batchSize: 7, microBatches });
+  const bits = ({ values }: Tensor): string => Buffer.from(values.slice().buffer).toString('hex');
+
+  test('of one piece has the bits of the batch as it is', async () => {
+    const [model, other] = [createMoBiNet(small), createMoBiNet(small)];
+    const whole = step(model, images, labels);
+    const cut = (await batchGradients(other, cutAt(piecesOf(1)), smoothing))!;
+    expect(bits(cut.loss)).toBe(bits(whole.value));
+    expect(Array.from(cut.gradients, ([name, x]) => [name, bits(x)])).toEqual(
+      flatten(whole.gradients).map(([name, x]) => [name, bits(x)]),
+    );
+    expect(Array.from(other.state(), ([, x]) => bits(x))).toEqual(Array.from(model.state(), ([, x]) => bits(x)));
+    dispose([whole, cut]);
+    model.dispose();
+    other.dispose();
+  });
+
+  test.each([2, 4, 7])(
+    'has the gradients of the whole batch but for rounding, without batch normalisation: %i',
+    async (pieces) => {
+      const rng = Rng.fromSeed(5);
+      const layers = [new Conv2d(3, 8, { stride: 4, rng: rng.split(0) }), new PReLU(8), new GlobalAveragePool2d()];
+      const model = new Sequential(...layers, new Linear(8, 3, { rng: rng.split(1) }));
+      const whole = step(model, images, labels);
+      const cut = (await batchGradients(model, cutAt(piecesOf(pieces)), smoothing))!;
+      expect(cut.loss.values[0]).toBeCloseTo(whole.value.values[0], 6);
+      for (const [name, gradient] of flatten(whole.gradients)) {
+        expect(relativeError(cut.gradients.get(name)!.values, gradient.values), name).toBeLessThan(1e-5);
+      }
+      dispose([whole, cut]);
+      model.dispose();
+    },
+  );
+
+  test('is a mean over images, each normalised by its micro-batch, and moves running statistics piece by piece', async () => {
+    // Two pieces of 3 images and one, and between them one of which none could be decoded.
+    const places = [
+      [0, 3],
+      [3, 3],
+      [3, 6],
+      [6, 7],
+    ] as const;
+    const [model, other] = [createMoBiNet(small), createMoBiNet(small)];
+    const before = memory();
+    const cut = (await batchGradients(model, cutAt(places), smoothing))!;
+    const expected = new Map(Array.from(cut.gradients, ([name, { size }]) => [name, new Float64Array(size)]));
+    let loss = 0;
+    for (const part of cutAt(places).parts) {
+      if (!part) continue;
+      const { value, gradients } = step(other, part.images, part.labels);
+      loss += (value.values[0] * part.count) / 7;
+      for (const [name, { values }] of flatten(gradients)) {
+        const sum = expected.get(name)!;
+        values.forEach((gradient, at) => {
+          sum[at] += (gradient * part.count) / 7;
+        });
+      }
+      dispose([part, value, gradients]);
+    }
+    expect(cut.loss.values[0]).toBeCloseTo(loss, 5);
+    for (const [name, gradient] of cut.gradients) {
+      expect(relativeError(gradient.values, Float32Array.from(expected.get(name)!)), name).toBeLessThan(1e-4);
+    }
+    expect(Array.from(model.state(), ([, x]) => bits(x))).toEqual(Array.from(other.state(), ([, x]) => bits(x)));
+    dispose(cut);
+    expect(memory()).toEqual(before);
+    model.dispose();
+    other.dispose();
+  });
+
+  test('costs one addition of each gradient for each further micro-batch', async () => {
+    const model = createMoBiNet(small);
+    const additions = async (microBatches: number): Promise<number> => {
+      const end = startProfile();
+      dispose(await batchGradients(model, cutAt(piecesOf(microBatches)), smoothing));
+      return end().find(({ op }) => op === 'add')?.calls ?? 0;
+    };
+    const ofOne = await additions(1);
+    // And one of each loss.
+    expect(await additions(4)).toBe(4 * ofOne + 3 * (model.parameters().size + 1));
     model.dispose();
   });
 });

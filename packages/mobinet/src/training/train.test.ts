@@ -159,6 +159,27 @@ describe('a run that was interrupted', () => {
     return finished;
   }
 
+  test('between two micro-batches gives the step up, and ends with the bits of one that was not', async () => {
+    const [straight, out] = [join(folder, 'cut'), join(folder, 'cut-and-interrupted')];
+    await trainThrough(start({ microBatches: 4 }), straight);
+    const run = start({ microBatches: 4 });
+    const controller = new AbortController();
+    // After step 2, while the loader takes its turn: so step 3 begins, and ends after its first micro-batch.
+    const onStep = ({ images }: { images: number }) => {
+      if (images === 20) setImmediate(() => controller.abort());
+    };
+    const before = memory().tensors;
+    expect(await train(run, dataset, { out, workers: 1, signal: controller.signal, onStep })).toMatchObject({
+      finished: false,
+    });
+    expect(run.progress).toMatchObject({ epoch: 0, batch: 2, images: 20 });
+    expect(memory().tensors).toBe(before + run.optimizer.state.tensors.size);
+    free(run);
+    await trainThrough(decodeCheckpoint(await checkpointOf(out)), out);
+    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
+    expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
+  });
+
   const stops: [where: string, stops: Stop[]][] = [
     ['in the middle of an epoch', [{ step: 2 }]],
     ['at the end of an epoch', [{ step: batches }]],

@@ -1,13 +1,14 @@
-import { crossEntropy, valueAndGradient } from '@mobinet/autograd';
-import { dispose, Rng, type Tensor } from '@mobinet/tensor';
+import { Rng } from '@mobinet/tensor';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
+import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
-import type { MoBiNet } from '../model/mobinet.js';
 import { evaluate } from './evaluate.js';
 import { makeSchedule } from './options.js';
 import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
 import { RunFolder } from './run-folder.js';
+import { Snapshot } from './snapshot.js';
+import { trainStep } from './step.js';
 import { diverged } from './training-error.js';
 
 /** How far an epoch has come, in training or in validation. */
@@ -35,7 +36,7 @@ export interface TrainOptions {
   readonly workers?: number | undefined;
   /** As that of `ImageLoader`: the share of images that may be skipped. */
   readonly maxSkipped?: number | undefined;
-  /** Aborting it ends the run after the step, with a checkpoint. */
+  /** Aborting it ends the run after the step, or between two micro-batches without the step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((report: StepReport) => void) | undefined;
   /** Hears of each batch of the validation after an epoch. */
@@ -64,7 +65,6 @@ export async function train(run: TrainingRun, dataset: ImageDataset, options: Tr
   const folder = await RunFolder.open(run, out, checkpointMinutes);
   const { training, model } = run;
   const loading = {
-    batchSize: training.batchSize,
     size: model.options.imageSize,
     rng: Rng.fromSeed(training.seed),
     resize: training.resize,
@@ -73,8 +73,9 @@ export async function train(run: TrainingRun, dataset: ImageDataset, options: Tr
     ...(options.maxSkipped !== undefined && { maxSkipped: options.maxSkipped }),
     ...(onWarning && { onWarning }),
   };
-  const trainLoader = new ImageLoader(dataset.train, { ...loading, shuffle: true, augment: training.augment });
-  const valLoader = new ImageLoader(dataset.val, loading);
+  const { batchSize, microBatches, augment } = training;
+  const trainLoader = new ImageLoader(dataset.train, { ...loading, batchSize, microBatches, shuffle: true, augment });
+  const valLoader = new ImageLoader(dataset.val, { ...loading, batchSize: microBatchSize(training) });
   const sizes = { batchesPerEpoch: trainLoader.batchesPerEpoch, valImages: dataset.val.length };
   try {
     model.train();
@@ -111,11 +112,6 @@ export function checkData(run: TrainingRun, dataset: ImageDataset): void {
 const listed = (names: readonly string[]): string =>
   `${names.slice(0, 5).join(', ')}${names.length > 5 ? `, … (${names.length})` : ''}`;
 
-const lossAndGradient = valueAndGradient(
-  (model: MoBiNet, images: Tensor, labels: Tensor<'i32'>, labelSmoothing: number) =>
-    crossEntropy(model.forward(images), labels, { labelSmoothing }),
-);
-
 /** Trains the rest of the current epoch. Returns false where the signal ended it early. */
 async function trainEpoch(
   run: TrainingRun,
@@ -123,38 +119,36 @@ async function trainEpoch(
   folder: RunFolder,
   { signal, onStep }: TrainOptions,
 ): Promise<boolean> {
-  const { model, optimizer, training, progress } = run;
+  const { model, training, progress } = run;
   const schedule = makeSchedule(training, training.epochs * loader.batchesPerEpoch);
+  const statistics = new Snapshot(model.state().values());
   let last = performance.now();
-  for await (const batch of loader.epoch(progress.epoch, { startBatch: progress.batch })) {
-    const { value, gradients } = lossAndGradient(model, batch.images, batch.labels, training.labelSmoothing);
-    const loss = await value.item();
-    if (!Number.isFinite(loss)) {
-      dispose([batch, value, gradients]);
-      throw diverged(`the loss became ${loss} in epoch ${progress.epoch + 1}, batch ${batch.index + 1}`, training);
+  try {
+    for await (const batch of loader.microBatches(progress.epoch, { startBatch: progress.batch })) {
+      const learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
+      const step = await trainStep(run, batch, { learningRate, statistics, signal });
+      if (!step) return false;
+      const now = performance.now();
+      progress.batch = batch.index + 1;
+      progress.lossSum += step.loss * step.images;
+      progress.images += step.images;
+      progress.seconds += (now - last) / 1000;
+      last = now;
+      await folder.afterStep();
+      onStep?.({
+        epoch: progress.epoch + 1,
+        epochs: training.epochs,
+        images: progress.images,
+        imagesPerEpoch: run.trainImages - loader.skipped,
+        loss: progress.lossSum / progress.images,
+        imagesPerSecond: progress.images / progress.seconds,
+      });
+      if (signal?.aborted) return false;
     }
-    optimizer.learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
-    optimizer.update(model, gradients);
-    dispose([batch, value, gradients]);
-
-    const now = performance.now();
-    progress.batch = batch.index + 1;
-    progress.lossSum += loss * batch.count;
-    progress.images += batch.count;
-    progress.seconds += (now - last) / 1000;
-    last = now;
-    await folder.afterStep();
-    onStep?.({
-      epoch: progress.epoch + 1,
-      epochs: training.epochs,
-      images: progress.images,
-      imagesPerEpoch: run.trainImages - loader.skipped,
-      loss: progress.lossSum / progress.images,
-      imagesPerSecond: progress.images / progress.seconds,
-    });
-    if (signal?.aborted) return false;
+    return true;
+  } finally {
+    statistics.dispose();
   }
-  return true;
 }
 
 /** Validates after an epoch and opens the next. Returns null where the signal ended it early. */

@@ -1,0 +1,28 @@
+import { assign, keep, type Tensor, zeros } from '@mobinet/tensor';
+
+/** Copies of some tensors, to go back to where a step cannot be finished. */
+export class Snapshot {
+  readonly #tensors: readonly Tensor[];
+  readonly #copies: readonly Tensor[];
+
+  constructor(tensors: Iterable<Tensor>) {
+    this.#tensors = [...tensors];
+    this.#copies = this.#tensors.map(({ shape }) => keep(zeros(shape)));
+  }
+
+  take(): void {
+    this.#tensors.forEach((tensor, index) => {
+      assign(this.#copies[index], tensor);
+    });
+  }
+
+  restore(): void {
+    this.#tensors.forEach((tensor, index) => {
+      assign(tensor, this.#copies[index]);
+    });
+  }
+
+  dispose(): void {
+    for (const copy of this.#copies) copy.dispose();
+  }
+}
