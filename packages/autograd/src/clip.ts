@@ -1,7 +1,7 @@
 import { clip, mul, type Tensor, tidy } from '@mobinet/tensor';
 import { flatten, unflatten } from './tree.js';
 
-/** The Euclidean norm over all elements of all gradients. */
+/** The Euclidean norm over all elements of all gradients. The one of tied parameters, which stands at several places, counts once. */
 export function globalNorm(gradients: object): number {
   let sum = 0;
   for (const [, { values }] of flatten(gradients)) for (let i = 0; i < values.length; i++) sum += values[i] * values[i];

@@ -9,6 +9,7 @@ import {
   withRecorder,
   zeros,
 } from '@mobinet/tensor';
+import { nothingToTrain } from './hidden.js';
 import { Tape } from './tape.js';
 import { flatten, type Gradients, unflatten } from './tree.js';
 
@@ -25,14 +26,15 @@ export type Differentiated = Tensor | readonly [loss: Tensor, ...others: AnyTens
  * Differentiates by the first argument: a tensor, a module, or a tree of them. The gradients have its shape; a parameter
  * that the loss does not depend on gets zeros. Frees all it made, except the value and the gradients.
  *
- * @throws If the loss is not a scalar.
+ * @throws If the loss is not a scalar, or there are no parameters.
  */
 export function valueAndGradient<T extends object, A extends readonly unknown[], R extends Differentiated>(
   f: (parameters: T, ...rest: A) => R,
 ): (parameters: T, ...rest: A) => { value: R; gradients: Gradients<T> } {
   return (parameters, ...rest) => {
-    const tape = new Tape();
     const watched = flatten(parameters);
+    if (watched.length === 0) throw nothingToTrain(parameters);
+    const tape = new Tape();
     for (const [, tensor] of watched) tape.watch(tensor);
     try {
       const result = tidy(() => {

@@ -1,10 +1,11 @@
 import { dispose, type Tensor } from '@mobinet/tensor';
 import type { Parameter } from './parameter.js';
-import { parametersOf, stateOf, visitModules } from './tree.js';
+import { modulesOf, parametersOf, stateOf } from './tree.js';
 
 /**
  * A layer, or a network of layers. Its fields say what it is made of: `Parameter`s are trained, other tensors are state,
- * modules and arrays of modules are looked into. Names are field paths: `units.3.depthwise.norm.gamma`.
+ * modules and arrays and records of modules are looked into. Names are field paths: `units.3.depthwise.norm.gamma`. What is at several
+ * places (tied weights, a shared layer) is listed, saved and trained once, under the first of its paths.
  */
 export abstract class Module {
   /** Whether `forward` runs as in training (batch statistics) or as in evaluation (running statistics). */
@@ -14,13 +15,13 @@ export abstract class Module {
 
   /** Switches this module and all inside it to training. Returns itself. */
   train(): this {
-    for (const module of visitModules(this)) module.training = true;
+    for (const module of modulesOf(this)) module.training = true;
     return this;
   }
 
   /** Switches this module and all inside it to evaluation. Returns itself. */
   eval(): this {
-    for (const module of visitModules(this)) module.training = false;
+    for (const module of modulesOf(this)) module.training = false;
     return this;
   }
 

@@ -1,4 +1,4 @@
-import { type BitTensor, packBits, Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { type BitTensor, mul, packBits, Rng, sum, type Tensor, tensor, zeros } from '@mobinet/tensor';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { gradient } from './differentiate.js';
 import { ReLU } from './layers/activations.js';
@@ -7,7 +7,7 @@ import { Pool2d } from './layers/pooling.js';
 import { Sequential } from './layers/sequential.js';
 import { Module } from './module.js';
 import { Parameter } from './parameter.js';
-import { flatten, type Gradients, unflatten } from './tree.js';
+import { flatten, type Gradients, modulesOf, parametersOf, stateOf, unflatten } from './tree.js';
 
 class Net extends Module {
   readonly scale = new Parameter(tensor([1, 2]));
@@ -20,6 +20,20 @@ class Net extends Module {
     new Linear(3, 1, { bias: false, rng: Rng.fromSeed(2) }),
   ];
   readonly tail = new Sequential(new ReLU(), new Pool2d('max', [2, 2]));
+
+  override forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+class Holder {
+  constructor(readonly inside: unknown) {}
+}
+
+class Around extends Module {
+  constructor(readonly held: unknown) {
+    super();
+  }
 
   override forward(x: Tensor): Tensor {
     return x;
@@ -39,16 +53,89 @@ describe('flatten', () => {
   test('takes every f32 tensor outside of modules', () => {
     const x = zeros([1]);
     expect(flatten(x)).toEqual([['', x]]);
-    expect(flatten({ a: [x, { deep: x }], n: 3, none: null, index: zeros([1], 'i32') }).map(([path]) => path)).toEqual([
+    const y = zeros([1]);
+    expect(flatten({ a: [x, { deep: y }], n: 3, none: null, index: zeros([1], 'i32') }).map(([path]) => path)).toEqual([
       'a.0',
       'a.1.deep',
     ]);
     // A record without a prototype is one, too; a map, a date or an instance of another class is none.
     const bare: Record<string, unknown> = Object.assign(Object.create(null), { x, map: new Map([['x', x]]) });
-    expect(flatten([bare, null, undefined, new Date(), [[x]]])).toEqual([
+    expect(flatten([bare, null, undefined, new Date(), [[y]]])).toEqual([
       ['0.x', x],
-      ['4.0.0', x],
+      ['4.0.0', y],
     ]);
+  });
+
+  test('names what is at several places once, by its first path', () => {
+    const [x, y] = [zeros([1]), zeros([1])];
+    expect(flatten([x, { y, again: x }, y])).toEqual([
+      ['0', x],
+      ['1.y', y],
+    ]);
+    // What is state inside of a module, and so not trained, still is where it stands outside.
+    const net = new Net();
+    expect(flatten({ net, average: net.average }).at(-1)).toEqual(['average', net.average]);
+  });
+
+  test.each([
+    [
+      'a Map',
+      (layer: Linear) => new Map([['a', layer]]),
+      'is a Map that holds parameters',
+      'Use a record or an array.',
+    ],
+    [
+      'a Set',
+      (layer: Linear) => new Set([layer.weight]),
+      'is a Set that holds parameters',
+      'Use a record or an array.',
+    ],
+    [
+      'another class',
+      (layer: Linear) => new Holder([layer]),
+      'is a Holder that holds parameters',
+      'Let Holder extend Module',
+    ],
+    [
+      'a Map in a class',
+      (layer: Linear) => new Holder(new Map([[1, layer]])),
+      'is a Holder',
+      'Let Holder extend Module',
+    ],
+  ])('refuses parameters in %s', (_, hold, problem, remedy) => {
+    const layer = new Linear(2, 1, { rng: Rng.fromSeed(1) });
+    for (const all of [flatten, parametersOf, stateOf, modulesOf]) {
+      expect(() => all(new Around(hold(layer)))).toThrow(`held ${problem}`);
+      expect(() => all(new Around(hold(layer)))).toThrow(remedy);
+    }
+    // As it is in a field as well, it is found there.
+    expect(flatten(new Around([hold(layer), layer]))).toHaveLength(2);
+    expect(() => flatten(hold(layer))).toThrow(/^the parameters are a (Map|Set|Holder), and training/);
+  });
+
+  test('refuses tensors in a Map where all tensors count, and lets state and numbers be', () => {
+    expect(() => flatten([new Map([['x', zeros([1])]])])).toThrow('0 is a Map that holds parameters');
+    expect(
+      flatten(
+        new Around(
+          new Map<string, unknown>([
+            ['mean', zeros([1])],
+            ['n', 3],
+          ]),
+        ),
+      ),
+    ).toEqual([]);
+    expect(flatten([new Map([['index', zeros([1], 'i32')]]), new Date(), new Uint8Array(3)])).toEqual([]);
+  });
+
+  test('a module inside of itself is gone through once', () => {
+    const net = new Around(new Parameter(tensor([1])));
+    const inner = new Around(net);
+    (net as { back?: Module }).back = inner;
+    expect(flatten(net).map(([path]) => path)).toEqual(['held']);
+    expect(net.eval().training || inner.training).toBe(false);
+    const found = gradient((net: Around) => sum(mul(net.held as Tensor, 3)))(net);
+    expect(flatten(found).map(([path, { values }]) => [path, ...values])).toEqual([['held', 3]]);
   });
 });
 
@@ -83,6 +170,15 @@ describe('unflatten', () => {
       { w: b },
       undefined,
     ]);
+  });
+
+  test('gives what is at several places one value, at each of them', () => {
+    const [w, value] = [new Parameter(tensor([1])), zeros([1])];
+    const shared = new Around(w);
+    const net = new Around([shared, { again: shared, w }]);
+    expect(unflatten(net, new Map([['held.0.held', value]]))).toEqual({
+      held: [{ held: value }, { again: { held: value }, w: value }],
+    });
   });
 
   test('is the inverse of flatten', () => {

@@ -1,6 +1,7 @@
 import { assign, keep, type Tensor, tidy, withBackend, zeros } from '@mobinet/tensor';
+import { nothingToTrain } from '../hidden.js';
 import { Parameter } from '../parameter.js';
-import { flatten, type Gradients } from '../tree.js';
+import { flatten, flattenAll, type Gradients } from '../tree.js';
 
 /** Everything an optimizer remembers, ready to be saved: a step count, and tensors named `<slot>.<parameter>`. */
 export interface OptimizerState {
@@ -44,17 +45,19 @@ export abstract class Optimizer {
   }
 
   /**
-   * Changes every parameter of `tree` in place. `gradients` is what `valueAndGradient` returned for it.
+   * Changes every parameter of `tree` in place, one at several places (tied weights) once. `gradients` is what `valueAndGradient`
+   * returned for it.
    *
-   * @throws If a parameter has no gradient; then none has changed.
+   * @throws If a parameter has no gradient, or there are no parameters; then none has changed.
    */
   update<T extends object>(tree: T, gradients: Gradients<T>): void {
-    const byPath = new Map(flatten(gradients));
+    const byPath = flattenAll(gradients);
     const updates = flatten(tree).map(([path, parameter]) => {
       const gradient = byPath.get(path);
       if (!gradient) throw new Error(`optimizer: there is no gradient for ${path || 'the parameter'}`);
       return { path, parameter, gradient };
     });
+    if (updates.length === 0) throw nothingToTrain(tree);
     this.#step++;
     this.updateAll(updates);
   }

@@ -1,0 +1,59 @@
+import { mul, packBits, Rng, sum, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { gradient, valueAndGradient } from './differentiate.js';
+import { ReLU } from './layers/activations.js';
+import { Linear } from './layers/linear.js';
+import { Sequential } from './layers/sequential.js';
+import { Module } from './module.js';
+import { SGD } from './optimizers/sgd.js';
+
+/** Its layer is in a private field. */
+class Private extends Module {
+  readonly #layer = new Linear(2, 1, { rng: Rng.fromSeed(1) });
+
+  override forward(x: Tensor): Tensor {
+    return this.#layer.forward(x);
+  }
+}
+
+/** Its layer is known to a function alone. */
+class Closed extends Module {
+  readonly run: (x: Tensor) => Tensor;
+
+  constructor() {
+    super();
+    const layer = new Linear(2, 1, { rng: Rng.fromSeed(1) });
+    this.run = (x) => layer.forward(x);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.run(x);
+  }
+}
+
+const x = tensor([[1, 2]]);
+const loss = (net: Module) => sum(net.forward(x));
+
+describe('a module without parameters that can be found', () => {
+  test.each([
+    [new Private(), 'Private'],
+    [new Closed(), 'Closed'],
+    [new ReLU(), 'ReLU'],
+    [new Sequential(new ReLU()), 'Sequential'],
+  ])('is an error at the first step: %#', (net, name) => {
+    const message = new RegExp(`^${name} has no parameters\\. .* private fields \\(#weight\\) or closures`);
+    expect(() => valueAndGradient(loss)(net)).toThrow(message);
+    expect(() => new SGD({ learningRate: 1 }).update(net, {} as never)).toThrow(message);
+  });
+
+  test('so are integers, bits, and nothing at all', () => {
+    const first = (trees: object) => gradient((_: object) => sum(x))(trees);
+    expect(() => first(zeros([2], 'i32'))).toThrow(
+      "only f32 tensors have gradients, and this one is i32. Use cast(x, 'f32') before.",
+    );
+    expect(() => first(packBits(x))).toThrow('this one is bits');
+    expect(() => first({ stride: 2 })).toThrow('there is nothing to differentiate by');
+    expect(() => first([])).toThrow('there is nothing to differentiate by');
+    expect(() => gradient((_: object) => sum(mul(x, 2)))(new Map([['w', x]]))).toThrow('the parameters are a Map');
+  });
+});
