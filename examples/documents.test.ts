@@ -12,7 +12,16 @@ import { afterAll, describe, expect, test } from 'vitest';
  * - What a block prints must be what its comments `// → …` say, line by line, if it has any.
  * - A block named `….test.ts` is run by vitest.
  */
-const documents = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/interop.md'];
+const documents = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'docs/interop.md',
+  'packages/tensor/README.md',
+  'packages/autograd/README.md',
+  'packages/bnn/README.md',
+  'packages/mobinet/README.md',
+];
 
 const root = join(import.meta.dirname, '..');
 const { resolve } = createRequire(import.meta.url);

@@ -1,6 +1,6 @@
 import type { BackendName } from './backend-name.js';
 import { allocate } from './backends/cpu/heap.js';
-import { openDevice } from './backends/webgpu/device.js';
+import { type NoDevice, openDevice } from './backends/webgpu/device.js';
 import { Gpu, gpu, openedGpu, setGpu } from './backends/webgpu/gpu.js';
 import { GpuBlock } from './backends/webgpu/gpu-block.js';
 import type { KernelTime } from './backends/webgpu/kernel-times.js';
@@ -20,6 +20,8 @@ export interface BackendChoice {
   readonly backend: BackendName;
   /** One line: what was chosen, and why. */
   readonly reason: string;
+  /** One line, where there seems to be a GPU that only lacks the package `webgpu`: how to get it. */
+  readonly hint?: string;
 }
 
 /**
@@ -34,14 +36,18 @@ export interface BackendChoice {
 export async function useBackend(choice: BackendName | 'auto'): Promise<BackendChoice> {
   if (choice === 'cpu') return choose('cpu', 'the CPU, as asked for');
   const found = await openGpu();
-  if (typeof found === 'string') {
-    if (choice === 'auto') return choose('cpu', `the CPU: ${found}`);
-    throw new BackendError(`there is no WebGPU: ${found}. Use the CPU, or see docs/gpu.md.`);
+  if (!(found instanceof Gpu)) {
+    if (choice === 'webgpu')
+      throw new BackendError(`there is no WebGPU: ${found.reason}. Use the CPU, or see docs/gpu.md.`);
+    const chosen = choose('cpu', `the CPU: ${found.reason}`);
+    return found.lacksOnlyPackage ? { ...chosen, hint: packageHint } : chosen;
   }
   if (choice === 'auto' && found.isSoftware) return choose('cpu', `the CPU: ${found.name} is a program, not a GPU`);
   setGpu(found);
   return choose('webgpu', `the GPU: ${found.name}${found.isSoftware ? ', which is a program' : ''}`);
 }
+
+const packageHint = 'there seems to be a GPU here: npm install webgpu lets kernels run on it';
 
 function choose(backend: BackendName, reason: string): BackendChoice {
   current = backend;
@@ -49,11 +55,11 @@ function choose(backend: BackendName, reason: string): BackendChoice {
 }
 
 /** One GPU for all who ask, as long as it works. */
-async function openGpu(): Promise<Gpu | string> {
+async function openGpu(): Promise<Gpu | NoDevice> {
   const opened = openedGpu();
   if (opened && !opened.fault) return opened;
   const device = await openDevice();
-  return typeof device === 'string' ? device : new Gpu(device);
+  return 'reason' in device ? device : new Gpu(device);
 }
 
 /** Runs `body` with new tensors made on a backend, which must be open. */

@@ -45,8 +45,9 @@ async function chooseDevice(command: Command): Promise<void> {
   const { device } = command.opts<KernelFlags>();
   const isAsked = command.getOptionValueSource('device') !== 'default';
   if (device === 'cpu') return;
-  const { backend, reason } = await useBackend(device);
+  const { backend, reason, hint } = await useBackend(device);
   if (isAsked || backend === 'webgpu') say(`computing on ${reason}`);
+  else if (hint !== undefined) say(hint);
 }
 
 /** Begins to profile. @returns Ends it, and says what was found. */

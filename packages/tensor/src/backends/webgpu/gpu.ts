@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" />
+/// <reference types="@webgpu/types" preserve="true" />
 import { BackendError, type KernelError } from '../../errors.js';
 import { BufferPool, bufferUsage } from './buffer-pool.js';
 import type { OpenedDevice } from './device.js';

@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" />
+/// <reference types="@webgpu/types" preserve="true" />
 import { bufferUsage } from './buffer-pool.js';
 
 /** What a kernel has taken on the GPU, over all its runs. */

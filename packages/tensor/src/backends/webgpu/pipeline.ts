@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" />
+/// <reference types="@webgpu/types" preserve="true" />
 import { KernelError } from '../../errors.js';
 import type { Gpu } from './gpu.js';
 

@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" />
+/// <reference types="@webgpu/types" preserve="true" />
 import { BackendError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
 import { type Gpu, gpu } from './gpu.js';
