@@ -6,7 +6,7 @@
  * Opens an image folder, trains a MoBiNet, packs it into 1-bit weights, loads the packed file and asks it for a class.
  * One epoch over so few images teaches little; examples/train-imagenet.js trains for longer.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,7 @@ import {
   openImageFolder,
   packModel,
   paperTraining,
+  saveFile,
   type TrainingOptions,
   train,
 } from 'mobinet';
@@ -58,7 +59,7 @@ try {
   // 4. The packed file: one bit for each binary weight, and what is needed to prepare an image for the network.
   const preprocessing = { resize: training.resize, normalization: training.normalization };
   const file = join(folder, 'model.mobinet.safetensors');
-  await writeFile(file, packModel(run.model, { classes: dataset.classes, preprocessing }));
+  await saveFile(file, packModel(run.model, { classes: dataset.classes, preprocessing }));
   const packed = await loadPacked(file);
 
   // 5. The check: the packed network must score the validation images as the trained one did.

@@ -6,11 +6,12 @@
 // dataset-fashion-mnist puts them (apt-get install dataset-fashion-mnist). The choice of images is seeded, so
 // every run writes the same bytes. Build first (npm run build): the random numbers are ours.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { crc32, deflateSync, gunzipSync } from 'node:zlib';
 import { Rng } from '@mobinet/tensor';
+import { saveFile } from 'mobinet';
 
 const classes = ['t-shirt', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle-boot'];
 
@@ -32,7 +33,7 @@ for (const { name, prefix, perClass } of splits) {
   const labels = readIdx(join(flags.idx, `${prefix}-labels-idx1-ubyte.gz`));
   const [count, height, width] = images.shape;
   rmSync(join(target, name), { recursive: true, force: true });
-  classes.forEach((className, label) => {
+  for (const [label, className] of classes.entries()) {
     const members = Array.from({ length: count }, (_, index) => index).filter((index) => labels.data[index] === label);
     const order = Rng.fromSeed(seed).split(name, className).permutation(members.length).values;
     const folder = join(target, name, className);
@@ -40,9 +41,9 @@ for (const { name, prefix, perClass } of splits) {
     for (const position of order.subarray(0, perClass)) {
       const index = members[position];
       const pixels = images.data.subarray(index * height * width, (index + 1) * height * width);
-      writeFileSync(join(folder, `${String(index).padStart(5, '0')}.png`), encodeGrayPng(pixels, width, height));
+      await saveFile(join(folder, `${String(index).padStart(5, '0')}.png`), encodeGrayPng(pixels, width, height));
     }
-  });
+  }
   console.log(`${name}: ${classes.length} classes of ${perClass} images`);
 }
 

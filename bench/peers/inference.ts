@@ -1,8 +1,8 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median } from '@mobinet/bench/interleave';
-import { createMoBiNet, exportOnnx, packModel } from 'mobinet';
+import { createMoBiNet, exportOnnx, packModel, saveFile } from 'mobinet';
 import { mobileNetModel } from './onnx-model.js';
 import { type Command, nodeCommand, type Outcome, run } from './process.js';
 import type { Row } from './row.js';
@@ -53,9 +53,9 @@ async function writeModels(folder: string): Promise<Files> {
     mobileNet: join(folder, 'mobilenet-v1.onnx'),
   };
   const model = createMoBiNet({ block: 'mid', k: 3, imageSize: size, classes });
-  await writeFile(files.packed, packModel(model));
-  await writeFile(files.onnx, exportOnnx(model));
-  await writeFile(files.mobileNet, mobileNetModel(size, classes));
+  await saveFile(files.packed, packModel(model));
+  await saveFile(files.onnx, exportOnnx(model));
+  await saveFile(files.mobileNet, mobileNetModel(size, classes));
   model.dispose();
   return files;
 }

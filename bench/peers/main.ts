@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { machine } from '@mobinet/bench/machine';
 import { Command, InvalidArgumentError } from 'commander';
+import { saveFile } from 'mobinet';
 import { formatTable, jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
-import writeFileAtomic from 'write-file-atomic';
 import { measureInference } from './inference.js';
 import { convolutionWork, gemmWork, gradientWork } from './kernels.js';
 import { onnxNodeVersion, onnxVersion } from './onnx.js';
@@ -97,7 +97,7 @@ async function run({ only, rounds, out, json }: Flags): Promise<void> {
   if (json) printJson(result);
   const file = out ? resolve(process.env.INIT_CWD ?? '.', out) : only.length === groups.length ? resultsFile : null;
   if (file === null) return;
-  await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`);
+  await saveFile(file, `${JSON.stringify(result, null, 2)}\n`);
   say(`kept in ${file}`);
 }
 

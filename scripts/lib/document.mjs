@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
+import { saveFile } from 'mobinet';
 
 /** Puts text between the markers of a document, in place of what is there. */
 export async function fillIn(file, text) {
   const [before, , after] = await partsOf(file);
-  await writeFileAtomic(file, `${before}\n\n${text}\n\n${after}`);
+  await saveFile(file, `${before}\n\n${text}\n\n${after}`);
   console.error(`wrote ${file}`);
 }
 

@@ -1,6 +1,6 @@
+import { saveFile } from 'mobinet';
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
-import writeFileAtomic from 'write-file-atomic';
 
 /** Colours that are told apart without seeing red and green (Okabe and Ito, "Color Universal Design"). */
 const colours = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00'];
@@ -91,6 +91,6 @@ export const grid = (panels) => ({
 export async function writePlot(file, spec) {
   const { spec: drawing } = compile(spec, { config });
   const view = new View(parse(drawing), { renderer: 'none' });
-  await writeFileAtomic(file, `${await view.toSVG()}\n`);
+  await saveFile(file, `${await view.toSVG()}\n`);
   console.error(`wrote ${file}`);
 }

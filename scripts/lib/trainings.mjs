@@ -5,8 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { checkpointFile, decodeCheckpoint, metricsFile, summary } from 'mobinet';
-import writeFileAtomic from 'write-file-atomic';
+import { checkpointFile, decodeCheckpoint, metricsFile, saveFile, summary } from 'mobinet';
 import { debianFolder } from './data.mjs';
 import { root, stop } from './flags.mjs';
 
@@ -30,7 +29,7 @@ export async function* trainAll(jobs, { idx, runs }) {
     const resultFile = join(folder, 'result.json');
     if (!existsSync(resultFile)) {
       console.error(`\n${name}, ${index + 1} of ${jobs.length}`);
-      await writeFileAtomic(resultFile, await train(folder, ['--idx', idx, ...flags]));
+      await saveFile(resultFile, await train(folder, ['--idx', idx, ...flags]));
     }
     const result = JSON.parse(await readFile(resultFile, 'utf8'));
     console.error(`${name}: top-1 ${result.top1.toFixed(2)} %`);
@@ -45,7 +44,7 @@ async function begin(folder, flags) {
   if (!existsSync(file)) {
     const machine = `${availableParallelism()} threads of ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
     await mkdir(folder, { recursive: true });
-    await writeFileAtomic(file, JSON.stringify({ flags, machine }));
+    await saveFile(file, JSON.stringify({ flags, machine }));
   }
   const begun = JSON.parse(await readFile(file, 'utf8'));
   if (begun.flags.join(' ') !== flags.join(' ')) {
@@ -60,13 +59,14 @@ async function train(folder, flags) {
   const child = spawn(process.execPath, [mobinet, 'train', ...flags, ...where, '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  // A terminal sends Ctrl-C to both. The training saves and ends, and until then we wait; other signals reach us alone.
+  // A terminal sends Ctrl-C to both. The training saves and ends, and until then we wait; other signals may reach us alone.
   const wait = () => {};
-  const pass = () => child.kill('SIGTERM');
-  process.on('SIGINT', wait).on('SIGTERM', pass);
+  const pass = (signal) => child.kill(signal);
+  process.on('SIGINT', wait).on('SIGHUP', pass).on('SIGTERM', pass);
   const [json, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  process.off('SIGINT', wait).off('SIGTERM', pass);
-  if (code === 130) stop('The same command goes on from here.', code);
+  process.off('SIGINT', wait).off('SIGHUP', pass).off('SIGTERM', pass);
+  // It has saved, at a Ctrl-C, at a request to terminate, or because its terminal was closed.
+  if ([129, 130, 143].includes(code)) stop('The same command goes on from here.', code);
   if (code !== 0) stop(`the training in ${folder} failed`, code ?? 1);
   return json;
 }

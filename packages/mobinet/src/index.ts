@@ -3,6 +3,8 @@ export { type ImageFolderOptions, openImageFolder } from './data/image-folder.js
 export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';
 export { encodeOnnx, exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
+export { saveFile } from './files/save-file.js';
+export { type OwnFolder, ownFolder, ownNewFolder } from './training/own-folder.js';
 export { checkpointFile, metricsFile, refuseToOverwrite } from './training/run-folder.js';
 export { type EpochProgress, type StepReport, train } from './training/train.js';
 export { TrainingError } from './training/training-error.js';

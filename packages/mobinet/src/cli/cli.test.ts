@@ -111,6 +111,16 @@ describe('mistakes', () => {
     truncateSync(cutOff, 10_000);
   });
 
+  // A run belongs to one process at a time, and mistakes are made two at a time: each that resumes one has its own.
+  const runs: string[] = [];
+  const resuming = (...flags: string[]): string[] => {
+    runs.push(join(folder, `run-${runs.length}`));
+    return ['train', '--data', data, '--resume', runs[runs.length - 1], ...flags];
+  };
+  beforeAll(() => {
+    for (const copy of runs) cpSync(run, copy, { recursive: true });
+  });
+
   const train = ['train', ...tiny, '--data', data, '--out', join(folder, 'other')];
   const cases: [what: string, args: string[], message: RegExp][] = [
     ['an unknown command', ['sumary'], /unknown command 'sumary'/],
@@ -132,17 +142,9 @@ describe('mistakes', () => {
     ],
     ['half a checkpoint', ['train', '--data', data, '--resume', cutOff], /cut-off\.safetensors: /],
     ['a packed model as a checkpoint', ['train', '--data', data, '--resume', model], /not a training checkpoint/],
-    [
-      'another architecture',
-      ['train', '--data', data, '--resume', run, '--block', 'pre'],
-      /another architecture: its block is mid, not pre/,
-    ],
-    ['another setting', ['train', '--data', data, '--resume', run, '--epochs', '9'], /its epochs is 1/],
-    [
-      'other images',
-      ['train', '--data', data, '--resume', run, '--limit', '9'],
-      /9 training images, but the run was made for 24/,
-    ],
+    ['another architecture', resuming('--block', 'pre'), /another architecture: its block is mid, not pre/],
+    ['another setting', resuming('--epochs', '9'), /its epochs is 1/],
+    ['other images', resuming('--limit', '9'), /9 training images, but the run was made for 24/],
     ['a folder that holds a run', [...train, '--out', run], /checkpoint\.safetensors exists/],
     ['a missing model', ['predict', '--model', join(folder, 'none'), 'x.png'], /there is no model at/],
     ['a checkpoint as a model', ['predict', '--model', cutOff, 'x.png'], /cut-off\.safetensors: /],

@@ -16,6 +16,7 @@ import {
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
+import { interruptible } from './program.js';
 
 interface EvaluateFlags extends DataFlags, LoadingFlags {
   model: string;
@@ -61,9 +62,16 @@ async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): 
     },
     ...loadingOf(flags),
   });
-  const onProgress = (images: number): void => progress.show('evaluating', images, dataset.val.length - loader.skipped);
-  const result = await evaluate(model, loader, { onProgress }).finally(async () => {
+  let done = 0;
+  const onProgress = (images: number): void => {
+    done = images;
+    progress.show('evaluating', images, dataset.val.length - loader.skipped);
+  };
+  const { signal, release } = interruptible('stopping …');
+  const result = await evaluate(model, loader, { signal, onProgress }).finally(async () => {
+    release();
     progress.stop();
+    if (signal.aborted) say(`stopped after ${done} of ${dataset.val.length} images`);
     await loader.close();
   });
   if (flags.json) return printJson({ ...result, skippedImages: loader.skipped });

@@ -1,6 +1,5 @@
 import { dispose } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
-import writeFileAtomic from 'write-file-atomic';
 import { onnxFile, packedFile, packedInfoOf, readCheckpoint, readPackedFile } from '../export/files.js';
 import { encodeOnnx, exportOnnx } from '../export/onnx.js';
 import { packModel } from '../export/pack.js';
@@ -16,7 +15,7 @@ import {
   jsonFlag,
   wholeNumber,
 } from './flags.js';
-import { printSaved } from './output.js';
+import { orStdout, saveResult } from './save-result.js';
 
 /** What a network can be saved as: the file's usual name, and its bytes. */
 const formats = {
@@ -46,7 +45,7 @@ export function exportCommand(): Command {
         .choices(Object.keys(formats))
         .default('packed'),
     )
-    .option('--out <file>', `the file to write (default: ${packedFile}, or ${onnxFile})`);
+    .option('--out <file>', `${orStdout} (default: ${packedFile}, or ${onnxFile})`);
   addArchitectureFlags(command)
     .option('--classes <number>', 'classes to tell apart (default: 1000)', wholeNumber(1))
     .option(...classNamesFlag)
@@ -75,8 +74,7 @@ async function runExport(flags: ExportFlags): Promise<void> {
   const bytes =
     model !== undefined ? await encodeModel(model, flags) : await encodeNetwork(flags, architecture, encode);
   const out = flags.out ?? file;
-  await writeFileAtomic(out, Buffer.from(bytes));
-  printSaved(out, bytes.byteLength, json);
+  await saveResult(out, bytes, json);
 }
 
 async function encodeModel(path: string, { format, classNames }: ExportFlags): Promise<Uint8Array> {

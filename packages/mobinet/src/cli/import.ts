@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError } from 'commander';
-import writeFileAtomic from 'write-file-atomic';
 import type { Normalization } from '../data/augment.js';
 import { readBytes } from '../data/read-bytes.js';
 import { packedFile } from '../export/files.js';
@@ -9,7 +8,7 @@ import { usualPreprocessing } from '../export/packed-format.js';
 import { resolveOptions } from '../model/options.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
 import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, wholeNumber } from './flags.js';
-import { printSaved } from './output.js';
+import { orStdout, saveResult } from './save-result.js';
 
 interface ImportFlags extends ArchitectureFlags {
   classNames?: string;
@@ -25,7 +24,7 @@ export function importCommand(): Command {
   const command = new Command('import')
     .description('save float weights from elsewhere with 1-bit weights')
     .argument('<file>', 'a safetensors file: every parameter and running statistic as docs/interop.md names them')
-    .option('--out <file>', 'the file to write', packedFile);
+    .option('--out <file>', orStdout, packedFile);
   addArchitectureFlags(command)
     .option('--classes <number>', 'classes to tell apart (default: those named, else 1000)', wholeNumber(1))
     .option(...classNamesFlag)
@@ -58,8 +57,7 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
   };
   const model = importWeights(await readBytes(file, 'file of weights'), options, file);
   const bytes = packModel(model, { preprocessing, ...(classes && { classes }) });
-  await writeFileAtomic(out, Buffer.from(bytes));
-  printSaved(out, bytes.byteLength, json);
+  await saveResult(out, bytes, json);
 }
 
 function threeNumbers(text: string): Normalization['mean'] {

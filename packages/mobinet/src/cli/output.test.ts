@@ -31,18 +31,31 @@ describe('ImageProgress', () => {
     return { stream, text: (): string => String(stream.read() ?? '') };
   }
 
-  test('is a bar on a terminal, without colours, and takes itself away', () => {
+  test('is a bar on a terminal, without colours, takes itself away, and changes nothing that would have to be undone', () => {
     const { stream, text } = output(true);
     const progress = new ImageProgress(stream);
     progress.show('epoch 1/2', 5, 20, ['loss 1.25']);
-    expect(text()).toContain('epoch 1/2 [======------------------] 5/20 images  loss 1.25');
+    const first = text();
+    expect(first).toContain('epoch 1/2 [======------------------] 5/20 images  loss 1.25');
     progress.show('validation', 2, 4);
     progress.stop();
     const rest = text();
     expect(rest).toContain('validation [============------------] 2/4 images');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what must not be there.
     expect(rest).not.toMatch(/\x1b\[[\d;]*m/);
-    expect(rest.endsWith('\x1b[?25h') || rest.includes('\x1b[?25h')).toBe(true);
+    // Modes, such as a hidden cursor, or lines that are not wrapped, would stay where the program is killed.
+    expect(first + rest).not.toContain('\x1b[?');
+  });
+
+  test('is cut to the width of the terminal', () => {
+    const { stream, text } = output(true);
+    const progress = new ImageProgress(stream);
+    progress.show('epoch 1/2', 5, 20, ['x'.repeat(200)]);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves the cursor takes no room.
+    const line = text().replace(/\x1b(\[\d*[A-Z]|\d)/g, '');
+    expect(line).toMatch(/^epoch 1\/2 .*x$/);
+    expect(line).toHaveLength(100);
+    progress.stop();
   });
 
   test('is a line now and then elsewhere, with the time that is left once there is a pace', async () => {

@@ -1,23 +1,48 @@
+import { writeSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
+import { DataError, messageOf } from '../data/errors.js';
+import { hasCode } from '../files/write-error.js';
 import type { NetworkSummary } from '../model/summary.js';
 import type { EpochMetrics } from '../training/run.js';
 import type { EpochProgress, StepReport } from '../training/train.js';
 
 /** Results go to stdout; everything that is said on the way goes to stderr. */
 export function printResult(text: string): void {
-  process.stdout.write(`${text}\n`);
+  writeResult(`${text}\n`);
 }
 
 export function printJson(value: unknown): void {
   printResult(JSON.stringify(value));
 }
 
-/** The result of a command that wrote a file. */
-export function printSaved(file: string, bytes: number, json = false): void {
-  if (json) printJson({ file, bytes });
-  else printResult(`${file}, ${bytes.toLocaleString('en-US')} bytes`);
+let hasReader = true;
+
+/**
+ * Writes to stdout, whole. Once its reader has left, as `head` does, nothing is written any more, and that is no error.
+ * @throws DataError if it cannot be written, as to a file on a disk that is full.
+ */
+export function writeResult(content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  // Not by the stream of the process: to a file it writes once, and takes no notice of how much that was.
+  for (let done = 0; hasReader && done < bytes.length; ) {
+    try {
+      done += writeSync(process.stdout.fd, bytes, done);
+    } catch (error) {
+      const isClosedTerminal = hasCode(error, 'EIO') && process.stdout.isTTY;
+      if (hasCode(error, 'EPIPE') || isClosedTerminal) hasReader = false;
+      // The reader of a pipe is slower than we are.
+      else if (hasCode(error, 'EAGAIN')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      else
+        throw new DataError(
+          `the result could not be written to stdout: ${messageOf(error)}. Make room, or write it elsewhere`,
+        );
+    }
+  }
 }
+
+/** Whether what is written to stdout may be read by somebody. */
+export const isResultRead = (): boolean => hasReader;
 
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -91,7 +116,10 @@ export class ImageProgress {
     this.#bar = new SingleBar({
       format: '{title} [{bar}] {value}/{total} images{details}',
       stream: output,
-      hideCursor: true,
+      // The cursor stays, and lines are cut to the terminal's width here, not by the terminal: whatever ends the program, there is
+      // nothing that would have to be undone.
+      hideCursor: false,
+      linewrap: true,
       clearOnComplete: true,
       barsize: 24,
     });

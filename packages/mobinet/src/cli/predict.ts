@@ -2,11 +2,13 @@ import { noGradient } from '@mobinet/autograd';
 import { dispose, Rng, softmax, tidy } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { ImageLoader } from '../data/loader.js';
+import { untilAborted } from '../data/until-aborted.js';
 import { mostProbable, type Prediction } from '../export/prediction.js';
 import { jsonFlag, wholeNumber } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
-import { printJson, printResult, say } from './output.js';
+import { isResultRead, say, writeResult } from './output.js';
+import { interruptible } from './program.js';
 
 interface PredictFlags {
   model: string;
@@ -30,7 +32,10 @@ export function predictCommand(): Command {
   // A few images are done before a GPU has compiled its kernels.
   return addKernelFlags(command, 'cpu')
     .option(...jsonFlag)
-    .addHelpText('after', '\nExample:\n  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png')
+    .addHelpText(
+      'after',
+      '\nEach answer is printed when it is known. Ctrl-C ends it early; with --json, images that were not reached are listed as "missing".\n\nExample:\n  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png',
+    )
     .action(runPrediction);
 }
 
@@ -51,22 +56,55 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
     rng: Rng.fromSeed(0),
     onWarning: (message) => say(`error: ${message}`),
   });
-  const predictions: ImagePrediction[] = [];
+  const answers = new Answers(flags.json);
+  const { signal, release } = interruptible('stopping …');
+  let reached = 0;
   try {
-    for await (const batch of loader.epoch(0)) {
+    for await (const batch of untilAborted(loader.epoch(0), signal)) {
       const probabilities = tidy(() => softmax(noGradient(() => model.forward(batch.images))));
       const classes = mostProbable(await probabilities.data(), info.classes, flags.top);
-      predictions.push({ image: images[batch.index], classes });
+      answers.add({ image: images[batch.index], classes });
+      reached = batch.index + 1;
       dispose([batch, probabilities]);
+      if (!isResultRead()) break;
     }
   } finally {
+    release();
     await loader.close();
+    answers.end(signal.aborted ? images.slice(reached) : []);
   }
+  signal.throwIfAborted();
   if (loader.skipped > 0) process.exitCode = 1;
-  if (flags.json) return printJson({ predictions });
-  for (const { image, classes } of predictions) {
-    printResult(image);
-    for (const { name, probability } of classes)
-      printResult(`  ${(100 * probability).toFixed(2).padStart(6)} %  ${name}`);
+}
+
+/** Prints each answer as soon as it is known. With --json, they are pieces of one object, which is whole when it has ended. */
+class Answers {
+  readonly #json: boolean;
+  #count = 0;
+
+  constructor(json = false) {
+    this.#json = json;
+  }
+
+  add({ image, classes }: ImagePrediction): void {
+    if (this.#json) writeResult(`${this.#count === 0 ? head : ','}${JSON.stringify({ image, classes })}`);
+    else {
+      const lines = classes.map(
+        ({ name, probability }) => `  ${(100 * probability).toFixed(2).padStart(6)} %  ${name}\n`,
+      );
+      writeResult([`${image}\n`, ...lines].join(''));
+    }
+    this.#count++;
+  }
+
+  /** @param missing Images that were not reached. */
+  end(missing: readonly string[]): void {
+    if (missing.length > 0) say(`stopped before ${missing[0]}, and ${missing.length - 1} images more`);
+    if (!this.#json) return;
+    writeResult(
+      `${this.#count === 0 ? head : ''}]${missing.length > 0 ? `,"missing":${JSON.stringify(missing)}` : ''}}\n`,
+    );
   }
 }
+
+const head = '{"predictions":[';

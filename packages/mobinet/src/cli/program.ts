@@ -1,47 +1,105 @@
+import { constants } from 'node:os';
 import { environmentVariable } from '@mobinet/tensor/kernels';
 import type { Command } from 'commander';
-import { say } from './output.js';
+import { messageOf } from '../data/errors.js';
+import { say, writeResult } from './output.js';
 
 /**
  * Runs a command line. Whatever goes wrong ends in one line on stderr and exit code 1, without a stack trace
  * (`MOBINET_DEBUG=1` shows it).
  */
 export async function runProgram(program: Command): Promise<void> {
+  ignoreReadersThatLeave();
+  process.on('uncaughtException', (error) => {
+    tell(error);
+    process.exit(1);
+  });
   for (const command of [program, ...program.commands]) {
-    command.showHelpAfterError(false).configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) });
+    command.showHelpAfterError(false).configureOutput({
+      writeOut: writeResult,
+      outputError: (text) => say(oneLine(text)),
+    });
   }
   try {
     await program.parseAsync();
   } catch (error) {
-    say(`error: ${oneLine(error instanceof Error ? error.message : String(error))}`);
-    if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(error.stack ?? '');
+    if (error instanceof Interruption) {
+      process.exitCode = error.exitCode;
+      return;
+    }
+    tell(error);
     process.exitCode = 1;
   }
 }
 
+function tell(error: unknown): void {
+  say(`error: ${oneLine(messageOf(error))}`);
+  if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(error.stack ?? '');
+}
+
 const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
 
+/** Libraries write to these, too. A terminal that was closed, or a pipe without a reader, is no reason to end. */
+function ignoreReadersThatLeave(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}
+
+/** A signal of the operating system that asked work to end. */
+export class Interruption extends Error {
+  override readonly name = 'Interruption';
+
+  constructor(readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
+    super(`interrupted by ${signal}`);
+  }
+
+  /** What shells expect of a program that a signal ended. */
+  get exitCode(): number {
+    return 128 + constants.signals[this.signal];
+  }
+}
+
 /**
- * A signal that aborts at the first Ctrl-C, so that work can end cleanly; the second one ends the program at once.
+ * A signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is closed, so that work can end
+ * cleanly; its reason is an `Interruption`. A second Ctrl-C ends the program at once.
  * Call `release` when there is nothing left to interrupt.
  */
 export function interruptible(message: string): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(interruptedExitCode);
-    say(`\n${message} (Ctrl-C again quits at once)`);
-    controller.abort();
+  let interruptedAt = 0;
+  const interrupt = (name: Interruption['signal']): void => {
+    const interruption = new Interruption(name);
+    if (!controller.signal.aborted) {
+      interruptedAt = performance.now();
+      controller.abort(interruption);
+      // Said when work knows of it: nobody may be left to hear.
+      say(`\n${message} (Ctrl-C again quits at once)`);
+      return;
+    }
+    // npm passes a Ctrl-C on to its child, which has it already: nobody presses a key twice so soon.
+    const isEcho = performance.now() - interruptedAt < 100;
+    // A terminal that is closed says so twice, by the shell and by the system.
+    if (!isEcho && name !== 'SIGHUP') process.exit(interruption.exitCode);
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const listeners = { SIGINT: interrupt, SIGTERM: interrupt, SIGHUP: isUnderNohup() ? () => {} : interrupt };
+  const entries = Object.entries(listeners) as [Interruption['signal'], typeof interrupt][];
+  for (const [name, listener] of entries) process.on(name, listener);
   return {
     signal: controller.signal,
     release: () => {
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
+      for (const [name, listener] of entries) process.off(name, listener);
     },
   };
 }
 
-/** What shells expect of a program that Ctrl-C ended: 128 + SIGINT. */
-export const interruptedExitCode = 130;
+/** Ends the program in order if a signal comes before `work` is done: what has to be removed at its exit is removed then. */
+export async function exitingOnSignals<T>(work: Promise<T>): Promise<T> {
+  const exit = (name: Interruption['signal']): never => process.exit(new Interruption(name).exitCode);
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, exit);
+  return work.finally(() => {
+    for (const name of names) process.off(name, exit);
+  });
+}
+
+/** `nohup` makes programs ignore that their terminal is closed, but Node undoes that. Shells leave the name of what they have started. */
+const isUnderNohup = (): boolean => /(^|\/)nohup$/.test(environmentVariable('_') ?? '');

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Rng, useBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
+import { DataError, messageOf } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import type { ImageDataset } from '../data/source.js';
 import {
@@ -15,9 +17,10 @@ import {
 } from '../export/files.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
+import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { type ImageLocation, newRun, runOnHost, type TrainingRun } from '../training/run.js';
-import { checkpointFile, metricsFile, refuseToOverwrite } from '../training/run-folder.js';
+import { checkpointFile, metricsFile } from '../training/run-folder.js';
 import { checkData, train } from '../training/train.js';
 import {
   type ArchitectureFlags,
@@ -37,7 +40,7 @@ import {
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { formatSummary, ImageProgress, printJson, printResult, say, TrainingProgress } from './output.js';
-import { interruptedExitCode, interruptible } from './program.js';
+import { interruptible } from './program.js';
 
 interface TrainFlags extends ArchitectureFlags, TrainingFlags, DataFlags, LoadingFlags {
   preset?: PresetName;
@@ -85,6 +88,30 @@ Examples:
 }
 
 async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<void> {
+  const { signal, release } = interruptible('stopping after this step …');
+  try {
+    const folder = await folderOf(flags);
+    await trainIn(folder, flags, { ...defaults, signal }).finally(() => folder.close());
+  } finally {
+    release();
+  }
+}
+
+/** Takes the folder that the run will be kept in, before anything is read: it may be that of another run, or none to write to. */
+async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
+  if (resume === undefined) return out === undefined ? ownNewFolder('runs') : ownFolder(out);
+  const checkpoint = await findCheckpoint(resume);
+  if (!existsSync(checkpoint)) throw new DataError(`there is no checkpoint at ${checkpoint}`);
+  const path = out ?? dirname(checkpoint);
+  return ownFolder(path, { resumed: resolve(checkpoint) === resolve(path, checkpointFile) });
+}
+
+async function trainIn(
+  folder: OwnFolder,
+  flags: TrainFlags,
+  { signal, ...defaults }: TrainDefaults & { signal: AbortSignal },
+): Promise<void> {
+  const out = folder.path;
   const resumedRun = flags.resume ? await resumeRun(flags.resume, flags) : null;
   const named = locationOf(flags);
   const known: ImageLocation = resumedRun?.source ?? { data: defaults.data };
@@ -93,33 +120,26 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
   const run = resumedRun ?? start(preset, flags, dataset, locationOf(source));
   checkData(run, dataset);
-  const resumed = flags.resume && (await findCheckpoint(flags.resume));
-  const out = flags.out ?? (resumed ? dirname(resumed) : join('runs', timeStamp()));
-  if (!resumed || resolve(resumed) !== resolve(out, checkpointFile)) await refuseToOverwrite(out);
 
   const { model } = run;
-  const { signal, release } = interruptible('stopping after this step …');
   if (!flags.json) say(formatSummary(summary(model, packedInfoOf(run))));
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
   const progress = new TrainingProgress();
   const { finished, skippedImages } = await train(run, dataset, {
-    out,
+    out: folder,
     signal,
     ...progress,
     ...loadingOf(flags),
-  }).finally(() => {
-    progress.stop();
-    release();
-  });
+  }).finally(() => progress.stop());
   if (skippedImages > 0) say(`${skippedImages} images could not be decoded and were skipped`);
   if (!finished) {
-    say(`stopped and saved. Continue with --resume ${out}`);
-    process.exitCode = interruptedExitCode;
-    return;
+    say(run.optimizer.step > 0 ? `stopped and saved. Continue with --resume ${out}` : 'stopped before the first step');
+    throw signal.reason;
   }
 
   const last = run.history[run.history.length - 1];
-  const saved = model.options.precision === 'binary' ? await saveAndCheck(run, out, dataset, flags) : null;
+  const saved =
+    model.options.precision === 'binary' ? await saveAndCheck(run, out, dataset, { loading: flags, signal }) : null;
   if (flags.json) return printJson({ out, ...saved, ...last, skippedImages });
   printResult(
     [
@@ -135,18 +155,31 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
   );
 }
 
+interface CheckOptions {
+  readonly loading: LoadingFlags;
+  readonly signal: AbortSignal;
+}
+
 async function saveAndCheck(
   run: TrainingRun,
   out: string,
   dataset: ImageDataset,
-  loading: LoadingFlags,
+  options: CheckOptions,
 ): Promise<{ model: string; bytes: number; agreement: Agreement }> {
   // A packed network does, bit for bit, what the trained one does on the CPU.
   await useBackend('cpu');
   const onHost = await runOnHost(run);
   const model = join(out, packedFile);
-  const bytes = await writePacked(onHost, model);
-  return { model, bytes, agreement: await checkPacked(onHost, model, dataset, loading) };
+  const bytes = await writePacked(onHost, model).catch((error: unknown) => {
+    const again = `The run is saved: mobinet export --checkpoint ${out} makes this file, too`;
+    throw new DataError(`${messageOf(error)}. ${again}`, { cause: error });
+  });
+  const agreement = await checkPacked(onHost, model, dataset, options).catch((error: unknown) => {
+    if (error === options.signal.reason)
+      say(`stopped. The run has ended and is saved as ${model}, but that was not checked`);
+    throw error;
+  });
+  return { model, bytes, agreement };
 }
 
 function start(
@@ -194,7 +227,7 @@ async function checkPacked(
   run: TrainingRun,
   file: string,
   dataset: ImageDataset,
-  loading: LoadingFlags,
+  { loading, signal }: CheckOptions,
 ): Promise<Agreement> {
   const packed = await readPacked(file);
   const progress = new ImageProgress();
@@ -210,9 +243,9 @@ async function checkPacked(
     ...loadingOf(loading),
   });
   try {
-    const agreement = await comparePacked(run, packed, loader, (images) =>
-      progress.show('checking the saved model', images, dataset.val.length - loader.skipped),
-    );
+    const onProgress = (images: number): void =>
+      progress.show('checking the saved model', images, dataset.val.length - loader.skipped);
+    const agreement = await comparePacked(run, packed, loader, { signal, onProgress });
     if (!(agreement.largestDifference <= 1e-4)) {
       throw new Error(
         `${file} does not agree with the trained network: logits differ by ${agreement.largestDifference}`,
@@ -224,11 +257,4 @@ async function checkPacked(
     await loader.close();
     packed.dispose();
   }
-}
-
-/** Local time as a folder name: 2026-01-31-17-05-09. */
-function timeStamp(): string {
-  const now = new Date();
-  const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 19).replace(/[T:]/g, '-');
 }

@@ -2,9 +2,11 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
 import { dispose, tidy } from '@mobinet/tensor';
-import writeFileAtomic from 'write-file-atomic';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
+import { untilAborted } from '../data/until-aborted.js';
+import { saveFile } from '../files/save-file.js';
+import type { EvaluateOptions } from '../training/evaluate.js';
 import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/run-folder.js';
 import { packModel } from './pack.js';
@@ -43,10 +45,10 @@ export async function readPackedFile(path: string): Promise<PackedFile> {
   return decodePacked(await readBytes(path, 'model'), path);
 }
 
-/** Saves a run's network in packed form. The file is written whole, then renamed into place. Returns its size in bytes. */
+/** Saves a run's network in packed form, as `saveFile` does. Returns its size in bytes. */
 export async function writePacked(run: TrainingRun, path: string): Promise<number> {
   const bytes = packModel(run.model, packedInfoOf(run));
-  await writeFileAtomic(path, Buffer.from(bytes));
+  await saveFile(path, bytes);
   return bytes.byteLength;
 }
 
@@ -61,17 +63,20 @@ export interface Agreement {
   readonly largestDifference: number;
 }
 
-/** Compares a packed network with the one it was made from, in evaluation, on all images of a loader. */
+/**
+ * Compares a packed network with the one it was made from, in evaluation, on all images of a loader.
+ * @throws The signal's reason when it aborts.
+ */
 export async function comparePacked(
   run: TrainingRun,
   packed: PackedMoBiNet,
   loader: ImageLoader,
-  onProgress?: (images: number) => void,
+  { signal, onProgress }: EvaluateOptions = {},
 ): Promise<Agreement> {
   const model = run.model.eval();
   let images = 0;
   let largestDifference = 0;
-  for await (const batch of loader.epoch(0)) {
+  for await (const batch of untilAborted(loader.epoch(0), signal)) {
     tidy(() => {
       const [trained, restored] = noGradient(() => [model.forward(batch.images), packed.forward(batch.images)]);
       trained.values.forEach((logit, at) => {
@@ -82,5 +87,6 @@ export async function comparePacked(
     dispose(batch);
     onProgress?.(images);
   }
+  signal?.throwIfAborted();
   return { images, largestDifference };
 }

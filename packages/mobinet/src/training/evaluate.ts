@@ -1,6 +1,7 @@
 import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
 import { dispose, type Tensor, tidy } from '@mobinet/tensor';
 import type { ImageLoader } from '../data/loader.js';
+import { untilAborted } from '../data/until-aborted.js';
 
 export interface Evaluation {
   readonly loss: number;
@@ -30,7 +31,7 @@ export async function evaluate(
   model.eval();
   const tally = { loss: 0, top1: 0, top5: 0, images: 0 };
   try {
-    for await (const batch of loader.epoch(0)) {
+    for await (const batch of untilAborted(loader.epoch(0), signal)) {
       const { images, labels, count } = batch;
       const logits = noGradient(() => model.forward(images));
       const loss = tidy(() => crossEntropy(logits, labels));
@@ -39,9 +40,9 @@ export async function evaluate(
       tally.top5 += await countTopK(logits, labels, 5);
       tally.images += count;
       dispose([batch, logits, loss]);
-      signal?.throwIfAborted();
       onProgress?.(tally.images);
     }
+    signal?.throwIfAborted();
   } finally {
     if (wasTraining) model.train();
   }

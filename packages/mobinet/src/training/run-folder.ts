@@ -1,7 +1,8 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { DataError, messageOf } from '../data/errors.js';
+import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
+import { saveFile } from '../files/save-file.js';
 import { encodeCheckpoint, modelTensors, runOnHost, type TrainingRun } from './run.js';
 import { diverged, TrainingError } from './training-error.js';
 
@@ -19,27 +20,38 @@ export async function refuseToOverwrite(out: string): Promise<void> {
   if (exists) throw new DataError(`${file} exists. Continue it with --resume ${out}, or choose another --out`);
 }
 
+export interface RunFolderOptions {
+  /** A folder that belongs to the run. */
+  readonly out: string;
+  /** How long after a checkpoint the next one is due. */
+  readonly minutes: number;
+  readonly files?: FileSystem | undefined;
+}
+
 /** Where a run is kept, and how much of it is kept already. */
 export class RunFolder {
   readonly #run: TrainingRun;
   readonly #out: string;
   readonly #interval: number;
+  readonly #files: FileSystem;
   #savedAt = performance.now();
   #unsavedSteps = 0;
   #hasCheckpoint: boolean;
 
-  private constructor(run: TrainingRun, out: string, minutes: number) {
+  private constructor(run: TrainingRun, { out, minutes, files = nodeFileSystem }: RunFolderOptions) {
     this.#run = run;
     this.#out = out;
     this.#interval = 60_000 * minutes;
+    this.#files = files;
     // A run that has steps already was taken up from a checkpoint.
     this.#hasCheckpoint = run.optimizer.step > 0;
   }
 
-  /** Makes the folder where it is missing. @param minutes How long after a checkpoint the next one is due. */
-  static async open(run: TrainingRun, out: string, minutes: number): Promise<RunFolder> {
-    await mkdir(out, { recursive: true });
-    return new RunFolder(run, out, minutes);
+  static async open(run: TrainingRun, options: RunFolderOptions): Promise<RunFolder> {
+    const folder = new RunFolder(run, options);
+    // The checkpoint is written first: a run that was killed then lacks its last metrics.
+    if (run.history.length > 0 && (await folder.#savedMetrics()) !== metricsOf(run)) await folder.#saveMetrics(run);
+    return folder;
   }
 
   /** Counts a step, and saves if the last checkpoint is too old: a crash, or a GPU that is lost, costs no more. */
@@ -52,7 +64,7 @@ export class RunFolder {
   async save({ salvage = false } = {}): Promise<void> {
     const run = await runOnHost(this.#run, { salvage });
     try {
-      await write(run, this.#out);
+      await this.#write(run);
     } finally {
       if (run !== this.#run) for (const copy of [run.model, run.optimizer]) copy.dispose();
     }
@@ -68,17 +80,34 @@ export class RunFolder {
     const saved = steps === 0 ? Promise.resolve() : this.save({ salvage: true });
     const fate = await saved.then(
       () => `The run is saved with its last step: continue with --resume ${this.#out}`,
-      () => `What was done since ${this.#hasCheckpoint ? 'the last checkpoint' : 'the start'} is lost: ${steps} steps`,
+      (failure: unknown) => {
+        const lost = `What was done since ${this.#hasCheckpoint ? 'the last checkpoint' : 'the start'} is lost: ${steps} steps`;
+        const why = messageOf(failure);
+        return why === messageOf(error) ? lost : `${why}. ${lost}`;
+      },
     );
     return new TrainingError(`${messageOf(error).replace(/\.$/, '')}. ${fate}`, { cause: error });
   }
+
+  /** The metrics follow from the checkpoint, so it comes first: whatever happens, no file tells of more than can be taken up. */
+  async #write(run: TrainingRun): Promise<void> {
+    for (const [name, { values }] of modelTensors(run.model)) {
+      if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
+    }
+    // Somebody may have tidied up: a run is worth more than that.
+    await mkdir(this.#out, { recursive: true }).catch(() => {});
+    await saveFile(join(this.#out, checkpointFile), encodeCheckpoint(run), this.#files);
+    await this.#saveMetrics(run);
+  }
+
+  #savedMetrics(): Promise<string | null> {
+    return readFile(join(this.#out, metricsFile), 'utf8').catch(() => null);
+  }
+
+  #saveMetrics(run: TrainingRun): Promise<void> {
+    return saveFile(join(this.#out, metricsFile), metricsOf(run), this.#files);
+  }
 }
 
-/** Both files are written whole, then renamed into place: a crash leaves the ones before. */
-async function write(run: TrainingRun, out: string): Promise<void> {
-  for (const [name, { values }] of modelTensors(run.model)) {
-    if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
-  }
-  await writeFileAtomic(join(out, metricsFile), run.history.map((metrics) => `${JSON.stringify(metrics)}\n`).join(''));
-  await writeFileAtomic(join(out, checkpointFile), Buffer.from(encodeCheckpoint(run)));
-}
+const metricsOf = ({ history }: TrainingRun): string =>
+  history.map((metrics) => `${JSON.stringify(metrics)}\n`).join('');

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memory } from '@mobinet/tensor';
@@ -316,11 +316,27 @@ describe('a run that something else ends', () => {
     expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
   });
 
-  test('says so where it cannot be saved', async () => {
+  test('is saved to its folder even if somebody has removed that', async () => {
     const out = join(folder, 'no-folder');
     const removeFolder = () => rmSync(out, { recursive: true });
     expect(await broken(out, 2, 10, removeFolder)).toMatchObject({
-      message: 'the ice is thin. What was done since the start is lost: 2 steps',
+      message: `the ice is thin. The run is saved with its last step: continue with --resume ${out}`,
+    });
+    const saved = decodeCheckpoint(await checkpointOf(out));
+    expect(saved.progress).toMatchObject({ epoch: 0, batch: 2 });
+    free(saved);
+  });
+
+  test('says why it cannot be saved, and what is lost', async () => {
+    const out = join(folder, 'file-in-place-of-folder');
+    const replaceFolder = () => {
+      rmSync(out, { recursive: true });
+      writeFileSync(out, '');
+    };
+    expect(await broken(out, 2, 10, replaceFolder)).toMatchObject({
+      message:
+        `the ice is thin. ${join(out, checkpointFile)} cannot be written: ${out} is no folder. Name another. ` +
+        'What was done since the start is lost: 2 steps',
     });
   });
 

@@ -3,8 +3,11 @@ import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
+import { untilAborted } from '../data/until-aborted.js';
+import type { FileSystem } from '../files/file-system.js';
 import { evaluate } from './evaluate.js';
 import { makeSchedule } from './options.js';
+import { type OwnFolder, ownFolder } from './own-folder.js';
 import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
 import { RunFolder } from './run-folder.js';
 import { Snapshot } from './snapshot.js';
@@ -28,8 +31,8 @@ export interface StepReport extends EpochProgress {
 }
 
 export interface TrainOptions {
-  /** Folder for checkpoint.safetensors and metrics.jsonl; made where it is missing. */
-  readonly out: string;
+  /** Folder for checkpoint.safetensors and metrics.jsonl; made where it is missing, and locked while the training lasts, or one that is owned already. */
+  readonly out: string | OwnFolder;
   /** Minutes between checkpoints within an epoch. Default 10. */
   readonly checkpointMinutes?: number | undefined;
   /** Threads that decode images. No result depends on it. */
@@ -44,6 +47,8 @@ export interface TrainOptions {
   readonly onEpoch?: ((metrics: EpochMetrics) => void) | undefined;
   /** Hears of each image that had to be skipped. */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** @internal Where the files of the run are written. */
+  readonly files?: FileSystem | undefined;
 }
 
 export interface TrainResult {
@@ -56,13 +61,29 @@ export interface TrainResult {
  * Trains a run to its last epoch, from wherever it is. After each epoch, every few minutes, and when the signal aborts or something goes
  * wrong, its state is saved; a run that was taken up from its checkpoint ends with the same bits as one that was never interrupted.
  *
+ * @throws DataError before the first step if the folder belongs to another run, or cannot be written to.
  * @throws TrainingError if the loss is no number any more; the last checkpoint is from before that. Or if something else ends the training
  * after some steps: it says what is saved of them.
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
-  const { out, onWarning, checkpointMinutes = 10 } = options;
   checkData(run, dataset);
-  const folder = await RunFolder.open(run, out, checkpointMinutes);
+  if (typeof options.out !== 'string') return trainIn(options.out, run, dataset, options);
+  const folder = await ownFolder(options.out, { resumed: run.optimizer.step > 0 });
+  try {
+    return await trainIn(folder, run, dataset, options);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function trainIn(
+  { path }: OwnFolder,
+  run: TrainingRun,
+  dataset: ImageDataset,
+  options: TrainOptions,
+): Promise<TrainResult> {
+  const { onWarning, files, checkpointMinutes = 10 } = options;
+  const folder = await RunFolder.open(run, { out: path, minutes: checkpointMinutes, files });
   const { training, model } = run;
   const loading = {
     size: model.options.imageSize,
@@ -82,7 +103,8 @@ export async function train(run: TrainingRun, dataset: ImageDataset, options: Tr
     while (run.progress.epoch < training.epochs) {
       const isWhole = await trainEpoch(run, trainLoader, folder, options);
       const metrics = isWhole ? await finishEpoch(run, valLoader, sizes, options) : null;
-      await folder.save();
+      // A run that was stopped before its first step has nothing to keep.
+      if (run.optimizer.step > 0) await folder.save();
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
       options.onEpoch?.(metrics);
     }
@@ -124,7 +146,8 @@ async function trainEpoch(
   const statistics = new Snapshot(model.state().values());
   let last = performance.now();
   try {
-    for await (const batch of loader.microBatches(progress.epoch, { startBatch: progress.batch })) {
+    const batches = loader.microBatches(progress.epoch, { startBatch: progress.batch });
+    for await (const batch of untilAborted(batches, signal)) {
       const learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
       const step = await trainStep(run, batch, { learningRate, statistics, signal });
       if (!step) return false;
@@ -143,9 +166,8 @@ async function trainEpoch(
         loss: progress.lossSum / progress.images,
         imagesPerSecond: progress.images / progress.seconds,
       });
-      if (signal?.aborted) return false;
     }
-    return true;
+    return !signal?.aborted;
   } finally {
     statistics.dispose();
   }

@@ -1,0 +1,63 @@
+import { type FileSystem, nodeFileSystem } from './file-system.js';
+
+type Operation = 'open' | 'write' | 'sync' | 'close' | 'rename';
+
+export interface Faults {
+  /** Bytes that the disk still takes. The write that meets its end is short, as it is on a real one; the next fails. */
+  readonly room?: number;
+  /** How much one write takes at most. */
+  readonly longestWrite?: number;
+  /** Operations that fail, and how. Before them, everything is done as usual. */
+  readonly errors?: Partial<Record<Operation, string>>;
+  /** Loses the end of every file, and does not tell. */
+  readonly loses?: number;
+}
+
+/** The real file system with faults. The files that it writes are real. */
+export function faultyFileSystem({
+  room = Infinity,
+  longestWrite = Infinity,
+  errors = {},
+  loses = 0,
+}: Faults): FileSystem {
+  const failAt = (operation: Operation): void => {
+    if (errors[operation]) throw systemError(errors[operation], operation);
+  };
+  let left = room;
+  return {
+    ...nodeFileSystem,
+    async open(path, flags, mode) {
+      failAt('open');
+      const file = await nodeFileSystem.open(path, flags, mode);
+      return {
+        async write(bytes, offset) {
+          failAt('write');
+          if (left <= 0) throw systemError('ENOSPC', 'write');
+          const end = Math.min(bytes.length, offset + Math.min(longestWrite, left));
+          const { bytesWritten } = await file.write(bytes.subarray(0, end), offset);
+          left -= bytesWritten;
+          return { bytesWritten };
+        },
+        async sync() {
+          failAt('sync');
+          await file.sync();
+        },
+        async close() {
+          await file.close();
+          failAt('close');
+        },
+        stat: async () => ({ size: (await file.stat()).size - loses }),
+        chown: (owner, group) => file.chown(owner, group),
+        chmod: (mode) => file.chmod(mode),
+      };
+    },
+    async rename(from, to) {
+      failAt('rename');
+      await nodeFileSystem.rename(from, to);
+    },
+  };
+}
+
+function systemError(code: string, operation: string): Error {
+  return Object.assign(new Error(`${code}: it was told to, ${operation}`), { code });
+}

@@ -1,0 +1,168 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DataError } from '../data/errors.js';
+import { temporaryFolder } from '../data/fixtures.test.helper.js';
+import { type Faults, faultyFileSystem } from './faulty.test.helper.js';
+import { asNobody } from './nobody.test.helper.js';
+import { checkWritable, saveFile } from './save-file.js';
+
+const content = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+
+let folder: string;
+let file: string;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  file = join(folder, 'model.bin');
+});
+
+/** What saving has thrown: one line of a `DataError`. */
+async function problemOf(saving: Promise<void>): Promise<string> {
+  const error = await saving.then(
+    () => null,
+    (error: unknown) => error,
+  );
+  expect(error).toBeInstanceOf(DataError);
+  expect((error as DataError).message).not.toMatch(/\n/);
+  return (error as DataError).message;
+}
+
+describe('saveFile', () => {
+  test('writes a new file, and replaces one', async () => {
+    await saveFile(file, 'first');
+    expect(readFileSync(file, 'utf8')).toBe('first');
+    await saveFile(file, content);
+    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(readdirSync(folder)).toEqual([basename(file)]);
+  });
+
+  test('writes all bytes, however few of them each write takes', async () => {
+    for (const longestWrite of [1, 7, 999]) {
+      await saveFile(file, content, faultyFileSystem({ longestWrite }));
+      expect(readFileSync(file).equals(content)).toBe(true);
+    }
+    await saveFile(file, new Uint8Array(0));
+    expect(statSync(file).size).toBe(0);
+  });
+
+  const faults: [what: string, faults: Faults, message: RegExp][] = [
+    ...[0, 1, 500, 999].map((room): [string, Faults, RegExp] => [
+      `a disk with room for ${room} of 1000 bytes`,
+      { room },
+      /no space is left for .*model\.bin: it takes 1,000 bytes, and [\d,]+ bytes are free\. Make room/,
+    ]),
+    ['a quota that is used up', { errors: { write: 'EDQUOT' } }, /your quota has no room for .*model\.bin/],
+    ['a limit on file sizes', { errors: { write: 'EFBIG' } }, /ulimit -f/],
+    ['a disk that fails in writing', { errors: { write: 'EIO' } }, /reports an error \(EIO\)/],
+    ['a disk that fails when asked to keep it', { errors: { sync: 'EIO' } }, /reports an error \(EIO\)/],
+    ['a disk that fails at the end', { errors: { close: 'EIO' } }, /reports an error \(EIO\)/],
+    ['a name that is not given', { errors: { rename: 'EIO' } }, /reports an error \(EIO\)/],
+    ['a disk that became read-only', { errors: { open: 'EROFS' } }, /mounted for reading only/],
+    ['a disk that takes nothing', { longestWrite: 0 }, /takes no more bytes/],
+    ['a disk that loses bytes', { loses: 3 }, /has kept 997 of the 1000 bytes of .*model\.bin/],
+    ['an error without a remedy', { errors: { write: 'ENXIO' } }, /cannot write .*model\.bin: ENXIO/],
+  ];
+
+  test.each(faults)('leaves the file as it was, and nothing beside it: %s', async (_, faults, message) => {
+    writeFileSync(file, 'precious');
+    expect(await problemOf(saveFile(file, content, faultyFileSystem(faults)))).toMatch(message);
+    expect(readFileSync(file, 'utf8')).toBe('precious');
+    expect(readdirSync(folder)).toEqual([basename(file)]);
+  });
+
+  test.each(['EINVAL', 'ENOTSUP'])('takes a file system that cannot be asked to keep a file: %s', async (code) => {
+    await saveFile(file, content, faultyFileSystem({ errors: { sync: code } }));
+    expect(readFileSync(file).equals(content)).toBe(true);
+  });
+
+  test('follows symbolic links, to what there is and to what is not there yet', async () => {
+    mkdirSync(join(folder, 'elsewhere'));
+    symlinkSync(join('elsewhere', 'target'), file);
+    for (const text of ['made', 'replaced']) {
+      await saveFile(file, text);
+      expect(readlinkSync(file)).toBe(join('elsewhere', 'target'));
+      expect(readFileSync(join(folder, 'elsewhere', 'target'), 'utf8')).toBe(text);
+    }
+    expect(readdirSync(join(folder, 'elsewhere'))).toEqual(['target']);
+    symlinkSync('loop', join(folder, 'loop'));
+    expect(await problemOf(saveFile(join(folder, 'loop'), ''))).toMatch(/leads back to itself/);
+  });
+
+  test('keeps the mode of a file', async () => {
+    writeFileSync(file, '');
+    for (const mode of [0o600, 0o664, 0o755]) {
+      chmodSync(file, mode);
+      await saveFile(file, content);
+      expect(statSync(file).mode & 0o7777).toBe(mode);
+    }
+  });
+
+  test('refuses what is no regular file, and leaves it', async () => {
+    mkdirSync(join(folder, 'folder'));
+    expect(await problemOf(saveFile(join(folder, 'folder'), ''))).toMatch(/is a folder, not a file/);
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    expect(await problemOf(saveFile(join(folder, 'pipe'), ''))).toMatch(/is a pipe, not a file/);
+    expect(lstatSync(join(folder, 'pipe')).isFIFO()).toBe(true);
+    expect(await problemOf(saveFile('/dev/null', ''))).toMatch(/is a device, not a file/);
+    expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(folder, 'socket'), resolve));
+    expect(await problemOf(saveFile(join(folder, 'socket'), ''))).toMatch(/is a socket, not a file/);
+    server.close();
+  });
+
+  test('names a folder that is not there, or is none', async () => {
+    expect(await problemOf(saveFile(join(folder, 'no', 'x'), ''))).toMatch(/there is no folder .*no\. Make it/);
+    writeFileSync(file, '');
+    expect(await problemOf(saveFile(join(file, 'x'), ''))).toMatch(/model\.bin is no folder/);
+    expect(await problemOf(saveFile(join(folder, 'x'.repeat(300)), ''))).toMatch(/name is too long/);
+  });
+
+  test('takes a name of the greatest length', async () => {
+    await saveFile(join(folder, 'ä'.repeat(127)), content);
+    expect(readdirSync(folder)).toEqual(['ä'.repeat(127)]);
+  });
+
+  test('names permissions that are missing: of the folder, or of the file', async () => {
+    await asNobody(async () => {
+      const own = temporaryFolder();
+      writeFileSync(join(own, 'kept'), 'precious', { mode: 0o444 });
+      const message = /kept may not be written\. Change the permissions/;
+      expect(await problemOf(saveFile(join(own, 'kept'), content))).toMatch(message);
+      expect(await problemOf(checkWritable(join(own, 'kept')))).toMatch(message);
+      chmodSync(own, 0o555);
+      expect(await problemOf(saveFile(join(own, 'new'), content))).toMatch(/new may not be written/);
+      expect(readdirSync(own)).toEqual(['kept']);
+      expect(readFileSync(join(own, 'kept'), 'utf8')).toBe('precious');
+      chmodSync(own, 0o755);
+    });
+  });
+
+  test('removes what a process that was killed has left, and nothing of one that lives', async () => {
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const host = hostname();
+    const abandoned = [`.mobinet-${pid}-1-0a@${host}.tmp`, `.mobinet-${process.pid}-1-0b@${host}.tmp`];
+    const others = [
+      `.mobinet-${process.ppid}-unknown-0c@${host}.tmp`,
+      `.mobinet-${pid}-1-0d@another.${host}.tmp`,
+      `mobinet-${pid}-1-0e@${host}.tmp`,
+    ];
+    for (const name of [...abandoned, ...others]) writeFileSync(join(folder, name), '');
+    await saveFile(file, content);
+    expect(readdirSync(folder).sort()).toEqual([...others, basename(file)].sort());
+  });
+});

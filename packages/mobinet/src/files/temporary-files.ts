@@ -1,0 +1,22 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasEnded, thisProcess } from './process-identity.js';
+
+/** A name for a temporary file. It says whose it is: once that process has ended, nobody will finish the file. */
+export function temporaryName(): string {
+  const { host, pid, start } = thisProcess();
+  return `.mobinet-${pid}-${start ?? 'unknown'}-${randomBytes(6).toString('hex')}@${host}.tmp`;
+}
+
+/** Removes temporary files of processes that were killed: on a full disk, theirs is the room that is missing. */
+export async function removeAbandoned(folder: string): Promise<void> {
+  // A folder that cannot be listed may still be written to.
+  for (const name of await readdir(folder).catch(() => [])) {
+    const found = name.match(/^\.mobinet-(\d+)-(\d+|unknown)-[0-9a-f]+@(.*)\.tmp$/);
+    if (!found) continue;
+    const [, pid, start, host] = found;
+    const owner = { host, pid: Number(pid), start: start === 'unknown' ? null : start };
+    if (hasEnded(owner)) await unlink(join(folder, name)).catch(() => {});
+  }
+}
