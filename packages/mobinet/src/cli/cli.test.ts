@@ -145,6 +145,11 @@ describe('mistakes', () => {
     ['another architecture', resuming('--block', 'pre'), /another architecture: its block is mid, not pre/],
     ['another setting', resuming('--epochs', '9'), /its epochs is 1/],
     ['other images', resuming('--limit', '9'), /9 training images, but the run was made for 24/],
+    [
+      'a share of what is split',
+      [...train, '--val-share', '0.2'],
+      /images holds train\/ and val\/, .*Leave out --val-share/,
+    ],
     ['a folder that holds a run', [...train, '--out', run], /checkpoint\.safetensors exists/],
     ['a missing model', ['predict', '--model', join(folder, 'none'), 'x.png'], /there is no model at/],
     ['a checkpoint as a model', ['predict', '--model', cutOff, 'x.png'], /cut-off\.safetensors: /],

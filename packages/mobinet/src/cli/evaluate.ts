@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { evaluate } from '../training/evaluate.js';
+import { openEvaluationData } from './evaluation-data.js';
 import {
   addDataFlags,
   addLoadingFlags,
@@ -10,7 +11,6 @@ import {
   jsonFlag,
   type LoadingFlags,
   loadingOf,
-  openData,
   wholeNumber,
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
@@ -27,8 +27,9 @@ interface EvaluateFlags extends DataFlags, LoadingFlags {
 /** `mobinet evaluate`: loss and accuracy on validation images. */
 export function evaluateCommand(): Command {
   const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
-  command.argument('[folder]', 'images as val/<class>/*, the same as --data');
-  addKernelFlags(addLoadingFlags(addDataFlags(command)))
+  command.argument('[folder]', 'the same as --data (default: the images that a checkpoint was trained with)');
+  addKernelFlags(addLoadingFlags(addDataFlags(command, 'images as val/<class>/*, or as <class>/* alone')))
+    .option('--seed <number>', 'what --val-share draws from (default: 0)', wholeNumber(0))
     .option('--batch <images>', 'images at a time', wholeNumber(1), 64)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet evaluate photos --model runs/photos/model.mobinet.safetensors');
@@ -36,14 +37,15 @@ export function evaluateCommand(): Command {
 }
 
 async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): Promise<void> {
-  const { model, info, preprocessing } = await loadModel(flags.model);
+  const { model, info, preprocessing, run } = await loadModel(flags.model);
   if (folder !== undefined && (flags.data ?? flags.idx) !== undefined) {
     throw new RangeError('name the images once: FOLDER, --data FOLDER or --idx FOLDER');
   }
-  const dataset = openData(folder === undefined ? flags : { ...flags, data: folder });
+  const named = folder === undefined ? flags : { ...flags, data: folder };
+  const dataset = openEvaluationData(named, { classes: info.options.classes, run });
   if (
     dataset.classes.length !== info.options.classes ||
-    (info.classes && info.classes.join() !== dataset.classes.join())
+    (info.classes && info.classes.join('\n').normalize('NFC') !== dataset.classes.join('\n'))
   ) {
     throw new DataError(
       `${flags.model} tells ${info.classes?.join(', ') ?? `${info.options.classes} classes`} apart, ` +

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openIdx } from '../data/idx.js';
-import { openImageFolder } from '../data/image-folder.js';
+import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
 import { choices, defaultOptions, type MoBiNetOptions } from '../model/options.js';
 import { optimizerNames, scheduleNames, type TrainingOptions } from '../training/options.js';
 import type { ImageLocation } from '../training/run.js';
+import { say } from './output.js';
 
 /** The flags of a network, as commander reads them; absent ones are undefined. */
 export interface ArchitectureFlags {
@@ -99,12 +100,18 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
   return { ...base, ...given };
 }
 
-export type DataFlags = ImageLocation;
+export type DataFlags = Omit<ImageLocation, 'splitSeed'> & { seed?: number };
 
-export function addDataFlags(command: Command): Command {
+/** @param layout How --data lays out the images. */
+export function addDataFlags(command: Command, layout: string): Command {
   return command
-    .addOption(new Option('--data <folder>', 'images as train/<class>/* and val/<class>/*').conflicts('idx'))
+    .addOption(new Option('--data <folder>', layout).conflicts('idx'))
     .option('--idx <folder>', 'IDX files, such as those of MNIST and Fashion-MNIST')
+    .addOption(
+      new Option('--val-share <share>', 'of a folder that has no train/ and val/, draw this share for validation')
+        .argParser(splitShare)
+        .conflicts('idx'),
+    )
     .option(
       '--limit <images>',
       'use only this many images of each split, drawn evenly over the classes',
@@ -112,18 +119,33 @@ export function addDataFlags(command: Command): Command {
     );
 }
 
-/** Opens what --data or --idx names. */
-export function openData({ data, idx, limit }: DataFlags): ImageDataset {
-  const options = limit === undefined ? {} : { limit };
-  if (idx !== undefined) return openIdx(idx, options);
-  if (data !== undefined) return openImageFolder(data, options);
-  throw new RangeError('no images were named. Use --data FOLDER or --idx FOLDER');
+/** How the images of a place are opened: its limit, its split, and what hears of warnings. */
+export function folderOptions(
+  { limit, valShare, splitSeed }: ImageLocation,
+  { maxSkipped }: LoadingFlags,
+): ImageFolderOptions {
+  return { limit, valShare, splitSeed, maxSkipped, onWarning: (message) => say(`warning: ${message}`) };
 }
 
+/** Opens the images to train on. */
+export function openData(location: ImageLocation, loading: LoadingFlags): ImageDataset {
+  const { data, idx, limit } = location;
+  if (idx !== undefined) return openIdx(idx, { limit });
+  if (data !== undefined) return openImageFolder(data, folderOptions(location, loading));
+  throw new RangeError(noImages);
+}
+
+export const noImages = 'no images were named. Use --data FOLDER or --idx FOLDER';
+
 /** The place that flags name, wherever the program is run from; null where they name none. */
-export function locationOf({ data, idx, limit }: DataFlags): ImageLocation | null {
+export function locationOf({ data, idx, limit, valShare, seed }: DataFlags): ImageLocation | null {
   if (data === undefined && idx === undefined) return null;
-  return definedOnly({ data: data && resolve(data), idx: idx && resolve(idx), limit });
+  return definedOnly({ data: data && resolve(data), idx: idx && resolve(idx), limit, valShare, splitSeed: seed });
+}
+
+/** What a run keeps of where its images are. */
+export function recordOf({ data, idx, limit }: ImageLocation, { split }: ImageDataset): ImageLocation {
+  return definedOnly({ data: data && resolve(data), idx: idx && resolve(idx), limit, ...split });
 }
 
 export interface LoadingFlags {
@@ -173,6 +195,12 @@ function nonNegativeNumber(text: string): number {
 function shareNumber(text: string): number {
   const value = nonNegativeNumber(text);
   if (value > 1) throw new InvalidArgumentError('It must be a share from 0 to 1.');
+  return value;
+}
+
+function splitShare(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError('It must be a share between 0 and 1.');
   return value;
 }
 

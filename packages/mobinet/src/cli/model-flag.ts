@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Preprocessing } from '../data/prepare.js';
 import { packedFile, packedInfoOf, readCheckpoint, readPacked } from '../export/files.js';
 import { type PackedInfo, usualPreprocessing } from '../export/packed-format.js';
+import type { TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/run-folder.js';
 
 /** A network to run, from a packed file or a checkpoint. */
@@ -10,6 +11,8 @@ export interface LoadedModel {
   readonly model: Module;
   readonly info: PackedInfo;
   readonly preprocessing: Preprocessing;
+  /** Where it comes from a checkpoint. */
+  readonly run?: TrainingRun;
 }
 
 export function addModelFlag(command: Command): Command {
@@ -21,7 +24,7 @@ export async function loadModel(path: string): Promise<LoadedModel> {
   const isCheckpoint = path.endsWith(checkpointFile);
   if (isCheckpoint) {
     const run = await readCheckpoint(path);
-    return withPreprocessing(run.model.eval(), { options: run.model.options, ...packedInfoOf(run) });
+    return { ...withPreprocessing(run.model.eval(), { options: run.model.options, ...packedInfoOf(run) }), run };
   }
   const packed = await readPacked(path);
   return withPreprocessing(packed, packed.info);

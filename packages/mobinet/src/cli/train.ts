@@ -35,6 +35,7 @@ import {
   loadingOf,
   locationOf,
   openData,
+  recordOf,
   type TrainingFlags,
   trainingOf,
 } from './flags.js';
@@ -61,7 +62,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   const command = new Command(name).description(
     'train a network, save it with 1-bit weights, and check what was saved',
   );
-  addDataFlags(command);
+  addDataFlags(command, 'images as train/<class>/* and val/<class>/*, or as <class>/* alone');
   command.addOption(
     new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
       Object.keys(presets),
@@ -115,14 +116,24 @@ async function trainIn(
   const resumedRun = flags.resume ? await resumeRun(flags.resume, flags) : null;
   const named = locationOf(flags);
   const known: ImageLocation = resumedRun?.source ?? { data: defaults.data };
-  const source = named ?? { ...known, limit: flags.limit ?? known.limit };
-  const dataset = openData(source);
+  const { limit = known.limit, valShare = known.valShare } = flags;
+  const source = named
+    ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
+    : { ...known, limit, valShare };
+  const dataset = openData(source, flags);
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
-  const run = resumedRun ?? start(preset, flags, dataset, locationOf(source));
+  const run = resumedRun ?? start(preset, flags, dataset, recordOf(source, dataset));
   checkData(run, dataset);
 
   const { model } = run;
   if (!flags.json) say(formatSummary(summary(model, packedInfoOf(run))));
+  if (dataset.split) {
+    const { valShare, splitSeed } = dataset.split;
+    say(
+      `${source.data} has no train/ and val/: of each class, ${100 * valShare} % of the images are drawn for validation ` +
+        `(--val-share ${valShare} --seed ${splitSeed})`,
+    );
+  }
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
   const progress = new TrainingProgress();
   const { finished, skippedImages } = await train(run, dataset, {
@@ -182,19 +193,14 @@ async function saveAndCheck(
   return { model, bytes, agreement };
 }
 
-function start(
-  preset: PresetName,
-  flags: TrainFlags,
-  dataset: ImageDataset,
-  source: ImageLocation | null,
-): TrainingRun {
+function start(preset: PresetName, flags: TrainFlags, dataset: ImageDataset, source: ImageLocation): TrainingRun {
   const { model, training } = presets[preset];
   const options: Partial<MoBiNetOptions> = { ...model, ...architectureOf(flags) };
   const scaled = flags.size && flags.resize === undefined ? { resize: scaledResize(preset, flags.size) } : {};
   return newRun(options, trainingOf(flags, { ...training, ...scaled }), {
     classes: dataset.classes,
     trainImages: dataset.train.length,
-    ...(source && { source }),
+    source,
   });
 }
 

@@ -3,8 +3,9 @@ import { gzipSync } from 'node:zlib';
 import { fc } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { DataError } from './errors.js';
+import { differenceOf, fingerprintOf } from './fingerprint.js';
 import { temporaryFolder, writeFiles } from './fixtures.test.helper.js';
-import { openIdx, readIdx } from './idx.js';
+import { openIdx, openValidationIdx, readIdx } from './idx.js';
 
 function encodeIdx(shape: readonly number[], values: readonly number[]): Buffer {
   const sizes = shape.flatMap((size) => [size >>> 24, (size >>> 16) & 255, (size >>> 8) & 255, size & 255]);
@@ -65,8 +66,11 @@ describe('readIdx', () => {
     );
   });
 
-  test('explains a file that is not there', () => {
-    expect(() => readIdx(join(temporaryFolder(), 'absent'))).toThrow(/cannot read .*absent/);
+  test('explains a file that is not there, and a folder', () => {
+    expect(() => readIdx(join(temporaryFolder(), 'absent'))).toThrow(
+      /cannot read .*absent: ENOENT: no such file or directory\./,
+    );
+    expect(() => readIdx(temporaryFolder())).toThrow(/is a folder\. Give the IDX file in it$/);
   });
 });
 
@@ -81,6 +85,44 @@ describe('openIdx', () => {
     expect(val.length).toBe(1);
     expect(val.name(0)).toBe(`${join(folder, 't10k-images-idx3-ubyte.gz')}[0]`);
     expect(openIdx(folder, { limit: 2 }).train.name(1)).toContain('[1]');
+  });
+
+  test('knows the names that Kaggle gives them, with a folder around each or not', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, {
+      'train-images.idx3-ubyte': mnist['train-images-idx3-ubyte'],
+      'train-images-idx3-ubyte/train-images-idx3-ubyte': mnist['train-images-idx3-ubyte'],
+      'train-labels-idx1-ubyte/train-labels-idx1-ubyte': mnist['train-labels-idx1-ubyte'],
+      't10k-images.idx3-ubyte.gz': mnist['t10k-images-idx3-ubyte.gz'],
+      't10k-labels-idx1-ubyte.gz/t10k-labels.idx1-ubyte': mnist['t10k-labels-idx1-ubyte.gz'],
+    });
+    const { train, val } = openIdx(folder);
+    expect([train.length, val.length]).toEqual([3, 1]);
+  });
+
+  test('evaluates with two of the files, though not all classes are among them', () => {
+    const folder = temporaryFolder();
+    const { 't10k-images-idx3-ubyte.gz': images, 't10k-labels-idx1-ubyte.gz': labels } = mnist;
+    writeFiles(folder, { 't10k-images-idx3-ubyte.gz': images, 't10k-labels-idx1-ubyte.gz': labels });
+    expect(openValidationIdx(folder).classes).toEqual(['0', '1']);
+    expect(openValidationIdx(folder, { classes: 3 })).toMatchObject({ classes: ['0', '1', '2'], val: { length: 1 } });
+    expect(() => openIdx(folder)).toThrow('train-images-idx3-ubyte, plain or with .gz, nor train-images.idx3-ubyte');
+  });
+
+  test('tells other images, labels and orders apart', () => {
+    const of = (images: number[], labels: number[]) => {
+      const folder = temporaryFolder();
+      const train = { 'train-images-idx3-ubyte': encodeIdx([3, 1, 2], images) };
+      writeFiles(folder, { ...mnist, ...train, 'train-labels-idx1-ubyte': encodeIdx([3], labels) });
+      return fingerprintOf(openIdx(folder))!;
+    };
+    const before = of([1, 2, 3, 4, 5, 6], [2, 0, 2]);
+    const difference = (images: number[], labels: number[]) =>
+      differenceOf(['0', '1', '2'], before, of(images, labels));
+    expect(difference([1, 2, 3, 4, 5, 6], [2, 0, 2])).toBeNull();
+    expect(difference([1, 2, 3, 4, 5, 7], [2, 0, 2])).toContain('of the 2 images of the class 2 for training');
+    expect(difference([1, 2, 3, 4, 5, 6], [2, 2, 2])).toContain('the class 0 has 0 images for training, and had 1');
+    expect(difference([3, 4, 1, 2, 5, 6], [0, 2, 2])).toContain('of the 1 images of the class 0 for training');
   });
 
   test('explains files that are missing or do not belong together', () => {

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { DataError, messageOf } from './errors.js';
-import { chooseEvenly, type Image, type ImageDataset, type ImageSource } from './source.js';
+import { DataError, fileProblem } from './errors.js';
+import { type ClassFingerprint, hashOf } from './fingerprint.js';
+import { chooseEvenly, type Image, type ImageDataset, type ImageSource, type ValidationSet } from './source.js';
 
 /** The contents of an IDX file of bytes. */
 export interface IdxArray {
@@ -48,34 +49,50 @@ function readUnzipped(path: string): Buffer {
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
     return isGzip ? gunzipSync(bytes, { maxOutputLength: largestIdx }) : bytes;
   } catch (error) {
-    throw new DataError(`cannot read ${path}: ${messageOf(error)}. Check the file, or fetch it again.`, {
-      cause: error,
-    });
+    const isFolder = (error as NodeJS.ErrnoException).code === 'EISDIR';
+    throw new DataError(
+      isFolder
+        ? `${path} is a folder. Give the IDX file in it`
+        : `cannot read ${path}: ${fileProblem(error)}. Check the file, or fetch it again.`,
+      { cause: error },
+    );
   }
 }
 
 export interface IdxOptions {
   /** Use only this many images of each split, drawn evenly over the classes. Default: all. */
-  limit?: number;
+  limit?: number | undefined;
 }
 
 /**
- * Opens a folder of MNIST's four files (Fashion-MNIST's are alike), each plain or with `.gz` at its end:
- * `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`.
- * Classes are named by their numbers; gray becomes red, green and blue alike.
+ * Opens a folder of MNIST's four files (Fashion-MNIST's are alike): `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+ * `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`. Each may have a dot before `idx`, `.gz` at its end, and a folder of its own of the
+ * same name: so they come from other places. Classes are named by their numbers; gray becomes red, green and blue alike.
  *
  * @throws DataError if a file is missing or broken, or if images and labels differ in number.
  */
 export function openIdx(directory: string, options: IdxOptions = {}): ImageDataset {
   const train = readSplit(directory, 'train');
   const val = readSplit(directory, 't10k');
-  const classCount = 1 + Math.max(largest(train.labels.values), largest(val.labels.values));
-  return {
-    classes: Array.from({ length: classCount }, (_, label) => String(label)),
-    train: openSplit(train, options),
-    val: openSplit(val, options),
-  };
+  const classes = numbered(1 + Math.max(largest(train.labels.values), largest(val.labels.values)));
+  return { classes, train: openSplit(train, classes, options), val: openSplit(val, classes, options) };
 }
+
+/**
+ * Opens the two files of a folder to evaluate with, those of `t10k`.
+ * @param options.classes How many classes there are at least: not every one need have an image.
+ * @throws DataError as `openIdx`.
+ */
+export function openValidationIdx(
+  directory: string,
+  { classes: least = 1, ...options }: IdxOptions & { classes?: number } = {},
+): ValidationSet {
+  const val = readSplit(directory, 't10k');
+  const classes = numbered(Math.max(least, 1 + largest(val.labels.values)));
+  return { classes, val: openSplit(val, classes, options) };
+}
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, label) => String(label));
 
 interface IdxSplit {
   readonly path: string;
@@ -84,8 +101,8 @@ interface IdxSplit {
 }
 
 function readSplit(directory: string, split: 'train' | 't10k'): IdxSplit {
-  const path = findFile(directory, `${split}-images-idx3-ubyte`);
-  const labelPath = findFile(directory, `${split}-labels-idx1-ubyte`);
+  const path = findFile(directory, `${split}-images`, 'idx3-ubyte');
+  const labelPath = findFile(directory, `${split}-labels`, 'idx1-ubyte');
   const images = readIdx(path);
   const labels = readIdx(labelPath);
   if (images.shape.length !== 3 || images.values.length === 0) {
@@ -102,23 +119,50 @@ function readSplit(directory: string, split: 'train' | 't10k'): IdxSplit {
   return { path, images, labels };
 }
 
-function findFile(directory: string, name: string): string {
-  const path = join(directory, name);
-  for (const candidate of [path, `${path}.gz`]) if (existsSync(candidate)) return candidate;
-  throw new DataError(`there is no ${path}, plain or with .gz. Give a folder that holds MNIST's four IDX files.`);
+/** LeCun's page and Zalando have a hyphen in the names, Kaggle has a dot, and sometimes a folder around each file. */
+function findFile(directory: string, what: string, format: string): string {
+  const names = [`${what}-${format}`, `${what}.${format}`].flatMap((name) => [name, `${name}.gz`]);
+  const paths = ['', ...names].flatMap((folder) => names.map((name) => join(directory, folder, name)));
+  const found = paths.find(isFile);
+  if (found !== undefined) return found;
+  throw new DataError(
+    `there is no ${paths[0]}, plain or with .gz, nor ${names[2]}. Give a folder that holds MNIST's four IDX files.`,
+  );
 }
 
-function openSplit({ path, images, labels }: IdxSplit, { limit }: IdxOptions): ImageSource {
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch (error) {
+    throw new DataError(`cannot read ${path}: ${fileProblem(error)}. Check that it may be read`, { cause: error });
+  }
+}
+
+function openSplit({ path, images, labels }: IdxSplit, classes: readonly string[], { limit }: IdxOptions): ImageSource {
   const [, height, width] = images.shape;
   const area = height * width;
   const chosen = chooseEvenly(labels.values, limit);
+  const pixels = (position: number): Uint8Array => images.values.subarray(position * area, (position + 1) * area);
   return {
     length: chosen.length,
+    classes,
     label: (index) => labels.values[chosen[index]],
     name: (index) => `${path}[${chosen[index]}]`,
-    image: (index) =>
-      grayToRgb(height, width, images.values.subarray(chosen[index] * area, (chosen[index] + 1) * area)),
+    image: (index) => grayToRgb(height, width, pixels(chosen[index])),
+    fingerprint: () => fingerprintImages(classes.length, chosen, labels.values, pixels),
   };
+}
+
+/** The pixels, and where they are: images of all classes are in one order. */
+function fingerprintImages(
+  classes: number,
+  chosen: Uint32Array,
+  labels: Uint8Array,
+  pixels: (position: number) => Uint8Array,
+): ClassFingerprint[] {
+  const parts = Array.from({ length: classes }, (): (string | Uint8Array)[] => []);
+  for (const position of chosen) parts[labels[position]].push(`${position}:`, pixels(position));
+  return parts.map((images) => ({ images: images.length / 2, hash: hashOf(images) }));
 }
 
 function grayToRgb(height: number, width: number, gray: Uint8Array): Image {

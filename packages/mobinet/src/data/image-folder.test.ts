@@ -1,23 +1,37 @@
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DataError } from './errors.js';
+import { differenceOf, fingerprintOf } from './fingerprint.js';
 import { temporaryFolder, writeFiles } from './fixtures.test.helper.js';
-import { openImageFolder } from './image-folder.js';
+import { type ImageFolderOptions, openImageFolder, openValidationFolder } from './image-folder.js';
 import type { ImageSource } from './source.js';
 
 const twoByTwo = { 'train/a/1.png': '', 'train/b/1.png': '', 'val/a/1.png': '', 'val/b/1.png': '' };
 
+/** Opens a folder that gives no reason for warnings. */
+const open = (folder: string, options: ImageFolderOptions = {}) =>
+  openImageFolder(folder, {
+    onWarning: (message) => {
+      throw new Error(message);
+    },
+    ...options,
+  });
+
 /** What opening a folder says, which must be one line. */
-function complaint(folder: string): string {
+function complaint(
+  folder: string,
+  options: ImageFolderOptions = {},
+  opener: (...args: Parameters<typeof open>) => unknown = open,
+): string {
   try {
-    openImageFolder(folder);
+    opener(folder, options);
   } catch (error) {
     expect(error).toBeInstanceOf(DataError);
     expect((error as DataError).message).not.toContain('\n');
     return (error as DataError).message;
   }
-  throw new Error('openImageFolder accepted the folder');
+  throw new Error('the folder was accepted');
 }
 
 const contents = (source: ImageSource): string[] =>
@@ -26,28 +40,34 @@ const contents = (source: ImageSource): string[] =>
     (_, i) => `${source.label(i)} ${source.name(i).split('/').slice(-2).join('/')}`,
   );
 
+/** The paths of images below `folder`. */
+const pathsIn = (folder: string, source: ImageSource): string[] =>
+  Array.from({ length: source.length }, (_, i) => relative(folder, source.image(i) as string));
+
 describe('openImageFolder', () => {
-  test('sorts classes and files by code unit, and leaves out hidden ones and folders within classes', () => {
+  test('sorts classes and files by code unit, and says what it ignores', () => {
     const folder = temporaryFolder();
     writeFiles(folder, {
       ...twoByTwo,
       'train/B/é.png': '',
       'train/B/z.png': '',
-      'train/B/Z.jpg': '',
+      'train/B/Z.JPG': '',
       'train/B/10.gif': '',
       'train/B/9.gif': '',
       'train/B/.hidden.png': '',
-      'train/B/nested/x.png': '',
+      'train/B/Thumbs.db': '',
+      'train/B/raw.heic': '',
       'train/.cache/x.png': '',
       'train/notes.txt': '',
       'val/B/1.png': '',
     });
-    const { classes, train, val } = openImageFolder(folder);
+    const warnings: string[] = [];
+    const { classes, train, val } = open(folder, { onWarning: (message) => warnings.push(message) });
     expect(classes).toEqual(['B', 'a', 'b']);
     expect(contents(train)).toEqual([
       '0 B/10.gif',
       '0 B/9.gif',
-      '0 B/Z.jpg',
+      '0 B/Z.JPG',
       '0 B/z.png',
       '0 B/é.png',
       '1 a/1.png',
@@ -55,6 +75,64 @@ describe('openImageFolder', () => {
     ]);
     expect(contents(val)).toEqual(['0 B/1.png', '1 a/1.png', '2 b/1.png']);
     expect(train.image(0)).toBe(join(folder, 'train', 'B', '10.gif'));
+    expect(warnings).toEqual([
+      `${folder}: ignored 2 hidden (such as ${join(folder, 'train/.cache')}), ` +
+        `1 beside the folders of classes (such as ${join(folder, 'train/notes.txt')}), ` +
+        `1 with no extension of an image (such as ${join(folder, 'train/B/Thumbs.db')}), ` +
+        `1 of formats that are not read (such as ${join(folder, 'train/B/raw.heic')})`,
+    ]);
+  });
+
+  test('reads folders within those of classes: by folder, then by name', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, {
+      ...twoByTwo,
+      'train/a/session/2.png': '',
+      'train/a/session/deep/3.png': '',
+      'train/a/session-b/4.png': '',
+      'train/a/.git/5.png': '',
+      'train/a/0.jpeg/6.webp': '',
+    });
+    const { train } = open(folder, { onWarning: () => {} });
+    // As sorted(os.walk(…)) has it, which torchvision lists by.
+    expect(pathsIn(join(folder, 'train/a'), train).slice(0, -1)).toEqual([
+      ...['1.png', '0.jpeg/6.webp', 'session/2.png', 'session-b/4.png', 'session/deep/3.png'],
+    ]);
+  });
+
+  test('follows links, cuts loops, and passes over what leads nowhere', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { ...twoByTwo, 'elsewhere/1.png': '', 'elsewhere/more/2.png': '', 'val/c/1.png': '' });
+    const link = (target: string, at: string) => symlinkSync(target, join(folder, at));
+    link(join(folder, 'elsewhere'), 'train/c');
+    link('elsewhere/1.png', 'a-file.png');
+    link('../../a-file.png', 'train/a/2.png');
+    link('self', 'train/a/self');
+    link('../../nowhere.png', 'train/a/3.png');
+    link('1.png/below', 'train/a/4.png');
+    link('.', 'train/b/here');
+    link('..', 'train/b/up');
+    link('../..', 'train/b/top');
+    link('.', 'train/split');
+    link('more', 'elsewhere/again');
+    const warnings: string[] = [];
+    const { classes, train } = open(folder, { onWarning: (message) => warnings.push(message) });
+    expect(classes).toEqual(['a', 'b', 'c']);
+    expect(pathsIn(join(folder, 'train'), train)).toEqual([
+      ...['a/1.png', 'a/2.png', 'b/1.png', 'c/1.png', 'c/again/2.png'],
+    ]);
+    expect(warnings).toEqual([expect.stringMatching(/5 folders that are read already .*3 links that lead nowhere/)]);
+  });
+
+  test('takes names that Unicode writes in two ways for one', () => {
+    const folder = temporaryFolder();
+    const [composed, decomposed] = ['é', 'é'].map((name, i) => name.normalize(i === 0 ? 'NFC' : 'NFD'));
+    writeFiles(folder, { ...twoByTwo, [`train/${decomposed}/1.png`]: '', [`val/${composed}/1.png`]: '' });
+    const { classes, train } = open(folder);
+    expect(classes).toEqual(['a', 'b', composed]);
+    expect(train.image(2)).toBe(join(folder, 'train', decomposed, '1.png'));
+    writeFiles(folder, { [`train/${composed}/1.png`]: '' });
+    expect(complaint(folder)).toContain('the same name, which Unicode writes in two ways');
   });
 
   test('draws a limited number evenly over the classes', () => {
@@ -66,20 +144,12 @@ describe('openImageFolder', () => {
       'train/a/4.png': '',
       'train/b/2.png': '',
     });
-    const limited = (limit: number) => contents(openImageFolder(folder, { limit }).train);
+    const limited = (limit: number) => contents(open(folder, { limit }).train);
     expect(limited(1)).toEqual(['0 a/1.png']);
     expect(limited(3)).toEqual(['0 a/1.png', '0 a/2.png', '1 b/1.png']);
     expect(limited(5)).toEqual(['0 a/1.png', '0 a/2.png', '0 a/3.png', '1 b/1.png', '1 b/2.png']);
     expect(limited(50)).toHaveLength(6);
     expect(() => limited(0)).toThrow('limit must be');
-  });
-
-  test('follows links', () => {
-    const folder = temporaryFolder();
-    writeFiles(folder, { ...twoByTwo, 'elsewhere/1.png': '', 'val/c/1.png': '' });
-    symlinkSync(join(folder, 'elsewhere'), join(folder, 'train/c'));
-    symlinkSync(join(folder, 'nowhere.png'), join(folder, 'train/a/2.png'));
-    expect(contents(openImageFolder(folder).train)).toEqual(['0 a/1.png', '0 a/2.png', '1 b/1.png', '2 c/1.png']);
   });
 
   test('explains what is missing', () => {
@@ -89,17 +159,20 @@ describe('openImageFolder', () => {
     writeFiles(folder, { file: '' });
     expect(complaint(join(folder, 'file'))).toContain('is not a folder');
     expect(complaint(join(folder, 'file', 'below'))).toContain('below');
-    expect(complaint(folder)).toContain(`there is no folder ${join(folder, 'train')}`);
+    rmSync(join(folder, 'file'));
+    expect(complaint(folder)).toContain(`${folder} holds no class folders`);
     mkdirSync(join(folder, 'train'));
     expect(complaint(folder)).toContain(`${join(folder, 'train')} holds no class folders`);
     writeFiles(folder, { 'train/cat/1.png': '' });
     expect(complaint(folder)).toContain(`there is no folder ${join(folder, 'val')}`);
+    mkdirSync(join(folder, 'test'));
+    expect(complaint(folder)).toContain('if its test is to validate with, rename it to val');
     writeFiles(folder, { 'val/cat/1.png': '', 'val/dog/1.png': '' });
     expect(complaint(folder)).toContain('val has classes that train lacks: dog.');
-    writeFiles(folder, { 'train/dog/.hidden': '', 'train/emu/1.png': '' });
+    writeFiles(folder, { 'train/dog/1.txt': '', 'train/emu/1.png': '' });
     expect(complaint(folder)).toContain('train has classes that val lacks: emu.');
     writeFiles(folder, { 'val/emu/1.png': '' });
-    expect(complaint(folder)).toContain(`${join(folder, 'train', 'dog')} holds no images`);
+    expect(complaint(folder)).toContain(`${join(folder, 'train', 'dog')} holds no images, only other files (1 × .txt)`);
   });
 
   // Nothing is unreadable to root.
@@ -109,5 +182,141 @@ describe('openImageFolder', () => {
     chmodSync(join(folder, 'train/a'), 0);
     expect(complaint(folder)).toContain(`cannot read ${join(folder, 'train', 'a')}`);
     chmodSync(join(folder, 'train/a'), 0o700);
+  });
+
+  test('does not pass over a class, or much of one, whose format is not read', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { ...twoByTwo, 'val/c/1.HEIC': '', 'val/c/2.heic': '', 'val/c/3': '', 'train/c/1.png': '' });
+    const unread = complaint(folder, { onWarning: () => {} });
+    expect(unread).toContain(
+      `${join(folder, 'val/c')} holds no images, only other files (2 × .heic, 1 × no extension)`,
+    );
+    expect(unread).toContain('Add some with the extensions .jpg');
+    for (let i = 0; i < 10; i++) writeFiles(folder, { [`val/c/${i}.png`]: '', [`val/c/more/${i}.bmp`]: '' });
+    expect(complaint(folder, { onWarning: () => {} })).toMatch(
+      /val\/c holds 12 images of formats that are not read, beside 10/,
+    );
+    expect(open(folder, { maxSkipped: 0.6, onWarning: () => {} }).val.length).toBe(12);
+  });
+});
+
+describe('a folder of classes alone', () => {
+  /** Classes of 10, 5 and 2 images. */
+  function plain(): string {
+    const folder = temporaryFolder();
+    const names = (count: number) => Array.from({ length: count }, (_, i) => `${i}.png`);
+    const files = { cat: names(10), dog: names(5), emu: names(2) };
+    for (const [name, of] of Object.entries(files))
+      for (const file of of) writeFiles(folder, { [`${name}/${file}`]: name });
+    return folder;
+  }
+  const counts = (source: ImageSource): number[] =>
+    [0, 1, 2].map((label) => contents(source).filter((line) => line.startsWith(`${label} `)).length);
+
+  test('is split evenly over the classes, the same for the same seed', () => {
+    const folder = plain();
+    const { classes, train, val, split } = open(folder);
+    expect({ classes, split }).toEqual({ classes: ['cat', 'dog', 'emu'], split: { valShare: 0.2, splitSeed: 0 } });
+    expect([counts(train), counts(val)]).toEqual([
+      [8, 4, 1],
+      [2, 1, 1],
+    ]);
+    expect([...contents(train), ...contents(val)].sort()).toEqual(contents(openValidationFolder(folder).val).sort());
+    expect(contents(open(folder).val)).toEqual(contents(val));
+    const seeds = [1, 2, 3].map((splitSeed) => contents(open(folder, { splitSeed }).val).join());
+    expect(new Set([contents(val).join(), ...seeds]).size).toBeGreaterThan(1);
+    expect([0.5, 0.99].map((valShare) => counts(open(folder, { valShare }).val))).toEqual([
+      [5, 3, 1],
+      [9, 4, 1],
+    ]);
+    // What is drawn of a class depends on no other.
+    const cats = contents(val).slice(0, 2);
+    writeFiles(folder, { 'bee/1.png': '', 'bee/2.png': '' });
+    expect(contents(open(folder).val).slice(1, 3)).toEqual(cats.map((line) => line.replace('0 ', '1 ')));
+  });
+
+  test('is evaluated as it is, or by the share that was drawn for validation', () => {
+    const folder = plain();
+    expect(openValidationFolder(folder)).toMatchObject({ isUnsplit: true, val: { length: 17 } });
+    const drawn = openValidationFolder(folder, { valShare: 0.3, splitSeed: 4 });
+    expect(contents(drawn.val)).toEqual(contents(open(folder, { valShare: 0.3, splitSeed: 4 }).val));
+    expect(drawn.isUnsplit).toBeUndefined();
+  });
+
+  test('with val/ is evaluated without train/', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { 'val/a/1.png': '', 'val/b/1.png': '' });
+    expect(contents(openValidationFolder(folder).val)).toEqual(['0 a/1.png', '1 b/1.png']);
+    expect(complaint(folder, {}, openImageFolder)).toContain(`there is no folder ${join(folder, 'train')}`);
+  });
+
+  test('may have classes that are called train and val', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { 'car/1.png': '', 'car/2.png': '', 'train/1.png': '', 'train/2.png': '' });
+    expect(open(folder).classes).toEqual(['car', 'train']);
+  });
+
+  test('is not split where it cannot be, or is already', () => {
+    const folder = plain();
+    rmSync(join(folder, 'emu/1.png'));
+    expect(complaint(folder)).toContain(`${join(folder, 'emu')} holds one image, and both`);
+    const split = temporaryFolder();
+    writeFiles(split, twoByTwo);
+    expect(complaint(split, { valShare: 0.2 })).toMatch(
+      /holds train\/ and val\/, so that no share .*Leave out --val-share/,
+    );
+    expect(complaint(split, { valShare: 0.2 }, openValidationFolder)).toContain('Leave out --val-share');
+    const looksSplit = temporaryFolder();
+    writeFiles(looksSplit, { 'seg_train/a/1.png': '', 'seg_test/a/1.png': '' });
+    expect(complaint(looksSplit)).toContain('look like splits, not like classes. Name them train and val');
+    const wrapped = temporaryFolder();
+    writeFiles(wrapped, { 'photos/a/1.png': '', 'photos/b/1.png': '' });
+    expect(complaint(wrapped)).toContain(
+      `holds one folder, photos, which holds others. Give ${join(wrapped, 'photos')}`,
+    );
+  });
+});
+
+describe('the fingerprint of a folder', () => {
+  /** What differs after a change, if anything. */
+  function differenceAfter(change: (folder: string) => void, limit?: number): string | null {
+    const folder = temporaryFolder();
+    const names = ['train/a', 'train/b', 'val/a', 'val/b'];
+    for (const name of names) for (let i = 0; i < 4; i++) writeFiles(folder, { [`${name}/${i}.png`]: 'x' });
+    const fingerprint = () => fingerprintOf(open(folder, { limit }))!;
+    const before = fingerprint();
+    change(folder);
+    return differenceOf(['a', 'b'], before, fingerprint());
+  }
+  const move = (from: string, to: string) => (folder: string) => renameSync(join(folder, from), join(folder, to));
+
+  test.each([
+    ['nothing', () => {}, null],
+    [
+      'a name',
+      move('train/b/0.png', 'train/b/x.png'),
+      'of the 4 images of the class b for training, some have other names',
+    ],
+    ['a class', move('train/a/0.png', 'train/b/x.png'), 'the class a has 3 images for training, and had 4 (and 1 more'],
+    [
+      'a size',
+      (folder: string) => appendFileSync(join(folder, 'val/b/0.png'), 'y'),
+      'the class b for validation, some have',
+    ],
+    [
+      'a new file',
+      (folder: string) => writeFiles(folder, { 'val/a/9.png': '' }),
+      'the class a has 5 images for validation',
+    ],
+  ])('tells a change of %s', (_, change, difference) => {
+    const found = differenceAfter(change);
+    if (difference === null) expect(found).toBeNull();
+    else expect(found).toContain(difference);
+  });
+
+  test('tells which images are used, though there are as many', () => {
+    expect(differenceAfter((folder) => rmSync(join(folder, 'train/a/0.png')), 4)).toContain(
+      'of the 2 images of the class a for training, some have other names',
+    );
   });
 });

@@ -1,55 +1,157 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError, messageOf } from './errors.js';
-import { chooseEvenly, type ImageDataset, type ImageSource } from './source.js';
+import { type ClassFolder, cannotRead, holdsImages, listClassFolders, listImages } from './class-folders.js';
+import { DataError, oneLine } from './errors.js';
+import { type ClassFingerprint, hashOf } from './fingerprint.js';
+import { IgnoredFiles } from './ignored-files.js';
+import { isTooMany, usualMaxSkipped } from './skipped-images.js';
+import { chooseEvenly, type ImageDataset, type ImageSource, type ValidationSet } from './source.js';
+import { type Split, splitImages } from './split.js';
 
 export interface ImageFolderOptions {
   /** Use only this many images of each split, drawn evenly over the classes. Default: all. */
-  limit?: number;
+  limit?: number | undefined;
+  /** The share of each class that validates, where a folder has no train/ and val/. Default: 0.2, or all images to evaluate with. */
+  valShare?: number | undefined;
+  /** What those are drawn from. Default: 0. */
+  splitSeed?: number | undefined;
+  /** More than this share of images in formats that are not read, and at least ten, are an error. Default: 0.01. */
+  maxSkipped?: number | undefined;
+  /** Hears, in one line, of all that is ignored. Default: `console.warn`. */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+/** The images of one class that are used, as paths within its folder. */
+interface ClassFiles {
+  readonly folder: ClassFolder;
+  readonly files: readonly string[];
 }
 
 /**
- * Opens a folder of images as ImageNet lays it out: `DIR/train/<class>/*` and `DIR/val/<class>/*`.
+ * Opens a folder of images as ImageNet lays it out, `DIR/train/<class>/*` and `DIR/val/<class>/*`, or one of classes alone,
+ * `DIR/<class>/*`, a share of which is then drawn for validation.
  *
- * Classes and files are sorted by name (by code unit: alike on every machine), hidden ones are left out. Files are
- * not looked into: what they hold shows when they are decoded.
+ * Files are images by their extensions, in folders within that of a class, too, and links are followed, as in torchvision's ImageFolder;
+ * hidden ones are ignored. Classes and files are sorted by name (by code unit: alike on every machine). Files are not looked into: what
+ * they hold shows when they are decoded.
  *
- * @throws DataError if a folder is missing, empty or unreadable, or if the splits differ in their classes.
+ * @throws DataError if a folder is missing or unreadable, if a class has no images, or if the splits differ in their classes.
  */
 export function openImageFolder(directory: string, options: ImageFolderOptions = {}): ImageDataset {
-  checkFolder(directory, 'Give a folder that holds train/<class>/ and val/<class>/.');
-  const train = listClasses(directory, 'train');
-  const val = listClasses(directory, 'val');
+  const ignored = new IgnoredFiles();
+  const dataset = isSplit(directory, options)
+    ? openSplits(directory, options, ignored)
+    : openUnsplit(directory, options, ignored);
+  tellIgnored(directory, ignored, options);
+  return dataset;
+}
+
+/**
+ * Opens what a folder has to evaluate with: `DIR/val/<class>/*`, or of `DIR/<class>/*` the images that `openImageFolder` with the same
+ * `valShare` and `splitSeed` would validate with, or, without a share, all.
+ *
+ * @throws DataError as `openImageFolder`.
+ */
+export function openValidationFolder(directory: string, options: ImageFolderOptions = {}): ValidationSet {
+  const ignored = new IgnoredFiles();
+  const open = (): ValidationSet => {
+    if (isSplit(directory, options)) {
+      const val = listClasses(directory, join(directory, 'val'), ignored);
+      return { classes: namesOf(val), val: openFiles(val.map(allFiles(options, ignored)), options) };
+    }
+    if (options.valShare !== undefined) return openUnsplit(directory, options, ignored);
+    const classes = listClasses(directory, directory, ignored);
+    const val = openFiles(classes.map(allFiles(options, ignored)), options);
+    return { classes: namesOf(classes), val, isUnsplit: true };
+  };
+  const dataset = open();
+  tellIgnored(directory, ignored, options);
+  return dataset;
+}
+
+/** Whether a folder has the splits train and val, or one of them. A folder of that name that holds images is a class. */
+function isSplit(directory: string, { valShare }: ImageFolderOptions): boolean {
+  checkFolder(directory, 'Give one that holds train/<class>/ and val/<class>/, or folders of classes alone.');
+  const found = ['train', 'val'].filter((name) => isFolder(join(directory, name)));
+  if (found.length === 0 || (found.length === 1 && holdsImages(join(directory, found[0])))) return false;
+  if (valShare === undefined) return true;
+  throw new DataError(
+    `${directory} holds ${found.join('/ and ')}/, so that no share of its images is drawn for validation. Leave out --val-share`,
+  );
+}
+
+function openSplits(directory: string, options: ImageFolderOptions, ignored: IgnoredFiles): ImageDataset {
+  const [train, val] = ['train', 'val'].map((split) => listClasses(directory, join(directory, split), ignored));
   checkSameClasses(directory, train, 'train', val, 'val');
   checkSameClasses(directory, val, 'val', train, 'train');
   return {
-    classes: train,
-    train: openSplit(join(directory, 'train'), train, options),
-    val: openSplit(join(directory, 'val'), train, options),
+    classes: namesOf(train),
+    train: openFiles(train.map(allFiles(options, ignored)), options),
+    val: openFiles(val.map(allFiles(options, ignored)), options),
   };
 }
 
-function listClasses(directory: string, split: 'train' | 'val'): string[] {
-  const folder = join(directory, split);
-  checkFolder(folder, `${directory} must hold train/<class>/ and val/<class>/.`);
-  const classes = listFolder(folder, (entry) => isKind(folder, entry, 'isDirectory'));
+function openUnsplit(directory: string, options: ImageFolderOptions, ignored: IgnoredFiles): ImageDataset {
+  const split: Split = { valShare: options.valShare ?? 0.2, splitSeed: options.splitSeed ?? 0 };
+  const classes = listClasses(directory, directory, ignored).map(allFiles(options, ignored));
+  const parts = classes.map(({ folder, files }) => ({ folder, ...splitImages(folder, files, split) }));
+  return {
+    classes: parts.map(({ folder }) => folder.name),
+    train: openFiles(
+      parts.map(({ folder, train }) => ({ folder, files: train })),
+      options,
+    ),
+    val: openFiles(
+      parts.map(({ folder, val }) => ({ folder, files: val })),
+      options,
+    ),
+    split,
+  };
+}
+
+/** The folders of classes in `folder`, which is `directory` or one of its splits. */
+function listClasses(directory: string, folder: string, ignored: IgnoredFiles): ClassFolder[] {
+  checkFolder(folder, `${directory} must hold train/<class>/ and val/<class>/${otherName(directory)}.`);
+  const classes = listClassFolders(folder, ignored);
+  const names = namesOf(classes);
   if (classes.length === 0) {
     throw new DataError(
       `${folder} holds no class folders. Put the images of each class into ${join(folder, '<class>')}.`,
     );
   }
+  const [only] = classes;
+  if (classes.length === 1 && !holdsImages(only.path) && listClassFolders(only.path, new IgnoredFiles()).length > 1) {
+    throw new DataError(
+      `${folder} holds one folder, ${only.name}, which holds others. Give ${only.path} if those are the classes`,
+    );
+  }
+  if (
+    folder === directory &&
+    names.some((name) => /train/i.test(name)) &&
+    names.some((name) => /val|test/i.test(name))
+  ) {
+    throw new DataError(
+      `the folders of ${directory}, ${names.slice(0, 5).join(', ')}, look like splits, not like classes. Name them train and val`,
+    );
+  }
   return classes;
+}
+
+/** What the validation images may be called instead. */
+function otherName(directory: string): string {
+  const name = ['valid', 'validation', 'test', 'testing'].find((name) => isFolder(join(directory, name)));
+  return name === undefined ? '' : `; if its ${name} is to validate with, rename it to val`;
 }
 
 function checkSameClasses(
   directory: string,
-  classes: readonly string[],
+  classes: readonly ClassFolder[],
   split: string,
-  others: readonly string[],
+  others: readonly ClassFolder[],
   otherSplit: string,
 ): void {
-  const known = new Set(others);
-  const missing = classes.filter((name) => !known.has(name));
+  const known = new Set(namesOf(others));
+  const missing = namesOf(classes).filter((name) => !known.has(name));
   if (missing.length === 0) return;
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
   throw new DataError(
@@ -58,51 +160,79 @@ function checkSameClasses(
   );
 }
 
-function openSplit(folder: string, classes: readonly string[], { limit }: ImageFolderOptions): ImageSource {
-  const files: string[] = [];
-  const labels: number[] = [];
-  classes.forEach((name, label) => {
-    const classFolder = join(folder, name);
-    const names = listFolder(classFolder, (entry) => isKind(classFolder, entry, 'isFile'));
-    if (names.length === 0) {
-      throw new DataError(`${classFolder} holds no images. Add some, or remove the class from both train and val.`);
+const namesOf = (classes: readonly ClassFolder[]): string[] => classes.map(({ name }) => name);
+
+/** All images of a class, if not too many are of formats that are not read. */
+function allFiles({ maxSkipped = usualMaxSkipped }: ImageFolderOptions, ignored: IgnoredFiles) {
+  return (folder: ClassFolder): ClassFiles => {
+    const { files, foreign } = listImages(folder, ignored);
+    if (isTooMany(foreign, files.length + foreign, maxSkipped)) {
+      throw new DataError(
+        `${folder.path} holds ${foreign} images of formats that are not read, beside ${files.length} that are: ${ignored.describe()}. ` +
+          'Convert them to JPEG or PNG, or remove them',
+      );
     }
-    for (const file of names) {
-      files.push(file);
-      labels.push(label);
-    }
-  });
-  const chosen = chooseEvenly(labels, limit);
-  const path = (index: number): string => join(folder, classes[labels[chosen[index]]], files[chosen[index]]);
-  return { length: chosen.length, classes, label: (index) => labels[chosen[index]], name: path, image: path };
+    return { folder, files };
+  };
 }
 
-/** The names in a folder that `wanted` accepts, sorted, without hidden ones. */
-function listFolder(folder: string, wanted: (entry: Dirent) => boolean): string[] {
+function openFiles(classes: readonly ClassFiles[], { limit }: ImageFolderOptions): ImageSource {
+  const files = classes.flatMap(({ files }) => files);
+  const labels = classes.flatMap(({ files }, label) => files.map(() => label));
+  const chosen = chooseEvenly(labels, limit);
+  const path = (index: number): string => join(classes[labels[chosen[index]]].folder.path, files[chosen[index]]);
+  let fingerprint: readonly ClassFingerprint[] | null = null;
+  return {
+    length: chosen.length,
+    classes: classes.map(({ folder }) => folder.name),
+    label: (index) => labels[chosen[index]],
+    name: path,
+    image: path,
+    fingerprint: () => {
+      fingerprint ??= fingerprintFiles(classes.length, chosen, labels, files, path);
+      return fingerprint;
+    },
+  };
+}
+
+/** Names and sizes: reading all files would take as long as an epoch. */
+function fingerprintFiles(
+  classes: number,
+  chosen: Uint32Array,
+  labels: readonly number[],
+  files: readonly string[],
+  path: (index: number) => string,
+): ClassFingerprint[] {
+  const parts = Array.from({ length: classes }, (): string[] => []);
+  chosen.forEach((position, index) => {
+    parts[labels[position]].push(`${files[position].normalize('NFC')}\0${sizeOf(path(index))}\n`);
+  });
+  return parts.map((files) => ({ images: files.length, hash: hashOf(files) }));
+}
+
+function sizeOf(path: string): number {
   try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => !entry.name.startsWith('.') && wanted(entry))
-      .map(({ name }) => name)
-      .sort();
+    return statSync(path).size;
   } catch (error) {
-    throw new DataError(`cannot read ${folder}: ${messageOf(error)}. Check its permissions.`, { cause: error });
+    throw cannotRead(path, error);
   }
 }
 
-/** Links count as what they point at. One that points nowhere counts as a file, so that its loss is reported. */
-function isKind(folder: string, entry: Dirent, kind: 'isFile' | 'isDirectory'): boolean {
-  if (!entry.isSymbolicLink()) return entry[kind]();
-  const target = statSync(join(folder, entry.name), { throwIfNoEntry: false });
-  return target ? target[kind]() : kind === 'isFile';
+function tellIgnored(directory: string, ignored: IgnoredFiles, { onWarning = console.warn }: ImageFolderOptions): void {
+  const what = ignored.describe();
+  if (what !== null) onWarning(oneLine(`${directory}: ignored ${what}`));
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
 }
 
 function checkFolder(path: string, remedy: string): void {
-  let isFolder: boolean | undefined;
-  try {
-    isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
-  } catch (error) {
-    throw new DataError(`cannot read ${path}: ${messageOf(error)}. Check its permissions.`, { cause: error });
-  }
-  if (isFolder === undefined) throw new DataError(`there is no folder ${path}. ${remedy}`);
-  if (!isFolder) throw new DataError(`${path} is not a folder. ${remedy}`);
+  if (isFolder(path)) return;
+  const exists = statSync(path, { throwIfNoEntry: false }) !== undefined;
+  throw new DataError(exists ? `${path} is not a folder. ${remedy}` : `there is no folder ${path}. ${remedy}`);
 }

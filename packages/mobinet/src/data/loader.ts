@@ -14,7 +14,7 @@ import { DecodePool, type Decoding } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
 import { DataError } from './errors.js';
 import { cutBatch } from './micro-batches.js';
-import { SkippedImages } from './skipped-images.js';
+import { SkippedImages, usualMaxSkipped } from './skipped-images.js';
 import type { Image, ImageSource } from './source.js';
 
 export interface ImageLoaderOptions {
@@ -258,7 +258,7 @@ function resolve(options: ImageLoaderOptions) {
     cacheBytes: atLeast(0, 'cacheBytes', options.cacheBytes ?? 256 * 2 ** 20),
     pixelLimit: atLeast(1, 'pixelLimit', options.pixelLimit ?? 50e6),
     cpuLimit: atLeast(1, 'decodeCpuLimit', options.decodeCpuLimit ?? 60),
-    maxSkipped: share('maxSkipped', options.maxSkipped ?? 0.01),
+    maxSkipped: share('maxSkipped', options.maxSkipped ?? usualMaxSkipped),
     isolated: options.isolated ?? false,
     onWarning: options.onWarning ?? ((message: string) => console.warn(message)),
   };

@@ -10,8 +10,15 @@ export interface SkippingOptions {
   readonly onWarning: (message: string) => void;
 }
 
+/** Where nothing else is said. */
+export const usualMaxSkipped = 0.01;
+
 /** So few broken images are never an error, however small the data set is. */
 const fewImages = 10;
+
+/** Whether something must be wrong with a data set, of which so many images have no pixels. */
+export const isTooMany = (skipped: number, images: number, maxSkipped: number): boolean =>
+  skipped >= fewImages && skipped > maxSkipped * images;
 
 /** The images of a source that have no pixels, why, and when that is too much. */
 export class SkippedImages {
@@ -66,7 +73,7 @@ export class SkippedImages {
           'Convert its images to JPEG or PNG, or remove the class',
       );
     }
-    if (this.size >= fewImages && this.size > maxSkipped * source.length) {
+    if (isTooMany(this.size, source.length, maxSkipped)) {
       throw new DataError(
         `${this.size} of ${source.length} images cannot be decoded, more than ${100 * maxSkipped} %, the last of them ${example}. ` +
           'Convert or remove them, or allow for more with --max-skipped',

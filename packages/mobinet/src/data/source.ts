@@ -1,3 +1,6 @@
+import type { ClassFingerprint } from './fingerprint.js';
+import type { Split } from './split.js';
+
 /** One image in memory: rows from the top, three bytes (red, green, blue) a pixel. u8 [height, width, 3]. */
 export interface Image {
   readonly height: number;
@@ -20,6 +23,12 @@ export interface ImageSource {
 
   /** The path of the file that holds an image, or the image itself where it is in memory already. */
   image(index: number): string | Image;
+
+  /**
+   * What tells the images of each class from others, so that a run goes on with those that it began with. A source without it is not
+   * checked.
+   */
+  fingerprint?(): readonly ClassFingerprint[];
 }
 
 /** A data set for classification: its classes, and the images to train on and to validate with. */
@@ -27,6 +36,14 @@ export interface ImageDataset {
   readonly classes: readonly string[];
   readonly train: ImageSource;
   readonly val: ImageSource;
+  /** How `val` was drawn, where the images were not split already. */
+  readonly split?: Split;
+}
+
+/** What to validate with. */
+export interface ValidationSet extends Omit<ImageDataset, 'train'> {
+  /** Whether these are all images of a folder that has no train/ and val/. */
+  readonly isUnsplit?: boolean;
 }
 
 /**

@@ -4,8 +4,10 @@ import { contentsOf } from './fixtures.test.helper.js';
 import { paperTraining } from './options.js';
 import { decodeCheckpoint, encodeCheckpoint, newRun, type TrainingRun } from './run.js';
 
-const source = { data: '/photos', limit: 24 };
-const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24, source };
+const source = { data: '/photos', limit: 24, valShare: 0.2, splitSeed: 3 };
+const images = { images: 8, hash: '0123456789abcdef' };
+const fingerprint = { train: [images, images, images], val: [images, images, images] };
+const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24, source, fingerprint };
 
 /** A run with moments and progress that are not what they are at first. */
 function advanced(): TrainingRun {
@@ -33,7 +35,7 @@ describe('checkpoints', () => {
     const restored = decodeCheckpoint(bytes);
     expect(contentsOf(encodeCheckpoint(restored))).toEqual(contentsOf(bytes));
     const { training, classes, trainImages, progress, history } = run;
-    expect(restored).toMatchObject({ training, classes, trainImages, source, progress, history });
+    expect(restored).toMatchObject({ training, classes, trainImages, source, fingerprint, progress, history });
     expect(restored.optimizer.step).toBe(1);
     expect([...restored.optimizer.state.tensors.keys()]).toEqual([...run.optimizer.state.tensors.keys()]);
     expect(restored.model.options).toEqual(run.model.options);
@@ -125,6 +127,11 @@ describe('checkpoints', () => {
     ['classes of another network', runWith({ classes: ['a'] }), 'classes must be a list of 3 names'],
     ['a place of no kind', runWith({ source: 5 }), 'run.source must be an object, not 5'],
     ['a place that is no name', runWith({ source: { data: 5 } }), 'run.source.data must be a string, not 5'],
+    [
+      'fingerprints of other classes',
+      runWith({ fingerprint: { train: [images], val: [images] } }),
+      'run.fingerprint.train must have 3 entries, not 1',
+    ],
     ['an unknown optimizer', trainingWith({ optimizer: 'lion' }), 'run.training.optimizer must be one of adam, '],
     ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
     [

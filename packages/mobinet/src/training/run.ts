@@ -11,6 +11,7 @@ import {
   withBackend,
 } from '@mobinet/tensor';
 import { messageOf, oneLine } from '../data/errors.js';
+import type { Fingerprint } from '../data/fingerprint.js';
 import { checkClasses, checkLike } from '../export/metadata.js';
 import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
 import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
@@ -56,15 +57,19 @@ export interface TrainingRun {
   readonly trainImages: number;
   /** Where its images are, so that it can go on without being told again. */
   readonly source?: ImageLocation;
+  /** What its images are, so that it goes on with the same ones. Runs that were saved before this was kept have none. */
+  fingerprint?: Fingerprint | undefined;
   progress: Progress;
   readonly history: EpochMetrics[];
 }
 
-/** An image folder or a folder of IDX files, and how many images of each split are used. */
+/** An image folder or a folder of IDX files, how it is split where it is not, and how many images of each split are used. */
 export interface ImageLocation {
   readonly data?: string | undefined;
   readonly idx?: string | undefined;
   readonly limit?: number | undefined;
+  readonly valShare?: number | undefined;
+  readonly splitSeed?: number | undefined;
 }
 
 export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, lossSum: 0, images: 0, seconds: 0 });
@@ -73,7 +78,7 @@ export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, los
 export function newRun(
   options: Partial<MoBiNetOptions>,
   training: TrainingOptions,
-  data: Pick<TrainingRun, 'classes' | 'trainImages' | 'source'>,
+  data: Pick<TrainingRun, 'classes' | 'trainImages' | 'source' | 'fingerprint'>,
 ): TrainingRun {
   const model = createMoBiNet({ ...options, classes: data.classes.length });
   return { model, optimizer: makeOptimizer(training), training, ...data, progress: startOfEpoch(0), history: [] };
@@ -85,7 +90,7 @@ const formatVersion = '1';
 
 /** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
-  const { model, optimizer, training, classes, trainImages, source, progress, history } = run;
+  const { model, optimizer, training, classes, trainImages, source, fingerprint, progress, history } = run;
   const tensors = new Map<string, Tensor<DType>>();
   for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
   for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
@@ -93,7 +98,16 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
     format: checkpointFormat,
     version: formatVersion,
     options: JSON.stringify(model.options),
-    run: JSON.stringify({ training, classes, trainImages, source, progress, history, steps: optimizer.state.step }),
+    run: JSON.stringify({
+      training,
+      classes,
+      trainImages,
+      source,
+      fingerprint,
+      progress,
+      history,
+      steps: optimizer.state.step,
+    }),
   });
 }
 
@@ -175,6 +189,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
     const { training, classes, history } = run as SavedRun;
     checkClasses(classes, options.classes);
     checkLocation((run as SavedRun).source);
+    checkFingerprint((run as SavedRun).fingerprint, options.classes);
     if (!Array.isArray(history)) throw new RangeError('run.history must be a list');
     history.forEach((metrics, index) => {
       checkLike(metrics, exampleMetrics, `run.history.${index}`);
@@ -202,9 +217,15 @@ const exampleRun = { training: paperTraining, trainImages: 1, progress: startOfE
 
 function checkLocation(source: unknown): void {
   if (source === undefined) return;
-  const example = { data: '', idx: '', limit: 1 };
+  const example = { data: '', idx: '', limit: 1, valShare: 0.5, splitSeed: 0 };
   const given = Object.keys(Object(source)).filter((key) => key in example) as (keyof typeof example)[];
   checkLike(source, Object.fromEntries(given.map((key) => [key, example[key]])), 'run.source');
+}
+
+function checkFingerprint(fingerprint: unknown, classes: number): void {
+  if (fingerprint === undefined) return;
+  const ofClasses = new Array(classes).fill({ images: 1, hash: '' });
+  checkLike(fingerprint, { train: ofClasses, val: ofClasses }, 'run.fingerprint');
 }
 
 function checkChoice(choices: readonly string[], value: string, name: string): void {

@@ -1,16 +1,17 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memory } from '@mobinet/tensor';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DataError } from '../data/errors.js';
+import { fingerprintOf } from '../data/fingerprint.js';
 import { openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
 import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { decodeCheckpoint, type EpochMetrics, newRun, type TrainingRun } from './run.js';
 import { checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
-import { type TrainOptions, train } from './train.js';
+import { checkData, type TrainOptions, train } from './train.js';
 import { TrainingError } from './training-error.js';
 
 const folder = sharedFolder();
@@ -367,6 +368,29 @@ describe('data of another run', () => {
     );
     expect(() => readFileSync(join(out, checkpointFile))).toThrow(/ENOENT/);
     free(run);
+  });
+
+  test('is refused: other names and sizes; a moved folder is not, nor is a run that knows none', async () => {
+    const out = join(folder, 'other-files');
+    const run = start();
+    const controller = new AbortController();
+    await train(run, dataset, { out, workers: 1, signal: controller.signal, onStep: () => controller.abort() });
+    free(run);
+    const resumed = decodeCheckpoint(await checkpointOf(out));
+    expect(resumed.fingerprint).toEqual(fingerprintOf(dataset));
+    const moved = join(folder, 'moved');
+    cpSync(join(folder, 'images'), moved, { recursive: true });
+    checkData(resumed, openImageFolder(moved));
+
+    const [first, second] = dataset.classes;
+    const [file] = readdirSync(join(moved, 'train', first));
+    renameSync(join(moved, 'train', first, file), join(moved, 'train', second, 'new.png'));
+    expect(() => checkData(resumed, openImageFolder(moved))).toThrow(
+      `the data is not what the run was made with: the class ${first} has 7 images for training, and had 8 (and 1 more `,
+    );
+    delete resumed.fingerprint;
+    checkData(resumed, openImageFolder(moved));
+    free(resumed);
   });
 
   test('a folder that holds a run is refused to another', async () => {

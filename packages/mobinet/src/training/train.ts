@@ -1,5 +1,6 @@
 import { Rng } from '@mobinet/tensor';
 import { DataError } from '../data/errors.js';
+import { differenceOf, fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
@@ -67,6 +68,7 @@ export interface TrainResult {
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
   checkData(run, dataset);
+  run.fingerprint ??= fingerprintOf(dataset) ?? undefined;
   if (typeof options.out !== 'string') return trainIn(options.out, run, dataset, options);
   const folder = await ownFolder(options.out, { resumed: run.optimizer.step > 0 });
   try {
@@ -118,15 +120,22 @@ async function trainIn(
 
 /** Throws unless the images are those of the run, as far as can be told. */
 export function checkData(run: TrainingRun, dataset: ImageDataset): void {
-  if (dataset.classes.join('\n') !== run.classes.join('\n')) {
+  if (dataset.classes.join('\n') !== run.classes.join('\n').normalize('NFC')) {
     throw new DataError(
       `the data has the classes ${listed(dataset.classes)}, but the run was made for ${listed(run.classes)}`,
     );
   }
+  const now = run.fingerprint && fingerprintOf(dataset);
+  const difference = now ? differenceOf(run.classes, run.fingerprint!, now) : null;
   if (dataset.train.length !== run.trainImages) {
     throw new DataError(
-      `the data has ${dataset.train.length} training images, but the run was made for ${run.trainImages}. ` +
-        'Use the same --data and --limit',
+      `the data has ${dataset.train.length} training images, but the run was made for ${run.trainImages}` +
+        `${difference ? `: ${difference}` : ''}. Use the same --data and --limit`,
+    );
+  }
+  if (difference) {
+    throw new DataError(
+      `the data is not what the run was made with: ${difference}. Bring back what it was, or train anew with another --out`,
     );
   }
 }

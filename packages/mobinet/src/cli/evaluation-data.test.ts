@@ -1,0 +1,86 @@
+import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { DataError } from '../data/errors.js';
+import { fingerprintOf } from '../data/fingerprint.js';
+import { openImageFolder } from '../data/image-folder.js';
+import type { ValidationSet } from '../data/source.js';
+import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
+import type { TrainingRun } from '../training/run.js';
+import { openEvaluationData } from './evaluation-data.js';
+import { type DataFlags, recordOf } from './flags.js';
+
+const folder = sharedFolder();
+const photos = join(folder, 'photos');
+/** Of a run on the classes alone in `photos`, what concerns its images. */
+let run: TrainingRun;
+
+beforeAll(() => {
+  copyImages(join(folder, 'split'));
+  cpSync(join(folder, 'split/train'), photos, { recursive: true });
+  const dataset = openImageFolder(photos, { valShare: 0.25, splitSeed: 5 });
+  const { classes, train } = dataset;
+  const source = recordOf({ data: photos }, dataset);
+  run = { classes, trainImages: train.length, source, fingerprint: fingerprintOf(dataset)! } as unknown as TrainingRun;
+});
+
+const names = ({ val }: ValidationSet): string[] => Array.from({ length: val.length }, (_, i) => val.name(i));
+
+/** The data set, and what was said of it. */
+function open(flags: DataFlags, of: TrainingRun | undefined) {
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+  try {
+    const dataset = openEvaluationData(flags, { classes: 3, run: of });
+    return { dataset, said: write.mock.calls.join('') };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+describe('what is evaluated of a folder of classes alone', () => {
+  test('is, for the run that was trained with it, what that had drawn for validation', () => {
+    const drawn = names(openImageFolder(photos, { valShare: 0.25, splitSeed: 5 }));
+    expect(drawn).toHaveLength(6);
+    const moved = join(folder, 'moved');
+    cpSync(photos, moved, { recursive: true });
+    for (const [flags, place] of [
+      [{ data: photos }, photos],
+      [{}, photos],
+      [{ data: moved }, moved],
+    ] as const) {
+      const { dataset, said } = open(flags, run);
+      expect(names(dataset)).toEqual(drawn.map((path) => path.replace(photos, place)));
+      expect(said).toBe(`evaluating the 6 images of ${place} that training drew for validation\n`);
+    }
+    expect(names(open({ limit: 3 }, run).dataset)).toEqual(drawn.filter((_, i) => i % 2 === 0));
+  });
+
+  test('is all for others, which is said, unless the share is named', () => {
+    const { dataset, said } = open({ data: photos }, undefined);
+    expect(dataset.val.length).toBe(24);
+    expect(said).toMatch(
+      /^evaluating 24 images of .*, which has no val\/\. If the network was trained .* --val-share and --seed/,
+    );
+    const drawn = open({ data: photos, valShare: 0.25, seed: 5 }, undefined);
+    expect(drawn).toEqual({ dataset: expect.anything(), said: '' });
+    expect(names(drawn.dataset)).toEqual(names(open({}, run).dataset));
+  });
+
+  test('is nothing, where the images of the run are not what they were', () => {
+    const changed = join(folder, 'changed');
+    cpSync(photos, changed, { recursive: true });
+    const [first] = run.classes;
+    rmSync(join(changed, first, readdirSync(join(changed, first))[0]));
+    expect(open({ data: changed }, run).dataset.isUnsplit).toBe(true);
+    const ofChanged = { ...run, source: { ...run.source, data: changed } };
+    expect(() => open({}, ofChanged)).toThrow(DataError);
+    expect(() => open({}, ofChanged)).toThrow(`the class ${first} has`);
+  });
+
+  test('is the split val/ wherever there is one', () => {
+    const { dataset, said } = open({ data: join(folder, 'split') }, run);
+    expect({ images: dataset.val.length, said }).toEqual({ images: 12, said: '' });
+    rmSync(join(folder, 'split/train'), { recursive: true });
+    expect(open({ data: join(folder, 'split') }, run).dataset.val.length).toBe(12);
+  });
+});

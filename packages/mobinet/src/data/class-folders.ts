@@ -1,0 +1,161 @@
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
+import { extname, join, sep } from 'node:path';
+import { DataError, fileProblem } from './errors.js';
+import type { IgnoredFiles } from './ignored-files.js';
+import { foreignImageExtensions, imageExtensions } from './image-extensions.js';
+
+/** A folder of images of one class. */
+export interface ClassFolder {
+  /** Its name in Unicode's composed form (NFC), which is the same whatever file system wrote it. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** The images of a class. */
+export interface ClassImages {
+  /** Paths within the folder of the class, with slashes, in order. */
+  readonly files: readonly string[];
+  /** How many images there are of formats that are not read. */
+  readonly foreign: number;
+}
+
+/**
+ * The folders within a folder, sorted by name. Hidden ones are ignored, and so is what is no folder.
+ * @throws DataError if it cannot be read, or if two names are the same but for the way in which Unicode writes them.
+ */
+export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFolder[] {
+  const real = realPath(folder);
+  const classes = listFolder(folder).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (isHidden(entry)) return ignore(ignored, 'hidden', path);
+    const kind = kindOf(entry, path);
+    if (kind === 'nowhere') return ignore(ignored, 'links that lead nowhere', path);
+    if (kind !== 'folder') return ignore(ignored, 'beside the folders of classes', path);
+    if (entry.isSymbolicLink() && contains(realPath(path), real)) {
+      return ignore(ignored, 'folders that are read already', path);
+    }
+    return [{ name: composed(entry.name), path }];
+  });
+  classes.forEach(({ name, path }, index) => {
+    if (index === 0 || classes[index - 1].name !== name) return;
+    throw new DataError(
+      `${classes[index - 1].path} and ${path} have the same name, which Unicode writes in two ways. Rename one of them`,
+    );
+  });
+  return classes;
+}
+
+/**
+ * The images of a class: files with an image's extension, also in folders within its folder, as torchvision's ImageFolder lists them: by
+ * folder, then by name, both by code unit. Links are followed; a folder that they lead to twice is read once.
+ *
+ * @throws DataError if something cannot be read, or if there is no image.
+ */
+export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFiles): ClassImages {
+  const realRoot = realPath(root);
+  const seen = new Set([realRoot]);
+  const folders: { path: string; files: string[] }[] = [];
+  const foreign = new Map<string, number>();
+
+  const visit = (folder: string, real: string): void => {
+    const files: string[] = [];
+    folders.push({ path: folder, files });
+    for (const entry of listFolder(join(root, folder))) {
+      const within = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      const path = join(root, within);
+      const kind = isHidden(entry) ? 'hidden' : kindOf(entry, path);
+      if (kind === 'hidden') ignored.add('hidden', path);
+      else if (kind === 'nowhere') ignored.add('links that lead nowhere', path);
+      else if (kind === 'other') ignored.add('neither files nor folders', path);
+      else if (kind === 'file') {
+        const extension = extname(entry.name).toLowerCase();
+        if (imageExtensions.has(extension)) files.push(within);
+        else {
+          foreign.set(extension, (foreign.get(extension) ?? 0) + 1);
+          const isImage = foreignImageExtensions.has(extension);
+          ignored.add(isImage ? 'of formats that are not read' : 'with no extension of an image', path);
+        }
+      } else {
+        const target = entry.isSymbolicLink() ? realPath(path) : join(real, entry.name);
+        // A link to a folder around this one would bring in the other classes.
+        if (seen.has(target) || contains(target, realRoot)) ignored.add('folders that are read already', path);
+        else {
+          seen.add(target);
+          visit(within, target);
+        }
+      }
+    }
+  };
+  visit('', realRoot);
+
+  const files = folders.sort((a, b) => byCodeUnit(composed(a.path), composed(b.path))).flatMap(({ files }) => files);
+  if (files.length === 0) {
+    const found = Array.from(foreign, ([extension, count]) => `${count} × ${extension || 'no extension'}`).join(', ');
+    const what = found === '' ? '' : `, only other files (${found})`;
+    throw new DataError(
+      `${root} holds no images${what}. ` +
+        `Add some with the extensions ${[...imageExtensions].join(' ')}, or remove the class ${name} wherever it is`,
+    );
+  }
+  const images = [...foreign].filter(([extension]) => foreignImageExtensions.has(extension));
+  return { files, foreign: images.reduce((sum, [, count]) => sum + count, 0) };
+}
+
+/** Whether a folder holds images itself, and not in folders alone. */
+export function holdsImages(folder: string): boolean {
+  return listFolder(folder).some((entry) => !isHidden(entry) && imageExtensions.has(extname(entry.name).toLowerCase()));
+}
+
+/** What is in a folder, sorted by name by code unit: alike on every machine. */
+function listFolder(folder: string): Dirent[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.sort((a, b) => byCodeUnit(composed(a.name), composed(b.name)));
+  } catch (error) {
+    throw cannotRead(folder, error);
+  }
+}
+
+/** Links are what they lead to. */
+function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'nowhere' | 'other' {
+  let item: Pick<Dirent, 'isFile' | 'isDirectory'> | undefined = entry;
+  if (entry.isSymbolicLink()) {
+    try {
+      item = statSync(path, { throwIfNoEntry: false });
+    } catch (error) {
+      if (!leadsNowhere.has((error as NodeJS.ErrnoException).code)) throw cannotRead(path, error);
+      item = undefined;
+    }
+  }
+  if (!item) return 'nowhere';
+  return item.isFile() ? 'file' : item.isDirectory() ? 'folder' : 'other';
+}
+
+/** Of a link to itself, and of one through a file. */
+const leadsNowhere: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}
+
+export function cannotRead(path: string, error: unknown): DataError {
+  return new DataError(`cannot read ${path}: ${fileProblem(error)}. Check that it is there and may be read`, {
+    cause: error,
+  });
+}
+
+function ignore(ignored: IgnoredFiles, reason: Parameters<IgnoredFiles['add']>[0], path: string): [] {
+  ignored.add(reason, path);
+  return [];
+}
+
+const isHidden = ({ name }: Dirent): boolean => name.startsWith('.');
+const composed = (name: string): string => name.normalize('NFC');
+const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Whether `path` is `folder`, or lies in it. */
+const contains = (folder: string, path: string): boolean => `${path}${sep}`.startsWith(`${folder}${sep}`);
