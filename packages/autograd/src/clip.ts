@@ -1,4 +1,4 @@
-import { clip, mul, type Tensor, tidy } from '@mobinet/tensor';
+import { checkNumber, clip, mul, type Tensor, tidy } from '@mobinet/tensor';
 import { flatten, unflatten } from './tree.js';
 
 /** The Euclidean norm over all elements of all gradients. The one of tied parameters, which stands at several places, counts once. */
@@ -11,15 +11,19 @@ export function globalNorm(gradients: object): number {
 /**
  * Gradients scaled down so that their global norm is at most `maxNorm`; unchanged where it already is.
  * Returns new tensors; the given ones stay the caller's.
+ *
+ * @throws RangeError unless `maxNorm` is a number above 0.
  */
 export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number): G {
+  checkNumber('clipByGlobalNorm: maxNorm', maxNorm, { above: 0 });
   const norm = globalNorm(gradients);
   const scale = norm > maxNorm ? maxNorm / norm : 1;
   return mapTree(gradients, (gradient) => mul(gradient, scale));
 }
 
-/** Gradients with every element limited to [−limit, limit], as new tensors. */
+/** Gradients with every element limited to [−limit, limit], as new tensors. @throws RangeError unless `limit` is a number above 0. */
 export function clipByValue<G extends object>(gradients: G, limit: number): G {
+  checkNumber('clipByValue: limit', limit, { above: 0 });
   return mapTree(gradients, (gradient) => clip(gradient, -limit, limit));
 }
 

@@ -27,5 +27,6 @@ export {
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
 export { type ParameterUpdate, type UpdateFormula, UpdateKernel } from './optimizers/update.wasm.js';
 export { Parameter } from './parameter.js';
+export { labelSmoothingRange, learningRateRange, weightDecayRange } from './ranges.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
 export { flatten, type Gradients, unflatten } from './tree.js';

@@ -1,6 +1,18 @@
-import { apply, defineOp, mean, ShapeError, square, sub, type Tensor, tidy } from '@mobinet/tensor';
+import {
+  apply,
+  checkNumber,
+  DTypeError,
+  defineOp,
+  mean,
+  ShapeError,
+  square,
+  sub,
+  type Tensor,
+  tidy,
+} from '@mobinet/tensor';
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, softmaxRows } from '@mobinet/tensor/kernels';
 import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
+import { labelSmoothingRange } from './ranges.js';
 
 /**
  * Softmax cross-entropy, averaged over the batch.
@@ -9,7 +21,9 @@ import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
  *
  * @param logits [batch, classes]
  * @param labels [batch], the index of the right class of each row.
+ * @param options.labelSmoothing From 0 to 1. Default 0.
  * @returns A scalar.
+ * @throws ShapeError or DTypeError for operands that do not fit, RangeError for a label that is no class.
  */
 export function crossEntropy(
   logits: Tensor,
@@ -22,6 +36,10 @@ export function crossEntropy(
       { name: 'labels', shape: labels.shape, note: 'batch' },
     ]);
   }
+  if (labels.dtype !== 'i32') {
+    throw new DTypeError(`crossEntropy: labels must be i32, not ${labels.dtype}. Use cast(labels, 'i32').`);
+  }
+  checkNumber('crossEntropy: labelSmoothing', labelSmoothing, labelSmoothingRange);
   return apply(crossEntropyOp, [logits, labels], { smoothing: labelSmoothing })[0];
 }
 

@@ -1,8 +1,15 @@
-/** The learning rate of each step, counted from 0. */
+import { checkNumber, wholeNumbers } from '@mobinet/tensor';
+import { shareRange, stepRateRange } from './ranges.js';
+
+/** The learning rate of each step, counted from 0. Those below check their numbers, and throw RangeError for one that is out of range. */
 export type Schedule = (step: number) => number;
+
+/** Of steps, counted from 0. */
+const wholeSteps = wholeNumbers(0);
 
 /** The same rate for ever. */
 export function constant(rate: number): Schedule {
+  checkNumber('constant: rate', rate, stepRateRange);
   return () => rate;
 }
 
@@ -16,16 +23,25 @@ export function stepDecay({
   factor?: number;
   at: readonly number[];
 }): Schedule {
+  checkNumber('stepDecay: rate', rate, stepRateRange);
+  checkNumber('stepDecay: factor', factor, { above: 0, to: 1e6 });
+  at.forEach((milestone, index) => {
+    checkNumber(`stepDecay: at[${index}]`, milestone, wholeSteps);
+  });
   return (step) => rate * factor ** at.filter((milestone) => step >= milestone).length;
 }
 
 /** Half a cosine wave, from `rate` at step 0 to `final` at step `steps` (Loshchilov & Hutter, 2017). */
 export function cosine({ rate, steps, final = 0 }: { rate: number; steps: number; final?: number }): Schedule {
+  checkNumber('cosine: rate', rate, stepRateRange);
+  checkNumber('cosine: steps', steps, wholeSteps);
+  checkNumber('cosine: final', final, stepRateRange);
   return (step) => interpolate(rate, final, share(step, steps));
 }
 
 /** Rises in a straight line to the first rate of `schedule` during `steps` steps, then follows it from its start. */
 export function warmUp({ steps, schedule }: { steps: number; schedule: Schedule }): Schedule {
+  checkNumber('warmUp: steps', steps, wholeSteps);
   return (step) => (step < steps ? (schedule(0) * (step + 1)) / steps : schedule(step - steps));
 }
 
@@ -34,6 +50,9 @@ export function warmUp({ steps, schedule }: { steps: number; schedule: Schedule 
  * (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
  */
 export function oneCycle({ rate, steps, rise = 0.3 }: { rate: number; steps: number; rise?: number }): Schedule {
+  checkNumber('oneCycle: rate', rate, stepRateRange);
+  checkNumber('oneCycle: steps', steps, wholeSteps);
+  checkNumber('oneCycle: rise', rise, shareRange);
   const start = rate / 25;
   const end = start / 1e4;
   const peak = rise * steps - 1;

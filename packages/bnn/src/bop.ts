@@ -1,12 +1,12 @@
 import { Adam, type AdamOptions, Parameter, type Update, UpdateKernel } from '@mobinet/autograd';
-import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
+import { applyInto, checkNumber, defineOp, type Tensor } from '@mobinet/tensor';
 import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { bopOnGpu } from './bop.wgsl.js';
 
 export interface BopOptions extends AdamOptions {
-  /** τ: how strong the mean gradient must be to flip a weight. Default 1e-8. */
+  /** τ: how strong the mean gradient must be to flip a weight, 0 or more. Default 1e-8. */
   threshold?: number;
-  /** γ: how fast the mean follows the gradient. Default 1e-4. */
+  /** γ: how fast the mean follows the gradient, from 0 to 1. Default 1e-4. */
   adaptivity?: number;
 }
 
@@ -24,8 +24,8 @@ export class Bop extends Adam {
 
   constructor({ threshold = 1e-8, adaptivity = 1e-4, ...adam }: BopOptions = {}) {
     super(adam);
-    this.#threshold = threshold;
-    this.#adaptivity = adaptivity;
+    this.#threshold = checkNumber('bop: threshold', threshold, { from: 0 });
+    this.#adaptivity = checkNumber('bop: adaptivity', adaptivity, { from: 0, to: 1 });
   }
 
   protected override updateAll(updates: readonly Update[]): void {

@@ -12,6 +12,17 @@ export type { BackendName } from './backend-name.js';
 export { setThreads, threadCount } from './backends/cpu/threads.js';
 export type { KernelTime } from './backends/webgpu/kernel-times.js';
 export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
+export {
+  checkChoice,
+  checkNumber,
+  checkNumbers,
+  checkRecord,
+  describeRange,
+  isInRange,
+  type NumberRange,
+  shown,
+  wholeNumbers,
+} from './check.js';
 export * from './create.js';
 export type { DType, TypedArray, TypedArrays } from './dtype.js';
 export {

@@ -2,6 +2,7 @@ import {
   applyInto,
   batchNorm,
   batchNormEval,
+  checkNumber,
   defineOp,
   foldBatchNorm,
   ones,
@@ -11,10 +12,12 @@ import {
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, flushedWgsl, MapShader } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
+import { epsilonRange, shareRange } from '../ranges.js';
 
 export interface BatchNormOptions {
+  /** Added to variances, above 0. Default 1e-5. */
   epsilon?: number;
-  /** How far running statistics move towards those of each batch. Default 0.1, as in PyTorch. */
+  /** How far running statistics move towards those of each batch, from 0 to 1. Default 0.1, as in PyTorch. */
   momentum?: number;
 }
 
@@ -34,6 +37,8 @@ export class BatchNorm2d extends Module {
 
   constructor(channels: number, { epsilon = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
     super();
+    checkNumber('BatchNorm2d: epsilon', epsilon, epsilonRange);
+    checkNumber('BatchNorm2d: momentum', momentum, shareRange);
     this.gamma = new Parameter(ones([channels]));
     this.beta = new Parameter(zeros([channels]));
     this.runningMean = zeros([channels]);

@@ -1,12 +1,16 @@
-import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
+import { applyInto, checkNumber, defineOp, shown, type Tensor } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
+import { decayRange, epsilonRange } from '../ranges.js';
 import { adamKernel, smallestSquared } from './adam.wasm.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
 import { adamOnGpu } from './update.wgsl.js';
 
 export interface AdamOptions extends WeightDecayOptions {
+  /** η, 0 or more. Default 0.001. */
   learningRate?: number;
+  /** How much of the running means is kept at each step, from 0 to below 1. Default [0.9, 0.999]. */
   betas?: readonly [number, number];
+  /** ε, above 0. Default 1e-8. */
   epsilon?: number;
 }
 
@@ -22,8 +26,14 @@ export class Adam extends Optimizer {
 
   constructor({ learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay }: AdamOptions = {}) {
     super(learningRate, decay);
-    this.#betas = betas;
-    this.#epsilon = epsilon;
+    if (!Array.isArray(betas) || betas.length !== 2) {
+      throw new RangeError(`adam: betas must be two numbers, not ${shown(betas)}`);
+    }
+    this.#betas = [
+      checkNumber('adam: betas[0]', betas[0], decayRange),
+      checkNumber('adam: betas[1]', betas[1], decayRange),
+    ];
+    this.#epsilon = checkNumber('adam: epsilon', epsilon, epsilonRange);
   }
 
   protected override updateAll(updates: readonly Update[]): void {

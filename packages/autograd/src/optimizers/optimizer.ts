@@ -1,6 +1,7 @@
-import { assign, keep, type Tensor, tidy, withBackend, zeros } from '@mobinet/tensor';
+import { assign, checkNumber, keep, type Tensor, tidy, withBackend, zeros } from '@mobinet/tensor';
 import { nothingToTrain } from '../hidden.js';
 import { Parameter } from '../parameter.js';
+import { stepRateRange, weightDecayRange } from '../ranges.js';
 import { flatten, flattenAll, type Gradients } from '../tree.js';
 
 /** Everything an optimizer remembers, ready to be saved: a step count, and tensors named `<slot>.<parameter>`. */
@@ -13,6 +14,7 @@ export interface OptimizerState {
 const notBinary = (_path: string, parameter: Tensor): boolean => !(parameter instanceof Parameter && parameter.binary);
 
 export interface WeightDecayOptions {
+  /** λ, 0 or more. Default 0. */
   weightDecay?: number;
   /** Which parameters decay. Default: all but binary ones. */
   decays?: (path: string, parameter: Tensor) => boolean;
@@ -40,7 +42,8 @@ export abstract class Optimizer {
     public learningRate: number,
     { weightDecay = 0, decays = notBinary }: WeightDecayOptions,
   ) {
-    this.#decay = weightDecay;
+    checkNumber('optimizer: learningRate', learningRate, stepRateRange);
+    this.#decay = checkNumber('optimizer: weightDecay', weightDecay, weightDecayRange);
     this.#decays = decays;
   }
 
@@ -48,9 +51,10 @@ export abstract class Optimizer {
    * Changes every parameter of `tree` in place, one at several places (tied weights) once. `gradients` is what `valueAndGradient`
    * returned for it.
    *
-   * @throws If a parameter has no gradient, or there are no parameters; then none has changed.
+   * @throws If a parameter has no gradient, there are no parameters, or the learning rate is none; then nothing has changed.
    */
   update<T extends object>(tree: T, gradients: Gradients<T>): void {
+    checkNumber('optimizer: learningRate', this.learningRate, stepRateRange);
     const byPath = flattenAll(gradients);
     const updates = flatten(tree).map(([path, parameter]) => {
       const gradient = byPath.get(path);

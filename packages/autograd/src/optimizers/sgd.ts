@@ -1,11 +1,14 @@
-import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
+import { applyInto, checkNumber, defineOp, type Tensor } from '@mobinet/tensor';
 import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
+import { decayRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
 import { UpdateKernel } from './update.wasm.js';
 import { sgdOnGpu } from './update.wgsl.js';
 
 export interface SGDOptions extends WeightDecayOptions {
+  /** η, 0 or more. */
   learningRate: number;
+  /** μ, from 0 to below 1. Default 0. */
   momentum?: number;
 }
 
@@ -18,7 +21,7 @@ export class SGD extends Optimizer {
 
   constructor({ learningRate, momentum = 0, ...decay }: SGDOptions) {
     super(learningRate, decay);
-    this.#momentum = momentum;
+    this.#momentum = checkNumber('sgd: momentum', momentum, decayRange);
   }
 
   protected override updateAll(updates: readonly Update[]): void {

@@ -15,7 +15,7 @@ import {
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
-import { ImageProgress, printJson, printResult, say } from './output.js';
+import { formatAccuracy, ImageProgress, printJson, printResult, say } from './output.js';
 import { interruptible } from './program.js';
 
 interface EvaluateFlags extends DataFlags, LoadingFlags {
@@ -78,7 +78,7 @@ async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): 
   });
   if (flags.json) return printJson({ ...result, skippedImages: loader.skipped });
   printResult(
-    `loss ${result.loss.toFixed(4)}, top-1 ${result.top1.toFixed(2)} %, top-5 ${result.top5.toFixed(2)} % ` +
+    `loss ${result.loss.toFixed(4)}, ${formatAccuracy(result)} ` +
       `over ${result.images} images${loader.skipped > 0 ? ` (${loader.skipped} skipped)` : ''}`,
   );
 }

@@ -94,8 +94,13 @@ export function formatSummary({ layers, ...total }: NetworkSummary): string {
 export function formatMetrics({ epoch, trainLoss, valLoss, top1, top5, imagesPerSecond }: EpochMetrics): string {
   return (
     `epoch ${epoch}: training loss ${trainLoss.toFixed(4)}, validation loss ${valLoss.toFixed(4)}, ` +
-    `top-1 ${top1.toFixed(2)} %, top-5 ${top5.toFixed(2)} % (${imagesPerSecond.toFixed(0)} images/s)`
+    `${formatAccuracy({ top1, top5 })} (${imagesPerSecond.toFixed(0)} images/s)`
   );
+}
+
+/** Of five classes or fewer, every image would be among the top five: nothing is said of them. */
+export function formatAccuracy({ top1, top5 }: Pick<EpochMetrics, 'top1' | 'top5'>): string {
+  return `top-1 ${top1.toFixed(2)} %${top5 === null ? '' : `, top-5 ${top5.toFixed(2)} %`}`;
 }
 
 /** A terminal, or whatever stderr is. */

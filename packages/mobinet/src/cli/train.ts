@@ -155,7 +155,7 @@ async function trainIn(
   printResult(
     [
       `top-1   ${last.top1.toFixed(2)} %`,
-      `top-5   ${last.top5.toFixed(2)} %`,
+      ...(last.top5 === null ? [] : [`top-5   ${last.top5.toFixed(2)} %`]),
       ...(saved
         ? [
             `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,

@@ -1,5 +1,13 @@
-import type { Rng } from '@mobinet/tensor';
-import type { Image } from './source.js';
+import {
+  checkChoice,
+  checkNumber,
+  checkRecord,
+  type NumberRange,
+  type Rng,
+  shown,
+  wholeNumbers,
+} from '@mobinet/tensor';
+import { type Image, largestSide } from './source.js';
 
 /** How an example is cut from its image. */
 export interface Augmentation {
@@ -11,6 +19,18 @@ export interface Augmentation {
   readonly paddingMode: 'zero' | 'reflect';
   /** Whether half of the images are mirrored, left to right. */
   readonly flip: boolean;
+}
+
+/** Pixels that may be added on a side. */
+export const cropPaddingRange = wholeNumbers(0, largestSide);
+
+/** @throws RangeError or TypeError, one line that names the field, unless examples can be cut so. */
+export function checkAugmentation(value: unknown, name = 'augment'): asserts value is Augmentation {
+  checkRecord(name, value);
+  checkChoice(`${name}.crop`, value.crop, ['center', 'random']);
+  checkChoice(`${name}.paddingMode`, value.paddingMode, ['zero', 'reflect']);
+  checkNumber(`${name}.padding`, value.padding, cropPaddingRange);
+  checkChoice(`${name}.flip`, value.flip, [true, false]);
 }
 
 /** The middle of each image, as for validation. */
@@ -64,6 +84,26 @@ export interface Normalization {
 
 /** Those of ImageNet's training images, which nearly every published model uses. */
 export const imageNetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+/** @throws RangeError, one line that names the number, unless these are statistics of values in 0 … 1. */
+export function checkNormalization(value: unknown, name = 'normalization'): asserts value is Normalization {
+  checkRecord(name, value);
+  for (const [key, range] of Object.entries(normalizationRanges)) {
+    const numbers = value[key];
+    if (!Array.isArray(numbers) || numbers.length !== 3) {
+      throw new RangeError(`${name}.${key} must be three numbers, for red, green and blue, not ${shown(numbers)}`);
+    }
+    numbers.forEach((number, channel) => {
+      checkNumber(`${name}.${key}[${channel}]`, number, range);
+    });
+  }
+}
+
+/** Of values in 0 … 1: those of bytes, as other programs give them, would make all images alike. */
+export const normalizationRanges = {
+  mean: { from: -10, to: 10 },
+  std: { from: 1e-6, to: 10 },
+} as const satisfies Record<keyof Normalization, NumberRange>;
 
 /** (x / 255 − mean) / std for every channel and byte x. f32 [3, 256]. */
 export function normalizationTable({ mean, std }: Normalization): Float32Array {

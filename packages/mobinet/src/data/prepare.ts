@@ -1,13 +1,30 @@
-import { Rng, type Tensor, tensor } from '@mobinet/tensor';
-import { centerCrop, drawView, type Normalization, normalizationTable, writeExample } from './augment.js';
+import { checkNumber, checkRecord, Rng, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor';
+import {
+  centerCrop,
+  checkNormalization,
+  drawView,
+  type Normalization,
+  normalizationTable,
+  writeExample,
+} from './augment.js';
 import { resizeShorterSide } from './resize.js';
-import type { Image } from './source.js';
+import { type Image, largestSide } from './source.js';
 
 /** How an image becomes an input: scaled, cut in its middle to the network's size, and normalised. */
 export interface Preprocessing {
   /** The shorter side that images are scaled to, in pixels. */
   readonly resize: number;
   readonly normalization: Normalization;
+}
+
+/** The shorter side that images may be scaled to. */
+export const resizeRange = wholeNumbers(1, largestSide);
+
+/** @throws RangeError, one line that names the number, unless images can be made ready so. */
+export function checkPreprocessing(value: unknown, name = 'preprocessing'): asserts value is Preprocessing {
+  checkRecord(name, value);
+  checkNumber(`${name}.resize`, value.resize, resizeRange);
+  checkNormalization(value.normalization, `${name}.normalization`);
 }
 
 /**

@@ -8,6 +8,9 @@ export interface Image {
   readonly pixels: Uint8Array;
 }
 
+/** No side of an image is longer, given or scaled: more would be a mistake, and its pixels would fill the memory. */
+export const largestSide = 16_384;
+
 /** Where the images of one split come from. An image is known by its index, 0 … length − 1. */
 export interface ImageSource {
   readonly length: number;

@@ -2,7 +2,9 @@ import { type DType, decodeSafetensors, dispose, FormatError, type Tensor } from
 import { oneLine } from '../data/errors.js';
 import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
-import { checkpointFormat, copyInto, modelTensors } from '../training/run.js';
+import { copyInto, modelTensors } from '../training/run.js';
+import { checkpointFormat, packedFormat } from './checked-file.js';
+import { checkFinite } from './metadata.js';
 
 /**
  * A network with weights that were trained elsewhere: a safetensors file of floats, with all parameters and running statistics
@@ -17,10 +19,13 @@ export function importWeights(bytes: Uint8Array, options: Partial<MoBiNetOptions
   try {
     const { tensors, metadata } = decodeSafetensors(bytes, { source });
     try {
-      if (metadata.format === checkpointFormat) {
+      if (metadata.format === checkpointFormat.format) {
         throw new FormatError(
           `${source}: a training checkpoint, which needs no import. Use mobinet export --checkpoint`,
         );
+      }
+      if (metadata.format === packedFormat.format) {
+        throw new FormatError(`${source}: a packed model, which needs no import. It runs as it is`);
       }
       fill(model, tensors, source);
     } finally {
@@ -37,18 +42,9 @@ function fill(model: MoBiNet, tensors: ReadonlyMap<string, Tensor<DType>>, sourc
   const own = modelTensors(model);
   for (const [name, target] of own) {
     copyInto(target, tensors.get(name), name, source);
-    checkNumbers(target, name, source);
+    checkFinite(name, target, source);
   }
   for (const name of tensors.keys()) {
     if (!own.has(name)) throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
-  }
-}
-
-function checkNumbers({ values }: Tensor, name: string, source: string): void {
-  if (!values.every(Number.isFinite)) {
-    throw new FormatError(`${source}: tensor ${name} holds a number that is not finite`);
-  }
-  if (name.endsWith('.runningVariance') && values.some((variance) => variance < 0)) {
-    throw new FormatError(`${source}: tensor ${name} holds a variance below 0`);
   }
 }

@@ -1,3 +1,6 @@
+import { type DType, FormatError, type Tensor } from '@mobinet/tensor';
+import { oneLine } from '../data/errors.js';
+
 /**
  * Checks what was read from a file: `value` must be built like `example`, with the same kinds of values in the same
  * fields, lists as long, and numbers that are finite. It may have more fields.
@@ -24,8 +27,25 @@ function kindOf(value: unknown): string {
   return `a ${typeof value}`;
 }
 
-/** @throws RangeError unless `value` is a list of `count` names. */
+/** @throws RangeError unless `value` is a list of `count` names, each of its own. */
 export function checkClasses(value: unknown, count: number): asserts value is readonly string[] {
   const isList = Array.isArray(value) && value.length === count && value.every((name) => typeof name === 'string');
   if (!isList) throw new RangeError(`classes must be a list of ${count} names`);
+  const twice = value.find((name, at) => value.indexOf(name) < at);
+  if (twice !== undefined) throw new RangeError(`classes name ${JSON.stringify(twice)} twice`);
+}
+
+/**
+ * Numbers of a file that a network can compute with.
+ * @throws FormatError, one line, if one is not finite, or a variance (by the tensor's name) is below 0.
+ */
+export function checkFinite(name: string, { values, dtype }: Tensor<DType>, source: string): void {
+  if (dtype !== 'f32') return;
+  const least = /(^|\.)runningVariance$|^optimizer\.square\./.test(name) ? 0 : Number.NEGATIVE_INFINITY;
+  for (const value of values as Float32Array) {
+    // Of NaN nothing is true.
+    if (value >= least && Math.abs(value) < Number.POSITIVE_INFINITY) continue;
+    const problem = Number.isFinite(value) ? 'a variance below 0' : 'a number that is not finite';
+    throw new FormatError(oneLine(`${source}: tensor ${name} holds ${problem}`));
+  }
 }

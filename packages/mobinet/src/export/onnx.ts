@@ -18,7 +18,7 @@ import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.
  * metadata, as JSON.
  */
 export function encodeOnnx({ info, tensors }: PackedFile): Uint8Array {
-  const { format: _, version: _version, ...metadata } = packedMetadata(info);
+  const metadata = packedMetadata(info);
   const { imageSize, classes } = info.options;
   return tidy(() =>
     new NetworkWriter(info.options, tensors).write().encode({

@@ -1,8 +1,9 @@
 import { type BatchNorm2d, Conv2d, PReLU, type ReLU } from '@mobinet/autograd';
 import { binarizeWeights } from '@mobinet/bnn';
-import { type DType, encodeSafetensors, reshape, type Tensor, tensor, tidy, wordsPerRow } from '@mobinet/tensor';
+import { type DType, reshape, type Tensor, tensor, tidy, wordsPerRow } from '@mobinet/tensor';
 import type { MoBiNet } from '../model/mobinet.js';
 import type { Segment } from '../model/segment.js';
+import { encodeChecked, packedFormat } from './checked-file.js';
 import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.js';
 
 /**
@@ -16,7 +17,8 @@ export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}
       "a network of precision 'float' is not packed: its weights are no bits. The checkpoint of its run holds them",
     );
   }
-  return tidy(() => encodeSafetensors(networkTensors(model), packedMetadata({ options: model.options, ...info })));
+  const metadata = packedMetadata({ options: model.options, ...info });
+  return tidy(() => encodeChecked(packedFormat, networkTensors(model), metadata));
 }
 
 /**

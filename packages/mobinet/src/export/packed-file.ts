@@ -1,11 +1,11 @@
-import { type DType, decodeSafetensors, dispose, FormatError, type Tensor, wordBits } from '@mobinet/tensor';
-import { imageNetNormalization } from '../data/augment.js';
+import { type DType, dispose, FormatError, type Tensor, wordBits } from '@mobinet/tensor';
 import { messageOf, oneLine } from '../data/errors.js';
-import type { Preprocessing } from '../data/prepare.js';
+import { checkPreprocessing, type Preprocessing } from '../data/prepare.js';
 import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
 import { planNetwork } from '../model/plan.js';
-import { checkClasses, checkLike } from './metadata.js';
-import { formatName, formatVersion, type PackedInfo, packedSpecs } from './packed-format.js';
+import { decodeChecked, packedFormat } from './checked-file.js';
+import { checkClasses, checkFinite } from './metadata.js';
+import { type PackedInfo, packedSpecs } from './packed-format.js';
 
 /** What a packed file holds: all tensors of its format (packed-format.ts), by name. */
 export interface PackedFile {
@@ -21,7 +21,7 @@ export type PackedTensors = ReadonlyMap<string, Tensor<DType>>;
  * @throws FormatError, one line that names the tensor, if it is not what its options promise.
  */
 export function decodePacked(bytes: Uint8Array, source = 'packed model'): PackedFile {
-  const { tensors, metadata } = decodeSafetensors(bytes, { source });
+  const { tensors, metadata } = decodeChecked(bytes, packedFormat, source);
   try {
     const info = readInfo(metadata, source);
     checkTensors(tensors, info.options, source);
@@ -33,11 +33,6 @@ export function decodePacked(bytes: Uint8Array, source = 'packed model'): Packed
 }
 
 function readInfo(metadata: Record<string, string>, source: string): PackedInfo {
-  if (metadata.format !== formatName)
-    throw new FormatError(`${source}: not a packed MoBiNet (no such format in its metadata)`);
-  if (metadata.version !== formatVersion) {
-    throw new FormatError(`${source}: version ${metadata.version} of the format is not known, only ${formatVersion}`);
-  }
   try {
     const options = resolveOptions(JSON.parse(metadata.options));
     if (options.precision !== 'binary') throw new RangeError(`a packed network is binary, not ${options.precision}`);
@@ -60,8 +55,8 @@ function readClasses(json: string, options: MoBiNetOptions): readonly string[] {
 
 function readPreprocessing(json: string): Preprocessing {
   const preprocessing: unknown = JSON.parse(json);
-  checkLike(preprocessing, { resize: 1, normalization: imageNetNormalization }, 'preprocessing');
-  return preprocessing as Preprocessing;
+  checkPreprocessing(preprocessing);
+  return preprocessing;
 }
 
 function hasTailBits(words: ArrayLike<number>, rowWords: number, rowBits: number): boolean {
@@ -81,9 +76,7 @@ function checkTensors(tensors: PackedTensors, options: MoBiNetOptions, source: s
         `${source}: tensor ${name} is ${found.dtype} [${found.shape}], but its options ask for ${dtype} [${shape}]`,
       );
     }
-    if (dtype === 'f32' && !found.values.every(Number.isFinite)) {
-      throw new FormatError(`${source}: tensor ${name} holds a number that is not finite`);
-    }
+    checkFinite(name, found, source);
     if (rowBits !== undefined && hasTailBits(found.values, shape[1], rowBits)) {
       throw new FormatError(`${source}: tensor ${name} has bits set beyond the ${rowBits} weights of a filter`);
     }

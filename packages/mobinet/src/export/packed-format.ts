@@ -15,6 +15,8 @@ import { type NetworkPlan, planNetwork, type SegmentPlan, weightsPerFilter } fro
  * | `….slope` | f32 [channels] | PReLU; absent after a ReLU |
  * | `….scale`, `….shift` | f32 [channels] | BatchNorm folded: y = x·scale + shift |
  * | `classifier.weight`, `classifier.bias` | f32 [classes, features], [classes] | |
+ *
+ * Its metadata hold the options, the classes, how images are made ready, and a checksum over all of it (checked-file.ts).
  */
 export interface PackedSpec {
   readonly name: string;
@@ -39,13 +41,8 @@ export function usualPreprocessing({ imageSize }: Pick<MoBiNetOptions, 'imageSiz
   return { resize: Math.round((imageSize * 256) / 224), normalization: imageNetNormalization };
 }
 
-export const formatName = 'mobinet';
-export const formatVersion = '1';
-
 export function packedMetadata({ options, classes, preprocessing }: PackedInfo): Record<string, string> {
   return {
-    format: formatName,
-    version: formatVersion,
     options: JSON.stringify(options),
     ...(classes && { classes: JSON.stringify(classes) }),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),

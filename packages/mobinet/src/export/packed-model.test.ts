@@ -164,6 +164,8 @@ describe('a file that is not what it promises', () => {
   function spoiled(change: (parts: Parts) => void): Uint8Array {
     const parts = decodeSafetensors(whole);
     const before = [...parts.tensors.values()];
+    // Files of before had none, and say nothing of what was changed.
+    delete parts.metadata.checksum;
     change(parts);
     const bytes = encodeSafetensors(parts.tensors, parts.metadata);
     dispose([before, parts.tensors]);
@@ -196,7 +198,7 @@ describe('a file that is not what it promises', () => {
   };
 
   const cases: [what: string, change: (parts: Parts) => void, message: string][] = [
-    ['another format', metadata('format', 'pt'), 'not a packed MoBiNet'],
+    ['another format', metadata('format', 'pt'), 'not a packed model: a safetensors file without'],
     ['another version', metadata('version', '2'), 'version 2 of the format is not known, only 1'],
     ['no options', ({ metadata }) => delete metadata.options, 'its metadata cannot be read'],
     ['options that are no JSON', metadata('options', '{"block":\n "mid"'), 'its metadata cannot be read'],
@@ -205,7 +207,21 @@ describe('a file that is not what it promises', () => {
     ['a bad option', options({ k: -1 }), 'k must be a whole number'],
     ['options of a float twin', options({ precision: 'float' }), 'a packed network is binary, not float'],
     ['options without a plan', options({ k: 7 }), 'units.0.depthwise: groups of 2^K = 128'],
-    ['a network beyond all memory', options({ width: 1e12 }), 'tensor stem.weight is f32 [8,3,3,3], but'],
+    ['a network beyond all memory', options({ width: 1e12 }), 'width must be a number above 0, up to 64, not'],
+    [
+      'an image beyond all memory',
+      options({ imageSize: 5000 }),
+      'an image takes 2.30 GB on its way through the network',
+    ],
+    ['weights beyond all memory', options({ width: 16 }), 'of weights, more than the 1.07 GB that one may have'],
+    ['a class twice', metadata('classes', '["a","b","a"]'), 'classes name "a" twice'],
+    ['another checksum', metadata('checksum', '0'.repeat(32)), 'it is damaged: what it holds does not match'],
+    ['a key of nobody', metadata('__proto', ''), 'its metadata has a key "__proto"'],
+    [
+      'a deviation of 0',
+      metadata('preprocessing', '{"resize":32,"normalization":{"mean":[0,0,0],"std":[1,0,1]}}'),
+      'preprocessing.normalization.std[1] must be a number from 0.000001 to 10, not 0',
+    ],
     ['options of another network', options({ activation: 'relu' }), 'tensor units.0.depthwise.slope does not belong'],
     [
       'options of another width',
@@ -217,12 +233,12 @@ describe('a file that is not what it promises', () => {
     [
       'preprocessing without numbers',
       metadata('preprocessing', '{"resize":"32"}'),
-      'preprocessing.resize must be a number',
+      'preprocessing.resize must be a whole number from 1 to 16384, not "32"',
     ],
     [
       'preprocessing of gray images',
       metadata('preprocessing', '{"resize":32,"normalization":{"mean":[0],"std":[1]}}'),
-      'preprocessing.normalization.mean must have 3 entries',
+      'preprocessing.normalization.mean must be three numbers, for red, green and blue, not [0]',
     ],
     [
       'a missing tensor',
@@ -268,6 +284,8 @@ describe('a file that is not what it promises', () => {
 
   test('any part of a file is refused', () => {
     unpackModel(whole).dispose();
+    // Files of before have no checksum.
+    unpackModel(spoiled(() => {})).dispose();
     for (const length of [0, 4, 8, 100, 3000, whole.length >> 1, whole.length - 1]) {
       expectRefused(whole.subarray(0, length), /./);
     }

@@ -1,6 +1,14 @@
 import type { PoolKind } from '@mobinet/autograd';
 import type { Estimator, ScalingGradient } from '@mobinet/bnn';
-import type { PaddingValue } from '@mobinet/tensor';
+import {
+  checkChoice,
+  checkNumbers,
+  checkRecord,
+  type NumberRange,
+  type PaddingValue,
+  wholeNumbers,
+} from '@mobinet/tensor';
+import { largestSide } from '../data/source.js';
 
 /** Where the extra point-wise convolution of a unit stands (paper, section 3.1). */
 export type Block = 'none' | 'pre' | 'mid' | 'post';
@@ -79,31 +87,27 @@ export const choices = {
   precision: ['binary', 'float'],
 } as const satisfies { [K in keyof MoBiNetOptions]?: readonly MoBiNetOptions[K][] };
 
+/** The ranges of the options that are numbers; command lines and files are checked against them. */
+export const optionRanges = {
+  // Where 2^K does not divide the channels, the plan says which K does.
+  k: wholeNumbers(0, 64),
+  width: { above: 0, to: 64 },
+  classes: wholeNumbers(1, 1_000_000),
+  imageSize: wholeNumbers(1, largestSide),
+  seed: { isWhole: true },
+} as const satisfies { [K in keyof MoBiNetOptions]?: NumberRange };
+
 /** Fills in defaults and checks every option. Throws `RangeError`, one line that names the option. */
 export function resolveOptions(options: Partial<MoBiNetOptions> = {}): MoBiNetOptions {
+  checkRecord('the options of a MoBiNet', options);
   const unknown = Object.keys(options).find((key) => !Object.hasOwn(defaultOptions, key));
   if (unknown) throw new RangeError(`MoBiNet has no option '${unknown}'`);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const resolved: MoBiNetOptions = { ...defaultOptions, ...Object.fromEntries(given) };
 
   for (const [key, allowed] of Object.entries(choices) as [keyof typeof choices, readonly unknown[]][]) {
-    if (!allowed.includes(resolved[key])) {
-      throw new RangeError(`${key} must be one of ${allowed.join(', ')}, not ${JSON.stringify(resolved[key])}`);
-    }
+    checkChoice(key, resolved[key], allowed);
   }
-  for (const [key, least] of [
-    ['k', 0],
-    ['classes', 1],
-    ['imageSize', 1],
-  ] as const) {
-    const value = resolved[key];
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new RangeError(`${key} must be a whole number of at least ${least}, not ${value}`);
-    }
-  }
-  if (!Number.isSafeInteger(resolved.seed)) throw new RangeError(`seed must be a whole number, not ${resolved.seed}`);
-  if (!(resolved.width > 0 && Number.isFinite(resolved.width))) {
-    throw new RangeError(`width must be a number above 0, not ${resolved.width}`);
-  }
+  checkNumbers('', resolved, optionRanges);
   return resolved;
 }

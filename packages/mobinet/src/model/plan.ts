@@ -73,7 +73,7 @@ export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): n
 
 /**
  * Lays out MoBiNet for checked options.
- * @throws RangeError if 2^K does not divide a depth-wise layer's channels, or the image shrinks to nothing.
+ * @throws RangeError if 2^K does not divide a depth-wise layer's channels, the image shrinks to nothing, or too much memory is asked for.
  */
 export function planNetwork(options: MoBiNetOptions): NetworkPlan {
   const { block, k, skip, width, imageSize, stemStride } = options;
@@ -113,8 +113,40 @@ export function planNetwork(options: MoBiNetOptions): NetworkPlan {
     size = outSize;
     return { segments, pool, outSize };
   });
-  return { stem, units, features: 32 * base };
+  const plan = { stem, units, features: 32 * base };
+  checkMemory(plan, options);
+  return plan;
 }
+
+/** What a network may take, in bytes: for its weights as floats, and for one image on its way through. Half of that is tight on a phone. */
+const largestMemory = 2 ** 30;
+
+/** Before memory is taken: a few characters of options, in a file or on a command line, could ask for any size. */
+function checkMemory({ stem, units, features }: NetworkPlan, { classes, width, imageSize }: MoBiNetOptions): void {
+  const segments = units.flatMap((unit) => unit.segments);
+  const weights = segments.reduce((sum, plan) => sum + plan.outChannels * weightsPerFilter(plan), features * classes);
+  if (4 * weights > largestMemory) {
+    throw new RangeError(
+      `a network of width ${width} for ${classes} classes has ${gigabytes(4 * weights)} of weights, ` +
+        `more than the ${gigabytes(largestMemory)} that one may have. Use a smaller width or fewer classes`,
+    );
+  }
+  // What the segments read and write, floats, takes turns; their counts are beside them, two bytes each at most (packed-plan.ts).
+  const outputs = units.flatMap(({ segments, outSize }) =>
+    segments.map(({ size, outChannels }, at) => (segments[at + 1] ? size : outSize) ** 2 * outChannels),
+  );
+  const counts = segments.map(({ size, outChannels }) => size ** 2 * outChannels);
+  const floats = 3 * imageSize ** 2 + 2 * Math.max(stem.outSize ** 2 * stem.outChannels, ...outputs);
+  const image = 4 * floats + 2 * Math.max(...counts);
+  if (image > largestMemory) {
+    throw new RangeError(
+      `with imageSize ${imageSize} and width ${width}, an image takes ${gigabytes(image)} on its way through the network, ` +
+        `more than the ${gigabytes(largestMemory)} that it may take. Use a smaller imageSize or width`,
+    );
+  }
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(3)} GB`;
 
 function skips(skip: Skip, name: SegmentName, block: Block, inChannels: number, outChannels: number): boolean {
   if (skip === 'none' || skip === 'all') return skip === 'all';

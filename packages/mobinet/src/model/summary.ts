@@ -1,4 +1,5 @@
 import { type Shape, safetensorsByteLength } from '@mobinet/tensor';
+import { packedFormat, unsealedMetadata } from '../export/checked-file.js';
 import { type PackedInfo, packedMetadata, packedSpecs, segmentPrefix } from '../export/packed-format.js';
 import { MoBiNet } from './mobinet.js';
 import { type MoBiNetOptions, resolveOptions } from './options.js';
@@ -120,6 +121,7 @@ export function summary(
   const total = (key: 'binaryParameters' | 'floatParameters' | 'binaryMultiplyAdds' | 'floatMultiplyAdds'): number =>
     layers.reduce((sum, layer) => sum + layer[key], 0);
   const [binaryParameters, floatParameters] = [total('binaryParameters'), total('floatParameters')];
+  const metadata = unsealedMetadata(packedFormat, packedMetadata({ options: resolved, ...info }));
   return {
     options: resolved,
     layers,
@@ -129,7 +131,7 @@ export function summary(
     binaryMultiplyAdds: total('binaryMultiplyAdds'),
     floatMultiplyAdds: total('floatMultiplyAdds'),
     flops: countFlops(layers),
-    savedBytes: isBinary ? safetensorsByteLength(specs, packedMetadata({ options: resolved, ...info })) : null,
+    savedBytes: isBinary ? safetensorsByteLength(specs, metadata) : null,
   };
 }
 

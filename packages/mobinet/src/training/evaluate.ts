@@ -7,8 +7,8 @@ export interface Evaluation {
   readonly loss: number;
   /** Share of images whose class got the highest score, in percent. */
   readonly top1: number;
-  /** Share of images whose class is among the five highest scores, in percent. */
-  readonly top5: number;
+  /** Share of images whose class is among the five highest scores, in percent; null of five classes or fewer, where that is always so. */
+  readonly top5: number | null;
   readonly images: number;
 }
 
@@ -30,6 +30,7 @@ export async function evaluate(
   const wasTraining = model.training;
   model.eval();
   const tally = { loss: 0, top1: 0, top5: 0, images: 0 };
+  let hasTop5 = false;
   try {
     for await (const batch of untilAborted(loader.epoch(0), signal)) {
       const { images, labels, count } = batch;
@@ -37,7 +38,8 @@ export async function evaluate(
       const loss = tidy(() => crossEntropy(logits, labels));
       tally.loss += (await loss.item()) * count;
       tally.top1 += await countTopK(logits, labels, 1);
-      tally.top5 += await countTopK(logits, labels, 5);
+      hasTop5 = logits.shape[1] > 5;
+      if (hasTop5) tally.top5 += await countTopK(logits, labels, 5);
       tally.images += count;
       dispose([batch, logits, loss]);
       onProgress?.(tally.images);
@@ -47,7 +49,8 @@ export async function evaluate(
     if (wasTraining) model.train();
   }
   const { images } = tally;
-  return { loss: tally.loss / images, top1: (100 * tally.top1) / images, top5: (100 * tally.top5) / images, images };
+  const percent = (hits: number): number => (100 * hits) / images;
+  return { loss: tally.loss / images, top1: percent(tally.top1), top5: hasTop5 ? percent(tally.top5) : null, images };
 }
 
 /** How many rows of `logits` [batch, classes] have their label among the k highest. Of equal scores, the first counts more. */

@@ -3,14 +3,25 @@ import {
   AdamW,
   constant,
   cosine,
+  labelSmoothingRange,
+  learningRateRange,
   type Optimizer,
   oneCycle,
   type Schedule,
   SGD,
   stepDecay,
+  weightDecayRange,
 } from '@mobinet/autograd';
 import { Bop } from '@mobinet/bnn';
-import { type Augmentation, imageNetNormalization, type Normalization } from '../data/augment.js';
+import { checkChoice, checkNumbers, checkRecord, type NumberRange, wholeNumbers } from '@mobinet/tensor';
+import {
+  type Augmentation,
+  checkAugmentation,
+  checkNormalization,
+  imageNetNormalization,
+  type Normalization,
+} from '../data/augment.js';
+import { resizeRange } from '../data/prepare.js';
 
 export const optimizerNames = ['adam', 'adamw', 'sgd', 'bop'] as const;
 export const scheduleNames = ['step', 'one-cycle', 'cosine', 'constant'] as const;
@@ -58,6 +69,30 @@ export const paperTraining: TrainingOptions = {
   augment: { crop: 'random', padding: 0, paddingMode: 'zero', flip: true },
   normalization: imageNetNormalization,
 };
+
+/** The ranges of the options that are numbers; command lines and files are checked against them. */
+export const trainingRanges = {
+  epochs: wholeNumbers(1, 1_000_000),
+  batchSize: wholeNumbers(1, 1_000_000),
+  learningRate: learningRateRange,
+  weightDecay: weightDecayRange,
+  labelSmoothing: labelSmoothingRange,
+  seed: wholeNumbers(0),
+  resize: resizeRange,
+} as const satisfies { [K in keyof TrainingOptions]?: NumberRange };
+
+/** @throws RangeError or TypeError, one line that names the option, unless a run can be trained so. */
+export function checkTraining(value: unknown, name = 'training'): asserts value is TrainingOptions {
+  checkRecord(name, value);
+  const { optimizer, schedule, augment, normalization, ...numbers } = value as {
+    [K in keyof TrainingOptions]: unknown;
+  };
+  checkChoice(`${name}.optimizer`, optimizer, optimizerNames);
+  checkChoice(`${name}.schedule`, schedule, scheduleNames);
+  checkNumbers(`${name}.`, numbers, trainingRanges);
+  checkAugmentation(augment, `${name}.augment`);
+  checkNormalization(normalization, `${name}.normalization`);
+}
 
 export function makeOptimizer({ optimizer, learningRate, weightDecay }: TrainingOptions): Optimizer {
   switch (optimizer) {

@@ -91,7 +91,7 @@ export class RunFolder {
 
   /** The metrics follow from the checkpoint, so it comes first: whatever happens, no file tells of more than can be taken up. */
   async #write(run: TrainingRun): Promise<void> {
-    for (const [name, { values }] of modelTensors(run.model)) {
+    for (const [name, { values }] of [...modelTensors(run.model), ...run.optimizer.state.tensors]) {
       if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
     }
     // Somebody may have tidied up: a run is worth more than that.

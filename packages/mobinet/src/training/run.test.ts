@@ -1,4 +1,12 @@
-import { decodeSafetensors, dispose, encodeSafetensors, FormatError, memory, zeros } from '@mobinet/tensor';
+import {
+  decodeSafetensors,
+  dispose,
+  encodeSafetensors,
+  FormatError,
+  memory,
+  type Tensor,
+  zeros,
+} from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { contentsOf } from './fixtures.test.helper.js';
 import { paperTraining } from './options.js';
@@ -9,17 +17,20 @@ const images = { images: 8, hash: '0123456789abcdef' };
 const fingerprint = { train: [images, images, images], val: [images, images, images] };
 const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24, source, fingerprint };
 
+const training = { ...paperTraining, batchSize: 10 };
+
 /** A run with moments and progress that are not what they are at first. */
 function advanced(): TrainingRun {
-  const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, paperTraining, data);
+  const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, training, data);
   const gradients = { classifier: { weight: zeros([3, 64]), bias: zeros([3]) } };
   gradients.classifier.weight.values.fill(0.25);
   run.optimizer.update({ classifier: run.model.classifier }, gradients);
   dispose(gradients);
   run.model.stem.norm.runningMean.values[1] = 1.5;
-  run.progress = { epoch: 3, batch: 2, lossSum: 1 / 3, images: 20, seconds: 1.25 };
-  const metrics = { epoch: 3, trainLoss: 1, valLoss: 2, top1: 50, top5: 100, learningRate: 0.1 };
-  run.history.push({ ...metrics, imagesPerSecond: 7, seconds: 4.5 });
+  run.progress = { epoch: 2, batch: 2, lossSum: 1 / 3, images: 20, seconds: 1.25 };
+  const metrics = { trainLoss: 1, valLoss: 2, top1: 50, learningRate: 0.1, imagesPerSecond: 7, seconds: 4.5 };
+  // Files of before had a top-5 of three classes, too.
+  for (const [index, top5] of [100, null].entries()) run.history.push({ ...metrics, epoch: index + 1, top5 });
   return run;
 }
 
@@ -34,7 +45,7 @@ describe('checkpoints', () => {
     const bytes = encodeCheckpoint(run);
     const restored = decodeCheckpoint(bytes);
     expect(contentsOf(encodeCheckpoint(restored))).toEqual(contentsOf(bytes));
-    const { training, classes, trainImages, progress, history } = run;
+    const { classes, trainImages, progress, history } = run;
     expect(restored).toMatchObject({ training, classes, trainImages, source, fingerprint, progress, history });
     expect(restored.optimizer.step).toBe(1);
     expect([...restored.optimizer.state.tensors.keys()]).toEqual([...run.optimizer.state.tensors.keys()]);
@@ -50,6 +61,8 @@ describe('checkpoints', () => {
     const run = advanced();
     const parts = decodeSafetensors(encodeCheckpoint(run));
     const before = [...parts.tensors.values()];
+    // Files of before had none, and say nothing of what was changed.
+    delete parts.metadata.checksum;
     change(parts);
     const bytes = encodeSafetensors(parts.tensors, parts.metadata);
     dispose([before, parts.tensors]);
@@ -75,12 +88,21 @@ describe('checkpoints', () => {
   const runWith = (changes: object) => (parts: Parts) => {
     parts.metadata.run = JSON.stringify({ ...JSON.parse(parts.metadata.run), ...changes });
   };
-  const trainingWith = (changes: object) => runWith({ training: { ...paperTraining, ...changes } });
+  const progressWith = (changes: object) =>
+    runWith({ progress: { epoch: 2, batch: 2, lossSum: 1, images: 20, seconds: 1, ...changes } });
+  const numberIn = (name: string, value: number) => (parts: Parts) => {
+    (parts.tensors.get(name) as Tensor).values[0] = value;
+  };
+  const trainingWith = (changes: object) => runWith({ training: { ...training, ...changes } });
   const reshaped = ({ tensors }: Parts) => tensors.set('model.classifier.weight', zeros([64, 3]));
 
   const cases: [what: string, change: (parts: Parts) => void, message: string][] = [
     ['another format', ({ metadata }) => delete metadata.format, 'not a training checkpoint'],
-    ['a packed model', ({ metadata }) => (metadata.format = 'mobinet'), 'not a training checkpoint'],
+    [
+      'a packed model',
+      ({ metadata }) => (metadata.format = 'mobinet'),
+      'not a training checkpoint, but a packed model',
+    ],
     ['another version', ({ metadata }) => (metadata.version = '7'), 'version 7 of the format is not known, only 1'],
     [
       'a missing weight',
@@ -113,7 +135,7 @@ describe('checkpoints', () => {
       ({ metadata }) => (metadata.options = '{"block":\n"mid"'),
       'its metadata cannot be read',
     ],
-    ['a network beyond the file', ({ metadata }) => (metadata.options = '{"width":4096}'), 'parameters is not in'],
+    ['a network beyond the file', ({ metadata }) => (metadata.options = '{"width":2}'), 'parameters is not in'],
     ['no run', ({ metadata }) => delete metadata.run, 'its metadata cannot be read'],
     ['a run that is null', ({ metadata }) => (metadata.run = 'null'), 'run must be an object, not null'],
     ['no progress', runWith({ progress: undefined }), 'run.progress is missing'],
@@ -123,7 +145,47 @@ describe('checkpoints', () => {
       'run.progress.epoch must be a number, not "one"',
     ],
     ['a history that is none', runWith({ history: { 0: 1 } }), 'run.history must be a list'],
-    ['a history without losses', runWith({ history: [{ epoch: 1 }] }), 'run.history.0.trainLoss is missing'],
+    ['a history that is too short', runWith({ history: [] }), 'run.history must be a list of the 2 epochs'],
+    ['a history without losses', runWith({ history: [{ epoch: 1 }, 0] }), 'run.history.0.trainLoss is missing'],
+    ['progress beyond the end', progressWith({ epoch: 51 }), 'run.progress.epoch must be a whole number from 0 to 50'],
+    ['a batch beyond the epoch', progressWith({ batch: 4 }), 'run.progress.batch must be a whole number from 0 to 3'],
+    ['a batch that is none', progressWith({ batch: 0.5 }), 'run.progress.batch must be a whole number from 0 to 3'],
+    ['more steps than batches', runWith({ steps: 9 }), 'run.steps must be a whole number from 0 to 8, not 9'],
+    ['no image', runWith({ trainImages: 0 }), 'run.trainImages must be a whole number of at least 1'],
+    ['a class twice', runWith({ classes: ['a', 'b', 'a'] }), 'classes name "a" twice'],
+    ['a deviation of 0', trainingWith({ normalization: { mean: [0, 0, 0], std: [0, 1, 1] } }), 'normalization.std[0]'],
+    ['a resize to nothing', trainingWith({ resize: 0 }), 'run.training.resize must be a whole number from 1 to 16384'],
+    ['half a batch', trainingWith({ batchSize: 0.5 }), 'run.training.batchSize must be a whole number'],
+    ['smoothing of 2', trainingWith({ labelSmoothing: 2 }), 'run.training.labelSmoothing must be a number from 0 to 1'],
+    [
+      'an unknown crop',
+      trainingWith({ augment: { ...training.augment, crop: 1 } }),
+      'run.training.augment.crop must be',
+    ],
+    ['a huge image', ({ metadata }) => (metadata.options = '{"imageSize":5000}'), 'an image takes 8.30 GB'],
+    ['a weight that is none', numberIn('model.stem.conv.weight', Number.NaN), 'model.stem.conv.weight holds a number'],
+    [
+      'an infinite moment',
+      numberIn('optimizer.mean.classifier.bias', Number.POSITIVE_INFINITY),
+      'tensor optimizer.mean.classifier.bias holds a number that is not finite',
+    ],
+    [
+      'a mean square below 0',
+      numberIn('optimizer.square.classifier.bias', -1),
+      'tensor optimizer.square.classifier.bias holds a variance below 0',
+    ],
+    [
+      'a variance below 0',
+      numberIn('model.stem.norm.runningVariance', -1e-3),
+      'tensor model.stem.norm.runningVariance holds a variance below 0',
+    ],
+    [
+      'a tensor of nobody',
+      ({ tensors }) => tensors.set('model.nobody', zeros([2])),
+      'tensor model.nobody does not belong to this network',
+    ],
+    ['metadata of nobody', ({ metadata }) => (metadata.checksun = ''), 'a key "checksun"'],
+    ['another checksum', ({ metadata }) => (metadata.checksum = '0'.repeat(32)), 'does not match its checksum'],
     ['classes of another network', runWith({ classes: ['a'] }), 'classes must be a list of 3 names'],
     ['a place of no kind', runWith({ source: 5 }), 'run.source must be an object, not 5'],
     ['a place that is no name', runWith({ source: { data: 5 } }), 'run.source.data must be a string, not 5'],
@@ -147,6 +209,7 @@ describe('checkpoints', () => {
 
   test('that are cut off are refused', () => {
     const bytes = spoiled(() => {});
+    free(decodeCheckpoint(bytes));
     for (const length of [0, 7, 50, 5000, bytes.length - 4, bytes.length - 1]) expectRefused(bytes.subarray(0, length));
   });
 });

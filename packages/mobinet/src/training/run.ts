@@ -1,22 +1,23 @@
 import type { Optimizer } from '@mobinet/autograd';
 import {
   assign,
+  checkNumber,
   type DType,
-  decodeSafetensors,
   dispose,
-  encodeSafetensors,
   FormatError,
   type Tensor,
   toHost,
+  wholeNumbers,
   withBackend,
 } from '@mobinet/tensor';
 import { messageOf, oneLine } from '../data/errors.js';
 import type { Fingerprint } from '../data/fingerprint.js';
-import { checkClasses, checkLike } from '../export/metadata.js';
+import { checkpointFormat, decodeChecked, encodeChecked } from '../export/checked-file.js';
+import { checkClasses, checkFinite, checkLike } from '../export/metadata.js';
 import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
 import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
-import { makeOptimizer, optimizerNames, paperTraining, scheduleNames, type TrainingOptions } from './options.js';
+import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
 
 /** One line of metrics.jsonl. Rates are in percent, losses in nats. */
 export interface EpochMetrics {
@@ -25,7 +26,8 @@ export interface EpochMetrics {
   readonly trainLoss: number;
   readonly valLoss: number;
   readonly top1: number;
-  readonly top5: number;
+  /** null where there are no more than five classes: every image would count. */
+  readonly top5: number | null;
   /** Of the epoch's last step. */
   readonly learningRate: number;
   /** Over the steps alone. */
@@ -80,13 +82,10 @@ export function newRun(
   training: TrainingOptions,
   data: Pick<TrainingRun, 'classes' | 'trainImages' | 'source' | 'fingerprint'>,
 ): TrainingRun {
+  checkTraining(training);
   const model = createMoBiNet({ ...options, classes: data.classes.length });
   return { model, optimizer: makeOptimizer(training), training, ...data, progress: startOfEpoch(0), history: [] };
 }
-
-/** What the metadata of a checkpoint call its format. */
-export const checkpointFormat = 'mobinet-checkpoint';
-const formatVersion = '1';
 
 /** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
@@ -94,9 +93,7 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
   const tensors = new Map<string, Tensor<DType>>();
   for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
   for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
-  return encodeSafetensors(tensors, {
-    format: checkpointFormat,
-    version: formatVersion,
+  return encodeChecked(checkpointFormat, tensors, {
     options: JSON.stringify(model.options),
     run: JSON.stringify({
       training,
@@ -117,14 +114,8 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
  * @throws FormatError, one line, if the file is not a whole checkpoint.
  */
 export function decodeCheckpoint(bytes: Uint8Array, source = 'checkpoint'): TrainingRun {
-  const { tensors, metadata } = decodeSafetensors(bytes, { source });
+  const { tensors, metadata } = decodeChecked(bytes, checkpointFormat, source);
   try {
-    if (metadata.format !== checkpointFormat) {
-      throw new FormatError(`${source}: not a training checkpoint (no such format in its metadata)`);
-    }
-    if (metadata.version !== formatVersion) {
-      throw new FormatError(`${source}: version ${metadata.version} of the format is not known, only ${formatVersion}`);
-    }
     return restore(metadata, tensors, source);
   } finally {
     dispose(tensors);
@@ -138,10 +129,15 @@ function restore(
 ): TrainingRun {
   const { options, run } = readMetadata(metadata, tensors, source);
   const { steps, ...rest } = run;
+  for (const [name, tensor] of tensors) checkFinite(name, tensor, source);
   const model = createMoBiNet(options);
   try {
-    for (const [name, target] of modelTensors(model)) {
-      copyInto(target, tensors.get(`model.${name}`), `model.${name}`, source);
+    const own = modelTensors(model);
+    for (const [name, target] of own) copyInto(target, tensors.get(`model.${name}`), `model.${name}`, source);
+    for (const name of tensors.keys()) {
+      if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
+        throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
+      }
     }
     const optimizer = restoreOptimizer(rest.training, steps, model, tensors, source);
     return { model, optimizer, ...rest };
@@ -162,11 +158,12 @@ function restoreOptimizer(
   const parameters = model.parameters();
   const moments = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {
-    if (!name.startsWith('optimizer.')) continue;
+    if (name.startsWith('model.')) continue;
     const slot = name.slice('optimizer.'.length);
     const parameter = parameters.get(slot.slice(slot.indexOf('.') + 1));
-    if (!parameter || tensor.dtype !== 'f32' || tensor.shape.join() !== parameter.shape.join()) {
-      throw new FormatError(`${source}: tensor ${name} belongs to no parameter of this network`);
+    const isMoment = name.startsWith('optimizer.');
+    if (!isMoment || !parameter || tensor.dtype !== 'f32' || tensor.shape.join() !== parameter.shape.join()) {
+      throw new FormatError(oneLine(`${source}: tensor ${name} belongs to no parameter of this network`));
     }
     moments.set(slot, tensor as Tensor);
   }
@@ -180,34 +177,31 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
   try {
     const options = resolveOptions(JSON.parse(metadata.options));
     // Before memory is taken for it: a few bytes of metadata could ask for any size.
-    const saved = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
+    const numbers = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
     const { parameters } = summary(options);
-    if (parameters > saved) throw new RangeError(`a network of ${parameters} parameters is not in ${saved} numbers`);
+    if (parameters > numbers) {
+      throw new RangeError(`a network of ${parameters} parameters is not in ${numbers} numbers`);
+    }
 
     const run: unknown = JSON.parse(metadata.run);
     checkLike(run, exampleRun, 'run');
-    const { training, classes, history } = run as SavedRun;
-    checkClasses(classes, options.classes);
-    checkLocation((run as SavedRun).source);
-    checkFingerprint((run as SavedRun).fingerprint, options.classes);
-    if (!Array.isArray(history)) throw new RangeError('run.history must be a list');
-    history.forEach((metrics, index) => {
-      checkLike(metrics, exampleMetrics, `run.history.${index}`);
-    });
-    checkChoice(optimizerNames, training.optimizer, 'run.training.optimizer');
-    checkChoice(scheduleNames, training.schedule, 'run.training.schedule');
-    return { options, run: run as SavedRun };
+    const saved = run as SavedRun;
+    checkTraining(saved.training, 'run.training');
+    checkClasses(saved.classes, options.classes);
+    checkLocation(saved.source);
+    checkFingerprint(saved.fingerprint, options.classes);
+    checkProgress(saved);
+    return { options, run: saved };
   } catch (error) {
     throw new FormatError(oneLine(`${source}: its metadata cannot be read: ${messageOf(error)}`));
   }
 }
 
-const exampleMetrics: EpochMetrics = {
+const exampleMetrics: Omit<EpochMetrics, 'top5'> = {
   epoch: 1,
   trainLoss: 0,
   valLoss: 0,
   top1: 0,
-  top5: 0,
   learningRate: 0,
   imagesPerSecond: 0,
   seconds: 0,
@@ -228,8 +222,27 @@ function checkFingerprint(fingerprint: unknown, classes: number): void {
   checkLike(fingerprint, { train: ofClasses, val: ofClasses }, 'run.fingerprint');
 }
 
-function checkChoice(choices: readonly string[], value: string, name: string): void {
-  if (!choices.includes(value)) throw new RangeError(`${name} must be one of ${choices.join(', ')}, not ${value}`);
+/** A run that is somewhere within its epochs, and tells of each that is behind it. */
+function checkProgress({ training, trainImages, progress, steps, history }: SavedRun): void {
+  const batches = Math.ceil(checkNumber('run.trainImages', trainImages, wholeNumbers(1)) / training.batchSize);
+  const { epoch, batch } = progress;
+  checkNumber('run.progress.epoch', epoch, wholeNumbers(0, training.epochs));
+  // At the end of an epoch the next one begins, and after the last there is none.
+  checkNumber('run.progress.batch', batch, wholeNumbers(0, epoch < training.epochs ? batches : 0));
+  checkNumber('run.progress.images', progress.images, wholeNumbers(0, trainImages));
+  checkNumber('run.progress.seconds', progress.seconds, { from: 0 });
+  // Batches without an image that can be decoded are none.
+  checkNumber('run.steps', steps, wholeNumbers(0, epoch * batches + batch));
+  if (!Array.isArray(history) || history.length !== epoch) {
+    throw new RangeError(`run.history must be a list of the ${epoch} epochs that are done`);
+  }
+  history.forEach((metrics, index) => {
+    const name = `run.history.${index}`;
+    checkLike(metrics, exampleMetrics, name);
+    const { epoch, top5 } = metrics as EpochMetrics;
+    checkNumber(`${name}.epoch`, epoch, wholeNumbers(index + 1, index + 1));
+    if (top5 !== null) checkNumber(`${name}.top5`, top5, { from: 0, to: 100 });
+  });
 }
 
 /** Fills `target` with a tensor of a file. @throws FormatError unless it is there, f32, and of the same shape. */

@@ -72,10 +72,12 @@ describe('train', () => {
       expect(Object.keys(metrics)).toEqual([
         ...['epoch', 'trainLoss', 'valLoss', 'top1', 'top5', 'learningRate', 'imagesPerSecond', 'seconds'],
       ]);
-      expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
-      // In percent of 12 images; of three classes, all are among the five highest.
+      const { top5, ...numbers } = metrics;
+      expect(Object.values(numbers).every(Number.isFinite)).toBe(true);
+      // Of three classes, all are among the five highest: that is no news.
+      expect(top5).toBeNull();
+      // In percent of 12 images.
       expect((metrics.top1 / 100) * 12).toBeCloseTo(Math.round((metrics.top1 / 100) * 12), 9);
-      expect(metrics.top5).toBe(100);
       expect(metrics.imagesPerSecond).toBeGreaterThan(0);
       // Its steps, and its validation.
       expect(metrics.seconds).toBeGreaterThan(images / metrics.imagesPerSecond);

@@ -1,0 +1,152 @@
+import { noGradient } from '@mobinet/autograd';
+import { dispose, FormatError, memory, Rng, zeros } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { imageNetNormalization } from '../data/augment.js';
+import { createMoBiNet } from '../model/mobinet.js';
+import { paperTraining } from '../training/options.js';
+import { decodeCheckpoint, encodeCheckpoint, newRun } from '../training/run.js';
+import { packModel } from './pack.js';
+import { unpackModel } from './packed-model.js';
+
+const tiny = { width: 0.0625, k: 1, imageSize: 32, classes: 3 };
+const classes = ['cat', 'dog', 'owl'];
+
+type Mutation = (bytes: Uint8Array, rng: Rng) => Uint8Array;
+
+/** The bytes from `start` up to `end` of a file in place of those of another, or of none. */
+function splice(bytes: Uint8Array, start: number, end: number, insert: Uint8Array = new Uint8Array(0)): Uint8Array {
+  return Uint8Array.from([...bytes.subarray(0, start), ...insert, ...bytes.subarray(end)]);
+}
+
+const lengthOf = (rng: Rng): number => 2 ** rng.integer(12);
+
+/** Half of all places are in the header, which is where a byte says most. */
+function placeIn(bytes: Uint8Array, rng: Rng): number {
+  const header = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  return rng.integer(rng.integer(2) === 0 ? Math.min(header, bytes.length) : bytes.length);
+}
+
+/** A change of the header's text that leaves its length as it is. */
+function editHeader(bytes: Uint8Array, rng: Rng): Uint8Array {
+  const edits: [RegExp, string][] = [
+    [/\d/g, String(rng.integer(10))],
+    [/[a-z]/g, 'abcdefghijklmnopqrstuvwxyz'[rng.integer(26)]],
+    [/[",:{}[\]\\]/g, '",:{}[]\\ '[rng.integer(9)]],
+    [/checksum/g, 'checksam'],
+    [/F32/g, 'I32'],
+    [/U32/g, 'F32'],
+    [/mean/g, 'maen'],
+    [/true|false/g, 'null'],
+  ];
+  const text = Buffer.from(bytes).toString('latin1');
+  const [pattern, replacement] = edits[rng.integer(edits.length)];
+  const end = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const matches = [...text.slice(0, end).matchAll(pattern)];
+  if (matches.length === 0) return bytes;
+  const { index } = matches[rng.integer(matches.length)];
+  return Uint8Array.from(
+    Buffer.from(text.slice(0, index) + replacement + text.slice(index + replacement.length), 'latin1'),
+  );
+}
+
+const mutations: Record<string, Mutation> = {
+  'a flipped bit': (bytes, rng) => {
+    bytes[placeIn(bytes, rng)] ^= 1 << rng.integer(8);
+    return bytes;
+  },
+  'a byte': (bytes, rng) => {
+    bytes[placeIn(bytes, rng)] = rng.integer(256);
+    return bytes;
+  },
+  'the end cut off': (bytes, rng) => bytes.subarray(0, placeIn(bytes, rng)),
+  'bytes left out': (bytes, rng) => {
+    const start = placeIn(bytes, rng);
+    return splice(bytes, start, start + lengthOf(rng));
+  },
+  'bytes twice': (bytes, rng) => {
+    const start = placeIn(bytes, rng);
+    return splice(bytes, start, start, bytes.subarray(start, start + lengthOf(rng)));
+  },
+  'bytes in other places': (bytes, rng) => {
+    const [from, to] = [placeIn(bytes, rng), placeIn(bytes, rng)];
+    bytes.copyWithin(to, from, from + lengthOf(rng));
+    return bytes;
+  },
+  'two ranges that have changed places': (bytes, rng) => {
+    const length = Math.min(lengthOf(rng), bytes.length >> 1);
+    const [first, second] = [placeIn(bytes, rng), placeIn(bytes, rng)].map((at) => Math.min(at, bytes.length - length));
+    const [a, b] = [bytes.slice(first, first + length), bytes.slice(second, second + length)];
+    bytes.set(b, first);
+    bytes.set(a, second);
+    return bytes;
+  },
+  zeros: (bytes, rng) => {
+    const start = placeIn(bytes, rng);
+    return bytes.fill(0, start, start + lengthOf(rng));
+  },
+  noise: (bytes, rng) => {
+    const start = placeIn(bytes, rng);
+    return bytes.map((byte, at) => (at >= start && at < start + 16 ? rng.integer(256) : byte));
+  },
+  'more at the end': (bytes, rng) => splice(bytes, bytes.length, bytes.length, new Uint8Array(1 + rng.integer(16))),
+  'another header': editHeader,
+};
+
+/** Reads a file in so many mutations. Each is refused in one line, with nothing left in memory, or gives what the file gave. */
+function expectRefusedOrSame(original: Uint8Array, count: number, read: (bytes: Uint8Array) => unknown): void {
+  const same = read(original);
+  const names = Object.keys(mutations);
+  const before = memory();
+  let refused = 0;
+  for (let index = 0; index < count; index++) {
+    const name = names[index % names.length];
+    const bytes = mutations[name](original.slice(), Rng.fromSeed(1).split(name, index));
+    try {
+      expect(read(bytes), `${name}, ${index}`).toEqual(same);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      expect(error.message).toMatch(/^[^\n\p{Cc}]{1,400}$/u);
+      refused++;
+    }
+    expect(memory()).toEqual(before);
+  }
+  // Few mutations change nothing: a byte that is written again.
+  expect(refused).toBeGreaterThan(0.95 * count);
+}
+
+describe('of a thousand mutated files, each is refused in one line or is the same network', () => {
+  test('packed files', () => {
+    const model = createMoBiNet(tiny);
+    const bytes = packModel(model, { classes, preprocessing: { resize: 36, normalization: imageNetNormalization } });
+    model.dispose();
+    const images = Rng.fromSeed(1).normal([1, 32, 32, 3]);
+    expectRefusedOrSame(bytes, 500, (bytes) => {
+      const packed = unpackModel(bytes, 'model');
+      const logits = noGradient(() => packed.forward(images));
+      const bits = Buffer.from(logits.values.slice().buffer).toString('hex');
+      logits.dispose();
+      packed.dispose();
+      return { bits, info: packed.info };
+    });
+    images.dispose();
+  });
+
+  test('checkpoints', () => {
+    const run = newRun(tiny, paperTraining, { classes, trainImages: 1000 });
+    const gradients = { classifier: { weight: zeros([3, 64]), bias: zeros([3]) } };
+    gradients.classifier.weight.values.fill(0.25);
+    run.optimizer.update({ classifier: run.model.classifier }, gradients);
+    dispose(gradients);
+    run.progress = { epoch: 0, batch: 1, lossSum: 1 / 3, images: 256, seconds: 1.25 };
+    const bytes = encodeCheckpoint(run);
+    expectRefusedOrSame(bytes, 500, (bytes) => {
+      const restored = decodeCheckpoint(bytes, 'run');
+      const contents = Buffer.from(encodeCheckpoint(restored)).toString('base64');
+      restored.model.dispose();
+      restored.optimizer.dispose();
+      return contents;
+    });
+    run.model.dispose();
+    run.optimizer.dispose();
+  });
+});
