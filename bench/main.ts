@@ -49,7 +49,7 @@ async function runOnGpu({ filter = '', kernels = false, json, ...sizes }: Flags)
     results.push(await timeOnGpu(work, { kernels }));
   }
   if (json) printJson({ ...machine(), device: reason, ...hoursOfImageNet(results), results });
-  else printResult(`${reason}; medians of five rounds\n\n${formatGpuResults(results)}`);
+  else printResult(`${reason}; medians of five rounds`, '', ...formatGpuResults(results).split('\n'));
 }
 
 async function runOnCpu({ filter = '', threads, json }: Flags): Promise<void> {
@@ -65,7 +65,8 @@ async function runOnCpu({ filter = '', threads, json }: Flags): Promise<void> {
     say(`${index + 1}/${chosen.length} ${section.title} ${benchmark.name} …`);
     results.push(await runBenchmark(section, benchmark, threads));
     const ofSection = results.filter((result) => result.section === section.title);
-    if (!json && chosen[index + 1]?.section !== section) printResult(`\n${formatSection(section, ofSection)}`);
+    if (!json && chosen[index + 1]?.section !== section)
+      printResult('', ...formatSection(section, ofSection).split('\n'));
   }
   if (json) printJson({ ...machine(), threads, results });
   await setThreads(1);

@@ -32,7 +32,7 @@ async function run(name: string | undefined, sizes: Flags): Promise<void> {
   const kernels = await assembledKernels(name, sizes);
   if (name === undefined) {
     const rows = [...kernels].sort().map(([name, bytes]) => [name, bytes.byteLength]);
-    printResult(formatTable(['kernel', 'bytes'], rows));
+    printResult(...formatTable(['kernel', 'bytes'], rows).split('\n'));
     return;
   }
   const chosen = [...kernels].filter(([kernel]) => kernel.startsWith(name));
@@ -41,7 +41,7 @@ async function run(name: string | undefined, sizes: Flags): Promise<void> {
   for (const [, bytes] of chosen) {
     const module = wabt.readWasm(bytes, { readDebugNames: true, simd: true, threads: true, relaxed_simd: true });
     module.applyNames();
-    printResult(module.toText({ foldExprs: true, inlineExport: true }));
+    printResult(...module.toText({ foldExprs: true, inlineExport: true }).split('\n'));
     module.destroy();
   }
 }

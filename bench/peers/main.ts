@@ -56,7 +56,7 @@ async function run({ only, rounds, out, json }: Flags): Promise<void> {
   const rows: Row[] = [];
   const add = (row: Row): void => {
     rows.push(row);
-    if (!json) printResult(formatRow(row));
+    if (!json) printResult(...formatRow(row).split('\n'));
   };
   const work = [
     ...(only.includes('gemm') ? [gemmWork] : []),

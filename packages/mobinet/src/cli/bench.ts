@@ -61,7 +61,7 @@ async function runBench(path: string, { threads = threadCount(), batch, seconds,
   await setThreads(threads);
   const result = { model: path, batch, threads: threadCount(), ...(await measure(model, batch, seconds)) };
   if (json) printJson(result);
-  else printResult(format(result));
+  else printResult(...format(result).split('\n'));
 }
 
 async function measure(

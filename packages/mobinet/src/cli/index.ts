@@ -2,5 +2,5 @@ export { jsonFlag, wholeNumber } from './flags.js';
 export { main } from './main.js';
 export { formatTable, printJson, printResult, say } from './output.js';
 export { runProgram } from './program.js';
-export { serveSite } from './serve-demo.js';
+export { serveSite } from './serve-site.js';
 export { type TrainDefaults, trainCommand } from './train.js';

@@ -57,10 +57,10 @@ async function startReport(): Promise<() => Promise<void>> {
   if (currentBackend() === 'webgpu') {
     // What an operation takes on the processor is no more than to ask for its kernels.
     const stop = await startGpuTimes();
-    return async () => say(formatKernelTimes(await stop(), elapsed()));
+    return async () => say(...formatKernelTimes(await stop(), elapsed()).split('\n'));
   }
   const stop = startProfile();
-  return async () => say(formatProfile(stop(), elapsed()));
+  return async () => say(...formatProfile(stop(), elapsed()).split('\n'));
 }
 
 /**

@@ -4,12 +4,13 @@ import Table from 'cli-table3';
 import { DataError, messageOf } from '../data/errors.js';
 import { hasCode } from '../files/write-error.js';
 import type { NetworkSummary } from '../model/summary.js';
+import { printable } from '../printable.js';
 import type { EpochMetrics } from '../training/run.js';
 import type { EpochProgress, StepReport } from '../training/train.js';
 
-/** Results go to stdout; everything that is said on the way goes to stderr. */
-export function printResult(text: string): void {
-  writeResult(`${text}\n`);
+/** Results go to stdout; everything that is said on the way goes to stderr. Names in these lines cannot do more than be read. */
+export function printResult(...lines: readonly string[]): void {
+  writeResult(asLines(lines));
 }
 
 export function printJson(value: unknown): void {
@@ -44,20 +45,23 @@ export function writeResult(content: string | Uint8Array): void {
 /** Whether what is written to stdout may be read by somebody. */
 export const isResultRead = (): boolean => hasReader;
 
-export function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+export function say(...lines: readonly string[]): void {
+  process.stderr.write(asLines(lines));
 }
+
+const asLines = (lines: readonly string[]): string => lines.map((line) => `${printable(line)}\n`).join('');
 
 /** A table without borders: the head, a rule, the rows. Columns of numbers are to the right. */
 export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const columns = head.map((name, column) => [name, ...rows.map((row) => String(row[column]))]);
+  const texts = rows.map((row) => row.map((cell) => printable(String(cell))));
+  const columns = head.map((name, column) => [name, ...texts.map((row) => row[column])]);
   const rule = columns.map((cells) => '─'.repeat(Math.max(...cells.map((cell) => cell.length))));
   const table = new Table({
     colAligns: columns.map(([, ...cells]) => (cells.every((cell) => /^[\d.,%–-]/.test(cell)) ? 'right' : 'left')),
     chars: noBorders,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  table.push([...head], rule, ...rows.map((row) => row.map(String)));
+  table.push([...head], rule, ...texts);
   return table.toString();
 }
 

@@ -4,10 +4,11 @@ import { Command } from 'commander';
 import { ImageLoader } from '../data/loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 import { mostProbable, type Prediction } from '../export/prediction.js';
+import { printable } from '../printable.js';
 import { jsonFlag, wholeNumber } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
-import { isResultRead, say, writeResult } from './output.js';
+import { isResultRead, printResult, say, writeResult } from './output.js';
 import { interruptible } from './program.js';
 
 interface PredictFlags {
@@ -87,12 +88,12 @@ class Answers {
   }
 
   add({ image, classes }: ImagePrediction): void {
-    if (this.#json) writeResult(`${this.#count === 0 ? head : ','}${JSON.stringify({ image, classes })}`);
+    if (this.#json) writeResult(`${this.#count === 0 ? head : ','}${printable(JSON.stringify({ image, classes }))}`);
     else {
       const lines = classes.map(
-        ({ name, probability }) => `  ${(100 * probability).toFixed(2).padStart(6)} %  ${name}\n`,
+        ({ name, probability }) => `  ${(100 * probability).toFixed(2).padStart(6)} %  ${name}`,
       );
-      writeResult([`${image}\n`, ...lines].join(''));
+      printResult(image, ...lines);
     }
     this.#count++;
   }
@@ -102,7 +103,7 @@ class Answers {
     if (missing.length > 0) say(`stopped before ${missing[0]}, and ${missing.length - 1} images more`);
     if (!this.#json) return;
     writeResult(
-      `${this.#count === 0 ? head : ''}]${missing.length > 0 ? `,"missing":${JSON.stringify(missing)}` : ''}}\n`,
+      `${this.#count === 0 ? head : ''}]${missing.length > 0 ? `,"missing":${printable(JSON.stringify(missing))}` : ''}}\n`,
     );
   }
 }

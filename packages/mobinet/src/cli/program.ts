@@ -34,7 +34,7 @@ export async function runProgram(program: Command): Promise<void> {
 
 function tell(error: unknown): void {
   say(`error: ${oneLine(messageOf(error))}`);
-  if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(error.stack ?? '');
+  if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(...(error.stack ?? '').split('\n'));
 }
 
 const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
@@ -72,7 +72,7 @@ export function interruptible(message: string): { signal: AbortSignal; release: 
       interruptedAt = performance.now();
       controller.abort(interruption);
       // Said when work knows of it: nobody may be left to hear.
-      say(`\n${message} (Ctrl-C again quits at once)`);
+      say('', `${message} (Ctrl-C again quits at once)`);
       return;
     }
     // npm passes a Ctrl-C on to its child, which has it already: nobody presses a key twice so soon.

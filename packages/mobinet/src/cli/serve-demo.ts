@@ -1,23 +1,16 @@
 import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import sirv from 'sirv';
 import { readBytes } from '../data/read-bytes.js';
-import { packedFile } from '../export/files.js';
 import { unpackModel } from '../export/packed-model.js';
 import { jsonFlag, wholeNumber } from './flags.js';
 import { printJson, printResult, say } from './output.js';
+import { serveSite } from './serve-site.js';
 
 /** Where `npm run demo:build` puts the page of examples/web. It is published with the package. */
 const demoFolder = fileURLToPath(new URL('../../demo', import.meta.url));
-
-/** What makes a page cross-origin isolated, so that its threads may share memory. Workers need it as the page does. */
-const isolation = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 
 interface ServeFlags {
   model?: string;
@@ -37,7 +30,8 @@ export function serveDemoCommand(): Command {
     .addHelpText(
       'after',
       `
-Browsers give threads and the camera only to localhost and to https.
+Browsers give threads and the camera only to localhost and to https. Only a page of this server may use it: requests for
+other names than --host are refused, or with 0.0.0.0 for others than this computer's name and addresses.
 
 Examples:
   mobinet serve-demo
@@ -50,7 +44,7 @@ async function runServeDemo({ model, port, host, json }: ServeFlags): Promise<vo
   if (!existsSync(demoFolder)) {
     throw new Error(`the page is not built: there is no ${demoFolder}. In the repository, use npm run demo`);
   }
-  const server = serveSite(demoFolder, model === undefined ? undefined : await readChecked(model));
+  const server = serveSite(demoFolder, { host, ...(model !== undefined && { model: await readChecked(model) }) });
   await listen(server, port, host);
   const { port: found } = server.address() as AddressInfo;
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${found}/`;
@@ -66,25 +60,16 @@ async function readChecked(file: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** A server of a folder's files, isolated. `model` takes the place of the packed model among them. */
-export function serveSite(folder: string, model?: Uint8Array): Server {
-  const files = sirv(folder, {
-    setHeaders(response) {
-      for (const [name, value] of Object.entries(isolation)) response.setHeader(name, value);
-    },
-  });
-  return createServer((request, response) => {
-    if (model && request.url === `/${packedFile}`) response.end(model);
-    else files(request, response);
-  });
-}
-
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
       const isTaken = code === 'EADDRINUSE';
       reject(new Error(isTaken ? `port ${port} is taken. Use another --port, or 0 for any that is free` : message));
     });
-    server.listen(port, host, resolve);
+    server.listen(port, host, () => {
+      // From now on it is told, and the server goes on: no file handles are left, say.
+      server.removeAllListeners('error').on('error', ({ message }) => say(`warning: ${message}`));
+      resolve();
+    });
   });
 }

@@ -44,7 +44,7 @@ async function runSummary({ model, json, ...flags }: SummaryFlags): Promise<void
   if (model !== undefined && Object.keys(architecture).length > 0) throw new RangeError(hasItsOwn('packed model'));
   const result = summary(model === undefined ? architecture : await optionsOf(model));
   if (json) printJson(result);
-  else printResult(formatSummary(result));
+  else printResult(...formatSummary(result).split('\n'));
 }
 
 async function optionsOf(model: string): Promise<MoBiNetOptions> {

@@ -126,7 +126,7 @@ async function trainIn(
   checkData(run, dataset);
 
   const { model } = run;
-  if (!flags.json) say(formatSummary(summary(model, packedInfoOf(run))));
+  if (!flags.json) say(...formatSummary(summary(model, packedInfoOf(run))).split('\n'));
   if (dataset.split) {
     const { valShare, splitSeed } = dataset.split;
     say(
@@ -153,16 +153,14 @@ async function trainIn(
     model.options.precision === 'binary' ? await saveAndCheck(run, out, dataset, { loading: flags, signal }) : null;
   if (flags.json) return printJson({ out, ...saved, ...last, skippedImages });
   printResult(
-    [
-      `top-1   ${last.top1.toFixed(2)} %`,
-      ...(last.top5 === null ? [] : [`top-5   ${last.top5.toFixed(2)} %`]),
-      ...(saved
-        ? [
-            `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
-            `check   loaded again, its logits differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
-          ]
-        : [`saved   ${join(out, checkpointFile)}; a network of floats is not packed`]),
-    ].join('\n'),
+    `top-1   ${last.top1.toFixed(2)} %`,
+    ...(last.top5 === null ? [] : [`top-5   ${last.top5.toFixed(2)} %`]),
+    ...(saved
+      ? [
+          `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
+          `check   loaded again, its logits differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
+        ]
+      : [`saved   ${join(out, checkpointFile)}; a network of floats is not packed`]),
   );
 }
 

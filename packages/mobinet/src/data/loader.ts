@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fromHost, type Rng, type Tensor, tensor, tidy, withBackend } from '@mobinet/tensor';
+import { printable } from '../printable.js';
 import {
   type Augmentation,
   centerCrop,
@@ -260,7 +261,7 @@ function resolve(options: ImageLoaderOptions) {
     cpuLimit: atLeast(1, 'decodeCpuLimit', options.decodeCpuLimit ?? 60),
     maxSkipped: share('maxSkipped', options.maxSkipped ?? usualMaxSkipped),
     isolated: options.isolated ?? false,
-    onWarning: options.onWarning ?? ((message: string) => console.warn(message)),
+    onWarning: options.onWarning ?? ((message: string) => console.warn(printable(message))),
   };
 }
 
