@@ -1,14 +1,21 @@
 import {
   apply,
+  arange,
   checkNumber,
   DTypeError,
   defineOp,
+  equal,
+  isRecording,
   mean,
+  mul,
+  reshape,
   ShapeError,
   square,
   sub,
+  sum,
   type Tensor,
   tidy,
+  where,
 } from '@mobinet/tensor';
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, softmaxRows } from '@mobinet/tensor/kernels';
 import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
@@ -96,8 +103,18 @@ const crossEntropyOp = defineOp<
     crossEntropyOnGpu(logits, labels, loss, probabilities, smoothing),
   saves: ([, labels], [, probabilities]) => [probabilities, labels],
   gradient: (dy, { saved: [probabilities, labels], attributes }) => [
-    () => apply(crossEntropyGradientOp, [dy, probabilities, labels], attributes)[0],
+    () =>
+      isRecording()
+        ? crossEntropyGradientByOps(dy, probabilities, labels, attributes.smoothing)
+        : apply(crossEntropyGradientOp, [dy, probabilities, labels], attributes)[0],
     null,
+  ],
+  // The rule of softmax: whoever differentiates the gradient asks how the probabilities move.
+  furtherGradients: [
+    (dp, { saved: [probabilities] }) => [
+      () => mul(probabilities, sub(dp, sum(mul(dp, probabilities), { axes: 1, keepDims: true }))),
+      null,
+    ],
   ],
 });
 
@@ -132,6 +149,19 @@ const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor
   },
   webgpu: (inputs, [dx], { smoothing }) => crossEntropyGradientOnGpu(inputs, dx, smoothing),
 });
+
+/** The same, so that it can be differentiated again. */
+function crossEntropyGradientByOps(
+  dy: Tensor,
+  probabilities: Tensor,
+  labels: Tensor<'i32'>,
+  smoothing: number,
+): Tensor {
+  const [batch, classes] = probabilities.shape;
+  const isLabel = equal(reshape(labels, [batch, 1]), arange(classes));
+  const shifted = sub(probabilities, smoothing / classes);
+  return mul(where(isLabel, sub(shifted, 1 - smoothing), shifted), mul(dy, 1 / batch));
+}
 
 const shiftAndScale = new ElementwiseKernel(
   'shift_and_scale',

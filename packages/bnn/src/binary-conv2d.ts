@@ -53,6 +53,7 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
           return weightGradientInPlace(gradient, weight, scale, scalingGradient);
         },
       ],
+      onceDifferentiable: true,
     };
   });
   return convolve(x, weight);

@@ -6,6 +6,7 @@ import {
   dispose,
   keep,
   packBits,
+  recordCall,
   sizeOf,
   type Tensor,
 } from '@mobinet/tensor';
@@ -77,6 +78,7 @@ export function binarySegment(
             () => ofTail().dbeta,
           ];
         },
+        onceDifferentiable: true,
       };
     },
   );
@@ -84,5 +86,10 @@ export function binarySegment(
   const { mean, variance } = statistics!;
   const result = { output, mean: mean.alias(), variance: variance.alias() };
   dispose(statistics);
+  // No rule tells how they depend on these: to differentiate by way of them is an error.
+  const inputs = [x, weight, parameters.slope, parameters.gamma, parameters.beta];
+  for (const statistic of [result.mean, result.variance]) {
+    recordCall({ name: 'the statistics of binarySegment', inputs, output: statistic, saved: [], gradient: null });
+  }
   return result;
 }

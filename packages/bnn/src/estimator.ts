@@ -20,6 +20,7 @@ export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): T
     output: sign(x),
     saved: estimatorMemory(x, estimator),
     gradient: (dy, saved) => [() => passThrough(dy, saved)],
+    onceDifferentiable: true,
   }));
   return signOf(x);
 }

@@ -32,8 +32,8 @@ export class BitTensor extends Handle {
   #words: Uint32Array | null = null;
 
   /** @internal Use `packBits`. */
-  constructor(shape: Shape, block: Block) {
-    super(shape, block);
+  constructor(shape: Shape, block: Block, id?: number) {
+    super(shape, block, id);
   }
 
   /** Signs in one row: the size of the last axis. */
@@ -57,6 +57,13 @@ export class BitTensor extends Handle {
   /** @internal Another handle on the same memory. Only the rows may be reshaped: the packing stays. */
   alias(shape: Shape = this.shape): BitTensor {
     return new BitTensor(shape, this.share());
+  }
+
+  /** @internal Another handle on the same signs, which outlives this one. To a gradient tape the two are one. */
+  twin(): BitTensor {
+    const twin = new BitTensor(this.shape, this.share(), this.id);
+    twin.label = this.label;
+    return twin;
   }
 
   override toString(): string {

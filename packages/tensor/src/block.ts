@@ -15,10 +15,21 @@ export abstract class Block {
   abstract readonly address: number;
 
   #references = 1;
+  #version = 0;
 
   /** @param byteLength What was asked for. */
   protected constructor(readonly byteLength: number) {
     liveBytes += byteLength;
+  }
+
+  /** How often its elements were overwritten: what a gradient rule reads must be what it was. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** To be called by whoever writes into tensors that are in use. */
+  overwritten(): void {
+    this.#version++;
   }
 
   /** One more reference. Returns the block. */

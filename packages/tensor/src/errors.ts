@@ -26,6 +26,11 @@ export class DTypeError extends Error {
   override readonly name = 'DTypeError';
 }
 
+/** A derivative that there is none of, or that could not be right. The message is one line. */
+export class GradientError extends Error {
+  override readonly name = 'GradientError';
+}
+
 /** A tensor that was used after `dispose()`, or after the `tidy` that owned it. */
 export class DisposedError extends Error {
   override readonly name = 'DisposedError';

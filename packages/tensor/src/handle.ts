@@ -15,9 +15,6 @@ export abstract class Handle {
   /** @internal */
   readonly isTensorHandle = true;
 
-  /** Names this handle on the gradient tape. Views have an id of their own. */
-  readonly id = nextId++;
-
   #label: string | undefined;
   #block: Block | null;
 
@@ -25,6 +22,8 @@ export abstract class Handle {
   protected constructor(
     readonly shape: Shape,
     block: Block,
+    /** Names its value on the gradient tape. Views have an id of their own, twins the same. */
+    readonly id = nextId++,
   ) {
     this.#block = block;
     enterScope(this);

@@ -30,6 +30,7 @@ export {
   DisposedError,
   DTypeError,
   FormatError,
+  GradientError,
   KernelError,
   OutOfMemoryError,
   ShapeError,

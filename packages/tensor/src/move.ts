@@ -5,16 +5,22 @@ import { BitTensor, bitTensor, countWords, emptyBitTensor } from './bit-tensor.j
 import { tensor } from './create.js';
 import { type DType, valuesOfWords, wordsOfValues } from './dtype.js';
 import { BackendError, ShapeError } from './errors.js';
+import { recordCall, recordOverwrite } from './op.js';
 import { sameShape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
 
 /**
- * The same elements on a backend: another handle where they are there already, else a copy.
+ * The same elements on a backend: another handle where they are there already, else a copy. From the CPU to a GPU it cannot be
+ * differentiated: the gradient would have to wait for the GPU.
  *
  * @throws BackendError on the way from a GPU, which takes a while: see `toHost`.
  */
 export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: BackendName = currentBackend()): T {
-  if (x.backend === backend) return x.alias(x.shape) as T;
+  if (x.backend === backend) {
+    const output = x.alias(x.shape) as T;
+    recordCall({ name: 'toBackend', inputs: [x], output, saved: [], gradient: (dy) => [() => dy] });
+    return output;
+  }
   if (backend === 'cpu') throw new BackendError('what is on a GPU is not there at once: use await toHost(x)');
   const copy =
     x instanceof BitTensor
@@ -25,6 +31,7 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
       ? wordsOfValues('u32', x.words)
       : wordsOfValues((x as Tensor<DType>).dtype, (x as Tensor<DType>).values);
   writeBytes(copy.block, bytes);
+  recordCall({ name: 'toBackend', inputs: [x], output: copy, saved: [], gradient: null });
   return copy as T;
 }
 
@@ -46,9 +53,10 @@ export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvag
 }
 
 /**
- * Writes the elements of `source` over those of `target`. Nothing of it is differentiated.
+ * Writes the elements of `source` over those of `target`. It is not differentiated.
  *
- * @throws ShapeError if the shapes differ; BackendError from a GPU to the CPU.
+ * @throws ShapeError if the shapes differ; BackendError from a GPU to the CPU; GradientError if a gradient that is being taken depends
+ * on what would be overwritten.
  */
 export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): void {
   if (!sameShape(target.shape, source.shape)) {
@@ -57,6 +65,7 @@ export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): v
       { name: 'source', shape: source.shape, note: source.label },
     ]);
   }
+  recordOverwrite('assign', target);
   if (target.backend === 'cpu') target.values.set(source.values);
   else if (source.backend === 'cpu') writeBytes(target.block, wordsOfValues(source.dtype, source.values));
   else copyBlock(source.block, target.block);

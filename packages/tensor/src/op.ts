@@ -64,10 +64,15 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
   saves?(inputs: I, outputs: O): S;
 
   /**
-   * The chain rule: from ∂L/∂(first output) to ∂L/∂(each input), in terms of other ops. Absent where
-   * nothing flows back. Outputs after the first are by-products (indices, statistics) and get no gradient.
+   * The chain rule: from ∂L/∂(first output) to ∂L/∂(each input), in terms of other ops. Whoever differentiates a gradient
+   * records these ops, so a rule that calls a fused kernel takes plain ops instead where `isRecording()`.
+   *
+   * Through integers and bits nothing flows. An output of f32 without a rule is an error as soon as a loss depends on it.
    */
   gradient?(outputGradient: Tensor, context: GradientContext<A, S>): InputGradients;
+
+  /** The rules of the outputs after the first (statistics, probabilities), in order. */
+  furtherGradients?: readonly ((outputGradient: Tensor, context: GradientContext<A, S>) => InputGradients)[];
 }
 
 /** What there is of an op beside its definition. */
@@ -88,43 +93,75 @@ export function definedOps(): OpParts[] {
   return defined.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
-/** One call that could be differentiated, as the gradient engine hears of it. */
+/** One output of a call, as a gradient engine hears of it. */
 export interface RecordedCall {
   readonly name: string;
   readonly inputs: Tensors;
-  /** The differentiable output. */
   readonly output: AnyTensor;
   /** What must stay in memory for `gradient`. */
   readonly saved: Tensors;
-  gradient(outputGradient: Tensor, saved: Tensors): InputGradients;
+  /** Null where there is no rule. */
+  readonly gradient: ((outputGradient: Tensor, saved: Tensors) => InputGradients) | null;
 }
 
 /** Listens to calls. This package knows no gradient engine; `@mobinet/autograd` installs one of these. */
 export interface Recorder {
   record(call: RecordedCall): void;
+  /** A tensor is about to be written into. Throws if that would make a gradient wrong. */
+  overwrite?(op: string, tensor: AnyTensor): void;
 }
 
-let recorder: Recorder | null = null;
+let recorders: readonly Recorder[] = [];
 
-/** Runs `body` with `listener` hearing every call (null: nobody), then restores the previous one. */
+/**
+ * Runs `body` with `listener` hearing every call, beside those that listen already: where a gradient is differentiated, both
+ * tapes hear the function. With null nobody hears it.
+ */
 export function withRecorder<T>(listener: Recorder | null, body: () => T): T {
-  const outer = recorder;
-  recorder = listener;
+  const outer = recorders;
+  recorders = listener ? [...outer, listener] : [];
   try {
     return body();
   } finally {
-    recorder = outer;
+    recorders = outer;
   }
 }
 
 /** Whether somebody listens: whether what is calculated now may be differentiated. */
 export function isRecording(): boolean {
-  return recorder !== null;
+  return recorders.length > 0;
 }
 
-/** Tells the listener, if there is one, of a call that did not go through `apply` (a view, a custom gradient). */
+/** Tells those that listen of a call that did not go through `apply` (a view, a custom gradient). */
 export function recordCall(call: RecordedCall): void {
-  recorder?.record(call);
+  for (const recorder of recorders) recorder.record(call);
+}
+
+/** Tells those that listen, and those that will read what was saved, that `op` writes into a tensor. */
+export function recordOverwrite(op: string, tensor: AnyTensor): void {
+  for (const recorder of recorders) recorder.overwrite?.(op, tensor);
+  tensor.block.overwritten();
+}
+
+/** Tells those that listen of each output. */
+function recordOutputs<I extends Tensors, O extends Tensors, A, S extends Tensors>(
+  op: OpDefinition<I, O, A, S>,
+  inputs: I,
+  outputs: O,
+  attributes: A,
+): void {
+  const { name } = op;
+  const inputShapes = inputs.map(({ shape }) => shape);
+  const saved = op.saves?.(inputs, outputs) ?? [];
+  for (const [index, output] of outputs.entries()) {
+    const rule = index === 0 ? op.gradient : op.furtherGradients?.[index - 1];
+    if (!rule) recordCall({ name, inputs, output, saved: [], gradient: null });
+    else {
+      const gradient = (outputGradient: Tensor, saved: Tensors) =>
+        rule(outputGradient, { saved: saved as S, attributes, inputShapes });
+      recordCall({ name, inputs, output, saved, gradient });
+    }
+  }
 }
 
 /** Which kernels run: the fast ones where they exist, or the definitions alone. */
@@ -153,22 +190,15 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   const backend = backendOf(op.name, inputs);
   const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
   run(op, inputs, outputs, attributes);
-  if (recorder !== null && op.gradient) {
-    const inputShapes = inputs.map(({ shape }) => shape);
-    recorder.record({
-      name: op.name,
-      inputs,
-      output: outputs[0],
-      saved: op.saves?.(inputs, outputs) ?? [],
-      gradient: (outputGradient, saved) => op.gradient!(outputGradient, { saved: saved as S, attributes, inputShapes }),
-    });
-  }
+  if (isRecording()) recordOutputs(op, inputs, outputs, attributes);
   return outputs;
 }
 
 /**
  * Runs an op's kernel into existing tensors. For element-wise ops they may be its own inputs: that is how
- * optimizers and running statistics change in place. Never recorded.
+ * optimizers and running statistics change in place. It is not differentiated.
+ *
+ * @throws GradientError if a gradient that is being taken depends on what would be overwritten.
  */
 export function applyInto<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   op: OpDefinition<I, O, A, S>,
@@ -177,6 +207,7 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
   attributes: A,
 ): void {
   backendOf(op.name, [...inputs, ...outputs]);
+  for (const output of outputs) recordOverwrite(op.name, output);
   run(op, inputs, outputs, attributes);
 }
 

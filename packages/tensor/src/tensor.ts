@@ -23,8 +23,9 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
     readonly dtype: D,
     shape: Shape,
     block: Block,
+    id?: number,
   ) {
-    super(shape, block);
+    super(shape, block, id);
   }
 
   /**
@@ -56,6 +57,13 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
   /** @internal Another handle on the same memory, of the same size. */
   alias(shape: Shape = this.shape): Tensor<D> {
     return new Tensor(this.dtype, shape, this.share());
+  }
+
+  /** @internal Another handle on the same value, which outlives this one. To a gradient tape the two are one. */
+  twin(): Tensor<D> {
+    const twin = new Tensor(this.dtype, this.shape, this.share(), this.id);
+    twin.label = this.label;
+    return twin;
   }
 
   override toString(): string {

@@ -33,7 +33,7 @@ export function gradientOf(
   return (dy, ...inputs) => {
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => op(...inputs));
-    const rule = calls[0].gradient(dy, calls[0].saved)[input];
+    const rule = calls[0].gradient!(dy, calls[0].saved)[input];
     return rule!();
   };
 }

@@ -159,7 +159,7 @@ describe('the activations', () => {
   function slopes(op: (x: Tensor) => Tensor, x: readonly number[]): number[] {
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => op(tensor(x)));
-    const [rule] = calls[0].gradient(ones([x.length]), calls[0].saved);
+    const [rule] = calls[0].gradient!(ones([x.length]), calls[0].saved);
     return [...rule!().values];
   }
 

@@ -34,7 +34,7 @@ describe('bitMatmul', () => {
     withRecorder(record, () => bitMatmul(a, b));
     withRecorder(record, () => matmul(signsA, signsB, { transposeB: true }));
     const dc = rng.normal([a.shape[0], b.shape[0]]);
-    const [actual, expected] = calls.map((call) => call.gradient(dc, call.saved).map((gradient) => gradient!()));
+    const [actual, expected] = calls.map((call) => call.gradient!(dc, call.saved).map((gradient) => gradient!()));
     actual.forEach((gradient, index) => {
       expect(gradient.shape).toEqual(expected[index].shape);
       gradient.values.forEach((value, at) => {

@@ -63,9 +63,12 @@ describe('packBits and unpackBits', () => {
   test('send the gradient through unpackBits, and end the tape at packBits', () => {
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => unpackBits(packBits(tensor([1, -2, 3]))));
-    expect(calls.map(({ name }) => name)).toEqual(['unpackBits']);
+    expect(calls.map(({ name, gradient }) => [name, gradient !== null])).toEqual([
+      ['packBits', false],
+      ['unpackBits', true],
+    ]);
     const gradient = tensor([5, 6, 7]);
-    expect(calls[0].gradient(gradient, calls[0].saved)[0]!().values).toEqual(gradient.values);
+    expect(calls[1].gradient!(gradient, calls[1].saved)[0]!().values).toEqual(gradient.values);
   });
 
   test('explain operands that do not fit', () => {

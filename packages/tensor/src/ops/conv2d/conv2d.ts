@@ -100,7 +100,12 @@ export function conv2dInputGradient(dy: Tensor, filter: Tensor, xShape: Shape, a
   return apply(inputGradientOp, [dy, filter], { ...attributes, xShape })[0];
 }
 
-const inputGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes & { xShape: Shape }>({
+const inputGradientOp = defineOp<
+  [Tensor, Tensor],
+  [Tensor],
+  Conv2dAttributes & { xShape: Shape },
+  [dy: Tensor, filter: Tensor]
+>({
   name: 'conv2dInputGradient',
   outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
   reference([{ values: dy }, { values: filter, shape: filterShape }], [{ values: dx, shape: xShape }], attributes) {
@@ -113,6 +118,12 @@ const inputGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes & 
     kernelsFor(filter.shape, attributes).inputGradient(dy, filter, dx, attributes),
   webgpu: ([dy, filter], [dx], attributes) => inputGradientOnGpu(dy, filter, null, dx, attributes),
   multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
+  // A sum of products dy · filter, so each of them is what the other is multiplied by: like a convolution, with x in place of dx.
+  saves: (inputs) => inputs,
+  gradient: (ddx, { saved: [dy, filter], attributes }) => [
+    () => apply(conv2dOp, [ddx, filter], attributes)[0],
+    () => conv2dFilterGradient(dy, ddx, filter.shape, attributes),
+  ],
 });
 
 /** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: every tap collects what it multiplied. */
@@ -120,7 +131,12 @@ export function conv2dFilterGradient(dy: Tensor, x: Tensor, filterShape: Shape, 
   return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
 }
 
-const filterGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes & { filterShape: Shape }>({
+const filterGradientOp = defineOp<
+  [Tensor, Tensor],
+  [Tensor],
+  Conv2dAttributes & { filterShape: Shape },
+  [dy: Tensor, x: Tensor]
+>({
   name: 'conv2dFilterGradient',
   outputs: (_, { filterShape }) => [{ dtype: 'f32', shape: filterShape }],
   reference([{ values: dy }, { values: x, shape: xShape }], [{ values: df, shape: filterShape }], attributes) {
@@ -132,6 +148,11 @@ const filterGradientOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes &
   fast: ([dy, x], [df], attributes) => kernelsFor(df.shape, attributes).filterGradient(dy, x, df, attributes),
   webgpu: ([dy, x], [df], attributes) => filterGradientOnGpu(dy, x, df, attributes),
   multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
+  saves: (inputs) => inputs,
+  gradient: (ddf, { saved: [dy, x], attributes }) => [
+    () => apply(conv2dOp, [x, ddf], attributes)[0],
+    () => conv2dInputGradient(dy, ddf, x.shape, attributes),
+  ],
 });
 
 /** Which kernels take a convolution: those for one channel a group, for few, or products of matrices, which take them all. */

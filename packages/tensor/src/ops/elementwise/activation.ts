@@ -1,10 +1,10 @@
-import { apply, defineOp } from '../../op.js';
+import { apply, defineOp, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { flushed } from '../flush.js';
-import { mul, sub } from './binary.js';
+import { add, mul, sub } from './binary.js';
 import { equal } from './compare.js';
 import { flushTiny } from './flush-tiny.js';
-import { sameShapeAsInput } from './unary.js';
+import { sameShapeAsInput, square } from './unary.js';
 import {
   clipKernel,
   geluCubic,
@@ -79,7 +79,7 @@ function reluGradient(dy: Tensor, y: Tensor): Tensor {
   return apply(reluGradientOp, [dy, y], undefined)[0];
 }
 
-const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
+const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor]>({
   name: 'reluGradient',
   outputs: sameShapeAsInput,
   reference([{ values: dy }, { values: y }], [{ values: dx }]) {
@@ -87,6 +87,8 @@ const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
   },
   fast: ([dy, y], [dx]) => reluGradientKernel.run([dy, y], dx),
   webgpu: ([dy, y], [dx]) => unaryShaders.reluGradient.run([dy, y], dx, {}),
+  saves: ([, y]) => [y],
+  gradient: (ddx, { saved: [y] }) => [() => reluGradient(ddx, y), null],
 });
 
 /** x where x > 0, else slope · x. At 0 the derivative is the slope, as in PyTorch. */
@@ -103,10 +105,14 @@ const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
   fast: ([x], [y], { slope }) => leakyReluKernel.run([x], y, { slope }),
   webgpu: ([x], [y], { slope }) => unaryShaders.leakyRelu.run([x], y, { slope }),
   saves: (inputs) => inputs,
-  gradient: (dy, { saved: [x], attributes }) => [() => apply(leakyReluGradientOp, [dy, x], attributes)[0]],
+  gradient: (dy, { saved: [x], attributes: { slope } }) => [() => leakyReluGradient(dy, x, slope)],
 });
 
-const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number }>({
+function leakyReluGradient(dy: Tensor, x: Tensor, slope: number): Tensor {
+  return apply(leakyReluGradientOp, [dy, x], { slope })[0];
+}
+
+const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number }, [Tensor]>({
   name: 'leakyReluGradient',
   outputs: sameShapeAsInput,
   reference([{ values: dy }, { values: x }], [{ values: dx }], { slope }) {
@@ -114,6 +120,8 @@ const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number
   },
   fast: ([dy, x], [dx], { slope }) => leakyReluGradientKernel.run([dy, x], dx, { slope }),
   webgpu: ([dy, x], [dx], { slope }) => unaryShaders.leakyReluGradient.run([dy, x], dx, { slope }),
+  saves: ([, x]) => [x],
+  gradient: (ddx, { saved: [x], attributes: { slope } }) => [() => leakyReluGradient(ddx, x, slope), null],
 });
 
 /**
@@ -139,7 +147,9 @@ const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   fast: ([x], [y]) => geluKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.gelu.run([x], y, {}),
   saves: (inputs) => inputs,
-  gradient: (dy, { saved: [x] }) => [() => apply(geluGradientOp, [dy, x], undefined)[0]],
+  gradient: (dy, { saved: [x] }) => [
+    () => (isRecording() ? geluGradientByOps(dy, x) : apply(geluGradientOp, [dy, x], undefined)[0]),
+  ],
 });
 
 /** d/dx ½x(1 + tanh u) = ½(1 + tanh u) + ½x(1 − tanh² u) · u′. */
@@ -156,6 +166,14 @@ const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
   fast: ([dy, x], [dx]) => geluGradientKernel.run([dy, x], dx),
   webgpu: ([dy, x], [dx]) => unaryShaders.geluGradient.run([dy, x], dx, {}),
 });
+
+/** The same, so that it can be differentiated again. */
+function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
+  const cubic = mul(square(x), geluCubic);
+  const t = tanh(mul(mul(x, geluScale), add(cubic, 1)));
+  const slope = mul(add(mul(cubic, 3), 1), geluScale);
+  return mul(mul(dy, 0.5), add(add(t, 1), mul(mul(x, sub(1, square(t))), slope)));
+}
 
 /** x, but at least `min` and at most `max`. Nothing flows back from elements outside of them. */
 export function clip(x: Tensor, min: number, max: number): Tensor {

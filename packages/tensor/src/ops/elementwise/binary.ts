@@ -133,10 +133,17 @@ const powOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
   fast: (inputs, outputs) => calculate(powOp, inputs, outputs),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a = 0 makes the power infinite.
-    () => sumTo(mul(dy, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))), a.shape),
-    // ∂aᵇ/∂b = aᵇ·ln a, which tends to 0 with a.
-    () => sumTo(mul(dy, where(equal(a, 0), 0, mul(pow(a, b), log(a)))), b.shape),
+    // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a = 0 makes the power infinite; 1 in place of a gives 0, too. An infinity that
+    // is taken out afterwards would come back as NaN, 0·∞, once this is differentiated.
+    () => {
+      const base = where(equal(b, 0), where(equal(a, 0), 1, a), a);
+      return sumTo(mul(dy, mul(b, pow(base, sub(b, 1)))), a.shape);
+    },
+    // ∂aᵇ/∂b = aᵇ·ln a, which tends to 0 with a: it is 0 for 1 in place of a.
+    () => {
+      const base = where(equal(a, 0), 1, a);
+      return sumTo(mul(dy, mul(pow(base, b), log(base))), b.shape);
+    },
   ],
 });
 

@@ -1,9 +1,13 @@
 import { ShapeError } from '../../errors.js';
-import { apply, defineOp } from '../../op.js';
+import { apply, defineOp, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { flushed } from '../flush.js';
+import { sumTo } from '../reduce/sum.js';
+import { mul } from './binary.js';
+import { greater } from './compare.js';
 import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.js';
 import { preluGradientShader, preluShader, preluSlopeShader } from './prelu.wgsl.js';
+import { where } from './where.js';
 
 /**
  * The parametric rectifier, with a learned slope for each channel: x where x > 0, else slope · x
@@ -45,6 +49,11 @@ export const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, 
   webgpu: (inputs, [y]) => preluShader.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, slope] }) {
+    if (isRecording()) {
+      // The same, so that it can be differentiated again.
+      const isPositive = greater(x, 0);
+      return [() => mul(dy, where(isPositive, 1, slope)), () => sumTo(where(isPositive, 0, mul(dy, x)), slope.shape)];
+    }
     let both: [dx: Tensor, dslope: Tensor] | undefined;
     const gradients = () => {
       both ??= apply(preluGradientOp, [dy, x, slope], undefined);

@@ -1,7 +1,11 @@
-import { apply, defineOp } from '../../op.js';
+import { apply, defineOp, type InputGradients, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
+import { add, div, mul, sub } from '../elementwise/binary.js';
+import { sqrt } from '../elementwise/unary.js';
 import { flushed } from '../flush.js';
+import { sumTo } from '../reduce/sum.js';
 import { withVectors } from '../rows.wasm.js';
+import { broadcastTo } from '../shape/broadcast-to.js';
 import { checkChannels } from './affine.js';
 import { batchNormGradientKernel, batchNormGradientSums, momentSums, normalizeKernel } from './norm.wasm.js';
 import { batchNormGradientShader, batchNormSumsShader, momentsShader, normalizeShader } from './norm.wgsl.js';
@@ -15,7 +19,7 @@ export interface BatchNormOptions {
 export interface BatchNormResult {
   /** Shaped like x. */
   readonly output: Tensor;
-  /** [channels]: the statistics of this batch, for running averages. No gradient flows through them. */
+  /** [channels]: the statistics of this batch, for running averages. */
   readonly mean: Tensor;
   /** [channels]: the biased variance, Σ(x − mean)² / N. */
   readonly variance: Tensor;
@@ -113,6 +117,7 @@ const batchNormOp = defineOp<
   },
   saves: ([x, gamma], [, mean, variance]) => [x, gamma, mean, variance],
   gradient(dy, { saved, attributes }) {
+    if (isRecording()) return batchNormGradientByOps([dy, ...saved], attributes);
     let gradients: [Tensor, Tensor, Tensor] | undefined;
     const all = () => {
       gradients ??= apply(batchNormGradientOp, [dy, ...saved], attributes);
@@ -120,6 +125,15 @@ const batchNormOp = defineOp<
     };
     return [() => all()[0], () => all()[1], () => all()[2]];
   },
+  furtherGradients: [
+    // ∂μ/∂x = 1/N, and ∂σ²/∂x = 2(x − μ)/N.
+    (dmean, { saved: [x, gamma] }) => [() => broadcastTo(mul(dmean, gamma.size / x.size), x.shape), null, null],
+    (dvariance, { saved: [x, gamma, mean] }) => [
+      () => mul(sub(x, mean), mul(dvariance, (2 * gamma.size) / x.size)),
+      null,
+      null,
+    ],
+  ],
 });
 
 /**
@@ -205,3 +219,16 @@ const batchNormGradientOp = defineOp<
     batchNormGradientShader.run(operands, dx, { epsilon, share: 1 / count });
   },
 });
+
+/** The same, so that it can be differentiated again. */
+function batchNormGradientByOps(
+  [dy, x, gamma, mean, variance]: readonly [Tensor, Tensor, Tensor, Tensor, Tensor],
+  { epsilon }: Attributes,
+): InputGradients {
+  const s = div(1, sqrt(add(variance, epsilon)));
+  const normalized = mul(sub(x, mean), s);
+  const dgamma = sumTo(mul(dy, normalized), gamma.shape);
+  const dbeta = sumTo(dy, gamma.shape);
+  const shared = mul(add(dbeta, mul(normalized, dgamma)), gamma.size / x.size);
+  return [() => mul(mul(gamma, s), sub(dy, shared)), () => dgamma, () => dbeta];
+}

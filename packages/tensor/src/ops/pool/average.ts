@@ -66,6 +66,7 @@ const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Wi
   },
   fast: ([dy], [dx], { window }) => avgPoolGradientByKernel(dy, dx, window),
   webgpu: ([dy], [dx], { window }) => avgPoolGradientOnGpu(dy, dx, window),
+  gradient: (ddx, { attributes: { window } }) => [() => apply(avgPool2dOp, [ddx], { window })[0]],
 });
 
 /** to[…] += from[…] · factor, for a run of channels. A function of its own: in the closures above it would run slower. */

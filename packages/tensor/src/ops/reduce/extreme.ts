@@ -4,6 +4,8 @@ import { apply, defineOp, type InputGradients } from '../../op.js';
 import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { forEachRun } from '../elementwise/broadcast.js';
+import { gather } from '../shape/gather.js';
+import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
 
 /**
@@ -49,13 +51,15 @@ function extremeOp(name: string, direction: Direction) {
 }
 
 /** ∂L/∂x of `max` and `min`: each gradient goes where its element was found. */
-const extremeGradientOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { shape: Shape }>({
+const extremeGradientOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { shape: Shape }, [Tensor<'i32'>]>({
   name: 'extremeGradient',
   outputs: (_, { shape }) => [{ dtype: 'f32', shape }],
   reference([{ values: dy }, { values: positions }], [{ values: dx }]) {
     dx.fill(0);
     for (let i = 0; i < dy.length; i++) dx[positions[i]] = dy[i];
   },
+  saves: ([, positions]) => [positions],
+  gradient: (ddx, { saved: [positions] }) => [() => gather(reshape(ddx, [-1]), positions), null],
 });
 
 /** The index of the largest element along `axis`, the first if there are several. Errors as for `max`. */

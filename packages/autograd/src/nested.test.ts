@@ -1,0 +1,374 @@
+import { fc, test } from '@fast-check/vitest';
+import {
+  abs,
+  add,
+  assign,
+  batchNorm,
+  dispose,
+  greater,
+  matmul,
+  mean,
+  memory,
+  mul,
+  ones,
+  Rng,
+  reshape,
+  scalar,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+  tensor,
+  tidy,
+  transpose,
+} from '@mobinet/tensor';
+import { tensors } from '@mobinet/tensor/testing';
+import { describe, expect } from 'vitest';
+import { customGradient, gradient, noGradient, valueAndGradient } from './differentiate.js';
+import { BatchNorm2d } from './layers/batch-norm.js';
+import { Linear } from './layers/linear.js';
+import { Module } from './module.js';
+import { SGD } from './optimizers/sgd.js';
+import { flatten } from './tree.js';
+
+const values = ({ values }: Tensor): number[] => [...values];
+const cube = (x: Tensor): Tensor => sum(mul(mul(x, x), x));
+
+/** The n-th derivative of Σ f(xᵢ), element by element. */
+function derivative(f: (x: Tensor) => Tensor, order: number): (x: Tensor) => Tensor {
+  return order === 0 ? f : gradient((x: Tensor) => sum(derivative(f, order - 1)(x)));
+}
+
+/** D(x) = w₂·tanh(W₁·x + b₁) */
+class Critic extends Module {
+  readonly hidden: Linear;
+  readonly out: Linear;
+
+  constructor(rng: Rng) {
+    super();
+    this.hidden = new Linear(2, 4, { rng });
+    this.out = new Linear(4, 1, { bias: false, rng });
+  }
+
+  override forward(x: Tensor): Tensor {
+    return tidy(() => this.out.forward(tanh(this.hidden.forward(x))));
+  }
+}
+
+describe('derivatives of derivatives', () => {
+  test.prop([tensors([3])], { numRuns: 20 })('of x³ are 3x², 6x, 6, 0 and 0', (x) => {
+    const expected = [(v: number) => 3 * v * v, (v: number) => 6 * v, () => 6, () => 0, () => 0];
+    expected.forEach((at, index) => {
+      const found = derivative(cube, index + 1)(x);
+      expect(values(found)).toEqual(values(x).map((v) => expect.closeTo(at(v), 3)));
+    });
+  });
+
+  test('of tanh, of order 3, are those of the textbook', () => {
+    const x = tensor([-1.2, 0, 0.3, 2]);
+    const third = values(derivative((x) => sum(tanh(x)), 3)(x));
+    const expected = values(x).map((v) => {
+      const t = Math.tanh(v);
+      return -2 * (1 - t * t) * (1 - 3 * t * t);
+    });
+    expect(third).toEqual(expected.map((value) => expect.closeTo(value, 5)));
+  });
+
+  test('a Hessian times a vector is that of the quadratic form', () => {
+    const [a, v] = [
+      tensor([
+        [2, 1],
+        [5, 3],
+      ]),
+      tensor([[1], [-2]]),
+    ];
+    const form = (x: Tensor) => sum(mul(x, matmul(a, x)));
+    const product = gradient((x: Tensor) => sum(mul(gradient(form)(x), v)))(tensor([[7], [9]]));
+    expect(values(product)).toEqual(values(matmul(add(a, transpose(a)), v)));
+  });
+
+  test('mixed: by w of what was taken by x', () => {
+    const f = (x: Tensor, w: Tensor) => sum(mul(square(x), square(w)));
+    const found = gradient((w: Tensor) => sum(gradient(f)(tensor([3, 5]), w)))(tensor([2, -1]));
+    expect(values(found)).toEqual([2 * 3 * 2 * 2, 2 * 5 * 2 * -1]);
+  });
+
+  test('the value inside may be used beside its gradient, and in noGradient both are constants', () => {
+    const inner = valueAndGradient(cube);
+    const both = gradient((x: Tensor) => {
+      const { value, gradients } = inner(x);
+      return add(value, mul(sum(gradients), 10));
+    })(tensor([2]));
+    expect(values(both)).toEqual([12 + 120]);
+    const constant = gradient((x: Tensor) =>
+      sum(
+        mul(
+          x,
+          noGradient(() => gradient(cube)(x)),
+        ),
+      ),
+    )(tensor([2]));
+    expect(values(constant)).toEqual([12]);
+  });
+
+  test('a gradient penalty trains a critic as finite differences say', () => {
+    const rng = Rng.fromSeed(1);
+    const critic = new Critic(rng);
+    const x = rng.normal([5, 2]);
+    const penalty = (critic: Critic) => {
+      const slopes = gradient((x: Tensor) => sum(critic.forward(x)))(x);
+      return mean(square(sub(sqrt(sum(square(slopes), { axes: 1 })), 1)));
+    };
+    const claimed = new Map(flatten(gradient(penalty)(critic)));
+    for (const [path, { values }] of critic.parameters()) {
+      for (const at of values.keys()) {
+        const value = values[at];
+        const lossAt = (w: number) => {
+          values[at] = w;
+          return tidy(() => penalty(critic).values[0]);
+        };
+        const difference = (lossAt(value + 1e-2) - lossAt(value - 1e-2)) / 2e-2;
+        values[at] = value;
+        expect(claimed.get(path)!.values[at], `${path} ${at}`).toBeCloseTo(difference, 2);
+      }
+    }
+  });
+
+  test('a step of training can be differentiated by where it began', () => {
+    // w′ = w − η·d/dw (w·x − y)², and the loss (w′·x − y)² by w.
+    const [x, y, rate] = [3, 2, 0.01];
+    const loss = (w: Tensor) => square(sub(mul(w, x), y));
+    const meta = gradient((w: Tensor) => loss(sub(w, mul(gradient(loss)(w), rate))));
+    const w = 0.5;
+    const after = w - rate * 2 * x * (w * x - y);
+    expect(meta(scalar(w)).values[0]).toBeCloseTo(2 * x * (after * x - y) * (1 - rate * 2 * x * x), 4);
+  });
+
+  test('of a line is 0, and so is that by a parameter which plays no part', () => {
+    const line = (x: Tensor) => sum(mul(x, 3));
+    expect(values(derivative(line, 2)(tensor([1, 2])))).toEqual([0, 0]);
+    const parts = gradient(({ a }: { a: Tensor; b: Tensor }) => sum(derivative(cube, 2)(a)))({
+      a: tensor([1]),
+      b: tensor([2]),
+    });
+    expect([values(parts.a), values(parts.b)]).toEqual([[6], [0]]);
+  });
+
+  test('of powers are finite at 0', () => {
+    for (const order of [1, 2, 3, 4]) {
+      const found = values(derivative((x) => sum(x.pow(3)), order)(tensor([0, 2])));
+      expect(found).toEqual(
+        [
+          [0, 12],
+          [0, 12],
+          [6, 6],
+          [0, 0],
+        ][order - 1],
+      );
+    }
+  });
+
+  test('leave no tensor behind, and free what no rule needs in between', () => {
+    const before = memory();
+    const x = tensor([1, 2]);
+    dispose(gradient((x: Tensor) => tidy(() => sum(square(gradient((x: Tensor) => tidy(() => cube(x)))(x)))))(x));
+    expect(() =>
+      gradient((x: Tensor) => {
+        gradient(cube)(x);
+        throw new Error('planned');
+      })(x),
+    ).toThrow('planned');
+    x.dispose();
+    expect(memory()).toEqual(before);
+  });
+
+  test('a gradient that is not inside another records nothing', () => {
+    const made: number[] = [];
+    const probe = customGradient('probe', (x: Tensor) => ({
+      output: square(x),
+      saved: [x],
+      gradient: (dy, [x]: readonly Tensor[]) => [
+        () => {
+          const entry = memory().tensors;
+          tidy(() => {
+            mul(dy, square(square(x)));
+          });
+          made.push(memory().tensors - entry);
+          return mul(dy, mul(x, 2));
+        },
+      ],
+    }));
+    gradient((x: Tensor) => sum(probe(x)))(tensor([1]));
+    expect(made).toEqual([0]);
+    // Inside another one, its ops are kept until that has been differentiated.
+    gradient((x: Tensor) => sum(gradient((x: Tensor) => sum(probe(x)))(x)))(tensor([1]));
+    expect(made[1]).toBeGreaterThan(0);
+  });
+});
+
+describe('what would be 0 in silence', () => {
+  const x = tensor([0.5, 2]);
+
+  test.each<[string, (x: Tensor) => Tensor, string]>([
+    ['a constant', () => scalar(3), 'depends on none'],
+    ['numbers that were read', (x) => sum(tensor([...x.values])), 'numbers that were read (values, data())'],
+    ['noGradient', (x) => noGradient(() => sum(square(x))), 'or in noGradient'],
+    ['a comparison', (x) => mean(greater(x, 1)), 'Nothing flows back through greater'],
+    ['a cast', (x) => sum(square(x).cast('i32').cast('f32')), 'Nothing flows back through cast'],
+  ])('%s alone: an error that says where it was lost', (_, f, reason) => {
+    expect(() => gradient(f)(x)).toThrow(
+      expect.objectContaining({ name: 'GradientError', message: expect.stringContaining(reason) }),
+    );
+  });
+
+  test.each<[string, (x: Tensor) => unknown, string]>([
+    ['an integer', (x) => sum(x.cast('i32')), 'not a tensor of i32'],
+    ['nothing', () => undefined, 'not undefined'],
+    ['a number', (x) => x.values[0], 'not number'],
+    ['a promise', async (x) => sum(x), 'await outside'],
+    ['several numbers', (x) => square(x), 'a loss must be one number, but has shape [2]'],
+  ])('a function that returns %s', (_, f, message) => {
+    expect(() => gradient(f as (x: Tensor) => Tensor)(x)).toThrow(message);
+  });
+
+  test('statistics of a batch have derivatives', () => {
+    const x = tensor([[1], [2], [6]]);
+    const [gamma, beta] = [ones([1]), ones([1])];
+    const found = gradient((x: Tensor) => {
+      const { mean, variance } = batchNorm(x, gamma, beta);
+      return add(sum(mul(mean, 6)), sum(variance));
+    })(x);
+    // 6/3 + 2(x − 3)/3.
+    expect(values(found)).toEqual([-4 / 3, -2 / 3, 2].map((value) => expect.closeTo(2 + value, 5)));
+  });
+
+  test('what a custom gradient saves beside inputs and output', () => {
+    const softAbs = customGradient('softAbs', (x: Tensor) => {
+      const root = sqrt(add(square(x), 1));
+      return { output: root, saved: [x, abs(root)], gradient: (dy, [x, root]) => [() => dy.mul(x.div(root))] };
+    });
+    expect(values(gradient((x: Tensor) => sum(softAbs(x)))(x))).toEqual([
+      expect.closeTo(0.5 / Math.sqrt(1.25), 5),
+      expect.closeTo(2 / Math.sqrt(5), 5),
+    ]);
+    expect(() => derivative((x) => sum(softAbs(x)), 2)(x)).toThrow(
+      'there is no gradient rule for what softAbs saves, and what is differentiated depends on it',
+    );
+    const exact = customGradient('exact', (x: Tensor) => {
+      const output = sqrt(add(square(x), 1));
+      return { output, saved: [x, output], gradient: (dy, [x, root]) => [() => dy.mul(x.div(root))] };
+    });
+    expect(values(derivative((x) => sum(exact(x)), 2)(x))).toEqual([
+      expect.closeTo(1.25 ** -1.5, 5),
+      expect.closeTo(5 ** -1.5, 5),
+    ]);
+  });
+
+  test('a rule without a derivative names the op and what to do', () => {
+    const once = customGradient('once', (x: Tensor) => ({
+      output: square(x),
+      saved: [x],
+      gradient: (dy, [x]) => [() => mul(dy, mul(x, 2))],
+      onceDifferentiable: true,
+    }));
+    expect(values(gradient((x: Tensor) => sum(once(x)))(x))).toEqual([1, 4]);
+    expect(() => derivative((x) => sum(once(x)), 2)(x)).toThrow(
+      /^the gradient of once cannot be differentiated again\. A gradient was taken inside .* noGradient/,
+    );
+    // Where the gradient inside is not needed, it is no error.
+    expect(values(gradient((x: Tensor) => valueAndGradient((x: Tensor) => sum(once(x)))(x).value)(x))).toEqual([1, 4]);
+  });
+
+  test('what a rule reads was overwritten', () => {
+    const w = tensor([3, 4]);
+    const f = (x: Tensor) => {
+      const y = sum(mul(x, w));
+      assign(w, tensor([0, 0]));
+      return y;
+    };
+    w.label = 'w';
+    expect(() => gradient(f)(x)).toThrow(/^the gradient of mul needs w as it was, but it was overwritten since\./);
+  });
+
+  test('a parameter is written into while it is differentiated', () => {
+    const sgd = new SGD({ learningRate: 0.1 });
+    const step = gradient((w: Tensor) => {
+      sgd.update(w, gradient(cube)(w));
+      return cube(w);
+    });
+    expect(() => step(tensor([1]))).toThrow(/^sgd would write into a tensor of shape \[1\] while a gradient by it/);
+    expect(() =>
+      gradient((w: Tensor) => {
+        assign(w, tensor([0]));
+        return sum(w);
+      })(tensor([1])),
+    ).toThrow('assign would write into');
+  });
+
+  test('running statistics may be written, also between two passes', () => {
+    const norm = new BatchNorm2d(1);
+    const images = tensor([1, 2, 6, 7], { shape: [4, 1, 1, 1] });
+    const loss = (norm: BatchNorm2d) => add(sum(square(norm.forward(images))), sum(norm.forward(images)));
+    expect(flatten(gradient(loss)(norm))).toHaveLength(2);
+    norm.eval();
+    const mixed = (norm: BatchNorm2d) => {
+      const before = sum(norm.forward(images));
+      norm.train().forward(images);
+      return before;
+    };
+    expect(() => gradient(mixed)(norm)).toThrow('was overwritten since');
+  });
+});
+
+describe('a parameter that its module does not list', () => {
+  class Half extends Module {
+    readonly out = new Linear(2, 1, { rng: Rng.fromSeed(2) });
+    readonly #hidden = new Linear(2, 2, { rng: Rng.fromSeed(3) });
+
+    override forward(x: Tensor): Tensor {
+      return this.out.forward(tanh(this.#hidden.forward(x)));
+    }
+  }
+  const x = tensor([[1, 2]]);
+
+  test('is an error at the first step', () => {
+    expect(() => valueAndGradient((net: Half) => sum(net.forward(x)))(new Half())).toThrow(
+      /^a parameter of shape \[2,2\] takes part in matmul, but Half does not list it, so it would not be trained\. Keep it/,
+    );
+  });
+
+  test('may be borrowed: as a further argument, in noGradient, or where tensors are listed', () => {
+    const rng = Rng.fromSeed(4);
+    const [student, teacher] = [new Linear(2, 1, { rng }), new Linear(2, 1, { rng }).label()];
+    const distance = (student: Linear, target: Tensor) => sum(square(sub(student.forward(x), target)));
+    const asArgument = gradient((student: Linear, teacher: Linear) => distance(student, teacher.forward(x)));
+    const expected = values(asArgument(student, teacher).weight);
+    const inNoGradient = gradient((student: Linear) =>
+      distance(
+        student,
+        noGradient(() => teacher.forward(x)),
+      ),
+    );
+    expect(values(inNoGradient(student).weight)).toEqual(expected);
+    const captured = gradient((student: Linear) => distance(student, teacher.forward(x)));
+    expect(() => captured(student)).toThrow('weight takes part in matmul, but Linear does not list it');
+    expect(values(gradient((w: Tensor) => sum(add(w, teacher.weight)))(ones([1, 2])))).toEqual([1, 1]);
+    // By a part of a network, with the rest of it constant.
+    const net = new Critic(rng);
+    const part = gradient((out: Linear, net: Critic) => sum(out.forward(tanh(net.hidden.forward(x)))))(net.out, net);
+    expect(flatten(part)).toHaveLength(1);
+  });
+});
+
+test.prop([fc.integer({ min: 1, max: 3 }), tensors([2])], { numRuns: 10 })(
+  'views and functions with tidy inside are as right, at any order',
+  (order, x) => {
+    const plain = (x: Tensor) => sum(sigmoid(mul(x, x)));
+    const viewed = (x: Tensor) => tidy(() => sum(sigmoid(reshape(mul(reshape(x, [2, 1]), x.reshape([2, 1])), [1, 2]))));
+    const expected = values(derivative(plain, order)(x)).map((value) => expect.closeTo(value, 4));
+    expect(values(derivative(viewed, order)(x))).toEqual(expected);
+  },
+);
