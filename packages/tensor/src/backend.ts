@@ -78,6 +78,11 @@ export function gpuBufferCount(): number {
   return openedGpu()?.pool.count ?? 0;
 }
 
+/** How many bytes a tensor may have on the GPU. @throws BackendError if none is open. */
+export function gpuTensorLimit(): number {
+  return gpu().pool.limit;
+}
+
 /** Times each kernel of the GPU from now on. @returns Ends it; tells what each took. @throws BackendError where that cannot be. */
 export function startGpuTimes(): Promise<() => Promise<KernelTime[]>> {
   return gpu().startTimes();

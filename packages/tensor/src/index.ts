@@ -4,6 +4,7 @@ export {
   type BackendChoice,
   currentBackend,
   gpuBufferCount,
+  gpuTensorLimit,
   startGpuTimes,
   useBackend,
   withBackend,

@@ -59,6 +59,7 @@ export const hasItsOwn = (source: string): string =>
 export interface TrainingFlags {
   epochs?: number;
   batch?: number;
+  microBatches?: number;
   lr?: number;
   optimizer?: TrainingOptions['optimizer'];
   schedule?: TrainingOptions['schedule'];
@@ -73,6 +74,11 @@ export function addTrainingFlags(command: Command): Command {
   return command
     .option('--epochs <number>', 'how often each image is seen', wholeNumber(1))
     .option('--batch <images>', 'images in a step', wholeNumber(1))
+    .option(
+      '--micro-batches <number>',
+      'pieces that a batch is worked off in, to need less memory (default: as few as fit into it)',
+      powerOfTwo,
+    )
     .option('--lr <rate>', 'highest learning rate', positiveNumber)
     .addOption(new Option('--optimizer <name>', 'what changes the weights').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'how the learning rate changes').choices(scheduleNames))
@@ -84,10 +90,23 @@ export function addTrainingFlags(command: Command): Command {
 
 /** `base` with the flags that were given. */
 export function trainingOf(flags: TrainingFlags, base: TrainingOptions): TrainingOptions {
-  const { epochs, batch, lr, optimizer, schedule, weightDecay, labelSmoothing, resize, cropPadding, seed } = flags;
+  const {
+    epochs,
+    batch,
+    microBatches,
+    lr,
+    optimizer,
+    schedule,
+    weightDecay,
+    labelSmoothing,
+    resize,
+    cropPadding,
+    seed,
+  } = flags;
   const given = definedOnly({
     epochs,
     batchSize: batch,
+    microBatches,
     learningRate: lr,
     optimizer,
     schedule,
@@ -176,6 +195,12 @@ export function wholeNumber(least: number): (text: string) => number {
     }
     return value;
   };
+}
+
+function powerOfTwo(text: string): number {
+  const value = wholeNumber(1)(text);
+  if (!Number.isInteger(Math.log2(value))) throw new InvalidArgumentError('It must be a power of two.');
+  return value;
 }
 
 export function positiveNumber(text: string): number {

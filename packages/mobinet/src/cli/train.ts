@@ -4,6 +4,7 @@ import { Rng, useBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
+import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import {
   type Agreement,
@@ -11,24 +12,20 @@ import {
   findCheckpoint,
   packedFile,
   packedInfoOf,
-  readCheckpoint,
   readPacked,
   writePacked,
 } from '../export/files.js';
-import type { MoBiNetOptions } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
-import { type ImageLocation, newRun, runOnHost, type TrainingRun } from '../training/run.js';
+import { type ImageLocation, runOnHost, type TrainingRun } from '../training/run.js';
 import { checkpointFile, metricsFile } from '../training/run-folder.js';
 import { checkData, train } from '../training/train.js';
 import {
-  type ArchitectureFlags,
   addArchitectureFlags,
   addDataFlags,
   addLoadingFlags,
   addTrainingFlags,
-  architectureOf,
   type DataFlags,
   jsonFlag,
   type LoadingFlags,
@@ -36,15 +33,13 @@ import {
   locationOf,
   openData,
   recordOf,
-  type TrainingFlags,
-  trainingOf,
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { formatSummary, ImageProgress, printJson, printResult, say, TrainingProgress } from './output.js';
 import { interruptible } from './program.js';
+import { type RunFlags, resumeRun, startRun } from './run-settings.js';
 
-interface TrainFlags extends ArchitectureFlags, TrainingFlags, DataFlags, LoadingFlags {
-  preset?: PresetName;
+interface TrainFlags extends RunFlags, DataFlags, LoadingFlags {
   resume?: string;
   out?: string;
   json?: boolean;
@@ -122,7 +117,7 @@ async function trainIn(
     : { ...known, limit, valShare };
   const dataset = openData(source, flags);
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
-  const run = resumedRun ?? start(preset, flags, dataset, recordOf(source, dataset));
+  const run = resumedRun ?? startRun(preset, flags, dataset, recordOf(source, dataset));
   checkData(run, dataset);
 
   const { model } = run;
@@ -191,41 +186,6 @@ async function saveAndCheck(
   return { model, bytes, agreement };
 }
 
-function start(preset: PresetName, flags: TrainFlags, dataset: ImageDataset, source: ImageLocation): TrainingRun {
-  const { model, training } = presets[preset];
-  const options: Partial<MoBiNetOptions> = { ...model, ...architectureOf(flags) };
-  const scaled = flags.size && flags.resize === undefined ? { resize: scaledResize(preset, flags.size) } : {};
-  return newRun(options, trainingOf(flags, { ...training, ...scaled }), {
-    classes: dataset.classes,
-    trainImages: dataset.train.length,
-    source,
-  });
-}
-
-/** Another --size keeps the preset's proportion of scaled image to cut. */
-function scaledResize(preset: PresetName, size: number): number {
-  const { model, training } = presets[preset];
-  return Math.round((size * training.resize) / ('imageSize' in model ? model.imageSize : 224));
-}
-
-async function resumeRun(path: string, flags: TrainFlags): Promise<TrainingRun> {
-  const run = await readCheckpoint(path);
-  for (const [key, value] of Object.entries(architectureOf(flags))) {
-    const saved = run.model.options[key as keyof MoBiNetOptions];
-    if (saved !== value)
-      throw new RangeError(`${path} is a run of another architecture: its ${key} is ${saved}, not ${value}`);
-  }
-  const changed = trainingOf(flags, run.training);
-  for (const key of Object.keys(changed) as (keyof typeof changed)[]) {
-    if (JSON.stringify(changed[key]) !== JSON.stringify(run.training[key])) {
-      throw new RangeError(
-        `--resume goes on with the run's own settings: its ${key} is ${JSON.stringify(run.training[key])}`,
-      );
-    }
-  }
-  return run;
-}
-
 /** Loads the file again and compares it with the network in memory. */
 async function checkPacked(
   run: TrainingRun,
@@ -235,10 +195,10 @@ async function checkPacked(
 ): Promise<Agreement> {
   const packed = await readPacked(file);
   const progress = new ImageProgress();
-  const { resize, normalization, batchSize } = run.training;
+  const { resize, normalization } = run.training;
   const size = run.model.options.imageSize;
   const loader = new ImageLoader(dataset.val, {
-    batchSize,
+    batchSize: microBatchSize(run.training),
     size,
     resize,
     normalization,

@@ -74,6 +74,7 @@ export const paperTraining: TrainingOptions = {
 export const trainingRanges = {
   epochs: wholeNumbers(1, 1_000_000),
   batchSize: wholeNumbers(1, 1_000_000),
+  microBatches: wholeNumbers(1, 2 ** 20),
   learningRate: learningRateRange,
   weightDecay: weightDecayRange,
   labelSmoothing: labelSmoothingRange,
@@ -92,6 +93,12 @@ export function checkTraining(value: unknown, name = 'training'): asserts value 
   checkNumbers(`${name}.`, numbers, trainingRanges);
   checkAugmentation(augment, `${name}.augment`);
   checkNormalization(normalization, `${name}.normalization`);
+  checkMicroBatches(numbers.microBatches as number, `${name}.microBatches`);
+}
+
+/** @throws RangeError unless it is a power of two, as the gradients of micro-batches are summed in pairs. */
+function checkMicroBatches(value: number, name: string): void {
+  if (!Number.isInteger(Math.log2(value))) throw new RangeError(`${name} must be a power of two, got ${value}`);
 }
 
 export function makeOptimizer({ optimizer, learningRate, weightDecay }: TrainingOptions): Optimizer {

@@ -70,6 +70,13 @@ describe('checkpoints', () => {
     return bytes;
   }
 
+  test('of before there were micro-batches go on with none', () => {
+    const { microBatches, ...before } = training;
+    const restored = decodeCheckpoint(spoiled(runWith({ training: before })));
+    expect(restored.training).toEqual({ ...training, microBatches: 1 });
+    free(restored);
+  });
+
   function expectRefused(bytes: Uint8Array, message = ''): void {
     const before = memory();
     let error: unknown;
@@ -195,6 +202,11 @@ describe('checkpoints', () => {
       'run.fingerprint.train must have 3 entries, not 1',
     ],
     ['an unknown optimizer', trainingWith({ optimizer: 'lion' }), 'run.training.optimizer must be one of adam, '],
+    [
+      'three micro-batches',
+      trainingWith({ microBatches: 3 }),
+      'run.training.microBatches must be a power of two, got 3',
+    ],
     ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
     [
       'a rate that is none',

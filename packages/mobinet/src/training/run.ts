@@ -183,7 +183,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
       throw new RangeError(`a network of ${parameters} parameters is not in ${numbers} numbers`);
     }
 
-    const run: unknown = JSON.parse(metadata.run);
+    const run = withLaterSettings(JSON.parse(metadata.run));
     checkLike(run, exampleRun, 'run');
     const saved = run as SavedRun;
     checkTraining(saved.training, 'run.training');
@@ -195,6 +195,12 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
   } catch (error) {
     throw new FormatError(oneLine(`${source}: its metadata cannot be read: ${messageOf(error)}`));
   }
+}
+
+/** Fills in what was not there to be set when older checkpoints were made, so that they go on as they did. */
+function withLaterSettings(run: { training?: object } | null): unknown {
+  if (typeof run?.training !== 'object') return run;
+  return { ...run, training: { microBatches: 1, ...run.training } };
 }
 
 const exampleMetrics: Omit<EpochMetrics, 'top5'> = {

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memory } from '@mobinet/tensor';
+import { dispose, fromHost, memory, type Tensor } from '@mobinet/tensor';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DataError } from '../data/errors.js';
 import { fingerprintOf } from '../data/fingerprint.js';
@@ -353,6 +353,37 @@ describe('a run that something else ends', () => {
     expect(saved.progress).toMatchObject({ epoch: 0, batch: 2 });
     free(saved);
   });
+});
+
+describe('a run for which there is not enough memory', () => {
+  test('says what fits, and leaves no tensors behind', async () => {
+    const run = newRun(
+      { width: 0.25, imageSize: 64 },
+      { ...training, batchSize: 24, resize: 64 },
+      { classes: dataset.classes, trainImages: dataset.train.length },
+    );
+    const before = memory();
+    const taken = takeAllButAFew();
+    await expect(train(run, dataset, { out: join(folder, 'no-memory'), workers: 1 })).rejects.toThrow(
+      /^out of memory with 24 images at a time\. Use --micro-batches 2 \(12 at a time\), or a smaller --batch$/,
+    );
+    dispose(taken);
+    expect(memory()).toEqual(before);
+    free(run);
+  });
+
+  /** Takes memory, which nobody writes to, until no more than 10 MB are to be had at once. */
+  function takeAllButAFew(): Tensor[] {
+    const taken: Tensor[] = [];
+    for (let bytes = 2 ** 30; bytes > 1e7; ) {
+      try {
+        taken.push(fromHost('f32', [bytes / 4], () => {}));
+      } catch {
+        bytes /= 2;
+      }
+    }
+    return taken;
+  }
 });
 
 describe('data of another run', () => {

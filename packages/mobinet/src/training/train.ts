@@ -7,6 +7,7 @@ import type { ImageDataset } from '../data/source.js';
 import { untilAborted } from '../data/until-aborted.js';
 import type { FileSystem } from '../files/file-system.js';
 import { evaluate } from './evaluate.js';
+import { explainOutOfMemory } from './fit-memory.js';
 import { makeSchedule } from './options.js';
 import { type OwnFolder, ownFolder } from './own-folder.js';
 import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
@@ -112,7 +113,7 @@ async function trainIn(
     }
     return { finished: true, skippedImages: trainLoader.skipped + valLoader.skipped };
   } catch (error) {
-    throw await folder.rescue(error);
+    throw await folder.rescue(explainOutOfMemory(error, run));
   } finally {
     await Promise.all([trainLoader.close(), valLoader.close()]);
   }

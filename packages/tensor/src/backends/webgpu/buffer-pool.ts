@@ -44,6 +44,11 @@ export class BufferPool {
     return this.#count;
   }
 
+  /** Bytes of the largest buffer that can be. */
+  get limit(): number {
+    return Math.min(...this.#limits.map(([, most]) => most));
+  }
+
   /** @throws OutOfMemoryError for more bytes than a kernel of this GPU can see at once. */
   take(byteLength: number, purpose: string): GPUBuffer {
     let size = capacityFor(byteLength);

@@ -1,0 +1,37 @@
+/**
+ * How far the memory grows in training, in a thread of its own: there it starts from nothing. Answers with the bytes of the memory after some
+ * steps.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { dispose, Rng, setThreads, tensor, tidy } from '@mobinet/tensor';
+import { bytesAt } from '@mobinet/tensor/kernels';
+import { cutBatch } from '../data/micro-batches.js';
+import type { MoBiNetOptions } from '../model/options.js';
+import { paperTraining, type TrainingOptions } from './options.js';
+import { newRun } from './run.js';
+import { Snapshot } from './snapshot.js';
+import { trainStep } from './step.js';
+
+export interface MeasuredStep {
+  readonly options: Partial<MoBiNetOptions>;
+  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'microBatches'>;
+}
+
+const { options, training } = workerData as MeasuredStep;
+await setThreads(1);
+const classes = ['cat', 'dog', 'owl'];
+const run = newRun(options, { ...paperTraining, ...training }, { classes, trainImages: training.batchSize });
+const statistics = new Snapshot(run.model.state().values());
+const size = run.model.options.imageSize;
+for (let step = 0; step < 3; step++) {
+  const parts = tidy(() =>
+    cutBatch(training.batchSize, training).map(([from, to]) => {
+      const count = to - from;
+      const images = Rng.fromSeed(from).normal([count, size, size, 3]);
+      return { index: step, images, labels: tensor(new Int32Array(count), { dtype: 'i32' }), count };
+    }),
+  );
+  await trainStep(run, { index: step, parts }, { learningRate: 1e-3, statistics });
+  dispose(parts);
+}
+parentPort!.postMessage(bytesAt(0, 0).buffer.byteLength);

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import type { MoBiNetOptions } from '../model/options.js';
+import { fitMicroBatches } from './fit-memory.js';
+import type { MeasuredStep } from './measure-step.test.helper.js';
+import { paperTraining, type TrainingOptions } from './options.js';
+import { largestTensor, stepMemory } from './step-memory.js';
+
+/** How many bytes the memory has after some steps. */
+async function measure(step: MeasuredStep): Promise<number> {
+  const worker = new Worker(new URL('./measure-step.test.helper.js', import.meta.url), { workerData: step });
+  const [bytes] = await once(worker, 'message');
+  await worker.terminate();
+  return bytes;
+}
+
+describe('the memory of a step', () => {
+  const cases: [
+    options: Partial<MoBiNetOptions>,
+    optimizer: TrainingOptions['optimizer'],
+    batch: number,
+    pieces: number,
+  ][] = [
+    [{ imageSize: 64, width: 0.5 }, 'adam', 16, 1],
+    [{ imageSize: 64, width: 0.5 }, 'adam', 64, 4],
+    [{ imageSize: 32, width: 0.25 }, 'sgd', 256, 2],
+    [{ imageSize: 96, width: 0.25, block: 'pre', k: 2, padding: 'zero', estimator: 'clip' }, 'adamw', 16, 1],
+    [{ imageSize: 64, width: 0.25, block: 'none', activation: 'relu', pool: 'max', stemStride: 1 }, 'adam', 16, 1],
+    [{ imageSize: 64, width: 0.25, block: 'post', estimator: 'identity', k: 0 }, 'bop', 64, 2],
+    [{ imageSize: 64, width: 0.25, precision: 'float' }, 'adam', 32, 1],
+    [{ imageSize: 64, width: 0.125, skip: 'none', k: 1 }, 'adam', 96, 1],
+  ];
+
+  test.each(cases)(
+    '%o, %s, %i images in %i pieces: as estimated, up to half more',
+    async (options, optimizer, batchSize, microBatches) => {
+      const training = { optimizer, batchSize, microBatches };
+      const measured = await measure({ options, training });
+      const estimated = stepMemory({ ...options, classes: 3 }, training, microBatches);
+      expect(estimated).toBeGreaterThan(measured);
+      expect(estimated).toBeLessThan(1.5 * measured);
+    },
+  );
+});
+
+describe('micro-batches that fit', () => {
+  const training = { ...paperTraining, batchSize: 100 };
+
+  test('are as few as there can be', () => {
+    for (const pieces of [1, 2, 8, 64]) {
+      const exactly = stepMemory({}, training, pieces);
+      expect(fitMicroBatches({}, training, { available: exactly })).toEqual({
+        microBatches: pieces,
+        needed: exactly,
+        available: exactly,
+      });
+      expect(fitMicroBatches({}, training, { available: exactly - 1 }).microBatches).toBe(2 * pieces);
+    }
+    expect(fitMicroBatches({}, training, { available: 1e12 }).microBatches).toBe(1);
+    expect(fitMicroBatches({}, training, { available: 1e12, moreThan: 4 }).microBatches).toBe(8);
+  });
+
+  test('are there for the preset of ImageNet in 4 GiB, and in one', () => {
+    expect(fitMicroBatches({}, paperTraining, { available: 4 * 2 ** 30 }).microBatches).toBe(8);
+    expect(fitMicroBatches({}, paperTraining, { available: 2 ** 30 }).microBatches).toBe(64);
+  });
+
+  test('are an error where one image is too much', () => {
+    expect(() => fitMicroBatches({}, training, { available: 1e8 })).toThrow(
+      /^a step of training takes \d+ MB, even with one image at a time, but there are 100 MB\. Use a smaller --size/,
+    );
+  });
+
+  test('need not hold more than a tensor where each is a buffer of its own', () => {
+    // 128 channels of 112×112 pixels.
+    expect(largestTensor({})).toBe(4 * 128 * 112 ** 2);
+    expect(largestTensor({ width: 0.0625, k: 1, stemStride: 1 })).toBe(4 * 8 * 224 ** 2);
+    expect(largestTensor({ width: 0.03125, k: 0, stemStride: 2, imageSize: 64 })).toBe(4 * 3 * 64 ** 2);
+  });
+});
