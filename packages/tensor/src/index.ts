@@ -40,6 +40,7 @@ export { fromNdarray, type NdArray, type NdArrayDType, toNdarray } from './io/nd
 export { decodeNpy, encodeNpy } from './io/npy.js';
 export {
   decodeSafetensors,
+  decodeSafetensorsMetadata,
   encodeSafetensors,
   type Safetensors,
   type SafetensorsMetadata,

@@ -101,6 +101,7 @@ describe('mistakes', () => {
   const missingClass = join(folder, 'missing-class');
   const emptyClass = join(folder, 'empty-class');
   const cutOff = join(folder, 'cut-off.safetensors');
+  const page = join(folder, 'page.html');
 
   beforeAll(() => {
     for (const copy of [missingClass, emptyClass]) cpSync(data, copy, { recursive: true });
@@ -109,6 +110,7 @@ describe('mistakes', () => {
     for (const file of readdirSync(join(emptyClass, 'train', second))) rmSync(join(emptyClass, 'train', second, file));
     cpSync(checkpoint, cutOff);
     truncateSync(cutOff, 10_000);
+    writeFileSync(page, '<!doctype html>');
   });
 
   // A run belongs to one process at a time, and mistakes are made two at a time: each that resumes one has its own.
@@ -163,23 +165,23 @@ describe('mistakes', () => {
     ['a packed model to be packed', ['export', '--model', model], /is packed already\. Use --format onnx/],
     ['a packed model of another width', ['export', '--model', model, '--width', '1'], /a packed model has an arch/],
     ['an unknown format', ['export', '--untrained', '--format', 'tflite'], /tflite.*packed, onnx/],
+    ['a folder that is no run', ['evaluate', data, '--model', data], /images is a folder without model\.mobinet\./],
     [
-      'a checkpoint as a model to export',
-      ['export', '--model', checkpoint, '--format', 'onnx'],
-      /not a packed MoBiNet/,
+      'a page as a model',
+      ['predict', '--model', page, 'x.png'],
+      /page\.html: it is no safetensors file, but an HTML page/,
     ],
     ['a missing model to be timed', ['bench', join(folder, 'none')], /there is no model at/],
-    ['a checkpoint to be timed', ['bench', checkpoint], /not a packed MoBiNet/],
     ['no images to be timed', ['bench', model, '--batch', '0'], /--batch/],
     ['no weights', ['import', join(folder, 'none')], /there is no file of weights at/],
     ['a checkpoint as weights', ['import', checkpoint, ...tinyNetwork], /a training checkpoint, which needs no import/],
-    ['a packed model as weights', ['import', model, ...tinyNetwork], /tensor stem\.conv\.weight is missing/],
+    ['a packed model as weights', ['import', model, ...tinyNetwork], /a packed model, which needs no import/],
     ['half a file of weights', ['import', cutOff], /cut-off\.safetensors: /],
     ['no class names', ['import', model, '--class-names', join(folder, 'none')], /there is no file of class names at/],
     ['bad colours', ['import', model, '--mean', '0.5'], /--mean.*three numbers/],
     ['a deviation of 0', ['import', model, '--std', '1,0,1'], /--std.*three numbers above 0/],
     ['a summary of two networks', ['summary', '--model', model, '--k', '1'], /a packed model has an arch/],
-    ['a demo of no model', ['serve-demo', '--model', checkpoint, '--port', '0'], /not a packed MoBiNet|is not built/],
+    ['a demo of no model', ['serve-demo', '--model', page, '--port', '0'], /an HTML page|is not built/],
     ['a checkpoint of another width', ['export', '--checkpoint', run, '--width', '1'], /architecture of its own/],
   ];
 
@@ -213,7 +215,8 @@ describe('train', () => {
     expect(readdirSync(run).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl', 'model.mobinet.safetensors']);
     const evaluate = ['evaluate', data, '--json', '--workers', '1', '--model'];
     const [packed, trained] = await all([
-      [...evaluate, model],
+      // Of a run's folder, the packed model.
+      [...evaluate, run],
       [...evaluate, checkpoint],
     ]);
     expect({ code: packed.code, stderr: packed.stderr }).toEqual({ code: 0, stderr: '' });

@@ -1,10 +1,10 @@
 import type { Module } from '@mobinet/autograd';
 import type { Command } from 'commander';
 import type { Preprocessing } from '../data/prepare.js';
-import { packedFile, packedInfoOf, readCheckpoint, readPacked } from '../export/files.js';
+import { packedFile, packedInfoOf, readModel } from '../export/files.js';
 import { type PackedInfo, usualPreprocessing } from '../export/packed-format.js';
+import { unpackModel } from '../export/packed-model.js';
 import type { TrainingRun } from '../training/run.js';
-import { checkpointFile } from '../training/run-folder.js';
 
 /** A network to run, from a packed file or a checkpoint. */
 export interface LoadedModel {
@@ -16,17 +16,17 @@ export interface LoadedModel {
 }
 
 export function addModelFlag(command: Command): Command {
-  return command.option('--model <file>', `a packed model, or a run's ${checkpointFile}`, packedFile);
+  return command.option('--model <file>', "a packed model, a checkpoint, or a run's folder", packedFile);
 }
 
-/** Reads a packed model, or the network of a checkpoint: what the file says it is. */
+/** Reads a packed model, or the network of a checkpoint: what the file says it is. A run's folder stands for its files. */
 export async function loadModel(path: string): Promise<LoadedModel> {
-  const isCheckpoint = path.endsWith(checkpointFile);
-  if (isCheckpoint) {
-    const run = await readCheckpoint(path);
+  const found = await readModel(path);
+  if ('run' in found) {
+    const { run } = found;
     return { ...withPreprocessing(run.model.eval(), { options: run.model.options, ...packedInfoOf(run) }), run };
   }
-  const packed = await readPacked(path);
+  const packed = unpackModel(found.packed, found.file);
   return withPreprocessing(packed, packed.info);
 }
 

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { readBytes } from '../data/read-bytes.js';
+import { readPackedBytes } from '../export/files.js';
 import { unpackModel } from '../export/packed-model.js';
 import { jsonFlag, wholeNumber } from './flags.js';
 import { printJson, printResult, say } from './output.js';
@@ -54,8 +54,8 @@ async function runServeDemo({ model, port, host, json }: ServeFlags): Promise<vo
 }
 
 /** @throws FormatError if it is no packed model: better here than in the page. */
-async function readChecked(file: string): Promise<Uint8Array> {
-  const bytes = await readBytes(file, 'model');
+async function readChecked(path: string): Promise<Uint8Array> {
+  const { bytes, file } = await readPackedBytes(path);
   unpackModel(bytes, file).dispose();
   return bytes;
 }

@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
-import { DataError, fileProblem } from './errors.js';
+import { DataError, unreadable } from './errors.js';
 import type { IgnoredFiles } from './ignored-files.js';
 import { foreignImageExtensions, imageExtensions } from './image-extensions.js';
 
@@ -143,9 +143,7 @@ function realPath(path: string): string {
 }
 
 export function cannotRead(path: string, error: unknown): DataError {
-  return new DataError(`cannot read ${path}: ${fileProblem(error)}. Check that it is there and may be read`, {
-    cause: error,
-  });
+  return unreadable(error, path, 'folder of images');
 }
 
 function ignore(ignored: IgnoredFiles, reason: Parameters<IgnoredFiles['add']>[0], path: string): [] {

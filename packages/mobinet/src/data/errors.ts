@@ -22,6 +22,47 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * Why a file, a folder or a URL cannot be read, and how to mend it: one line, by the error of the operating system.
+ * @param what What it should be, such as 'model'.
+ */
+export function unreadable(error: unknown, path: string | URL, what: string): DataError {
+  const say = (message: string): DataError => new DataError(message, { cause: error });
+  const scheme = /^([a-z][a-z\d+.-]+):\/\//i.exec(String(path))?.[1];
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      if (path === '-') return say(`no ${what} is read from standard input: name a file in place of -`);
+      if (scheme !== undefined && scheme !== 'file') {
+        return say(`${path}: ${scheme} addresses are not read, only http and https. Fetch the file, and name it`);
+      }
+      return say(`there is no ${what} at ${path}. Check the path`);
+    case 'EISDIR':
+      return say(`${path} is a folder. Name the ${what} in it`);
+    case 'ENOTDIR':
+      return say(`there is no ${what} at ${path}: a part of this path is a file, not a folder. Check the path`);
+    case 'EACCES':
+    case 'EPERM':
+      return say(`the ${what} ${path} may not be read. Change the permissions of it, or of the folders above it`);
+    case 'ELOOP':
+      return say(`the ${what} ${path} cannot be read: a symbolic link leads back to itself. Remove the link`);
+    case 'ENAMETOOLONG':
+      return say(`there is no ${what} with so long a name: ${String(path).slice(0, 60)}…. Check the path`);
+    case 'EMFILE':
+    case 'ENFILE':
+      return say(
+        `the ${what} ${path} cannot be read: too many files are open. Raise the limit (ulimit -n), or close some`,
+      );
+    case 'EIO':
+      return say(`the disk of ${path} reports an error (EIO) in reading. Look after the disk, or read from a copy`);
+    case 'ENOMEM':
+    case 'ERR_FS_FILE_TOO_LARGE':
+      return say(`${path} is too large to be read into memory as a ${what}. Check that it is one`);
+    case 'ERR_INVALID_ARG_VALUE':
+      return say(`${JSON.stringify(path)} cannot be the path of a ${what}`);
+  }
+  return say(`cannot read the ${what} ${path}: ${fileProblem(error)}`);
+}
+
 /** What went wrong with a file, for a message that names it: "ENOENT: no such file or directory", without the call and the path. */
 export function fileProblem(error: unknown): string {
   const message = messageOf(error);

@@ -68,9 +68,9 @@ describe('readIdx', () => {
 
   test('explains a file that is not there, and a folder', () => {
     expect(() => readIdx(join(temporaryFolder(), 'absent'))).toThrow(
-      /cannot read .*absent: ENOENT: no such file or directory\./,
+      /there is no IDX file at .*absent\. Check the path/,
     );
-    expect(() => readIdx(temporaryFolder())).toThrow(/is a folder\. Give the IDX file in it$/);
+    expect(() => readIdx(temporaryFolder())).toThrow(/is a folder\. Name the IDX file in it$/);
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { DataError, fileProblem } from './errors.js';
+import { DataError, messageOf, unreadable } from './errors.js';
 import { type ClassFingerprint, hashOf } from './fingerprint.js';
 import { chooseEvenly, type Image, type ImageDataset, type ImageSource, type ValidationSet } from './source.js';
 
@@ -49,13 +49,10 @@ function readUnzipped(path: string): Buffer {
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
     return isGzip ? gunzipSync(bytes, { maxOutputLength: largestIdx }) : bytes;
   } catch (error) {
-    const isFolder = (error as NodeJS.ErrnoException).code === 'EISDIR';
-    throw new DataError(
-      isFolder
-        ? `${path} is a folder. Give the IDX file in it`
-        : `cannot read ${path}: ${fileProblem(error)}. Check the file, or fetch it again.`,
-      { cause: error },
-    );
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw unreadable(error, path, 'IDX file');
+    throw new DataError(`cannot read ${path}: ${messageOf(error)}. Check the file, or fetch it again.`, {
+      cause: error,
+    });
   }
 }
 
@@ -134,7 +131,7 @@ function isFile(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
   } catch (error) {
-    throw new DataError(`cannot read ${path}: ${fileProblem(error)}. Check that it may be read`, { cause: error });
+    throw unreadable(error, path, 'IDX file');
   }
 }
 

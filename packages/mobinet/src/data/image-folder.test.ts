@@ -180,7 +180,7 @@ describe('openImageFolder', () => {
     const folder = temporaryFolder();
     writeFiles(folder, twoByTwo);
     chmodSync(join(folder, 'train/a'), 0);
-    expect(complaint(folder)).toContain(`cannot read ${join(folder, 'train', 'a')}`);
+    expect(complaint(folder)).toContain(`${join(folder, 'train', 'a')} may not be read. Change the permissions`);
     chmodSync(join(folder, 'train/a'), 0o700);
   });
 

@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { DataError } from './errors.js';
+import { DataError, unreadable } from './errors.js';
 import { temporaryFolder } from './fixtures.test.helper.js';
 import { readBytes } from './read-bytes.js';
 
@@ -23,14 +23,53 @@ describe('readBytes', () => {
     expect(new TextDecoder().decode(await readBytes(new URL(`http://127.0.0.1:${port}/model`)))).toBe('abc');
     const missing = `http://127.0.0.1:${port}/none`;
     await expect(readBytes(missing, 'model')).rejects.toThrow(
-      'cannot read the model: the server answers 404 Not Found',
+      `cannot read the model ${missing}: the server answers 404 Not Found. Check the address`,
     );
     server.close();
   });
 
   test('a file that is not there, or no file, is one line', async () => {
     const none = join(temporaryFolder(), 'none');
-    await expect(readBytes(none, 'model')).rejects.toThrow(new DataError(`there is no model at ${none}`));
-    await expect(readBytes(temporaryFolder(), 'model')).rejects.toThrow(/^cannot read the model: EISDIR/);
+    await expect(readBytes(none, 'model')).rejects.toThrow(
+      new DataError(`there is no model at ${none}. Check the path`),
+    );
+    await expect(readBytes(temporaryFolder(), 'model')).rejects.toThrow(/ is a folder\. Name the model in it$/);
+  });
+
+  test('a server that is not there is told by its address and the cause', async () => {
+    const { port } = await new Promise<{ port: number }>((resolve) => {
+      const server = createServer().listen(0, '127.0.0.1', () => {
+        const address = server.address() as { port: number };
+        server.close(() => resolve(address));
+      });
+    });
+    const url = `http://127.0.0.1:${port}/model`;
+    await expect(readBytes(url, 'model')).rejects.toThrow(
+      `cannot read the model ${url}: connect ECONNREFUSED 127.0.0.1:${port}. Check the address`,
+    );
+  });
+
+  test('each error of the operating system has its own remedy', async () => {
+    const folder = temporaryFolder();
+    const [loop, file] = [join(folder, 'loop'), join(folder, 'file')];
+    symlinkSync(loop, loop);
+    writeFileSync(file, '');
+    const cases: [path: unknown, message: RegExp][] = [
+      [loop, /a symbolic link leads back to itself\. Remove the link$/],
+      [join(file, 'x'), /a part of this path is a file, not a folder\. Check the path$/],
+      [join(folder, 'a'.repeat(300)), /^there is no model with so long a name: .{60}…\. Check the path$/],
+      ['-', /^no model is read from standard input: name a file in place of -$/],
+      ['s3://a/b', /^s3:\/\/a\/b: s3 addresses are not read, only http and https\. Fetch the file, and name it$/],
+      ['a\0b', /^"a\\u0000b" cannot be the path of a model$/],
+      [undefined, /^a model is read from a path or a URL, not from undefined$/],
+      [{}, /^a model is read from a path or a URL, not from \{\}$/],
+    ];
+    for (const [path, message] of cases) await expect(readBytes(path as string, 'model')).rejects.toThrow(message);
+    // Root may read everything, and no test fills a table of files or breaks a disk: their codes alone.
+    for (const [code, remedy] of Object.entries({ EACCES: 'permissions', EMFILE: 'ulimit -n', EIO: 'disk' })) {
+      const { message } = unreadable(Object.assign(new Error(`${code}: x`), { code }), 'm', 'model');
+      expect(message).toContain(remedy);
+      expect(message.includes('permissions')).toBe(code === 'EACCES');
+    }
   });
 });

@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
-import { dispose, tidy } from '@mobinet/tensor';
+import { decodeSafetensorsMetadata, dispose, tidy } from '@mobinet/tensor';
+import { DataError } from '../data/errors.js';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
 import { untilAborted } from '../data/until-aborted.js';
@@ -9,6 +10,7 @@ import { saveFile } from '../files/save-file.js';
 import type { EvaluateOptions } from '../training/evaluate.js';
 import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/run-folder.js';
+import { checkpointFormat } from './checked-file.js';
 import { packModel } from './pack.js';
 import { decodePacked, type PackedFile } from './packed-file.js';
 import type { PackedInfo } from './packed-format.js';
@@ -35,14 +37,53 @@ export async function readCheckpoint(path: string): Promise<TrainingRun> {
   return decodeCheckpoint(await readBytes(file, 'checkpoint'), file);
 }
 
-/** Reads a packed model, ready to run. */
-export async function readPacked(path: string): Promise<PackedMoBiNet> {
-  return unpackModel(await readBytes(path, 'model'), path);
+/** The file of a network that is named by itself or by its run's folder: there the packed model, else the checkpoint. */
+async function findModel(path: string): Promise<string> {
+  const files = await readdir(path).catch(() => null);
+  if (files === null) return path;
+  const file = [packedFile, checkpointFile].find((name) => files.includes(name));
+  if (file === undefined) {
+    throw new DataError(
+      `${path} is a folder without ${packedFile} and ${checkpointFile}. Name a run's folder, or a model`,
+    );
+  }
+  return join(path, file);
 }
 
-/** Reads what a packed model holds. The tensors are the caller's to dispose of. */
+/** A network to run: packed, or of a checkpoint. */
+export type ReadModel = { readonly packed: Uint8Array; readonly file: string } | { readonly run: TrainingRun };
+
+/** Reads a network from a file, which says itself what it is, or from a run's folder. */
+export async function readModel(path: string): Promise<ReadModel> {
+  const file = await findModel(path);
+  const bytes = await readBytes(file, 'model');
+  const { format } = decodeSafetensorsMetadata(bytes, { source: file });
+  return format === checkpointFormat.format ? { run: decodeCheckpoint(bytes, file) } : { packed: bytes, file };
+}
+
+/** Reads a packed model, or packs the network of a checkpoint. */
+export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array; file: string }> {
+  const found = await readModel(path);
+  if ('packed' in found) return { bytes: found.packed, file: found.file };
+  const { model, optimizer } = found.run;
+  try {
+    return { bytes: packModel(model, packedInfoOf(found.run)), file: path };
+  } finally {
+    model.dispose();
+    optimizer.dispose();
+  }
+}
+
+/** The same, ready to run. */
+export async function readPacked(path: string): Promise<PackedMoBiNet> {
+  const { bytes, file } = await readPackedBytes(path);
+  return unpackModel(bytes, file);
+}
+
+/** The same, what it holds. The tensors are the caller's to dispose of. */
 export async function readPackedFile(path: string): Promise<PackedFile> {
-  return decodePacked(await readBytes(path, 'model'), path);
+  const { bytes, file } = await readPackedBytes(path);
+  return decodePacked(bytes, file);
 }
 
 /** Saves a run's network in packed form, as `saveFile` does. Returns its size in bytes. */

@@ -89,13 +89,17 @@ describe('npy', () => {
     expect(() => encodeNpy(zeros(new Array<number>(65).fill(1)))).toThrow(FormatError);
   });
 
-  const notNpy = 'f: not an npy file: it does not start with \\x93NUMPY';
   const types = "not supported, only '<f4', '<i4', '<u4', '<i2', '|u1'";
   const noDictionary = (text: string) =>
     `f: the header ${text} is not a dictionary of 'descr', 'fortran_order' and 'shape'`;
   test.each<[string, Uint8Array, string]>([
-    ['no bytes', new Uint8Array(0), notNpy],
-    ['a zip', new TextEncoder().encode('PK\x03\x04 and more'), notNpy],
+    ['no bytes', new Uint8Array(0), 'f: not an npy file: empty. It was not written to its end: fetch it again'],
+    [
+      'a zip',
+      new TextEncoder().encode('PK\x03\x04 and more'),
+      'f: not an npy file: a ZIP archive, as PyTorch makes them (.pt, .pth). Unpack it, or in Python save the tensors with safetensors.torch.save_file',
+    ],
+    ['noise', Uint8Array.of(0xa7, 0x13, 0, 1), 'f: not an npy file: it does not start with \\x93NUMPY'],
     ['magic alone', file('').subarray(0, 8), 'f: 8 bytes are too few for an npy file'],
     ['half a length', file('', [], 2).subarray(0, 11), 'f: 11 bytes are too few for an npy file'],
     ['version 0', file('', [], 0), 'f: version 0 of the npy format is not supported, only 1, 2 and 3'],

@@ -3,6 +3,7 @@ import { FormatError } from '../errors.js';
 import { type Shape, sizeOf, stridesOf } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
 import { bytesOf, copyOfBytes, quote } from './bytes.js';
+import { describeForeign } from './foreign.js';
 import { copyStrided } from './strided.js';
 
 /*
@@ -83,7 +84,7 @@ type Fail = (problem: string) => never;
 
 function readHeader(bytes: Uint8Array, fail: Fail): { literal: string; dataStart: number } {
   if (!magic.every((byte, index) => bytes[index] === byte))
-    return fail('not an npy file: it does not start with \\x93NUMPY');
+    return fail(`not an npy file: ${describeForeign(bytes) ?? 'it does not start with \\x93NUMPY'}`);
   const major = bytes[magic.length];
   const prefix = magic.length + 2 + (major === 1 ? 2 : 4);
   if (major < 1 || major > 3) return fail(`version ${major} of the npy format is not supported, only 1, 2 and 3`);

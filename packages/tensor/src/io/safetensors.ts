@@ -1,8 +1,10 @@
+import { shown } from '../check.js';
 import { bytesPerElement, type DType, dtypes } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
 import { bytesOf, copyOfBytes, quote } from './bytes.js';
+import { describeForeign } from './foreign.js';
 
 /*
  * The safetensors format (https://github.com/huggingface/safetensors):
@@ -117,12 +119,9 @@ export interface Safetensors {
  * @throws FormatError with one line that says what is wrong, and where.
  */
 export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } = {}): Safetensors {
-  const fail = (problem: string): never => {
-    throw new FormatError(`${source}: ${problem}`);
-  };
-  const { json, dataStart } = readHeader(bytes, fail);
+  const fail = failAt(source);
+  const { json, header, dataStart } = readHeader(bytes, fail);
   const dataLength = bytes.length - dataStart;
-  const header = parseObject(json, fail);
   const entries = namesInOrder(json, fail)
     .filter((name) => name !== metadataKey)
     .map((name) => readEntry(name, header[name], dataLength, fail));
@@ -138,19 +137,55 @@ export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } 
   return { tensors, metadata };
 }
 
+/**
+ * The texts in a safetensors file, without its tensors: enough to tell what the file is.
+ * @throws FormatError, one line, if it is none.
+ */
+export function decodeSafetensorsMetadata(bytes: Uint8Array, { source = 'safetensors' } = {}): Record<string, string> {
+  const fail = failAt(source);
+  return readMetadata(readHeader(bytes, fail).header[metadataKey], fail);
+}
+
 type Fail = (problem: string) => never;
+
+const failAt =
+  (source: string): Fail =>
+  (problem) => {
+    throw new FormatError(`${source}: ${problem}`);
+  };
 
 interface Entry extends SafetensorsSpec {
   readonly begin: number;
   readonly end: number;
 }
 
-function readHeader(bytes: Uint8Array, fail: Fail): { json: string; dataStart: number } {
+interface Header {
+  readonly json: string;
+  readonly header: Record<string, unknown>;
+  readonly dataStart: number;
+}
+
+/** What is no safetensors file is called by its name, where that is known. */
+function readHeader(bytes: Uint8Array, fail: Fail): Header {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`a safetensors file is read from a Uint8Array, not from ${shown(bytes)}`);
+  }
+  const failHere = (problem: string): never => {
+    const foreign = describeForeign(bytes);
+    return fail(foreign === null ? problem : `it is no safetensors file, but ${foreign}`);
+  };
+  const { json, dataStart } = readText(bytes, failHere);
+  return { json, dataStart, header: parseObject(json, failHere) };
+}
+
+function readText(bytes: Uint8Array, fail: Fail): { json: string; dataStart: number } {
   if (bytes.length < lengthBytes) {
     fail(`${bytes.length} bytes are too few for a safetensors file, which starts with ${lengthBytes} bytes of length`);
   }
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (length > largestHeader) fail(`a header of ${length} bytes is beyond the limit of ${largestHeader}`);
+  if (length > largestHeader) {
+    fail(`it is no safetensors file: its first bytes would make a header of more than ${largestHeader} bytes`);
+  }
   if (length > bytes.length - lengthBytes) {
     fail(`the header should have ${length} bytes, but only ${bytes.length - lengthBytes} follow`);
   }

@@ -1,0 +1,56 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FormatError } from '@mobinet/tensor';
+import { afterAll, describe, expect, test } from 'vitest';
+import { paperTraining } from '../training/options.js';
+import { encodeCheckpoint, newRun } from '../training/run.js';
+import { packedInfoOf, readCheckpoint, readModel, readPackedBytes } from './files.js';
+import { packModel } from './pack.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'mobinet-files-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function makeFolder(name: string, files: Record<string, Uint8Array | string>): string {
+  mkdirSync(join(folder, name));
+  for (const [file, contents] of Object.entries(files)) writeFileSync(join(folder, name, file), contents);
+  return join(folder, name);
+}
+
+describe('a network that is named', () => {
+  const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, paperTraining, { classes: ['a', 'b'], trainImages: 4 });
+  const checkpoint = encodeCheckpoint(run);
+  const packed = packModel(run.model, packedInfoOf(run));
+  const finished = makeFolder('finished', {
+    'checkpoint.safetensors': checkpoint,
+    'model.mobinet.safetensors': packed,
+    // What a file is called says nothing.
+    'packed.checkpoint.safetensors': packed,
+    'renamed.bin': checkpoint,
+  });
+  const stopped = makeFolder('stopped', { 'checkpoint.safetensors': checkpoint });
+  const other = makeFolder('other', { 'notes.txt': '' });
+
+  test('is what its file says it is, and of a folder the packed model, else the checkpoint', async () => {
+    for (const name of ['', 'model.mobinet.safetensors', 'packed.checkpoint.safetensors']) {
+      expect(await readModel(join(finished, name))).toMatchObject({ packed: Buffer.from(packed) });
+    }
+    for (const path of [stopped, join(finished, 'checkpoint.safetensors'), join(finished, 'renamed.bin')]) {
+      expect(await readModel(path)).toMatchObject({ run: { classes: ['a', 'b'] } });
+      expect(Buffer.from((await readPackedBytes(path)).bytes).equals(packed)).toBe(true);
+    }
+  });
+
+  test('and is not there, or is another kind of file, says so in one line, with the remedy', async () => {
+    await expect(readModel(other)).rejects.toThrow(
+      `${other} is a folder without model.mobinet.safetensors and checkpoint.safetensors. Name a run's folder, or a model`,
+    );
+    const model = join(finished, 'model.mobinet.safetensors');
+    await expect(readCheckpoint(model)).rejects.toThrow(
+      new FormatError(
+        `${model}: not a training checkpoint, but a packed model. It holds the bits of a network and nothing to go on ` +
+          'training from. Give the run: its folder, or its checkpoint',
+      ),
+    );
+  });
+});
