@@ -40,9 +40,18 @@ describe('help', () => {
     const [program, ...helps] = await all([['--help'], ...commands.map((command) => [command, '--help'])]);
     for (const { code, stdout, stderr } of [program, ...helps])
       expect({ code, stderr, usage: /^Usage: mobinet/.test(stdout) }).toEqual({ code: 0, stderr: '', usage: true });
+    commands.forEach((command, i) => {
+      const [, examples] = helps[i].stdout.split(/^Examples?:\n/m);
+      expect(examples.trimEnd().split('\n')).toSatisfy((lines: string[]) =>
+        lines.every((line) => line.startsWith(`  mobinet ${command}`)),
+      );
+    });
     for (const command of commands) expect(program.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     const ofExample = await cli(['--help'], { script: example });
     expect(ofExample.code).toBe(0);
+    expect(ofExample.stdout).toMatch(
+      /^Usage: node examples\/train-imagenet\.js .*^ {2}node examples\/train-imagenet\.js --data photos /ms,
+    );
     const flags = [
       'data',
       'preset',

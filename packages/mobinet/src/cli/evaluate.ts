@@ -27,14 +27,19 @@ interface EvaluateFlags extends DataFlags, LoadingFlags {
 /** `mobinet evaluate`: loss and accuracy on validation images. */
 export function evaluateCommand(): Command {
   const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
-  command.argument('[folder]', 'the same as --data (default: the images that a checkpoint was trained with)');
-  addKernelFlags(addLoadingFlags(addDataFlags(command, 'images as val/<class>/*, or as <class>/* alone')))
+  command.argument('[folder]', 'the same as --data (default: where the images of a checkpoint are)');
+  addKernelFlags(addLoadingFlags(addDataFlags(command, dataHelp)))
     .option('--seed <number>', 'what --val-share draws from (default: 0)', wholeNumber(0))
     .option('--batch <images>', 'images at a time', wholeNumber(1), 64)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet evaluate photos --model runs/photos/model.mobinet.safetensors');
   return command.action(runEvaluation);
 }
+
+const dataHelp = {
+  data: 'images as val/<class>/*, or as <class>/* alone',
+  valShare: 'of images as <class>/* alone, take those that training draws with this share and --seed (default: all)',
+};
 
 async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): Promise<void> {
   const { model, info, preprocessing, run } = await loadModel(flags.model);

@@ -121,19 +121,20 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
 
 export type DataFlags = Omit<ImageLocation, 'splitSeed'> & { seed?: number };
 
-/** @param layout How --data lays out the images. */
-export function addDataFlags(command: Command, layout: string): Command {
+/** What --data and --val-share do for a command. */
+export interface DataHelp {
+  readonly data: string;
+  readonly valShare: string;
+}
+
+export function addDataFlags(command: Command, help: DataHelp): Command {
   return command
-    .addOption(new Option('--data <folder>', layout).conflicts('idx'))
+    .addOption(new Option('--data <folder>', help.data).conflicts('idx'))
     .option('--idx <folder>', 'IDX files, such as those of MNIST and Fashion-MNIST')
-    .addOption(
-      new Option('--val-share <share>', 'of a folder that has no train/ and val/, draw this share for validation')
-        .argParser(splitShare)
-        .conflicts('idx'),
-    )
+    .addOption(new Option('--val-share <share>', help.valShare).argParser(splitShare).conflicts('idx'))
     .option(
       '--limit <images>',
-      'use only this many images of each split, drawn evenly over the classes',
+      'use only this many images of each split, taken evenly from the classes',
       wholeNumber(1),
     );
 }
@@ -175,7 +176,11 @@ export interface LoadingFlags {
 /** How images are decoded. */
 export function addLoadingFlags(command: Command): Command {
   return command
-    .option('--workers <threads>', 'threads that decode images (default: one less than processors)', wholeNumber(1))
+    .option(
+      '--workers <threads>',
+      'threads that decode images (default: one less than processors, at most 8)',
+      wholeNumber(1),
+    )
     .option(
       '--max-skipped <share>',
       'go on though up to this share of the images cannot be decoded (default: 0.01, or fewer than ten images)',

@@ -57,7 +57,10 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   const command = new Command(name).description(
     'train a network, save it with 1-bit weights, and check what was saved',
   );
-  addDataFlags(command, 'images as train/<class>/* and val/<class>/*, or as <class>/* alone');
+  addDataFlags(command, {
+    data: 'images as train/<class>/* and val/<class>/*, or as <class>/* alone',
+    valShare: 'of images as <class>/* alone, draw this share of each class for validation (default: 0.2)',
+  });
   command.addOption(
     new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
       Object.keys(presets),
@@ -71,17 +74,20 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     .option(...jsonFlag)
     .addHelpText(
       'after',
-      `
+      ({ command }) => `
 A run's folder holds ${checkpointFile}, ${metricsFile} and, at the end, ${packedFile}.
 It is saved after each epoch, every ten minutes, and when something goes wrong. Ctrl-C stops after the step and saves; continue with --resume.
 
 Examples:
-  ${name} --data photos --preset imagenet --k 4 --out runs/photos
-  ${name} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
-  ${name} --resume runs/photos`,
+  ${callOf(command)} --data photos --preset imagenet --k 4 --out runs/photos
+  ${callOf(command)} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
+  ${callOf(command)} --resume runs/photos`,
     );
   return command.action((flags: TrainFlags) => runTraining(flags, defaults));
 }
+
+/** How a command is called: with the name of the program that it belongs to, if there is one. */
+const callOf = (command: Command): string => [command.parent?.name(), command.name()].filter(Boolean).join(' ');
 
 async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<void> {
   const { signal, release } = interruptible('stopping after this step …');

@@ -14,7 +14,7 @@ export interface DecodePoolOptions {
   readonly pixelLimit: number;
   /** How many seconds of CPU time a decoder may take for an image. Whoever takes more is broken, and ends the work with an error. */
   readonly cpuLimit: number;
-  /** Hears, once an image, that one is being waited for unusually long. */
+  /** Hears that an image is being waited for unusually long. */
   readonly onWarning?: (message: string) => void;
   /** @internal The program of the workers. */
   readonly workerUrl?: URL | undefined;
@@ -41,11 +41,9 @@ interface Seat {
   readonly jobs: Job[];
   /** The CPU time of the process, in seconds, when the decoder got the file of the first job. Null before that. */
   since: number | null;
-  /** How often was looked at the first job. */
-  looks: number;
 }
 
-/** How often seats are looked at, in milliseconds, and after how many looks it is said that one is waited for. */
+/** How often seats are looked at, in milliseconds, and after how many looks without an answer it is said that one is waited for. */
 const lookEvery = 1000;
 const looksBeforeWarning = 60;
 
@@ -62,12 +60,14 @@ export class DecodePool {
   readonly #seats: readonly Seat[];
   readonly #semaphore: Semaphore;
   readonly #watch: NodeJS.Timeout;
+  /** How often the seats were looked at since the last answer. */
+  #looks = 0;
   #nextId = 0;
   #failure: DataError | null = null;
 
   constructor(readonly options: DecodePoolOptions) {
     this.#semaphore = new Semaphore({ max: options.workers });
-    this.#seats = Array.from({ length: options.workers }, () => ({ worker: null, jobs: [], since: null, looks: 0 }));
+    this.#seats = Array.from({ length: options.workers }, () => ({ worker: null, jobs: [], since: null }));
     for (const seat of this.#seats) this.#start(seat);
     // An answer may have come while this thread was busy, and wait to be delivered: look after that.
     this.#watch = setInterval(() => setImmediate(() => this.#look()), Math.min(lookEvery, 1000 * options.cpuLimit));
@@ -117,7 +117,7 @@ export class DecodePool {
   #settle(seat: Seat, result: Image | Unreadable): void {
     seat.jobs.shift()?.resolve(result);
     seat.since = null;
-    seat.looks = 0;
+    this.#looks = 0;
     if (seat.jobs.length === 0) seat.worker?.unref();
   }
 
@@ -125,16 +125,15 @@ export class DecodePool {
   #look(): void {
     const { cpuLimit, workers, onWarning } = this.options;
     const limit = cpuLimit * (workers + availableParallelism());
-    for (const seat of this.#seats) {
-      if (seat.jobs.length === 0) continue;
-      const [{ name }] = seat.jobs;
-      if (seat.since !== null && cpuSeconds() - seat.since > limit) {
-        const problem = `decoding ${name} took more than ${cpuLimit} s of CPU time, which is a fault of the decoder`;
-        return void this.#fail(new DataError(`${problem}. Save the image anew with another program, or take it away`));
-      }
-      // Looks are counted, as a suspended program has none. It may be a disk that is slow: that is no reason to go on without it.
-      if (++seat.looks === looksBeforeWarning) onWarning?.(`still waiting for ${name}`);
+    const busy = this.#seats.filter(({ jobs }) => jobs.length > 0);
+    for (const { since, jobs } of busy) {
+      if (since === null || cpuSeconds() - since <= limit) continue;
+      const problem = `decoding ${jobs[0].name} took more than ${cpuLimit} s of CPU time, which is a fault of the decoder`;
+      return void this.#fail(new DataError(`${problem}. Save the image anew with another program, or take it away`));
     }
+    // Looks are counted, as a suspended program has none. It may be a disk that is slow: that is no reason to go on without an image.
+    if (busy.length > 0 && ++this.#looks === looksBeforeWarning)
+      onWarning?.(`still waiting for ${busy[0].jobs[0].name}`);
   }
 
   #crash(seat: Seat, worker: Worker, message: string, cause?: unknown): void {
