@@ -54,6 +54,33 @@ describe('the published packages', () => {
     expect(npm(project, 'exec', '--', 'mobinet', '--version').trim()).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
+  test('bring sharp to decode pictures, and nothing of get-pixels, whose old request has known faults', () => {
+    const brought = npm(project, 'ls', '--omit=dev', '--all', '--parseable').split('\n');
+    const names = brought.map((path) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length));
+    expect(names).toContain('sharp');
+    for (const name of ['get-pixels', 'request', '@cypress/request', 'form-data', 'qs', 'tough-cookie', 'jpeg-js']) {
+      expect(names).not.toContain(name);
+    }
+    const picture = fileURLToPath(new URL('../fixtures/lossless.webp', import.meta.url));
+    const program = `
+      import { Rng } from '@mobinet/tensor';
+      import { ImageLoader } from 'mobinet';
+      const source = { length: 1, label: () => 0, name: String, image: () => ${JSON.stringify(picture)} };
+      const loader = new ImageLoader(source, { batchSize: 1, size: 8, rng: Rng.fromSeed(0), workers: 1 });
+      try {
+        for await (const { images } of loader.epoch(0)) console.log(images.shape.join());
+      } catch ({ message }) { console.log(message); }
+      await loader.close();`;
+    writeFileSync(join(project, 'decode.js'), program);
+    const said = (env: NodeJS.ProcessEnv): string =>
+      execFileSync(process.execPath, ['decode.js'], { cwd: project, encoding: 'utf8', env });
+    expect(said(process.env).trim()).toBe('1,8,8,3');
+    // Without sharp, which this stands for, and without get-pixels, which nobody has installed here.
+    expect(said({ ...process.env, MOBINET_DECODER: 'get-pixels' })).toMatch(
+      /^there is no decoder for pictures \(get-pixels: .*\)\. Install one: npm install sharp, or, .* npm install get-pixels\n$/,
+    );
+  });
+
   test('serve the demo, isolated, with the model that is named', async () => {
     const shipped = join(project, 'node_modules/mobinet/demo/model.mobinet.safetensors');
     const own = join(project, 'own.safetensors');

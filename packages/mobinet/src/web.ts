@@ -7,7 +7,8 @@ export {
   randomCropAndFlip,
 } from './data/augment.js';
 export { DataError } from './data/errors.js';
-export { imageFromRgba, type Preprocessing, prepareImages } from './data/prepare.js';
+export { type Preprocessing, prepareImages } from './data/prepare.js';
+export { imageFromRgba } from './data/rgb.js';
 export type { Image, ImageDataset, ImageSource } from './data/source.js';
 export { importWeights } from './export/import-weights.js';
 export { packModel } from './export/pack.js';

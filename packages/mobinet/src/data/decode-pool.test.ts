@@ -48,15 +48,6 @@ describe('decoding', () => {
   test.each([
     ['RGB', encodePng(2, 2, rgb), rgb],
     ['gray', encodePng(2, 2, [10, 200, 0, 255], { colorType: 0, bitDepth: 8 }), gray],
-    ['gray and alpha', encodePng(2, 2, [10, 0, 200, 9, 0, 99, 255, 255], { colorType: 4, bitDepth: 8 }), gray],
-    [
-      'RGBA',
-      encodePng(2, 2, [10, 20, 30, 0, 40, 50, 60, 1, 70, 80, 90, 128, 100, 110, 120, 255], {
-        colorType: 6,
-        bitDepth: 8,
-      }),
-      rgb,
-    ],
     [
       'palette',
       encodePng(2, 2, [3, 2, 1, 0], {
@@ -132,34 +123,48 @@ const patched = (file: Buffer, at: number, bytes: readonly number[]): Buffer => 
 describe('files that are no images', () => {
   test.each([
     ['an empty file', Buffer.alloc(0), 'it is empty'],
-    ['text', Buffer.from('not an image'), 'it is not a JPEG, PNG or GIF'],
-    ['a BMP', Buffer.from('BM\x00\x00\x00\x00', 'latin1'), 'it is not a JPEG, PNG or GIF'],
-    ['a PNG of its first bytes', png.subarray(0, 12), 'header'],
-    ['a PNG cut in its data', png.subarray(0, png.length - 40), 'Unexpected end of input'],
-    ['a PNG without its end', png.subarray(0, png.length - 12), 'Unexpected end of input'],
+    ['text', Buffer.from('not an image'), 'it is no picture of a known format'],
+    [
+      'a BMP',
+      Buffer.from('BM\x00\x00\x00\x00', 'latin1'),
+      'a picture of format BMP is not supported. Convert it to JPEG or PNG',
+    ],
+    ['a PNG of its first bytes', png.subarray(0, 12), 'it is a corrupt PNG'],
+    ['a PNG cut in its data', png.subarray(0, png.length - 40), 'it is a corrupt PNG'],
     ['a PNG with a wrong checksum', patched(png, png.length - 20, [1, 2, 3, 4]), ''],
-    ['a PNG without data', Buffer.concat([png.subarray(0, 33), pngChunk('IEND', Buffer.alloc(0))]), 'No Inflate block'],
-    ['a PNG with too little data', pngOfData(deflateSync(Buffer.alloc(100))), 'Unexpected end of input'],
+    [
+      'a PNG without data',
+      Buffer.concat([png.subarray(0, 33), pngChunk('IEND', Buffer.alloc(0))]),
+      'it is a corrupt PNG',
+    ],
+    ['a PNG with too little data', pngOfData(deflateSync(Buffer.alloc(100))), 'it is a corrupt PNG'],
     [
       'a PNG with half its stream',
       pngOfData(deflateSync(Buffer.alloc(30 * 121), { level: 0 }).subarray(0, 1500)),
-      'unexpected end of file',
+      'it is a corrupt PNG',
     ],
-    ['a PNG with broken data', pngOfData(Buffer.from('no zlib stream')), 'incorrect header check'],
-    ['a PNG with broken filters', pngOfData(deflateSync(Buffer.alloc(30 * 121, 77))), 'filter'],
-    ['a PNG of no height', encodePng(0, 40, []), 'its size is 40 × 0'],
+    ['a PNG with broken data', pngOfData(Buffer.from('no zlib stream')), 'it is a corrupt PNG'],
+    ['a PNG with broken filters', pngOfData(deflateSync(Buffer.alloc(30 * 121, 77))), 'it is a corrupt PNG'],
+    ['a PNG of no height', encodePng(0, 40, []), 'it is a corrupt PNG'],
     [
       'a PNG that claims to be huge',
       patched(png, 16, [0, 1, 0, 0, 0, 1, 0, 0]),
       '65536 × 65536 pixels are more than 10000',
     ],
-    ['a JPEG of its first bytes', jpeg.subarray(0, 30), 'header is corrupt'],
-    ['a JPEG cut in its data', jpeg.subarray(0, jpeg.length - 60), 'marker was not found'],
+    ['a JPEG of its first bytes', jpeg.subarray(0, 30), 'it does not say how large it is'],
+    [
+      'a JPEG cut in its data',
+      jpeg.subarray(0, jpeg.length - 60),
+      'it is a corrupt JPEG (premature end of JPEG image)',
+    ],
     ['a GIF of its first bytes', gif.subarray(0, 9), ''],
     ['a GIF without a frame', encodeGif(10, 10, []), 'it has no frame'],
     ['a GIF cut in its data', gif.subarray(0, gif.length - 30), 'it is truncated'],
-    ['a GIF with too little data', encodeGif(10, 10, [[1, 2, 3]]), 'shorter than expected'],
-    ['a GIF with a frame beyond it', patched(gif, 6, [4, 0, 4, 0]), 'its first frame is larger'],
+    [
+      'a GIF with too little data',
+      encodeGif(10, 10, [[1, 2, 3]]),
+      'it is a corrupt GIF (97 of its pixels are missing)',
+    ],
     ['a thread 20000 pixels long', encodePng(1, 9000, new Uint8Array(27_000)), 'scaled to 18000 × 2'],
   ])('%s is a problem, not a crash', async (_, file, problem) => {
     expect(await decode(file)).toEqual({ problem: expect.stringContaining(problem), isFileError: false });

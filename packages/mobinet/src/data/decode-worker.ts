@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
+import type { Wanted } from './decoder.js';
 import { FileError, messageOf } from './errors.js';
 import { readImageFile } from './read-image-file.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
@@ -60,7 +61,8 @@ async function answer(request: DecodeRequest): Promise<void> {
 }
 
 async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
-  const original = typeof image === 'string' ? await decodeFile(id, image, pixelLimit) : image;
+  const wanted = { pixelLimit, side: exactSize ? undefined : side };
+  const original = typeof image === 'string' ? await decodeFile(id, image, wanted) : image;
   if (exactSize && (original.height !== side || original.width !== side)) {
     throw new Error(
       `its ${original.width} × ${original.height} pixels are not the ${side} × ${side} that are asked for`,
@@ -72,20 +74,12 @@ async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest
   return resizeShorterSide(original, side);
 }
 
-async function decodeFile(id: number, path: string, pixelLimit: number): Promise<Image> {
-  const bytes = await readImageFile(path, pixelLimit);
+async function decodeFile(id: number, path: string, wanted: Wanted): Promise<Image> {
+  const bytes = await readImageFile(path, wanted.pixelLimit);
   const { decodeImage } = await decoder();
   port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
-  return decodeImage(bytes, pixelLimit);
+  return decodeImage(bytes, wanted);
 }
-
-let loading: Promise<typeof import('./decode.js')> | null = null;
 
 /** The decoders are large, and images in memory need none: they are loaded when the first file comes. */
-function decoder(): Promise<typeof import('./decode.js')> {
-  loading ??= import('./decode.js').then((module) => {
-    module.surviveDecoders();
-    return module;
-  });
-  return loading;
-}
+const decoder = (): Promise<typeof import('./decode.js')> => import('./decode.js');

@@ -1,26 +1,60 @@
+import { countPixels } from './gif-codes.js';
+import type { Image } from './source.js';
+
 const extension = 0x21;
 const imageDescriptor = 0x2c;
 const trailer = 0x3b;
 
+/** The first frame of a GIF, as a GIF of its own, and where in the picture it lies. */
+export interface FirstFrame {
+  readonly gif: Buffer;
+  readonly left: number;
+  readonly top: number;
+  /** Height and width of the picture. A frame may be smaller, and may reach beyond it. */
+  readonly height: number;
+  readonly width: number;
+  readonly fillsPicture: boolean;
+}
+
 /**
- * A GIF cut off after its first frame. A decoder that unpacks every frame of a long animation would need gigabytes
- * for pixels that nobody looks at.
+ * Cuts the first frame out of a GIF. A decoder that unpacks every frame of a long animation would need gigabytes for pixels that
+ * nobody looks at; and decoders differ in what they show where a frame leaves the picture empty, so that is not left to them.
  *
  * The format (GIF89a specification, W3C): a header of 13 bytes, maybe a colour table, then blocks; those that matter
  * here end in sub-blocks, each with its length in front, the last of length 0.
  *
- * @throws Error if there is no whole first frame, or if it reaches beyond the picture.
+ * @throws Error if there is no whole first frame.
  */
-export function firstFrame(gif: Buffer): Buffer {
-  let at = 13 + colorTableBytes(gif[10]);
-  while (gif[at] === extension) at = skipSubBlocks(gif, at + 2);
-  if (gif[at] !== imageDescriptor || gif.length < at + 11) throw new Error('it has no frame');
-  const [left, top, width, height] = [1, 3, 5, 7].map((field) => gif.readUInt16LE(at + field));
-  if (left + width > gif.readUInt16LE(6) || top + height > gif.readUInt16LE(8)) {
-    throw new Error('its first frame is larger than the picture');
+export function firstFrame(bytes: Buffer): FirstFrame {
+  let at = 13 + colorTableBytes(bytes[10]);
+  while (bytes[at] === extension) at = skipSubBlocks(bytes, at + 2);
+  if (bytes[at] !== imageDescriptor || bytes.length < at + 11) throw new Error('it has no frame');
+  const data = at + 10 + colorTableBytes(bytes[at + 9]);
+  const end = skipSubBlocks(bytes, data + 1);
+  // Colours have at most 8 bits. Codes that begin with more send decoders in circles.
+  if (!(bytes[data] >= 1 && bytes[data] <= 8)) throw new Error(`it is a corrupt GIF (codes of ${bytes[data]} bits)`);
+  const [frameWidth, frameHeight] = [5, 7].map((field) => bytes.readUInt16LE(at + field));
+  const missing = frameWidth * frameHeight - countPixels(bytes, data);
+  if (missing > 0) throw new Error(`it is a corrupt GIF (${missing} of its pixels are missing)`);
+  const gif = Buffer.concat([bytes.subarray(0, end), Buffer.of(trailer)]);
+  const [width, height] = [6, 8].map((field) => bytes.readUInt16LE(field));
+  const [left, top] = [1, 3].map((field) => bytes.readUInt16LE(at + field));
+  // In the file that is cut out, the frame is all there is of the picture.
+  for (const [field, value] of [frameWidth, frameHeight].entries()) gif.writeUInt16LE(value, 6 + 2 * field);
+  gif.fill(0, at + 1, at + 5);
+  const fillsPicture = left === 0 && top === 0 && frameWidth === width && frameHeight === height;
+  return { gif, left, top, height, width, fillsPicture };
+}
+
+/** The picture that a frame lies in. What it leaves empty is white, as all is that nobody gave a colour. */
+export function placeFrame(frame: Image, { left, top, height, width }: FirstFrame): Image {
+  const pixels = new Uint8Array(3 * height * width).fill(255);
+  const columns = Math.max(0, Math.min(frame.width, width - left));
+  for (let row = 0; row < Math.min(frame.height, height - top); row++) {
+    const from = 3 * row * frame.width;
+    pixels.set(frame.pixels.subarray(from, from + 3 * columns), 3 * ((top + row) * width + left));
   }
-  const end = skipSubBlocks(gif, at + 11 + colorTableBytes(gif[at + 9]));
-  return Buffer.concat([gif.subarray(0, end), Buffer.of(trailer)]);
+  return { height, width, pixels };
 }
 
 /** The top bit of the flags says whether there is a colour table, the low three how long it is. */

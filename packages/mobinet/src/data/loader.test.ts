@@ -174,7 +174,7 @@ describe('ImageLoader', () => {
     expect(batches.map(({ labels }) => labels.length)).toEqual([3, 4, 2, 1]);
     expect(loader.skipped).toBe(3);
     expect(warnings).toEqual([
-      `skipped ${join(folder, 'train/a/03.png')}: it is not a JPEG, PNG or GIF`,
+      `skipped ${join(folder, 'train/a/03.png')}: it is no picture of a known format (JPEG, PNG, GIF, WebP, AVIF, TIFF)`,
       expect.stringContaining(`skipped ${join(folder, 'train/b/08.jpg')}: `),
       `skipped ${join(folder, 'train/b/09.png')}: it is empty`,
     ]);
@@ -214,7 +214,7 @@ describe('ImageLoader', () => {
     expect((await readEpoch(loaderOf(source, isolated), 0)).map(({ index }) => index)).toEqual([2]);
     expect(warnings).toEqual([
       `cannot read ${files[0]}: ENOENT: no such file or directory`,
-      `skipped ${files[1]}: it is not a JPEG, PNG or GIF`,
+      `skipped ${files[1]}: it is no picture of a known format (JPEG, PNG, GIF, WebP, AVIF, TIFF)`,
       `cannot read ${files[3]}: it is a folder`,
     ]);
   });
@@ -237,7 +237,7 @@ describe('ImageLoader', () => {
     test('is an error, if it is more than the share that may be', async () => {
       await readEpoch(loaderOf(damaged({ broken: 10 }), plain), 0);
       await expect(readEpoch(loaderOf(damaged({ broken: 11 }), plain), 0)).rejects.toThrow(
-        /^11 of 1000 images cannot be decoded, more than 1 %, the last of them image 21: it is not a JPEG, PNG or GIF\. .*--max-skipped$/,
+        /^11 of 1000 images cannot be decoded, more than 1 %, the last of them image 21: it is no picture of a known format \(.*\)\. .*--max-skipped$/,
       );
       const lenient = loaderOf(damaged({ broken: 11 }), { ...plain, maxSkipped: 0.011 });
       await readEpoch(lenient, 0);
@@ -248,7 +248,7 @@ describe('ImageLoader', () => {
       const lost = readEpoch(loaderOf(damaged({ broken: 0, isLost: true }), plain), 0);
       await expect(lost).rejects.toThrow(DataError);
       await expect(lost).rejects.toThrow(
-        /^no image of the class c can be decoded, the last of them image 1001: it is not a JPEG, PNG or GIF\. Convert/,
+        /^no image of the class c can be decoded, the last of them image 1001: it is no picture of a known format \(.*\)\. Convert/,
       );
     });
   });

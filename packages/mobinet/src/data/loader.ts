@@ -11,6 +11,7 @@ import {
   normalizationTable,
   writeExample,
 } from './augment.js';
+import { findDecoder } from './decode.js';
 import { DecodePool, type Decoding } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
 import { DataError } from './errors.js';
@@ -44,7 +45,7 @@ export interface ImageLoaderOptions {
   readonly prefetch?: number;
   /** Scaled images are kept for later epochs up to this many bytes. Default: 256 MB. 0 keeps none. */
   readonly cacheBytes?: number;
-  /** Larger images are skipped. Default: 50 million. (The JPEG decoder itself gives up at 24 to 37 million.) */
+  /** Images of more pixels are skipped. Default: 100 million, of which AVIF may have a quarter and interlaced PNG a half. */
   readonly pixelLimit?: number;
   /** A decoder that takes more seconds of CPU time than this for an image is broken: the epoch ends with an error. Default: 60. */
   readonly decodeCpuLimit?: number;
@@ -108,6 +109,7 @@ export class ImageLoader {
   #cacheRoom: number;
   #pool: DecodePool | null = null;
   #closed = false;
+  #readsFiles = false;
 
   constructor(source: ImageSource, options: ImageLoaderOptions) {
     this.#source = source;
@@ -159,6 +161,7 @@ export class ImageLoader {
         for (const end = (index + 1) * batchSize + prefetch; next < Math.min(end, order.length); next++) {
           ahead.push(this.#fetch(order[next]));
         }
+        if (this.#readsFiles) await this.#findDecoder();
         // Training may keep this thread busy for long: let it hear the workers, timers and signals once a batch.
         await nextTurn();
         const results = await Promise.all(ahead.splice(0, members.length).map(({ result }) => result));
@@ -172,6 +175,14 @@ export class ImageLoader {
     } finally {
       for (const { cancel } of ahead) cancel();
     }
+  }
+
+  /** Loads the decoder here, too: its threads would have to load it anew whenever the last of them ends, and some cannot. */
+  async #findDecoder(): Promise<void> {
+    const { notice } = await findDecoder();
+    if (notice === null || notices.has(notice)) return;
+    notices.add(notice);
+    console.warn(notice);
   }
 
   /** Ends the decoding threads. They would not keep the program from ending, but they hold memory. */
@@ -195,7 +206,9 @@ export class ImageLoader {
     const known = this.#skipped.reason(index) ?? this.#cache.get(index);
     if (known) return { result: Promise.resolve(known), cancel: () => {} };
     this.#pool ??= new DecodePool(this.#options);
-    return this.#pool.decode(this.#source.image(index), this.#source.name(index));
+    const image = this.#source.image(index);
+    this.#readsFiles ||= typeof image === 'string';
+    return this.#pool.decode(image, this.#source.name(index));
   }
 
   #assemble(
@@ -233,6 +246,9 @@ export class ImageLoader {
   }
 }
 
+/** What was said already. */
+const notices = new Set<string>();
+
 type ResolvedOptions = ReturnType<typeof resolve>;
 
 function resolve(options: ImageLoaderOptions) {
@@ -257,7 +273,7 @@ function resolve(options: ImageLoaderOptions) {
     workers: atLeast(1, 'workers', options.workers ?? Math.max(1, Math.min(8, availableParallelism() - 1))),
     prefetch: atLeast(0, 'prefetch', options.prefetch ?? 2 * batchSize),
     cacheBytes: atLeast(0, 'cacheBytes', options.cacheBytes ?? 256 * 2 ** 20),
-    pixelLimit: atLeast(1, 'pixelLimit', options.pixelLimit ?? 50e6),
+    pixelLimit: atLeast(1, 'pixelLimit', options.pixelLimit ?? 100e6),
     cpuLimit: atLeast(1, 'decodeCpuLimit', options.decodeCpuLimit ?? 60),
     maxSkipped: share('maxSkipped', options.maxSkipped ?? usualMaxSkipped),
     isolated: options.isolated ?? false,

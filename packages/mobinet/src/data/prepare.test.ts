@@ -2,7 +2,7 @@ import { dispose, Rng } from '@mobinet/tensor';
 import { expect, test } from 'vitest';
 import { imageNetNormalization } from './augment.js';
 import { ImageLoader } from './loader.js';
-import { imageFromRgba, prepareImages } from './prepare.js';
+import { prepareImages } from './prepare.js';
 import type { Image } from './source.js';
 
 function randomImage(height: number, width: number): Image {
@@ -23,12 +23,4 @@ test('images are prepared as the loader does it for validation', async () => {
   }
   await loader.close();
   prepared.dispose();
-});
-
-test('of four bytes a pixel, alpha is dropped', () => {
-  const data = Uint8ClampedArray.of(1, 2, 3, 4, 5, 6, 7, 8);
-  expect(imageFromRgba({ width: 1, height: 2, data })).toEqual({
-    ...{ width: 1, height: 2 },
-    pixels: Uint8Array.of(1, 2, 3, 5, 6, 7),
-  });
 });

@@ -49,20 +49,3 @@ export function prepareImages(
 
 /** Nothing is drawn for the middle of an image. */
 const middle = Rng.fromSeed(0);
-
-/** The image in four bytes a pixel, such as a canvas gives (`ImageData`). Alpha is dropped, not blended, as when files are decoded. */
-export function imageFromRgba({
-  width,
-  height,
-  data,
-}: {
-  readonly width: number;
-  readonly height: number;
-  readonly data: ArrayLike<number>;
-}): Image {
-  const pixels = new Uint8Array(3 * width * height);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    for (let channel = 0; channel < 3; channel++) pixels[3 * pixel + channel] = data[4 * pixel + channel];
-  }
-  return { width, height, pixels };
-}

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { resize, resizeShorterSide } from './resize.js';
+import { resize, resizePlain, resizeShorterSide } from './resize.js';
+import { resizeFast } from './resize.wasm.js';
 import type { Image } from './source.js';
+import { triangleFilter } from './triangle-filter.js';
 
 const sides = fc.integer({ min: 1, max: 24 });
 
@@ -30,6 +33,35 @@ const transpose = ({ height, width, pixels }: Image): Image => ({
 });
 
 describe('resize', () => {
+  test('gives the bytes of Pillow', () => {
+    const expected = JSON.parse(readFileSync(new URL('../../fixtures/expected.json', import.meta.url), 'utf8'));
+    const bytes = (name: string): Uint8Array => new Uint8Array(Buffer.from(expected[name].pixels, 'base64'));
+    const image: Image = { ...expected['rgb.png'], pixels: bytes('rgb.png') };
+    for (let index = 0; index < 5; index++) {
+      const { height, width } = expected[`resize-${index}`];
+      expect(resize(image, height, width).pixels).toEqual(bytes(`resize-${index}`));
+    }
+  });
+
+  test.prop([images, sides, sides])('is the same fast and plain', (image, height, width) => {
+    const filters = [triangleFilter(image.width, width), triangleFilter(image.height, height)] as const;
+    expect(resizeFast(image, ...filters)).toEqual(resizePlain(image, ...filters));
+  });
+
+  test('is the same fast and plain where sums are largest, and where an image shrinks to a pixel', () => {
+    for (const [height, width] of [
+      [1, 40_000],
+      [300, 1],
+      [3, 17],
+      [64, 64],
+    ]) {
+      const image = { height, width, pixels: new Uint8Array(3 * height * width).fill(255) };
+      const filters = [triangleFilter(width, 1), triangleFilter(height, 1)] as const;
+      expect(resizePlain(image, ...filters)).toEqual(Uint8Array.of(255, 255, 255));
+      expect(resizeFast(image, ...filters)).toEqual(Uint8Array.of(255, 255, 255));
+    }
+  });
+
   test.prop([images])('leaves an image of the right size as it is', (image) => {
     expect(resize(image, image.height, image.width)).toBe(image);
   });
@@ -72,7 +104,7 @@ describe('resize', () => {
   test.prop([images, sides, sides])('treats rows and columns alike', (image, height, width) => {
     const direct = resize(image, height, width).pixels;
     const turned = transpose(resize(transpose(image), width, height)).pixels;
-    // The two passes change places, so their roundings differ by a hair.
+    // The two passes change places, and each rounds to a whole byte.
     direct.forEach((value, i) => {
       expect(Math.abs(value - turned[i])).toBeLessThanOrEqual(1);
     });

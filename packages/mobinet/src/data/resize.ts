@@ -1,4 +1,6 @@
+import { resizeFast } from './resize.wasm.js';
 import type { Image } from './source.js';
+import { type Filter, half, triangleFilter, weightBits } from './triangle-filter.js';
 
 /**
  * Scales an image so that its shorter side has `side` pixels; the longer keeps the proportion, rounded down
@@ -15,7 +17,7 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
 }
 
 /**
- * Bilinear scaling, antialiased: the filter of Pillow and torchvision.
+ * Bilinear scaling, antialiased: the filter of Pillow, and so of torchvision, to the last bit.
  *
  * A new pixel is a weighted mean of the old ones near the place that it covers. The weights fall off linearly, as a
  * triangle, over one old pixel to either side when an image grows (plain bilinear interpolation), and over one new
@@ -27,79 +29,48 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
  */
 export function resize(image: Image, height: number, width: number): Image {
   if (image.height === height && image.width === width) return image;
-  const wide = resizeRows(image.pixels, image.height, image.width, triangleFilter(image.width, width));
-  const pixels = resizeColumns(wide, width, triangleFilter(image.height, height));
+  const alongRows = triangleFilter(image.width, width);
+  const alongColumns = triangleFilter(image.height, height);
+  const fast = usesDefinitions ? null : resizeFast(image, alongRows, alongColumns);
+  const pixels = fast ?? resizePlain(image, alongRows, alongColumns);
   return { height, width, pixels };
 }
 
-/** How each output element is made along one axis: Σ_k weights[i · taps + k] · input[first[i] + k]. */
-interface Filter {
-  readonly first: Int32Array;
-  readonly taps: number;
-  readonly weights: Float64Array;
+const usesDefinitions = globalThis.process?.env.MOBINET_KERNELS === 'reference';
+
+/** The definition: what `resizeFast` is held to. u8 [image.height, image.width, 3] to u8 [height, width, 3]. */
+export function resizePlain({ height, width, pixels }: Image, alongRows: Filter, alongColumns: Filter): Uint8Array {
+  return resizeColumns(resizeRows(pixels, height, width, alongRows), alongRows.first.length, alongColumns);
 }
 
-/** Places triangles along an axis. Weights of one output sum to 1, also where the edge cuts its triangle off. */
-export function triangleFilter(input: number, output: number): Filter {
-  const scale = input / output;
-  const radius = Math.max(1, scale);
-  const taps = Math.min(input, Math.ceil(2 * radius) + 1);
-  const first = new Int32Array(output);
-  const weights = new Float64Array(output * taps);
-  for (let i = 0; i < output; i++) {
-    // Pixel k covers [k, k + 1) of its axis, so its centre lies at k + ½.
-    const centre = (i + 0.5) * scale;
-    first[i] = Math.max(0, Math.min(input - taps, Math.floor(centre - radius)));
-    let sum = 0;
-    for (let k = 0; k < taps; k++) {
-      const distance = Math.abs(first[i] + k + 0.5 - centre) / radius;
-      const weight = Math.max(0, 1 - distance);
-      weights[i * taps + k] = weight;
-      sum += weight;
-    }
-    for (let k = 0; k < taps; k++) weights[i * taps + k] /= sum;
-  }
-  return { first, taps, weights };
-}
-
-/** u8 [height, width, 3] to f32 [height, first.length, 3]. */
-function resizeRows(pixels: Uint8Array, height: number, width: number, { first, taps, weights }: Filter): Float32Array {
-  const result = new Float32Array(height * first.length * 3);
+/** u8 [height, width, 3] to u8 [height, first.length, 3]. */
+function resizeRows(pixels: Uint8Array, height: number, width: number, { first, taps, weights }: Filter): Uint8Array {
+  const result = new Uint8Array(height * first.length * 3);
   let at = 0;
   for (let row = 0; row < height; row++) {
-    for (let i = 0; i < first.length; i++, at += 3) {
-      let from = (row * width + first[i]) * 3;
-      let red = 0;
-      let green = 0;
-      let blue = 0;
-      for (let k = i * taps; k < (i + 1) * taps; k++, from += 3) {
-        const weight = weights[k];
-        red += weight * pixels[from];
-        green += weight * pixels[from + 1];
-        blue += weight * pixels[from + 2];
+    for (let i = 0; i < first.length; i++) {
+      for (let channel = 0; channel < 3; channel++, at++) {
+        let sum = half;
+        for (let k = 0; k < taps; k++) {
+          sum += weights[i * taps + k] * pixels[(row * width + first[i] + k) * 3 + channel];
+        }
+        result[at] = Math.min(255, sum >> weightBits);
       }
-      result[at] = red;
-      result[at + 1] = green;
-      result[at + 2] = blue;
     }
   }
   return result;
 }
 
-/** f32 [height, width, 3] to u8 [first.length, width, 3], rounded. */
-function resizeColumns(values: Float32Array, width: number, { first, taps, weights }: Filter): Uint8Array {
-  const rowSize = width * 3;
-  const result = new Uint8Array(first.length * rowSize);
-  const sums = new Float64Array(rowSize);
+/** u8 [height, width, 3] to u8 [first.length, width, 3]. */
+function resizeColumns(pixels: Uint8Array, width: number, { first, taps, weights }: Filter): Uint8Array {
+  const rowBytes = width * 3;
+  const result = new Uint8Array(first.length * rowBytes);
   for (let i = 0; i < first.length; i++) {
-    sums.fill(0.5);
-    for (let k = 0; k < taps; k++) {
-      const weight = weights[i * taps + k];
-      const from = (first[i] + k) * rowSize;
-      for (let j = 0; j < rowSize; j++) sums[j] += weight * values[from + j];
+    for (let j = 0; j < rowBytes; j++) {
+      let sum = half;
+      for (let k = 0; k < taps; k++) sum += weights[i * taps + k] * pixels[(first[i] + k) * rowBytes + j];
+      result[i * rowBytes + j] = Math.min(255, sum >> weightBits);
     }
-    // Storing truncates, so the ½ in every sum makes it round. Means of bytes never leave 0 … 255.
-    result.set(sums, i * rowSize);
   }
   return result;
 }

@@ -167,12 +167,16 @@ describe('lanes', () => {
       store(zero, x.toF32x4S(), 80);
       store(zero, f32x4.const(1.4, -1.6, 2.5, 1e20).toI32x4(), 96);
       store(zero, f32x4.const(1.25, -3, 7, 8).toF64x2Low().toF32x4Low(), 112);
+      store(zero, narrow.narrowU(narrow), 128);
+      store(zero, i32x4.loadSplat(zero, 4), 144);
     });
     const short = [1, -2, 32767, -32768];
     expect([...new Int16Array(words.buffer, 16, 8)]).toEqual([...short, ...short]);
     expect([...words.subarray(8, 12)]).toEqual(short);
     expect([...words.subarray(12, 16)]).toEqual(short.map((value) => value * value));
     expect([...new Int8Array(words.buffer, 64, 4)]).toEqual([1, -2, 127, -128]);
+    expect([...new Uint8Array(words.buffer, 128, 4)]).toEqual([1, 0, 255, 0]);
+    expect([...words.subarray(36, 40)]).toEqual([-2, -2, -2, -2]);
     expect([...floats(words).subarray(20, 24)]).toEqual([1, -2, 70_000, -70_000]);
     expect([...words.subarray(24, 28)]).toEqual([1, -2, 2, 2 ** 31 - 1]);
     expect([...floats(words).subarray(28, 32)]).toEqual([1.25, -3, 0, 0]);

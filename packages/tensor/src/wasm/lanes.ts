@@ -93,6 +93,10 @@ export class I16x8 extends IntegerLanes<I16x8> {
   narrowS(b: I16x8): I8x16 {
     return new I8x16(sequence([this, b], simd(101)));
   }
+  /** The same as bytes of 0 to 255. */
+  narrowU(b: I16x8): I8x16 {
+    return new I8x16(sequence([this, b], simd(102)));
+  }
   /** The four low (high) lanes in 32 bits. */
   toI32x4LowS(): I32x4 {
     return new I32x4(sequence([this], simd(167)));
@@ -273,6 +277,10 @@ class LanesType<V extends Value, S extends Value = Value> extends Type<V> {
 }
 
 class I32x4Type extends LanesType<I32x4, I32> {
+  /** One number from memory in all lanes. */
+  loadSplat(address: I32, offset = 0): I32x4 {
+    return new I32x4(sequence([address], [...simd(9), ...memoryArgument(offset)]));
+  }
   /** Four bytes as numbers of 0 and more. */
   load8U(address: I32, offset = 0): I32x4 {
     return new I32x4(sequence([address], [simd(92), memoryArgument(offset), simd(137), simd(169)]));

@@ -1,0 +1,114 @@
+import type { Metadata, OutputInfo, Sharp, SharpOptions } from 'sharp';
+import { checkPixels, type Decoder, type Stored, type Wanted } from './decoder.js';
+import { messageOf } from './errors.js';
+import type { ImageFormat } from './image-format.js';
+import { checkJpeg, jpegHeader } from './jpeg-header.js';
+import { imageFromCmyk, imageFromRgba } from './rgb.js';
+import type { Image } from './source.js';
+
+/** The decoder that is used wherever it installs: libvips, by the package sharp. @throws Error if it cannot be loaded. */
+export async function loadSharp(): Promise<Decoder> {
+  const { default: sharp } = await import('sharp');
+  // Whoever calls decides how many pictures are decoded at a time; and none is decoded twice.
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return {
+    name: `sharp ${sharp.versions.sharp} (libvips ${sharp.versions.vips})`,
+    notice: null,
+    async decode(bytes, format, wanted) {
+      if (format === 'JPEG') checkJpeg(jpegHeader(bytes));
+      return decode((options) => sharp(bytes, { ...usual, ...options }), format, wanted);
+    },
+  };
+}
+
+/**
+ * Bits as they are in the file: no colour profile is applied, as PyTorch's image folders and our page do not either. The input is
+ * read from the top, so that what is stored row by row is never in memory as a whole.
+ */
+const usual: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, unlimited: false, ignoreIcc: true };
+
+async function decode(
+  open: (options: SharpOptions) => Sharp,
+  format: ImageFormat,
+  { pixelLimit, side }: Wanted,
+): Promise<Stored> {
+  const facts = await orCorrupt(open({ limitInputPixels: false }).metadata(), format);
+  checkPixels(facts.width, facts.height, pixelLimit * shareOfLimit(format, facts));
+  checkSamples(facts);
+  const unpack = (failOn: SharpOptions['failOn'] = 'error'): Promise<Unpacked> => {
+    const sharp = open({ limitInputPixels: pixelLimit, failOn });
+    // Otherwise libvips would make light of inks by a profile that it assumes.
+    if (facts.space === 'cmyk') sharp.pipelineColourspace('cmyk').toColourspace('cmyk');
+    if (side !== undefined) reduce(sharp, facts, side);
+    return sharp.raw().toBuffer({ resolveWithObject: true });
+  };
+  const unpacked = await orCorrupt(format === 'JPEG' ? unpackJpeg(unpack) : unpack(), format);
+  return { image: toRgb(unpacked, facts), orientation: facts.orientation };
+}
+
+interface Unpacked {
+  readonly data: Buffer;
+  readonly info: OutputInfo;
+}
+
+/**
+ * Decodes a JPEG with warnings as errors: libjpeg merely warns of damaged pixels, and makes some up. Warnings that have nothing to do
+ * with pixels are let pass.
+ */
+async function unpackJpeg(unpack: (failOn?: 'warning') => Promise<Unpacked>): Promise<Unpacked> {
+  try {
+    return await unpack('warning');
+  } catch (error) {
+    if (!/extraneous bytes|JFIF|Adobe/.test(messageOf(error))) throw error;
+    return unpack();
+  }
+}
+
+/**
+ * A picture many times larger than what is wanted is made smaller while it is decoded (a JPEG of 48 megapixels then takes a tenth of
+ * the time, and no memory to speak of), but no smaller than three times what is wanted: our own filter does the rest, and hardly
+ * differs from what it makes of all pixels (it is what Pillow calls `reducing_gap`).
+ */
+function reduce(sharp: Sharp, { width, height }: Metadata, side: number): void {
+  const factor = (3 * side) / Math.min(width, height);
+  if (factor > 1 / 2) return;
+  sharp.resize(Math.round(width * factor), Math.round(height * factor), { fit: 'fill', kernel: 'linear' });
+}
+
+/** What must be in memory as a whole may have fewer pixels: measured, an AVIF takes 18 bytes for each, a 16-bit interlaced PNG takes 9. */
+function shareOfLimit(format: ImageFormat, { isProgressive }: Metadata): number {
+  if (format === 'AVIF') return 1 / 4;
+  return format === 'PNG' && isProgressive ? 1 / 2 : 1;
+}
+
+/** @throws Error where the samples are no colours of 8 or 16 bits: it would be a guess which of them is white. */
+function checkSamples({ space, depth }: Metadata): void {
+  const isLight = ['srgb', 'b-w', 'rgb', 'rgb16', 'grey16'].includes(space) && ['uchar', 'ushort'].includes(depth);
+  const isInk = space === 'cmyk' && depth === 'uchar';
+  if (!isLight && !isInk) {
+    throw new Error(`its samples are ${space} of type ${depth}, which is not supported. Convert it to PNG`);
+  }
+}
+
+function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }: Metadata): Image {
+  const samples = { height, width, data };
+  if (space === 'cmyk') return imageFromCmyk(samples);
+  if (channels === 4) return imageFromRgba(samples);
+  // A copy, since what belongs to libvips cannot be handed to another thread.
+  return { height, width, pixels: new Uint8Array(data) };
+}
+
+/** Errors of libvips have several lines, with the names of its functions in front. */
+async function orCorrupt<T>(work: Promise<T>, format: ImageFormat): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const lines = messageOf(error)
+      .replace(/^Input buffer (has|contains) [\w ]+: ?/, '')
+      .split('\n');
+    const told = lines.find((line) => line !== '' && !line.startsWith('source: '));
+    const reason = told?.replace(/^(\w+: )+/, '') ?? 'its header cannot be read';
+    throw new Error(`it is a corrupt ${format} (${reason})`, { cause: error });
+  }
+}

@@ -1,0 +1,44 @@
+import type { Image } from './source.js';
+
+/** Pixels of some kind: so many bytes each, rows from the top. */
+export interface Samples {
+  readonly height: number;
+  readonly width: number;
+  readonly data: ArrayLike<number>;
+}
+
+/**
+ * The image in four bytes a pixel, such as a canvas gives (`ImageData`): red, green, blue, and alpha, how opaque it is. What lies
+ * under a transparent pixel is white, as in files and on pages: whatever colour a transparent pixel may have itself, nobody ever saw it.
+ */
+export function imageFromRgba({ height, width, data }: Samples): Image {
+  const pixels = new Uint8Array(3 * height * width);
+  for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
+    const alpha = data[from + 3];
+    pixels[to] = onWhite(data[from], alpha);
+    pixels[to + 1] = onWhite(data[from + 1], alpha);
+    pixels[to + 2] = onWhite(data[from + 2], alpha);
+  }
+  return { height, width, pixels };
+}
+
+/**
+ * Inks as light, without a colour profile: what cyan leaves of the red, black leaves a part of (Pillow's `convert('RGB')`, and what
+ * browsers do with pictures without a profile).
+ */
+export function imageFromCmyk({ height, width, data }: Samples): Image {
+  const pixels = new Uint8Array(3 * height * width);
+  for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
+    const light = 255 - data[from + 3];
+    pixels[to] = light - dividedBy255(data[from] * light);
+    pixels[to + 1] = light - dividedBy255(data[from + 1] * light);
+    pixels[to + 2] = light - dividedBy255(data[from + 2] * light);
+  }
+  return { height, width, pixels };
+}
+
+const onWhite = (value: number, alpha: number): number =>
+  alpha === 255 ? value : dividedBy255(value * alpha + 255 * (255 - alpha));
+
+/** A product of two bytes, or a sum of such, divided by 255 and rounded. */
+const dividedBy255 = (product: number): number => ((product + 127) / 255) | 0;

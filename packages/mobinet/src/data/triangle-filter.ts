@@ -1,0 +1,41 @@
+/**
+ * How each output element is made along one axis: Σ_k weights[i · taps + k] · input[first[i] + k], divided by `one` and
+ * rounded. Whole numbers, as in Pillow's Resample.c: every machine gets the same bits.
+ */
+export interface Filter {
+  readonly first: Int32Array;
+  readonly taps: number;
+  readonly weights: Int32Array;
+}
+
+/** A weight of 1 is 2 to this power: with 8 bits of a pixel, sums have 30 bits, and stay positive. */
+export const weightBits = 22;
+const one = 1 << weightBits;
+export const half = one >> 1;
+
+/** Places triangles along an axis. Weights of one output sum to `one`, give or take their rounding, also where the edge cuts its triangle off. */
+export function triangleFilter(input: number, output: number): Filter {
+  const scale = input / output;
+  const radius = Math.max(1, scale);
+  const taps = Math.min(input, 2 * Math.ceil(radius) + 1);
+  const first = new Int32Array(output);
+  const weights = new Int32Array(output * taps);
+  const triangle = new Float64Array(taps);
+  for (let i = 0; i < output; i++) {
+    // Pixel k covers [k, k + 1) of its axis, so its centre lies at k + ½.
+    const centre = (i + 0.5) * scale;
+    const from = Math.max(0, Math.trunc(centre - radius + 0.5));
+    const count = Math.min(input, Math.trunc(centre + radius + 0.5)) - from;
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      triangle[k] = Math.max(0, 1 - Math.abs((from + k - centre + 0.5) * (1 / radius)));
+      sum += triangle[k];
+    }
+    // Every output has as many taps. Those that its triangle does not reach weigh nothing, and lie inside the image, too.
+    first[i] = Math.min(from, input - taps);
+    for (let k = 0; k < count; k++) {
+      weights[i * taps + from - first[i] + k] = Math.trunc((triangle[k] / sum) * one + 0.5);
+    }
+  }
+  return { first, taps, weights };
+}
