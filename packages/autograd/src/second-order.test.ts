@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import * as t from '@mobinet/tensor';
+import { add, mul, Rng, square, sum, type Tensor, tensor, tidy } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { gradient } from './differentiate.js';
+import { crossEntropy } from './losses.js';
+
+// Every operation with a gradient rule, in a function whose second derivative goes through it. One that is missing fails the last test.
+
+const rng = Rng.fromSeed(11);
+/** Numbers between 0.3 and 1.7, no two of which are near each other: away from kinks, ties and poles. */
+const points = (shape: number[], scale = 1, shift = 0): Tensor =>
+  tidy(() => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const spread = rng.permutation(size).cast('f32');
+    return spread
+      .mul((1.4 * scale) / Math.max(1, size - 1))
+      .add(0.3 * scale + shift)
+      .reshape(shape);
+  });
+/** Of both signs. */
+const signed = (shape: number[]): Tensor => points(shape, 2, -2.01);
+const indices = tensor([2, 0, 2], { dtype: 'i32' });
+const labels = tensor([1, 0], { dtype: 'i32' });
+const mask = tensor([1, 0, 1], { dtype: 'u8' });
+
+type Row = [f: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]];
+
+const image = () => signed([1, 4, 4, 2]);
+
+const rows: Record<string, Row> = {
+  abs: [t.abs, signed([4])],
+  add: [t.add, signed([2, 3]), signed([3])],
+  affine: [t.affine, signed([2, 3]), signed([3]), signed([3])],
+  avgPool2d: [(x) => t.avgPool2d(x, { window: 3, stride: 1, padding: 1 }), image()],
+  batchNorm: [(x, gamma, beta) => t.batchNorm(x, gamma, beta).output, signed([5, 2]), points([2]), signed([2])],
+  'batchNorm, its statistics': [
+    (x) => {
+      const { mean, variance } = t.batchNorm(x, t.ones([2]), t.zeros([2]));
+      return mul(mean, variance);
+    },
+    signed([5, 2]),
+  ],
+  broadcastTo: [(x) => t.broadcastTo(x, [2, 3]), signed([3])],
+  cast: [(x) => t.cast(x, 'f32'), signed([3])],
+  clip: [(x) => t.clip(x, -0.9, 0.9), signed([5])],
+  concat: [(a, b) => t.concat([a, b, a], 0), signed([2]), signed([3])],
+  conv2d: [(x, filter) => t.conv2d(x, filter, { padding: 'same' }), image(), signed([2, 3, 3, 2])],
+  'conv2d, depth-wise': [
+    (x, filter) => t.conv2d(x, filter, { groups: 2, stride: 2, padding: 1 }),
+    image(),
+    signed([2, 3, 3, 1]),
+  ],
+  'conv2d, dilated': [(x, filter) => t.conv2d(x, filter, { dilation: 2 }), image(), signed([3, 2, 2, 2])],
+  crossEntropy: [(logits) => crossEntropy(logits, labels), signed([2, 3])],
+  'crossEntropy, smoothed': [(logits) => crossEntropy(logits, labels, { labelSmoothing: 0.2 }), signed([2, 3])],
+  div: [t.div, signed([2, 3]), points([3])],
+  exp: [t.exp, signed([3])],
+  flushTiny: [t.sigmoid, signed([3])],
+  gather: [(x) => t.gather(x, indices), signed([3, 2])],
+  gelu: [t.gelu, signed([5])],
+  leakyRelu: [(x) => t.leakyRelu(x, 0.2), signed([5])],
+  log: [t.log, points([3])],
+  logSoftmax: [(x) => t.logSoftmax(x), signed([2, 3])],
+  matmul: [(a, b) => t.matmul(a, b), signed([2, 3]), signed([3, 2])],
+  'matmul, transposed': [
+    (a, b) => t.matmul(a, b, { transposeA: true, transposeB: true }),
+    signed([3, 2]),
+    signed([2, 2, 3]),
+  ],
+  max: [(x) => t.max(x, { axes: 1 }), signed([2, 3])],
+  maximum: [t.maximum, signed([4]), tensor([0.1, 0.2, -0.4, 0.3])],
+  maxPool2d: [(x) => t.maxPool2d(x, { window: 2 }), image()],
+  mean: [(x) => t.mean(x, { axes: 0 }), signed([2, 3])],
+  min: [(x) => t.min(x), signed([2, 3])],
+  minimum: [t.minimum, signed([4]), tensor([0.1, 0.2, -0.4, 0.3])],
+  minPool2d: [(x) => t.minPool2d(x, { window: 3, stride: 1 }), image()],
+  mul: [t.mul, signed([2, 3]), signed([3])],
+  neg: [t.neg, signed([3])],
+  pad: [
+    (x) =>
+      t.pad(x, [
+        [1, 0],
+        [0, 2],
+      ]),
+    signed([2, 2]),
+  ],
+  pow: [t.pow, points([3]), signed([3])],
+  prelu: [t.prelu, signed([3, 2]), points([2])],
+  relu: [t.relu, signed([5])],
+  scatterAdd: [(x) => t.scatterAdd(x, indices, 4), signed([3, 2])],
+  sigmoid: [t.sigmoid, signed([3])],
+  sign: [(x) => mul(x, t.sign(x)), signed([3])],
+  slice: [(x) => t.slice(x, [1], [3]), signed([4])],
+  softmax: [(x) => t.softmax(x, 0), signed([3, 2])],
+  sqrt: [t.sqrt, points([3])],
+  square: [t.square, signed([3])],
+  sub: [t.sub, signed([3]), signed([2, 3])],
+  sum: [(x) => t.sum(x, { axes: 1 }), signed([2, 3])],
+  tanh: [t.tanh, signed([3])],
+  transpose: [(x) => t.transpose(x), signed([2, 3])],
+  variance: [(x) => t.variance(x, { axes: 0, correction: 1 }), signed([4, 2])],
+  where: [(a, b) => t.where(mask, a, b), signed([3]), signed([2, 3])],
+};
+
+/** Gradients that are ops with a rule of their own, and whose second derivatives go through it. */
+const partOf: Record<string, string> = {
+  avgPool2dInputGradient: 'avgPool2d',
+  conv2dFilterGradient: 'conv2d',
+  conv2dInputGradient: 'conv2d',
+  extremeGradient: 'max',
+  leakyReluGradient: 'leakyRelu',
+  reluGradient: 'relu',
+};
+
+/** Their inputs are bits. No tape watches these: to the function they come from, packBits, they are constant. */
+const ofBits = ['bitConv2d', 'bitMatmul', 'unpackBits'];
+
+/** Σ wᵢ·f(x)ᵢ², which is curved even where f is a line. */
+function curved(f: Row[0]): (inputs: readonly Tensor[]) => Tensor {
+  return (inputs) => {
+    const y = f(...inputs);
+    const weights = t.arange(0, y.size, 1, 'f32').mul(0.3).add(1).reshape(y.shape);
+    return sum(mul(weights, square(y)));
+  };
+}
+
+const direction = (index: number, at: number): number => Math.cos(at * 1.7 + index * 0.9 + 0.3);
+
+describe('the derivative of the gradient, along a direction, is that of finite differences', () => {
+  test.each(Object.entries(rows))('%s', (_, [f, ...inputs]) => {
+    tidy(() => {
+      const directions = inputs.map(({ shape, size }, index) =>
+        tensor(
+          Float32Array.from({ length: size }, (_, at) => direction(index, at)),
+          { shape },
+        ),
+      );
+      const along = (of: readonly Tensor[]): Tensor =>
+        of.map((gradient, index) => sum(mul(gradient, directions[index]))).reduce((a, b) => add(a, b));
+      const slope = gradient(curved(f));
+      const product = gradient((inputs: readonly Tensor[]) => along(slope(inputs)));
+      const claimed = along(product(inputs)).values[0];
+
+      const at = (distance: number): number =>
+        along(slope(inputs.map((x, index) => add(x, mul(directions[index], distance))))).values[0];
+      const difference = (h: number): number => (at(h) - at(-h)) / (2 * h);
+      // Free of the error in h² (Richardson).
+      const expected = (4 * difference(5e-3) - difference(1e-2)) / 3;
+      expect(Math.abs(claimed - expected) / Math.max(1, Math.abs(expected))).toBeLessThan(5e-3);
+    });
+  });
+
+  test('all operations with a gradient are among them', () => {
+    const document = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+    const cells = document.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+    const withGradient = cells.filter(([, , , , gradient]) => gradient === '✓').map(([, name]) => name.slice(1, -1));
+    expect(withGradient.length).toBeGreaterThan(50);
+    const covered = [...Object.keys(rows).filter((name) => !name.includes(',')), ...Object.keys(partOf), ...ofBits];
+    expect(covered.toSorted()).toEqual(withGradient.toSorted());
+    for (const parent of Object.values(partOf)) expect(rows).toHaveProperty(parent);
+  });
+});
