@@ -21,7 +21,7 @@ import {
 } from '@mobinet/tensor';
 import { tensors } from '@mobinet/tensor/testing';
 import { beforeEach, describe, expect, expectTypeOf } from 'vitest';
-import { customGradient, gradient, noGradient, valueAndGradient } from './differentiate.js';
+import { customGradient, gradient, noGradient, stopGradient, valueAndGradient } from './differentiate.js';
 import { PReLU } from './layers/activations.js';
 import { BatchNorm2d } from './layers/batch-norm.js';
 import { Conv2d } from './layers/conv2d.js';
@@ -195,6 +195,26 @@ describe('noGradient', () => {
     })(tensor([3]));
     expect(values(found)).toEqual([6]);
   });
+});
+
+test('stopGradient makes a constant of a tensor, and leaves the tensor as it is', () => {
+  const x = tensor([2, 3]);
+  const found = gradient((x: Tensor) => sum(mul(x, stopGradient(x))))(x);
+  expect(values(found)).toEqual([2, 3]);
+  expect(values(gradient((x: Tensor) => sum(mul(x, add(x, mul(stopGradient(x), -1)))))(x))).toEqual([2, 3]);
+  // What noGradient hands through was not made in it.
+  expect(
+    values(
+      gradient((x: Tensor) =>
+        sum(
+          mul(
+            x,
+            noGradient(() => x),
+          ),
+        ),
+      )(x),
+    ),
+  ).toEqual([4, 6]);
 });
 
 describe('customGradient', () => {

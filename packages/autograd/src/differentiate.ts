@@ -6,6 +6,7 @@ import {
   isRecording,
   ones,
   recordCall,
+  reshape,
   Tensor,
   tidy,
   withRecorder,
@@ -117,9 +118,17 @@ export function gradient<T extends object, A extends readonly unknown[]>(
   };
 }
 
-/** Runs `body` without recording: what it computes is a constant to any gradient around it. */
+/**
+ * Runs `body` without recording: what it computes is a constant to any gradient around it. A tensor from outside that it returns stays
+ * what it is: for that there is `stopGradient`.
+ */
 export function noGradient<T>(body: () => T): T {
   return withRecorder(null, body);
+}
+
+/** x as a constant to any gradient around it: another handle on its memory (PyTorch's `detach`). */
+export function stopGradient(x: Tensor): Tensor {
+  return noGradient(() => reshape(x, x.shape));
 }
 
 /** A forward pass with a gradient of its own. */

@@ -6,6 +6,7 @@ export {
   type Differentiated,
   gradient,
   noGradient,
+  stopGradient,
   valueAndGradient,
 } from './differentiate.js';
 export * from './initializers.js';

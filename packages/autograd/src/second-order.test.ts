@@ -127,7 +127,7 @@ function curved(f: Row[0]): (inputs: readonly Tensor[]) => Tensor {
 
 const direction = (index: number, at: number): number => Math.cos(at * 1.7 + index * 0.9 + 0.3);
 
-describe('the derivative of the gradient, along a direction, is that of finite differences', () => {
+describe('derivatives of the second and third order, along a direction, are those of finite differences', () => {
   test.each(Object.entries(rows))('%s', (_, [f, ...inputs]) => {
     tidy(() => {
       const directions = inputs.map(({ shape, size }, index) =>
@@ -138,16 +138,19 @@ describe('the derivative of the gradient, along a direction, is that of finite d
       );
       const along = (of: readonly Tensor[]): Tensor =>
         of.map((gradient, index) => sum(mul(gradient, directions[index]))).reduce((a, b) => add(a, b));
-      const slope = gradient(curved(f));
-      const product = gradient((inputs: readonly Tensor[]) => along(slope(inputs)));
-      const claimed = along(product(inputs)).values[0];
+      let slope = gradient(curved(f));
+      for (let order = 2; order <= 3; order++) {
+        const lower = slope;
+        slope = gradient((inputs: readonly Tensor[]) => along(lower(inputs)));
+        const claimed = along(slope(inputs)).values[0];
 
-      const at = (distance: number): number =>
-        along(slope(inputs.map((x, index) => add(x, mul(directions[index], distance))))).values[0];
-      const difference = (h: number): number => (at(h) - at(-h)) / (2 * h);
-      // Free of the error in h² (Richardson).
-      const expected = (4 * difference(5e-3) - difference(1e-2)) / 3;
-      expect(Math.abs(claimed - expected) / Math.max(1, Math.abs(expected))).toBeLessThan(5e-3);
+        const at = (distance: number): number =>
+          along(lower(inputs.map((x, index) => add(x, mul(directions[index], distance))))).values[0];
+        const difference = (h: number): number => (at(h) - at(-h)) / (2 * h);
+        // Free of the error in h² (Richardson).
+        const expected = (4 * difference(5e-3) - difference(1e-2)) / 3;
+        expect(Math.abs(claimed - expected) / Math.max(1, Math.abs(expected)), `order ${order}`).toBeLessThan(5e-3);
+      }
     });
   });
 

@@ -30,7 +30,8 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
 
   /**
    * The elements in place, row-major: the tensor's own memory, for kernels and for host code.
-   * Valid until the tensor is disposed. To keep the numbers, `await data()`.
+   * Valid until the tensor is disposed. To keep the numbers, `await data()`. To a gradient, numbers that are read are constants, and
+   * what is written here goes unseen: `assign` is checked.
    *
    * @throws BackendError if it is on a GPU.
    */
