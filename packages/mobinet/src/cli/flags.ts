@@ -150,8 +150,9 @@ export function folderOptions(
 /** Opens the images to train on. */
 export function openData(location: ImageLocation, loading: LoadingFlags): ImageDataset {
   const { data, idx, limit } = location;
-  if (idx !== undefined) return openIdx(idx, { limit });
-  if (data !== undefined) return openImageFolder(data, folderOptions(location, loading));
+  const options = folderOptions(location, loading);
+  if (idx !== undefined) return openIdx(idx, { limit, onWarning: options.onWarning });
+  if (data !== undefined) return openImageFolder(data, options);
   throw new RangeError(noImages);
 }
 

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { DataError, unreadable } from './errors.js';
 import type { IgnoredFiles } from './ignored-files.js';
@@ -110,9 +110,11 @@ export function holdsImages(folder: string): boolean {
 function listFolder(folder: string): Dirent[] {
   try {
     const entries = readdirSync(folder, { withFileTypes: true });
+    const damaged = entries.find(({ name }) => name.includes('\ufffd') && !existsSync(join(folder, name)));
+    if (damaged) throw new DataError(`${join(folder, damaged.name)} has a name that is not UTF-8. Rename it`);
     return entries.sort((a, b) => byCodeUnit(composed(a.name), composed(b.name)));
   } catch (error) {
-    throw cannotRead(folder, error);
+    throw error instanceof DataError ? error : cannotRead(folder, error);
   }
 }
 

@@ -78,13 +78,18 @@ describe('openIdx', () => {
   test('reads the four files as gray images with labels', () => {
     const folder = temporaryFolder();
     writeFiles(folder, mnist);
-    const { classes, train, val } = openIdx(folder);
+    const warnings: string[] = [];
+    const { classes, train, val } = openIdx(folder, { onWarning: (message) => warnings.push(message) });
+    expect(warnings).toEqual([
+      `${join(folder, 'train-images-idx3-ubyte')} has no image of the classes 1, which will not be learnt`,
+    ]);
     expect(classes).toEqual(['0', '1', '2']);
     expect([0, 1, 2].map((i) => train.label(i))).toEqual([2, 0, 2]);
     expect(train.image(1)).toEqual({ height: 1, width: 2, pixels: Uint8Array.of(3, 3, 3, 4, 4, 4) });
     expect(val.length).toBe(1);
     expect(val.name(0)).toBe(`${join(folder, 't10k-images-idx3-ubyte.gz')}[0]`);
-    expect(openIdx(folder, { limit: 2 }).train.name(1)).toContain('[1]');
+    expect(openIdx(folder, { limit: 3, onWarning: () => {} }).train.name(1)).toContain('[1]');
+    expect(() => openIdx(folder, { limit: 2 })).toThrow('2 images are fewer than the 3 classes');
   });
 
   test('knows the names that Kaggle gives them, with a folder around each or not', () => {
@@ -96,7 +101,7 @@ describe('openIdx', () => {
       't10k-images.idx3-ubyte.gz': mnist['t10k-images-idx3-ubyte.gz'],
       't10k-labels-idx1-ubyte.gz/t10k-labels.idx1-ubyte': mnist['t10k-labels-idx1-ubyte.gz'],
     });
-    const { train, val } = openIdx(folder);
+    const { train, val } = openIdx(folder, { onWarning: () => {} });
     expect([train.length, val.length]).toEqual([3, 1]);
   });
 
@@ -114,7 +119,7 @@ describe('openIdx', () => {
       const folder = temporaryFolder();
       const train = { 'train-images-idx3-ubyte': encodeIdx([3, 1, 2], images) };
       writeFiles(folder, { ...mnist, ...train, 'train-labels-idx1-ubyte': encodeIdx([3], labels) });
-      return fingerprintOf(openIdx(folder))!;
+      return fingerprintOf(openIdx(folder, { onWarning: () => {} }))!;
     };
     const before = of([1, 2, 3, 4, 5, 6], [2, 0, 2]);
     const difference = (images: number[], labels: number[]) =>

@@ -1,9 +1,16 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { DataError, messageOf, unreadable } from './errors.js';
+import { DataError, messageOf, oneLine, unreadable } from './errors.js';
 import { type ClassFingerprint, hashOf } from './fingerprint.js';
-import { chooseEvenly, type Image, type ImageDataset, type ImageSource, type ValidationSet } from './source.js';
+import {
+  checkLimit,
+  chooseEvenly,
+  type Image,
+  type ImageDataset,
+  type ImageSource,
+  type ValidationSet,
+} from './source.js';
 
 /** The contents of an IDX file of bytes. */
 export interface IdxArray {
@@ -59,6 +66,8 @@ function readUnzipped(path: string): Buffer {
 export interface IdxOptions {
   /** Use only this many images of each split, drawn evenly over the classes. Default: all. */
   limit?: number | undefined;
+  /** Hears, in one line, of classes that have no image to train on. Default: `console.warn`. */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -72,6 +81,13 @@ export function openIdx(directory: string, options: IdxOptions = {}): ImageDatas
   const train = readSplit(directory, 'train');
   const val = readSplit(directory, 't10k');
   const classes = numbered(1 + Math.max(largest(train.labels.values), largest(val.labels.values)));
+  checkLimit(options.limit, classes);
+  const present = new Set(train.labels.values);
+  const absent = classes.filter((_, label) => !present.has(label));
+  if (absent.length > 0) {
+    const { onWarning = console.warn } = options;
+    onWarning(oneLine(`${train.path} has no image of the classes ${absent.join(', ')}, which will not be learnt`));
+  }
   return { classes, train: openSplit(train, classes, options), val: openSplit(val, classes, options) };
 }
 

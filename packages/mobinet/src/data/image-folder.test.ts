@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DataError } from './errors.js';
@@ -145,11 +145,11 @@ describe('openImageFolder', () => {
       'train/b/2.png': '',
     });
     const limited = (limit: number) => contents(open(folder, { limit }).train);
-    expect(limited(1)).toEqual(['0 a/1.png']);
     expect(limited(3)).toEqual(['0 a/1.png', '0 a/2.png', '1 b/1.png']);
     expect(limited(5)).toEqual(['0 a/1.png', '0 a/2.png', '0 a/3.png', '1 b/1.png', '1 b/2.png']);
     expect(limited(50)).toHaveLength(6);
     expect(() => limited(0)).toThrow('limit must be');
+    expect(() => limited(1)).toThrow('1 images are fewer than the 2 classes, some of which would have none');
   });
 
   test('explains what is missing', () => {
@@ -165,6 +165,8 @@ describe('openImageFolder', () => {
     expect(complaint(folder)).toContain(`${join(folder, 'train')} holds no class folders`);
     writeFiles(folder, { 'train/cat/1.png': '' });
     expect(complaint(folder)).toContain(`there is no folder ${join(folder, 'val')}`);
+    expect(complaint(folder)).toContain(`or give ${join(folder, 'train')} alone, of which a share is drawn`);
+    expect(complaint(folder, { valShare: 0.2 })).toContain(`Give ${join(folder, 'train')} to draw it from`);
     mkdirSync(join(folder, 'test'));
     expect(complaint(folder)).toContain('if its test is to validate with, rename it to val');
     writeFiles(folder, { 'val/cat/1.png': '', 'val/dog/1.png': '' });
@@ -173,6 +175,13 @@ describe('openImageFolder', () => {
     expect(complaint(folder)).toContain('train has classes that val lacks: emu.');
     writeFiles(folder, { 'val/emu/1.png': '' });
     expect(complaint(folder)).toContain(`${join(folder, 'train', 'dog')} holds no images, only other files (1 × .txt)`);
+  });
+
+  test.runIf(process.platform === 'linux')('explains a name that is not UTF-8', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, twoByTwo);
+    writeFileSync(Buffer.concat([Buffer.from(join(folder, 'train/a/')), Buffer.from('caf\xe9.png', 'latin1')]), '');
+    expect(complaint(folder)).toMatch(/train\/a\/caf.\.png has a name that is not UTF-8\. Rename it$/);
   });
 
   // Nothing is unreadable to root.

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClassFolder, cannotRead, holdsImages, listClassFolders, listImages } from './class-folders.js';
-import { DataError, oneLine } from './errors.js';
+import { DataError, oneLine, unreadable } from './errors.js';
 import { type ClassFingerprint, hashOf } from './fingerprint.js';
 import { IgnoredFiles } from './ignored-files.js';
 import { isTooMany, usualMaxSkipped } from './skipped-images.js';
-import { chooseEvenly, type ImageDataset, type ImageSource, type ValidationSet } from './source.js';
+import { checkLimit, chooseEvenly, type ImageDataset, type ImageSource, type ValidationSet } from './source.js';
 import { type Split, splitImages } from './split.js';
 
 export interface ImageFolderOptions {
@@ -42,6 +42,7 @@ export function openImageFolder(directory: string, options: ImageFolderOptions =
   const dataset = isSplit(directory, options)
     ? openSplits(directory, options, ignored)
     : openUnsplit(directory, options, ignored);
+  checkLimit(options.limit, dataset.classes);
   tellIgnored(directory, ignored, options);
   return dataset;
 }
@@ -75,8 +76,10 @@ function isSplit(directory: string, { valShare }: ImageFolderOptions): boolean {
   const found = ['train', 'val'].filter((name) => isFolder(join(directory, name)));
   if (found.length === 0 || (found.length === 1 && holdsImages(join(directory, found[0])))) return false;
   if (valShare === undefined) return true;
+  const remedy =
+    found.join() === 'train' ? `Give ${join(directory, 'train')} to draw it from` : 'Leave out --val-share';
   throw new DataError(
-    `${directory} holds ${found.join('/ and ')}/, so that no share of its images is drawn for validation. Leave out --val-share`,
+    `${directory} holds ${found.join('/ and ')}/, so that no share of its images is drawn for validation. ${remedy}`,
   );
 }
 
@@ -111,7 +114,7 @@ function openUnsplit(directory: string, options: ImageFolderOptions, ignored: Ig
 
 /** The folders of classes in `folder`, which is `directory` or one of its splits. */
 function listClasses(directory: string, folder: string, ignored: IgnoredFiles): ClassFolder[] {
-  checkFolder(folder, `${directory} must hold train/<class>/ and val/<class>/${otherName(directory)}.`);
+  checkFolder(folder, `${directory} must hold train/<class>/ and val/<class>/${insteadOfVal(directory)}.`);
   const classes = listClassFolders(folder, ignored);
   const names = namesOf(classes);
   if (classes.length === 0) {
@@ -137,10 +140,14 @@ function listClasses(directory: string, folder: string, ignored: IgnoredFiles): 
   return classes;
 }
 
-/** What the validation images may be called instead. */
-function otherName(directory: string): string {
+/** What may be done where only train/ is there. */
+function insteadOfVal(directory: string): string {
+  const train = join(directory, 'train');
+  if (!isFolder(train)) return '';
   const name = ['valid', 'validation', 'test', 'testing'].find((name) => isFolder(join(directory, name)));
-  return name === undefined ? '' : `; if its ${name} is to validate with, rename it to val`;
+  return name === undefined
+    ? `, or give ${train} alone, of which a share is drawn for validation`
+    : `; if its ${name} is to validate with, rename it to val`;
 }
 
 function checkSameClasses(
@@ -214,7 +221,7 @@ function sizeOf(path: string): number {
   try {
     return statSync(path).size;
   } catch (error) {
-    throw cannotRead(path, error);
+    throw unreadable(error, path, 'image');
   }
 }
 

@@ -1,3 +1,4 @@
+import { DataError } from './errors.js';
 import type { ClassFingerprint } from './fingerprint.js';
 import type { Split } from './split.js';
 
@@ -47,6 +48,14 @@ export interface ImageDataset {
 export interface ValidationSet extends Omit<ImageDataset, 'train'> {
   /** Whether these are all images of a folder that has no train/ and val/. */
   readonly isUnsplit?: boolean;
+}
+
+/** @throws DataError if so few images cannot have one of each class: a network would never see an example of some. */
+export function checkLimit(limit: number | undefined, classes: readonly string[]): void {
+  if (limit === undefined || limit >= classes.length || !(limit >= 1)) return;
+  throw new DataError(
+    `${limit} images are fewer than the ${classes.length} classes, some of which would have none. Use a larger --limit, or none`,
+  );
 }
 
 /**

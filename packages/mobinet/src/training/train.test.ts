@@ -397,7 +397,7 @@ describe('data of another run', () => {
     );
     const fewer = openImageFolder(join(folder, 'images'), { limit: 20 });
     await expect(train(run, fewer, { out })).rejects.toThrow(
-      'the data has 20 training images, but the run was made for 24. Use the same --data and --limit',
+      'the data has 20 training images, but the run was made for 24. Use the same --data, --limit and --val-share',
     );
     expect(() => readFileSync(join(out, checkpointFile))).toThrow(/ENOENT/);
     free(run);

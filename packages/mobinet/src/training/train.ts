@@ -131,7 +131,7 @@ export function checkData(run: TrainingRun, dataset: ImageDataset): void {
   if (dataset.train.length !== run.trainImages) {
     throw new DataError(
       `the data has ${dataset.train.length} training images, but the run was made for ${run.trainImages}` +
-        `${difference ? `: ${difference}` : ''}. Use the same --data and --limit`,
+        `${difference ? `: ${difference}` : ''}. Use the same --data, --limit and --val-share`,
     );
   }
   if (difference) {
