@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { readPacked } from '../export/files.js';
 import type { PackedMoBiNet } from '../export/packed-model.js';
 import { summary } from '../model/summary.js';
-import { jsonFlag, positiveNumber, wholeNumber } from './flags.js';
+import { trainingRanges } from '../training/options.js';
+import { jsonFlag, numberIn, threadsRange } from './flags.js';
 import { formatTable, printJson, printResult } from './output.js';
 
 interface BenchFlags {
@@ -40,9 +41,9 @@ export function benchCommand(): Command {
   return new Command('bench')
     .description('how fast a packed model runs, layer by layer')
     .argument('<model>', 'a packed model')
-    .option('--threads <number>', 'threads that compute (default: one for each processor)', wholeNumber(1))
-    .option('--batch <images>', 'images at a time', wholeNumber(1), 1)
-    .option('--seconds <number>', 'how long it is measured', positiveNumber, 2)
+    .option('--threads <number>', 'threads that compute (default: one for each processor)', numberIn(threadsRange))
+    .option('--batch <images>', 'images at a time', numberIn(trainingRanges.batchSize), 1)
+    .option('--seconds <number>', 'how long it is measured', numberIn({ above: 0, to: 86_400 }), 2)
     .option(...jsonFlag)
     .addHelpText(
       'after',

@@ -1,8 +1,11 @@
 import { Rng } from '@mobinet/tensor';
 import { Command } from 'commander';
+import { classDifference } from '../data/class-names.js';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
+import type { PackedInfo } from '../export/packed-format.js';
 import { evaluate } from '../training/evaluate.js';
+import { trainingRanges } from '../training/options.js';
 import { openEvaluationData } from './evaluation-data.js';
 import {
   addDataFlags,
@@ -11,7 +14,7 @@ import {
   jsonFlag,
   type LoadingFlags,
   loadingOf,
-  wholeNumber,
+  numberIn,
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
@@ -29,8 +32,8 @@ export function evaluateCommand(): Command {
   const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
   command.argument('[folder]', 'the same as --data (default: where the images of a checkpoint are)');
   addKernelFlags(addLoadingFlags(addDataFlags(command, dataHelp)))
-    .option('--seed <number>', 'what --val-share draws from (default: 0)', wholeNumber(0))
-    .option('--batch <images>', 'images at a time', wholeNumber(1), 64)
+    .option('--seed <number>', 'what --val-share draws from (default: 0)', numberIn(trainingRanges.seed))
+    .option('--batch <images>', 'images at a time', numberIn(trainingRanges.batchSize), 64)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet evaluate photos --model runs/photos/model.mobinet.safetensors');
   return command.action(runEvaluation);
@@ -48,15 +51,7 @@ async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): 
   }
   const named = folder === undefined ? flags : { ...flags, data: folder };
   const dataset = openEvaluationData(named, { classes: info.options.classes, run });
-  if (
-    dataset.classes.length !== info.options.classes ||
-    (info.classes && info.classes.join('\n').normalize('NFC') !== dataset.classes.join('\n'))
-  ) {
-    throw new DataError(
-      `${flags.model} tells ${info.classes?.join(', ') ?? `${info.options.classes} classes`} apart, ` +
-        `but the images are of ${dataset.classes.join(', ')}`,
-    );
-  }
+  checkClassesOf(flags.model, info, dataset.classes);
   const progress = new ImageProgress();
   const loader = new ImageLoader(dataset.val, {
     ...preprocessing,
@@ -86,4 +81,13 @@ async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): 
     `loss ${result.loss.toFixed(4)}, ${formatAccuracy(result)} ` +
       `over ${result.images} images${loader.skipped > 0 ? ` (${loader.skipped} skipped)` : ''}`,
   );
+}
+
+/** A network whose classes are not named takes any, if they are as many. */
+function checkClassesOf(model: string, { classes, options }: PackedInfo, given: readonly string[]): void {
+  const difference = classes && classDifference(classes, given);
+  if (difference) throw new DataError(`the images are not of the classes of ${model}: ${difference}`);
+  if (given.length !== options.classes) {
+    throw new DataError(`${model} tells ${options.classes} classes apart, but the images are of ${given.length}`);
+  }
 }

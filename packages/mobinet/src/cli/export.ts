@@ -5,7 +5,7 @@ import { encodeOnnx, exportOnnx } from '../export/onnx.js';
 import { packModel } from '../export/pack.js';
 import type { PackedInfo } from '../export/packed-format.js';
 import { createMoBiNet } from '../model/mobinet.js';
-import type { MoBiNetOptions } from '../model/options.js';
+import { type MoBiNetOptions, optionRanges } from '../model/options.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
 import {
   type ArchitectureFlags,
@@ -13,7 +13,7 @@ import {
   architectureOf,
   hasItsOwn,
   jsonFlag,
-  wholeNumber,
+  numberIn,
 } from './flags.js';
 import { orStdout, saveResult } from './save-result.js';
 
@@ -47,7 +47,7 @@ export function exportCommand(): Command {
     )
     .option('--out <file>', `${orStdout} (default: ${packedFile}, or ${onnxFile})`);
   addArchitectureFlags(command)
-    .option('--classes <number>', 'classes to tell apart (default: 1000)', wholeNumber(1))
+    .option('--classes <number>', 'classes to tell apart (default: 1000)', numberIn(optionRanges.classes))
     .option(...classNamesFlag)
     .option(...jsonFlag)
     .addHelpText(

@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
+import { describeRange, isInRange, type NumberRange, wholeNumbers } from '@mobinet/tensor';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { cropPaddingRange } from '../data/augment.js';
 import { openIdx } from '../data/idx.js';
 import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
-import { choices, defaultOptions, type MoBiNetOptions } from '../model/options.js';
-import { optimizerNames, scheduleNames, type TrainingOptions } from '../training/options.js';
+import { choices, defaultOptions, type MoBiNetOptions, optionRanges } from '../model/options.js';
+import { optimizerNames, scheduleNames, type TrainingOptions, trainingRanges } from '../training/options.js';
 import type { ImageLocation } from '../training/run.js';
 import { say } from './output.js';
 
@@ -32,18 +34,22 @@ export function addArchitectureFlags(command: Command): Command {
       new Option(flags, `${description} (default: ${defaultOptions[key]})`).choices(choices[key].map(String)),
     );
   choice('--block <name>', 'where the extra point-wise convolution of a unit stands', 'block');
-  command.option('--k <number>', `K-dependency: groups of 2^K channels (default: ${defaultOptions.k})`, wholeNumber(0));
+  command.option(
+    '--k <number>',
+    `K-dependency: groups of 2^K channels (default: ${defaultOptions.k})`,
+    numberIn(optionRanges.k),
+  );
   choice('--activation <name>', 'what follows a binary convolution', 'activation');
   choice('--skip <name>', 'which segments have a skip connection', 'skip');
   choice('--pool <name>', 'what halves the images', 'pool');
-  command.option('--width <number>', 'multiplies all channel counts', positiveNumber);
-  command.option('--size <pixels>', 'height and width of the input', wholeNumber(1));
+  command.option('--width <number>', 'multiplies all channel counts', numberIn(optionRanges.width));
+  command.option('--size <pixels>', 'height and width of the input', numberIn(optionRanges.imageSize));
   choice('--stem-stride <number>', 'stride of the first convolution', 'stemStride').options.at(-1)?.argParser(Number);
   choice('--padding <name>', 'what surrounds the signs of an image: +1, or nothing', 'padding');
   choice('--estimator <name>', 'straight-through estimator of the activations', 'estimator');
   choice('--scaling-gradient <name>', 'how scaling factors take part in the gradient', 'scalingGradient');
   choice('--precision <name>', 'what the units compute on: bits, or floats for comparison', 'precision');
-  return command.option('--seed <number>', 'seed of all that is random (default: 0)', wholeNumber(0));
+  return command.option('--seed <number>', 'seed of all that is random (default: 0)', numberIn(trainingRanges.seed));
 }
 
 /** The options that were given, under their names in the library. Flags of other kinds are left out. */
@@ -72,20 +78,28 @@ export interface TrainingFlags {
 
 export function addTrainingFlags(command: Command): Command {
   return command
-    .option('--epochs <number>', 'how often each image is seen', wholeNumber(1))
-    .option('--batch <images>', 'images in a step', wholeNumber(1))
+    .option('--epochs <number>', 'how often each image is seen', numberIn(trainingRanges.epochs))
+    .option('--batch <images>', 'images in a step', numberIn(trainingRanges.batchSize))
     .option(
       '--micro-batches <number>',
       'pieces that a batch is worked off in, to need less memory (default: as few as fit into it)',
       powerOfTwo,
     )
-    .option('--lr <rate>', 'highest learning rate', positiveNumber)
+    .option('--lr <rate>', 'highest learning rate', numberIn(trainingRanges.learningRate))
     .addOption(new Option('--optimizer <name>', 'what changes the weights').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'how the learning rate changes').choices(scheduleNames))
-    .option('--weight-decay <factor>', 'pull on weights that are not binary', nonNegativeNumber)
-    .option('--label-smoothing <share>', 'share of the target that is spread over all classes', nonNegativeNumber)
-    .option('--resize <pixels>', 'scale the shorter side of images to this before cutting', wholeNumber(1))
-    .option('--crop-padding <pixels>', 'pad images by this and cut anywhere', wholeNumber(0));
+    .option('--weight-decay <factor>', 'pull on weights that are not binary', numberIn(trainingRanges.weightDecay))
+    .option(
+      '--label-smoothing <share>',
+      'share of the target that is spread over all classes',
+      numberIn(trainingRanges.labelSmoothing),
+    )
+    .option(
+      '--resize <pixels>',
+      'scale the shorter side of images to this before cutting',
+      numberIn(trainingRanges.resize),
+    )
+    .option('--crop-padding <pixels>', 'pad images by this and cut anywhere', numberIn(cropPaddingRange));
 }
 
 /** `base` with the flags that were given. */
@@ -131,7 +145,9 @@ export function addDataFlags(command: Command, help: DataHelp): Command {
   return command
     .addOption(new Option('--data <folder>', help.data).conflicts('idx'))
     .option('--idx <folder>', 'IDX files, such as those of MNIST and Fashion-MNIST')
-    .addOption(new Option('--val-share <share>', help.valShare).argParser(splitShare).conflicts('idx'))
+    .addOption(
+      new Option('--val-share <share>', help.valShare).argParser(numberIn({ above: 0, below: 1 })).conflicts('idx'),
+    )
     .option(
       '--limit <images>',
       'use only this many images of each split, taken evenly from the classes',
@@ -180,12 +196,12 @@ export function addLoadingFlags(command: Command): Command {
     .option(
       '--workers <threads>',
       'threads that decode images (default: one less than processors, at most 8)',
-      wholeNumber(1),
+      numberIn(threadsRange),
     )
     .option(
       '--max-skipped <share>',
       'go on though up to this share of the images cannot be decoded (default: 0.01, or fewer than ten images)',
-      shareNumber,
+      numberIn({ from: 0, to: 1 }),
     );
 }
 
@@ -193,47 +209,26 @@ export const loadingOf = ({ workers, maxSkipped }: LoadingFlags) => definedOnly(
 
 export const jsonFlag = ['--json', 'print the result as one JSON object'] as const;
 
-export function wholeNumber(least: number): (text: string) => number {
+/** Reads the value of a flag that is a number in this range. */
+export function numberIn(range: NumberRange): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
-    }
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!isInRange(value, range)) throw new InvalidArgumentError(`It must be ${describeRange(range)}.`);
     return value;
   };
 }
 
+export const wholeNumber = (least: number, most?: number): ((text: string) => number) =>
+  numberIn(wholeNumbers(least, most));
+
 function powerOfTwo(text: string): number {
-  const value = wholeNumber(1)(text);
+  const value = numberIn(trainingRanges.microBatches)(text);
   if (!Number.isInteger(Math.log2(value))) throw new InvalidArgumentError('It must be a power of two.');
   return value;
 }
 
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
-}
-
-function nonNegativeNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && Number.isFinite(value))) {
-    throw new InvalidArgumentError('It must be a number of at least 0.');
-  }
-  return value;
-}
-
-function shareNumber(text: string): number {
-  const value = nonNegativeNumber(text);
-  if (value > 1) throw new InvalidArgumentError('It must be a share from 0 to 1.');
-  return value;
-}
-
-function splitShare(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value < 1)) throw new InvalidArgumentError('It must be a share between 0 and 1.');
-  return value;
-}
+/** Of threads: more than any machine has. */
+export const threadsRange = wholeNumbers(1, 256);
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 

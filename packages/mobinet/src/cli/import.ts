@@ -1,13 +1,15 @@
+import { describeRange, isInRange } from '@mobinet/tensor';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Normalization } from '../data/augment.js';
+import { type Normalization, normalizationRanges } from '../data/augment.js';
+import { resizeRange } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
 import { packedFile } from '../export/files.js';
 import { importWeights } from '../export/import-weights.js';
 import { packModel } from '../export/pack.js';
 import { usualPreprocessing } from '../export/packed-format.js';
-import { resolveOptions } from '../model/options.js';
+import { optionRanges, resolveOptions } from '../model/options.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
-import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, wholeNumber } from './flags.js';
+import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, numberIn } from './flags.js';
 import { orStdout, saveResult } from './save-result.js';
 
 interface ImportFlags extends ArchitectureFlags {
@@ -26,15 +28,23 @@ export function importCommand(): Command {
     .argument('<file>', 'a safetensors file: every parameter and running statistic as docs/interop.md names them')
     .option('--out <file>', orStdout, packedFile);
   addArchitectureFlags(command)
-    .option('--classes <number>', 'classes to tell apart (default: those named, else 1000)', wholeNumber(1))
+    .option(
+      '--classes <number>',
+      'classes to tell apart (default: those named, else 1000)',
+      numberIn(optionRanges.classes),
+    )
     .option(...classNamesFlag)
     .option(
       '--resize <pixels>',
       'what images are scaled to before cutting (default: 256/224 of --size)',
-      wholeNumber(1),
+      numberIn(resizeRange),
     )
-    .option('--mean <r,g,b>', "what is subtracted from colours of 0 to 1 (default: ImageNet's mean)", threeNumbers)
-    .option('--std <r,g,b>', "what they are then divided by (default: ImageNet's deviation)", threePositiveNumbers)
+    .option(
+      '--mean <r,g,b>',
+      "what is subtracted from colours of 0 to 1 (default: ImageNet's mean)",
+      threeNumbers('mean'),
+    )
+    .option('--std <r,g,b>', "what they are then divided by (default: ImageNet's deviation)", threeNumbers('std'))
     .option(...jsonFlag)
     .addHelpText(
       'after',
@@ -60,16 +70,15 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
   await saveResult(out, bytes, json);
 }
 
-function threeNumbers(text: string): Normalization['mean'] {
-  const [red, green, blue, ...more] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-  if (![red, green, blue].every(Number.isFinite) || more.length > 0) {
-    throw new InvalidArgumentError('It must be three numbers with commas between them.');
-  }
-  return [red, green, blue];
-}
-
-function threePositiveNumbers(text: string): Normalization['std'] {
-  const numbers = threeNumbers(text);
-  if (!numbers.every((number) => number > 0)) throw new InvalidArgumentError('It must be three numbers above 0.');
-  return numbers;
+/** Of red, green and blue. */
+function threeNumbers(key: keyof Normalization): (text: string) => Normalization['mean'] {
+  const range = normalizationRanges[key];
+  return (text) => {
+    const [red, green, blue, ...more] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+    if (![red, green, blue].every((number) => isInRange(number, range)) || more.length > 0) {
+      const each = describeRange(range).replace(/^a number /, '');
+      throw new InvalidArgumentError(`It must be three numbers with commas between them, each ${each}.`);
+    }
+    return [red, green, blue];
+  };
 }

@@ -9,7 +9,7 @@ import {
   useBackend,
 } from '@mobinet/tensor';
 import { type Command, Option } from 'commander';
-import { wholeNumber } from './flags.js';
+import { numberIn, threadsRange } from './flags.js';
 import { formatTable, say } from './output.js';
 
 interface KernelFlags {
@@ -29,7 +29,7 @@ export function addKernelFlags(command: Command, usualDevice: Device = 'auto'): 
         .choices(['cpu', 'webgpu', 'auto'] satisfies Device[])
         .default(usualDevice),
     )
-    .option('--threads <number>', 'threads that compute (default: one for each processor)', wholeNumber(1))
+    .option('--threads <number>', 'threads that compute (default: one for each processor)', numberIn(threadsRange))
     .option('--profile', 'tell at the end, on stderr, what each operation has cost, or on a GPU each kernel')
     .hook('preAction', async () => {
       const { threads, profile } = command.opts<KernelFlags>();

@@ -24,7 +24,7 @@ export function serveDemoCommand(): Command {
   return new Command('serve-demo')
     .description('serve a page that runs a packed model in the browser, to be looked into bit by bit')
     .option('--model <file>', 'a packed model (default: the small one that comes with the page)')
-    .option('--port <number>', 'where it listens; 0 is any port that is free', wholeNumber(0), 8080)
+    .option('--port <number>', 'where it listens; 0 is any port that is free', wholeNumber(0, 65_535), 8080)
     .option('--host <name>', 'who may ask: localhost, or 0.0.0.0 for other machines too', 'localhost')
     .option(...jsonFlag)
     .addHelpText(

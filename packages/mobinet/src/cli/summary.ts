@@ -1,7 +1,7 @@
 import { dispose } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { readPackedFile } from '../export/files.js';
-import type { MoBiNetOptions } from '../model/options.js';
+import { type MoBiNetOptions, optionRanges } from '../model/options.js';
 import { summary } from '../model/summary.js';
 import {
   type ArchitectureFlags,
@@ -9,7 +9,7 @@ import {
   architectureOf,
   hasItsOwn,
   jsonFlag,
-  wholeNumber,
+  numberIn,
 } from './flags.js';
 import { formatSummary, printJson, printResult } from './output.js';
 
@@ -24,7 +24,7 @@ export function summaryCommand(): Command {
     .description('shapes, parameters, multiply-adds and saved bytes of a network')
     .option('--model <file>', 'of the network in this packed model, in place of the flags below');
   addArchitectureFlags(command)
-    .option('--classes <number>', 'classes to tell apart (default: 1000)', wholeNumber(1))
+    .option('--classes <number>', 'classes to tell apart (default: 1000)', numberIn(optionRanges.classes))
     .option(...jsonFlag)
     .addHelpText(
       'after',

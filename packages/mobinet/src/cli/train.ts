@@ -62,9 +62,10 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     valShare: 'of images as <class>/* alone, draw this share of each class for validation (default: 0.2)',
   });
   command.addOption(
-    new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
-      Object.keys(presets),
-    ),
+    new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)')
+      .choices(Object.keys(presets))
+      // A run that is taken up has settings of its own.
+      .conflicts('resume'),
   );
   addArchitectureFlags(command);
   addTrainingFlags(command);
@@ -121,7 +122,7 @@ async function trainIn(
   const source = named
     ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
     : { ...known, limit, valShare };
-  const dataset = openData(source, flags);
+  const dataset = resumedRun && !named ? openKnown(source, flags) : openData(source, flags);
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
   const run = resumedRun ?? startRun(preset, flags, dataset, recordOf(source, dataset));
   checkData(run, dataset);
@@ -168,6 +169,20 @@ async function trainIn(
 interface CheckOptions {
   readonly loading: LoadingFlags;
   readonly signal: AbortSignal;
+}
+
+/** The images that a run was made with. They may have been moved since. */
+function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
+  try {
+    return openData(source, flags);
+  } catch (error) {
+    const isIdx = source.idx !== undefined;
+    throw new DataError(
+      `${messageOf(error).replace(/\.$/, '')}. The run was made with images at ${source.idx ?? source.data}: ` +
+        `if they are elsewhere now, say where: ${isIdx ? '--idx' : '--data'} FOLDER`,
+      { cause: error },
+    );
+  }
 }
 
 async function saveAndCheck(

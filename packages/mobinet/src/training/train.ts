@@ -1,4 +1,5 @@
 import { Rng } from '@mobinet/tensor';
+import { classDifference } from '../data/class-names.js';
 import { DataError } from '../data/errors.js';
 import { differenceOf, fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
@@ -121,11 +122,11 @@ async function trainIn(
 
 /** Throws unless the images are those of the run, as far as can be told. */
 export function checkData(run: TrainingRun, dataset: ImageDataset): void {
-  if (dataset.classes.join('\n') !== run.classes.join('\n').normalize('NFC')) {
+  const classes = classDifference(run.classes, dataset.classes);
+  if (classes)
     throw new DataError(
-      `the data has the classes ${listed(dataset.classes)}, but the run was made for ${listed(run.classes)}`,
+      `the images are not of the run's classes: ${classes}. Name those that it was made with by --data`,
     );
-  }
   const now = run.fingerprint && fingerprintOf(dataset);
   const difference = now ? differenceOf(run.classes, run.fingerprint!, now) : null;
   if (dataset.train.length !== run.trainImages) {
@@ -140,9 +141,6 @@ export function checkData(run: TrainingRun, dataset: ImageDataset): void {
     );
   }
 }
-
-const listed = (names: readonly string[]): string =>
-  `${names.slice(0, 5).join(', ')}${names.length > 5 ? `, … (${names.length})` : ''}`;
 
 /** Trains the rest of the current epoch. Returns false where the signal ended it early. */
 async function trainEpoch(

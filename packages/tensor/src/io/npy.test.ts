@@ -89,7 +89,50 @@ describe('npy', () => {
     expect(() => encodeNpy(zeros(new Array<number>(65).fill(1)))).toThrow(FormatError);
   });
 
-  const types = "not supported, only '<f4', '<i4', '<u4', '<i2', '|u1'";
+  const half = (sign: number, exponent: number, fraction: number): number => (sign << 15) | (exponent << 10) | fraction;
+
+  // As NumPy writes lists of Python's numbers, and its other types.
+  test.each<[descriptor: string, bytes: ArrayBufferView, dtype: string, values: number[]]>([
+    [
+      '<f8',
+      Float64Array.of(0.1, -2, Number.POSITIVE_INFINITY),
+      'f32',
+      [Math.fround(0.1), -2, Number.POSITIVE_INFINITY],
+    ],
+    ['<i8', BigInt64Array.of(-(2n ** 31n), 2n ** 31n - 1n), 'i32', [-(2 ** 31), 2 ** 31 - 1]],
+    ['<u8', BigUint64Array.of(0n, 2n ** 32n - 1n), 'u32', [0, 2 ** 32 - 1]],
+    ['|b1', Uint8Array.of(0, 1, 1), 'u8', [0, 1, 1]],
+    ['|i1', Int8Array.of(-128, 127), 'i16', [-128, 127]],
+    ['<u2', Uint16Array.of(0, 65535), 'i32', [0, 65535]],
+    [
+      '<f2',
+      Uint16Array.of(half(0, 15, 512), half(1, 0, 1), half(0, 30, 1023), half(1, 31, 0), half(0, 0, 0)),
+      'f32',
+      [1.5, -(2 ** -24), 65504, Number.NEGATIVE_INFINITY, 0],
+    ],
+    ['>f4', Uint8Array.of(0x3f, 0x80, 0, 0), 'f32', [1]],
+    ['>i2', Uint8Array.of(1, 0, 0xff, 0xff), 'i16', [256, -1]],
+    ['>f8', Uint8Array.of(0xc0, 0, 0, 0, 0, 0, 0, 0), 'f32', [-2]],
+    ['=i4', Int32Array.of(7), 'i32', [7]],
+  ])('reads %s', (descriptor, { buffer, byteLength }, dtype, values) => {
+    const x = decodeNpy(file(header(`'${descriptor}'`, `(${values.length},)`), new Uint8Array(buffer, 0, byteLength)));
+    expect([x.dtype, x.shape, [...x.values]]).toEqual([dtype, [values.length], values]);
+  });
+
+  test('reads NaN of every size, long numbers of Python 2, and converts in Fortran order', () => {
+    const [nan16, nan64] = [Uint16Array.of(half(0, 31, 1)), Float64Array.of(Number.NaN)];
+    expect(decodeNpy(file(header("'<f2'", '()'), new Uint8Array(nan16.buffer))).values[0]).toBeNaN();
+    expect(decodeNpy(file(header("'<f8'", '()'), new Uint8Array(nan64.buffer))).values[0]).toBeNaN();
+    const columns = new Uint8Array(Float64Array.of(1, 2, 3, 4).buffer);
+    const x = decodeNpy(file(header("'<f8'", '(2L, 2L)', 'True'), columns));
+    expect([x.shape, [...x.values]]).toEqual([
+      [2, 2],
+      [1, 3, 2, 4],
+    ]);
+  });
+
+  const types =
+    "not supported, only b1, u1, u2, u4, u8, i1, i2, i4, i8, f2, f4, f8. In Python, save x.astype('float32')";
   const noDictionary = (text: string) =>
     `f: the header ${text} is not a dictionary of 'descr', 'fortran_order' and 'shape'`;
   test.each<[string, Uint8Array, string]>([
@@ -112,9 +155,19 @@ describe('npy', () => {
     ['too few keys', file("{'descr': '<f4'}"), noDictionary(`"{'descr': '<f4'}"`)],
     ['code', file('{f(): 1}'), noDictionary('"{f(): 1}"')],
     ['more after the end', file("{'shape': ()} {"), noDictionary(`"{'shape': ()} {"`)],
-    ['float64', file(header("'<f8'", '(1,)'), new Uint8Array(8)), `f: dtype "'<f8'" is ${types}`],
-    ['int64', file(header("'<i8'", '(1,)'), new Uint8Array(8)), `f: dtype "'<i8'" is ${types}`],
-    ['big-endian data', file(header("'>f4'", '(1,)'), [0, 0, 0, 0]), `f: dtype "'>f4'" is ${types}`],
+    ['complex numbers', file(header("'<c8'", '(1,)'), new Uint8Array(8)), `f: dtype "'<c8'" is ${types}`],
+    ['text', file(header("'<U3'", '(1,)'), new Uint8Array(12)), `f: dtype "'<U3'" is ${types}`],
+    ['a name of every object', file(header("'<constructor'", '(1,)'), [0]), `f: dtype "'<constructor'" is ${types}`],
+    [
+      'a whole number beyond i32',
+      file(header("'<i8'", '(1,)'), new Uint8Array(BigInt64Array.of(2n ** 31n).buffer)),
+      'f: its element 0, 2147483648, is beyond what i32 holds. In Python, save numbers of another size',
+    ],
+    [
+      'a float beyond f32',
+      file(header("'<f8'", '(2,)'), new Uint8Array(Float64Array.of(1, 1e300).buffer)),
+      'f: its element 1, 1e+300, is beyond what f32 holds. In Python, save numbers of another size',
+    ],
     ['Python objects', file(header("'|O'", '(1,)'), [0]), `f: dtype "'|O'" is ${types}`],
     ['records', file(header("[('a', '<f4')]", '(1,)'), [0]), `f: dtype "[('a', '<f4')]" is ${types}`],
     ['an order of text', file(header("'|u1'", '()', 'Maybe'), [0]), 'f: fortran_order "Maybe" is not True or False'],
@@ -122,12 +175,8 @@ describe('npy', () => {
     ['a negative size', file(header("'|u1'", '(-1,)'), [0]), 'f: shape "(-1,)" is not a tuple of sizes'],
     ['a fractional size', file(header("'|u1'", '(1.5,)'), [0]), 'f: shape "(1.5,)" is not a tuple of sizes'],
     ['an overflow', file(header("'<f4'", '(99999999, 99999999)')), 'f: shape "(99999999, 99999999)" is too large'],
-    [
-      'too little data',
-      file(header("'<f4'", '(2,)'), [0, 0, 0, 0]),
-      'f: f32 [2] needs 8 bytes of data, the file has 4',
-    ],
-    ['too much data', file(header("'|u1'", '()'), [0, 0]), 'f: u8 [] needs 1 bytes of data, the file has 2'],
+    ['too little data', file(header("'<f4'", '(2,)'), [0, 0, 0, 0]), 'f: f4 [2] needs 8 bytes of data, the file has 4'],
+    ['too much data', file(header("'|u1'", '()'), [0, 0]), 'f: u1 [] needs 1 bytes of data, the file has 2'],
   ])('refuses %s in one line', (_, bytes, message) => {
     expect(() => decodeNpy(bytes, { source: 'f' })).toThrow(new FormatError(message));
   });

@@ -1,4 +1,4 @@
-import { bytesPerElement, type DType, dtypes, typedArrayOver } from '../dtype.js';
+import { type DType, newTypedArray, type TypedArray, typedArrayOver } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { type Shape, sizeOf, stridesOf } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
@@ -21,8 +21,37 @@ const descriptors = { f32: '<f4', i32: '<i4', u32: '<u4', i16: '<i2', u8: '|u1' 
   DType,
   string
 >;
-const dtypesByDescriptor = new Map<string, DType>(dtypes.map((dtype) => [`'${descriptors[dtype]}'`, dtype]));
-const supported = [...dtypesByDescriptor.keys()].join(', ');
+/** How an element of another type is read, and as what. */
+interface Conversion {
+  readonly dtype: DType;
+  readonly read: (view: DataView, at: number, isLittle: boolean) => number;
+}
+
+/** NumPy's kinds of numbers with their sizes in bytes. What Python makes of a list, f8, i8 and b1, is among them. */
+const conversions: Readonly<Record<string, Conversion>> = {
+  b1: { dtype: 'u8', read: (view, at) => view.getUint8(at) },
+  u1: { dtype: 'u8', read: (view, at) => view.getUint8(at) },
+  u2: { dtype: 'i32', read: (view, at, isLittle) => view.getUint16(at, isLittle) },
+  u4: { dtype: 'u32', read: (view, at, isLittle) => view.getUint32(at, isLittle) },
+  u8: { dtype: 'u32', read: (view, at, isLittle) => Number(view.getBigUint64(at, isLittle)) },
+  i1: { dtype: 'i16', read: (view, at) => view.getInt8(at) },
+  i2: { dtype: 'i16', read: (view, at, isLittle) => view.getInt16(at, isLittle) },
+  i4: { dtype: 'i32', read: (view, at, isLittle) => view.getInt32(at, isLittle) },
+  i8: { dtype: 'i32', read: (view, at, isLittle) => Number(view.getBigInt64(at, isLittle)) },
+  f2: { dtype: 'f32', read: (view, at, isLittle) => fromHalf(view.getUint16(at, isLittle)) },
+  f4: { dtype: 'f32', read: (view, at, isLittle) => view.getFloat32(at, isLittle) },
+  f8: { dtype: 'f32', read: (view, at, isLittle) => view.getFloat64(at, isLittle) },
+};
+const supported = `${Object.keys(conversions).join(', ')}. In Python, save x.astype('float32')`;
+
+/** A float of 16 bits: 1 of sign, 5 of exponent, 10 of fraction. */
+function fromHalf(bits: number): number {
+  const sign = bits >>> 15 === 0 ? 1 : -1;
+  const exponent = (bits >>> 10) & 31;
+  const fraction = (bits & 1023) / 1024;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (exponent === 0 ? 2 ** -14 * fraction : 2 ** (exponent - 15) * (1 + fraction));
+}
 
 const magic = [0x93, ...new TextEncoder().encode('NUMPY')];
 const alignment = 64;
@@ -54,8 +83,9 @@ export function encodeNpy(tensor: Tensor<DType>): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads the bytes of an npy file of version 1, 2 or 3 with elements `<f4`, `<i4`, `<u4`, `<i2` or `|u1`. Data in Fortran
- * order is brought into row-major order. The file is not trusted.
+ * Reads the bytes of an npy file of version 1, 2 or 3. Data in Fortran order is brought into row-major order, and that of other machines
+ * into this one's. Elements that no tensor has become others: of `f2` and `f8` f32, rounded; of `i8`, `u2` i32 and of `u8` u32, exactly;
+ * of `i1` i16, of `b1` u8. The file is not trusted.
  *
  * @param options.source The file's name, for errors.
  * @throws FormatError with one line that says what is wrong, and where.
@@ -65,19 +95,37 @@ export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DT
     throw new FormatError(`${source}: ${problem}`);
   };
   const { literal, dataStart } = readHeader(bytes, fail);
-  const { dtype, shape, fortranOrder } = parseHeader(literal, fail);
-  const expected = sizeOf(shape) * bytesPerElement(dtype);
+  const header = parseHeader(literal, fail);
+  const { dtype, kind, shape, fortranOrder } = header;
+  const expected = sizeOf(shape) * bytesOfKind(kind);
   const found = bytes.length - dataStart;
-  if (found !== expected) fail(`${dtype} ${quote(shape)} needs ${expected} bytes of data, the file has ${found}`);
+  if (found !== expected) fail(`${kind} ${quote(shape)} needs ${expected} bytes of data, the file has ${found}`);
 
+  const elements = readElements(copyOfBytes(bytes, dataStart, bytes.length), header, fail);
   const tensor = emptyTensor(dtype, shape, source, 'cpu');
-  if (fortranOrder) {
-    const columns = typedArrayOver(dtype, copyOfBytes(bytes, dataStart, bytes.length).buffer, 0, tensor.size);
-    copyStrided(columns, 0, stridesOf(shape.toReversed()).reverse(), shape, tensor.values);
-  } else {
-    bytesOf(tensor).set(bytes.subarray(dataStart));
-  }
+  if (fortranOrder) copyStrided(elements, 0, stridesOf(shape.toReversed()).reverse(), shape, tensor.values);
+  else tensor.values.set(elements);
   return tensor;
+}
+
+const bytesOfKind = (kind: string): number => Number(kind.slice(1));
+
+/** The elements in the file's order, as those of the tensor. */
+function readElements(bytes: Uint8Array<ArrayBuffer>, { dtype, kind, isLittle }: Header, fail: Fail): TypedArray {
+  const size = bytesOfKind(kind);
+  const count = bytes.length / size;
+  if (isLittle && descriptors[dtype].slice(1) === kind) return typedArrayOver(dtype, bytes.buffer, 0, count);
+  const { read } = conversions[kind];
+  const view = new DataView(bytes.buffer);
+  const elements = newTypedArray(dtype, count);
+  for (let i = 0; i < count; i++) {
+    const value = read(view, i * size, isLittle);
+    elements[i] = value;
+    const isKept = dtype === 'f32' ? Number.isFinite(elements[i]) || !Number.isFinite(value) : elements[i] === value;
+    if (!isKept)
+      fail(`its element ${i}, ${value}, is beyond what ${dtype} holds. In Python, save numbers of another size`);
+  }
+  return elements;
 }
 
 type Fail = (problem: string) => never;
@@ -105,7 +153,11 @@ function readHeader(bytes: Uint8Array, fail: Fail): { literal: string; dataStart
 }
 
 interface Header {
+  /** Of the tensor. */
   readonly dtype: DType;
+  /** What the file has, without its byte order: f8. */
+  readonly kind: string;
+  readonly isLittle: boolean;
   readonly shape: Shape;
   readonly fortranOrder: boolean;
 }
@@ -128,13 +180,17 @@ function parseHeader(literal: string, fail: Fail): Header {
   if (!isWhole || descriptor === undefined || order === undefined || tuple === undefined) {
     return fail(`the header ${quote(text)} is not a dictionary of 'descr', 'fortran_order' and 'shape'`);
   }
-  const dtype = dtypesByDescriptor.get(descriptor);
-  if (dtype === undefined) return fail(`dtype ${quote(descriptor)} is not supported, only ${supported}`);
+  const [, byteOrder, kind] = /^'([<>|=])(\w+)'$/.exec(descriptor) ?? [];
+  if (kind === undefined || !Object.hasOwn(conversions, kind)) {
+    return fail(`dtype ${quote(descriptor)} is not supported, only ${supported}`);
+  }
+  const { dtype } = conversions[kind];
   if (order !== 'True' && order !== 'False') return fail(`fortran_order ${quote(order)} is not True or False`);
-  if (!/^\((\s*\d+\s*,)*(\s*\d+\s*)?\)$/.test(tuple)) return fail(`shape ${quote(tuple)} is not a tuple of sizes`);
+  // Python 2 has an L behind long numbers.
+  if (!/^\((\s*\d+L?\s*,)*(\s*\d+L?\s*)?\)$/.test(tuple)) return fail(`shape ${quote(tuple)} is not a tuple of sizes`);
   const shape = (tuple.match(/\d+/g) ?? []).map(Number);
-  if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, bytesPerElement(dtype)))) {
+  if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, 8))) {
     return fail(`shape ${quote(tuple)} is too large`);
   }
-  return { dtype, shape, fortranOrder: order === 'True' };
+  return { dtype, kind, isLittle: byteOrder !== '>', shape, fortranOrder: order === 'True' };
 }
