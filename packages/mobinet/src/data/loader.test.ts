@@ -340,7 +340,7 @@ describe('ImageLoader', () => {
       );
     }
     expect(() => new ImageLoader(memorySource(), { ...options, maxSkipped: 1.5 })).toThrow(
-      'maxSkipped must be a share',
+      'maxSkipped must be a number from 0 to 1',
     );
   });
 });

@@ -1,23 +1,39 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fromHost, type Rng, type Tensor, tensor, tidy, withBackend } from '@mobinet/tensor';
+import {
+  checkNumber,
+  checkNumbers,
+  checkRecord,
+  fromHost,
+  Rng,
+  shown,
+  type Tensor,
+  tensor,
+  tidy,
+  wholeNumbers,
+  withBackend,
+} from '@mobinet/tensor';
 import { printable } from '../printable.js';
 import {
   type Augmentation,
   centerCrop,
+  checkAugmentation,
+  checkNormalization,
   drawView,
   imageNetNormalization,
   type Normalization,
   normalizationTable,
   writeExample,
 } from './augment.js';
+import { checkImage } from './check-image.js';
 import { findDecoder } from './decode.js';
 import { DecodePool, type Decoding } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
 import { DataError } from './errors.js';
 import { cutBatch } from './micro-batches.js';
+import { resizeRange } from './prepare.js';
 import { SkippedImages, usualMaxSkipped } from './skipped-images.js';
-import type { Image, ImageSource } from './source.js';
+import { type Image, type ImageSource, largestSide } from './source.js';
 
 export interface ImageLoaderOptions {
   readonly batchSize: number;
@@ -151,8 +167,11 @@ export class ImageLoader {
 
   async *#batches(epoch: number, microBatches: number, options: EpochOptions): AsyncGenerator<CutBatch, void, void> {
     const { batchSize, prefetch } = this.#options;
-    const startBatch = atLeast(0, 'startBatch', options.startBatch ?? 0);
-    const order = this.#order(atLeast(0, 'epoch', epoch)).subarray(0, this.batchesPerEpoch * batchSize);
+    const startBatch = checkNumber('startBatch', options.startBatch ?? 0, wholeNumbers(0));
+    const order = this.#order(checkNumber('epoch', epoch, wholeNumbers(0))).subarray(
+      0,
+      this.batchesPerEpoch * batchSize,
+    );
     const ahead: Decoding[] = [];
     let next = startBatch * batchSize;
     try {
@@ -205,8 +224,9 @@ export class ImageLoader {
     if (this.#closed) throw new DataError('the image loader was closed. Make another to read on.');
     const known = this.#skipped.reason(index) ?? this.#cache.get(index);
     if (known) return { result: Promise.resolve(known), cancel: () => {} };
-    this.#pool ??= new DecodePool(this.#options);
     const image = this.#source.image(index);
+    if (typeof image !== 'string') checkImage(image, this.#source.name(index));
+    this.#pool ??= new DecodePool(this.#options);
     this.#readsFiles ||= typeof image === 'string';
     return this.#pool.decode(image, this.#source.name(index));
   }
@@ -251,13 +271,41 @@ const notices = new Set<string>();
 
 type ResolvedOptions = ReturnType<typeof resolve>;
 
+const loaderRanges = {
+  batchSize: wholeNumbers(1, 1_000_000),
+  microBatches: wholeNumbers(1, 2 ** 20),
+  size: wholeNumbers(1, largestSide),
+};
+
+const decodingRanges = {
+  workers: wholeNumbers(1, 256),
+  prefetch: wholeNumbers(0),
+  cacheBytes: wholeNumbers(0),
+  pixelLimit: wholeNumbers(1, 2 ** 31),
+  decodeCpuLimit: { above: 0, to: 86_400 },
+  maxSkipped: { from: 0, to: 1 },
+} as const;
+
 function resolve(options: ImageLoaderOptions) {
+  checkRecord("the image loader's options", options);
   const { rng, workerUrl, shuffle = false, dropLast = false, exactSize = false } = options;
-  const batchSize = atLeast(1, 'batchSize', options.batchSize);
-  const microBatches = atLeast(1, 'microBatches', options.microBatches ?? 1);
-  const size = atLeast(1, 'size', options.size);
+  const { batchSize, microBatches = 1, size, normalization = imageNetNormalization } = options;
+  if (!(rng instanceof Rng)) throw new TypeError(`rng must be an Rng, such as Rng.fromSeed(0), not ${shown(rng)}`);
+  checkNumbers('', { batchSize, microBatches, size }, loaderRanges);
   const augment: Augmentation = { ...centerCrop, ...options.augment };
-  atLeast(0, 'augment.padding', augment.padding);
+  checkAugmentation(augment);
+  checkNormalization(normalization);
+  const resize = checkNumber('resize', options.resize ?? Math.max(1, Math.round((size * 256) / 224)), resizeRange);
+  const given = {
+    workers: options.workers ?? Math.max(1, Math.min(8, availableParallelism() - 1)),
+    prefetch: options.prefetch ?? 2 * batchSize,
+    cacheBytes: options.cacheBytes ?? 256 * 2 ** 20,
+    pixelLimit: options.pixelLimit ?? 100e6,
+    decodeCpuLimit: options.decodeCpuLimit ?? 60,
+    maxSkipped: options.maxSkipped ?? usualMaxSkipped,
+  };
+  checkNumbers('', given, decodingRanges);
+  const { decodeCpuLimit: cpuLimit, ...decoding } = given;
   return {
     rng,
     workerUrl,
@@ -267,26 +315,12 @@ function resolve(options: ImageLoaderOptions) {
     microBatches,
     size,
     augment,
-    side: exactSize ? size : atLeast(1, 'resize', options.resize ?? Math.max(1, Math.round((size * 256) / 224))),
+    side: exactSize ? size : resize,
     exactSize,
-    normalization: options.normalization ?? imageNetNormalization,
-    workers: atLeast(1, 'workers', options.workers ?? Math.max(1, Math.min(8, availableParallelism() - 1))),
-    prefetch: atLeast(0, 'prefetch', options.prefetch ?? 2 * batchSize),
-    cacheBytes: atLeast(0, 'cacheBytes', options.cacheBytes ?? 256 * 2 ** 20),
-    pixelLimit: atLeast(1, 'pixelLimit', options.pixelLimit ?? 100e6),
-    cpuLimit: atLeast(1, 'decodeCpuLimit', options.decodeCpuLimit ?? 60),
-    maxSkipped: share('maxSkipped', options.maxSkipped ?? usualMaxSkipped),
+    normalization,
+    ...decoding,
+    cpuLimit,
     isolated: options.isolated ?? false,
     onWarning: options.onWarning ?? ((message: string) => console.warn(printable(message))),
   };
-}
-
-function atLeast(least: number, name: string, value: number): number {
-  if (Number.isInteger(value) && value >= least) return value;
-  throw new RangeError(`${name} must be a whole number of at least ${least}, got ${value}`);
-}
-
-function share(name: string, value: number): number {
-  if (value >= 0 && value <= 1) return value;
-  throw new RangeError(`${name} must be a share from 0 to 1, got ${value}`);
 }

@@ -1,4 +1,4 @@
-import { checkNumber, checkRecord, Rng, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, checkRecord, Rng, shown, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor';
 import {
   centerCrop,
   checkNormalization,
@@ -7,7 +7,8 @@ import {
   normalizationTable,
   writeExample,
 } from './augment.js';
-import { resizeShorterSide } from './resize.js';
+import { checkImage } from './check-image.js';
+import { resizeShorterSide, shorterSideTo } from './resize.js';
 import { type Image, largestSide } from './source.js';
 
 /** How an image becomes an input: scaled, cut in its middle to the network's size, and normalised. */
@@ -31,12 +32,26 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
  * Images made ready for a network, as validation does it.
  * @param size Height and width of the network's input.
  * @returns f32 [images, size, size, 3]
+ * @throws RangeError or TypeError, one line, for what is no image or no number in its range.
  */
 export function prepareImages(
   images: readonly Image[],
   { resize, normalization }: Preprocessing,
   size: number,
 ): Tensor {
+  if (!Array.isArray(images)) {
+    const what = typeof images === 'object' && images !== null ? 'an object' : shown(images);
+    throw new TypeError(`images must be a list of images, not ${what}. Give one alone as [image]`);
+  }
+  checkPreprocessing({ resize, normalization });
+  checkNumber('size', size, wholeNumbers(1, largestSide));
+  images.forEach((image: unknown, index) => {
+    checkImage(image, `image ${index}`);
+    const [height, width] = shorterSideTo(resize, image.height, image.width);
+    if (height * width > largestScaled) {
+      throw new RangeError(`image ${index}: scaled to ${width} × ${height} it has more than ${largestScaled} pixels`);
+    }
+  });
   const table = normalizationTable(normalization);
   const examples = new Float32Array(images.length * size * size * 3);
   images.forEach((image, index) => {
@@ -46,6 +61,9 @@ export function prepareImages(
   });
   return tensor(examples, { shape: [images.length, size, size, 3] });
 }
+
+/** Pixels that an image may have once it is scaled: a strip becomes a long one. */
+const largestScaled = 100e6;
 
 /** Nothing is drawn for the middle of an image. */
 const middle = Rng.fromSeed(0);

@@ -1,3 +1,4 @@
+import { checkNumber, wholeNumbers } from '@mobinet/tensor';
 import { DataError } from './errors.js';
 import type { ClassFingerprint } from './fingerprint.js';
 import type { Split } from './split.js';
@@ -63,7 +64,7 @@ export function checkLimit(limit: number | undefined, classes: readonly string[]
  * so on. Returns their positions in `labels`, ascending; all of them without a limit.
  */
 export function chooseEvenly(labels: ArrayLike<number>, limit = Number.POSITIVE_INFINITY): Uint32Array {
-  if (!(limit >= 1)) throw new RangeError(`limit must be 1 or more images, got ${limit}`);
+  if (limit !== Number.POSITIVE_INFINITY) checkNumber('limit', limit, wholeNumbers(1));
   const seen = new Map<number, number>();
   const rounds = Array.from(labels, (label) => {
     const round = seen.get(label) ?? 0;

@@ -1,4 +1,4 @@
-import { Rng, withBackend } from '@mobinet/tensor';
+import { checkNumber, Rng, withBackend } from '@mobinet/tensor';
 import type { ClassFolder } from './class-folders.js';
 import { DataError } from './errors.js';
 
@@ -20,9 +20,7 @@ export function splitImages(
   files: readonly string[],
   { valShare, splitSeed }: Split,
 ): { train: string[]; val: string[] } {
-  if (!(valShare > 0 && valShare < 1)) {
-    throw new RangeError(`the share of validation images must be between 0 and 1, got ${valShare}`);
-  }
+  checkNumber('valShare', valShare, { above: 0, below: 1 });
   if (files.length < 2) {
     throw new DataError(
       `${path} holds one image, and both training and validation need one. Add more, or remove the class`,

@@ -1,3 +1,5 @@
+import { checkNumber, wholeNumbers } from '@mobinet/tensor';
+
 /** A class, and how probable a network takes it to be. */
 export interface Prediction {
   readonly name: string;
@@ -10,6 +12,7 @@ export function mostProbable(
   classes: readonly string[] | undefined,
   top: number,
 ): Prediction[] {
+  checkNumber('top', top, wholeNumbers(1));
   return Array.from(probabilities, (probability, index) => ({
     name: classes?.[index] ?? `class ${index}`,
     probability,

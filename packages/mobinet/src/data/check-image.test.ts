@@ -1,0 +1,88 @@
+import { Rng } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { imageNetNormalization } from './augment.js';
+import { checkImage } from './check-image.js';
+import { ImageLoader } from './loader.js';
+import { prepareImages } from './prepare.js';
+import { imageFromRgba } from './rgb.js';
+import type { Image } from './source.js';
+
+const pixels = new Uint8Array(3 * 4 * 5);
+
+const wrong: [what: string, image: unknown, message: RegExp][] = [
+  ['RGBA', { height: 4, width: 5, pixels: new Uint8Array(80) }, /: 80 bytes are not .* = 60 .*with imageFromRgba\(/],
+  ['one channel', { height: 4, width: 5, pixels: new Uint8Array(20) }, /: 20 bytes are not .*One byte a pixel is gray/],
+  ['too short', { height: 4, width: 5, pixels: new Uint8Array(59) }, /: 59 bytes are not the 3 × 5 × 4 = 60 of/],
+  ['none', { height: 4, width: 5, pixels: new Uint8Array(0) }, /: 0 bytes are not/],
+  [
+    'floats',
+    { height: 4, width: 5, pixels: new Float32Array(60) },
+    /must be bytes .* not a Float32Array\. Of numbers from/,
+  ],
+  ['a plain array', { height: 4, width: 5, pixels: [...pixels] }, /must be bytes .* not a plain array$/],
+  ['no pixels', { height: 4, width: 5 }, /pixels must be bytes .* not undefined$/],
+  ['no width', { height: 4, pixels }, /width must be a whole number from 1 to 16384, not undefined$/],
+  [
+    '0 × 0',
+    { height: 0, width: 0, pixels: new Uint8Array(0) },
+    /height must be a whole number from 1 to 16384, not 0$/,
+  ],
+  ['half a pixel', { height: 2.5, width: 8, pixels }, /height must be a whole number from 1 to 16384, not 2\.5$/],
+  ['NaN', { height: Number.NaN, width: 5, pixels }, /height must be .* not NaN$/],
+  ['an endless row', { height: 1, width: 2 ** 53, pixels }, /width must be .* not 9007199254740992$/],
+  ['a path', 'cat.png', /must be an object, not "cat\.png"$/],
+  ['bytes alone', pixels, /height must be a whole number/],
+  ['nothing', undefined, /must be an object, not undefined$/],
+  ['a list', [{ height: 4, width: 5, pixels }], /must be an object, not \[/],
+];
+
+describe('an image in memory', () => {
+  test('of three bytes a pixel is taken', () => {
+    checkImage({ height: 4, width: 5, pixels });
+    checkImage({ height: 4, width: 5, pixels: Buffer.from(pixels) });
+    checkImage({ height: 4, width: 5, pixels: new Uint8ClampedArray(pixels) });
+  });
+
+  test.each(wrong)('%s is refused in one line, wherever it is given', async (_, image, message) => {
+    const preprocessing = { resize: 8, normalization: imageNetNormalization };
+    expect(() => checkImage(image)).toThrow(message);
+    expect(() => prepareImages([image as Image], preprocessing, 8)).toThrow(message);
+    expect(() => prepareImages([image as Image], preprocessing, 8)).toThrow(/^image 0[^\n]*$/);
+    if (typeof image === 'string') return;
+    const source = { length: 1, label: () => 0, name: () => 'mine[0]', image: () => image as Image };
+    const loader = new ImageLoader(source, { batchSize: 1, size: 8, rng: Rng.fromSeed(0), workers: 1 });
+    const read = async () => {
+      for await (const batch of loader.epoch(0)) batch.images.dispose();
+    };
+    await expect(read()).rejects.toThrow(message);
+    await expect(read()).rejects.toThrow(/^mine\[0\][^\n]*$/);
+    await loader.close();
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    [
+      'RGB',
+      { height: 4, width: 5, data: pixels },
+      /: 60 bytes are not .* = 80 of .*Three bytes a pixel are an image already/,
+    ],
+    ['floats', { height: 4, width: 5, data: new Float64Array(80) }, /data must be bytes .* not a Float64Array/],
+    ['nothing', undefined, /must be an object, not undefined/],
+    ['no canvas', { height: 0, width: 0, data: new Uint8ClampedArray(0) }, /height must be a whole number from 1/],
+  ])('imageFromRgba refuses %s', (_, image, message) => {
+    expect(() => imageFromRgba(image as never)).toThrow(message);
+  });
+
+  test('a strip that would be scaled beyond all memory is refused', () => {
+    const strip = { height: 1, width: 16_384, pixels: new Uint8Array(3 * 16_384) };
+    expect(() => prepareImages([strip], { resize: 256, normalization: imageNetNormalization }, 224)).toThrow(
+      /^image 0: scaled to 4194304 × 256 it has more than 100000000 pixels/,
+    );
+  });
+
+  test('an image alone, in place of a list, is told how it is given', () => {
+    const preprocessing = { resize: 8, normalization: imageNetNormalization };
+    expect(() => prepareImages({ height: 4, width: 5, pixels } as never, preprocessing, 8)).toThrow(
+      'images must be a list of images, not an object. Give one alone as [image]',
+    );
+  });
+});
