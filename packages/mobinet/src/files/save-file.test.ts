@@ -41,6 +41,24 @@ async function problemOf(saving: Promise<void>): Promise<string> {
   return (error as DataError).message;
 }
 
+/** The repository. */
+const root = new URL('../../../../', import.meta.url);
+
+test('nothing else writes files', () => {
+  const writers = ['packages', 'examples', 'bench', 'scripts'].flatMap((part) =>
+    readdirSync(new URL(part, root), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(ts|mjs)$/.test(name) && !/(^|\/)(dist|node_modules)\/|\.test\.|\.d\.ts$/.test(name))
+      .map((name) => `${part}/${name}`)
+      .filter((name) =>
+        /\b(writeFile(Sync)?|appendFile(Sync)?|createWriteStream|write-file-atomic)\b/.test(
+          readFileSync(new URL(name, root), 'utf8'),
+        ),
+      ),
+  );
+  // A lock is made once, not replaced.
+  expect(writers).toEqual(['packages/mobinet/src/files/lock-folder.ts']);
+});
+
 describe('saveFile', () => {
   test('writes a new file, and replaces one', async () => {
     await saveFile(file, 'first');

@@ -1,0 +1,223 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openImageFolder } from '../data/image-folder.js';
+import { writePacked } from '../export/files.js';
+import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
+import { presets } from '../training/presets.js';
+import { decodeCheckpoint, newRun } from '../training/run.js';
+import { tiny } from './cli.test.helper.js';
+
+// What a terminal, a pipe or another process does to a command line while it works.
+
+const mobinet = fileURLToPath(new URL('../../bin/mobinet.js', import.meta.url));
+const folder = sharedFolder();
+const data = join(folder, 'images');
+const model = join(folder, 'model.safetensors');
+/** Trains for ever, as far as these tests are concerned. */
+const training = ['train', '--data', data, ...tiny, '--threads', '1', '--device', 'cpu', '--epochs', '100000'];
+
+/** What a test that failed has left running. */
+const children: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
+function start(args: readonly string[]) {
+  const child = spawn(process.execPath, [mobinet, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  return child;
+}
+
+/** Waits until a stream has said this. */
+async function said(stream: Readable, text: RegExp): Promise<string> {
+  let all = '';
+  for await (const piece of stream.iterator({ destroyOnReturn: false })) {
+    all += piece;
+    if (text.test(all)) return all;
+  }
+  throw new Error(`it has not said ${text}: ${all}`);
+}
+
+function savedSteps(out: string): number {
+  const run = decodeCheckpoint(readFileSync(join(out, 'checkpoint.safetensors')));
+  run.model.dispose();
+  run.optimizer.dispose();
+  return run.optimizer.step;
+}
+
+beforeAll(async () => {
+  const { classes, train } = openImageFolder(copyImages(data));
+  const { training: options } = presets.small;
+  const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, options, { classes, trainImages: train.length });
+  await writePacked(run, model);
+  run.model.dispose();
+});
+
+describe('a training', () => {
+  test('keeps others out of its folder, saves at SIGTERM, and ends with its code', async () => {
+    const out = join(folder, 'terminated');
+    const child = start([...training, '--out', out]);
+    await said(child.stderr, /^epoch 1:/m);
+    const { status, stderr } = spawnSync(process.execPath, [mobinet, ...training, '--out', out], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/^error: .*terminated is in use: process \d+ on .*\n$/),
+    });
+    const ending = said(child.stderr, /stopped and saved\. Continue with --resume/);
+    child.kill('SIGTERM');
+    await ending;
+    const [code] = await once(child, 'close');
+    expect(code).toBe(143);
+    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
+  });
+
+  test('goes on when nobody reads any more what it says, and is saved when its terminal is closed then', async () => {
+    const out = join(folder, 'unread');
+    const child = start([...training, '--out', out]);
+    await said(child.stderr, /^epoch 1:/m);
+    const before = savedSteps(out);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    // Every epoch says a line, to nobody.
+    while (savedSteps(out) < before + 6) await new Promise((resolve) => setTimeout(resolve, 50));
+    // The shell and the system both tell that a terminal was closed.
+    for (const signal of ['SIGHUP', 'SIGHUP'] as const) child.kill(signal);
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(129);
+    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
+    expect(savedSteps(out)).toBeGreaterThanOrEqual(before + 6);
+  });
+});
+
+describe('predict', () => {
+  const images = readdirSync(join(copyImages(join(folder, 'many')), 'val'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.png'))
+    .map((name) => join(folder, 'many', 'val', name));
+  const many = Array.from({ length: 5000 }, (_, i) => images[i % images.length]);
+
+  test('gives its answers until it is interrupted, and says what is missing', async () => {
+    const child = start(['predict', '--model', model, '--json', ...many]);
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      if (stdout === '') child.kill('SIGINT');
+      stdout += text;
+    });
+    const [code] = await once(child, 'close');
+    expect(code).toBe(130);
+    const { predictions, missing } = JSON.parse(stdout);
+    expect(predictions.length).toBeGreaterThan(0);
+    expect(missing).toEqual(many.slice(predictions.length));
+    expect(missing.length).toBeGreaterThan(0);
+  });
+
+  test('gives its first answer at once, and ends quietly when its reader leaves', async () => {
+    const child = start(['predict', '--model', model, ...many]);
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    const [first] = await once(child.stdout.setEncoding('utf8'), 'data');
+    child.stdout.destroy();
+    expect(first.split('\n')[0]).toBe(many[0]);
+    const [code] = await once(child, 'close');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+});
+
+describe('work that can be interrupted', () => {
+  const program = `
+    import { interruptible } from ${JSON.stringify(new URL('./program.js', import.meta.url))};
+    const { signal } = interruptible('stopping …');
+    signal.addEventListener('abort', () => console.log(signal.reason.message));
+    setInterval(() => {}, 1000);
+    console.log('ready');`;
+
+  interface Case {
+    /** Sent at the same time. */
+    readonly first: readonly NodeJS.Signals[];
+    /** Sent once the first was heard, with time for a person to press a key in between. */
+    readonly later: readonly NodeJS.Signals[];
+    readonly code: number;
+    readonly heard: string;
+    readonly env?: Record<string, string>;
+  }
+
+  const cases: [what: string, signals: Case][] = [
+    ['a second Ctrl-C', { first: ['SIGINT'], later: ['SIGINT'], code: 130, heard: 'SIGINT' }],
+    [
+      'a signal after a Ctrl-C that npm has passed on',
+      { first: ['SIGINT', 'SIGINT'], later: ['SIGTERM'], code: 143, heard: 'SIGINT' },
+    ],
+    [
+      'SIGTERM after a terminal was closed, which is told twice',
+      { first: ['SIGHUP'], later: ['SIGHUP', 'SIGTERM'], code: 143, heard: 'SIGHUP' },
+    ],
+    [
+      'a second SIGTERM under nohup, to which a closed terminal is nothing',
+      {
+        first: ['SIGHUP', 'SIGTERM'],
+        later: ['SIGHUP', 'SIGTERM'],
+        code: 143,
+        heard: 'SIGTERM',
+        env: { _: '/usr/bin/nohup' },
+      },
+    ],
+  ];
+
+  test.each(cases)('ends at once at %s', async (_, { first, later, code, heard, env = {} }) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env: { ...process.env, ...env } });
+    children.push(child);
+    await said(child.stdout, /ready/);
+    const hearing = said(child.stdout, /interrupted by \w+/);
+    const closed = once(child, 'close');
+    for (const signal of first) child.kill(signal);
+    expect((await hearing).trim()).toBe(`interrupted by ${heard}`);
+    for (const signal of later) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(child.exitCode).toBeNull();
+      child.kill(signal);
+    }
+    expect((await closed)[0]).toBe(code);
+  });
+});
+
+const hasTerminal = spawnSync('script', ['--version']).status === 0;
+
+describe.skipIf(!hasTerminal)('in a terminal', () => {
+  /** Runs a command line in a terminal of its own, in which Ctrl-C is pressed when this was shown. */
+  async function inTerminal(args: readonly string[], shown: RegExp): Promise<{ code: number; screen: string }> {
+    const command = [process.execPath, mobinet, ...args].map((word) => `'${word}'`).join(' ');
+    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] });
+    children.push(child);
+    let screen = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      if (shown.test(screen + text) && !shown.test(screen)) child.stdin.write('\x03');
+      screen += text;
+    });
+    const [code] = await once(child, 'close');
+    return { code, screen };
+  }
+
+  test('evaluate stops at Ctrl-C, and leaves the terminal as it was', async () => {
+    const { code, screen } = await inTerminal(
+      ['evaluate', data, '--model', model, '--batch', '1', '--workers', '1'],
+      /evaluating \[/,
+    );
+    expect(code).toBe(130);
+    expect(screen).toMatch(/stopped after \d+ of 12 images\r\n$/);
+    expect(screen).not.toContain('\x1b[?');
+  });
+
+  test('train saves at Ctrl-C, and leaves the terminal as it was', async () => {
+    const out = join(folder, 'terminal');
+    const { code, screen } = await inTerminal([...training, '--out', out], /epoch 2\/100000 \[/);
+    expect(code).toBe(130);
+    expect(screen).toMatch(/stopped and saved\. Continue with --resume .*\r\n$/);
+    expect(screen).not.toContain('\x1b[?');
+  });
+});

@@ -1,0 +1,64 @@
+import { memory, zeros } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { untilAborted } from './until-aborted.js';
+
+describe('untilAborted', () => {
+  /** Batches, of which the third comes when `late` does. */
+  async function* batches(late: Promise<void>, ended: string[]) {
+    try {
+      for (let index = 0; index < 4; index++) {
+        if (index === 2) await late;
+        yield { index, images: zeros([1]) };
+      }
+    } finally {
+      ended.push('ended');
+    }
+  }
+
+  async function indices(
+    epoch: ReturnType<typeof batches>,
+    signal: AbortSignal | undefined,
+    abort = -1,
+    hook = () => {},
+  ) {
+    const seen: number[] = [];
+    for await (const { index, images } of untilAborted(epoch, signal)) {
+      images.dispose();
+      seen.push(index);
+      if (index === abort) hook();
+    }
+    return seen;
+  }
+
+  test('gives all batches where nothing aborts', async () => {
+    const ended: string[] = [];
+    expect(await indices(batches(Promise.resolve(), ended), undefined)).toEqual([0, 1, 2, 3]);
+    expect(ended).toEqual(['ended']);
+  });
+
+  test('ends the work ahead when it is aborted between two batches, or before the first', async () => {
+    const ended: string[] = [];
+    const controller = new AbortController();
+    const epoch = batches(Promise.resolve(), ended);
+    expect(await indices(epoch, controller.signal, 1, () => controller.abort())).toEqual([0, 1]);
+    expect(ended).toEqual(['ended']);
+    expect(await indices(batches(Promise.resolve(), ended), controller.signal)).toEqual([]);
+  });
+
+  test('does not wait for a batch that may never come, and frees it if it does', async () => {
+    const before = memory().tensors;
+    const ended: string[] = [];
+    let arrive = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const controller = new AbortController();
+    const epoch = batches(late, ended);
+    expect(await indices(epoch, controller.signal, 1, () => setImmediate(() => controller.abort()))).toEqual([0, 1]);
+    expect(ended).toEqual([]);
+    arrive();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ended).toEqual(['ended']);
+    expect(memory().tensors).toBe(before);
+  });
+});

@@ -1,0 +1,289 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Rng, setThreads, threadCount } from '@mobinet/tensor';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openImageFolder } from '../data/image-folder.js';
+import type { ImageDataset } from '../data/source.js';
+import { packModel } from '../export/pack.js';
+import { faultyFileSystem } from '../files/faulty.test.helper.js';
+import { lockFolder } from '../files/lock-folder.js';
+import { saveFile } from '../files/save-file.js';
+import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
+import { paperTraining, type TrainingOptions } from './options.js';
+import { decodeCheckpoint, newRun, type TrainingRun } from './run.js';
+import { checkpointFile, metricsFile } from './run-folder.js';
+import { type TrainOptions, train } from './train.js';
+
+// What must not cost anything: disks that fill up, and processes that are killed.
+
+const folder = sharedFolder();
+const points = Array.from({ length: 20 }, (_, i) => i);
+/** Of an epoch: many, since each validation starts threads of its own. */
+const batches = 8;
+const training: TrainingOptions = {
+  ...paperTraining,
+  epochs: 3,
+  batchSize: 3,
+  learningRate: 2e-3,
+  resize: 32,
+  augment: { ...paperTraining.augment, padding: 2 },
+};
+
+let dataset: ImageDataset;
+/** Bytes of a checkpoint, once it has the optimizer's memory, and with its metrics. */
+let size: number;
+
+const start = (seed = 0): TrainingRun =>
+  newRun(
+    { width: 0.0625, k: 1, imageSize: 32 },
+    { ...training, seed },
+    { classes: dataset.classes, trainImages: dataset.train.length },
+  );
+
+const checkpointIn = (out: string): Buffer => readFileSync(join(out, checkpointFile));
+
+/** Steps of the run that is saved; 0 where there is none. Throws unless its checkpoint is whole, and there is nothing else but its metrics. */
+function savedSteps(out: string): number {
+  const others = readdirSync(out).filter((name) => name !== checkpointFile && name !== metricsFile);
+  expect(others).toEqual([]);
+  if (!existsSync(join(out, checkpointFile))) return 0;
+  const run = decodeCheckpoint(checkpointIn(out));
+  const steps = run.optimizer.step;
+  expect(run.progress.epoch * batches + run.progress.batch).toBe(steps);
+  free(run);
+  return steps;
+}
+
+function free({ model, optimizer }: TrainingRun): void {
+  model.dispose();
+  optimizer.dispose();
+}
+
+/** Goes on with the run in `out`, or starts one, and saves it after each step. @returns What has ended it, if anything. */
+async function trainOn(out: string, options: Partial<TrainOptions> = {}): Promise<Error | null> {
+  const run = existsSync(join(out, checkpointFile)) ? decodeCheckpoint(checkpointIn(out)) : start();
+  const ended = train(run, dataset, { out, workers: 1, checkpointMinutes: 0, ...options });
+  const error = await ended.then(
+    () => null,
+    (error: Error) => error,
+  );
+  free(run);
+  return error;
+}
+
+const straight = join(folder, 'straight');
+
+// The network is so small that threads would spend more time on waiting than on work.
+const threads = threadCount();
+afterAll(() => setThreads(threads));
+
+beforeAll(async () => {
+  await setThreads(1);
+  dataset = openImageFolder(copyImages(join(folder, 'images')));
+  expect(await trainOn(straight)).toBeNull();
+  size = checkpointIn(straight).length;
+});
+
+describe('a disk that fills up', () => {
+  test('at 20 points of a training ends it with one line each time; it goes on from its last checkpoint to the same bits', async () => {
+    const out = join(folder, 'full');
+    let steps = 0;
+    for (const point of points) {
+      // There is room for the next checkpoint, and for a part of the one after it.
+      const room = Math.round(size * (1.05 + (0.9 * point) / points.length));
+      const files = faultyFileSystem({ room, longestWrite: point % 2 === 0 ? 50_000 : Infinity });
+      const onStep = ({ epoch, images }: { epoch: number; images: number }) => {
+        steps = (epoch - 1) * batches + Math.ceil(images / training.batchSize);
+      };
+      const error = await trainOn(out, { files, onStep });
+      // At the end of an epoch its last step is saved already.
+      expect(error?.message).toMatch(
+        /^no space is left for .*checkpoint\.safetensors: it takes [\d,]+ bytes, and [\d,]+ bytes are free\. .* (What was done since the (start|last checkpoint) is lost: 1 steps|The run is saved with its last step: .*)$/,
+      );
+      expect(savedSteps(out)).toBe(steps);
+    }
+    expect(steps).toBeGreaterThan(10);
+    expect(await trainOn(out)).toBeNull();
+    expect(contentsOf(checkpointIn(out))).toEqual(contentsOf(checkpointIn(straight)));
+  }, 240_000);
+
+  test('before the first checkpoint leaves no file and no folder', async () => {
+    const out = join(folder, 'full-at-once');
+    const error = await trainOn(out, { files: faultyFileSystem({ room: 1000 }) });
+    expect(error?.message).toMatch(/What was done since the start is lost: 1 steps$/);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('between a checkpoint and its metrics is made good by whoever goes on', async () => {
+    const out = join(folder, 'late-metrics');
+    const controller = new AbortController();
+    const signal = controller.signal;
+    await trainOn(out, { signal, onStep: ({ epoch }) => epoch === 2 && controller.abort() });
+    const metrics = readFileSync(join(out, metricsFile), 'utf8');
+    expect(metrics.split('\n')).toHaveLength(2);
+    rmSync(join(out, metricsFile));
+    const again = new AbortController();
+    again.abort();
+    await trainOn(out, { signal: again.signal });
+    expect(readFileSync(join(out, metricsFile), 'utf8')).toBe(metrics);
+  });
+
+  test('at 20 points of an export leaves the file that was there', async () => {
+    const run = start();
+    const bytes = packModel(run.model);
+    free(run);
+    const file = join(folder, 'exported');
+    writeFileSync(file, 'precious');
+    for (const point of points) {
+      const files = faultyFileSystem({ room: Math.floor((bytes.length * point) / points.length), longestWrite: 4096 });
+      await expect(saveFile(file, bytes, files)).rejects.toThrow(/^no space is left for .*exported: it takes /);
+      expect(readFileSync(file, 'utf8')).toBe('precious');
+    }
+  });
+});
+
+/** A disk of one megabyte, where this user may mount one. */
+const disk = join(folder, 'disk');
+mkdirSync(disk);
+const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]).status === 0;
+afterAll(() => {
+  if (isMounted) execFileSync('umount', [disk]);
+});
+
+describe.skipIf(!isMounted)('a real disk that fills up', () => {
+  test('at 20 points of an export leaves the file that was there', async () => {
+    const run = start();
+    const bytes = packModel(run.model);
+    free(run);
+    const file = join(disk, 'exported');
+    const ballast = join(disk, 'ballast');
+    writeFileSync(file, 'precious');
+    for (const point of points) {
+      const { bavail, bsize } = statfsSync(disk);
+      const left = Math.floor((bytes.length * point) / points.length);
+      writeFileSync(ballast, new Uint8Array(bavail * bsize - left));
+      await expect(saveFile(file, bytes)).rejects.toThrow(/^no space is left for .*exported: it takes /);
+      expect(readFileSync(file, 'utf8')).toBe('precious');
+      expect(readdirSync(disk).sort()).toEqual(['ballast', 'exported']);
+      rmSync(ballast);
+    }
+    await saveFile(file, bytes);
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+    rmSync(file);
+  });
+
+  test('with the second checkpoint leaves the first', async () => {
+    const out = join(disk, 'run');
+    writeFileSync(join(disk, 'ballast'), new Uint8Array(2 ** 20 - 1.5 * size));
+    const error = await trainOn(out);
+    expect(error?.message).toMatch(
+      /^no space is left for .*checkpoint\.safetensors.*What was done since the last checkpoint is lost: 1 steps$/,
+    );
+    expect(savedSteps(out)).toBe(1);
+    rmSync(join(disk, 'ballast'));
+    const controller = new AbortController();
+    expect(await trainOn(out, { signal: controller.signal, onStep: () => controller.abort() })).toBeNull();
+    expect(savedSteps(out)).toBe(2);
+  });
+});
+
+describe('a process that saves one file after the other', () => {
+  const bytes = 4_000_000;
+  const file = join(folder, 'versions', 'file');
+  const program = `
+    import { dirname } from 'node:path';
+    import { lockFolder } from ${JSON.stringify(new URL('../files/lock-folder.js', import.meta.url))};
+    import { saveFile } from ${JSON.stringify(new URL('../files/save-file.js', import.meta.url))};
+    const [file, first] = process.argv.slice(1);
+    await lockFolder(dirname(file));
+    for (let version = Number(first); ; version++) {
+      await saveFile(file, new Uint8Array(${bytes}).fill(version));
+      console.log(version);
+    }`;
+
+  test('is killed at 40 random times: the file is whole, and none older than was told', async () => {
+    mkdirSync(join(folder, 'versions'));
+    const random = Rng.fromSeed(Date.now());
+    let last = 0;
+    for (let kill = 0; kill < 40; kill++) {
+      const args = ['--input-type=module', '-e', program, file, String(last + 1)];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const delay = 60 * random.split(kill).uniform([1]).values[0];
+      for await (const line of createInterface(child.stdout)) {
+        if (Number(line) === last + 1) setTimeout(() => child.kill('SIGKILL'), delay);
+        last = Number(line);
+      }
+      const content = readFileSync(file);
+      const version = content[0];
+      const message = `kill ${kill}, ${delay} ms after the first file`;
+      expect([last % 256, (last + 1) % 256], message).toContain(version);
+      expect(content.equals(Buffer.alloc(bytes, version)), message).toBe(true);
+      if (version !== last % 256) last++;
+    }
+    (await lockFolder(join(folder, 'versions'))).release();
+    await saveFile(file, 'the end');
+    expect(readdirSync(join(folder, 'versions'))).toEqual(['file']);
+  }, 240_000);
+});
+
+describe('trainings that are killed', () => {
+  const seeds = [0, 1, 2, 3];
+  const kills = 4;
+  const outOf = (seed: number): string => join(folder, `killed-${seed}`);
+
+  /** Goes on with all of the trainings at once, and tells each step that is saved. */
+  const program = `
+    import { existsSync, readFileSync } from 'node:fs';
+    import { setThreads } from ${JSON.stringify(import.meta.resolve('@mobinet/tensor'))};
+    import { decodeCheckpoint, newRun, openImageFolder, train } from ${JSON.stringify(new URL('../index.js', import.meta.url))};
+    const { images, training, runs } = JSON.parse(process.argv[2]);
+    await setThreads(1);
+    const dataset = openImageFolder(images);
+    await Promise.all(runs.map(async ({ seed, out }) => {
+      const file = out + '/${checkpointFile}';
+      const run = existsSync(file) ? decodeCheckpoint(readFileSync(file)) : newRun(
+        { width: 0.0625, k: 1, imageSize: 32 }, { ...training, seed }, { classes: dataset.classes, trainImages: dataset.train.length });
+      const onStep = () => console.log(seed, run.optimizer.step);
+      await train(run, dataset, { out, workers: 1, checkpointMinutes: 0, onStep });
+    }));
+    console.log('end');`;
+
+  test(`at ${kills} random times, ${seeds.length} at once, lose no step that was saved, and end with the bits of one that was not`, async () => {
+    const file = join(folder, 'train.mjs');
+    writeFileSync(file, program);
+    const runs = seeds.map((seed) => ({ seed, out: outOf(seed) }));
+    const options = JSON.stringify({ images: join(folder, 'images'), training, runs });
+    const random = Rng.fromSeed(Date.now());
+    const told = new Map(seeds.map((seed) => [seed, 0]));
+    for (let kill = 0; kill < kills; kill++) {
+      const child = spawn(process.execPath, [file, options], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const delay = 200 * random.split(kill).uniform([1]).values[0];
+      let timer: NodeJS.Timeout | undefined;
+      const closed = once(child, 'close');
+      for await (const line of createInterface(child.stdout)) {
+        if (line === 'end') break;
+        const [seed, step] = line.split(' ').map(Number);
+        told.set(seed, step);
+        timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
+      }
+      await closed;
+      clearTimeout(timer);
+      for (const { seed, out } of runs) {
+        const saved = decodeCheckpoint(checkpointIn(out));
+        const message = `seed ${seed} after ${kill + 1} kills, the last ${delay} ms after the first step`;
+        expect(saved.optimizer.step, message).toBeGreaterThanOrEqual(told.get(seed)!);
+        expect(saved.optimizer.step, message).toBeLessThanOrEqual(told.get(seed)! + 1);
+        told.set(seed, saved.optimizer.step);
+        free(saved);
+      }
+    }
+    const out = outOf(0);
+    expect(await trainOn(out)).toBeNull();
+    // Neither locks nor temporary files of those that were killed are left.
+    expect(savedSteps(out)).toBe(batches * training.epochs);
+    expect(contentsOf(checkpointIn(out))).toEqual(contentsOf(checkpointIn(straight)));
+  }, 240_000);
+});
