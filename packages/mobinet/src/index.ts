@@ -1,5 +1,5 @@
-export { type IdxArray, type IdxOptions, openIdx, readIdx } from './data/idx.js';
-export { type ImageFolderOptions, openImageFolder } from './data/image-folder.js';
+export { type IdxArray, type IdxOptions, openIdx, openValidationIdx, readIdx } from './data/idx.js';
+export { type ImageFolderOptions, openImageFolder, openValidationFolder } from './data/image-folder.js';
 export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';
 export { encodeOnnx, exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';

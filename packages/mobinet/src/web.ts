@@ -9,7 +9,7 @@ export {
 export { DataError } from './data/errors.js';
 export { type Preprocessing, prepareImages } from './data/prepare.js';
 export { imageFromRgba } from './data/rgb.js';
-export type { Image, ImageDataset, ImageSource } from './data/source.js';
+export type { Image, ImageDataset, ImageSource, ValidationSet } from './data/source.js';
 export { importWeights } from './export/import-weights.js';
 export { packModel } from './export/pack.js';
 export { decodePacked, type PackedFile } from './export/packed-file.js';

@@ -27,10 +27,10 @@ export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFo
   const real = realPath(folder);
   const classes = listFolder(folder).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (isHidden(entry)) return ignore(ignored, 'hidden', path);
+    if (isHidden(entry)) return ignore(ignored, 'hidden files', path);
     const kind = kindOf(entry, path);
     if (kind === 'nowhere') return ignore(ignored, 'links that lead nowhere', path);
-    if (kind !== 'folder') return ignore(ignored, 'beside the folders of classes', path);
+    if (kind !== 'folder') return ignore(ignored, 'files beside the folders of classes', path);
     if (entry.isSymbolicLink() && contains(realPath(path), real)) {
       return ignore(ignored, 'folders that are read already', path);
     }
@@ -64,16 +64,16 @@ export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFi
       const within = folder === '' ? entry.name : `${folder}/${entry.name}`;
       const path = join(root, within);
       const kind = isHidden(entry) ? 'hidden' : kindOf(entry, path);
-      if (kind === 'hidden') ignored.add('hidden', path);
+      if (kind === 'hidden') ignored.add('hidden files', path);
       else if (kind === 'nowhere') ignored.add('links that lead nowhere', path);
-      else if (kind === 'other') ignored.add('neither files nor folders', path);
+      else if (kind === 'other') ignored.add('what is neither file nor folder', path);
       else if (kind === 'file') {
         const extension = extname(entry.name).toLowerCase();
         if (imageExtensions.has(extension)) files.push(within);
         else {
           foreign.set(extension, (foreign.get(extension) ?? 0) + 1);
           const isImage = foreignImageExtensions.has(extension);
-          ignored.add(isImage ? 'of formats that are not read' : 'with no extension of an image', path);
+          ignored.add(isImage ? 'files of formats that are not read' : 'files with no extension of an image', path);
         }
       } else {
         const target = entry.isSymbolicLink() ? realPath(path) : join(real, entry.name);

@@ -1,12 +1,12 @@
-/** Why something in a folder is no image of a class. Each is followed by a count and an example. */
+/** What in a folder is no image of a class. */
 export type IgnoreReason =
-  | 'hidden'
-  | 'of formats that are not read'
-  | 'with no extension of an image'
-  | 'beside the folders of classes'
+  | 'hidden files'
+  | 'files of formats that are not read'
+  | 'files with no extension of an image'
+  | 'files beside the folders of classes'
   | 'links that lead nowhere'
   | 'folders that are read already'
-  | 'neither files nor folders';
+  | 'what is neither file nor folder';
 
 /** Counts what is ignored in a data set, so that it can be said in one line. */
 export class IgnoredFiles {
@@ -18,10 +18,10 @@ export class IgnoredFiles {
     else this.#counts.set(reason, { count: 1, example: path });
   }
 
-  /** "3 hidden (such as a/.b), 1 links that lead nowhere (such as a/c)", or null if there is nothing to say. */
+  /** "hidden files (3, such as a/.b), links that lead nowhere (1, such as a/c)", or null if there is nothing to say. */
   describe(): string | null {
     if (this.#counts.size === 0) return null;
-    return Array.from(this.#counts, ([reason, { count, example }]) => `${count} ${reason} (such as ${example})`).join(
+    return Array.from(this.#counts, ([reason, { count, example }]) => `${reason} (${count}, such as ${example})`).join(
       ', ',
     );
   }
