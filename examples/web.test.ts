@@ -22,6 +22,8 @@ const root = join(import.meta.dirname, 'web');
 const modelFile = join(root, 'public/model.mobinet.safetensors');
 const trouser = join(import.meta.dirname, 'data/fashion-mnist-subset/val/trouser/00487.png');
 const bag = join(import.meta.dirname, 'data/fashion-mnist-subset/val/bag/00700.png');
+/** Pictures of every kind. */
+const fixtures = join(import.meta.dirname, '../packages/mobinet/fixtures');
 /** Git ignores it. What the page looks like is for people to see. */
 const screenshots = join(root, 'screenshots');
 
@@ -135,6 +137,22 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
 
     await give('paste', bag);
     await expectNodesAnswer(bag);
+  });
+
+  test.each([
+    ['a photo that is to be turned', 'exif-6.jpg'],
+    ['one mirrored and turned', 'exif-7.jpg'],
+    ['one with a colour profile', 'icc.jpg'],
+    ['one whose colours are stored as RGB', 'rgb-names.jpg'],
+    ['transparency of many levels', 'rgba.png'],
+    ['a transparent colour', 'rgb-key.png'],
+    ['a GIF whose frame leaves a border', 'offset.gif'],
+    ['16 bits', 'rgb-16.png'],
+    ['a transparent WebP', 'transparent.webp'],
+  ])('%s gets the answer that it gets in Node', async (_, name) => {
+    await open(isolated);
+    await give('drop', join(fixtures, name));
+    await expectNodesAnswer(join(fixtures, name));
   });
 
   test('sign maps and counts are those of Node', async () => {

@@ -48,8 +48,12 @@ const mostPixels = 16e6;
 export async function readPicture(file: Blob, name: string): Promise<Picture> {
   let bitmap: ImageBitmap;
   try {
-    // The numbers as they are in the file: this is data for a network, and Node reads it so.
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none' });
+    // Turned as the camera was held, and else the numbers as they are in the file: this is data for a network, and Node reads it so.
+    bitmap = await createImageBitmap(file, {
+      imageOrientation: 'from-image',
+      premultiplyAlpha: 'none',
+      colorSpaceConversion: 'none',
+    });
   } catch {
     throw new Error(`${name} is no image, or a corrupt one. Take a PNG, JPEG, GIF or WebP.`);
   }
@@ -59,10 +63,13 @@ export async function readPicture(file: Blob, name: string): Promise<Picture> {
   return picture;
 }
 
-/** Its pixels, once it is scaled to this size. What is transparent lies on black, as the clothes do that the network knows. */
+/** Its pixels, once it is scaled to this size. What is transparent lies on white, as where Node decodes files. */
 export function pixelsOf(image: CanvasImageSource, width: number, height: number): Picture {
   const context = new OffscreenCanvas(width, height).getContext('2d', { alpha: false, willReadFrequently: true });
   if (!context) throw new Error(`There is no memory for an image of ${width} × ${height} pixels. Take a smaller one.`);
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = 'high';
   context.drawImage(image, 0, 0, width, height);
   const { data } = context.getImageData(0, 0, width, height);
   return { width, height, data: new Uint8ClampedArray(data) };

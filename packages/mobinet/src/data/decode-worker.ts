@@ -71,7 +71,9 @@ async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest
   const [height, width] = shorterSideTo(side, original.height, original.width);
   if (height * width > pixelLimit)
     throw new Error(`scaled to ${width} × ${height} it has more than ${pixelLimit} pixels`);
-  return resizeShorterSide(original, side);
+  const scaled = resizeShorterSide(original, side);
+  // Pixels of a decoder's own memory cannot be handed over.
+  return scaled === original ? { ...original, pixels: original.pixels.slice() } : scaled;
 }
 
 async function decodeFile(id: number, path: string, wanted: Wanted): Promise<Image> {

@@ -17,25 +17,24 @@ export const half = one >> 1;
 export function triangleFilter(input: number, output: number): Filter {
   const scale = input / output;
   const radius = Math.max(1, scale);
-  const taps = Math.min(input, 2 * Math.ceil(radius) + 1);
-  const first = new Int32Array(output);
+  // Pixel k covers [k, k + 1) of its axis, so its centre lies at k + ½.
+  const centre = (i: number): number => (i + 0.5) * scale;
+  const from = Int32Array.from({ length: output }, (_, i) => Math.max(0, Math.trunc(centre(i) - radius + 0.5)));
+  const to = Int32Array.from({ length: output }, (_, i) => Math.min(input, Math.trunc(centre(i) + radius + 0.5)));
+  const taps = from.reduce((most, start, i) => Math.max(most, to[i] - start), 1);
   const weights = new Int32Array(output * taps);
   const triangle = new Float64Array(taps);
+  // Every output has as many taps. Those that its triangle does not reach weigh nothing, and lie inside the image, too.
+  const first = from.map((start) => Math.min(start, input - taps));
   for (let i = 0; i < output; i++) {
-    // Pixel k covers [k, k + 1) of its axis, so its centre lies at k + ½.
-    const centre = (i + 0.5) * scale;
-    const from = Math.max(0, Math.trunc(centre - radius + 0.5));
-    const count = Math.min(input, Math.trunc(centre + radius + 0.5)) - from;
+    const count = to[i] - from[i];
     let sum = 0;
     for (let k = 0; k < count; k++) {
-      triangle[k] = Math.max(0, 1 - Math.abs((from + k - centre + 0.5) * (1 / radius)));
+      triangle[k] = Math.max(0, 1 - Math.abs((from[i] + k - centre(i) + 0.5) * (1 / radius)));
       sum += triangle[k];
     }
-    // Every output has as many taps. Those that its triangle does not reach weigh nothing, and lie inside the image, too.
-    first[i] = Math.min(from, input - taps);
-    for (let k = 0; k < count; k++) {
-      weights[i * taps + from - first[i] + k] = Math.trunc((triangle[k] / sum) * one + 0.5);
-    }
+    const start = i * taps + from[i] - first[i];
+    for (let k = 0; k < count; k++) weights[start + k] = Math.trunc((triangle[k] / sum) * one + 0.5);
   }
   return { first, taps, weights };
 }

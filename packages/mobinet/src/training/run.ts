@@ -61,6 +61,8 @@ export interface TrainingRun {
   readonly source?: ImageLocation;
   /** What its images are, so that it goes on with the same ones. Runs that were saved before this was kept have none. */
   fingerprint?: Fingerprint | undefined;
+  /** What decoded its images, with its version, since another one may give other bits. Images that are no files need none. */
+  decoder?: string | undefined;
   progress: Progress;
   readonly history: EpochMetrics[];
 }
@@ -89,7 +91,7 @@ export function newRun(
 
 /** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
-  const { model, optimizer, training, classes, trainImages, source, fingerprint, progress, history } = run;
+  const { model, optimizer, training, classes, trainImages, source, fingerprint, decoder, progress, history } = run;
   const tensors = new Map<string, Tensor<DType>>();
   for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
   for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
@@ -101,6 +103,7 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
       trainImages,
       source,
       fingerprint,
+      decoder,
       progress,
       history,
       steps: optimizer.state.step,
@@ -190,6 +193,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
     checkClasses(saved.classes, options.classes);
     checkLocation(saved.source);
     checkFingerprint(saved.fingerprint, options.classes);
+    if (saved.decoder !== undefined) checkLike(saved, { decoder: '' }, 'run');
     checkProgress(saved);
     return { options, run: saved };
   } catch (error) {

@@ -138,6 +138,20 @@ describe('train', () => {
   });
 });
 
+test('a run knows what decoded its images, and says once if that is another now', async () => {
+  const run = decodeCheckpoint(await checkpointOf(straight));
+  expect(run.decoder).toMatch(/^sharp \d/);
+  const [now, warnings]: [string | undefined, string[]] = [run.decoder, []];
+  run.decoder = 'get-pixels 3.3.3';
+  for (let again = 0; again < 2; again++) {
+    await train(run, dataset, { out: straight, workers: 1, onWarning: (message) => warnings.push(message) });
+  }
+  expect(warnings).toEqual([
+    `images are decoded by ${now} from here on, and were by get-pixels 3.3.3 before: their pixels may differ a little`,
+  ]);
+  free(run);
+});
+
 describe('a run that was interrupted', () => {
   /** Where to stop: after a step of the whole run, or in the validation after an epoch. */
   type Stop = { step: number } | { validation: number };

@@ -9,6 +9,7 @@ import { untilAborted } from '../data/until-aborted.js';
 import type { FileSystem } from '../files/file-system.js';
 import { evaluate } from './evaluate.js';
 import { explainOutOfMemory } from './fit-memory.js';
+import { noteDecoder } from './note-decoder.js';
 import { makeSchedule } from './options.js';
 import { type OwnFolder, ownFolder } from './own-folder.js';
 import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
@@ -87,6 +88,7 @@ async function trainIn(
   options: TrainOptions,
 ): Promise<TrainResult> {
   const { onWarning, files, checkpointMinutes = 10 } = options;
+  await noteDecoder(run, dataset.train, onWarning);
   const folder = await RunFolder.open(run, { out: path, minutes: checkpointMinutes, files });
   const { training, model } = run;
   const loading = {

@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dispose, Rng } from '@mobinet/tensor';
+import { Command } from 'commander';
+import { ImageLoader } from 'mobinet';
+import { jsonFlag, printJson, printResult, runProgram, wholeNumber } from 'mobinet/cli';
+import sharp from 'sharp';
+import { decodeImage, findDecoder } from '../packages/mobinet/dist/data/decode.js';
+import { resize, resizeShorterSide } from '../packages/mobinet/dist/data/resize.js';
+import { formerDecodeJpeg, formerResize } from './former-decoding.js';
+import { median } from './interleave.js';
+import { machine } from './machine.js';
+
+interface Flags {
+  images: number;
+  rounds: number;
+  json?: boolean;
+}
+
+const [height, width, side] = [375, 500, 256];
+const scaledWidth = Math.floor((side * width) / height);
+
+const program = new Command('bench:decode')
+  .description(
+    `decodes JPEGs of ${width}×${height} and scales them to ${side}, as it was done before and as it is done now`,
+  )
+  .option('--images <number>', 'different pictures', wholeNumber(1), 40)
+  .option('--rounds <number>', 'how often each way has its turn', wholeNumber(1), 5)
+  .option(...jsonFlag)
+  .action(run);
+
+async function run({ images, rounds, json }: Flags): Promise<void> {
+  const pictures = await Promise.all(Array.from({ length: images }, (_, seed) => makePicture(seed)));
+  const wanted = { pixelLimit: 1e8, side };
+  const ways = {
+    before: async (bytes: Buffer) => formerResize(await formerDecodeJpeg(bytes), side, scaledWidth),
+    now: async (bytes: Buffer) => resizeShorterSide(await decodeImage(bytes, wanted), side),
+    'now, decoding alone': (bytes: Buffer) => decodeImage(bytes, wanted),
+  };
+  const rates = await compare(ways, pictures, rounds);
+  const loading = await timeLoaders(pictures, [1, 2]);
+  const ratio = rates.now / rates.before;
+  const { name } = await findDecoder();
+  if (json) return printJson({ decoder: name, imagesPerCpuSecond: rates, ratio, loading, ...machine() });
+  printResult(`images a second of CPU time, ${name}`);
+  for (const [way, rate] of Object.entries(rates)) printResult(`  ${way.padEnd(20)} ${rate.toFixed(0).padStart(6)}`);
+  printResult(`  ${'now, of before'.padEnd(20)} ${ratio.toFixed(1).padStart(6)} times`);
+  printResult('the loader alone, images a second');
+  for (const { workers, images, cpu } of loading) {
+    printResult(
+      `  ${`workers: ${workers}`.padEnd(20)} ${images.toFixed(0).padStart(6)}, of CPU time ${cpu.toFixed(0)}`,
+    );
+  }
+}
+
+/** Each way in turns over all pictures, so that a machine that is slower for a while is so for all of them. */
+async function compare<N extends string>(
+  ways: Readonly<Record<N, (bytes: Buffer) => Promise<unknown>>>,
+  pictures: readonly Buffer[],
+  rounds: number,
+): Promise<Record<N, number>> {
+  const names = Object.keys(ways) as N[];
+  const rates = new Map<N, number[]>(names.map((name) => [name, []]));
+  // The first round is not counted: functions are compiled in it.
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of names) {
+      const before = cpuSeconds();
+      for (const bytes of pictures) await ways[name](bytes);
+      if (round > 0) rates.get(name)!.push(pictures.length / (cpuSeconds() - before));
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, median(rates.get(name)!)])) as Record<N, number>;
+}
+
+interface LoaderRate {
+  readonly workers: number;
+  /** Images a second by the clock, and of CPU time of all threads. */
+  readonly images: number;
+  readonly cpu: number;
+}
+
+/** The whole way from files to batches, of which nothing is kept for the next epoch. */
+async function timeLoaders(pictures: readonly Buffer[], workerCounts: readonly number[]): Promise<LoaderRate[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'mobinet-bench-'));
+  try {
+    const files = pictures.map((bytes, index) => {
+      const file = join(folder, `${index}.jpg`);
+      writeFileSync(file, bytes);
+      return file;
+    });
+    const length = 10 * files.length;
+    const source = { length, label: () => 0, name: String, image: (index: number) => files[index % files.length] };
+    const results: LoaderRate[] = [];
+    for (const workers of workerCounts) {
+      const options = { batchSize: 32, size: 224, resize: side, rng: Rng.fromSeed(0), cacheBytes: 0, workers };
+      const loader = new ImageLoader(source, options);
+      let images = 0;
+      let [start, cpu] = [0, 0];
+      for await (const batch of loader.epoch(0)) {
+        // From the second batch on: threads have started by then.
+        if (start === 0) [start, cpu] = [performance.now(), cpuSeconds()];
+        else images += batch.count;
+        dispose(batch);
+      }
+      results.push({
+        workers,
+        images: (1000 * images) / (performance.now() - start),
+        cpu: images / (cpuSeconds() - cpu),
+      });
+      await loader.close();
+    }
+    return results;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Noise of many sizes, the finer the fainter, as in photos. */
+function makePicture(seed: number): Promise<Buffer> {
+  const rng = Rng.fromSeed(seed);
+  const sums = new Float64Array(3 * height * width).fill(128);
+  for (let grain = 4; grain <= width; grain *= 2) {
+    const size = { height: grain, width: grain };
+    const noise = { ...size, pixels: Uint8Array.from({ length: 3 * grain * grain }, () => rng.integer(256)) };
+    const { pixels } = resize(noise, height, width);
+    for (let i = 0; i < sums.length; i++) sums[i] += (pixels[i] - 127.5) * (2 / Math.sqrt(grain));
+  }
+  const raw = { height, width, channels: 3 } as const;
+  return sharp(Uint8ClampedArray.from(sums), { raw }).jpeg({ quality: 85 }).toBuffer();
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+await runProgram(program);
