@@ -2,6 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import {
   abs,
   add,
+  argMax,
   assign,
   batchNorm,
   dispose,
@@ -11,6 +12,7 @@ import {
   memory,
   mul,
   ones,
+  packBits,
   Rng,
   reshape,
   scalar,
@@ -23,7 +25,9 @@ import {
   tanh,
   tensor,
   tidy,
+  toBackend,
   transpose,
+  unpackBits,
 } from '@mobinet/tensor';
 import { tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
@@ -217,6 +221,8 @@ describe('what would be 0 in silence', () => {
     ['numbers that were read', (x) => sum(tensor([...x.values])), 'numbers that were read (values, data())'],
     ['noGradient', (x) => noGradient(() => sum(square(x))), 'or in noGradient'],
     ['a comparison', (x) => mean(greater(x, 1)), 'Nothing flows back through greater'],
+    ['a choice', (x) => sum(argMax(x).cast('f32')), 'Nothing flows back through argMax'],
+    ['signs as bits', (x) => sum(unpackBits(packBits(x))), 'Nothing flows back through packBits'],
     ['a cast', (x) => sum(square(x).cast('i32').cast('f32')), 'Nothing flows back through cast'],
   ])('%s alone: an error that says where it was lost', (_, f, reason) => {
     expect(() => gradient(f)(x)).toThrow(
@@ -232,6 +238,10 @@ describe('what would be 0 in silence', () => {
     ['several numbers', (x) => square(x), 'a loss must be one number, but has shape [2]'],
   ])('a function that returns %s', (_, f, message) => {
     expect(() => gradient(f as (x: Tensor) => Tensor)(x)).toThrow(message);
+  });
+
+  test('a tensor that is on its backend already keeps its gradient', () => {
+    expect(values(gradient((x: Tensor) => sum(square(toBackend(x))))(x))).toEqual([1, 4]);
   });
 
   test('statistics of a batch have derivatives', () => {
