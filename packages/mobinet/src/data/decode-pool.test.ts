@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { fc } from '@fast-check/vitest';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DecodePool, type DecodePoolOptions } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
-import { DataError } from './errors.js';
+import { DataError, isOutOfMemory } from './errors.js';
 import {
   encodeGif,
   encodeJpeg,
@@ -248,6 +248,23 @@ describe('DecodePool', () => {
     await expect(bad.result).rejects.toThrow(DataError);
     await expect(late.result).rejects.toThrow(/^decoding bad took more than 0\.1 s of CPU time, .*Save the image anew/);
     await expect(looping.decode('next', 'next').result).rejects.toThrow('decoding bad');
+  });
+
+  test('what is no fault of an image, such as no decoder, ends the work', async () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { 'image.png': encodePng(2, 2, rgb) });
+    vi.stubEnv('MOBINET_DECODER', 'none');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const without = new DecodePool(settings);
+    onTestFinished(() => without.close());
+    const { result } = without.decode(join(folder, 'image.png'), 'image');
+    await expect(result).rejects.toThrow(DataError);
+    await expect(result).rejects.toThrow('MOBINET_DECODER must be sharp or get-pixels, not none');
+  });
+
+  test('too little memory is known from what V8 says', () => {
+    expect(() => new ArrayBuffer(2 ** 52)).toThrow(expect.toSatisfy(isOutOfMemory));
+    expect(isOutOfMemory(new Error('it is a corrupt TIFF (Not enough data)'))).toBe(false);
   });
 
   test('time that passes without work is not counted: a program that is suspended or starved loses nothing', async () => {

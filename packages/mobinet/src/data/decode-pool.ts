@@ -30,7 +30,6 @@ export interface Decoding {
 
 interface Job {
   readonly request: DecodeRequest;
-  readonly name: string;
   resolve(result: Image | Unreadable): void;
   reject(error: DataError): void;
 }
@@ -77,11 +76,11 @@ export class DecodePool {
   /** Decodes and scales an image. `name` is for messages. */
   decode(image: string | Image, name: string): Decoding {
     const { side, exactSize = false, pixelLimit } = this.options;
-    const request: DecodeRequest = { id: this.#nextId++, image, side, exactSize, pixelLimit };
+    const request: DecodeRequest = { id: this.#nextId++, image, name, side, exactSize, pixelLimit };
     const seat = this.#seats.reduce((best, other) => (other.jobs.length < best.jobs.length ? other : best));
     const result = new Promise<Image | Unreadable>((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);
-      seat.jobs.push({ request, name, resolve, reject });
+      seat.jobs.push({ request, resolve, reject });
       seat.worker?.ref();
       seat.worker?.postMessage(request);
     });
@@ -103,6 +102,7 @@ export class DecodePool {
       worker.on('message', (reply: DecodeReply) => {
         if (seat.jobs[0]?.request.id !== reply.id) return;
         if ('result' in reply) this.#settle(seat, reply.result);
+        else if ('failure' in reply) void this.#fail(new DataError(reply.failure));
         else seat.since = cpuSeconds();
       });
       worker.on('error', (error) => this.#crash(seat, worker, messageOf(error), error));
@@ -128,17 +128,17 @@ export class DecodePool {
     const busy = this.#seats.filter(({ jobs }) => jobs.length > 0);
     for (const { since, jobs } of busy) {
       if (since === null || cpuSeconds() - since <= limit) continue;
-      const problem = `decoding ${jobs[0].name} took more than ${cpuLimit} s of CPU time, which is a fault of the decoder`;
+      const problem = `decoding ${jobs[0].request.name} took more than ${cpuLimit} s of CPU time, which is a fault of the decoder`;
       return void this.#fail(new DataError(`${problem}. Save the image anew with another program, or take it away`));
     }
     // Looks are counted, as a suspended program has none. It may be a disk that is slow: that is no reason to go on without an image.
     if (busy.length > 0 && ++this.#looks === looksBeforeWarning)
-      onWarning?.(`still waiting for ${busy[0].jobs[0].name}`);
+      onWarning?.(`still waiting for ${busy[0].jobs[0].request.name}`);
   }
 
   #crash(seat: Seat, worker: Worker, message: string, cause?: unknown): void {
     if (seat.worker !== worker) return;
-    const doing = seat.jobs.length > 0 ? ` at ${seat.jobs[0].name}` : '';
+    const doing = seat.jobs.length > 0 ? ` at ${seat.jobs[0].request.name}` : '';
     const error = new DataError(`an image decoding thread crashed${doing}: ${message}`, { cause });
     void this.#fail(error);
   }

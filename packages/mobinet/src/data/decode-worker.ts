@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import type { Wanted } from './decoder.js';
-import { FileError, messageOf } from './errors.js';
+import { DataError, FileError, isOutOfMemory, messageOf } from './errors.js';
 import { readImageFile } from './read-image-file.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
 import type { Image } from './source.js';
@@ -13,6 +13,8 @@ import type { Image } from './source.js';
 export interface DecodeRequest {
   readonly id: number;
   readonly image: string | Image;
+  /** What messages call it. */
+  readonly name: string;
   readonly side: number;
   readonly exactSize: boolean;
   readonly pixelLimit: number;
@@ -30,10 +32,11 @@ export interface Unreadable {
   readonly isFileError: boolean;
 }
 
-/** That the file was read and is being decoded now, and what came of it. */
+/** That the file was read and is being decoded now, what came of it, or why nothing more can be decoded. */
 export type DecodeReply =
   | { readonly id: number; readonly isDecoding: true }
-  | { readonly id: number; readonly result: Image | Unreadable };
+  | { readonly id: number; readonly result: Image | Unreadable }
+  | { readonly id: number; readonly failure: string };
 
 if (parentPort === null) throw new Error('decode-worker.js runs as a worker thread only');
 const port = parentPort;
@@ -56,9 +59,16 @@ async function answer(request: DecodeRequest): Promise<void> {
     const image = await prepare(request);
     reply(image, [image.pixels.buffer]);
   } catch (error) {
-    reply({ problem: messageOf(error), isFileError: error instanceof FileError });
+    const problem = messageOf(error);
+    // No decoder, or no memory, is no fault of the image.
+    if (error instanceof DataError) fail(id, problem);
+    else if (isOutOfMemory(error))
+      fail(id, `there is too little memory to decode ${request.name}: ${problem}. Try fewer --workers`);
+    else reply({ problem, isFileError: error instanceof FileError });
   }
 }
+
+const fail = (id: number, failure: string): void => port.postMessage({ id, failure } satisfies DecodeReply);
 
 async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
   const wanted = { pixelLimit, side: exactSize ? undefined : side };

@@ -70,3 +70,7 @@ export function fileProblem(error: unknown): string {
   const tail = syscall === undefined ? -1 : message.lastIndexOf(`, ${syscall}`);
   return tail < 0 ? message : message.slice(0, tail);
 }
+
+/** Whether memory was asked for in vain, as V8 and libvips say it. */
+export const isOutOfMemory = (error: unknown): boolean =>
+  /Array buffer allocation failed|out of memory -- size/.test(messageOf(error));
