@@ -10,10 +10,7 @@ import { say, writeResult } from './output.js';
  */
 export async function runProgram(program: Command): Promise<void> {
   ignoreReadersThatLeave();
-  process.on('uncaughtException', (error) => {
-    tell(error);
-    process.exit(1);
-  });
+  process.on('uncaughtException', endInOrder);
   for (const command of [program, ...program.commands]) {
     command.showHelpAfterError(false).configureOutput({
       writeOut: writeResult,
@@ -30,6 +27,19 @@ export async function runProgram(program: Command): Promise<void> {
     tell(error);
     process.exitCode = 1;
   }
+}
+
+/** The work that goes on, if it can be interrupted. */
+let work: AbortController | null = null;
+
+/** An error that nobody awaits, such as one of a thread, ends the program. Work that can be interrupted saves first what it has. */
+function endInOrder(error: unknown): void {
+  if (work && !work.signal.aborted) {
+    work.abort(error);
+    return;
+  }
+  tell(error);
+  process.exit(1);
 }
 
 function tell(error: unknown): void {
@@ -60,11 +70,12 @@ export class Interruption extends Error {
 
 /**
  * A signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is closed, so that work can end
- * cleanly; its reason is an `Interruption`. A second Ctrl-C ends the program at once.
+ * cleanly; its reason is an `Interruption`, or an error that nobody has awaited. A second Ctrl-C ends the program at once.
  * Call `release` when there is nothing left to interrupt.
  */
 export function interruptible(message: string): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
+  work = controller;
   let interruptedAt = 0;
   const interrupt = (name: Interruption['signal']): void => {
     const interruption = new Interruption(name);
@@ -86,6 +97,7 @@ export function interruptible(message: string): { signal: AbortSignal; release: 
   return {
     signal: controller.signal,
     release: () => {
+      work = null;
       for (const [name, listener] of entries) process.off(name, listener);
     },
   };

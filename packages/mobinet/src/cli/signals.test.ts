@@ -186,6 +186,27 @@ describe('work that can be interrupted', () => {
   });
 });
 
+describe('an error that nobody awaits', () => {
+  test('lets work save first, and is one line then', async () => {
+    const program = `
+      import { once } from 'node:events';
+      import { Command } from ${JSON.stringify(import.meta.resolve('commander'))};
+      import { interruptible, runProgram } from ${JSON.stringify(new URL('./program.js', import.meta.url))};
+      await runProgram(new Command('work').action(async () => {
+        const { signal, release } = interruptible('stopping …');
+        setTimeout(() => { throw new Error('out of the blue'); });
+        await once(signal, 'abort');
+        release();
+        console.log('saved');
+        throw signal.reason;
+      }));`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: 'saved\n', stderr: 'error: out of the blue\n' });
+  });
+});
+
 const hasTerminal = spawnSync('script', ['--version']).status === 0;
 
 describe.skipIf(!hasTerminal)('in a terminal', () => {

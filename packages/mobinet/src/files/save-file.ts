@@ -36,7 +36,7 @@ export async function checkWritable(path: string): Promise<void> {
   try {
     await writableFile(await followLinks(path));
   } catch (error) {
-    throw await explained(error, path, 0);
+    throw await explained(error, path);
   }
 }
 

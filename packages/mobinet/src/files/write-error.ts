@@ -2,25 +2,25 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataError, messageOf } from '../data/errors.js';
 
-/** What went wrong, in one line: what, where, and how to mend it. */
-export async function explained(error: unknown, path: string, bytes: number): Promise<DataError> {
+/**
+ * What went wrong with a file or folder that was to be written, in one line: what, where, and how to mend it.
+ * @param bytes How many the file has.
+ */
+export async function explained(error: unknown, path: string, bytes?: number): Promise<DataError> {
   const folder = dirname(path);
   const say = (message: string) => new DataError(message, { cause: error });
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOSPC': {
       const free = await freeBytes(folder);
-      const left = free === null ? '' : `, and ${inBytes(free)} are free`;
-      return say(
-        `no space is left for ${path}: it takes ${inBytes(bytes)}${left}. Make room, or write to another disk. ${unchanged}`,
-      );
+      const needed = bytes === undefined ? '' : `: it takes ${inBytes(bytes)}`;
+      const left = free === null ? '' : `${needed === '' ? ':' : ', and'} ${inBytes(free)} are free`;
+      return say(`no space is left for ${path}${needed}${left}. Make room, or write to another disk. ${unchanged}`);
     }
     case 'EDQUOT':
-      return say(
-        `your quota has no room for ${path}, which takes ${inBytes(bytes)}. Remove files, or write elsewhere. ${unchanged}`,
-      );
+      return say(`your quota has no room for ${path}. Remove files, or write elsewhere. ${unchanged}`);
     case 'EFBIG':
       return say(
-        `${path} takes ${inBytes(bytes)}, more than a file may have here. Raise the limit (ulimit -f), or write to another disk. ${unchanged}`,
+        `${path} would have more bytes than a file may have here. Raise the limit (ulimit -f), or write to another disk. ${unchanged}`,
       );
     case 'EACCES':
     case 'EPERM':

@@ -44,7 +44,7 @@ async function makeFolder(path: string, recursive: boolean): Promise<string | un
   try {
     return (await mkdir(path, { recursive })) ?? (recursive ? undefined : path);
   } catch (error) {
-    throw await explained(error, path, 0);
+    throw await explained(error, path);
   }
 }
 
@@ -62,7 +62,7 @@ async function lock(path: string, made: string | undefined, resumed: boolean): P
     return { path, close };
   } catch (error) {
     await close();
-    throw await explained(error, path, 0);
+    throw await explained(error, path);
   }
 }
 
