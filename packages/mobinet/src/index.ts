@@ -4,9 +4,10 @@ export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/lo
 export { encodeOnnx, exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
 export { saveFile } from './files/save-file.js';
+export { bestEpoch } from './training/best.js';
 export { fitMicroBatches, type StepFit } from './training/fit-memory.js';
 export { type OwnFolder, ownFolder, ownNewFolder } from './training/own-folder.js';
-export { checkpointFile, metricsFile, refuseToOverwrite } from './training/run-folder.js';
+export { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './training/run-folder.js';
 export { type EpochProgress, type StepReport, train } from './training/train.js';
 export { TrainingError } from './training/training-error.js';
 export * from './web.js';

@@ -154,7 +154,9 @@ describe('mistakes', () => {
     ['half a checkpoint', ['train', '--data', data, '--resume', cutOff], /cut-off\.safetensors: /],
     ['a packed model as a checkpoint', ['train', '--data', data, '--resume', model], /not a training checkpoint/],
     ['another architecture', resuming('--block', 'pre'), /another architecture: its block is mid, not pre/],
-    ['another setting', resuming('--epochs', '9'), /its epochs is 1/],
+    ['another setting', resuming('--no-flip'), /goes on with the run's own settings: its augment is /],
+    ['another preset', resuming('--preset', 'imagenet'), /the preset small, .*Leave out --preset imagenet/],
+    ['three micro-batches', [...train, '--micro-batches', '3'], /--micro-batches.*a power of two/],
     ['other images', resuming('--limit', '9'), /9 training images, but the run was made for 24/],
     [
       'a share of what is split',
@@ -220,8 +222,11 @@ describe('mistakes', () => {
 });
 
 describe('train', () => {
+  const runFiles = ['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl'];
+
   test('leaves checkpoint, metrics and packed model, and evaluate agrees with the metrics', async () => {
-    expect(readdirSync(run).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl', 'model.mobinet.safetensors']);
+    expect(readdirSync(run).sort()).toEqual([...runFiles, 'model.mobinet.safetensors']);
+    expect(readFileSync(join(run, 'best.safetensors'))).toEqual(readFileSync(checkpoint));
     const evaluate = ['evaluate', data, '--json', '--workers', '1', '--model'];
     const [packed, trained] = await all([
       // Of a run's folder, the packed model.
@@ -249,10 +254,11 @@ describe('train', () => {
     expect(top5).toBeNull();
     expect(stdout.split('\n')).toEqual([
       `top-1   ${top1.toFixed(2)} %`,
+      `best epoch 1: ${top1.toFixed(2)} %, kept as ${join(out, 'best.safetensors')}`,
       `saved   ${saved}; a network of floats is not packed`,
       '',
     ]);
-    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
+    expect(readdirSync(out).sort()).toEqual(runFiles);
 
     const [evaluated, resumed, exported] = await all([
       ['evaluate', '--model', saved, '--data', data, '--workers', '1', '--json'],
@@ -263,13 +269,14 @@ describe('train', () => {
     expect(accuracy).toEqual({ top1, top5, images: 12, skippedImages: 0 });
     // Of so short a training, running statistics make large numbers.
     expect(loss / valLoss).toBeCloseTo(1, 5);
-    expect(JSON.parse(resumed.stdout)).toEqual({ out, ...lastMetrics(out), skippedImages: 0 });
+    const best = { epoch: 1, top1, valLoss, checkpoint: join(out, 'best.safetensors') };
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ out, ...lastMetrics(out), best, skippedImages: 0 });
     expect(exported).toEqual({
       code: 1,
       stdout: '',
       stderr: expect.stringMatching(/^error: a network of precision 'float' is not packed: .*checkpoint.*\n$/),
     });
-    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
+    expect(readdirSync(out).sort()).toEqual(runFiles);
   });
 
   test('the example passes over a broken image, names it, and prints one JSON object', async () => {
@@ -300,15 +307,15 @@ describe('train', () => {
     expect(existsSync(join(out, 'model.mobinet.safetensors'))).toBe(false);
     expect(lastMetrics(out).epoch).toBeLessThan(6);
 
-    // The checkpoint knows where its images are.
-    const resumed = await cli(['train', '--resume', out, '--workers', '1', '--json']);
+    // The checkpoint knows where its images are, and may go on for longer than was meant.
+    const resumed = await cli(['train', '--resume', out, '--workers', '1', '--json', '--epochs', '7']);
     expect(resumed.code, resumed.stderr).toBe(0);
-    expect(JSON.parse(resumed.stdout)).toMatchObject({ epoch: 6, agreement: { largestDifference: 0 } });
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ epoch: 7, agreement: { largestDifference: 0 } });
     const epochs = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line).epoch);
-    expect(epochs).toEqual(Array.from({ length: 6 }, (_, i) => i + 1));
+    expect(epochs).toEqual(Array.from({ length: 7 }, (_, i) => i + 1));
     expect(existsSync(join(out, 'model.mobinet.safetensors'))).toBe(true);
   });
 });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describeRange, isInRange, type NumberRange, wholeNumbers } from '@mobinet/tensor';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { cropPaddingRange } from '../data/augment.js';
+import { type Augmentation, cropPaddingRange } from '../data/augment.js';
 import { openIdx } from '../data/idx.js';
 import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
@@ -66,6 +66,7 @@ export interface TrainingFlags {
   epochs?: number;
   batch?: number;
   microBatches?: number;
+  patience?: number;
   lr?: number;
   optimizer?: TrainingOptions['optimizer'];
   schedule?: TrainingOptions['schedule'];
@@ -73,12 +74,19 @@ export interface TrainingFlags {
   labelSmoothing?: number;
   resize?: number;
   cropPadding?: number;
+  /** False where images are not to be mirrored. */
+  flip?: boolean;
   seed?: number;
 }
 
 export function addTrainingFlags(command: Command): Command {
   return command
     .option('--epochs <number>', 'how often each image is seen', numberIn(trainingRanges.epochs))
+    .option(
+      '--patience <epochs>',
+      'stop after so many epochs that were no better (default: 0, never)',
+      numberIn(trainingRanges.patience),
+    )
     .option('--batch <images>', 'images in a step', numberIn(trainingRanges.batchSize))
     .option(
       '--micro-batches <number>',
@@ -99,38 +107,34 @@ export function addTrainingFlags(command: Command): Command {
       'scale the shorter side of images to this before cutting',
       numberIn(trainingRanges.resize),
     )
-    .option('--crop-padding <pixels>', 'pad images by this and cut anywhere', numberIn(cropPaddingRange));
+    .option('--crop-padding <pixels>', 'pad images by this and cut anywhere', numberIn(cropPaddingRange))
+    .option('--no-flip', 'do not mirror images, as where left and right differ');
 }
 
 /** `base` with the flags that were given. */
 export function trainingOf(flags: TrainingFlags, base: TrainingOptions): TrainingOptions {
-  const {
-    epochs,
-    batch,
-    microBatches,
-    lr,
-    optimizer,
-    schedule,
-    weightDecay,
-    labelSmoothing,
-    resize,
-    cropPadding,
-    seed,
-  } = flags;
   const given = definedOnly({
-    epochs,
-    batchSize: batch,
-    microBatches,
-    learningRate: lr,
-    optimizer,
-    schedule,
-    weightDecay,
-    labelSmoothing,
-    resize,
-    seed,
-    augment: cropPadding === undefined ? undefined : { ...base.augment, crop: 'random' as const, padding: cropPadding },
+    epochs: flags.epochs,
+    patience: flags.patience,
+    batchSize: flags.batch,
+    microBatches: flags.microBatches,
+    learningRate: flags.lr,
+    optimizer: flags.optimizer,
+    schedule: flags.schedule,
+    weightDecay: flags.weightDecay,
+    labelSmoothing: flags.labelSmoothing,
+    resize: flags.resize,
+    seed: flags.seed,
   });
-  return { ...base, ...given };
+  return { ...base, ...given, augment: augmentationOf(flags, base.augment) };
+}
+
+function augmentationOf({ cropPadding, flip }: TrainingFlags, base: Augmentation): Augmentation {
+  return {
+    ...base,
+    ...(cropPadding !== undefined && { crop: 'random', padding: cropPadding }),
+    ...(flip === false && { flip }),
+  };
 }
 
 export type DataFlags = Omit<ImageLocation, 'splitSeed'> & { seed?: number };

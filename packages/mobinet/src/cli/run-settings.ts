@@ -1,7 +1,9 @@
 import type { ImageDataset } from '../data/source.js';
 import { readCheckpoint } from '../export/files.js';
 import type { MoBiNetOptions } from '../model/options.js';
+import { isFinished } from '../training/best.js';
 import { fitMicroBatches, gigabytes } from '../training/fit-memory.js';
+import { makeSchedule, type TrainingOptions } from '../training/options.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { type ImageLocation, newRun, type TrainingRun } from '../training/run.js';
 import { type ArchitectureFlags, architectureOf, type TrainingFlags, trainingOf } from './flags.js';
@@ -37,7 +39,7 @@ export function startRun(
 }
 
 /** As few as fit into the memory of this machine. Since what is computed depends on it, it is told, and kept when the run goes on. */
-function chooseMicroBatches(options: Partial<MoBiNetOptions>, training: TrainingRun['training']): number {
+function chooseMicroBatches(options: Partial<MoBiNetOptions>, training: TrainingOptions): number {
   const { microBatches, needed, available } = fitMicroBatches(options, training);
   if (microBatches > 1) {
     say(
@@ -54,21 +56,77 @@ function scaledResize(preset: PresetName, size: number): number {
   return Math.round((size * training.resize) / ('imageSize' in model ? model.imageSize : 224));
 }
 
-/** A run that goes on from its checkpoint. @throws RangeError for flags that describe another one. */
+/** Settings that a run may change when it goes on. All others make it what it is. */
+const changeable = ['epochs', 'patience', 'microBatches'] as const satisfies (keyof TrainingOptions)[];
+
+/**
+ * A run that goes on from its checkpoint.
+ * @throws RangeError for flags that describe another one.
+ */
 export async function resumeRun(path: string, flags: RunFlags): Promise<TrainingRun> {
   const run = await readCheckpoint(path);
+  checkSame(path, run, flags);
+  const training = trainingOf(flags, run.training);
+  const { epoch, batch } = run.progress;
+  const begun = batch > 0 ? epoch + 1 : epoch;
+  if (training.epochs < begun) {
+    throw new RangeError(`${path} is in epoch ${begun} already. Use at least --epochs ${begun}`);
+  }
+  const resumed = { ...run, training };
+  tellChanges(run.training, resumed);
+  return resumed;
+}
+
+function checkSame(path: string, run: TrainingRun, flags: RunFlags): void {
+  if (flags.preset !== undefined && flags.preset !== run.preset) {
+    const what = run.preset === undefined ? 'does not say its preset' : `was started with the preset ${run.preset}`;
+    throw new RangeError(`${path} ${what}, and goes on with its own settings. Leave out --preset ${flags.preset}`);
+  }
   for (const [key, value] of Object.entries(architectureOf(flags))) {
     const saved = run.model.options[key as keyof MoBiNetOptions];
     if (saved !== value)
       throw new RangeError(`${path} is a run of another architecture: its ${key} is ${saved}, not ${value}`);
   }
-  const changed = trainingOf(flags, run.training);
-  for (const key of Object.keys(changed) as (keyof typeof changed)[]) {
-    if (JSON.stringify(changed[key]) !== JSON.stringify(run.training[key])) {
+  const given = { ...trainingOf(flags, run.training), ...pick(run.training, changeable) };
+  for (const key of Object.keys(given) as (keyof TrainingOptions)[]) {
+    if (JSON.stringify(given[key]) !== JSON.stringify(run.training[key])) {
       throw new RangeError(
-        `--resume goes on with the run's own settings: its ${key} is ${JSON.stringify(run.training[key])}`,
+        `--resume goes on with the run's own settings: its ${key} is ${JSON.stringify(run.training[key])}. ` +
+          'Only --epochs, --patience and --micro-batches may be others',
       );
     }
   }
-  return run;
+}
+
+/** Says what is not as it was. */
+function tellChanges(before: TrainingOptions, run: TrainingRun): void {
+  const { training, trainImages, progress } = run;
+  if (training.microBatches !== before.microBatches) {
+    say(
+      `each batch is cut into ${training.microBatches} micro-batches from here on, not ${before.microBatches}: ` +
+        'batch normalisation takes its statistics from them, so this is another run than it would have been',
+    );
+  }
+  if (isFinished(run)) {
+    const isStopped = progress.epoch < training.epochs;
+    say(
+      isStopped
+        ? `the run has stopped after epoch ${progress.epoch}, as its --patience is ${training.patience}: with more it goes on`
+        : `all ${training.epochs} epochs are done: with more --epochs it goes on`,
+    );
+  } else if (training.epochs !== before.epochs) {
+    const batches = Math.ceil(trainImages / training.batchSize);
+    const rate = makeSchedule(training, training.epochs * batches);
+    const next = progress.epoch * batches + progress.batch;
+    say(
+      `the run goes on to epoch ${training.epochs}, not ${before.epochs}: from here on its learning rate is that of so many epochs ` +
+        `(${training.schedule}), ${significant(rate(next))} in the next step`,
+    );
+  }
+}
+
+const significant = (value: number): string => String(Number(value.toPrecision(3)));
+
+function pick<T, K extends keyof T>(record: T, keys: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(keys.map((key) => [key, record[key]])) as Pick<T, K>;
 }

@@ -1,25 +1,14 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { Rng, useBackend } from '@mobinet/tensor';
+import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
-import { ImageLoader } from '../data/loader.js';
-import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
-import {
-  type Agreement,
-  comparePacked,
-  findCheckpoint,
-  packedFile,
-  packedInfoOf,
-  readPacked,
-  writePacked,
-} from '../export/files.js';
+import { findCheckpoint, packedFile, packedInfoOf } from '../export/files.js';
 import { summary } from '../model/summary.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
-import { type ImageLocation, runOnHost, type TrainingRun } from '../training/run.js';
-import { checkpointFile, metricsFile } from '../training/run-folder.js';
+import type { ImageLocation } from '../training/run.js';
+import { bestFile, checkpointFile, metricsFile, takeBestAlong } from '../training/run-folder.js';
 import { checkData, train } from '../training/train.js';
 import {
   addArchitectureFlags,
@@ -35,8 +24,9 @@ import {
   recordOf,
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
-import { formatSummary, ImageProgress, printJson, printResult, say, TrainingProgress } from './output.js';
+import { formatSummary, say, TrainingProgress } from './output.js';
 import { interruptible } from './program.js';
+import { tellResult } from './result-of-run.js';
 import { type RunFlags, resumeRun, startRun } from './run-settings.js';
 
 interface TrainFlags extends RunFlags, DataFlags, LoadingFlags {
@@ -77,7 +67,10 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
       'after',
       ({ command }) => `
 A run's folder holds ${checkpointFile}, ${metricsFile} and, at the end, ${packedFile}.
+${bestFile} is the checkpoint of the epoch with the best top-1. The network of the last epoch is packed; with --patience that of the best.
 It is saved after each epoch, every ten minutes, and when something goes wrong. Ctrl-C stops after the step and saves; continue with --resume.
+A run that goes on keeps its settings; --epochs, --patience and --micro-batches may be others. With other --epochs the learning rate
+follows, from there on, the schedule of so many epochs.
 
 Examples:
   ${callOf(command)} --data photos --preset imagenet --k 4 --out runs/photos
@@ -137,6 +130,7 @@ async function trainIn(
     );
   }
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
+  if (flags.resume) await takeBestAlong(dirname(await findCheckpoint(flags.resume)), out);
   const progress = new TrainingProgress();
   const { finished, skippedImages } = await train(run, dataset, {
     out: folder,
@@ -150,25 +144,7 @@ async function trainIn(
     throw signal.reason;
   }
 
-  const last = run.history[run.history.length - 1];
-  const saved =
-    model.options.precision === 'binary' ? await saveAndCheck(run, out, dataset, { loading: flags, signal }) : null;
-  if (flags.json) return printJson({ out, ...saved, ...last, skippedImages });
-  printResult(
-    `top-1   ${last.top1.toFixed(2)} %`,
-    ...(last.top5 === null ? [] : [`top-5   ${last.top5.toFixed(2)} %`]),
-    ...(saved
-      ? [
-          `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
-          `check   loaded again, its logits differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
-        ]
-      : [`saved   ${join(out, checkpointFile)}; a network of floats is not packed`]),
-  );
-}
-
-interface CheckOptions {
-  readonly loading: LoadingFlags;
-  readonly signal: AbortSignal;
+  await tellResult(run, { out, dataset, loading: flags, json: flags.json, skippedImages, signal });
 }
 
 /** The images that a run was made with. They may have been moved since. */
@@ -182,64 +158,5 @@ function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
         `if they are elsewhere now, say where: ${isIdx ? '--idx' : '--data'} FOLDER`,
       { cause: error },
     );
-  }
-}
-
-async function saveAndCheck(
-  run: TrainingRun,
-  out: string,
-  dataset: ImageDataset,
-  options: CheckOptions,
-): Promise<{ model: string; bytes: number; agreement: Agreement }> {
-  // A packed network does, bit for bit, what the trained one does on the CPU.
-  await useBackend('cpu');
-  const onHost = await runOnHost(run);
-  const model = join(out, packedFile);
-  const bytes = await writePacked(onHost, model).catch((error: unknown) => {
-    const again = `The run is saved: mobinet export --checkpoint ${out} makes this file, too`;
-    throw new DataError(`${messageOf(error)}. ${again}`, { cause: error });
-  });
-  const agreement = await checkPacked(onHost, model, dataset, options).catch((error: unknown) => {
-    if (error === options.signal.reason)
-      say(`stopped. The run has ended and is saved as ${model}, but that was not checked`);
-    throw error;
-  });
-  return { model, bytes, agreement };
-}
-
-/** Loads the file again and compares it with the network in memory. */
-async function checkPacked(
-  run: TrainingRun,
-  file: string,
-  dataset: ImageDataset,
-  { loading, signal }: CheckOptions,
-): Promise<Agreement> {
-  const packed = await readPacked(file);
-  const progress = new ImageProgress();
-  const { resize, normalization } = run.training;
-  const size = run.model.options.imageSize;
-  const loader = new ImageLoader(dataset.val, {
-    batchSize: microBatchSize(run.training),
-    size,
-    resize,
-    normalization,
-    rng: Rng.fromSeed(0),
-    onWarning: () => {},
-    ...loadingOf(loading),
-  });
-  try {
-    const onProgress = (images: number): void =>
-      progress.show('checking the saved model', images, dataset.val.length - loader.skipped);
-    const agreement = await comparePacked(run, packed, loader, { signal, onProgress });
-    if (!(agreement.largestDifference <= 1e-4)) {
-      throw new Error(
-        `${file} does not agree with the trained network: logits differ by ${agreement.largestDifference}`,
-      );
-    }
-    return agreement;
-  } finally {
-    progress.stop();
-    await loader.close();
-    packed.dispose();
   }
 }

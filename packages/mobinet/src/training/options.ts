@@ -36,6 +36,8 @@ export interface TrainingOptions {
    */
   readonly microBatches: number;
   readonly optimizer: (typeof optimizerNames)[number];
+  /** The run ends after so many epochs in a row that were no better than the best one before; 0 for never. */
+  readonly patience: number;
   /** The highest learning rate of the schedule. */
   readonly learningRate: number;
   /** `'step'` multiplies the rate by 0.1 at 60 % and at 85 % of the steps. */
@@ -59,6 +61,7 @@ export const paperTraining: TrainingOptions = {
   epochs: 50,
   batchSize: 256,
   microBatches: 1,
+  patience: 0,
   optimizer: 'adam',
   learningRate: 1e-3,
   schedule: 'step',
@@ -75,6 +78,7 @@ export const trainingRanges = {
   epochs: wholeNumbers(1, 1_000_000),
   batchSize: wholeNumbers(1, 1_000_000),
   microBatches: wholeNumbers(1, 2 ** 20),
+  patience: wholeNumbers(0, 1_000_000),
   learningRate: learningRateRange,
   weightDecay: weightDecayRange,
   labelSmoothing: labelSmoothingRange,

@@ -4,7 +4,7 @@ import { packedFile } from '../export/files.js';
 import { type FolderLock, lockFolder } from '../files/lock-folder.js';
 import { checkWritable } from '../files/save-file.js';
 import { explained, hasCode } from '../files/write-error.js';
-import { checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
+import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
 
 /** The folder of a run, which belongs to this process until it is closed. */
 export interface OwnFolder {
@@ -58,7 +58,7 @@ async function lock(path: string, made: string | undefined, resumed: boolean): P
     folderLock = await lockFolder(path);
     // Under the lock: a run that was in the folder has ended by now, and has left its checkpoint.
     if (!resumed) await refuseToOverwrite(path);
-    for (const name of [checkpointFile, metricsFile, packedFile]) await checkWritable(join(path, name));
+    for (const name of [checkpointFile, bestFile, metricsFile, packedFile]) await checkWritable(join(path, name));
     return { path, close };
   } catch (error) {
     await close();

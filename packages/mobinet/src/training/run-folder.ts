@@ -1,5 +1,5 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DataError, messageOf } from '../data/errors.js';
 import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
 import { saveFile } from '../files/save-file.js';
@@ -8,6 +8,8 @@ import { diverged, TrainingError } from './training-error.js';
 
 /** The files of a run, in its folder. */
 export const checkpointFile = 'checkpoint.safetensors';
+/** The checkpoint of the best epoch. */
+export const bestFile = 'best.safetensors';
 export const metricsFile = 'metrics.jsonl';
 
 /** Throws if `out` holds a run already: starting another would overwrite its checkpoint. */
@@ -18,6 +20,13 @@ export async function refuseToOverwrite(out: string): Promise<void> {
     () => false,
   );
   if (exists) throw new DataError(`${file} exists. Continue it with --resume ${out}, or choose another --out`);
+}
+
+/** Copies the best checkpoint of a run that goes on in another folder. */
+export async function takeBestAlong(from: string, to: string): Promise<void> {
+  if (resolve(from) === resolve(to)) return;
+  const bytes = await readFile(join(from, bestFile)).catch(() => null);
+  if (bytes) await saveFile(join(to, bestFile), bytes);
 }
 
 export interface RunFolderOptions {
@@ -60,11 +69,14 @@ export class RunFolder {
     if (performance.now() - this.#savedAt >= this.#interval) await this.save();
   }
 
-  /** @param salvage From a GPU that has failed, too, if its memory is still there. */
-  async save({ salvage = false } = {}): Promise<void> {
+  /**
+   * @param options.isBest Whether the epoch that has just ended is the best one.
+   * @param options.salvage From a GPU that has failed, too, if its memory is still there.
+   */
+  async save({ isBest = false, salvage = false } = {}): Promise<void> {
     const run = await runOnHost(this.#run, { salvage });
     try {
-      await this.#write(run);
+      await this.#write(run, isBest);
     } finally {
       if (run !== this.#run) for (const copy of [run.model, run.optimizer]) copy.dispose();
     }
@@ -90,13 +102,16 @@ export class RunFolder {
   }
 
   /** The metrics follow from the checkpoint, so it comes first: whatever happens, no file tells of more than can be taken up. */
-  async #write(run: TrainingRun): Promise<void> {
+  async #write(run: TrainingRun, isBest: boolean): Promise<void> {
     for (const [name, { values }] of [...modelTensors(run.model), ...run.optimizer.state.tensors]) {
       if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
     }
     // Somebody may have tidied up: a run is worth more than that.
     await mkdir(this.#out, { recursive: true }).catch(() => {});
-    await saveFile(join(this.#out, checkpointFile), encodeCheckpoint(run), this.#files);
+    const bytes = encodeCheckpoint(run);
+    // A run that is killed between the two trains the epoch once more, and comes to the same.
+    if (isBest) await saveFile(join(this.#out, bestFile), bytes, this.#files);
+    await saveFile(join(this.#out, checkpointFile), bytes, this.#files);
     await this.#saveMetrics(run);
   }
 

@@ -57,6 +57,8 @@ export interface TrainingRun {
   readonly classes: readonly string[];
   /** How many images an epoch has, skipped ones included: a run can only go on with as many. */
   readonly trainImages: number;
+  /** What its settings were before flags changed them. */
+  readonly preset?: string | undefined;
   /** Where its images are, so that it can go on without being told again. */
   readonly source?: ImageLocation;
   /** What its images are, so that it goes on with the same ones. Runs that were saved before this was kept have none. */
@@ -82,7 +84,7 @@ export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, los
 export function newRun(
   options: Partial<MoBiNetOptions>,
   training: TrainingOptions,
-  data: Pick<TrainingRun, 'classes' | 'trainImages' | 'source' | 'fingerprint'>,
+  data: Pick<TrainingRun, 'classes' | 'trainImages' | 'preset' | 'source' | 'fingerprint'>,
 ): TrainingRun {
   checkTraining(training);
   const model = createMoBiNet({ ...options, classes: data.classes.length });
@@ -91,7 +93,8 @@ export function newRun(
 
 /** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
-  const { model, optimizer, training, classes, trainImages, source, fingerprint, decoder, progress, history } = run;
+  const { model, optimizer, training, classes, trainImages, progress, history } = run;
+  const { preset, source, fingerprint, decoder } = run;
   const tensors = new Map<string, Tensor<DType>>();
   for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
   for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
@@ -101,6 +104,7 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
       training,
       classes,
       trainImages,
+      preset,
       source,
       fingerprint,
       decoder,
@@ -192,6 +196,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
     checkTraining(saved.training, 'run.training');
     checkClasses(saved.classes, options.classes);
     checkLocation(saved.source);
+    if (saved.preset !== undefined) checkLike(saved.preset, '', 'run.preset');
     checkFingerprint(saved.fingerprint, options.classes);
     if (saved.decoder !== undefined) checkLike(saved, { decoder: '' }, 'run');
     checkProgress(saved);
@@ -204,7 +209,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
 /** Fills in what was not there to be set when older checkpoints were made, so that they go on as they did. */
 function withLaterSettings(run: { training?: object } | null): unknown {
   if (typeof run?.training !== 'object') return run;
-  return { ...run, training: { microBatches: 1, ...run.training } };
+  return { ...run, training: { microBatches: 1, patience: 0, ...run.training } };
 }
 
 const exampleMetrics: Omit<EpochMetrics, 'top5'> = {

@@ -8,9 +8,9 @@ import { fingerprintOf } from '../data/fingerprint.js';
 import { openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
 import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
-import { paperTraining, type TrainingOptions } from './options.js';
-import { decodeCheckpoint, type EpochMetrics, newRun, type TrainingRun } from './run.js';
-import { checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
+import { makeSchedule, paperTraining, type TrainingOptions } from './options.js';
+import { decodeCheckpoint, type EpochMetrics, newRun, startOfEpoch, type TrainingRun } from './run.js';
+import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
 import { checkData, type TrainOptions, train } from './train.js';
 import { TrainingError } from './training-error.js';
 
@@ -212,6 +212,65 @@ describe('a run that was interrupted', () => {
     expect(await trainUntil(null, out, false)).toBe(true);
     expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
     expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
+  });
+});
+
+describe('the best epoch', () => {
+  /** Trains nine epochs at most, and has the first taken for better than there can be. */
+  async function trainWithGoodStart(out: string, patience: number, epochs: number): Promise<TrainingRun> {
+    const run = start({ epochs, patience });
+    const onEpoch = ({ epoch }: EpochMetrics) => {
+      if (epoch === 1) run.history[0] = { ...run.history[0], top1: 100, valLoss: 0 };
+    };
+    expect(await train(run, dataset, { out, workers: 1, onEpoch })).toMatchObject({ finished: true });
+    return run;
+  }
+
+  test('has a checkpoint of its own, which the others after it leave as it is', async () => {
+    const out = join(folder, 'best');
+    const run = await trainWithGoodStart(out, 0, 2);
+    const best = decodeCheckpoint(await readFile(join(out, bestFile)));
+    expect(best.progress).toEqual(startOfEpoch(1));
+    const last = decodeCheckpoint(await checkpointOf(out));
+    expect(last.progress).toEqual(startOfEpoch(2));
+    free(last);
+    free(best);
+    free(run);
+  });
+
+  test('ends a run by being too long ago, and a longer patience takes it up again', async () => {
+    const out = join(folder, 'patience');
+    const run = await trainWithGoodStart(out, 2, 9);
+    expect(run.progress.epoch).toBe(3);
+    free(run);
+    const saved = decodeCheckpoint(await checkpointOf(out));
+    expect(await train(saved, dataset, { out, workers: 1 })).toMatchObject({ finished: true });
+    expect(saved.progress.epoch).toBe(3);
+    const longer = { ...saved, training: { ...saved.training, patience: 3 } };
+    expect(await train(longer, dataset, { out, workers: 1 })).toMatchObject({ finished: true });
+    expect(longer.history.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
+    free(saved);
+  });
+});
+
+describe('a run that has ended', () => {
+  test('goes on for more epochs, as if it had been meant to from there on', async () => {
+    const out = join(folder, 'longer');
+    await mkdir(out);
+    await writeFile(join(out, checkpointFile), await checkpointOf(straight));
+    const run = decodeCheckpoint(await checkpointOf(straight));
+    const before = [...run.history];
+    const longer = { ...run, training: { ...run.training, epochs: 3 } };
+    await train(longer, dataset, { out, workers: 1 });
+    expect(longer.history.slice(0, 2)).toEqual(before);
+    expect(longer.optimizer.step).toBe(3 * batches);
+    // The rate of its last step is that of the last of nine.
+    const last = makeSchedule(longer.training, 3 * batches)(3 * batches - 1);
+    expect(longer.history[2]).toMatchObject({ epoch: 3, learningRate: last });
+    const saved = decodeCheckpoint(await checkpointOf(out));
+    expect(saved.training.epochs).toBe(3);
+    free(saved);
+    free(run);
   });
 });
 

@@ -7,6 +7,7 @@ import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import { untilAborted } from '../data/until-aborted.js';
 import type { FileSystem } from '../files/file-system.js';
+import { bestEpoch, isFinished } from './best.js';
 import { evaluate } from './evaluate.js';
 import { explainOutOfMemory } from './fit-memory.js';
 import { noteDecoder } from './note-decoder.js';
@@ -62,7 +63,7 @@ export interface TrainResult {
 }
 
 /**
- * Trains a run to its last epoch, from wherever it is. After each epoch, every few minutes, and when the signal aborts or something goes
+ * Trains a run to its last epoch, from wherever it is, or until its patience ends. After each epoch, every few minutes, and when the signal aborts or something goes
  * wrong, its state is saved; a run that was taken up from its checkpoint ends with the same bits as one that was never interrupted.
  *
  * @throws DataError before the first step if the folder belongs to another run, or cannot be written to.
@@ -106,11 +107,12 @@ async function trainIn(
   const sizes = { batchesPerEpoch: trainLoader.batchesPerEpoch, valImages: dataset.val.length };
   try {
     model.train();
-    while (run.progress.epoch < training.epochs) {
+    while (!isFinished(run)) {
       const isWhole = await trainEpoch(run, trainLoader, folder, options);
       const metrics = isWhole ? await finishEpoch(run, valLoader, sizes, options) : null;
       // A run that was stopped before its first step has nothing to keep.
-      if (run.optimizer.step > 0) await folder.save();
+      const isBest = metrics !== null && bestEpoch(run.history) === metrics;
+      if (run.optimizer.step > 0) await folder.save({ isBest });
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
       options.onEpoch?.(metrics);
     }
