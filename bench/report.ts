@@ -27,7 +27,7 @@ export function formatGpuResults(results: readonly GpuResult[]): string {
     name,
     milliseconds.toPrecision(3),
     teraOperationsPerSecond?.toPrecision(3) ?? '–',
-    imagesPerSecond?.toFixed(0) ?? '–',
+    imagesPerSecond?.toFixed(imagesPerSecond < 10 ? 1 : 0) ?? '–',
   ]);
   const { imageNetHours } = hoursOfImageNet(results);
   return [

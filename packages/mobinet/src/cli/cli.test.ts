@@ -152,7 +152,11 @@ describe('mistakes', () => {
       /there is no checkpoint at/,
     ],
     ['half a checkpoint', ['train', '--data', data, '--resume', cutOff], /cut-off\.safetensors: /],
-    ['a packed model as a checkpoint', ['train', '--data', data, '--resume', model], /not a training checkpoint/],
+    [
+      'a packed model as a checkpoint',
+      ['train', '--data', data, '--resume', model],
+      /checkpoint\.safetensors exists\. Continue it with --resume/,
+    ],
     ['another architecture', resuming('--block', 'pre'), /another architecture: its block is mid, not pre/],
     ['another setting', resuming('--no-flip'), /goes on with the run's own settings: its augment is /],
     ['another preset', resuming('--preset', 'imagenet'), /the preset small, .*Leave out --preset imagenet/],

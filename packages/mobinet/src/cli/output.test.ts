@@ -34,7 +34,7 @@ describe('ImageProgress', () => {
   test('is a bar on a terminal, without colours, takes itself away, and changes nothing that would have to be undone', () => {
     const { stream, text } = output(true);
     const progress = new ImageProgress(stream);
-    progress.show('epoch 1/2', 5, 20, ['loss 1.25']);
+    progress.show('epoch 1/2', 5, 20, { details: ['loss 1.25'] });
     const first = text();
     expect(first).toContain('epoch 1/2 [======------------------] 5/20 images  loss 1.25');
     progress.show('validation', 2, 4);
@@ -50,7 +50,7 @@ describe('ImageProgress', () => {
   test('is cut to the width of the terminal', () => {
     const { stream, text } = output(true);
     const progress = new ImageProgress(stream);
-    progress.show('epoch 1/2', 5, 20, ['x'.repeat(200)]);
+    progress.show('epoch 1/2', 5, 20, { details: ['x'.repeat(200)] });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves the cursor takes no room.
     const line = text().replace(/\x1b(\[\d*[A-Z]|\d)/g, '');
     expect(line).toMatch(/^epoch 1\/2 .*x$/);

@@ -6,7 +6,6 @@ import { hasCode } from '../files/write-error.js';
 import type { NetworkSummary } from '../model/summary.js';
 import { printable } from '../printable.js';
 import type { EpochMetrics } from '../training/run.js';
-import type { EpochProgress, StepReport } from '../training/train.js';
 
 /** Results go to stdout; everything that is said on the way goes to stderr. Names in these lines cannot do more than be read. */
 export function printResult(...lines: readonly string[]): void {
@@ -98,8 +97,27 @@ export function formatSummary({ layers, ...total }: NetworkSummary): string {
 export function formatMetrics({ epoch, trainLoss, valLoss, top1, top5, imagesPerSecond }: EpochMetrics): string {
   return (
     `epoch ${epoch}: training loss ${trainLoss.toFixed(4)}, validation loss ${valLoss.toFixed(4)}, ` +
-    `${formatAccuracy({ top1, top5 })} (${imagesPerSecond.toFixed(0)} images/s)`
+    `${formatAccuracy({ top1, top5 })} (${formatRate(imagesPerSecond)})`
   );
+}
+
+/** One decimal below ten images a second, two digits below one in ten seconds. */
+export function formatRate(imagesPerSecond: number): string {
+  if (imagesPerSecond < 0.1) return `${imagesPerSecond.toPrecision(2)} images/s`;
+  return `${imagesPerSecond.toFixed(imagesPerSecond < 9.95 ? 1 : 0)} images/s`;
+}
+
+const [minute, hour, day] = [60, 3600, 86_400];
+
+/** In the two largest units that matter: 12 s, 3 min 5 s, 7 h 12 min, 3 days 4 h, 115 days. */
+export function formatDuration(duration: number): string {
+  const seconds = Math.ceil(duration);
+  if (seconds < minute) return `${seconds} s`;
+  if (seconds < hour) return `${Math.floor(seconds / minute)} min ${seconds % minute} s`;
+  if (seconds < day) return `${Math.floor(seconds / hour)} h ${Math.floor((seconds % hour) / minute)} min`;
+  const days = Math.floor(seconds / day);
+  if (days >= 14) return `${Math.round(seconds / day)} days`;
+  return `${days} ${days === 1 ? 'day' : 'days'} ${Math.floor((seconds % day) / hour)} h`;
 }
 
 /** Of five classes or fewer, every image would be among the top five: nothing is said of them. */
@@ -109,6 +127,13 @@ export function formatAccuracy({ top1, top5 }: Pick<EpochMetrics, 'top1' | 'top5
 
 /** A terminal, or whatever stderr is. */
 type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+interface ProgressDetails {
+  /** What else there is to say. */
+  readonly details?: readonly string[];
+  /** How many seconds are left of the run that the work is a part of, if that is known. */
+  readonly run?: number | null;
+}
 
 /** Shows how far a long work over images is: a bar on a terminal; elsewhere, as in a log file, a line now and then. */
 export class ImageProgress {
@@ -135,7 +160,7 @@ export class ImageProgress {
   }
 
   /** Another title starts another bar. */
-  show(title: string, images: number, total: number, details: readonly string[] = []): void {
+  show(title: string, images: number, total: number, { details = [], run = null }: ProgressDetails = {}): void {
     const now = performance.now();
     const isNew = title !== this.#title;
     if (isNew) {
@@ -146,6 +171,7 @@ export class ImageProgress {
     const parts = [
       ...details,
       ...timeLeft((now - this.#start.time) / 1000, images - this.#start.images, total - images),
+      ...(run === null ? [] : [`${formatDuration(run)} for the run`]),
     ];
     if (!this.#output.isTTY) {
       if (now - this.#lastLine < this.#millisecondsPerLine) return;
@@ -167,39 +193,7 @@ export class ImageProgress {
 
 /** What is left at the pace so far; nothing is said before there is one. */
 function timeLeft(seconds: number, done: number, remaining: number): string[] {
-  if (done <= 0) return [];
-  const left = Math.ceil((seconds * remaining) / done);
-  const [hours, minutes] = [Math.floor(left / 3600), Math.floor(left / 60) % 60];
-  const text = hours > 0 ? `${hours} h ${minutes} min` : minutes > 0 ? `${minutes} min ${left % 60} s` : `${left} s`;
-  return [`${text} left`];
-}
-
-/** Bars for training and validation, and a line when an epoch is done. */
-export class TrainingProgress {
-  readonly #progress = new ImageProgress();
-
-  onStep = ({ epoch, epochs, images, imagesPerEpoch, loss, imagesPerSecond }: StepReport): void => {
-    const details = [`loss ${loss.toFixed(4)}`, `${imagesPerSecond.toFixed(0)} images/s`];
-    this.#progress.show(`epoch ${epoch}/${epochs}`, images, imagesPerEpoch, details);
-  };
-
-  onValidation = ({ epoch, epochs, images, imagesPerEpoch }: EpochProgress): void => {
-    this.#progress.show(`epoch ${epoch}/${epochs}, validation`, images, imagesPerEpoch);
-  };
-
-  onEpoch = (metrics: EpochMetrics): void => {
-    this.stop();
-    say(formatMetrics(metrics));
-  };
-
-  onWarning = (message: string): void => {
-    this.stop();
-    say(`warning: ${message}`);
-  };
-
-  stop(): void {
-    this.#progress.stop();
-  }
+  return done > 0 ? [`${formatDuration((seconds * remaining) / done)} left`] : [];
 }
 
 const count = (value: number): string => value.toLocaleString('en-US');

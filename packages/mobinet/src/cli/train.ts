@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { currentBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import type { ImageDataset } from '../data/source.js';
@@ -7,7 +8,7 @@ import { findCheckpoint, packedFile, packedInfoOf } from '../export/files.js';
 import { summary } from '../model/summary.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
-import type { ImageLocation } from '../training/run.js';
+import type { ImageLocation, TrainingRun } from '../training/run.js';
 import { bestFile, checkpointFile, metricsFile, takeBestAlong } from '../training/run-folder.js';
 import { checkData, train } from '../training/train.js';
 import {
@@ -24,10 +25,11 @@ import {
   recordOf,
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
-import { formatSummary, say, TrainingProgress } from './output.js';
+import { formatSummary, say } from './output.js';
 import { interruptible } from './program.js';
 import { tellResult } from './result-of-run.js';
 import { type RunFlags, resumeRun, startRun } from './run-settings.js';
+import { TrainingProgress } from './training-progress.js';
 
 interface TrainFlags extends RunFlags, DataFlags, LoadingFlags {
   resume?: string;
@@ -131,7 +133,7 @@ async function trainIn(
   }
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
   if (flags.resume) await takeBestAlong(dirname(await findCheckpoint(flags.resume)), out);
-  const progress = new TrainingProgress();
+  const progress = new TrainingProgress({ advice: howToBeFaster(run) });
   const { finished, skippedImages } = await train(run, dataset, {
     out: folder,
     signal,
@@ -159,4 +161,13 @@ function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
       { cause: error },
     );
   }
+}
+
+/** What a run that takes weeks had better be. */
+function howToBeFaster({ model }: TrainingRun): string {
+  const { imageSize, width } = model.options;
+  const gpu = currentBackend() === 'cpu' ? 'A GPU (docs/gpu.md), ' : '';
+  const size = 32 * Math.max(1, Math.round(imageSize / 64));
+  const rest = `fewer pixels (--size ${size}) or a smaller network (--width ${width / 2}) would be wiser`;
+  return `${gpu}${gpu ? rest : rest[0].toUpperCase() + rest.slice(1)}`;
 }

@@ -94,8 +94,11 @@ describe('train', () => {
     await train(run, dataset, {
       out: join(folder, 'reports'),
       workers: 1,
-      onStep: ({ epoch, epochs, images, imagesPerEpoch, loss }) => {
+      onStep: ({ epoch, epochs, images, imagesPerEpoch, loss, secondsPerEpoch, secondsLeft }) => {
         expect(loss).toBeGreaterThan(0);
+        // After the first step, the pace is known.
+        expect(secondsLeft === null).toBe(epoch === 1 && images === 10);
+        if (secondsLeft !== null) expect(secondsLeft).toBeLessThan((epochs - epoch + 1) * secondsPerEpoch!);
         seen.push(`step ${epoch}/${epochs} ${images}/${imagesPerEpoch}`);
       },
       onValidation: ({ epoch, epochs, images, imagesPerEpoch }) =>

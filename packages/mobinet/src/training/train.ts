@@ -5,35 +5,15 @@ import { differenceOf, fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
-import { untilAborted } from '../data/until-aborted.js';
 import type { FileSystem } from '../files/file-system.js';
 import { bestEpoch, isFinished } from './best.js';
-import { evaluate } from './evaluate.js';
+import { type EpochProgress, finishEpoch, type StepReport, trainEpoch } from './epoch.js';
 import { explainOutOfMemory } from './fit-memory.js';
 import { noteDecoder } from './note-decoder.js';
-import { makeSchedule } from './options.js';
 import { type OwnFolder, ownFolder } from './own-folder.js';
-import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
+import { Pace } from './pace.js';
+import type { EpochMetrics, TrainingRun } from './run.js';
 import { RunFolder } from './run-folder.js';
-import { Snapshot } from './snapshot.js';
-import { trainStep } from './step.js';
-import { diverged } from './training-error.js';
-
-/** How far an epoch has come, in training or in validation. */
-export interface EpochProgress {
-  /** Counted from 1. */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Images done so far, and in all. */
-  readonly images: number;
-  readonly imagesPerEpoch: number;
-}
-
-export interface StepReport extends EpochProgress {
-  /** Mean over this epoch so far. */
-  readonly loss: number;
-  readonly imagesPerSecond: number;
-}
 
 export interface TrainOptions {
   /** Folder for checkpoint.safetensors and metrics.jsonl; made where it is missing, and locked while the training lasts, or one that is owned already. */
@@ -104,12 +84,12 @@ async function trainIn(
   const { batchSize, microBatches, augment } = training;
   const trainLoader = new ImageLoader(dataset.train, { ...loading, batchSize, microBatches, shuffle: true, augment });
   const valLoader = new ImageLoader(dataset.val, { ...loading, batchSize: microBatchSize(training) });
-  const sizes = { batchesPerEpoch: trainLoader.batchesPerEpoch, valImages: dataset.val.length };
+  const work = { run, trainLoader, valLoader, valImages: dataset.val.length, folder, pace: new Pace(), options };
   try {
     model.train();
     while (!isFinished(run)) {
-      const isWhole = await trainEpoch(run, trainLoader, folder, options);
-      const metrics = isWhole ? await finishEpoch(run, valLoader, sizes, options) : null;
+      const isWhole = await trainEpoch(work);
+      const metrics = isWhole ? await finishEpoch(work) : null;
       // A run that was stopped before its first step has nothing to keep.
       const isBest = metrics !== null && bestEpoch(run.history) === metrics;
       if (run.optimizer.step > 0) await folder.save({ isBest });
@@ -144,83 +124,4 @@ export function checkData(run: TrainingRun, dataset: ImageDataset): void {
       `the data is not what the run was made with: ${difference}. Bring back what it was, or train anew with another --out`,
     );
   }
-}
-
-/** Trains the rest of the current epoch. Returns false where the signal ended it early. */
-async function trainEpoch(
-  run: TrainingRun,
-  loader: ImageLoader,
-  folder: RunFolder,
-  { signal, onStep }: TrainOptions,
-): Promise<boolean> {
-  const { model, training, progress } = run;
-  const schedule = makeSchedule(training, training.epochs * loader.batchesPerEpoch);
-  const statistics = new Snapshot(model.state().values());
-  let last = performance.now();
-  try {
-    const batches = loader.microBatches(progress.epoch, { startBatch: progress.batch });
-    for await (const batch of untilAborted(batches, signal)) {
-      const learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
-      const step = await trainStep(run, batch, { learningRate, statistics, signal });
-      if (!step) return false;
-      const now = performance.now();
-      progress.batch = batch.index + 1;
-      progress.lossSum += step.loss * step.images;
-      progress.images += step.images;
-      progress.seconds += (now - last) / 1000;
-      last = now;
-      await folder.afterStep();
-      onStep?.({
-        epoch: progress.epoch + 1,
-        epochs: training.epochs,
-        images: progress.images,
-        imagesPerEpoch: run.trainImages - loader.skipped,
-        loss: progress.lossSum / progress.images,
-        imagesPerSecond: progress.images / progress.seconds,
-      });
-    }
-    return !signal?.aborted;
-  } finally {
-    statistics.dispose();
-  }
-}
-
-/** Validates after an epoch and opens the next. Returns null where the signal ended it early. */
-async function finishEpoch(
-  run: TrainingRun,
-  loader: ImageLoader,
-  { batchesPerEpoch, valImages }: { batchesPerEpoch: number; valImages: number },
-  { signal, onValidation }: TrainOptions,
-): Promise<EpochMetrics | null> {
-  const { model, training, progress, history } = run;
-  const { epoch, lossSum, images, seconds } = progress;
-  const onProgress = (done: number): void =>
-    onValidation?.({
-      epoch: epoch + 1,
-      epochs: training.epochs,
-      images: done,
-      imagesPerEpoch: valImages - loader.skipped,
-    });
-  const start = performance.now();
-  const validation = await evaluate(model, loader, { signal, onProgress }).catch((error: unknown) => {
-    if (signal?.aborted) return null;
-    throw error;
-  });
-  if (!validation) return null;
-  if (!Number.isFinite(validation.loss)) {
-    throw diverged(`the validation loss became ${validation.loss} after epoch ${epoch + 1}`, training);
-  }
-  const metrics: EpochMetrics = {
-    epoch: epoch + 1,
-    trainLoss: lossSum / images,
-    valLoss: validation.loss,
-    top1: validation.top1,
-    top5: validation.top5,
-    learningRate: makeSchedule(training, training.epochs * batchesPerEpoch)((epoch + 1) * batchesPerEpoch - 1),
-    imagesPerSecond: images / seconds,
-    seconds: seconds + (performance.now() - start) / 1000,
-  };
-  history.push(metrics);
-  run.progress = startOfEpoch(epoch + 1);
-  return metrics;
 }

@@ -1,0 +1,133 @@
+import type { ImageLoader } from '../data/loader.js';
+import { untilAborted } from '../data/until-aborted.js';
+import { evaluate } from './evaluate.js';
+import { makeSchedule } from './options.js';
+import type { ImageCounts, Pace } from './pace.js';
+import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
+import type { RunFolder } from './run-folder.js';
+import { Snapshot } from './snapshot.js';
+import { trainStep } from './step.js';
+import type { TrainOptions } from './train.js';
+import { diverged } from './training-error.js';
+
+/** How far an epoch has come, in training or in validation. */
+export interface EpochProgress {
+  /** Counted from 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Images done so far, and in all. */
+  readonly images: number;
+  readonly imagesPerEpoch: number;
+  /** How long the rest of the run takes at the pace since it was started or taken up; null while there is none. */
+  readonly secondsLeft: number | null;
+}
+
+export interface StepReport extends EpochProgress {
+  /** Mean over this epoch so far. */
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+  /** How long a whole epoch takes at that pace, its validation included. */
+  readonly secondsPerEpoch: number | null;
+}
+
+/** What a run is trained with, epoch after epoch. */
+export interface EpochWork {
+  readonly run: TrainingRun;
+  readonly trainLoader: ImageLoader;
+  readonly valLoader: ImageLoader;
+  readonly valImages: number;
+  readonly folder: RunFolder;
+  readonly pace: Pace;
+  readonly options: TrainOptions;
+}
+
+/** Trains the rest of the current epoch. Returns false where the signal ended it early. */
+export async function trainEpoch(work: EpochWork): Promise<boolean> {
+  const { run, trainLoader: loader, folder, pace, options } = work;
+  const { signal, onStep } = options;
+  const { model, training, progress } = run;
+  const schedule = makeSchedule(training, training.epochs * loader.batchesPerEpoch);
+  const statistics = new Snapshot(model.state().values());
+  let last = performance.now();
+  try {
+    const batches = loader.microBatches(progress.epoch, { startBatch: progress.batch });
+    for await (const batch of untilAborted(batches, signal)) {
+      const learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
+      const step = await trainStep(run, batch, { learningRate, statistics, signal });
+      if (!step) return false;
+      const now = performance.now();
+      const seconds = (now - last) / 1000;
+      last = now;
+      progress.batch = batch.index + 1;
+      progress.lossSum += step.loss * step.images;
+      progress.images += step.images;
+      progress.seconds += seconds;
+      pace.step(step.images, seconds);
+      await folder.afterStep();
+      onStep?.({
+        ...progressOf(work, { train: progress.images, val: 0 }),
+        images: progress.images,
+        imagesPerEpoch: imagesOf(work).train,
+        loss: progress.lossSum / progress.images,
+        imagesPerSecond: progress.images / progress.seconds,
+        secondsPerEpoch: pace.secondsFor(imagesOf(work)),
+      });
+    }
+    return !signal?.aborted;
+  } finally {
+    statistics.dispose();
+  }
+}
+
+/** Images of an epoch that can be decoded, as far as is known. */
+function imagesOf({ run, trainLoader, valLoader, valImages }: EpochWork): ImageCounts {
+  return { train: run.trainImages - trainLoader.skipped, val: valImages - valLoader.skipped };
+}
+
+/** @param done Images of the current epoch that are done. */
+function progressOf(work: EpochWork, done: ImageCounts) {
+  const { progress, training } = work.run;
+  const { train, val } = imagesOf(work);
+  const epochs = training.epochs - progress.epoch;
+  const left = { train: epochs * train - done.train, val: epochs * val - done.val };
+  return { epoch: progress.epoch + 1, epochs: training.epochs, secondsLeft: work.pace.secondsFor(left) };
+}
+
+/** Validates after an epoch and opens the next. Returns null where the signal ended it early. */
+export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null> {
+  const { run, trainLoader, valLoader: loader, pace, options } = work;
+  const { signal, onValidation } = options;
+  const { model, training, progress, history } = run;
+  const { epoch, lossSum, images, seconds } = progress;
+  const onProgress = (done: number): void =>
+    onValidation?.({
+      ...progressOf(work, { train: imagesOf(work).train, val: done }),
+      images: done,
+      imagesPerEpoch: imagesOf(work).val,
+    });
+  const start = performance.now();
+  const validation = await evaluate(model, loader, { signal, onProgress }).catch((error: unknown) => {
+    if (signal?.aborted) return null;
+    throw error;
+  });
+  if (!validation) return null;
+  if (!Number.isFinite(validation.loss)) {
+    throw diverged(`the validation loss became ${validation.loss} after epoch ${epoch + 1}`, training);
+  }
+  const secondsOfValidation = (performance.now() - start) / 1000;
+  pace.validation(validation.images, secondsOfValidation);
+  const { batchesPerEpoch } = trainLoader;
+  const metrics: EpochMetrics = {
+    epoch: epoch + 1,
+    trainLoss: lossSum / images,
+    valLoss: validation.loss,
+    top1: validation.top1,
+    top5: validation.top5,
+    learningRate: makeSchedule(training, training.epochs * batchesPerEpoch)((epoch + 1) * batchesPerEpoch - 1),
+    imagesPerSecond: images / seconds,
+    seconds: seconds + secondsOfValidation,
+  };
+  history.push(metrics);
+  run.progress = startOfEpoch(epoch + 1);
+  return metrics;
+}
