@@ -54,10 +54,10 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     valShare: 'of images as <class>/* alone, draw this share of each class for validation (default: 0.2)',
   });
   command.addOption(
-    new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)')
-      .choices(Object.keys(presets))
-      // A run that is taken up has settings of its own.
-      .conflicts('resume'),
+    new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
+      Object.keys(presets),
+    ),
+    // A run that is taken up has settings of its own.,
   );
   addArchitectureFlags(command);
   addTrainingFlags(command);
