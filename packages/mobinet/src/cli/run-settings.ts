@@ -27,15 +27,8 @@ export function startRun(
   const scaled = flags.size && flags.resize === undefined ? { resize: scaledResize(preset, flags.size) } : {};
   const settings = trainingOf(flags, { ...training, ...scaled });
   const microBatches = flags.microBatches ?? chooseMicroBatches(options, settings);
-  return newRun(
-    options,
-    { ...settings, microBatches },
-    {
-      classes,
-      trainImages: dataset.train.length,
-      source,
-    },
-  );
+  const data = { classes, trainImages: dataset.train.length, preset, source };
+  return newRun(options, { ...settings, microBatches }, data);
 }
 
 /** As few as fit into the memory of this machine. Since what is computed depends on it, it is told, and kept when the run goes on. */
