@@ -27,7 +27,7 @@ interface ImagePrediction {
 /** `mobinet predict`: the most probable classes of images. */
 export function predictCommand(): Command {
   const command = addModelFlag(new Command('predict').description('the most probable classes of images'))
-    .argument('<images...>', 'JPEG, PNG or GIF files')
+    .argument('<images...>', 'JPEG, PNG, GIF, WebP, AVIF or TIFF files')
     .option('--top <number>', 'how many classes to show', wholeNumber(1), 5)
     .option('--no-resize', 'refuse images that are not of the size that the network takes, in place of scaling them');
   // A few images are done before a GPU has compiled its kernels.
