@@ -46,6 +46,17 @@ describe('a module without parameters that can be found', () => {
     expect(() => new SGD({ learningRate: 1 }).update(net, {} as never)).toThrow(message);
   });
 
+  test('gradients of another network are refused, and nothing has changed', () => {
+    const rng = Rng.fromSeed(1);
+    const [net, other] = [new Linear(2, 1, { rng }), new Linear(3, 1, { rng })];
+    const before = [...net.weight.values];
+    const gradients = gradient((other: Linear) => sum(other.forward(zeros([1, 3]))))(other);
+    expect(() => new SGD({ learningRate: 1 }).update(net, gradients)).toThrow(
+      /^optimizer: the gradient of weight is of another shape\n {2}parameter {2}\[1, 2\]\n {2}gradient {3}\[1, 3\]/,
+    );
+    expect([...net.weight.values]).toEqual(before);
+  });
+
   test('so are integers, bits, and nothing at all', () => {
     const first = (trees: object) => gradient((_: object) => sum(x))(trees);
     expect(() => first(zeros([2], 'i32'))).toThrow(

@@ -77,7 +77,7 @@ export function refuseUnlisted(
       const parameter = input.label ?? `a parameter of shape [${input.shape}]`;
       throw new GradientError(
         `${parameter} takes part in ${name}, but ${module.constructor.name} does not list it, so it would not be trained. ` +
-          'Keep it, or its module, in a public field, not in a private one (#weight) or a closure. If it is not to be trained, hand it ' +
+          'Keep it, or its module, in a public field from the start, not in a private one (#weight) or a closure. If it is not to be trained, hand it ' +
           'to the differentiated function as a further argument, or use it in noGradient(() => …).',
       );
     }

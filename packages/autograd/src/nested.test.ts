@@ -292,6 +292,25 @@ describe('what would be 0 in silence', () => {
     expect(values(gradient((x: Tensor) => valueAndGradient((x: Tensor) => sum(once(x)))(x).value)(x))).toEqual([1, 4]);
   });
 
+  test('a rule that answers for too few inputs, or in another shape', () => {
+    const few = customGradient('few', (a: Tensor, b: Tensor) => ({
+      output: mul(a, b),
+      saved: [b],
+      gradient: (dy, [b]) => [() => mul(dy, b)],
+    }));
+    expect(() => gradient(([a, b]: Tensor[]) => sum(few(a, b)))([x, tensor([1, 2])])).toThrow(
+      'the gradient rule of few answers for 1 inputs, but there are 2: give null for one that has no gradient.',
+    );
+    const narrow = customGradient('narrow', (x: Tensor) => ({
+      output: square(x),
+      saved: [],
+      gradient: (dy) => [() => sum(dy)],
+    }));
+    expect(() => gradient((x: Tensor) => sum(narrow(x)))(x)).toThrow(
+      /^narrow: the gradient of input 0 has the wrong shape\n {2}input {5}\[2\]\n {2}gradient {2}\[\]/,
+    );
+  });
+
   test('what a rule reads was overwritten', () => {
     const w = tensor([3, 4]);
     const f = (x: Tensor) => {

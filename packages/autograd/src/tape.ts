@@ -7,6 +7,8 @@ import {
   keep,
   type RecordedCall,
   type Recorder,
+  ShapeError,
+  sameShape,
   type Tensor,
   tidy,
 } from '@mobinet/tensor';
@@ -110,17 +112,20 @@ export class Tape implements Recorder {
     ruleOf = isHeard ? call.name : null;
     try {
       const rules = call.gradient;
-      const inputGradients = tidy(() =>
-        rules(outputGradient, saved).map((rule, index) => {
+      const inputGradients = tidy(() => {
+        const made = rules(outputGradient, saved);
+        if (made.length !== call.inputs.length) throw wrongCount(call, made.length);
+        return made.map((rule, index) => {
           if (!this.#tracked.has(call.inputs[index].id)) return null;
           if (!rule) this.#ends.add(call.name);
           if (!rule) return null;
           // Every gradient here has one owner. But a rule may pass on what it was given, as addition does, or answer two
           // inputs with one tensor: so take another handle, a twin where a tape has heard how it was made.
-          const made = rule();
-          return isHeard ? made.twin() : made.alias();
-        }),
-      );
+          const gradient = rule();
+          if (!sameShape(gradient.shape, call.inputs[index].shape)) throw wrongShape(call, index, gradient);
+          return isHeard ? gradient.twin() : gradient.alias();
+        });
+      });
       inputGradients.forEach((gradient, index) => {
         if (!gradient) return;
         const { id } = call.inputs[index];
@@ -137,6 +142,19 @@ export class Tape implements Recorder {
   dispose(): void {
     for (const { saved } of this.#entries.splice(0)) dispose(saved);
   }
+}
+
+function wrongCount({ name, inputs }: RecordedCall, count: number): GradientError {
+  return new GradientError(
+    `the gradient rule of ${name} answers for ${count} inputs, but there are ${inputs.length}: give null for one that has no gradient.`,
+  );
+}
+
+function wrongShape({ name, inputs }: RecordedCall, index: number, { shape }: Tensor): ShapeError {
+  return new ShapeError(name, `the gradient of input ${index} has the wrong shape`, [
+    { name: 'input', shape: inputs[index].shape, note: inputs[index].label },
+    { name: 'gradient', shape },
+  ]);
 }
 
 function missingRule({ call: { name }, ruleOf }: Entry): GradientError {

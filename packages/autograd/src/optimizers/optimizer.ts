@@ -1,4 +1,14 @@
-import { assign, checkNumber, keep, type Tensor, tidy, withBackend, zeros } from '@mobinet/tensor';
+import {
+  assign,
+  checkNumber,
+  keep,
+  ShapeError,
+  sameShape,
+  type Tensor,
+  tidy,
+  withBackend,
+  zeros,
+} from '@mobinet/tensor';
 import { nothingToTrain } from '../hidden.js';
 import { Parameter } from '../parameter.js';
 import { stepRateRange, weightDecayRange } from '../ranges.js';
@@ -59,6 +69,12 @@ export abstract class Optimizer {
     const updates = flatten(tree).map(([path, parameter]) => {
       const gradient = byPath.get(path);
       if (!gradient) throw new Error(`optimizer: there is no gradient for ${path || 'the parameter'}`);
+      if (!sameShape(gradient.shape, parameter.shape)) {
+        throw new ShapeError('optimizer', `the gradient of ${path || 'the parameter'} is of another shape`, [
+          { name: 'parameter', shape: parameter.shape },
+          { name: 'gradient', shape: gradient.shape },
+        ]);
+      }
       return { path, parameter, gradient };
     });
     if (updates.length === 0) throw nothingToTrain(tree);
