@@ -1,5 +1,6 @@
 import {
   type AnyTensor,
+  checkFunction,
   dispose,
   GradientError,
   type InputGradients,
@@ -38,6 +39,7 @@ export type Differentiated = Tensor | readonly [loss: Tensor, ...others: AnyTens
 export function valueAndGradient<T extends object, A extends readonly unknown[], R extends Differentiated>(
   f: (parameters: T, ...rest: A) => R,
 ): (parameters: T, ...rest: A) => { value: R; gradients: Gradients<T> } {
+  checkFunction('valueAndGradient', f);
   return (parameters, ...rest) => {
     const watched = flatten(parameters);
     if (watched.length === 0) throw nothingToTrain(parameters);
@@ -123,6 +125,7 @@ export function gradient<T extends object, A extends readonly unknown[]>(
  * what it is: for that there is `stopGradient`.
  */
 export function noGradient<T>(body: () => T): T {
+  checkFunction('noGradient', body);
   return withRecorder(null, body);
 }
 

@@ -2,6 +2,7 @@ import {
   apply,
   arange,
   checkNumber,
+  checkTensor,
   DTypeError,
   defineOp,
   equal,
@@ -37,6 +38,8 @@ export function crossEntropy(
   labels: Tensor<'i32'>,
   { labelSmoothing = 0 }: { labelSmoothing?: number } = {},
 ): Tensor {
+  checkTensor('crossEntropy', logits, 'logits');
+  checkTensor('crossEntropy', labels, 'labels');
   if (logits.rank !== 2 || labels.rank !== 1 || labels.shape[0] !== logits.shape[0]) {
     throw new ShapeError('crossEntropy', 'every row of logits needs one label', [
       { name: 'logits', shape: logits.shape, note: 'batch, classes' },
@@ -172,6 +175,8 @@ const shiftAndScale = new ElementwiseKernel(
 
 /** The mean of (prediction − target)². Shapes must be equal. Returns a scalar. */
 export function mse(prediction: Tensor, target: Tensor): Tensor {
+  checkTensor('mse', prediction, 'prediction');
+  checkTensor('mse', target, 'target');
   if (prediction.shape.join() !== target.shape.join()) {
     throw new ShapeError('mse', 'prediction and target must have one shape', [
       { name: 'prediction', shape: prediction.shape },

@@ -1,4 +1,4 @@
-import { Tensor } from '@mobinet/tensor';
+import { checkTensor, Tensor } from '@mobinet/tensor';
 
 /**
  * A tensor that training changes. Optimizers write into it; nothing else does.
@@ -12,6 +12,7 @@ export class Parameter extends Tensor<'f32'> {
 
   /** @param initial The first value, which the parameter takes over. */
   constructor(initial: Tensor, { binary = false }: { binary?: boolean } = {}) {
+    checkTensor('Parameter', initial, 'the first value');
     super('f32', initial.shape, initial.share());
     this.binary = binary;
     initial.dispose();

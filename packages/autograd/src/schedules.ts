@@ -1,4 +1,4 @@
-import { checkNumber, wholeNumbers } from '@mobinet/tensor';
+import { checkList, checkNumber, checkRecord, wholeNumbers } from '@mobinet/tensor';
 import { shareRange, stepRateRange } from './ranges.js';
 
 /** The learning rate of each step, counted from 0. Those below check their numbers, and throw RangeError for one that is out of range. */
@@ -14,17 +14,12 @@ export function constant(rate: number): Schedule {
 }
 
 /** Multiplies the rate by `factor` at each of the steps `at`. */
-export function stepDecay({
-  rate,
-  factor = 0.1,
-  at,
-}: {
-  rate: number;
-  factor?: number;
-  at: readonly number[];
-}): Schedule {
+export function stepDecay(options: { rate: number; factor?: number; at: readonly number[] }): Schedule {
+  checkRecord('stepDecay: options', options);
+  const { rate, factor = 0.1, at } = options;
   checkNumber('stepDecay: rate', rate, stepRateRange);
   checkNumber('stepDecay: factor', factor, { above: 0, to: 1e6 });
+  checkList('stepDecay: at', at, '[100, 200]');
   at.forEach((milestone, index) => {
     checkNumber(`stepDecay: at[${index}]`, milestone, wholeSteps);
   });
@@ -32,7 +27,9 @@ export function stepDecay({
 }
 
 /** Half a cosine wave, from `rate` at step 0 to `final` at step `steps` (Loshchilov & Hutter, 2017). */
-export function cosine({ rate, steps, final = 0 }: { rate: number; steps: number; final?: number }): Schedule {
+export function cosine(options: { rate: number; steps: number; final?: number }): Schedule {
+  checkRecord('cosine: options', options);
+  const { rate, steps, final = 0 } = options;
   checkNumber('cosine: rate', rate, stepRateRange);
   checkNumber('cosine: steps', steps, wholeSteps);
   checkNumber('cosine: final', final, stepRateRange);
@@ -40,7 +37,9 @@ export function cosine({ rate, steps, final = 0 }: { rate: number; steps: number
 }
 
 /** Rises in a straight line to the first rate of `schedule` during `steps` steps, then follows it from its start. */
-export function warmUp({ steps, schedule }: { steps: number; schedule: Schedule }): Schedule {
+export function warmUp(options: { steps: number; schedule: Schedule }): Schedule {
+  checkRecord('warmUp: options', options);
+  const { steps, schedule } = options;
   checkNumber('warmUp: steps', steps, wholeSteps);
   return (step) => (step < steps ? (schedule(0) * (step + 1)) / steps : schedule(step - steps));
 }
@@ -49,7 +48,9 @@ export function warmUp({ steps, schedule }: { steps: number; schedule: Schedule 
  * From rate/25 up to `rate` in the first 30 % of the steps, then down to about nothing, both along half a cosine
  * (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
  */
-export function oneCycle({ rate, steps, rise = 0.3 }: { rate: number; steps: number; rise?: number }): Schedule {
+export function oneCycle(options: { rate: number; steps: number; rise?: number }): Schedule {
+  checkRecord('oneCycle: options', options);
+  const { rate, steps, rise = 0.3 } = options;
   checkNumber('oneCycle: rate', rate, stepRateRange);
   checkNumber('oneCycle: steps', steps, wholeSteps);
   checkNumber('oneCycle: rise', rise, shareRange);

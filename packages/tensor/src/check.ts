@@ -1,3 +1,4 @@
+import type { Handle } from './handle.js';
 import { quote } from './io/bytes.js';
 
 /** Which numbers an option may be. What is left out is not limited; NaN and the infinities are never allowed. */
@@ -81,7 +82,27 @@ export function shown(value: unknown): string {
   if (typeof value === 'symbol') return 'a symbol';
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
-    if (typeof name === 'string' && name !== '' && name !== 'Object') return `a ${name}`;
+    if (typeof name === 'string' && name !== '' && name !== 'Object')
+      return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
   }
   return quote(value);
+}
+
+/**
+ * @param operand What the error calls it, beside the operation.
+ * @throws TypeError, one line, unless `value` is a tensor or a bit-tensor. TypeScript would say so, JavaScript does not.
+ */
+export function checkTensor(op: string, value: unknown, operand = 'x'): void {
+  if ((value as Partial<Handle> | null | undefined)?.isTensorHandle === true) return;
+  throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Numbers become one by tensor([…])`);
+}
+
+/** @throws TypeError, one line, unless `value` can be called. */
+export function checkFunction(op: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${op}: needs a function, not ${shown(value)}`);
+}
+
+/** @throws TypeError, one line, unless `value` is a list. @param such An example of one. */
+export function checkList(op: string, value: unknown, such = '[2, 3]'): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError(`${op}: needs a list such as ${such}, not ${shown(value)}`);
 }

@@ -55,7 +55,7 @@ describe('tensor', () => {
     expectTypeOf(tensor(new Int32Array(1), { shape: [] })).toEqualTypeOf<Tensor<'i32'>>();
     expectTypeOf(tensor(new Int32Array(1), { dtype: 'f32' })).toEqualTypeOf<Tensor<'f32'>>();
     // @ts-expect-error tensors of f64 do not exist
-    expect(() => tensor([1], { dtype: 'f64' })).toThrow(TypeError);
+    expect(() => tensor([1], { dtype: 'f64' })).toThrow('dtype must be one of f32, i32, u32, i16, u8, not "f64"');
     const dtypes = [tensor([1]), tensor([1], { dtype: 'i32' }), tensor(new Uint32Array(1)), tensor(Buffer.of(1))];
     expect(dtypes.map(({ dtype }) => dtype)).toEqual(['f32', 'i32', 'u32', 'u8']);
     expect([...tensor(new Float32Array([1.5, -1.5]), { dtype: 'i32' }).values]).toEqual([1, -1]);
@@ -99,7 +99,7 @@ describe('factories', () => {
     expect(() => zeros([1.5])).toThrow('zeros: [1.5] is not a shape');
     expect(() => ones([-1])).toThrow('ones: [-1] is not a shape');
     expect(() => eye(-1)).toThrow('eye: [-1, -1] is not a shape');
-    expect(() => zeros([2 ** 30, 2 ** 30])).toThrow(
+    expect(() => zeros([2 ** 25, 2 ** 25])).toThrow(
       /^out of memory: zeros asked for .* GB while \d+ live tensors hold .* free tensors with tidy\(\) or dispose\(\)\.$/,
     );
   });

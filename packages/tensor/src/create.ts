@@ -1,6 +1,15 @@
 import { currentBackend } from './backend.js';
 import { writeBytes } from './backends/webgpu/transfer.js';
-import { type DType, dtypeOf, newTypedArray, type TypedArray, type TypedArrays, wordsOfValues } from './dtype.js';
+import { checkChoice, checkTensor } from './check.js';
+import {
+  type DType,
+  dtypeOf,
+  dtypes,
+  newTypedArray,
+  type TypedArray,
+  type TypedArrays,
+  wordsOfValues,
+} from './dtype.js';
 import { ShapeError } from './errors.js';
 import { checkShape, formatShape, type Shape, sizeOf } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
@@ -15,6 +24,7 @@ export function fromHost<D extends DType>(
   write: (values: TypedArray<D>) => void,
   purpose?: string,
 ): Tensor<D> {
+  checkChoice('dtype', dtype, dtypes);
   const result = emptyTensor(dtype, shape, purpose);
   if (currentBackend() === 'cpu') write(result.values);
   else {
@@ -129,6 +139,7 @@ export function eye(size: number): Tensor {
 
 /** Class indices as unit vectors: [...shape] to f32 [...shape, classes]. */
 export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): Tensor {
+  checkTensor('oneHot', indices, 'indices');
   const chosen = indices.values;
   return fromHost('f32', checkShape('oneHot', [...indices.shape, classes]), (values) => {
     values.fill(0);

@@ -15,9 +15,12 @@ export type { KernelTime } from './backends/webgpu/kernel-times.js';
 export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
 export {
   checkChoice,
+  checkFunction,
+  checkList,
   checkNumber,
   checkNumbers,
   checkRecord,
+  checkTensor,
   describeRange,
   isInRange,
   type NumberRange,
@@ -107,7 +110,7 @@ export { transpose } from './ops/shape/transpose.js';
 export { logSoftmax, softmax } from './ops/softmax/softmax.js';
 export type { Padding, Pair, WindowOptions } from './ops/window.js';
 export type { OpProfile } from './profile.js';
-export { Rng, type RngState } from './random.js';
+export { checkRng, Rng, type RngState } from './random.js';
 export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
 export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './shape.js';
 export { Tensor } from './tensor.js';

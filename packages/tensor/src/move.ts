@@ -2,6 +2,7 @@ import { currentBackend, withBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { copyBlock, salvageWords, writeBytes } from './backends/webgpu/transfer.js';
 import { BitTensor, bitTensor, countWords, emptyBitTensor } from './bit-tensor.js';
+import { checkTensor } from './check.js';
 import { tensor } from './create.js';
 import { type DType, valuesOfWords, wordsOfValues } from './dtype.js';
 import { BackendError, ShapeError } from './errors.js';
@@ -16,6 +17,7 @@ import { emptyTensor, type Tensor } from './tensor.js';
  * @throws BackendError on the way from a GPU, which takes a while: see `toHost`.
  */
 export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: BackendName = currentBackend()): T {
+  checkTensor('toBackend', x);
   if (x.backend === backend) {
     const output = x.alias(x.shape) as T;
     recordCall({ name: 'toBackend', inputs: [x], output, saved: [], gradient: (dy) => [() => dy] });
@@ -41,6 +43,7 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
  * @param options.salvage Of a GPU that has refused something since: as the last work that it has done left them.
  */
 export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvage = false } = {}): Promise<T> {
+  checkTensor('toHost', x);
   const { shape } = x;
   const isSalvaged = salvage && x.backend === 'webgpu';
   if (x instanceof BitTensor) {

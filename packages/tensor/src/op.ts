@@ -1,6 +1,7 @@
 import { currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
+import { checkTensor } from './check.js';
 import type { DType } from './dtype.js';
 import { environmentVariable } from './environment.js';
 import { BackendError, MissingKernelError } from './errors.js';
@@ -186,6 +187,8 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   inputs: I,
   attributes: A,
 ): O {
+  // Index by index, as every call of every op comes here.
+  for (let at = 0; at < inputs.length; at++) checkTensor(op.name, inputs[at], `input ${at}`);
   const specs = op.outputs(inputs, attributes) as readonly Spec[];
   const backend = backendOf(op.name, inputs);
   const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;

@@ -1,6 +1,13 @@
+import { checkNumber, shown, wholeNumbers } from './check.js';
 import { fromHost } from './create.js';
 import { checkShape, type Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
+
+/** @throws TypeError, one line, unless `value` is a generator. */
+export function checkRng(op: string, value: unknown): void {
+  if (value instanceof Rng) return;
+  throw new TypeError(`${op}: rng must be an Rng, such as Rng.fromSeed(0), not ${shown(value)}`);
+}
 
 type Key = readonly [number, number];
 
@@ -91,11 +98,14 @@ export class Rng {
 
   /** A whole number in [0, bound). */
   integer(bound: number): number {
+    checkNumber('integer: bound', bound, boundRange);
     return Math.floor((this.bits() / 2 ** 32) * bound);
   }
 
   /** Numbers spread evenly over [low, high); rounding to f32 may give `high` itself where low ≠ 0. */
   uniform(shape: Shape, low = 0, high = 1): Tensor {
+    checkNumber('uniform: low', low, anyNumber);
+    checkNumber('uniform: high', high, anyNumber);
     return fromHost('f32', checkShape('uniform', shape), (values) => {
       for (let i = 0; i < values.length; i++) values[i] = low + (high - low) * this.float();
     });
@@ -103,6 +113,8 @@ export class Rng {
 
   /** Numbers of the normal distribution, by the Box–Muller transform (each pair of uniforms gives one). */
   normal(shape: Shape, mean = 0, standardDeviation = 1): Tensor {
+    checkNumber('normal: mean', mean, anyNumber);
+    checkNumber('normal: standardDeviation', standardDeviation, { from: 0 });
     return fromHost('f32', checkShape('normal', shape), (values) => {
       for (let i = 0; i < values.length; i++) {
         const radius = Math.sqrt(-2 * Math.log(1 - this.float()));
@@ -122,6 +134,11 @@ export class Rng {
     });
   }
 }
+
+/** What 32 bits tell apart. */
+const boundRange = wholeNumbers(1, 2 ** 32);
+
+const anyNumber = {};
 
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 

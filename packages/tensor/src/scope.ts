@@ -1,5 +1,6 @@
 import { memoryLimit } from './backends/cpu/memory.js';
 import { bytesInUse } from './block.js';
+import { checkFunction } from './check.js';
 import type { Handle } from './handle.js';
 
 /**
@@ -33,6 +34,7 @@ export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
  * maps, sets and objects, at any depth), which pass to the enclosing scope. If `body` throws, all are freed.
  */
 export function tidy<T>(body: () => Synchronous<T>): T {
+  checkFunction('tidy', body);
   const outer = current;
   const scope: Scope = { handles: new Set(), outer };
   current = scope;

@@ -1,3 +1,4 @@
+import { checkList } from './check.js';
 import { ShapeError } from './errors.js';
 
 /** Sizes of the axes, outermost first. `[]` is a scalar. Tensors are contiguous and row-major. */
@@ -29,10 +30,14 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** A copy of `shape` (the caller may change theirs). Throws unless every axis is a whole number of at least 0. */
+/** A copy of `shape` (the caller may change theirs). Throws unless every axis is a whole number of at least 0, and all elements can be counted. */
 export function checkShape(op: string, shape: Shape): Shape {
+  checkList(op, shape);
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw new ShapeError(op, `${formatShape(shape)} is not a shape`, [], 'Every axis is a whole number, 0 or more.');
+  }
+  if (!Number.isSafeInteger(sizeOf(shape))) {
+    throw new ShapeError(op, `${formatShape(shape)} has more elements than there can be`);
   }
   return [...shape];
 }

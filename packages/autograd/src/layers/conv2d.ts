@@ -1,4 +1,14 @@
-import { add, type Conv2dOptions, conv2d, type Pair, type Rng, type Tensor, zeros } from '@mobinet/tensor';
+import {
+  add,
+  type Conv2dOptions,
+  checkRecord,
+  checkRng,
+  conv2d,
+  type Pair,
+  type Rng,
+  type Tensor,
+  zeros,
+} from '@mobinet/tensor';
 import { kaimingNormal } from '../initializers.js';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
@@ -17,12 +27,11 @@ export class Conv2d extends Module {
   readonly bias: Parameter | null;
   readonly #options: Conv2dOptions;
 
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    { kernel = 3, bias = true, rng, ...options }: Conv2dLayerOptions,
-  ) {
+  constructor(inChannels: number, outChannels: number, given: Conv2dLayerOptions) {
     super();
+    checkRecord('Conv2d: options', given);
+    const { kernel = 3, bias = true, rng, ...options } = given;
+    checkRng('Conv2d', rng);
     const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
     const shape = [outChannels, height, width, inChannels / (options.groups ?? 1)];
     this.weight = new Parameter(kaimingNormal(rng.spawn('weight'), shape));

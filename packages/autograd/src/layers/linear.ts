@@ -1,4 +1,14 @@
-import { add, matmul, type Rng, type Tensor, zeros } from '@mobinet/tensor';
+import {
+  add,
+  checkNumber,
+  checkRecord,
+  checkRng,
+  matmul,
+  type Rng,
+  type Tensor,
+  wholeNumbers,
+  zeros,
+} from '@mobinet/tensor';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
@@ -14,8 +24,13 @@ export class Linear extends Module {
   /** [outputs] */
   readonly bias: Parameter | null;
 
-  constructor(inputs: number, outputs: number, { bias = true, rng }: LinearOptions) {
+  constructor(inputs: number, outputs: number, options: LinearOptions) {
     super();
+    checkRecord('Linear: options', options);
+    const { bias = true, rng } = options;
+    checkRng('Linear', rng);
+    checkNumber('Linear: inputs', inputs, wholeNumbers(1));
+    checkNumber('Linear: outputs', outputs, wholeNumbers(1));
     const bound = 1 / Math.sqrt(inputs);
     this.weight = new Parameter(rng.spawn('weight').uniform([outputs, inputs], -bound, bound));
     this.bias = bias ? new Parameter(zeros([outputs])) : null;

@@ -1,4 +1,4 @@
-import { applyInto, checkNumber, defineOp, type Tensor } from '@mobinet/tensor';
+import { applyInto, checkNumber, checkRecord, defineOp, type Tensor } from '@mobinet/tensor';
 import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { decayRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
@@ -19,7 +19,9 @@ export interface SGDOptions extends WeightDecayOptions {
 export class SGD extends Optimizer {
   readonly #momentum: number;
 
-  constructor({ learningRate, momentum = 0, ...decay }: SGDOptions) {
+  constructor(options: SGDOptions) {
+    checkRecord('sgd: options', options);
+    const { learningRate, momentum = 0, ...decay } = options;
     super(learningRate, decay);
     this.#momentum = checkNumber('sgd: momentum', momentum, decayRange);
   }

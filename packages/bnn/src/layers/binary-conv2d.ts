@@ -1,5 +1,5 @@
 import { Module, Parameter } from '@mobinet/autograd';
-import { type Pair, type Rng, ShapeError, type Tensor } from '@mobinet/tensor';
+import { checkRecord, checkRng, type Pair, type Rng, ShapeError, type Tensor } from '@mobinet/tensor';
 import { type BinaryConv2dOptions, binaryConv2d } from '../binary-conv2d.js';
 import { latentNormal } from '../initializer.js';
 
@@ -14,8 +14,11 @@ export class BinaryConv2d extends Module {
   readonly weight: Parameter;
   readonly options: BinaryConv2dOptions;
 
-  constructor(inChannels: number, outChannels: number, { kernel = 3, rng, ...options }: BinaryConv2dLayerOptions) {
+  constructor(inChannels: number, outChannels: number, given: BinaryConv2dLayerOptions) {
     super();
+    checkRecord('BinaryConv2d: options', given);
+    const { kernel = 3, rng, ...options } = given;
+    checkRng('BinaryConv2d', rng);
     const groups = options.groups ?? 1;
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new ShapeError('BinaryConv2d', `${groups} groups do not divide ${inChannels} and ${outChannels} channels`);

@@ -1,5 +1,5 @@
 import { Module, Parameter } from '@mobinet/autograd';
-import { type Rng, reshape, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
+import { checkRecord, checkRng, type Rng, reshape, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
 import { binaryConv2d } from '../binary-conv2d.js';
 import type { Estimator } from '../estimator.js';
 import { latentNormal } from '../initializer.js';
@@ -17,8 +17,11 @@ export class BinaryDense extends Module {
   readonly weight: Parameter;
   readonly options: Omit<BinaryDenseOptions, 'rng'>;
 
-  constructor(inputs: number, outputs: number, { rng, ...options }: BinaryDenseOptions) {
+  constructor(inputs: number, outputs: number, given: BinaryDenseOptions) {
     super();
+    checkRecord('BinaryDense: options', given);
+    const { rng, ...options } = given;
+    checkRng('BinaryDense', rng);
     this.weight = new Parameter(latentNormal(rng.spawn('weight'), [outputs, inputs]), { binary: true });
     this.options = options;
   }

@@ -1,6 +1,6 @@
 import { type BatchNorm2d, Conv2d, PReLU, type ReLU } from '@mobinet/autograd';
 import { binarizeWeights } from '@mobinet/bnn';
-import { type DType, reshape, type Tensor, tensor, tidy, wordsPerRow } from '@mobinet/tensor';
+import { checkRecord, type DType, reshape, type Tensor, tensor, tidy, wordsPerRow } from '@mobinet/tensor';
 import type { MoBiNet } from '../model/mobinet.js';
 import type { Segment } from '../model/segment.js';
 import { encodeChecked, packedFormat } from './checked-file.js';
@@ -12,6 +12,8 @@ import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.
  * @throws RangeError for a float twin, whose weights are no bits.
  */
 export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}): Uint8Array {
+  checkRecord('packModel: model', model);
+  checkRecord('packModel: model.options', model.options);
   if (model.options.precision !== 'binary') {
     throw new RangeError(
       "a network of precision 'float' is not packed: its weights are no bits. The checkpoint of its run holds them",

@@ -1,4 +1,5 @@
 import ndarray from 'ndarray';
+import { checkTensor } from '../check.js';
 import { type DTypeOf, fromHost } from '../create.js';
 import { type DType, dtypeOf, type TypedArray } from '../dtype.js';
 import { DTypeError } from '../errors.js';
@@ -34,6 +35,7 @@ export interface NdArray<Data extends ArrayLike<number> = ArrayLike<number>> {
 
 /** The tensor as an ndarray over the same memory: strided host-side access. Valid until the tensor is disposed. */
 export function toNdarray<D extends DType>(tensor: Tensor<D>): NdArray<TypedArray<D>> {
+  checkTensor('toNdarray', tensor, 'tensor');
   return ndarray(tensor.values, [...tensor.shape]);
 }
 

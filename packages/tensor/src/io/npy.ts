@@ -1,3 +1,4 @@
+import { checkTensor, shown } from '../check.js';
 import { type DType, newTypedArray, type TypedArray, typedArrayOver } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { type Shape, sizeOf, stridesOf } from '../shape.js';
@@ -66,6 +67,7 @@ const largestRank = 64;
  * @throws FormatError for more than the 64 axes that NumPy reads.
  */
 export function encodeNpy(tensor: Tensor<DType>): Uint8Array<ArrayBuffer> {
+  checkTensor('encodeNpy', tensor, 'tensor');
   const { dtype, shape, rank } = tensor;
   if (rank > largestRank) throw new FormatError(`npy: ${rank} axes are more than the ${largestRank} that NumPy reads`);
   const tuple = rank === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
@@ -94,6 +96,8 @@ export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DT
   const fail = (problem: string): never => {
     throw new FormatError(`${source}: ${problem}`);
   };
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError(`an npy file is read from a Uint8Array, not from ${shown(bytes)}`);
   const { literal, dataStart } = readHeader(bytes, fail);
   const header = parseHeader(literal, fail);
   const { dtype, kind, shape, fortranOrder } = header;

@@ -1,4 +1,4 @@
-import { shown } from '../check.js';
+import { checkTensor, shown } from '../check.js';
 import { bytesPerElement, type DType, dtypes } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { type Shape, sizeOf } from '../shape.js';
@@ -51,7 +51,11 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor<DType>> | Readonly<Record<string, Tensor<DType>>>,
   metadata: SafetensorsMetadata = {},
 ): Uint8Array<ArrayBuffer> {
+  if (typeof tensors !== 'object' || tensors === null) {
+    throw new TypeError(`encodeSafetensors: needs tensors by name, not ${shown(tensors)}`);
+  }
   const named = Symbol.iterator in tensors ? [...tensors] : Object.entries(tensors);
+  for (const [name, tensor] of named) checkTensor('encodeSafetensors', tensor, name);
   const specs = named.map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
   const { header, begins, dataLength } = layOut(specs, metadata);
   const dataStart = lengthBytes + header.length;

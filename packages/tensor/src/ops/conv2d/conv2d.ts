@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import { ShapeError } from '../../errors.js';
 import { type AnyTensor, apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf } from '../../shape.js';
@@ -34,6 +35,8 @@ export interface Conv2dAttributes {
  * @throws ShapeError if the channels or groups do not fit.
  */
 export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
+  checkTensor('conv2d', x);
+  checkTensor('conv2d', filter, 'filter');
   return apply(conv2dOp, [x, filter], conv2dAttributes('conv2d', x.shape, filter.shape, options, filter.label))[0];
 }
 

@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
@@ -7,6 +8,7 @@ import type { Tensor } from '../../tensor.js';
  * bits stay. From f32 to f32 the gradient passes unchanged; through integers it does not pass.
  */
 export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
+  checkTensor('cast', x);
   return apply(castOp, [x], { from: x.dtype, to: dtype })[0] as Tensor<D>;
 }
 

@@ -1,4 +1,5 @@
 import { withBackend } from '../../backend.js';
+import { checkTensor } from '../../check.js';
 import { scalar } from '../../create.js';
 import { type DType, newTypedArray } from '../../dtype.js';
 import { DTypeError } from '../../errors.js';
@@ -35,8 +36,12 @@ export function withTensors<D extends DType, R extends DType>(
   if (typeof a === 'number' && typeof b === 'number') {
     throw new DTypeError(`${op}: at least one operand must be a tensor, not ${a} and ${b}`);
   }
+  if (typeof a === 'number') checkTensor(op, b, 'b');
+  if (typeof b === 'number') checkTensor(op, a, 'a');
   if (typeof a === 'number') return tidy(() => use(scalarLike(op, a, b as Tensor<D>), b as Tensor<D>));
   if (typeof b === 'number') return tidy(() => use(a, scalarLike(op, b, a)));
+  checkTensor(op, a, 'a');
+  checkTensor(op, b, 'b');
   if (a.dtype !== b.dtype) {
     throw new DTypeError(
       `${op}: a is ${a.dtype}, but b is ${b.dtype}. Bring them together with cast(b, '${a.dtype}').`,

@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import { broadcastShapes, type Shape } from '../../shape.js';
@@ -25,6 +26,8 @@ export interface MatmulOptions {
  * @throws ShapeError if the inner sizes K differ, the leading axes do not broadcast, or a rank is below 2.
  */
 export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+  checkTensor('matmul', a, 'a');
+  checkTensor('matmul', b, 'b');
   return apply(matmulOp, [a, b], { transposeA, transposeB })[0];
 }
 

@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import { apply, defineOp } from '../../op.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -17,6 +18,7 @@ import { avgPoolGradientOnGpu, avgPoolOnGpu } from './pool.wgsl.js';
  * @throws ShapeError if x has not 4 axes, or the window does not fit.
  */
 export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
+  checkTensor('avgPool2d', x);
   return apply(avgPool2dOp, [x], { window: poolWindow('avgPool2d', x.shape, options) })[0];
 }
 

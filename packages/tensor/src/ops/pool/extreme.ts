@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import { apply, defineOp } from '../../op.js';
 import { sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -17,11 +18,13 @@ import { extremePoolOnGpu } from './pool.wgsl.js';
  * @throws ShapeError if x has not 4 axes, or the window does not fit.
  */
 export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
+  checkTensor('maxPool2d', x);
   return apply(maxPool2dOp, [x], { window: poolWindow('maxPool2d', x.shape, options) })[0];
 }
 
 /** The smallest element of each window: −maxPool2d(−x). */
 export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
+  checkTensor('minPool2d', x);
   return apply(minPool2dOp, [x], { window: poolWindow('minPool2d', x.shape, options) })[0];
 }
 

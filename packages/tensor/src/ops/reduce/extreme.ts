@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import type { DType, TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp, type InputGradients } from '../../op.js';
@@ -14,11 +15,13 @@ import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js'
  * @throws ShapeError if an axis is out of range or named twice, or there are no elements to choose from.
  */
 export function max<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  checkTensor('max', x);
   return apply(maxOp, [x], reductionOf('max', x.shape, options))[0] as Tensor<D>;
 }
 
 /** The smallest element over `axes`: see `max`. */
 export function min<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  checkTensor('min', x);
   return apply(minOp, [x], reductionOf('min', x.shape, options))[0] as Tensor<D>;
 }
 
@@ -64,11 +67,13 @@ const extremeGradientOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { shape: S
 
 /** The index of the largest element along `axis`, the first if there are several. Errors as for `max`. */
 export function argMax(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
+  checkTensor('argMax', x);
   return apply(argMaxOp, [x], { axis: normalizeAxis('argMax', axis, x.rank) })[0];
 }
 
 /** The index of the smallest element along `axis`, the first if there are several. Errors as for `max`. */
 export function argMin(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
+  checkTensor('argMin', x);
   return apply(argMinOp, [x], { axis: normalizeAxis('argMin', axis, x.rank) })[0];
 }
 

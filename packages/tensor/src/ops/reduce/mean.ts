@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
@@ -15,6 +16,7 @@ import { sumOnGpu } from './sum.wgsl.js';
  * precision; of no elements, NaN. Errors as for `sum`.
  */
 export function mean(x: Tensor<DType>, options: ReduceOptions = {}): Tensor {
+  checkTensor('mean', x);
   return apply(meanOp, [x], reductionOf('mean', x.shape, options))[0];
 }
 
@@ -41,6 +43,7 @@ export interface VarianceOptions extends ReduceOptions {
 
 /** The mean squared distance from the mean over `axes`. Two passes, accumulated in double precision. Errors as for `sum`. */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
+  checkTensor('variance', x);
   const reduction = reductionOf('variance', x.shape, options);
   return apply(varianceOp, [x], { ...reduction, divisor: reduction.count - (options.correction ?? 0) })[0];
 }

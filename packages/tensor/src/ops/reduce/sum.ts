@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import type { DType, TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
@@ -19,6 +20,7 @@ export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
  * @throws ShapeError if an axis is out of range or named twice.
  */
 export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<SumDType<D>> {
+  checkTensor('sum', x);
   return apply(sumOp, [x], reductionOf('sum', x.shape, options))[0] as Tensor<DType> as Tensor<SumDType<D>>;
 }
 
@@ -29,6 +31,7 @@ export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
  * @throws ShapeError if `shape` does not broadcast to x.shape.
  */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
+  checkTensor('sumTo', x);
   if (sameShape(x.shape, shape)) return x;
   if (!sameShape(broadcastShapes('sumTo', x.shape, shape), x.shape)) {
     throw new ShapeError('sumTo', `${formatShape(shape)} does not stretch to ${formatShape(x.shape)}`);

@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
@@ -13,6 +14,7 @@ import { copyBlockOnGpu } from './copy-block.wgsl.js';
  * @throws ShapeError if another axis would have to change.
  */
 export function broadcastTo<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  checkTensor('broadcastTo', x);
   return apply(broadcastToOp, [x], { shape })[0] as Tensor<D>;
 }
 

@@ -1,3 +1,4 @@
+import { checkList, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
@@ -14,6 +15,7 @@ import { slice } from './slice.js';
  * @throws ShapeError if they are not, or if there are no tensors. DTypeError if the dtypes differ.
  */
 export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> {
+  checkTensors('concat', tensors);
   if (tensors.length === 0) throw new ShapeError('concat', 'no tensors', [], 'Pass at least one tensor.');
   return apply(concatOp, tensors, { axis: normalizeAxis('concat', axis, tensors[0].rank) })[0] as Tensor<D>;
 }
@@ -82,10 +84,18 @@ function startsAlong(axis: number, parts: readonly Shape[]): number[] {
 
 /** Tensors of one shape along a new axis: n × [...shape] to [n, ...shape] for axis 0. */
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  checkTensors('stack', tensors);
   if (tensors.length === 0) throw new ShapeError('stack', 'no tensors', [], 'Pass at least one tensor.');
   const newAxis = normalizeAxis('stack', axis, tensors[0].rank + 1);
   return concat(
     tensors.map((tensor) => unsqueeze(tensor, newAxis)),
     newAxis,
   );
+}
+
+function checkTensors(op: string, tensors: unknown): void {
+  checkList(op, tensors, '[a, b] of tensors');
+  tensors.forEach((tensor, index) => {
+    checkTensor(op, tensor, `tensor ${index}`);
+  });
 }

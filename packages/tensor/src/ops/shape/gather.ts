@@ -1,3 +1,4 @@
+import { checkNumber, checkTensor, wholeNumbers } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
@@ -16,6 +17,8 @@ import { gatherOnGpu, scatterAddOnGpu } from './gather.wgsl.js';
  * @throws RangeError for an index outside the axis.
  */
 export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, axis = 0): Tensor<D> {
+  checkTensor('gather', x);
+  checkTensor('gather', indices, 'indices');
   return apply(gatherOp, [x, indices], { axis: normalizeAxis('gather', axis, x.rank) })[0] as Tensor<D>;
 }
 
@@ -53,6 +56,9 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
  * @throws ShapeError if updates and indices do not fit. RangeError for an index outside 0 … size − 1.
  */
 export function scatterAdd(updates: Tensor, indices: Tensor<'i32'>, size: number, axis = 0): Tensor {
+  checkTensor('scatterAdd', updates, 'updates');
+  checkTensor('scatterAdd', indices, 'indices');
+  checkNumber('scatterAdd: size', size, wholeNumbers(0));
   const resultRank = updates.rank - indices.rank + 1;
   return apply(scatterAddOp, [updates, indices], { size, axis: normalizeAxis('scatterAdd', axis, resultRank) })[0];
 }

@@ -1,3 +1,4 @@
+import { checkList } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
@@ -16,6 +17,7 @@ export type AxisPadding = readonly [before: number, after: number];
  * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis.
  */
 export function pad<D extends DType>(x: Tensor<D>, pads: readonly AxisPadding[], value = 0): Tensor<D> {
+  checkList('pad', pads, '[[1, 1], [0, 2]]');
   return apply(padOp, [x], { pads, value })[0] as Tensor<D>;
 }
 

@@ -1,3 +1,4 @@
+import { checkList, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { recordCall } from '../../op.js';
@@ -11,6 +12,7 @@ import type { Tensor } from '../../tensor.js';
  * @throws ShapeError if the sizes differ.
  */
 export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  checkTensor('reshape', x);
   const inputShape = x.shape;
   const view = x.alias(completeShape(inputShape, shape));
   recordCall({
@@ -25,6 +27,7 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> 
 
 /** Fills in an axis of −1, and checks that the sizes agree. */
 function completeShape(from: Shape, to: Shape): Shape {
+  checkList('reshape', to);
   const known = to.filter((size) => size !== -1);
   checkShape('reshape', known);
   const size = sizeOf(from);
@@ -43,11 +46,13 @@ function completeShape(from: Shape, to: Shape): Shape {
 
 /** Adds an axis of size 1 at `axis` (−1: after the last). A view. */
 export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
+  checkTensor('unsqueeze', x);
   return reshape(x, x.shape.toSpliced(normalizeAxis('unsqueeze', axis, x.rank + 1), 0, 1));
 }
 
 /** Drops axes of size 1: those named, or all of them. A view. @throws ShapeError if a named axis is not of size 1. */
 export function squeeze<D extends DType>(x: Tensor<D>, axes?: number | readonly number[]): Tensor<D> {
+  checkTensor('squeeze', x);
   const dropped = new Set(normalizeAxes('squeeze', axes, x.rank));
   const kept = x.shape.filter((size, axis) => !dropped.has(axis) || (axes === undefined && size !== 1));
   if (sizeOf(kept) !== x.size) {

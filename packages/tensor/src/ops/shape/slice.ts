@@ -1,3 +1,4 @@
+import { checkList, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
@@ -20,6 +21,7 @@ export function slice<D extends DType>(
   start: readonly number[],
   end: readonly (number | undefined)[] = [],
 ): Tensor<D> {
+  checkTensor('slice', x);
   return apply(sliceOp, [x], sliceAttributes(x.shape, start, end))[0] as Tensor<D>;
 }
 
@@ -35,6 +37,8 @@ function sliceAttributes(
   start: readonly number[],
   end: readonly (number | undefined)[],
 ): SliceAttributes {
+  checkList('slice', start);
+  checkList('slice', end);
   const fromFront = (position: number, size: number): number => (position < 0 ? position + size : position);
   const first = shape.map((size, axis) => fromFront(start[axis] ?? 0, size));
   const sizes = shape.map((size, axis) => fromFront(end[axis] ?? size, size) - first[axis]);

@@ -1,3 +1,4 @@
+import { checkList, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
@@ -13,6 +14,8 @@ import { copyBlockOnGpu } from './copy-block.wgsl.js';
  * @throws ShapeError if it does not.
  */
 export function transpose<D extends DType>(x: Tensor<D>, permutation?: readonly number[]): Tensor<D> {
+  checkTensor('transpose', x);
+  if (permutation !== undefined) checkList('transpose', permutation, '[1, 0]');
   const reversed = x.shape.map((_, axis) => x.rank - 1 - axis);
   return apply(transposeOp, [x], { permutation: permutation ?? reversed })[0] as Tensor<D>;
 }

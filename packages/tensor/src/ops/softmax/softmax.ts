@@ -1,3 +1,4 @@
+import { checkTensor } from '../../check.js';
 import { apply, defineOp, type OpDefinition } from '../../op.js';
 import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -20,6 +21,7 @@ interface SoftmaxAttributes {
  * @throws ShapeError if the axis is out of range.
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
+  checkTensor('softmax', x);
   return apply(softmaxOp, [x], { axis: normalizeAxis('softmax', axis, x.rank) })[0];
 }
 
@@ -49,6 +51,7 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
  * @throws ShapeError if the axis is out of range.
  */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  checkTensor('logSoftmax', x);
   return apply(logSoftmaxOp, [x], { axis: normalizeAxis('logSoftmax', axis, x.rank) })[0];
 }
 

@@ -1,0 +1,159 @@
+import {
+  Adam,
+  Conv2d,
+  crossEntropy,
+  Linear,
+  mse,
+  noGradient,
+  Parameter,
+  SGD,
+  stepDecay,
+  valueAndGradient,
+} from '@mobinet/autograd';
+import { BinaryConv2d, BinaryDense, Bop } from '@mobinet/bnn';
+import {
+  add,
+  avgPool2d,
+  concat,
+  conv2d,
+  decodeNpy,
+  decodeSafetensors,
+  encodeSafetensors,
+  full,
+  gather,
+  matmul,
+  max,
+  maxPool2d,
+  mean,
+  memory,
+  oneHot,
+  ones,
+  pad,
+  Rng,
+  relu,
+  reshape,
+  slice,
+  softmax,
+  sum,
+  type Tensor,
+  tensor,
+  tidy,
+  transpose,
+  zeros,
+} from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { createMoBiNet, ImageLoader, loadPacked, packModel, resolveOptions, unpackModel } from './index.js';
+
+/** Calls as JavaScript allows them, where no compiler says that the argument is wrong. */
+const wrong = undefined as never;
+const five = 5 as never;
+const text = 'x' as never;
+const x = ones([2, 2]);
+const rng = Rng.fromSeed(0);
+const labels = tensor([0, 1], { dtype: 'i32' });
+const huge = [2 ** 30, 2 ** 30];
+
+const calls: [call: string, run: () => unknown, message: RegExp][] = [
+  // What is no tensor.
+  ['add', () => add(x, wrong), /^add: b must be a tensor, not undefined/],
+  [
+    'add of a list',
+    () => add([1, 2] as never, x),
+    /^add: a must be a tensor, not \[1,2\]\. Numbers become one by tensor/,
+  ],
+  ['relu', () => relu(text), /^relu: input 0 must be a tensor, not "x"/],
+  ['matmul', () => matmul(x, null as never), /^matmul: b must be a tensor, not null/],
+  ['conv2d', () => conv2d(x, wrong), /^conv2d: filter must be a tensor, not undefined/],
+  ['softmax', () => softmax([1] as never), /^softmax: x must be a tensor/],
+  ['sum', () => sum(five), /^sum: x must be a tensor, not 5/],
+  ['mean', () => mean(wrong), /^mean: x must be a tensor/],
+  ['max', () => max({} as never), /^max: x must be a tensor, not \{\}/],
+  ['maxPool2d', () => maxPool2d(wrong, { window: 2 }), /^maxPool2d: x must be a tensor/],
+  ['avgPool2d', () => avgPool2d(text, { window: 2 }), /^avgPool2d: x must be a tensor/],
+  ['gather', () => gather(x, [0] as never), /^gather: indices must be a tensor/],
+  ['concat', () => concat([x, wrong], 0), /^concat: tensor 1 must be a tensor/],
+  ['concat of one', () => concat(x as never, 0), /^concat: needs a list such as \[a, b\] of tensors, not a Tensor/],
+  ['oneHot', () => oneHot(five, 3), /^oneHot: indices must be a tensor/],
+  ['crossEntropy', () => crossEntropy(x, [0, 1] as never), /^crossEntropy: labels must be a tensor, not \[0,1\]/],
+  ['crossEntropy of floats', () => crossEntropy(x, ones([2]) as never), /labels must be i32, not f32/],
+  ['mse', () => mse(x, 1 as never), /^mse: target must be a tensor, not 1/],
+  ['Parameter', () => new Parameter([1] as never), /^Parameter: the first value must be a tensor/],
+  ['encodeSafetensors', () => encodeSafetensors({ w: [1] as never }), /^encodeSafetensors: w must be a tensor/],
+  // What is no shape, or no list.
+  ['zeros', () => zeros(five), /^zeros: needs a list such as \[2, 3\], not 5$/],
+  ['ones', () => ones(wrong), /^ones: needs a list .* not undefined$/],
+  ['full of too much', () => full(huge, 0), /^full: \[1073741824, 1073741824\] has more elements than there can be$/],
+  ['zeros of no type', () => zeros([2], 'f64' as never), /^dtype must be one of f32, i32, u32, i16, u8, not "f64"$/],
+  ['reshape', () => reshape(x, five), /^reshape: needs a list/],
+  ['slice', () => slice(x, five), /^slice: needs a list/],
+  ['transpose', () => transpose(x, five), /^transpose: needs a list such as \[1, 0\], not 5$/],
+  ['pad', () => pad(x, five), /^pad: needs a list/],
+  // What is no function, no bytes, no record.
+  ['tidy', () => tidy(wrong), /^tidy: needs a function, not undefined$/],
+  ['noGradient', () => noGradient(x as never), /^noGradient: needs a function, not a Tensor$/],
+  ['valueAndGradient', () => valueAndGradient(five), /^valueAndGradient: needs a function, not 5$/],
+  ['decodeSafetensors', () => decodeSafetensors(text), /is read from a Uint8Array, not from "x"$/],
+  ['decodeNpy', () => decodeNpy(new ArrayBuffer(8) as never), /is read from a Uint8Array, not from an ArrayBuffer$/],
+  ['unpackModel', () => unpackModel(wrong), /is read from a Uint8Array, not from undefined$/],
+  ['packModel', () => packModel(wrong), /^packModel: model must be an object, not undefined$/],
+  ['createMoBiNet', () => createMoBiNet(text), /^the options of a MoBiNet must be an object, not "x"$/],
+  ['resolveOptions', () => resolveOptions(null as never), /must be an object, not null$/],
+  ['Linear', () => new Linear(3, 4, wrong), /^Linear: options must be an object, not undefined$/],
+  [
+    'Linear without rng',
+    () => new Linear(3, 4, {} as never),
+    /^Linear: rng must be an Rng, such as Rng\.fromSeed\(0\)/,
+  ],
+  ['Linear of nothing', () => new Linear(Number.NaN, 4, { rng }), /^Linear: inputs must be a whole number .* not NaN$/],
+  ['Conv2d', () => new Conv2d(3, 4, wrong), /^Conv2d: options must be an object/],
+  ['BinaryConv2d', () => new BinaryConv2d(4, 4, { rng: five }), /^BinaryConv2d: rng must be an Rng.* not 5$/],
+  ['BinaryDense', () => new BinaryDense(4, 4, wrong), /^BinaryDense: options must be an object/],
+  ['SGD', () => new SGD(wrong), /^sgd: options must be an object, not undefined$/],
+  ['ImageLoader', () => new ImageLoader(wrong, wrong), /^the image loader's options must be an object/],
+  // What is out of its range.
+  [
+    'Adam',
+    () => new Adam({ learningRate: Number.NaN }),
+    /^optimizer: learningRate must be a number from 0 .* not NaN$/,
+  ],
+  ['Adam, betas', () => new Adam({ betas: [0.9, 1] }), /^adam: betas\[1\] must be a number from 0 to below 1, not 1$/],
+  ['Adam, epsilon', () => new Adam({ epsilon: 0 }), /^adam: epsilon must be/],
+  ['Adam, decay', () => new Adam({ weightDecay: -1 }), /^optimizer: weightDecay must be/],
+  ['SGD, momentum', () => new SGD({ learningRate: 1, momentum: 1.5 }), /^sgd: momentum must be .* not 1\.5$/],
+  ['Bop', () => new Bop({ adaptivity: 2 }), /^bop: adaptivity must be a number from 0 to 1, not 2$/],
+  ['stepDecay', () => stepDecay({ rate: 1, at: [0.5] }), /^stepDecay: at\[0\] must be a whole number/],
+  [
+    'smoothing',
+    () => crossEntropy(x, labels, { labelSmoothing: 1.5 }),
+    /labelSmoothing must be a number from 0 to 1, not 1\.5$/,
+  ],
+  ['a seed', () => Rng.fromSeed(1e300), /^seed must be a whole number/],
+  ['normal', () => rng.normal([2], 0, -1), /^normal: standardDeviation must be a number of at least 0, not -1$/],
+];
+
+describe('the public functions, called as only JavaScript allows', () => {
+  test.each(calls)('%s says what is wrong in one line, and keeps no memory', (_, run, message) => {
+    const before = memory();
+    let error: unknown;
+    try {
+      run();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect((error as Error | undefined)?.message).toMatch(message);
+    expect((error as Error).message).not.toMatch(/\n/);
+    expect(memory().bytes - before.bytes).toBeLessThan(100);
+  });
+
+  test('loadPacked is told by its promise', async () => {
+    await expect(loadPacked(wrong)).rejects.toThrow('a model is read from a path or a URL, not from undefined');
+  });
+
+  test('the learning rate of an update is checked before anything changes', () => {
+    const optimizer = new Adam();
+    const weight = new Parameter(ones([1]) as Tensor);
+    optimizer.learningRate = Number.NaN;
+    expect(() => optimizer.update({ weight }, { weight: ones([1]) })).toThrow(/^optimizer: learningRate must be/);
+    expect([optimizer.step, ...weight.values]).toEqual([0, 1]);
+  });
+});
