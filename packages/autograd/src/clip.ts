@@ -17,7 +17,8 @@ export function globalNorm(gradients: object): number {
 export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number): G {
   checkNumber('clipByGlobalNorm: maxNorm', maxNorm, { above: 0 });
   const norm = globalNorm(gradients);
-  const scale = norm > maxNorm ? maxNorm / norm : 1;
+  // Of a norm that is no number, no gradient is left one: that is seen, where one spoiled number among many is not.
+  const scale = norm <= maxNorm ? 1 : maxNorm / norm;
   return mapTree(gradients, (gradient) => mul(gradient, scale));
 }
 

@@ -86,7 +86,9 @@ const crossEntropyOp = defineOp<
       }
       const logSum = largest + Math.log(sum);
       for (let c = 0; c < classes; c++) probabilities[row + c] = Math.exp(logits[row + c] - logSum);
-      total += logSum - (1 - smoothing) * logits[row + label] - (smoothing / classes) * sumOfLogits;
+      // Without smoothing, a logit of −∞ that is not the label's does not count: 0 · ∞ would be no number.
+      const smoothed = smoothing > 0 ? (smoothing / classes) * sumOfLogits : 0;
+      total += logSum - (1 - smoothing) * logits[row + label] - smoothed;
     }
     loss[0] = total / batch;
   },

@@ -55,7 +55,8 @@ describe('binarizeWeights', () => {
 describe('weightGradient', () => {
   /** Eq. (5) as a matrix, ∂Ŵ_j/∂W_i, and its two shorter forms. */
   const jacobian: Record<ScalingGradient, (w: Float32Array, scale: number, i: number, j: number) => number> = {
-    full: (w, scale, i, j) => (sign(w[i]) * sign(w[j])) / w.length + jacobian.detached(w, scale, i, j),
+    // |w| has the derivative 0 at 0, where its sign is +1.
+    full: (w, scale, i, j) => (Math.sign(w[i]) * sign(w[j])) / w.length + jacobian.detached(w, scale, i, j),
     'xnor-net': (w, scale, i, j) => Number(i === j) / w.length + jacobian.detached(w, scale, i, j),
     detached: (w, scale, i, j) => (i === j && Math.abs(w[i]) <= 1 ? scale : 0),
   };

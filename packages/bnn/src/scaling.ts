@@ -57,8 +57,9 @@ const scaleOp = defineOp<[Tensor], [Tensor]>({
  *     ∂L/∂W_i = Σ_j ∂L/∂Ŵ_j · ∂Ŵ_j/∂W_i                                              (eq. 4)
  *     ∂Ŵ_j/∂W_i = sign(W_i)·sign(W_j)/n + α·δ_ij·1_{|W_i| ≤ 1}                       (eq. 5, the product rule)
  *
- * so ∂L/∂W_i = sign(W_i)/n · Σ_j (∂L/∂Ŵ_j)·sign(W_j) + α·1_{|W_i| ≤ 1}·∂L/∂Ŵ_i. The first term is how α moves with W_i;
- * `'xnor-net'` keeps only j = i of its sum, and `'detached'` drops it.
+ * so ∂L/∂W_i = sign(W_i)/n · Σ_j (∂L/∂Ŵ_j)·sign(W_j) + α·1_{|W_i| ≤ 1}·∂L/∂Ŵ_i. The first term is how α moves with W_i
+ * (not at all where W_i is 0: there |W_i| has the derivative 0, as in `abs`); `'xnor-net'` keeps only j = i of its sum, and
+ * `'detached'` drops it.
  */
 export function weightGradient(
   binarizedGradient: Tensor,
@@ -80,10 +81,10 @@ export function weightGradientInPlace(
   return binarizedGradient;
 }
 
-/** The rule of one mode, given what becomes of the first term: `throughScale(Σ_j g_j·sign(W_j), g_i, sign(W_i), n)`. */
+/** The rule of one mode, given what becomes of the first term: `throughScale(Σ_j g_j·sign(W_j), g_i, ∂|W_i|/∂W_i, n)`. */
 function defineWeightGradient(
   mode: ScalingGradient,
-  throughScale: (alignment: number, gradient: number, sign: number, n: number) => number,
+  throughScale: (alignment: number, gradient: number, slope: number, n: number) => number,
 ) {
   return defineOp<[Tensor, Tensor, Tensor], [Tensor]>({
     name: `binaryWeightGradient (${mode})`,
@@ -96,7 +97,9 @@ function defineWeightGradient(
         for (let i = first; i < first + n; i++) alignment += w[i] < 0 ? -gradient[i] : gradient[i];
         for (let i = first; i < first + n; i++) {
           const throughSign = Math.abs(w[i]) <= 1 ? scale[filter] * gradient[i] : 0;
-          dw[i] = throughScale(alignment, gradient[i], w[i] < 0 ? -1 : 1, n) + throughSign;
+          // The derivative of |w|, which is 0 at 0, unlike the sign.
+          const slope = Number(w[i] > 0) - Number(w[i] < 0);
+          dw[i] = throughScale(alignment, gradient[i], slope, n) + throughSign;
         }
       }
     },
@@ -110,7 +113,7 @@ function defineWeightGradient(
 }
 
 const weightGradientOps = {
-  full: defineWeightGradient('full', (alignment, _, sign, n) => (sign * alignment) / n),
-  'xnor-net': defineWeightGradient('xnor-net', (_, gradient, _sign, n) => gradient / n),
+  full: defineWeightGradient('full', (alignment, _, slope, n) => (slope * alignment) / n),
+  'xnor-net': defineWeightGradient('xnor-net', (_, gradient, _slope, n) => gradient / n),
   detached: defineWeightGradient('detached', () => 0),
 };

@@ -65,11 +65,12 @@ export const weightGradientKernel = kernelFamily(
           const diagonal = f32x4.variable(f32x4.splat(f32.const(1).div(size)), 'diagonal');
           forEachFour(n, (offset, rest) => {
             const own = f32x4.variable(f32x4.load(g.add(offset)), 'own');
-            const isInside = f32x4.const(1).ge(f32x4.load(w.add(offset)).abs());
+            const magnitude = f32x4.variable(f32x4.load(w.add(offset)).abs(), 'magnitude');
+            const isInside = f32x4.const(1).ge(magnitude);
             const throughSign = alpha.mul(own).and(isInside);
             const sum =
               mode === 'full'
-                ? throughSign.add(alignment.xor(flip(offset)))
+                ? throughSign.add(alignment.xor(flip(offset)).and(magnitude.gt(zero)))
                 : mode === 'xnor-net'
                   ? throughSign.add(own.mul(diagonal))
                   : throughSign;

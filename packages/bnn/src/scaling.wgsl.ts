@@ -48,7 +48,7 @@ export function weightGradientOnGpu(
 
 /** What becomes of the first term, by mode; see `defineWeightGradient`. */
 const throughScale: Record<ScalingGradient, string> = {
-  full: 'select(alignment, -alignment, w < 0.0) / f32(p.n)',
+  full: 'select(select(alignment, -alignment, w < 0.0), 0.0, w == 0.0) / f32(p.n)',
   'xnor-net': 'g / f32(p.n)',
   detached: '0.0',
 };

@@ -22,7 +22,9 @@ export interface CheckOpOptions extends GradientOptions {
 /**
  * Holds an op to the laws that every op obeys: the fast kernel agrees with its definition (exactly, for bits and
  * integers) and gives the same bits however its work is divided, every element of the output is written and nothing beyond,
- * inputs stay as they were, and the gradient is the derivative.
+ * inputs stay as they were, and the gradient is the derivative. NaN must be NaN on either side, and an infinity the same one; zeros of
+ * either sign count as equal, since a sum in another order may end in the other. (special-values.test.ts of autograd holds definitions
+ * and fast kernels to what PyTorch makes of such numbers.)
  *
  * Where tests are of the GPU (`gpuIsChecked`), its kernels and gradients are held to the same definition, after the test has run.
  */

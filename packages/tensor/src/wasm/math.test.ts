@@ -3,12 +3,12 @@ import { describe, expect } from 'vitest';
 import { ones, tensor } from '../create.js';
 import { type RecordedCall, withRecorder } from '../op.js';
 import { gelu, sigmoid, tanh } from '../ops/elementwise/activation.js';
-import { pow } from '../ops/elementwise/binary.js';
+import { pow, power } from '../ops/elementwise/binary.js';
 import { exp, log } from '../ops/elementwise/unary.js';
 import type { Tensor } from '../tensor.js';
 
 // What is promised: over all floats, denormal ones included, a result lies within so many units in the last place of the exact
-// one; infinities, NaN and the signs of zeros are those of JavaScript.
+// one; infinities, NaN and the signs of zeros are those of the definitions.
 const accuracy = { exp: 2, log: 1, pow: 1, tanh: 4, sigmoid: 4 };
 
 const word = new Uint32Array(1);
@@ -106,7 +106,7 @@ describe('exp and log', () => {
 describe('pow', () => {
   const checkPow = (pairs: readonly (readonly [number, number])[]): void => {
     const [a, b] = [0, 1].map((side) => pairs.map((pair) => pair[side]));
-    const exact = a.map((base, at) => base ** b[at]);
+    const exact = a.map((base, at) => power(base, b[at]));
     expectNear(pow(tensor(a), tensor(b)).values, exact, accuracy.pow, (at) => `${a[at]} ** ${b[at]}`);
   };
   const pairs = (base: fc.Arbitrary<number>, exponent: fc.Arbitrary<number>) =>
@@ -127,7 +127,7 @@ describe('pow', () => {
     checkPow,
   );
 
-  test('is what JavaScript says of special values, exactly', () => {
+  test('is right for special values, exactly', () => {
     const bases = [0, -0, 1, -1, POSITIVE_INFINITY, nan, 2, -2, 0.5, -0.5, 2 ** -149, -(2 ** -149)];
     const exponents = [
       ...bases,
@@ -146,11 +146,12 @@ describe('pow', () => {
     const whole = exponents.filter((exponent) => !(Math.abs(exponent % 1) > 0));
     const ofNegativeInfinity = whole.map((exponent) => [NEGATIVE_INFINITY, exponent] as const);
     checkPow([...all, ...ofNegativeInfinity]);
-    // Where JavaScript is not C: no number is the answer for 1 and infinity, 1 is for no number and 0.
-    expect([...pow(tensor([1, -1, nan, nan]), tensor([POSITIVE_INFINITY, NEGATIVE_INFINITY, 0, -0])).values]).toEqual([
-      ...[nan, nan],
-      ...[1, 1],
-    ]);
+    // IEEE 754, where JavaScript differs for all but the last two.
+    const [ones, others] = [
+      [1, 1, -1, -1, nan, nan],
+      [nan, POSITIVE_INFINITY, POSITIVE_INFINITY, NEGATIVE_INFINITY, 0, -0],
+    ];
+    expect([...pow(tensor(ones), tensor(others)).values]).toEqual([1, 1, 1, 1, 1, 1]);
   });
 });
 

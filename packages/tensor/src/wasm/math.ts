@@ -42,7 +42,7 @@ export function log(x: F32x4): F32x4 {
   return join(low, high);
 }
 
-/** x to the power of y, as JavaScript has it: e^(y·ln |x|), in double precision up to the exponential, then the sign. */
+/** x to the power of y, as IEEE 754 has it: e^(y·ln |x|), in double precision up to the exponential, then the sign. */
 export function pow(x: F32x4, y: F32x4): F32x4 {
   const base = f32x4.variable(x, 'base');
   const exponent = f32x4.variable(y, 'exponent');
@@ -57,8 +57,12 @@ export function pow(x: F32x4, y: F32x4): F32x4 {
   const isOdd = isWhole.and(half.gt(half.floor()));
   const isNegative = base.as(i32x4).shrS(i32.const(31)).as(f32x4);
   const signed = magnitude.neg().where(isNegative.and(isOdd), magnitude);
-  const isUndefined = base.lt(f32x4.const(0)).and(f32x4.const(0).where(isWhole, allOnes));
-  return f32x4.const(1).where(exponent.eq(f32x4.const(0)), signed.or(isUndefined));
+  const [zero, one, infinity] = [0, 1, Number.POSITIVE_INFINITY].map((value) => f32x4.const(value));
+  const isNegativeNumber = base.lt(zero).and(base.gt(infinity.neg()));
+  const isUndefined = isNegativeNumber.and(zero.where(isWhole, allOnes));
+  const isOneToInfinity = base.abs().eq(one).and(exponent.abs().eq(infinity));
+  const isOne = exponent.eq(zero).or(base.eq(one)).or(isOneToInfinity);
+  return one.where(isOne, signed.or(isUndefined));
 }
 
 const allOnes = i32x4.const(-1).as(f32x4);

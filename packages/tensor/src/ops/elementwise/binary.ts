@@ -6,9 +6,9 @@ import { sumTo } from '../reduce/sum.js';
 import { binaryKernels } from './binary.wasm.js';
 import { binaryShaders } from './binary.wgsl.js';
 import { forEachRun } from './broadcast.js';
-import { equal, greater, greaterEqual, less, lessEqual } from './compare.js';
+import { equal, greater, greaterEqual, less } from './compare.js';
 import { applyBinary, type Operands } from './operands.js';
-import { log, neg, square } from './unary.js';
+import { abs, log, neg } from './unary.js';
 import { where } from './where.js';
 
 // Arithmetic of two operands, with NumPy's broadcasting: see `broadcastShapes`. An operand that was stretched has been
@@ -111,11 +111,12 @@ const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(div(dy, b), a.shape),
-    () => sumTo(neg(div(mul(dy, a), square(b))), b.shape),
+    // As two quotients: b² overflows, or becomes 0, long before b does.
+    () => sumTo(neg(mul(dy, div(div(a, b), b))), b.shape),
   ],
 });
 
-/** a to the power of b. Errors as for `add`. */
+/** a to the power of b; 1 to any power is 1, even to NaN, and so is anything to the power of 0. Errors as for `add`. */
 export function pow<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
 export function pow<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
 export function pow<D extends DType>(...operands: Operands<D>): Tensor<D> {
@@ -127,27 +128,35 @@ const powOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
   outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('pow', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] ** b[bAt];
+      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = power(a[aAt], b[bAt]);
     });
   },
   fast: (inputs, outputs) => calculate(powOp, inputs, outputs),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a = 0 makes the power infinite; 1 in place of a gives 0, too. An infinity that
-    // is taken out afterwards would come back as NaN, 0·∞, once this is differentiated.
+    // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a is NaN, or so near 0 that the power overflows; 1 in place of a gives 0, too.
+    // An infinity that is taken out afterwards would come back as NaN, 0·∞, once this is differentiated.
     () => {
-      const base = where(equal(b, 0), where(equal(a, 0), 1, a), a);
+      const base = where(equal(b, 0), where(greater(abs(a), 2 ** -126), a, 1), a);
       return sumTo(mul(dy, mul(b, pow(base, sub(b, 1)))), a.shape);
     },
-    // ∂aᵇ/∂b = aᵇ·ln a, which tends to 0 with a: it is 0 for 1 in place of a.
+    // ∂aᵇ/∂b = aᵇ·ln a, which tends to 0 with a, unless b is below 0: it is 0 for 1 in place of a.
     () => {
-      const base = where(equal(a, 0), 1, a);
+      const base = where(equal(a, 0), where(greaterEqual(b, 0), 1, a), a);
       return sumTo(mul(dy, mul(pow(base, b), log(base))), b.shape);
     },
   ],
 });
 
-/** The larger of a and b, element by element. Where they are equal, the gradient goes to a. Errors as for `add`. */
+/** aᵇ by IEEE 754, as in C and PyTorch. JavaScript differs: there, 1 to the power of NaN or ±∞ and −1 to that of ±∞ are NaN. */
+export function power(a: number, b: number): number {
+  return a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
+}
+
+/**
+ * The larger of a and b, element by element; NaN where either is. Where they are equal, half of the gradient goes to each, as in
+ * PyTorch. Errors as for `add`.
+ */
 export function maximum<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
 export function maximum<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
 export function maximum<D extends DType>(...operands: Operands<D>): Tensor<D> {
@@ -166,12 +175,12 @@ const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
   webgpu: (inputs, [y]) => binaryShaders.maximum.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    () => sumTo(where(greaterEqual(a, b), dy, 0), a.shape),
-    () => sumTo(where(less(a, b), dy, 0), b.shape),
+    () => sumTo(where(less(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),
+    () => sumTo(where(greater(a, b), 0, halfWhereEqual(dy, a, b)), b.shape),
   ],
 });
 
-/** The smaller of a and b, element by element. Where they are equal, the gradient goes to a. Errors as for `add`. */
+/** The smaller of a and b, element by element: see `maximum`. */
 export function minimum<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
 export function minimum<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
 export function minimum<D extends DType>(...operands: Operands<D>): Tensor<D> {
@@ -190,7 +199,12 @@ const minimumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
   webgpu: (inputs, [y]) => binaryShaders.minimum.run(inputs, y, {}),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    () => sumTo(where(lessEqual(a, b), dy, 0), a.shape),
-    () => sumTo(where(greater(a, b), dy, 0), b.shape),
+    () => sumTo(where(greater(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),
+    () => sumTo(where(less(a, b), 0, halfWhereEqual(dy, a, b)), b.shape),
   ],
 });
+
+/** What of dy goes to each of two operands, unless the other one is alone chosen. */
+function halfWhereEqual(dy: Tensor, a: Tensor, b: Tensor): Tensor {
+  return where(equal(a, b), mul(dy, 0.5), dy);
+}

@@ -2,8 +2,10 @@ import { zeros } from '../../create.js';
 import { apply, defineOp, type Spec } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { div, mul } from './binary.js';
+import { greater, less } from './compare.js';
 import { absKernel, expKernel, logKernel, negKernel, signKernel, sqrtKernel, squareKernel } from './unary.wasm.js';
 import { unaryShaders } from './unary.wgsl.js';
+import { where } from './where.js';
 
 /** The shape rule of functions of one f32 tensor, element by element. */
 export function sameShapeAsInput([x]: readonly [Tensor, ...unknown[]]): [Spec<'f32'>] {
@@ -26,7 +28,7 @@ const negOp = defineOp<[Tensor], [Tensor]>({
   gradient: (dy) => [() => neg(dy)],
 });
 
-/** |x|. At 0 the derivative is +1, as `sign` has it. */
+/** |x|. At 0 the derivative is 0, as in PyTorch. */
 export function abs(x: Tensor): Tensor {
   return apply(absOp, [x], undefined)[0];
 }
@@ -40,7 +42,7 @@ const absOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   fast: ([x], [y]) => absKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.abs.run([x], y, {}),
   saves: (inputs) => inputs,
-  gradient: (dy, { saved: [x] }) => [() => mul(dy, sign(x))],
+  gradient: (dy, { saved: [x] }) => [() => where(greater(x, 0), dy, where(less(x, 0), neg(dy), 0))],
 });
 
 /** eˣ. */
@@ -112,7 +114,8 @@ const squareOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
 });
 
 /**
- * +1 where x ≥ 0, else −1: the sign of binary networks, which knows no 0 (eq. 1 of the MoBiNet paper).
+ * −1 where x < 0, else +1: the sign of binary networks, which knows no 0 (eq. 1 of the MoBiNet paper). NaN counts as +1, as in
+ * `packBits`.
  * Its derivative is 0 wherever it has one, so nothing learns through it: `@mobinet/bnn` has signs with
  * straight-through estimators.
  */
@@ -124,7 +127,7 @@ const signOp = defineOp<[Tensor], [Tensor]>({
   name: 'sign',
   outputs: sameShapeAsInput,
   reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = 2 * Number(x[i] >= 0) - 1;
+    for (let i = 0; i < x.length; i++) y[i] = 1 - 2 * Number(x[i] < 0);
   },
   fast: ([x], [y]) => signKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.sign.run([x], y, {}),

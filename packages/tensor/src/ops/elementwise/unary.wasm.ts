@@ -15,8 +15,7 @@ export const sqrtKernel = new ElementwiseKernel('sqrt', 1, ([x]) => x.sqrt());
 /** `flushTiny` of flush-tiny.ts. */
 export const flushTinyKernel = new ElementwiseKernel('flush_tiny', 1, ([x]) => flushedLanes(x));
 export const squareKernel = new ElementwiseKernel('square', 1, ([x]) => x.mul(x));
-/** As in the definition, NaN counts as below 0. */
-export const signKernel = new ElementwiseKernel('sign', 1, ([x]) => one.where(x.ge(zero), f32x4.const(-1)));
+export const signKernel = new ElementwiseKernel('sign', 1, ([x]) => f32x4.const(-1).where(x.lt(zero), one));
 
 export const reluKernel = new ElementwiseKernel('relu', 1, ([x]) => x.max(zero));
 export const reluGradientKernel = new ElementwiseKernel('relu_gradient', 2, ([dy, y]) =>

@@ -15,7 +15,7 @@ export const unaryShaders = {
   log: new MapShader('log', 'log(a)'),
   sqrt: new MapShader('sqrt', 'sqrt(a)'),
   square: new MapShader('square', 'a * a'),
-  sign: new MapShader('sign', 'select(-1.0, 1.0, a >= 0.0)'),
+  sign: new MapShader('sign', 'select(1.0, -1.0, a < 0.0)'),
   flushTiny: new MapShader('flush_tiny', flushedWgsl('a')),
   sigmoid: new MapShader('sigmoid', '1.0 / (1.0 + exp(-a))'),
   // Of large numbers, WGSL's tanh may be no number.

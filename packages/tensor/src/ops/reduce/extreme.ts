@@ -1,16 +1,21 @@
 import { checkTensor } from '../../check.js';
 import type { DType, TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
-import { apply, defineOp, type InputGradients } from '../../op.js';
+import { apply, defineOp } from '../../op.js';
 import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
+import { div } from '../elementwise/binary.js';
 import { forEachRun } from '../elementwise/broadcast.js';
-import { gather } from '../shape/gather.js';
+import { cast } from '../elementwise/cast.js';
+import { equal } from '../elementwise/compare.js';
+import { where } from '../elementwise/where.js';
 import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
+import { sum } from './sum.js';
 
 /**
- * The largest element over `axes`; NaN if there is one. Where several are largest, the gradient goes to the first.
+ * The largest element over `axes`; NaN if there is one. Where several are largest, each has an equal share of the gradient, as in
+ * PyTorch's `amax` (its `max` along one axis gives all to the first); where it is NaN, so is the gradient.
  *
  * @throws ShapeError if an axis is out of range or named twice, or there are no elements to choose from.
  */
@@ -31,47 +36,35 @@ type Direction = 1 | -1;
 const maxOp = extremeOp('max', 1);
 const minOp = extremeOp('min', -1);
 
-/** The extreme elements and, as a by-product for the gradient, their positions in x. */
 function extremeOp(name: string, direction: Direction) {
-  return defineOp<[Tensor<DType>], [Tensor<DType>, Tensor<'i32'>], Reduction, [Tensor<'i32'>]>({
+  return defineOp<[Tensor<DType>], [Tensor<DType>], Reduction, [Tensor<DType>, Tensor<DType>]>({
     name,
     outputs([x], { shape, count }) {
       checkNotEmpty(name, x.shape, count);
-      return [
-        { dtype: x.dtype, shape },
-        { dtype: 'i32', shape },
-      ];
+      return [{ dtype: x.dtype, shape }];
     },
-    reference([{ values: x, shape }], [{ values: y }, { values: positions }], { kept }) {
-      findExtremes(x, shape, kept, direction, positions);
+    reference([{ values: x, shape }], [{ values: y }], { kept }) {
+      const positions = findExtremes(x, shape, kept, direction);
       for (let i = 0; i < y.length; i++) y[i] = x[positions[i]];
     },
-    saves: (_, [, positions]) => [positions],
-    gradient: (dy, { saved: [positions], inputShapes: [x] }): InputGradients => [
-      () => apply(extremeGradientOp, [dy, positions], { shape: x })[0],
+    saves: ([x], [y]) => [x, y],
+    gradient: (dy, { saved: [x, y], attributes: { kept } }) => [
+      () => {
+        const isExtreme = equal(x, reshape(y, kept));
+        const axes = kept.flatMap((size, axis) => (size === x.shape[axis] ? [] : [axis]));
+        return div(where(isExtreme, reshape(dy, kept), 0), cast(sum(isExtreme, { axes, keepDims: true }), 'f32'));
+      },
     ],
   });
 }
 
-/** ∂L/∂x of `max` and `min`: each gradient goes where its element was found. */
-const extremeGradientOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { shape: Shape }, [Tensor<'i32'>]>({
-  name: 'extremeGradient',
-  outputs: (_, { shape }) => [{ dtype: 'f32', shape }],
-  reference([{ values: dy }, { values: positions }], [{ values: dx }]) {
-    dx.fill(0);
-    for (let i = 0; i < dy.length; i++) dx[positions[i]] = dy[i];
-  },
-  saves: ([, positions]) => [positions],
-  gradient: (ddx, { saved: [positions] }) => [() => gather(reshape(ddx, [-1]), positions), null],
-});
-
-/** The index of the largest element along `axis`, the first if there are several. Errors as for `max`. */
+/** The index of the largest element along `axis`, the first if there are several; of the first NaN if there is one. Errors as for `max`. */
 export function argMax(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
   checkTensor('argMax', x);
   return apply(argMaxOp, [x], { axis: normalizeAxis('argMax', axis, x.rank) })[0];
 }
 
-/** The index of the smallest element along `axis`, the first if there are several. Errors as for `max`. */
+/** The index of the smallest element along `axis`: see `argMax`. */
 export function argMin(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
   checkTensor('argMin', x);
   return apply(argMinOp, [x], { axis: normalizeAxis('argMin', axis, x.rank) })[0];
@@ -88,9 +81,9 @@ function argExtremeOp(name: string, direction: Direction) {
       return [{ dtype: 'i32', shape: shape.toSpliced(axis, 1) }];
     },
     reference([{ values: x, shape }], [{ values: indices }], { axis }) {
-      findExtremes(x, shape, shape.with(axis, 1), direction, indices);
+      const positions = findExtremes(x, shape, shape.with(axis, 1), direction);
       const [size, stride] = [shape[axis], stridesOf(shape)[axis]];
-      for (let i = 0; i < indices.length; i++) indices[i] = Math.floor(indices[i] / stride) % size;
+      for (let i = 0; i < indices.length; i++) indices[i] = Math.floor(positions[i] / stride) % size;
     },
   });
 }
@@ -108,14 +101,16 @@ function checkNotEmpty(op: string, shape: Shape, count: number): void {
 
 const nowhere = -1;
 
-/** Writes where in x the first extreme element of each element of `kept` is. */
-function findExtremes(x: TypedArray, shape: Shape, kept: Shape, direction: Direction, positions: Int32Array): void {
-  positions.fill(nowhere, 0, sizeOf(kept));
+/** Where in x the first extreme element of each element of `kept` is. */
+function findExtremes(x: TypedArray, shape: Shape, kept: Shape, direction: Direction): Int32Array {
+  const positions = new Int32Array(sizeOf(kept)).fill(nowhere);
   forEachRun(shape, [kept], (at, end, [to], [step]) => {
     for (; at < end; at++, to += step) {
       const best = positions[to];
-      // A NaN is above all, and stays so: nothing is above it.
-      if (best === nowhere || direction * x[at] > direction * x[best] || Number.isNaN(x[at])) positions[to] = at;
+      // The first NaN is above all, and stays so: nothing is above it.
+      const isFirstNaN = Number.isNaN(x[at]) && !Number.isNaN(x[best]);
+      if (best === nowhere || direction * x[at] > direction * x[best] || isFirstNaN) positions[to] = at;
     }
   });
+  return positions;
 }

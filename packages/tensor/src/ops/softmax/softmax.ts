@@ -63,8 +63,8 @@ const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
       const shift = largest(x, from, end, stride);
       let total = 0;
       for (let at = from; at < end; at += stride) total += Math.exp(x[at] - shift);
-      const normalizer = shift + Math.log(total);
-      for (let at = from; at < end; at += stride) y[at] = x[at] - normalizer;
+      const logTotal = Math.log(total);
+      for (let at = from; at < end; at += stride) y[at] = x[at] - shift - logTotal;
     });
   },
   fast: (inputs, outputs, attributes) => calculate(logSoftmaxOp, inputs, outputs, attributes),

@@ -1,0 +1,146 @@
+"""
+What PyTorch makes of special values: of zeros, NaN, infinities, ties and numbers too small to be normal. Writes
+packages/autograd/fixtures/torch-special-values.json, which the test special-values.test.ts holds our operations to.
+
+    /usr/bin/python3 scripts/torch-special-values.py
+"""
+
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+nan, inf = float("nan"), float("inf")
+specials = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -3.0, nan, inf, -inf, 1e-40, -1e-40, 1e-20, -1e-20, 3e38, -3e38]
+# Where exponentials overflow, vanish, and are subnormal.
+exponents = [88.5, 89.0, -87.0, -90.0, -104.0, 20.0, -20.0]
+# Every special value beside every other, as two operands.
+pairs = [[a for a in specials for _ in specials], [b for _ in specials for b in specials]]
+rows = [
+    [1.0, 3.0, 3.0, 2.0],
+    [-0.0, 0.0, -0.0, 0.0],
+    [-1.0, -1.0, -1.0, -1.0],
+    [1.0, nan, 5.0, 2.0],
+    [nan, 5.0, nan, 1.0],
+    [1.0, nan, nan, 7.0],
+    [inf, 1.0, inf, -inf],
+    [-inf, -inf, -inf, -inf],
+    [-inf, 0.0, 1.0, -inf],
+    [inf, nan, -inf, 1.0],
+    [3e38, 3e38, -3e38, 1.0],
+    [1e-40, 2e-40, -1e-40, 0.0],
+    [-200.0, 0.0, -90.0, -100.0],
+]
+
+cases = []
+
+
+def f32(values):
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def numbers(tensor):
+    """JSON knows neither NaN nor infinities nor, in many readers, -0."""
+    shortest = [str(value) for value in tensor.detach().float().flatten().numpy()]
+    return [text if text in ("nan", "inf", "-inf", "-0.0") else float(text) for text in shortest]
+
+
+def case(op, function, *inputs, differentiable=True, dtype=torch.float32):
+    """Adds the values of `function`, and its gradients where that of its result is -2 everywhere."""
+    tensors = [f32(values).to(dtype).requires_grad_(differentiable) for values in inputs]
+    y = function(*tensors)
+    entry = {"op": op, "inputs": [{"shape": list(x.shape), "values": numbers(x)} for x in tensors], "y": numbers(y)}
+    if differentiable:
+        entry["gradients"] = [numbers(dx) for dx in torch.autograd.grad(y, tensors, torch.full_like(y, -2.0))]
+    cases.append(entry)
+
+
+def sign(x):
+    """That of binary networks, which knows no 0."""
+    return torch.where(x < 0, -1.0, 1.0)
+
+
+unary = {
+    "neg": torch.neg,
+    "abs": torch.abs,
+    "exp": torch.exp,
+    "log": torch.log,
+    "sqrt": torch.sqrt,
+    "square": torch.square,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "leakyRelu": lambda x: F.leaky_relu(x, 0.2),
+    "clip": lambda x: torch.clamp(x, -0.5, 2.0),
+    "square by pow": lambda x: x**2.0,
+    "itself by pow": lambda x: x**1.0,
+    "one by pow": lambda x: x**0.0,
+    "reciprocal by pow": lambda x: x**-1.0,
+}
+for op, function in unary.items():
+    case(op, function, specials + exponents)
+case("sign", sign, specials, differentiable=False)
+# Of large numbers, PyTorch multiplies an infinity by 0 on its way to the gradient: so moderate ones.
+moderate = [0.0, -0.0, 1.0, -1.0, 0.5, 1e-40, 1e-20, -3.0, 8.0, nan]
+case("gelu", lambda x: F.gelu(x, approximate="tanh"), moderate, dtype=torch.float64)
+case("prelu", lambda x, slope: F.prelu(x.reshape(-1, 1), slope).flatten(), specials, [0.25])
+case("prelu", lambda x, slope: F.prelu(x.reshape(-1, 1), slope).flatten(), specials, [0.0])
+case("prelu", lambda x, slope: F.prelu(x.reshape(-1, 1), slope).flatten(), specials, [-2.0])
+
+for op in ("add", "sub", "mul", "div", "pow", "maximum", "minimum"):
+    case(op, getattr(torch, op), *pairs)
+comparisons = {"equal": "eq", "notEqual": "ne", "less": "lt", "lessEqual": "le", "greater": "gt", "greaterEqual": "ge"}
+for op, name in comparisons.items():
+    compare = getattr(torch, name)
+    case(op, lambda a, b, compare=compare: compare(a, b).float(), *pairs, differentiable=False)
+case("where", lambda a, b: torch.where(a > b, a, b), *pairs)
+
+along_rows = {
+    "sum": lambda x: x.sum(-1),
+    "mean": lambda x: x.mean(-1),
+    "variance": lambda x: x.var(-1, unbiased=False),
+    "max": lambda x: x.amax(-1),
+    "min": lambda x: x.amin(-1),
+    "max of all axes": lambda x: x.reshape(-1, 2, 2).amax((1, 2)),
+    "softmax": lambda x: torch.softmax(x, -1),
+    "logSoftmax": lambda x: torch.log_softmax(x, -1),
+}
+for op, function in along_rows.items():
+    for row in rows:
+        case(op, function, [row])
+case("argMax", lambda x: x.argmax(-1).float(), rows, differentiable=False)
+case("argMin", lambda x: x.argmin(-1).float(), rows, differentiable=False)
+
+
+def pooled(pool, x):
+    """Of windows of 2 by 2, one for each row."""
+    return pool(x.reshape(-1, 1, 2, 2)).flatten()
+
+
+case("maxPool2d", lambda x: pooled(lambda x: F.max_pool2d(x, 2), x), rows)
+case("minPool2d", lambda x: pooled(lambda x: -F.max_pool2d(-x, 2), x), rows)
+case("avgPool2d", lambda x: pooled(lambda x: F.avg_pool2d(x, 2), x), rows)
+
+# A channel each: as usual, constant, 0, with NaN, with an infinity.
+for channel in ([1.0, 2.0, 3.0, 4.5], [2.5] * 4, [0.0] * 4, [1.0, nan, 2.0, 3.0], [1.0, inf, 2.0, 3.0]):
+    case(
+        "batchNorm",
+        lambda x, gamma, beta: F.batch_norm(x.reshape(-1, 1), None, None, gamma, beta, training=True).flatten(),
+        channel,
+        [1.5],
+        [0.25],
+        # In single precision, its rounding would show where a channel is constant.
+        dtype=torch.float64,
+    )
+for row in rows:
+    if max(row) > 1e38 and max(row) < inf:
+        continue
+    case("crossEntropy", lambda x: F.cross_entropy(x, torch.tensor([1])).reshape(1), [row])
+    case("smoothed crossEntropy", lambda x: F.cross_entropy(x, torch.tensor([1]), label_smoothing=0.1).reshape(1), [row])
+
+path = Path(__file__).parent.parent / "packages/autograd/fixtures/torch-special-values.json"
+path.parent.mkdir(exist_ok=True)
+lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in cases)
+path.write_text(f'{{"torch":"{torch.__version__}","cases":[\n{lines}\n]}}\n')
+print(f"{path}: {len(cases)} cases, {path.stat().st_size} bytes")
