@@ -10,6 +10,7 @@ import {
   geluCubic,
   geluGradientKernel,
   geluKernel,
+  geluLimit,
   geluScale,
   leakyReluGradientKernel,
   leakyReluKernel,
@@ -158,9 +159,10 @@ const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
   outputs: sameShapeAsInput,
   reference([{ values: dy }, { values: x }], [{ values: dx }]) {
     for (let i = 0; i < dx.length; i++) {
-      const t = Math.tanh(geluScale * x[i] * (1 + geluCubic * x[i] * x[i]));
-      const slope = geluScale * (1 + 3 * geluCubic * x[i] * x[i]);
-      dx[i] = flushed(0.5 * dy[i] * (1 + t + x[i] * (1 - t * t) * slope));
+      const z = Math.max(-geluLimit, Math.min(x[i], geluLimit));
+      const t = Math.tanh(geluScale * z * (1 + geluCubic * z * z));
+      const slope = geluScale * (1 + 3 * geluCubic * z * z);
+      dx[i] = flushed(0.5 * dy[i] * (1 + t + z * (1 - t * t) * slope));
     }
   },
   fast: ([dy, x], [dx]) => geluGradientKernel.run([dy, x], dx),

@@ -5,6 +5,8 @@ import { ElementwiseKernel } from './elementwise.wasm.js';
 /** The constants of `gelu`. */
 export const geluScale = Math.sqrt(2 / Math.PI);
 export const geluCubic = 0.044715;
+/** Beyond, its slope is 0 or 1 to the last bit, and nothing is left but to keep powers of x from overflowing. */
+export const geluLimit = 20;
 
 const one = f32x4.const(1);
 const zero = f32x4.const(0);
@@ -49,7 +51,8 @@ export const tanhKernel = new ElementwiseKernel('tanh', 1, ([x]) => tanh(x));
 
 /** x·σ(2u), which is x·(1 + tanh u)/2. */
 export const geluKernel = new ElementwiseKernel('gelu', 1, ([x]) => x.mul(sigmoidOf(twiceU(x))));
-export const geluGradientKernel = new ElementwiseKernel('gelu_gradient', 2, ([dy, x]) => {
+export const geluGradientKernel = new ElementwiseKernel('gelu_gradient', 2, ([dy, all]) => {
+  const x = f32x4.variable(all.pmin(f32x4.const(geluLimit)).pmax(f32x4.const(-geluLimit)), 'limited');
   const sigma = f32x4.variable(sigmoidOf(twiceU(x)), 'sigma');
   const slope = one.add(f32x4.const(3 * geluCubic).mul(x.mul(x))).mul(f32x4.const(2 * geluScale));
   return flushedLanes(dy.mul(sigma.addMul(x.mul(slope), sigma.mul(one.sub(sigma)))));
