@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from torch_network import make_network
+from torch_network import MoBiNet
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--size", type=int, default=224)
@@ -20,7 +20,7 @@ options = parser.parse_args()
 
 torch.set_num_threads(options.threads)
 torch.manual_seed(0)
-network = make_network(options.classes, binary=False).eval()
+network = MoBiNet(classes=options.classes, precision="float").eval()
 image = torch.randn(1, 3, options.size, options.size)
 if options.layout == "channels_last":
     network = network.to(memory_format=torch.channels_last)

@@ -1,29 +1,53 @@
 """
-MoBiNet Mid, K = 3, in PyTorch. The network is that of packages/mobinet: the binary one as autograd functions, whose convolutions
-multiply floats of +1 and -1 (PyTorch has no other), or its float twin.
+MoBiNet in PyTorch, with the options and the names of packages/mobinet: the binary network as autograd functions, whose
+convolutions multiply floats of +1 and -1 (PyTorch has no other), or its float twin. The benchmarks time it, and
+scripts/torch-gradients.py takes its gradients.
 """
+
+from types import SimpleNamespace
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+defaults = {
+    "block": "mid",
+    "k": 3,
+    "activation": "prelu",
+    "skip": "all",
+    "pool": "average",
+    "width": 1,
+    "classes": 1000,
+    "stemStride": 2,
+    "padding": "one",
+    "estimator": "approx",
+    "scalingGradient": "full",
+    "precision": "binary",
+    # Multiplies the counts by the scaling factors, not the weights. That is slower, but a count of 0 is exactly 0 then; a sum of
+    # scaled weights may be off by rounding.
+    "exactCounts": False,
+}
+
 
 def sign(x):
-    return torch.where(x >= 0, 1.0, -1.0)
+    return torch.where(x < 0, -1.0, 1.0).to(x.dtype)
 
 
 class SignOfActivation(torch.autograd.Function):
-    """The estimator of Bi-Real Net: the slope is 2 - 2|x| where |x| is at most 1."""
+    """The slope is that of the estimator: 1, or where |x| is at most 1 for `clip`, or there 2 - 2|x| for `approx` (Bi-Real Net)."""
 
     @staticmethod
-    def forward(context, x):
+    def forward(context, x, estimator):
         context.save_for_backward(x)
+        context.estimator = estimator
         return sign(x)
 
     @staticmethod
     def backward(context, gradient):
         (x,) = context.saved_tensors
-        return gradient * (2 - 2 * x.abs()).clamp_min(0)
+        if context.estimator == "approx":
+            return gradient * (2 - 2 * x.abs()).clamp_min(0), None
+        return (gradient * (x.abs() <= 1) if context.estimator == "clip" else gradient), None
 
 
 class SignOfWeight(torch.autograd.Function):
@@ -41,46 +65,115 @@ class SignOfWeight(torch.autograd.Function):
 
 
 class Convolution(nn.Module):
-    def __init__(self, channels, filters, kernel, groups, binary):
+    def __init__(self, channels, filters, kernel, groups, options):
         super().__init__()
-        self.binary = binary
+        self.options = options
         self.weight = nn.Parameter(0.03 * torch.randn(filters, channels // groups, kernel, kernel))
         self.groups = groups
 
     def forward(self, x):
         border = self.weight.shape[-1] // 2
-        if not self.binary:
+        if self.options.precision == "float":
             return F.conv2d(x, self.weight, padding=border, groups=self.groups)
         scale = self.weight.abs().mean((1, 2, 3), keepdim=True)
-        signs = SignOfActivation.apply(x)
+        weight = SignOfWeight.apply(self.weight)
+        mode = self.options.scalingGradient
+        if mode == "xnor-net":
+            # Adds nothing to a weight but the diagonal of the product rule, 1 / n, to its slope.
+            weight = weight + (self.weight - self.weight.detach()) / (scale.detach() * self.weight[0].numel())
+        if mode != "full":
+            scale = scale.detach()
+        signs = SignOfActivation.apply(x, self.options.estimator)
         if border > 0:
-            signs = F.pad(signs, (border,) * 4, value=1.0)
-        return F.conv2d(signs, SignOfWeight.apply(self.weight) * scale, groups=self.groups)
+            signs = F.pad(signs, (border,) * 4, value=1.0 if self.options.padding == "one" else 0.0)
+        if not self.options.exactCounts:
+            return F.conv2d(signs, weight * scale, groups=self.groups)
+        return F.conv2d(signs, weight, groups=self.groups) * scale.reshape(-1, 1, 1)
 
 
 class Segment(nn.Module):
-    def __init__(self, channels, filters, kernel, groups, binary):
+    def __init__(self, channels, filters, kernel, groups, skips, options):
         super().__init__()
-        self.body = nn.Sequential(
-            Convolution(channels, filters, kernel, groups, binary), nn.PReLU(filters), nn.BatchNorm2d(filters)
-        )
-        self.repeats = filters // channels
+        self.conv = Convolution(channels, filters, kernel, groups, options)
+        self.activation = nn.PReLU(filters) if options.activation == "prelu" else nn.ReLU()
+        self.norm = nn.BatchNorm2d(filters)
+        self.repeats = filters // channels if skips else 0
 
     def forward(self, x):
-        return self.body(x) + (x if self.repeats == 1 else torch.cat([x] * self.repeats, 1))
+        y = self.norm(self.activation(self.conv(x)))
+        if self.repeats == 0:
+            return y
+        return y + (x if self.repeats == 1 else torch.cat([x] * self.repeats, 1))
 
 
-# Channels of the 13 units, and whether the images are halved at their ends.
-units = [(32, 64, False), (64, 128, True), (128, 128, False), (128, 256, True), (256, 256, False), (256, 512, True)]
-units += [(512, 512, False)] * 5 + [(512, 1024, True), (1024, 1024, False)]
+# Channels of the 13 units, in multiples of the stem's, and whether the images are halved at their ends.
+units = [(1, 2, False), (2, 4, True), (4, 4, False), (4, 8, True), (8, 8, False), (8, 16, True)]
+units += [(16, 16, False)] * 5 + [(16, 32, True), (32, 32, False)]
+
+# Which segments a unit has, and whether their inputs and outputs have the channels of the unit's output already.
+blocks = {
+    "none": [("depthwise", 0, 0), ("pointwise", 0, 1)],
+    "pre": [("extra", 0, 1), ("depthwise", 1, 1), ("pointwise", 1, 1)],
+    "mid": [("depthwise", 0, 0), ("extra", 0, 1), ("pointwise", 1, 1)],
+    "post": [("depthwise", 0, 0), ("pointwise", 0, 0), ("extra", 0, 1)],
+}
+
+pools = {
+    "average": lambda x: F.avg_pool2d(x, 2),
+    "max": lambda x: F.max_pool2d(x, 2),
+    "min": lambda x: -F.max_pool2d(-x, 2),
+}
 
 
-def make_network(classes, binary):
-    layers = [nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.PReLU(32)]
-    for channels, filters, halves in units:
-        layers += [Segment(channels, channels, 3, channels // 8, binary)]
-        layers += [Segment(channels, filters, 1, 1, binary), Segment(filters, filters, 1, 1, binary)]
-        if halves:
-            layers.append(nn.AvgPool2d(2))
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1024, classes)]
-    return nn.Sequential(*layers)
+def has_skip(name, channels, filters, options):
+    if options.skip in ("all", "none"):
+        return options.skip == "all"
+    if channels != filters:
+        return False
+    return options.skip == "same-shape" or name == "depthwise" or (name == "pointwise" and options.block != "none")
+
+
+class Unit(nn.Module):
+    def __init__(self, channels, filters, halves, options):
+        super().__init__()
+        sizes = (channels, filters)
+        for name, source, target in blocks[options.block]:
+            kernel, groups = (3, sizes[source] // 2**options.k) if name == "depthwise" else (1, 1)
+            skips = has_skip(name, sizes[source], sizes[target], options)
+            self.add_module(name, Segment(sizes[source], sizes[target], kernel, groups, skips, options))
+        self.pool = pools[options.pool] if halves else None
+
+    def segments(self):
+        return list(self.children())
+
+    def forward(self, x):
+        for segment in self.segments():
+            x = segment(x)
+        return self.pool(x) if self.pool else x
+
+
+class Stem(nn.Module):
+    def __init__(self, filters, stride):
+        super().__init__()
+        self.conv = nn.Conv2d(3, filters, 3, stride, 1, bias=False)
+        self.norm = nn.BatchNorm2d(filters)
+        self.activation = nn.PReLU(filters)
+
+    def forward(self, images):
+        return self.activation(self.norm(self.conv(images)))
+
+
+class MoBiNet(nn.Module):
+    def __init__(self, **given):
+        super().__init__()
+        options = SimpleNamespace(**{**defaults, **given})
+        base = max(1, round(32 * options.width))
+        self.stem = Stem(base, options.stemStride)
+        self.units = nn.ModuleList(Unit(base * i, base * o, halves, options) for i, o, halves in units)
+        self.classifier = nn.Linear(32 * base, options.classes)
+
+    def forward(self, images):
+        x = self.stem(images)
+        for unit in self.units:
+            x = unit(x)
+        return self.classifier(x.mean((2, 3)))

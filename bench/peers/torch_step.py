@@ -9,7 +9,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from torch_network import make_network
+from torch_network import MoBiNet
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--size", type=int, default=96)
@@ -24,7 +24,7 @@ options = parser.parse_args()
 torch.set_num_threads(options.threads)
 torch.manual_seed(0)
 
-network = make_network(options.classes, options.network == "binary")
+network = MoBiNet(classes=options.classes, precision=options.network)
 images = torch.randn(options.batch, 3, options.size, options.size)
 labels = torch.arange(options.batch) % options.classes
 if options.layout == "channels_last":

@@ -1,0 +1,262 @@
+"""
+What PyTorch's gradients of random MoBiNets are, in double precision. Writes packages/mobinet/fixtures/torch-gradients.safetensors,
+which the test torch-gradients.test.ts holds ours to.
+
+    /usr/bin/python3 scripts/torch-gradients.py
+
+Weights and images are drawn from the generator of packages/tensor, which is repeated here: so both sides have the same numbers, and
+the file holds but a few of each gradient: its norm, and its products with random vectors of +1 and -1, whose mean square is an
+estimate of the square of a norm, too, that of a difference above all.
+
+A sign has no middle: where its input is so near 0 that rounding decides, single and double precision may come to different bits, and
+no gradient is comparable any more. So the shifts of normalisations are nudged, channel by channel, until no input of a sign lies that
+near to 0. Counts of exactly 0, where the rule of an activation matters, are common all the same; each network is seen to have some.
+
+Some networks, above all those without skips, multiply rounding up: their channels hardly vary, and are divided by what they vary. So a
+network is taken only if PyTorch in single precision agrees with itself in double precision, more closely than ours is asked to.
+"""
+
+import copy
+import functools
+import json
+import multiprocessing
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+root = Path(__file__).parent.parent
+sys.path.insert(0, str(root / "bench/peers"))
+from torch_network import MoBiNet  # noqa: E402
+
+torch.set_num_threads(1)
+
+networks = 55
+batch = 8
+# How far the inputs of signs keep from 0, and from 1 as well where the estimator jumps there.
+margin = 5e-5
+# Largest elements of a pool's window are equal, or at least so far apart.
+gap = 1e-5
+projections = 6
+# Of the difference between PyTorch's gradients in single and in double precision, by the norm of a gradient.
+single_precision = 5e-5
+
+
+def threefry(key, low, high):
+    """Threefry-2x32 with 20 rounds, as packages/tensor/src/random.ts has it. `low` is a number, or an array of 64 bits an element."""
+    mask = 0xFFFFFFFF
+    keys = [*key, 0x1BD11BDA ^ key[0] ^ key[1]]
+    x, y = (low + keys[0]) & mask, (high + keys[1]) & mask
+    for turn in range(20):
+        rotation = (13, 15, 26, 6, 17, 29, 16, 24)[turn % 8]
+        x = (x + y) & mask
+        y = (((y << rotation) | (y >> (32 - rotation))) & mask) ^ x
+        if turn % 4 == 3:
+            step = (turn + 1) // 4
+            x = (x + keys[step % 3]) & mask
+            y = (y + keys[(step + 1) % 3] + step) & mask
+    return x, y
+
+
+@functools.lru_cache(None)
+def derive(key, number, kind):
+    """One key from another. Names have beginnings in common, and so the keys of these."""
+    return threefry(key, number, kind)
+
+
+class Rng:
+    def __init__(self, key):
+        self.key = key
+
+    def split(self, label):
+        key = self.key
+        for number, kind in [*((ord(char), 0xFFD00000) for char in label), (len(label), 0xFFC00000)]:
+            key = derive(key, number, kind)
+        return Rng(key)
+
+    def bits(self, count):
+        return threefry(self.key, np.arange(count), 0)[0]
+
+    def uniform(self, shape, low, high):
+        """Numbers of single precision, in double precision."""
+        values = low + (high - low) * ((self.bits(int(np.prod(shape))) >> 8) / 2**24)
+        return torch.tensor(values.astype(np.float32).astype(np.float64)).reshape(tuple(shape))
+
+
+# In which range what a name ends in is drawn. Of latent weights, some are beyond 1, where the estimator stops their gradient.
+ranges = {
+    "stem.conv.weight": (-0.5, 0.5),
+    "stem.activation.slope": (0.2, 0.8),
+    "conv.weight": (-1.25, 1.25),
+    "activation.slope": (-0.5, 0.75),
+    "norm.gamma": (0.5, 1.5),
+    "norm.beta": (-0.5, 0.5),
+    "classifier.weight": (-0.3, 0.3),
+    "classifier.bias": (-0.1, 0.1),
+}
+
+
+def our_name(name):
+    theirs = {"activation.weight": "activation.slope", "norm.weight": "norm.gamma", "norm.bias": "norm.beta"}
+    return next((name[: -len(end)] + ours for end, ours in theirs.items() if name.endswith(end)), name)
+
+
+def our_layout(tensor):
+    """Channels last."""
+    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor
+
+
+def draw(model, rng):
+    """Gives a network the weights of a seed. One latent weight in fifty is 0, where |w| has no derivative."""
+    for name, parameter in model.named_parameters():
+        name = our_name(name)
+        low, high = next(limits for end, limits in ranges.items() if name.endswith(end))
+        values = rng.split(name).uniform(our_layout(parameter).shape, low, high)
+        if name.startswith("units") and name.endswith("conv.weight"):
+            values.view(-1)[::50] = 0
+        parameter.data = values.permute(0, 3, 1, 2).contiguous() if values.dim() == 4 else values
+
+
+class Unfit(Exception):
+    """Rounding would decide too much of what such a network computes."""
+
+
+def nudge(norm, after, y, kinks):
+    """
+    Shifts channels of y, which `norm` has made, until `after(y)` keeps clear of all kinks. By 64ths, which are exact in single
+    precision. Returns y, and what it did, as [channel, 64ths].
+    """
+    beta = norm.bias.data.clone()
+    open_channels = torch.ones(len(beta), dtype=torch.bool)
+    steps = torch.zeros(len(beta))
+    for step in (sign * size for size in range(33) for sign in (1, -1)):
+        # As single precision has it.
+        moved = (beta + step / 64).float().double()
+        shifted = after(y + (moved - beta)[:, None, None])
+        distance = torch.stack([(shifted.abs() - kink).abs().amin((0, 2, 3)) for kink in kinks]).amin(0)
+        chosen = open_channels & (distance >= margin)
+        norm.bias.data[chosen] = moved[chosen]
+        steps[chosen] = step
+        open_channels &= ~chosen
+        if not open_channels.any():
+            return y + (norm.bias.data - beta)[:, None, None], [[c, int(s)] for c, s in enumerate(steps) if s != 0]
+    raise Unfit
+
+
+def check_windows(x, sign):
+    windows = F.unfold(sign * x, 2, stride=2).reshape(len(x), x.shape[1], 4, -1)
+    most = windows.topk(4, 2).values
+    distances = most[:, :, :1] - most[:, :, 1:]
+    if ((distances > 0) & (distances < gap)).any():
+        raise Unfit
+
+
+def keep_clear(model, images, options):
+    """Nudges all normalisations, in the order in which they run. Returns by how much, by name."""
+    kinks = [0, 1] if options["estimator"] == "clip" else [0]
+    nudges = {}
+    with torch.no_grad():
+        stem = model.stem
+        y, nudges["stem"] = nudge(stem.norm, stem.activation, stem.norm(stem.conv(images)), kinks)
+        x = stem.activation(y)
+        for index, unit in enumerate(model.units):
+            for name, segment in unit.named_children():
+                last = segment is unit.segments()[-1]
+                after = unit.pool if last and unit.pool else (lambda y: y)
+                y, nudges[f"units.{index}.{name}"] = nudge(segment.norm, after, segment(x), kinks)
+                if last and unit.pool and options["pool"] != "average":
+                    check_windows(y, 1 if options["pool"] == "max" else -1)
+                x = after(y)
+    return {name: steps for name, steps in nudges.items() if steps}
+
+
+def random_options(choose, index):
+    """Of each choice, every value comes up often enough in 55 networks."""
+    k = choose.choice([0, 1, 2, 2, 3])
+    return {
+        "block": ["none", "pre", "mid", "post"][index % 4],
+        "k": k,
+        "activation": ["prelu", "prelu", "relu"][index % 3],
+        "skip": choose.choice(["all", "all", "all", "all", "same-shape", "same-shape", "figure", "none"]),
+        "pool": choose.choice(["average", "max", "min"]),
+        "width": max(2**k, choose.choice([2, 4])) / 32,
+        "classes": choose.choice([2, 5, 10]),
+        **choose.choice([{"imageSize": 16, "stemStride": 1}, {"imageSize": 19, "stemStride": 1}, {"imageSize": 34, "stemStride": 2}]),
+        "padding": choose.choice(["one", "zero"]),
+        "estimator": choose.choice(["approx", "approx", "clip", "identity"]),
+        "scalingGradient": choose.choice(["full", "full", "xnor-net", "detached"]),
+    }
+
+
+def gradients_of(options, seed):
+    """A network, and of the gradient of each of its parameters, in the order of their names, the norm and the projections."""
+    rng = Rng((seed, 0))
+    model = MoBiNet(**{key: value for key, value in options.items() if key != "imageSize"}, exactCounts=True).double()
+    draw(model, rng)
+    size = options["imageSize"]
+    images = rng.split("images").uniform((batch, size, size, 3), -2, 2).permute(0, 3, 1, 2)
+    nudges = keep_clear(model, images, options)
+
+    zeros = []
+    for unit in model.units:
+        for segment in unit.segments():
+            segment.activation.register_forward_hook(lambda _, inputs, __: zeros.append(int((inputs[0] == 0).sum())))
+    labels = torch.arange(batch) % options["classes"]
+    single = copy.deepcopy(model).float()
+    F.cross_entropy(single(images.float()), labels).backward()
+    zeros.clear()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    for ours, theirs in zip(single.parameters(), model.parameters()):
+        if not (ours.grad.double() - theirs.grad).norm() <= single_precision * theirs.grad.norm():
+            raise Unfit
+    assert sum(zeros) > 0, "no count is 0"
+    rows = []
+    for name, parameter in sorted((our_name(name), parameter) for name, parameter in model.named_parameters()):
+        gradient = our_layout(parameter.grad).flatten().numpy()
+        bits = rng.split("signs").split(name).bits(gradient.size)
+        signs = [1.0 - 2.0 * ((bits >> k) & 1) for k in range(projections)]
+        rows.append([np.linalg.norm(gradient), *(np.dot(gradient, vector) for vector in signs)])
+    about = {"options": options, "seed": seed, "nudges": nudges, "loss": loss.item(), "zeroCounts": sum(zeros)}
+    return about, np.array(rows, np.float32)
+
+
+def encode_safetensors(tensors, metadata):
+    header, offset = {"__metadata__": metadata}, 0
+    for name, tensor in tensors.items():
+        end = offset + tensor.nbytes
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + b"".join(tensor.tobytes() for tensor in tensors.values())
+
+
+def network(index):
+    choose = random.Random(index)
+    while True:
+        options = random_options(choose, index)
+        try:
+            about, rows = gradients_of(options, choose.randrange(2**32))
+        except Unfit:
+            continue
+        nudges = sum(map(len, about["nudges"].values()))
+        print(f"{index}: {about['zeroCounts']} counts of 0, {nudges} nudges, gradients {rows[:, 0].min():.1e} to {rows[:, 0].max():.1e}")
+        return about, rows
+
+
+def main():
+    with multiprocessing.Pool() as pool:
+        found = pool.map(network, range(networks), 1)
+    path = root / "packages/mobinet/fixtures/torch-gradients.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    tensors = {str(index): rows for index, (_, rows) in enumerate(found)}
+    about = json.dumps([about for about, _ in found], separators=(",", ":"))
+    path.write_bytes(encode_safetensors(tensors, {"torch": torch.__version__, "networks": about}))
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
+main()
