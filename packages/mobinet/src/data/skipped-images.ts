@@ -48,9 +48,7 @@ export class SkippedImages {
     const { isolated, onWarning } = this.#options;
     const name = this.#source.name(index);
     if (reason.isFileError && !isolated) {
-      throw new DataError(
-        `cannot read ${name}: ${reason.problem}. Bring the file back (is its disk there?), and go on`,
-      );
+      throw new DataError(`cannot read ${name}: ${reason.problem}. Bring the file back (is its disk there?)`);
     }
     if (this.#reasons.has(index)) return;
     this.#reasons.set(index, reason);

@@ -387,7 +387,7 @@ describe('a run that something else ends', () => {
     const failed = train(run, dataset, { out, workers: 1, onStep });
     await expect(failed).rejects.toThrow(TrainingError);
     await expect(failed).rejects.toThrow(
-      /^cannot read .*\.png: ENOENT: .*\. Bring the file back .*\. The run is saved .*: continue with --resume /,
+      /^cannot read .*\.png: ENOENT: .*\. Bring the file back \(is its disk there\?\)\. The run is saved .*: continue with --resume /,
     );
     free(run);
     renameSync(away, here);
