@@ -3,7 +3,7 @@ import { allocate } from './backends/cpu/heap.js';
 import { type NoDevice, openDevice } from './backends/webgpu/device.js';
 import { Gpu, gpu, openedGpu, setGpu } from './backends/webgpu/gpu.js';
 import { GpuBlock } from './backends/webgpu/gpu-block.js';
-import type { KernelTime } from './backends/webgpu/kernel-times.js';
+import type { KernelTime } from './backends/webgpu/kernel-time.js';
 import type { Block } from './block.js';
 import { bytesPerElement, type DType } from './dtype.js';
 import { BackendError } from './errors.js';

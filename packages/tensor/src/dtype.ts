@@ -1,3 +1,5 @@
+import type { UnsharedBytes } from './unshared-bytes.js';
+
 /** Element types of a `Tensor`. (Single bits live in `BitTensor`, which is not arithmetic.) */
 export type DType = 'f32' | 'i32' | 'u32' | 'i16' | 'u8';
 
@@ -38,7 +40,7 @@ export function newTypedArray<D extends DType>(dtype: D, length: number): TypedA
 }
 
 /** Elements as a GPU holds them, 32 bits each. */
-export function wordsOfValues(dtype: DType, values: TypedArray): Uint8Array<ArrayBuffer> {
+export function wordsOfValues(dtype: DType, values: TypedArray): UnsharedBytes {
   // A copy in any case: the elements of a tensor may lie in shared memory, and may change.
   const words = dtype === 'i16' ? Int32Array.from(values) : dtype === 'u8' ? Uint32Array.from(values) : values.slice();
   return new Uint8Array(words.buffer as ArrayBuffer, 0, words.byteLength);

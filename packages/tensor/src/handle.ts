@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { BackendName } from './backend-name.js';
 import type { Block } from './block.js';
 import { DisposedError } from './errors.js';

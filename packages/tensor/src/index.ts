@@ -11,7 +11,7 @@ export {
 } from './backend.js';
 export type { BackendName } from './backend-name.js';
 export { setThreads, threadCount } from './backends/cpu/threads.js';
-export type { KernelTime } from './backends/webgpu/kernel-times.js';
+export type { KernelTime } from './backends/webgpu/kernel-time.js';
 export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';
 export {
   checkChoice,
@@ -115,3 +115,4 @@ export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
 export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './shape.js';
 export { Tensor } from './tensor.js';
 export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';
+export type { UnsharedBytes } from './unshared-bytes.js';

@@ -89,7 +89,7 @@ async function encodeModel(path: string, { format, classNames }: ExportFlags): P
 async function encodeNetwork(
   { checkpoint, classNames }: ExportFlags,
   architecture: Partial<MoBiNetOptions>,
-  encode: typeof packModel,
+  encode: typeof exportOnnx,
 ): Promise<Uint8Array> {
   const run = checkpoint === undefined ? null : await readCheckpoint(checkpoint);
   const model = run?.model ?? createMoBiNet(architecture);

@@ -7,6 +7,7 @@ import {
   type Safetensors,
   type SafetensorsMetadata,
   type Tensor,
+  type UnsharedBytes,
 } from '@mobinet/tensor';
 import { oneLine } from '../data/errors.js';
 import { murmur3 } from './murmur3.js';
@@ -54,11 +55,7 @@ export function unsealedMetadata({ format, version }: FileFormat, metadata: Safe
 }
 
 /** A file of a format, with a checksum over all that it holds. */
-export function encodeChecked(
-  format: FileFormat,
-  tensors: Tensors,
-  metadata: SafetensorsMetadata,
-): Uint8Array<ArrayBuffer> {
+export function encodeChecked(format: FileFormat, tensors: Tensors, metadata: SafetensorsMetadata): UnsharedBytes {
   const unsealed = unsealedMetadata(format, metadata);
   return encodeSafetensors(tensors, { ...unsealed, [checksumKey]: checksumOf(tensors, unsealed) });
 }

@@ -1,7 +1,8 @@
 import { bitTensor, reshape, type Tensor, tidy, transpose, unpackBits } from '@mobinet/tensor';
-import { type MoBiNet, stemConvolution } from '../model/mobinet.js';
+import type { MoBiNet } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.js';
+import { stemConvolution } from '../model/stem.js';
 import { version } from '../version.js';
 import { OnnxGraph } from './onnx-graph.js';
 import { networkTensors } from './pack.js';

@@ -1,6 +1,15 @@
 import { type BatchNorm2d, Conv2d, PReLU, type ReLU } from '@mobinet/autograd';
 import { binarizeWeights } from '@mobinet/bnn';
-import { checkRecord, type DType, reshape, type Tensor, tensor, tidy, wordsPerRow } from '@mobinet/tensor';
+import {
+  checkRecord,
+  type DType,
+  reshape,
+  type Tensor,
+  tensor,
+  tidy,
+  type UnsharedBytes,
+  wordsPerRow,
+} from '@mobinet/tensor';
 import type { MoBiNet } from '../model/mobinet.js';
 import type { Segment } from '../model/segment.js';
 import { encodeChecked, packedFormat } from './checked-file.js';
@@ -11,7 +20,7 @@ import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.
  * latent weights and running statistics stay behind.
  * @throws RangeError for a float twin, whose weights are no bits.
  */
-export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}): Uint8Array {
+export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}): UnsharedBytes {
   checkRecord('packModel: model', model);
   checkRecord('packModel: model.options', model.options);
   if (model.options.precision !== 'binary') {

@@ -22,9 +22,9 @@ import {
 import { type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
 import type { Image } from '../data/source.js';
-import { checkImages } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.js';
+import { checkImages } from '../model/stem.js';
 import { decodePacked, type PackedFile, type PackedTensors } from './packed-file.js';
 import { type PackedInfo, segmentPrefix, usualPreprocessing } from './packed-format.js';
 import { type PackedLayers, PackedPlan, type PackedSegment } from './packed-plan.js';

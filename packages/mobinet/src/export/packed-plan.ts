@@ -11,9 +11,9 @@ import {
   preluOp,
   Workspace,
 } from '@mobinet/tensor/kernels';
-import { stemConvolution } from '../model/mobinet.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import { type SegmentPlan, weightsPerFilter } from '../model/plan.js';
+import { stemConvolution } from '../model/stem.js';
 
 /** The layers of a packed network up to its last segment, made ready: what a plan runs. */
 export interface PackedLayers {

@@ -1,8 +1,9 @@
 import { BatchNorm2d, Conv2d, GlobalAveragePool2d, Linear, Module, Pool2d, PReLU } from '@mobinet/autograd';
-import { Rng, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
+import { Rng, type Tensor, tidy } from '@mobinet/tensor';
 import { type MoBiNetOptions, resolveOptions } from './options.js';
 import { type NetworkPlan, planNetwork, type UnitPlan } from './plan.js';
 import { Segment } from './segment.js';
+import { checkImages, stemConvolution } from './stem.js';
 
 /**
  * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits. Stem and classifier are float.
@@ -45,15 +46,6 @@ export function createMoBiNet(options: Partial<MoBiNetOptions> = {}): MoBiNet {
   return new MoBiNet(resolveOptions(options));
 }
 
-export function checkImages(x: Tensor, { imageSize }: MoBiNetOptions): void {
-  const [, height, width, channels] = x.shape;
-  if (x.rank !== 4 || height !== imageSize || width !== imageSize || channels !== 3) {
-    throw new ShapeError('MoBiNet', `images must be [batch, ${imageSize}, ${imageSize}, 3]`, [
-      { name: 'x', shape: x.shape, note: 'batch, height, width, channels' },
-    ]);
-  }
-}
-
 /**
  * Float 3×3 convolution → BatchNorm → PReLU: the pixels of three colours hold too little to be made bits. It is a PReLU
  * whatever the other activations are: the signs of what a ReLU leaves are all +1, so the units would see nothing.
@@ -73,11 +65,6 @@ class Stem extends Module {
   override forward(x: Tensor): Tensor {
     return tidy(() => this.activation.forward(this.norm.forward(this.conv.forward(x))));
   }
-}
-
-/** Pads one pixel on every side, as PyTorch's MobileNets do. */
-export function stemConvolution(stride: number) {
-  return { stride, padding: 1 } as const;
 }
 
 /** A depth-wise and one or two point-wise segments, then perhaps a pool. */

@@ -1,4 +1,4 @@
-import ndarray from 'ndarray';
+import * as commonJs from 'ndarray';
 import { checkTensor } from '../check.js';
 import { type DTypeOf, fromHost } from '../create.js';
 import { type DType, dtypeOf, type TypedArray } from '../dtype.js';
@@ -32,6 +32,9 @@ export interface NdArray<Data extends ArrayLike<number> = ArrayLike<number>> {
   /** The part at fixed indices, without their axes. */
   pick(...index: (number | null)[]): NdArray<Data>;
 }
+
+// Taken apart here, and not imported by its name: where nobody calls toNdarray, a bundler that knows no CommonJS has nothing to miss.
+const { default: ndarray } = commonJs;
 
 /** The tensor as an ndarray over the same memory: strided host-side access. Valid until the tensor is disposed. */
 export function toNdarray<D extends DType>(tensor: Tensor<D>): NdArray<TypedArray<D>> {

@@ -3,6 +3,7 @@ import { type DType, newTypedArray, type TypedArray, typedArrayOver } from '../d
 import { FormatError } from '../errors.js';
 import { type Shape, sizeOf, stridesOf } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
+import type { UnsharedBytes } from '../unshared-bytes.js';
 import { bytesOf, copyOfBytes, quote } from './bytes.js';
 import { describeForeign } from './foreign.js';
 import { copyStrided } from './strided.js';
@@ -66,7 +67,7 @@ const largestRank = 64;
  *
  * @throws FormatError for more than the 64 axes that NumPy reads.
  */
-export function encodeNpy(tensor: Tensor<DType>): Uint8Array<ArrayBuffer> {
+export function encodeNpy(tensor: Tensor<DType>): UnsharedBytes {
   checkTensor('encodeNpy', tensor, 'tensor');
   const { dtype, shape, rank } = tensor;
   if (rank > largestRank) throw new FormatError(`npy: ${rank} axes are more than the ${largestRank} that NumPy reads`);
@@ -115,7 +116,7 @@ export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DT
 const bytesOfKind = (kind: string): number => Number(kind.slice(1));
 
 /** The elements in the file's order, as those of the tensor. */
-function readElements(bytes: Uint8Array<ArrayBuffer>, { dtype, kind, isLittle }: Header, fail: Fail): TypedArray {
+function readElements(bytes: UnsharedBytes, { dtype, kind, isLittle }: Header, fail: Fail): TypedArray {
   const size = bytesOfKind(kind);
   const count = bytes.length / size;
   if (isLittle && descriptors[dtype].slice(1) === kind) return typedArrayOver(dtype, bytes.buffer, 0, count);

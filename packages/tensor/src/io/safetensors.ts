@@ -3,6 +3,7 @@ import { bytesPerElement, type DType, dtypes } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
+import type { UnsharedBytes } from '../unshared-bytes.js';
 import { bytesOf, copyOfBytes, quote } from './bytes.js';
 import { describeForeign } from './foreign.js';
 
@@ -50,7 +51,7 @@ export type SafetensorsMetadata = Readonly<Record<string, string>>;
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor<DType>> | Readonly<Record<string, Tensor<DType>>>,
   metadata: SafetensorsMetadata = {},
-): Uint8Array<ArrayBuffer> {
+): UnsharedBytes {
   if (typeof tensors !== 'object' || tensors === null) {
     throw new TypeError(`encodeSafetensors: needs tensors by name, not ${shown(tensors)}`);
   }

@@ -1,3 +1,5 @@
+import type { UnsharedBytes } from '../unshared-bytes.js';
+
 // The binary format of WebAssembly: https://webassembly.github.io/spec/core/binary has all of it.
 
 /** Bytes. */
@@ -13,7 +15,7 @@ export function lengthOf(code: Code): number {
 }
 
 /** Code as the bytes that it stands for. */
-export function flatten(code: Code): Uint8Array<ArrayBuffer> {
+export function flatten(code: Code): UnsharedBytes {
   const bytes = new Uint8Array(lengthOf(code));
   let at = 0;
   const write = (code: Code): void => {

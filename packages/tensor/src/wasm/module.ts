@@ -1,3 +1,4 @@
+import type { UnsharedBytes } from '../unshared-bytes.js';
 import { addLocal, type BuiltFunction, buildFunction, type ValueType } from './builder.js';
 import { type Code, flatten, section, sized, text, unsigned, vector } from './encoding.js';
 import { type I32, I32 as I32Value } from './scalars.js';
@@ -21,7 +22,7 @@ export function assemble(
   parameters: readonly string[],
   memory: MemoryType,
   body: (...parameters: I32[]) => void,
-): Uint8Array<ArrayBuffer> {
+): UnsharedBytes {
   const built = buildFunction(() => {
     body(...parameters.map((parameter) => new I32Value([0x20, ...unsigned(addLocal('i32', parameter))])));
   });

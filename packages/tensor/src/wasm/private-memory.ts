@@ -1,3 +1,4 @@
+import type { UnsharedBytes } from '../unshared-bytes.js';
 import type { MemoryType } from './module.js';
 
 /** 64 KiB, the unit in which memories grow. */
@@ -34,7 +35,7 @@ export class PrivateMemory {
   }
 
   /** A function that `assemble` wrote for such a memory, ready to work on this one. */
-  load(module: Uint8Array<ArrayBuffer>): (...parameters: number[]) => void {
+  load(module: UnsharedBytes): (...parameters: number[]) => void {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory: this.#memory } });
     return exports.run as (...parameters: number[]) => void;
   }

@@ -1,3 +1,4 @@
+import type { UnsharedBytes } from '../../unshared-bytes.js';
 import { reserve, unreserve } from './heap.js';
 import * as job from './job.js';
 import { memoryBuffer, openMemory } from './memory.js';
@@ -21,7 +22,7 @@ export function jobMemory(): JobMemory {
 
 let kernelCount = 0;
 
-type KernelListener = (name: string, bytes: Uint8Array<ArrayBuffer>) => void;
+type KernelListener = (name: string, bytes: UnsharedBytes) => void;
 let listener: KernelListener | null = null;
 
 /** Lets somebody see each kernel's module when it is first needed: to print it, say. One at a time; null for nobody. */
@@ -30,7 +31,7 @@ export function watchKernels(watch: KernelListener | null): void {
 }
 
 /** Compiles a kernel, once: the threads get the compiled module. */
-export function loadKernel(name: string, bytes: Uint8Array<ArrayBuffer>): LoadedKernel {
+export function loadKernel(name: string, bytes: UnsharedBytes): LoadedKernel {
   listener?.(name, bytes);
   const module = new WebAssembly.Module(bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory: openMemory() } });

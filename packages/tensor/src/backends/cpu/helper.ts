@@ -1,11 +1,12 @@
 import { isNode } from '../../environment.js';
 import * as job from './job.js';
+import type { SharedMemory } from './memory.js';
 import type { HelperMessage } from './threads.js';
 
 // A helper thread: waits for jobs in the shared memory, and takes chunks of them as long as there are any. See dispatch.ts.
 
 const runs = new Map<number, (scratch: number) => void>();
-let memory: WebAssembly.Memory;
+let memory: SharedMemory;
 let words: Int32Array;
 let index = 0;
 /** The last generation that this thread has dealt with. */

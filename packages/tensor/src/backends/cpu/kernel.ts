@@ -1,3 +1,4 @@
+import type { UnsharedBytes } from '../../unshared-bytes.js';
 import {
   assemble,
   atomicAdd,
@@ -77,7 +78,7 @@ export class Kernel<P extends ParameterTypes> {
   }
 
   /** The module: one function that takes chunks until none is left. */
-  assemble(): Uint8Array<ArrayBuffer> {
+  assemble(): UnsharedBytes {
     return assemble(this.name, ['scratch'], memoryType, (scratch) => {
       const job = i32.const(0);
       const parameters = Object.fromEntries(

@@ -11,10 +11,17 @@ import type { MemoryType } from '../../wasm/assembler.js';
  * grows. Browsers hide `SharedArrayBuffer` from pages that are not isolated, but make such memories for all (MDN,
  * “SharedArrayBuffer”, “API availability”).
  */
-let memory: WebAssembly.Memory | null = null;
+let memory: SharedMemory | null = null;
 let buffer: ArrayBuffer | SharedArrayBuffer | null = null;
 
 let limit = 0;
+
+/** What there is of a `WebAssembly.Memory`, a class that TypeScript knows only together with the DOM. */
+export interface SharedMemory {
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  /** Adds pages of 64 KiB. @throws RangeError where there are none to be had. */
+  grow(pages: number): number;
+}
 
 /** What kernels import: a memory of WebAssembly's largest size, or of any smaller one (core specification, “Import matching”). */
 export const memoryType: MemoryType = { shared: true, maximumPages: 65536 };
@@ -29,7 +36,7 @@ const bytesPerGiB = 2 ** 30;
 
 const initialPages = 16;
 
-type MemoryClass = new (descriptor: { initial: number; maximum: number; shared: boolean }) => WebAssembly.Memory;
+type MemoryClass = new (descriptor: { initial: number; maximum: number; shared: boolean }) => SharedMemory;
 
 /**
  * The largest memory that can be had. Its pages are reserved, not used: the operating system gives them when they are first
@@ -38,7 +45,7 @@ type MemoryClass = new (descriptor: { initial: number; maximum: number; shared: 
  * @throws OutOfMemoryError where there is none.
  */
 export function largestMemory(Memory: MemoryClass = WebAssembly.Memory): {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: SharedMemory;
   readonly limit: number;
 } {
   let reason = '';
@@ -64,7 +71,7 @@ function remedy(): string {
 }
 
 /** The memory itself, for those who hand it to kernels and threads. @throws OutOfMemoryError if there is none to be had. */
-export function openMemory(): WebAssembly.Memory {
+export function openMemory(): SharedMemory {
   if (memory === null) {
     ({ memory, limit } = largestMemory());
     buffer = memory.buffer;

@@ -1,12 +1,13 @@
 import { isNode } from '../../environment.js';
 import { KernelError } from '../../errors.js';
-import { openMemory, threadsMayShare } from './memory.js';
+import { openMemory, type SharedMemory, threadsMayShare } from './memory.js';
 
 /** A compiled kernel. Threads know it by its number. */
 export interface LoadedKernel {
   readonly id: number;
   readonly name: string;
-  readonly module: WebAssembly.Module;
+  /** A `WebAssembly.Module`. */
+  readonly module: object;
   readonly run: (scratch: number) => void;
 }
 
@@ -24,8 +25,8 @@ type OnEnd = (reason: string, hasLived: boolean) => void;
 
 /** What a helper is told: once where it works, then of kernels, those that there are already at once. */
 export type HelperMessage =
-  | { readonly memory: WebAssembly.Memory; readonly index: number }
-  | { readonly kernels: readonly { readonly id: number; readonly module: WebAssembly.Module }[] };
+  | { readonly memory: SharedMemory; readonly index: number }
+  | { readonly kernels: readonly { readonly id: number; readonly module: object }[] };
 
 /** Threads in all, this one included. Null: as many as there are processors. */
 let wanted: number | null = null;

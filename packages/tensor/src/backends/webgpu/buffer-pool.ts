@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" preserve="true" />
+/// <reference types="@webgpu/types" />
 import { OutOfMemoryError } from '../../errors.js';
 
 /** The bits of `GPUBufferUsage`, which Node does not know by name. */

@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" preserve="true" />
+/// <reference types="@webgpu/types" />
 import { environmentVariable, isNode } from '../../environment.js';
 
 /** A GPU that was opened, and what there is to say of it. */

@@ -1,8 +1,11 @@
-/// <reference types="@webgpu/types" preserve="true" />
+/// <reference types="@webgpu/types" />
+
 import { BackendError, type KernelError } from '../../errors.js';
+import type { UnsharedBytes } from '../../unshared-bytes.js';
 import { BufferPool, bufferUsage } from './buffer-pool.js';
 import type { OpenedDevice } from './device.js';
-import { type KernelTime, KernelTimes } from './kernel-times.js';
+import type { KernelTime } from './kernel-time.js';
+import { KernelTimes } from './kernel-times.js';
 import type { Pipeline } from './pipeline.js';
 
 /** What the GPU is to do, in the order in which it was asked for. */
@@ -15,7 +18,7 @@ type Command =
       readonly parameters: ArrayBuffer;
       readonly workgroups: readonly [x: number, y: number, z: number];
     }
-  | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: UnsharedBytes }
   | { readonly kind: 'copy'; readonly source: GPUBuffer; readonly target: GPUBuffer; readonly byteLength: number };
 
 /** So many commands are sent together: each sending costs time, and so does a GPU that waits for the first. */
@@ -79,7 +82,7 @@ export class Gpu {
   }
 
   /** Writes bytes, a multiple of four, to the start of a buffer. They must not change any more. */
-  upload(target: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {
+  upload(target: GPUBuffer, bytes: UnsharedBytes): void {
     if (bytes.length > 0) this.#add({ kind: 'upload', target, bytes });
   }
 

@@ -1,12 +1,6 @@
-/// <reference types="@webgpu/types" preserve="true" />
+/// <reference types="@webgpu/types" />
 import { bufferUsage } from './buffer-pool.js';
-
-/** What a kernel has taken on the GPU, over all its runs. */
-export interface KernelTime {
-  readonly kernel: string;
-  readonly runs: number;
-  readonly milliseconds: number;
-}
+import type { KernelTime } from './kernel-time.js';
 
 /** Bytes of a time: nanoseconds in a u64. */
 const bytesOfTime = 8;

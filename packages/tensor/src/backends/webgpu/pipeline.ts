@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" preserve="true" />
+/// <reference types="@webgpu/types" />
 import { KernelError } from '../../errors.js';
 import type { Gpu } from './gpu.js';
 

@@ -1,4 +1,4 @@
-/// <reference types="@webgpu/types" preserve="true" />
+/// <reference types="@webgpu/types" />
 import { BackendError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
 import { type Gpu, gpu } from './gpu.js';

@@ -1,4 +1,5 @@
 import type { Block } from '../../block.js';
+import type { UnsharedBytes } from '../../unshared-bytes.js';
 import type { GpuBlock } from './gpu-block.js';
 
 /** The first words of a block on the GPU, once all work that makes them has ended. */
@@ -14,7 +15,7 @@ export function salvageWords(block: Block, count: number): Promise<ArrayBuffer> 
 }
 
 /** Writes to the start of a block on the GPU. The bytes must not change afterwards. */
-export function writeBytes(block: Block, bytes: Uint8Array<ArrayBuffer>): void {
+export function writeBytes(block: Block, bytes: UnsharedBytes): void {
   const { gpu, buffer } = block as GpuBlock;
   gpu.upload(buffer, bytes);
 }
