@@ -43,12 +43,12 @@ export default defineConfig({
         },
       },
       {
-        // All laws hold on the definitions alone, too.
+        // All laws hold on the definitions alone, too. What lies beneath operations, memory, threads and the assembler, is the same.
         extends: true,
         test: {
           name: 'reference',
           include: ['packages/{tensor,autograd,bnn}/dist/**/*.test.js'],
-          exclude: ['**/*.gpu.test.js'],
+          exclude: ['**/*.gpu.test.js', '**/backends/**', '**/wasm/**', '**/*.wasm.test.js'],
           env: { MOBINET_KERNELS: 'reference' },
         },
       },
