@@ -32,7 +32,7 @@ export async function loadSharp(): Promise<Decoder> {
 const usual: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, unlimited: false, ignoreIcc: true };
 
 /** What is known of a picture before it is unpacked. */
-type Facts = Pick<Metadata, 'height' | 'width' | 'space' | 'depth' | 'orientation' | 'isProgressive'>;
+type Facts = Pick<Metadata, 'height' | 'width' | 'space' | 'depth' | 'channels' | 'orientation' | 'isProgressive'>;
 
 /** Those of a JPEG are read here, which takes a tenth of the time that libvips takes for it. */
 function jpegFacts(bytes: Buffer): Facts {
@@ -40,8 +40,17 @@ function jpegFacts(bytes: Buffer): Facts {
   checkJpeg(header);
   const { height, width, components, exif, isProgressive } = header;
   const orientation = exif ? tiffTags(exif).orientation : undefined;
-  const space = components.length === 4 ? 'cmyk' : 'srgb';
-  return { height, width, space, depth: 'uchar', isProgressive, ...(orientation !== undefined && { orientation }) };
+  const channels = components.length as Facts['channels'];
+  const space = channels === 1 ? 'b-w' : channels === 4 ? 'cmyk' : 'srgb';
+  return {
+    height,
+    width,
+    space,
+    depth: 'uchar',
+    channels,
+    isProgressive,
+    ...(orientation !== undefined && { orientation }),
+  };
 }
 
 async function decode(
@@ -98,13 +107,23 @@ function shareOfLimit(format: ImageFormat, { isProgressive }: Facts): number {
   return format === 'PNG' && isProgressive ? 1 / 2 : 1;
 }
 
-/** @throws Error where the samples are no colours of 8 or 16 bits: it would be a guess which of them is white. */
-function checkSamples({ space, depth }: Facts): void {
-  const isLight = ['srgb', 'b-w', 'rgb', 'rgb16', 'grey16'].includes(space) && ['uchar', 'ushort'].includes(depth);
-  const isInk = space === 'cmyk' && depth === 'uchar';
-  if (!isLight && !isInk) {
-    throw new Error(`its samples are ${space} of type ${depth}, which is not supported. Convert it to PNG`);
-  }
+/** How many channels there are in each colour space that is known, alpha included. */
+const channelsOf: Readonly<Record<string, readonly number[]>> = {
+  'b-w': [1, 2],
+  grey16: [1, 2],
+  srgb: [3, 4],
+  rgb: [3, 4],
+  rgb16: [3, 4],
+  cmyk: [4],
+};
+
+/** @throws Error where the samples are no colours of 8 or 16 bits: it would be a guess what they show. */
+function checkSamples({ space, depth, channels }: Facts): void {
+  const depths = space === 'cmyk' ? ['uchar'] : ['uchar', 'ushort'];
+  if (channelsOf[space]?.includes(channels) && depths.includes(depth)) return;
+  throw new Error(
+    `its samples are ${space} of type ${depth} in ${channels} channel${channels === 1 ? '' : 's'}, which is not supported. Convert it to PNG`,
+  );
 }
 
 function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }: Facts): Image {

@@ -123,9 +123,15 @@ describe('what is no picture, or none that is supported, is named, with a remedy
 
   test('samples that are not 8 or 16 bits of a colour', async () => {
     await expect(decodeImage(bytesOf('float.tif'), wanted)).rejects.toThrow(
-      'its samples are b-w of type float, which is not supported. Convert it to PNG',
+      'its samples are b-w of type float in 1 channel, which is not supported. Convert it to PNG',
     );
   });
+});
+
+test('channels that make no colour are an error', async () => {
+  const two = bytesOf('exif-1.jpg');
+  two[two.indexOf(Buffer.of(0xff, 0xc0)) + 9] = 2;
+  await expect(decodeImage(two, wanted)).rejects.toThrow(/^its samples are srgb of type uchar in 2 channels, /);
 });
 
 describe('what would take too much', () => {
@@ -194,7 +200,7 @@ describe('orient', () => {
 });
 
 test('what is transparent lies on white', () => {
-  const data = [1, 2, 3, 255, 100, 0, 50, 0, 0, 100, 255, 51];
+  const data = Uint8Array.of(1, 2, 3, 255, 100, 0, 50, 0, 0, 100, 255, 51);
   expect(imageFromRgba({ width: 1, height: 3, data })).toEqual({
     ...{ width: 1, height: 3 },
     pixels: Uint8Array.of(1, 2, 3, 255, 255, 255, 204, 224, 255),
