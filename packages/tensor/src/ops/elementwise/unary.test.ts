@@ -3,7 +3,9 @@ import { describe, expect, expectTypeOf } from 'vitest';
 import { tensor, zeros } from '../../create.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, shapes, tensors, tensorsAwayFromZero } from '../../testing/index.js';
+import { gradientOf, withoutDifferences } from '../borders.test.helper.js';
 import { clip, gelu, leakyRelu, relu, sigmoid, tanh } from './activation.js';
+import { maximum, minimum } from './binary.js';
 import { cast } from './cast.js';
 import { prelu } from './prelu.js';
 import { abs, exp, log, neg, sign, sqrt, square } from './unary.js';
@@ -97,5 +99,24 @@ describe('cast', () => {
 
   test.prop([anywhere], { numRuns: 10 })('passes the gradient from f32 to f32', (x) => {
     checkOp((x: Tensor) => cast(x, 'f32'), [x]);
+  });
+});
+
+describe('at 0 and at ties, where a derivative could be one thing or another', () => {
+  const [dy, x, tied] = [tensor([1, -2, 3, 4]), tensor([0, -0, 1, -1]), tensor([0, 0, 1, -2])];
+  const slope = tensor([0.25, -0.5, 2, 3]);
+  const rules: Record<string, [op: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]]> = {
+    abs: [abs, [x]],
+    relu: [relu, [x]],
+    leakyRelu: [(x) => leakyRelu(x, 0.2), [x]],
+    prelu: [prelu, [x, slope]],
+    maximum: [(a, b) => maximum(a, b), [x, tied]],
+    minimum: [(a, b) => minimum(a, b), [x, tied]],
+  };
+
+  test.each(Object.entries(rules))('every kernel has the rule of the definition: %s', (_, [op, inputs]) => {
+    inputs.forEach((_, input) => {
+      checkOp(gradientOf(op, input), [dy, ...inputs], withoutDifferences);
+    });
   });
 });
