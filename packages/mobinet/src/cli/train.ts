@@ -4,7 +4,7 @@ import { currentBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import type { ImageDataset } from '../data/source.js';
-import { findCheckpoint, packedFile, packedInfoOf } from '../export/files.js';
+import { findCheckpoint, packedFile, packedInfoOf, readCheckpoint } from '../export/files.js';
 import { summary } from '../model/summary.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
@@ -101,7 +101,14 @@ async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
   const checkpoint = await findCheckpoint(resume);
   if (!existsSync(checkpoint)) throw new DataError(`there is no checkpoint at ${checkpoint}`);
   const path = out ?? dirname(checkpoint);
-  return ownFolder(path, { resumed: resolve(checkpoint) === resolve(path, checkpointFile) });
+  const resumed = resolve(checkpoint) === resolve(path, checkpointFile);
+  if (!resumed) {
+    // A file that is no checkpoint is said to be none, before it is said what else is in the folder.
+    const { model, optimizer } = await readCheckpoint(checkpoint);
+    model.dispose();
+    optimizer.dispose();
+  }
+  return ownFolder(path, { resumed });
 }
 
 async function trainIn(
