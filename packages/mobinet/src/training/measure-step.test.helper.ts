@@ -23,7 +23,7 @@ const classes = ['cat', 'dog', 'owl'];
 const run = newRun(options, { ...paperTraining, ...training }, { classes, trainImages: training.batchSize });
 const statistics = new Snapshot(run.model.state().values());
 const size = run.model.options.imageSize;
-for (let step = 0; step < 3; step++) {
+for (let step = 0; step < 2; step++) {
   const parts = tidy(() =>
     cutBatch(training.batchSize, training).map(([from, to]) => {
       const count = to - from;

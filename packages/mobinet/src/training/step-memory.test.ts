@@ -23,13 +23,13 @@ describe('the memory of a step', () => {
     pieces: number,
   ][] = [
     [{ imageSize: 64, width: 0.5 }, 'adam', 16, 1],
-    [{ imageSize: 64, width: 0.5 }, 'adam', 64, 4],
-    [{ imageSize: 32, width: 0.25 }, 'sgd', 256, 2],
+    [{ imageSize: 64, width: 0.5 }, 'adam', 32, 2],
+    [{ imageSize: 32, width: 0.25 }, 'sgd', 128, 1],
     [{ imageSize: 96, width: 0.25, block: 'pre', k: 2, padding: 'zero', estimator: 'clip' }, 'adamw', 16, 1],
     [{ imageSize: 64, width: 0.25, block: 'none', activation: 'relu', pool: 'max', stemStride: 1 }, 'adam', 16, 1],
-    [{ imageSize: 64, width: 0.25, block: 'post', estimator: 'identity', k: 0 }, 'bop', 64, 2],
+    [{ imageSize: 64, width: 0.25, block: 'post', estimator: 'identity', k: 0 }, 'bop', 48, 1],
     [{ imageSize: 64, width: 0.25, precision: 'float' }, 'adam', 32, 1],
-    [{ imageSize: 64, width: 0.125, skip: 'none', k: 1 }, 'adam', 96, 1],
+    [{ imageSize: 64, width: 0.125, skip: 'none', k: 1 }, 'adam', 48, 1],
   ];
 
   test.each(cases)(
