@@ -73,7 +73,7 @@ describe('a training', () => {
     await ending;
     const [code] = await once(child, 'close');
     expect(code).toBe(143);
-    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
+    expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
   });
 
   test('goes on when nobody reads any more what it says, and is saved when its terminal is closed then', async () => {
@@ -89,7 +89,7 @@ describe('a training', () => {
     for (const signal of ['SIGHUP', 'SIGHUP'] as const) child.kill(signal);
     const [code] = await once(child, 'exit');
     expect(code).toBe(129);
-    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'metrics.jsonl']);
+    expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
     expect(savedSteps(out)).toBeGreaterThanOrEqual(before + 6);
   });
 });
