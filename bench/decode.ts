@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dispose, Rng } from '@mobinet/tensor';
 import { Command } from 'commander';
-import { ImageLoader } from 'mobinet';
+import { ImageLoader, saveFile } from 'mobinet';
 import { jsonFlag, printJson, printResult, runProgram, wholeNumber } from 'mobinet/cli';
 import sharp from 'sharp';
 import { decodeImage, findDecoder } from '../packages/mobinet/dist/data/decode.js';
@@ -84,11 +84,8 @@ interface LoaderRate {
 async function timeLoaders(pictures: readonly Buffer[], workerCounts: readonly number[]): Promise<LoaderRate[]> {
   const folder = mkdtempSync(join(tmpdir(), 'mobinet-bench-'));
   try {
-    const files = pictures.map((bytes, index) => {
-      const file = join(folder, `${index}.jpg`);
-      writeFileSync(file, bytes);
-      return file;
-    });
+    const files = pictures.map((_, index) => join(folder, `${index}.jpg`));
+    for (const [index, file] of files.entries()) await saveFile(file, pictures[index]);
     const length = 10 * files.length;
     const source = { length, label: () => 0, name: String, image: (index: number) => files[index % files.length] };
     const results: LoaderRate[] = [];
