@@ -108,7 +108,6 @@ const partOf: Record<string, string> = {
   avgPool2dInputGradient: 'avgPool2d',
   conv2dFilterGradient: 'conv2d',
   conv2dInputGradient: 'conv2d',
-  extremeGradient: 'max',
   leakyReluGradient: 'leakyRelu',
   reluGradient: 'relu',
 };

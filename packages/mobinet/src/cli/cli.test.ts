@@ -155,7 +155,7 @@ describe('mistakes', () => {
     [
       'a packed model as a checkpoint',
       ['train', '--data', data, '--resume', model],
-      /checkpoint\.safetensors exists\. Continue it with --resume/,
+      /not a training checkpoint, but a packed model/,
     ],
     ['another architecture', resuming('--block', 'pre'), /another architecture: its block is mid, not pre/],
     ['another setting', resuming('--no-flip'), /goes on with the run's own settings: its augment is /],

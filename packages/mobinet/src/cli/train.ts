@@ -57,7 +57,6 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
       Object.keys(presets),
     ),
-    // A run that is taken up has settings of its own.,
   );
   addArchitectureFlags(command);
   addTrainingFlags(command);
