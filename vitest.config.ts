@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** A program that plays a GPU, in Debian's package of Chromium: it tells whether kernels are right, not how fast they are. */
 const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -25,6 +26,27 @@ const kernelTests = ['tensor', 'autograd', 'bnn', 'mobinet']
   .filter((file) => file.endsWith('.test.js') && !file.endsWith('.wasm.test.js'))
   .filter((file) => file.endsWith('.gpu.test.js') || readFileSync(file, 'utf8').includes('checkOp('));
 
+/** The files that take longest, longest first. */
+const longest = ['training/training.gpu.test.js', 'web-gpu.test.js', 'training/faults.gpu.test.js'];
+
+/** The first of these projects holds the longest files. */
+const projectOrder = ['webgpu', 'fast', 'reference'];
+
+/**
+ * Starts the longest files first. What is short then fills the gap between the two workers at the end, where otherwise one would wait for
+ * the other. Files of a project stay together, since a worker that turns to another project starts anew.
+ */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ project, moduleId }: TestSpecification): number => {
+      const place = longest.findIndex((name) => moduleId.endsWith(name));
+      return place < 0 ? longest.length + projectOrder.indexOf(project.name) : place;
+    };
+    const sorted = await super.sort(files);
+    return sorted.sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 // The tests run as compiled: what is tested is what ships, worker threads included.
 export default defineConfig({
   test: {
@@ -33,6 +55,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Test files share a process: to import everything anew for each takes longer than the tests.
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
