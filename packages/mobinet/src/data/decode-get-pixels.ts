@@ -8,7 +8,7 @@ import { checkPixels, type Decoder } from './decoder.js';
 import { messageOf } from './errors.js';
 import type { ImageFormat } from './image-format.js';
 import { checkJpeg, jpegHeader } from './jpeg-header.js';
-import { pngExif } from './png-exif.js';
+import { pngHeader } from './png-header.js';
 import { imageFromRgba, type Samples } from './rgb.js';
 import { tiffTags } from './tiff-tags.js';
 
@@ -55,7 +55,7 @@ function checkSize(bytes: Buffer, limit: number): void {
  */
 const orientations: Partial<Record<ImageFormat, (bytes: Buffer) => number | undefined>> = {
   JPEG: orientationOfJpeg,
-  PNG: (bytes) => orientationOf(pngExif(bytes)),
+  PNG: (bytes) => orientationOf(pngHeader(bytes).exif),
   GIF: () => undefined,
 };
 

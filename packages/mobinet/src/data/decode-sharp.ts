@@ -3,7 +3,8 @@ import { checkPixels, type Decoder, type Stored, type Wanted } from './decoder.j
 import { messageOf } from './errors.js';
 import type { ImageFormat } from './image-format.js';
 import { checkJpeg, jpegHeader } from './jpeg-header.js';
-import { imageFromCmyk, imageFromRgba } from './rgb.js';
+import { pngHeader } from './png-header.js';
+import { imageFromCmyk, imageFromGray, imageFromRgba } from './rgb.js';
 import type { Image } from './source.js';
 import { tiffTags } from './tiff-tags.js';
 
@@ -18,8 +19,7 @@ export async function loadSharp(): Promise<Decoder> {
     notice: null,
     async decode(bytes, format, wanted) {
       const open = (options: SharpOptions): Sharp => sharp(bytes, { ...usual, ...options });
-      const facts =
-        format === 'JPEG' ? jpegFacts(bytes) : await orCorrupt(open({ limitInputPixels: false }).metadata(), format);
+      const facts = readers[format]?.(bytes) ?? (await orCorrupt(open({ limitInputPixels: false }).metadata(), format));
       return decode(open, format, facts, wanted);
     },
   };
@@ -34,23 +34,32 @@ const usual: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, u
 /** What is known of a picture before it is unpacked. */
 type Facts = Pick<Metadata, 'height' | 'width' | 'space' | 'depth' | 'channels' | 'orientation' | 'isProgressive'>;
 
-/** Those of a JPEG are read here, which takes a tenth of the time that libvips takes for it. */
+/** Where they are read here: that takes a tenth of the time that libvips takes for it, of small pictures a fifth of all time. */
+const readers: Partial<Record<ImageFormat, (bytes: Buffer) => Facts>> = { JPEG: jpegFacts, PNG: pngFacts };
+
 function jpegFacts(bytes: Buffer): Facts {
   const header = jpegHeader(bytes);
   checkJpeg(header);
   const { height, width, components, exif, isProgressive } = header;
-  const orientation = exif ? tiffTags(exif).orientation : undefined;
   const channels = components.length as Facts['channels'];
   const space = channels === 1 ? 'b-w' : channels === 4 ? 'cmyk' : 'srgb';
-  return {
-    height,
-    width,
-    space,
-    depth: 'uchar',
-    channels,
-    isProgressive,
-    ...(orientation !== undefined && { orientation }),
-  };
+  return { height, width, space, depth: 'uchar', channels, isProgressive, ...orientationOf(exif) };
+}
+
+/** As libvips unpacks it: with a palette's colours in place of its numbers. */
+function pngFacts(bytes: Buffer): Facts {
+  const { height, width, bitDepth, isGray, hasAlpha, isInterlaced, exif } = pngHeader(bytes);
+  const [space, depth] =
+    bitDepth === 16
+      ? ([isGray ? 'grey16' : 'rgb16', 'ushort'] as const)
+      : ([isGray ? 'b-w' : 'srgb', 'uchar'] as const);
+  const channels = ((isGray ? 1 : 3) + Number(hasAlpha)) as Facts['channels'];
+  return { height, width, space, depth, channels, isProgressive: isInterlaced, ...orientationOf(exif) };
+}
+
+function orientationOf(exif: Buffer | null): Pick<Facts, 'orientation'> {
+  const orientation = exif ? tiffTags(exif).orientation : undefined;
+  return orientation === undefined ? {} : { orientation };
 }
 
 async function decode(
@@ -65,6 +74,8 @@ async function decode(
     const sharp = open({ limitInputPixels: pixelLimit, failOn });
     // Otherwise libvips would make light of inks by a profile that it assumes.
     if (facts.space === 'cmyk') sharp.pipelineColourspace('cmyk').toColourspace('cmyk');
+    // To make three equal channels of one is quicker here: of a small picture, that was a third of the time of libvips.
+    if (facts.space === 'b-w' && facts.channels === 1) sharp.toColourspace('b-w');
     if (side !== undefined) reduce(sharp, facts, side);
     return sharp.raw().toBuffer({ resolveWithObject: true });
   };
@@ -130,6 +141,7 @@ function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }:
   const samples = { height, width, data };
   if (space === 'cmyk') return imageFromCmyk(samples);
   if (channels === 4) return imageFromRgba(samples);
+  if (channels === 1) return imageFromGray(samples);
   return { height, width, pixels: new Uint8Array(data.buffer, data.byteOffset, data.length) };
 }
 

@@ -87,7 +87,7 @@ async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest
 }
 
 async function decodeFile(id: number, path: string, wanted: Wanted): Promise<Image> {
-  const bytes = await readImageFile(path, wanted.pixelLimit);
+  const bytes = readImageFile(path, wanted.pixelLimit);
   const { decodeImage } = await decoder();
   port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
   return decodeImage(bytes, wanted);

@@ -27,6 +27,17 @@ export function imageFromRgba(samples: Samples): Image {
   return { height, width, pixels };
 }
 
+/** Gray is red, green and blue alike. */
+export function imageFromGray({ height, width, data }: Samples): Image {
+  const pixels = new Uint8Array(3 * height * width);
+  for (let from = 0, to = 0; to < pixels.length; from++, to += 3) {
+    pixels[to] = data[from];
+    pixels[to + 1] = data[from];
+    pixels[to + 2] = data[from];
+  }
+  return { height, width, pixels };
+}
+
 /**
  * Inks as light, without a colour profile: what cyan leaves of the red, black leaves a part of (Pillow's `convert('RGB')`, and what
  * browsers do with pictures without a profile).
