@@ -1,6 +1,6 @@
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 
-type Operation = 'open' | 'write' | 'sync' | 'close' | 'rename';
+type Operation = 'open' | 'write' | 'sync' | 'close' | 'rename' | 'link';
 
 export interface Faults {
   /** Bytes that the disk still takes. The write that meets its end is short, as it is on a real one; the next fails. */
@@ -50,6 +50,10 @@ export function faultyFileSystem({
         chown: (owner, group) => file.chown(owner, group),
         chmod: (mode) => file.chmod(mode),
       };
+    },
+    async link(from, to) {
+      failAt('link');
+      await nodeFileSystem.link(from, to);
     },
     async rename(from, to) {
       failAt('rename');

@@ -4,6 +4,7 @@ import * as fs from 'node:fs/promises';
 export interface FileSystem {
   open(path: string, flags: string, mode?: number): Promise<OpenFile>;
   rename(from: string, to: string): Promise<void>;
+  link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
 }
 

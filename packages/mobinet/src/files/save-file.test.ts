@@ -143,6 +143,13 @@ describe('saveFile', () => {
     server.close();
   });
 
+  test('refuses what stands for an open pipe, and is not there by its real name', () => {
+    const module = JSON.stringify(new URL('./save-file.js', import.meta.url));
+    const program = `import(${module}).then(({ saveFile }) => saveFile('/dev/stdout', '')).catch((error) => console.error(error.message));`;
+    const { stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+    expect(stderr).toMatch(/^\/dev\/stdout is a (pipe|socket), not a file/);
+  });
+
   test('names a folder that is not there, or is none', async () => {
     expect(await problemOf(saveFile(join(folder, 'no', 'x'), ''))).toMatch(/there is no folder .*no\. Make it/);
     writeFileSync(file, '');

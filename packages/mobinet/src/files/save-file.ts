@@ -19,8 +19,8 @@ export async function saveFile(
 ): Promise<void> {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   try {
+    const existing = await writableFile(path);
     const target = await followLinks(path);
-    const existing = await writableFile(target);
     await removeAbandoned(dirname(target));
     await replace(target, bytes, existing, files);
   } catch (error) {
@@ -34,7 +34,8 @@ export async function saveFile(
  */
 export async function checkWritable(path: string): Promise<void> {
   try {
-    await writableFile(await followLinks(path));
+    await writableFile(path);
+    await followLinks(path);
   } catch (error) {
     throw await explained(error, path);
   }
@@ -52,20 +53,20 @@ async function followLinks(path: string): Promise<string> {
   }
 }
 
-/** The file that will be replaced, if there is one. @throws DataError if it is not one to write to. */
-async function writableFile(target: string): Promise<Stats | null> {
+/** The file that will be replaced, at the end of links, if there is one. @throws DataError if it is not one to write to. */
+async function writableFile(path: string): Promise<Stats | null> {
   let found: Stats;
   try {
-    found = await stat(target);
+    found = await stat(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return null;
     throw error;
   }
   if (!found.isFile()) {
-    throw new DataError(`${target} is ${kindOf(found)}, not a file, and is left as it is. Name a file to write`);
+    throw new DataError(`${path} is ${kindOf(found)}, not a file, and is left as it is. Name a file to write`);
   }
   // One that is protected stays: renaming would ask for no permission of its own.
-  await (await open(target, 'r+')).close();
+  await (await open(path, 'r+')).close();
   return found;
 }
 

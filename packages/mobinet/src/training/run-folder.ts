@@ -2,7 +2,9 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DataError, messageOf } from '../data/errors.js';
 import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
+import { linkFile } from '../files/link-file.js';
 import { saveFile } from '../files/save-file.js';
+import { bestEpoch } from './best.js';
 import { encodeCheckpoint, modelTensors, runOnHost, type TrainingRun } from './run.js';
 import { diverged, TrainingError } from './training-error.js';
 
@@ -15,12 +17,15 @@ export const metricsFile = 'metrics.jsonl';
 /** Throws if `out` holds a run already: starting another would overwrite its checkpoint. */
 export async function refuseToOverwrite(out: string): Promise<void> {
   const file = join(out, checkpointFile);
-  const exists = await stat(file).then(
+  if (await exists(file))
+    throw new DataError(`${file} exists. Continue it with --resume ${out}, or choose another --out`);
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
     () => true,
     () => false,
   );
-  if (exists) throw new DataError(`${file} exists. Continue it with --resume ${out}, or choose another --out`);
-}
 
 /** Copies the best checkpoint of a run that goes on in another folder. */
 export async function takeBestAlong(from: string, to: string): Promise<void> {
@@ -58,7 +63,8 @@ export class RunFolder {
 
   static async open(run: TrainingRun, options: RunFolderOptions): Promise<RunFolder> {
     const folder = new RunFolder(run, options);
-    // The checkpoint is written first: a run that was killed then lacks its last metrics.
+    // The checkpoint is written first: a run that was killed then lacks its best one and its last metrics.
+    if (isAtItsBest(run) && (await exists(join(options.out, checkpointFile)))) await folder.#keepBest();
     if (run.history.length > 0 && (await folder.#savedMetrics()) !== metricsOf(run)) await folder.#saveMetrics(run);
     return folder;
   }
@@ -69,14 +75,11 @@ export class RunFolder {
     if (performance.now() - this.#savedAt >= this.#interval) await this.save();
   }
 
-  /**
-   * @param options.isBest Whether the epoch that has just ended is the best one.
-   * @param options.salvage From a GPU that has failed, too, if its memory is still there.
-   */
-  async save({ isBest = false, salvage = false } = {}): Promise<void> {
+  /** @param options.salvage From a GPU that has failed, too, if its memory is still there. */
+  async save({ salvage = false } = {}): Promise<void> {
     const run = await runOnHost(this.#run, { salvage });
     try {
-      await this.#write(run, isBest);
+      await this.#write(run);
     } finally {
       if (run !== this.#run) for (const copy of [run.model, run.optimizer]) copy.dispose();
     }
@@ -101,18 +104,21 @@ export class RunFolder {
     return new TrainingError(`${messageOf(error).replace(/\.$/, '')}. ${fate}`, { cause: error });
   }
 
-  /** The metrics follow from the checkpoint, so it comes first: whatever happens, no file tells of more than can be taken up. */
-  async #write(run: TrainingRun, isBest: boolean): Promise<void> {
+  /** All else follows from the checkpoint, so it comes first: whatever happens, no file tells of more than can be taken up. */
+  async #write(run: TrainingRun): Promise<void> {
     for (const [name, { values }] of [...modelTensors(run.model), ...run.optimizer.state.tensors]) {
       if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
     }
     // Somebody may have tidied up: a run is worth more than that.
     await mkdir(this.#out, { recursive: true }).catch(() => {});
-    const bytes = encodeCheckpoint(run);
-    // A run that is killed between the two trains the epoch once more, and comes to the same.
-    if (isBest) await saveFile(join(this.#out, bestFile), bytes, this.#files);
-    await saveFile(join(this.#out, checkpointFile), bytes, this.#files);
+    await saveFile(join(this.#out, checkpointFile), encodeCheckpoint(run), this.#files);
+    if (isAtItsBest(run)) await this.#keepBest();
     await this.#saveMetrics(run);
+  }
+
+  /** The checkpoint gets a second name, which the next one does not take over. */
+  #keepBest(): Promise<void> {
+    return linkFile(join(this.#out, checkpointFile), join(this.#out, bestFile), this.#files);
   }
 
   #savedMetrics(): Promise<string | null> {
@@ -123,6 +129,10 @@ export class RunFolder {
     return saveFile(join(this.#out, metricsFile), metricsOf(run), this.#files);
   }
 }
+
+/** Whether the epoch that has just ended is the best one so far. */
+const isAtItsBest = ({ progress, history }: TrainingRun): boolean =>
+  progress.batch === 0 && history.length > 0 && bestEpoch(history)?.epoch === progress.epoch;
 
 const metricsOf = ({ history }: TrainingRun): string =>
   history.map((metrics) => `${JSON.stringify(metrics)}\n`).join('');

@@ -244,6 +244,14 @@ describe('the best epoch', () => {
     free(run);
   });
 
+  test('gets its checkpoint from whoever goes on, where the run was killed just before', async () => {
+    const out = join(folder, 'killed-before-best');
+    await trainThrough(start({ epochs: 1 }), out);
+    rmSync(join(out, bestFile));
+    await trainThrough(decodeCheckpoint(await checkpointOf(out)), out);
+    expect(await readFile(join(out, bestFile))).toEqual(await checkpointOf(out));
+  });
+
   test('ends a run by being too long ago, and a longer patience takes it up again', async () => {
     const out = join(folder, 'patience');
     const run = await trainWithGoodStart(out, 2, 9);

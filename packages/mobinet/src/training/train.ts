@@ -6,7 +6,7 @@ import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import type { FileSystem } from '../files/file-system.js';
-import { bestEpoch, isFinished } from './best.js';
+import { isFinished } from './best.js';
 import { type EpochProgress, finishEpoch, type StepReport, trainEpoch } from './epoch.js';
 import { explainOutOfMemory } from './fit-memory.js';
 import { noteDecoder } from './note-decoder.js';
@@ -91,8 +91,7 @@ async function trainIn(
       const isWhole = await trainEpoch(work);
       const metrics = isWhole ? await finishEpoch(work) : null;
       // A run that was stopped before its first step has nothing to keep.
-      const isBest = metrics !== null && bestEpoch(run.history) === metrics;
-      if (run.optimizer.step > 0) await folder.save({ isBest });
+      if (run.optimizer.step > 0) await folder.save();
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
       options.onEpoch?.(metrics);
     }
