@@ -7,8 +7,8 @@ export {
   randomCropAndFlip,
 } from './data/augment.js';
 export { DataError } from './data/errors.js';
+export { imageFromRgba } from './data/image-from-rgba.js';
 export { type Preprocessing, prepareImages } from './data/prepare.js';
-export { imageFromRgba } from './data/rgb.js';
 export type { Image, ImageDataset, ImageSource, ValidationSet } from './data/source.js';
 export { importWeights } from './export/import-weights.js';
 export { packModel } from './export/pack.js';

@@ -2,9 +2,9 @@ import { Rng } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { imageNetNormalization } from './augment.js';
 import { checkImage } from './check-image.js';
+import { imageFromRgba } from './image-from-rgba.js';
 import { ImageLoader } from './loader.js';
 import { prepareImages } from './prepare.js';
-import { imageFromRgba } from './rgb.js';
 import type { Image } from './source.js';
 
 const pixels = new Uint8Array(3 * 4 * 5);

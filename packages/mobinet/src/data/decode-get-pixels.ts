@@ -9,7 +9,7 @@ import { messageOf } from './errors.js';
 import type { ImageFormat } from './image-format.js';
 import { checkJpeg, jpegHeader } from './jpeg-header.js';
 import { pngHeader } from './png-header.js';
-import { imageFromRgba, type Samples } from './rgb.js';
+import { imageOnWhite, type Samples } from './rgb.js';
 import { tiffTags } from './tiff-tags.js';
 
 /**
@@ -31,7 +31,7 @@ export async function loadGetPixels(): Promise<Decoder> {
       const turn = orientation(bytes);
       checkSize(bytes, Math.min(pixelLimit, mostPixels));
       const pixels = await unpack(decode, bytes, `image/${format.toLowerCase()}`);
-      return { image: imageFromRgba(toSamples(pixels)), orientation: turn };
+      return { image: imageOnWhite(toSamples(pixels)), orientation: turn };
     },
   };
 }

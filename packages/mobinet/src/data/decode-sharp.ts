@@ -4,7 +4,7 @@ import { messageOf } from './errors.js';
 import type { ImageFormat } from './image-format.js';
 import { checkJpeg, jpegHeader } from './jpeg-header.js';
 import { pngHeader } from './png-header.js';
-import { imageFromCmyk, imageFromGray, imageFromRgba } from './rgb.js';
+import { imageFromCmyk, imageFromGray, imageOnWhite } from './rgb.js';
 import type { Image } from './source.js';
 import { tiffTags } from './tiff-tags.js';
 
@@ -140,7 +140,7 @@ function checkSamples({ space, depth, channels }: Facts): void {
 function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }: Facts): Image {
   const samples = { height, width, data };
   if (space === 'cmyk') return imageFromCmyk(samples);
-  if (channels === 4) return imageFromRgba(samples);
+  if (channels === 4) return imageOnWhite(samples);
   if (channels === 1) return imageFromGray(samples);
   return { height, width, pixels: new Uint8Array(data.buffer, data.byteOffset, data.length) };
 }

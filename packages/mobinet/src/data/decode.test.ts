@@ -5,8 +5,8 @@ import { describe, expect } from 'vitest';
 import { decodeImage, findDecoder } from './decode.js';
 import { loadGetPixels } from './decode-get-pixels.js';
 import { encodeGif, picture } from './fixtures.test.helper.js';
+import { imageFromRgba } from './image-from-rgba.js';
 import { orient } from './orientation.js';
-import { imageFromRgba } from './rgb.js';
 import type { Image } from './source.js';
 
 // Pictures of every kind, and what Pillow makes of them: scripts/make-picture-fixtures.py.

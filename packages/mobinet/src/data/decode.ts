@@ -1,5 +1,3 @@
-import { loadGetPixels } from './decode-get-pixels.js';
-import { loadSharp } from './decode-sharp.js';
 import { checkPixels, type Decoder, type Wanted } from './decoder.js';
 import { DataError, messageOf } from './errors.js';
 import { firstFrame, placeFrame } from './gif.js';
@@ -47,7 +45,11 @@ export function findDecoder(): Promise<Decoder> {
   return found;
 }
 
-const loaders = { sharp: loadSharp, 'get-pixels': loadGetPixels };
+// What is not used is not loaded, either: a program that predicts one image would feel it.
+const loaders = {
+  sharp: async () => (await import('./decode-sharp.js')).loadSharp(),
+  'get-pixels': async () => (await import('./decode-get-pixels.js')).loadGetPixels(),
+};
 
 async function find(): Promise<Decoder> {
   const asked = process.env.MOBINET_DECODER;

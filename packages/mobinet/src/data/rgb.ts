@@ -1,5 +1,6 @@
-import { checkRgba } from './check-image.js';
 import type { Image } from './source.js';
+
+// Threads that decode load this, and no tensors: that would take them longer than all else.
 
 /** Pixels of some kind: so many bytes each, rows from the top. */
 export interface Samples {
@@ -8,15 +9,8 @@ export interface Samples {
   readonly data: ArrayLike<number>;
 }
 
-/**
- * The image in four bytes a pixel, such as a canvas gives (`ImageData`): red, green, blue, and alpha, how opaque it is. What lies
- * under a transparent pixel is white, as in files and on pages: whatever colour a transparent pixel may have itself, nobody ever saw it.
- *
- * @throws RangeError or TypeError, one line, unless there are four bytes for each pixel.
- */
-export function imageFromRgba(samples: Samples): Image {
-  checkRgba(samples, 'imageFromRgba');
-  const { height, width, data } = samples;
+/** Red, green, blue and alpha, on white: see `imageFromRgba`. */
+export function imageOnWhite({ height, width, data }: Samples): Image {
   const pixels = new Uint8Array(3 * height * width);
   for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
     const alpha = data[from + 3];
