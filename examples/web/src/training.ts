@@ -21,12 +21,13 @@ try {
 }
 
 async function train(): Promise<void> {
-  const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 });
+  const model = createMoBiNet({ width: 0.25, block: 'none', imageSize: 32, classes: 3 });
   const optimizer = new Adam({ learningRate: 1e-3 });
   const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
     crossEntropy(model.forward(images), labels),
   );
-  const images = Rng.fromSeed(1).normal([4, 32, 32, 3]);
+  // With these images no sign hangs on how sums are rounded, in the first steps: those are compared.
+  const images = Rng.fromSeed(2).normal([4, 32, 32, 3]);
   const labels = tensor(Int32Array.of(0, 1, 2, 1), { dtype: 'i32' });
   for (let step = 0; step < 20; step++) {
     const { value, gradients } = lossAndGradient(model, images, labels);
