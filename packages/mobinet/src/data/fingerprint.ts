@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ImageDataset } from './source.js';
-
-/** What tells the images of a class from others: how many, and a hash of what they are. */
-export interface ClassFingerprint {
-  readonly images: number;
-  readonly hash: string;
-}
+import type { ClassFingerprint, ImageDataset } from './source.js';
 
 /** Of each class, in the order of the classes. */
 export interface Fingerprint {

@@ -2,8 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { DataError, messageOf, oneLine, unreadable } from './errors.js';
-import { type ClassFingerprint, hashOf } from './fingerprint.js';
+import { hashOf } from './fingerprint.js';
 import {
+  type ClassFingerprint,
   checkLimit,
   chooseEvenly,
   type Image,

@@ -2,10 +2,17 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClassFolder, cannotRead, holdsImages, listClassFolders, listImages } from './class-folders.js';
 import { DataError, oneLine, unreadable } from './errors.js';
-import { type ClassFingerprint, hashOf } from './fingerprint.js';
+import { hashOf } from './fingerprint.js';
 import { IgnoredFiles } from './ignored-files.js';
 import { isTooMany, usualMaxSkipped } from './skipped-images.js';
-import { checkLimit, chooseEvenly, type ImageDataset, type ImageSource, type ValidationSet } from './source.js';
+import {
+  type ClassFingerprint,
+  checkLimit,
+  chooseEvenly,
+  type ImageDataset,
+  type ImageSource,
+  type ValidationSet,
+} from './source.js';
 import { type Split, splitImages } from './split.js';
 
 export interface ImageFolderOptions {

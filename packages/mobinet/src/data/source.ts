@@ -1,6 +1,5 @@
 import { checkNumber, wholeNumbers } from '@mobinet/tensor';
 import { DataError } from './errors.js';
-import type { ClassFingerprint } from './fingerprint.js';
 import type { Split } from './split.js';
 
 /** One image in memory: rows from the top, three bytes (red, green, blue) a pixel. u8 [height, width, 3]. */
@@ -12,6 +11,12 @@ export interface Image {
 
 /** No side of an image is longer, given or scaled: more would be a mistake, and its pixels would fill the memory. */
 export const largestSide = 16_384;
+
+/** What tells the images of a class from others: how many, and a hash of what they are. */
+export interface ClassFingerprint {
+  readonly images: number;
+  readonly hash: string;
+}
 
 /** Where the images of one split come from. An image is known by its index, 0 … length − 1. */
 export interface ImageSource {
