@@ -50,8 +50,9 @@ class LongestFirst extends BaseSequencer {
 // The tests run as compiled: what is tested is what ships, worker threads included.
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // These find what hangs. The slowest tests take 40 seconds on a slow machine, and no test is about time.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     maxWorkers: 2,
     // Test files share a process: to import everything anew for each takes longer than the tests.
     isolate: false,

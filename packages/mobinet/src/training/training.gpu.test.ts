@@ -105,7 +105,7 @@ describe('training on a GPU', () => {
 
     beforeAll(async () => {
       found = await trainOnBoth(10);
-    }, 240_000);
+    }, 480_000);
 
     test('have the losses, gradients and updates of training on the CPU', () => {
       // In some steps a sign is such a one; where a kernel is wrong, no step agrees.
@@ -149,7 +149,7 @@ describe('training on a GPU', () => {
     // It did train, all the while.
     expect(losses.at(-1)).toBeLessThan(losses[0] / 2);
     dispose([network, images, labels, optimizer.state.tensors]);
-  }, 240_000);
+  }, 480_000);
 
   test('is saved from the CPU, and taken up on either', async () => {
     const run = withBackend('webgpu', () => newRun(small, paperTraining, { classes: ['a', 'b', 'c'], trainImages: 4 }));
