@@ -7,6 +7,8 @@ export interface OpenedDevice {
   readonly name: string;
   /** It is a program that plays a GPU: right, but slower than the CPU backend. */
   readonly isSoftware: boolean;
+  /** Whether its promises are kept by asking a driver again and again, as Dawn in Node does, and not by the browser. */
+  readonly isPolled: boolean;
 }
 
 /** Why there is none. */
@@ -25,7 +27,8 @@ let instance: GPU | null = null;
 
 /** Opens the fastest GPU that there is. */
 export async function openDevice(): Promise<OpenedDevice | NoDevice> {
-  instance ??= (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? null;
+  const own = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? null;
+  instance ??= own;
   if (!instance) {
     const dawn = isNode ? await openDawn() : { reason: 'this browser has no WebGPU' };
     if ('reason' in dawn) return dawn;
@@ -43,7 +46,7 @@ export async function openDevice(): Promise<OpenedDevice | NoDevice> {
     },
   });
   const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ');
-  return { device, name: name || 'a GPU without a name', isSoftware: isSoftware(info) };
+  return { device, name: name || 'a GPU without a name', isSoftware: isSoftware(info), isPolled: instance !== own };
 }
 
 /** WebGPU for Node, from the package `webgpu`. It has 131 MB, so whoever has a GPU installs it. */

@@ -6,6 +6,7 @@ import { BufferPool, bufferUsage } from './buffer-pool.js';
 import type { OpenedDevice } from './device.js';
 import type { KernelTime } from './kernel-time.js';
 import { KernelTimes } from './kernel-times.js';
+import { withPausedPolling } from './paused-polling.js';
 import type { Pipeline } from './pipeline.js';
 
 /** What the GPU is to do, in the order in which it was asked for. */
@@ -40,15 +41,17 @@ export class Gpu {
   readonly pool: BufferPool;
   /** Along an axis. */
   readonly maxWorkgroups: number;
+  readonly #pausesPolling: boolean;
   readonly #uniforms: GPUBuffer;
   #commands: Command[] = [];
   #fault: Error | null = null;
   #times: KernelTimes | null = null;
 
-  constructor({ device, name, isSoftware }: OpenedDevice) {
+  constructor({ device, name, isSoftware, isPolled }: OpenedDevice) {
     this.device = device;
     this.name = name;
     this.isSoftware = isSoftware;
+    this.#pausesPolling = isSoftware && isPolled;
     this.maxWorkgroups = device.limits.maxComputeWorkgroupsPerDimension;
     this.pool = new BufferPool(device, {
       creation: () => this.#sendReady(),
@@ -115,7 +118,7 @@ export class Gpu {
 
   async #landed(landing: GPUBuffer): Promise<ArrayBuffer> {
     try {
-      await landing.mapAsync(1);
+      await this.#waitFor(landing.mapAsync(1));
     } catch (error) {
       throw this.#fault ?? error;
     }
@@ -131,7 +134,7 @@ export class Gpu {
         this.#commands.flatMap((command) => (command.kind === 'dispatch' ? command.pipeline : [])),
       );
       try {
-        await Promise.all(Array.from(pipelines, (pipeline) => pipeline.compiled));
+        await this.#waitFor(Promise.all(Array.from(pipelines, (pipeline) => pipeline.compiled)));
       } catch (error) {
         this.#fail(error as KernelError);
       }
@@ -154,6 +157,10 @@ export class Gpu {
       this.#times = null;
       return times.report();
     };
+  }
+
+  #waitFor<T>(promise: Promise<T>): Promise<T> {
+    return this.#pausesPolling ? withPausedPolling(promise) : promise;
   }
 
   #add(command: Command): void {
