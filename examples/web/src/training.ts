@@ -8,7 +8,9 @@ const show = (selector: string, text: string): void => {
   document.querySelector(selector)!.textContent = text;
 };
 
-const device = new URLSearchParams(location.search).get('device') === 'cpu' ? 'cpu' : 'webgpu';
+const query = new URLSearchParams(location.search);
+const device = query.get('device') === 'cpu' ? 'cpu' : 'webgpu';
+const steps = Number(query.get('steps') ?? 20);
 try {
   const { reason } = await useBackend(device);
   // A page's own thread must not wait for others.
@@ -29,7 +31,7 @@ async function train(): Promise<void> {
   // With these images no sign hangs on how sums are rounded, in the first steps: those are compared.
   const images = Rng.fromSeed(2).normal([4, 32, 32, 3]);
   const labels = tensor(Int32Array.of(0, 1, 2, 1), { dtype: 'i32' });
-  for (let step = 0; step < 20; step++) {
+  for (let step = 0; step < steps; step++) {
     const { value, gradients } = lossAndGradient(model, images, labels);
     optimizer.update(model, gradients);
     const item = document.createElement('li');

@@ -11,7 +11,7 @@ const folder = sharedFolder();
 
 /** Trains on a GPU that fails by `fault` in the first validation. @returns What is said, and the network as it was before that. */
 function trainUntil(fault: string, out: string): { message: string; weights: Record<string, number[]> } {
-  const images = copyImages(join(folder, `images-${out}`));
+  const images = copyImages(join(folder, `images-${out}`), { classes: 2, train: 4, val: 3 });
   const tensor = '../../../tensor/dist';
   const [index, run, backends, gpu] = [
     '../index.js',
@@ -26,12 +26,12 @@ function trainUntil(fault: string, out: string): { message: string; weights: Rec
     import { gpu } from ${gpu};
     await useBackend('webgpu');
     const dataset = openImageFolder(${JSON.stringify(images)});
-    const training = { ...paperTraining, batchSize: 10, resize: 32 };
+    const training = { ...paperTraining, batchSize: 4, resize: 32 };
     const facts = { classes: dataset.classes, trainImages: dataset.train.length };
     const current = newRun({ width: 0.0625, block: 'none', k: 0, imageSize: 32 }, training, facts);
     let weights = [];
     const onStep = ({ images }) => {
-      if (images < 24) return;
+      if (images < 8) return;
       weights = Array.from(modelTensors(current.model), async ([name, x]) => [name, [...(await x.data())]]);
     };
     const onValidation = () => { ${fault} };
@@ -48,14 +48,14 @@ function trainUntil(fault: string, out: string): { message: string; weights: Rec
 
 describe('training on a GPU', () => {
   test('that has no memory left is saved as it was after the last step', () => {
-    // The second batch of the validation is smaller than all before: it takes new buffers.
+    // The second batch of the validation, two images, is smaller than all before: it takes new buffers.
     const { message, weights } = trainUntil('gpu().device.popErrorScope = async () => ({ message: "full" });', 'full');
     const out = join(folder, 'full');
     expect(message).toMatch(
-      /^out of memory with 10 images at a time\. Use --micro-batches 2 \(5 at a time\), or a smaller --batch\. The run is saved with its last step: /,
+      /^out of memory with 4 images at a time\. Use --micro-batches 2 \(2 at a time\), or a smaller --batch\. The run is saved with its last step: /,
     );
     const saved = decodeCheckpoint(readFileSync(join(out, 'checkpoint.safetensors')));
-    expect(saved.progress).toMatchObject({ epoch: 0, batch: 3, images: 24 });
+    expect(saved.progress).toMatchObject({ epoch: 0, batch: 2, images: 8 });
     const found = Array.from(modelTensors(saved.model), ([name, { values }]) => [name, [...values]]);
     expect(Object.fromEntries(found)).toEqual(weights);
   }, 240_000);
@@ -63,7 +63,7 @@ describe('training on a GPU', () => {
   test('that is lost says what is lost with it', () => {
     const { message } = trainUntil('gpu().device.destroy();', 'lost');
     expect(message).toMatch(
-      /^the GPU was lost \(destroyed\): .* What was on it is gone\. What was done since the start is lost: 3 steps$/,
+      /^the GPU was lost \(destroyed\): .* What was on it is gone\. What was done since the start is lost: 2 steps$/,
     );
   }, 240_000);
 });

@@ -77,7 +77,7 @@ async function trainOnBoth(steps: number): Promise<Found[]> {
   const found: Found[] = [];
   for (let number = 0; number < steps; number++) {
     // Each step begins where the CPU is. Left to themselves, both go the same way until a sign of a weight or an activation that is 0
-    // but for rounding comes out otherwise, and with it all that follows: sometimes within ten steps.
+    // but for rounding comes out otherwise, and with it all that follows: sometimes within a few steps.
     gpu.takeOver(cpu);
     const [expected, made] = [await cpu.step(number), await gpu.step(number)];
     const lossAgrees = Math.abs(made.loss - expected.loss) < 1e-4;
@@ -100,16 +100,16 @@ async function trainOnBoth(steps: number): Promise<Found[]> {
 }
 
 describe('training on a GPU', () => {
-  describe('ten steps in a row', () => {
+  describe('five steps in a row', () => {
     let found: Found[];
 
     beforeAll(async () => {
-      found = await trainOnBoth(10);
+      found = await trainOnBoth(5);
     }, 480_000);
 
     test('have the losses, gradients and updates of training on the CPU', () => {
       // In some steps a sign is such a one; where a kernel is wrong, no step agrees.
-      expect(found.filter(({ agrees }) => agrees).length).toBeGreaterThanOrEqual(6);
+      expect(found.filter(({ agrees }) => agrees).length).toBeGreaterThanOrEqual(3);
     });
 
     test('leave nothing behind', () => {
@@ -120,7 +120,7 @@ describe('training on a GPU', () => {
     });
   });
 
-  test('of its first layers leaves nothing behind in a thousand steps, and adds no buffer', async () => {
+  test('of its first layers leaves nothing behind in two hundred steps, and adds no buffer', async () => {
     const { network, images, labels } = withBackend('webgpu', () => {
       const { stem, units } = createMoBiNet(small);
       const classifier = new Linear(8, 3, { rng: Rng.fromSeed(0) });
@@ -145,7 +145,7 @@ describe('training on a GPU', () => {
     };
     for (let number = 0; number < 20; number++) await step();
     const early = await step();
-    for (let number = 0; number < 1000; number++) expect(await step()).toEqual(early);
+    for (let number = 0; number < 200; number++) expect(await step()).toEqual(early);
     // It did train, all the while.
     expect(losses.at(-1)).toBeLessThan(losses[0] / 2);
     dispose([network, images, labels, optimizer.state.tensors]);

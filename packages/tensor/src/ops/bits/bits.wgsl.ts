@@ -17,9 +17,35 @@ const questions = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' } as const;
 /** Packs what is true of the elements of x. */
 export function packAnswersOnGpu(question: keyof typeof questions, x: Tensor, bits: BitTensor): void {
   const words = countWords(bits.shape);
-  packShader(question).run({ values: x }, { words: bits }, { words, channels: bits.rowLength }, packGroups(words));
+  const parameters = { words, channels: bits.rowLength };
+  if (bits.rowLength <= shortRow)
+    packShortRows(question).run({ values: x }, { words: bits }, parameters, groupsOf(words));
+  else packShader(question).run({ values: x }, { words: bits }, parameters, packGroups(words));
 }
 
+/** Channels of a row that one invocation packs by itself. Filters of groups have such: of 32 invocations, all but so few would idle. */
+const shortRow = 8;
+
+/** An invocation packs a row, which is one word. */
+const packShortRows = shaderFamily(
+  (question: keyof typeof questions) =>
+    new Shader(`pack_${question}_short`, {
+      reads: { values: 'f32' },
+      writes: { words: 'u32' },
+      parameters: { words: 'u32', channels: 'u32' },
+      workgroup: linearWorkgroup,
+      main: `
+  ${linear('p.words')}
+  var packed = 0u;
+  for (var c = 0u; c < p.channels; c++) {
+    let x = values[i * p.channels + c];
+    packed |= select(0u, 1u << c, ${questions[question]});
+  }
+  words[i] = packed;`,
+    }),
+);
+
+/** An invocation asks for one bit. */
 const packShader = shaderFamily(
   (question: keyof typeof questions) =>
     new Shader(`pack_${question}`, {
