@@ -44,6 +44,13 @@ export class FormatError extends Error {
 /** No memory is left for a tensor. The message says what asked for it, what lives, and what to do. */
 export class OutOfMemoryError extends RangeError {
   override readonly name = 'OutOfMemoryError';
+  /** What asked for how many bytes: a clause. Undefined where nothing did, since there is no memory at all. */
+  readonly lack: string | undefined;
+
+  constructor(message: string, { lack, ...options }: ErrorOptions & { readonly lack?: string | undefined } = {}) {
+    super(message, options);
+    this.lack = lack;
+  }
 }
 
 /** A kernel that could not run to its end: its thread has died, or did not answer. */

@@ -70,7 +70,8 @@ export function explainOutOfMemory(error: unknown, { model, training }: Training
   } catch {
     // Then nothing fits.
   }
-  return new OutOfMemoryError(`${problem}. ${remedy}`, { cause: error });
+  const { lack } = error;
+  return new OutOfMemoryError(`${lack ? `${problem}: ${lack}` : problem}. ${remedy}`, { lack, cause: error });
 }
 
 export const gigabytes = (bytes: number): string =>

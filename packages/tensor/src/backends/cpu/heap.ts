@@ -119,7 +119,7 @@ function takeNew(capacity: number, purpose: string): number {
     try {
       growMemory(missing);
     } catch {
-      throw new OutOfMemoryError(outOfMemoryMessage(capacity, purpose, memoryBuffer().byteLength + missing));
+      throw outOfMemory(capacity, purpose, memoryBuffer().byteLength + missing);
     }
   }
   const address = top;
@@ -148,7 +148,7 @@ export function unreserve(start: number, byteLength: number): void {
 }
 
 /** @param needed Bytes that the whole memory would have to have. */
-function outOfMemoryMessage(byteLength: number, purpose: string, needed: number): string {
+function outOfMemory(byteLength: number, purpose: string, needed: number): OutOfMemoryError {
   const sizes = [...liveBlocks].map((block) => block.byteLength);
   const largest = sizes.sort((a, b) => b - a);
   const liveBytes = sizes.reduce((sum, size) => sum + size, 0);
@@ -158,11 +158,11 @@ function outOfMemoryMessage(byteLength: number, purpose: string, needed: number)
       ? `The memory of WebAssembly ends at ${limit / 2 ** 30} GiB`
       : `The memory of WebAssembly has ${formatBytes(memoryBuffer().byteLength)}, and the system gives it no more`;
   const shown = largest.slice(0, 3).map(formatBytes).join(', ');
-  return (
-    `out of memory: ${purpose} asked for ${formatBytes(byteLength)} while ${largest.length} live tensors hold ` +
-    `${formatBytes(liveBytes)}${shown && ` (the largest: ${shown})`}. ${end}. ` +
-    'Use a smaller batch or image, or free tensors with tidy() or dispose().'
-  );
+  const lack =
+    `${purpose} asked for ${formatBytes(byteLength)} while ${largest.length} live tensors hold ` +
+    `${formatBytes(liveBytes)}${shown && ` (the largest: ${shown})`}`;
+  const remedy = 'Use a smaller batch or image, or free tensors with tidy() or dispose()';
+  return new OutOfMemoryError(`out of memory: ${lack}. ${end}. ${remedy}.`, { lack });
 }
 
 function formatBytes(bytes: number): string {

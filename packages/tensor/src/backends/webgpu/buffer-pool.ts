@@ -54,10 +54,8 @@ export class BufferPool {
     let size = capacityFor(byteLength);
     for (const [limit, most] of this.#limits) {
       if (byteLength > most) {
-        throw new OutOfMemoryError(
-          `out of memory: ${purpose} asked for ${byteLength} bytes, but a buffer of this GPU holds at most ${most} ` +
-            `(${limit}). Use a smaller batch or image.`,
-        );
+        const lack = `${purpose} asked for ${byteLength} bytes, but a buffer of this GPU holds at most ${most} (${limit})`;
+        throw new OutOfMemoryError(`out of memory: ${lack}. Use a smaller batch or image.`, { lack });
       }
       size = Math.min(size, most);
     }
@@ -84,12 +82,9 @@ export class BufferPool {
     const count = this.#count;
     void this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      this.#onFault(
-        new OutOfMemoryError(
-          `out of memory: the GPU has no ${size} bytes left for ${purpose}, beside ${count - 1} buffers. ` +
-            'Use a smaller batch or image, or free tensors with tidy() or dispose().',
-        ),
-      );
+      const lack = `the GPU has no ${size} bytes left for ${purpose}, beside ${count - 1} buffers`;
+      const remedy = 'Use a smaller batch or image, or free tensors with tidy() or dispose()';
+      this.#onFault(new OutOfMemoryError(`out of memory: ${lack}. ${remedy}.`, { lack }));
     });
     return buffer;
   }
