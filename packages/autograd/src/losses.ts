@@ -31,7 +31,8 @@ import { labelSmoothingRange } from './ranges.js';
  * @param labels [batch], the index of the right class of each row.
  * @param options.labelSmoothing From 0 to 1. Default 0.
  * @returns A scalar.
- * @throws ShapeError or DTypeError for operands that do not fit, RangeError for a label that is no class.
+ * @throws ShapeError or DTypeError for operands that do not fit, RangeError for a label that is no class. A GPU cannot throw for that:
+ *   the loss is NaN there.
  */
 export function crossEntropy(
   logits: Tensor,

@@ -49,7 +49,10 @@ const rowLosses = new Shader('cross_entropy', {
   }
   let sumOfLogits = sumOfWorkgroup(logits, lane);
   if (lane == 0u) {
-    let own = x[start + u32(labels[row])];
+    let label = labels[row];
+    // A GPU cannot throw for a label that no class has, so its loss is NaN. It may not be written as a constant.
+    let nan = bitcast<f32>(0x7fc00000u | lane);
+    let own = select(nan, x[start + min(u32(label), p.length - 1u)], label >= 0 && label < i32(p.length));
     losses[row] = logSum - (1.0 - p.smoothing) * own - p.smoothing / f32(p.length) * sumOfLogits;
   }`,
 });

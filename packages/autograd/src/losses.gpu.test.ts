@@ -1,0 +1,14 @@
+import { Rng, tensor, toBackend } from '@mobinet/tensor';
+import { expect, test } from 'vitest';
+import { crossEntropy } from './losses.js';
+
+test.each([-1, 3, 2 ** 31 - 1, -(2 ** 31)])(
+  'a label %i of three classes makes the loss on a GPU NaN',
+  async (label) => {
+    const logits = toBackend(Rng.fromSeed(1).normal([4, 3]), 'webgpu');
+    const lossOf = (labels: number[]) =>
+      crossEntropy(logits, toBackend(tensor(Int32Array.from(labels), { dtype: 'i32' }), 'webgpu')).item();
+    expect(await lossOf([0, label, 2, 1])).toBeNaN();
+    expect(await lossOf([0, 1, 2, 1])).toBeGreaterThan(0);
+  },
+);
