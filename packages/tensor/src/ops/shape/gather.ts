@@ -14,7 +14,7 @@ import { gatherOnGpu, scatterAddOnGpu } from './gather.wgsl.js';
  *     y[...before, ...i, ...after] = x[...before, indices[...i], ...after]
  *
  * @param indices Any shape; it replaces the axis in the result's.
- * @throws RangeError for an index outside the axis.
+ * @throws RangeError for an index outside the axis. A GPU cannot throw for that: such an index picks zeros there.
  */
 export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, axis = 0): Tensor<D> {
   checkTensor('gather', x);
@@ -53,7 +53,8 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
  *
  * @param updates [...before, ...indices.shape, ...after].
  * @param size How many positions the axis of the result has: [...before, size, ...after].
- * @throws ShapeError if updates and indices do not fit. RangeError for an index outside 0 … size − 1.
+ * @throws ShapeError if updates and indices do not fit. RangeError for an index outside 0 … size − 1. A GPU cannot throw for that: what such an
+ *   index picks is not added there.
  */
 export function scatterAdd(updates: Tensor, indices: Tensor<'i32'>, size: number, axis = 0): Tensor {
   checkTensor('scatterAdd', updates, 'updates');
