@@ -1,7 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
 
 const mobinet = fileURLToPath(new URL('../../bin/mobinet.js', import.meta.url));
+const many = fileURLToPath(new URL('./many.test.helper.js', import.meta.url));
 
 /** Flags of the smallest network, for images of 28 pixels. */
 export const tiny = ['--preset', 'small', '--width', '0.0625', '--k', '1', '--batch', '8', '--workers', '1'];
@@ -54,5 +57,67 @@ export function commandLineIn(folder: string) {
     return outcomes;
   }
 
-  return { cli, all };
+  let server: CommandServer | null = null;
+  afterAll(() => server?.close());
+
+  /**
+   * What `cli` gives, of one process that serves all such calls: for commands of which it matters what they say and do, not what
+   * becomes of their process.
+   */
+  function ask(args: readonly string[]): Promise<Outcome> {
+    server ??= new CommandServer(folder);
+    return server.run(args);
+  }
+
+  const askAll = (commands: readonly (readonly string[])[]): Promise<Outcome[]> => Promise.all(commands.map(ask));
+
+  return { cli, all, ask, askAll };
+}
+
+/** One process that runs command lines one after the other. */
+class CommandServer {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #outputs = { stdout: '', stderr: '' };
+  /** Those who wait for outcomes. Commands run in the order of their calls. */
+  readonly #waiting: { resolve: (outcome: Outcome) => void; reject: (error: Error) => void }[] = [];
+  readonly #ended: Promise<void>;
+
+  constructor(folder: string) {
+    this.#child = spawn(process.execPath, [many], { cwd: folder });
+    for (const name of ['stdout', 'stderr'] as const) {
+      this.#child[name].setEncoding('utf8').on('data', (text) => {
+        this.#outputs[name] += text;
+        this.#look();
+      });
+    }
+    this.#ended = once(this.#child, 'close').then(([code]) => {
+      const error = new Error(`The process of all commands ended, with code ${code}: ${this.#outputs.stderr}`);
+      for (const { reject } of this.#waiting) reject(error);
+    });
+  }
+
+  run(args: readonly string[]): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#child.stdin.write(`${JSON.stringify(args)}\n`);
+    });
+  }
+
+  /** Hands over what commands have written: to both outputs all that comes before a zero byte, which the exit code follows. */
+  #look(): void {
+    const ends = /^([^\0]*)\0(\d+)\n/;
+    for (;;) {
+      const [stdout, stderr] = [this.#outputs.stdout.match(ends), this.#outputs.stderr.match(ends)];
+      if (!stdout || !stderr) return;
+      this.#outputs.stdout = this.#outputs.stdout.slice(stdout[0].length);
+      this.#outputs.stderr = this.#outputs.stderr.slice(stderr[0].length);
+      this.#waiting.shift()?.resolve({ code: Number(stdout[2]), stdout: stdout[1], stderr: stderr[1] });
+    }
+  }
+
+  /** The process ends by itself, unless a command has left something open. */
+  close(): Promise<void> {
+    this.#child.stdin.end();
+    return this.#ended;
+  }
 }

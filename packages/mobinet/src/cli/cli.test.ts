@@ -9,7 +9,7 @@ import { commandLineIn, tiny } from './cli.test.helper.js';
 const example = fileURLToPath(new URL('../../../../examples/train-imagenet.js', import.meta.url));
 
 const folder = sharedFolder();
-const { cli, all } = commandLineIn(folder);
+const { cli, ask, askAll } = commandLineIn(folder);
 const data = join(folder, 'images');
 const run = join(folder, 'run');
 const model = join(run, 'model.mobinet.safetensors');
@@ -30,14 +30,14 @@ const lastMetrics = (out: string) =>
 
 beforeAll(async () => {
   copyImages(data);
-  const { code, stderr } = await cli(['train', '--data', data, ...tiny, '--epochs', '1', '--out', run]);
+  const { code, stderr } = await ask(['train', '--data', data, ...tiny, '--epochs', '1', '--out', run]);
   expect(code, stderr).toBe(0);
 });
 
 describe('help', () => {
   test('of every command tells its flags, and of train all that the example has', async () => {
     const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict', 'bench', 'serve-demo'];
-    const [program, ...helps] = await all([['--help'], ...commands.map((command) => [command, '--help'])]);
+    const [program, ...helps] = await askAll([['--help'], ...commands.map((command) => [command, '--help'])]);
     for (const { code, stdout, stderr } of [program, ...helps])
       expect({ code, stderr, usage: /^Usage: mobinet/.test(stdout) }).toEqual({ code: 0, stderr: '', usage: true });
     commands.forEach((command, i) => {
@@ -81,13 +81,13 @@ describe('help', () => {
 
 describe('summary', () => {
   test('--json is one object with the FLOPs of the paper, and nothing else', async () => {
-    const { code, stdout, stderr } = await cli(['summary', '--block', 'mid', '--k', '3', '--json']);
+    const { code, stdout, stderr } = await ask(['summary', '--block', 'mid', '--k', '3', '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(Math.abs(JSON.parse(stdout).flops - 48.62e6)).toBeLessThan(0.01e6);
   });
 
   test('is a table of layers otherwise: head, rule, rows, totals', async () => {
-    const { stdout } = await cli(['summary', '--width', '0.25', '--size', '32', '--classes', '10']);
+    const { stdout } = await ask(['summary', '--width', '0.25', '--size', '32', '--classes', '10']);
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^layer +kind +input +output +bits +floats +binary M +float M +bytes$/);
     expect(lines[1]).toMatch(/^─[─ ]+─$/);
@@ -98,7 +98,7 @@ describe('summary', () => {
   });
 
   test('of a packed model is that of its network', async () => {
-    const { code, stdout, stderr } = await cli(['summary', '--model', model, '--json']);
+    const { code, stdout, stderr } = await ask(['summary', '--model', model, '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { options, savedBytes } = JSON.parse(stdout);
     expect(options).toMatchObject({ width: 0.0625, k: 1, imageSize: 32, classes: 3 });
@@ -122,16 +122,7 @@ describe('mistakes', () => {
     writeFileSync(page, '<!doctype html>');
   });
 
-  // A run belongs to one process at a time, and mistakes are made two at a time: each that resumes one has its own.
-  const runs: string[] = [];
-  const resuming = (...flags: string[]): string[] => {
-    runs.push(join(folder, `run-${runs.length}`));
-    return ['train', '--data', data, '--resume', runs[runs.length - 1], ...flags];
-  };
-  beforeAll(() => {
-    for (const copy of runs) cpSync(run, copy, { recursive: true });
-  });
-
+  const resuming = (...flags: string[]): string[] => ['train', '--data', data, '--resume', run, ...flags];
   const train = ['train', ...tiny, '--data', data, '--out', join(folder, 'other')];
   const cases: [what: string, args: string[], message: RegExp][] = [
     ['an unknown command', ['sumary'], /unknown command 'sumary'/],
@@ -201,7 +192,7 @@ describe('mistakes', () => {
 
   test('end in one line on stderr and exit code 1, and change no file', async () => {
     const before = filesIn(folder);
-    const outcomes = await all(cases.map(([, args]) => args));
+    const outcomes = await askAll(cases.map(([, args]) => args));
     cases.forEach(([what, , message], i) => {
       const { code, stdout, stderr } = outcomes[i];
       // All of them are told, not the first alone.
@@ -212,11 +203,23 @@ describe('mistakes', () => {
     expect(filesIn(folder)).toEqual(before);
   });
 
+  // The first is found by the parser, the others by commands, before and after they have begun to work.
+  test.each(['an unknown flag', 'a missing model', 'half a checkpoint', 'another architecture'])(
+    '%s ends the program itself in the same way',
+    async (what) => {
+      const [, args, message] = cases.find(([name]) => name === what)!;
+      const { code, stdout, stderr } = await cli(args);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^error: .+\n$/);
+      expect(stderr).toMatch(message);
+    },
+  );
+
   test('a run is not resumed into the folder of another', async () => {
     const copy = join(folder, 'copy.safetensors');
     cpSync(checkpoint, copy);
     const before = filesIn(run);
-    const { code, stderr } = await cli(['train', '--data', data, '--resume', copy, '--out', run]);
+    const { code, stderr } = await ask(['train', '--data', data, '--resume', copy, '--out', run]);
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr: expect.stringMatching(/^error: .*checkpoint\.safetensors exists.*\n$/),
@@ -232,7 +235,7 @@ describe('train', () => {
     expect(readdirSync(run).sort()).toEqual([...runFiles, 'model.mobinet.safetensors']);
     expect(readFileSync(join(run, 'best.safetensors'))).toEqual(readFileSync(checkpoint));
     const evaluate = ['evaluate', data, '--json', '--workers', '1', '--model'];
-    const [packed, trained] = await all([
+    const [packed, trained] = await askAll([
       // Of a run's folder, the packed model.
       [...evaluate, run],
       [...evaluate, checkpoint],
@@ -247,7 +250,7 @@ describe('train', () => {
 
   test('a float twin ends with its checkpoint, which evaluate takes and export refuses', async () => {
     const out = join(folder, 'float');
-    const { code, stdout, stderr } = await cli([
+    const { code, stdout, stderr } = await ask([
       ...['train', '--data', data, ...tiny, '--precision', 'float', '--epochs', '1', '--out', out],
     ]);
     expect(code, stderr).toBe(0);
@@ -264,7 +267,7 @@ describe('train', () => {
     ]);
     expect(readdirSync(out).sort()).toEqual(runFiles);
 
-    const [evaluated, resumed, exported] = await all([
+    const [evaluated, resumed, exported] = await askAll([
       ['evaluate', '--model', saved, '--data', data, '--workers', '1', '--json'],
       ['train', '--resume', out, '--workers', '1', '--json'],
       ['export', '--checkpoint', out, '--out', join(out, 'model.safetensors')],
@@ -312,7 +315,7 @@ describe('train', () => {
     expect(lastMetrics(out).epoch).toBeLessThan(6);
 
     // The checkpoint knows where its images are, and may go on for longer than was meant.
-    const resumed = await cli(['train', '--resume', out, '--workers', '1', '--json', '--epochs', '7']);
+    const resumed = await ask(['train', '--resume', out, '--workers', '1', '--json', '--epochs', '7']);
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(JSON.parse(resumed.stdout)).toMatchObject({ epoch: 7, agreement: { largestDifference: 0 } });
     const epochs = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
@@ -333,7 +336,7 @@ describe('predict', () => {
     const [first, second] = imagesOf(classes[0]);
     const broken = join(folder, 'broken.png');
     writeFileSync(broken, readFileSync(first).subarray(0, 60));
-    const { code, stdout, stderr } = await cli(['predict', '--model', model, '--json', first, broken, second]);
+    const { code, stdout, stderr } = await ask(['predict', '--model', model, '--json', first, broken, second]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: .*broken\.png.*\n$/);
     const { predictions } = JSON.parse(stdout);
@@ -348,7 +351,7 @@ describe('predict', () => {
 
   test('refuses images of another size, if asked to', async () => {
     const [image] = imagesOf(readdirSync(join(data, 'val'))[0]);
-    const { code, stdout, stderr } = await cli(['predict', '--model', model, '--json', '--no-resize', image]);
+    const { code, stdout, stderr } = await ask(['predict', '--model', model, '--json', '--no-resize', image]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '{"predictions":[]}\n' });
     expect(stderr).toMatch(/^error: skipped .*: its 28 × 28 pixels are not the 32 × 32 that are asked for\n$/);
   });
@@ -356,7 +359,7 @@ describe('predict', () => {
   test('names a broken image once, also where it is the only one', async () => {
     const broken = join(folder, 'no-image.png');
     writeFileSync(broken, 'no image');
-    const { code, stdout, stderr } = await cli(['predict', '--model', model, '--json', broken]);
+    const { code, stdout, stderr } = await ask(['predict', '--model', model, '--json', broken]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '{"predictions":[]}\n' });
     expect(stderr).toMatch(/^error: .*no-image\.png.*\n$/);
   });
@@ -364,14 +367,14 @@ describe('predict', () => {
   test('shows the five most probable classes of many', async () => {
     const many = join(folder, 'untrained.safetensors');
     const architecture = ['--width', '0.0625', '--k', '1', '--size', '32', '--classes', '10'];
-    const exported = await cli(['export', '--untrained', ...architecture, '--out', many, '--json']);
+    const exported = await ask(['export', '--untrained', ...architecture, '--out', many, '--json']);
     expect({ code: exported.code, stderr: exported.stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(exported.stdout)).toEqual({ file: many, bytes: readFileSync(many).byteLength });
-    const counted = await cli(['summary', ...architecture, '--json']);
+    const counted = await ask(['summary', ...architecture, '--json']);
     expect(JSON.parse(counted.stdout).savedBytes).toBe(readFileSync(many).byteLength);
 
     const [image] = imagesOf(readdirSync(join(data, 'val'))[0]);
-    const { code, stdout } = await cli(['predict', '--model', many, image, '--json']);
+    const { code, stdout } = await ask(['predict', '--model', many, image, '--json']);
     expect(code).toBe(0);
     const [{ classes }] = JSON.parse(stdout).predictions;
     expect(classes).toHaveLength(5);
@@ -385,7 +388,7 @@ describe('export', () => {
   test('of a checkpoint is the packed model of its run', async () => {
     mkdirSync(join(folder, 'exports'));
     const out = join(folder, 'exports', 'photos.safetensors');
-    const { code, stdout, stderr } = await cli(['export', '--checkpoint', run, '--out', out]);
+    const { code, stdout, stderr } = await ask(['export', '--checkpoint', run, '--out', out]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/photos\.safetensors, [\d,]+ bytes\n$/);
     expect(readFileSync(out).equals(readFileSync(model))).toBe(true);
@@ -398,7 +401,7 @@ describe('export', () => {
     writeFileSync(names, 'eins\nzwei\ndrei\n');
     writeFileSync(others, 'eins\nzwei\n');
     const out = join(exports, 'renamed.safetensors');
-    const [renamed, refused] = await all([
+    const [renamed, refused] = await askAll([
       ['export', '--checkpoint', run, '--class-names', names, '--out', out],
       ['export', '--model', model, '--format', 'onnx', '--class-names', others, '--out', join(exports, 'none')],
     ]);
@@ -415,7 +418,7 @@ describe('export', () => {
     const exports = join(folder, 'onnx');
     mkdirSync(exports);
     const [ofRun, ofModel] = ['run.onnx', 'model.onnx'].map((name) => join(exports, name));
-    const outcomes = await all([
+    const outcomes = await askAll([
       ['export', '--checkpoint', run, '--format', 'onnx', '--out', ofRun, '--json'],
       ['export', '--model', model, '--format', 'onnx', '--out', ofModel],
     ]);
@@ -437,7 +440,7 @@ describe('export', () => {
       '--format',
       'onnx',
     ];
-    const { code, stdout, stderr } = await cli(args);
+    const { code, stdout, stderr } = await ask(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^model\.onnx, [\d,]+ bytes\n$/);
     rmSync(join(folder, 'model.onnx'));
@@ -446,7 +449,7 @@ describe('export', () => {
 
 describe('bench', () => {
   test('tells what the network takes, and what each layer', async () => {
-    const [json, table] = await all([
+    const [json, table] = await askAll([
       ['bench', model, '--threads', '1', '--batch', '2', '--seconds', '0.1', '--json'],
       ['bench', model, '--threads', '2', '--seconds', '0.1'],
     ]);
@@ -484,7 +487,7 @@ describe('import', () => {
   test("of a checkpoint's floats is the packed model of its run", async () => {
     const out = join(imports, 'photos.safetensors');
     const described = [...tinyNetwork, '--class-names', classNames, '--resize', '32'];
-    const { code, stdout, stderr } = await cli(['import', weights, ...described, '--out', out, '--json']);
+    const { code, stdout, stderr } = await ask(['import', weights, ...described, '--out', out, '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout)).toEqual({ file: out, bytes: readFileSync(out).byteLength });
     expect(readFileSync(out).equals(readFileSync(model))).toBe(true);
@@ -493,7 +496,7 @@ describe('import', () => {
   test('says how images are to be normalised, and refuses names of other classes', async () => {
     const out = join(imports, 'gray.safetensors');
     const half = ['--mean', '0.5,0.5,0.5', '--std', '0.25,0.5,1'];
-    const [gray, other] = await all([
+    const [gray, other] = await askAll([
       ['import', weights, ...tinyNetwork, '--classes', '3', ...half, '--out', out],
       [
         'import',

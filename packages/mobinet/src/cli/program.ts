@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { environmentVariable } from '@mobinet/tensor/kernels';
-import type { Command } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../data/errors.js';
 import { say, writeResult } from './output.js';
 
@@ -12,15 +12,17 @@ export async function runProgram(program: Command): Promise<void> {
   ignoreReadersThatLeave();
   process.on('uncaughtException', endInOrder);
   for (const command of [program, ...program.commands]) {
-    command.showHelpAfterError(false).configureOutput({
-      writeOut: writeResult,
-      outputError: (text) => say(oneLine(text)),
-    });
+    command
+      .showHelpAfterError(false)
+      .configureOutput({ writeOut: writeResult, outputError: (text) => say(oneLine(text)) })
+      // It would end the process, here and now. Who runs the program does more than one command line, perhaps.
+      .exitOverride();
   }
   try {
     await program.parseAsync();
   } catch (error) {
-    if (error instanceof Interruption) {
+    // What Commander has to say, help or a mistake, is said already.
+    if (error instanceof Interruption || error instanceof CommanderError) {
       process.exitCode = error.exitCode;
       return;
     }
