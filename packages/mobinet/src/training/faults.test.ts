@@ -12,6 +12,7 @@ import { faultyFileSystem } from '../files/faulty.test.helper.js';
 import { lockFolder } from '../files/lock-folder.js';
 import { saveFile } from '../files/save-file.js';
 import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
+import { inMemory } from './in-memory.test.helper.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { decodeCheckpoint, newRun, type TrainingRun } from './run.js';
 import { bestFile, checkpointFile, metricsFile } from './run-folder.js';
@@ -83,21 +84,21 @@ afterAll(() => setThreads(threads));
 
 beforeAll(async () => {
   await setThreads(1);
-  dataset = openImageFolder(copyImages(join(folder, 'images')));
+  dataset = await inMemory(openImageFolder(copyImages(join(folder, 'images'))));
   expect(await trainOn(straight)).toBeNull();
   size = checkpointIn(straight).length;
 });
 
 describe('a disk that fills up', () => {
-  test('at 20 points of a training ends it with one line each time; it goes on from its last checkpoint to the same bits', async () => {
+  test('at 10 points of a training ends it with one line each time; it goes on from its last checkpoint to the same bits', async () => {
     const out = join(folder, 'full');
     let steps = 0;
-    for (const point of points) {
+    for (const point of points.filter((point) => point % 2 === 0)) {
       // There is room for the next checkpoint, and for a part of the one after it; where an epoch begins, first for that which the end of the
       // one before may lack.
       const whole = steps % batches === 0 ? 2 : 1;
       const room = Math.round(size * (whole + 0.05 + (0.9 * point) / points.length));
-      const files = faultyFileSystem({ room, longestWrite: point % 2 === 0 ? 50_000 : Infinity });
+      const files = faultyFileSystem({ room, longestWrite: point % 4 === 0 ? 50_000 : Infinity });
       const onStep = ({ epoch, images }: { epoch: number; images: number }) => {
         steps = (epoch - 1) * batches + Math.ceil(images / training.batchSize);
       };
@@ -108,7 +109,8 @@ describe('a disk that fills up', () => {
       );
       expect(savedSteps(out)).toBe(steps);
     }
-    expect(steps).toBeGreaterThan(10);
+    // Beyond the first epoch.
+    expect(steps).toBeGreaterThan(batches);
     expect(await trainOn(out)).toBeNull();
     expect(contentsOf(checkpointIn(out))).toEqual(contentsOf(checkpointIn(straight)));
   }, 240_000);
@@ -207,11 +209,11 @@ describe('a process that saves one file after the other', () => {
       console.log(version);
     }`;
 
-  test('is killed at 40 random times: the file is whole, and none older than was told', async () => {
+  test('is killed at 20 random times: the file is whole, and none older than was told', async () => {
     mkdirSync(join(folder, 'versions'));
     const random = Rng.fromSeed(Date.now());
     let last = 0;
-    for (let kill = 0; kill < 40; kill++) {
+    for (let kill = 0; kill < 20; kill++) {
       const args = ['--input-type=module', '-e', program, file, String(last + 1)];
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const delay = 60 * random.split(kill).uniform([1]).values[0];
@@ -234,7 +236,7 @@ describe('a process that saves one file after the other', () => {
 
 describe('trainings that are killed', () => {
   const seeds = [0, 1, 2, 3];
-  const kills = 4;
+  const kills = 3;
   const outOf = (seed: number): string => join(folder, `killed-${seed}`);
 
   /** Goes on with all of the trainings at once, and tells each step that is saved. */
@@ -242,9 +244,10 @@ describe('trainings that are killed', () => {
     import { existsSync, readFileSync } from 'node:fs';
     import { setThreads } from ${JSON.stringify(import.meta.resolve('@mobinet/tensor'))};
     import { decodeCheckpoint, newRun, openImageFolder, train } from ${JSON.stringify(new URL('../index.js', import.meta.url))};
+    import { inMemory } from ${JSON.stringify(new URL('./in-memory.test.helper.js', import.meta.url))};
     const { images, training, runs } = JSON.parse(process.argv[2]);
     await setThreads(1);
-    const dataset = openImageFolder(images);
+    const dataset = await inMemory(openImageFolder(images));
     await Promise.all(runs.map(async ({ seed, out }) => {
       const file = out + '/${checkpointFile}';
       const run = existsSync(file) ? decodeCheckpoint(readFileSync(file)) : newRun(

@@ -32,7 +32,7 @@ export function copyImages(folder: string, { classes = 3, train = 8, val = 4 } =
   return folder;
 }
 
-/** All that a checkpoint says, but for what time it took: every bit of every tensor, and the run's progress. */
+/** All that a checkpoint says, but for what time it took and what decoded its images: every bit of every tensor, and the run's progress. */
 export function contentsOf(checkpoint: Uint8Array): unknown {
   const { tensors, metadata } = decodeSafetensors(checkpoint);
   const bits = [...tensors].map(([name, { values }]) => [
@@ -40,6 +40,8 @@ export function contentsOf(checkpoint: Uint8Array): unknown {
     Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64'),
   ]);
   dispose(tensors);
-  const run = JSON.parse(metadata.run, (key, value) => (/^(seconds|imagesPerSecond)$/.test(key) ? undefined : value));
+  const run = JSON.parse(metadata.run, (key, value) =>
+    /^(seconds|imagesPerSecond|decoder)$/.test(key) ? undefined : value,
+  );
   return { bits, run, options: metadata.options };
 }
