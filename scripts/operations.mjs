@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { crossEntropy, valueAndGradient } from '@mobinet/autograd';
-import { Rng, startProfile, tensor } from '@mobinet/tensor';
+import { Rng, setThreads, startProfile, tensor } from '@mobinet/tensor';
 import { definedOps } from '@mobinet/tensor/testing';
 import { createMoBiNet, imageFromRgba, loadPacked, packModel, paperTraining } from 'mobinet';
 import { choices } from '../packages/mobinet/dist/model/options.js';
@@ -18,23 +18,26 @@ import { parseFlags, root, stop } from './lib/flags.mjs';
 const { check } = parseFlags({ check: { type: 'boolean' } });
 const file = join(root, 'docs/operations.md');
 
-const small = { width: 0.25, imageSize: 32, classes: 3 };
+const small = { width: 0.125, k: 2, imageSize: 32, classes: 3 };
 
 const image = imageFromRgba({ width: 32, height: 32, data: new Uint8Array(4 * 32 * 32).fill(128) });
 
 /** Networks and optimizers, so that each value of each option is in one of them. */
 const variants = [
   ...Object.entries(choices).flatMap(([option, values]) => values.map((value) => ({ [option]: value }))),
-  ...[0, 1, 2, 3, 4].map((k) => ({ k, width: 0.5 })),
+  // Groups of 2^K channels want as many.
+  ...[0, 1, 2, 3, 4].map((k) => ({ k, width: Math.max(0.125, 2 ** k / 32) })),
   ...optimizerNames.map((optimizer) => ({ optimizer })),
 ].map(({ optimizer = 'adam', ...options }) => ({ options: { ...small, ...options }, optimizer }));
 
+await setThreads(1);
 const trains = new Set();
 const answers = new Set();
 for (const variant of variants) {
-  for (const name of namesIn(() => trainOneStep(variant))) trains.add(name);
+  const model = createMoBiNet(variant.options);
+  for (const name of namesIn(() => trainOneStep(model, variant))) trains.add(name);
   if (variant.options.precision === 'float') continue;
-  const packed = await loadPacked(packModel(createMoBiNet(variant.options)));
+  const packed = await loadPacked(packModel(model));
   for (const name of namesIn(() => packed.predict([image]))) answers.add(name);
 }
 
@@ -59,8 +62,7 @@ function namesIn(body) {
   return stop().map(({ op }) => op);
 }
 
-function trainOneStep({ options, optimizer }) {
-  const model = createMoBiNet(options);
+function trainOneStep(model, { options, optimizer }) {
   const images = Rng.fromSeed(0).normal([2, options.imageSize, options.imageSize, 3]);
   const labels = tensor(Int32Array.of(0, 1), { dtype: 'i32' });
   const { gradients } = valueAndGradient((model) =>

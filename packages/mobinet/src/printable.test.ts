@@ -40,7 +40,7 @@ describe('printable', () => {
 
 describe('names that forge lines and colours', () => {
   const folder = sharedFolder();
-  const { cli, all } = commandLineIn(folder);
+  const { ask, askAll } = commandLineIn(folder);
   const classes = ['cat\n  99.99 %  forged', 'dog\x1b[2J', 'owl\u202e\x9b1A'];
   const model = join(folder, 'model');
   const image = join(folder, 'photo\x1b[31m\nforged.png');
@@ -56,7 +56,7 @@ describe('names that forge lines and colours', () => {
 
   test('are shown by predict, and are data in its JSON', async () => {
     const args = ['predict', '--model', model, image, broken];
-    const [told, json] = await all([args, [...args, '--json']]);
+    const [told, json] = await askAll([args, [...args, '--json']]);
     for (const { code, stdout, stderr } of [told, json]) {
       expect(code).toBe(1);
       expect(withoutLineFeeds(stdout + stderr)).not.toMatch(obeyed);
@@ -76,7 +76,7 @@ describe('names that forge lines and colours', () => {
       ['predict', '--model', `${model}\x1b[1A\u202e`, image],
       ['predict', '--model', model, image, '--no\x1b[31mflag'],
     ]) {
-      const { code, stdout, stderr } = await cli(args);
+      const { code, stdout, stderr } = await ask(args);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toMatch(/^error: .+\n$/);
       expect(withoutLineFeeds(stderr)).not.toMatch(obeyed);

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
@@ -17,20 +17,17 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly script?: string;
-  /** Beside those of this process. */
-  readonly env?: Readonly<Record<string, string>>;
   /** Sends SIGINT as soon as stderr holds this. */
   readonly interruptAt?: RegExp;
 }
 
-/** Command lines as users run them, with `folder` as the current one. */
-export function commandLineIn(folder: string) {
-  function cli(
-    args: readonly string[],
-    { script = mobinet, env = {}, interruptAt }: RunOptions = {},
-  ): Promise<Outcome> {
+/** Command lines as users run them, with `folder` as the current one, and `env` beside the variables of this process. */
+export function commandLineIn(folder: string, env: Readonly<Record<string, string>> = {}) {
+  const options = { cwd: folder, env: { ...process.env, ...env } };
+
+  function cli(args: readonly string[], { script = mobinet, interruptAt }: RunOptions = {}): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [script, ...args], { cwd: folder, env: { ...process.env, ...env } });
+      const child = spawn(process.execPath, [script, ...args], options);
       let [stdout, stderr, isInterrupted] = ['', '', false];
       child.stdout.setEncoding('utf8').on('data', (text) => {
         stdout += text;
@@ -46,17 +43,6 @@ export function commandLineIn(folder: string) {
     });
   }
 
-  /** Runs two at a time at most, in the order given. */
-  async function all(commands: readonly (readonly string[])[], options?: RunOptions): Promise<Outcome[]> {
-    const outcomes: Outcome[] = [];
-    const queue = [...commands.entries()];
-    const work = async (): Promise<void> => {
-      for (let next = queue.shift(); next; next = queue.shift()) outcomes[next[0]] = await cli(next[1], options);
-    };
-    await Promise.all([work(), work()]);
-    return outcomes;
-  }
-
   let server: CommandServer | null = null;
   afterAll(() => server?.close());
 
@@ -65,13 +51,13 @@ export function commandLineIn(folder: string) {
    * becomes of their process.
    */
   function ask(args: readonly string[]): Promise<Outcome> {
-    server ??= new CommandServer(folder);
+    server ??= new CommandServer(options);
     return server.run(args);
   }
 
   const askAll = (commands: readonly (readonly string[])[]): Promise<Outcome[]> => Promise.all(commands.map(ask));
 
-  return { cli, all, ask, askAll };
+  return { cli, ask, askAll };
 }
 
 /** One process that runs command lines one after the other. */
@@ -82,8 +68,8 @@ class CommandServer {
   readonly #waiting: { resolve: (outcome: Outcome) => void; reject: (error: Error) => void }[] = [];
   readonly #ended: Promise<void>;
 
-  constructor(folder: string) {
-    this.#child = spawn(process.execPath, [many], { cwd: folder });
+  constructor(options: SpawnOptionsWithoutStdio) {
+    this.#child = spawn(process.execPath, [many], options);
     for (const name of ['stdout', 'stderr'] as const) {
       this.#child[name].setEncoding('utf8').on('data', (text) => {
         this.#outputs[name] += text;

@@ -6,7 +6,7 @@ import { commandLineIn, type Outcome, tiny } from './cli.test.helper.js';
 import { formatKernelTimes, formatProfile } from './kernel-flags.js';
 
 const folder = sharedFolder();
-const { all } = commandLineIn(folder);
+const { askAll } = commandLineIn(folder);
 const data = copyImages(join(folder, 'images'));
 const image = join(data, 'val', readdirSync(join(data, 'val'))[0]);
 const [one, two] = [join(folder, 'one'), join(folder, 'two')];
@@ -44,7 +44,7 @@ describe('--threads', () => {
   ];
 
   test('is a whole number from 1 to 256, or one clear line and exit code 1', async () => {
-    const outcomes = await all(cases);
+    const outcomes = await askAll(cases);
     cases.forEach((args, index) => {
       const given = args.at(-1);
       expect(outcomes[index], given).toEqual({
@@ -57,17 +57,14 @@ describe('--threads', () => {
 });
 
 describe('--device', () => {
-  const noGpu = { VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' };
+  const noGpu = commandLineIn(folder, { VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' });
   // The driver's loader has its own complaints, which are not ours.
   const ownLines = ({ stderr }: Outcome): string[] =>
     stderr.split('\n').filter((line) => /^(error|computing)/.test(line));
 
   test('names a GPU that is not there: one clear line and exit code 1', async () => {
-    const outcomes = await all(
+    const outcomes = await noGpu.askAll(
       [train, evaluate, predict].map((command) => [...command, '--device', 'webgpu']),
-      {
-        env: noGpu,
-      },
     );
     for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ code: 1, stdout: '' });
@@ -78,13 +75,10 @@ describe('--device', () => {
   });
 
   test('takes the processor by itself where there is none, and says why', async () => {
-    const [asked, silent] = await all(
-      [
-        [...train, '--device', 'auto', '--out', join(folder, 'asked')],
-        [...train, '--out', join(folder, 'silent')],
-      ],
-      { env: noGpu },
-    );
+    const [asked, silent] = await noGpu.askAll([
+      [...train, '--device', 'auto', '--out', join(folder, 'asked')],
+      [...train, '--out', join(folder, 'silent')],
+    ]);
     expect(asked.code, asked.stderr).toBe(0);
     expect(ownLines(asked)).toEqual([expect.stringMatching(/^computing on the CPU: .+/)]);
     // Where nobody has asked, there is nothing to say.
@@ -93,7 +87,7 @@ describe('--device', () => {
   });
 
   test('knows three', async () => {
-    const [{ code, stderr }] = await all([[...train, '--device', 'tpu']]);
+    const [{ code, stderr }] = await askAll([[...train, '--device', 'tpu']]);
     expect(code).toBe(1);
     expect(stderr).toBe(
       "error: option '--device <name>' argument 'tpu' is invalid. Allowed choices are cpu, webgpu, auto.\n",
@@ -105,7 +99,7 @@ describe('--threads and --profile', () => {
   let trained: Outcome[];
 
   beforeAll(async () => {
-    trained = await all([
+    trained = await askAll([
       [...train, '--out', one, '--threads', '1'],
       [...train, '--out', two, '--threads', '2', '--profile'],
     ]);
@@ -144,7 +138,7 @@ describe('--threads and --profile', () => {
     ['evaluate', evaluate],
     ['predict', predict],
   ])('do the same for %s', async (_, command) => {
-    const [alone, profiled] = await all([
+    const [alone, profiled] = await askAll([
       [...command, '--threads', '1'],
       [...command, '--threads', '2', '--profile'],
     ]);
