@@ -10,7 +10,7 @@ import { afterAll, describe, expect, test } from 'vitest';
  *
  * - A first line such as `// softsign.ts` names the file, so that other blocks of the document can import it.
  * - What a block prints must be what its comments `// → …` say, line by line, if it has any.
- * - A block named `….test.ts` is run by vitest.
+ * - A block named `….test.ts` is a part of this file's tests.
  */
 const documents = [
   'README.md',
@@ -52,34 +52,52 @@ for (const { document, name, code } of blocks) {
   writeFileSync(join(workspace, document, `${name}.ts`), code);
 }
 
+const [tests, programs] = [true, false].map((is) => blocks.filter(({ name }) => name.endsWith('.test') === is));
+
+/** What the compiler says of all blocks. */
+const compiled = await compile();
+
+async function compile(): Promise<{ code: number; stdout: string }> {
+  const compilerOptions = { composite: false, declarationMap: false, rootDir: '.' };
+  const files = blocks.map(({ document, name }) => `${document}/${name}.ts`);
+  writeFileSync(
+    join(workspace, 'tsconfig.json'),
+    JSON.stringify({ extends: '../../tsconfig.base.json', compilerOptions, files }),
+  );
+  const compiler = join(dirname(resolve('typescript/package.json')), 'bin/tsc');
+  const { code = 0, stdout } = await run(process.execPath, [compiler, '-p', workspace]).catch((error) => error);
+  return { code, stdout };
+}
+
 describe('the code in the documents', () => {
   test('is there', () => {
     expect(blocks.map(({ document }) => document)).toContain('README.md');
   });
 
-  test('compiles', async () => {
-    const compilerOptions = { composite: false, declarationMap: false, rootDir: '.' };
-    const files = blocks.map(({ document, name }) => `${document}/${name}.ts`);
-    writeFileSync(
-      join(workspace, 'tsconfig.json'),
-      JSON.stringify({ extends: '../../tsconfig.base.json', compilerOptions, files }),
-    );
-    const compiler = join(dirname(resolve('typescript/package.json')), 'bin/tsc');
-    const { code = 0, stdout } = await run(process.execPath, [compiler, '-p', workspace]).catch((error) => error);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  test('compiles', () => {
+    expect(compiled).toEqual({ code: 0, stdout: '' });
   });
 
-  test.for(blocks)('$document: $name runs', async ({ document, name, code }) => {
-    const folder = join(workspace, document);
-    if (name.endsWith('.test')) {
-      const vitest = join(dirname(resolve('vitest/package.json')), 'vitest.mjs');
-      const config = join(workspace, 'vitest.config.mjs');
-      writeFileSync(config, 'export default {};\n');
-      await run(process.execPath, [vitest, 'run', '--config', config, '--root', folder, `${name}.js`]);
-      return;
-    }
-    const { stdout } = await run(process.execPath, [join(folder, `${name}.js`)]);
-    const promised = Array.from(code.matchAll(/^\/\/ → (.*)$/gm), ([, line]) => line);
-    if (promised.length > 0) expect(stdout.trimEnd().split('\n')).toEqual(promised);
+  test('runs, and prints what it promises', async () => {
+    const files = programs.map(({ document, name }) => join(workspace, document, `${name}.js`));
+    const driver = join(workspace, 'all.mjs');
+    // One process runs all: to start one, and to compile its kernels, takes longer than they do. A zero byte ends what each prints.
+    writeFileSync(
+      driver,
+      "for (const file of process.argv.slice(2)) {\n  await import(file);\n  console.log('\\0');\n}\n",
+    );
+    const { stdout } = await run(process.execPath, [driver, ...files]);
+    const outputs = stdout.split('\0\n');
+    programs.forEach(({ document, name, code }, index) => {
+      const promised = Array.from(code.matchAll(/^\/\/ → (.*)$/gm), ([, line]) => line);
+      if (promised.length > 0)
+        expect.soft(outputs[index].trimEnd().split('\n'), `${document}: ${name}`).toEqual(promised);
+    });
+    expect(outputs).toHaveLength(programs.length + 1);
+  });
+
+  // These become tests of this file.
+  describe.each(tests)('$document: $name', async ({ document, name }) => {
+    await import(join(workspace, document, `${name}.js`));
   });
 });
