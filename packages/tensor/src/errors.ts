@@ -53,6 +53,11 @@ export class OutOfMemoryError extends RangeError {
   }
 }
 
+/** A function that cannot be written down as a program. The message is one line. */
+export class TraceError extends Error {
+  override readonly name = 'TraceError';
+}
+
 /** A kernel that could not run to its end: its thread has died, or did not answer. */
 export class KernelError extends Error {
   override readonly name = 'KernelError';

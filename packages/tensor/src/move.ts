@@ -9,6 +9,7 @@ import { BackendError, ShapeError } from './errors.js';
 import { recordCall, recordOverwrite } from './op.js';
 import { sameShape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
+import { tracer } from './tracer.js';
 
 /**
  * The same elements on a backend: another handle where they are there already, else a copy. From the CPU to a GPU it cannot be
@@ -20,10 +21,12 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
   checkTensor('toBackend', x);
   if (x.backend === backend) {
     const output = x.alias(x.shape) as T;
+    tracer()?.view(x, output);
     recordCall({ name: 'toBackend', inputs: [x], output, saved: [], gradient: (dy) => [() => dy] });
     return output;
   }
   if (backend === 'cpu') throw new BackendError('what is on a GPU is not there at once: use await toHost(x)');
+  tracer()?.read(x);
   const copy =
     x instanceof BitTensor
       ? emptyBitTensor(x.shape, x.label, backend)

@@ -8,6 +8,7 @@ import { BackendError, MissingKernelError } from './errors.js';
 import { type OpProfile, Profiler } from './profile.js';
 import type { Shape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
+import { type AnyOp, tracer, withTracer } from './tracer.js';
 
 export type AnyTensor = Tensor<DType> | BitTensor;
 type Tensors = readonly AnyTensor[];
@@ -57,6 +58,9 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
 
   /** The same on a GPU: asks for kernels, and does not wait. Absent where no GPU has to do it. */
   webgpu?(inputs: I, outputs: O, attributes: A): void;
+
+  /** Whether the first output may be written over the first input, where both have one shape and one dtype. Default: it may not. */
+  readonly inPlace?: boolean;
 
   /** How many multiply-adds a call takes, for the profiler. Absent where that is no measure of its work. */
   multiplyAdds?(inputs: I, outputs: O, attributes: A): number;
@@ -140,6 +144,7 @@ export function recordCall(call: RecordedCall): void {
 
 /** Tells those that listen, and those that will read what was saved, that `op` writes into a tensor. */
 export function recordOverwrite(op: string, tensor: AnyTensor): void {
+  tracer()?.refuse(op, 'it writes into a tensor that exists');
   for (const recorder of recorders) recorder.overwrite?.(op, tensor);
   tensor.block.overwritten();
 }
@@ -192,7 +197,12 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   const specs = op.outputs(inputs, attributes) as readonly Spec[];
   const backend = backendOf(op.name, inputs);
   const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
-  run(op, inputs, outputs, attributes);
+  const listener = tracer();
+  if (listener === null) run(op, inputs, outputs, attributes);
+  else {
+    withTracer(null, () => run(op, inputs, outputs, attributes));
+    listener.call(op as unknown as AnyOp, inputs, outputs, attributes);
+  }
   if (isRecording()) recordOutputs(op, inputs, outputs, attributes);
   return outputs;
 }

@@ -2,6 +2,7 @@ import { checkNumber, shown, wholeNumbers } from './check.js';
 import { fromHost } from './create.js';
 import { checkShape, type Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
+import { tracer } from './tracer.js';
 
 /** @throws TypeError, one line, unless `value` is a generator. */
 export function checkRng(op: string, value: unknown): void {
@@ -106,6 +107,7 @@ export class Rng {
   uniform(shape: Shape, low = 0, high = 1): Tensor {
     checkNumber('uniform: low', low, anyNumber);
     checkNumber('uniform: high', high, anyNumber);
+    refuseInPrograms('uniform');
     return fromHost('f32', checkShape('uniform', shape), (values) => {
       for (let i = 0; i < values.length; i++) values[i] = low + (high - low) * this.float();
     });
@@ -115,6 +117,7 @@ export class Rng {
   normal(shape: Shape, mean = 0, standardDeviation = 1): Tensor {
     checkNumber('normal: mean', mean, anyNumber);
     checkNumber('normal: standardDeviation', standardDeviation, { from: 0 });
+    refuseInPrograms('normal');
     return fromHost('f32', checkShape('normal', shape), (values) => {
       for (let i = 0; i < values.length; i++) {
         const radius = Math.sqrt(-2 * Math.log(1 - this.float()));
@@ -125,6 +128,7 @@ export class Rng {
 
   /** The numbers 0 … length − 1 in random order (Fisher–Yates). Shape [length]. */
   permutation(length: number): Tensor<'i32'> {
+    refuseInPrograms('permutation');
     return fromHost('i32', checkShape('permutation', [length]), (values) => {
       for (let i = 0; i < length; i++) {
         const j = this.integer(i + 1);
@@ -133,6 +137,11 @@ export class Rng {
       }
     });
   }
+}
+
+/** A program does the same in each run: what is drawn when it is traced would be drawn once and for all. */
+function refuseInPrograms(draw: string): void {
+  tracer()?.refuse(`Rng.${draw}`, 'a program draws no random numbers');
 }
 
 /** What 32 bits tell apart. */

@@ -37,6 +37,7 @@ const sigmoidOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => sigmoidKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.sigmoid.run([x], y, {}),
+  inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
 });
@@ -54,6 +55,7 @@ const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => tanhKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.tanh.run([x], y, {}),
+  inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
 });
@@ -71,6 +73,7 @@ const reluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => reluKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.relu.run([x], y, {}),
+  inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
 });
@@ -105,6 +108,7 @@ const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
   },
   fast: ([x], [y], { slope }) => leakyReluKernel.run([x], y, { slope }),
   webgpu: ([x], [y], { slope }) => unaryShaders.leakyRelu.run([x], y, { slope }),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x], attributes: { slope } }) => [() => leakyReluGradient(dy, x, slope)],
 });
@@ -147,6 +151,7 @@ const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => geluKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.gelu.run([x], y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [
     () => (isRecording() ? geluGradientByOps(dy, x) : apply(geluGradientOp, [dy, x], undefined)[0]),
@@ -191,6 +196,7 @@ const clipOp = defineOp<[Tensor], [Tensor], { min: number; max: number }, [Tenso
   },
   fast: ([x], [y], { min, max }) => clipKernel.run([x], y, { least: min, most: max }),
   webgpu: ([x], [y], { min, max }) => unaryShaders.clip.run([x], y, { least: min, most: max }),
+  inPlace: true,
   saves: ([x], [y]) => [x, y],
   gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],
 });

@@ -47,6 +47,7 @@ const addOp = defineOp<[Tensor, Tensor], [Tensor]>({
   },
   fast: (inputs, outputs) => calculate(addOp, inputs, outputs),
   webgpu: (inputs, [y]) => binaryShaders.add.run(inputs, y, {}),
+  inPlace: true,
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
 });
 
@@ -67,6 +68,7 @@ const subOp = defineOp<[Tensor, Tensor], [Tensor]>({
   },
   fast: (inputs, outputs) => calculate(subOp, inputs, outputs),
   webgpu: (inputs, [y]) => binaryShaders.sub.run(inputs, y, {}),
+  inPlace: true,
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
 });
 
@@ -87,6 +89,7 @@ const mulOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
   },
   fast: (inputs, outputs) => calculate(mulOp, inputs, outputs),
   webgpu: (inputs, [y]) => binaryShaders.mul.run(inputs, y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
 });
@@ -108,6 +111,7 @@ const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
   },
   fast: (inputs, outputs) => calculate(divOp, inputs, outputs),
   webgpu: (inputs, [y]) => binaryShaders.div.run(inputs, y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(div(dy, b), a.shape),
@@ -132,6 +136,7 @@ const powOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
     });
   },
   fast: (inputs, outputs) => calculate(powOp, inputs, outputs),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a is NaN, or so near 0 that the power overflows; 1 in place of a gives 0, too.
@@ -173,6 +178,7 @@ const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
   },
   fast: (inputs, outputs) => calculate(maximumOp, inputs, outputs),
   webgpu: (inputs, [y]) => binaryShaders.maximum.run(inputs, y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(less(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),
@@ -197,6 +203,7 @@ const minimumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
   },
   fast: (inputs, outputs) => calculate(minimumOp, inputs, outputs),
   webgpu: (inputs, [y]) => binaryShaders.minimum.run(inputs, y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(greater(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),

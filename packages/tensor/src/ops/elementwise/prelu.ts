@@ -47,6 +47,7 @@ export const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, 
   },
   fast: ([x, slope], [y]) => preluKernel.run([x], [slope], y, x.size / slope.size, slope.size),
   webgpu: (inputs, [y]) => preluShader.run(inputs, y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, slope] }) {
     if (isRecording()) {

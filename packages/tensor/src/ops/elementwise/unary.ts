@@ -25,6 +25,7 @@ const negOp = defineOp<[Tensor], [Tensor]>({
   },
   fast: ([x], [y]) => negKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.neg.run([x], y, {}),
+  inPlace: true,
   gradient: (dy) => [() => neg(dy)],
 });
 
@@ -41,6 +42,7 @@ const absOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => absKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.abs.run([x], y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => where(greater(x, 0), dy, where(less(x, 0), neg(dy), 0))],
 });
@@ -58,6 +60,7 @@ const expOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => expKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.exp.run([x], y, {}),
+  inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => mul(dy, y)],
 });
@@ -75,6 +78,7 @@ const logOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => logKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.log.run([x], y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => div(dy, x)],
 });
@@ -92,6 +96,7 @@ const sqrtOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => sqrtKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.sqrt.run([x], y, {}),
+  inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => div(dy, mul(y, 2))],
 });
@@ -109,6 +114,7 @@ const squareOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
   },
   fast: ([x], [y]) => squareKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.square.run([x], y, {}),
+  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => mul(dy, mul(x, 2))],
 });
@@ -131,5 +137,6 @@ const signOp = defineOp<[Tensor], [Tensor]>({
   },
   fast: ([x], [y]) => signKernel.run([x], y),
   webgpu: ([x], [y]) => unaryShaders.sign.run([x], y, {}),
+  inPlace: true,
   gradient: (dy) => [() => zeros(dy.shape)],
 });

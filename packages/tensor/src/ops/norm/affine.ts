@@ -35,6 +35,7 @@ export const affineOp = defineOp<[Tensor, Tensor, Tensor], [Tensor], undefined, 
   },
   fast: ([x, scale, shift], [y]) => affineKernel.run([x], [scale, shift], y, x.size / scale.size, scale.size),
   webgpu: (inputs, [y]) => affineShader.run(inputs, y, {}),
+  inPlace: true,
   saves: ([x, scale]) => [x, scale],
   gradient: (dy, { saved: [x, scale] }) => [
     () => mul(dy, scale),

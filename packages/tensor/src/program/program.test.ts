@@ -1,0 +1,231 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { zeros } from '../create.js';
+import { ShapeError, TraceError } from '../errors.js';
+import type { AnyTensor } from '../op.js';
+import { bitConv2d } from '../ops/bits/bit-conv2d.js';
+import { packBits, unpackBits } from '../ops/bits/pack-bits.js';
+import { conv2d } from '../ops/conv2d/conv2d.js';
+import { relu } from '../ops/elementwise/activation.js';
+import { add, mul, sub } from '../ops/elementwise/binary.js';
+import { cast } from '../ops/elementwise/cast.js';
+import { neg, sqrt } from '../ops/elementwise/unary.js';
+import { affine } from '../ops/norm/affine.js';
+import { sum } from '../ops/reduce/sum.js';
+import { concat } from '../ops/shape/concat.js';
+import { reshape } from '../ops/shape/reshape.js';
+import { Rng } from '../random.js';
+import { dispose, memory, tidy } from '../scope.js';
+import type { Tensor } from '../tensor.js';
+import { compile } from './compile.js';
+import { commonPath, fold } from './fold.js';
+import { place } from './place.js';
+import { disposeProgram, formatProgram, type Program } from './program.js';
+import { prune } from './prune.js';
+import { ReadyProgram } from './run.js';
+import { trace } from './trace.js';
+
+const channels = 4;
+const shape = [2, 3, 3, channels];
+
+/** What a random function may do next with two of its images [2, 3, 3, 4]. */
+const moves: readonly ((a: Tensor, b: Tensor, rng: Rng) => Tensor)[] = [
+  (a, b) => add(a, b),
+  (a, b) => sub(a, b),
+  (a, b) => mul(a, b),
+  (a) => mul(a, 0.5),
+  (a) => relu(a),
+  (a, b) => reshape(add(reshape(a, [2, 9, 4]), reshape(b, [2, 9, 4])), shape),
+  (a) => reshape(reshape(a, [-1]), shape),
+  (a, _, rng) => conv2d(a, rng.normal([channels, 3, 3, channels]), { padding: 'same' }),
+  (a, b, rng) => conv2d(concat([a, b], -1), rng.normal([channels, 1, 1, 2 * channels])),
+  (a, _, rng) => affine(a, rng.normal([channels]), rng.normal([channels])),
+  (a) => unpackBits(packBits(a)),
+  (a, _, rng) => {
+    const signs = packBits(rng.normal([channels, 3, 3, channels]));
+    return cast(bitConv2d(packBits(a), signs, { padding: 'same' }), 'f32');
+  },
+  // Of constants alone, in part.
+  (a, _, rng) => add(a, sqrt(add(mul(sum(rng.normal([9, channels]), { axes: 0 }), 0), 2))),
+];
+
+interface Recipe {
+  readonly steps: readonly { readonly move: number; readonly a: number; readonly b: number }[];
+  readonly results: readonly number[];
+  readonly seed: number;
+}
+
+const recipes: fc.Arbitrary<Recipe> = fc.record({
+  steps: fc.array(fc.record({ move: fc.nat(moves.length - 1), a: fc.nat(99), b: fc.nat(99) }), {
+    minLength: 1,
+    maxLength: 14,
+  }),
+  results: fc.array(fc.nat(99), { minLength: 1, maxLength: 3 }),
+  seed: fc.nat(),
+});
+
+/** A random function of two images: each step reads any that there are. Its weights are drawn beforehand. */
+function functionOf({ steps, results, seed }: Recipe) {
+  const weights = steps.map((_, at) => frozen(Rng.fromSeed(seed).split(at)));
+  return (...inputs: AnyTensor[]): Tensor[] => {
+    const made = inputs as Tensor[];
+    const all = [...made];
+    for (const [at, { move, a, b }] of steps.entries()) {
+      all.push(moves[move](all[a % all.length], all[b % all.length], weights[at]));
+    }
+    return results.map((result) => all[result % all.length]);
+  };
+}
+
+/** A generator whose draws are made before they are asked for: as weights are, which are there when a network is traced. */
+function frozen(rng: Rng): Rng {
+  const drawn = new Map<string, Tensor>();
+  for (const shape of [[channels, 3, 3, channels], [channels, 1, 1, 2 * channels], [channels], [9, channels]]) {
+    drawn.set(shape.join(), rng.normal(shape));
+  }
+  return { normal: (shape: number[]) => drawn.get(shape.join()) } as unknown as Rng;
+}
+
+const imagesOf = (seed: number): Tensor[] => [0, 1].map((at) => Rng.fromSeed(seed).split('image', at).normal(shape));
+const bitsOf = (tensors: readonly AnyTensor[]): number[][] =>
+  tensors.map((x) => [...new Uint32Array((x as Tensor).values.slice().buffer)]);
+
+const passes: [name: string, pass: (program: Program) => Program][] = [
+  ['nothing', (program) => program],
+  ['prune', prune],
+  ['fold', fold],
+  ['fold and prune', (program) => prune(fold(program))],
+];
+
+describe('a program', () => {
+  test.prop([recipes], { numRuns: 150 })(
+    'does as its function, to the last bit, after any pass, and again',
+    (recipe) => {
+      tidy(() => {
+        const f = functionOf(recipe);
+        for (const [name, pass] of passes) {
+          const ready = new ReadyProgram(pass(trace(f, ...imagesOf(1))));
+          const made = [2, 3].map((seed) => ready.run(imagesOf(seed)));
+          // The second run has not changed what the first one gave.
+          for (const [at, seed] of [2, 3].entries()) {
+            expect(bitsOf(made[at]), name).toEqual(bitsOf(f(...imagesOf(seed))));
+          }
+          ready.dispose();
+        }
+      });
+    },
+  );
+
+  test.prop([recipes], { numRuns: 50 })('leaves nothing behind, and a run nothing but its results', (recipe) => {
+    tidy(() => {
+      const images = imagesOf(1);
+      const f = functionOf(recipe);
+      const before = memory();
+      const ready = compile(f, { examples: images });
+      const between = memory();
+      const made = ready.run(images);
+      expect(memory().tensors).toBe(between.tensors + made.length);
+      dispose(made);
+      expect(memory()).toEqual(between);
+      ready.dispose();
+      expect(memory()).toEqual(before);
+    });
+  });
+
+  test.prop([recipes], { numRuns: 100 })(
+    'has each value in a piece that nobody else writes before it is read',
+    (recipe) => {
+      tidy(() => {
+        const program = prune(fold(trace(functionOf(recipe), ...imagesOf(1))));
+        const { pieces, pieceOf } = place(program, 'cpu');
+        const roots = new Map<number, number>();
+        const rootOf = (value: number): number => roots.get(value) ?? value;
+        const holds = new Map<number, number>();
+        for (const call of program.calls) {
+          for (const input of call.inputs) {
+            const piece = pieceOf.get(input);
+            if (piece !== undefined) expect(holds.get(piece)).toBe(rootOf(input));
+          }
+          for (const output of call.outputs) {
+            if (call.kind === 'view') roots.set(output, rootOf(call.inputs[0]));
+            const piece = pieceOf.get(output);
+            if (piece !== undefined) holds.set(piece, rootOf(output));
+          }
+        }
+        for (const [value, piece] of pieceOf) {
+          const { dtype, shape } = program.values[value];
+          const bytes =
+            dtype === 'bits' ? 4 * shape.slice(0, -1).reduce((a, b) => a * b, 1) : 4 * shape.reduce((a, b) => a * b, 1);
+          expect(pieces[piece]).toBeGreaterThanOrEqual(bytes);
+        }
+        disposeProgram(program);
+      });
+    },
+  );
+
+  test('takes turns in as much memory as two layers need, however many there are', () => {
+    tidy(() => {
+      const weights = Array.from({ length: 6 }, (_, at) => Rng.fromSeed(at).normal([channels, 3, 3, channels]));
+      const chain = (x: AnyTensor) =>
+        weights.reduce((x, weight) => relu(conv2d(x, weight, { padding: 'same' })), x as Tensor);
+      const ready = compile(chain, { examples: [zeros(shape)] });
+      expect(ready.bytes).toBe(2 * 4 * 2 * 3 * 3 * channels);
+      ready.dispose();
+    });
+  });
+
+  test('is read as text', () => {
+    tidy(() => {
+      const weight = zeros([2, 1, 1, channels]);
+      weight.label = 'stem.weight';
+      const program = trace((x) => relu(conv2d(x as Tensor, neg(weight))), zeros(shape));
+      expect(formatProgram(program)).toBe(
+        [
+          'inputs %0 f32 [2, 3, 3, 4]',
+          '%2 f32 [2, 1, 1, 4] = neg(stem.weight)',
+          '%3 f32 [2, 3, 3, 2] = conv2d(%0, %2)',
+          '%4 f32 [2, 3, 3, 2] = relu(%3)',
+          'outputs %4',
+        ].join('\n'),
+      );
+      const folded = prune(fold(program));
+      expect(formatProgram(folded)).toContain('= conv2d(%0, stem.weight)');
+      expect(folded.constants.size).toBe(1);
+      disposeProgram(folded);
+    });
+  });
+
+  test('names what cannot be part of it', () => {
+    tidy(() => {
+      const x = zeros(shape);
+      const refused = (f: (x: Tensor) => Tensor) => () => trace((x) => f(x as Tensor), x);
+      const before = memory();
+      expect(refused((x) => mul(x, relu(x).values[0]))).toThrow(
+        new TraceError(
+          'a tensor of shape [2,3,3,4] is read by the host, but depends on the inputs: a program cannot know what will be there',
+        ),
+      );
+      expect(refused((x) => add(x, Rng.fromSeed(1).normal(shape)))).toThrow(
+        'Rng.normal cannot be traced: a program draws no random numbers',
+      );
+      expect(refused((x) => add(x, relu(x).alias()))).toThrow(
+        /^add reads a view of shape \[2,3,3,4\] that nobody has told of/,
+      );
+      expect(memory()).toEqual(before);
+    });
+  });
+
+  test('refuses inputs that it was not made for', () => {
+    const ready = compile((x) => relu(x as Tensor), { examples: [zeros(shape)] });
+    expect(() => ready.run([zeros([1, 3, 3, channels])])).toThrow(ShapeError);
+    expect(() => ready.run([])).toThrow(/^program: it was made for f32 \[2, 3, 3, 4\]/);
+    ready.dispose();
+  });
+});
+
+test('what dotted paths have in common', () => {
+  expect(commonPath(['units.0.conv.weight', 'units.0.norm.gamma'])).toBe('units.0');
+  expect(commonPath(['units.0.conv.weight', undefined])).toBe('units.0.conv.weight');
+  expect(commonPath(['a', 'b'])).toBeUndefined();
+  expect(commonPath([undefined])).toBeUndefined();
+});

@@ -1,0 +1,20 @@
+import { dispose } from '../scope.js';
+import type { Call, Program } from './program.js';
+
+/** Leaves out calls whose outputs nobody reads, and frees constants that no call reads any more. */
+export function prune(program: Program): Program {
+  const read = new Set(program.outputs);
+  const calls: Call[] = [];
+  for (const call of program.calls.toReversed()) {
+    if (!call.outputs.some((output) => read.has(output))) continue;
+    for (const input of call.inputs) read.add(input);
+    calls.push(call);
+  }
+  const constants = new Map(program.constants);
+  for (const [place, constant] of program.constants) {
+    if (read.has(place)) continue;
+    dispose(constant);
+    constants.delete(place);
+  }
+  return { ...program, constants, calls: calls.toReversed() };
+}

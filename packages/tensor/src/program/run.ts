@@ -1,0 +1,106 @@
+import { currentBackend } from '../backend.js';
+import { ShapeError } from '../errors.js';
+import { type AnyTensor, apply, applyInto } from '../op.js';
+import { tidy } from '../scope.js';
+import { sameShape } from '../shape.js';
+import { Workspace } from '../workspace.js';
+import { place, resultsOf } from './place.js';
+import { type Call, disposeProgram, type Program } from './program.js';
+
+/**
+ * A program with memory of its own, ready to run again and again. A run is a loop over kernels: it looks at no shape, and makes no tensor
+ * but its results.
+ */
+export class ReadyProgram {
+  readonly program: Program;
+  /** The tensor of each value: of inputs, results and views of these, in a run alone. */
+  readonly #tensors: (AnyTensor | null)[];
+  readonly #steps: readonly (() => void)[];
+  readonly #memory: { dispose(): void }[] = [];
+
+  /** Takes a program over, to run on the current backend, where its constants are. */
+  constructor(program: Program) {
+    this.program = program;
+    const { values, constants, calls } = program;
+    const { pieces, pieceOf } = place(program, currentBackend());
+    const workspaces = pieces.map((bytes) => this.#hold(new Workspace(bytes)));
+    this.#tensors = values.map(({ dtype, shape }, at) => {
+      const piece = pieceOf.get(at);
+      if (piece === undefined) return constants.get(at) ?? null;
+      const workspace = workspaces[piece];
+      return this.#hold(dtype === 'bits' ? workspace.bits(shape) : workspace.tensor(dtype, shape));
+    });
+    const results = resultsOf(program);
+    this.#steps = calls.flatMap((call) => this.#step(call, results) ?? []);
+  }
+
+  /** Bytes that it holds beside its constants. */
+  get bytes(): number {
+    return place(this.program, currentBackend()).pieces.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** @throws ShapeError for inputs of other shapes or dtypes than those of the program. */
+  run(inputs: readonly AnyTensor[]): AnyTensor[] {
+    this.#check(inputs);
+    const tensors = this.#tensors;
+    return tidy(() => {
+      for (const [index, at] of this.program.inputs.entries()) tensors[at] = inputs[index];
+      for (const step of this.#steps) step();
+      // Inputs and constants are handed out as handles of their own.
+      return this.program.outputs.map((at) => tensors[at]!.alias(tensors[at]!.shape) as AnyTensor);
+    });
+  }
+
+  dispose(): void {
+    for (const part of this.#memory) part.dispose();
+    disposeProgram(this.program);
+  }
+
+  #check(inputs: readonly AnyTensor[]): void {
+    const { program } = this;
+    const expected = program.inputs.map((at) => program.values[at]);
+    const fits = ({ dtype, shape }: AnyTensor, at: number): boolean =>
+      dtype === expected[at].dtype && sameShape(shape, expected[at].shape);
+    if (inputs.length === expected.length && inputs.every(fits)) return;
+    throw new ShapeError(
+      'program',
+      `it was made for ${expected.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', ')}`,
+      inputs.map(({ shape, dtype }, at) => ({ name: `input ${at}`, shape, note: dtype })),
+      'Compile the function for these inputs.',
+    );
+  }
+
+  /** What a call does in a run; null where that is nothing, since its tensors are there already. */
+  #step(call: Call, results: ReadonlySet<number>): (() => void) | null {
+    const tensors = this.#tensors;
+    const { inputs, outputs } = call;
+    if (call.kind === 'view') {
+      const [[from], [to]] = [inputs, outputs];
+      if (tensors[to] !== null) return null;
+      const { shape } = this.program.values[to];
+      return () => {
+        tensors[to] = tensors[from]!.alias(shape) as AnyTensor;
+      };
+    }
+    const { op, attributes } = call;
+    const operands = inputs.map((at) => tensors[at]);
+    // Those that only a run knows.
+    const late = inputs.flatMap((at, index) => (operands[index] === null ? { at, index } : []));
+    const gather = (): readonly AnyTensor[] => {
+      for (const { at, index } of late) operands[index] = tensors[at];
+      return operands as AnyTensor[];
+    };
+    if (outputs.some((at) => results.has(at))) {
+      return () => {
+        for (const [index, made] of apply(op, gather(), attributes).entries()) tensors[outputs[index]] = made;
+      };
+    }
+    const targets = outputs.map((at) => tensors[at] as AnyTensor);
+    return () => applyInto(op, gather(), targets, attributes);
+  }
+
+  #hold<T extends { dispose(): void }>(part: T): T {
+    this.#memory.push(part);
+    return part;
+  }
+}
