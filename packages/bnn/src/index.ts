@@ -10,6 +10,7 @@ export {
   foldLines,
   type LinesPool,
 } from './count-lines.js';
+export { countLinesRules } from './count-lines.rules.js';
 export {
   type ChannelParameters,
   type CountNormAttributes,

@@ -7,7 +7,6 @@ import { wordsOfValues } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
-import { tracer } from './tracer.js';
 
 /** Bits in a storage word. */
 export const wordBits = 32;
@@ -44,7 +43,6 @@ export class BitTensor extends Handle {
 
   /** The packed words in place, row after row. Valid until the tensor is disposed. @throws BackendError if it is on a GPU. */
   get words(): Uint32Array {
-    tracer()?.read(this);
     const { address } = this.block;
     this.#words ??= new Uint32Array(memoryBuffer(), address, countWords(this.shape));
     return this.#words;
@@ -52,7 +50,6 @@ export class BitTensor extends Handle {
 
   /** A copy of the packed words, once all work that makes them has ended. */
   async data(): Promise<Uint32Array> {
-    tracer()?.read(this);
     if (this.backend === 'cpu') return this.words.slice();
     return new Uint32Array(await readWords(this.block, countWords(this.shape)));
   }

@@ -38,6 +38,7 @@ export {
   KernelError,
   OutOfMemoryError,
   ShapeError,
+  TraceError,
 } from './errors.js';
 export { fromNdarray, type NdArray, type NdArrayDType, toNdarray } from './io/ndarray.js';
 export { decodeNpy, encodeNpy } from './io/npy.js';
@@ -110,6 +111,7 @@ export { transpose } from './ops/shape/transpose.js';
 export { logSoftmax, softmax } from './ops/softmax/softmax.js';
 export type { Padding, Pair, WindowOptions } from './ops/window.js';
 export type { OpProfile } from './profile.js';
+export { compile } from './program/compile.js';
 export { checkRng, Rng, type RngState } from './random.js';
 export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
 export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './shape.js';

@@ -26,7 +26,6 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
     return output;
   }
   if (backend === 'cpu') throw new BackendError('what is on a GPU is not there at once: use await toHost(x)');
-  tracer()?.read(x);
   const copy =
     x instanceof BitTensor
       ? emptyBitTensor(x.shape, x.label, backend)

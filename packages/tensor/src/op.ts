@@ -8,7 +8,7 @@ import { BackendError, MissingKernelError } from './errors.js';
 import { type OpProfile, Profiler } from './profile.js';
 import type { Shape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
-import { type AnyOp, tracer, withTracer } from './tracer.js';
+import { AbsentBlock, type AnyOp, tracer } from './tracer.js';
 
 export type AnyTensor = Tensor<DType> | BitTensor;
 type Tensors = readonly AnyTensor[];
@@ -144,7 +144,6 @@ export function recordCall(call: RecordedCall): void {
 
 /** Tells those that listen, and those that will read what was saved, that `op` writes into a tensor. */
 export function recordOverwrite(op: string, tensor: AnyTensor): void {
-  tracer()?.refuse(op, 'it writes into a tensor that exists');
   for (const recorder of recorders) recorder.overwrite?.(op, tensor);
   tensor.block.overwritten();
 }
@@ -196,13 +195,12 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   for (let at = 0; at < inputs.length; at++) checkTensor(op.name, inputs[at], `input ${at}`);
   const specs = op.outputs(inputs, attributes) as readonly Spec[];
   const backend = backendOf(op.name, inputs);
-  const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
   const listener = tracer();
-  if (listener === null) run(op, inputs, outputs, attributes);
-  else {
-    withTracer(null, () => run(op, inputs, outputs, attributes));
-    listener.call(op as unknown as AnyOp, inputs, outputs, attributes);
+  if (listener && inputs.some(({ block }) => block instanceof AbsentBlock)) {
+    return listener.call(op as unknown as AnyOp, inputs, specs, attributes) as Tensors as O;
   }
+  const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
+  run(op, inputs, outputs, attributes);
   if (isRecording()) recordOutputs(op, inputs, outputs, attributes);
   return outputs;
 }

@@ -1,5 +1,6 @@
 import { checkNumber, shown, wholeNumbers } from './check.js';
 import { fromHost } from './create.js';
+import { TraceError } from './errors.js';
 import { checkShape, type Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 import { tracer } from './tracer.js';
@@ -141,7 +142,7 @@ export class Rng {
 
 /** A program does the same in each run: what is drawn when it is traced would be drawn once and for all. */
 function refuseInPrograms(draw: string): void {
-  tracer()?.refuse(`Rng.${draw}`, 'a program draws no random numbers');
+  if (tracer()) throw new TraceError(`${draw}: a program draws no random numbers`);
 }
 
 /** What 32 bits tell apart. */

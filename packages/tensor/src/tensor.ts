@@ -8,7 +8,6 @@ import { ShapeError } from './errors.js';
 import { formatTensor } from './format.js';
 import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
-import { tracer } from './tracer.js';
 
 /**
  * A dense, row-major array of numbers with its element type in its type. Images are NHWC.
@@ -37,7 +36,6 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
    * @throws BackendError if it is on a GPU.
    */
   get values(): TypedArray<D> {
-    tracer()?.read(this);
     const { address } = this.block;
     this.#values ??= typedArrayOver(this.dtype, memoryBuffer(), address, this.size);
     return this.#values;
@@ -45,7 +43,6 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
 
   /** A copy of the elements, yours to keep, once all work that makes them has ended. */
   async data(): Promise<TypedArray<D>> {
-    tracer()?.read(this);
     if (this.backend === 'cpu') return this.values.slice() as TypedArray<D>;
     return valuesOfWords(this.dtype, await readWords(this.block, this.size));
   }

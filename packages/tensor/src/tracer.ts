@@ -1,29 +1,27 @@
-import type { AnyTensor, OpDefinition } from './op.js';
+import { Block } from './block.js';
+import { TraceError } from './errors.js';
+import type { AnyTensor, OpDefinition, Spec } from './op.js';
 
 /** An op of any inputs, outputs and attributes. */
 export type AnyOp = OpDefinition<readonly AnyTensor[], readonly AnyTensor[], unknown, readonly AnyTensor[]>;
 
-/** Hears all that happens to tensors, to write it down as a program (`program/trace.ts`). */
+/** Writes down what happens to tensors whose elements are not known yet (`program/trace.ts`). */
 export interface Tracer {
-  /** An op was called. */
-  call(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[], attributes: unknown): void;
-  /** `view` is another handle on the memory of `x`. */
+  /** An op was called with such a tensor. @returns What stands for its outputs. */
+  call(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly Spec[], attributes: unknown): AnyTensor[];
+  /** `view` is another handle on such a tensor. */
   view(x: AnyTensor, view: AnyTensor): void;
-  /** The host is about to read (or write) elements. */
-  read(x: AnyTensor): void;
-  /** @throws Error: `what` cannot be part of a program. */
-  refuse(what: string, why: string): void;
 }
 
 let current: Tracer | null = null;
 
-/** Who listens now. No one does while a kernel runs: what it reads is its own affair. */
+/** Who writes down now. */
 export function tracer(): Tracer | null {
   return current;
 }
 
-/** Runs `body` with a listener, or with none. */
-export function withTracer<T>(listener: Tracer | null, body: () => T): T {
+/** Runs `body`, and has a tracer write it down. */
+export function withTracer<T>(listener: Tracer, body: () => T): T {
   const outer = current;
   current = listener;
   try {
@@ -31,4 +29,21 @@ export function withTracer<T>(listener: Tracer | null, body: () => T): T {
   } finally {
     current = outer;
   }
+}
+
+/** What stands for memory in a tensor whose elements depend on the inputs of a program that is being traced: there are none. */
+export class AbsentBlock extends Block {
+  override readonly backend = 'cpu';
+
+  constructor() {
+    super(0);
+  }
+
+  override get address(): number {
+    throw new TraceError(
+      'elements that depend on the inputs of a program are read while it is traced: none are there yet',
+    );
+  }
+
+  protected override free(): void {}
 }

@@ -1,31 +1,26 @@
-import type { AnyTensor } from '../op.js';
-import { fold } from './fold.js';
-import type { Program } from './program.js';
+import type { Spec } from '../op.js';
+import { fuse, type Rule } from './fuse.js';
 import { prune } from './prune.js';
 import { ReadyProgram } from './run.js';
-import { trace } from './trace.js';
-
-/** Turns a program into another that does the same, and takes its argument over. */
-export type Pass = (program: Program) => Program;
+import { type TensorFunction, trace } from './trace.js';
 
 /**
- * Makes a function of tensors ready to run again and again with inputs of one shape: it is traced, what does not depend on the
- * inputs is made now, and every value gets its place in memory.
+ * Makes a function of tensors ready to run again and again with inputs of one shape, on the current backend.
  *
  * ```ts
- * const ready = compile((x) => model.forward(x as Tensor), { examples: [zeros([1, 32, 32, 3])] });
+ * const ready = compile((x) => model.forward(x as Tensor), [{ dtype: 'f32', shape: [1, 32, 32, 3] }]);
  * const [logits] = ready.run([images]);
  * ready.dispose();
  * ```
  *
- * @param options.examples Inputs, whose elements do not matter.
- * @param options.passes What else is done to the program once its constants are folded, such as rules that fuse ops. Default: nothing.
+ * @param inputs What the inputs will be.
+ * @param options.rules Better ways to the same numbers, in the order in which they are tried. Default: none.
  * @throws TraceError as `trace`.
  */
 export function compile(
-  f: (...inputs: AnyTensor[]) => AnyTensor | readonly AnyTensor[],
-  { examples, passes = [] }: { examples: readonly AnyTensor[]; passes?: readonly Pass[] },
+  f: TensorFunction,
+  inputs: readonly Spec[],
+  { rules = [] }: { rules?: readonly Rule[] } = {},
 ): ReadyProgram {
-  const folded = prune(fold(trace(f, ...examples)));
-  return new ReadyProgram(passes.reduce((program, pass) => prune(pass(program)), folded));
+  return new ReadyProgram(prune(fuse(trace(f, inputs), rules)));
 }

@@ -2,14 +2,15 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { zeros } from '../create.js';
 import { ShapeError, TraceError } from '../errors.js';
-import type { AnyTensor } from '../op.js';
+import { assign } from '../move.js';
+import type { AnyTensor, Spec } from '../op.js';
 import { bitConv2d } from '../ops/bits/bit-conv2d.js';
-import { packBits, unpackBits } from '../ops/bits/pack-bits.js';
+import { packBits, packBitsOp, unpackBits, unpackBitsOp } from '../ops/bits/pack-bits.js';
 import { conv2d } from '../ops/conv2d/conv2d.js';
 import { relu } from '../ops/elementwise/activation.js';
 import { add, mul, sub } from '../ops/elementwise/binary.js';
 import { cast } from '../ops/elementwise/cast.js';
-import { neg, sqrt } from '../ops/elementwise/unary.js';
+import { sqrt } from '../ops/elementwise/unary.js';
 import { affine } from '../ops/norm/affine.js';
 import { sum } from '../ops/reduce/sum.js';
 import { concat } from '../ops/shape/concat.js';
@@ -18,7 +19,7 @@ import { Rng } from '../random.js';
 import { dispose, memory, tidy } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { compile } from './compile.js';
-import { commonPath, fold } from './fold.js';
+import { fuse, isCallOf, type Rule } from './fuse.js';
 import { place } from './place.js';
 import { disposeProgram, formatProgram, type Program } from './program.js';
 import { prune } from './prune.js';
@@ -86,15 +87,22 @@ function frozen(rng: Rng): Rng {
   return { normal: (shape: number[]) => drawn.get(shape.join()) } as unknown as Rng;
 }
 
+const spec: Spec = { dtype: 'f32', shape };
+const specs = [spec, spec];
 const imagesOf = (seed: number): Tensor[] => [0, 1].map((at) => Rng.fromSeed(seed).split('image', at).normal(shape));
 const bitsOf = (tensors: readonly AnyTensor[]): number[][] =>
   tensors.map((x) => [...new Uint32Array((x as Tensor).values.slice().buffer)]);
 
+/** Signs that become numbers and then signs again are what they were. */
+const signsOfSigns: Rule = (draft, call) => {
+  const maker = draft.maker(call.inputs[0]);
+  if (isCallOf(call, packBitsOp) && isCallOf(maker, unpackBitsOp)) draft.redirect(call.outputs[0], maker.inputs[0]);
+};
+
 const passes: [name: string, pass: (program: Program) => Program][] = [
   ['nothing', (program) => program],
   ['prune', prune],
-  ['fold', fold],
-  ['fold and prune', (program) => prune(fold(program))],
+  ['fuse', (program) => prune(fuse(program, [signsOfSigns]))],
 ];
 
 describe('a program', () => {
@@ -104,7 +112,7 @@ describe('a program', () => {
       tidy(() => {
         const f = functionOf(recipe);
         for (const [name, pass] of passes) {
-          const ready = new ReadyProgram(pass(trace(f, ...imagesOf(1))));
+          const ready = new ReadyProgram(pass(trace(f, specs)));
           const made = [2, 3].map((seed) => ready.run(imagesOf(seed)));
           // The second run has not changed what the first one gave.
           for (const [at, seed] of [2, 3].entries()) {
@@ -121,7 +129,7 @@ describe('a program', () => {
       const images = imagesOf(1);
       const f = functionOf(recipe);
       const before = memory();
-      const ready = compile(f, { examples: images });
+      const ready = compile(f, specs);
       const between = memory();
       const made = ready.run(images);
       expect(memory().tensors).toBe(between.tensors + made.length);
@@ -136,7 +144,7 @@ describe('a program', () => {
     'has each value in a piece that nobody else writes before it is read',
     (recipe) => {
       tidy(() => {
-        const program = prune(fold(trace(functionOf(recipe), ...imagesOf(1))));
+        const program = trace(functionOf(recipe), specs);
         const { pieces, pieceOf } = place(program, 'cpu');
         const roots = new Map<number, number>();
         const rootOf = (value: number): number => roots.get(value) ?? value;
@@ -168,7 +176,7 @@ describe('a program', () => {
       const weights = Array.from({ length: 6 }, (_, at) => Rng.fromSeed(at).normal([channels, 3, 3, channels]));
       const chain = (x: AnyTensor) =>
         weights.reduce((x, weight) => relu(conv2d(x, weight, { padding: 'same' })), x as Tensor);
-      const ready = compile(chain, { examples: [zeros(shape)] });
+      const ready = compile(chain, [spec]);
       expect(ready.bytes).toBe(2 * 4 * 2 * 3 * 3 * channels);
       ready.dispose();
     });
@@ -178,54 +186,70 @@ describe('a program', () => {
     tidy(() => {
       const weight = zeros([2, 1, 1, channels]);
       weight.label = 'stem.weight';
-      const program = trace((x) => relu(conv2d(x as Tensor, neg(weight))), zeros(shape));
+      const program = trace((x) => sqrt(relu(conv2d(x as Tensor, weight))), [spec]);
       expect(formatProgram(program)).toBe(
         [
           'inputs %0 f32 [2, 3, 3, 4]',
-          '%2 f32 [2, 1, 1, 4] = neg(stem.weight)',
-          '%3 f32 [2, 3, 3, 2] = conv2d(%0, %2)',
-          '%4 f32 [2, 3, 3, 2] = relu(%3)',
+          '%2 f32 [2, 3, 3, 2] = conv2d(%0, stem.weight)',
+          '%3 f32 [2, 3, 3, 2] = relu(%2)',
+          '%4 f32 [2, 3, 3, 2] = sqrt(%3)',
           'outputs %4',
         ].join('\n'),
       );
-      const folded = prune(fold(program));
-      expect(formatProgram(folded)).toContain('= conv2d(%0, stem.weight)');
-      expect(folded.constants.size).toBe(1);
-      disposeProgram(folded);
+      disposeProgram(program);
+    });
+  });
+
+  test('knows no work on constants', () => {
+    tidy(() => {
+      const weight = Rng.fromSeed(1).normal([2, 1, 1, channels]);
+      const program = trace((x) => conv2d(x as Tensor, sqrt(relu(mul(weight, 2)))), [spec]);
+      expect(program.calls).toHaveLength(1);
+      expect(program.constants.size).toBe(1);
+      disposeProgram(program);
+    });
+  });
+
+  test('is fused by rules', () => {
+    tidy(() => {
+      const twice = (x: AnyTensor) => unpackBits(packBits(unpackBits(packBits(x as Tensor))));
+      expect(trace(twice, [spec]).calls).toHaveLength(4);
+      const program = prune(fuse(trace(twice, [spec]), [signsOfSigns]));
+      expect(program.calls.map((call) => call.kind === 'op' && call.op.name)).toEqual(['packBits', 'unpackBits']);
+      disposeProgram(program);
     });
   });
 
   test('names what cannot be part of it', () => {
     tidy(() => {
       const x = zeros(shape);
-      const refused = (f: (x: Tensor) => Tensor) => () => trace((x) => f(x as Tensor), x);
+      const refused = (f: (x: Tensor) => Tensor) => () => trace((x) => f(x as Tensor), [spec]);
       const before = memory();
-      expect(refused((x) => mul(x, relu(x).values[0]))).toThrow(
-        new TraceError(
-          'a tensor of shape [2,3,3,4] is read by the host, but depends on the inputs: a program cannot know what will be there',
-        ),
+      const read = new TraceError(
+        'elements that depend on the inputs of a program are read while it is traced: none are there yet',
       );
-      expect(refused((x) => add(x, Rng.fromSeed(1).normal(shape)))).toThrow(
-        'Rng.normal cannot be traced: a program draws no random numbers',
+      expect(refused((x) => mul(x, relu(x).values[0]))).toThrow(read);
+      expect(refused((x) => packBits(x).words && x)).toThrow(read);
+      const assigned = refused((y) => {
+        assign(y, x);
+        return x;
+      });
+      expect(assigned).toThrow(read);
+      expect(refused((y) => add(x, Rng.fromSeed(1).normal(y.shape)))).toThrow(
+        'normal: a program draws no random numbers',
       );
       expect(refused((x) => add(x, relu(x).alias()))).toThrow(
-        /^add reads a view of shape \[2,3,3,4\] that nobody has told of/,
+        /^add reads a view of shape \[2, 3, 3, 4\] that is none of reshape/,
       );
+      expect(refused((x) => add(x, zeros([5])))).toThrow(ShapeError);
       expect(memory()).toEqual(before);
     });
   });
 
   test('refuses inputs that it was not made for', () => {
-    const ready = compile((x) => relu(x as Tensor), { examples: [zeros(shape)] });
+    const ready = compile((x) => relu(x as Tensor), [spec]);
     expect(() => ready.run([zeros([1, 3, 3, channels])])).toThrow(ShapeError);
     expect(() => ready.run([])).toThrow(/^program: it was made for f32 \[2, 3, 3, 4\]/);
     ready.dispose();
   });
-});
-
-test('what dotted paths have in common', () => {
-  expect(commonPath(['units.0.conv.weight', 'units.0.norm.gamma'])).toBe('units.0');
-  expect(commonPath(['units.0.conv.weight', undefined])).toBe('units.0.conv.weight');
-  expect(commonPath(['a', 'b'])).toBeUndefined();
-  expect(commonPath([undefined])).toBeUndefined();
 });

@@ -8,7 +8,7 @@ import type { AnyOp } from '../tracer.js';
 export interface Value {
   readonly dtype: DType | 'bits';
   readonly shape: Shape;
-  /** The label of the tensor that it was made from; of what was calculated from labelled tensors, what their labels begin with. */
+  /** The label of a constant. */
   readonly name?: string | undefined;
 }
 
@@ -25,15 +25,15 @@ export type Call =
   | { readonly kind: 'view'; readonly inputs: readonly [number]; readonly outputs: readonly [number] };
 
 /**
- * A function of tensors, written down: the ops that it called, in their order. `trace` makes one, passes (`fold`, `prune`) turn one
- * into another, and `compile` makes it ready to run.
+ * A function of tensors, written down: the ops that it called, in their order. `trace` makes one, passes (`fuse`, `prune`) turn one
+ * into another, and `ReadyProgram` runs it.
  *
  * Each value is made once: it is an input, a constant, or an output of one call. Calls come after those that they read.
  */
 export interface Program {
   readonly values: readonly Value[];
   readonly inputs: readonly number[];
-  /** Tensors that were there before. They belong to the program, which shares their memory with whoever made them. */
+  /** They belong to the program, which may share their memory with whoever made them. */
   readonly constants: ReadonlyMap<number, AnyTensor>;
   readonly calls: readonly Call[];
   readonly outputs: readonly number[];

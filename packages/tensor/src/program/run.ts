@@ -1,7 +1,8 @@
 import { currentBackend } from '../backend.js';
 import { ShapeError } from '../errors.js';
+import { toBackend } from '../move.js';
 import { type AnyTensor, apply, applyInto } from '../op.js';
-import { tidy } from '../scope.js';
+import { keep, tidy } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { Workspace } from '../workspace.js';
 import { place, resultsOf } from './place.js';
@@ -18,10 +19,11 @@ export class ReadyProgram {
   readonly #steps: readonly (() => void)[];
   readonly #memory: { dispose(): void }[] = [];
 
-  /** Takes a program over, to run on the current backend, where its constants are. */
+  /** Takes a program over, to run on the current backend. */
   constructor(program: Program) {
     this.program = program;
-    const { values, constants, calls } = program;
+    const { values, calls } = program;
+    const constants = new Map(Array.from(program.constants, ([at, x]) => [at, this.#hold(keep(toBackend(x)))]));
     const { pieces, pieceOf } = place(program, currentBackend());
     const workspaces = pieces.map((bytes) => this.#hold(new Workspace(bytes)));
     this.#tensors = values.map(({ dtype, shape }, at) => {

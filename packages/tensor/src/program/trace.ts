@@ -1,31 +1,35 @@
-import type { Block } from '../block.js';
+import { BitTensor } from '../bit-tensor.js';
 import { TraceError } from '../errors.js';
-import type { AnyTensor } from '../op.js';
+import type { AnyTensor, Spec } from '../op.js';
 import { dispose, keep, tidy } from '../scope.js';
-import { type Tracer, withTracer } from '../tracer.js';
+import { Tensor } from '../tensor.js';
+import { AbsentBlock, type AnyOp, type Tracer, withTracer } from '../tracer.js';
 import type { Call, Program, Value } from './program.js';
 
+/** A function of tensors whose results are tensors. */
+export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly AnyTensor[];
+
 /**
- * Runs `f` once on examples, and writes down what it did.
+ * Calls `f` once, and writes down what it does with its inputs. These have shapes but no elements: nothing that depends on them is
+ * calculated. All else is calculated as always, and what of it meets the inputs becomes a constant: parameters, signs of weights,
+ * folded batch norms. So the work on constants is done, once and for all.
  *
- * Parameters and all other tensors that were there before become constants: the program shares their memory. Numbers that `f` takes from
- * anywhere else (a size, a mode, the result of an `if`) are what they were in this run, so `f` should do the same in each.
+ * Constants share the memory of the tensors that they come from. What `f` takes from anywhere else (a size, a mode, which way an `if` goes)
+ * is as it was in this call. Everything is on the CPU.
  *
- * @param examples Of the inputs: their shapes, dtypes and backend are those of the program.
- * @throws TraceError where `f` reads elements that depend on its inputs, draws random numbers or overwrites a tensor.
+ * @param inputs What the inputs will be.
+ * @throws TraceError where `f` reads elements that depend on its inputs, or draws random numbers.
  */
-export function trace(
-  f: (...inputs: AnyTensor[]) => AnyTensor | readonly AnyTensor[],
-  ...examples: AnyTensor[]
-): Program {
-  const listener = new ProgramTracer(examples);
+export function trace(f: TensorFunction, inputs: readonly Spec[]): Program {
+  const tracer = new ProgramTracer();
   try {
     return tidy(() => {
-      const result = withTracer(listener, () => f(...examples));
-      return listener.program(Array.isArray(result) ? result : [result as AnyTensor]);
+      const absent = inputs.map((spec) => tracer.absent(spec));
+      const result = withTracer(tracer, () => f(...absent));
+      return tracer.program(absent, Array.isArray(result) ? result : [result as AnyTensor]);
     });
   } catch (error) {
-    listener.dispose();
+    tracer.dispose();
     throw error;
   }
 }
@@ -33,60 +37,49 @@ export function trace(
 class ProgramTracer implements Tracer {
   readonly #values: Value[] = [];
   readonly #calls: Call[] = [];
-  readonly #inputs: readonly number[];
   readonly #constants = new Map<number, AnyTensor>();
   /** Places of values, by the ids of tensors. A twin has the id of its tensor. */
   readonly #places = new Map<number, number>();
-  /** Memory whose contents depend on the inputs. */
-  readonly #dependent = new Set<Block>();
 
-  constructor(examples: readonly AnyTensor[]) {
-    this.#inputs = examples.map((example) => {
-      this.#dependent.add(example.block);
-      return this.#add(example);
-    });
+  /** A tensor without elements, and its value. */
+  absent({ dtype, shape }: Spec): AnyTensor {
+    const x = dtype === 'bits' ? new BitTensor(shape, new AbsentBlock()) : new Tensor(dtype, shape, new AbsentBlock());
+    this.#add(x);
+    return x;
   }
 
-  call(...[op, inputs, outputs, attributes]: Parameters<Tracer['call']>): void {
+  call(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[], attributes: unknown): AnyTensor[] {
     const places = inputs.map((input) => this.#placeOf(input, op.name));
-    if (inputs.some((input) => this.#dependent.has(input.block))) {
-      for (const { block } of outputs) this.#dependent.add(block);
-    }
-    const made = outputs.map((output) => this.#add(output));
+    const outputs = specs.map((spec) => this.absent(spec));
+    const made = outputs.map(({ id }) => this.#places.get(id)!);
     this.#calls.push({ kind: 'op', op, attributes, inputs: places, outputs: made });
+    return outputs;
   }
 
   view(x: AnyTensor, view: AnyTensor): void {
+    if (!(x.block instanceof AbsentBlock)) return;
     const place = this.#placeOf(x, 'a view');
     this.#calls.push({ kind: 'view', inputs: [place], outputs: [this.#add(view)] });
   }
 
-  read(x: AnyTensor): void {
-    if (this.#dependent.has(x.block)) {
-      const name = x.label ?? `a tensor of shape [${x.shape}]`;
-      throw new TraceError(
-        `${name} is read by the host, but depends on the inputs: a program cannot know what will be there`,
-      );
-    }
-  }
-
-  refuse(what: string, why: string): void {
-    throw new TraceError(`${what} cannot be traced: ${why}`);
-  }
-
-  program(results: readonly AnyTensor[]): Program {
-    const outputs = results.map((result) => this.#placeOf(result, 'the result'));
-    return { values: this.#values, inputs: this.#inputs, constants: this.#constants, calls: this.#calls, outputs };
+  program(inputs: readonly AnyTensor[], results: readonly AnyTensor[]): Program {
+    const placesOf = (tensors: readonly AnyTensor[]) => tensors.map((x) => this.#placeOf(x, 'the result'));
+    return {
+      values: this.#values,
+      inputs: placesOf(inputs),
+      constants: this.#constants,
+      calls: this.#calls,
+      outputs: placesOf(results),
+    };
   }
 
   dispose(): void {
     dispose(this.#constants);
   }
 
-  #add(x: AnyTensor): number {
-    const place = this.#values.length;
-    this.#values.push({ dtype: x.dtype, shape: x.shape, name: x.label });
-    this.#places.set(x.id, place);
+  #add({ id, dtype, shape, label }: AnyTensor): number {
+    const place = this.#values.push({ dtype, shape, name: label }) - 1;
+    this.#places.set(id, place);
     return place;
   }
 
@@ -94,9 +87,9 @@ class ProgramTracer implements Tracer {
   #placeOf(x: AnyTensor, reader: string): number {
     const known = this.#places.get(x.id);
     if (known !== undefined) return known;
-    if (this.#dependent.has(x.block)) {
+    if (x.block instanceof AbsentBlock) {
       throw new TraceError(
-        `${reader} reads a view of shape [${x.shape}] that nobody has told of: make it with reshape`,
+        `${reader} reads a view of shape [${x.shape.join(', ')}] that is none of reshape: it cannot be traced`,
       );
     }
     const place = this.#add(x);

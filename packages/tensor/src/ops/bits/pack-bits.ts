@@ -49,7 +49,7 @@ export function unpackBits(bits: BitTensor): Tensor {
   return apply(unpackBitsOp, [bits], undefined)[0];
 }
 
-const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
+export const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
   name: 'unpackBits',
   outputs([bits]) {
     checkBits('unpackBits', 'bits', bits);

@@ -1,0 +1,72 @@
+import { keep, type Tensor, tidy } from '@mobinet/tensor';
+import {
+  avgPool2dOp,
+  isCallOf,
+  maxPool2dOp,
+  minPool2dOp,
+  type OpCall,
+  packBitsOp,
+  type Rule,
+  type Window,
+} from '@mobinet/tensor/kernels';
+import { countLinesOp, type LinesPool } from './count-lines.js';
+import { countThresholdsOp, foldThresholds } from './count-thresholds.js';
+import type { Counts } from './counts.js';
+
+/** A 2×2 pool of what lines make of counts is done by the lines. */
+const poolByLines: Rule = (draft, pool) => {
+  const kind = poolOf(pool);
+  const lines = draft.maker(pool.inputs[0]);
+  if (!kind || !isCallOf(lines, countLinesOp) || lines.attributes.pool) return;
+  const [output, signs] = lines.outputs;
+  // Whoever reads what is there before the pool needs the lines without it.
+  if (pool.inputs[0] !== output || draft.reads(output) > 1 || draft.reads(signs) > 0) return;
+  const pooled = pool.outputs[0];
+  const pooledSigns = draft.add({ ...draft.value(signs), shape: draft.value(pooled).shape });
+  draft.replace(pool, null);
+  draft.replace(lines, { ...lines, attributes: { ...lines.attributes, pool: kind }, outputs: [pooled, pooledSigns] });
+};
+
+const pools = new Map<unknown, LinesPool>([
+  [avgPool2dOp, 'average'],
+  [maxPool2dOp, 'max'],
+  [minPool2dOp, 'min'],
+]);
+
+/** What is left of each 2×2 pixels by a call; null for calls of all other kinds. */
+function poolOf({ op, attributes }: OpCall): LinesPool | null {
+  const kind = pools.get(op);
+  if (!kind) return null;
+  const { height, width } = (attributes as { window: Window }).window;
+  const halves = [height, width].every(
+    ({ taps, stride, before, input, output }) => taps === 2 && stride === 2 && before === 0 && output === input >> 1,
+  );
+  return halves ? kind : null;
+}
+
+/** The signs of what lines make of counts are made beside it. */
+const signsByLines: Rule = (draft, call) => {
+  const lines = draft.maker(call.inputs[0]);
+  if (!isCallOf(call, packBitsOp) || !isCallOf(lines, countLinesOp) || lines.outputs[0] !== call.inputs[0]) return;
+  draft.redirect(call.outputs[0], lines.outputs[1]);
+};
+
+/** Where nobody reads but the signs, lines are thresholds. */
+const thresholdsOfLines: Rule = (draft, call) => {
+  if (!isCallOf(call, countLinesOp) || call.attributes.pool || call.attributes.skipRepeats > 0) return;
+  const [counts, lines] = call.inputs;
+  const [output, signs] = call.outputs;
+  const constant = draft.constant(lines);
+  if (!constant || draft.reads(output) > 0 || draft.reads(signs) === 0) return;
+  const dtype = draft.value(counts).dtype as Counts['dtype'];
+  const thresholds = tidy(() => keep(foldThresholds(constant as Tensor, dtype, call.attributes.signs)));
+  if (!thresholds) return;
+  const { name } = draft.value(lines);
+  draft.replace(call, {
+    ...{ kind: 'op', op: countThresholdsOp as unknown as OpCall['op'], attributes: undefined },
+    ...{ inputs: [counts, draft.addConstant(thresholds, name)], outputs: [signs] },
+  });
+};
+
+/** How the layers of a binary network in evaluation become passes over counts of bits. In this order: each counts on those before it. */
+export const countLinesRules: readonly Rule[] = [poolByLines, signsByLines, thresholdsOfLines];
