@@ -14,13 +14,13 @@ export { importWeights } from './export/import-weights.js';
 export { packModel } from './export/pack.js';
 export { decodePacked, type PackedFile } from './export/packed-file.js';
 export type { PackedInfo } from './export/packed-format.js';
+export type { PackedSegment } from './export/packed-layers.js';
 export {
   type LayerReport,
   loadPacked,
   PackedMoBiNet,
   unpackModel,
 } from './export/packed-model.js';
-export type { PackedSegment } from './export/packed-plan.js';
 export type { Prediction } from './export/prediction.js';
 export { createMoBiNet, MoBiNet } from './model/mobinet.js';
 export { type Block, defaultOptions, type MoBiNetOptions, resolveOptions, type Skip } from './model/options.js';

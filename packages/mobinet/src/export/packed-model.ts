@@ -1,33 +1,25 @@
 import { Module } from '@mobinet/autograd';
-import { countDType, foldLines, foldThresholds } from '@mobinet/bnn';
+import { countLinesRules } from '@mobinet/bnn';
 import {
-  add,
   type BitTensor,
-  bitTensor,
+  compile,
   dispose,
-  keep,
-  matmul,
-  mean,
-  packBits,
-  reshape,
   setThreads,
   softmax,
   type Tensor,
   threadCount,
   tidy,
-  toBackend,
-  unpackBits,
   withBackend,
 } from '@mobinet/tensor';
+import { type Layer, layersOf, type ReadyProgram } from '@mobinet/tensor/kernels';
 import { type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
 import type { Image } from '../data/source.js';
 import type { MoBiNetOptions } from '../model/options.js';
-import { planNetwork, type SegmentPlan, weightsPerFilter } from '../model/plan.js';
 import { checkImages } from '../model/stem.js';
-import { decodePacked, type PackedFile, type PackedTensors } from './packed-file.js';
-import { type PackedInfo, segmentPrefix, usualPreprocessing } from './packed-format.js';
-import { type PackedLayers, PackedPlan, type PackedSegment } from './packed-plan.js';
+import { decodePacked, type PackedFile } from './packed-file.js';
+import { type PackedInfo, usualPreprocessing } from './packed-format.js';
+import { type PackedLayers, type PackedSegment, packedForward, packedLayers } from './packed-layers.js';
 import { mostProbable, type Prediction } from './prediction.js';
 
 /**
@@ -37,22 +29,14 @@ import { mostProbable, type Prediction } from './prediction.js';
 export class PackedMoBiNet extends Module {
   readonly info: PackedInfo;
   readonly #layers: PackedLayers;
-  readonly #classifier: { readonly weight: Tensor; readonly bias: Tensor };
   /** Of the last batch size: a caller's batches are of one size, but for the last. */
-  #plan: PackedPlan | null = null;
+  #ready: { readonly batch: number; readonly program: ReadyProgram } | null = null;
 
   /** Takes over the tensors of a file. */
   constructor({ info, tensors }: PackedFile) {
     super();
     this.info = info;
-    const at = (name: string): Tensor => keep(toBackend(tensors.get(name) as Tensor));
-    this.#layers = {
-      options: info.options,
-      stem: { weight: at('stem.weight'), scale: at('stem.scale'), shift: at('stem.shift'), slope: at('stem.slope') },
-      segments: packedSegments(info.options, tensors),
-    };
-    this.#classifier = { weight: at('classifier.weight'), bias: at('classifier.bias') };
-    dispose(tensors);
+    this.#layers = withBackend('cpu', () => packedLayers(info.options, tensors));
     this.eval();
   }
 
@@ -72,23 +56,27 @@ export class PackedMoBiNet extends Module {
 
   /** Images [batch, imageSize, imageSize, 3] to logits [batch, classes]. */
   override forward(x: Tensor): Tensor {
-    const { layers, features } = this.#planFor(x);
-    for (const layer of layers) layer.run(x);
-    return this.#classify(features);
+    return this.#readyFor(x).run([x])[0] as Tensor;
   }
 
   /** Like `forward`, and tells of each layer once it is done, or on a GPU once it is asked for: ask for its signs' `data()` there. */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
-    const { layers, features } = this.#planFor(x);
-    for (const { name, run, output } of layers) {
-      const start = performance.now();
-      run(x);
-      onLayer({ name, milliseconds: performance.now() - start, signs: output.signs });
-    }
-    const start = performance.now();
-    const logits = this.#classify(features);
-    onLayer({ name: 'classifier', milliseconds: performance.now() - start, signs: null });
-    return logits;
+    const ready = this.#readyFor(x);
+    const { program } = ready;
+    const layers = layersOf(program);
+    const signsOf = ({ from, to }: Layer): BitTensor | null => {
+      const made = program.calls.slice(from, to).flatMap(({ outputs }) => outputs);
+      const signs = made.findLast((value) => program.values[value].dtype === 'bits');
+      return signs === undefined ? null : (ready.tensor(signs) as BitTensor);
+    };
+    let start = performance.now();
+    const [logits] = ready.run([x], (call) => {
+      const layer = layers.find(({ to }) => to === call + 1);
+      if (!layer) return;
+      onLayer({ name: layer.name, milliseconds: performance.now() - start, signs: signsOf(layer) });
+      start = performance.now();
+    });
+    return logits as Tensor;
   }
 
   /** The most probable classes of each image. On a GPU, use `predictAsync`. @param options.top How many of them. */
@@ -115,25 +103,23 @@ export class PackedMoBiNet extends Module {
     );
   }
 
-  #planFor(x: Tensor): PackedPlan {
+  #readyFor(x: Tensor): ReadyProgram {
     checkImages(x, this.options);
-    const batch = x.shape[0];
-    if (this.#plan?.batch !== batch) {
-      this.#plan?.dispose();
-      this.#plan = new PackedPlan(this.#layers, batch);
+    const [batch] = x.shape;
+    if (this.#ready?.batch !== batch) {
+      this.#ready?.program.dispose();
+      const program = compile((images) => packedForward(this.#layers, images as Tensor), [x], {
+        rules: countLinesRules,
+      });
+      this.#ready = { batch, program };
     }
-    return this.#plan;
-  }
-
-  #classify(features: Tensor): Tensor {
-    const { weight, bias } = this.#classifier;
-    return tidy(() => add(matmul(mean(features, { axes: [1, 2] }), weight, { transposeB: true }), bias));
+    return this.#ready.program;
   }
 
   override dispose(): void {
-    this.#plan?.dispose();
-    this.#plan = null;
-    dispose([this.#layers.stem, this.#layers.segments, this.#classifier]);
+    this.#ready?.program.dispose();
+    this.#ready = null;
+    dispose([this.#layers.stem, this.#layers.segments, this.#layers.classifier]);
   }
 }
 
@@ -144,43 +130,6 @@ export interface LayerReport {
   readonly milliseconds: number;
   /** What it hands to the next layer, [batch, height, width, channels]; overwritten by it. null of the classifier. */
   readonly signs: BitTensor | null;
-}
-
-function packedSegments(options: MoBiNetOptions, tensors: PackedTensors): PackedSegment[] {
-  const all = planNetwork(options).units.flatMap((unit, index) =>
-    unit.segments.map((plan, at) => ({ plan, unit, name: segmentPrefix(index, plan), isLast: !unit.segments[at + 1] })),
-  );
-  return all.map(({ plan, unit, name, isLast }, at): PackedSegment => {
-    const tensorAt = (part: string): Tensor => tensors.get(`${name}.${part}`) as Tensor;
-    const slope = tensors.has(`${name}.slope`) ? tensorAt('slope') : null;
-    const pool = isLast && unit.pool ? options.pool : null;
-    const signs = weightsPerFilter(plan);
-    const dtype = countDType(signs, { paddingValue: options.padding });
-    const isSignOnly = plan.skipRepeats === 0 && pool === null && all[at + 1]?.plan.skipRepeats === 0;
-    // Worked out on the CPU, where the file's numbers are.
-    const made = withBackend('cpu', () => ({
-      lines: foldLines({ alpha: tensorAt('alpha'), slope, scale: tensorAt('scale'), shift: tensorAt('shift') }),
-      signs: filterSigns(plan, tensors.get(`${name}.signs`) as Tensor<'u32'>),
-    }));
-    const thresholds = isSignOnly ? withBackend('cpu', () => foldThresholds(made.lines, dtype, signs)) : null;
-    const segment = keep({
-      ...{ name, plan, pool, dtype, outSize: isLast ? unit.outSize : plan.size },
-      lines: toBackend(made.lines),
-      signs: toBackend(made.signs),
-      thresholds: thresholds && toBackend(thresholds),
-    });
-    dispose([made, thresholds]);
-    return segment;
-  });
-}
-
-/** From one row of bits a filter, as in the file, to one row a tap, as the convolution reads them. */
-function filterSigns(plan: SegmentPlan, { values }: Tensor<'u32'>): BitTensor {
-  const { outChannels, kernel, inChannels, groups } = plan;
-  return tidy(() => {
-    const rows = bitTensor(values, [outChannels, weightsPerFilter(plan)]);
-    return packBits(reshape(unpackBits(rows), [outChannels, kernel, kernel, inChannels / groups]));
-  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { withBackend } from '../backend.js';
 import type { Spec } from '../op.js';
 import { fuse, type Rule } from './fuse.js';
 import { prune } from './prune.js';
@@ -22,5 +23,6 @@ export function compile(
   inputs: readonly Spec[],
   { rules = [] }: { rules?: readonly Rule[] } = {},
 ): ReadyProgram {
-  return new ReadyProgram(prune(fuse(trace(f, inputs), rules)));
+  const program = withBackend('cpu', () => prune(fuse(trace(f, inputs), rules)));
+  return new ReadyProgram(program);
 }

@@ -2,7 +2,7 @@ import { currentBackend } from '../backend.js';
 import { ShapeError } from '../errors.js';
 import { toBackend } from '../move.js';
 import { type AnyTensor, apply, applyInto } from '../op.js';
-import { keep, tidy } from '../scope.js';
+import { dispose, keep } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { Workspace } from '../workspace.js';
 import { place, resultsOf } from './place.js';
@@ -16,8 +16,10 @@ export class ReadyProgram {
   readonly program: Program;
   /** The tensor of each value: of inputs, results and views of these, in a run alone. */
   readonly #tensors: (AnyTensor | null)[];
-  readonly #steps: readonly (() => void)[];
+  readonly #steps: readonly ((() => void) | null)[];
   readonly #memory: { dispose(): void }[] = [];
+  /** What a run has made: results, and what lies beside them. */
+  readonly #made: AnyTensor[] = [];
 
   /** Takes a program over, to run on the current backend. */
   constructor(program: Program) {
@@ -33,7 +35,7 @@ export class ReadyProgram {
       return this.#hold(dtype === 'bits' ? workspace.bits(shape) : workspace.tensor(dtype, shape));
     });
     const results = resultsOf(program);
-    this.#steps = calls.flatMap((call) => this.#step(call, results) ?? []);
+    this.#steps = calls.map((call) => this.#step(call, results));
   }
 
   /** Bytes that it holds beside its constants. */
@@ -41,16 +43,30 @@ export class ReadyProgram {
     return place(this.program, currentBackend()).pieces.reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  /** @throws ShapeError for inputs of other shapes or dtypes than those of the program. */
-  run(inputs: readonly AnyTensor[]): AnyTensor[] {
+  /**
+   * @param onCall Hears after each call of the program which one it was. What it has made can be had by `tensor` there.
+   * @throws ShapeError for inputs of other shapes or dtypes than those of the program.
+   */
+  run(inputs: readonly AnyTensor[], onCall?: (call: number) => void): AnyTensor[] {
     this.#check(inputs);
     const tensors = this.#tensors;
-    return tidy(() => {
+    try {
       for (const [index, at] of this.program.inputs.entries()) tensors[at] = inputs[index];
-      for (const step of this.#steps) step();
+      for (const [call, step] of this.#steps.entries()) {
+        step?.();
+        onCall?.(call);
+      }
       // Inputs and constants are handed out as handles of their own.
       return this.program.outputs.map((at) => tensors[at]!.alias(tensors[at]!.shape) as AnyTensor);
-    });
+    } finally {
+      dispose(this.#made);
+      this.#made.length = 0;
+    }
+  }
+
+  /** The tensor of a value, during a run and once it was made. Later calls may overwrite it. */
+  tensor(value: number): AnyTensor {
+    return this.#tensors[value]!;
   }
 
   dispose(): void {
@@ -81,7 +97,7 @@ export class ReadyProgram {
       if (tensors[to] !== null) return null;
       const { shape } = this.program.values[to];
       return () => {
-        tensors[to] = tensors[from]!.alias(shape) as AnyTensor;
+        tensors[to] = this.#note(tensors[from]!.alias(shape) as AnyTensor);
       };
     }
     const { op, attributes } = call;
@@ -94,11 +110,17 @@ export class ReadyProgram {
     };
     if (outputs.some((at) => results.has(at))) {
       return () => {
-        for (const [index, made] of apply(op, gather(), attributes).entries()) tensors[outputs[index]] = made;
+        for (const [index, made] of apply(op, gather(), attributes).entries())
+          tensors[outputs[index]] = this.#note(made);
       };
     }
     const targets = outputs.map((at) => tensors[at] as AnyTensor);
     return () => applyInto(op, gather(), targets, attributes);
+  }
+
+  #note(made: AnyTensor): AnyTensor {
+    this.#made.push(made);
+    return made;
   }
 
   #hold<T extends { dispose(): void }>(part: T): T {
