@@ -1,14 +1,5 @@
 import { keep, type Tensor, tidy } from '@mobinet/tensor';
-import {
-  avgPool2dOp,
-  isCallOf,
-  maxPool2dOp,
-  minPool2dOp,
-  type OpCall,
-  packBitsOp,
-  type Rule,
-  type Window,
-} from '@mobinet/tensor/kernels';
+import { isCallOf, type OpCall, packBitsOp, type Rule, type Window } from '@mobinet/tensor/kernels';
 import { countLinesOp, type LinesPool } from './count-lines.js';
 import { countThresholdsOp, foldThresholds } from './count-thresholds.js';
 import type { Counts } from './counts.js';
@@ -27,15 +18,12 @@ const poolByLines: Rule = (draft, pool) => {
   draft.replace(lines, { ...lines, attributes: { ...lines.attributes, pool: kind }, outputs: [pooled, pooledSigns] });
 };
 
-const pools = new Map<unknown, LinesPool>([
-  [avgPool2dOp, 'average'],
-  [maxPool2dOp, 'max'],
-  [minPool2dOp, 'min'],
-]);
+/** By their names, since a page that runs a network without pools of its own needs none of their kernels. */
+const pools: Readonly<Record<string, LinesPool>> = { avgPool2d: 'average', maxPool2d: 'max', minPool2d: 'min' };
 
 /** What is left of each 2×2 pixels by a call; null for calls of all other kinds. */
 function poolOf({ op, attributes }: OpCall): LinesPool | null {
-  const kind = pools.get(op);
+  const kind = pools[op.name];
   if (!kind) return null;
   const { height, width } = (attributes as { window: Window }).window;
   const halves = [height, width].every(
@@ -48,6 +36,7 @@ function poolOf({ op, attributes }: OpCall): LinesPool | null {
 const signsByLines: Rule = (draft, call) => {
   const lines = draft.maker(call.inputs[0]);
   if (!isCallOf(call, packBitsOp) || !isCallOf(lines, countLinesOp) || lines.outputs[0] !== call.inputs[0]) return;
+  draft.replace(call, null);
   draft.redirect(call.outputs[0], lines.outputs[1]);
 };
 

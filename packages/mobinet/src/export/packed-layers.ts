@@ -2,7 +2,6 @@ import { type Counts, countDType, countLines, foldLines } from '@mobinet/bnn';
 import {
   add,
   affine,
-  avgPool2d,
   type BitTensor,
   bitConv2d,
   bitTensor,
@@ -10,9 +9,7 @@ import {
   dispose,
   keep,
   matmul,
-  maxPool2d,
   mean,
-  minPool2d,
   packBits,
   prelu,
   reshape,
@@ -111,8 +108,6 @@ export function packedForward({ options, stem, segments, classifier }: PackedLay
   return add(matmul(mean(x, { axes: [1, 2] }), classifier.weight, { transposeB: true }), classifier.bias);
 }
 
-const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d };
-
 function segmentForward(
   { plan, dtype, signs, lines, pool }: PackedSegment,
   { padding: paddingValue }: MoBiNetOptions,
@@ -121,6 +116,5 @@ function segmentForward(
   const { groups, skipRepeats } = plan;
   const counts = bitConv2d(packBits(x), signs, { groups, padding: 'same', paddingValue, dtype });
   const skip = skipRepeats > 0 ? x : null;
-  const { output } = countLines(counts, lines, skip, { signs: weightsPerFilter(plan), skipRepeats, pool: null });
-  return pool ? pools[pool](output, { window: 2 }) : output;
+  return countLines(counts, lines, skip, { signs: weightsPerFilter(plan), skipRepeats, pool }).output;
 }

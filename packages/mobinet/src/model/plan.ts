@@ -131,7 +131,7 @@ function checkMemory({ stem, units, features }: NetworkPlan, { classes, width, i
         `more than the ${gigabytes(largestMemory)} that one may have. Use a smaller width or fewer classes`,
     );
   }
-  // What the segments read and write, floats, takes turns; their counts are beside them, two bytes each at most (packed-plan.ts).
+  // What the segments read and write, floats, takes turns; their counts are beside them, two bytes each at most.
   const outputs = units.flatMap(({ segments, outSize }) =>
     segments.map(({ size, outChannels }, at) => (segments[at + 1] ? size : outSize) ** 2 * outChannels),
   );

@@ -25,25 +25,29 @@ interface Storage {
  *
  * Values of which one is no longer read when the other is written can have one piece. The largest choose first, each the first piece that is
  * free as long as it lives (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020: "greedy by
- * size"), so that no piece has to grow.
+ * size"), so that no piece has to grow. Of equal ones it depends on luck who should be first: the order of the calls is tried, and its reverse.
  */
 export function place(program: Program, backend: BackendName): Placement {
   const storages = storagesOf(program, backend);
-  const pieces: { readonly bytes: number; readonly tenants: Storage[] }[] = [];
+  const inOrder = [...new Set(storages.values())];
+  const [forwards, backwards] = [inOrder, inOrder.toReversed()].map(dealOut);
+  const { pieces, pieceOf } = bytesIn(backwards.pieces) < bytesIn(forwards.pieces) ? backwards : forwards;
+  return { pieces, pieceOf: new Map(Array.from(storages, ([value, storage]) => [value, pieceOf.get(storage)!])) };
+}
+
+/** Bytes of all pieces. */
+export const bytesIn = (pieces: readonly number[]): number => pieces.reduce((sum, bytes) => sum + bytes, 0);
+
+function dealOut(storages: readonly Storage[]): { pieces: number[]; pieceOf: Map<Storage, number> } {
+  const tenants: Storage[][] = [];
   const pieceOf = new Map<Storage, number>();
-  const distinct = [...new Set(storages.values())];
-  for (const storage of distinct.sort((a, b) => b.bytes - a.bytes)) {
-    let piece = pieces.findIndex(({ tenants }) =>
-      tenants.every(({ from, to }) => to < storage.from || storage.to < from),
-    );
-    if (piece < 0) piece = pieces.push({ bytes: storage.bytes, tenants: [] }) - 1;
-    pieces[piece].tenants.push(storage);
+  for (const storage of storages.toSorted((a, b) => b.bytes - a.bytes)) {
+    let piece = tenants.findIndex((all) => all.every(({ from, to }) => to < storage.from || storage.to < from));
+    if (piece < 0) piece = tenants.push([]) - 1;
+    tenants[piece].push(storage);
     pieceOf.set(storage, piece);
   }
-  return {
-    pieces: pieces.map(({ bytes }) => bytes),
-    pieceOf: new Map(Array.from(storages, ([value, storage]) => [value, pieceOf.get(storage)!])),
-  };
+  return { pieces: tenants.map(([largest]) => largest.bytes), pieceOf };
 }
 
 /** The storage of each value that needs one. */

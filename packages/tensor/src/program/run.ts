@@ -5,7 +5,7 @@ import { type AnyTensor, apply, applyInto } from '../op.js';
 import { dispose, keep } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { Workspace } from '../workspace.js';
-import { place, resultsOf } from './place.js';
+import { bytesIn, place, resultsOf } from './place.js';
 import { type Call, disposeProgram, type Program } from './program.js';
 
 /**
@@ -17,6 +17,7 @@ export class ReadyProgram {
   /** The tensor of each value: of inputs, results and views of these, in a run alone. */
   readonly #tensors: (AnyTensor | null)[];
   readonly #steps: readonly ((() => void) | null)[];
+  readonly #bytes: number;
   readonly #memory: { dispose(): void }[] = [];
   /** What a run has made: results, and what lies beside them. */
   readonly #made: AnyTensor[] = [];
@@ -27,6 +28,7 @@ export class ReadyProgram {
     const { values, calls } = program;
     const constants = new Map(Array.from(program.constants, ([at, x]) => [at, this.#hold(keep(toBackend(x)))]));
     const { pieces, pieceOf } = place(program, currentBackend());
+    this.#bytes = bytesIn(pieces);
     const workspaces = pieces.map((bytes) => this.#hold(new Workspace(bytes)));
     this.#tensors = values.map(({ dtype, shape }, at) => {
       const piece = pieceOf.get(at);
@@ -40,7 +42,7 @@ export class ReadyProgram {
 
   /** Bytes that it holds beside its constants. */
   get bytes(): number {
-    return place(this.program, currentBackend()).pieces.reduce((sum, bytes) => sum + bytes, 0);
+    return this.#bytes;
   }
 
   /**

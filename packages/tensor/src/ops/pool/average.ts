@@ -23,7 +23,7 @@ export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
 }
 
 // The sum first, then one division: so f32 arithmetic in the same order, in any language, gives the same bits.
-export const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
+const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
   name: 'avgPool2d',
   outputs: ([x], { window }) => [{ dtype: 'f32', shape: poolOutputShape(x.shape, window) }],
   reference([{ values: x, shape }], [{ values: y }], { window }) {

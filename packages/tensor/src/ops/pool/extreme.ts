@@ -28,8 +28,8 @@ export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
   return apply(minPool2dOp, [x], { window: poolWindow('minPool2d', x.shape, options) })[0];
 }
 
-export const maxPool2dOp = extremePool('maxPool2d', 1);
-export const minPool2dOp = extremePool('minPool2d', -1);
+const maxPool2dOp = extremePool('maxPool2d', 1);
+const minPool2dOp = extremePool('minPool2d', -1);
 
 /**
  * The pool that keeps the element whose product with `sign` is largest. Its second output is where in x (counted
