@@ -33,6 +33,7 @@ export { preluOp } from './ops/elementwise/prelu.js';
 export { flushed, smallestGradient } from './ops/flush.js';
 export { flushedLanes, flushLimit } from './ops/flush.wasm.js';
 export { affineOp } from './ops/norm/affine.js';
+export type { Reduction } from './ops/reduce/reduction.js';
 export { sumOnGpu, workgroupSum } from './ops/reduce/sum.wgsl.js';
 export { ChannelKernel, ColumnSums, sumBlocks, withVectors } from './ops/rows.wasm.js';
 export { softmaxRows } from './ops/softmax/softmax.wasm.js';

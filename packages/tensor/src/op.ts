@@ -201,6 +201,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   }
   const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
   run(op, inputs, outputs, attributes);
+  listener?.calculated(op as unknown as AnyOp, inputs, outputs);
   if (isRecording()) recordOutputs(op, inputs, outputs, attributes);
   return outputs;
 }

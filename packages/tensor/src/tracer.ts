@@ -9,7 +9,9 @@ export type AnyOp = OpDefinition<readonly AnyTensor[], readonly AnyTensor[], unk
 export interface Tracer {
   /** An op was called with such a tensor. @returns What stands for its outputs. */
   call(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly Spec[], attributes: unknown): AnyTensor[];
-  /** `view` is another handle on such a tensor. */
+  /** An op has calculated with other tensors alone. */
+  calculated(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void;
+  /** `view` is another handle on a tensor. */
   view(x: AnyTensor, view: AnyTensor): void;
 }
 

@@ -1,4 +1,4 @@
-import { type BatchNorm2d, Conv2d, PReLU, type ReLU } from '@mobinet/autograd';
+import { type BatchNorm2d, PReLU, type ReLU } from '@mobinet/autograd';
 import { binarizeWeights } from '@mobinet/bnn';
 import {
   checkRecord,
@@ -33,8 +33,8 @@ export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}
 }
 
 /**
- * What a network computes with in evaluation, under the names of the packed format. A float twin has `units.N.SEGMENT.weight`
- * in place of signs and α. Call it in a `tidy`: some tensors are new, others the network's own.
+ * What a binary network computes with in evaluation, under the names of the packed format. Call it in a `tidy`: some tensors are new,
+ * others the network's own.
  */
 export function networkTensors({ stem, units, classifier }: MoBiNet): Map<string, Tensor<DType>> {
   const tensors = new Map<string, Tensor<DType>>();
@@ -53,10 +53,6 @@ export function networkTensors({ stem, units, classifier }: MoBiNet): Map<string
 }
 
 function addFilters(tensors: Map<string, Tensor<DType>>, prefix: string, { conv, plan }: Segment): void {
-  if (conv instanceof Conv2d) {
-    tensors.set(`${prefix}.weight`, conv.weight);
-    return;
-  }
   const { outChannels } = plan;
   // All weights of a filter in one row: a group's few channels would leave most of a word unused.
   const { signs, scale } = binarizeWeights(reshape(conv.weight, [outChannels, -1]));

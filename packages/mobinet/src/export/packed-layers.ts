@@ -6,8 +6,6 @@ import {
   bitConv2d,
   bitTensor,
   conv2d,
-  dispose,
-  keep,
   matmul,
   mean,
   packBits,
@@ -47,22 +45,18 @@ export interface PackedSegment {
   readonly lines: Tensor;
 }
 
-/** Makes the tensors of a file ready, and frees them. On the CPU. */
+/** Makes the tensors of a file ready: what they become lives on without them. On the CPU. */
 export function packedLayers(options: MoBiNetOptions, tensors: PackedTensors): PackedLayers {
   const part = (name: string): Tensor => labelled(name, (tensors.get(name) as Tensor).twin());
-  const layers = tidy(() =>
-    keep({
-      options,
-      stem: {
-        ...{ weight: part('stem.weight'), scale: part('stem.scale') },
-        ...{ shift: part('stem.shift'), slope: part('stem.slope') },
-      },
-      segments: packedSegments(options, tensors),
-      classifier: { weight: part('classifier.weight'), bias: part('classifier.bias') },
-    }),
-  );
-  dispose(tensors);
-  return layers;
+  return {
+    options,
+    stem: {
+      ...{ weight: part('stem.weight'), scale: part('stem.scale') },
+      ...{ shift: part('stem.shift'), slope: part('stem.slope') },
+    },
+    segments: packedSegments(options, tensors),
+    classifier: { weight: part('classifier.weight'), bias: part('classifier.bias') },
+  };
 }
 
 function packedSegments(options: MoBiNetOptions, tensors: PackedTensors): PackedSegment[] {

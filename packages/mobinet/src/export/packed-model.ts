@@ -4,6 +4,7 @@ import {
   type BitTensor,
   compile,
   dispose,
+  keep,
   setThreads,
   softmax,
   type Tensor,
@@ -36,7 +37,8 @@ export class PackedMoBiNet extends Module {
   constructor({ info, tensors }: PackedFile) {
     super();
     this.info = info;
-    this.#layers = withBackend('cpu', () => packedLayers(info.options, tensors));
+    this.#layers = keep(withBackend('cpu', () => packedLayers(info.options, tensors)));
+    dispose(tensors);
     this.eval();
   }
 

@@ -206,6 +206,18 @@ describe('a program', () => {
       const program = trace((x) => conv2d(x as Tensor, sqrt(relu(mul(weight, 2)))), [spec]);
       expect(program.calls).toHaveLength(1);
       expect(program.constants.size).toBe(1);
+      expect(program.values[program.calls[0].inputs[1]].name).toBeUndefined();
+      disposeProgram(program);
+    });
+  });
+
+  test('calls what was calculated by what it was calculated from', () => {
+    tidy(() => {
+      const [weight, scale] = [zeros([2, 1, 1, channels]), zeros([2, 1, 1, 1])];
+      weight.label = 'stem.conv.weight';
+      scale.label = 'stem.norm.scale';
+      const program = trace((x) => conv2d(x as Tensor, mul(reshape(weight, [2, 1, 1, -1]), sqrt(scale))), [spec]);
+      expect(program.values[program.calls[0].inputs[1]].name).toBe('stem.mul');
       disposeProgram(program);
     });
   });

@@ -8,7 +8,7 @@ import type { AnyOp } from '../tracer.js';
 export interface Value {
   readonly dtype: DType | 'bits';
   readonly shape: Shape;
-  /** The label of a constant. */
+  /** The label of a constant; of one that was calculated, the path that the labels behind it have in common, and the op. */
   readonly name?: string | undefined;
 }
 

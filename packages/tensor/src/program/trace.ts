@@ -4,6 +4,7 @@ import type { AnyTensor, Spec } from '../op.js';
 import { dispose, keep, tidy } from '../scope.js';
 import { Tensor } from '../tensor.js';
 import { AbsentBlock, type AnyOp, type Tracer, withTracer } from '../tracer.js';
+import { commonPath } from './layers.js';
 import type { Call, Program, Value } from './program.js';
 
 /** A function of tensors whose results are tensors. */
@@ -41,6 +42,9 @@ class ProgramTracer implements Tracer {
   /** Places of values, by the ids of tensors. A twin has the id of its tensor. */
   readonly #places = new Map<number, number>();
 
+  /** What tensors that were calculated from labelled ones are called, by their ids. */
+  readonly #names = new Map<number, string>();
+
   /** A tensor without elements, and its value. */
   absent({ dtype, shape }: Spec): AnyTensor {
     const x = dtype === 'bits' ? new BitTensor(shape, new AbsentBlock()) : new Tensor(dtype, shape, new AbsentBlock());
@@ -56,8 +60,17 @@ class ProgramTracer implements Tracer {
     return outputs;
   }
 
+  calculated({ name }: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void {
+    const path = commonPath(inputs.flatMap((input) => this.#nameOf(input) ?? []));
+    if (path) for (const { id } of outputs) this.#names.set(id, `${path}.${name}`);
+  }
+
   view(x: AnyTensor, view: AnyTensor): void {
-    if (!(x.block instanceof AbsentBlock)) return;
+    if (!(x.block instanceof AbsentBlock)) {
+      const name = this.#nameOf(x);
+      if (name) this.#names.set(view.id, name);
+      return;
+    }
     const place = this.#placeOf(x, 'a view');
     this.#calls.push({ kind: 'view', inputs: [place], outputs: [this.#add(view)] });
   }
@@ -77,10 +90,15 @@ class ProgramTracer implements Tracer {
     dispose(this.#constants);
   }
 
-  #add({ id, dtype, shape, label }: AnyTensor): number {
-    const place = this.#values.push({ dtype, shape, name: label }) - 1;
+  #add(x: AnyTensor): number {
+    const { id, dtype, shape } = x;
+    const place = this.#values.push({ dtype, shape, name: this.#nameOf(x) }) - 1;
     this.#places.set(id, place);
     return place;
+  }
+
+  #nameOf({ id, label }: AnyTensor): string | undefined {
+    return label ?? this.#names.get(id);
   }
 
   /** The value of a tensor; of one that is not known, a new constant. */

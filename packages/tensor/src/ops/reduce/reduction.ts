@@ -9,6 +9,8 @@ export interface ReduceOptions {
 
 /** What a reduction makes of a shape. */
 export interface Reduction {
+  /** The axes that are reduced, from 0 on. */
+  readonly axes: readonly number[];
   /** The input's shape with 1 on the reduced axes: it broadcasts back to the input. */
   readonly kept: Shape;
   /** The shape of the result: `kept`, with the reduced axes left in or taken out. */
@@ -21,6 +23,7 @@ export function reductionOf(op: string, shape: Shape, { axes, keepDims = false }
   const reduced = new Set(normalizeAxes(op, axes, shape.length));
   const kept = shape.map((size, axis) => (reduced.has(axis) ? 1 : size));
   return {
+    axes: [...reduced],
     kept,
     shape: keepDims ? kept : shape.filter((_, axis) => !reduced.has(axis)),
     count: sizeOf([...reduced].map((axis) => shape[axis])),

@@ -36,9 +36,9 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (!sameShape(broadcastShapes('sumTo', x.shape, shape), x.shape)) {
     throw new ShapeError('sumTo', `${formatShape(shape)} does not stretch to ${formatShape(x.shape)}`);
   }
-  const added = new Array<number>(x.rank - shape.length).fill(1);
-  const reduction = { kept: [...added, ...shape], shape, count: x.size / sizeOf(shape) };
-  return apply(sumOp, [x], reduction)[0] as Tensor;
+  const kept = [...new Array<number>(x.rank - shape.length).fill(1), ...shape];
+  const axes = kept.flatMap((size, axis) => (size === x.shape[axis] ? [] : axis));
+  return apply(sumOp, [x], { axes, kept, shape, count: x.size / sizeOf(shape) })[0] as Tensor;
 }
 
 const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({

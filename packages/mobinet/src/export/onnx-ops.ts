@@ -1,0 +1,170 @@
+import type { CountLinesAttributes } from '@mobinet/bnn';
+import { type BitConv2dAttributes, reshape, slice, type Tensor } from '@mobinet/tensor';
+import type { Reduction, Window } from '@mobinet/tensor/kernels';
+import { type OnnxCall, windowAttributes } from './onnx-writer.js';
+
+/** Writes the nodes of one op. @returns The name of its first output. */
+type Emitter = (call: OnnxCall) => string;
+
+/** How each op is written, by its name. An op that is not here cannot be exported, and the export says so. */
+export const onnxEmitters: Readonly<Record<string, Emitter>> = {
+  conv2d({ writer, call, layer }) {
+    const { window, groups } = call.attributes as { window: Window; groups: number };
+    const inputs = call.inputs.map((input) => writer.value(input));
+    return writer.node('Conv', `${layer}.conv`, inputs, { group: groups, ...windowAttributes(window) });
+  },
+
+  /** −1 where x < 0, else +1: so also of 0 and NaN. (The operator Sign says 0 of 0.) */
+  packBits({ writer, call, layer }) {
+    const { graph } = writer;
+    const isNegative = writer.node('Less', `${layer}.negative`, [
+      writer.value(call.inputs[0]),
+      graph.filled('zero', [], 0),
+    ]);
+    const signs = [graph.filled('minus_one', [], -1), graph.filled('one', [], 1)];
+    return writer.node('Where', `${layer}.sign`, [isNegative, ...signs]);
+  },
+
+  /** Signs are numbers already. */
+  unpackBits: ({ writer, call }) => writer.value(call.inputs[0]),
+
+  /** Sums of ±1 are whole numbers, so each runtime comes to the same, in whatever order it adds. */
+  bitConv2d({ writer, call, layer }) {
+    const { window, groups, paddingValue } = call.attributes as BitConv2dAttributes;
+    const { pads, ...slide } = windowAttributes(window);
+    let [x, filter] = call.inputs.map((input) => writer.value(input));
+    const isSurrounded = paddingValue === 'one' && pads.some((pixels) => pixels > 0);
+    if (isSurrounded) {
+      const [top, left, bottom, right] = pads;
+      const border = writer.graph.integers(`border.${pads.join('.')}`, [0, 0, top, left, 0, 0, bottom, right]);
+      x = writer.node('Pad', `${layer}.border`, [x, border, writer.graph.filled('one', [], 1)]);
+    }
+    const attributes = { group: groups, ...slide, pads: isSurrounded ? [0, 0, 0, 0] : pads };
+    return writer.node('Conv', `${layer}.conv`, [x, filter], attributes);
+  },
+
+  /** α comes first: onnxruntime moves a factor that comes second into the weights, and sums of ±α have to be rounded. */
+  scaleCounts: ({ writer, call, layer }) =>
+    writer.node('Mul', `${layer}.scaled`, [writer.alongChannels(call.inputs[1], 4), writer.value(call.inputs[0])]),
+
+  /** Product and sum for sum as the kernels have it, so that signs come out alike. */
+  countLines({ writer, call, layer }) {
+    const { skipRepeats, pool } = call.attributes as CountLinesAttributes;
+    const [counts, lines, skipped] = call.inputs;
+    const rows = writer.constant(lines) as Tensor;
+    const [plus, minus, shift] = ['plus', 'minus', 'shift'].map((name, row) => {
+      const line = reshape(slice(rows, [row], [row + 1]), [-1]);
+      return writer.graph.tensor(writer.unique(`${layer}.${name}`), line, [line.size, 1, 1]);
+    });
+    const isNegative = writer.node('Less', `${layer}.below`, [
+      writer.value(counts),
+      writer.graph.filled('zero', [], 0),
+    ]);
+    const slopes = writer.node('Where', `${layer}.slopes`, [isNegative, minus, plus]);
+    const sloped = writer.node('Mul', `${layer}.sloped`, [slopes, writer.value(counts)]);
+    let offset = shift;
+    if (skipRepeats > 0) {
+      const copies = new Array<string>(skipRepeats).fill(writer.value(skipped));
+      const skip = skipRepeats === 1 ? copies[0] : writer.node('Concat', `${layer}.repeated`, copies, { axis: 1 });
+      offset = writer.node('Add', `${layer}.shifted`, [shift, skip]);
+    }
+    const y = writer.node('Add', `${layer}.output`, [sloped, offset]);
+    const halves = { kernel_shape: [2, 2], strides: [2, 2] };
+    return pool ? pooled({ writer, layer }, pool, y, halves) : y;
+  },
+
+  /** Runtimes may take what is not a BatchNormalization apart. This one has mean 0 and variance 1. */
+  affine({ writer, call, layer }) {
+    const [x, scale, shift] = call.inputs;
+    const rank = writer.shape(x).length;
+    const scaled = writer.node('Mul', `${layer}.scaled`, [writer.value(x), writer.alongChannels(scale, rank)]);
+    return writer.node('Add', `${layer}.norm`, [scaled, writer.alongChannels(shift, rank)]);
+  },
+
+  prelu({ writer, call, layer }) {
+    const [x, slope] = call.inputs;
+    const slopes = writer.alongChannels(slope, writer.shape(x).length);
+    return writer.node('PRelu', `${layer}.activation`, [writer.value(x), slopes]);
+  },
+
+  avgPool2d: (call) => pool(call, 'average'),
+  maxPool2d: (call) => pool(call, 'max'),
+  minPool2d: (call) => pool(call, 'min'),
+
+  mean({ writer, call, layer }) {
+    const { axes } = call.attributes as Reduction;
+    const [x] = call.inputs;
+    const { length: rank } = writer.shape(x);
+    const keepdims = Number(writer.shape(call.outputs[0]).length === rank);
+    return writer.node('ReduceMean', `${layer}.mean`, [writer.value(x)], {
+      axes: axes.map((axis) => imageAxis(axis, rank)),
+      keepdims,
+    });
+  },
+
+  matmul({ writer, call, layer }) {
+    const { transposeA, transposeB } = call.attributes as { transposeA: boolean; transposeB: boolean };
+    const inputs = call.inputs.map((input) => writer.value(input));
+    const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
+    return writer.node('Gemm', `${layer}.product`, inputs, attributes);
+  },
+
+  concat({ writer, call, layer }) {
+    const { axis } = call.attributes as { axis: number };
+    const rank = writer.shape(call.inputs[0]).length;
+    const inputs = call.inputs.map((input) => writer.value(input));
+    return writer.node('Concat', `${layer}.concat`, inputs, { axis: imageAxis(axis, rank) });
+  },
+
+  ...elementwise({
+    relu: 'Relu',
+    neg: 'Neg',
+    abs: 'Abs',
+    exp: 'Exp',
+    log: 'Log',
+    sqrt: 'Sqrt',
+    sigmoid: 'Sigmoid',
+    tanh: 'Tanh',
+  }),
+  ...elementwise({ add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', maximum: 'Max', minimum: 'Min', pow: 'Pow' }),
+};
+
+/** Ops that are operators: a vector beside images lies along their channels. */
+function elementwise(operators: Readonly<Record<string, string>>): Record<string, Emitter> {
+  const emit =
+    (operator: string): Emitter =>
+    ({ writer, call, layer }) => {
+      const rank = writer.shape(call.outputs[0]).length;
+      const inputs = call.inputs.map((input) =>
+        writer.shape(input).length === 1 && rank === 4 ? writer.alongChannels(input, rank) : writer.value(input),
+      );
+      return writer.node(operator, `${layer}.${call.op.name}`, inputs);
+    };
+  return Object.fromEntries(Object.entries(operators).map(([op, operator]) => [op, emit(operator)]));
+}
+
+function pool({ writer, call, layer }: OnnxCall, kind: 'average' | 'max' | 'min'): string {
+  const { window } = call.attributes as { window: Window };
+  const { strides, pads } = windowAttributes(window);
+  const kernel_shape = [window.height.taps, window.width.taps];
+  return pooled({ writer, layer }, kind, writer.value(call.inputs[0]), { kernel_shape, strides, pads });
+}
+
+function pooled(
+  { writer, layer }: Pick<OnnxCall, 'writer' | 'layer'>,
+  kind: 'average' | 'max' | 'min',
+  x: string,
+  attributes: Record<string, number[]>,
+): string {
+  const name = `${layer}.pool`;
+  if (kind === 'average') return writer.node('AveragePool', name, [x], attributes);
+  if (kind === 'max') return writer.node('MaxPool', name, [x], attributes);
+  // min(x) = −max(−x), since there is no MinPool.
+  const negated = writer.node('Neg', `${name}.negated`, [x]);
+  return writer.node('Neg', name, [writer.node('MaxPool', `${name}.max`, [negated], attributes)]);
+}
+
+/** Where an axis of ours is in ONNX, of a tensor of so many axes. */
+function imageAxis(axis: number, rank: number): number {
+  return rank === 4 ? [0, 2, 3, 1][axis] : axis;
+}

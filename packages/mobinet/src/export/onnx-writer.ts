@@ -1,0 +1,121 @@
+import { type BitTensor, type Shape, type Tensor, transpose, unpackBits } from '@mobinet/tensor';
+import { layersOf, type OpCall, type Program, type Window } from '@mobinet/tensor/kernels';
+import { type Attribute, OnnxGraph } from './onnx-graph.js';
+import { onnxEmitters } from './onnx-ops.js';
+
+/**
+ * Writes the calls of a program as nodes of an ONNX graph, one after the other. All tensors are of floats there, and signs are ±1.0.
+ *
+ * Images [batch, height, width, channels] are [batch, channels, height, width] in ONNX, and filters alike. So every tensor of four axes is
+ * transposed, and a vector along the channels lies as [channels, 1, 1] beside it.
+ */
+export class OnnxWriter {
+  readonly graph = new OnnxGraph();
+  readonly #program: Program;
+  /** What values are called in the graph. */
+  readonly #names = new Map<number, string>();
+  readonly #used = new Set<string>();
+
+  /** @param input What the input of the graph is called. */
+  constructor(program: Program, input: string) {
+    this.#program = program;
+    this.#names.set(program.inputs[0], this.unique(input));
+  }
+
+  /** Writes all calls. Call it in a `tidy`, which has to live until the graph is encoded. @param output What the result is called. */
+  write(output: string): void {
+    const { calls, outputs } = this.#program;
+    const layers = layersOf(this.#program);
+    for (const [at, call] of calls.entries()) {
+      const layer = layers.find(({ from, to }) => at >= from && at < to)!.name;
+      if (call.kind === 'view') {
+        this.#names.set(call.outputs[0], this.#reshape(layer, call.inputs[0], call.outputs[0]));
+        continue;
+      }
+      const emit = onnxEmitters[call.op.name];
+      if (!emit) throw new RangeError(`${layer}: ONNX export knows no operator for ${call.op.name}`);
+      this.#names.set(call.outputs[0], emit({ writer: this, call, layer }));
+    }
+    this.node('Identity', output, [this.value(outputs[0])]);
+  }
+
+  /** Adds a node, under a name that begins with its layer's. */
+  node(operator: string, name: string, inputs: readonly string[], attributes?: Record<string, Attribute>): string {
+    return this.graph.node(operator, this.unique(name), inputs, attributes);
+  }
+
+  shape(value: number): Shape {
+    return this.#program.values[value].shape;
+  }
+
+  /** The name of a value. A constant comes into the graph when it is first asked for. */
+  value(at: number): string {
+    const known = this.#names.get(at);
+    if (known !== undefined) return known;
+    const constant = this.constant(at);
+    if (!constant) throw new RangeError(`ONNX export: the second output of an op is read (value ${at})`);
+    const floats = constant.dtype === 'bits' ? unpackBits(constant) : (constant as Tensor);
+    const name = this.graph.tensor(
+      this.unique(this.#program.values[at].name ?? `constant.${at}`),
+      floats.rank === 4 ? transpose(floats, [0, 3, 1, 2]) : floats,
+    );
+    this.#names.set(at, name);
+    return name;
+  }
+
+  constant(at: number): BitTensor | Tensor | undefined {
+    return this.#program.constants.get(at) as BitTensor | Tensor | undefined;
+  }
+
+  /** A vector [channels] as it lies beside a value of so many axes. */
+  alongChannels(at: number, rank: number): string {
+    const vector = this.constant(at);
+    if (!vector) throw new RangeError('ONNX export: a vector along the channels must be a constant');
+    if (rank < 4) return this.value(at);
+    const name = this.unique(this.#program.values[at].name ?? `constant.${at}`);
+    return this.graph.tensor(name, vector as Tensor, [vector.size, 1, 1]);
+  }
+
+  /** A name that no other node or tensor has. */
+  unique(name: string): string {
+    let unique = name;
+    for (let count = 2; this.#used.has(unique); count++) unique = `${name}.${count}`;
+    this.#used.add(unique);
+    return unique;
+  }
+
+  /** In the order of our elements: images have their channels last for as long as that takes. */
+  #reshape(layer: string, from: number, to: number): string {
+    const [shape, target] = [this.shape(from), this.shape(to)];
+    let x = this.value(from);
+    if (shape.length === 4) x = this.node('Transpose', `${layer}.channelsLast`, [x], { perm: [0, 2, 3, 1] });
+    const sizes = this.graph.integers(this.unique(`${layer}.shape`), [-1, ...target.slice(1)]);
+    x = this.node('Reshape', `${layer}.reshape`, [x, sizes]);
+    return target.length === 4 ? this.node('Transpose', `${layer}.channelsFirst`, [x], { perm: [0, 3, 1, 2] }) : x;
+  }
+}
+
+/** What an emitter sees of a call. */
+export interface OnnxCall {
+  readonly writer: OnnxWriter;
+  readonly call: OpCall;
+  /** What names of its nodes begin with. */
+  readonly layer: string;
+}
+
+/** The attributes of a window that slides: pads are top, left, bottom, right. */
+export function windowAttributes({ height, width }: Window): {
+  strides: number[];
+  dilations: number[];
+  pads: number[];
+} {
+  const axes = [height, width];
+  const after = axes.map(({ output, stride, taps, dilation, input, before }) =>
+    Math.max(0, (output - 1) * stride + (taps - 1) * dilation + 1 - input - before),
+  );
+  return {
+    strides: axes.map(({ stride }) => stride),
+    dilations: axes.map(({ dilation }) => dilation),
+    pads: [...axes.map(({ before }) => before), ...after],
+  };
+}
