@@ -119,7 +119,7 @@ describe('an ONNX model', () => {
       if (dataType === onnxProto.onnx.TensorProto.DataType.INT64) continue;
       expect(dataType).toBe(onnxProto.onnx.TensorProto.DataType.FLOAT);
     }
-    const shapeOf = (name: string) => constants.get(name)?.dims!.map(Number);
+    const shapeOf = (name: string) => (constants.get(name)?.dims ?? []).map(Number);
     const shapes = {
       'stem.weight': [4, 3, 3, 3],
       'stem.slope': [4, 1, 1],
