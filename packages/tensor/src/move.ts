@@ -9,7 +9,6 @@ import { BackendError, ShapeError } from './errors.js';
 import { recordCall, recordOverwrite } from './op.js';
 import { sameShape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
-import { tracer } from './tracer.js';
 
 /**
  * The same elements on a backend: another handle where they are there already, else a copy. From the CPU to a GPU it cannot be
@@ -21,7 +20,6 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
   checkTensor('toBackend', x);
   if (x.backend === backend) {
     const output = x.alias(x.shape) as T;
-    tracer()?.view(x, output);
     recordCall({ name: 'toBackend', inputs: [x], output, saved: [], gradient: (dy) => [() => dy] });
     return output;
   }

@@ -11,8 +11,6 @@ export interface Tracer {
   call(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly Spec[], attributes: unknown): AnyTensor[];
   /** An op has calculated with other tensors alone. */
   calculated(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void;
-  /** `view` is another handle on a tensor. */
-  view(x: AnyTensor, view: AnyTensor): void;
 }
 
 let current: Tracer | null = null;

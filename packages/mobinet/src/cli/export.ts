@@ -4,7 +4,7 @@ import { onnxFile, packedFile, packedInfoOf, readCheckpoint, readPackedFile } fr
 import { encodeOnnx, exportOnnx } from '../export/onnx.js';
 import { packModel } from '../export/pack.js';
 import type { PackedInfo } from '../export/packed-format.js';
-import { createMoBiNet } from '../model/mobinet.js';
+import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
 import { type MoBiNetOptions, optionRanges } from '../model/options.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
 import {
@@ -89,7 +89,7 @@ async function encodeModel(path: string, { format, classNames }: ExportFlags): P
 async function encodeNetwork(
   { checkpoint, classNames }: ExportFlags,
   architecture: Partial<MoBiNetOptions>,
-  encode: typeof exportOnnx,
+  encode: (model: MoBiNet, info: Omit<PackedInfo, 'options'>) => Uint8Array,
 ): Promise<Uint8Array> {
   const run = checkpoint === undefined ? null : await readCheckpoint(checkpoint);
   const model = run?.model ?? createMoBiNet(architecture);

@@ -10,7 +10,8 @@ type Emitter = (call: OnnxCall) => string;
 export const onnxEmitters: Readonly<Record<string, Emitter>> = {
   conv2d({ writer, call, layer }) {
     const { window, groups } = call.attributes as { window: Window; groups: number };
-    const inputs = call.inputs.map((input) => writer.value(input));
+    const [x, weight] = call.inputs;
+    const inputs = [writer.value(x), writer.value(weight, `${layer}.weight`)];
     return writer.node('Conv', `${layer}.conv`, inputs, { group: groups, ...windowAttributes(window) });
   },
 
@@ -32,7 +33,8 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
   bitConv2d({ writer, call, layer }) {
     const { window, groups, paddingValue } = call.attributes as BitConv2dAttributes;
     const { pads, ...slide } = windowAttributes(window);
-    let [x, filter] = call.inputs.map((input) => writer.value(input));
+    const filter = writer.value(call.inputs[1], `${layer}.signs`);
+    let x = writer.value(call.inputs[0]);
     const isSurrounded = paddingValue === 'one' && pads.some((pixels) => pixels > 0);
     if (isSurrounded) {
       const [top, left, bottom, right] = pads;
@@ -45,7 +47,10 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
 
   /** α comes first: onnxruntime moves a factor that comes second into the weights, and sums of ±α have to be rounded. */
   scaleCounts: ({ writer, call, layer }) =>
-    writer.node('Mul', `${layer}.scaled`, [writer.alongChannels(call.inputs[1], 4), writer.value(call.inputs[0])]),
+    writer.node('Mul', `${layer}.scaled`, [
+      writer.alongChannels(call.inputs[1], 4, `${layer}.alpha`),
+      writer.value(call.inputs[0]),
+    ]),
 
   /** Product and sum for sum as the kernels have it, so that signs come out alike. */
   countLines({ writer, call, layer }) {
@@ -69,7 +74,7 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
       offset = writer.node('Add', `${layer}.shifted`, [shift, skip]);
     }
     const y = writer.node('Add', `${layer}.output`, [sloped, offset]);
-    const halves = { kernel_shape: [2, 2], strides: [2, 2] };
+    const halves = { kernel_shape: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] };
     return pool ? pooled({ writer, layer }, pool, y, halves) : y;
   },
 
@@ -77,13 +82,16 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
   affine({ writer, call, layer }) {
     const [x, scale, shift] = call.inputs;
     const rank = writer.shape(x).length;
-    const scaled = writer.node('Mul', `${layer}.scaled`, [writer.value(x), writer.alongChannels(scale, rank)]);
-    return writer.node('Add', `${layer}.norm`, [scaled, writer.alongChannels(shift, rank)]);
+    const scaled = writer.node('Mul', `${layer}.scaled`, [
+      writer.value(x),
+      writer.alongChannels(scale, rank, `${layer}.scale`),
+    ]);
+    return writer.node('Add', `${layer}.norm`, [scaled, writer.alongChannels(shift, rank, `${layer}.shift`)]);
   },
 
   prelu({ writer, call, layer }) {
     const [x, slope] = call.inputs;
-    const slopes = writer.alongChannels(slope, writer.shape(x).length);
+    const slopes = writer.alongChannels(slope, writer.shape(x).length, `${layer}.slope`);
     return writer.node('PRelu', `${layer}.activation`, [writer.value(x), slopes]);
   },
 
@@ -104,7 +112,7 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
 
   matmul({ writer, call, layer }) {
     const { transposeA, transposeB } = call.attributes as { transposeA: boolean; transposeB: boolean };
-    const inputs = call.inputs.map((input) => writer.value(input));
+    const inputs = call.inputs.map((input) => writer.value(input, `${layer}.weight`));
     const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
     return writer.node('Gemm', `${layer}.product`, inputs, attributes);
   },
@@ -136,7 +144,9 @@ function elementwise(operators: Readonly<Record<string, string>>): Record<string
     ({ writer, call, layer }) => {
       const rank = writer.shape(call.outputs[0]).length;
       const inputs = call.inputs.map((input) =>
-        writer.shape(input).length === 1 && rank === 4 ? writer.alongChannels(input, rank) : writer.value(input),
+        writer.shape(input).length === 1 && rank === 4
+          ? writer.alongChannels(input, rank, `${layer}.${call.op.name}.operand`)
+          : writer.value(input, `${layer}.${call.op.name}.operand`),
       );
       return writer.node(operator, `${layer}.${call.op.name}`, inputs);
     };

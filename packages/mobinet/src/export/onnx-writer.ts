@@ -48,19 +48,17 @@ export class OnnxWriter {
     return this.#program.values[value].shape;
   }
 
-  /** The name of a value. A constant comes into the graph when it is first asked for. */
-  value(at: number): string {
+  /** The name of a value. A constant comes into the graph when it is first asked for. @param name What a constant is called. */
+  value(at: number, name = `constant.${at}`): string {
     const known = this.#names.get(at);
     if (known !== undefined) return known;
     const constant = this.constant(at);
-    if (!constant) throw new RangeError(`ONNX export: the second output of an op is read (value ${at})`);
+    if (!constant) throw new RangeError(`ONNX export: ${name}: the second output of an op has no place in the graph`);
     const floats = constant.dtype === 'bits' ? unpackBits(constant) : (constant as Tensor);
-    const name = this.graph.tensor(
-      this.unique(this.#program.values[at].name ?? `constant.${at}`),
-      floats.rank === 4 ? transpose(floats, [0, 3, 1, 2]) : floats,
-    );
-    this.#names.set(at, name);
-    return name;
+    const unique = this.unique(name);
+    this.graph.tensor(unique, floats.rank === 4 ? transpose(floats, [0, 3, 1, 2]) : floats);
+    this.#names.set(at, unique);
+    return unique;
   }
 
   constant(at: number): BitTensor | Tensor | undefined {
@@ -68,12 +66,11 @@ export class OnnxWriter {
   }
 
   /** A vector [channels] as it lies beside a value of so many axes. */
-  alongChannels(at: number, rank: number): string {
+  alongChannels(at: number, rank: number, name: string): string {
     const vector = this.constant(at);
-    if (!vector) throw new RangeError('ONNX export: a vector along the channels must be a constant');
-    if (rank < 4) return this.value(at);
-    const name = this.unique(this.#program.values[at].name ?? `constant.${at}`);
-    return this.graph.tensor(name, vector as Tensor, [vector.size, 1, 1]);
+    if (!vector) throw new RangeError(`ONNX export: ${name} must be a constant, since it lies along the channels`);
+    if (rank < 4) return this.value(at, name);
+    return this.graph.tensor(this.unique(name), vector as Tensor, [vector.size, 1, 1]);
   }
 
   /** A name that no other node or tensor has. */

@@ -1,9 +1,9 @@
-import { type Tensor, tidy, withBackend } from '@mobinet/tensor';
+import type { Module } from '@mobinet/autograd';
+import { type Shape, type Tensor, tidy, withBackend } from '@mobinet/tensor';
 import { disposeProgram, type TensorFunction, trace } from '@mobinet/tensor/kernels';
-import type { MoBiNet } from '../model/mobinet.js';
+import { MoBiNet } from '../model/mobinet.js';
 import { version } from '../version.js';
 import { OnnxWriter } from './onnx-writer.js';
-import { networkTensors } from './pack.js';
 import type { PackedFile } from './packed-file.js';
 import { type PackedInfo, packedMetadata } from './packed-format.js';
 import { packedForward, packedLayers } from './packed-layers.js';
@@ -19,38 +19,60 @@ import { packedForward, packedLayers } from './packed-layers.js';
 export function encodeOnnx({ info, tensors }: PackedFile): Uint8Array {
   return tidy(() => {
     const layers = withBackend('cpu', () => packedLayers(info.options, tensors));
-    return encodeFunction((images) => packedForward(layers, images as Tensor), info);
+    const { imageSize } = info.options;
+    return encodeFunction((images) => packedForward(layers, images as Tensor), [imageSize, imageSize, 3], {
+      name: 'MoBiNet',
+      metadata: packedMetadata(info),
+    });
   });
 }
 
-/** A network, in evaluation, as an ONNX model (`encodeOnnx`). It may be a float twin. */
-export function exportOnnx(model: MoBiNet, own: Omit<PackedInfo, 'options'> = {}): Uint8Array {
-  const info = { options: model.options, ...own };
-  if (model.options.precision === 'binary') return tidy(() => encodeOnnx({ info, tensors: networkTensors(model) }));
+/** What an ONNX model says of a network beside its graph. */
+export interface OnnxInfo extends Omit<PackedInfo, 'options'> {
+  /** [height, width, channels] of an image. Default: those of a MoBiNet. */
+  readonly imageShape?: Shape;
+}
+
+/**
+ * Any network of images, in evaluation, as an ONNX model (`encodeOnnx`): what its `forward` does is written op by op.
+ *
+ * @throws RangeError, one line, for an op that has no place in ONNX; TraceError for what cannot be written down (`trace`).
+ */
+export function exportOnnx(model: Module, { imageShape, ...info }: OnnxInfo = {}): Uint8Array {
+  const options = model instanceof MoBiNet ? model.options : null;
+  const shape = imageShape ?? (options && [options.imageSize, options.imageSize, 3]);
+  if (!shape) throw new TypeError('exportOnnx: name the shape of an image, such as imageShape: [32, 32, 3]');
   const wasTraining = model.training;
   model.eval();
   try {
-    return encodeFunction((images) => model.forward(images as Tensor), info);
+    const metadata = packedMetadata({ ...info, ...(options && { options }) });
+    return encodeFunction((images) => model.forward(images as Tensor), shape, {
+      name: model.constructor.name,
+      metadata,
+    });
   } finally {
     if (wasTraining) model.train();
   }
 }
 
-/** What a function does with images, op by op. @throws RangeError, one line, for an op that has no place in ONNX. */
-function encodeFunction(forward: TensorFunction, info: PackedInfo): Uint8Array {
-  const { imageSize, classes } = info.options;
+/** What a function does with images, op by op. */
+function encodeFunction(
+  forward: TensorFunction,
+  [height, width, channels]: Shape,
+  about: { readonly name: string; readonly metadata: Record<string, string> },
+): Uint8Array {
   return withBackend('cpu', () =>
     tidy(() => {
-      const program = trace(forward, [{ dtype: 'f32', shape: [1, imageSize, imageSize, 3] }]);
+      const program = trace(forward, [{ dtype: 'f32', shape: [1, height, width, channels] }]);
       try {
         const writer = new OnnxWriter(program, 'images');
         writer.write('logits');
+        const [, ...rest] = program.values[program.outputs[0]].shape;
         return writer.graph.encode({
-          name: 'MoBiNet',
-          input: { name: 'images', shape: ['batch', 3, imageSize, imageSize] },
-          output: { name: 'logits', shape: ['batch', classes] },
+          ...about,
+          input: { name: 'images', shape: ['batch', channels, height, width] },
+          output: { name: 'logits', shape: ['batch', ...rest] },
           producerVersion: version,
-          metadata: packedMetadata(info),
         });
       } finally {
         disposeProgram(program);

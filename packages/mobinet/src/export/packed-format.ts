@@ -41,9 +41,9 @@ export function usualPreprocessing({ imageSize }: Pick<MoBiNetOptions, 'imageSiz
   return { resize: Math.round((imageSize * 256) / 224), normalization: imageNetNormalization };
 }
 
-export function packedMetadata({ options, classes, preprocessing }: PackedInfo): Record<string, string> {
+export function packedMetadata({ options, classes, preprocessing }: Partial<PackedInfo>): Record<string, string> {
   return {
-    options: JSON.stringify(options),
+    ...(options && { options: JSON.stringify(options) }),
     ...(classes && { classes: JSON.stringify(classes) }),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
   };

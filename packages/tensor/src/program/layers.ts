@@ -1,28 +1,26 @@
 import type { Program } from './program.js';
 
-/** Calls of a program that follow each other and belong together. */
+/** Calls of a program that follow each other and belong together: a convolution or a matrix product, and what is done to its result. */
 export interface Layer {
-  /** `stem` where the calls read `stem.weight` and `stem.bias`. */
+  /** What the labels of its constants have in common: `stem` of `stem.conv.weight` and `stem.norm.shift`. */
   readonly name: string;
   /** Its calls are those from `from` on, and before `to`. */
   readonly from: number;
   readonly to: number;
 }
 
-/**
- * Cuts a program into layers by the labels of its constants: a call belongs to the path that its labelled constants have in common, and a
- * call without such a constant to the layer of the call before it.
- */
+/** Cuts a program into layers. Each begins with a call that has weights; calls before the first belong to it, too. */
 export function layersOf({ values, constants, calls }: Program): Layer[] {
-  const layers: Layer[] = [];
-  for (const [at, { inputs }] of calls.entries()) {
+  const beginnings = calls.flatMap((call, at) =>
+    call.kind === 'op' && call.op.multiplyAdds && call.inputs.some((input) => constants.has(input)) ? at : [],
+  );
+  const cuts = [0, ...beginnings.slice(1), calls.length];
+  return cuts.slice(1).map((to, index) => {
+    const from = cuts[index];
+    const inputs = calls.slice(from, to).flatMap((call) => call.inputs);
     const labels = inputs.flatMap((input) => (constants.has(input) ? (values[input].name ?? []) : []));
-    const name = commonPath(labels);
-    const last = layers.at(-1);
-    if (last && (name === null || name === last.name)) layers[layers.length - 1] = { ...last, to: at + 1 };
-    else layers.push({ name: name ?? '', from: at, to: at + 1 });
-  }
-  return layers;
+    return { name: commonPath(labels) || `layer.${index}`, from, to };
+  });
 }
 
 /** What dotted paths have in common, without their last parts: of `units.0.signs` and `units.0.lines`, `units.0`. Null for no paths. */

@@ -1,7 +1,8 @@
 import { BitTensor } from '../bit-tensor.js';
-import { TraceError } from '../errors.js';
+import type { Block } from '../block.js';
 import type { AnyTensor, Spec } from '../op.js';
 import { dispose, keep, tidy } from '../scope.js';
+import { sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { AbsentBlock, type AnyOp, type Tracer, withTracer } from '../tracer.js';
 import { commonPath } from './layers.js';
@@ -41,19 +42,21 @@ class ProgramTracer implements Tracer {
   readonly #constants = new Map<number, AnyTensor>();
   /** Places of values, by the ids of tensors. A twin has the id of its tensor. */
   readonly #places = new Map<number, number>();
-
-  /** What tensors that were calculated from labelled ones are called, by their ids. */
-  readonly #names = new Map<number, string>();
+  /** Which value has no memory where, to know views of it. */
+  readonly #absent = new Map<Block, number>();
+  /** What was calculated from labelled tensors is called, by its memory. */
+  readonly #names = new Map<Block, string>();
 
   /** A tensor without elements, and its value. */
   absent({ dtype, shape }: Spec): AnyTensor {
-    const x = dtype === 'bits' ? new BitTensor(shape, new AbsentBlock()) : new Tensor(dtype, shape, new AbsentBlock());
-    this.#add(x);
+    const block = new AbsentBlock();
+    const x = dtype === 'bits' ? new BitTensor(shape, block) : new Tensor(dtype, shape, block);
+    this.#absent.set(block, this.#add(x));
     return x;
   }
 
   call(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[], attributes: unknown): AnyTensor[] {
-    const places = inputs.map((input) => this.#placeOf(input, op.name));
+    const places = inputs.map((input) => this.#placeOf(input));
     const outputs = specs.map((spec) => this.absent(spec));
     const made = outputs.map(({ id }) => this.#places.get(id)!);
     this.#calls.push({ kind: 'op', op, attributes, inputs: places, outputs: made });
@@ -62,27 +65,17 @@ class ProgramTracer implements Tracer {
 
   calculated({ name }: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void {
     const path = commonPath(inputs.flatMap((input) => this.#nameOf(input) ?? []));
-    if (path) for (const { id } of outputs) this.#names.set(id, `${path}.${name}`);
-  }
-
-  view(x: AnyTensor, view: AnyTensor): void {
-    if (!(x.block instanceof AbsentBlock)) {
-      const name = this.#nameOf(x);
-      if (name) this.#names.set(view.id, name);
-      return;
-    }
-    const place = this.#placeOf(x, 'a view');
-    this.#calls.push({ kind: 'view', inputs: [place], outputs: [this.#add(view)] });
+    if (path) for (const { block } of outputs) this.#names.set(block, `${path}.${name}`);
   }
 
   program(inputs: readonly AnyTensor[], results: readonly AnyTensor[]): Program {
-    const placesOf = (tensors: readonly AnyTensor[]) => tensors.map((x) => this.#placeOf(x, 'the result'));
+    const placesOf = (tensors: readonly AnyTensor[]) => tensors.map((x) => this.#placeOf(x));
     return {
       values: this.#values,
       inputs: placesOf(inputs),
       constants: this.#constants,
-      calls: this.#calls,
       outputs: placesOf(results),
+      calls: this.#calls,
     };
   }
 
@@ -97,21 +90,23 @@ class ProgramTracer implements Tracer {
     return place;
   }
 
-  #nameOf({ id, label }: AnyTensor): string | undefined {
-    return label ?? this.#names.get(id);
+  #nameOf({ block, label }: AnyTensor): string | undefined {
+    return label ?? this.#names.get(block);
   }
 
-  /** The value of a tensor; of one that is not known, a new constant. */
-  #placeOf(x: AnyTensor, reader: string): number {
+  /** The value of a tensor; of one that is not known, a view of another that is, or a constant. */
+  #placeOf(x: AnyTensor): number {
     const known = this.#places.get(x.id);
     if (known !== undefined) return known;
-    if (x.block instanceof AbsentBlock) {
-      throw new TraceError(
-        `${reader} reads a view of shape [${x.shape.join(', ')}] that is none of reshape: it cannot be traced`,
-      );
+    const whole = this.#absent.get(x.block);
+    if (whole === undefined) {
+      const place = this.#add(x);
+      this.#constants.set(place, keep(x.twin() as AnyTensor));
+      return place;
     }
+    if (sameShape(x.shape, this.#values[whole].shape)) return whole;
     const place = this.#add(x);
-    this.#constants.set(place, keep(x.twin() as AnyTensor));
+    this.#calls.push({ kind: 'view', inputs: [whole], outputs: [place] });
     return place;
   }
 }

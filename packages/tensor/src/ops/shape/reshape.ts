@@ -4,7 +4,6 @@ import { ShapeError } from '../../errors.js';
 import { recordCall } from '../../op.js';
 import { checkShape, formatShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { tracer } from '../../tracer.js';
 
 /**
  * The same elements under another shape: a view that shares memory with x.
@@ -16,7 +15,6 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> 
   checkTensor('reshape', x);
   const inputShape = x.shape;
   const view = x.alias(completeShape(inputShape, shape));
-  tracer()?.view(x, view);
   recordCall({
     name: 'reshape',
     inputs: [x],
