@@ -1,4 +1,4 @@
-export { type BinaryConv2dOptions, binaryConv2d } from './binary-conv2d.js';
+export { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
 export { type BinarySegmentOptions, binarySegment } from './binary-segment.js';
 export { Bop, type BopOptions } from './bop.js';
 export {

@@ -21,6 +21,7 @@ export {
   PackedMoBiNet,
   unpackModel,
 } from './export/packed-model.js';
+export { loadNetwork, type NetworkInfo, PackedNetwork, packNetwork, unpackNetwork } from './export/packed-network.js';
 export type { Prediction } from './export/prediction.js';
 export { createMoBiNet, MoBiNet } from './model/mobinet.js';
 export { type Block, defaultOptions, type MoBiNetOptions, resolveOptions, type Skip } from './model/options.js';

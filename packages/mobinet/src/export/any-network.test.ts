@@ -1,11 +1,12 @@
 import { fc, test } from '@fast-check/vitest';
 import { BatchNorm2d, Conv2d, Linear, Module, noGradient, Pool2d, PReLU, ReLU } from '@mobinet/autograd';
 import { BinaryConv2d, countLinesRules } from '@mobinet/bnn';
-import { add, compile, concat, mean, memory, Rng, reshape, type Tensor, tidy, transpose } from '@mobinet/tensor';
+import { add, compile, concat, mean, memory, Rng, reshape, slice, type Tensor, tidy, transpose } from '@mobinet/tensor';
 import { withKernels } from '@mobinet/tensor/testing';
 import * as ort from 'onnxruntime-web';
 import { describe, expect } from 'vitest';
 import { exportOnnx } from './onnx.js';
+import { packNetwork, unpackNetwork } from './packed-network.js';
 
 // Networks that the library has never seen: whatever a `forward` does with layers can be compiled, and exported to ONNX.
 
@@ -127,6 +128,27 @@ describe('any network', () => {
             ready.dispose();
           });
         }
+      });
+      expect(memory()).toEqual(before);
+    },
+  );
+
+  test.prop([blocks, fc.nat()], { numRuns: 40 })(
+    'is packed, and loaded gives its logits, bit for bit',
+    (blocks, seed) => {
+      const before = memory();
+      tidy(() => {
+        const network = new AnyNetwork(blocks, size, seed);
+        const images = Rng.fromSeed(seed).split('images').normal([3, size, size, 3]);
+        network.train().forward(images);
+        const packed = unpackNetwork(packNetwork(network, { imageShape: [size, size, 3] }));
+        network.eval();
+        // Of any batch size.
+        for (const batch of [1, 3]) {
+          const some = slice(images, [0], [batch]);
+          expect([...packed.forward(some).values]).toEqual([...network.forward(some).values]);
+        }
+        packed.dispose();
       });
       expect(memory()).toEqual(before);
     },

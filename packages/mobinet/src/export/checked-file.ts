@@ -36,6 +36,15 @@ export const packedFormat: FileFormat = {
     'It holds the bits of a network and nothing to go on training from. Give the run: its folder, or its checkpoint',
 };
 
+/** A network of any kind to run: it says itself what it does. */
+export const networkFormat: FileFormat = {
+  format: 'mobinet-network',
+  version: '2',
+  keys: ['program', 'classes', 'preprocessing'],
+  called: 'a packed network',
+  remedy: 'Load it with loadNetwork',
+};
+
 /** A training run, from which it can go on. */
 export const checkpointFormat: FileFormat = {
   format: 'mobinet-checkpoint',
@@ -45,7 +54,7 @@ export const checkpointFormat: FileFormat = {
   remedy: 'Pack its network with mobinet export --checkpoint',
 };
 
-const formats = [packedFormat, checkpointFormat];
+const formats = [packedFormat, networkFormat, checkpointFormat];
 
 const checksumKey = 'checksum';
 

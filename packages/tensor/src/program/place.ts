@@ -35,6 +35,9 @@ export function place(program: Program, backend: BackendName): Placement {
   return { pieces, pieceOf: new Map(Array.from(storages, ([value, storage]) => [value, pieceOf.get(storage)!])) };
 }
 
+/** Bytes that the values of a program take together, on the CPU. */
+export const placedBytes = (program: Program): number => bytesIn(place(program, 'cpu').pieces);
+
 /** Bytes of all pieces. */
 export const bytesIn = (pieces: readonly number[]): number => pieces.reduce((sum, bytes) => sum + bytes, 0);
 

@@ -1,0 +1,223 @@
+import { type CountLinesAttributes, countLines, scaleCounts } from '@mobinet/bnn';
+import {
+  add,
+  affine,
+  avgPool2d,
+  type BitConv2dAttributes,
+  type BitTensor,
+  bitConv2d,
+  type CountDType,
+  checkChoice,
+  checkNumber,
+  concat,
+  conv2d,
+  type DType,
+  div,
+  matmul,
+  maxPool2d,
+  mean,
+  minPool2d,
+  mul,
+  type Padding,
+  type PoolOptions,
+  packBits,
+  prelu,
+  relu,
+  reshape,
+  shown,
+  sub,
+  type Tensor,
+  unpackBits,
+  wholeNumbers,
+} from '@mobinet/tensor';
+import type { OpCall, Reduction, Window } from '@mobinet/tensor/kernels';
+
+/** A tensor of any kind, floats, counts or bits. */
+export type Value = Tensor<DType> | BitTensor;
+
+/** Options of an op as its user gives them: no size that follows from others. */
+export type Options = Readonly<Record<string, unknown>>;
+
+/** How an op is kept in a file, and made again of what a file says. */
+export interface PortableOp {
+  /** What its inputs are, and what constants among them are called. Those with `?` may be left out, and the last with `…` repeats. */
+  readonly inputs: readonly string[];
+  /** The kinds of its inputs: anything that can be calculated with, or bits. */
+  readonly kinds: readonly ('f32' | 'bits' | 'counts')[];
+  /** The options of a call. */
+  write(call: OpCall): Options;
+  /** Calls it. @throws Error for inputs and options that do not fit. */
+  read(inputs: readonly Value[], options: Options): Value;
+}
+
+/** Sizes in options: no window or stride of an image is larger. */
+const sizes = wholeNumbers(1, 2 ** 14);
+const offsets = wholeNumbers(0, 2 ** 14);
+
+const f32 = (inputs: readonly Value[]): Tensor[] => inputs as Tensor[];
+const noOptions = (): Options => ({});
+
+/** An op of floats, without options. */
+function plain(inputs: readonly string[], call: (...inputs: Tensor[]) => Tensor): PortableOp {
+  return { inputs, kinds: inputs.map(() => 'f32'), write: noOptions, read: (given) => call(...f32(given)) };
+}
+
+/** The vocabulary of packed files, by the names of ops. */
+export const portableOps: Readonly<Record<string, PortableOp>> = {
+  conv2d: {
+    inputs: ['x', 'weight'],
+    kinds: ['f32', 'f32'],
+    write({ attributes }) {
+      const { window, groups } = attributes as { window: Window; groups: number };
+      return { ...windowOptions(window), groups };
+    },
+    read: (inputs, options) => {
+      const [x, weight] = f32(inputs);
+      return conv2d(x, weight, { ...readWindow(options), groups: checkNumber('groups', options.groups, sizes) });
+    },
+  },
+  packBits: { inputs: ['x'], kinds: ['f32'], write: noOptions, read: ([x]) => packBits(x as Tensor) },
+  unpackBits: { inputs: ['x'], kinds: ['bits'], write: noOptions, read: ([x]) => unpackBits(x as BitTensor) },
+  bitConv2d: {
+    inputs: ['x', 'signs'],
+    kinds: ['bits', 'bits'],
+    write({ attributes }) {
+      const { window, groups, paddingValue, dtype } = attributes as BitConv2dAttributes & { dtype: CountDType };
+      return { ...windowOptions(window), groups, paddingValue, counts: dtype };
+    },
+    read([x, signs], options) {
+      return bitConv2d(x as BitTensor, signs as BitTensor, {
+        ...readWindow(options),
+        groups: checkNumber('groups', options.groups, sizes),
+        paddingValue: checkChoice('paddingValue', options.paddingValue, ['zero', 'one'] as const),
+        dtype: checkChoice('counts', options.counts, ['u8', 'i16', 'i32'] as const),
+      });
+    },
+  },
+  scaleCounts: {
+    inputs: ['counts', 'alpha'],
+    kinds: ['counts', 'f32'],
+    write: noOptions,
+    read: ([counts, alpha]) => scaleCounts(counts as Tensor<'i32'>, alpha as Tensor),
+  },
+  countLines: {
+    inputs: ['counts', 'lines', 'skip?'],
+    kinds: ['counts', 'f32', 'f32'],
+    write({ attributes }) {
+      const { signs, skipRepeats, pool } = attributes as CountLinesAttributes;
+      return { signs, skipRepeats, pool };
+    },
+    read([counts, lines, skip], options) {
+      const signs = checkNumber('signs', options.signs, wholeNumbers(1, 2 ** 24));
+      const skipRepeats = checkNumber('skipRepeats', options.skipRepeats, offsets);
+      const pool = checkChoice('pool', options.pool, [null, 'average', 'max', 'min'] as const);
+      const attributes = { signs, skipRepeats, pool };
+      return countLines(counts as Tensor<'u8'>, lines as Tensor, (skip ?? null) as Tensor | null, attributes).output;
+    },
+  },
+  affine: plain(['x', 'scale', 'shift'], affine),
+  prelu: plain(['x', 'slope'], prelu),
+  relu: plain(['x'], relu),
+  avgPool2d: pool(avgPool2d),
+  maxPool2d: pool(maxPool2d),
+  minPool2d: pool(minPool2d),
+  mean: {
+    inputs: ['x'],
+    kinds: ['f32'],
+    write({ attributes }) {
+      const { axes, kept, shape } = attributes as Reduction;
+      return { axes, keepDims: kept.length === shape.length };
+    },
+    read([x], { axes, keepDims }) {
+      return mean(x as Tensor, { axes: listOf('axes', axes), keepDims: flag('keepDims', keepDims) });
+    },
+  },
+  matmul: {
+    inputs: ['x', 'weight'],
+    kinds: ['f32', 'f32'],
+    write: ({ attributes }) => ({ ...(attributes as { transposeA: boolean; transposeB: boolean }) }),
+    read(inputs, { transposeA, transposeB }) {
+      const [a, b] = f32(inputs);
+      return matmul(a, b, {
+        transposeA: flag('transposeA', transposeA),
+        transposeB: flag('transposeB', transposeB),
+      });
+    },
+  },
+  add: plain(['x', 'bias'], add),
+  sub: plain(['x', 'offset'], sub),
+  mul: plain(['x', 'factor'], mul),
+  div: plain(['x', 'divisor'], div),
+  concat: {
+    inputs: ['part…'],
+    kinds: ['f32'],
+    write: ({ attributes }) => ({ axis: (attributes as { axis: number }).axis }),
+    read: (inputs, { axis }) => concat(f32(inputs), checkNumber('axis', axis, wholeNumbers(0, 8))),
+  },
+  /** Of a batch of any size: the first axis is what the others leave. */
+  reshape: {
+    inputs: ['x'],
+    kinds: ['f32'],
+    write: noOptions,
+    read: ([x], { shape }) => reshape(x as Tensor, [-1, ...listOf('shape', shape)]),
+  },
+};
+
+function pool(op: (x: Tensor, options: PoolOptions) => Tensor): PortableOp {
+  return {
+    inputs: ['x'],
+    kinds: ['f32'],
+    write({ attributes }) {
+      const { window } = attributes as { window: Window };
+      const { stride, padding } = windowOptions(window);
+      return { window: [window.height.taps, window.width.taps], stride, padding };
+    },
+    read([x], options) {
+      const { stride, padding } = readWindow({ ...options, dilation: 1 });
+      return op(x as Tensor, { window: pairOf('window', options.window, sizes), stride, padding });
+    },
+  };
+}
+
+interface WindowOptions {
+  readonly stride: readonly [number, number];
+  readonly padding: Padding;
+  readonly dilation: readonly [number, number];
+}
+
+/** @throws RangeError for a window whose padding cannot be said in options. */
+function windowOptions({ height, width }: Window): WindowOptions {
+  const axes = [height, width];
+  const extent = ({ taps, dilation }: Window['height']): number => (taps - 1) * dilation + 1;
+  const isEven = axes.every(
+    (axis) => axis.output === Math.floor((axis.input + 2 * axis.before - extent(axis)) / axis.stride) + 1,
+  );
+  const isSame = axes.every(({ output, input, stride }) => output === Math.ceil(input / stride));
+  if (!isEven && !isSame) throw new RangeError('a window with this padding has no place in a packed file');
+  return {
+    stride: [height.stride, width.stride],
+    padding: isEven ? [height.before, width.before] : 'same',
+    dilation: [height.dilation, width.dilation],
+  };
+}
+
+function readWindow({ stride, padding, dilation }: Options): WindowOptions {
+  return {
+    stride: pairOf('stride', stride, sizes),
+    padding: padding === 'same' ? 'same' : pairOf('padding', padding, offsets),
+    dilation: dilation === 1 ? [1, 1] : pairOf('dilation', dilation, sizes),
+  };
+}
+
+function pairOf(name: string, value: unknown, range: typeof sizes): readonly [number, number] {
+  const [height, width, ...rest] = listOf(name, value, range);
+  if (width === undefined || rest.length > 0) throw new RangeError(`${name} must be two numbers, not ${shown(value)}`);
+  return [height, width];
+}
+
+function listOf(name: string, value: unknown, range = wholeNumbers(0, 2 ** 31)): number[] {
+  if (!Array.isArray(value)) throw new RangeError(`${name} must be a list, not ${shown(value)}`);
+  return value.map((number) => checkNumber(name, number, range));
+}
+
+const flag = (name: string, value: unknown): boolean => checkChoice(name, value, [true, false]);
