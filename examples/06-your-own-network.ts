@@ -3,8 +3,8 @@
  *
  *     node examples/06-your-own-network.js
  *
- * A network is a `Module` with a `forward`. It is trained in a plain loop, compiled for inference, where it gives the same bits, and exported
- * to ONNX. Two epochs over so few images teach it a little.
+ * A network is a `Module` with a `forward`. It is trained in a plain loop, packed into a file that runs without this code and gives the
+ * same bits, and exported to ONNX. Two epochs over so few images teach it a little.
  */
 import { fileURLToPath } from 'node:url';
 import {
@@ -21,9 +21,17 @@ import {
   Sequential,
   valueAndGradient,
 } from '@mobinet/autograd';
-import { BinaryConv2d, countLinesRules } from '@mobinet/bnn';
-import { add, compile, dispose, Rng, type Tensor, tidy } from '@mobinet/tensor';
-import { evaluate, exportOnnx, ImageLoader, openImageFolder } from 'mobinet';
+import { BinaryConv2d } from '@mobinet/bnn';
+import { add, dispose, Rng, type Tensor, tidy } from '@mobinet/tensor';
+import {
+  evaluate,
+  exportOnnx,
+  ImageLoader,
+  imageNetNormalization,
+  loadNetwork,
+  openImageFolder,
+  packNetwork,
+} from 'mobinet';
 
 // 1. The network. Each binary convolution has a shortcut of floats around it, so that what signs lose is not lost.
 class Block extends Module {
@@ -96,17 +104,17 @@ const validation = new ImageLoader(dataset.val, loading);
 const { top1 } = await evaluate(network, validation);
 console.log(`top-1 of ${dataset.val.length} validation images: ${top1.toFixed(1)} % (by chance: 10 %)`);
 
-// 3. The program: signs of weights and batch norms are worked out once, and layers take turns in a few pieces of memory.
+// 3. The file: what `forward` does in evaluation, call by call, and one bit for each binary weight. It runs without the code above.
+const preprocessing = { resize: size, normalization: imageNetNormalization };
+const file = packNetwork(network, { imageShape: [size, size, 3], classes: dataset.classes, preprocessing });
+const packed = await loadNetwork(file);
 network.eval();
 for await (const batch of validation.epoch(0)) {
-  const ready = compile((x) => network.forward(x as Tensor), [batch.images], { rules: countLinesRules });
-  const [made] = ready.run([batch.images]) as Tensor[];
-  const expected = noGradient(() => network.forward(batch.images));
+  const [made, expected] = noGradient(() => [packed.forward(batch.images), network.forward(batch.images)]);
   if (!made.values.every((logit, at) => Object.is(logit, expected.values[at]))) {
-    throw new Error('the program does not give the logits of the network');
+    throw new Error('the packed network does not give the logits of the trained one');
   }
-  console.log(`compiled: ${ready.program.calls.length} calls, the same ${made.size} logits to the last bit`);
-  ready.dispose();
+  console.log(`packed: ${file.length.toLocaleString('en')} bytes, the same ${made.size} logits to the last bit`);
   dispose([batch, made, expected]);
   break;
 }
@@ -116,4 +124,5 @@ await validation.close();
 const onnx = exportOnnx(network, { imageShape: [size, size, 3], classes: dataset.classes });
 console.log(`as ONNX: ${onnx.length.toLocaleString('en')} bytes`);
 dispose(optimizer.state.tensors);
+packed.dispose();
 network.dispose();

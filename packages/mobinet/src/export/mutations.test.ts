@@ -5,8 +5,10 @@ import { imageNetNormalization } from '../data/augment.js';
 import { createMoBiNet } from '../model/mobinet.js';
 import { paperTraining } from '../training/options.js';
 import { decodeCheckpoint, encodeCheckpoint, newRun } from '../training/run.js';
+import { decodeChecked, encodeChecked, networkFormat } from './checked-file.js';
 import { packModel } from './pack.js';
 import { unpackModel } from './packed-model.js';
+import { packNetwork, unpackNetwork } from './packed-network.js';
 
 const tiny = { width: 0.0625, k: 1, imageSize: 32, classes: 3 };
 const classes = ['cat', 'dog', 'owl'];
@@ -114,7 +116,49 @@ function expectRefusedOrSame(original: Uint8Array, count: number, read: (bytes: 
   expect(refused).toBeGreaterThan(0.95 * count);
 }
 
-describe('of a thousand mutated files, each is refused in one line or is the same network', () => {
+/** A change of a value somewhere in JSON: a number, a name, an entry that is twice there or not at all. */
+function editJson(value: unknown, rng: Rng): unknown {
+  if (Array.isArray(value) && value.length > 0) {
+    const at = rng.integer(value.length);
+    const kind = rng.integer(12);
+    if (kind === 0) return value.toSpliced(at, 1);
+    if (kind === 1) return value.toSpliced(at, 0, value[at]);
+    if (kind === 2) return value.with(at, value[rng.integer(value.length)]);
+    return value.with(at, editJson(value[at], rng));
+  }
+  if (typeof value === 'object' && value !== null && Object.keys(value).length > 0) {
+    const keys = Object.keys(value);
+    const key = keys[rng.integer(keys.length)];
+    const { [key]: part, ...rest } = value as Record<string, unknown>;
+    if (rng.integer(10) === 0) return rest;
+    return { ...value, [key]: editJson(part, rng) };
+  }
+  const others = [
+    0,
+    1,
+    2,
+    3,
+    7,
+    32,
+    -1,
+    0.5,
+    1e9,
+    2 ** 31,
+    null,
+    true,
+    'same',
+    'zero',
+    'u8',
+    'i32',
+    [],
+    {},
+    'mean',
+    'add',
+  ];
+  return others[rng.integer(others.length)];
+}
+
+describe('of thousands of mutated files, each is refused in one line or is the same network', () => {
   test('packed files', () => {
     const model = createMoBiNet(tiny);
     const bytes = packModel(model, { classes, preprocessing: { resize: 36, normalization: imageNetNormalization } });
@@ -129,6 +173,59 @@ describe('of a thousand mutated files, each is refused in one line or is the sam
       return { bits, info: packed.info };
     });
     images.dispose();
+  });
+
+  test('networks, which say what they do', () => {
+    const model = createMoBiNet({ ...tiny, padding: 'zero', pool: 'max', skip: 'none' });
+    const bytes = packNetwork(model, {
+      imageShape: [32, 32, 3],
+      ...{ classes, preprocessing: { resize: 36, normalization: imageNetNormalization } },
+    });
+    model.dispose();
+    const images = Rng.fromSeed(1).normal([1, 32, 32, 3]);
+    expectRefusedOrSame(bytes, 2000, (bytes) => {
+      const packed = unpackNetwork(bytes, 'network');
+      const logits = packed.forward(images);
+      const bits = Buffer.from(logits.values.slice().buffer).toString('hex');
+      logits.dispose();
+      packed.dispose();
+      return { bits, info: packed.info };
+    });
+    images.dispose();
+  });
+
+  test('programs with the right checksum run, or are refused in one line', () => {
+    const model = createMoBiNet({ ...tiny, pool: 'max' });
+    const { tensors, metadata } = decodeChecked(
+      packNetwork(model, { imageShape: [32, 32, 3] }),
+      networkFormat,
+      'network',
+    );
+    model.dispose();
+    const program: unknown = JSON.parse(metadata.program);
+    const before = memory();
+    let ran = 0;
+    for (let index = 0; index < 1000; index++) {
+      const edited = editJson(program, Rng.fromSeed(2).split(index));
+      const bytes = encodeChecked(networkFormat, tensors, { program: JSON.stringify(edited) });
+      try {
+        const packed = unpackNetwork(bytes, 'network');
+        const images = Rng.fromSeed(1).normal([1, ...packed.imageShape]);
+        const logits = packed.forward(images);
+        expect(logits.shape).toEqual([1, packed.classCount]);
+        dispose([images, logits]);
+        packed.dispose();
+        ran++;
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        expect(error.message).toMatch(/^network: [^\n\p{Cc}]{1,400}$/u);
+      }
+      expect(memory()).toEqual(before);
+    }
+    // A stride that is another, say, can be as good a network.
+    expect(ran).toBeGreaterThan(10);
+    expect(ran).toBeLessThan(500);
+    dispose(tensors);
   });
 
   test('checkpoints', () => {
