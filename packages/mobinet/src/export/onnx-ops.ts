@@ -1,10 +1,7 @@
 import type { CountLinesAttributes } from '@mobinet/bnn';
 import { type BitConv2dAttributes, reshape, slice, type Tensor } from '@mobinet/tensor';
 import type { Reduction, Window } from '@mobinet/tensor/kernels';
-import { type OnnxCall, windowAttributes } from './onnx-writer.js';
-
-/** Writes the nodes of one op. @returns The name of its first output. */
-type Emitter = (call: OnnxCall) => string;
+import { type Emitter, type OnnxCall, windowAttributes } from './onnx-writer.js';
 
 /** How each op is written, by its name. An op that is not here cannot be exported, and the export says so. */
 export const onnxEmitters: Readonly<Record<string, Emitter>> = {

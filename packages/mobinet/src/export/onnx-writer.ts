@@ -1,7 +1,6 @@
 import { type BitTensor, type Shape, type Tensor, transpose, unpackBits } from '@mobinet/tensor';
 import { layersOf, type OpCall, type Program, type Window } from '@mobinet/tensor/kernels';
 import { type Attribute, OnnxGraph } from './onnx-graph.js';
-import { onnxEmitters } from './onnx-ops.js';
 
 /**
  * Writes the calls of a program as nodes of an ONNX graph, one after the other. All tensors are of floats there, and signs are ±1.0.
@@ -12,13 +11,15 @@ import { onnxEmitters } from './onnx-ops.js';
 export class OnnxWriter {
   readonly graph = new OnnxGraph();
   readonly #program: Program;
+  readonly #emitters: Readonly<Record<string, Emitter>>;
   /** What values are called in the graph. */
   readonly #names = new Map<number, string>();
   readonly #used = new Set<string>();
 
-  /** @param input What the input of the graph is called. */
-  constructor(program: Program, input: string) {
+  /** @param emitters By the names of ops. @param input What the input of the graph is called. */
+  constructor(program: Program, emitters: Readonly<Record<string, Emitter>>, input: string) {
     this.#program = program;
+    this.#emitters = emitters;
     this.#names.set(program.inputs[0], this.unique(input));
   }
 
@@ -32,7 +33,7 @@ export class OnnxWriter {
         this.#names.set(call.outputs[0], this.#reshape(layer, call.inputs[0], call.outputs[0]));
         continue;
       }
-      const emit = onnxEmitters[call.op.name];
+      const emit = this.#emitters[call.op.name];
       if (!emit) throw new RangeError(`${layer}: ONNX export knows no operator for ${call.op.name}`);
       this.#names.set(call.outputs[0], emit({ writer: this, call, layer }));
     }
@@ -91,6 +92,9 @@ export class OnnxWriter {
     return target.length === 4 ? this.node('Transpose', `${layer}.channelsFirst`, [x], { perm: [0, 3, 1, 2] }) : x;
   }
 }
+
+/** Writes the nodes of one op. @returns The name of its first output. */
+export type Emitter = (call: OnnxCall) => string;
 
 /** What an emitter sees of a call. */
 export interface OnnxCall {

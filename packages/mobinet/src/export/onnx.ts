@@ -3,6 +3,7 @@ import { type Shape, type Tensor, tidy, withBackend } from '@mobinet/tensor';
 import { disposeProgram, type TensorFunction, trace } from '@mobinet/tensor/kernels';
 import { MoBiNet } from '../model/mobinet.js';
 import { version } from '../version.js';
+import { onnxEmitters } from './onnx-ops.js';
 import { OnnxWriter } from './onnx-writer.js';
 import type { PackedFile } from './packed-file.js';
 import { type PackedInfo, packedMetadata } from './packed-format.js';
@@ -65,7 +66,7 @@ function encodeFunction(
     tidy(() => {
       const program = trace(forward, [{ dtype: 'f32', shape: [1, height, width, channels] }]);
       try {
-        const writer = new OnnxWriter(program, 'images');
+        const writer = new OnnxWriter(program, onnxEmitters, 'images');
         writer.write('logits');
         const [, ...rest] = program.values[program.outputs[0]].shape;
         return writer.graph.encode({
