@@ -3,7 +3,6 @@ import { Command } from 'commander';
 import { classDifference } from '../data/class-names.js';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
-import type { PackedInfo } from '../export/packed-format.js';
 import { evaluate } from '../training/evaluate.js';
 import { trainingRanges } from '../training/options.js';
 import { openEvaluationData } from './evaluation-data.js';
@@ -17,7 +16,7 @@ import {
   numberIn,
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
-import { addModelFlag, loadModel } from './model-flag.js';
+import { addModelFlag, type LoadedModel, loadModel } from './model-flag.js';
 import { formatAccuracy, ImageProgress, printJson, printResult, say } from './output.js';
 import { interruptible } from './program.js';
 
@@ -45,18 +44,19 @@ const dataHelp = {
 };
 
 async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): Promise<void> {
-  const { model, info, preprocessing, run } = await loadModel(flags.model);
+  const loaded = await loadModel(flags.model);
+  const { model, classCount, imageSize, preprocessing, run } = loaded;
   if (folder !== undefined && (flags.data ?? flags.idx) !== undefined) {
     throw new RangeError('name the images once: FOLDER, --data FOLDER or --idx FOLDER');
   }
   const named = folder === undefined ? flags : { ...flags, data: folder };
-  const dataset = openEvaluationData(named, { classes: info.options.classes, run });
-  checkClassesOf(flags.model, info, dataset.classes);
+  const dataset = openEvaluationData(named, { classes: classCount, run });
+  checkClassesOf(flags.model, loaded, dataset.classes);
   const progress = new ImageProgress();
   const loader = new ImageLoader(dataset.val, {
     ...preprocessing,
     batchSize: flags.batch,
-    size: info.options.imageSize,
+    size: imageSize,
     rng: Rng.fromSeed(0),
     onWarning: (message) => {
       progress.stop();
@@ -84,10 +84,10 @@ async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): 
 }
 
 /** A network whose classes are not named takes any, if they are as many. */
-function checkClassesOf(model: string, { classes, options }: PackedInfo, given: readonly string[]): void {
+function checkClassesOf(model: string, { classes, classCount }: LoadedModel, given: readonly string[]): void {
   const difference = classes && classDifference(classes, given);
   if (difference) throw new DataError(`the images are not of the classes of ${model}: ${difference}`);
-  if (given.length !== options.classes) {
-    throw new DataError(`${model} tells ${options.classes} classes apart, but the images are of ${given.length}`);
+  if (given.length !== classCount) {
+    throw new DataError(`${model} tells ${classCount} classes apart, but the images are of ${given.length}`);
   }
 }

@@ -41,7 +41,7 @@ export function predictCommand(): Command {
 }
 
 async function runPrediction(images: string[], flags: PredictFlags): Promise<void> {
-  const { model, info, preprocessing } = await loadModel(flags.model);
+  const { model, classes: names, imageSize, preprocessing } = await loadModel(flags.model);
   const source = {
     length: images.length,
     label: () => 0,
@@ -51,7 +51,7 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
   const loader = new ImageLoader(source, {
     ...preprocessing,
     batchSize: 1,
-    size: info.options.imageSize,
+    size: imageSize,
     exactSize: !flags.resize,
     isolated: true,
     rng: Rng.fromSeed(0),
@@ -63,7 +63,7 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
   try {
     for await (const batch of untilAborted(loader.epoch(0), signal)) {
       const probabilities = tidy(() => softmax(noGradient(() => model.forward(batch.images))));
-      const classes = mostProbable(await probabilities.data(), info.classes, flags.top);
+      const classes = mostProbable(await probabilities.data(), names, flags.top);
       answers.add({ image: images[batch.index], classes });
       reached = batch.index + 1;
       dispose([batch, probabilities]);

@@ -51,14 +51,16 @@ async function findModel(path: string): Promise<string> {
 }
 
 /** A network to run: packed, or of a checkpoint. */
-export type ReadModel = { readonly packed: Uint8Array; readonly file: string } | { readonly run: TrainingRun };
+export type ReadModel =
+  | { readonly packed: Uint8Array; readonly file: string; readonly format: string | undefined }
+  | { readonly run: TrainingRun };
 
 /** Reads a network from a file, which says itself what it is, or from a run's folder. */
 export async function readModel(path: string): Promise<ReadModel> {
   const file = await findModel(path);
   const bytes = await readBytes(file, 'model');
   const { format } = decodeSafetensorsMetadata(bytes, { source: file });
-  return format === checkpointFormat.format ? { run: decodeCheckpoint(bytes, file) } : { packed: bytes, file };
+  return format === checkpointFormat.format ? { run: decodeCheckpoint(bytes, file) } : { packed: bytes, file, format };
 }
 
 /** Reads a packed model, or packs the network of a checkpoint. */
