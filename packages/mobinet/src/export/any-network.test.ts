@@ -143,7 +143,7 @@ describe('any network', () => {
         network.train().forward(images);
         const packed = unpackNetwork(packNetwork(network, { imageShape: [size, size, 3] }));
         network.eval();
-        // Of any batch size.
+        // One file runs batches of any size.
         for (const batch of [1, 3]) {
           const some = slice(images, [0], [batch]);
           expect([...packed.forward(some).values]).toEqual([...network.forward(some).values]);

@@ -33,11 +33,11 @@ export interface PackedLayers {
 export interface PackedSegment {
   readonly name: string;
   readonly plan: SegmentPlan;
-  /** Of the pool that ends its unit; null where there is none. */
+  /** The pool that ends its unit; null where there is none. */
   readonly pool: MoBiNetOptions['pool'] | null;
   /** Height and width of its output, after the pool. */
   readonly outSize: number;
-  /** Of its counts. */
+  /** The dtype of its counts. */
   readonly dtype: Counts['dtype'];
   /** [outChannels, kernel, kernel, inChannels / groups] */
   readonly signs: BitTensor;

@@ -30,7 +30,7 @@ import { mostProbable, type Prediction } from './prediction.js';
 export class PackedMoBiNet extends Module {
   readonly info: PackedInfo;
   readonly #layers: PackedLayers;
-  /** Of the last batch size: a caller's batches are of one size, but for the last. */
+  /** The program for the batch size of the last call: a caller's batches are of one size, but for the last. */
   #ready: { readonly batch: number; readonly program: ReadyProgram } | null = null;
 
   /** Takes over the tensors of a file. */

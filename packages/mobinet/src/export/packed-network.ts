@@ -109,7 +109,7 @@ export class PackedNetwork extends Module {
   readonly classCount: number;
   readonly #forward: TensorFunction;
   readonly #constants: ReadonlyMap<string, Value>;
-  /** Of the last batch size: a caller's batches are of one size, but for the last. */
+  /** The program for the batch size of the last call: a caller's batches are of one size, but for the last. */
   #ready: { readonly batch: number; readonly program: ReadyProgram } | null = null;
 
   /** Takes over the constants of a program. */

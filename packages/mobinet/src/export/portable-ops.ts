@@ -154,7 +154,7 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
     write: ({ attributes }) => ({ axis: (attributes as { axis: number }).axis }),
     read: (inputs, { axis }) => concat(f32(inputs), checkNumber('axis', axis, wholeNumbers(0, 8))),
   },
-  /** Of a batch of any size: the first axis is what the others leave. */
+  /** The first axis, the batch, is what the others leave: so batches may be of any size. */
   reshape: {
     inputs: ['x'],
     kinds: ['f32'],

@@ -235,7 +235,7 @@ describe('a process that saves one file after the other', () => {
 
 describe('trainings that are killed', () => {
   const seeds = [0, 1, 2, 3];
-  /** Of all four, so that 40 trainings are killed. */
+  /** Each kill hits all four, so that 40 trainings are killed. */
   const kills = 10;
   const outOf = (seed: number): string => join(folder, `killed-${seed}`);
 

@@ -25,7 +25,8 @@ interface Storage {
  *
  * Values of which one is no longer read when the other is written can have one piece. The largest choose first, each the first piece that is
  * free as long as it lives (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020: "greedy by
- * size"), so that no piece has to grow. Of equal ones it depends on luck who should be first: the order of the calls is tried, and its reverse.
+ * size"), so that no piece has to grow. Which of equal ones should be first is a matter of luck: the order of the
+ * calls is tried, and its reverse.
  */
 export function place(program: Program, backend: BackendName): Placement {
   const storages = storagesOf(program, backend);

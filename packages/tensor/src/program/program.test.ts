@@ -46,7 +46,7 @@ const moves: readonly ((a: Tensor, b: Tensor, rng: Rng) => Tensor)[] = [
     const signs = packBits(rng.normal([channels, 3, 3, channels]));
     return cast(bitConv2d(packBits(a), signs, { padding: 'same' }), 'f32');
   },
-  // Of constants alone, in part.
+  // In part, this is work on constants alone.
   (a, _, rng) => add(a, sqrt(add(mul(sum(rng.normal([9, channels]), { axes: 0 }), 0), 2))),
 ];
 
