@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataError, messageOf } from '../data/errors.js';
 
@@ -28,6 +28,8 @@ export async function explained(error: unknown, path: string, bytes?: number): P
     case 'EROFS':
       return say(`${path} is on a disk that is mounted for reading only. Write to another folder`);
     case 'ENOENT':
+      if (await isThere(folder))
+        return say(`${path} cannot be made: ${folder} takes no new files. Name another folder`);
       return say(`${path} cannot be written: there is no folder ${folder}. Make it, or name another`);
     case 'ENOTDIR':
       return say(`${path} cannot be written: ${folder} is no folder. Name another`);
@@ -49,6 +51,12 @@ export async function explained(error: unknown, path: string, bytes?: number): P
 const unchanged = 'A file that was there before is unchanged';
 
 const inBytes = (count: number): string => `${count.toLocaleString('en-US')} bytes`;
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** Bytes that are left for us on the disk of a folder; null where that is not told. */
 async function freeBytes(folder: string): Promise<number | null> {

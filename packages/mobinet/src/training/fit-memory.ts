@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { currentBackend, gpuTensorLimit, memory, OutOfMemoryError } from '@mobinet/tensor';
+import { currentBackend, gpuTensorLimit, memory, OutOfMemoryError, zeros } from '@mobinet/tensor';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { MoBiNetOptions } from '../model/options.js';
 import type { TrainingOptions } from './options.js';
@@ -48,7 +48,10 @@ export function fitMicroBatches(
 /** Memory for a step, in bytes: for all of it, or, on a GPU, for one tensor. */
 export function availableMemory(): number {
   if (currentBackend() === 'webgpu') return gpuTensorLimit();
-  return Math.min(memory().limit, machineMemory());
+  const { limit } = memory();
+  // There is none at all. Whoever asks for some hears why, and what to do.
+  if (limit === 0) zeros([1]).dispose();
+  return Math.min(limit, machineMemory());
 }
 
 function machineMemory(): number {

@@ -2,6 +2,7 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { packedFile } from '../export/files.js';
 import { type FolderLock, lockFolder } from '../files/lock-folder.js';
+import { makeFolders } from '../files/make-folders.js';
 import { checkWritable } from '../files/save-file.js';
 import { explained, hasCode } from '../files/write-error.js';
 import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
@@ -42,7 +43,9 @@ export async function ownNewFolder(parent: string): Promise<OwnFolder> {
 /** @returns The outermost folder that had to be made. */
 async function makeFolder(path: string, recursive: boolean): Promise<string | undefined> {
   try {
-    return (await mkdir(path, { recursive })) ?? (recursive ? undefined : path);
+    if (recursive) return await makeFolders(path);
+    await mkdir(path);
+    return path;
   } catch (error) {
     throw await explained(error, path);
   }

@@ -1,8 +1,9 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DataError, messageOf } from '../data/errors.js';
 import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
 import { linkFile } from '../files/link-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import { saveFile } from '../files/save-file.js';
 import { bestEpoch } from './best.js';
 import { encodeCheckpoint, modelTensors, runOnHost, type TrainingRun } from './run.js';
@@ -110,7 +111,7 @@ export class RunFolder {
       if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
     }
     // Somebody may have tidied up: a run is worth more than that.
-    await mkdir(this.#out, { recursive: true }).catch(() => {});
+    await makeFolders(this.#out).catch(() => {});
     await saveFile(join(this.#out, checkpointFile), encodeCheckpoint(run), this.#files);
     if (isAtItsBest(run)) await this.#keepBest();
     await this.#saveMetrics(run);

@@ -258,7 +258,8 @@ function readEntry(name: string, value: unknown, dataLength: number, fail: Fail)
   }
   const [begin, end] = offsets;
   if (begin > end || end > dataLength) {
-    return failHere(`data_offsets ${quote(offsets)} are out of range: the file has ${dataLength} bytes of data`);
+    const cut = end > dataLength ? '. It may have been cut off: take it from where it was made once more' : '';
+    return failHere(`data_offsets ${quote(offsets)} are out of range: the file has ${dataLength} bytes of data${cut}`);
   }
   if (end - begin !== byteLength) {
     const needs = `${value.dtype} ${quote(shape)} needs ${byteLength}`;
