@@ -36,19 +36,24 @@ export class Draft {
   readonly #values: Value[];
   readonly #constants: Map<number, AnyTensor>;
   readonly #inputs: readonly number[];
-  #calls: readonly Call[];
+  readonly #calls: (Call | null)[];
   #outputs: readonly number[];
+  /** Where in the calls each value is made, and how often it is read. */
+  readonly #makers = new Map<number, number>();
+  readonly #reads = new Map<number, number>();
 
   constructor({ values, constants, inputs, calls, outputs }: Program) {
     this.#values = [...values];
     this.#constants = new Map(constants);
     this.#inputs = inputs;
-    this.#calls = calls;
+    this.#calls = [...calls];
     this.#outputs = outputs;
+    for (const [at, call] of calls.entries()) this.#note(call, at);
+    this.#count(outputs, 1);
   }
 
   get calls(): readonly Call[] {
-    return this.#calls;
+    return this.#calls.filter((call) => call !== null);
   }
 
   value(at: number): Value {
@@ -61,13 +66,13 @@ export class Draft {
 
   /** The op that makes a value; of inputs, constants and views there is none. */
   maker(value: number): OpCall | undefined {
-    return this.#calls.find((call): call is OpCall => call.kind === 'op' && call.outputs.includes(value));
+    const call = this.#calls[this.#makers.get(value) ?? -1];
+    return call?.kind === 'op' ? call : undefined;
   }
 
   /** How often a value is read, by calls and as a result. */
   reads(value: number): number {
-    const readers = [...this.#calls.map(({ inputs }) => inputs), this.#outputs];
-    return readers.flat().filter((read) => read === value).length;
+    return this.#reads.get(value) ?? 0;
   }
 
   /** Adds a value that a new call will make. */
@@ -84,16 +89,22 @@ export class Draft {
 
   /** Puts a call in the place of another, or (null) nothing. */
   replace(call: Call, by: Call | null): void {
-    this.#calls = this.#calls.flatMap((other) => (other === call ? (by ?? []) : other));
+    const at = this.#calls.indexOf(call);
+    for (const output of call.outputs) this.#makers.delete(output);
+    this.#count(call.inputs, -1);
+    this.#calls[at] = by;
+    if (by) this.#note(by, at);
   }
 
   /** Has all who read one value read another. */
   redirect(from: number, to: number): void {
     const read = (value: number): number => (value === from ? to : value);
-    this.#calls = this.#calls.map((call) =>
-      call.inputs.includes(from) ? ({ ...call, inputs: call.inputs.map(read) } as Call) : call,
-    );
+    for (const [at, call] of this.#calls.entries()) {
+      if (call?.inputs.includes(from)) this.#calls[at] = { ...call, inputs: call.inputs.map(read) } as Call;
+    }
     this.#outputs = this.#outputs.map(read);
+    this.#reads.set(to, this.reads(to) + this.reads(from));
+    this.#reads.delete(from);
   }
 
   program(): Program {
@@ -101,8 +112,17 @@ export class Draft {
       values: this.#values,
       inputs: this.#inputs,
       constants: this.#constants,
-      calls: this.#calls,
+      calls: this.calls,
       outputs: this.#outputs,
     };
+  }
+
+  #note({ inputs, outputs }: Call, at: number): void {
+    for (const output of outputs) this.#makers.set(output, at);
+    this.#count(inputs, 1);
+  }
+
+  #count(values: readonly number[], by: number): void {
+    for (const value of values) this.#reads.set(value, this.reads(value) + by);
   }
 }
