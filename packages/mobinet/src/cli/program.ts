@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 import { environmentVariable } from '@mobinet/tensor/kernels';
 import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../data/errors.js';
@@ -10,6 +11,7 @@ import { say, writeResult } from './output.js';
  */
 export async function runProgram(program: Command): Promise<void> {
   ignoreReadersThatLeave();
+  const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   process.on('uncaughtException', endInOrder);
   for (const command of [program, ...program.commands]) {
     command
@@ -24,6 +26,11 @@ export async function runProgram(program: Command): Promise<void> {
     // What Commander has to say, help or a mistake, is said already.
     if (error instanceof Interruption || error instanceof CommanderError) {
       process.exitCode = error.exitCode;
+      // At its own end Node restores the terminal, and aborts with a stack trace where that was closed. The signal ends it before that, once
+      // all others have heard of the end.
+      if (hasTerminal && error instanceof Interruption && error.signal === 'SIGHUP') {
+        process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
+      }
       return;
     }
     tell(error);

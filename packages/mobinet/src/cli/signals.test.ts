@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -241,4 +241,31 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     expect(screen).toMatch(/stopped and saved\. Continue with --resume .*\r\n$/);
     expect(screen).not.toContain('\x1b[?');
   });
+
+  test('train saves when its terminal is closed, and ends without a word more', async () => {
+    const out = join(folder, 'closed');
+    const [errors, number] = [join(folder, 'closed.stderr'), join(folder, 'closed.pid')];
+    const line = [process.execPath, mobinet, ...training, '--out', out].map((word) => `'${word}'`).join(' ');
+    const command = `echo $$ >'${number}'; exec ${line} 2>'${errors}'`;
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+      cwd: folder,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    children.push(terminal);
+    const isSaved = () => existsSync(join(out, 'best.safetensors'));
+    while (!isSaved()) await new Promise((next) => setTimeout(next, 50));
+    terminal.kill('SIGKILL');
+    while (isAlive(Number(readFileSync(number, 'utf8')))) await new Promise((next) => setTimeout(next, 50));
+    // Node would print why it could not restore the terminal, and abort.
+    expect(readFileSync(errors, 'utf8')).toMatch(/stopped and saved\. Continue with --resume .*\n$/);
+    expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
+  });
+
+  function isAlive(pid: number): boolean {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  }
 });
