@@ -81,7 +81,7 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
 }
 
 /** What there is of an op beside its definition. */
-export type OpParts = Pick<OpDefinition<Tensors, Tensors>, 'name' | 'fast' | 'webgpu' | 'gradient'>;
+export type OpParts = Pick<OpDefinition<Tensors, Tensors>, 'name' | 'fast' | 'webgpu' | 'gradient' | 'inPlace'>;
 
 const defined: OpParts[] = [];
 

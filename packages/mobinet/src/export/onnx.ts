@@ -1,8 +1,8 @@
 import type { Module } from '@mobinet/autograd';
 import { type Shape, type Tensor, tidy, withBackend } from '@mobinet/tensor';
-import { disposeProgram, type TensorFunction, trace } from '@mobinet/tensor/kernels';
 import { MoBiNet } from '../model/mobinet.js';
 import { version } from '../version.js';
+import { inEvaluation, withProgram } from './network-program.js';
 import { onnxEmitters } from './onnx-ops.js';
 import { OnnxWriter } from './onnx-writer.js';
 import type { PackedFile } from './packed-file.js';
@@ -21,7 +21,7 @@ export function encodeOnnx({ info, tensors }: PackedFile): Uint8Array {
   return tidy(() => {
     const layers = withBackend('cpu', () => packedLayers(info.options, tensors));
     const { imageSize } = info.options;
-    return encodeFunction((images) => packedForward(layers, images as Tensor), [imageSize, imageSize, 3], {
+    return encodeFunction((images) => packedForward(layers, images), [imageSize, imageSize, 3], {
       name: 'MoBiNet',
       metadata: packedMetadata(info),
     });
@@ -43,41 +43,28 @@ export function exportOnnx(model: Module, { imageShape, ...info }: OnnxInfo = {}
   const options = model instanceof MoBiNet ? model.options : null;
   const shape = imageShape ?? (options && [options.imageSize, options.imageSize, 3]);
   if (!shape) throw new TypeError('exportOnnx: name the shape of an image, such as imageShape: [32, 32, 3]');
-  const wasTraining = model.training;
-  model.eval();
-  try {
-    const metadata = packedMetadata({ ...info, ...(options && { options }) });
-    return encodeFunction((images) => model.forward(images as Tensor), shape, {
-      name: model.constructor.name,
-      metadata,
-    });
-  } finally {
-    if (wasTraining) model.train();
-  }
+  const metadata = packedMetadata({ ...info, ...(options && { options }) });
+  return inEvaluation(model, () =>
+    encodeFunction((images) => model.forward(images), shape, { name: model.constructor.name, metadata }),
+  );
 }
 
 /** What a function does with images, op by op. */
 function encodeFunction(
-  forward: TensorFunction,
-  [height, width, channels]: Shape,
+  forward: (images: Tensor) => Tensor,
+  imageShape: Shape,
   about: { readonly name: string; readonly metadata: Record<string, string> },
 ): Uint8Array {
-  return withBackend('cpu', () =>
-    tidy(() => {
-      const program = trace(forward, [{ dtype: 'f32', shape: [1, height, width, channels] }]);
-      try {
-        const writer = new OnnxWriter(program, onnxEmitters, 'images');
-        writer.write('logits');
-        const [, ...rest] = program.values[program.outputs[0]].shape;
-        return writer.graph.encode({
-          ...about,
-          input: { name: 'images', shape: ['batch', channels, height, width] },
-          output: { name: 'logits', shape: ['batch', ...rest] },
-          producerVersion: version,
-        });
-      } finally {
-        disposeProgram(program);
-      }
-    }),
-  );
+  const [height, width, channels] = imageShape;
+  return withProgram(forward, imageShape, (program) => {
+    const writer = new OnnxWriter(program, onnxEmitters, 'images');
+    writer.write('logits');
+    const [, ...rest] = program.values[program.outputs[0]].shape;
+    return writer.graph.encode({
+      ...about,
+      input: { name: 'images', shape: ['batch', channels, height, width] },
+      output: { name: 'logits', shape: ['batch', ...rest] },
+      producerVersion: version,
+    });
+  });
 }

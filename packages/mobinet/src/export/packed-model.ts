@@ -1,8 +1,6 @@
 import { Module } from '@mobinet/autograd';
-import { countLinesRules } from '@mobinet/bnn';
 import {
   type BitTensor,
-  compile,
   dispose,
   keep,
   setThreads,
@@ -12,12 +10,12 @@ import {
   tidy,
   withBackend,
 } from '@mobinet/tensor';
-import { type Layer, layersOf, type ReadyProgram } from '@mobinet/tensor/kernels';
+import { type Layer, layersOf } from '@mobinet/tensor/kernels';
 import { type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
 import type { Image } from '../data/source.js';
 import type { MoBiNetOptions } from '../model/options.js';
-import { checkImages } from '../model/stem.js';
+import { BatchProgram } from './batch-program.js';
 import { decodePacked, type PackedFile } from './packed-file.js';
 import { type PackedInfo, usualPreprocessing } from './packed-format.js';
 import { type PackedLayers, type PackedSegment, packedForward, packedLayers } from './packed-layers.js';
@@ -30,8 +28,7 @@ import { mostProbable, type Prediction } from './prediction.js';
 export class PackedMoBiNet extends Module {
   readonly info: PackedInfo;
   readonly #layers: PackedLayers;
-  /** The program for the batch size of the last call: a caller's batches are of one size, but for the last. */
-  #ready: { readonly batch: number; readonly program: ReadyProgram } | null = null;
+  readonly #program: BatchProgram;
 
   /** Takes over the tensors of a file. */
   constructor({ info, tensors }: PackedFile) {
@@ -39,6 +36,8 @@ export class PackedMoBiNet extends Module {
     this.info = info;
     this.#layers = keep(withBackend('cpu', () => packedLayers(info.options, tensors)));
     dispose(tensors);
+    const { imageSize } = info.options;
+    this.#program = new BatchProgram((x) => packedForward(this.#layers, x as Tensor), [imageSize, imageSize, 3]);
     this.eval();
   }
 
@@ -58,12 +57,12 @@ export class PackedMoBiNet extends Module {
 
   /** Images [batch, imageSize, imageSize, 3] to logits [batch, classes]. */
   override forward(x: Tensor): Tensor {
-    return this.#readyFor(x).run([x])[0] as Tensor;
+    return this.#program.for(x).run([x])[0] as Tensor;
   }
 
   /** Like `forward`, and tells of each layer once it is done, or on a GPU once it is asked for: ask for its signs' `data()` there. */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
-    const ready = this.#readyFor(x);
+    const ready = this.#program.for(x);
     const { program } = ready;
     const layers = layersOf(program);
     const signsOf = ({ from, to }: Layer): BitTensor | null => {
@@ -105,22 +104,8 @@ export class PackedMoBiNet extends Module {
     );
   }
 
-  #readyFor(x: Tensor): ReadyProgram {
-    checkImages(x, this.options);
-    const [batch] = x.shape;
-    if (this.#ready?.batch !== batch) {
-      this.#ready?.program.dispose();
-      const program = compile((images) => packedForward(this.#layers, images as Tensor), [x], {
-        rules: countLinesRules,
-      });
-      this.#ready = { batch, program };
-    }
-    return this.#ready.program;
-  }
-
   override dispose(): void {
-    this.#ready?.program.dispose();
-    this.#ready = null;
+    this.#program.dispose();
     dispose([this.#layers.stem, this.#layers.segments, this.#layers.classifier]);
   }
 }

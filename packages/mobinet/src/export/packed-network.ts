@@ -1,7 +1,5 @@
 import { Module } from '@mobinet/autograd';
-import { countLinesRules } from '@mobinet/bnn';
 import {
-  compile,
   dispose,
   FormatError,
   keep,
@@ -15,20 +13,15 @@ import {
   type UnsharedBytes,
   withBackend,
 } from '@mobinet/tensor';
-import {
-  disposeProgram,
-  placedBytes,
-  prune,
-  type ReadyProgram,
-  type TensorFunction,
-  trace,
-} from '@mobinet/tensor/kernels';
+import { placedBytes } from '@mobinet/tensor/kernels';
 import { messageOf, oneLine } from '../data/errors.js';
 import { checkPreprocessing, type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
 import { type Image, largestSide } from '../data/source.js';
+import { BatchProgram } from './batch-program.js';
 import { decodeChecked, encodeChecked, networkFormat } from './checked-file.js';
 import { checkClasses, checkFinite } from './metadata.js';
+import { inEvaluation, withProgram } from './network-program.js';
 import { usualPreprocessing } from './packed-format.js';
 import type { Value } from './portable-ops.js';
 import {
@@ -63,36 +56,24 @@ export function packNetwork(
   network: Module,
   { imageShape, classes, preprocessing }: NetworkInfo & { readonly imageShape: Shape },
 ): UnsharedBytes {
-  const wasTraining = network.training;
-  network.eval();
-  try {
-    return withBackend('cpu', () =>
-      tidy(() => {
-        const program = prune(trace((x) => network.forward(x as Tensor), [inputOf(imageShape)]));
-        try {
-          const [, count] = classesOf(program.values[program.outputs[0]].shape);
-          if (classes) checkClasses(classes, count);
-          if (preprocessing) checkPreprocessing(preprocessing);
-          const portable = toPortable(program);
-          return encodeChecked(networkFormat, portable.tensors, {
-            program: JSON.stringify(portable.program),
-            ...(classes && { classes: JSON.stringify(classes) }),
-            ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
-          });
-        } finally {
-          disposeProgram(program);
-        }
-      }),
-    );
-  } finally {
-    if (wasTraining) network.train();
-  }
+  return inEvaluation(network, () =>
+    withProgram(
+      (images) => network.forward(images),
+      imageShape,
+      (program) => {
+        const [, count] = classesOf(program.values[program.outputs[0]].shape);
+        if (classes) checkClasses(classes, count);
+        if (preprocessing) checkPreprocessing(preprocessing);
+        const portable = toPortable(program);
+        return encodeChecked(networkFormat, portable.tensors, {
+          program: JSON.stringify(portable.program),
+          ...(classes && { classes: JSON.stringify(classes) }),
+          ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
+        });
+      },
+    ),
+  );
 }
-
-const inputOf = ([height, width, channels]: Shape, batch = 1) => ({
-  dtype: 'f32' as const,
-  shape: [batch, height, width, channels],
-});
 
 /** @throws ShapeError unless a result is [batch, classes]. */
 function classesOf(shape: Shape): Shape {
@@ -107,10 +88,8 @@ export class PackedNetwork extends Module {
   readonly imageShape: Shape;
   /** How many classes it tells apart. */
   readonly classCount: number;
-  readonly #forward: TensorFunction;
+  readonly #program: BatchProgram;
   readonly #constants: ReadonlyMap<string, Value>;
-  /** The program for the batch size of the last call: a caller's batches are of one size, but for the last. */
-  #ready: { readonly batch: number; readonly program: ReadyProgram } | null = null;
 
   /** Takes over the constants of a program. */
   constructor(program: PortableProgram, constants: ReadonlyMap<string, Value>, info: NetworkInfo, classCount: number) {
@@ -119,7 +98,7 @@ export class PackedNetwork extends Module {
     this.imageShape = program.images;
     this.classCount = classCount;
     this.#constants = keep(constants);
-    this.#forward = fromPortable(program, constants);
+    this.#program = new BatchProgram(fromPortable(program, constants), program.images);
     this.eval();
   }
 
@@ -130,13 +109,7 @@ export class PackedNetwork extends Module {
 
   /** Images [batch, height, width, channels] to logits [batch, classes]. */
   override forward(x: Tensor): Tensor {
-    const [batch] = x.shape;
-    if (this.#ready?.batch !== batch) {
-      const program = compile(this.#forward, [inputOf(this.imageShape, batch)], { rules: countLinesRules });
-      this.#ready?.program.dispose();
-      this.#ready = { batch, program };
-    }
-    return this.#ready.program.run([x])[0] as Tensor;
+    return this.#program.for(x).run([x])[0] as Tensor;
   }
 
   /** The most probable classes of each image, wherever the network is. @param options.top How many of them. */
@@ -153,8 +126,7 @@ export class PackedNetwork extends Module {
   }
 
   override dispose(): void {
-    this.#ready?.program.dispose();
-    this.#ready = null;
+    this.#program.dispose();
     dispose(this.#constants);
   }
 }
@@ -200,20 +172,22 @@ function checkedRun(program: PortableProgram, constants: ReadonlyMap<string, Val
     throw new RangeError(`images of ${height} × ${width} pixels are too large`);
   const read = new Set(program.nodes.flatMap(([, inputs]) => inputs));
   for (const name of constants.keys()) if (!read.has(name)) throw new RangeError(`tensor ${name} is read by no node`);
-  const traced = trace(fromPortable(program, constants), [inputOf(program.images)]);
-  try {
-    const { dtype, shape } = traced.values[traced.outputs[0]];
-    if (dtype !== 'f32' || shape.length !== 2 || shape[0] !== 1) {
-      throw new RangeError(`its result is ${dtype} [${shape.join(', ')}], but must be f32 [batch, classes]`);
-    }
-    const bytes = placedBytes(traced);
-    if (!(bytes <= largestMemory)) {
-      throw new RangeError(`an image takes ${bytes} bytes on its way through, which is too much`);
-    }
-    return shape[1];
-  } finally {
-    disposeProgram(traced);
-  }
+  const forward = fromPortable(program, constants);
+  return withProgram(
+    (images) => forward(images) as Tensor,
+    program.images,
+    (traced) => {
+      const { dtype, shape } = traced.values[traced.outputs[0]];
+      if (dtype !== 'f32' || shape.length !== 2 || shape[0] !== 1) {
+        throw new RangeError(`its result is ${dtype} [${shape.join(', ')}], but must be f32 [batch, classes]`);
+      }
+      const bytes = placedBytes(traced);
+      if (!(bytes <= largestMemory)) {
+        throw new RangeError(`an image takes ${bytes} bytes on its way through, which is too much`);
+      }
+      return shape[1];
+    },
+  );
 }
 
 function readInfo(

@@ -1,0 +1,39 @@
+import { countLinesRules } from '@mobinet/bnn';
+import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor';
+import type { ReadyProgram, TensorFunction } from '@mobinet/tensor/kernels';
+
+/** A function of images, compiled for the batch of its last call: a caller's batches are of one size, but for the last. */
+export class BatchProgram {
+  readonly #forward: TensorFunction;
+  /** [height, width, channels] of an image. */
+  readonly #imageShape: Shape;
+  #ready: { readonly key: string; readonly program: ReadyProgram } | null = null;
+
+  constructor(forward: TensorFunction, imageShape: Shape) {
+    this.#forward = forward;
+    this.#imageShape = imageShape;
+  }
+
+  /** The program for batches like x, which runs where x is. @throws ShapeError unless x is [batch, ...imageShape]. */
+  for(x: Tensor): ReadyProgram {
+    const [batch, ...image] = x.shape;
+    if (x.rank !== 4 || image.join() !== this.#imageShape.join()) {
+      throw new ShapeError('forward', `images must be [batch, ${this.#imageShape.join(', ')}]`, [
+        { name: 'x', shape: x.shape, note: 'batch, height, width, channels' },
+      ]);
+    }
+    const key = `${batch} on ${x.backend}`;
+    if (this.#ready?.key !== key) {
+      // Before the next one takes memory; and none is left that is gone, if the next one finds no memory.
+      this.dispose();
+      const program = withBackend(x.backend, () => compile(this.#forward, [x], { rules: countLinesRules }));
+      this.#ready = { key, program };
+    }
+    return this.#ready!.program;
+  }
+
+  dispose(): void {
+    this.#ready?.program.dispose();
+    this.#ready = null;
+  }
+}

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { definedOps, withKernels } from '../op.js';
+import { clip, gelu, leakyRelu, relu, sigmoid, tanh } from '../ops/elementwise/activation.js';
+import { add, div, maximum, minimum, mul, pow, sub } from '../ops/elementwise/binary.js';
+import { prelu } from '../ops/elementwise/prelu.js';
+import { abs, exp, log, neg, sign, sqrt, square } from '../ops/elementwise/unary.js';
+import { affine } from '../ops/norm/affine.js';
+import { reshape } from '../ops/shape/reshape.js';
+import { Rng } from '../random.js';
+import { tidy } from '../scope.js';
+import type { Tensor } from '../tensor.js';
+import { compile } from './compile.js';
+
+const rng = Rng.fromSeed(1);
+const [y, row, slope] = [rng.uniform([9, 37], 0.5, 2), rng.uniform([37], 0.5, 2), rng.normal([37])];
+
+/** All ops that say that they may write over their first input. */
+const ops: Record<string, readonly ((x: Tensor) => Tensor)[]> = {
+  ...{ neg: [neg], abs: [abs], exp: [exp], log: [log], sqrt: [sqrt], square: [square], sign: [sign] },
+  ...{ sigmoid: [sigmoid], tanh: [tanh], relu: [relu], leakyRelu: [(x) => leakyRelu(x, 0.1)], gelu: [gelu] },
+  clip: [(x) => clip(x, 0.6, 1.5)],
+  ...Object.fromEntries(
+    Object.entries({ add, sub, mul, div, pow, maximum, minimum }).map(([name, op]) => [
+      name,
+      [(x: Tensor) => op(x, y), (x: Tensor) => op(x, row), (x: Tensor) => op(x, 1.5), (x: Tensor) => op(x, x)],
+    ]),
+  ),
+  prelu: [(x) => prelu(x, slope)],
+  affine: [(x) => affine(x, slope, row)],
+};
+
+describe('an op that writes over its input', () => {
+  test('is one of these', () => {
+    const names = definedOps().flatMap(({ name, inPlace }) => (inPlace ? name : []));
+    expect(names.sort()).toEqual(Object.keys(ops).sort());
+  });
+
+  test.each(Object.entries(ops))('%s makes the same bits, on either kernel tier', (_, variants) => {
+    tidy(() => {
+      const x = rng.split('x').uniform([9, 37], 0.1, 3);
+      for (const f of variants) {
+        // What lies between the first call and the last has a place of its own.
+        const around = (x: Tensor): Tensor => reshape(mul(f(sub(x, 0.05)), 2), [37, 9]);
+        for (const tier of ['fast', 'reference'] as const) {
+          withKernels(tier, () => {
+            const ready = compile((x) => around(x as Tensor), [x]);
+            const [made] = ready.run([x]) as Tensor[];
+            expect(ready.bytes).toBe(4 * x.size);
+            expect([...new Uint32Array(made.values.slice().buffer)]).toEqual([
+              ...new Uint32Array(around(x).values.slice().buffer),
+            ]);
+            ready.dispose();
+          });
+        }
+      }
+    });
+  });
+});
