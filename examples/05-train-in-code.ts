@@ -66,7 +66,7 @@ try {
   const loader = new ImageLoader(dataset.val, {
     ...preprocessing,
     batchSize: 20,
-    size: packed.options.imageSize,
+    size: packed.imageShape[0],
     rng: Rng.fromSeed(0),
   });
   const { top1, loss } = await evaluate(packed, loader);

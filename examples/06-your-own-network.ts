@@ -28,9 +28,9 @@ import {
   exportOnnx,
   ImageLoader,
   imageNetNormalization,
-  loadNetwork,
+  loadPacked,
   openImageFolder,
-  packNetwork,
+  packModel,
 } from 'mobinet';
 
 // 1. The network. Each binary convolution has a shortcut of floats around it, so that what signs lose is not lost.
@@ -106,8 +106,8 @@ console.log(`top-1 of ${dataset.val.length} validation images: ${top1.toFixed(1)
 
 // 3. The file: what `forward` does in evaluation, call by call, and one bit for each binary weight. It runs without the code above.
 const preprocessing = { resize: size, normalization: imageNetNormalization };
-const file = packNetwork(network, { imageShape: [size, size, 3], classes: dataset.classes, preprocessing });
-const packed = await loadNetwork(file);
+const file = packModel(network, { imageShape: [size, size, 3], classes: dataset.classes, preprocessing });
+const packed = await loadPacked(file);
 network.eval();
 for await (const batch of validation.epoch(0)) {
   const [made, expected] = noGradient(() => [packed.forward(batch.images), network.forward(batch.images)]);

@@ -1,5 +1,5 @@
 /**
- * Trains a MoBiNet on images, saves it with 1-bit weights, loads it again and checks that both agree.
+ * Trains a network, a MoBiNet if no other is named, on images, saves it with 1-bit weights, loads it again and checks that both agree.
  *
  *     node examples/train-imagenet.js                                     the embedded images, in some 15 seconds
  *     node examples/train-imagenet.js --data photos --preset imagenet     your own, as photos/{train,val}/<class>/*, or photos/<class>/*
@@ -12,4 +12,6 @@ import { runProgram, trainCommand } from 'mobinet/cli';
 
 const embedded = fileURLToPath(new URL('./data/fashion-mnist-subset', import.meta.url));
 
-await runProgram(trainCommand('node examples/train-imagenet.js', { data: embedded, preset: 'small' }));
+await runProgram((network) =>
+  trainCommand('node examples/train-imagenet.js', { network, data: embedded, preset: 'small' }),
+);

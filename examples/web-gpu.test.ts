@@ -51,7 +51,7 @@ describe.skipIf(!existsSync(browserFile))('a page on WebGPU', () => {
     expect(gpu.losses[1]).toBeCloseTo(cpu.losses[1], 2);
     expect(gpu.losses.every(Number.isFinite)).toBe(true);
     const model = await loadPacked(join(root, 'public/model.mobinet.safetensors'));
-    const [expected] = model.predict([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);
+    const [expected] = await model.predict([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);
     expect(gpu.answer.map(({ name }) => name)).toEqual(expected.map(({ name }) => name));
     expect(gpu.answer[0].probability).toBeCloseTo(expected[0].probability, 3);
     model.dispose();

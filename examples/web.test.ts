@@ -4,8 +4,9 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { bitConv2d, bitTensor, dispose, Rng, softmax, tidy } from '@mobinet/tensor';
-import { ImageLoader, loadPacked, type PackedMoBiNet } from 'mobinet';
+import { type BitTensor, bitConv2d, bitTensor, dispose, Rng, softmax, type Tensor, tidy } from '@mobinet/tensor';
+import { trace } from '@mobinet/tensor/kernels';
+import { ImageLoader, loadPacked, mobinet, type PackedModel, planNetwork, type SegmentPlan } from 'mobinet';
 import { serveSite } from 'mobinet/cli';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build, preview } from 'vite';
@@ -44,7 +45,8 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
   let isolated: string;
   let plain: string;
   let browser: Browser;
-  let model: PackedMoBiNet;
+  let model: PackedModel;
+  let segments: readonly Segment[];
   /** What Node says of each picture. */
   let answers: Map<string, Answer>;
   let page: Page;
@@ -57,6 +59,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
 
   beforeAll(async () => {
     model = await loadPacked(modelFile);
+    segments = segmentsOf(model);
     answers = await inNode(model, [trouser, bag, ...pictures.map(([, name]) => join(fixtures, name))]);
     site = mkdtempSync(join(tmpdir(), 'mobinet-demo-'));
     await build({ root, logLevel: 'silent', build: { outDir: site } });
@@ -147,23 +150,23 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
   async function expectNodesSigns(): Promise<void> {
     await give('drop', trouser);
     const { layers } = answers.get(trouser)!;
-    const last = model.segments.length - 1;
-    const pooled = model.segments.findIndex(({ pool }) => pool !== null);
+    const last = segments.length - 1;
+    const pooled = segments.findIndex(({ pool }) => pool);
     // A window that hangs over the border, one before a pool, and a long row.
     for (const [at, row, column] of [
       [0, 0, 0],
       [pooled, 3, 2],
       [last, 0, 0],
     ]) {
-      const segment = model.segments[at];
-      const channel = segment.plan.outChannels - 1;
+      const segment = segments[at];
+      const channel = segment.outChannels - 1;
       await page.getByRole('button', { name: segment.name, exact: true }).click();
       await shows('#maps-text', `${segment.name}:`);
       for (const [label, value] of Object.entries({ Row: row, Column: column, Channel: channel })) {
         await page.getByLabel(label, { exact: true }).fill(String(value));
       }
       // Layer 0 is the stem, so the input of a segment is what the layer of its number handed on.
-      const { count, signs, bit } = countInNode(model, at, layers[at], layers[at + 1], row, column, channel);
+      const { count, signs, bit } = countInNode(segment, layers[at], layers[at + 1], [row, column, channel]);
       await shows(
         '#count',
         new RegExp(`^${signs} signs − 2 × ${(signs - count) / 2} .* = ${count < 0 ? '−' : ''}${Math.abs(count)}$`),
@@ -171,7 +174,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
       await shows('#line', `bit ${bit}`);
       const ones = onesOf(layers[at + 1], channel);
       await shows('#map-caption', new RegExp(`^Channel ${channel}: ${ones} of ${segment.outSize ** 2} signs`));
-      expect(await page.locator('#tiles input').count()).toBe(segment.plan.outChannels);
+      expect(await page.locator('#tiles input').count()).toBe(segment.outChannels);
       expect(await page.locator('#tiles input:checked').inputValue()).toBe(String(channel));
       // The popcounts of the pieces add up.
       const pieces = await page.locator('.bits strong').allInnerTexts();
@@ -204,8 +207,8 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
     });
 
     test('keys do what the mouse does', async () => {
-      await page.getByRole('button', { name: model.segments[1].name, exact: true }).press('Enter');
-      await shows('#maps-text', `${model.segments[1].name}:`);
+      await page.getByRole('button', { name: segments[1].name, exact: true }).press('Enter');
+      await shows('#maps-text', `${segments[1].name}:`);
       await page.getByRole('radio', { name: 'channel 0', exact: true }).press('ArrowRight');
       await shows('#map-caption', /^Channel 1:/);
       const row = page.getByLabel('Row', { exact: true });
@@ -290,7 +293,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
   test('a page as wide as a telephone needs no scrolling to the side', async () => {
     await open(isolated, { width: 360 });
     await page.screenshot({ path: join(screenshots, 'phone.png'), fullPage: true });
-    for (const { name } of [model.segments[0], model.segments[model.segments.length - 1]]) {
+    for (const { name } of [segments[0], segments[segments.length - 1]]) {
       await page.getByRole('button', { name, exact: true }).click();
       await shows('#maps-text', `${name}:`);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
@@ -328,10 +331,10 @@ interface Answer {
 }
 
 /** The probabilities of the classes, and the signs of all layers, of image files. */
-async function inNode(model: PackedMoBiNet, files: readonly string[]): Promise<Map<string, Answer>> {
+async function inNode(model: PackedModel, files: readonly string[]): Promise<Map<string, Answer>> {
   const file = (index: number): string => files[index];
   const source = { length: files.length, label: (index: number) => index, name: file, image: file };
-  const { imageSize: size } = model.options;
+  const [size] = model.imageShape;
   const loader = new ImageLoader(source, { ...model.info.preprocessing, batchSize: 1, size, rng: Rng.fromSeed(0) });
   const answers = new Map<string, Answer>();
   for await (const batch of loader.epoch(0)) {
@@ -347,26 +350,49 @@ async function inNode(model: PackedMoBiNet, files: readonly string[]): Promise<M
   return answers;
 }
 
+/** A binary layer of the page's model, as the plan of its network has it, with the signs of its filters. */
+interface Segment extends Omit<SegmentPlan, 'name'> {
+  readonly name: string;
+  readonly signs: BitTensor;
+  readonly pool: boolean;
+  readonly outSize: number;
+}
+
+function segmentsOf(model: PackedModel): Segment[] {
+  const { calls, constants } = trace(
+    (x) => model.forward(x as Tensor),
+    [{ dtype: 'f32', shape: [1, ...model.imageShape] }],
+  );
+  const filters = calls.flatMap((call) =>
+    call.kind === 'op' && call.op.name === 'bitConv2d' ? [constants.get(call.inputs[1]) as BitTensor] : [],
+  );
+  const { units } = planNetwork(mobinet.resolve({ width: 0.25, imageSize: 32, classes: 10 }));
+  return units
+    .flatMap(({ segments, pool, outSize }, unit) =>
+      segments.map((plan, at) => {
+        const isLast = at === segments.length - 1;
+        const name = `units.${unit}.${plan.name}`;
+        return { ...plan, name, pool: isLast && pool, outSize: isLast ? outSize : plan.size };
+      }),
+    )
+    .map((segment, index) => ({ ...segment, signs: filters[index] }));
+}
+
 /** A count of a segment by the convolution itself, of how many signs it is, and the bit that is handed on there. */
 function countInNode(
-  model: PackedMoBiNet,
-  at: number,
+  { kernel, inChannels, outChannels, groups, size, signs, pool }: Segment,
   input: LayerSigns,
   output: LayerSigns,
-  row: number,
-  column: number,
-  channel: number,
+  [row, column, channel]: readonly [number, number, number],
 ): { count: number; signs: number; bit: number } {
-  const { plan, signs, pool } = model.segments[at];
-  const { groups, size, outChannels } = plan;
-  const options = { groups, padding: 'same', paddingValue: model.options.padding } as const;
+  const options = { groups, padding: 'same', paddingValue: 'one' } as const;
   const counts = tidy(() => ({
     values: bitConv2d(bitTensor(input.words, input.shape), signs, options).values.slice(),
   }));
   const step = pool ? 2 : 1;
   return {
     count: counts.values[(row * size + column) * outChannels + channel],
-    signs: (plan.kernel ** 2 * plan.inChannels) / groups,
+    signs: (kernel ** 2 * inChannels) / groups,
     bit: bitOf(output, Math.floor(row / step), Math.floor(column / step), channel),
   };
 }

@@ -9,9 +9,8 @@ import { join } from 'node:path';
 import { crossEntropy, valueAndGradient } from '@mobinet/autograd';
 import { Rng, setThreads, startProfile, tensor } from '@mobinet/tensor';
 import { definedOps } from '@mobinet/tensor/testing';
-import { createMoBiNet, imageFromRgba, loadPacked, packModel, paperTraining } from 'mobinet';
-import { choices } from '../packages/mobinet/dist/model/options.js';
-import { makeOptimizer, optimizerNames } from '../packages/mobinet/dist/training/options.js';
+import { createMoBiNet, imageFromRgba, loadPacked, makeOptimizer, mobinet, packModel, paperTraining } from 'mobinet';
+import { optimizerNames } from '../packages/mobinet/dist/training/options.js';
 import { fillIn, resultsIn, table } from './lib/document.mjs';
 import { parseFlags, root, stop } from './lib/flags.mjs';
 
@@ -24,7 +23,7 @@ const image = imageFromRgba({ width: 32, height: 32, data: new Uint8Array(4 * 32
 
 /** Networks and optimizers, so that each value of each option is in one of them. */
 const variants = [
-  ...Object.entries(choices).flatMap(([option, values]) => values.map((value) => ({ [option]: value }))),
+  ...Object.entries(mobinet.options).flatMap(([name, { choices = [] }]) => choices.map((value) => ({ [name]: value }))),
   // Groups of 2^K channels want as many.
   ...[0, 1, 2, 3, 4].map((k) => ({ k, width: Math.max(0.125, 2 ** k / 32) })),
   ...optimizerNames.map((optimizer) => ({ optimizer })),

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { planNetwork, resolveOptions } from 'mobinet';
+import { mobinet, planNetwork } from 'mobinet';
 
 /**
  * The float twin of MoBiNet Mid, K = 3, in TensorFlow.js on WebAssembly.
@@ -107,7 +107,7 @@ const halve: Layer = ({ x, batch, size }) => {
 
 /** A network with fresh weights: from pixels [batch · size · size, 3] to logits [batch, classes]. */
 export function tfjsNetwork({ size, batch, classes }: TfjsShape): (pixels: tf.Tensor2D) => tf.Tensor2D {
-  const plan = planNetwork(resolveOptions({ block: 'mid', k: 3, imageSize: size, classes }));
+  const plan = planNetwork(mobinet.resolve({ block: 'mid', k: 3, imageSize: size, classes }));
   const layers = [stem(plan.stem.outChannels)];
   for (const { segments, pool } of plan.units) {
     for (const { kernel, inChannels, outChannels, groups } of segments) {

@@ -31,13 +31,15 @@ export class BitView {
 }
 
 /** From the count to the sign that the layer hands on. */
-function whatFollows({ count, line: { plus, minus, shift }, hasSkip, pool, bit }: OneOutput): string {
+function whatFollows({ count, line, hasSkip, pool, bit }: OneOutput): string {
+  const sign =
+    bit === null ? '' : ` The sign that is handed on: ${bit === 1 ? '−1, bit 1, black' : '+1, bit 0, white'}.`;
+  if (!line) return `What follows the count in this network is not laid out here.${sign}`;
+  const { plus, minus, shift } = line;
   const slope = count < 0 ? minus : plus;
   const value = `${signed(count)} × ${signed(slope, 4)} ${shift < 0 ? '−' : '+'} ${Math.abs(shift).toFixed(4)} = ${signed(slope * count + shift, 4)}`;
   const skip = hasSkip ? ' The skip adds what came in here.' : '';
   const pooled = pool ? ` Of 2 × 2 such sums the ${pool} goes on.` : '';
-  const sign =
-    bit === null ? '' : ` The sign that is handed on: ${bit === 1 ? '−1, bit 1, black' : '+1, bit 0, white'}.`;
   return `Scale, PReLU and BatchNorm are a line over the counts, this one ${count < 0 ? 'below 0' : 'from 0 up'}: ${value}.${skip}${pooled}${sign}`;
 }
 

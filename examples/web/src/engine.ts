@@ -1,5 +1,15 @@
-import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
-import { imageFromRgba, type Normalization, type PackedMoBiNet, prepareImages, unpackModel } from 'mobinet';
+import {
+  type BitTensor,
+  currentBackend,
+  setThreads,
+  type Tensor,
+  threadCount,
+  useBackend,
+  withBackend,
+} from '@mobinet/tensor';
+import { disposeProgram, type Program } from '@mobinet/tensor/kernels';
+import { imageFromRgba, type Normalization, type PackedModel, prepareImages, unpackModel } from 'mobinet';
+import { type InnerLayer, innerLayers, programOf } from './layers.js';
 import type { Answer, CallName, LayerFacts, ModelFacts, Picture, Request, Result, Signs } from './protocol.js';
 import { layOut } from './taps.js';
 
@@ -14,29 +24,30 @@ export const engine: Engine = {
       const next = unpackModel(bytes, name);
       await setThreads(threads ?? threadCount());
       // The first run makes the kernels. Nobody should wait for that with a picture in hand.
-      await next.predictAsync([{ width: 1, height: 1, pixels: new Uint8Array(3) }]);
-      model?.dispose();
-      model = next;
+      await next.predict([{ width: 1, height: 1, pixels: new Uint8Array(3) }]);
+      const program = withBackend('cpu', () => programOf(next));
+      forget();
+      loaded = { model: next, program, layers: innerLayers(program) };
     } catch (error) {
       // A file that is refused leaves the model that there is as it was.
       await useBackend(before);
       throw error;
     }
     signs = [];
-    return { ...factsOf(model, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
+    return { ...factsOf(loaded, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
   },
 
   async classify({ picture, runs }) {
-    const network = loaded();
+    const { model } = current();
     const image = imageFromRgba(picture);
     let predictions: Answer['predictions'] = [];
     const times = await repeat(runs, async () => {
-      [predictions] = await network.predictAsync([image], { top: 5 });
+      [predictions] = await model.predict([image], { top: 5 });
     });
 
-    const x = prepareImages([image], network.preprocessing, network.options.imageSize);
-    const layerMilliseconds = await watch(network, x, runs);
-    const seen = await pictureOf(x, network.preprocessing.normalization);
+    const x = prepareImages([image], model.preprocessing, model.imageShape[0]);
+    const layerMilliseconds = await watch(model, x, runs);
+    const seen = await pictureOf(x, model.preprocessing.normalization);
     x.dispose();
     return { predictions, milliseconds: average(times), layerMilliseconds, runs: times.length, seen };
   },
@@ -44,20 +55,31 @@ export const engine: Engine = {
   signs: ({ layer }) => signsOf(layer),
 
   bits(place) {
-    const network = loaded();
-    // Layer 0 is the stem.
-    const segment = network.segments[place.layer - 1];
-    return layOut(segment, network.options.padding, signsOf(place.layer - 1), signsOf(place.layer), place);
+    const { binary } = current().layers[place.layer];
+    if (!binary) throw new Error('this layer calculates with floats');
+    return layOut(binary, { input: signsOf(place.layer - 1), output: signs[place.layer] }, place);
   },
 };
 
-let model: PackedMoBiNet | null = null;
-/** What each layer handed on in the last run; null of the classifier. */
+interface Loaded {
+  readonly model: PackedModel;
+  readonly program: Program;
+  readonly layers: readonly InnerLayer[];
+}
+
+let loaded: Loaded | null = null;
+/** What each layer handed on in the last run; null where that is no signs. */
 let signs: (Signs | null)[] = [];
 
-function loaded(): PackedMoBiNet {
-  if (!model) throw new Error('no model is loaded');
-  return model;
+function current(): Loaded {
+  if (!loaded) throw new Error('no model is loaded');
+  return loaded;
+}
+
+function forget(): void {
+  if (!loaded) return;
+  disposeProgram(loaded.program);
+  loaded.model.dispose();
 }
 
 function signsOf(layer: number): Signs {
@@ -91,7 +113,7 @@ function average(times: readonly number[]): number {
 }
 
 /** Runs the network layer by layer, takes the time of each where that can be, and keeps what it hands on. */
-async function watch(network: PackedMoBiNet, x: Tensor, runs: number): Promise<number[] | null> {
+async function watch(network: PackedModel, x: Tensor, runs: number): Promise<number[] | null> {
   const isOnGpu = x.backend === 'webgpu';
   const times: number[][] = [];
   const copies: (Promise<Signs> | null)[] = [];
@@ -126,28 +148,39 @@ async function pictureOf(x: Tensor, { mean, std }: Normalization): Promise<Pictu
   return { width, height, data };
 }
 
-function factsOf({ segments, options, info }: PackedMoBiNet, bytes: number, name: string): Omit<ModelFacts, 'gpu'> {
-  const [first] = segments;
-  const layers: LayerFacts[] = [
-    { name: 'stem', size: first.plan.size, channels: first.plan.inChannels, binary: null, hasSigns: true },
-    ...segments.map(({ name, plan, pool, outSize }) => {
-      const { kernel, groups, inChannels, outChannels, size } = plan;
-      return {
-        name,
-        size: outSize,
-        channels: outChannels,
-        binary: { kernel, groups, inChannels, size, pool },
-        hasSigns: true,
-      };
-    }),
-    { name: 'classifier', size: 1, channels: options.classes, binary: null, hasSigns: false },
-  ];
+function factsOf({ model, layers }: Loaded, bytes: number, name: string): Omit<ModelFacts, 'gpu'> {
   return {
     name,
     bytes,
-    binaryWeights: segments.reduce((sum, { signs }) => sum + signs.size, 0),
-    classes: info.classes ?? Array.from({ length: options.classes }, (_, index) => `class ${index}`),
+    binaryWeights: layers.reduce((sum, { binary }) => sum + (binary?.signs.size ?? 0), 0),
+    classes: model.info.classes ?? Array.from({ length: model.classCount }, (_, index) => `class ${index}`),
     threads: threadCount(),
-    layers,
+    layers: layers.map(layerFacts),
+  };
+}
+
+function layerFacts(
+  { name, shape, hasSigns, binary }: InnerLayer,
+  index: number,
+  all: readonly InnerLayer[],
+): LayerFacts {
+  const [size] = shape;
+  // What a layer sees can be laid out where the layer before it has handed on signs.
+  const isBinary = binary !== null && all[index - 1]?.hasSigns;
+  return {
+    name,
+    hasSigns,
+    size: shape.length > 1 ? size : 1,
+    channels: shape[shape.length - 1],
+    binary: isBinary
+      ? {
+          kernel: binary.window.height.taps,
+          groups: binary.groups,
+          inChannels: binary.groups * binary.signs.shape[3],
+          size: binary.window.height.output,
+          pool: binary.pool?.name ?? null,
+          step: binary.pool?.step ?? 1,
+        }
+      : null,
   };
 }

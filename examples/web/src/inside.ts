@@ -26,8 +26,8 @@ export class Inside {
     this.#maps = new SignMaps(
       (channel) => this.#go({ channel }),
       (row, column) => {
-        // A pixel that was pooled stands for four: the first of them.
-        const step = this.#layer.binary?.pool ? 2 : 1;
+        // A pixel that was pooled stands for several: the first of them.
+        const step = this.#layer.binary?.step ?? 1;
         this.#go({ row: step * row, column: step * column });
       },
     );
@@ -45,7 +45,8 @@ export class Inside {
   setLayers(layers: readonly LayerFacts[]): void {
     this.#layers = layers;
     this.#rows.replaceChildren(...layers.map((layer, index) => this.#rowOf(layer, index)));
-    this.#choose(1);
+    const first = layers.findIndex(({ binary }) => binary);
+    this.#choose(Math.max(0, first));
   }
 
   /** Shows what a new image made of the layers. */
@@ -62,13 +63,13 @@ export class Inside {
     return this.#layers[this.#place.layer];
   }
 
-  #rowOf({ name, size, channels, hasSigns }: LayerFacts, index: number): HTMLElement {
+  #rowOf({ name, size, channels, hasSigns, binary }: LayerFacts, index: number): HTMLElement {
     const choose = create('button', { type: 'button', onclick: () => this.#go({ layer: index }) }, name);
     return create(
       'tr',
       {},
-      create('td', {}, hasSigns ? choose : name),
-      create('td', {}, hasSigns ? `${size}×${size}×${channels}` : `${channels} numbers`),
+      create('td', {}, hasSigns || binary ? choose : name),
+      create('td', {}, size > 1 || hasSigns ? `${size}×${size}×${channels}` : `${channels} numbers`),
       create('td', { className: 'time' }, '–'),
     );
   }
@@ -93,7 +94,7 @@ export class Inside {
 
   async #refresh(): Promise<void> {
     const turn = ++this.#turn;
-    const { name, size, channels, binary } = this.#layer;
+    const { name, size, channels, binary, hasSigns } = this.#layer;
     const last = (binary?.size ?? size) - 1;
     const { layer } = this.#place;
     this.#place = {
@@ -104,15 +105,17 @@ export class Inside {
     };
     const place = this.#place;
     const [signs, output] = await Promise.all([
-      this.#client.call('signs', { layer }),
+      hasSigns ? this.#client.call('signs', { layer }) : null,
       binary && this.#client.call('bits', place),
     ]);
     if (turn !== this.#turn) return;
 
-    this.#text.textContent = `${name}: ${describe(this.#layer)} It hands on ${channels} maps of ${size}×${size} signs: white is +1, black −1.`;
-    const step = binary?.pool ? 2 : 1;
+    const handsOn = hasSigns ? `${channels} maps of ${size}×${size} signs: white is +1, black −1` : 'floats';
+    this.#text.textContent = `${name}: ${describe(this.#layer)} It hands on ${handsOn}.`;
+    const step = binary?.step ?? 1;
     const [row, column] = [place.row, place.column].map((at) => within(Math.floor(at / step), size - 1));
-    this.#maps.show(signs, place.channel, row, column);
+    if (signs) this.#maps.show(signs, place.channel, row, column);
+    else this.#maps.clear();
     for (const [field, value, most] of [
       [this.#fields.row, place.row, last],
       [this.#fields.column, place.column, last],
@@ -129,11 +132,11 @@ export class Inside {
 const within = (value: number, most: number): number => Math.max(0, Math.min(most, value));
 
 function describe({ binary }: LayerFacts): string {
-  if (!binary) return 'a 3×3 convolution of floats, whose signs the binary layers begin with.';
-  const { kernel, groups, inChannels, pool } = binary;
+  if (!binary) return 'a layer that calculates with floats.';
+  const { kernel, groups, inChannels, pool, step } = binary;
   const sees =
     groups > 1
       ? `, each of which sees ${inChannels / groups} of ${inChannels} channels`
       : ` over ${inChannels} channels`;
-  return `${kernel}×${kernel} filters of signs${sees}${pool ? `; then the ${pool} of 2×2` : ''}.`;
+  return `${kernel}×${kernel} filters of signs${sees}${pool ? `; then the ${pool} of each ${step}×${step}` : ''}.`;
 }

@@ -67,9 +67,9 @@ export interface LayerFacts {
   /** Of what it hands on. */
   readonly size: number;
   readonly channels: number;
-  /** Of a binary layer; null of the stem and the classifier, which calculate on floats. */
+  /** Of a binary layer; null of those that calculate on floats. */
   readonly binary: BinaryFacts | null;
-  /** The classifier hands on no signs. */
+  /** The last layers hand on floats. */
   readonly hasSigns: boolean;
 }
 
@@ -80,6 +80,8 @@ export interface BinaryFacts {
   /** Height and width of what its convolution gives, before a pool. */
   readonly size: number;
   readonly pool: string | null;
+  /** How far the windows of the pool are apart; 1 without one. */
+  readonly step: number;
 }
 
 export interface Answer {
@@ -117,11 +119,11 @@ export interface OneOutput {
   readonly popcount: number;
   /** signs − 2·popcount: the sum of the products. */
   readonly count: number;
-  /** What follows the convolution, as two lines over the counts: one from 0 up, one below. */
-  readonly line: { readonly plus: number; readonly minus: number; readonly shift: number };
+  /** What follows the convolution, as two lines over the counts: one from 0 up, one below. Null where it is no such lines. */
+  readonly line: { readonly plus: number; readonly minus: number; readonly shift: number } | null;
   readonly hasSkip: boolean;
   readonly pool: string | null;
-  /** The bit that the layer hands on here; null where a pool drops the last row or column. */
+  /** The bit that the layer hands on here; null where a pool drops the last row or column, or where it hands on floats. */
   readonly bit: number | null;
 }
 

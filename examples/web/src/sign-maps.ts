@@ -48,6 +48,14 @@ export class SignMaps {
     Object.assign(this.#mark.style, { top, left, width, height });
   }
 
+  /** Shows nothing: a layer hands on no signs. */
+  clear(): void {
+    this.#signs = null;
+    this.#layTiles(1, 0);
+    this.#caption.textContent = '';
+    this.#map.ariaLabel = 'No sign map';
+  }
+
   #layTiles(size: number, channels: number): void {
     // A tile is never smaller than a fingertip finds.
     this.#tiles.style.setProperty('--tile', size > 4 ? '48px' : '26px');

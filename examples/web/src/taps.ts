@@ -1,6 +1,6 @@
 import { wordsPerRow } from '@mobinet/tensor';
-import type { MoBiNetOptions, PackedSegment } from 'mobinet';
 import { bitAt } from './bits.js';
+import type { BinaryLayer } from './layers.js';
 import type { OneOutput, Place, Signs, Tap } from './protocol.js';
 
 /** `length` bits of a row, from `first` on, one by one. */
@@ -8,23 +8,22 @@ function bitsOf(words: Uint32Array, rowAt: number, first: number, length: number
   return Uint8Array.from({ length }, (_, i) => bitAt(words, rowAt, first + i));
 }
 
+/** What a layer was given and what it handed on, in the last picture. */
+export interface LayerSigns {
+  readonly input: Signs;
+  /** Null where it hands on floats. */
+  readonly output: Signs | null;
+}
+
 /**
  * How one output of a binary convolution comes about: what it sees of the input, its filter, and what the two have in common.
  * It is the definition, written out: the kernels do the same for 64 signs an instruction.
- *
- * @param input What the layer before handed on.
- * @param output What this layer handed on.
  */
-export async function layOut(
-  { plan, signs, lines, pool }: PackedSegment,
-  padding: MoBiNetOptions['padding'],
-  input: Signs,
-  output: Signs,
-  place: Place,
-): Promise<OneOutput> {
+export async function layOut(layer: BinaryLayer, { input, output }: LayerSigns, place: Place): Promise<OneOutput> {
+  const { signs, lines, pool, hasSkip } = layer;
   const { row, column, channel } = place;
-  const [filters, numbers] = await Promise.all([signs.data(), lines.data()]);
-  const taps = tapsOf(plan, filters, padding, input, place);
+  const [filters, numbers] = await Promise.all([signs.data(), lines?.data()]);
+  const taps = tapsOf(layer, filters, input, place);
 
   let count = 0;
   let popcount = 0;
@@ -36,46 +35,48 @@ export async function layOut(
     });
   }
 
-  const [plus, minus, shift] = [0, 1, 2].map((line) => numbers[line * plan.outChannels + channel]);
-  const [outRow, outColumn] = pool ? [row >> 1, column >> 1] : [row, column];
-  const isHandedOn = outRow < output.size && outColumn < output.size;
-  const outAt = (outRow * output.size + outColumn) * wordsPerRow(output.channels);
+  const [outChannels] = signs.shape;
+  const lineAt = (at: number): number => numbers![at * outChannels + channel];
   return {
     place,
     taps,
     signs: count,
     popcount,
     count: count - 2 * popcount,
-    line: { plus, minus, shift },
-    hasSkip: plan.skipRepeats > 0,
-    pool,
-    bit: isHandedOn ? bitAt(output.words, outAt, channel) : null,
+    line: numbers ? { plus: lineAt(0), minus: lineAt(1), shift: lineAt(2) } : null,
+    hasSkip,
+    pool: pool?.name ?? null,
+    bit: output && bitOf(output, Math.floor(row / (pool?.step ?? 1)), Math.floor(column / (pool?.step ?? 1)), channel),
   };
+}
+
+/** The sign that a layer hands on at a place; null where a pool drops the last row or column. */
+function bitOf({ words, size, channels }: Signs, row: number, column: number, channel: number): number | null {
+  if (row >= size || column >= size) return null;
+  return bitAt(words, (row * size + column) * wordsPerRow(channels), channel);
 }
 
 /** The pixels under the filter's window, row by row. */
 function tapsOf(
-  { kernel, inChannels, outChannels, groups, size }: PackedSegment['plan'],
+  { window: { height, width }, groups, paddingValue, signs }: BinaryLayer,
   filters: Uint32Array,
-  padding: MoBiNetOptions['padding'],
   input: Signs,
   { row, column, channel }: Place,
 ): Tap[] {
-  const channels = inChannels / groups;
+  const [outChannels, , , channels] = signs.shape;
   // Filters of a group stand side by side, and so do the channels that they see.
   const firstChannel = Math.floor(channel / (outChannels / groups)) * channels;
-  const reach = (kernel - 1) / 2;
-  return Array.from({ length: kernel * kernel }, (_, tap): Tap => {
-    const y = row - reach + Math.floor(tap / kernel);
-    const x = column - reach + (tap % kernel);
-    const isInside = y >= 0 && y < size && x >= 0 && x < size;
-    const inputAt = (y * size + x) * wordsPerRow(inChannels);
-    const filterAt = (channel * kernel * kernel + tap) * wordsPerRow(channels);
+  return Array.from({ length: height.taps * width.taps }, (_, tap): Tap => {
+    const y = row * height.stride - height.before + Math.floor(tap / width.taps) * height.dilation;
+    const x = column * width.stride - width.before + (tap % width.taps) * width.dilation;
+    const isInside = y >= 0 && y < height.input && x >= 0 && x < width.input;
+    const inputAt = (y * width.input + x) * wordsPerRow(input.channels);
+    const filterAt = (channel * height.taps * width.taps + tap) * wordsPerRow(channels);
     return {
       row: y,
       column: x,
       firstChannel,
-      place: isInside ? 'inside' : padding === 'one' ? 'one' : 'nothing',
+      place: isInside ? 'inside' : paddingValue === 'one' ? 'one' : 'nothing',
       input: isInside ? bitsOf(input.words, inputAt, firstChannel, channels) : new Uint8Array(channels),
       filter: bitsOf(filters, filterAt, 0, channels),
     };

@@ -45,6 +45,6 @@ async function train(): Promise<void> {
 async function answer(): Promise<void> {
   const file = await fetch('./model.mobinet.safetensors');
   const network = unpackModel(new Uint8Array(await file.arrayBuffer()));
-  const [predictions] = await network.predictAsync([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);
+  const [predictions] = await network.predict([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);
   show('#answer', JSON.stringify(predictions));
 }

@@ -72,8 +72,7 @@ const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
     const [dx] = outputs;
     const { xShape, repeats, estimator } = attributes;
     const channels = xShape[xShape.length - 1];
-    // Skips are read four channels at a time.
-    if (!hasLookup(signs.shape, attributes) || channels % 4 !== 0) {
+    if (!hasKernel(inputs, attributes)) {
       return inputGradientOp.reference(inputs, outputs, attributes);
     }
     const { memory, skip } = split(rest, repeats);
@@ -85,8 +84,16 @@ const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
     const { memory, skip } = split(rest, attributes.repeats);
     binaryInputGradientOnGpu([dy, signs, scale], memory[0], skip, dx, attributes);
   },
+  /** Without a kernel for all in one there are gradients of each step, and signs as floats. */
+  temporaryBytes: (inputs, [dx], attributes) => (hasKernel(inputs, attributes) ? 0 : 7 * 4 * dx.size),
   multiplyAdds: ([dy, signs]) => dy.size * sizeOf(signs.shape.slice(1)),
 });
+
+/** Skips are read four channels at a time. */
+function hasKernel([, signs]: Inputs, attributes: Attributes): boolean {
+  const { xShape } = attributes;
+  return hasLookup(signs.shape, attributes) && xShape[xShape.length - 1] % 4 === 0;
+}
 
 function split(rest: readonly AnyTensor[], repeats: number): { memory: readonly AnyTensor[]; skip: Tensor | null } {
   return repeats > 0 ? { memory: rest.slice(0, -1), skip: rest.at(-1) as Tensor } : { memory: rest, skip: null };

@@ -1,7 +1,16 @@
 export { type IdxArray, type IdxOptions, openIdx, openValidationIdx, readIdx } from './data/idx.js';
 export { type ImageFolderOptions, openImageFolder, openValidationFolder } from './data/image-folder.js';
 export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';
-export { encodeOnnx, exportOnnx } from './export/onnx.js';
+export {
+  type Agreement,
+  comparePacked,
+  exportOptionsOf,
+  packedFile,
+  readCheckpoint,
+  readPacked,
+  writePacked,
+} from './export/files.js';
+export { exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
 export { saveFile } from './files/save-file.js';
 export { bestEpoch } from './training/best.js';
@@ -9,6 +18,6 @@ export type { EpochProgress, StepReport } from './training/epoch.js';
 export { fitMicroBatches, type StepFit } from './training/fit-memory.js';
 export { type OwnFolder, ownFolder, ownNewFolder } from './training/own-folder.js';
 export { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './training/run-folder.js';
-export { train } from './training/train.js';
+export { type TrainOptions, type TrainResult, train } from './training/train.js';
 export { TrainingError } from './training/training-error.js';
 export * from './web.js';

@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { commandLineIn } from './cli/cli.test.helper.js';
 import { formatTable } from './cli/output.js';
 import { packModel } from './export/pack.js';
-import { createMoBiNet } from './model/mobinet.js';
+import { createMoBiNet } from './networks/mobinet/mobinet.js';
 import { printable } from './printable.js';
 import { copyImages, sharedFolder } from './training/fixtures.test.helper.js';
 

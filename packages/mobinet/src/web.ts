@@ -10,30 +10,36 @@ export { DataError } from './data/errors.js';
 export { imageFromRgba } from './data/image-from-rgba.js';
 export { type Preprocessing, prepareImages } from './data/prepare.js';
 export type { Image, ImageDataset, ImageSource, ValidationSet } from './data/source.js';
-export { importWeights } from './export/import-weights.js';
-export { packModel } from './export/pack.js';
-export { decodePacked, type PackedFile } from './export/packed-file.js';
-export type { PackedInfo } from './export/packed-format.js';
-export type { PackedSegment } from './export/packed-layers.js';
-export {
-  type LayerReport,
-  loadPacked,
-  PackedMoBiNet,
-  unpackModel,
-} from './export/packed-model.js';
-export { loadNetwork, type NetworkInfo, PackedNetwork, packNetwork, unpackNetwork } from './export/packed-network.js';
+export { type ImportOptions, importWeights } from './export/import-weights.js';
+export { type ExportOptions, packModel } from './export/pack.js';
+export type { PackedInfo } from './export/packed-info.js';
+export { type LayerReport, loadPacked, PackedModel, unpackModel } from './export/packed-model.js';
 export type { Prediction } from './export/prediction.js';
-export { createMoBiNet, MoBiNet } from './model/mobinet.js';
-export { type Block, defaultOptions, type MoBiNetOptions, resolveOptions, type Skip } from './model/options.js';
-export { type NetworkPlan, planNetwork, type SegmentPlan, type UnitPlan } from './model/plan.js';
+export { createMoBiNet, MoBiNet } from './networks/mobinet/mobinet.js';
+export { mobinet } from './networks/mobinet/network.js';
+export type { Block, MoBiNetOptions, Skip } from './networks/mobinet/options.js';
+export { type NetworkPlan, planNetwork, type SegmentPlan, type UnitPlan } from './networks/mobinet/plan.js';
 export {
-  convMultiplyAdds,
-  countFlops,
-  type LayerSummary,
-  type MultiplyAdds,
-  type NetworkSummary,
-  summary,
-} from './model/summary.js';
+  defineNetwork,
+  type Network,
+  type NetworkDefinition,
+  networkNamed,
+  registerNetwork,
+} from './networks/network.js';
+export type { ImageOptions, NetworkOption, OptionSchema, OptionsOf } from './networks/options.js';
+export { countFlops, type MultiplyAdds } from './summary/flops.js';
+export { drawGraph } from './summary/graph.js';
+export { type LayerSummary, type NetworkSummary, summary } from './summary/summary.js';
 export { type Evaluation, evaluate } from './training/evaluate.js';
-export { paperTraining, type TrainingOptions } from './training/options.js';
-export { decodeCheckpoint, type EpochMetrics, encodeCheckpoint, newRun, type TrainingRun } from './training/run.js';
+export { makeOptimizer, makeSchedule, paperTraining, type TrainingOptions } from './training/options.js';
+export { type Preset, type PresetName, presets } from './training/presets.js';
+export {
+  decodeCheckpoint,
+  type EpochMetrics,
+  encodeCheckpoint,
+  type ImageLocation,
+  type NewRun,
+  newRun,
+  type Progress,
+  type TrainingRun,
+} from './training/run.js';

@@ -42,7 +42,7 @@ import {
   zeros,
 } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
-import { createMoBiNet, ImageLoader, loadPacked, packModel, resolveOptions, unpackModel } from './index.js';
+import { createMoBiNet, ImageLoader, loadPacked, mobinet, packModel, unpackModel } from './index.js';
 
 /** Calls as JavaScript allows them, where no compiler says that the argument is wrong. */
 const wrong = undefined as never;
@@ -95,9 +95,9 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['decodeSafetensors', () => decodeSafetensors(text), /is read from a Uint8Array, not from "x"$/],
   ['decodeNpy', () => decodeNpy(new ArrayBuffer(8) as never), /is read from a Uint8Array, not from an ArrayBuffer$/],
   ['unpackModel', () => unpackModel(wrong), /is read from a Uint8Array, not from undefined$/],
-  ['packModel', () => packModel(wrong), /^packModel: model must be an object, not undefined$/],
-  ['createMoBiNet', () => createMoBiNet(text), /^the options of a MoBiNet must be an object, not "x"$/],
-  ['resolveOptions', () => resolveOptions(null as never), /must be an object, not null$/],
+  ['packModel', () => packModel(wrong), /^packModel: the network must be an object, not undefined$/],
+  ['createMoBiNet', () => createMoBiNet(text), /^the options of mobinet must be an object, not "x"$/],
+  ['resolve', () => mobinet.resolve(null), /must be an object, not null$/],
   ['Linear', () => new Linear(3, 4, wrong), /^Linear: options must be an object, not undefined$/],
   [
     'Linear without rng',

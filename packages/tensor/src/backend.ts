@@ -1,3 +1,4 @@
+import { AbsentBlock, absentMemory } from './absent.js';
 import type { BackendName } from './backend-name.js';
 import { allocate } from './backends/cpu/heap.js';
 import { type NoDevice, openDevice } from './backends/webgpu/device.js';
@@ -95,5 +96,7 @@ export function bytesOf(dtype: DType, backend: BackendName): number {
 
 /** Memory for a new tensor. */
 export function allocateOn(backend: BackendName, byteLength: number, purpose?: string): Block {
+  const absent = absentMemory();
+  if (absent) return new AbsentBlock(backend, byteLength, absent);
   return backend === 'cpu' ? allocate(byteLength, purpose) : new GpuBlock(byteLength, purpose);
 }

@@ -1,5 +1,6 @@
 import './fluent.js';
 
+export { type MemoryTally, withoutMemory } from './absent.js';
 export {
   type BackendChoice,
   currentBackend,
@@ -117,4 +118,5 @@ export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
 export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './shape.js';
 export { Tensor } from './tensor.js';
 export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';
+export { isTracing } from './tracer.js';
 export type { UnsharedBytes } from './unshared-bytes.js';

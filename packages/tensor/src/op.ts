@@ -1,3 +1,4 @@
+import { AbsentBlock, absentMemory } from './absent.js';
 import { currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
@@ -8,7 +9,7 @@ import { BackendError, MissingKernelError } from './errors.js';
 import { type OpProfile, Profiler } from './profile.js';
 import type { Shape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
-import { AbsentBlock, type AnyOp, tracer } from './tracer.js';
+import { type AnyOp, tracer } from './tracer.js';
 
 export type AnyTensor = Tensor<DType> | BitTensor;
 type Tensors = readonly AnyTensor[];
@@ -64,6 +65,9 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
 
   /** How many multiply-adds a call takes, for the profiler. Absent where that is no measure of its work. */
   multiplyAdds?(inputs: I, outputs: O, attributes: A): number;
+
+  /** What the CPU takes for a call beside its inputs and outputs, in bytes, where that is as much as a tensor or more. */
+  temporaryBytes?(inputs: I, outputs: O, attributes: A): number;
 
   /** Which inputs and outputs the gradient rule reads; only these stay in memory until then. Default: none. */
   saves?(inputs: I, outputs: O): S;
@@ -229,6 +233,11 @@ function run<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   outputs: O,
   attributes: A,
 ): void {
+  const absent = absentMemory();
+  if (absent) {
+    absent.pass(op.temporaryBytes?.(inputs, outputs, attributes) ?? 0);
+    return;
+  }
   if (profiler === null) {
     runKernel(op, inputs, outputs, attributes);
     return;

@@ -1,5 +1,3 @@
-import { Block } from './block.js';
-import { TraceError } from './errors.js';
 import type { AnyTensor, OpDefinition, Spec } from './op.js';
 
 /** An op of any inputs, outputs and attributes. */
@@ -20,6 +18,9 @@ export function tracer(): Tracer | null {
   return current;
 }
 
+/** Whether what is called now is written down: elements that depend on inputs are not there, and programs cannot be run. */
+export const isTracing = (): boolean => current !== null;
+
 /** Runs `body`, and has a tracer write it down. */
 export function withTracer<T>(listener: Tracer, body: () => T): T {
   const outer = current;
@@ -29,21 +30,4 @@ export function withTracer<T>(listener: Tracer, body: () => T): T {
   } finally {
     current = outer;
   }
-}
-
-/** What stands for memory in a tensor whose elements depend on the inputs of a program that is being traced: there are none. */
-export class AbsentBlock extends Block {
-  override readonly backend = 'cpu';
-
-  constructor() {
-    super(0);
-  }
-
-  override get address(): number {
-    throw new TraceError(
-      'elements that depend on the inputs of a program are read while it is traced: none are there yet',
-    );
-  }
-
-  protected override free(): void {}
 }

@@ -1,8 +1,8 @@
 import { Rng, setThreads, threadCount } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { readPacked } from '../export/files.js';
-import type { PackedMoBiNet } from '../export/packed-model.js';
-import { summary } from '../model/summary.js';
+import type { PackedModel } from '../export/packed-model.js';
+import { summary } from '../summary/summary.js';
 import { trainingRanges } from '../training/options.js';
 import { jsonFlag, numberIn, threadsRange } from './flags.js';
 import { formatTable, printJson, printResult } from './output.js';
@@ -66,12 +66,11 @@ async function runBench(path: string, { threads = threadCount(), batch, seconds,
 }
 
 async function measure(
-  model: PackedMoBiNet,
+  model: PackedModel,
   batch: number,
   seconds: number,
 ): Promise<Omit<BenchResult, 'model' | 'batch' | 'threads'>> {
-  const { imageSize } = model.options;
-  const images = Rng.fromSeed(0).normal([batch, imageSize, imageSize, 3]);
+  const images = Rng.fromSeed(0).normal([batch, ...model.imageShape]);
   const whole: number[] = [];
   const byLayer = new Map<string, number[]>();
   const runAsAWhole = async (): Promise<void> => {
@@ -102,7 +101,7 @@ async function measure(
     runByLayer();
   });
 
-  const multiplyAdds = new Map(summary(model.options).layers.map((layer) => [layer.name, layer.binaryMultiplyAdds]));
+  const multiplyAdds = new Map(summary(model).layers.map((layer) => [layer.name, layer.binaryMultiplyAdds]));
   const medians = [...byLayer].map(([name, times]) => ({ name, milliseconds: median(times) }));
   const sum = medians.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   const milliseconds = median(whole);

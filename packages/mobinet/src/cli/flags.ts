@@ -5,57 +5,49 @@ import { type Augmentation, cropPaddingRange } from '../data/augment.js';
 import { openIdx } from '../data/idx.js';
 import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
-import { choices, defaultOptions, type MoBiNetOptions, optionRanges } from '../model/options.js';
+import type { Network } from '../networks/network.js';
+import type { NetworkOption } from '../networks/options.js';
 import { optimizerNames, scheduleNames, type TrainingOptions, trainingRanges } from '../training/options.js';
 import type { ImageLocation } from '../training/run.js';
+import { networkFlag } from './network-flag.js';
 import { say } from './output.js';
 
-/** The flags of a network, as commander reads them; absent ones are undefined. */
-export interface ArchitectureFlags {
-  block?: MoBiNetOptions['block'];
-  k?: number;
-  activation?: MoBiNetOptions['activation'];
-  skip?: MoBiNetOptions['skip'];
-  pool?: MoBiNetOptions['pool'];
-  width?: number;
-  classes?: number;
-  size?: number;
-  stemStride?: MoBiNetOptions['stemStride'];
-  padding?: MoBiNetOptions['padding'];
-  estimator?: MoBiNetOptions['estimator'];
-  scalingGradient?: MoBiNetOptions['scalingGradient'];
-  precision?: MoBiNetOptions['precision'];
-  seed?: number;
+/** The values of a network's flags, by the names of its options. */
+export type NetworkFlags = Readonly<Record<string, unknown>>;
+
+/** What flags are called whose options have longer names. */
+const shortNames: Readonly<Record<string, string>> = { imageSize: 'size' };
+
+/** A flag for each option of a network but its classes, which images or a flag of another kind tell. */
+export function addNetworkFlags(command: Command, { options }: Network): Command {
+  command.addOption(networkFlag());
+  for (const [key, option] of Object.entries(options)) {
+    if (key !== 'classes') command.addOption(flagOf(shortNames[key] ?? key, option));
+  }
+  return command;
 }
 
-export function addArchitectureFlags(command: Command): Command {
-  const choice = (flags: string, description: string, key: keyof typeof choices) =>
-    command.addOption(
-      new Option(flags, `${description} (default: ${defaultOptions[key]})`).choices(choices[key].map(String)),
-    );
-  choice('--block <name>', 'where the extra point-wise convolution of a unit stands', 'block');
-  command.option(
-    '--k <number>',
-    `K-dependency: groups of 2^K channels (default: ${defaultOptions.k})`,
-    numberIn(optionRanges.k),
-  );
-  choice('--activation <name>', 'what follows a binary convolution', 'activation');
-  choice('--skip <name>', 'which segments have a skip connection', 'skip');
-  choice('--pool <name>', 'what halves the images', 'pool');
-  command.option('--width <number>', 'multiplies all channel counts', numberIn(optionRanges.width));
-  command.option('--size <pixels>', 'height and width of the input', numberIn(optionRanges.imageSize));
-  choice('--stem-stride <number>', 'stride of the first convolution', 'stemStride').options.at(-1)?.argParser(Number);
-  choice('--padding <name>', 'what surrounds the signs of an image: +1, or nothing', 'padding');
-  choice('--estimator <name>', 'straight-through estimator of the activations', 'estimator');
-  choice('--scaling-gradient <name>', 'how scaling factors take part in the gradient', 'scalingGradient');
-  choice('--precision <name>', 'what the units compute on: bits, or floats for comparison', 'precision');
-  return command.option('--seed <number>', 'seed of all that is random (default: 0)', numberIn(trainingRanges.seed));
+/** How many classes there are, for commands that see no images. */
+export function addClassesFlag(command: Command, { options: { classes } }: Network): Command {
+  return command.addOption(flagOf('classes', classes));
 }
 
-/** The options that were given, under their names in the library. Flags of other kinds are left out. */
-export function architectureOf({ size, ...flags }: ArchitectureFlags): Partial<MoBiNetOptions> {
-  const given = definedOnly({ ...flags, imageSize: size });
-  return Object.fromEntries(Object.entries(given).filter(([name]) => name in defaultOptions));
+function flagOf(name: string, option: NetworkOption): Option {
+  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const help = `${option.help} (default: ${option.default})`;
+  if ('range' in option) return new Option(`${flag} <number>`, help).argParser(numberIn(option.range));
+  const choices = option.choices.map(String);
+  return new Option(`${flag} <name>`, help).choices(choices).argParser((text) => {
+    const chosen = option.choices[choices.indexOf(text)];
+    if (chosen === undefined) throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`);
+    return chosen;
+  });
+}
+
+/** The options of a network that were given. Flags of other kinds are left out. */
+export function networkOptionsOf(flags: NetworkFlags, { options }: Network): Record<string, unknown> {
+  const given = Object.keys(options).map((key) => [key, flags[shortNames[key] ?? key]]);
+  return definedOnly(Object.fromEntries(given));
 }
 
 /** Why a network that is read from a file takes none of these flags. */

@@ -3,36 +3,32 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type Normalization, normalizationRanges } from '../data/augment.js';
 import { resizeRange } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
-import { packedFile } from '../export/files.js';
+import { imageShapeOf, packedFile } from '../export/files.js';
 import { importWeights } from '../export/import-weights.js';
 import { packModel } from '../export/pack.js';
-import { usualPreprocessing } from '../export/packed-format.js';
-import { optionRanges, resolveOptions } from '../model/options.js';
+import { usualPreprocessing } from '../export/packed-info.js';
+import type { Network } from '../networks/network.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
-import { type ArchitectureFlags, addArchitectureFlags, architectureOf, jsonFlag, numberIn } from './flags.js';
+import { addClassesFlag, addNetworkFlags, jsonFlag, type NetworkFlags, networkOptionsOf, numberIn } from './flags.js';
 import { orStdout, saveResult } from './save-result.js';
 
-interface ImportFlags extends ArchitectureFlags {
-  classNames?: string;
-  resize?: number;
-  mean?: Normalization['mean'];
-  std?: Normalization['std'];
-  out: string;
-  json?: boolean;
-}
+type ImportFlags = NetworkFlags & {
+  readonly classes?: number;
+  readonly classNames?: string;
+  readonly resize?: number;
+  readonly mean?: Normalization['mean'];
+  readonly std?: Normalization['std'];
+  readonly out: string;
+  readonly json?: boolean;
+};
 
 /** `mobinet import`: weights that were trained elsewhere, as a packed file. */
-export function importCommand(): Command {
+export function importCommand(network: Network): Command {
   const command = new Command('import')
     .description('save float weights from elsewhere with 1-bit weights')
     .argument('<file>', 'a safetensors file: every parameter and running statistic as docs/interop.md names them')
     .option('--out <file>', orStdout, packedFile);
-  addArchitectureFlags(command)
-    .option(
-      '--classes <number>',
-      'classes to tell apart (default: those named, else 1000)',
-      numberIn(optionRanges.classes),
-    )
+  addClassesFlag(addNetworkFlags(command, network), network)
     .option(...classNamesFlag)
     .option(
       '--resize <pixels>',
@@ -52,21 +48,21 @@ export function importCommand(): Command {
 Example:
   mobinet import weights.safetensors --width 0.5 --size 32 --class-names classes.txt --out photos.mobinet.safetensors`,
     );
-  return command.action(runImport);
+  return command.action((file: string, flags: ImportFlags) => runImport(file, flags, network));
 }
 
-async function runImport(file: string, flags: ImportFlags): Promise<void> {
+async function runImport(file: string, flags: ImportFlags, network: Network): Promise<void> {
   const { out, json, classNames } = flags;
   const classes =
     classNames === undefined ? undefined : await readClassNames(classNames, flags.classes, '--classes is');
-  const options = resolveOptions({ ...architectureOf(flags), ...(classes && { classes: classes.length }) });
-  const { resize, normalization } = usualPreprocessing(options);
+  const options = network.resolve({ ...networkOptionsOf(flags, network), ...(classes && { classes: classes.length }) });
+  const { resize, normalization } = usualPreprocessing(options.imageSize);
   const preprocessing = {
     resize: flags.resize ?? resize,
     normalization: { mean: flags.mean ?? normalization.mean, std: flags.std ?? normalization.std },
   };
-  const model = importWeights(await readBytes(file, 'file of weights'), options, file);
-  const bytes = packModel(model, { preprocessing, ...(classes && { classes }) });
+  const model = importWeights(await readBytes(file, 'file of weights'), { network, options, source: file });
+  const bytes = packModel(model, { imageShape: imageShapeOf(options), preprocessing, classes });
   await saveResult(out, bytes, json);
 }
 

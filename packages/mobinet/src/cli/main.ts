@@ -12,22 +12,24 @@ import { trainCommand } from './train.js';
 
 /** The command line `mobinet`. */
 export async function main(): Promise<void> {
-  const program = new Command('mobinet')
-    .description(
-      'binary neural networks: train, evaluate and run a MobileNet whose weights and activations are single bits',
-    )
-    .version(version);
-  for (const command of [
-    summaryCommand(),
-    trainCommand('train'),
-    evaluateCommand(),
-    exportCommand(),
-    importCommand(),
-    predictCommand(),
-    benchCommand(),
-    serveDemoCommand(),
-  ]) {
-    program.addCommand(command);
-  }
-  await runProgram(program);
+  await runProgram((network) => {
+    const program = new Command('mobinet')
+      .description(
+        'binary neural networks: train, evaluate and run networks whose weights and activations are single bits',
+      )
+      .version(version);
+    for (const command of [
+      summaryCommand(network),
+      trainCommand('train', { network }),
+      evaluateCommand(),
+      exportCommand(network),
+      importCommand(network),
+      predictCommand(),
+      benchCommand(),
+      serveDemoCommand(),
+    ]) {
+      program.addCommand(command);
+    }
+    return program;
+  });
 }

@@ -3,8 +3,8 @@ import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { DataError, messageOf } from '../data/errors.js';
 import { hasCode } from '../files/write-error.js';
-import type { NetworkSummary } from '../model/summary.js';
 import { printable } from '../printable.js';
+import type { NetworkSummary } from '../summary/summary.js';
 import type { EpochMetrics } from '../training/run.js';
 
 /** Results go to stdout; everything that is said on the way goes to stderr. Names in these lines cannot do more than be read. */
@@ -89,7 +89,7 @@ export function formatSummary({ layers, ...total }: NetworkSummary): string {
     `parameters   ${count(total.parameters)} (${count(total.binaryParameters)} binary, ${count(total.floatParameters)} float)`,
     `FLOPs        ${millions(total.flops)} M = ${millions(total.floatMultiplyAdds)} M float + ${millions(total.binaryMultiplyAdds)} M binary / 64`,
     total.savedBytes === null
-      ? 'saved size   – (a network of floats is not packed)'
+      ? 'saved size   – (an op of it has no place in a packed file)'
       : `saved size   ${count(total.savedBytes)} bytes`,
   ].join('\n');
 }

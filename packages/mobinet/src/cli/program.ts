@@ -3,25 +3,30 @@ import { isatty } from 'node:tty';
 import { environmentVariable } from '@mobinet/tensor/kernels';
 import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../data/errors.js';
+import type { Network } from '../networks/network.js';
+import { networkOf } from './network-flag.js';
 import { say, writeResult } from './output.js';
 
 /**
  * Runs a command line. Whatever goes wrong ends in one line on stderr and exit code 1, without a stack trace
  * (`MOBINET_DEBUG=1` shows it).
+ *
+ * @param program The commands, or what makes them for the kind of network that `--network` names: its options are their flags.
  */
-export async function runProgram(program: Command): Promise<void> {
+export async function runProgram(program: Command | ((network: Network) => Command)): Promise<void> {
   ignoreReadersThatLeave();
   const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   process.on('uncaughtException', endInOrder);
-  for (const command of [program, ...program.commands]) {
-    command
-      .showHelpAfterError(false)
-      .configureOutput({ writeOut: writeResult, outputError: (text) => say(oneLine(text)) })
-      // It would end the process, here and now. Who runs the program does more than one command line, perhaps.
-      .exitOverride();
-  }
   try {
-    await program.parseAsync();
+    const root = typeof program === 'function' ? program(await networkOf(process.argv)) : program;
+    for (const command of [root, ...root.commands]) {
+      command
+        .showHelpAfterError(false)
+        .configureOutput({ writeOut: writeResult, outputError: (text) => say(oneLine(text)) })
+        // It would end the process, here and now. Who runs the program does more than one command line, perhaps.
+        .exitOverride();
+    }
+    await root.parseAsync();
   } catch (error) {
     // What Commander has to say, help or a mistake, is said already.
     if (error instanceof Interruption || error instanceof CommanderError) {

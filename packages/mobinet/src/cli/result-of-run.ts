@@ -7,7 +7,7 @@ import type { ImageDataset } from '../data/source.js';
 import { type Agreement, comparePacked, packedFile, readCheckpoint, readPacked, writePacked } from '../export/files.js';
 import { bestEpoch } from '../training/best.js';
 import { type EpochMetrics, runOnHost, type TrainingRun } from '../training/run.js';
-import { bestFile, checkpointFile } from '../training/run-folder.js';
+import { bestFile } from '../training/run-folder.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
 
@@ -33,7 +33,7 @@ export async function tellResult(run: TrainingRun, end: EndOfRun): Promise<void>
   await useBackend('cpu');
   const chosen = await networkToKeep(run, best, out);
   const metrics = chosen.history[chosen.history.length - 1];
-  const saved = run.model.options.precision === 'binary' ? await saveAndCheck(chosen, end) : null;
+  const saved = await saveAndCheck(chosen, end);
   const bestPath = join(out, bestFile);
   if (json) {
     return printJson({ out, ...saved, ...metrics, best: { ...best, checkpoint: bestPath }, skippedImages });
@@ -42,12 +42,8 @@ export async function tellResult(run: TrainingRun, end: EndOfRun): Promise<void>
     `top-1   ${metrics.top1.toFixed(2)} %${chosen === run ? '' : ` (epoch ${metrics.epoch})`}`,
     ...(metrics.top5 === null ? [] : [`top-5   ${metrics.top5.toFixed(2)} %`]),
     `best epoch ${best.epoch}: ${best.top1.toFixed(2)} %, kept as ${bestPath}`,
-    ...(saved
-      ? [
-          `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
-          `check   loaded again, its logits differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
-        ]
-      : [`saved   ${join(out, checkpointFile)}; a network of floats is not packed`]),
+    `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
+    `check   loaded again, its logits differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
   );
 }
 
@@ -87,7 +83,7 @@ async function checkPacked(run: TrainingRun, file: string, { dataset, loading, s
   const packed = await readPacked(file);
   const progress = new ImageProgress();
   const { resize, normalization } = run.training;
-  const size = run.model.options.imageSize;
+  const size = run.options.imageSize;
   const loader = new ImageLoader(dataset.val, {
     batchSize: microBatchSize(run.training),
     size,

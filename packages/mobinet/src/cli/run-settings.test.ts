@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { mobinet } from '../networks/mobinet/network.js';
 import { sharedFolder } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
 import { type EpochMetrics, encodeCheckpoint, newRun, type TrainingRun } from '../training/run.js';
@@ -37,7 +38,7 @@ afterEach(() => vi.restoreAllMocks());
 
 /** The settings with which a run goes on. */
 async function resumed(flags: RunFlags): Promise<TrainingRun['training']> {
-  const { model, training } = await resumeRun(path, flags);
+  const { model, training } = await resumeRun(path, flags, mobinet);
   model.dispose();
   return training;
 }

@@ -1,52 +1,53 @@
 import type { ImageDataset } from '../data/source.js';
 import { readCheckpoint } from '../export/files.js';
-import type { MoBiNetOptions } from '../model/options.js';
+import type { Network } from '../networks/network.js';
+import type { ImageOptions } from '../networks/options.js';
 import { isFinished } from '../training/best.js';
 import { fitMicroBatches, gigabytes } from '../training/fit-memory.js';
 import { makeSchedule, type TrainingOptions } from '../training/options.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { type ImageLocation, newRun, type TrainingRun } from '../training/run.js';
-import { type ArchitectureFlags, architectureOf, type TrainingFlags, trainingOf } from './flags.js';
+import type { StepPlan } from '../training/step-memory.js';
+import { type NetworkFlags, networkOptionsOf, type TrainingFlags, trainingOf } from './flags.js';
 import { say } from './output.js';
 
 /** The flags that say what a run is. */
-export interface RunFlags extends ArchitectureFlags, TrainingFlags {
-  preset?: PresetName;
+export type RunFlags = TrainingFlags & NetworkFlags & { readonly preset?: PresetName };
+
+/** What a new run is made of. */
+export interface RunStart {
+  readonly network: Network;
+  readonly preset: PresetName;
+  readonly flags: RunFlags;
+  readonly dataset: ImageDataset;
+  readonly source: ImageLocation;
 }
 
 /** A run from its beginning: a preset, with what flags change of it. */
-export function startRun(
-  preset: PresetName,
-  flags: RunFlags,
-  dataset: ImageDataset,
-  source: ImageLocation,
-): TrainingRun {
+export function startRun({ network, preset, flags, dataset, source }: RunStart): TrainingRun {
+  const { classes } = dataset;
   const { model, training } = presets[preset];
-  const classes = dataset.classes;
-  const options: Partial<MoBiNetOptions> = { ...model, ...architectureOf(flags), classes: classes.length };
-  const scaled = flags.size && flags.resize === undefined ? { resize: scaledResize(preset, flags.size) } : {};
-  const settings = trainingOf(flags, { ...training, ...scaled });
-  const microBatches = flags.microBatches ?? chooseMicroBatches(options, settings);
-  const data = { classes, trainImages: dataset.train.length, preset, source };
+  const usual = { ...model, ...network.presets[preset] };
+  const options = network.resolve({ ...usual, ...networkOptionsOf(flags, network), classes: classes.length });
+  // Another --size keeps the preset's proportion of scaled image to cut.
+  const { imageSize } = network.resolve(usual);
+  const resize = flags.resize ?? Math.round((options.imageSize * training.resize) / imageSize);
+  const settings = trainingOf(flags, { ...training, resize });
+  const microBatches = flags.microBatches ?? chooseMicroBatches({ network, options, training: settings });
+  const data = { network, classes, trainImages: dataset.train.length, preset, source };
   return newRun(options, { ...settings, microBatches }, data);
 }
 
 /** As few as fit into the memory of this machine. Since what is computed depends on it, it is told, and kept when the run goes on. */
-function chooseMicroBatches(options: Partial<MoBiNetOptions>, training: TrainingOptions): number {
-  const { microBatches, needed, available } = fitMicroBatches(options, training);
+function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
+  const { microBatches, needed, available } = fitMicroBatches(step);
   if (microBatches > 1) {
     say(
-      `each batch of ${training.batchSize} is cut into ${microBatches} micro-batches, as memory has room for ` +
+      `each batch of ${step.training.batchSize} is cut into ${microBatches} micro-batches, as memory has room for ` +
         `${gigabytes(available)}, and a step takes up to ${gigabytes(needed)} so (--micro-batches ${microBatches})`,
     );
   }
   return microBatches;
-}
-
-/** Another --size keeps the preset's proportion of scaled image to cut. */
-function scaledResize(preset: PresetName, size: number): number {
-  const { model, training } = presets[preset];
-  return Math.round((size * training.resize) / ('imageSize' in model ? model.imageSize : 224));
 }
 
 /** Settings that a run may change when it goes on. All others make it what it is. */
@@ -56,9 +57,9 @@ const changeable = ['epochs', 'patience', 'microBatches'] as const satisfies (ke
  * A run that goes on from its checkpoint.
  * @throws RangeError for flags that describe another one.
  */
-export async function resumeRun(path: string, flags: RunFlags): Promise<TrainingRun> {
+export async function resumeRun(path: string, flags: RunFlags, network: Network): Promise<TrainingRun> {
   const run = await readCheckpoint(path);
-  checkSame(path, run, flags);
+  checkSame(path, run, flags, network);
   const training = trainingOf(flags, run.training);
   const { epoch, batch } = run.progress;
   const begun = batch > 0 ? epoch + 1 : epoch;
@@ -70,13 +71,17 @@ export async function resumeRun(path: string, flags: RunFlags): Promise<Training
   return resumed;
 }
 
-function checkSame(path: string, run: TrainingRun, flags: RunFlags): void {
+function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Network): void {
+  const isOther = run.network.name !== network.name;
+  if (isOther && (flags.network !== undefined || Object.keys(networkOptionsOf(flags, network)).length > 0)) {
+    throw new RangeError(`${path} is a run of the network ${run.network.name}, not ${network.name}`);
+  }
   if (flags.preset !== undefined && flags.preset !== run.preset) {
     const what = run.preset === undefined ? 'does not say its preset' : `was started with the preset ${run.preset}`;
     throw new RangeError(`${path} ${what}, and goes on with its own settings. Leave out --preset ${flags.preset}`);
   }
-  for (const [key, value] of Object.entries(architectureOf(flags))) {
-    const saved = run.model.options[key as keyof MoBiNetOptions];
+  for (const [key, value] of Object.entries(networkOptionsOf(flags, run.network))) {
+    const saved = run.options[key as keyof ImageOptions];
     if (saved !== value)
       throw new RangeError(`${path} is a run of another architecture: its ${key} is ${saved}, not ${value}`);
   }

@@ -1,54 +1,64 @@
-import { dispose } from '@mobinet/tensor';
+import type { Module } from '@mobinet/autograd';
+import { type Synchronous, tidy, withoutMemory } from '@mobinet/tensor';
 import { Command } from 'commander';
-import { readPackedFile } from '../export/files.js';
-import { type MoBiNetOptions, optionRanges } from '../model/options.js';
-import { summary } from '../model/summary.js';
-import {
-  type ArchitectureFlags,
-  addArchitectureFlags,
-  architectureOf,
-  hasItsOwn,
-  jsonFlag,
-  numberIn,
-} from './flags.js';
+import { exportOptionsOf, imageShapeOf, readModel } from '../export/files.js';
+import type { ExportOptions } from '../export/pack.js';
+import { unpackModel } from '../export/packed-model.js';
+import type { Network } from '../networks/network.js';
+import { drawGraph } from '../summary/graph.js';
+import { summary } from '../summary/summary.js';
+import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
 import { formatSummary, printJson, printResult } from './output.js';
+import { saveResult } from './save-result.js';
 
-interface SummaryFlags extends ArchitectureFlags {
-  model?: string;
-  json?: boolean;
-}
+type SummaryFlags = NetworkFlags & { readonly model?: string; readonly graph?: string; readonly json?: boolean };
 
 /** `mobinet summary`: what a network is made of and what it costs. */
-export function summaryCommand(): Command {
+export function summaryCommand(network: Network): Command {
   const command = new Command('summary')
     .description('shapes, parameters, multiply-adds and saved bytes of a network')
-    .option('--model <file>', 'of the network in this packed model, in place of the flags below');
-  addArchitectureFlags(command)
-    .option('--classes <number>', 'classes to tell apart (default: 1000)', numberIn(optionRanges.classes))
+    .option('--model <file>', "of this packed model, checkpoint or run's folder, in place of the flags below")
+    .option('--graph <file>', 'draw its layers as a Mermaid flowchart into this file, or - for stdout');
+  addClassesFlag(addNetworkFlags(command, network), network)
     .option(...jsonFlag)
     .addHelpText(
       'after',
       `
-FLOPs are the paper's: float multiply-adds + binary multiply-adds / 64.
+Layers are those of the network in evaluation: a convolution or a matrix product, and what follows it. FLOPs are the paper's:
+float multiply-adds + binary multiply-adds / 64. Editors and code hosts draw Mermaid files.
 
 Examples:
   mobinet summary --block mid --k 3
   mobinet summary --width 0.25 --size 32 --classes 10 --json
-  mobinet summary --model runs/photos/model.mobinet.safetensors`,
+  mobinet summary --model runs/photos/model.mobinet.safetensors --graph photos.mmd`,
     );
-  return command.action(runSummary);
+  return command.action((flags: SummaryFlags) => runSummary(flags, network));
 }
 
-async function runSummary({ model, json, ...flags }: SummaryFlags): Promise<void> {
-  const architecture = architectureOf(flags);
-  if (model !== undefined && Object.keys(architecture).length > 0) throw new RangeError(hasItsOwn('packed model'));
-  const result = summary(model === undefined ? architecture : await optionsOf(model));
+async function runSummary(flags: SummaryFlags, network: Network): Promise<void> {
+  const { model, graph, json } = flags;
+  const options = networkOptionsOf(flags, network);
+  if (model !== undefined && Object.keys(options).length > 0) throw new RangeError(hasItsOwn('model'));
+  const look = model === undefined ? lookAtFresh(network, options) : await lookAtSaved(model);
+  if (graph !== undefined) return saveResult(graph, new TextEncoder().encode(look(drawGraph)), json);
+  const result = look(summary);
   if (json) printJson(result);
   else printResult(...formatSummary(result).split('\n'));
 }
 
-async function optionsOf(model: string): Promise<MoBiNetOptions> {
-  const { info, tensors } = await readPackedFile(model);
-  dispose(tensors);
-  return info.options;
+/** Calls a function of a network. */
+type Look = <T>(at: (module: Module, options: ExportOptions) => T) => T;
+
+/** A network of options needs no memory to be looked at. */
+function lookAtFresh(network: Network, given: Record<string, unknown>): Look {
+  const options = network.resolve(given);
+  return <T>(at: (module: Module, options: ExportOptions) => T) =>
+    withoutMemory(() => tidy(() => at(network.make(options), { imageShape: imageShapeOf(options) }) as Synchronous<T>));
+}
+
+async function lookAtSaved(path: string): Promise<Look> {
+  const found = await readModel(path);
+  if ('run' in found) return (at) => at(found.run.model, exportOptionsOf(found.run));
+  const packed = unpackModel(found.packed, found.file);
+  return (at) => at(packed, packed.info);
 }

@@ -4,17 +4,19 @@ import { currentBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import type { ImageDataset } from '../data/source.js';
-import { findCheckpoint, packedFile, packedInfoOf, readCheckpoint } from '../export/files.js';
-import { summary } from '../model/summary.js';
+import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../export/files.js';
+import { mobinet } from '../networks/mobinet/network.js';
+import type { Network } from '../networks/network.js';
+import { summary } from '../summary/summary.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
 import type { ImageLocation, TrainingRun } from '../training/run.js';
 import { bestFile, checkpointFile, metricsFile, takeBestAlong } from '../training/run-folder.js';
 import { checkData, train } from '../training/train.js';
 import {
-  addArchitectureFlags,
   addDataFlags,
   addLoadingFlags,
+  addNetworkFlags,
   addTrainingFlags,
   type DataFlags,
   jsonFlag,
@@ -31,17 +33,17 @@ import { tellResult } from './result-of-run.js';
 import { type RunFlags, resumeRun, startRun } from './run-settings.js';
 import { TrainingProgress } from './training-progress.js';
 
-interface TrainFlags extends RunFlags, DataFlags, LoadingFlags {
-  resume?: string;
-  out?: string;
-  json?: boolean;
-}
+type TrainFlags = RunFlags &
+  DataFlags &
+  LoadingFlags & { readonly resume?: string; readonly out?: string; readonly json?: boolean };
 
 export interface TrainDefaults {
   /** Images to train on where neither --data nor --idx names any. */
   readonly data?: string;
   /** The preset for them. With --data it is `imagenet`, with --idx `small`. */
   readonly preset?: PresetName;
+  /** The kind of network to train (`networkOf`). Default: MoBiNet. */
+  readonly network?: Network;
 }
 
 /** The command that trains a network, saves it packed, loads it again, and checks that both agree. */
@@ -58,7 +60,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
       Object.keys(presets),
     ),
   );
-  addArchitectureFlags(command);
+  addNetworkFlags(command, defaults.network ?? mobinet);
   addTrainingFlags(command);
   addKernelFlags(addLoadingFlags(command))
     .option('--out <folder>', 'where the run is kept (default: runs/<time>)')
@@ -113,10 +115,10 @@ async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
 async function trainIn(
   folder: OwnFolder,
   flags: TrainFlags,
-  { signal, ...defaults }: TrainDefaults & { signal: AbortSignal },
+  { signal, network = mobinet, ...defaults }: TrainDefaults & { signal: AbortSignal },
 ): Promise<void> {
   const out = folder.path;
-  const resumedRun = flags.resume ? await resumeRun(flags.resume, flags) : null;
+  const resumedRun = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
   const named = locationOf(flags);
   const known: ImageLocation = resumedRun?.source ?? { data: defaults.data };
   const { limit = known.limit, valShare = known.valShare } = flags;
@@ -125,11 +127,11 @@ async function trainIn(
     : { ...known, limit, valShare };
   const dataset = resumedRun && !named ? openKnown(source, flags) : openData(source, flags);
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
-  const run = resumedRun ?? startRun(preset, flags, dataset, recordOf(source, dataset));
+  const run = resumedRun ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
 
   const { model } = run;
-  if (!flags.json) say(...formatSummary(summary(model, packedInfoOf(run))).split('\n'));
+  if (!flags.json) say(...formatSummary(summary(model, exportOptionsOf(run))).split('\n'));
   if (dataset.split) {
     const { valShare, splitSeed } = dataset.split;
     say(
@@ -170,10 +172,11 @@ function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
 }
 
 /** What a run that takes weeks had better be. */
-function howToBeFaster({ model }: TrainingRun): string {
-  const { imageSize, width } = model.options;
+function howToBeFaster({ options }: TrainingRun): string {
+  const { imageSize, width } = options as { imageSize: number; width?: unknown };
   const gpu = currentBackend() === 'cpu' ? 'A GPU (docs/gpu.md), ' : '';
   const size = 32 * Math.max(1, Math.round(imageSize / 64));
-  const rest = `fewer pixels (--size ${size}) or a smaller network (--width ${width / 2}) would be wiser`;
+  const smaller = typeof width === 'number' ? ` (--width ${width / 2})` : '';
+  const rest = `fewer pixels (--size ${size}) or a smaller network${smaller} would be wiser`;
   return `${gpu}${gpu ? rest : rest[0].toUpperCase() + rest.slice(1)}`;
 }

@@ -6,7 +6,8 @@ import { withKernels } from '@mobinet/tensor/testing';
 import * as ort from 'onnxruntime-web';
 import { describe, expect } from 'vitest';
 import { exportOnnx } from './onnx.js';
-import { packNetwork, unpackNetwork } from './packed-network.js';
+import { packModel } from './pack.js';
+import { unpackModel } from './packed-model.js';
 
 // Networks that the library has never seen: whatever a `forward` does with layers can be compiled, and exported to ONNX.
 
@@ -141,7 +142,7 @@ describe('any network', () => {
         const network = new AnyNetwork(blocks, size, seed);
         const images = Rng.fromSeed(seed).split('images').normal([3, size, size, 3]);
         network.train().forward(images);
-        const packed = unpackNetwork(packNetwork(network, { imageShape: [size, size, 3] }));
+        const packed = unpackModel(packModel(network, { imageShape: [size, size, 3] }));
         network.eval();
         // One file runs batches of any size.
         for (const batch of [1, 3]) {

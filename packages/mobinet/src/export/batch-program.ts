@@ -15,9 +15,9 @@ export class BatchProgram {
   }
 
   /** The program for batches like x, which runs where x is. @throws ShapeError unless x is [batch, ...imageShape]. */
-  for(x: Tensor): ReadyProgram {
+  for(x: Pick<Tensor, 'shape' | 'backend'>): ReadyProgram {
     const [batch, ...image] = x.shape;
-    if (x.rank !== 4 || image.join() !== this.#imageShape.join()) {
+    if (x.shape.length !== 4 || image.join() !== this.#imageShape.join()) {
       throw new ShapeError('forward', `images must be [batch, ${this.#imageShape.join(', ')}]`, [
         { name: 'x', shape: x.shape, note: 'batch, height, width, channels' },
       ]);
@@ -26,7 +26,9 @@ export class BatchProgram {
     if (this.#ready?.key !== key) {
       // Before the next one takes memory; and none is left that is gone, if the next one finds no memory.
       this.dispose();
-      const program = withBackend(x.backend, () => compile(this.#forward, [x], { rules: countLinesRules }));
+      const program = withBackend(x.backend, () =>
+        compile(this.#forward, [{ dtype: 'f32', shape: x.shape }], { rules: countLinesRules }),
+      );
       this.#ready = { key, program };
     }
     return this.#ready!.program;

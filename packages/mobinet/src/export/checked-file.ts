@@ -26,35 +26,26 @@ export interface FileFormat {
 
 type Tensors = ReadonlyMap<string, Tensor<DType>>;
 
-/** A network to run. */
+/** A network of any kind to run: it says itself what it does. */
 export const packedFormat: FileFormat = {
   format: 'mobinet',
-  version: '1',
-  keys: ['options', 'classes', 'preprocessing'],
+  version: '2',
+  keys: ['program', 'classes', 'preprocessing'],
   called: 'a packed model',
   remedy:
     'It holds the bits of a network and nothing to go on training from. Give the run: its folder, or its checkpoint',
-};
-
-/** A network of any kind to run: it says itself what it does. */
-export const networkFormat: FileFormat = {
-  format: 'mobinet-network',
-  version: '2',
-  keys: ['program', 'classes', 'preprocessing'],
-  called: 'a packed network',
-  remedy: 'Load it with loadNetwork',
 };
 
 /** A training run, from which it can go on. */
 export const checkpointFormat: FileFormat = {
   format: 'mobinet-checkpoint',
   version: '1',
-  keys: ['options', 'run'],
+  keys: ['network', 'options', 'run'],
   called: 'a training checkpoint',
   remedy: 'Pack its network with mobinet export --checkpoint',
 };
 
-const formats = [packedFormat, networkFormat, checkpointFormat];
+const formats = [packedFormat, checkpointFormat];
 
 const checksumKey = 'checksum';
 
@@ -110,7 +101,9 @@ function checkFormat(metadata: SafetensorsMetadata, expected: FileFormat, fail: 
     );
   }
   if (version !== expected.version) {
-    fail(`version ${version} of the format is not known, only ${expected.version}. It was made by another release`);
+    fail(
+      `version ${version} of the format is not known, only ${expected.version}: it was made by another release. Make it anew, from its run, with this one`,
+    );
   }
 }
 

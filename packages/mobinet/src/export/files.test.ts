@@ -5,7 +5,7 @@ import { FormatError } from '@mobinet/tensor';
 import { afterAll, describe, expect, test } from 'vitest';
 import { paperTraining } from '../training/options.js';
 import { encodeCheckpoint, newRun } from '../training/run.js';
-import { packedInfoOf, readCheckpoint, readModel, readPackedBytes } from './files.js';
+import { exportOptionsOf, readCheckpoint, readModel, readPackedBytes } from './files.js';
 import { packModel } from './pack.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mobinet-files-'));
@@ -20,7 +20,7 @@ function makeFolder(name: string, files: Record<string, Uint8Array | string>): s
 describe('a network that is named', () => {
   const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, paperTraining, { classes: ['a', 'b'], trainImages: 4 });
   const checkpoint = encodeCheckpoint(run);
-  const packed = packModel(run.model, packedInfoOf(run));
+  const packed = packModel(run.model, exportOptionsOf(run));
   const finished = makeFolder('finished', {
     'checkpoint.safetensors': checkpoint,
     'model.mobinet.safetensors': packed,

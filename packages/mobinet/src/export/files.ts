@@ -1,20 +1,19 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
-import { decodeSafetensorsMetadata, dispose, tidy } from '@mobinet/tensor';
+import { decodeSafetensorsMetadata, dispose, type Shape, tidy } from '@mobinet/tensor';
 import { DataError } from '../data/errors.js';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
 import { untilAborted } from '../data/until-aborted.js';
 import { saveFile } from '../files/save-file.js';
+import type { ImageOptions } from '../networks/options.js';
 import type { EvaluateOptions } from '../training/evaluate.js';
 import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/run-folder.js';
 import { checkpointFormat } from './checked-file.js';
-import { packModel } from './pack.js';
-import { decodePacked, type PackedFile } from './packed-file.js';
-import type { PackedInfo } from './packed-format.js';
-import { type PackedMoBiNet, unpackModel } from './packed-model.js';
+import { type ExportOptions, packModel } from './pack.js';
+import { type PackedModel, unpackModel } from './packed-model.js';
 
 /** The name of a packed model in its run's folder. */
 export const packedFile = 'model.mobinet.safetensors';
@@ -51,16 +50,14 @@ async function findModel(path: string): Promise<string> {
 }
 
 /** A network to run: packed, or of a checkpoint. */
-export type ReadModel =
-  | { readonly packed: Uint8Array; readonly file: string; readonly format: string | undefined }
-  | { readonly run: TrainingRun };
+export type ReadModel = { readonly packed: Uint8Array; readonly file: string } | { readonly run: TrainingRun };
 
 /** Reads a network from a file, which says itself what it is, or from a run's folder. */
 export async function readModel(path: string): Promise<ReadModel> {
   const file = await findModel(path);
   const bytes = await readBytes(file, 'model');
   const { format } = decodeSafetensorsMetadata(bytes, { source: file });
-  return format === checkpointFormat.format ? { run: decodeCheckpoint(bytes, file) } : { packed: bytes, file, format };
+  return format === checkpointFormat.format ? { run: decodeCheckpoint(bytes, file) } : { packed: bytes, file };
 }
 
 /** Reads a packed model, or packs the network of a checkpoint. */
@@ -69,7 +66,7 @@ export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array
   if ('packed' in found) return { bytes: found.packed, file: found.file };
   const { model, optimizer } = found.run;
   try {
-    return { bytes: packModel(model, packedInfoOf(found.run)), file: path };
+    return { bytes: packModel(model, exportOptionsOf(found.run)), file: path };
   } finally {
     model.dispose();
     optimizer.dispose();
@@ -77,28 +74,26 @@ export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array
 }
 
 /** The same, ready to run. */
-export async function readPacked(path: string): Promise<PackedMoBiNet> {
+export async function readPacked(path: string): Promise<PackedModel> {
   const { bytes, file } = await readPackedBytes(path);
   return unpackModel(bytes, file);
 }
 
-/** The same, what it holds. The tensors are the caller's to dispose of. */
-export async function readPackedFile(path: string): Promise<PackedFile> {
-  const { bytes, file } = await readPackedBytes(path);
-  return decodePacked(bytes, file);
-}
-
 /** Saves a run's network in packed form, as `saveFile` does. Returns its size in bytes. */
 export async function writePacked(run: TrainingRun, path: string): Promise<number> {
-  const bytes = packModel(run.model, packedInfoOf(run));
+  const bytes = packModel(run.model, exportOptionsOf(run));
   await saveFile(path, bytes);
   return bytes.byteLength;
 }
 
-/** What a packed file says of the run it comes from. */
-export function packedInfoOf({ classes, training }: TrainingRun): Omit<PackedInfo, 'options'> {
-  return { classes, preprocessing: { resize: training.resize, normalization: training.normalization } };
+/** What a file of a run's network says of it. */
+export function exportOptionsOf({ options, classes, training }: TrainingRun): ExportOptions {
+  const { resize, normalization } = training;
+  return { imageShape: imageShapeOf(options), classes, preprocessing: { resize, normalization } };
 }
+
+/** [height, width, channels] of an image. */
+export const imageShapeOf = ({ imageSize }: ImageOptions): Shape => [imageSize, imageSize, 3];
 
 export interface Agreement {
   readonly images: number;
@@ -112,7 +107,7 @@ export interface Agreement {
  */
 export async function comparePacked(
   run: TrainingRun,
-  packed: PackedMoBiNet,
+  packed: PackedModel,
   loader: ImageLoader,
   { signal, onProgress }: EvaluateOptions = {},
 ): Promise<Agreement> {

@@ -12,7 +12,8 @@ import {
   zeros,
 } from '@mobinet/tensor';
 import { beforeAll, describe, expect } from 'vitest';
-import { choices } from '../model/options.js';
+import { mobinetOptions } from '../networks/mobinet/options.js';
+import { mobinetOf } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
 import { encodeCheckpoint, newRun } from '../training/run.js';
 import { importWeights } from './import-weights.js';
@@ -39,8 +40,8 @@ function weightsOf(checkpoint: Uint8Array, change: (tensors: Tensors) => void = 
 
 describe('importWeights', () => {
   const variants = fc.record({
-    block: fc.constantFrom(...choices.block),
-    activation: fc.constantFrom(...choices.activation),
+    block: fc.constantFrom(...mobinetOptions.block.choices),
+    activation: fc.constantFrom(...mobinetOptions.activation.choices),
     seed: fc.nat(1000),
   });
 
@@ -48,11 +49,11 @@ describe('importWeights', () => {
     'makes of the floats of a checkpoint the network that they are from, to the last bit',
     (variant) => {
       const run = newRun({ ...small, ...variant }, paperTraining, data);
-      trainALittle(run.model, Rng.fromSeed(variant.seed));
+      trainALittle(mobinetOf(run), Rng.fromSeed(variant.seed));
       const weights = weightsOf(encodeCheckpoint(run));
       const before = memory();
       // The seed is that of weights which are replaced; the packed file tells it.
-      const imported = importWeights(weights, { ...small, ...variant, classes: 3 });
+      const imported = importWeights(weights, { options: { ...small, ...variant, classes: 3 } });
       expect(Buffer.from(packModel(imported)).equals(packModel(run.model))).toBe(true);
       imported.dispose();
       expect(memory()).toEqual(before);
@@ -76,7 +77,7 @@ describe('weights that are not those of the network', () => {
     const before = memory();
     let error: unknown;
     try {
-      importWeights(bytes, { ...small, classes: 3, ...options }, 'torch.safetensors');
+      importWeights(bytes, { options: { ...small, classes: 3, ...options }, source: 'torch.safetensors' });
     } catch (thrown) {
       error = thrown;
     }
@@ -156,6 +157,6 @@ describe('weights that are not those of the network', () => {
   });
 
   test('bad options are refused before the file is read', () => {
-    expect(() => importWeights(new Uint8Array(), { k: -1 })).toThrow(RangeError);
+    expect(() => importWeights(new Uint8Array(), { options: { k: -1 } })).toThrow(RangeError);
   });
 });

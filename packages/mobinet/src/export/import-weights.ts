@@ -1,21 +1,32 @@
+import type { Module } from '@mobinet/autograd';
 import { type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor';
 import { oneLine } from '../data/errors.js';
-import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
-import type { MoBiNetOptions } from '../model/options.js';
+import { mobinet } from '../networks/mobinet/network.js';
+import type { Network } from '../networks/network.js';
 import { copyInto, modelTensors } from '../training/run.js';
 import { checkpointFormat, packedFormat } from './checked-file.js';
 import { checkFinite } from './metadata.js';
+
+export interface ImportOptions {
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly network?: Network;
+  readonly source?: string;
+}
 
 /**
  * A network with weights that were trained elsewhere: a safetensors file of floats, with all parameters and running statistics
  * under the names and in the shapes that they have here (docs/interop.md lists them), and nothing else.
  *
- * @param options The architecture, which the file does not tell.
- * @param source What errors call the file.
+ * @param about.options Those of the network, which the file does not tell.
+ * @param about.network Default: MoBiNet.
+ * @param about.source What errors call the file.
  * @throws FormatError, one line that names the tensor, if the file is not of this network. RangeError for bad options.
  */
-export function importWeights(bytes: Uint8Array, options: Partial<MoBiNetOptions> = {}, source = 'weights'): MoBiNet {
-  const model = createMoBiNet(options);
+export function importWeights(
+  bytes: Uint8Array,
+  { options = {}, network = mobinet, source = 'weights' }: ImportOptions = {},
+): Module {
+  const model = network.make(network.resolve(options));
   try {
     const { tensors, metadata } = decodeSafetensors(bytes, { source });
     try {
@@ -38,7 +49,7 @@ export function importWeights(bytes: Uint8Array, options: Partial<MoBiNetOptions
   }
 }
 
-function fill(model: MoBiNet, tensors: ReadonlyMap<string, Tensor<DType>>, source: string): void {
+function fill(model: Module, tensors: ReadonlyMap<string, Tensor<DType>>, source: string): void {
   const own = modelTensors(model);
   for (const [name, target] of own) {
     copyInto(target, tensors.get(name), name, source);

@@ -1,14 +1,13 @@
-import { noGradient } from '@mobinet/autograd';
 import { dispose, FormatError, memory, Rng, zeros } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { imageNetNormalization } from '../data/augment.js';
-import { createMoBiNet } from '../model/mobinet.js';
+import { createMoBiNet } from '../networks/mobinet/mobinet.js';
+import { mobinetOf } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
 import { decodeCheckpoint, encodeCheckpoint, newRun } from '../training/run.js';
-import { decodeChecked, encodeChecked, networkFormat } from './checked-file.js';
+import { decodeChecked, encodeChecked, packedFormat } from './checked-file.js';
 import { packModel } from './pack.js';
 import { unpackModel } from './packed-model.js';
-import { packNetwork, unpackNetwork } from './packed-network.js';
 
 const tiny = { width: 0.0625, k: 1, imageSize: 32, classes: 3 };
 const classes = ['cat', 'dog', 'owl'];
@@ -160,31 +159,14 @@ function editJson(value: unknown, rng: Rng): unknown {
 
 describe('of thousands of mutated files, each is refused in one line or is the same network', () => {
   test('packed files', () => {
-    const model = createMoBiNet(tiny);
-    const bytes = packModel(model, { classes, preprocessing: { resize: 36, normalization: imageNetNormalization } });
-    model.dispose();
-    const images = Rng.fromSeed(1).normal([1, 32, 32, 3]);
-    expectRefusedOrSame(bytes, 500, (bytes) => {
-      const packed = unpackModel(bytes, 'model');
-      const logits = noGradient(() => packed.forward(images));
-      const bits = Buffer.from(logits.values.slice().buffer).toString('hex');
-      logits.dispose();
-      packed.dispose();
-      return { bits, info: packed.info };
-    });
-    images.dispose();
-  });
-
-  test('networks, which say what they do', () => {
     const model = createMoBiNet({ ...tiny, padding: 'zero', pool: 'max', skip: 'none' });
-    const bytes = packNetwork(model, {
-      imageShape: [32, 32, 3],
+    const bytes = packModel(model, {
       ...{ classes, preprocessing: { resize: 36, normalization: imageNetNormalization } },
     });
     model.dispose();
     const images = Rng.fromSeed(1).normal([1, 32, 32, 3]);
     expectRefusedOrSame(bytes, 2000, (bytes) => {
-      const packed = unpackNetwork(bytes, 'network');
+      const packed = unpackModel(bytes, 'network');
       const logits = packed.forward(images);
       const bits = Buffer.from(logits.values.slice().buffer).toString('hex');
       logits.dispose();
@@ -196,20 +178,16 @@ describe('of thousands of mutated files, each is refused in one line or is the s
 
   test('programs with the right checksum run, or are refused in one line', () => {
     const model = createMoBiNet({ ...tiny, pool: 'max' });
-    const { tensors, metadata } = decodeChecked(
-      packNetwork(model, { imageShape: [32, 32, 3] }),
-      networkFormat,
-      'network',
-    );
+    const { tensors, metadata } = decodeChecked(packModel(model), packedFormat, 'network');
     model.dispose();
     const program: unknown = JSON.parse(metadata.program);
     const before = memory();
     let ran = 0;
     for (let index = 0; index < 1000; index++) {
       const edited = editJson(program, Rng.fromSeed(2).split(index));
-      const bytes = encodeChecked(networkFormat, tensors, { program: JSON.stringify(edited) });
+      const bytes = encodeChecked(packedFormat, tensors, { program: JSON.stringify(edited) });
       try {
-        const packed = unpackNetwork(bytes, 'network');
+        const packed = unpackModel(bytes, 'network');
         const images = Rng.fromSeed(1).normal([1, ...packed.imageShape]);
         const logits = packed.forward(images);
         expect(logits.shape).toEqual([1, packed.classCount]);
@@ -232,7 +210,7 @@ describe('of thousands of mutated files, each is refused in one line or is the s
     const run = newRun(tiny, paperTraining, { classes, trainImages: 1000 });
     const gradients = { classifier: { weight: zeros([3, 64]), bias: zeros([3]) } };
     gradients.classifier.weight.values.fill(0.25);
-    run.optimizer.update({ classifier: run.model.classifier }, gradients);
+    run.optimizer.update({ classifier: mobinetOf(run).classifier }, gradients);
     dispose(gradients);
     run.progress = { epoch: 0, batch: 1, lossSum: 1 / 3, images: 256, seconds: 1.25 };
     const bytes = encodeCheckpoint(run);

@@ -1,8 +1,8 @@
 import type { Module } from '@mobinet/autograd';
-import { type Shape, type Synchronous, type Tensor, tidy, withBackend } from '@mobinet/tensor';
+import { checkRecord, type Shape, type Synchronous, type Tensor, tidy, withBackend } from '@mobinet/tensor';
 import { disposeProgram, type Program, prune, trace } from '@mobinet/tensor/kernels';
 
-/** What a network does with images [1, height, width, channels], for as long as `use` looks at it. */
+/** What a function does with images [1, height, width, channels], for as long as `use` looks at it. */
 export function withProgram<T>(
   forward: (images: Tensor) => Tensor,
   [height, width, channels]: Shape,
@@ -22,8 +22,24 @@ export function withProgram<T>(
   );
 }
 
+/**
+ * The same of a network in evaluation.
+ * @param caller What an error begins with. @param given The shape of an image, where the network itself does not say it.
+ */
+export function withNetworkProgram<T>(
+  caller: string,
+  network: Module & { readonly imageShape?: Shape },
+  given: Shape | undefined,
+  use: (program: Program) => T,
+): T {
+  checkRecord(`${caller}: the network`, network);
+  const imageShape = given ?? network.imageShape;
+  if (!imageShape) throw new TypeError(`${caller}: name the shape of an image, such as imageShape: [32, 32, 3]`);
+  return inEvaluation(network, () => withProgram((images) => network.forward(images), imageShape, use));
+}
+
 /** Runs `body` with a network in evaluation, and puts it back into the mode it was in. */
-export function inEvaluation<T>(network: Module, body: () => T): T {
+function inEvaluation<T>(network: Module, body: () => T): T {
   const wasTraining = network.training;
   network.eval();
   try {

@@ -1,19 +1,19 @@
 import { fc } from '@fast-check/vitest';
 import { Adam, crossEntropy, flatten, valueAndGradient } from '@mobinet/autograd';
 import { dispose, type Rng, type Tensor, tensor } from '@mobinet/tensor';
-import type { MoBiNet } from '../model/mobinet.js';
-import { choices } from '../model/options.js';
+import type { MoBiNet } from '../networks/mobinet/mobinet.js';
+import { mobinetOptions } from '../networks/mobinet/options.js';
 
 /** Networks of every kind: the tests take them at width 0.25, which K = 3 asks for. */
 export const architectures = fc.record({
-  block: fc.constantFrom(...choices.block),
+  block: fc.constantFrom(...mobinetOptions.block.choices),
   k: fc.nat(3),
-  activation: fc.constantFrom(...choices.activation),
-  skip: fc.constantFrom(...choices.skip),
-  pool: fc.constantFrom(...choices.pool),
-  padding: fc.constantFrom(...choices.padding),
-  estimator: fc.constantFrom(...choices.estimator),
-  stemStride: fc.constantFrom(...choices.stemStride),
+  activation: fc.constantFrom(...mobinetOptions.activation.choices),
+  skip: fc.constantFrom(...mobinetOptions.skip.choices),
+  pool: fc.constantFrom(...mobinetOptions.pool.choices),
+  padding: fc.constantFrom(...mobinetOptions.padding.choices),
+  estimator: fc.constantFrom(...mobinetOptions.estimator.choices),
+  stemStride: fc.constantFrom(...mobinetOptions.stemStride.choices),
   seed: fc.nat(1000),
 });
 

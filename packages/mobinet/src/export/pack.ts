@@ -1,72 +1,58 @@
-import { type BatchNorm2d, PReLU, type ReLU } from '@mobinet/autograd';
-import { binarizeWeights } from '@mobinet/bnn';
-import {
-  checkRecord,
-  type DType,
-  reshape,
-  type Tensor,
-  tensor,
-  tidy,
-  type UnsharedBytes,
-  wordsPerRow,
-} from '@mobinet/tensor';
-import type { MoBiNet } from '../model/mobinet.js';
-import type { Segment } from '../model/segment.js';
-import { encodeChecked, packedFormat } from './checked-file.js';
-import { type PackedInfo, packedMetadata, segmentPrefix } from './packed-format.js';
+import type { Module } from '@mobinet/autograd';
+import { type Shape, ShapeError, safetensorsByteLength, sizeOf, type UnsharedBytes } from '@mobinet/tensor';
+import { bytesOf, type Program } from '@mobinet/tensor/kernels';
+import { encodeChecked, packedFormat, unsealedMetadata } from './checked-file.js';
+import { withNetworkProgram } from './network-program.js';
+import { encodeInfo, type PackedInfo } from './packed-info.js';
+import { type PortableConstant, toPortable } from './portable-program.js';
 
-/**
- * A trained network as a packed file (packed-format.ts): binary weights become bits and scales, BatchNorm its two factors,
- * latent weights and running statistics stay behind.
- * @throws RangeError for a float twin, whose weights are no bits.
- */
-export function packModel(model: MoBiNet, info: Omit<PackedInfo, 'options'> = {}): UnsharedBytes {
-  checkRecord('packModel: model', model);
-  checkRecord('packModel: model.options', model.options);
-  if (model.options.precision !== 'binary') {
-    throw new RangeError(
-      "a network of precision 'float' is not packed: its weights are no bits. The checkpoint of its run holds them",
-    );
-  }
-  const metadata = packedMetadata({ options: model.options, ...info });
-  return tidy(() => encodeChecked(packedFormat, networkTensors(model), metadata));
+/** What `packModel` and `exportOnnx` want to know of a network. */
+export interface ExportOptions extends PackedInfo {
+  /** [height, width, channels] of an image. Default: the `imageShape` of the network, where it has one. */
+  readonly imageShape?: Shape | undefined;
 }
 
 /**
- * What a binary network computes with in evaluation, under the names of the packed format. Call it in a `tidy`: some tensors are new,
- * others the network's own.
+ * A network of images as a file, to be run without the code that made it: what its `forward` does in evaluation, call by call, and
+ * its tensors, with one bit for each binary weight. Latent weights and all that training needs stay behind.
+ *
+ * ```ts
+ * await saveFile('mine.mobinet.safetensors', packModel(network, { imageShape: [32, 32, 3], classes }));
+ * ```
+ *
+ * @throws RangeError, one line, for an op that has no place in such a file; TraceError for what cannot be written down (`trace`).
  */
-export function networkTensors({ stem, units, classifier }: MoBiNet): Map<string, Tensor<DType>> {
-  const tensors = new Map<string, Tensor<DType>>();
-  tensors.set('stem.weight', stem.conv.weight);
-  addChannelTensors(tensors, 'stem', stem);
-  units.forEach((unit, index) => {
-    for (const segment of unit.segments) {
-      const prefix = segmentPrefix(index, segment.plan);
-      addFilters(tensors, prefix, segment);
-      addChannelTensors(tensors, prefix, segment);
-    }
+export function packModel(network: Module, { imageShape, ...info }: ExportOptions = {}): UnsharedBytes {
+  return withNetworkProgram('packModel', network, imageShape, (program) => {
+    const { constants, metadata } = packedParts(program, info);
+    const tensors = new Map(Array.from(constants, ([name, { tensor }]) => [name, tensor()]));
+    return encodeChecked(packedFormat, tensors, metadata);
   });
-  tensors.set('classifier.weight', classifier.weight);
-  if (classifier.bias) tensors.set('classifier.bias', classifier.bias);
-  return tensors;
 }
 
-function addFilters(tensors: Map<string, Tensor<DType>>, prefix: string, { conv, plan }: Segment): void {
-  const { outChannels } = plan;
-  // All weights of a filter in one row: a group's few channels would leave most of a word unused.
-  const { signs, scale } = binarizeWeights(reshape(conv.weight, [outChannels, -1]));
-  tensors.set(`${prefix}.signs`, tensor(signs.words, { shape: [outChannels, wordsPerRow(signs.rowLength)] }));
-  tensors.set(`${prefix}.alpha`, scale);
+/** What the file of a program takes, in bytes: all of it, and the tensor of each constant, by its place. Constants need not have elements. */
+export function packedBytes(program: Program, info: PackedInfo): { total: number; ofConstants: Map<number, number> } {
+  const { constants, metadata } = packedParts(program, info);
+  const specs = Array.from(constants, ([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  return {
+    total: safetensorsByteLength(specs, unsealedMetadata(packedFormat, metadata)),
+    ofConstants: new Map(
+      Array.from(constants.values(), ({ place, dtype, shape }) => [place, bytesOf(dtype, 'cpu') * sizeOf(shape)]),
+    ),
+  };
 }
 
-function addChannelTensors(
-  tensors: Map<string, Tensor<DType>>,
-  prefix: string,
-  { activation, norm }: { activation: PReLU | ReLU; norm: BatchNorm2d },
-): void {
-  if (activation instanceof PReLU) tensors.set(`${prefix}.slope`, activation.slope);
-  const { scale, shift } = norm.fold();
-  tensors.set(`${prefix}.scale`, scale);
-  tensors.set(`${prefix}.shift`, shift);
+interface PackedParts {
+  readonly constants: ReadonlyMap<string, PortableConstant>;
+  readonly metadata: Record<string, string>;
+}
+
+function packedParts(program: Program, info: PackedInfo): PackedParts {
+  const { shape } = program.values[program.outputs[0]];
+  if (shape.length !== 2) {
+    throw new ShapeError('packModel', 'the result must be logits', [{ name: 'result', shape, note: 'batch, classes' }]);
+  }
+  const portable = toPortable(program);
+  const metadata = { program: JSON.stringify(portable.program), ...encodeInfo(info, shape[1]) };
+  return { constants: portable.constants, metadata };
 }

@@ -14,8 +14,8 @@ import {
 import { beforeAll, describe, expect } from 'vitest';
 import { imageNetNormalization } from '../data/augment.js';
 import { prepareImages } from '../data/prepare.js';
-import { createMoBiNet } from '../model/mobinet.js';
-import { summary } from '../model/summary.js';
+import { createMoBiNet } from '../networks/mobinet/mobinet.js';
+import { summary } from '../summary/summary.js';
 import { architectures, trainALittle } from './networks.test.helper.js';
 import { packModel } from './pack.js';
 import { loadPacked, unpackModel } from './packed-model.js';
@@ -34,7 +34,7 @@ describe('packModel and unpackModel', () => {
       const [trained, restored] = noGradient(() => [model.eval().forward(images), packed.forward(images)]);
       expect(trained.values.every(Number.isFinite)).toBe(true);
       expect(bitsOf(restored)).toEqual(bitsOf(trained));
-      expect(packed.info).toEqual({ options: model.options });
+      expect(packed.info).toEqual({});
       expect(bytes.byteLength).toBe(summary(model).savedBytes);
 
       dispose([images, trained, restored]);
@@ -58,13 +58,13 @@ describe('packModel and unpackModel', () => {
       [...tensors.values()].filter((t) => t.dtype === dtype).reduce((sum, { size }) => sum + size, 0);
     // Rows of bits are padded to whole words, by less than one word a filter; floats: those counted, and nothing else.
     const filters = names
-      .filter((name) => name.endsWith('.alpha'))
-      .reduce((n, name) => n + (tensors.get(name)?.size ?? 0), 0);
+      .filter((name) => name.endsWith('.lines'))
+      .reduce((sum, name) => sum + tensors.get(name)!.shape[1], 0);
     expect(32 * byDtype('u32')).toBeGreaterThanOrEqual(counted.binaryParameters);
     expect(32 * byDtype('u32')).toBeLessThan(counted.binaryParameters + 32 * filters);
     expect(byDtype('f32')).toBe(counted.floatParameters);
     const packed = unpackModel(bytes);
-    expect(packed.info).toEqual({ options: model.options, ...info });
+    expect(packed.info).toEqual(info);
     packed.dispose();
     dispose(tensors);
     model.dispose();
@@ -86,7 +86,7 @@ describe('a loaded network', () => {
     const packed = await loadPacked(bytes);
     const x = prepareImages(images, preprocessing, 32);
     const logits = packed.forward(x);
-    const predictions = packed.predict(images, { top: 2 });
+    const predictions = await packed.predict(images, { top: 2 });
     expect(predictions.map((classes) => classes.length)).toEqual([2, 2]);
     predictions.forEach(([first, second], image) => {
       const own = [...logits.values.subarray(3 * image, 3 * image + 3)];
@@ -99,13 +99,9 @@ describe('a loaded network', () => {
     });
     // Without names and preprocessing, classes are counted, and images prepared as usual.
     const unnamed = unpackModel(packModel(model));
-    expect(
-      unnamed
-        .predict(images)[0]
-        .map(({ name }) => name)
-        .sort(),
-    ).toEqual(['class 0', 'class 1', 'class 2']);
-    expect(packed.predict([])).toEqual([]);
+    const [first] = await unnamed.predict(images);
+    expect(first.map(({ name }) => name).sort()).toEqual(['class 0', 'class 1', 'class 2']);
+    expect(await packed.predict([])).toEqual([]);
     unnamed.dispose();
     packed.dispose();
     dispose([x, logits]);
@@ -142,7 +138,7 @@ describe('a loaded network', () => {
     expect(layers[0]).toEqual({ name: 'stem', shape: [2, 16, 16, 8] });
     expect(layers[6]).toEqual({ name: 'units.1.pointwise', shape: [2, 8, 8, 32] });
     expect(layers.at(-1)).toEqual({ name: 'classifier' });
-    expect(packed.segments.map(({ name }) => name)).toEqual(layers.slice(1, -1).map(({ name }) => name));
+    expect(layers.map(({ name }) => name)).toEqual(summary(packed).layers.map(({ name }) => name));
     packed.dispose();
   });
 });
@@ -193,27 +189,83 @@ describe('a file that is not what it promises', () => {
   const metadata = (key: string, value: string) => (parts: Parts) => {
     parts.metadata[key] = value;
   };
-  const options = (changes: object) => (parts: Parts) => {
-    parts.metadata.options = JSON.stringify({ ...JSON.parse(parts.metadata.options), ...changes });
-  };
+  const program =
+    (change: (program: { images: number[]; nodes: unknown[][]; signs: object }) => void) => (parts: Parts) => {
+      const own = JSON.parse(parts.metadata.program);
+      change(own);
+      parts.metadata.program = JSON.stringify(own);
+    };
+  /** A node of the program, to be changed: [op, inputs, options]. */
+  const node = (at: number, change: (node: [string, (number | string)[], Record<string, unknown>]) => void) =>
+    program(({ nodes }) => change(nodes[at - 1] as never));
 
   const cases: [what: string, change: (parts: Parts) => void, message: string][] = [
     ['another format', metadata('format', 'pt'), 'not a packed model: a safetensors file without'],
-    ['another version', metadata('version', '2'), 'version 2 of the format is not known, only 1'],
-    ['no options', ({ metadata }) => delete metadata.options, 'its metadata cannot be read'],
-    ['options that are no JSON', metadata('options', '{"block":\n "mid"'), 'its metadata cannot be read'],
-    ['options that are null', metadata('options', 'null'), 'its metadata cannot be read'],
-    ['an unknown option', options({ depth: 3 }), "has no option 'depth'"],
-    ['a bad option', options({ k: -1 }), 'k must be a whole number'],
-    ['options of a float twin', options({ precision: 'float' }), 'a packed network is binary, not float'],
-    ['options without a plan', options({ k: 7 }), 'units.0.depthwise: groups of 2^K = 128'],
-    ['a network beyond all memory', options({ width: 1e12 }), 'width must be a number above 0, up to 64, not'],
+    ['a version of before', metadata('version', '1'), 'version 1 of the format is not known, only 2'],
+    ['no program', ({ metadata }) => delete metadata.program, 'JSON'],
+    ['a program that is no JSON', metadata('program', '{"images":\n [32'), 'JSON'],
+    ['a program that is null', metadata('program', 'null'), 'program must be an object, not null'],
+    ['images without colours', program((own) => own.images.pop()), 'program.images must have 3 sizes, not [32,32]'],
+    ['images beyond all memory', program((own) => own.images.fill(2 ** 23, 0, 2)), 'pixels are too large'],
+    ['an image that is large on its way', program((own) => own.images.fill(16_000, 0, 2)), 'bytes on its way through'],
+    ['no nodes', program((own) => own.nodes.splice(0)), 'program.nodes must be a list of 1 to 10000 nodes'],
+    ['a node that is none', program((own) => own.nodes.push(['relu'])), 'must be [op, inputs, options], not ["relu"]'],
     [
-      'an image beyond all memory',
-      options({ imageSize: 5000 }),
-      'an image takes 2.30 GB on its way through the network',
+      'an op that nobody knows',
+      node(1, (own) => {
+        own[0] = 'conv3d';
+      }),
+      'node 1, "conv3d": an op that is not known',
     ],
-    ['weights beyond all memory', options({ width: 16 }), 'of weights, more than the 1.07 GB that one may have'],
+    [
+      'an op of every object',
+      node(1, (own) => {
+        own[0] = 'toString';
+      }),
+      'node 1, "toString": an op that is not known',
+    ],
+    [
+      'a cycle',
+      node(2, (own) => {
+        own[1][0] = 2;
+      }),
+      'node 2, "affine": there is nothing called 2 before it',
+    ],
+    [
+      'a value that nobody makes',
+      node(1, (own) => {
+        own[1][1] = 'stem.wait';
+      }),
+      'there is nothing called "stem.wait" before it',
+    ],
+    ['too few inputs', node(1, (own) => own[1].pop()), 'node 1, "conv2d": it has 1 inputs, but takes x, weight'],
+    [
+      'bits where floats should be',
+      node(5, (own) => {
+        own[0] = 'relu';
+        own[1] = [4];
+      }),
+      'node 5, "relu": input 1 is bits, but must be f32',
+    ],
+    [
+      'a stride of 0',
+      node(1, (own) => {
+        own[2].stride = [0, 1];
+      }),
+      'node 1, "conv2d": stride must be a whole number from 1',
+    ],
+    [
+      'groups that do not divide',
+      node(1, (own) => {
+        own[2].groups = 2;
+      }),
+      'node 1, "conv2d": ',
+    ],
+    [
+      'a result that are no logits',
+      program((own) => own.nodes.splice(3)),
+      'its result is f32 [1, 16, 16, 8], but must be f32 [batch, classes]',
+    ],
     ['a class twice', metadata('classes', '["a","b","a"]'), 'classes name "a" twice'],
     ['another checksum', metadata('checksum', '0'.repeat(32)), 'it is damaged: what it holds does not match'],
     ['a key of nobody', metadata('__proto', ''), 'its metadata has a key "__proto"'],
@@ -221,12 +273,6 @@ describe('a file that is not what it promises', () => {
       'a deviation of 0',
       metadata('preprocessing', '{"resize":32,"normalization":{"mean":[0,0,0],"std":[1,0,1]}}'),
       'preprocessing.normalization.std[1] must be a number from 0.000001 to 10, not 0',
-    ],
-    ['options of another network', options({ activation: 'relu' }), 'tensor units.0.depthwise.slope does not belong'],
-    [
-      'options of another width',
-      options({ width: 0.5 }),
-      'tensor stem.weight is f32 [8,3,3,3], but its options ask for f32 [16,3,3,3]',
     ],
     ['too few classes', metadata('classes', '["a"]'), 'classes must be a list of 3 names'],
     ['classes that are none', metadata('classes', '{"length":3}'), 'classes must be a list of 3 names'],
@@ -242,39 +288,35 @@ describe('a file that is not what it promises', () => {
     ],
     [
       'a missing tensor',
-      ({ tensors }) => tensors.delete('units.3.extra.alpha'),
-      'tensor units.3.extra.alpha is missing',
+      ({ tensors }) => tensors.delete('units.3.extra.lines'),
+      'there is nothing called "units.3.extra.lines" before it',
     ],
-    ['an extra tensor', ({ tensors }) => tensors.set('units.13.x', ones([2])), 'tensor units.13.x does not belong'],
+    [
+      'missing signs',
+      ({ tensors }) => tensors.delete('units.3.extra.signs'),
+      'the signs units.3.extra.signs must be u32',
+    ],
+    ['an extra tensor', ({ tensors }) => tensors.set('units.13.x', ones([2])), 'tensor units.13.x is read by no node'],
     [
       'a tensor of another shape',
       ({ tensors }) => tensors.set('classifier.bias', ones([4])),
-      'tensor classifier.bias is f32 [4]',
+      '"add": add: shapes [1, 3] and [4] do not broadcast',
     ],
-    [
-      'a transposed tensor',
-      ({ tensors }) => tensors.set('classifier.weight', ones([256, 3])),
-      'tensor classifier.weight is f32 [256,3]',
-    ],
+    ['a transposed tensor', ({ tensors }) => tensors.set('classifier.weight', ones([256, 3])), '"matmul": matmul: '],
     [
       'floats where bits should be',
       ({ tensors }) => tensors.set('units.0.extra.signs', ones([16, 1])),
-      'tensor units.0.extra.signs is f32',
+      'the signs units.0.extra.signs must be u32 [16, 1] for the shape [16,1,1,8]',
     ],
     [
       'NaN',
-      ({ tensors }) => tensors.get('units.5.pointwise.scale')?.values.fill(Number.NaN, 7, 8),
-      'tensor units.5.pointwise.scale holds a number that is not finite',
+      ({ tensors }) => tensors.get('units.5.pointwise.lines')?.values.fill(Number.NaN, 7, 8),
+      'tensor units.5.pointwise.lines holds a number that is not finite',
     ],
     [
       'infinity',
       ({ tensors }) => tensors.get('stem.weight')?.values.fill(Number.POSITIVE_INFINITY, 0, 1),
       'tensor stem.weight holds a number that is not finite',
-    ],
-    [
-      'bits beyond a row',
-      ({ tensors }) => tensors.get('units.0.depthwise.signs')?.values.fill(1 << 18, 3, 4),
-      'tensor units.0.depthwise.signs has bits set beyond the 18 weights of a filter',
     ],
   ];
 

@@ -32,28 +32,40 @@ export interface PortableProgram {
 
 export type PortableNode = readonly [op: string, inputs: readonly (number | string)[], options: Options];
 
+/** A tensor of a file: what it is, and where it is needed, its elements. */
+export interface PortableConstant {
+  /** Its place among the values of the program. */
+  readonly place: number;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** Some are new, others the program's own. To be called in a `tidy`. */
+  tensor(): Tensor<DType>;
+}
+
 /**
- * A program of images in the vocabulary of files (`portable-ops.ts`), and its tensors by name. Call it in a `tidy`: some tensors are new,
- * others the program's own.
+ * A program of images in the vocabulary of files (`portable-ops.ts`), and its tensors by name.
  *
  * @throws RangeError, one line, for an op that has no place there.
  */
-export function toPortable(program: Program): { program: PortableProgram; tensors: Map<string, Tensor<DType>> } {
+export function toPortable(program: Program): {
+  program: PortableProgram;
+  constants: Map<string, PortableConstant>;
+} {
   const { values, inputs, constants, calls, outputs } = program;
   const numbers = new Map<number, number | string>([[inputs[0], 0]]);
-  const tensors = new Map<string, Tensor<DType>>();
+  const named = new Map<string, PortableConstant>();
   const signs: Record<string, Shape> = {};
   const layers = layersOf(program);
 
-  const named = (place: number, name: string): number | string => {
+  const nameOf = (place: number, name: string): number | string => {
     const known = numbers.get(place);
     if (known !== undefined) return known;
     const constant = constants.get(place);
     if (!constant) throw new RangeError(`${name} is the second output of an op, which has no place in a packed file`);
     let unique = name;
-    for (let count = 2; tensors.has(unique); count++) unique = `${name}.${count}`;
+    for (let count = 2; named.has(unique); count++) unique = `${name}.${count}`;
     if (constant.dtype === 'bits') signs[unique] = constant.shape;
-    tensors.set(unique, constant.dtype === 'bits' ? rowsOfFilters(constant) : (constant as Tensor<DType>));
+    named.set(unique, { place, ...(constant.dtype === 'bits' ? rowsOfFilters(constant) : asItIs(constant)) });
     numbers.set(place, unique);
     return unique;
   };
@@ -64,7 +76,7 @@ export function toPortable(program: Program): { program: PortableProgram; tensor
     if (!op) throw new RangeError(`${layer}: ${name} has no place in a packed file`);
     const roles = op.inputs.map((role) => role.replace(/[?…]$/, ''));
     const from = call.inputs.map((input, index) =>
-      named(input, `${layer}.${roles[Math.min(index, roles.length - 1)]}`),
+      nameOf(input, `${layer}.${roles[Math.min(index, roles.length - 1)]}`),
     );
     numbers.set(call.outputs[0], at + 1);
     return [name, from, call.kind === 'view' ? { shape: values[call.outputs[0]].shape.slice(1) } : op.write(call)];
@@ -72,7 +84,7 @@ export function toPortable(program: Program): { program: PortableProgram; tensor
   if (numbers.get(outputs[0]) !== calls.length || calls.length === 0) {
     throw new RangeError('a network whose result is not what it has done last has no place in a packed file');
   }
-  return { program: { images: values[inputs[0]].shape.slice(1), nodes, signs }, tensors };
+  return { program: { images: values[inputs[0]].shape.slice(1), nodes, signs }, constants: named };
 }
 
 /** The constants of a program, by name, of the tensors of its file: all of these but for signs, which are made. */
@@ -83,6 +95,7 @@ export function portableConstants(
   const constants = new Map<string, Value>();
   for (const [name, tensor] of tensors) if (!Object.hasOwn(signs, name)) constants.set(name, tensor);
   for (const [name, shape] of Object.entries(signs)) constants.set(name, filtersOfRows(tensors.get(name), shape, name));
+  for (const [name, constant] of constants) constant.label = name;
   return constants;
 }
 
@@ -159,10 +172,15 @@ function callOf(name: string, inputs: readonly Value[], options: Options): Value
 }
 
 /** All weights of a filter in one row of bits, as u32: a group's few channels would leave most of a word unused. */
-function rowsOfFilters(filters: BitTensor): Tensor<'u32'> {
-  const [count] = filters.shape;
-  const rows = packBits(reshape(unpackBits(filters), [count, -1]));
-  return tensor(rows.words, { shape: [count, wordsPerRow(rows.rowLength)] });
+function rowsOfFilters(filters: BitTensor): Omit<PortableConstant, 'place'> {
+  const [count, ...rest] = filters.shape;
+  const shape = [count, wordsPerRow(sizeOf(rest))];
+  const tensorOf = () => tensor(packBits(reshape(unpackBits(filters), [count, -1])).words, { shape });
+  return { dtype: 'u32', shape, tensor: tensorOf };
+}
+
+function asItIs(tensor: Tensor<DType>): Omit<PortableConstant, 'place'> {
+  return { dtype: tensor.dtype, shape: tensor.shape, tensor: () => tensor };
 }
 
 /** The way back: one row a tap, as a convolution reads them. @throws RangeError, one line, if they do not fit. */

@@ -1,10 +1,8 @@
 import { totalmem } from 'node:os';
 import { currentBackend, gpuTensorLimit, memory, OutOfMemoryError, zeros } from '@mobinet/tensor';
 import { microBatchSize } from '../data/micro-batches.js';
-import type { MoBiNetOptions } from '../model/options.js';
-import type { TrainingOptions } from './options.js';
 import type { TrainingRun } from './run.js';
-import { largestTensor, stepMemory } from './step-memory.js';
+import { type StepPlan, stepMemory } from './step-memory.js';
 
 /** How a step fits into memory. */
 export interface StepFit {
@@ -26,17 +24,15 @@ const otherBytes = 1e9;
  * @throws RangeError if not even single images fit.
  */
 export function fitMicroBatches(
-  options: Partial<MoBiNetOptions>,
-  training: Pick<TrainingOptions, 'optimizer' | 'batchSize'>,
+  step: Omit<StepPlan, 'microBatches'>,
   { moreThan = 0, available = availableMemory() }: { moreThan?: number; available?: number } = {},
 ): StepFit {
-  const { batchSize } = training;
+  const { batchSize } = step.training;
   const onGpu = currentBackend() === 'webgpu';
   let needed = 0;
   for (let microBatches = 1; microBatches < 2 * batchSize; microBatches *= 2) {
-    needed = onGpu
-      ? microBatchSize({ batchSize, microBatches }) * largestTensor(options)
-      : stepMemory(options, training, microBatches);
+    const { peak, largest } = stepMemory({ ...step, microBatches });
+    needed = onGpu ? largest : peak;
     if (microBatches > moreThan && needed <= available) return { microBatches, needed, available };
   }
   throw new RangeError(
@@ -62,12 +58,12 @@ function machineMemory(): number {
 }
 
 /** Of an error for want of memory in training: says what would fit. Other errors are as they are. */
-export function explainOutOfMemory(error: unknown, { model, training }: TrainingRun): unknown {
+export function explainOutOfMemory(error: unknown, { network, options, training }: TrainingRun): unknown {
   if (!(error instanceof OutOfMemoryError)) return error;
   const problem = `out of memory with ${microBatchSize(training)} images at a time`;
   let remedy = 'Use a smaller --size or --width, or a smaller --batch';
   try {
-    const { microBatches } = fitMicroBatches(model.options, training, { moreThan: training.microBatches });
+    const { microBatches } = fitMicroBatches({ network, options, training }, { moreThan: training.microBatches });
     const fewer = microBatchSize({ ...training, microBatches });
     remedy = `Use --micro-batches ${microBatches} (${fewer} at a time), or a smaller --batch`;
   } catch {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeSafetensors, dispose } from '@mobinet/tensor';
 import { afterAll } from 'vitest';
+import { MoBiNet } from '../networks/mobinet/mobinet.js';
+import type { TrainingRun } from './run.js';
 
 const embedded = fileURLToPath(new URL('../../../../examples/data/fashion-mnist-subset', import.meta.url));
 
@@ -44,4 +46,10 @@ export function contentsOf(checkpoint: Uint8Array): unknown {
     /^(seconds|imagesPerSecond|decoder)$/.test(key) ? undefined : value,
   );
   return { bits, run, options: metadata.options };
+}
+
+/** The network of a run that is of the default kind. */
+export function mobinetOf({ model }: TrainingRun): MoBiNet {
+  if (model instanceof MoBiNet) return model;
+  throw new Error('not a MoBiNet');
 }

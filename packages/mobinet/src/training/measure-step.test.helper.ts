@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { dispose, Rng, setThreads, tensor, tidy } from '@mobinet/tensor';
 import { bytesAt } from '@mobinet/tensor/kernels';
 import { cutBatch } from '../data/micro-batches.js';
-import type { MoBiNetOptions } from '../model/options.js';
+import type { MoBiNetOptions } from '../networks/mobinet/options.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { newRun } from './run.js';
 import { Snapshot } from './snapshot.js';
@@ -22,7 +22,7 @@ await setThreads(1);
 const classes = ['cat', 'dog', 'owl'];
 const run = newRun(options, { ...paperTraining, ...training }, { classes, trainImages: training.batchSize });
 const statistics = new Snapshot(run.model.state().values());
-const size = run.model.options.imageSize;
+const size = run.options.imageSize;
 for (let step = 0; step < 2; step++) {
   const parts = tidy(() =>
     cutBatch(training.batchSize, training).map(([from, to]) => {

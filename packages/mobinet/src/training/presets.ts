@@ -1,19 +1,20 @@
-import type { MoBiNetOptions } from '../model/options.js';
+import type { ImageOptions } from '../networks/options.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 
 export interface Preset {
-  readonly model: Partial<MoBiNetOptions>;
+  /** What it sets of any network; a network adds what it has of its own (`Network.presets`). */
+  readonly model: Partial<ImageOptions>;
   readonly training: TrainingOptions;
 }
 
 /** Settings to start from; single options can still be changed. */
 export const presets = {
-  /** As in the paper, for ImageNet: images of 224 pixels, full width. */
+  /** As in the paper, for ImageNet: images of 224 pixels. */
   imagenet: { model: {}, training: paperTraining },
 
-  /** For a few thousand small images and less than a minute: 32 pixels, a quarter of the width. */
+  /** For a few thousand small images and less than a minute: 32 pixels. */
   small: {
-    model: { width: 0.25, imageSize: 32, stemStride: 2 },
+    model: { imageSize: 32 },
     training: {
       ...paperTraining,
       epochs: 4,

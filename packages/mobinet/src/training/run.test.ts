@@ -8,7 +8,7 @@ import {
   zeros,
 } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
-import { contentsOf } from './fixtures.test.helper.js';
+import { contentsOf, mobinetOf } from './fixtures.test.helper.js';
 import { paperTraining } from './options.js';
 import { decodeCheckpoint, encodeCheckpoint, newRun, type TrainingRun } from './run.js';
 
@@ -24,9 +24,9 @@ function advanced(): TrainingRun {
   const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, training, data);
   const gradients = { classifier: { weight: zeros([3, 64]), bias: zeros([3]) } };
   gradients.classifier.weight.values.fill(0.25);
-  run.optimizer.update({ classifier: run.model.classifier }, gradients);
+  run.optimizer.update({ classifier: mobinetOf(run).classifier }, gradients);
   dispose(gradients);
-  run.model.stem.norm.runningMean.values[1] = 1.5;
+  mobinetOf(run).stem.norm.runningMean.values[1] = 1.5;
   run.progress = { epoch: 2, batch: 2, lossSum: 1 / 3, images: 20, seconds: 1.25 };
   const metrics = { trainLoss: 1, valLoss: 2, top1: 50, learningRate: 0.1, imagesPerSecond: 7, seconds: 4.5 };
   // Files of before had a top-5 of three classes, too.
@@ -49,8 +49,8 @@ describe('checkpoints', () => {
     expect(restored).toMatchObject({ training, classes, trainImages, source, fingerprint, progress, history });
     expect(restored.optimizer.step).toBe(1);
     expect([...restored.optimizer.state.tensors.keys()]).toEqual([...run.optimizer.state.tensors.keys()]);
-    expect(restored.model.options).toEqual(run.model.options);
-    expect(restored.model.stem.norm.runningMean.values[1]).toBe(1.5);
+    expect(restored.options).toEqual(run.options);
+    expect(mobinetOf(restored).stem.norm.runningMean.values[1]).toBe(1.5);
     free(run);
     free(restored);
   });
@@ -142,7 +142,16 @@ describe('checkpoints', () => {
       ({ metadata }) => (metadata.options = '{"block":\n"mid"'),
       'its metadata cannot be read',
     ],
-    ['a network beyond the file', ({ metadata }) => (metadata.options = '{"width":2}'), 'parameters is not in'],
+    [
+      'a network beyond the file',
+      ({ metadata }) => (metadata.options = '{"width":2}'),
+      'tensor model.stem.conv.weight is f32 [2,3,3,3], but the network has f32 [64,',
+    ],
+    [
+      'a network that nobody knows',
+      ({ metadata }) => (metadata.network = 'lenet'),
+      'no network is called "lenet". Registered are mobinet',
+    ],
     ['no run', ({ metadata }) => delete metadata.run, 'its metadata cannot be read'],
     ['a run that is null', ({ metadata }) => (metadata.run = 'null'), 'run must be an object, not null'],
     ['no progress', runWith({ progress: undefined }), 'run.progress is missing'],

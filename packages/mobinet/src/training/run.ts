@@ -1,4 +1,4 @@
-import type { Optimizer } from '@mobinet/autograd';
+import type { Module, Optimizer } from '@mobinet/autograd';
 import {
   assign,
   checkNumber,
@@ -6,17 +6,19 @@ import {
   dispose,
   FormatError,
   type Tensor,
+  tidy,
   toHost,
   wholeNumbers,
   withBackend,
+  withoutMemory,
 } from '@mobinet/tensor';
 import { messageOf, oneLine } from '../data/errors.js';
 import type { Fingerprint } from '../data/fingerprint.js';
 import { checkpointFormat, decodeChecked, encodeChecked } from '../export/checked-file.js';
 import { checkClasses, checkFinite, checkLike } from '../export/metadata.js';
-import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
-import { type MoBiNetOptions, resolveOptions } from '../model/options.js';
-import { summary } from '../model/summary.js';
+import { mobinet } from '../networks/mobinet/network.js';
+import { type Network, networkNamed } from '../networks/network.js';
+import type { ImageOptions } from '../networks/options.js';
 import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
 
 /** One line of metrics.jsonl. Rates are in percent, losses in nats. */
@@ -50,7 +52,10 @@ export interface Progress {
 
 /** A training run: all that a checkpoint holds. */
 export interface TrainingRun {
-  readonly model: MoBiNet;
+  /** What kind of network it is. */
+  readonly network: Network;
+  readonly options: ImageOptions;
+  readonly model: Module;
   readonly optimizer: Optimizer;
   readonly training: TrainingOptions;
   /** Names of the classes, in the order of the logits. */
@@ -80,26 +85,42 @@ export interface ImageLocation {
 
 export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, lossSum: 0, images: 0, seconds: 0 });
 
-/** A run that starts with freshly initialised weights. */
+/** What a new run is told of its data, and of its network. */
+export interface NewRun extends Pick<TrainingRun, 'classes' | 'trainImages' | 'preset' | 'source' | 'fingerprint'> {
+  /** The kind of network. Default: MoBiNet. */
+  readonly network?: Network | undefined;
+}
+
+/** A run that starts with freshly initialised weights. @param options Those of the network, as far as they are not its defaults. */
 export function newRun(
-  options: Partial<MoBiNetOptions>,
+  options: Readonly<Record<string, unknown>>,
   training: TrainingOptions,
-  data: Pick<TrainingRun, 'classes' | 'trainImages' | 'preset' | 'source' | 'fingerprint'>,
+  { network = mobinet, ...data }: NewRun,
 ): TrainingRun {
   checkTraining(training);
-  const model = createMoBiNet({ ...options, classes: data.classes.length });
-  return { model, optimizer: makeOptimizer(training), training, ...data, progress: startOfEpoch(0), history: [] };
+  const resolved = network.resolve({ ...options, classes: data.classes.length });
+  return {
+    network,
+    options: resolved,
+    model: network.make(resolved),
+    optimizer: makeOptimizer(training),
+    training,
+    ...data,
+    progress: startOfEpoch(0),
+    history: [],
+  };
 }
 
 /** The run as a safetensors file: parameters, running statistics, the optimizer's memory, and its progress. */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
-  const { model, optimizer, training, classes, trainImages, progress, history } = run;
+  const { network, options, model, optimizer, training, classes, trainImages, progress, history } = run;
   const { preset, source, fingerprint, decoder } = run;
   const tensors = new Map<string, Tensor<DType>>();
   for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
   for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
   return encodeChecked(checkpointFormat, tensors, {
-    options: JSON.stringify(model.options),
+    network: network.name,
+    options: JSON.stringify(options),
     run: JSON.stringify({
       training,
       classes,
@@ -134,30 +155,44 @@ function restore(
   tensors: ReadonlyMap<string, Tensor<DType>>,
   source: string,
 ): TrainingRun {
-  const { options, run } = readMetadata(metadata, tensors, source);
+  const { network, options, run } = readMetadata(metadata, tensors, source);
   const { steps, ...rest } = run;
   for (const [name, tensor] of tensors) checkFinite(name, tensor, source);
-  const model = createMoBiNet(options);
+  const model = network.make(options);
   try {
-    const own = modelTensors(model);
-    for (const [name, target] of own) copyInto(target, tensors.get(`model.${name}`), `model.${name}`, source);
-    for (const name of tensors.keys()) {
-      if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
-        throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
-      }
-    }
+    for (const [name, target] of modelTensors(model)) assign(target, tensors.get(`model.${name}`) as Tensor);
     const optimizer = restoreOptimizer(rest.training, steps, model, tensors, source);
-    return { model, optimizer, ...rest };
+    return { network, options, model, optimizer, ...rest };
   } catch (error) {
     model.dispose();
     throw error;
   }
 }
 
+/** Before memory is taken for the network: a few bytes of metadata could ask for any size. */
+function checkModelTensors(
+  network: Network,
+  options: ImageOptions,
+  tensors: ReadonlyMap<string, Tensor<DType>>,
+  source: string,
+): void {
+  withoutMemory(() =>
+    tidy(() => {
+      const own = modelTensors(network.make(options));
+      for (const [name, tensor] of own) checkSaved(tensor, tensors.get(`model.${name}`), `model.${name}`, source);
+      for (const name of tensors.keys()) {
+        if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
+          throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
+        }
+      }
+    }),
+  );
+}
+
 function restoreOptimizer(
   training: TrainingOptions,
   step: number,
-  model: MoBiNet,
+  model: Module,
   tensors: ReadonlyMap<string, Tensor<DType>>,
   source: string,
 ): Optimizer {
@@ -178,18 +213,14 @@ function restoreOptimizer(
   return optimizer;
 }
 
-type SavedRun = Omit<TrainingRun, 'model' | 'optimizer'> & { readonly steps: number };
+type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer'> & { readonly steps: number };
 
 function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<string, Tensor<DType>>, source: string) {
   try {
-    const options = resolveOptions(JSON.parse(metadata.options));
-    // Before memory is taken for it: a few bytes of metadata could ask for any size.
-    const numbers = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
-    const { parameters } = summary(options);
-    if (parameters > numbers) {
-      throw new RangeError(`a network of ${parameters} parameters is not in ${numbers} numbers`);
-    }
-
+    // There was one kind alone when older checkpoints were made.
+    const network = networkNamed(metadata.network ?? mobinet.name);
+    const options = network.resolve(JSON.parse(metadata.options));
+    checkModelTensors(network, options, tensors, source);
     const run = withLaterSettings(JSON.parse(metadata.run));
     checkLike(run, exampleRun, 'run');
     const saved = run as SavedRun;
@@ -200,8 +231,9 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
     checkFingerprint(saved.fingerprint, options.classes);
     if (saved.decoder !== undefined) checkLike(saved, { decoder: '' }, 'run');
     checkProgress(saved);
-    return { options, run: saved };
+    return { network, options, run: saved };
   } catch (error) {
+    if (error instanceof FormatError) throw error;
     throw new FormatError(oneLine(`${source}: its metadata cannot be read: ${messageOf(error)}`));
   }
 }
@@ -262,13 +294,17 @@ function checkProgress({ training, trainImages, progress, steps, history }: Save
 
 /** Fills `target` with a tensor of a file. @throws FormatError unless it is there, f32, and of the same shape. */
 export function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): void {
+  assign(target, checkSaved(target, saved, name, source));
+}
+
+function checkSaved(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): Tensor {
   if (!saved) throw new FormatError(`${source}: tensor ${name} is missing`);
   if (saved.dtype !== 'f32' || saved.shape.join() !== target.shape.join()) {
     throw new FormatError(
       `${source}: tensor ${name} is ${saved.dtype} [${saved.shape}], but the network has f32 [${target.shape}]`,
     );
   }
-  assign(target, saved as Tensor);
+  return saved as Tensor;
 }
 
 /**
@@ -278,12 +314,12 @@ export function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name:
  * @param options.salvage As that of `toHost`.
  */
 export async function runOnHost(run: TrainingRun, { salvage = false } = {}): Promise<TrainingRun> {
-  const { model, optimizer, training } = run;
+  const { network, options, model, optimizer, training } = run;
   const tensors = modelTensors(model);
   if ([...tensors.values()].every(({ backend }) => backend === 'cpu')) return run;
   const [saved, moments] = await Promise.all([tensors, optimizer.state.tensors].map((all) => onHost(all, salvage)));
   return withBackend('cpu', () => {
-    const copy = createMoBiNet(model.options);
+    const copy = network.make(options);
     for (const [name, target] of modelTensors(copy)) assign(target, saved.get(name)!);
     const other = makeOptimizer(training);
     other.load({ step: optimizer.step, tensors: moments });
@@ -301,6 +337,6 @@ async function onHost(tensors: ReadonlyMap<string, Tensor>, salvage: boolean): P
 }
 
 /** Parameters and running statistics by name. */
-export function modelTensors(model: MoBiNet): Map<string, Tensor> {
+export function modelTensors(model: Module): Map<string, Tensor> {
   return new Map([...model.parameters(), ...model.state()]);
 }

@@ -1,11 +1,19 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { withBackend } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
-import type { MoBiNetOptions } from '../model/options.js';
+import { mobinet } from '../networks/mobinet/network.js';
+import type { MoBiNetOptions } from '../networks/mobinet/options.js';
 import { fitMicroBatches } from './fit-memory.js';
 import type { MeasuredStep } from './measure-step.test.helper.js';
 import { paperTraining, type TrainingOptions } from './options.js';
-import { largestTensor, stepMemory } from './step-memory.js';
+import { type StepPlan, stepMemory } from './step-memory.js';
+
+const planOf = (options: Partial<MoBiNetOptions>, training: StepPlan['training']): Omit<StepPlan, 'microBatches'> => ({
+  network: mobinet,
+  options: mobinet.resolve(options),
+  training,
+});
 
 /** How many bytes the memory has after some steps. */
 async function measure(step: MeasuredStep): Promise<number> {
@@ -37,7 +45,7 @@ describe('the memory of a step', () => {
     async (options, optimizer, batchSize, microBatches) => {
       const training = { optimizer, batchSize, microBatches };
       const measured = await measure({ options, training });
-      const estimated = stepMemory({ ...options, classes: 3 }, training, microBatches);
+      const estimated = stepMemory({ ...planOf({ ...options, classes: 3 }, training), microBatches }).peak;
       expect(estimated).toBeGreaterThan(measured);
       expect(estimated).toBeLessThan(1.5 * measured);
     },
@@ -49,33 +57,35 @@ describe('micro-batches that fit', () => {
 
   test('are as few as there can be', () => {
     for (const pieces of [1, 2, 8, 64]) {
-      const exactly = stepMemory({}, training, pieces);
-      expect(fitMicroBatches({}, training, { available: exactly })).toEqual({
+      const exactly = stepMemory({ ...planOf({}, training), microBatches: pieces }).peak;
+      expect(fitMicroBatches(planOf({}, training), { available: exactly })).toEqual({
         microBatches: pieces,
         needed: exactly,
         available: exactly,
       });
-      expect(fitMicroBatches({}, training, { available: exactly - 1 }).microBatches).toBe(2 * pieces);
+      expect(fitMicroBatches(planOf({}, training), { available: exactly - 1 }).microBatches).toBe(2 * pieces);
     }
-    expect(fitMicroBatches({}, training, { available: 1e12 }).microBatches).toBe(1);
-    expect(fitMicroBatches({}, training, { available: 1e12, moreThan: 4 }).microBatches).toBe(8);
+    expect(fitMicroBatches(planOf({}, training), { available: 1e12 }).microBatches).toBe(1);
+    expect(fitMicroBatches(planOf({}, training), { available: 1e12, moreThan: 4 }).microBatches).toBe(8);
   });
 
   test('are there for the preset of ImageNet in 4 GiB, and in one', () => {
-    expect(fitMicroBatches({}, paperTraining, { available: 4 * 2 ** 30 }).microBatches).toBe(8);
-    expect(fitMicroBatches({}, paperTraining, { available: 2 ** 30 }).microBatches).toBe(64);
+    expect(fitMicroBatches(planOf({}, paperTraining), { available: 4 * 2 ** 30 }).microBatches).toBe(8);
+    expect(fitMicroBatches(planOf({}, paperTraining), { available: 2 ** 30 }).microBatches).toBe(64);
   });
 
   test('are an error where one image is too much', () => {
-    expect(() => fitMicroBatches({}, training, { available: 1e8 })).toThrow(
+    expect(() => fitMicroBatches(planOf({}, training), { available: 1e8 })).toThrow(
       /^a step of training takes \d+ MB, even with one image at a time, but there are 100 MB\. Use a smaller --size/,
     );
   });
 
   test('need not hold more than a tensor where each is a buffer of its own', () => {
+    const largest = (options: Partial<MoBiNetOptions>): number =>
+      withBackend('webgpu', () => stepMemory({ ...planOf(options, training), microBatches: 128 }).largest);
     // 128 channels of 112×112 pixels.
-    expect(largestTensor({})).toBe(4 * 128 * 112 ** 2);
-    expect(largestTensor({ width: 0.0625, k: 1, stemStride: 1 })).toBe(4 * 8 * 224 ** 2);
-    expect(largestTensor({ width: 0.03125, k: 0, stemStride: 2, imageSize: 64 })).toBe(4 * 3 * 64 ** 2);
+    expect(largest({})).toBe(4 * 128 * 112 ** 2);
+    expect(largest({ width: 0.0625, k: 1, stemStride: 1 })).toBe(4 * 8 * 224 ** 2);
+    expect(largest({ width: 0.03125, k: 0, stemStride: 2, imageSize: 64, classes: 3 })).toBe(4 * 3 * 64 ** 2);
   });
 });

@@ -24,8 +24,8 @@ import {
 import { withKernels } from '@mobinet/tensor/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { cutBatch } from '../data/micro-batches.js';
-import { createMoBiNet, type MoBiNet } from '../model/mobinet.js';
-import type { MoBiNetOptions } from '../model/options.js';
+import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
+import type { MoBiNetOptions } from '../networks/mobinet/options.js';
 import { modelTensors } from './run.js';
 import { batchGradients } from './step.js';
 

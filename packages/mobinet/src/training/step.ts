@@ -79,7 +79,7 @@ export async function batchGradients(
       // Each may take seconds: let signals be heard between them.
       if (index > 0) await nextTurn();
       if (index > 0 && signal?.aborted) return null;
-      sum.push(part && weightedGradients(model, part, labelSmoothing, part.count / images));
+      sum.push(part && microBatchGradients(model, { ...part, labelSmoothing, weight: part.count / images }));
       dispose(part);
     }
     return sum.take();
@@ -95,14 +95,18 @@ const lossAndGradient = valueAndGradient(
   },
 );
 
-function weightedGradients(
+/** @param part.weight The share of the batch's images that these are. */
+export function microBatchGradients(
   model: Module,
-  { images, labels }: ImageBatch,
-  labelSmoothing: number,
-  weight: number,
+  { images, labels, labelSmoothing, weight }: Pick<ImageBatch, 'images' | 'labels'> & GradientOptions,
 ): BatchGradients {
   const { value, gradients } = lossAndGradient(model, images, labels, labelSmoothing, weight);
   return { loss: value, gradients: new Map(flatten(gradients)) };
+}
+
+interface GradientOptions {
+  readonly labelSmoothing: number;
+  readonly weight: number;
 }
 
 /** Frees both. */

@@ -9,7 +9,7 @@ import { DataError } from '../data/errors.js';
 import { fingerprintOf } from '../data/fingerprint.js';
 import { openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
-import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
+import { contentsOf, copyImages, mobinetOf, sharedFolder } from './fixtures.test.helper.js';
 import { inMemory } from './in-memory.test.helper.js';
 import { makeSchedule, paperTraining, type TrainingOptions } from './options.js';
 import { decodeCheckpoint, type EpochMetrics, newRun, startOfEpoch, type TrainingRun } from './run.js';
@@ -332,7 +332,7 @@ describe('a run that diverges', () => {
     const out = join(folder, 'poisoned');
     const run = await interrupted(out);
     const before = memory();
-    run.model.classifier.weight.values[0] = Number.NaN;
+    mobinetOf(run).classifier.weight.values[0] = Number.NaN;
     await expect(train(run, dataset, { out, workers: 1 })).rejects.toThrow(
       /^the loss became NaN in epoch 2, batch 2\. The last checkpoint is kept; try a learning rate below 0\.002$/,
     );
@@ -346,7 +346,7 @@ describe('a run that diverges', () => {
     const run = await interrupted(out);
     const controller = new AbortController();
     const onStep = () => {
-      run.model.units[3].pointwise.norm.gamma.values[1] = Number.POSITIVE_INFINITY;
+      mobinetOf(run).units[3].pointwise.norm.gamma.values[1] = Number.POSITIVE_INFINITY;
       controller.abort();
     };
     const again = train(run, dataset, { out, workers: 1, signal: controller.signal, onStep });
@@ -359,7 +359,7 @@ describe('a run that diverges', () => {
   test('stops where only the validation shows it', async () => {
     const out = join(folder, 'poisoned-statistics');
     const run = await interrupted(out);
-    const onStep = () => run.model.stem.norm.runningMean.values.fill(Number.NaN);
+    const onStep = () => mobinetOf(run).stem.norm.runningMean.values.fill(Number.NaN);
     await expect(train(run, dataset, { out, workers: 1, onStep })).rejects.toThrow(
       /^the validation loss became NaN after epoch 2/,
     );

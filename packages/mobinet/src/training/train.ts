@@ -73,7 +73,7 @@ async function trainIn(
   const folder = await RunFolder.open(run, { out: path, minutes: checkpointMinutes, files });
   const { training, model } = run;
   const loading = {
-    size: model.options.imageSize,
+    size: run.options.imageSize,
     rng: Rng.fromSeed(training.seed),
     resize: training.resize,
     normalization: training.normalization,

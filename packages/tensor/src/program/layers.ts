@@ -1,4 +1,8 @@
-import type { Program } from './program.js';
+import { withoutMemory } from '../absent.js';
+import { emptyBitTensor } from '../bit-tensor.js';
+import { tidy } from '../scope.js';
+import { emptyTensor } from '../tensor.js';
+import type { Call, Program } from './program.js';
 
 /** Calls of a program that follow each other and belong together: a convolution or a matrix product, and what is done to its result. */
 export interface Layer {
@@ -29,4 +33,21 @@ export function commonPath(names: readonly string[]): string | null {
   const [first, ...others] = names.map((name) => name.split('.').slice(0, -1));
   const length = first.findIndex((part, at) => others.some((path) => path[at] !== part));
   return (length < 0 ? first : first.slice(0, length)).join('.');
+}
+
+/** How many multiply-adds a call of a program takes; 0 where that is no measure of its work. */
+export function multiplyAddsOf({ values }: Program, call: Call): number {
+  if (call.kind === 'view' || !call.op.multiplyAdds) return 0;
+  const { op, inputs, outputs, attributes } = call;
+  return withoutMemory(() =>
+    tidy(() => {
+      const [from, to] = [inputs, outputs].map((places) =>
+        places.map((at) => {
+          const { dtype, shape } = values[at];
+          return dtype === 'bits' ? emptyBitTensor(shape) : emptyTensor(dtype, shape);
+        }),
+      );
+      return op.multiplyAdds!(from, to, attributes);
+    }),
+  );
 }

@@ -1,10 +1,11 @@
+import { AbsentBlock } from '../absent.js';
 import { BitTensor } from '../bit-tensor.js';
 import type { Block } from '../block.js';
 import type { AnyTensor, Spec } from '../op.js';
 import { dispose, keep, tidy } from '../scope.js';
-import { sameShape } from '../shape.js';
+import { type Shape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
-import { AbsentBlock, type AnyOp, type Tracer, withTracer } from '../tracer.js';
+import { type AnyOp, type Tracer, withTracer } from '../tracer.js';
 import { commonPath } from './layers.js';
 import type { Call, Program, Value } from './program.js';
 
@@ -50,16 +51,24 @@ class ProgramTracer implements Tracer {
   /** A tensor without elements, and its value. */
   absent({ dtype, shape }: Spec): AnyTensor {
     const block = new AbsentBlock();
-    const x = dtype === 'bits' ? new BitTensor(shape, block) : new Tensor(dtype, shape, block);
+    const x = absentTensor(dtype, shape, block);
     this.#absent.set(block, this.#add(x));
     return x;
   }
 
   call(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[], attributes: unknown): AnyTensor[] {
+    if (!inputs.some(({ block }) => this.#absent.has(block))) return this.#calledOnAbsentConstants(op, inputs, specs);
     const places = inputs.map((input) => this.#placeOf(input));
     const outputs = specs.map((spec) => this.absent(spec));
     const made = outputs.map(({ id }) => this.#places.get(id)!);
     this.#calls.push({ kind: 'op', op, attributes, inputs: places, outputs: made });
+    return outputs;
+  }
+
+  /** Constants may lack memory, too (`withoutMemory`): what would be calculated from them is a constant like them. */
+  #calledOnAbsentConstants(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[]): AnyTensor[] {
+    const outputs = specs.map(({ dtype, shape }) => absentTensor(dtype, shape, new AbsentBlock()));
+    this.calculated(op, inputs, outputs);
     return outputs;
   }
 
@@ -109,4 +118,8 @@ class ProgramTracer implements Tracer {
     this.#calls.push({ kind: 'view', inputs: [whole], outputs: [place] });
     return place;
   }
+}
+
+function absentTensor(dtype: Spec['dtype'], shape: Shape, block: AbsentBlock): AnyTensor {
+  return dtype === 'bits' ? new BitTensor(shape, block) : new Tensor(dtype, shape, block);
 }

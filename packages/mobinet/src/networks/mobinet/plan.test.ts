@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Block, type MoBiNetOptions, resolveOptions, type Skip } from './options.js';
+import { mobinet } from './network.js';
+import type { Block, MoBiNetOptions, Skip } from './options.js';
 import { planNetwork } from './plan.js';
 
-const plan = (options: Partial<MoBiNetOptions>) => planNetwork(resolveOptions(options));
+const plan = (options: Partial<MoBiNetOptions>) => planNetwork(mobinet.resolve(options));
 
 describe('planNetwork', () => {
   test("lays out the paper's units", () => {

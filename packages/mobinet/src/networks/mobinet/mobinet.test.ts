@@ -2,16 +2,16 @@ import { crossEntropy, flatten, valueAndGradient } from '@mobinet/autograd';
 import { dispose, memory, Rng, ShapeError, type Tensor, tensor } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { createMoBiNet, type MoBiNet } from './mobinet.js';
-import { choices, type MoBiNetOptions } from './options.js';
+import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
 const tiny = { width: 0.125, k: 2, classes: 3 } as const;
 
 /** Every block × pool × activation × padding × stem stride, at the smallest image that each can take. */
-const variants: Partial<MoBiNetOptions>[] = choices.block.flatMap((block) =>
-  choices.pool.flatMap((pool) =>
-    choices.activation.flatMap((activation) =>
-      choices.padding.flatMap((padding) =>
-        choices.stemStride.map((stemStride) => ({
+const variants: Partial<MoBiNetOptions>[] = mobinetOptions.block.choices.flatMap((block) =>
+  mobinetOptions.pool.choices.flatMap((pool) =>
+    mobinetOptions.activation.choices.flatMap((activation) =>
+      mobinetOptions.padding.choices.flatMap((padding) =>
+        mobinetOptions.stemStride.choices.map((stemStride) => ({
           ...{ block, pool, activation, padding, stemStride },
           imageSize: 16 * stemStride,
         })),
@@ -51,15 +51,15 @@ describe('createMoBiNet', () => {
     }
   });
 
-  const trained = choices.block.flatMap((block, i) =>
-    choices.pool.map((pool, j) => ({
+  const trained = mobinetOptions.block.choices.flatMap((block, i) =>
+    mobinetOptions.pool.choices.map((pool, j) => ({
       block,
       pool,
-      activation: choices.activation[(i + j) % 2],
-      padding: choices.padding[j % 2],
+      activation: mobinetOptions.activation.choices[(i + j) % 2],
+      padding: mobinetOptions.padding.choices[j % 2],
       // Where signs are constant BatchNorm divides by √ε, again and again: without the estimators' cut-off that overflows.
-      estimator: pool === 'average' ? choices.estimator[i % 3] : choices.estimator[j % 2],
-      scalingGradient: choices.scalingGradient[j],
+      estimator: pool === 'average' ? mobinetOptions.estimator.choices[i % 3] : mobinetOptions.estimator.choices[j % 2],
+      scalingGradient: mobinetOptions.scalingGradient.choices[j],
       k: i % 3,
     })),
   );

@@ -1,9 +1,9 @@
 import { BatchNorm2d, Conv2d, GlobalAveragePool2d, Linear, Module, Pool2d, PReLU } from '@mobinet/autograd';
-import { Rng, type Tensor, tidy } from '@mobinet/tensor';
-import { type MoBiNetOptions, resolveOptions } from './options.js';
+import { Rng, type Shape, ShapeError, sameShape, type Tensor, tidy } from '@mobinet/tensor';
+import { resolveOptions } from '../options.js';
+import { type MoBiNetOptions, mobinetOptions } from './options.js';
 import { type NetworkPlan, planNetwork, type UnitPlan } from './plan.js';
 import { Segment } from './segment.js';
-import { checkImages, stemConvolution } from './stem.js';
 
 /**
  * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits. Stem and classifier are float.
@@ -16,6 +16,8 @@ export class MoBiNet extends Module {
   readonly classifier: Linear;
   readonly options: MoBiNetOptions;
   readonly plan: NetworkPlan;
+  /** [height, width, channels] of an image. */
+  readonly imageShape: Shape;
   readonly #pool = new GlobalAveragePool2d();
 
   constructor(options: MoBiNetOptions) {
@@ -24,6 +26,7 @@ export class MoBiNet extends Module {
     const rng = Rng.fromSeed(options.seed);
     this.options = options;
     this.plan = plan;
+    this.imageShape = [options.imageSize, options.imageSize, 3];
     this.stem = new Stem(plan, rng.split('stem'));
     this.units = plan.units.map((unit, index) => new Unit(unit, options, rng.split('units', index)));
     this.classifier = new Linear(plan.features, options.classes, { rng: rng.split('classifier') });
@@ -32,18 +35,26 @@ export class MoBiNet extends Module {
 
   /** @throws ShapeError unless x is [batch, imageSize, imageSize, 3]. */
   override forward(x: Tensor): Tensor {
-    checkImages(x, this.options);
+    this.#checkImages(x);
     return tidy(() => {
       let features = this.stem.forward(x);
       for (const unit of this.units) features = unit.forward(features);
       return this.classifier.forward(this.#pool.forward(features));
     });
   }
+
+  #checkImages({ shape }: Tensor): void {
+    const { imageShape } = this;
+    if (shape.length === 4 && sameShape(shape.slice(1), imageShape)) return;
+    throw new ShapeError('MoBiNet', `images must be [batch, ${imageShape.join(', ')}]`, [
+      { name: 'x', shape, note: 'batch, height, width, channels' },
+    ]);
+  }
 }
 
 /** Builds a freshly initialised MoBiNet. Options have defaults: `createMoBiNet({ width: 0.5, classes: 10 })`. */
 export function createMoBiNet(options: Partial<MoBiNetOptions> = {}): MoBiNet {
-  return new MoBiNet(resolveOptions(options));
+  return new MoBiNet(resolveOptions(mobinetOptions, options, 'mobinet'));
 }
 
 /**
@@ -57,7 +68,8 @@ class Stem extends Module {
 
   constructor({ stem }: NetworkPlan, rng: Rng) {
     super();
-    this.conv = new Conv2d(3, stem.outChannels, { ...stemConvolution(stem.stride), bias: false, rng });
+    // One pixel is padded on every side, as PyTorch's MobileNets do.
+    this.conv = new Conv2d(3, stem.outChannels, { stride: stem.stride, padding: 1, bias: false, rng });
     this.norm = new BatchNorm2d(stem.outChannels);
     this.activation = new PReLU(stem.outChannels);
   }

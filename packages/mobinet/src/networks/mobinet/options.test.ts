@@ -1,16 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { defaultOptions, type MoBiNetOptions, resolveOptions } from './options.js';
+import { mobinet } from './network.js';
 
-describe('resolveOptions', () => {
+describe('the options of a MoBiNet', () => {
   test('fills in the defaults, also for what is undefined', () => {
-    expect(resolveOptions()).toEqual(defaultOptions);
-    const given = { k: 1, block: undefined } as unknown as Partial<MoBiNetOptions>;
-    expect(resolveOptions(given)).toEqual({ ...defaultOptions, k: 1 });
+    const defaults = mobinet.resolve({});
+    expect(defaults).toMatchObject({
+      block: 'mid',
+      k: 3,
+      width: 1,
+      imageSize: 224,
+      classes: 1000,
+      stemStride: 2,
+      seed: 0,
+    });
+    expect(mobinet.resolve({ k: 1, block: undefined })).toEqual({ ...defaults, k: 1 });
   });
 
   const wrong: [given: Record<string, unknown>, message: RegExp][] = [
-    [{ depth: 3 }, /^MoBiNet has no option 'depth'$/],
-    [{ toString: 1 }, /^MoBiNet has no option 'toString'$/],
+    [{ depth: 3 }, /^mobinet has no option "depth"\. Its options are classes, /],
+    [{ toString: 1 }, /^mobinet has no option "toString"\. /],
     [{ block: 'middle' }, /^block must be one of none, pre, mid, post, not "middle"$/],
     [{ activation: 'gelu' }, /^activation must be one of prelu, relu, /],
     [{ skip: true }, /^skip must be one of all, same-shape, figure, none, not true$/],
@@ -33,7 +41,7 @@ describe('resolveOptions', () => {
   ];
 
   test.each(wrong)('refuses %o in one line', (given, message) => {
-    expect(() => resolveOptions(given as Partial<MoBiNetOptions>)).toThrow(RangeError);
-    expect(() => resolveOptions(given as Partial<MoBiNetOptions>)).toThrow(message);
+    expect(() => mobinet.resolve(given)).toThrow(RangeError);
+    expect(() => mobinet.resolve(given)).toThrow(message);
   });
 });

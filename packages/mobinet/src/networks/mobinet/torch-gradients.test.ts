@@ -4,7 +4,7 @@ import { decodeSafetensors, Rng, type Tensor, tensor, tidy } from '@mobinet/tens
 import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect, test } from 'vitest';
 import { createMoBiNet, type MoBiNet } from './mobinet.js';
-import { choices, type MoBiNetOptions } from './options.js';
+import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
 // The gradients of all parameters of 55 random networks are those that PyTorch finds in double precision. scripts/torch-gradients.py
 // has written the file, and says what is in it and how its networks were drawn; the same is drawn here.
@@ -22,7 +22,7 @@ interface Network {
 const batch = 8;
 const projections = 6;
 
-const file = readFileSync(new URL('../../fixtures/torch-gradients.safetensors', import.meta.url));
+const file = readFileSync(new URL('../../../fixtures/torch-gradients.safetensors', import.meta.url));
 const { tensors, metadata } = decodeSafetensors(file);
 const networks = JSON.parse(metadata.networks) as Network[];
 
@@ -93,9 +93,10 @@ describe('gradients', () => {
   test('are of 55 networks, all of which have counts of exactly 0', () => {
     expect(networks.length).toBe(55);
     for (const { zeroCounts } of networks) expect(zeroCounts).toBeGreaterThan(0);
-    for (const [option, values] of Object.entries(choices)) {
-      const seen = new Set(networks.map(({ options }) => options[option as keyof typeof choices] ?? 'binary'));
-      if (option !== 'precision') expect([...seen].sort(), option).toEqual([...values].sort());
+    for (const [name, option] of Object.entries(mobinetOptions)) {
+      if (!('choices' in option) || name === 'precision') continue;
+      const seen = new Set(networks.map(({ options }) => options[name as keyof typeof options]));
+      expect([...seen].sort(), name).toEqual([...option.choices].sort());
     }
   });
 

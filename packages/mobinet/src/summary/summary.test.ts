@@ -1,0 +1,145 @@
+import { Conv2d, GlobalAveragePool2d, Linear, Module, Sequential } from '@mobinet/autograd';
+import { BinaryConv2d } from '@mobinet/bnn';
+import { memory, Rng, type Tensor, tidy, transpose, withoutMemory } from '@mobinet/tensor';
+import { describe, expect, test } from 'vitest';
+import { packModel } from '../export/pack.js';
+import { unpackModel } from '../export/packed-model.js';
+import { createMoBiNet } from '../networks/mobinet/mobinet.js';
+import type { Block, MoBiNetOptions } from '../networks/mobinet/options.js';
+import { countFlops, type MultiplyAdds } from './flops.js';
+import { type NetworkSummary, summary } from './summary.js';
+
+const summaryOf = (options: Partial<MoBiNetOptions>): NetworkSummary =>
+  withoutMemory(() => tidy(() => summary(createMoBiNet(options))));
+
+const float = (count: number): MultiplyAdds => ({ floatMultiplyAdds: count, binaryMultiplyAdds: 0 });
+
+describe('FLOPs', () => {
+  /** Table 3 of the paper for K = 0 … 4, in millions, to two decimals. */
+  const table: Record<Block, readonly number[]> = {
+    pre: [45.88, 46.58, 47.97, 50.77, 56.36],
+    mid: [45.61, 46.04, 46.9, 48.62, 52.07],
+    post: [35.37, 35.8, 36.66, 38.39, 41.83],
+    none: [25.54, 25.97, 26.83, 28.55, 32.0],
+  };
+  const cells = (Object.keys(table) as Block[]).flatMap((block) =>
+    table[block].map((millions, k) => ({ block, k, millions })),
+  );
+
+  test.each(cells)("$block, K = $k: the paper's $millions M", ({ block, k, millions }) => {
+    const { flops } = summaryOf({ block, k });
+    expect(Math.abs(flops / 1e6 - millions)).toBeLessThan(0.01);
+  });
+
+  test('the same accounting gives Bi-Real-18 the 1.63 × 10⁸ of its paper', () => {
+    const rng = Rng.fromSeed(0);
+    const binaryOf = (from: number, to = from, stride = 1) => new BinaryConv2d(from, to, { stride, rng });
+    // The stem and its pool leave 56×56 pixels. Of each stage the shortcut of 1×1 floats is counted beside it, on the pixels it sees.
+    const stages = [64, 128, 256].flatMap((from) => [
+      binaryOf(from, 2 * from, 2),
+      ...Array.from({ length: 3 }, () => binaryOf(2 * from)),
+    ]);
+    const network = () =>
+      new Sequential(
+        new Conv2d(3, 64, { kernel: 7, stride: 4, padding: 3, bias: false, rng }),
+        ...Array.from({ length: 4 }, () => binaryOf(64)),
+        ...stages,
+        new GlobalAveragePool2d(),
+        new Linear(512, 1000, { rng }),
+      );
+    const { layers } = withoutMemory(() => tidy(() => summary(network(), { imageShape: [224, 224, 3] })));
+    const shortcuts = [28, 14, 7].map((size, stage) => float(size ** 2 * 64 * 2 ** stage * 128 * 2 ** stage));
+    // At stride 4 the stem has a quarter of the pixels that it has in the paper, whose pool then takes a quarter of them.
+    const [stem, ...rest] = [...layers, ...shortcuts];
+    const all = [float(4 * stem.floatMultiplyAdds), ...rest];
+    const total = (key: keyof MultiplyAdds): number => all.reduce((sum, layer) => sum + layer[key], 0);
+    expect(total('floatMultiplyAdds') / 1e6).toBeCloseTo(137.79, 2);
+    expect(total('binaryMultiplyAdds') / 1e6).toBeCloseTo(1676.28, 1);
+    expect(countFlops(all) / 1e6).toBeCloseTo(163.99, 1);
+  });
+
+  test('are those of float operations plus a 64th of the binary ones', () => {
+    expect(
+      countFlops([
+        float(10),
+        { floatMultiplyAdds: 0, binaryMultiplyAdds: 640 },
+        { floatMultiplyAdds: 5, binaryMultiplyAdds: 64 },
+      ]),
+    ).toBe(26);
+  });
+});
+
+describe('summary', () => {
+  const variants: Partial<MoBiNetOptions>[] = [
+    { block: 'mid', k: 3 },
+    { block: 'pre', k: 0, activation: 'relu' },
+    { block: 'post', k: 2, classes: 3, stemStride: 1 },
+    { block: 'none', k: 1, skip: 'none', padding: 'zero' },
+  ];
+
+  test.each(variants)('counts the numbers that the network calculates with: %o', (variant) => {
+    const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 10, ...variant });
+    const parameters = [...model.parameters().values()];
+    const binary = parameters.filter((parameter) => parameter.binary);
+    const [stem] = [model.stem.conv.weight.size + 3 * model.stem.norm.gamma.size];
+    const classifier = model.classifier.weight.size + model.options.classes;
+    const counted = summary(model);
+    expect(counted.binaryParameters).toBe(binary.reduce((sum, { size }) => sum + size, 0));
+    // All that follows a binary convolution is two lines over the counts: three numbers a filter.
+    expect(counted.floatParameters).toBe(stem + classifier + 3 * binary.reduce((sum, { shape }) => sum + shape[0], 0));
+    expect(counted.parameters).toBe(counted.binaryParameters + counted.floatParameters);
+    expect(counted).toEqual(summaryOf(model.options));
+    const packed = unpackModel(packModel(model));
+    expect(summary(packed)).toEqual(counted);
+    packed.dispose();
+    model.dispose();
+  });
+
+  test('holds in each layer what the totals say, with shapes that fit together', () => {
+    const { layers, ...total } = summaryOf({ block: 'post', k: 4 });
+    const sum = (pick: (layer: (typeof layers)[number]) => number): number =>
+      layers.reduce((all, layer) => all + pick(layer), 0);
+    expect(sum((layer) => layer.binaryMultiplyAdds)).toBe(total.binaryMultiplyAdds);
+    expect(sum((layer) => layer.floatMultiplyAdds)).toBe(total.floatMultiplyAdds);
+    expect(sum((layer) => layer.binaryParameters + layer.floatParameters)).toBe(total.parameters);
+    expect(layers).toHaveLength(2 + 13 * 3);
+    for (let i = 1; i < layers.length; i++) expect(layers[i].inputShape).toEqual(layers[i - 1].outputShape);
+    // All but the header of the file is tensors.
+    const header = total.savedBytes! - sum((layer) => layer.savedBytes!);
+    expect(header).toBeGreaterThan(0);
+    expect(header).toBeLessThan(0.01 * total.savedBytes!);
+  });
+
+  test('from options, no memory is taken', () => {
+    const before = memory();
+    const { savedBytes } = summaryOf({ block: 'mid', k: 3 });
+    expect(memory()).toEqual(before);
+    // About 5 MB at full size, of which 4.1 MB are the float classifier.
+    expect(savedBytes! / 1e6).toBeGreaterThan(4.9);
+    expect(savedBytes! / 1e6).toBeLessThan(5.5);
+  });
+
+  test('of a float twin counts the same work as work of floats', () => {
+    const [binary, float] = [summaryOf({}), summaryOf({ precision: 'float' })];
+    expect(float.floatMultiplyAdds).toBe(binary.floatMultiplyAdds + binary.binaryMultiplyAdds);
+    expect([float.binaryMultiplyAdds, float.binaryParameters]).toEqual([0, 0]);
+    const model = createMoBiNet({ precision: 'float', width: 0.25, classes: 10 });
+    const parameters = [...model.parameters().values()].reduce((sum, { size }) => sum + size, 0);
+    expect(summary(model).parameters).toBe(parameters);
+    expect(summary(model).savedBytes).toBe(packModel(model).byteLength);
+    model.dispose();
+  });
+
+  test('of what has no place in a packed file counts all but the bytes', () => {
+    class Turned extends Module {
+      readonly head = new Linear(4, 2, { rng: Rng.fromSeed(0) });
+
+      override forward(x: Tensor): Tensor {
+        return this.head.forward(new GlobalAveragePool2d().forward(transpose(x, [0, 1, 3, 2])));
+      }
+    }
+    const { layers, savedBytes, parameters } = summary(new Turned().label(), { imageShape: [2, 4, 3] });
+    expect([layers.length, savedBytes, parameters]).toEqual([1, null, 10]);
+    expect(layers[0]).toMatchObject({ name: 'head', kind: 'linear', inputShape: [4], outputShape: [2] });
+  });
+});
