@@ -59,7 +59,7 @@ describe('the published packages', () => {
       import { binaryConv2d } from '@mobinet/bnn';
       import { createMoBiNet, packModel, loadPacked, train } from 'mobinet';
       const packed = await loadPacked(packModel(createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 })));
-      const [classes] = packed.predict([{ width: 40, height: 32, pixels: new Uint8Array(40 * 32 * 3) }]);
+      const [classes] = await packed.predict([{ width: 40, height: 32, pixels: new Uint8Array(40 * 32 * 3) }]);
       console.log([Tensor, Kernel, valueAndGradient, binaryConv2d, train].map((it) => typeof it), classes.length);`;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       cwd: project,

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Conv2d, GlobalAveragePool2d, Linear, Sequential } from '@mobinet/autograd';
 import { BinaryConv2d } from '@mobinet/bnn';
@@ -9,10 +9,11 @@ import { unpackModel } from '../export/packed-model.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn } from './cli.test.helper.js';
 
-// A network that the command line has never heard of runs there, since its file says what it does.
+// A network that the command line has never heard of is trained there by the file that defines it, and runs by a packed file, which says
+// itself what it does.
 
 const folder = sharedFolder();
-const { ask } = commandLineIn(folder);
+const { ask, cli } = commandLineIn(folder);
 const images = copyImages(join(folder, 'images'));
 const classes = readdirSync(join(images, 'val')).sort();
 const file = join(folder, 'own.mobinet.safetensors');
@@ -65,5 +66,143 @@ describe("a network of one's own on the command line", () => {
       'classes must be a list of 3 names',
     );
     network.dispose();
+  });
+});
+
+const urlOf = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+
+/** Writes a file that defines a network as users do, but for where the library is. */
+function define(name: string, body: string): string {
+  const path = join(folder, name);
+  writeFileSync(
+    path,
+    `import { Conv2d, GlobalAveragePool2d, Linear, Sequential } from ${urlOf('../../../autograd/dist/index.js')};
+     import { BinaryConv2d } from ${urlOf('../../../bnn/dist/index.js')};
+     import { Rng, wholeNumbers } from ${urlOf('../../../tensor/dist/index.js')};
+     import { defineNetwork } from ${urlOf('../index.js')};
+     ${body}`,
+  );
+  return path;
+}
+
+const plain = `{
+  name: 'plain',
+  options: {
+    channels: { help: 'channels of all layers', default: 8, range: wholeNumbers(1, 64) },
+    padding: { help: 'what surrounds signs', default: 'one', choices: ['one', 'zero'] },
+  },
+  presets: { small: { imageSize: 28 } },
+  make({ channels, padding, classes, seed }) {
+    const rng = Rng.fromSeed(seed);
+    return new Sequential(
+      new Conv2d(3, channels, { rng }),
+      new BinaryConv2d(channels, channels, { stride: 2, paddingValue: padding, rng }),
+      new GlobalAveragePool2d(),
+      new Linear(channels, classes, { rng }),
+    );
+  },
+}`;
+
+describe('a kind of network that a file defines', () => {
+  const network = define('plain.mjs', `export default defineNetwork(${plain});`);
+  const small = ['--network', network, '--data', images, '--preset', 'small', '--batch', '8', '--workers', '1'];
+  const run = join(folder, 'run');
+
+  test('has its options as flags, with their help', async () => {
+    const { stdout } = await ask(['summary', '--network', network, '--help']);
+    expect(stdout).toMatch(/--channels <number> +channels of all layers \(default: 8\)/);
+    expect(stdout).toMatch(/--padding <name> +what surrounds signs \(default: one\) \(choices: "one",\s+"zero"\)/);
+    expect(stdout).not.toContain('--stem-stride');
+  });
+
+  test('is summarised and drawn before there is any', async () => {
+    const flags = ['summary', '--network', network, '--channels', '16', '--size', '28', '--classes', '3'];
+    const { stdout } = await ask([...flags, '--json']);
+    const summary = JSON.parse(stdout);
+    expect(summary).toMatchObject({ binaryParameters: 16 * 9 * 16, binaryMultiplyAdds: 14 ** 2 * 16 * 9 * 16 });
+    expect(summary.layers.map(({ kind }: { kind: string }) => kind)).toEqual([
+      'conv 3×3',
+      'binary conv 3×3, stride 2',
+      'linear',
+    ]);
+    const drawing = await ask([...flags, '--graph', 'plain.mmd', '--json']);
+    expect(JSON.parse(drawing.stdout)).toMatchObject({ file: 'plain.mmd' });
+    const lines = readFileSync(join(folder, 'plain.mmd'), 'utf8').split('\n');
+    expect(lines[0]).toBe('flowchart TD');
+    expect(lines).toContainEqual(expect.stringMatching(/^ {4}v\d+\["binary conv 3×3, stride 2<br>14×14×16"\]$/));
+    expect(lines.filter((line) => line.includes('-->')).length).toBeGreaterThanOrEqual(8);
+  });
+
+  test('is trained, packed, checked, resumed, evaluated and exported', async () => {
+    const trained = await ask(['train', ...small, '--channels', '4', '--epochs', '1', '--out', run, '--json']);
+    expect(trained).toMatchObject({ code: 0 });
+    const { agreement, model, bytes } = JSON.parse(trained.stdout);
+    expect(agreement).toEqual({ images: 12, largestDifference: 0 });
+    expect(readFileSync(model).length).toBe(bytes);
+
+    const resumed = await ask(['train', '--network', network, '--resume', run, '--epochs', '2', '--json']);
+    expect(resumed).toMatchObject({ code: 0 });
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ epoch: 2 });
+
+    const checkpoint = join(run, 'checkpoint.safetensors');
+    const [ofCheckpoint, ofPacked] = await Promise.all(
+      [checkpoint, model].map((file) => ask(['evaluate', '--model', file, '--data', images, '--json'])),
+    );
+    expect(JSON.parse(ofCheckpoint.stdout)).toEqual(JSON.parse(ofPacked.stdout));
+
+    const again = join(folder, 'again.mobinet.safetensors');
+    expect(await ask(['export', '--checkpoint', run, '--out', again])).toMatchObject({ code: 0 });
+    expect(readFileSync(again).equals(readFileSync(model))).toBe(true);
+    const onnx = join(folder, 'plain.onnx');
+    expect(await ask(['export', '--model', model, '--format', 'onnx', '--out', onnx])).toMatchObject({ code: 0 });
+    const summaries = await Promise.all([run, model].map((file) => ask(['summary', '--model', file, '--json'])));
+    expect(summaries[0].stdout).toBe(summaries[1].stdout);
+    const bench = await ask(['bench', model, '--seconds', '0.01', '--json']);
+    expect(JSON.parse(bench.stdout).layers).toHaveLength(3);
+  }, 60_000);
+
+  test('is not taken for another, and its absence says what to do', async () => {
+    const other = await cli(['train', '--resume', run, '--k', '1']);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(
+      /^error: .*no network is called "plain"\. Registered are mobinet: name the file that defines it with --network FILE, or call registerNetwork before\n$/,
+    );
+    const named = await ask(['train', '--network', 'mobinet', '--resume', run]);
+    expect(named).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/is a run of the network plain, not mobinet\n$/),
+    });
+  });
+
+  const wrong: [what: string, file: string, message: RegExp][] = [
+    ['a file that is not there', join(folder, 'none.mjs'), /^error: --network .*none\.mjs cannot be loaded: /],
+    [
+      'one that cannot be read',
+      define('broken.mjs', 'export default {'),
+      /broken\.mjs cannot be loaded: Unexpected end/,
+    ],
+    [
+      'one that exports no network',
+      define('empty.mjs', 'export default 3;'),
+      /empty\.mjs: its default export must be an object, not 3\. It must be: export default defineNetwork/,
+    ],
+    ['a name of nobody', 'lenet', /^error: no network is called "lenet"\. Registered are mobinet/],
+    [
+      'one that makes no module',
+      define('none-made.mjs', "export default defineNetwork({ name: 'x', make: () => 5 });"),
+      /^error: x: make must give a Module of @mobinet\/autograd, not 5$/,
+    ],
+    [
+      'a name with a space',
+      define('spaced.mjs', "export default defineNetwork({ name: 'a b', make() {} });"),
+      /cannot be loaded: defineNetwork: the name must be letters, digits, - and _, not "a b"$/,
+    ],
+  ];
+
+  test.each(wrong)('%s is refused in one line', async (_, file, message) => {
+    const { code, stdout, stderr } = await ask(['summary', '--network', file]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr.trimEnd()).toMatch(message);
+    expect(stderr.trimEnd()).not.toContain('\n');
   });
 });

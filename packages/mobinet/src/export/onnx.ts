@@ -25,7 +25,7 @@ export function exportOnnx(network: Module, { imageShape, ...info }: ExportOptio
     const [, height, width, channels] = program.values[program.inputs[0]].shape;
     const [, ...classes] = program.values[program.outputs[0]].shape;
     return writer.graph.encode({
-      name: network.constructor.name,
+      name: 'network',
       metadata: encodeInfo(info, classes[0]),
       input: { name: 'images', shape: ['batch', channels, height, width] },
       output: { name: 'logits', shape: ['batch', ...classes] },
