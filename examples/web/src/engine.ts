@@ -1,3 +1,4 @@
+import '@mobinet/bnn/webgpu';
 import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
 import { imageFromRgba, type Normalization, type PackedMoBiNet, prepareImages, unpackModel } from 'mobinet';
 import type { Answer, CallName, LayerFacts, ModelFacts, Picture, Request, Result, Signs } from './protocol.js';

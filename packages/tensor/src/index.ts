@@ -1,12 +1,10 @@
 import './fluent.js';
 
 export {
-  type BackendChoice,
   currentBackend,
   gpuBufferCount,
   gpuTensorLimit,
   startGpuTimes,
-  useBackend,
   withBackend,
 } from './backend.js';
 export type { BackendName } from './backend-name.js';
@@ -118,3 +116,4 @@ export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './sha
 export { Tensor } from './tensor.js';
 export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';
 export type { UnsharedBytes } from './unshared-bytes.js';
+export { type BackendChoice, useBackend } from './use-backend.js';

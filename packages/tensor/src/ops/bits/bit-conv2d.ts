@@ -1,4 +1,5 @@
 import { type BitTensor, wordBits, wordsPerRow } from '../../bit-tensor.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -13,7 +14,6 @@ import { mul } from '../elementwise/binary.js';
 import { bitConv2dByKernels } from './bit-conv2d.wasm.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import type { CountDType } from './bit-gemm.wasm.js';
-import { bitConv2dOnGpu } from './bits.wgsl.js';
 import { checkBits } from './check-bits.js';
 import { popcount32 } from './popcount.js';
 
@@ -127,7 +127,7 @@ export const bitConv2dOp = defineOp<
     }
   },
   fast: ([x, filter], [y], attributes) => bitConv2dByKernels(x, filter, y, attributes),
-  webgpu: ([x, filter], [y], attributes) => bitConv2dOnGpu(x, filter, y, attributes),
+  webgpu: ([x, filter], [y], attributes) => gpuKernels().bitConv2dOnGpu(x, filter, y, attributes),
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, filter], attributes }) {
