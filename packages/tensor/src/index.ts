@@ -66,7 +66,6 @@ export {
   recordCall,
   type Spec,
   startProfile,
-  withRecorder,
 } from './op.js';
 export {
   type BitConv2dAttributes,
@@ -117,3 +116,4 @@ export { Tensor } from './tensor.js';
 export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';
 export type { UnsharedBytes } from './unshared-bytes.js';
 export { type BackendChoice, useBackend } from './use-backend.js';
+export { withRecorder } from './with-recorder.js';
