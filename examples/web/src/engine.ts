@@ -1,3 +1,4 @@
+import '@mobinet/bnn/webgpu';
 import {
   type BitTensor,
   currentBackend,

@@ -25,9 +25,10 @@ import {
 } from '@mobinet/tensor';
 import { awkwardChannels, checkOp } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
+import { type BinaryConv2dOptions, binaryConv2d } from './binary-conv2d.js';
 import { type Estimator, signWithEstimator } from './estimator.js';
 import { expectClose } from './expect-close.test.helper.js';
+import { scaleCounts } from './scale-counts.js';
 import { binarizeWeights, type ScalingGradient } from './scaling.js';
 
 interface Convolution {

@@ -1,18 +1,17 @@
+// What is trained is evaluated, too: on a GPU, by these kernels.
+import './webgpu.js';
 import { customGradient } from '@mobinet/autograd';
 import {
-  apply,
   type BitConv2dOptions,
   bitConv2d,
   bitConv2dAttributes,
   bitConv2dFilterGradient,
-  defineOp,
   packBits,
   type Tensor,
 } from '@mobinet/tensor';
-import { ChannelKernel, i32x4 } from '@mobinet/tensor/kernels';
-import { scaleCountsOnGpu } from './binary-conv2d.wgsl.js';
 import { type Estimator, estimatorMemory } from './estimator.js';
 import { binaryInputGradient } from './input-gradient.js';
+import { scaleCounts } from './scale-counts.js';
 import { binarizeWeights, type ScalingGradient, weightGradientInPlace } from './scaling.js';
 
 export interface BinaryConv2dOptions extends BitConv2dOptions {
@@ -58,24 +57,3 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
   });
   return convolve(x, weight);
 }
-
-/** counts · scale, channel by channel: the integers of a bit convolution to the numbers they stand for. */
-export function scaleCounts(counts: Tensor<'i32'>, scale: Tensor): Tensor {
-  return apply(scaleCountsOp, [counts, scale], undefined)[0];
-}
-
-const scaleCountsOp = defineOp<[Tensor<'i32'>, Tensor], [Tensor]>({
-  name: 'scaleCounts',
-  outputs: ([counts]) => [{ dtype: 'f32', shape: counts.shape }],
-  reference([{ values: counts }, { values: scale }], [{ values: y }]) {
-    for (let row = 0; row < y.length; row += scale.length) {
-      for (let c = 0; c < scale.length; c++) y[row + c] = counts[row + c] * scale[c];
-    }
-  },
-  fast: ([counts, scale], [y]) => scaleCountsKernel.run([counts], [scale], y, counts.size / scale.size, scale.size),
-  webgpu: ([counts, scale], [y]) => scaleCountsOnGpu(counts, scale, y),
-});
-
-const scaleCountsKernel = new ChannelKernel('scale_counts', 1, 1, ([count], [scale]) => count.mul(scale), {
-  load: (address, offset) => i32x4.load(address, offset).toF32x4S(),
-});

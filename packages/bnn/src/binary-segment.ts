@@ -1,3 +1,5 @@
+// What is trained is evaluated, too: on a GPU, by these kernels.
+import './webgpu.js';
 import { customGradient } from '@mobinet/autograd';
 import {
   bitConv2d,

@@ -1,3 +1,4 @@
+import './webgpu.js';
 import { fc, test } from '@fast-check/vitest';
 import {
   affine,

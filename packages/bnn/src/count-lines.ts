@@ -1,8 +1,8 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { countLinesByKernel } from './count-lines.wasm.js';
-import { countLinesOnGpu, foldLinesOnGpu } from './count-lines.wgsl.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
+import { gpuKernels } from './gpu-kernels.js';
 
 /** What a trained segment does to the counts of its convolution, channel by channel. All are [channels]. */
 export interface FoldableSegment {
@@ -43,7 +43,7 @@ const foldLinesOp = defineOp<FoldLinesInputs, [Tensor]>({
       lines[2 * channels + c] = shift.values[c];
     }
   },
-  webgpu: (inputs, [lines]) => foldLinesOnGpu(inputs, lines),
+  webgpu: (inputs, [lines]) => gpuKernels().foldLinesOnGpu(inputs, lines),
 });
 
 /**
@@ -149,7 +149,7 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
     if (hasKernels([counts, ...skip])) countLinesByKernel(inputs, outputs, attributes);
     else countLinesOp.reference(inputs, outputs, attributes);
   },
-  webgpu: (inputs, outputs, attributes) => countLinesOnGpu(inputs, outputs, attributes),
+  webgpu: (inputs, outputs, attributes) => gpuKernels().countLinesOnGpu(inputs, outputs, attributes),
 });
 
 /** As `avgPool2d`, `maxPool2d` and `minPool2d` do it: the sum first, in this order, then its quarter. */

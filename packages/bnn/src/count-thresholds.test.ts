@@ -1,3 +1,4 @@
+import './webgpu.js';
 import { fc, test } from '@fast-check/vitest';
 import { type BitTensor, Rng, reshape, ShapeError, type Tensor, tensor, zeros } from '@mobinet/tensor';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';

@@ -1,9 +1,9 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor } from '@mobinet/tensor';
 import { countLine } from './count-lines.js';
 import { countThresholdsByKernel } from './count-thresholds.wasm.js';
-import { countThresholdsOnGpu } from './count-thresholds.wgsl.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
+import { gpuKernels } from './gpu-kernels.js';
 
 /**
  * Lines over the counts (`foldLines`) folded once more, for a segment of which only the signs are wanted: no skip, no pool, and none
@@ -86,5 +86,5 @@ export const countThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>(
     if (hasKernels([inputs[0]])) countThresholdsByKernel(inputs, outputs);
     else countThresholdsOp.reference(inputs, outputs, undefined);
   },
-  webgpu: ([counts, thresholds], [signs]) => countThresholdsOnGpu(counts, thresholds, signs),
+  webgpu: ([counts, thresholds], [signs]) => gpuKernels().countThresholdsOnGpu(counts, thresholds, signs),
 });

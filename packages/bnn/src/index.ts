@@ -1,4 +1,4 @@
-export { type BinaryConv2dOptions, binaryConv2d, scaleCounts } from './binary-conv2d.js';
+export { type BinaryConv2dOptions, binaryConv2d } from './binary-conv2d.js';
 export { type BinarySegmentOptions, binarySegment } from './binary-segment.js';
 export { Bop, type BopOptions } from './bop.js';
 export {
@@ -26,4 +26,5 @@ export { latentNormal } from './initializer.js';
 export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
 export { BinaryConv2d, type BinaryConv2dLayerOptions } from './layers/binary-conv2d.js';
 export { BinaryDense, type BinaryDenseOptions } from './layers/binary-dense.js';
+export { scaleCounts } from './scale-counts.js';
 export { type BinarizedWeights, binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';

@@ -39,14 +39,12 @@ beforeAll(() => {
   npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', nodeTypes, ...files);
 }, 300_000);
 
-beforeAll(() =>
-  writeFileSync(
-    join(project, 'page.js'),
-    `import { imageFromRgba, loadPacked } from 'mobinet';
-     const model = await loadPacked('model.mobinet.safetensors');
-     window.predict = (imageData) => model.predict([imageFromRgba(imageData)]);`,
-  ),
-);
+const page = `
+  import { imageFromRgba, loadPacked } from 'mobinet';
+  const model = await loadPacked('model.mobinet.safetensors');
+  window.predict = (imageData) => model.predict([imageFromRgba(imageData)]);`;
+
+beforeAll(() => writeFileSync(join(project, 'page.js'), page));
 
 afterAll(() => rmSync(project, { recursive: true }));
 
@@ -214,29 +212,80 @@ describe('the published packages', () => {
     }
   });
 
-  test('are bundled for a page that only runs a network: small, and without what trains or needs Node', async () => {
-    writeFileSync(join(project, 'index.html'), '<script type="module" src="page.js"></script>');
-    const warnings: string[] = [];
-    const { output } = (await build({
-      root: project,
-      logLevel: 'silent',
-      build: { target: 'esnext', rolldownOptions: { onwarn: ({ message }) => warnings.push(message) } },
-    })) as Rolldown.RolldownOutput;
-    const chunks = output.filter((file) => file.type === 'chunk');
-    const modules = chunks.flatMap(({ moduleIds }) => moduleIds).filter((id) => id.includes('node_modules'));
-    const foreign = modules.filter((id) => !/node_modules\/(@mobinet\/\w+|mobinet)\//.test(id));
-    expect(foreign).toEqual([]);
-    expect(modules.filter((id) => /training|optimizers|onnx|loader|decode/.test(id))).toEqual([]);
-    const scripts = output.filter(({ fileName }) => fileName.endsWith('.js'));
-    const contents = scripts.map((file) => (file.type === 'chunk' ? file.code : Buffer.from(file.source).toString()));
-    for (const content of contents) expect(content).not.toMatch(/from ?["']node:|import\(["']node:/);
-    const gzipped = contents.reduce((sum, content) => sum + gzipSync(content).length, 0);
-    expect(warnings).toEqual([]);
-    // What the README says of it.
-    const [, said] = /only runs networks has (\d+) kB gzipped/.exec(
-      readFileSync(join(repository, 'README.md'), 'utf8'),
-    )!;
-    expect(Math.abs(gzipped / 1000 - Number(said)), `${gzipped} bytes`).toBeLessThan(5);
+  describe('are bundled for a page', () => {
+    /** What Vite makes of a page's script. */
+    async function bundleOf(name: string, script: string) {
+      const root = join(project, name);
+      mkdirSync(root);
+      writeFileSync(join(root, 'index.html'), '<script type="module" src="page.js"></script>');
+      writeFileSync(join(root, 'page.js'), script);
+      const warnings: string[] = [];
+      const { output } = (await build({
+        root,
+        logLevel: 'silent',
+        build: { target: 'esnext', rolldownOptions: { onwarn: ({ message }) => warnings.push(message) } },
+      })) as Rolldown.RolldownOutput;
+      expect(warnings).toEqual([]);
+      const chunks = output.filter((file) => file.type === 'chunk');
+      const scripts = output.filter(({ fileName }) => fileName.endsWith('.js'));
+      const contents = scripts.map((file) => (file.type === 'chunk' ? file.code : Buffer.from(file.source).toString()));
+      return {
+        modules: chunks.flatMap(({ moduleIds }) => moduleIds).filter((id) => id.includes('node_modules')),
+        contents,
+        entry: join(root, 'dist', chunks.find(({ isEntry }) => isEntry)!.fileName),
+        gzipped: contents.reduce((sum, content) => sum + gzipSync(content).length, 0),
+      };
+    }
+
+    /** What the README says of it. */
+    function expectSaid(gzipped: number, sentence: RegExp): void {
+      const [, said] = sentence.exec(readFileSync(join(repository, 'README.md'), 'utf8'))!;
+      expect(Math.abs(gzipped / 1000 - Number(said)), `${gzipped} bytes`).toBeLessThan(5);
+    }
+
+    test('that only runs a network: small, and without what trains, needs Node or a GPU', async () => {
+      const { modules, contents, gzipped } = await bundleOf('runs', page);
+      const foreign = modules.filter((id) => !/node_modules\/(@mobinet\/\w+|mobinet)\//.test(id));
+      expect(foreign).toEqual([]);
+      expect(
+        modules.filter((id) => /training|optimizers|onnx|loader|decode|wgsl|bit-conv2d-gradient|random/.test(id)),
+      ).toEqual([]);
+      for (const content of contents) expect(content).not.toMatch(/from ?["']node:|import\(["']node:/);
+      expect(gzipped).toBeLessThan(60_000);
+      expectSaid(gzipped, /only runs networks has (\d+) kB gzipped/);
+    });
+
+    test('that runs it on a GPU, with all kernels of its operations', async () => {
+      const { modules, gzipped } = await bundleOf(
+        'gpu',
+        `import '@mobinet/bnn/webgpu';
+         import { useBackend } from '@mobinet/tensor';
+         await useBackend('auto');
+         ${page}`,
+      );
+      for (const kernel of ['conv2d', 'bits', 'pool', 'count-lines', 'count-thresholds']) {
+        expect(modules.filter((id) => id.endsWith(`/${kernel}.wgsl.js`))).toHaveLength(1);
+      }
+      expectSaid(gzipped, /only runs networks has \d+ kB gzipped, or (\d+) with kernels for GPUs/);
+    });
+
+    test('that trains, with the gradient rules that have files of their own, and kernels for what it evaluates', async () => {
+      const { modules, entry } = await bundleOf(
+        'trains',
+        `import { binarySegment } from '@mobinet/bnn';
+         import { bitConv2d, ones, packBits, withRecorder } from '@mobinet/tensor';
+         globalThis.segment = binarySegment;
+         const signs = packBits(ones([1, 1, 1, 1]));
+         const record = ({ name, gradient }) => console.log(name, gradient !== null);
+         withRecorder({ record }, () => bitConv2d(signs, signs));`,
+      );
+      expect(modules.filter((id) => id.endsWith('bnn/dist/count-lines.wgsl.js'))).toHaveLength(1);
+      // All that Vite asks a page for.
+      const browser = 'globalThis.document = { createElement: () => ({ relList: { supports: () => true } }) };';
+      const program = `${browser} await import(${JSON.stringify(pathToFileURL(entry).href)});`;
+      const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+      expect(said).toBe('bitConv2d true\n');
+    });
   });
 
   describe('are bundled without a warning', () => {

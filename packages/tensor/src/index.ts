@@ -2,12 +2,10 @@ import './fluent.js';
 
 export { type MemoryTally, withoutMemory } from './absent.js';
 export {
-  type BackendChoice,
   currentBackend,
   gpuBufferCount,
   gpuTensorLimit,
   startGpuTimes,
-  useBackend,
   withBackend,
 } from './backend.js';
 export type { BackendName } from './backend-name.js';
@@ -69,7 +67,6 @@ export {
   recordCall,
   type Spec,
   startProfile,
-  withRecorder,
 } from './op.js';
 export {
   type BitConv2dAttributes,
@@ -120,3 +117,5 @@ export { Tensor } from './tensor.js';
 export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';
 export { isTracing } from './tracer.js';
 export type { UnsharedBytes } from './unshared-bytes.js';
+export { type BackendChoice, useBackend } from './use-backend.js';
+export { withRecorder } from './with-recorder.js';

@@ -122,13 +122,10 @@ export interface Recorder {
 
 let recorders: readonly Recorder[] = [];
 
-/**
- * Runs `body` with `listener` hearing every call, beside those that listen already: where a gradient is differentiated, both
- * tapes hear the function. With null nobody hears it.
- */
-export function withRecorder<T>(listener: Recorder | null, body: () => T): T {
+/** Runs `body` with other listeners. For `withRecorder`. */
+export function replaceRecorders<T>(change: (outer: readonly Recorder[]) => readonly Recorder[], body: () => T): T {
   const outer = recorders;
-  recorders = listener ? [...outer, listener] : [];
+  recorders = change(outer);
   try {
     return body();
   } finally {

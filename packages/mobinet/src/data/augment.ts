@@ -48,21 +48,24 @@ export interface View {
   readonly columns: Int32Array;
 }
 
-/** Draws a view of `size` × `size` pixels. The same generator state and image size give the same view. */
+/**
+ * Draws a view of `size` × `size` pixels. The same generator state and image size give the same view.
+ * @param rng Null where nothing is left to chance: no random crop, no flip.
+ */
 export function drawView(
   image: Pick<Image, 'height' | 'width'>,
   size: number,
   { crop, padding, paddingMode, flip }: Augmentation,
-  rng: Rng,
+  rng: Rng | null,
 ): View {
   const along = (length: number): Int32Array => {
     const room = length + 2 * padding - size;
-    const offset = crop === 'random' && room > 0 ? rng.integer(room + 1) : Math.trunc(room / 2);
+    const offset = crop === 'random' && room > 0 ? rng!.integer(room + 1) : Math.trunc(room / 2);
     return Int32Array.from({ length: size }, (_, i) => padded(offset - padding + i, length, paddingMode));
   };
   const rows = along(image.height);
   const columns = along(image.width);
-  if (flip && rng.float() < 0.5) columns.reverse();
+  if (flip && rng!.float() < 0.5) columns.reverse();
   return { rows, columns };
 }
 

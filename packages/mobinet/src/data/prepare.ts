@@ -1,4 +1,4 @@
-import { checkNumber, checkRecord, Rng, shown, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, checkRecord, shown, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor';
 import {
   centerCrop,
   checkNormalization,
@@ -56,7 +56,7 @@ export function prepareImages(
   const examples = new Float32Array(images.length * size * size * 3);
   images.forEach((image, index) => {
     const scaled = resizeShorterSide(image, resize);
-    const view = drawView(scaled, size, centerCrop, middle);
+    const view = drawView(scaled, size, centerCrop, null);
     writeExample(scaled, view, table, examples, index * size * size * 3);
   });
   return tensor(examples, { shape: [images.length, size, size, 3] });
@@ -64,6 +64,3 @@ export function prepareImages(
 
 /** Pixels that an image may have once it is scaled: a strip becomes a long one. */
 const largestScaled = 100e6;
-
-/** Nothing is drawn for the middle of an image. */
-const middle = Rng.fromSeed(0);

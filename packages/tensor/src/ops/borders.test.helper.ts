@@ -1,9 +1,10 @@
 import { fc } from '@fast-check/vitest';
 import { tensor } from '../create.js';
-import { type RecordedCall, withRecorder } from '../op.js';
+import type { RecordedCall } from '../op.js';
 import { Rng } from '../random.js';
 import { type Shape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { withRecorder } from '../with-recorder.js';
 
 // Kernels go by fours, by 16 bytes, by items of 64 elements and by blocks of 128 rows: these sizes lie on and beside all borders.
 

@@ -1,11 +1,12 @@
 import { fromHost, ones } from '../create.js';
 import { GradientError, ShapeError } from '../errors.js';
-import { type RecordedCall, withRecorder } from '../op.js';
+import type { RecordedCall } from '../op.js';
 import { add, mul } from '../ops/elementwise/binary.js';
 import { sum } from '../ops/reduce/sum.js';
 import { dispose, keep, tidy } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
+import { withRecorder } from '../with-recorder.js';
 
 export interface GradientOptions {
   /** Half the distance between the two points of a finite difference. Default 1e-2 (values are f32). */

@@ -1,10 +1,11 @@
-import { useBackend, withBackend } from '../backend.js';
+import { withBackend } from '../backend.js';
 import { poisonGpuBlocks } from '../backends/webgpu/gpu-block.js';
 import { MissingKernelError } from '../errors.js';
 import { toBackend } from '../move.js';
 import { type AnyTensor, withKernels } from '../op.js';
 import { dispose, tidy } from '../scope.js';
 import type { Tensor } from '../tensor.js';
+import { useBackend } from '../use-backend.js';
 import { reverseSweep } from './check-gradient.js';
 import { type CheckOpOptions, expectEqual, type Result } from './check-op.js';
 

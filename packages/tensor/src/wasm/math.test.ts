@@ -1,11 +1,12 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { ones, tensor } from '../create.js';
-import { type RecordedCall, withRecorder } from '../op.js';
+import type { RecordedCall } from '../op.js';
 import { gelu, sigmoid, tanh } from '../ops/elementwise/activation.js';
 import { pow, power } from '../ops/elementwise/binary.js';
 import { exp, log } from '../ops/elementwise/unary.js';
 import type { Tensor } from '../tensor.js';
+import { withRecorder } from '../with-recorder.js';
 
 // What is promised: over all floats, denormal ones included, a result lies within so many units in the last place of the exact
 // one; infinities, NaN and the signs of zeros are those of the definitions.

@@ -1,11 +1,11 @@
 import type { Argument, ParameterTypes } from '../../backends/cpu/kernel.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { tidy } from '../../scope.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { conv2dFilterGradient, conv2dInputGradient, convolutionMultiplyAdds, forEachTap } from '../conv2d/conv2d.js';
-import { filterGradientOnGpu, inputGradientOnGpu } from '../conv2d/conv2d.wgsl.js';
 import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { reshape } from '../shape/reshape.js';
@@ -91,7 +91,8 @@ const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttribu
   },
   fast: ([dy, filter, ...[scale]], [dx], attributes) =>
     inputGradientWithEpilogue(dy, filter, scale, dx, attributes, noEpilogue, {}),
-  webgpu: ([dy, filter, ...[scale]], [dx], attributes) => inputGradientOnGpu(dy, filter, scale ?? null, dx, attributes),
+  webgpu: ([dy, filter, ...[scale]], [dx], attributes) =>
+    gpuKernels().inputGradientOnGpu(dy, filter, scale ?? null, dx, attributes),
   multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
 });
 
@@ -143,7 +144,7 @@ const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttrib
     } else groupedFilterGradient(x.shape, filterShape, attributes, dy.address, x.address, df.address);
   },
   webgpu: ([dy, x], [df], attributes) =>
-    filterGradientOnGpu(dy, x, df, attributes, attributes.paddingValue === 'one' ? 1 : 0),
+    gpuKernels().filterGradientOnGpu(dy, x, df, attributes, attributes.paddingValue === 'one' ? 1 : 0),
   multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
 });
 

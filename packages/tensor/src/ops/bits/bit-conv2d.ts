@@ -1,4 +1,5 @@
 import { type BitTensor, wordBits, wordsPerRow } from '../../bit-tensor.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -9,11 +10,8 @@ import {
   conv2dOutputShape,
   convolutionMultiplyAdds,
 } from '../conv2d/conv2d.js';
-import { mul } from '../elementwise/binary.js';
 import { bitConv2dByKernels } from './bit-conv2d.wasm.js';
-import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import type { CountDType } from './bit-gemm.wasm.js';
-import { bitConv2dOnGpu } from './bits.wgsl.js';
 import { checkBits } from './check-bits.js';
 import { popcount32 } from './popcount.js';
 
@@ -78,6 +76,7 @@ export function bitConv2dAttributes(
   return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue: options.paddingValue ?? 'one' };
 }
 
+/** Its gradient rule stands in bit-conv2d-gradient-rule.ts. */
 export const bitConv2dOp = defineOp<
   [BitTensor, BitTensor],
   [Tensor<CountDType>],
@@ -127,17 +126,8 @@ export const bitConv2dOp = defineOp<
     }
   },
   fast: ([x, filter], [y], attributes) => bitConv2dByKernels(x, filter, y, attributes),
-  webgpu: ([x, filter], [y], attributes) => bitConv2dOnGpu(x, filter, y, attributes),
+  webgpu: ([x, filter], [y], attributes) => gpuKernels().bitConv2dOnGpu(x, filter, y, attributes),
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
-  saves: (inputs) => inputs,
-  gradient(dy, { saved: [x, filter], attributes }) {
-    // Where d = (signs − y)/2 is the output, y has −½ of its gradient.
-    const byProducts = () => (attributes.dtype === 'u8' ? mul(dy, -0.5) : dy);
-    return [
-      () => bitConv2dInputGradient(byProducts(), filter, x.shape, attributes),
-      () => bitConv2dFilterGradient(byProducts(), x, filter.shape, attributes),
-    ];
-  },
 });
 
 /**

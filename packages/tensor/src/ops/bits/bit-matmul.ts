@@ -1,10 +1,10 @@
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { matmul } from '../matmul/matmul.js';
 import { bitGemm } from './bit-gemm.wasm.js';
-import { bitMatmulOnGpu } from './bits.wgsl.js';
 import { checkBits } from './check-bits.js';
 import { unpackBits } from './pack-bits.js';
 import { popcount32 } from './popcount.js';
@@ -72,7 +72,7 @@ const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined,
     if (a.rowLength === 0) y.values.fill(0);
     else bitGemm(a.shape[0], b.shape[0], a.rowLength, a.address, b.address, y.address, 'i32');
   },
-  webgpu: ([a, b], [c]) => bitMatmulOnGpu(a, b, c),
+  webgpu: ([a, b], [c]) => gpuKernels().bitMatmulOnGpu(a, b, c),
   multiplyAdds: ([a], [c]) => c.size * a.rowLength,
   saves: (inputs) => inputs,
   gradient: (dc, { saved: [a, b] }) => [

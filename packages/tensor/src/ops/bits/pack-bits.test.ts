@@ -3,9 +3,10 @@ import { describe, expect } from 'vitest';
 import { wordsPerRow } from '../../bit-tensor.js';
 import { ones, scalar, tensor, zeros } from '../../create.js';
 import { DTypeError, ShapeError } from '../../errors.js';
-import { type RecordedCall, withRecorder } from '../../op.js';
+import type { RecordedCall } from '../../op.js';
 import { Rng } from '../../random.js';
 import { awkwardChannels, checkOp, shapes } from '../../testing/index.js';
+import { withRecorder } from '../../with-recorder.js';
 import { add } from '../elementwise/binary.js';
 import { packBits, unpackBits } from './pack-bits.js';
 

@@ -1,8 +1,8 @@
 import { type BitTensor, wordBits } from '../../bit-tensor.js';
 import { DTypeError, ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
-import { packAnswersOnGpu, unpackOnGpu } from './bits.wgsl.js';
 import { checkBits } from './check-bits.js';
 import { packAnswers, unpackSigns } from './pack-bits.wasm.js';
 
@@ -41,7 +41,7 @@ export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
     }
   },
   fast: ([x], [bits]) => packAnswers('negative', x, bits),
-  webgpu: ([x], [bits]) => packAnswersOnGpu('negative', x, bits),
+  webgpu: ([x], [bits]) => gpuKernels().packAnswersOnGpu('negative', x, bits),
 });
 
 /** The signs as numbers: f32 of the same shape, every element +1 or −1. The gradient passes unchanged. */
@@ -67,6 +67,6 @@ export const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
     }
   },
   fast: ([bits], [signs]) => unpackSigns(bits, signs),
-  webgpu: ([bits], [signs]) => unpackOnGpu(bits, signs),
+  webgpu: ([bits], [signs]) => gpuKernels().unpackOnGpu(bits, signs),
   gradient: (dSigns) => [() => dSigns],
 });

@@ -1,11 +1,11 @@
 import { checkTensor } from '../../check.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { type AnyTensor, apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { slidingWindow, type Window, type WindowOptions } from '../window.js';
 import { conv2dByGemm, conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.wasm.js';
-import { conv2dOnGpu, filterGradientOnGpu, inputGradientOnGpu } from './conv2d.wgsl.js';
 import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, isDepthwise } from './depthwise.wasm.js';
 import {
   hasSmallGroups,
@@ -89,7 +89,7 @@ export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [
     });
   },
   fast: ([x, filter], [y], attributes) => kernelsFor(filter.shape, attributes).convolve(x, filter, y, attributes),
-  webgpu: ([x, filter], [y], attributes) => conv2dOnGpu(x, filter, y, attributes),
+  webgpu: ([x, filter], [y], attributes) => gpuKernels().conv2dOnGpu(x, filter, y, attributes),
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x, filter], attributes }) => [
@@ -119,7 +119,7 @@ const inputGradientOp = defineOp<
   },
   fast: ([dy, filter], [dx], attributes) =>
     kernelsFor(filter.shape, attributes).inputGradient(dy, filter, dx, attributes),
-  webgpu: ([dy, filter], [dx], attributes) => inputGradientOnGpu(dy, filter, null, dx, attributes),
+  webgpu: ([dy, filter], [dx], attributes) => gpuKernels().inputGradientOnGpu(dy, filter, null, dx, attributes),
   multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
   // A sum of products dy · filter, so each of them is what the other is multiplied by: like a convolution, with x in place of dx.
   saves: (inputs) => inputs,
@@ -149,7 +149,7 @@ const filterGradientOp = defineOp<
     });
   },
   fast: ([dy, x], [df], attributes) => kernelsFor(df.shape, attributes).filterGradient(dy, x, df, attributes),
-  webgpu: ([dy, x], [df], attributes) => filterGradientOnGpu(dy, x, df, attributes),
+  webgpu: ([dy, x], [df], attributes) => gpuKernels().filterGradientOnGpu(dy, x, df, attributes),
   multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
   saves: (inputs) => inputs,
   gradient: (ddf, { saved: [dy, x], attributes }) => [

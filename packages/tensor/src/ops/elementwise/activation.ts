@@ -1,3 +1,4 @@
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { flushed } from '../flush.js';
@@ -19,7 +20,6 @@ import {
   sigmoidKernel,
   tanhKernel,
 } from './unary.wasm.js';
-import { unaryShaders } from './unary.wgsl.js';
 import { where } from './where.js';
 
 // Gradients that an activation passes on are flushed to 0 where they are tiny: see flush.ts.
@@ -36,7 +36,7 @@ const sigmoidOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]));
   },
   fast: ([x], [y]) => sigmoidKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.sigmoid.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.sigmoid.run([x], y, {}),
   inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
@@ -54,7 +54,7 @@ const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.tanh(x[i]);
   },
   fast: ([x], [y]) => tanhKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.tanh.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.tanh.run([x], y, {}),
   inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
@@ -72,7 +72,7 @@ const reluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i], 0);
   },
   fast: ([x], [y]) => reluKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.relu.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.relu.run([x], y, {}),
   inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
@@ -90,7 +90,7 @@ const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor]>
     for (let i = 0; i < dx.length; i++) dx[i] = y[i] <= 0 ? 0 : flushed(dy[i]);
   },
   fast: ([dy, y], [dx]) => reluGradientKernel.run([dy, y], dx),
-  webgpu: ([dy, y], [dx]) => unaryShaders.reluGradient.run([dy, y], dx, {}),
+  webgpu: ([dy, y], [dx]) => gpuKernels().unaryShaders.reluGradient.run([dy, y], dx, {}),
   saves: ([, y]) => [y],
   gradient: (ddx, { saved: [y] }) => [() => reluGradient(ddx, y), null],
 });
@@ -107,7 +107,7 @@ const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = x[i] > 0 ? x[i] : slope * x[i];
   },
   fast: ([x], [y], { slope }) => leakyReluKernel.run([x], y, { slope }),
-  webgpu: ([x], [y], { slope }) => unaryShaders.leakyRelu.run([x], y, { slope }),
+  webgpu: ([x], [y], { slope }) => gpuKernels().unaryShaders.leakyRelu.run([x], y, { slope }),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x], attributes: { slope } }) => [() => leakyReluGradient(dy, x, slope)],
@@ -124,7 +124,7 @@ const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number
     for (let i = 0; i < dx.length; i++) dx[i] = flushed(x[i] > 0 ? dy[i] : slope * dy[i]);
   },
   fast: ([dy, x], [dx], { slope }) => leakyReluGradientKernel.run([dy, x], dx, { slope }),
-  webgpu: ([dy, x], [dx], { slope }) => unaryShaders.leakyReluGradient.run([dy, x], dx, { slope }),
+  webgpu: ([dy, x], [dx], { slope }) => gpuKernels().unaryShaders.leakyReluGradient.run([dy, x], dx, { slope }),
   saves: ([, x]) => [x],
   gradient: (ddx, { saved: [x], attributes: { slope } }) => [() => leakyReluGradient(ddx, x, slope), null],
 });
@@ -150,7 +150,7 @@ const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     }
   },
   fast: ([x], [y]) => geluKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.gelu.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.gelu.run([x], y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [
@@ -171,7 +171,7 @@ const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
     }
   },
   fast: ([dy, x], [dx]) => geluGradientKernel.run([dy, x], dx),
-  webgpu: ([dy, x], [dx]) => unaryShaders.geluGradient.run([dy, x], dx, {}),
+  webgpu: ([dy, x], [dx]) => gpuKernels().unaryShaders.geluGradient.run([dy, x], dx, {}),
 });
 
 /** The same, so that it can be differentiated again. */
@@ -195,7 +195,7 @@ const clipOp = defineOp<[Tensor], [Tensor], { min: number; max: number }, [Tenso
     for (let i = 0; i < x.length; i++) y[i] = Math.min(Math.max(x[i], min), max);
   },
   fast: ([x], [y], { min, max }) => clipKernel.run([x], y, { least: min, most: max }),
-  webgpu: ([x], [y], { min, max }) => unaryShaders.clip.run([x], y, { least: min, most: max }),
+  webgpu: ([x], [y], { min, max }) => gpuKernels().unaryShaders.clip.run([x], y, { least: min, most: max }),
   inPlace: true,
   saves: ([x], [y]) => [x, y],
   gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],

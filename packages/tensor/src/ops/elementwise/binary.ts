@@ -1,10 +1,10 @@
 import type { DType } from '../../dtype.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { type AnyTensor, defineOp, type OpDefinition } from '../../op.js';
 import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { binaryKernels } from './binary.wasm.js';
-import { binaryShaders } from './binary.wgsl.js';
 import { forEachRun } from './broadcast.js';
 import { equal, greater, greaterEqual, less } from './compare.js';
 import { applyBinary, type Operands } from './operands.js';
@@ -46,7 +46,7 @@ const addOp = defineOp<[Tensor, Tensor], [Tensor]>({
     });
   },
   fast: (inputs, outputs) => calculate(addOp, inputs, outputs),
-  webgpu: (inputs, [y]) => binaryShaders.add.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.add.run(inputs, y, {}),
   inPlace: true,
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
 });
@@ -67,7 +67,7 @@ const subOp = defineOp<[Tensor, Tensor], [Tensor]>({
     });
   },
   fast: (inputs, outputs) => calculate(subOp, inputs, outputs),
-  webgpu: (inputs, [y]) => binaryShaders.sub.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.sub.run(inputs, y, {}),
   inPlace: true,
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
 });
@@ -88,7 +88,7 @@ const mulOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
     });
   },
   fast: (inputs, outputs) => calculate(mulOp, inputs, outputs),
-  webgpu: (inputs, [y]) => binaryShaders.mul.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.mul.run(inputs, y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
@@ -110,7 +110,7 @@ const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
     });
   },
   fast: (inputs, outputs) => calculate(divOp, inputs, outputs),
-  webgpu: (inputs, [y]) => binaryShaders.div.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.div.run(inputs, y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
@@ -177,7 +177,7 @@ const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
     });
   },
   fast: (inputs, outputs) => calculate(maximumOp, inputs, outputs),
-  webgpu: (inputs, [y]) => binaryShaders.maximum.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.maximum.run(inputs, y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
@@ -202,7 +202,7 @@ const minimumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
     });
   },
   fast: (inputs, outputs) => calculate(minimumOp, inputs, outputs),
-  webgpu: (inputs, [y]) => binaryShaders.minimum.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.minimum.run(inputs, y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [

@@ -1,8 +1,8 @@
 import type { DType } from '../../dtype.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, type OpDefinition } from '../../op.js';
 import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { compareShaders } from './binary.wgsl.js';
 import { forEachRun } from './broadcast.js';
 import { type Comparison, compareByKernel } from './compare.wasm.js';
 import { type Operands, withTensors } from './operands.js';
@@ -33,7 +33,7 @@ const equalOp = defineOp<Pair, [Tensor<'u8'>]>({
     });
   },
   fast: (inputs, outputs) => compare(equalOp, inputs, outputs),
-  webgpu: (inputs, [y]) => compareShaders.equal.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().compareShaders.equal.run(inputs, y, {}),
 });
 
 /** a ≠ b. Errors as for `add`. */
@@ -52,7 +52,7 @@ const notEqualOp = defineOp<Pair, [Tensor<'u8'>]>({
     });
   },
   fast: (inputs, outputs) => compare(notEqualOp, inputs, outputs),
-  webgpu: (inputs, [y]) => compareShaders.notEqual.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().compareShaders.notEqual.run(inputs, y, {}),
 });
 
 /** a < b. Errors as for `add`. */
@@ -71,7 +71,7 @@ const lessOp = defineOp<Pair, [Tensor<'u8'>]>({
     });
   },
   fast: (inputs, outputs) => compare(lessOp, inputs, outputs),
-  webgpu: (inputs, [y]) => compareShaders.less.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().compareShaders.less.run(inputs, y, {}),
 });
 
 /** a ≤ b. Errors as for `add`. */
@@ -90,7 +90,7 @@ const lessEqualOp = defineOp<Pair, [Tensor<'u8'>]>({
     });
   },
   fast: (inputs, outputs) => compare(lessEqualOp, inputs, outputs),
-  webgpu: (inputs, [y]) => compareShaders.lessEqual.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().compareShaders.lessEqual.run(inputs, y, {}),
 });
 
 /** a > b. Errors as for `add`. */
@@ -109,7 +109,7 @@ const greaterOp = defineOp<Pair, [Tensor<'u8'>]>({
     });
   },
   fast: (inputs, outputs) => compare(greaterOp, inputs, outputs),
-  webgpu: (inputs, [y]) => compareShaders.greater.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().compareShaders.greater.run(inputs, y, {}),
 });
 
 /** a ≥ b. Errors as for `add`. */
@@ -128,5 +128,5 @@ const greaterEqualOp = defineOp<Pair, [Tensor<'u8'>]>({
     });
   },
   fast: (inputs, outputs) => compare(greaterEqualOp, inputs, outputs),
-  webgpu: (inputs, [y]) => compareShaders.greaterEqual.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().compareShaders.greaterEqual.run(inputs, y, {}),
 });

@@ -1,4 +1,5 @@
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { flushed } from '../flush.js';
@@ -6,7 +7,6 @@ import { sumTo } from '../reduce/sum.js';
 import { mul } from './binary.js';
 import { greater } from './compare.js';
 import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.js';
-import { preluGradientShader, preluShader, preluSlopeShader } from './prelu.wgsl.js';
 import { where } from './where.js';
 
 /**
@@ -46,7 +46,7 @@ export const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, 
     }
   },
   fast: ([x, slope], [y]) => preluKernel.run([x], [slope], y, x.size / slope.size, slope.size),
-  webgpu: (inputs, [y]) => preluShader.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().preluShader.run(inputs, y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, slope] }) {
@@ -89,7 +89,7 @@ const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Te
     dslope.values.set(preluSlopeSums.run([dy, x], [], rows, channels)[0]);
   },
   webgpu([dy, x, slope], [dx, dslope]) {
-    preluGradientShader.run([dy, x, slope], dx, {});
-    preluSlopeShader.run({ dy, x }, { dslope }, {}, x.size / slope.size, slope.size);
+    gpuKernels().preluGradientShader.run([dy, x, slope], dx, {});
+    gpuKernels().preluSlopeShader.run({ dy, x }, { dslope }, {}, x.size / slope.size, slope.size);
   },
 });

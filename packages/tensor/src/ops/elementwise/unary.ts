@@ -1,10 +1,10 @@
 import { zeros } from '../../create.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, type Spec } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { div, mul } from './binary.js';
 import { greater, less } from './compare.js';
 import { absKernel, expKernel, logKernel, negKernel, signKernel, sqrtKernel, squareKernel } from './unary.wasm.js';
-import { unaryShaders } from './unary.wgsl.js';
 import { where } from './where.js';
 
 /** The shape rule of functions of one f32 tensor, element by element. */
@@ -24,7 +24,7 @@ const negOp = defineOp<[Tensor], [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = -x[i];
   },
   fast: ([x], [y]) => negKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.neg.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.neg.run([x], y, {}),
   inPlace: true,
   gradient: (dy) => [() => neg(dy)],
 });
@@ -41,7 +41,7 @@ const absOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.abs(x[i]);
   },
   fast: ([x], [y]) => absKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.abs.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.abs.run([x], y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => where(greater(x, 0), dy, where(less(x, 0), neg(dy), 0))],
@@ -59,7 +59,7 @@ const expOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.exp(x[i]);
   },
   fast: ([x], [y]) => expKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.exp.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.exp.run([x], y, {}),
   inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => mul(dy, y)],
@@ -77,7 +77,7 @@ const logOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.log(x[i]);
   },
   fast: ([x], [y]) => logKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.log.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.log.run([x], y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => div(dy, x)],
@@ -95,7 +95,7 @@ const sqrtOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = Math.sqrt(x[i]);
   },
   fast: ([x], [y]) => sqrtKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.sqrt.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.sqrt.run([x], y, {}),
   inPlace: true,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => div(dy, mul(y, 2))],
@@ -113,7 +113,7 @@ const squareOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = x[i] * x[i];
   },
   fast: ([x], [y]) => squareKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.square.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.square.run([x], y, {}),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => mul(dy, mul(x, 2))],
@@ -136,7 +136,7 @@ const signOp = defineOp<[Tensor], [Tensor]>({
     for (let i = 0; i < x.length; i++) y[i] = 1 - 2 * Number(x[i] < 0);
   },
   fast: ([x], [y]) => signKernel.run([x], y),
-  webgpu: ([x], [y]) => unaryShaders.sign.run([x], y, {}),
+  webgpu: ([x], [y]) => gpuKernels().unaryShaders.sign.run([x], y, {}),
   inPlace: true,
   gradient: (dy) => [() => zeros(dy.shape)],
 });

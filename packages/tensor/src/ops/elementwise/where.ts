@@ -1,9 +1,9 @@
 import type { DType } from '../../dtype.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
-import { whereShader } from './binary.wgsl.js';
 import { forEachRun } from './broadcast.js';
 import { whereByKernel } from './compare.wasm.js';
 import { type Operands, withTensors } from './operands.js';
@@ -45,7 +45,7 @@ const whereOp = defineOp<WhereInputs, [Tensor<DType>], undefined, [Tensor<'u8'>]
   fast(inputs, outputs) {
     if (!whereByKernel(...inputs, outputs[0])) whereOp.reference(inputs, outputs, undefined);
   },
-  webgpu: (inputs, [y]) => whereShader.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().whereShader.run(inputs, y, {}),
   saves: ([condition]) => [condition],
   gradient: (dy, { saved: [condition], inputShapes: [, a, b] }) => [
     null,

@@ -1,5 +1,6 @@
 import { checkTensor } from '../../check.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { broadcastShapes, type Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -7,7 +8,6 @@ import { forEachRun } from '../elementwise/broadcast.js';
 import { sumTo } from '../reduce/sum.js';
 import { areDots, dots } from './dots.wasm.js';
 import { gemm } from './gemm.wasm.js';
-import { matmulOnGpu } from './matmul.wgsl.js';
 
 export interface MatmulOptions {
   /** Read each matrix of a (b) as its transpose. Costs nothing: no copy is made. */
@@ -74,7 +74,7 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
     };
     forEachRun(batches[2], [batches[0], batches[1]], (at, end, [aAt, bAt], [aStep, bStep]) => {
       const operands = [onGpu(a, aAt, aStep, transposeA), onGpu(b, bAt, bStep, transposeB)] as const;
-      matmulOnGpu({ m, n, k }, ...operands, { tensor: c, first: at }, end - at);
+      gpuKernels().matmulOnGpu({ m, n, k }, ...operands, { tensor: c, first: at }, end - at);
     });
   },
   multiplyAdds: ([a], [c], { transposeA }) => c.size * matrixShape(a.shape, transposeA)[1],

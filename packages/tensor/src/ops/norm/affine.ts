@@ -1,11 +1,11 @@
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { mul } from '../elementwise/binary.js';
 import { sumTo } from '../reduce/sum.js';
 import { affineKernel } from './norm.wasm.js';
-import { affineShader } from './norm.wgsl.js';
 
 /**
  * A line for every channel: y[..., c] = x[..., c] · scale[c] + shift[c].
@@ -34,7 +34,7 @@ export const affineOp = defineOp<[Tensor, Tensor, Tensor], [Tensor], undefined, 
     }
   },
   fast: ([x, scale, shift], [y]) => affineKernel.run([x], [scale, shift], y, x.size / scale.size, scale.size),
-  webgpu: (inputs, [y]) => affineShader.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().affineShader.run(inputs, y, {}),
   inPlace: true,
   saves: ([x, scale]) => [x, scale],
   gradient: (dy, { saved: [x, scale] }) => [

@@ -1,3 +1,4 @@
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, type InputGradients, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { add, div, mul, sub } from '../elementwise/binary.js';
@@ -8,7 +9,6 @@ import { withVectors } from '../rows.wasm.js';
 import { broadcastTo } from '../shape/broadcast-to.js';
 import { checkChannels } from './affine.js';
 import { batchNormGradientKernel, batchNormGradientSums, momentSums, normalizeKernel } from './norm.wasm.js';
-import { batchNormGradientShader, batchNormSumsShader, momentsShader, normalizeShader } from './norm.wgsl.js';
 import { tileOf } from './tile.js';
 
 export interface BatchNormOptions {
@@ -112,8 +112,8 @@ const batchNormOp = defineOp<
     });
   },
   webgpu([x, gamma, beta], [y, mean, variance], { epsilon }) {
-    momentsShader.run({ x, near: x }, { mean, variance }, {}, x.size / gamma.size, gamma.size);
-    normalizeShader.run([x, mean, variance, gamma, beta], y, { epsilon });
+    gpuKernels().momentsShader.run({ x, near: x }, { mean, variance }, {}, x.size / gamma.size, gamma.size);
+    gpuKernels().normalizeShader.run([x, mean, variance, gamma, beta], y, { epsilon });
   },
   saves: ([x, gamma], [, mean, variance]) => [x, gamma, mean, variance],
   gradient(dy, { saved, attributes }) {
@@ -214,9 +214,9 @@ const batchNormGradientOp = defineOp<
   },
   webgpu([dy, x, gamma, mean, variance], [dx, dgamma, dbeta], { epsilon }) {
     const [channels, count] = [gamma.size, x.size / gamma.size];
-    batchNormSumsShader.run({ dy, x, mean, variance }, { dgamma, dbeta }, { epsilon }, count, channels);
+    gpuKernels().batchNormSumsShader.run({ dy, x, mean, variance }, { dgamma, dbeta }, { epsilon }, count, channels);
     const operands = [dy, x, mean, variance, gamma, dgamma, dbeta];
-    batchNormGradientShader.run(operands, dx, { epsilon, share: 1 / count });
+    gpuKernels().batchNormGradientShader.run(operands, dx, { epsilon, share: 1 / count });
   },
 });
 

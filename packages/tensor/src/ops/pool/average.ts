@@ -1,11 +1,11 @@
 import { checkTensor } from '../../check.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
 import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
-import { avgPoolGradientOnGpu, avgPoolOnGpu } from './pool.wgsl.js';
 
 /**
  * The mean of each window, channel by channel.
@@ -41,7 +41,7 @@ const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
     });
   },
   fast: ([x], [y], { window }) => avgPoolByKernel(x, y, window),
-  webgpu: ([x], [y], { window }) => avgPoolOnGpu(x, y, window),
+  webgpu: ([x], [y], { window }) => gpuKernels().avgPoolOnGpu(x, y, window),
   gradient: (dy, { attributes: { window }, inputShapes: [shape] }) => [() => avgPool2dInputGradient(dy, shape, window)],
 });
 
@@ -67,7 +67,7 @@ const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Wi
     });
   },
   fast: ([dy], [dx], { window }) => avgPoolGradientByKernel(dy, dx, window),
-  webgpu: ([dy], [dx], { window }) => avgPoolGradientOnGpu(dy, dx, window),
+  webgpu: ([dy], [dx], { window }) => gpuKernels().avgPoolGradientOnGpu(dy, dx, window),
   gradient: (ddx, { attributes: { window } }) => [() => apply(avgPool2dOp, [ddx], { window })[0]],
 });
 

@@ -1,4 +1,5 @@
 import { checkTensor } from '../../check.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -7,7 +8,6 @@ import { reshape } from '../shape/reshape.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
 import { extremePoolByKernel } from './pool.wasm.js';
-import { extremePoolOnGpu } from './pool.wgsl.js';
 
 /**
  * The largest element of each window, channel by channel. Padding is never the largest. Of equal elements the first
@@ -68,7 +68,7 @@ function extremePool(name: string, sign: 1 | -1) {
       });
     },
     fast: ([x], [y, winners], { window }) => extremePoolByKernel(x, y, winners, window, sign),
-    webgpu: ([x], [y, winners], { window }) => extremePoolOnGpu(x, y, winners, window, sign),
+    webgpu: ([x], [y, winners], { window }) => gpuKernels().extremePoolOnGpu(x, y, winners, window, sign),
     saves: (_, [, winners]) => [winners],
     gradient: (dy, { saved: [winners], inputShapes: [shape] }) => [
       () => {

@@ -1,10 +1,11 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { ones, tensor, zeros } from '../../create.js';
-import { type RecordedCall, withRecorder } from '../../op.js';
+import type { RecordedCall } from '../../op.js';
 import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
+import { withRecorder } from '../../with-recorder.js';
 import { borderChannels, gradientOf, rngs, sprinkled, withoutDifferences } from '../borders.test.helper.js';
 import { avgPool2d } from './average.js';
 import { maxPool2d, minPool2d } from './extreme.js';

@@ -1,5 +1,6 @@
 import { checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { mul, sub } from '../elementwise/binary.js';
@@ -9,7 +10,6 @@ import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
 import { sumsOf, sumTo } from './sum.js';
 import { sumByKernel } from './sum.wasm.js';
-import { sumOnGpu } from './sum.wgsl.js';
 
 /**
  * The mean over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the share of equal elements. Accumulated in double
@@ -30,7 +30,7 @@ const meanOp = defineOp<[Tensor<DType>], [Tensor], Reduction>({
   fast([x], [y], reduction) {
     if (!sumByKernel(x as Tensor, reduction.kept, y, reduction.count)) meanOp.reference([x], [y], reduction);
   },
-  webgpu: ([x], [y], { kept, count }) => sumOnGpu(x, kept, y, count),
+  webgpu: ([x], [y], { kept, count }) => gpuKernels().sumOnGpu(x, kept, y, count),
   gradient: (dy, { inputShapes: [x], attributes: { kept, count } }) => [
     () => broadcastTo(reshape(mul(dy, 1 / count), kept), x),
   ],

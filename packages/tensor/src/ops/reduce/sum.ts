@@ -1,6 +1,7 @@
 import { checkTensor } from '../../check.js';
 import type { DType, TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -9,7 +10,6 @@ import { broadcastTo } from '../shape/broadcast-to.js';
 import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
 import { sumByKernel } from './sum.wasm.js';
-import { sumOnGpu } from './sum.wgsl.js';
 
 /** Sums keep their dtype, but for narrow ones, which overflow soon: `sum(equal(a, b))` counts in i32. */
 export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
@@ -48,7 +48,7 @@ const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
   fast([x], [y], reduction) {
     if (!sumByKernel(x as Tensor, reduction.kept, y as Tensor)) sumOp.reference([x], [y], reduction);
   },
-  webgpu: ([x], [y], { kept }) => sumOnGpu(x, kept, y),
+  webgpu: ([x], [y], { kept }) => gpuKernels().sumOnGpu(x, kept, y),
   gradient: (dy, { inputShapes: [x], attributes: { kept } }) => [() => broadcastTo(reshape(dy, kept), x)],
 });
 

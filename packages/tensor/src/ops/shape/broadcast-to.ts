@@ -1,12 +1,12 @@
 import { checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { broadcastShapes, formatShape, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
-import { copyBlockOnGpu } from './copy-block.wgsl.js';
 
 /**
  * x repeated along its axes of size 1, and along new axes in front, until it has this shape (NumPy's rule).
@@ -28,7 +28,7 @@ const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape 
   },
   reference: ([x], [y]) => stretch(x, y, copyBlock),
   fast: ([x], [y]) => stretch(x, y, copyBlockByRows),
-  webgpu: ([x], [y]) => stretch(x, y, copyBlockOnGpu),
+  webgpu: ([x], [y]) => stretch(x, y, gpuKernels().copyBlockOnGpu),
   gradient: (dy, { inputShapes: [shape] }) => [() => sumTo(dy, shape)],
 });
 

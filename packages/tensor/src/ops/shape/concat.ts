@@ -1,11 +1,11 @@
 import { checkList, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { normalizeAxis, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
-import { copyBlockOnGpu } from './copy-block.wgsl.js';
 import { unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
 
@@ -52,7 +52,7 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
   },
   reference: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlock),
   fast: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlockByRows),
-  webgpu: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlockOnGpu),
+  webgpu: (inputs, [y], { axis }) => join(inputs, y, axis, gpuKernels().copyBlockOnGpu),
   gradient(dy, { attributes: { axis }, inputShapes }) {
     const starts = startsAlong(axis, inputShapes);
     const whole = dy.shape.map(() => 0);

@@ -1,12 +1,12 @@
 import { checkNumber, checkTensor, wholeNumbers } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { normalizeAxis, type Shape, sameShape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { bitsOf, copyRun } from './copy-block.js';
 import { scatterAddKernel } from './gather.wasm.js';
-import { gatherOnGpu, scatterAddOnGpu } from './gather.wgsl.js';
 
 /**
  * Picks positions of an axis by index: NumPy's `take`.
@@ -37,7 +37,7 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
   },
   webgpu([x, indices], [y], { axis }) {
     const [, size, run] = aroundAxis(x.shape, axis);
-    gatherOnGpu(x, indices, y, size, run);
+    gpuKernels().gatherOnGpu(x, indices, y, size, run);
   },
   saves: ([, indices]) => [indices],
   gradient: (dy, { saved: [indices], attributes: { axis }, inputShapes: [shape] }) => [
@@ -99,7 +99,7 @@ const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number;
   },
   webgpu([updates, indices], [y], { size, axis }) {
     const [, , run] = aroundAxis(y.shape, axis);
-    scatterAddOnGpu(updates, indices, y, size, run);
+    gpuKernels().scatterAddOnGpu(updates, indices, y, size, run);
   },
   saves: ([, indices]) => [indices],
   gradient: (dy, { saved: [indices], attributes: { axis } }) => [() => gather(dy, indices, axis), null],

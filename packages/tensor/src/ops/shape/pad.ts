@@ -1,11 +1,11 @@
 import { checkList } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock, copyBlockByRows, offsetOf } from './copy-block.js';
-import { copyBlockOnGpu, fillOnGpu } from './copy-block.wgsl.js';
 import { slice } from './slice.js';
 
 /** Elements added before and after an axis. */
@@ -41,7 +41,7 @@ const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
   },
   reference: ([x], [y], attributes) => surround(x, y, attributes, copyBlock),
   fast: ([x], [y], attributes) => surround(x, y, attributes, copyBlockByRows),
-  webgpu: ([x], [y], attributes) => surround(x, y, attributes, copyBlockOnGpu, fillOnGpu),
+  webgpu: ([x], [y], attributes) => surround(x, y, attributes, gpuKernels().copyBlockOnGpu, gpuKernels().fillOnGpu),
   gradient: (dy, { attributes: { pads }, inputShapes: [shape] }) => [
     () =>
       slice(

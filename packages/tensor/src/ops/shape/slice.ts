@@ -1,11 +1,11 @@
 import { checkList, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { formatShape, type Shape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock, copyBlockByRows, offsetOf } from './copy-block.js';
-import { copyBlockOnGpu } from './copy-block.wgsl.js';
 import { pad } from './pad.js';
 
 /**
@@ -60,7 +60,7 @@ const sliceOp = defineOp<[Tensor<DType>], [Tensor<DType>], SliceAttributes>({
   outputs: ([{ dtype }], { sizes }) => [{ dtype, shape: sizes }],
   reference: ([x], [y], { first }) => cut(x, y, first, copyBlock),
   fast: ([x], [y], { first }) => cut(x, y, first, copyBlockByRows),
-  webgpu: ([x], [y], { first }) => cut(x, y, first, copyBlockOnGpu),
+  webgpu: ([x], [y], { first }) => cut(x, y, first, gpuKernels().copyBlockOnGpu),
   gradient: (dy, { attributes: { first, sizes }, inputShapes: [shape] }) => [
     () =>
       pad(

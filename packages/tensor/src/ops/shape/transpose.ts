@@ -1,11 +1,11 @@
 import { checkList, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock } from './copy-block.js';
-import { copyBlockOnGpu } from './copy-block.wgsl.js';
 
 /**
  * Axes in another order: axis `i` of the result is axis `permutation[i]` of x.
@@ -34,7 +34,7 @@ const transposeOp = defineOp<[Tensor<DType>], [Tensor<DType>], { permutation: re
     return [{ dtype, shape: permutation.map((axis) => shape[axis]) }];
   },
   reference: ([x], [y], { permutation }) => permute(x, y, permutation, copyBlock),
-  webgpu: ([x], [y], { permutation }) => permute(x, y, permutation, copyBlockOnGpu),
+  webgpu: ([x], [y], { permutation }) => permute(x, y, permutation, gpuKernels().copyBlockOnGpu),
   gradient: (dy, { attributes: { permutation } }) => [
     () =>
       transpose(

@@ -1,4 +1,5 @@
 import { checkTensor } from '../../check.js';
+import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, type OpDefinition } from '../../op.js';
 import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -7,7 +8,6 @@ import { flushTiny } from '../elementwise/flush-tiny.js';
 import { exp, sameShapeAsInput } from '../elementwise/unary.js';
 import { sum } from '../reduce/sum.js';
 import { softmaxRows } from './softmax.wasm.js';
-import { softmaxOnGpu } from './softmax.wgsl.js';
 
 interface SoftmaxAttributes {
   readonly axis: number;
@@ -37,7 +37,7 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
     });
   },
   fast: (inputs, outputs, attributes) => calculate(softmaxOp, inputs, outputs, attributes),
-  webgpu: ([x], [y], { axis }) => softmaxOnGpu('softmax', x, y, x.shape[axis], stridesOf(x.shape)[axis]),
+  webgpu: ([x], [y], { axis }) => gpuKernels().softmaxOnGpu('softmax', x, y, x.shape[axis], stridesOf(x.shape)[axis]),
   saves: (_, outputs) => outputs,
   // ∂yᵢ/∂xⱼ = yᵢ·([i = j] − yⱼ), so dx = y ⊙ (dy − Σ dy ⊙ y).
   gradient: (dy, { saved: [y], attributes: { axis } }) => [
@@ -68,7 +68,8 @@ const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
     });
   },
   fast: (inputs, outputs, attributes) => calculate(logSoftmaxOp, inputs, outputs, attributes),
-  webgpu: ([x], [y], { axis }) => softmaxOnGpu('logSoftmax', x, y, x.shape[axis], stridesOf(x.shape)[axis]),
+  webgpu: ([x], [y], { axis }) =>
+    gpuKernels().softmaxOnGpu('logSoftmax', x, y, x.shape[axis], stridesOf(x.shape)[axis]),
   saves: (_, outputs) => outputs,
   // ∂yᵢ/∂xⱼ = [i = j] − softmax(x)ⱼ, and the softmax is eʸ.
   gradient: (dy, { saved: [y], attributes: { axis } }) => [

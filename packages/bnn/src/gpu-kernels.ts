@@ -1,0 +1,19 @@
+import { BackendError } from '@mobinet/tensor';
+import type { PackedKernels } from './webgpu.js';
+
+let kernels: PackedKernels | null = null;
+
+/**
+ * The kernels for GPUs of the ops that packed networks are made of (`webgpu.ts`).
+ * @throws BackendError in a bundle without them.
+ */
+export function gpuKernels(): PackedKernels {
+  if (kernels) return kernels;
+  throw new BackendError(
+    "the kernels of binary networks for GPUs are not in this bundle. Add: import '@mobinet/bnn/webgpu'",
+  );
+}
+
+export function provideGpuKernels(provided: PackedKernels): void {
+  kernels = provided;
+}

@@ -1,0 +1,13 @@
+/** What ops call on a GPU, by way of `gpuKernels`. */
+export * from './ops/bits/bits.wgsl.js';
+export * from './ops/conv2d/conv2d.wgsl.js';
+export * from './ops/elementwise/binary.wgsl.js';
+export * from './ops/elementwise/prelu.wgsl.js';
+export * from './ops/elementwise/unary.wgsl.js';
+export * from './ops/matmul/matmul.wgsl.js';
+export * from './ops/norm/norm.wgsl.js';
+export * from './ops/pool/pool.wgsl.js';
+export * from './ops/reduce/sum.wgsl.js';
+export * from './ops/shape/copy-block.wgsl.js';
+export * from './ops/shape/gather.wgsl.js';
+export * from './ops/softmax/softmax.wgsl.js';
