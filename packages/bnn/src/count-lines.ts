@@ -1,7 +1,7 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { countLinesByKernel } from './count-lines.wasm.js';
 import { countLinesOnGpu, foldLinesOnGpu } from './count-lines.wgsl.js';
-import type { Counts } from './counts.js';
+import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 
 /** What a trained segment does to the counts of its convolution, channel by channel. All are [channels]. */
@@ -123,8 +123,7 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
     const skipChannels = channels / skipRepeats;
 
     const element = (pixel: number, c: number): number => {
-      const counted = counts.values[pixel * channels + c];
-      const count = counts.dtype === 'u8' ? signs - 2 * counted : counted;
+      const count = countOf(counts.dtype, signs, counts.values[pixel * channels + c]);
       return line[c](count, skip ? skip.values[pixel * skipChannels + (c % skipChannels)] : 0);
     };
     words.fill(0);

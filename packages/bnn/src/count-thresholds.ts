@@ -2,27 +2,39 @@ import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor } from
 import { countLine } from './count-lines.js';
 import { countThresholdsByKernel } from './count-thresholds.wasm.js';
 import { countThresholdsOnGpu } from './count-thresholds.wgsl.js';
-import type { Counts } from './counts.js';
+import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 
 /**
  * Lines over the counts (`foldLines`) folded once more, for a segment of which only the signs are wanted: no skip, no pool, and none
  * around the next segment. Two lines that meet at 0 are below 0 in one interval of counts, or everywhere but in one: a larger slope
- * than 0 on both sides makes one threshold, slopes of different sign (of PReLU, or of γ) two. The interval is found by trying every
- * count there can be, with the arithmetic of `countLines`: so both come to the same signs.
+ * than 0 on both sides makes one threshold, slopes of different sign (of PReLU, or of γ) two.
  *
  * @param lines [3, channels]
+ * @returns As `thresholdsOf`.
+ */
+export function foldThresholds(lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null {
+  return thresholdsOf((c) => countLine(lines, c), { channels: lines.shape[1], dtype, signs });
+}
+
+/**
+ * Where the output of a binary layer is below 0, channel by channel, as an interval of counts. It is found by trying every count there can
+ * be, with the arithmetic of the layer: so both come to the same signs.
+ *
+ * @param outputOf What channel c makes of a count.
  * @param dtype Of the counts, and so what the thresholds are of. @param signs Of a filter.
  * @returns i16 [3, channels]: where the interval begins, how many counts it has, and 1 where the output is below 0 outside it;
  * null if there are channels without such an interval.
  */
-export function foldThresholds(lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null {
-  const channels = lines.shape[1];
+export function thresholdsOf(
+  outputOf: (c: number) => (count: number) => number,
+  { channels, dtype, signs }: { channels: number; dtype: Counts['dtype']; signs: number },
+): Tensor<'i16'> | null {
   const thresholds = new Int16Array(3 * channels);
   const [first, last] = dtype === 'u8' ? [0, signs] : [-signs, signs];
   for (let c = 0; c < channels; c++) {
-    const line = countLine(lines, c);
-    const interval = intervalWhere((stored) => line(dtype === 'u8' ? signs - 2 * stored : stored) < 0, first, last);
+    const output = outputOf(c);
+    const interval = intervalWhere((stored) => output(countOf(dtype, signs, stored)) < 0, first, last);
     if (interval === null) return null;
     thresholds[c] = interval.from;
     thresholds[channels + c] = interval.count;
@@ -51,7 +63,7 @@ export function intervalWhere(
  * The signs of a segment's output from its counts: whether they lie in an interval, channel by channel.
  *
  * @param counts [..., channels]
- * @param thresholds [3, channels], from `foldThresholds`, for counts of this dtype.
+ * @param thresholds [3, channels], from `thresholdsOf`, for counts of this dtype.
  * @throws ShapeError if they do not fit.
  */
 export function countThresholds(counts: Counts, thresholds: Tensor<'i16'>): BitTensor {

@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { BatchNorm2d, Conv2d, Linear, Module, noGradient, Pool2d, PReLU, ReLU } from '@mobinet/autograd';
-import { BinaryConv2d, countLinesRules } from '@mobinet/bnn';
+import { BinaryConv2d, inferenceRules } from '@mobinet/bnn';
 import { add, compile, concat, mean, memory, Rng, reshape, slice, type Tensor, tidy, transpose } from '@mobinet/tensor';
 import { withKernels } from '@mobinet/tensor/testing';
 import * as ort from 'onnxruntime-web';
@@ -122,7 +122,7 @@ describe('any network', () => {
         for (const tier of ['fast', 'reference'] as const) {
           // Constants are calculated by the kernels of the tier, too.
           withKernels(tier, () => {
-            const ready = compile((x) => network.forward(x as Tensor), [images], { rules: countLinesRules });
+            const ready = compile((x) => network.forward(x as Tensor), [images], { rules: inferenceRules });
             const [made, expected] = [ready.run([images])[0] as Tensor, network.forward(images)];
             expect([...made.values]).toEqual([...expected.values]);
             ready.dispose();

@@ -1,4 +1,4 @@
-import { countLinesRules } from '@mobinet/bnn';
+import { inferenceRules } from '@mobinet/bnn';
 import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor';
 import type { ReadyProgram, TensorFunction } from '@mobinet/tensor/kernels';
 
@@ -26,7 +26,7 @@ export class BatchProgram {
     if (this.#ready?.key !== key) {
       // Before the next one takes memory; and none is left that is gone, if the next one finds no memory.
       this.dispose();
-      const program = withBackend(x.backend, () => compile(this.#forward, [x], { rules: countLinesRules }));
+      const program = withBackend(x.backend, () => compile(this.#forward, [x], { rules: inferenceRules }));
       this.#ready = { key, program };
     }
     return this.#ready!.program;
