@@ -1,5 +1,5 @@
 import { isCallOf, type OpCall, packBitsOp, type Rule, type Window } from '@mobinet/tensor/kernels';
-import { countLine, countLinesOp, type LinesPool } from './count-lines.js';
+import { countLinesOp, type LinesPool } from './count-lines.js';
 import { replaceByThresholds } from './count-thresholds.rules.js';
 
 /** A 2×2 pool of what lines make of counts is done by the lines. */
@@ -41,7 +41,7 @@ const signsByLines: Rule = (draft, call) => {
 /** Where nobody reads but the signs, lines are thresholds. */
 const thresholdsOfLines: Rule = (draft, call) => {
   if (!isCallOf(call, countLinesOp) || call.attributes.pool) return;
-  replaceByThresholds(draft, call, (lines) => (c) => countLine(lines, c), call.attributes.signs);
+  replaceByThresholds(draft, call, call.attributes.signs);
 };
 
 /** How the layers of a binary network in evaluation become passes over counts of bits. In this order: each counts on those before it. */

@@ -51,7 +51,7 @@ const foldLinesOp = defineOp<FoldLinesInputs, [Tensor]>({
  * kind come to the same bits: a sign near 0 must not depend on who computes it. GPUs may round once for both; there, signs are at
  * least those of the floats beside them.
  */
-export function countLine({ values, shape }: Tensor, c: number): (count: number, skipped?: number) => number {
+function countLine({ values, shape }: Tensor, c: number): (count: number, skipped?: number) => number {
   const channels = shape[1];
   const [plus, minus, shift] = [values[c], values[channels + c], values[2 * channels + c]];
   return (count, skipped = 0) =>

@@ -1,8 +1,8 @@
-import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor } from '@mobinet/tensor';
-import { countLine } from './count-lines.js';
+import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor, tidy } from '@mobinet/tensor';
+import { countLines } from './count-lines.js';
 import { countThresholdsByKernel } from './count-thresholds.wasm.js';
 import { countThresholdsOnGpu } from './count-thresholds.wgsl.js';
-import { type Counts, countOf } from './counts.js';
+import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 
 /**
@@ -14,27 +14,43 @@ import { hasKernels } from './counts.wasm.js';
  * @returns As `thresholdsOf`.
  */
 export function foldThresholds(lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null {
-  return thresholdsOf((c) => countLine(lines, c), { channels: lines.shape[1], dtype, signs });
+  const attributes = { signs, skipRepeats: 0, pool: null };
+  const signsOf = (counts: Counts): BitTensor => countLines(counts, lines, null, attributes).outputSigns;
+  return thresholdsOf(signsOf, { channels: lines.shape[1], dtype, signs });
 }
+
+/** Counts that are tried at once. */
+const countsAtOnce = 1024;
 
 /**
  * Where the output of a binary layer is below 0, channel by channel, as an interval of counts. It is found by trying every count there can
- * be, with the arithmetic of the layer: so both come to the same signs.
+ * be, with the op of the layer: so both come to the same signs.
  *
- * @param outputOf What channel c makes of a count.
+ * @param signsOf The op: the signs that it makes of counts [1, any number, 1, channels].
  * @param dtype Of the counts, and so what the thresholds are of. @param signs Of a filter.
  * @returns i16 [3, channels]: where the interval begins, how many counts it has, and 1 where the output is below 0 outside it;
  * null if there are channels without such an interval.
  */
 export function thresholdsOf(
-  outputOf: (c: number) => (count: number) => number,
+  signsOf: (counts: Counts) => BitTensor,
   { channels, dtype, signs }: { channels: number; dtype: Counts['dtype']; signs: number },
 ): Tensor<'i16'> | null {
-  const thresholds = new Int16Array(3 * channels);
   const [first, last] = dtype === 'u8' ? [0, signs] : [-signs, signs];
+  const rowWords = Math.ceil(channels / 32);
+  const words = new Int32Array((last - first + 1) * rowWords);
+  for (let from = first; from <= last; from += countsAtOnce) {
+    const size = Math.min(countsAtOnce, last + 1 - from);
+    const counts = new (dtype === 'u8' ? Uint8Array : Int16Array)(size * channels);
+    for (let k = 0; k < size; k++) counts.fill(from + k, k * channels, (k + 1) * channels);
+    tidy(() => {
+      const tried = tensor(counts, { shape: [1, size, 1, channels] }) as Counts;
+      words.set(signsOf(tried).words, (from - first) * rowWords);
+    });
+  }
+  const thresholds = new Int16Array(3 * channels);
   for (let c = 0; c < channels; c++) {
-    const output = outputOf(c);
-    const interval = intervalWhere((stored) => output(countOf(dtype, signs, stored)) < 0, first, last);
+    const isBelow = (count: number): boolean => ((words[(count - first) * rowWords + (c >> 5)] >> (c & 31)) & 1) === 1;
+    const interval = intervalWhere(isBelow, first, last);
     if (interval === null) return null;
     thresholds[c] = interval.from;
     thresholds[channels + c] = interval.count;

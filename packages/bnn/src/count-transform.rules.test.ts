@@ -12,6 +12,7 @@ import {
   prelu,
   Rng,
   relu,
+  reshape,
   type Tensor,
   tidy,
   unpackBits,
@@ -19,6 +20,7 @@ import {
 import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { binaryConv2d, scaleCounts } from './binary-conv2d.js';
+import { countTransform } from './count-transform.js';
 import { inferenceRules } from './inference-rules.js';
 import { channels, transformLayer, transformNetwork } from './transform-networks.test.helper.js';
 
@@ -30,6 +32,7 @@ const few = rng.split('few').normal([12, 1, 1, channels]);
 const column = rng.split('column').normal([6, 1]);
 const [a, b, c] = ['a', 'b', 'c'].map((name) => rng.split(name).normal([channels]));
 const conv = (x: Tensor): Tensor => binaryConv2d(x, weight, { padding: 'same' });
+const packSigns = (x: Tensor): Tensor => unpackBits(packBits(x));
 const norm = (x: Tensor): Tensor => affine(x, a, b);
 const shape = [1, 6, 6, channels];
 
@@ -129,9 +132,23 @@ describe('the rules of countTransform', () => {
     const shifts = (x: Tensor): Tensor[] => {
       const y = norm(conv(x));
       const shifted = add(y, 1);
-      return [y, unpackBits(packBits(shifted)), shifted];
+      return [y, packSigns(shifted), shifted];
     };
     expect(callsOf(shifts)).toContain('packBits');
+    const otherSigns = (x: Tensor): Tensor[] => {
+      const y = norm(conv(x));
+      return [y, packSigns(add(y, 1)), packSigns(add(y, 2)), packSigns(y)];
+    };
+    expect(callsOf(otherSigns).filter((name) => name !== 'unpackBits')).toEqual([
+      ...['packBits', 'bitConv2d', 'countTransform', 'add', 'packBits', 'packBits'],
+    ]);
+    const withSigns = (x: Tensor): Tensor[] => {
+      const counts = bitConv2d(packBits(x), signs, { padding: 'same', dtype: 'i16' });
+      const given = { counts, vectors: reshape(a, [1, channels]), skips: [], signs: 144, steps: ['scale'] as const };
+      const { output, outputSigns } = countTransform({ ...given, signSteps: [] });
+      return [relu(output), unpackBits(outputSigns!)];
+    };
+    expect(callsOf(withSigns)).toContain('relu');
   });
 
   test('leave operands that are neither constants nor of its shape, and more than a GPU can bind', () => {
@@ -141,11 +158,11 @@ describe('the rules of countTransform', () => {
     expect(callsOf((x, factor) => mul(conv(x), factor), shape)).toEqual([...start, 'mul']);
     expect(callsOf((x, images) => add(conv(x), images), [2, 6, 6, channels])).toEqual([...start, 'add']);
     expect(callsOf((x) => mul(conv(x), column))).toEqual([...start, 'mul']);
-    const double = (x: Tensor): Tensor => {
+    const square = (x: Tensor): Tensor => {
       const y = conv(x);
-      return mul(y, y);
+      return packSigns(mul(y, y));
     };
-    expect(callsOf(double)).toEqual([...start, 'mul']);
+    expect(callsOf(square)).toEqual([...start, 'mul', 'packBits', 'unpackBits']);
     const skips = (x: Tensor): Tensor => [x, x, x, x, x].reduce((y, x) => add(y, x), conv(x));
     expect(callsOf(skips)).toEqual([...start, 'add']);
     expect(callsOf((x) => relu(maxPool2d(conv(x), { window: 3 })))).toEqual([...start, 'maxPool2d', 'relu']);

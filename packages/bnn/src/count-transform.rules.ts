@@ -1,7 +1,7 @@
 import { broadcastTo, concat, keep, reshape, sameShape, sizeOf, type Tensor, tidy } from '@mobinet/tensor';
 import { bitConv2dOp, type Draft, isCallOf, type OpCall, packBitsOp, type Rule } from '@mobinet/tensor/kernels';
 import { replaceByThresholds } from './count-thresholds.rules.js';
-import { type CountTransformAttributes, countTransformOp, transformed } from './count-transform.js';
+import { type CountTransformAttributes, countTransformOp } from './count-transform.js';
 import { countDType } from './counts.js';
 import type { TransformStep } from './transform-steps.js';
 
@@ -134,8 +134,7 @@ const signsByTransform: Rule = (draft, call) => {
 /** Where nobody reads but the signs, counts are compared with thresholds. */
 const thresholdsOfTransform: Rule = (draft, call) => {
   if (!isCallOf(call, countTransformOp) || !call.attributes.signSteps) return;
-  const { signs, steps, signSteps } = call.attributes;
-  replaceByThresholds(draft, call, (vectors) => (c) => transformed(vectors, [...steps, ...signSteps], c), signs);
+  replaceByThresholds(draft, call, call.attributes.signs);
 };
 
 /** How layers of binary convolutions and of what follows them become passes over counts. In this order: each counts on those before it. */

@@ -91,13 +91,3 @@ const arithmetic: StepArithmetic<number> = {
   prelu: (x, slope) => (x > 0 ? x : Math.fround(slope * x)),
   relu: (x) => Math.max(x, 0),
 };
-
-/** What the steps make of a count in channel c, where nothing is skipped. */
-export function transformed(vectors: Tensor, steps: readonly TransformStep[], c: number): (count: number) => number {
-  const [, channels] = vectors.shape;
-  const operands = {
-    vector: (row: number) => vectors.values[row * channels + c],
-    skip: () => 0,
-  };
-  return (count) => stepper(arithmetic, operands)(count, steps);
-}
