@@ -19,7 +19,7 @@ export interface CountTransform extends CountTransformAttributes {
   readonly counts: Counts;
   /** [operands, channels]: those of `scale`, `shift` and `prelu`, a row for each such step. */
   readonly vectors: Tensor;
-  /** Those of `skip`, each of the shape of the counts. */
+  /** Those of `skip`, each of the shape of the counts. A GPU takes four. */
   readonly skips: readonly Tensor[];
 }
 

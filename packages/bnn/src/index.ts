@@ -19,12 +19,6 @@ export {
   countNormGradient,
 } from './count-norm.js';
 export { countThresholds, countThresholdsOp, foldThresholds } from './count-thresholds.js';
-export {
-  type CountTransform,
-  type CountTransformAttributes,
-  type CountTransformResult,
-  countTransform,
-} from './count-transform.js';
 export { type Counts, countDType } from './counts.js';
 export { type Estimator, signWithEstimator } from './estimator.js';
 export { inferenceRules } from './inference-rules.js';
@@ -33,4 +27,3 @@ export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
 export { BinaryConv2d, type BinaryConv2dLayerOptions } from './layers/binary-conv2d.js';
 export { BinaryDense, type BinaryDenseOptions } from './layers/binary-dense.js';
 export { type BinarizedWeights, binarizeWeights, type ScalingGradient, weightGradient } from './scaling.js';
-export type { TransformStep } from './transform-steps.js';
