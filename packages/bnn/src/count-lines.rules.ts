@@ -1,8 +1,6 @@
-import { keep, type Tensor, tidy } from '@mobinet/tensor';
 import { isCallOf, type OpCall, packBitsOp, type Rule, type Window } from '@mobinet/tensor/kernels';
 import { countLinesOp, type LinesPool } from './count-lines.js';
-import { countThresholdsOp, foldThresholds } from './count-thresholds.js';
-import type { Counts } from './counts.js';
+import { replaceByThresholds } from './count-thresholds.rules.js';
 
 /** A 2×2 pool of what lines make of counts is done by the lines. */
 const poolByLines: Rule = (draft, pool) => {
@@ -42,19 +40,8 @@ const signsByLines: Rule = (draft, call) => {
 
 /** Where nobody reads but the signs, lines are thresholds. */
 const thresholdsOfLines: Rule = (draft, call) => {
-  if (!isCallOf(call, countLinesOp) || call.attributes.pool || call.attributes.skipRepeats > 0) return;
-  const [counts, lines] = call.inputs;
-  const [output, signs] = call.outputs;
-  const constant = draft.constant(lines);
-  if (!constant || draft.reads(output) > 0 || draft.reads(signs) === 0) return;
-  const dtype = draft.value(counts).dtype as Counts['dtype'];
-  const thresholds = tidy(() => keep(foldThresholds(constant as Tensor, dtype, call.attributes.signs)));
-  if (!thresholds) return;
-  const { name } = draft.value(lines);
-  draft.replace(call, {
-    ...{ kind: 'op', op: countThresholdsOp as unknown as OpCall['op'], attributes: undefined },
-    ...{ inputs: [counts, draft.addConstant(thresholds, name)], outputs: [signs] },
-  });
+  if (!isCallOf(call, countLinesOp) || call.attributes.pool) return;
+  replaceByThresholds(draft, call, call.attributes.signs);
 };
 
 /** How the layers of a binary network in evaluation become passes over counts of bits. In this order: each counts on those before it. */

@@ -1,6 +1,6 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { countLinesByKernel } from './count-lines.wasm.js';
-import type { Counts } from './counts.js';
+import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { gpuKernels } from './gpu-kernels.js';
 
@@ -51,7 +51,7 @@ const foldLinesOp = defineOp<FoldLinesInputs, [Tensor]>({
  * kind come to the same bits: a sign near 0 must not depend on who computes it. GPUs may round once for both; there, signs are at
  * least those of the floats beside them.
  */
-export function countLine({ values, shape }: Tensor, c: number): (count: number, skipped?: number) => number {
+function countLine({ values, shape }: Tensor, c: number): (count: number, skipped?: number) => number {
   const channels = shape[1];
   const [plus, minus, shift] = [values[c], values[channels + c], values[2 * channels + c]];
   return (count, skipped = 0) =>
@@ -123,8 +123,7 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
     const skipChannels = channels / skipRepeats;
 
     const element = (pixel: number, c: number): number => {
-      const counted = counts.values[pixel * channels + c];
-      const count = counts.dtype === 'u8' ? signs - 2 * counted : counted;
+      const count = countOf(counts.dtype, signs, counts.values[pixel * channels + c]);
       return line[c](count, skip ? skip.values[pixel * skipChannels + (c % skipChannels)] : 0);
     };
     words.fill(0);

@@ -1,5 +1,5 @@
-import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor } from '@mobinet/tensor';
-import { countLine } from './count-lines.js';
+import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor, tidy } from '@mobinet/tensor';
+import { countLines } from './count-lines.js';
 import { countThresholdsByKernel } from './count-thresholds.wasm.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
@@ -8,21 +8,49 @@ import { gpuKernels } from './gpu-kernels.js';
 /**
  * Lines over the counts (`foldLines`) folded once more, for a segment of which only the signs are wanted: no skip, no pool, and none
  * around the next segment. Two lines that meet at 0 are below 0 in one interval of counts, or everywhere but in one: a larger slope
- * than 0 on both sides makes one threshold, slopes of different sign (of PReLU, or of γ) two. The interval is found by trying every
- * count there can be, with the arithmetic of `countLines`: so both come to the same signs.
+ * than 0 on both sides makes one threshold, slopes of different sign (of PReLU, or of γ) two.
  *
  * @param lines [3, channels]
+ * @returns As `thresholdsOf`.
+ */
+export function foldThresholds(lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null {
+  const attributes = { signs, skipRepeats: 0, pool: null };
+  const signsOf = (counts: Counts): BitTensor => countLines(counts, lines, null, attributes).outputSigns;
+  return thresholdsOf(signsOf, { channels: lines.shape[1], dtype, signs });
+}
+
+/** Counts that are tried at once. */
+const countsAtOnce = 1024;
+
+/**
+ * Where the output of a binary layer is below 0, channel by channel, as an interval of counts. It is found by trying every count there can
+ * be, with the op of the layer: so both come to the same signs.
+ *
+ * @param signsOf The op: the signs that it makes of counts [1, any number, 1, channels].
  * @param dtype Of the counts, and so what the thresholds are of. @param signs Of a filter.
  * @returns i16 [3, channels]: where the interval begins, how many counts it has, and 1 where the output is below 0 outside it;
  * null if there are channels without such an interval.
  */
-export function foldThresholds(lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null {
-  const channels = lines.shape[1];
-  const thresholds = new Int16Array(3 * channels);
+export function thresholdsOf(
+  signsOf: (counts: Counts) => BitTensor,
+  { channels, dtype, signs }: { channels: number; dtype: Counts['dtype']; signs: number },
+): Tensor<'i16'> | null {
   const [first, last] = dtype === 'u8' ? [0, signs] : [-signs, signs];
+  const rowWords = Math.ceil(channels / 32);
+  const words = new Int32Array((last - first + 1) * rowWords);
+  for (let from = first; from <= last; from += countsAtOnce) {
+    const size = Math.min(countsAtOnce, last + 1 - from);
+    const counts = new (dtype === 'u8' ? Uint8Array : Int16Array)(size * channels);
+    for (let k = 0; k < size; k++) counts.fill(from + k, k * channels, (k + 1) * channels);
+    tidy(() => {
+      const tried = tensor(counts, { shape: [1, size, 1, channels] }) as Counts;
+      words.set(signsOf(tried).words, (from - first) * rowWords);
+    });
+  }
+  const thresholds = new Int16Array(3 * channels);
   for (let c = 0; c < channels; c++) {
-    const line = countLine(lines, c);
-    const interval = intervalWhere((stored) => line(dtype === 'u8' ? signs - 2 * stored : stored) < 0, first, last);
+    const isBelow = (count: number): boolean => ((words[(count - first) * rowWords + (c >> 5)] >> (c & 31)) & 1) === 1;
+    const interval = intervalWhere(isBelow, first, last);
     if (interval === null) return null;
     thresholds[c] = interval.from;
     thresholds[channels + c] = interval.count;
@@ -51,7 +79,7 @@ export function intervalWhere(
  * The signs of a segment's output from its counts: whether they lie in an interval, channel by channel.
  *
  * @param counts [..., channels]
- * @param thresholds [3, channels], from `foldThresholds`, for counts of this dtype.
+ * @param thresholds [3, channels], from `thresholdsOf`, for counts of this dtype.
  * @throws ShapeError if they do not fit.
  */
 export function countThresholds(counts: Counts, thresholds: Tensor<'i16'>): BitTensor {

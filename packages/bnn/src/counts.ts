@@ -10,3 +10,7 @@ export type Counts = Tensor<'i16' | 'u8'>;
 export function countDType(signs: number, { paddingValue }: Pick<BitConv2dOptions, 'paddingValue'>): 'u8' | 'i16' {
   return signs <= 255 && paddingValue !== 'zero' ? 'u8' : 'i16';
 }
+
+/** The count that is meant by what is stored. `signs` is n of a filter. */
+export const countOf = (dtype: Counts['dtype'], signs: number, stored: number): number =>
+  dtype === 'u8' ? signs - 2 * stored : stored;

@@ -10,7 +10,6 @@ export {
   foldLines,
   type LinesPool,
 } from './count-lines.js';
-export { countLinesRules } from './count-lines.rules.js';
 export {
   type ChannelParameters,
   type CountNormAttributes,
@@ -22,6 +21,7 @@ export {
 export { countThresholds, countThresholdsOp, foldThresholds } from './count-thresholds.js';
 export { type Counts, countDType } from './counts.js';
 export { type Estimator, signWithEstimator } from './estimator.js';
+export { inferenceRules } from './inference-rules.js';
 export { latentNormal } from './initializer.js';
 export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
 export { BinaryConv2d, type BinaryConv2dLayerOptions } from './layers/binary-conv2d.js';

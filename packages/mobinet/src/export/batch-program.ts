@@ -1,4 +1,4 @@
-import { countLinesRules } from '@mobinet/bnn';
+import { inferenceRules } from '@mobinet/bnn';
 import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor';
 import type { ReadyProgram, TensorFunction } from '@mobinet/tensor/kernels';
 
@@ -27,7 +27,7 @@ export class BatchProgram {
       // Before the next one takes memory; and none is left that is gone, if the next one finds no memory.
       this.dispose();
       const program = withBackend(x.backend, () =>
-        compile(this.#forward, [{ dtype: 'f32', shape: x.shape }], { rules: countLinesRules }),
+        compile(this.#forward, [{ dtype: 'f32', shape: x.shape }], { rules: inferenceRules }),
       );
       this.#ready = { key, program };
     }

@@ -1,0 +1,143 @@
+import { broadcastTo, concat, keep, reshape, sameShape, sizeOf, type Tensor, tidy } from '@mobinet/tensor';
+import { bitConv2dOp, type Draft, isCallOf, type OpCall, packBitsOp, type Rule } from '@mobinet/tensor/kernels';
+import { replaceByThresholds } from './count-thresholds.rules.js';
+import { type CountTransformAttributes, countTransformOp } from './count-transform.js';
+import { countDType } from './counts.js';
+import type { TransformStep } from './transform-steps.js';
+
+/** Calls as steps, and their operands as values of a program. */
+interface Steps {
+  readonly steps: readonly TransformStep[];
+  readonly vectors: readonly number[];
+  readonly skips: readonly number[];
+}
+
+/** By their names, as pools are: a page whose network has no PReLU needs no kernels of it. */
+const stepsOfOps: Readonly<Record<string, readonly TransformStep[]>> = {
+  ...{ affine: ['scale', 'shift'], mul: ['scale'], add: ['shift'], prelu: ['prelu'], relu: ['relu'] },
+};
+
+/** A GPU binds eight buffers to a kernel: four skips, beside counts, vectors and results. */
+const mostSkips = 4;
+
+/** What a call does to x, one of its inputs, as steps; null if it is none. */
+function stepsOf(draft: Draft, { op, inputs, outputs }: OpCall, x: number): Steps | null {
+  const steps = stepsOfOps[op.name];
+  const { shape } = draft.value(x);
+  const operands = inputs.filter((input) => input !== x);
+  if (!steps || operands.length !== inputs.length - 1 || !sameShape(draft.value(outputs[0]).shape, shape)) return null;
+  if (operands.every((operand) => isVector(draft, operand, shape[shape.length - 1]))) {
+    return { steps, vectors: operands, skips: [] };
+  }
+  const isSkip = op.name === 'add' && sameShape(draft.value(operands[0]).shape, shape);
+  return isSkip ? { steps: ['skip'], vectors: [], skips: operands } : null;
+}
+
+/** Whether a value is a constant that has one number for each channel, or one for all. */
+function isVector(draft: Draft, value: number, channels: number): boolean {
+  const { shape } = draft.value(value);
+  const size = sizeOf(shape);
+  return draft.constant(value) !== undefined && (size === 1 || (size === channels && shape.at(-1) === channels));
+}
+
+/** Vectors as one constant, a row for each. */
+function joinVectors(draft: Draft, values: readonly number[], channels: number): number {
+  const joined = tidy(() => {
+    const rows = values.map((value) => {
+      const x = draft.constant(value) as Tensor;
+      const row = reshape(x, [-1, Math.min(x.size, channels)]);
+      return broadcastTo(row, [row.shape[0], channels]);
+    });
+    return keep(concat(rows, 0));
+  });
+  return draft.addConstant(joined, draft.value(values[0]).name);
+}
+
+/** The inputs of a transform that takes more steps. */
+function withOperands(draft: Draft, transform: OpCall, more: readonly Steps[]): number[] {
+  const [counts, vectors, ...skips] = transform.inputs;
+  const rows = more.flatMap((steps) => steps.vectors);
+  const channels = draft.value(counts).shape.at(-1)!;
+  const joined = rows.length > 0 ? joinVectors(draft, [vectors, ...rows], channels) : vectors;
+  return [counts, joined, ...skips, ...more.flatMap((steps) => steps.skips)];
+}
+
+/** Scaled counts are a transform of one step, and then counts of few bits will do. The kernel takes channels eight at a time. */
+const transformOfScale: Rule = (draft, call) => {
+  if (call.op.name !== 'scaleCounts') return;
+  const [counts, alpha] = call.inputs;
+  const conv = draft.maker(counts);
+  if (!isCallOf(conv, bitConv2dOp) || conv.attributes.dtype !== 'i32' || draft.reads(counts) > 1) return;
+  const signs = sizeOf(draft.value(conv.inputs[1]).shape.slice(1));
+  const channels = draft.value(counts).shape[3];
+  if (signs >= 2 ** 15 || channels % 8 !== 0 || !isVector(draft, alpha, channels)) return;
+  const dtype = countDType(signs, conv.attributes);
+  const small = draft.add({ ...draft.value(counts), dtype });
+  draft.replace(conv, { ...conv, attributes: { ...conv.attributes, dtype }, outputs: [small] });
+  const attributes: CountTransformAttributes = { signs, steps: ['scale'], signSteps: null };
+  draft.replace(call, {
+    ...{ ...call, op: countTransformOp as unknown as OpCall['op'], attributes },
+    inputs: [small, joinVectors(draft, [alpha], channels)],
+  });
+};
+
+/** What alone reads a transform is a step of it. It takes the place of that call, since there its operands have been made. */
+const stepByTransform: Rule = (draft, call) => {
+  for (const x of call.inputs) {
+    const transform = draft.maker(x);
+    if (!isCallOf(transform, countTransformOp) || draft.reads(x) > 1 || transform.attributes.signSteps) continue;
+    const more = stepsOf(draft, call, x);
+    const inputs = more && withOperands(draft, transform, [more]);
+    if (!inputs || inputs.length > 2 + mostSkips) continue;
+    draft.replace(transform, null);
+    const steps = [...transform.attributes.steps, ...more.steps];
+    draft.replace(call, {
+      ...transform,
+      inputs,
+      attributes: { ...transform.attributes, steps },
+      outputs: call.outputs,
+    });
+    return;
+  }
+};
+
+/** The signs of what a transform makes, or of what further steps make of that, are made beside it. */
+const signsByTransform: Rule = (draft, call) => {
+  if (!isCallOf(call, packBitsOp)) return;
+  const between: OpCall[] = [];
+  const more: Steps[] = [];
+  let x = call.inputs[0];
+  let maker = draft.maker(x);
+  while (maker && !isCallOf(maker, countTransformOp)) {
+    const from = maker.inputs.find((input) => draft.constant(input) === undefined);
+    const steps = from !== undefined && draft.reads(x) === 1 && stepsOf(draft, maker, from);
+    if (!steps || steps.skips.length > 0) return;
+    between.unshift(maker);
+    more.unshift(steps);
+    x = from;
+    maker = draft.maker(x);
+  }
+  if (!maker) return;
+  const { attributes, outputs } = maker as OpCall & { attributes: CountTransformAttributes };
+  const signSteps = more.flatMap(({ steps }) => steps);
+  // Several convolutions may take the signs of one output.
+  const isKnown = attributes.signSteps?.length === 0 && signSteps.length === 0;
+  if (attributes.signSteps && !isKnown) return;
+  for (const done of [call, ...between]) draft.replace(done, null);
+  if (isKnown) draft.redirect(call.outputs[0], outputs[1]);
+  else {
+    const inputs = withOperands(draft, maker, more);
+    draft.replace(maker, { ...maker, inputs, attributes: { ...attributes, signSteps }, outputs: [x, call.outputs[0]] });
+  }
+};
+
+/** Where nobody reads but the signs, counts are compared with thresholds. */
+const thresholdsOfTransform: Rule = (draft, call) => {
+  if (!isCallOf(call, countTransformOp) || !call.attributes.signSteps) return;
+  replaceByThresholds(draft, call, call.attributes.signs);
+};
+
+/** How layers of binary convolutions and of what follows them become passes over counts. In this order: each counts on those before it. */
+export const countTransformRules: readonly Rule[] = [
+  ...[transformOfScale, stepByTransform, signsByTransform, thresholdsOfTransform],
+];

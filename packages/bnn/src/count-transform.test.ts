@@ -1,0 +1,123 @@
+import './webgpu.js';
+import { fc, test } from '@fast-check/vitest';
+import {
+  add,
+  type BitTensor,
+  mul,
+  packBits,
+  prelu,
+  Rng,
+  relu,
+  reshape,
+  ShapeError,
+  slice,
+  type Tensor,
+  tensor,
+  tidy,
+  zeros,
+} from '@mobinet/tensor';
+import { checkOp, withKernels } from '@mobinet/tensor/testing';
+import { describe, expect } from 'vitest';
+import { type CountTransform, countTransform } from './count-transform.js';
+import { type Counts, countOf } from './counts.js';
+import { type StepArithmetic, stepper, type TransformStep } from './transform-steps.js';
+
+type Chain = Pick<CountTransform, 'steps' | 'signSteps'> & { readonly dtype: Counts['dtype'] };
+
+const step = fc.constantFrom<TransformStep>('scale', 'shift', 'prelu', 'relu', 'skip');
+const anyChain: fc.Arbitrary<Chain> = fc.record({
+  dtype: fc.constantFrom('u8', 'i16'),
+  steps: fc.array(step, { maxLength: 7 }).map((steps) => ['scale' as const, ...steps]),
+  signSteps: fc.oneof(fc.constant(null), fc.array(step, { maxLength: 3 })),
+});
+
+/** Few, as a GPU compiles a kernel for each. */
+const fewChains = fc.constantFrom<Chain>(
+  { dtype: 'u8', steps: ['scale', 'scale', 'shift', 'skip', 'prelu'], signSteps: [] },
+  { dtype: 'i16', steps: ['scale', 'prelu', 'skip', 'relu', 'skip'], signSteps: ['shift', 'prelu'] },
+  { dtype: 'i16', steps: ['scale', 'relu', 'shift'], signSteps: null },
+);
+
+const operandsOf = (chain: Chain) =>
+  fc
+    .record({
+      rows: fc.integer({ min: 1, max: 40 }),
+      channels: fc.oneof(fc.constantFrom(8, 32, 40, 64), fc.integer({ min: 1, max: 40 })),
+      rng: fc.nat().map((seed) => Rng.fromSeed(seed)),
+    })
+    .map(({ rows, channels, rng }): CountTransform => {
+      const { dtype, steps, signSteps } = chain;
+      const signs = dtype === 'u8' ? 255 : 4608;
+      const shape = [rows, channels];
+      const differences = rng
+        .split('counts')
+        .uniform(shape, 0, signs + 1)
+        .values.map(Math.floor);
+      const counts: Counts =
+        dtype === 'u8'
+          ? tensor(Uint8Array.from(differences), { shape })
+          : tensor(
+              Int16Array.from(differences, (d) => signs - 2 * d),
+              { shape },
+            );
+      const all = [...steps, ...(signSteps ?? [])];
+      const vectors = all.filter((step) => step !== 'skip' && step !== 'relu').length;
+      const skips = all.filter((step) => step === 'skip').map((_, k) => rng.split('skip', k).normal(shape, 0, 20));
+      return { counts, vectors: rng.split('vectors').normal([vectors, channels]), skips, signs, steps, signSteps };
+    });
+
+const results = (given: CountTransform): (Tensor | BitTensor)[] => {
+  const { output, outputSigns } = countTransform(given);
+  return outputSigns ? [output, outputSigns] : [output];
+};
+
+const ops: StepArithmetic<Tensor> = { scale: mul, shift: add, prelu, relu };
+
+/** The same, op by op. */
+function resultsByOps({ counts, vectors, skips, signs, steps, signSteps }: CountTransform): (Tensor | BitTensor)[] {
+  const numbers = Float32Array.from(counts.values, (stored) => countOf(counts.dtype, signs, stored));
+  const take = stepper(ops, {
+    vector: (row) => reshape(slice(vectors, [row], [row + 1]), [-1]),
+    skip: (index) => skips[index],
+  });
+  const output = take(tensor(numbers, { shape: counts.shape }), steps);
+  return signSteps ? [output, packBits(take(output, signSteps))] : [output];
+}
+
+const bitsOf = (x: Tensor | BitTensor): number[] => [
+  ...(x.dtype === 'bits' ? x.words : new Int32Array(x.values.slice().buffer)),
+];
+
+describe('countTransform', () => {
+  test.prop([fewChains.chain(operandsOf)], { numRuns: 60 })('agrees with its definition, to the last bit', (given) => {
+    const { counts, vectors, skips, ...attributes } = given;
+    for (let which = 0; which < (attributes.signSteps ? 2 : 1); which++) {
+      checkOp(
+        (counts: Counts, vectors: Tensor, ...skips: Tensor[]) =>
+          results({ counts, vectors, skips, ...attributes })[which],
+        [counts, vectors, ...skips],
+        { gradient: false, tolerance: 0 },
+      );
+    }
+  });
+
+  test.prop([anyChain.chain(operandsOf), fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 100 })(
+    'is its steps, one op after the other, to the last bit',
+    (given, tier) => {
+      tidy(() => {
+        const [made, expected] = withKernels(tier, () => [results(given), resultsByOps(given)]);
+        expect(made.map(bitsOf)).toEqual(expected.map(bitsOf));
+      });
+    },
+  );
+
+  test('operands that are not those of its steps are refused', () => {
+    const given = { counts: zeros([2, 8], 'u8'), vectors: zeros([1, 8]), skips: [], signs: 9, signSteps: null };
+    expect(() => countTransform({ ...given, steps: ['scale', 'shift'] })).toThrow(
+      /^countTransform: the operands do not fit.*vectors \[2, channels\] and 0 skips/s,
+    );
+    expect(() => countTransform({ ...given, steps: ['scale', 'skip'] })).toThrow(ShapeError);
+    expect(() => countTransform({ ...given, steps: ['scale', 'skip'], skips: [zeros([2, 1])] })).toThrow(ShapeError);
+    expect(countTransform({ ...given, steps: ['scale'] }).outputSigns).toBeNull();
+  });
+});

@@ -1,0 +1,95 @@
+import { fc } from '@fast-check/vitest';
+import {
+  add,
+  affine,
+  conv2d,
+  maxPool2d,
+  mul,
+  prelu,
+  type Rng,
+  relu,
+  reshape,
+  sameShape,
+  type Tensor,
+} from '@mobinet/tensor';
+import { type BinaryConv2dOptions, binaryConv2d } from './binary-conv2d.js';
+
+export const channels = 16;
+
+interface MoveOperands {
+  /** The input of the layer, and what brings it to the shape of the output. */
+  readonly x: Tensor;
+  readonly projection: Tensor;
+  readonly stride: number;
+  /** [channels] */
+  readonly a: Tensor;
+  readonly b: Tensor;
+}
+
+/** What may follow a binary convolution. */
+const moves = {
+  affine: (y, { a, b }) => affine(y, a, b),
+  prelu: (y, { a }) => prelu(y, a),
+  relu: (y) => relu(y),
+  bias: (y, { a }) => add(reshape(a, [1, 1, 1, channels]), y),
+  number: (y) => add(y, -1.25),
+  factor: (y, { a }) => mul(y, a),
+  skip: (y, { x, projection, stride }) => add(y, sameShape(x.shape, y.shape) ? x : conv2d(x, projection, { stride })),
+  pool: (y) => maxPool2d(y, { window: 3, stride: 1, padding: 1 }),
+} satisfies Record<string, (y: Tensor, operands: MoveOperands) => Tensor>;
+
+export type Move = keyof typeof moves;
+
+export interface TransformLayer {
+  readonly conv: BinaryConv2dOptions & { readonly kernel: 1 | 3; readonly stride: 1 | 2; readonly groups: 1 | 4 };
+  /** After the convolution, and before the signs of its input are taken. */
+  readonly moves: readonly Move[];
+  readonly signMoves: readonly Move[];
+  /** Whether the output is a result of the network, too, or what is there before the last move. */
+  readonly read: 'no' | 'output' | 'before';
+}
+
+export const transformLayer: fc.Arbitrary<TransformLayer> = fc.record({
+  conv: fc.record({
+    kernel: fc.constantFrom(1, 3),
+    stride: fc.constantFrom(1, 1, 2),
+    groups: fc.constantFrom(1, 4),
+    dilation: fc.constantFrom(1, 2),
+    padding: fc.constant('same'),
+    paddingValue: fc.constantFrom('one', 'zero'),
+  }),
+  moves: fc.array(fc.constantFrom(...(Object.keys(moves) as Move[])), { maxLength: 7 }),
+  signMoves: fc.array(fc.constantFrom('bias', 'number', 'affine', 'prelu'), { maxLength: 2 }),
+  read: fc.constantFrom('no', 'no', 'no', 'output', 'before'),
+});
+
+/** A network of such layers, of images of 16 channels. Its weights may be rounded. */
+export function transformNetwork(layers: readonly TransformLayer[], rng: Rng, round = (x: number): number => x) {
+  const weights = layers.map(({ conv: { kernel, groups }, moves, signMoves }, at) => {
+    const draw = (label: string | number, ...shape: number[]): Tensor => {
+      const weight = rng.split(at, label).normal(shape);
+      for (const [k, value] of weight.values.entries()) weight.values[k] = round(value);
+      return weight;
+    };
+    return {
+      filter: draw('filter', channels, kernel, kernel, channels / groups),
+      projection: draw('projection', channels, 1, 1, channels),
+      vectors: [...signMoves, ...moves].map((_, k) => ({ a: draw(2 * k, channels), b: draw(2 * k + 1, channels) })),
+    };
+  });
+  return (images: Tensor): Tensor[] => {
+    const read: Tensor[] = [];
+    const last = layers.reduce((x, { conv: { kernel, ...options }, signMoves, moves: own, ...layer }, at) => {
+      const { filter, projection, vectors } = weights[at];
+      const move = (y: Tensor, name: Move, k: number): Tensor =>
+        moves[name](y, { x, projection, stride: options.stride, ...vectors[k] });
+      const input = signMoves.reduce((y, name, k) => move(y, name, k), x);
+      let [before, y] = [x, binaryConv2d(input, filter, options)];
+      for (const [k, name] of own.entries()) [before, y] = [y, move(y, name, signMoves.length + k)];
+      if (layer.read === 'output') read.push(y);
+      if (layer.read === 'before') read.push(before);
+      return y;
+    }, images);
+    return [...read, last];
+  };
+}
