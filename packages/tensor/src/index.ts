@@ -79,7 +79,8 @@ export { bitConv2dFilterGradient, bitConv2dInputGradient } from './ops/bits/bit-
 export type { CountDType } from './ops/bits/bit-gemm.wasm.js';
 export { bitMatmul } from './ops/bits/bit-matmul.js';
 export { packBits, unpackBits } from './ops/bits/pack-bits.js';
-export { type Conv2dOptions, conv2d, conv2dFilterGradient, conv2dInputGradient } from './ops/conv2d/conv2d.js';
+export { type Conv2dOptions, conv2d } from './ops/conv2d/conv2d.js';
+export { conv2dFilterGradient, conv2dInputGradient } from './ops/conv2d/conv2d-gradients.js';
 export { clip, gelu, leakyRelu, relu, sigmoid, tanh } from './ops/elementwise/activation.js';
 export { add, div, maximum, minimum, mul, pow, sub } from './ops/elementwise/binary.js';
 export { cast } from './ops/elementwise/cast.js';

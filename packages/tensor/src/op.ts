@@ -89,7 +89,11 @@ export type OpParts = Pick<OpDefinition<Tensors, Tensors>, 'name' | 'fast' | 'we
 
 const defined: OpParts[] = [];
 
-/** Checks the parts of an op against each other, once its types are named. */
+/**
+ * Checks the parts of an op against each other, once its types are named. That it also keeps a list of them, for documents, is no reason for a
+ * bundler to keep an op that nobody calls.
+ */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []>(
   definition: OpDefinition<I, O, A, S>,
 ): OpDefinition<I, O, A, S> {

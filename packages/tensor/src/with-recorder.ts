@@ -1,4 +1,4 @@
-import './ops/bits/bit-conv2d-gradient-rule.js';
+import './ops/convolution-gradient-rules.js';
 import { type Recorder, replaceRecorders } from './op.js';
 
 /**

@@ -101,7 +101,8 @@ export class Kernel<P extends ParameterTypes> {
   }
 }
 
-/** Kernels that differ in numbers known when they are assembled: made when first asked for, then kept. */
+/** Kernels that differ in numbers known when they are assembled: made when first asked for, then kept. Bundlers may leave out a family that nobody calls. */
+/* @__NO_SIDE_EFFECTS__ */
 export function kernelFamily<A extends readonly (number | string | boolean)[], P extends ParameterTypes>(
   make: (...specialisation: A) => Kernel<P>,
 ): (...specialisation: A) => Kernel<P> {

@@ -76,7 +76,7 @@ export function bitConv2dAttributes(
   return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue: options.paddingValue ?? 'one' };
 }
 
-/** Its gradient rule stands in bit-conv2d-gradient-rule.ts. */
+/** Its gradient rule stands in convolution-gradient-rules.ts. */
 export const bitConv2dOp = defineOp<
   [BitTensor, BitTensor],
   [Tensor<CountDType>],

@@ -5,14 +5,9 @@ import { type AnyTensor, apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { slidingWindow, type Window, type WindowOptions } from '../window.js';
-import { conv2dByGemm, conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.wasm.js';
-import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, isDepthwise } from './depthwise.wasm.js';
-import {
-  hasSmallGroups,
-  smallGroups,
-  smallGroupsFilterGradient,
-  smallGroupsInputGradient,
-} from './small-groups.wasm.js';
+import { conv2dByGemm } from './conv2d.wasm.js';
+import { depthwise, isDepthwise } from './depthwise.wasm.js';
+import { hasSmallGroups, smallGroups } from './small-groups.wasm.js';
 
 export interface Conv2dOptions extends WindowOptions {
   /** Channels are split into this many groups; each filter sees the channels of its own group. Default 1. */
@@ -79,6 +74,7 @@ export function convolutionMultiplyAdds(y: AnyTensor, filter: Shape): number {
   return y.size * sizeOf(filter.slice(1));
 }
 
+/** Its gradient rule stands in convolution-gradient-rules.ts. */
 export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor, Tensor]>({
   name: 'conv2d',
   outputs: ([x, filter], attributes) => [{ dtype: 'f32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],
@@ -88,99 +84,19 @@ export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [
       for (let c = 0; c < channels; c++) y[yAt] += x[xAt + c] * filter[filterAt + c];
     });
   },
-  fast: ([x, filter], [y], attributes) => kernelsFor(filter.shape, attributes).convolve(x, filter, y, attributes),
+  fast([x, filter], [y], attributes) {
+    const kernels = { depthwise, smallGroups, gemm: conv2dByGemm };
+    kernels[kernelsFor(filter.shape, attributes)](x, filter, y, attributes);
+  },
   webgpu: ([x, filter], [y], attributes) => gpuKernels().conv2dOnGpu(x, filter, y, attributes),
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
-  saves: (inputs) => inputs,
-  gradient: (dy, { saved: [x, filter], attributes }) => [
-    () => conv2dInputGradient(dy, filter, x.shape, attributes),
-    () => conv2dFilterGradient(dy, x, filter.shape, attributes),
-  ],
-});
-
-/** ∂L/∂x of `conv2d`, from ∂L/∂y and the filter: every tap sends its share back to the pixel that it read. */
-export function conv2dInputGradient(dy: Tensor, filter: Tensor, xShape: Shape, attributes: Conv2dAttributes): Tensor {
-  return apply(inputGradientOp, [dy, filter], { ...attributes, xShape })[0];
-}
-
-const inputGradientOp = defineOp<
-  [Tensor, Tensor],
-  [Tensor],
-  Conv2dAttributes & { xShape: Shape },
-  [dy: Tensor, filter: Tensor]
->({
-  name: 'conv2dInputGradient',
-  outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
-  reference([{ values: dy }, { values: filter, shape: filterShape }], [{ values: dx, shape: xShape }], attributes) {
-    dx.fill(0);
-    forEachTap(xShape, filterShape, attributes, (xAt, filterAt, yAt, channels) => {
-      for (let c = 0; c < channels; c++) dx[xAt + c] += dy[yAt] * filter[filterAt + c];
-    });
-  },
-  fast: ([dy, filter], [dx], attributes) =>
-    kernelsFor(filter.shape, attributes).inputGradient(dy, filter, dx, attributes),
-  webgpu: ([dy, filter], [dx], attributes) => gpuKernels().inputGradientOnGpu(dy, filter, null, dx, attributes),
-  multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
-  // A sum of products dy · filter, so each of them is what the other is multiplied by: like a convolution, with x in place of dx.
-  saves: (inputs) => inputs,
-  gradient: (ddx, { saved: [dy, filter], attributes }) => [
-    () => apply(conv2dOp, [ddx, filter], attributes)[0],
-    () => conv2dFilterGradient(dy, ddx, filter.shape, attributes),
-  ],
-});
-
-/** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: every tap collects what it multiplied. */
-export function conv2dFilterGradient(dy: Tensor, x: Tensor, filterShape: Shape, attributes: Conv2dAttributes): Tensor {
-  return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
-}
-
-const filterGradientOp = defineOp<
-  [Tensor, Tensor],
-  [Tensor],
-  Conv2dAttributes & { filterShape: Shape },
-  [dy: Tensor, x: Tensor]
->({
-  name: 'conv2dFilterGradient',
-  outputs: (_, { filterShape }) => [{ dtype: 'f32', shape: filterShape }],
-  reference([{ values: dy }, { values: x, shape: xShape }], [{ values: df, shape: filterShape }], attributes) {
-    df.fill(0);
-    forEachTap(xShape, filterShape, attributes, (xAt, filterAt, yAt, channels) => {
-      for (let c = 0; c < channels; c++) df[filterAt + c] += dy[yAt] * x[xAt + c];
-    });
-  },
-  fast: ([dy, x], [df], attributes) => kernelsFor(df.shape, attributes).filterGradient(dy, x, df, attributes),
-  webgpu: ([dy, x], [df], attributes) => gpuKernels().filterGradientOnGpu(dy, x, df, attributes),
-  multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
-  saves: (inputs) => inputs,
-  gradient: (ddf, { saved: [dy, x], attributes }) => [
-    () => apply(conv2dOp, [x, ddf], attributes)[0],
-    () => conv2dInputGradient(dy, ddf, x.shape, attributes),
-  ],
 });
 
 /** Which kernels take a convolution: those for one channel a group, for few, or products of matrices, which take them all. */
-function kernelsFor(filter: Shape, attributes: Conv2dAttributes) {
-  if (isDepthwise(filter, attributes)) return kernels.depthwise;
-  return hasSmallGroups(filter, attributes) ? kernels.smallGroups : kernels.gemm;
+export function kernelsFor(filter: Shape, attributes: Conv2dAttributes): 'depthwise' | 'smallGroups' | 'gemm' {
+  if (isDepthwise(filter, attributes)) return 'depthwise';
+  return hasSmallGroups(filter, attributes) ? 'smallGroups' : 'gemm';
 }
-
-const kernels = {
-  depthwise: {
-    convolve: depthwise,
-    inputGradient: depthwiseInputGradient,
-    filterGradient: depthwiseFilterGradient,
-  },
-  smallGroups: {
-    convolve: smallGroups,
-    inputGradient: smallGroupsInputGradient,
-    filterGradient: smallGroupsFilterGradient,
-  },
-  gemm: {
-    convolve: conv2dByGemm,
-    inputGradient: conv2dInputGradientByGemm,
-    filterGradient: conv2dFilterGradientByGemm,
-  },
-};
 
 /**
  * Visits every product of a convolution once, a run of channels at a time: `visit(xAt, filterAt, yAt, channels)`

@@ -1,0 +1,81 @@
+import { gpuKernels } from '../../gpu-kernels.js';
+import { apply, defineOp } from '../../op.js';
+import type { Shape } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { type Conv2dAttributes, conv2dOp, convolutionMultiplyAdds, forEachTap, kernelsFor } from './conv2d.js';
+import { conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.wasm.js';
+import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise.wasm.js';
+import { smallGroupsFilterGradient, smallGroupsInputGradient } from './small-groups.wasm.js';
+
+/** ∂L/∂x of `conv2d`, from ∂L/∂y and the filter: every tap sends its share back to the pixel that it read. */
+export function conv2dInputGradient(dy: Tensor, filter: Tensor, xShape: Shape, attributes: Conv2dAttributes): Tensor {
+  return apply(inputGradientOp, [dy, filter], { ...attributes, xShape })[0];
+}
+
+const inputGradientOp = defineOp<
+  [Tensor, Tensor],
+  [Tensor],
+  Conv2dAttributes & { xShape: Shape },
+  [dy: Tensor, filter: Tensor]
+>({
+  name: 'conv2dInputGradient',
+  outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
+  reference([{ values: dy }, { values: filter, shape: filterShape }], [{ values: dx, shape: xShape }], attributes) {
+    dx.fill(0);
+    forEachTap(xShape, filterShape, attributes, (xAt, filterAt, yAt, channels) => {
+      for (let c = 0; c < channels; c++) dx[xAt + c] += dy[yAt] * filter[filterAt + c];
+    });
+  },
+  fast([dy, filter], [dx], attributes) {
+    const kernels = {
+      depthwise: depthwiseInputGradient,
+      smallGroups: smallGroupsInputGradient,
+      gemm: conv2dInputGradientByGemm,
+    };
+    kernels[kernelsFor(filter.shape, attributes)](dy, filter, dx, attributes);
+  },
+  webgpu: ([dy, filter], [dx], attributes) => gpuKernels().inputGradientOnGpu(dy, filter, null, dx, attributes),
+  multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
+  // A sum of products dy · filter, so each of them is what the other is multiplied by: like a convolution, with x in place of dx.
+  saves: (inputs) => inputs,
+  gradient: (ddx, { saved: [dy, filter], attributes }) => [
+    () => apply(conv2dOp, [ddx, filter], attributes)[0],
+    () => conv2dFilterGradient(dy, ddx, filter.shape, attributes),
+  ],
+});
+
+/** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: every tap collects what it multiplied. */
+export function conv2dFilterGradient(dy: Tensor, x: Tensor, filterShape: Shape, attributes: Conv2dAttributes): Tensor {
+  return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
+}
+
+const filterGradientOp = defineOp<
+  [Tensor, Tensor],
+  [Tensor],
+  Conv2dAttributes & { filterShape: Shape },
+  [dy: Tensor, x: Tensor]
+>({
+  name: 'conv2dFilterGradient',
+  outputs: (_, { filterShape }) => [{ dtype: 'f32', shape: filterShape }],
+  reference([{ values: dy }, { values: x, shape: xShape }], [{ values: df, shape: filterShape }], attributes) {
+    df.fill(0);
+    forEachTap(xShape, filterShape, attributes, (xAt, filterAt, yAt, channels) => {
+      for (let c = 0; c < channels; c++) df[filterAt + c] += dy[yAt] * x[xAt + c];
+    });
+  },
+  fast([dy, x], [df], attributes) {
+    const kernels = {
+      depthwise: depthwiseFilterGradient,
+      smallGroups: smallGroupsFilterGradient,
+      gemm: conv2dFilterGradientByGemm,
+    };
+    kernels[kernelsFor(df.shape, attributes)](dy, x, df, attributes);
+  },
+  webgpu: ([dy, x], [df], attributes) => gpuKernels().filterGradientOnGpu(dy, x, df, attributes),
+  multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
+  saves: (inputs) => inputs,
+  gradient: (ddf, { saved: [dy, x], attributes }) => [
+    () => apply(conv2dOp, [x, ddf], attributes)[0],
+    () => conv2dInputGradient(dy, ddf, x.shape, attributes),
+  ],
+});
