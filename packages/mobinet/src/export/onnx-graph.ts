@@ -1,10 +1,10 @@
+import { createRequire } from 'node:module';
 import { type DType, type Shape, sizeOf, type Tensor } from '@mobinet/tensor';
-import onnxProto, { type onnx as proto } from 'onnx-proto';
+import type { onnx as proto } from 'onnx-proto';
 
-// A module of CommonJS: Node finds no names in it, only the whole.
-const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
-const { AttributeType } = AttributeProto;
-const { DataType } = TensorProto;
+/** What is written here of AttributeProto.AttributeType and of TensorProto.DataType. */
+const AttributeType = { FLOAT: 1, INT: 2, INTS: 7 } as const;
+const DataType = { FLOAT: 1, INT64: 7 } as const;
 
 /** The version of the operators, and that of the format which came with them (https://github.com/onnx/onnx/blob/main/docs/Versioning.md). */
 const opset = 17;
@@ -82,7 +82,9 @@ export class OnnxGraph {
       input: [valueProto(input)],
       output: [valueProto(output)],
     };
-    return ModelProto.encode({
+    // It is loaded when it is needed, since that takes longer than to load most else of this package.
+    const { onnx }: typeof import('onnx-proto') = createRequire(import.meta.url)('onnx-proto');
+    return onnx.ModelProto.encode({
       irVersion,
       opsetImport: [{ domain: '', version: opset }],
       producerName: 'mobinet',

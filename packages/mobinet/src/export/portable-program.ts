@@ -10,6 +10,7 @@ import {
   sizeOf,
   type Tensor,
   tensor,
+  tidy,
   unpackBits,
   wordsPerRow,
 } from '@mobinet/tensor';
@@ -175,7 +176,7 @@ function callOf(name: string, inputs: readonly Value[], options: Options): Value
 function rowsOfFilters(filters: BitTensor): Omit<PortableConstant, 'place'> {
   const [count, ...rest] = filters.shape;
   const shape = [count, wordsPerRow(sizeOf(rest))];
-  const tensorOf = () => tensor(packBits(reshape(unpackBits(filters), [count, -1])).words, { shape });
+  const tensorOf = () => tidy(() => tensor(packBits(reshape(unpackBits(filters), [count, -1])).words, { shape }));
   return { dtype: 'u32', shape, tensor: tensorOf };
 }
 
@@ -192,5 +193,8 @@ function filtersOfRows(rows: Tensor<DType> | undefined, shape: Shape, name: stri
       `the signs ${name} must be u32 [${count}, ${wordsPerRow(rowLength)}] for the shape [${shape}]`,
     );
   }
-  return packBits(reshape(unpackBits(bitTensor((rows as Tensor<'u32'>).values, [count, rowLength])), shape));
+  // Signs as floats are 32 times as large: they are freed before those of the next layer are made.
+  return tidy(() =>
+    packBits(reshape(unpackBits(bitTensor((rows as Tensor<'u32'>).values, [count, rowLength])), shape)),
+  );
 }
