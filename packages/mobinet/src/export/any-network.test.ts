@@ -31,6 +31,8 @@ import type { Program } from '@mobinet/tensor/kernels';
 import { withKernels } from '@mobinet/tensor/testing';
 import * as ort from 'onnxruntime-web';
 import { describe, expect } from 'vitest';
+import { summary } from '../summary/summary.js';
+import { trainALittle } from './networks.test.helper.js';
 import { exportOnnx } from './onnx.js';
 import { packModel } from './pack.js';
 import { unpackModel } from './packed-model.js';
@@ -167,6 +169,7 @@ class AnyNetwork extends Module {
 }
 
 const size = 16;
+const imageShape = [size, size, 3] as const;
 
 /** The ops which alone read what a binary convolution, or a pass over its counts, makes, though that pass might have done them. */
 function unfused({ calls, outputs }: Program): string[] {
@@ -210,14 +213,16 @@ describe('any network', () => {
   );
 
   test.prop([blocks, fc.nat()], { numRuns: 40 })(
-    'is packed, and loaded gives its logits, bit for bit',
+    'is trained a step and packed, and loaded gives its logits, bit for bit',
     (blocks, seed) => {
       const before = memory();
       tidy(() => {
         const network = new AnyNetwork(blocks, size, seed);
         const images = Rng.fromSeed(seed).split('images').normal([3, size, size, 3]);
-        network.train().forward(images);
-        const packed = unpackModel(packModel(network, { imageShape: [size, size, 3] }));
+        trainALittle(network, Rng.fromSeed(seed), 1);
+        const bytes = packModel(network, { imageShape });
+        expect(summary(network, { imageShape }).savedBytes).toBe(bytes.length);
+        const packed = unpackModel(bytes);
         network.eval();
         // One file runs batches of any size.
         for (const batch of [1, 3]) {
@@ -238,7 +243,7 @@ describe('any network', () => {
       const images = Rng.fromSeed(seed).split('images').normal([2, size, size, 3]);
       const { onnx, ours, values } = tidy(() => {
         network.train().forward(images);
-        const onnx = exportOnnx(network, { imageShape: [size, size, 3] });
+        const onnx = exportOnnx(network, { imageShape });
         const ours = noGradient(() => [...network.eval().forward(images).values]);
         return { onnx, ours, values: transpose(images, [0, 3, 1, 2]).values.slice() };
       });

@@ -13,7 +13,6 @@ import {
 } from '@mobinet/tensor';
 import { beforeAll, describe, expect } from 'vitest';
 import { mobinetOptions } from '../networks/mobinet/options.js';
-import { mobinetOf } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
 import { encodeCheckpoint, newRun } from '../training/run.js';
 import { importWeights } from './import-weights.js';
@@ -49,7 +48,7 @@ describe('importWeights', () => {
     'makes of the floats of a checkpoint the network that they are from, to the last bit',
     (variant) => {
       const run = newRun({ ...small, ...variant }, paperTraining, data);
-      trainALittle(mobinetOf(run), Rng.fromSeed(variant.seed));
+      trainALittle(run.model, Rng.fromSeed(variant.seed));
       const weights = weightsOf(encodeCheckpoint(run));
       const before = memory();
       // The seed is that of weights which are replaced; the packed file tells it.
