@@ -9,8 +9,16 @@ import { join } from 'node:path';
 import { crossEntropy, valueAndGradient } from '@mobinet/autograd';
 import { Rng, setThreads, startProfile, tensor } from '@mobinet/tensor';
 import { definedOps } from '@mobinet/tensor/testing';
-import { createMoBiNet, imageFromRgba, loadPacked, makeOptimizer, mobinet, packModel, paperTraining } from 'mobinet';
-import { optimizerNames } from '../packages/mobinet/dist/training/options.js';
+import {
+  createMoBiNet,
+  imageFromRgba,
+  loadPacked,
+  makeOptimizer,
+  mobinet,
+  optimizerNames,
+  packModel,
+  paperTraining,
+} from 'mobinet';
 import { fillIn, resultsIn, table } from './lib/document.mjs';
 import { parseFlags, root, stop } from './lib/flags.mjs';
 

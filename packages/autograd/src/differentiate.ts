@@ -13,6 +13,7 @@ import {
   withRecorder,
   zeros,
 } from '@mobinet/tensor';
+import { aliasOf } from '@mobinet/tensor/kernels';
 import { nothingToTrain, refuseUnlisted } from './hidden.js';
 import { Tape } from './tape.js';
 import { flatten, type Gradients, unflatten } from './tree.js';
@@ -95,7 +96,7 @@ function dependsOnNothing(ends: ReadonlySet<string>): GradientError {
  * around is told: then the derivative of the gradient is 0, and no error.
  */
 function dependentOn(parameters: readonly Tensor[], gradient: Tensor): Tensor {
-  const output = gradient.alias();
+  const output = aliasOf(gradient);
   const gradientRule = (dy: Tensor) => [
     () => dy,
     ...parameters.map(
@@ -165,10 +166,10 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
   return (...inputs) =>
     tidy(() => {
       // Ids count up: what is newer than this, `forward` has made.
-      const before = isRecording() && inputs.length > 0 ? inputs[0].alias().id : Number.POSITIVE_INFINITY;
+      const before = isRecording() && inputs.length > 0 ? aliasOf(inputs[0]).id : Number.POSITIVE_INFINITY;
       const { output: result, saved, gradient, onceDifferentiable } = noGradient(() => forward(...inputs));
       // The tape tells tensors apart by their ids, and `forward` may have returned one of its inputs.
-      const output = result.alias();
+      const output = aliasOf(result);
       for (const tensor of onceDifferentiable ? [] : saved) {
         if (tensor === result || tensor.dtype !== 'f32' || tensor.id < before) continue;
         recordCall({ name: `what ${name} saves`, inputs, output: tensor, saved: [], gradient: null });
@@ -195,7 +196,7 @@ function withoutDerivative(name: string, inputs: readonly AnyTensor[], rules: ()
   return noGradient(rules).map((rule) => {
     if (!rule) return null;
     return () => {
-      const output = noGradient(rule).alias();
+      const output = aliasOf(noGradient(rule));
       recordCall({ name, inputs, output, saved: [], gradient: null });
       return output;
     };

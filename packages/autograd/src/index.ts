@@ -26,7 +26,6 @@ export {
   type WeightDecayOptions,
 } from './optimizers/optimizer.js';
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
-export { type ParameterUpdate, type UpdateFormula, UpdateKernel } from './optimizers/update.wasm.js';
 export { Parameter } from './parameter.js';
 export { labelSmoothingRange, learningRateRange, weightDecayRange } from './ranges.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';

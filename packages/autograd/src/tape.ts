@@ -12,6 +12,7 @@ import {
   type Tensor,
   tidy,
 } from '@mobinet/tensor';
+import { aliasOf, twinOf, versionOf } from '@mobinet/tensor/kernels';
 
 /** One remembered call: who went in, who came out, and what its gradient rule reads. */
 interface Entry {
@@ -68,8 +69,8 @@ export class Tape implements Recorder {
       return;
     }
     this.#tracked.add(output.id);
-    const saved = call.saved.map((tensor) => keep(tensor.twin()));
-    this.#entries.push({ call, saved, versions: saved.map(({ block }) => block.version), ruleOf });
+    const saved = call.saved.map((tensor) => keep(twinOf(tensor)));
+    this.#entries.push({ call, saved, versions: saved.map(versionOf), ruleOf });
   }
 
   overwrite(op: string, { id, label, shape }: AnyTensor): void {
@@ -123,7 +124,7 @@ export class Tape implements Recorder {
           // inputs with one tensor: so take another handle, a twin where a tape has heard how it was made.
           const gradient = rule();
           if (!sameShape(gradient.shape, call.inputs[index].shape)) throw wrongShape(call, index, gradient);
-          return isHeard ? gradient.twin() : gradient.alias();
+          return isHeard ? twinOf(gradient) : aliasOf(gradient);
         });
       });
       inputGradients.forEach((gradient, index) => {
@@ -172,7 +173,7 @@ function missingRule({ call: { name }, ruleOf }: Entry): GradientError {
 
 /** What a rule reads must be what it was in the forward pass. */
 function checkVersions({ call, saved, versions }: Entry): void {
-  const index = saved.findIndex(({ block }, at) => block.version !== versions[at]);
+  const index = saved.findIndex((tensor, at) => versionOf(tensor) !== versions[at]);
   if (index < 0) return;
   const { label, shape } = saved[index];
   throw new GradientError(

@@ -12,6 +12,7 @@ import {
   sizeOf,
   type Tensor,
 } from '@mobinet/tensor';
+import { aliasOf } from '@mobinet/tensor/kernels';
 import type { BinaryConv2dOptions } from './binary-conv2d.js';
 import { type ChannelParameters, type CountNormResult, countNorm, countNormGradient } from './count-norm.js';
 import { countDType } from './counts.js';
@@ -58,7 +59,7 @@ export function binarySegment(
       const skip = skipRepeats > 0 ? x : null;
       const { output, mean, variance } = countNorm(counts, { scale, slope, gamma, beta }, skip, tail);
       // Of what a forward pass makes, its output alone outlives it, unless it is kept.
-      statistics = keep({ mean: mean.alias(), variance: variance.alias() });
+      statistics = keep({ mean: aliasOf(mean), variance: aliasOf(variance) });
       return {
         output,
         saved: [xSigns, signs, scale, weight, counts, slope, gamma, mean, variance, ...estimatorMemory(x, estimator)],
@@ -86,7 +87,7 @@ export function binarySegment(
   );
   const output = segment(x, weight, parameters.slope, parameters.gamma, parameters.beta);
   const { mean, variance } = statistics!;
-  const result = { output, mean: mean.alias(), variance: variance.alias() };
+  const result = { output, mean: aliasOf(mean), variance: aliasOf(variance) };
   dispose(statistics);
   // No rule tells how they depend on these: to differentiate by way of them is an error.
   const inputs = [x, weight, parameters.slope, parameters.gamma, parameters.beta];

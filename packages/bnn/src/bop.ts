@@ -1,4 +1,5 @@
-import { Adam, type AdamOptions, Parameter, type Update, UpdateKernel } from '@mobinet/autograd';
+import { Adam, type AdamOptions, Parameter, type Update } from '@mobinet/autograd';
+import { UpdateKernel } from '@mobinet/autograd/kernels';
 import { applyInto, checkNumber, defineOp, type Tensor } from '@mobinet/tensor';
 import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { bopOnGpu } from './bop.wgsl.js';

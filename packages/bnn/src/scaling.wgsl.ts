@@ -1,5 +1,5 @@
 import type { Tensor } from '@mobinet/tensor';
-import { groupsOf, Shader, shaderFamily, workgroupSum } from '@mobinet/tensor/kernels';
+import { groupsOf, Shader, shaderFamily, shareMemory, workgroupSum } from '@mobinet/tensor/kernels';
 import type { ScalingGradient } from './scaling.js';
 
 /** Invocations for each filter. */
@@ -41,7 +41,7 @@ export function weightGradientOnGpu(
 ): void {
   const filters = scale.size;
   const numbers = { filters, n: weight.size / filters };
-  const isInPlace = gradient.block === dw.block;
+  const isInPlace = shareMemory(gradient, dw);
   const reads = isInPlace ? { weight, scale } : { weight, scale, gradient };
   weightGradientShader(mode, isInPlace).run(reads, { dw }, numbers, groupsOf(filters, 1));
 }

@@ -31,7 +31,14 @@ export { countFlops, type MultiplyAdds } from './summary/flops.js';
 export { drawGraph } from './summary/graph.js';
 export { type LayerSummary, type NetworkSummary, summary } from './summary/summary.js';
 export { type Evaluation, evaluate } from './training/evaluate.js';
-export { makeOptimizer, makeSchedule, paperTraining, type TrainingOptions } from './training/options.js';
+export {
+  makeOptimizer,
+  makeSchedule,
+  optimizerNames,
+  paperTraining,
+  scheduleNames,
+  type TrainingOptions,
+} from './training/options.js';
 export { type Preset, type PresetName, presets } from './training/presets.js';
 export {
   decodeCheckpoint,

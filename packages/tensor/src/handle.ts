@@ -89,7 +89,7 @@ export abstract class Handle {
     this.dispose();
   }
 
-  /** @internal One more reference to the memory, for a new handle to take over. */
+  /** One more reference to the memory, for a subclass to take over. */
   share(): Block {
     return this.block.retain();
   }

@@ -17,6 +17,7 @@ export {
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
 export { type ElementType, groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from './backends/webgpu/shader.js';
 export { environmentVariable } from './environment.js';
+export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
 export { packAnswersOnGpu } from './ops/bits/bits.wgsl.js';

@@ -18,7 +18,7 @@ import { formatShape, type Shape, sizeOf } from './shape.js';
 export class Tensor<D extends DType = 'f32'> extends Handle {
   #values: TypedArray<D> | null = null;
 
-  /** @internal Use the factories: `tensor`, `zeros`, `full`… */
+  /** For subclasses; others use the factories: `tensor`, `zeros`, `full`… */
   constructor(
     readonly dtype: D,
     shape: Shape,

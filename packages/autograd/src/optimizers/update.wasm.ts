@@ -1,6 +1,7 @@
 import type { Tensor } from '@mobinet/tensor';
 import {
   type Argument,
+  addressOf,
   type F32x4,
   type f32,
   f32x4,
@@ -92,7 +93,7 @@ export class UpdateKernel<P extends ParameterTypes> {
       for (const { tensors, gradientDecay = 0, weightDecay = 0 } of updates) {
         const { size } = tensors[0];
         for (let first = 0; first < size; first += blockSize) {
-          for (const { address } of tensors) words[at++] = address + 4 * first;
+          for (const tensor of tensors) words[at++] = addressOf(tensor) + 4 * first;
           words[at++] = Math.min(blockSize, size - first);
           floats[at++] = gradientDecay;
           floats[at++] = weightDecay;

@@ -1,4 +1,4 @@
-import type { CountLinesAttributes } from '@mobinet/bnn';
+import type { CountLinesAttributes } from '@mobinet/bnn/kernels';
 import { type BitConv2dAttributes, reshape, slice, type Tensor } from '@mobinet/tensor';
 import type { Reduction, Window } from '@mobinet/tensor/kernels';
 import { type Emitter, type OnnxCall, windowAttributes } from './onnx-writer.js';

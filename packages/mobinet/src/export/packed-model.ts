@@ -13,7 +13,14 @@ import {
   tidy,
   withBackend,
 } from '@mobinet/tensor';
-import { type Layer, layersOf, placedBytes, type ReadyProgram, type TensorFunction } from '@mobinet/tensor/kernels';
+import {
+  type Layer,
+  layersOf,
+  placedBytes,
+  type ReadyProgram,
+  type TensorFunction,
+  twinOf,
+} from '@mobinet/tensor/kernels';
 import { messageOf, oneLine } from '../data/errors.js';
 import { type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
@@ -146,7 +153,7 @@ export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedM
           throw new RangeError('only square images of three colours are prepared');
         }
         // What the file's tensors are, the constants are other handles on.
-        const own = new Map(Array.from(constants, ([name, constant]) => [name, constant.twin() as Value]));
+        const own = new Map(Array.from(constants, ([name, constant]) => [name, twinOf(constant)]));
         return new PackedModel(program, own, info, classCount);
       });
     } catch (error) {

@@ -1,4 +1,4 @@
-import { type CountLinesAttributes, countLines, scaleCounts } from '@mobinet/bnn';
+import { type CountLinesAttributes, countLines, scaleCounts } from '@mobinet/bnn/kernels';
 import {
   add,
   affine,

@@ -1,5 +1,6 @@
 import { BatchNorm2d, Conv2d, Module, PReLU, ReLU } from '@mobinet/autograd';
-import { BinaryConv2d, binarizeWeights, binarySegment, countDType, countLines, foldLines } from '@mobinet/bnn';
+import { BinaryConv2d, binarizeWeights, binarySegment } from '@mobinet/bnn';
+import { countDType, countLines, foldLines } from '@mobinet/bnn/kernels';
 import { add, bitConv2d, concat, isRecording, packBits, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
 import { type SegmentPlan, weightsPerFilter } from './plan.js';

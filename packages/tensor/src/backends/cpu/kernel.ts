@@ -1,3 +1,4 @@
+import type { AnyTensor } from '../../op.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
 import {
   assemble,
@@ -33,8 +34,8 @@ export type KernelBody<P extends ParameterTypes> = (
   scratch: I32,
 ) => void;
 
-/** A number, or what has an address: a tensor. */
-export type Argument = number | { readonly address: number };
+/** A number, or what has an address, which a kernel is told: a tensor, say. */
+export type Argument = number | AnyTensor | { readonly address: number };
 
 export interface RunOptions {
   /** Items that a thread takes at a time. Default: all of them, so one thread does the work. */

@@ -1,0 +1,27 @@
+/**
+ * What the layers of binary networks are made of, for those who write layers and rules of their own: operations on counts of signs, and pieces of
+ * gradients.
+ */
+
+export {
+  type CountLinesAttributes,
+  type CountLinesResult,
+  countLines,
+  countLinesOp,
+  type FoldableSegment,
+  foldLines,
+  type LinesPool,
+} from './count-lines.js';
+export {
+  type ChannelParameters,
+  type CountNormAttributes,
+  type CountNormGradients,
+  type CountNormResult,
+  countNorm,
+  countNormGradient,
+} from './count-norm.js';
+export { countThresholds, countThresholdsOp, foldThresholds } from './count-thresholds.js';
+export { type Counts, countDType } from './counts.js';
+export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
+export { scaleCounts } from './scale-counts.js';
+export { weightGradient } from './scaling.js';
