@@ -77,7 +77,7 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
   }
 }
 
-/** @internal A tensor whose elements are not written yet. */
+/** A tensor whose elements are not written yet, for kernels to write. */
 export function emptyTensor<D extends DType>(
   dtype: D,
   shape: Shape,

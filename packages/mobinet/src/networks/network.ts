@@ -65,8 +65,12 @@ export function defineNetwork<const S extends OptionSchema = Record<never, never
 
 const networks = new Map<string, Network>();
 
-/** Makes a kind of network known by its name: checkpoints of it can be read then. @returns The same. */
+/** Makes a kind of network known by its name: checkpoints of it can be read then. @returns The same. @throws RangeError if another has its name. */
 export function registerNetwork<N extends Network>(network: N): N {
+  const known = networks.get(network.name);
+  if (known && known !== network) {
+    throw new RangeError(`there is another network called ${shown(network.name)}. Choose a name of its own`);
+  }
   networks.set(network.name, network);
   return network;
 }
