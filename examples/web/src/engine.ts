@@ -1,18 +1,9 @@
 import '@mobinet/bnn/webgpu';
-import {
-  type BitTensor,
-  currentBackend,
-  setThreads,
-  type Tensor,
-  threadCount,
-  useBackend,
-  withBackend,
-} from '@mobinet/tensor';
-import { disposeProgram, type Program } from '@mobinet/tensor/kernels';
+import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
 import { imageFromRgba, type Normalization, type PackedModel, prepareImages, unpackModel } from 'mobinet';
-import { type InnerLayer, innerLayers, programOf } from './layers.js';
+import { type InnerLayer, innerLayers } from './layers.js';
 import type { Answer, CallName, LayerFacts, ModelFacts, Picture, Request, Result, Signs } from './protocol.js';
-import { layOut } from './taps.js';
+import { layOut, stepOf } from './taps.js';
 
 /** What the worker does for each call. */
 type Engine = { readonly [K in CallName]: (request: Request<K>) => Result<K> | Promise<Result<K>> };
@@ -26,9 +17,9 @@ export const engine: Engine = {
       await setThreads(threads ?? threadCount());
       // The first run makes the kernels. Nobody should wait for that with a picture in hand.
       await next.predict([{ width: 1, height: 1, pixels: new Uint8Array(3) }]);
-      const program = withBackend('cpu', () => programOf(next));
-      forget();
-      loaded = { model: next, program, layers: innerLayers(program) };
+      const { program } = next.programFor({ shape: [1, ...next.imageShape], backend: device });
+      loaded?.model.dispose();
+      loaded = { model: next, layers: innerLayers(program) };
     } catch (error) {
       // A file that is refused leaves the model that there is as it was.
       await useBackend(before);
@@ -58,13 +49,12 @@ export const engine: Engine = {
   bits(place) {
     const { binary } = current().layers[place.layer];
     if (!binary) throw new Error('this layer calculates with floats');
-    return layOut(binary, { input: signsOf(place.layer - 1), output: signs[place.layer] }, place);
+    return layOut(binary, { input: signsOf(binary.input), output: signs[place.layer] }, place);
   },
 };
 
 interface Loaded {
   readonly model: PackedModel;
-  readonly program: Program;
   readonly layers: readonly InnerLayer[];
 }
 
@@ -75,12 +65,6 @@ let signs: (Signs | null)[] = [];
 function current(): Loaded {
   if (!loaded) throw new Error('no model is loaded');
   return loaded;
-}
-
-function forget(): void {
-  if (!loaded) return;
-  disposeProgram(loaded.program);
-  loaded.model.dispose();
 }
 
 function signsOf(layer: number): Signs {
@@ -119,13 +103,11 @@ async function watch(network: PackedModel, x: Tensor, runs: number): Promise<num
   const times: number[][] = [];
   const copies: (Promise<Signs> | null)[] = [];
   await repeat(isOnGpu ? 1 : runs, async () => {
-    let layer = 0;
-    const logits = network.watch(x, ({ milliseconds, signs: own }) => {
-      times[layer] ??= [];
-      times[layer].push(milliseconds);
+    const logits = network.watch(x, ({ index, milliseconds, signs: own }) => {
+      times[index] ??= [];
+      times[index].push(milliseconds);
       // The next layer overwrites them: whoever wants them asks for a copy now.
-      copies[layer] ??= own && copyOf(own);
-      layer++;
+      copies[index] ??= own && copyOf(own);
     });
     logits.dispose();
   });
@@ -160,27 +142,22 @@ function factsOf({ model, layers }: Loaded, bytes: number, name: string): Omit<M
   };
 }
 
-function layerFacts(
-  { name, shape, hasSigns, binary }: InnerLayer,
-  index: number,
-  all: readonly InnerLayer[],
-): LayerFacts {
+function layerFacts({ name, shape, hasSigns, binary }: InnerLayer): LayerFacts {
   const [size] = shape;
-  // What a layer sees can be laid out where the layer before it has handed on signs.
-  const isBinary = binary !== null && all[index - 1]?.hasSigns;
   return {
     name,
     hasSigns,
     size: shape.length > 1 ? size : 1,
     channels: shape[shape.length - 1],
-    binary: isBinary
+    binary: binary
       ? {
           kernel: binary.window.height.taps,
           groups: binary.groups,
           inChannels: binary.groups * binary.signs.shape[3],
+          outChannels: binary.signs.shape[0],
           size: binary.window.height.output,
-          pool: binary.pool?.name ?? null,
-          step: binary.pool?.step ?? 1,
+          pool: binary.pool,
+          step: stepOf(binary),
         }
       : null,
   };

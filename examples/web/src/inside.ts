@@ -96,12 +96,13 @@ export class Inside {
     const turn = ++this.#turn;
     const { name, size, channels, binary, hasSigns } = this.#layer;
     const last = (binary?.size ?? size) - 1;
+    const lastChannel = (binary?.outChannels ?? channels) - 1;
     const { layer } = this.#place;
     this.#place = {
       layer,
       row: within(this.#place.row, last),
       column: within(this.#place.column, last),
-      channel: within(this.#place.channel, channels - 1),
+      channel: within(this.#place.channel, lastChannel),
     };
     const place = this.#place;
     const [signs, output] = await Promise.all([
@@ -114,12 +115,12 @@ export class Inside {
     this.#text.textContent = `${name}: ${describe(this.#layer)} It hands on ${handsOn}.`;
     const step = binary?.step ?? 1;
     const [row, column] = [place.row, place.column].map((at) => within(Math.floor(at / step), size - 1));
-    if (signs) this.#maps.show(signs, place.channel, row, column);
+    if (signs) this.#maps.show(signs, within(place.channel, channels - 1), row, column);
     else this.#maps.clear();
     for (const [field, value, most] of [
       [this.#fields.row, place.row, last],
       [this.#fields.column, place.column, last],
-      [this.#channelField, place.channel, channels - 1],
+      [this.#channelField, place.channel, lastChannel],
     ] as const) {
       field.max = String(most);
       if (Number(field.value) !== value || field.value === '') field.value = String(value);

@@ -77,6 +77,7 @@ export interface BinaryFacts {
   readonly kernel: number;
   readonly groups: number;
   readonly inChannels: number;
+  readonly outChannels: number;
   /** Height and width of what its convolution gives, before a pool. */
   readonly size: number;
   readonly pool: string | null;

@@ -20,7 +20,8 @@ export interface LayerSigns {
  * It is the definition, written out: the kernels do the same for 64 signs an instruction.
  */
 export async function layOut(layer: BinaryLayer, { input, output }: LayerSigns, place: Place): Promise<OneOutput> {
-  const { signs, lines, pool, hasSkip } = layer;
+  const { signs, lines, pool, hasSkip, handsOn } = layer;
+  const step = stepOf(layer);
   const { row, column, channel } = place;
   const [filters, numbers] = await Promise.all([signs.data(), lines?.data()]);
   const taps = tapsOf(layer, filters, input, place);
@@ -45,10 +46,13 @@ export async function layOut(layer: BinaryLayer, { input, output }: LayerSigns, 
     count: count - 2 * popcount,
     line: numbers ? { plus: lineAt(0), minus: lineAt(1), shift: lineAt(2) } : null,
     hasSkip,
-    pool: pool?.name ?? null,
-    bit: output && bitOf(output, Math.floor(row / (pool?.step ?? 1)), Math.floor(column / (pool?.step ?? 1)), channel),
+    pool,
+    bit: handsOn && output ? bitOf(output, Math.floor(row / step), Math.floor(column / step), channel) : null,
   };
 }
+
+/** How many pixels of a convolution's output one of the layer stands for, along each axis. */
+export const stepOf = ({ pool }: BinaryLayer): number => (pool ? 2 : 1);
 
 /** The sign that a layer hands on at a place; null where a pool drops the last row or column. */
 function bitOf({ words, size, channels }: Signs, row: number, column: number, channel: number): number | null {

@@ -21,6 +21,7 @@ import { describe, expect } from 'vitest';
 import { type CountLinesResult, countLines, foldLines, type LinesPool } from './count-lines.js';
 import type { Counts } from './counts.js';
 import { expectClose } from './expect-close.test.helper.js';
+import { scaleCounts } from './scale-counts.js';
 
 /** Channels that the kernel takes, eight at a time, and those left to the definition; odd images, whose last row no pool covers. */
 const cases = fc
@@ -126,3 +127,28 @@ describe('countLines', () => {
 });
 
 const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d };
+
+describe('counts', () => {
+  const ones = (shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1), { shape });
+
+  test('of another kind, or without a scale for each channel, are an error of scaleCounts', () => {
+    const counts = tensor(Int32Array.of(1, 2, 3, 4), { shape: [2, 2] });
+    expect([...scaleCounts(counts, ones([2])).values]).toEqual([1, 2, 3, 4]);
+    expect(() => scaleCounts(tensor(Uint8Array.of(1, 2), { shape: [1, 2] }) as never, ones([2]))).toThrow(
+      'scaleCounts: the counts must be i32, not u8',
+    );
+    for (const shape of [[1], [4], [1, 2], []]) expect(() => scaleCounts(counts, ones(shape))).toThrow(ShapeError);
+  });
+
+  test('of four bytes are left to the definition of countLines', () => {
+    const values = Int32Array.from({ length: 8 }, (_, c) => c - 4);
+    const skip = ones([1, 1, 1, 8]);
+    const lines = ones([3, 8]);
+    const attributes = { signs: 9, skipRepeats: 1, pool: null };
+    const [wide, narrow] = [values, Int16Array.from(values)].map((values) =>
+      countLines(tensor(values, { shape: [1, 1, 1, 8] }) as Counts, lines, skip, attributes),
+    );
+    expect(wide.output.values).toEqual(narrow.output.values);
+    expect(wide.outputSigns.words).toEqual(narrow.outputSigns.words);
+  });
+});

@@ -30,7 +30,7 @@ export function splitAtZero(numbers: F32x4): { above: F32x4; below: F32x4 } {
   return { above: count.pmax(zero), below: count.pmin(zero) };
 }
 
-/** The kernels take channels eight at a time; other numbers are left to the definition. */
+/** The kernels take channels eight at a time, and counts of one byte or two; others are left to the definition. */
 export function hasKernels(operands: readonly AnyTensor[]): boolean {
-  return operands.every(({ shape, size }) => size > 0 && shape[shape.length - 1] % 8 === 0);
+  return operands.every(({ shape, size, dtype }) => size > 0 && shape[shape.length - 1] % 8 === 0 && dtype !== 'i32');
 }

@@ -1,4 +1,4 @@
-import { apply, defineOp, type Tensor } from '@mobinet/tensor';
+import { apply, DTypeError, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { ChannelKernel, i32x4 } from '@mobinet/tensor/kernels';
 import { gpuKernels } from './gpu-kernels.js';
 
@@ -9,7 +9,16 @@ export function scaleCounts(counts: Tensor<'i32'>, scale: Tensor): Tensor {
 
 const scaleCountsOp = defineOp<[Tensor<'i32'>, Tensor], [Tensor]>({
   name: 'scaleCounts',
-  outputs: ([counts]) => [{ dtype: 'f32', shape: counts.shape }],
+  outputs([counts, scale]) {
+    if (counts.dtype !== 'i32') throw new DTypeError(`scaleCounts: the counts must be i32, not ${counts.dtype}`);
+    if (scale.rank !== 1 || scale.shape[0] !== counts.shape[counts.rank - 1]) {
+      throw new ShapeError('scaleCounts', 'the scale must have one number for each channel', [
+        { name: 'counts', shape: counts.shape, note: counts.label },
+        { name: 'scale', shape: scale.shape, note: scale.label },
+      ]);
+    }
+    return [{ dtype: 'f32', shape: counts.shape }];
+  },
   reference([{ values: counts }, { values: scale }], [{ values: y }]) {
     for (let row = 0; row < y.length; row += scale.length) {
       for (let c = 0; c < scale.length; c++) y[row + c] = counts[row + c] * scale[c];

@@ -1,6 +1,7 @@
 import type { BackendName } from './backend-name.js';
 import { Block } from './block.js';
 import { TraceError } from './errors.js';
+import type { Synchronous } from './scope.js';
 
 /** What tensors would take if they had memory, in bytes. */
 export class MemoryTally {
@@ -84,12 +85,12 @@ export function absentMemory(): MemoryTally | null {
  * @param body Gets the tally of what its tensors would take.
  * @throws TraceError where it reads elements.
  */
-export function withoutMemory<T>(body: (tally: MemoryTally) => T): T {
+export function withoutMemory<T>(body: (tally: MemoryTally) => Synchronous<T>): T {
   const outer = current;
   const tally = new MemoryTally();
   current = tally;
   try {
-    return body(tally);
+    return body(tally) as T;
   } finally {
     current = outer;
   }

@@ -42,7 +42,7 @@ export { lineSums, softmaxDeclarations, softmaxStep, softmaxWorkgroup } from './
 export type { Window } from './ops/window.js';
 export { forEachPixel } from './ops/window.wasm.js';
 export { type Draft, fuse, isCallOf, type OpCall, type Rule } from './program/fuse.js';
-export { type Layer, layersOf, multiplyAddsOf } from './program/layers.js';
+export { type Layer, layerNames, layersOf, multiplyAddsOf } from './program/layers.js';
 export { placedBytes } from './program/place.js';
 export { type Call, disposeProgram, formatProgram, type Program, type Value } from './program/program.js';
 export { prune } from './program/prune.js';

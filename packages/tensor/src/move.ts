@@ -1,3 +1,4 @@
+import { absentMemory } from './absent.js';
 import { currentBackend, withBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { copyBlock, salvageWords, writeBytes } from './backends/webgpu/transfer.js';
@@ -69,6 +70,7 @@ export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): v
     ]);
   }
   recordOverwrite('assign', target);
+  if (absentMemory()) return;
   if (target.backend === 'cpu') target.values.set(source.values);
   else if (source.backend === 'cpu') writeBytes(target.block, wordsOfValues(source.dtype, source.values));
   else copyBlock(source.block, target.block);

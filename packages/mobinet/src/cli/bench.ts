@@ -1,10 +1,11 @@
 import { Rng, setThreads, threadCount } from '@mobinet/tensor';
+import { layersOf, multiplyAddsOf } from '@mobinet/tensor/kernels';
 import { Command } from 'commander';
 import { readPacked } from '../export/files.js';
 import type { PackedModel } from '../export/packed-model.js';
-import { summary } from '../summary/summary.js';
 import { trainingRanges } from '../training/options.js';
 import { jsonFlag, numberIn, threadsRange } from './flags.js';
+import { networkFlag } from './network-flag.js';
 import { formatTable, printJson, printResult } from './output.js';
 
 interface BenchFlags {
@@ -40,7 +41,8 @@ interface BenchResult {
 export function benchCommand(): Command {
   return new Command('bench')
     .description('how fast a packed model runs, layer by layer')
-    .argument('<model>', 'a packed model')
+    .argument('<model>', "a packed model, a checkpoint, or a run's folder")
+    .addOption(networkFlag())
     .option('--threads <number>', 'threads that compute (default: one for each processor)', numberIn(threadsRange))
     .option('--batch <images>', 'images at a time', numberIn(trainingRanges.batchSize), 1)
     .option('--seconds <number>', 'how long it is measured', numberIn({ above: 0, to: 86_400 }), 2)
@@ -72,7 +74,9 @@ async function measure(
 ): Promise<Omit<BenchResult, 'model' | 'batch' | 'threads'>> {
   const images = Rng.fromSeed(0).normal([batch, ...model.imageShape]);
   const whole: number[] = [];
-  const byLayer = new Map<string, number[]>();
+  const { program } = model.programFor(images);
+  const layers = layersOf(program).map(({ name, from, to }) => ({ name, calls: program.calls.slice(from, to) }));
+  const byLayer: number[][] = layers.map(() => []);
   const runAsAWhole = async (): Promise<void> => {
     const start = performance.now();
     const logits = model.forward(images);
@@ -81,13 +85,7 @@ async function measure(
     logits.dispose();
   };
   const runByLayer = (): void => {
-    model
-      .watch(images, ({ name, milliseconds }) => {
-        const times = byLayer.get(name);
-        if (times) times.push(milliseconds);
-        else byLayer.set(name, [milliseconds]);
-      })
-      .dispose();
+    model.watch(images, ({ index, milliseconds }) => byLayer[index].push(milliseconds)).dispose();
   };
   // Kernels are compiled when they first run, and made faster while they do.
   await forSeconds(seconds / 4, async () => {
@@ -95,27 +93,26 @@ async function measure(
     runByLayer();
   });
   whole.length = 0;
-  byLayer.clear();
+  for (const times of byLayer) times.length = 0;
   await forSeconds(seconds, async () => {
     await runAsAWhole();
     runByLayer();
   });
 
-  const multiplyAdds = new Map(summary(model).layers.map((layer) => [layer.name, layer.binaryMultiplyAdds]));
-  const medians = [...byLayer].map(([name, times]) => ({ name, milliseconds: median(times) }));
-  const sum = medians.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const medians = byLayer.map(median);
+  const sum = medians.reduce((sum, milliseconds) => sum + milliseconds, 0);
   const milliseconds = median(whole);
   return {
     runs: whole.length,
     milliseconds,
     imagesPerSecond: (1000 * batch) / milliseconds,
-    layers: medians.map((layer) => {
-      const binaryMultiplyAdds = batch * (multiplyAdds.get(layer.name) ?? 0);
+    layers: layers.map(({ name, calls }, index) => {
+      const binary = calls.filter(({ inputs: [x] }) => program.values[x].dtype === 'bits');
+      const binaryMultiplyAdds = binary.reduce((sum, call) => sum + multiplyAddsOf(program, call), 0);
+      const milliseconds = medians[index];
       return {
-        ...layer,
-        share: layer.milliseconds / sum,
-        binaryMultiplyAdds,
-        binaryMultiplyAddsPerSecond: (1000 * binaryMultiplyAdds) / layer.milliseconds,
+        ...{ name, milliseconds, share: milliseconds / sum, binaryMultiplyAdds },
+        binaryMultiplyAddsPerSecond: (1000 * binaryMultiplyAdds) / milliseconds,
       };
     }),
   };

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { Network } from '../networks/network.js';
 import { version } from '../version.js';
 import { benchCommand } from './bench.js';
 import { evaluateCommand } from './evaluate.js';
@@ -12,24 +13,27 @@ import { trainCommand } from './train.js';
 
 /** The command line `mobinet`. */
 export async function main(): Promise<void> {
-  await runProgram((network) => {
-    const program = new Command('mobinet')
-      .description(
-        'binary neural networks: train, evaluate and run networks whose weights and activations are single bits',
-      )
-      .version(version);
-    for (const command of [
-      summaryCommand(network),
-      trainCommand('train', { network }),
-      evaluateCommand(),
-      exportCommand(network),
-      importCommand(network),
-      predictCommand(),
-      benchCommand(),
-      serveDemoCommand(),
-    ]) {
-      program.addCommand(command);
-    }
-    return program;
-  });
+  await runProgram(commandsFor);
+}
+
+/** All commands, with the options of a kind of network as flags. */
+export function commandsFor(network: Network): Command {
+  const program = new Command('mobinet')
+    .description(
+      'binary neural networks: train, evaluate and run networks whose weights and activations are single bits',
+    )
+    .version(version);
+  for (const command of [
+    summaryCommand(network),
+    trainCommand('train', { network }),
+    evaluateCommand(),
+    exportCommand(network),
+    importCommand(network),
+    predictCommand(),
+    benchCommand(),
+    serveDemoCommand(),
+  ]) {
+    program.addCommand(command);
+  }
+  return program;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Conv2d, GlobalAveragePool2d, Linear, Sequential } from '@mobinet/autograd';
 import { BinaryConv2d } from '@mobinet/bnn';
@@ -76,9 +76,9 @@ function define(name: string, body: string): string {
   const path = join(folder, name);
   writeFileSync(
     path,
-    `import { Conv2d, GlobalAveragePool2d, Linear, Sequential } from ${urlOf('../../../autograd/dist/index.js')};
+    `import { Conv2d, GlobalAveragePool2d, Linear, Module, Sequential } from ${urlOf('../../../autograd/dist/index.js')};
      import { BinaryConv2d } from ${urlOf('../../../bnn/dist/index.js')};
-     import { Rng, wholeNumbers } from ${urlOf('../../../tensor/dist/index.js')};
+     import { exp, mul, Rng, wholeNumbers } from ${urlOf('../../../tensor/dist/index.js')};
      import { defineNetwork } from ${urlOf('../index.js')};
      ${body}`,
   );
@@ -174,17 +174,61 @@ describe('a kind of network that a file defines', () => {
     });
   });
 
+  test('that cannot be packed is refused before it is trained', async () => {
+    const waved = plain.replace(
+      'new GlobalAveragePool2d()',
+      'new GlobalAveragePool2d(), new (class extends Module { forward(x) { return exp(x); } })()',
+    );
+    const file = define('waved.mjs', `export default defineNetwork(${waved.replace("'plain'", "'waved'")});`);
+    const out = join(folder, 'waved');
+    const outcome = await ask(['train', '--network', file, ...small.slice(2), '--epochs', '1', '--out', out]);
+    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(outcome.stderr).toMatch(/^error: .*exp has no place in a packed file\n$/);
+    expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(false);
+  });
+
+  test('whose packed form does something else leaves none', async () => {
+    const counted = plain.replace(
+      'new GlobalAveragePool2d()',
+      'new (class extends Module { forward(x) { this.calls = (this.calls ?? 0) + 1; return mul(x, this.calls); } })(), new GlobalAveragePool2d()',
+    );
+    const file = define('counted.mjs', `export default defineNetwork(${counted.replace("'plain'", "'counted'")});`);
+    const out = join(folder, 'counted');
+    const outcome = await ask(['train', '--network', file, ...small.slice(2), '--epochs', '1', '--out', out]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(
+      /\nerror: .*must depend on its images and its tensors alone, and be the same for each image\n$|\nerror: .*depends on how many images.*\n$/,
+    );
+    expect(existsSync(join(out, 'model.mobinet.safetensors'))).toBe(false);
+    expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(true);
+  }, 60_000);
+
   const wrong: [what: string, file: string, message: RegExp][] = [
-    ['a file that is not there', join(folder, 'none.mjs'), /^error: --network .*none\.mjs cannot be loaded: /],
+    [
+      'a file that is not there',
+      join(folder, 'none.mjs'),
+      /^error: there is no file of a network at .*none\.mjs\. Check the path$/,
+    ],
     [
       'one that cannot be read',
       define('broken.mjs', 'export default {'),
-      /broken\.mjs cannot be loaded: Unexpected end/,
+      /broken\.mjs: Unexpected end of input\. node --check .*broken\.mjs shows where$/,
     ],
     [
       'one that exports no network',
       define('empty.mjs', 'export default 3;'),
-      /empty\.mjs: its default export must be an object, not 3\. It must be: export default defineNetwork/,
+      /empty\.mjs: a network must be made by defineNetwork, not 3$/,
+    ],
+    ['a folder', './', /^error: .* is a folder\. Name the file of a network in it$/],
+    [
+      'one without a default export',
+      define('named.mjs', 'export const network = 3;'),
+      /named\.mjs: it has no default export\. It must be: export default defineNetwork/,
+    ],
+    [
+      'one that throws what is no error',
+      define('thrown.mjs', 'throw Object.create(null);'),
+      /thrown\.mjs: something was thrown that is no error$/,
     ],
     ['a name of nobody', 'lenet', /^error: no network is called "lenet"\. Registered are mobinet/],
     [
@@ -195,9 +239,23 @@ describe('a kind of network that a file defines', () => {
     [
       'a name with a space',
       define('spaced.mjs', "export default defineNetwork({ name: 'a b', make() {} });"),
-      /cannot be loaded: defineNetwork: the name must be letters, digits, - and _, not "a b"$/,
+      /spaced\.mjs: defineNetwork: the name must be letters, digits, - and _, not "a b"$/,
     ],
   ];
+
+  test('that waits for ever says so, and a second one is refused', async () => {
+    const waiting = define('waiting.mjs', 'await new Promise(() => {});');
+    const { code, stderr } = await cli(['summary', '--network', waiting]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^error: .*waiting\.mjs: it waits for something that never comes\n/),
+    });
+    const twice = await ask(['summary', '--network', network, '--network', 'mobinet']);
+    expect(twice).toMatchObject({
+      code: 1,
+      stderr: 'error: --network is given more than once. Name one kind of network\n',
+    });
+  });
 
   test.each(wrong)('%s is refused in one line', async (_, file, message) => {
     const { code, stdout, stderr } = await ask(['summary', '--network', file]);

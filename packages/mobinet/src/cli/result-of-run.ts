@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Rng, useBackend } from '@mobinet/tensor';
 import { DataError, messageOf } from '../data/errors.js';
@@ -98,8 +99,11 @@ async function checkPacked(run: TrainingRun, file: string, { dataset, loading, s
       progress.show('checking the saved model', images, dataset.val.length - loader.skipped);
     const agreement = await comparePacked(run, packed, loader, { signal, onProgress });
     if (!(agreement.largestDifference <= 1e-4)) {
-      throw new Error(
-        `${file} does not agree with the trained network: logits differ by ${agreement.largestDifference}`,
+      // Nobody is to take it for the network.
+      await rm(file);
+      throw new DataError(
+        `the packed network does not agree with the trained one: logits differ by ${agreement.largestDifference}, so it was not kept. ` +
+          'What forward does in evaluation must depend on its images and its tensors alone, and be the same for each image',
       );
     }
     return agreement;

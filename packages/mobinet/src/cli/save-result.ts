@@ -11,6 +11,7 @@ export async function saveResult(out: string, bytes: Uint8Array, json = false): 
   const text = json
     ? JSON.stringify({ file: out, bytes: bytes.byteLength })
     : `${out}, ${bytes.byteLength.toLocaleString('en-US')} bytes`;
+  if (out === '') throw new RangeError('the name of the file to write is empty');
   if (out !== '-') {
     await exitingOnSignals(saveFile(out, bytes));
     printResult(text);
@@ -19,4 +20,10 @@ export async function saveResult(out: string, bytes: Uint8Array, json = false): 
   if (process.stdout.isTTY) throw new DataError('stdout is a terminal, which cannot show such a file. Add > FILE');
   writeResult(bytes);
   say(text);
+}
+
+/** The same of a file of text, which a terminal can show. */
+export async function saveText(out: string, text: string, json = false): Promise<void> {
+  if (out === '-') printResult(...text.trimEnd().split('\n'));
+  else await saveResult(out, new TextEncoder().encode(text), json);
 }

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { readPackedBytes } from '../export/files.js';
 import { unpackModel } from '../export/packed-model.js';
 import { jsonFlag, wholeNumber } from './flags.js';
+import { networkFlag } from './network-flag.js';
 import { printJson, printResult, say } from './output.js';
 import { serveSite } from './serve-site.js';
 
@@ -23,7 +24,11 @@ interface ServeFlags {
 export function serveDemoCommand(): Command {
   return new Command('serve-demo')
     .description('serve a page that runs a packed model in the browser, to be looked into bit by bit')
-    .option('--model <file>', 'a packed model (default: the small one that comes with the page)')
+    .option(
+      '--model <file>',
+      "a packed model, a checkpoint, or a run's folder (default: the small one that comes with the page)",
+    )
+    .addOption(networkFlag())
     .option('--port <number>', 'where it listens; 0 is any port that is free', wholeNumber(0, 65_535), 8080)
     .option('--host <name>', 'who may ask: localhost, or 0.0.0.0 for other machines too', 'localhost')
     .option(...jsonFlag)

@@ -1,15 +1,14 @@
 import type { Module } from '@mobinet/autograd';
-import { type Synchronous, tidy, withoutMemory } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { exportOptionsOf, imageShapeOf, readModel } from '../export/files.js';
 import type { ExportOptions } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
-import type { Network } from '../networks/network.js';
+import { makeWithoutMemory, type Network } from '../networks/network.js';
 import { drawGraph } from '../summary/graph.js';
 import { summary } from '../summary/summary.js';
 import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
 import { formatSummary, printJson, printResult } from './output.js';
-import { saveResult } from './save-result.js';
+import { saveText } from './save-result.js';
 
 type SummaryFlags = NetworkFlags & { readonly model?: string; readonly graph?: string; readonly json?: boolean };
 
@@ -39,26 +38,22 @@ async function runSummary(flags: SummaryFlags, network: Network): Promise<void> 
   const { model, graph, json } = flags;
   const options = networkOptionsOf(flags, network);
   if (model !== undefined && Object.keys(options).length > 0) throw new RangeError(hasItsOwn('model'));
-  const look = model === undefined ? lookAtFresh(network, options) : await lookAtSaved(model);
-  if (graph !== undefined) return saveResult(graph, new TextEncoder().encode(look(drawGraph)), json);
-  const result = look(summary);
+  const [module, about] = model === undefined ? fresh(network, options) : await saved(model);
+  if (graph !== undefined) return saveText(graph, drawGraph(module, about), json);
+  const result = summary(module, about);
   if (json) printJson(result);
   else printResult(...formatSummary(result).split('\n'));
 }
 
-/** Calls a function of a network. */
-type Look = <T>(at: (module: Module, options: ExportOptions) => T) => T;
-
 /** A network of options needs no memory to be looked at. */
-function lookAtFresh(network: Network, given: Record<string, unknown>): Look {
+function fresh(network: Network, given: Record<string, unknown>): [Module, ExportOptions] {
   const options = network.resolve(given);
-  return <T>(at: (module: Module, options: ExportOptions) => T) =>
-    withoutMemory(() => tidy(() => at(network.make(options), { imageShape: imageShapeOf(options) }) as Synchronous<T>));
+  return [makeWithoutMemory(network, options), { imageShape: imageShapeOf(options) }];
 }
 
-async function lookAtSaved(path: string): Promise<Look> {
+async function saved(path: string): Promise<[Module, ExportOptions]> {
   const found = await readModel(path);
-  if ('run' in found) return (at) => at(found.run.model, exportOptionsOf(found.run));
+  if ('run' in found) return [found.run.model, exportOptionsOf(found.run)];
   const packed = unpackModel(found.packed, found.file);
-  return (at) => at(packed, packed.info);
+  return [packed, packed.info];
 }

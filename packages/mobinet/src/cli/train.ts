@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import type { ImageDataset } from '../data/source.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../export/files.js';
+import { checkPackable } from '../export/pack.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
 import { summary } from '../summary/summary.js';
@@ -129,9 +130,10 @@ async function trainIn(
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
   const run = resumedRun ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
+  // Better now than after the last epoch.
+  checkPackable(run.model, exportOptionsOf(run));
 
-  const { model } = run;
-  if (!flags.json) say(...formatSummary(summary(model, exportOptionsOf(run))).split('\n'));
+  if (!flags.json) say(...formatSummary(summary(run.model, exportOptionsOf(run))).split('\n'));
   if (dataset.split) {
     const { valShare, splitSeed } = dataset.split;
     say(

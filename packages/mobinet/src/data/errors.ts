@@ -19,7 +19,12 @@ export class FileError extends Error {
 
 /** What an unknown thrown value says. Some decoders throw strings. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    return 'something was thrown that is no error';
+  }
 }
 
 /**

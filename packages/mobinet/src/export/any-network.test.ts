@@ -20,12 +20,15 @@ import {
   maxPool2d,
   mean,
   memory,
+  mul,
   Rng,
+  relu,
   reshape,
   slice,
   type Tensor,
   tidy,
   transpose,
+  zeros,
 } from '@mobinet/tensor';
 import type { Program } from '@mobinet/tensor/kernels';
 import { withKernels } from '@mobinet/tensor/testing';
@@ -262,7 +265,7 @@ describe('any network', () => {
   test('names the op that ONNX has no operator for, and the shape that it lacks', () => {
     class Sorted extends Module {
       override forward(x: Tensor): Tensor {
-        return transpose(x, [0, 2, 1, 3]);
+        return mean(transpose(x, [0, 2, 1, 3]), { axes: [1, 2] });
       }
     }
     expect(() => exportOnnx(new Sorted(), { imageShape: [4, 4, 3] })).toThrow(
@@ -271,5 +274,78 @@ describe('any network', () => {
     expect(() => exportOnnx(new Sorted())).toThrow(
       'exportOnnx: name the shape of an image, such as imageShape: [32, 32, 3]',
     );
+  });
+
+  const image = { imageShape: [4, 4, 3] } as const;
+  const cases: [
+    what: string,
+    forward: (x: Tensor) => unknown,
+    options: { imageShape?: readonly number[] },
+    message: RegExp,
+  ][] = [
+    [
+      'a promise',
+      async (x) => mean(x, { axes: [1, 2] }),
+      image,
+      /result 0 of the function must be a tensor, not a Promise/,
+    ],
+    ['nothing', () => undefined, image, /result 0 of the function must be a tensor, not undefined/],
+    ['a constant', () => zeros([1, 3]), image, /packModel: what the network gives does not depend on the images/],
+    [
+      'images',
+      (x) => relu(x),
+      image,
+      /packModel: its result is f32 \[1, 4, 4, 3\], but must be f32 \[batch, classes\]/,
+    ],
+    [
+      'what other images do',
+      (x) => add(mean(x, { axes: [1, 2] }), mean(x, { axes: [0, 1, 2] })),
+      image,
+      /mixes the images of a batch/,
+    ],
+    [
+      'a branch for batches',
+      (x) => mean(x.shape[0] > 1 ? relu(x) : x, { axes: [1, 2] }),
+      image,
+      /depends on how many images it is given/,
+    ],
+    ['elements', (x) => mul(mean(x, { axes: [1, 2] }), x.values[0]), image, /elements are read that are not there/],
+    [
+      'half a pixel',
+      (x) => mean(x, { axes: [1, 2] }),
+      { imageShape: [4, 3.5, 3] },
+      /packModel: a size of an image must be a whole number/,
+    ],
+    [
+      'two axes',
+      (x) => mean(x, { axes: [1, 2] }),
+      { imageShape: [4, 4] },
+      /must be \[height, width, channels\], not \[4,4\]/,
+    ],
+    [
+      'an image of 2 GB',
+      (x) => mean(relu(concat([x, x], -1)), { axes: [1, 2] }),
+      { imageShape: [16_000, 16_000, 3] },
+      /bytes on its way through/,
+    ],
+  ];
+
+  test.each(cases)('that gives %s is refused before there is a file, in one line', (_, forward, options, message) => {
+    class Odd extends Module {
+      override forward = forward as (x: Tensor) => Tensor;
+    }
+    const before = memory();
+    expect(() => packModel(new Odd(), options)).toThrow(message);
+    expect(memory()).toEqual(before);
+  });
+
+  test('keeps the mode of each of its modules, whoever looks at it', () => {
+    const network = new AnyNetwork([], size, 1);
+    network.train();
+    network.stem.training = false;
+    summary(network, { imageShape });
+    packModel(network, { imageShape });
+    expect([network.training, network.stem.training, network.ofMeans.training]).toEqual([true, false, true]);
+    network.dispose();
   });
 });

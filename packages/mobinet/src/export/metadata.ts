@@ -29,8 +29,10 @@ function kindOf(value: unknown): string {
 
 /** @throws RangeError unless `value` is a list of `count` names, each of its own. */
 export function checkClasses(value: unknown, count: number): asserts value is readonly string[] {
-  const isList = Array.isArray(value) && value.length === count && value.every((name) => typeof name === 'string');
-  if (!isList) throw new RangeError(`classes must be a list of ${count} names`);
+  const isList = Array.isArray(value) && value.every((name) => typeof name === 'string');
+  if (!isList || value.length !== count) {
+    throw new RangeError(`classes must be a list of ${count} names${isList ? `, not of ${value.length}` : ''}`);
+  }
   const twice = value.find((name, at) => value.indexOf(name) < at);
   if (twice !== undefined) throw new RangeError(`classes name ${JSON.stringify(twice)} twice`);
 }

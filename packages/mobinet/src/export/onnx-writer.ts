@@ -1,5 +1,5 @@
 import { type BitTensor, type Shape, type Tensor, transpose, unpackBits } from '@mobinet/tensor';
-import { layersOf, type OpCall, type Program, type Window } from '@mobinet/tensor/kernels';
+import { layerNames, type OpCall, type Program, type Window } from '@mobinet/tensor/kernels';
 import { type Attribute, OnnxGraph } from './onnx-graph.js';
 
 /**
@@ -26,9 +26,9 @@ export class OnnxWriter {
   /** Writes all calls. Call it in a `tidy`, which has to live until the graph is encoded. @param output What the result is called. */
   write(output: string): void {
     const { calls, outputs } = this.#program;
-    const layers = layersOf(this.#program);
+    const layers = layerNames(this.#program);
     for (const [at, call] of calls.entries()) {
-      const layer = layers.find(({ from, to }) => at >= from && at < to)!.name;
+      const layer = layers[at];
       if (call.kind === 'view') {
         this.#names.set(call.outputs[0], this.#reshape(layer, call.inputs[0], call.outputs[0]));
         continue;

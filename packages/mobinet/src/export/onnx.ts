@@ -19,7 +19,7 @@ import { encodeInfo } from './packed-info.js';
  * @throws RangeError, one line, for an op that has no place in ONNX; TraceError for what cannot be written down (`trace`).
  */
 export function exportOnnx(network: Module, { imageShape, ...info }: ExportOptions = {}): Uint8Array {
-  return withNetworkProgram('exportOnnx', network, imageShape, (program) => {
+  return withNetworkProgram('exportOnnx', network, { imageShape }, (program) => {
     const writer = new OnnxWriter(program, onnxEmitters, 'images');
     writer.write('logits');
     const [, height, width, channels] = program.values[program.inputs[0]].shape;

@@ -1,10 +1,10 @@
 import type { Module } from '@mobinet/autograd';
-import { type Shape, ShapeError, safetensorsByteLength, sizeOf, type UnsharedBytes } from '@mobinet/tensor';
+import { type Shape, safetensorsByteLength, sizeOf, type UnsharedBytes, withoutMemory } from '@mobinet/tensor';
 import { bytesOf, type Program } from '@mobinet/tensor/kernels';
 import { encodeChecked, packedFormat, unsealedMetadata } from './checked-file.js';
-import { withNetworkProgram } from './network-program.js';
+import { checkImageMemory, withNetworkProgram } from './network-program.js';
 import { encodeInfo, type PackedInfo } from './packed-info.js';
-import { type PortableConstant, toPortable } from './portable-program.js';
+import { checkPortable, type PortableConstant, toPortable } from './portable-program.js';
 
 /** What `packModel` and `exportOnnx` want to know of a network. */
 export interface ExportOptions extends PackedInfo {
@@ -23,11 +23,32 @@ export interface ExportOptions extends PackedInfo {
  * @throws RangeError, one line, for an op that has no place in such a file; TraceError for what cannot be written down (`trace`).
  */
 export function packModel(network: Module, { imageShape, ...info }: ExportOptions = {}): UnsharedBytes {
-  return withNetworkProgram('packModel', network, imageShape, (program) => {
+  checkPackable(network, { imageShape, ...info });
+  return withNetworkProgram('packModel', network, { imageShape }, (program) => {
     const { constants, metadata } = packedParts(program, info);
     const tensors = new Map(Array.from(constants, ([name, { tensor }]) => [name, tensor()]));
     return encodeChecked(packedFormat, tensors, metadata);
   });
+}
+
+/**
+ * Whether a network can be packed, before it is trained, say. Nothing is calculated, and no memory is taken.
+ * @throws RangeError or TraceError as `packModel`.
+ */
+export function checkPackable(network: Module, { imageShape, ...info }: ExportOptions = {}): void {
+  const [one, three] = [1, 3].map((batch) =>
+    withoutMemory(() =>
+      withNetworkProgram('packModel', network, { imageShape, batch }, (program) => {
+        if (batch === 1) checkImageMemory(program);
+        return packedParts(program, info).metadata.program;
+      }),
+    ),
+  );
+  if (one !== three) {
+    throw new RangeError(
+      'packModel: what the network does depends on how many images it is given: it has no place in a file',
+    );
+  }
 }
 
 /** What the file of a program takes, in bytes: all of it, and the tensor of each constant, by its place. Constants need not have elements. */
@@ -48,11 +69,9 @@ interface PackedParts {
 }
 
 function packedParts(program: Program, info: PackedInfo): PackedParts {
-  const { shape } = program.values[program.outputs[0]];
-  if (shape.length !== 2) {
-    throw new ShapeError('packModel', 'the result must be logits', [{ name: 'result', shape, note: 'batch, classes' }]);
-  }
+  const [, classes] = program.values[program.outputs[0]].shape;
   const portable = toPortable(program);
-  const metadata = { program: JSON.stringify(portable.program), ...encodeInfo(info, shape[1]) };
+  checkPortable(portable.program);
+  const metadata = { program: JSON.stringify(portable.program), ...encodeInfo(info, classes) };
   return { constants: portable.constants, metadata };
 }

@@ -202,11 +202,15 @@ describe('a file that is not what it promises', () => {
   const cases: [what: string, change: (parts: Parts) => void, message: string][] = [
     ['another format', metadata('format', 'pt'), 'not a packed model: a safetensors file without'],
     ['a version of before', metadata('version', '1'), 'version 1 of the format is not known, only 2'],
-    ['no program', ({ metadata }) => delete metadata.program, 'JSON'],
+    ['no program', ({ metadata }) => delete metadata.program, 'its metadata have no program'],
     ['a program that is no JSON', metadata('program', '{"images":\n [32'), 'JSON'],
     ['a program that is null', metadata('program', 'null'), 'program must be an object, not null'],
     ['images without colours', program((own) => own.images.pop()), 'program.images must have 3 sizes, not [32,32]'],
-    ['images beyond all memory', program((own) => own.images.fill(2 ** 23, 0, 2)), 'pixels are too large'],
+    [
+      'images beyond all memory',
+      program((own) => own.images.fill(2 ** 23, 0, 2)),
+      'a size of an image must be a whole number from 1 to 16384, not 8388608',
+    ],
     ['an image that is large on its way', program((own) => own.images.fill(16_000, 0, 2)), 'bytes on its way through'],
     ['no nodes', program((own) => own.nodes.splice(0)), 'program.nodes must be a list of 1 to 10000 nodes'],
     ['a node that is none', program((own) => own.nodes.push(['relu'])), 'must be [op, inputs, options], not ["relu"]'],
@@ -265,6 +269,29 @@ describe('a file that is not what it promises', () => {
       'a result that are no logits',
       program((own) => own.nodes.splice(3)),
       'its result is f32 [1, 16, 16, 8], but must be f32 [batch, classes]',
+    ],
+    [
+      'a node of constants alone',
+      program(({ nodes }) => nodes.splice(3, 0, ['relu', ['stem.slope'], {}])),
+      'node 4, "relu": none of its inputs depends on the images',
+    ],
+    [
+      'counts of another kind',
+      program(({ nodes }) => {
+        const at = nodes.findIndex(([op]) => op === 'countLines');
+        nodes[at][0] = 'scaleCounts';
+        (nodes[at][1] as unknown[]).pop();
+        nodes[at][2] = {};
+      }),
+      '"scaleCounts": input 1 is u8, but must be i32',
+    ],
+    [
+      'a mean over the images',
+      program(({ nodes }) => {
+        const at = nodes.findIndex(([op]) => op === 'mean');
+        nodes[at][2] = { axes: [0, 1, 2], keepDims: false };
+      }),
+      'what mixes the images of a batch has no place in a packed file',
     ],
     ['a class twice', metadata('classes', '["a","b","a"]'), 'classes name "a" twice'],
     ['another checksum', metadata('checksum', '0'.repeat(32)), 'it is damaged: what it holds does not match'],

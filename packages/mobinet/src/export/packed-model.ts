@@ -13,22 +13,15 @@ import {
   tidy,
   withBackend,
 } from '@mobinet/tensor';
-import {
-  type Layer,
-  layersOf,
-  placedBytes,
-  type ReadyProgram,
-  type TensorFunction,
-  twinOf,
-} from '@mobinet/tensor/kernels';
+import { type Layer, layersOf, type ReadyProgram, type TensorFunction, twinOf } from '@mobinet/tensor/kernels';
 import { messageOf, oneLine } from '../data/errors.js';
 import { type Preprocessing, prepareImages } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
-import { type Image, largestSide } from '../data/source.js';
+import type { Image } from '../data/source.js';
 import { BatchProgram } from './batch-program.js';
 import { decodeChecked, packedFormat } from './checked-file.js';
 import { checkFinite } from './metadata.js';
-import { withProgram } from './network-program.js';
+import { checkImageMemory, withProgram } from './network-program.js';
 import { decodeInfo, type PackedInfo, usualPreprocessing } from './packed-info.js';
 import type { Value } from './portable-ops.js';
 import { checkPortable, fromPortable, type PortableProgram, portableConstants } from './portable-program.js';
@@ -77,9 +70,10 @@ export class PackedModel extends Module {
     const layers = layersOf(ready.program);
     let start = performance.now();
     const [logits] = ready.run([x], (call) => {
-      const layer = layers.find(({ to }) => to === call + 1);
-      if (!layer) return;
-      onLayer({ name: layer.name, milliseconds: performance.now() - start, signs: signsOf(ready, layer) });
+      const index = layers.findIndex(({ to }) => to === call + 1);
+      if (index < 0) return;
+      const { name } = layers[index];
+      onLayer({ index, name, milliseconds: performance.now() - start, signs: signsOf(ready, layers[index]) });
       start = performance.now();
     });
     return logits as Tensor;
@@ -113,6 +107,8 @@ export class PackedModel extends Module {
 
 /** What a layer did in one run. */
 export interface LayerReport {
+  /** Its place among the layers of `programFor(x).program`. */
+  readonly index: number;
   readonly name: string;
   /** On a GPU, of asking for it. */
   readonly milliseconds: number;
@@ -128,9 +124,6 @@ function signsOf(ready: ReadyProgram, { from, to }: Layer): BitTensor | null {
   return signs === undefined ? null : (ready.tensor(signs) as BitTensor);
 }
 
-/** What a network may take for one image on its way through, in bytes. Half of that is tight on a phone. */
-const largestMemory = 2 ** 30;
-
 /**
  * Makes a packed file ready to run. Nothing of its memory is taken before all of it was checked.
  *
@@ -143,6 +136,7 @@ export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedM
     try {
       return tidy(() => {
         for (const [name, tensor] of tensors) checkFinite(name, tensor, source);
+        if (metadata.program === undefined) throw new RangeError('its metadata have no program');
         const program: unknown = JSON.parse(metadata.program);
         checkPortable(program);
         const constants = portableConstants(program, tensors);
@@ -166,25 +160,11 @@ export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedM
 
 /** Goes through all nodes without calculating anything. @returns The number of classes. */
 function checkedRun(program: PortableProgram, constants: ReadonlyMap<string, Value>): number {
-  const [height, width] = program.images;
-  if (Math.max(height, width) > largestSide)
-    throw new RangeError(`images of ${height} × ${width} pixels are too large`);
-  const forward = fromPortable(program, constants);
-  const classCount = withProgram(
-    (images) => forward(images) as Tensor,
-    program.images,
-    (traced) => {
-      const { dtype, shape } = traced.values[traced.outputs[0]];
-      if (dtype !== 'f32' || shape.length !== 2 || shape[0] !== 1) {
-        throw new RangeError(`its result is ${dtype} [${shape.join(', ')}], but must be f32 [batch, classes]`);
-      }
-      const bytes = placedBytes(traced);
-      if (!(bytes <= largestMemory)) {
-        throw new RangeError(`an image takes ${bytes} bytes on its way through, which is too much`);
-      }
-      return shape[1];
-    },
-  );
+  const forward = fromPortable(program, constants) as (images: Tensor) => Tensor;
+  const classCount = withProgram({ forward, imageShape: program.images }, (traced) => {
+    checkImageMemory(traced);
+    return traced.values[traced.outputs[0]].shape[1];
+  });
   const read = new Set(program.nodes.flatMap(([, inputs]) => inputs));
   for (const name of constants.keys()) if (!read.has(name)) throw new RangeError(`tensor ${name} is read by no node`);
   return classCount;

@@ -42,8 +42,8 @@ export type Options = Readonly<Record<string, unknown>>;
 export interface PortableOp {
   /** What its inputs are, and what constants among them are called. Those with `?` may be left out, and the last with `…` repeats. */
   readonly inputs: readonly string[];
-  /** The kinds of its inputs: anything that can be calculated with, or bits. */
-  readonly kinds: readonly ('f32' | 'bits' | 'counts')[];
+  /** The kinds of its inputs. Counts are u8 or i16. */
+  readonly kinds: readonly ('f32' | 'bits' | 'i32' | 'counts')[];
   /** The options of a call. */
   write(call: OpCall): Options;
   /** Calls it. @throws Error for inputs and options that do not fit. */
@@ -53,6 +53,7 @@ export interface PortableOp {
 /** Sizes in options: no window or stride of an image is larger. */
 const sizes = wholeNumbers(1, 2 ** 14);
 const offsets = wholeNumbers(0, 2 ** 14);
+const dilations = wholeNumbers(1, 256);
 
 const f32 = (inputs: readonly Value[]): Tensor[] => inputs as Tensor[];
 const noOptions = (): Options => ({});
@@ -96,7 +97,7 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
   },
   scaleCounts: {
     inputs: ['counts', 'alpha'],
-    kinds: ['counts', 'f32'],
+    kinds: ['i32', 'f32'],
     write: noOptions,
     read: ([counts, alpha]) => scaleCounts(counts as Tensor<'i32'>, alpha as Tensor),
   },
@@ -126,10 +127,11 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
     kinds: ['f32'],
     write({ attributes }) {
       const { axes, kept, shape } = attributes as Reduction;
+      checkAxes(axes);
       return { axes, keepDims: kept.length === shape.length };
     },
     read([x], { axes, keepDims }) {
-      return mean(x as Tensor, { axes: listOf('axes', axes), keepDims: flag('keepDims', keepDims) });
+      return mean(x as Tensor, { axes: checkAxes(listOf('axes', axes)), keepDims: flag('keepDims', keepDims) });
     },
   },
   matmul: {
@@ -151,8 +153,12 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
   concat: {
     inputs: ['part…'],
     kinds: ['f32'],
-    write: ({ attributes }) => ({ axis: (attributes as { axis: number }).axis }),
-    read: (inputs, { axis }) => concat(f32(inputs), checkNumber('axis', axis, wholeNumbers(0, 8))),
+    write({ attributes }) {
+      const { axis } = attributes as { axis: number };
+      checkAxes([axis]);
+      return { axis };
+    },
+    read: (inputs, { axis }) => concat(f32(inputs), checkNumber('axis', axis, wholeNumbers(1, 8))),
   },
   /** The first axis, the batch, is what the others leave: so batches may be of any size. */
   reshape: {
@@ -205,7 +211,7 @@ function readWindow({ stride, padding, dilation }: Options): WindowOptions {
   return {
     stride: pairOf('stride', stride, sizes),
     padding: padding === 'same' ? 'same' : pairOf('padding', padding, offsets),
-    dilation: dilation === 1 ? [1, 1] : pairOf('dilation', dilation, sizes),
+    dilation: dilation === 1 ? [1, 1] : pairOf('dilation', dilation, dilations),
   };
 }
 
@@ -218,6 +224,12 @@ function pairOf(name: string, value: unknown, range: typeof sizes): readonly [nu
 function listOf(name: string, value: unknown, range = wholeNumbers(0, 2 ** 31)): number[] {
   if (!Array.isArray(value)) throw new RangeError(`${name} must be a list, not ${shown(value)}`);
   return value.map((number) => checkNumber(name, number, range));
+}
+
+/** @throws RangeError for the first axis, the batch: what is done to an image must not depend on the others. */
+function checkAxes(axes: readonly number[]): readonly number[] {
+  if (axes.includes(0)) throw new RangeError('what mixes the images of a batch has no place in a packed file');
+  return axes;
 }
 
 const flag = (name: string, value: unknown): boolean => checkChoice(name, value, [true, false]);

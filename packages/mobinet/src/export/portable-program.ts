@@ -14,7 +14,7 @@ import {
   unpackBits,
   wordsPerRow,
 } from '@mobinet/tensor';
-import { layersOf, type Program, type TensorFunction } from '@mobinet/tensor/kernels';
+import { layerNames, type Program, type TensorFunction } from '@mobinet/tensor/kernels';
 import { messageOf } from '../data/errors.js';
 import { type Options, portableOps, type Value } from './portable-ops.js';
 
@@ -56,7 +56,7 @@ export function toPortable(program: Program): {
   const numbers = new Map<number, number | string>([[inputs[0], 0]]);
   const named = new Map<string, PortableConstant>();
   const signs: Record<string, Shape> = {};
-  const layers = layersOf(program);
+  const layers = layerNames(program);
 
   const nameOf = (place: number, name: string): number | string => {
     const known = numbers.get(place);
@@ -71,7 +71,7 @@ export function toPortable(program: Program): {
     return unique;
   };
   const nodes = calls.map((call, at): PortableNode => {
-    const layer = layers.find(({ from, to }) => at >= from && at < to)!.name;
+    const layer = layers[at];
     const name = call.kind === 'view' ? 'reshape' : call.op.name;
     const op = portableOps[name];
     if (!op) throw new RangeError(`${layer}: ${name} has no place in a packed file`);
@@ -133,6 +133,10 @@ export function checkPortable(value: unknown): asserts value is PortableProgram 
     const isNode = Array.isArray(node) && node.length === 3 && typeof node[0] === 'string' && Array.isArray(node[1]);
     if (!isNode) throw new RangeError(`node ${at + 1} must be [op, inputs, options], not ${shown(node)}`);
     checkRecord(`node ${at + 1}: options`, node[2]);
+    // What hangs on constants alone would be calculated when the file is read.
+    if (!node[1].some((input: unknown) => typeof input === 'number')) {
+      throw new RangeError(`node ${at + 1}, ${shown(node[0])}: none of its inputs depends on the images`);
+    }
   }
   checkRecord('program.signs', signs);
   for (const [name, shape] of Object.entries(signs)) checkShapeOf(`the signs ${name}`, shape, 4);
@@ -166,7 +170,7 @@ function callOf(name: string, inputs: readonly Value[], options: Options): Value
   }
   for (const [index, { dtype }] of inputs.entries()) {
     const kind = op.kinds[Math.min(index, op.kinds.length - 1)];
-    const fits = kind === 'counts' ? ['u8', 'i16', 'i32'].includes(dtype) : dtype === kind;
+    const fits = kind === 'counts' ? dtype === 'u8' || dtype === 'i16' : dtype === kind;
     if (!fits) throw new RangeError(`input ${index + 1} is ${dtype}, but must be ${kind}`);
   }
   return op.read(inputs, options);

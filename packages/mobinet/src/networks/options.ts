@@ -1,4 +1,12 @@
-import { checkChoice, checkNumber, checkRecord, type NumberRange, shown, wholeNumbers } from '@mobinet/tensor';
+import {
+  checkChoice,
+  checkList,
+  checkNumber,
+  checkRecord,
+  type NumberRange,
+  shown,
+  wholeNumbers,
+} from '@mobinet/tensor';
 import { largestSide } from '../data/source.js';
 
 /** An option of a network: what it is for, and what it may be. Command lines and files are checked against it. */
@@ -36,6 +44,65 @@ export const imageOptions = {
 } as const satisfies OptionSchema;
 
 export type ImageOptions = OptionsOf<typeof imageOptions>;
+
+/**
+ * What a schema is checked for where a network is defined: a mistake in it is the author's, and is not to look like one of a user.
+ * @throws RangeError or TypeError, one line that names the option.
+ */
+export function checkSchema(schema: unknown, network: string): asserts schema is OptionSchema {
+  checkRecord(`the options of ${network}`, schema);
+  for (const [name, option] of Object.entries(schema)) {
+    const called = `option ${shown(name)} of ${network}`;
+    if (!/^(?!no[A-Z])[a-z][A-Za-z0-9]*$/.test(name) || name in {} || flagNames.has(name)) {
+      throw new RangeError(
+        `${called}: it becomes a flag of commands, so its name must be letters and digits in camelCase, and none that is taken`,
+      );
+    }
+    checkRecord(called, option);
+    if (typeof option.help !== 'string')
+      throw new TypeError(`${called}: help must be a text, not ${shown(option.help)}`);
+    if ('choices' in option) {
+      checkList(`${called}: choices`, option.choices);
+      checkChoice(`${called}: default`, option.default, option.choices);
+    } else {
+      checkRecord(`${called}: range`, option.range);
+      checkNumber(`${called}: default`, option.default, option.range);
+    }
+  }
+}
+
+/** The flags of the commands, by the names of their options: no option of a network can have one. */
+const flagNames: ReadonlySet<string> = new Set([
+  ...[
+    'batch',
+    'checkpoint',
+    'classNames',
+    'cropPadding',
+    'data',
+    'device',
+    'epochs',
+    'flip',
+    'format',
+    'graph',
+    'help',
+  ],
+  ...['host', 'idx', 'json', 'labelSmoothing', 'limit', 'lr', 'maxSkipped', 'mean', 'microBatches', 'model', 'network'],
+  ...[
+    'optimizer',
+    'out',
+    'patience',
+    'port',
+    'preset',
+    'profile',
+    'resize',
+    'resume',
+    'schedule',
+    'seconds',
+    'size',
+    'std',
+  ],
+  ...['threads', 'top', 'untrained', 'valShare', 'version', 'weightDecay', 'workers'],
+]);
 
 /**
  * Fills in defaults and checks every option.

@@ -12,14 +12,14 @@ import { kindOf } from './kind.js';
  * @param network Trained here, or of a packed file.
  */
 export function drawGraph(network: Module, { imageShape }: ExportOptions = {}): string {
-  return withoutMemory(() => withNetworkProgram('drawGraph', network, imageShape, flowchart));
+  return withoutMemory(() => withNetworkProgram('drawGraph', network, { imageShape }, flowchart));
 }
 
 function flowchart(program: Program): string {
   const { values, calls, inputs, constants, outputs } = program;
   const sizes = (at: number): string => values[at].shape.slice(1).join('×');
   const boxes = layersOf(program).flatMap(({ name, from, to }, layer) => [
-    `  subgraph layer${layer} ["${name}"]`,
+    `  subgraph layer${layer} ["${name.replaceAll('"', '#quot;')}"]`,
     ...calls
       .slice(from, to)
       .map((call) => `    v${call.outputs[0]}["${kindOf(program, call)}<br>${sizes(call.outputs[0])}"]`),

@@ -43,7 +43,9 @@ export interface NetworkSummary extends MultiplyAdds {
  * @param network Trained here, or of a packed file. @param options As those of `packModel`, for the size of its file.
  */
 export function summary(network: Module, { imageShape, ...info }: ExportOptions = {}): NetworkSummary {
-  return withoutMemory(() => withNetworkProgram('summary', network, imageShape, (program) => summarize(program, info)));
+  return withoutMemory(() =>
+    withNetworkProgram('summary', network, { imageShape }, (program) => summarize(program, info)),
+  );
 }
 
 function summarize(program: Program, info: PackedInfo): NetworkSummary {

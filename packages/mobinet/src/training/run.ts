@@ -10,14 +10,13 @@ import {
   toHost,
   wholeNumbers,
   withBackend,
-  withoutMemory,
 } from '@mobinet/tensor';
 import { messageOf, oneLine } from '../data/errors.js';
 import type { Fingerprint } from '../data/fingerprint.js';
 import { checkpointFormat, decodeChecked, encodeChecked } from '../export/checked-file.js';
 import { checkClasses, checkFinite, checkLike } from '../export/metadata.js';
 import { mobinet } from '../networks/mobinet/network.js';
-import { type Network, networkNamed } from '../networks/network.js';
+import { makeWithoutMemory, type Network, networkNamed } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
 
@@ -99,6 +98,8 @@ export function newRun(
 ): TrainingRun {
   checkTraining(training);
   const resolved = network.resolve({ ...options, classes: data.classes.length });
+  // A network that cannot be made so could not be taken up from its checkpoint.
+  makeWithoutMemory(network, resolved).dispose();
   return {
     network,
     options: resolved,
@@ -176,17 +177,15 @@ function checkModelTensors(
   tensors: ReadonlyMap<string, Tensor<DType>>,
   source: string,
 ): void {
-  withoutMemory(() =>
-    tidy(() => {
-      const own = modelTensors(network.make(options));
-      for (const [name, tensor] of own) checkSaved(tensor, tensors.get(`model.${name}`), `model.${name}`, source);
-      for (const name of tensors.keys()) {
-        if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
-          throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
-        }
+  tidy(() => {
+    const own = modelTensors(makeWithoutMemory(network, options));
+    for (const [name, tensor] of own) checkSaved(tensor, tensors.get(`model.${name}`), `model.${name}`, source);
+    for (const name of tensors.keys()) {
+      if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
+        throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
       }
-    }),
-  );
+    }
+  });
 }
 
 function restoreOptimizer(

@@ -13,18 +13,28 @@ export interface Layer {
   readonly to: number;
 }
 
-/** Cuts a program into layers. Each begins with a call that has weights; calls before the first belong to it, too. */
+/** Cuts a program into layers, each with a name of its own. Each begins with a call that has weights; calls before the first belong to it, too. */
 export function layersOf({ values, constants, calls }: Program): Layer[] {
-  const beginnings = calls.flatMap((call, at) =>
-    call.kind === 'op' && call.op.multiplyAdds && call.inputs.some((input) => constants.has(input)) ? at : [],
-  );
+  const labelsOf = (calls: readonly Call[]): string[] =>
+    calls.flatMap(({ inputs }) => inputs.flatMap((at) => (constants.has(at) ? (values[at].name ?? []) : [])));
+  const isWeighted = (call: Call): boolean =>
+    call.kind === 'op' && call.op.multiplyAdds !== undefined && call.inputs.some((input) => constants.has(input));
+  const beginnings = calls.flatMap((call, at) => (isWeighted(call) ? at : []));
   const cuts = [0, ...beginnings.slice(1), calls.length];
+  const used = new Map<string, number>();
   return cuts.slice(1).map((to, index) => {
-    const from = cuts[index];
-    const inputs = calls.slice(from, to).flatMap((call) => call.inputs);
-    const labels = inputs.flatMap((input) => (constants.has(input) ? (values[input].name ?? []) : []));
-    return { name: commonPath(labels) || `layer.${index}`, from, to };
+    const own = calls.slice(cuts[index], to);
+    const name = commonPath(labelsOf(own)) || commonPath(labelsOf(own.filter(isWeighted))) || `layer.${index}`;
+    // What is called again with the same weights is another layer.
+    const times = (used.get(name) ?? 0) + 1;
+    used.set(name, times);
+    return { name: times === 1 ? name : `${name}.${times}`, from: cuts[index], to };
   });
+}
+
+/** The name of the layer that each call belongs to, by the places of the calls. */
+export function layerNames(program: Program): string[] {
+  return layersOf(program).flatMap(({ name, from, to }) => new Array<string>(to - from).fill(name));
 }
 
 /** What dotted paths have in common, without their last parts: of `units.0.signs` and `units.0.lines`, `units.0`. Null for no paths. */

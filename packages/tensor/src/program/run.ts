@@ -1,5 +1,5 @@
 import { currentBackend } from '../backend.js';
-import { ShapeError } from '../errors.js';
+import { ShapeError, TraceError } from '../errors.js';
 import { toBackend } from '../move.js';
 import { type AnyTensor, apply, applyInto } from '../op.js';
 import { dispose, keep } from '../scope.js';
@@ -19,6 +19,7 @@ export class ReadyProgram {
   readonly #steps: readonly ((() => void) | null)[];
   readonly #bytes: number;
   readonly #memory: { dispose(): void }[] = [];
+  #isRunning = false;
   /** What a run has made: results, and what lies beside them. */
   readonly #made: AnyTensor[] = [];
 
@@ -51,6 +52,8 @@ export class ReadyProgram {
    */
   run(inputs: readonly AnyTensor[], onCall?: (call: number) => void): AnyTensor[] {
     this.#check(inputs);
+    if (this.#isRunning) throw new TraceError('a program that runs cannot be run by what hears of its calls');
+    this.#isRunning = true;
     const tensors = this.#tensors;
     try {
       for (const [index, at] of this.program.inputs.entries()) tensors[at] = inputs[index];
@@ -61,6 +64,7 @@ export class ReadyProgram {
       // Inputs and constants are handed out as handles of their own.
       return this.program.outputs.map((at) => tensors[at]!.alias(tensors[at]!.shape) as AnyTensor);
     } finally {
+      this.#isRunning = false;
       dispose(this.#made);
       this.#made.length = 0;
     }

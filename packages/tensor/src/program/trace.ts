@@ -1,6 +1,7 @@
 import { AbsentBlock } from '../absent.js';
 import { BitTensor } from '../bit-tensor.js';
 import type { Block } from '../block.js';
+import { checkTensor } from '../check.js';
 import type { AnyTensor, Spec } from '../op.js';
 import { dispose, keep, tidy } from '../scope.js';
 import { type Shape, sameShape } from '../shape.js';
@@ -29,7 +30,9 @@ export function trace(f: TensorFunction, inputs: readonly Spec[]): Program {
     return tidy(() => {
       const absent = inputs.map((spec) => tracer.absent(spec));
       const result = withTracer(tracer, () => f(...absent));
-      return tracer.program(absent, Array.isArray(result) ? result : [result as AnyTensor]);
+      const results: readonly AnyTensor[] = Array.isArray(result) ? result : [result];
+      for (const [at, x] of results.entries()) checkTensor('trace', x, `result ${at} of the function`);
+      return tracer.program(absent, results);
     });
   } catch (error) {
     tracer.dispose();
