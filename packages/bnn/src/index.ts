@@ -18,7 +18,7 @@ export {
   countNorm,
   countNormGradient,
 } from './count-norm.js';
-export { countThresholds, countThresholdsOp, foldThresholds } from './count-thresholds.js';
+export { countThresholds, countThresholdsOp } from './count-thresholds.js';
 export { type Counts, countDType } from './counts.js';
 export { type Estimator, signWithEstimator } from './estimator.js';
 export { inferenceRules } from './inference-rules.js';
