@@ -1,4 +1,5 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor, tidy } from '@mobinet/tensor';
+import { setBits } from '@mobinet/tensor/kernels';
 import { countThresholdsByKernel } from './count-thresholds.wasm.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
@@ -83,18 +84,15 @@ export const countThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>(
     }
     return [{ dtype: 'bits', shape: counts.shape }];
   },
-  reference([{ values: counts, shape }, { values: thresholds }], [{ words }]) {
+  reference([{ values: counts, shape }, { values: thresholds }], [signs]) {
     const channels = shape[shape.length - 1];
-    const wordsPerRow = Math.ceil(channels / 32);
-    words.fill(0);
-    for (let at = 0; at < counts.length; at++) {
+    setBits(signs, (at) => {
       const c = at % channels;
       const distance = counts[at] - thresholds[c];
       // An i16 holds all numbers of counts that there can be, but for some as if they were below 0.
       const isInside = distance >= 0 && distance < (thresholds[channels + c] & 0xffff);
-      const isBelow = Number(isInside) ^ thresholds[2 * channels + c];
-      words[((at - c) / channels) * wordsPerRow + (c >> 5)] |= isBelow << (c & 31);
-    }
+      return isInside !== (thresholds[2 * channels + c] === 1);
+    });
   },
   fast(inputs, outputs) {
     if (hasKernels([inputs[0]])) countThresholdsByKernel(inputs, outputs);

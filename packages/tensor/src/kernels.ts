@@ -20,6 +20,7 @@ export { environmentVariable } from './environment.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
 export { packAnswersOnGpu } from './ops/bits/bits.wgsl.js';
+export { forEachBit, setBits } from './ops/bits/each-bit.js';
 export type { Epilogue } from './ops/bits/epilogue.wasm.js';
 export { packBitsOp } from './ops/bits/pack-bits.js';
 export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
