@@ -1,4 +1,5 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
+import { setBits } from '@mobinet/tensor/kernels';
 import { countLinesByKernel } from './count-lines.wasm.js';
 import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
@@ -116,7 +117,7 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
       { dtype: 'bits', shape },
     ];
   },
-  reference([counts, lines, ...[skip]], [{ values: y, shape }, { words }], { signs, skipRepeats, pool }) {
+  reference([counts, lines, ...[skip]], [{ values: y, shape }, outputSigns], { signs, skipRepeats, pool }) {
     const [batch, outHeight, outWidth, channels] = shape;
     const [, height, width] = counts.shape;
     const line = Array.from({ length: channels }, (_, c) => countLine(lines, c));
@@ -126,8 +127,6 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
       const count = countOf(counts.dtype, signs, counts.values[pixel * channels + c]);
       return line[c](count, skip ? skip.values[pixel * skipChannels + (c % skipChannels)] : 0);
     };
-    words.fill(0);
-    const wordsPerPixel = words.length / (batch * outHeight * outWidth);
     let pixel = 0;
     for (let n = 0; n < batch; n++) {
       for (let i = 0; i < outHeight; i++) {
@@ -135,13 +134,12 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
           const first = pool ? (n * height + 2 * i) * width + 2 * j : pixel;
           for (let c = 0; c < channels; c++) {
             const of = (k: number): number => element(first + (k >> 1) * width + (k & 1), c);
-            const value = pool ? pools[pool](of(0), of(1), of(2), of(3)) : of(0);
-            y[pixel * channels + c] = value;
-            words[pixel * wordsPerPixel + (c >> 5)] |= Number(value < 0) << (c & 31);
+            y[pixel * channels + c] = pool ? pools[pool](of(0), of(1), of(2), of(3)) : of(0);
           }
         }
       }
     }
+    setBits(outputSigns, (at) => y[at] < 0);
   },
   fast(inputs, outputs, attributes) {
     const [counts, , ...skip] = inputs;

@@ -1,5 +1,6 @@
 import { dispose, type Tensor } from '@mobinet/tensor';
 import {
+  ColumnSumsShader,
   emptyTensor,
   flushedWgsl,
   groupsOf,
@@ -9,8 +10,19 @@ import {
   shaderFamily,
 } from '@mobinet/tensor/kernels';
 import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm.js';
-import { CountSums } from './count-sums.wgsl.js';
 import { activationOf, type CountType, countOf, countType } from './counts.wgsl.js';
+
+/** What is known of a channel where counts are summed. */
+const vectors = { scale: 'f32', slope: 'f32' } as const;
+
+/** WGSL for each of the `counts` that are summed: the count, `z`, the scaled one, and its activation. */
+const eachCount = (type: CountType): string => `
+      let count = ${countOf(type, 'counts')};
+      let z = f32(count) * scale;
+      let activation = ${activationOf('count')};`;
+
+/** Channels that a workgroup sums at once. */
+const width = 32;
 
 /** `countNorm` in two passes over the counts: the statistics, then all else. */
 export function countNormOnGpu(
@@ -22,10 +34,11 @@ export function countNormOnGpu(
   const type = countType(counts);
   const factor = emptyTensor('f32', [channels], 'countNorm', 'webgpu');
   statisticsOf(type).run(
-    { counts, scale, slope, signs },
-    { first: counts, scales: scale, slopes: slope, gamma },
+    { counts, first: counts, scale, slope, gamma },
     { mean, variance, factor },
-    { epsilon },
+    { epsilon, signs },
+    counts.size / channels,
+    channels,
   );
   const reads = { counts, scales: scale, slopes: slope, mean, factor, beta, ...(skip ? { skip } : {}) };
   const skipChannels = skip ? channels / skipRepeats : channels;
@@ -36,33 +49,31 @@ export function countNormOnGpu(
 
 /** μ, σ² and γ/√(σ² + ε). Sums are of distances from the first pixel: of squares of large numbers, little would be left. */
 const statisticsOf = shaderFamily((type: CountType) => {
-  const origin = (counts: string): string => `
-    let firstCount = ${countOf(type, `${counts}[channel]`)};
+  const origin = `
+    let firstCount = ${countOf(type, 'first')};
     let origin = ${activationOf('firstCount')};`;
-  return new CountSums(
-    'count_norm',
-    type,
+  return new ColumnSumsShader(
+    `count_norm_${type}`,
     {
-      reads: {},
-      writes: {},
-      perChannel: origin('counts'),
-      perCount: 'let distance = activation - origin;',
+      matrices: { counts: type },
+      vectors: { ...vectors, first: type },
+      perChannel: origin,
+      each: `${eachCount(type)}
+      let distance = activation - origin;`,
       sums: ['distance', 'distance * distance'],
+      width,
     },
     {
-      reads: { first: type, scales: 'f32', slopes: 'f32', gamma: 'f32' },
+      vectors: { ...vectors, first: type, gamma: 'f32' },
       writes: { mean: 'f32', variance: 'f32', factor: 'f32' },
-      perChannel: `
-    let scale = scales[channel];
-    let slope = slopes[channel];
-    ${origin('first')}
+      each: `${origin}
     let distance = sum0 / f32(p.rows);
     let sigma2 = max(0.0, sum1 / f32(p.rows) - distance * distance);
     mean[channel] = origin + distance;
     variance[channel] = sigma2;
-    factor[channel] = gamma[channel] / sqrt(sigma2 + p.epsilon);`,
+    factor[channel] = gamma / sqrt(sigma2 + p.epsilon);`,
     },
-    { epsilon: 'f32' },
+    { epsilon: 'f32', signs: 'u32' },
   );
 });
 
@@ -93,62 +104,64 @@ export function countNormGradientOnGpu(
   { signs, epsilon }: CountNormAttributes,
 ): void {
   const type = countType(counts);
-  const segment = { counts, scale, slope, signs };
-  const terms = emptyTensor('f32', [3, scale.size], 'countNormGradient', 'webgpu');
-  gradientSumsOf(type).run(segment, { dy, mean, gamma, variance }, { dgamma, dbeta, terms }, { epsilon });
-  gradientOf(type).run(segment, { dy, mean, terms }, { dz, dslope }, {});
+  const [channels, rows] = [scale.size, counts.size / scale.size];
+  const segment = { counts, dy, scale, slope, mean };
+  const terms = emptyTensor('f32', [3, channels], 'countNormGradient', 'webgpu');
+  const sums = { dgamma, dbeta, terms };
+  gradientSumsOf(type).run({ ...segment, gamma, variance }, sums, { epsilon, signs }, rows, channels);
+  gradientOf(type).run({ ...segment, terms }, { dz, dslope }, { signs }, rows, channels);
   dispose(terms);
 }
 
 /** dγ and dβ, and what makes dp of dy and p: dp = term₀·(dy − term₁ − (p − μ)·term₂). */
 const gradientSumsOf = shaderFamily(
   (type: CountType) =>
-    new CountSums(
-      'count_norm_gradient_sums',
-      type,
+    new ColumnSumsShader(
+      `count_norm_gradient_sums_${type}`,
       {
-        reads: { dy: 'f32', mean: 'f32' },
-        writes: {},
-        perChannel: 'let mu = mean[channel];',
-        perCount: '',
-        sums: ['dy[at]', 'dy[at] * (activation - mu)'],
+        matrices: { counts: type, dy: 'f32' },
+        vectors: { ...vectors, mean: 'f32' },
+        each: eachCount(type),
+        sums: ['dy', 'dy * (activation - mean)'],
+        width,
       },
       {
-        reads: { gamma: 'f32', variance: 'f32' },
+        vectors: { gamma: 'f32', variance: 'f32' },
         writes: { dgamma: 'f32', dbeta: 'f32', terms: 'f32' },
-        perChannel: `
-    let s = 1.0 / sqrt(variance[channel] + p.epsilon);
+        each: `
+    let s = 1.0 / sqrt(variance + p.epsilon);
     dbeta[channel] = sum0;
     dgamma[channel] = sum1 * s;
-    terms[channel] = gamma[channel] * s;
+    terms[channel] = gamma * s;
     terms[p.channels + channel] = sum0 / f32(p.rows);
     terms[2u * p.channels + channel] = sum1 / f32(p.rows) * s * s;`,
       },
-      { epsilon: 'f32' },
+      { epsilon: 'f32', signs: 'u32' },
     ),
 );
 
 /** dz, and what of it is the slope's. */
 const gradientOf = shaderFamily(
   (type: CountType) =>
-    new CountSums(
-      'count_norm_gradient',
-      type,
+    new ColumnSumsShader(
+      `count_norm_gradient_${type}`,
       {
-        reads: { dy: 'f32', mean: 'f32', terms: 'f32' },
+        matrices: { counts: type, dy: 'f32' },
+        vectors: { ...vectors, mean: 'f32' },
+        buffers: { terms: 'f32' },
         writes: { dz: 'f32' },
         perChannel: `
-    let mu = mean[channel];
     let factor = terms[channel];
     let share = terms[p.channels + channel];
     let tilt = terms[2u * p.channels + channel];`,
-        perCount: `
-      let dp = factor * (dy[at] - share - (activation - mu) * tilt);
+        each: `${eachCount(type)}
+      let dp = factor * (dy - share - (activation - mean) * tilt);
       let gradient = select(dp, slope * dp, count <= 0);
       dz[at] = ${flushedWgsl('gradient')};`,
         sums: ['select(0.0, dp * z, count < 0)'],
+        width,
       },
-      { reads: {}, writes: { dslope: 'f32' }, perChannel: 'dslope[channel] = sum0;' },
-      {},
+      { writes: { dslope: 'f32' }, each: 'dslope[channel] = sum0;' },
+      { signs: 'u32' },
     ),
 );

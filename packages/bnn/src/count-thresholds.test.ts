@@ -4,7 +4,7 @@ import { type BitTensor, Rng, reshape, ShapeError, type Tensor, tensor, zeros } 
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { countLines } from './count-lines.js';
-import { countThresholds, foldThresholds, intervalWhere } from './count-thresholds.js';
+import { countThresholds, intervalWhere, thresholdsOf } from './count-thresholds.js';
 import type { Counts } from './counts.js';
 
 /** Every count that there can be, in all channels: [1, counts, 1, channels]. */
@@ -22,6 +22,12 @@ function allCounts(dtype: 'u8' | 'i16', signs: number, channels: number): Counts
         { shape },
       );
 }
+
+const signsOfLines = (counts: Counts, lines: Tensor, signs: number): BitTensor =>
+  countLines(counts, lines, null, { signs, skipRepeats: 0, pool: null }).outputSigns;
+
+const foldThresholds = (lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null =>
+  thresholdsOf((counts) => signsOfLines(counts, lines, signs), { channels: lines.shape[1], dtype, signs });
 
 /** Slopes of either sign, and 0; lines that cross 0 within the counts, beyond them, and just at one. */
 const cases = fc
@@ -51,7 +57,7 @@ describe('countThresholds', () => {
       expect(thresholds).not.toBeNull();
       const [found, expected] = withKernels(tier, () => [
         countThresholds(counts, thresholds!),
-        countLines(counts, lines, null, { signs, skipRepeats: 0, pool: null }).outputSigns,
+        signsOfLines(counts, lines, signs),
       ]);
       expect(found.words).toEqual(expected.words);
     },
@@ -69,7 +75,7 @@ describe('countThresholds', () => {
     const signs = 32767;
     const lines = tensor(Float32Array.of(1, -1, 0, 1, -1, 1, 0, 0, -32767, 32767, -0.5, -1), { shape: [3, 4] });
     const counts = allCounts('i16', signs, 4);
-    const expected = countLines(counts, lines, null, { signs, skipRepeats: 0, pool: null }).outputSigns;
+    const expected = signsOfLines(counts, lines, signs);
     expect(countThresholds(counts, foldThresholds(lines, 'i16', signs)!).words).toEqual(expected.words);
   });
 

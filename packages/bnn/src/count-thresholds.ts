@@ -1,30 +1,17 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor, tidy } from '@mobinet/tensor';
-import { countLines } from './count-lines.js';
+import { setBits } from '@mobinet/tensor/kernels';
 import { countThresholdsByKernel } from './count-thresholds.wasm.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { gpuKernels } from './gpu-kernels.js';
-
-/**
- * Lines over the counts (`foldLines`) folded once more, for a segment of which only the signs are wanted: no skip, no pool, and none
- * around the next segment. Two lines that meet at 0 are below 0 in one interval of counts, or everywhere but in one: a larger slope
- * than 0 on both sides makes one threshold, slopes of different sign (of PReLU, or of γ) two.
- *
- * @param lines [3, channels]
- * @returns As `thresholdsOf`.
- */
-export function foldThresholds(lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null {
-  const attributes = { signs, skipRepeats: 0, pool: null };
-  const signsOf = (counts: Counts): BitTensor => countLines(counts, lines, null, attributes).outputSigns;
-  return thresholdsOf(signsOf, { channels: lines.shape[1], dtype, signs });
-}
 
 /** Counts that are tried at once. */
 const countsAtOnce = 1024;
 
 /**
  * Where the output of a binary layer is below 0, channel by channel, as an interval of counts. It is found by trying every count there can
- * be, with the op of the layer: so both come to the same signs.
+ * be, with the op of the layer: so both come to the same signs. Two lines that meet at 0 (`foldLines`) are below 0 in one interval of
+ * counts, or everywhere but in one.
  *
  * @param signsOf The op: the signs that it makes of counts [1, any number, 1, channels].
  * @param dtype Of the counts, and so what the thresholds are of. @param signs Of a filter.
@@ -97,18 +84,15 @@ export const countThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>(
     }
     return [{ dtype: 'bits', shape: counts.shape }];
   },
-  reference([{ values: counts, shape }, { values: thresholds }], [{ words }]) {
+  reference([{ values: counts, shape }, { values: thresholds }], [signs]) {
     const channels = shape[shape.length - 1];
-    const wordsPerRow = Math.ceil(channels / 32);
-    words.fill(0);
-    for (let at = 0; at < counts.length; at++) {
+    setBits(signs, (at) => {
       const c = at % channels;
       const distance = counts[at] - thresholds[c];
       // An i16 holds all numbers of counts that there can be, but for some as if they were below 0.
       const isInside = distance >= 0 && distance < (thresholds[channels + c] & 0xffff);
-      const isBelow = Number(isInside) ^ thresholds[2 * channels + c];
-      words[((at - c) / channels) * wordsPerRow + (c >> 5)] |= isBelow << (c & 31);
-    }
+      return isInside !== (thresholds[2 * channels + c] === 1);
+    });
   },
   fast(inputs, outputs) {
     if (hasKernels([inputs[0]])) countThresholdsByKernel(inputs, outputs);

@@ -1,6 +1,6 @@
 import { customGradient } from '@mobinet/autograd';
 import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor';
-import { packAnswers, packAnswersOnGpu } from '@mobinet/tensor/kernels';
+import { forEachBit, packAnswers, packAnswersOnGpu, setBits } from '@mobinet/tensor/kernels';
 import { passByKernel } from './estimator.wasm.js';
 import { passApproxShader, passClippedOnGpu } from './estimator.wgsl.js';
 
@@ -51,17 +51,7 @@ export function passThrough(dy: Tensor, [memory]: readonly AnyTensor[]): Tensor 
 const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
   name: 'clipMask',
   outputs: ([x]) => [{ dtype: 'bits', shape: x.shape }],
-  reference([{ values: x }], [{ words, rowLength }]) {
-    let wordAt = 0;
-    for (let row = 0; row < x.length; row += rowLength) {
-      for (let first = 0; first < rowLength; first += 32) {
-        const count = Math.min(32, rowLength - first);
-        let word = 0;
-        for (let bit = 0; bit < count; bit++) if (Math.abs(x[row + first + bit]) > 1) word |= 1 << bit;
-        words[wordAt++] = word;
-      }
-    }
-  },
+  reference: ([{ values: x }], [bits]) => setBits(bits, (at) => Math.abs(x[at]) > 1),
   fast: ([x], [bits]) => packAnswers('beyondOne', x, bits),
   webgpu: ([x], [bits]) => packAnswersOnGpu('beyondOne', x, bits),
 });
@@ -69,18 +59,10 @@ const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
 const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
   name: 'passClipped',
   outputs: ([dy]) => [dy],
-  reference([{ values: dy }, { words, rowLength }], [{ values: dx }]) {
-    let wordAt = 0;
-    for (let row = 0; row < dx.length; row += rowLength) {
-      for (let first = 0; first < rowLength; first += 32) {
-        const count = Math.min(32, rowLength - first);
-        const word = words[wordAt++];
-        for (let bit = 0; bit < count; bit++) {
-          const at = row + first + bit;
-          dx[at] = (word >>> bit) & 1 ? 0 : dy[at];
-        }
-      }
-    }
+  reference([{ values: dy }, mask], [{ values: dx }]) {
+    forEachBit(mask, (stops, at) => {
+      dx[at] = stops ? 0 : dy[at];
+    });
   },
   fast: ([dy, mask], [dx]) => passByKernel('clip', dy, mask, dx),
   webgpu: ([dy, mask], [dx]) => passClippedOnGpu(dy, mask, dx),

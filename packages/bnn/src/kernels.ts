@@ -20,7 +20,7 @@ export {
   countNorm,
   countNormGradient,
 } from './count-norm.js';
-export { countThresholds, countThresholdsOp, foldThresholds } from './count-thresholds.js';
+export { countThresholds, countThresholdsOp } from './count-thresholds.js';
 export { type Counts, countDType } from './counts.js';
 export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
 export { scaleCounts } from './scale-counts.js';

@@ -2,6 +2,7 @@ import type { BackendName } from './backend-name.js';
 import { Block } from './block.js';
 import { TraceError } from './errors.js';
 import type { Synchronous } from './scope.js';
+import { Setting } from './setting.js';
 
 /** What tensors would take if they had memory, in bytes. */
 export class MemoryTally {
@@ -66,11 +67,11 @@ export class AbsentBlock extends Block {
   }
 }
 
-let current: MemoryTally | null = null;
+const tallied = new Setting<MemoryTally | null>(null);
 
 /** Counts what new tensors would take, where they are made without memory; else null. */
 export function absentMemory(): MemoryTally | null {
-  return current;
+  return tallied.current;
 }
 
 /**
@@ -86,12 +87,6 @@ export function absentMemory(): MemoryTally | null {
  * @throws TraceError where it reads elements.
  */
 export function withoutMemory<T>(body: (tally: MemoryTally) => Synchronous<T>): T {
-  const outer = current;
   const tally = new MemoryTally();
-  current = tally;
-  try {
-    return body(tally) as T;
-  } finally {
-    current = outer;
-  }
+  return tallied.during(tally, () => body(tally) as T);
 }

@@ -6,28 +6,23 @@ import { GpuBlock } from './backends/webgpu/gpu-block.js';
 import type { KernelTime } from './backends/webgpu/kernel-time.js';
 import type { Block } from './block.js';
 import { bytesPerElement, type DType } from './dtype.js';
+import { Setting } from './setting.js';
 
-let current: BackendName = 'cpu';
+const setting = new Setting<BackendName>('cpu');
 
 /** Where new tensors are made. Operations run where their inputs are. */
 export function currentBackend(): BackendName {
-  return current;
+  return setting.current;
 }
 
 /** For `useBackend`, which sees to it that the backend is open. */
 export function setBackend(backend: BackendName): void {
-  current = backend;
+  setting.current = backend;
 }
 
 /** Runs `body` with new tensors made on a backend, which must be open. */
 export function withBackend<T>(backend: BackendName, body: () => T): T {
-  const outer = current;
-  current = backend;
-  try {
-    return body();
-  } finally {
-    current = outer;
-  }
+  return setting.during(backend, body);
 }
 
 /** Buffers that the GPU holds for tensors, those included that wait for the next; 0 where none is open. */

@@ -1,14 +1,16 @@
 import { AbsentBlock, absentMemory } from './absent.js';
 import { currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
-import { type BitTensor, emptyBitTensor } from './bit-tensor.js';
+import { BitTensor, emptyBitTensor } from './bit-tensor.js';
+import type { Block } from './block.js';
 import { checkTensor } from './check.js';
 import type { DType } from './dtype.js';
 import { environmentVariable } from './environment.js';
 import { BackendError, MissingKernelError } from './errors.js';
 import { type OpProfile, Profiler } from './profile.js';
+import { Setting } from './setting.js';
 import type { Shape } from './shape.js';
-import { emptyTensor, type Tensor } from './tensor.js';
+import { emptyTensor, Tensor } from './tensor.js';
 import { type AnyOp, tracer } from './tracer.js';
 
 export type AnyTensor = Tensor<DType> | BitTensor;
@@ -124,42 +126,31 @@ export interface Recorder {
   overwrite?(op: string, tensor: AnyTensor): void;
 }
 
-let recorders: readonly Recorder[] = [];
+const recorders = new Setting<readonly Recorder[]>([]);
 
 /** Runs `body` with other listeners. For `withRecorder`. */
 export function replaceRecorders<T>(change: (outer: readonly Recorder[]) => readonly Recorder[], body: () => T): T {
-  const outer = recorders;
-  recorders = change(outer);
-  try {
-    return body();
-  } finally {
-    recorders = outer;
-  }
+  return recorders.during(change(recorders.current), body);
 }
 
 /** Whether somebody listens: whether what is calculated now may be differentiated. */
 export function isRecording(): boolean {
-  return recorders.length > 0;
+  return recorders.current.length > 0;
 }
 
 /** Tells those that listen of a call that did not go through `apply` (a view, a custom gradient). */
 export function recordCall(call: RecordedCall): void {
-  for (const recorder of recorders) recorder.record(call);
+  for (const recorder of recorders.current) recorder.record(call);
 }
 
 /** Tells those that listen, and those that will read what was saved, that `op` writes into a tensor. */
 export function recordOverwrite(op: string, tensor: AnyTensor): void {
-  for (const recorder of recorders) recorder.overwrite?.(op, tensor);
+  for (const recorder of recorders.current) recorder.overwrite?.(op, tensor);
   tensor.block.overwritten();
 }
 
 /** Tells those that listen of each output. */
-function recordOutputs<I extends Tensors, O extends Tensors, A, S extends Tensors>(
-  op: OpDefinition<I, O, A, S>,
-  inputs: I,
-  outputs: O,
-  attributes: A,
-): void {
+function recordOutputs(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {
   const { name } = op;
   const inputShapes = inputs.map(({ shape }) => shape);
   const saved = op.saves?.(inputs, outputs) ?? [];
@@ -168,7 +159,7 @@ function recordOutputs<I extends Tensors, O extends Tensors, A, S extends Tensor
     if (!rule) recordCall({ name, inputs, output, saved: [], gradient: null });
     else {
       const gradient = (outputGradient: Tensor, saved: Tensors) =>
-        rule(outputGradient, { saved: saved as S, attributes, inputShapes });
+        rule(outputGradient, { saved, attributes, inputShapes });
       recordCall({ name, inputs, output, saved, gradient });
     }
   }
@@ -177,36 +168,33 @@ function recordOutputs<I extends Tensors, O extends Tensors, A, S extends Tensor
 /** Which kernels run: the fast ones where they exist, or the definitions alone. */
 export type KernelTier = 'fast' | 'reference';
 
-let tier: KernelTier = environmentVariable('MOBINET_KERNELS') === 'reference' ? 'reference' : 'fast';
+const isReference = environmentVariable('MOBINET_KERNELS') === 'reference';
+const tier = new Setting<KernelTier>(isReference ? 'reference' : 'fast');
 
 /** Runs `body` on one kernel tier: how tests compare the two. */
 export function withKernels<T>(chosen: KernelTier, body: () => T): T {
-  const outer = tier;
-  tier = chosen;
-  try {
-    return body();
-  } finally {
-    tier = outer;
-  }
+  return tier.during(chosen, body);
 }
 
 /** The one door that every op call goes through: shapes, memory, the kernel, and the tape's ear. */
 export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors>(
-  op: OpDefinition<I, O, A, S>,
+  definition: OpDefinition<I, O, A, S>,
   inputs: I,
   attributes: A,
 ): O {
+  // That its types fit has been checked when it was called.
+  const op = definition as unknown as AnyOp;
   // Index by index, as every call of every op comes here.
   for (let at = 0; at < inputs.length; at++) checkTensor(op.name, inputs[at], `input ${at}`);
-  const specs = op.outputs(inputs, attributes) as readonly Spec[];
+  const specs: readonly Spec[] = op.outputs(inputs, attributes);
   const backend = backendOf(op.name, inputs);
   const listener = tracer();
   if (listener && inputs.some(({ block }) => block instanceof AbsentBlock)) {
-    return listener.call(op as unknown as AnyOp, inputs, specs, attributes) as Tensors as O;
+    return listener.call(op, inputs, specs, attributes) as Tensors as O;
   }
   const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
   run(op, inputs, outputs, attributes);
-  listener?.calculated(op as unknown as AnyOp, inputs, outputs);
+  listener?.calculated(op, inputs, outputs);
   if (isRecording()) recordOutputs(op, inputs, outputs, attributes);
   return outputs;
 }
@@ -225,15 +213,10 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
 ): void {
   backendOf(op.name, [...inputs, ...outputs]);
   for (const output of outputs) recordOverwrite(op.name, output);
-  run(op, inputs, outputs, attributes);
+  run(op as unknown as AnyOp, inputs, outputs, attributes);
 }
 
-function run<I extends Tensors, O extends Tensors, A, S extends Tensors>(
-  op: OpDefinition<I, O, A, S>,
-  inputs: I,
-  outputs: O,
-  attributes: A,
-): void {
+function run(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {
   const absent = absentMemory();
   if (absent) {
     absent.pass(op.temporaryBytes?.(inputs, outputs, attributes) ?? 0);
@@ -247,12 +230,7 @@ function run<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   profiler.time({ name: op.name, inputs, outputs, multiplyAdds }, () => runKernel(op, inputs, outputs, attributes));
 }
 
-function runKernel<I extends Tensors, O extends Tensors, A, S extends Tensors>(
-  op: OpDefinition<I, O, A, S>,
-  inputs: I,
-  outputs: O,
-  attributes: A,
-): void {
+function runKernel(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {
   // Of an empty batch, say, there is nothing to calculate: no kernel has to think of that.
   if (outputs.every(({ size }) => size === 0)) return;
   if (outputs[0].backend === 'webgpu') {
@@ -260,7 +238,7 @@ function runKernel<I extends Tensors, O extends Tensors, A, S extends Tensors>(
     op.webgpu(inputs, outputs, attributes);
     return;
   }
-  if (op.fast && tier === 'fast') op.fast(inputs, outputs, attributes);
+  if (op.fast && tier.current === 'fast') op.fast(inputs, outputs, attributes);
   else op.reference(inputs, outputs, attributes);
 }
 
@@ -288,8 +266,14 @@ export function profile<T>(body: () => T): { result: T; ops: OpProfile[] } {
   }
 }
 
-function emptyFrom({ dtype, shape }: Spec, op: string, backend: BackendName): AnyTensor {
-  return dtype === 'bits' ? emptyBitTensor(shape, op, backend) : emptyTensor(dtype, shape, op, backend);
+/** A tensor that is not written yet. */
+export function emptyFrom({ dtype, shape }: Spec, purpose?: string, backend?: BackendName): AnyTensor {
+  return dtype === 'bits' ? emptyBitTensor(shape, purpose, backend) : emptyTensor(dtype, shape, purpose, backend);
+}
+
+/** A tensor on memory that there is already, of which it takes over a reference. */
+export function tensorOn(block: Block, { dtype, shape }: Spec): AnyTensor {
+  return dtype === 'bits' ? new BitTensor(shape, block) : new Tensor(dtype, shape, block);
 }
 
 /** Where all tensors are. @throws BackendError if they are not at one place. */

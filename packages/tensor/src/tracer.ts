@@ -1,4 +1,5 @@
 import type { AnyTensor, OpDefinition, Spec } from './op.js';
+import { Setting } from './setting.js';
 
 /** An op of any inputs, outputs and attributes. */
 export type AnyOp = OpDefinition<readonly AnyTensor[], readonly AnyTensor[], unknown, readonly AnyTensor[]>;
@@ -11,23 +12,17 @@ export interface Tracer {
   calculated(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void;
 }
 
-let current: Tracer | null = null;
+const listener = new Setting<Tracer | null>(null);
 
 /** Who writes down now. */
 export function tracer(): Tracer | null {
-  return current;
+  return listener.current;
 }
 
 /** Whether what is called now is written down: elements that depend on inputs are not there, and programs cannot be run. */
-export const isTracing = (): boolean => current !== null;
+export const isTracing = (): boolean => tracer() !== null;
 
 /** Runs `body`, and has a tracer write it down. */
-export function withTracer<T>(listener: Tracer, body: () => T): T {
-  const outer = current;
-  current = listener;
-  try {
-    return body();
-  } finally {
-    current = outer;
-  }
+export function withTracer<T>(tracer: Tracer, body: () => T): T {
+  return listener.during(tracer, body);
 }

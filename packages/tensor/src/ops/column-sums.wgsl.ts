@@ -17,10 +17,14 @@ export interface ColumnSumsDefinition<M extends Names, V extends Names, B extend
   readonly buffers?: B;
   /** Arrays that `each` writes, such as [rows, channels] at `at`. */
   readonly writes?: E;
+  /** WGSL for each channel, before its rows: it knows what is in vectors and buffers, and `channel`. */
+  readonly perChannel?: string;
   /** WGSL for each element, before it is summed. It knows `row`, `channel`, and `at`, the number of the element. */
   readonly each?: string;
   /** WGSL of what is summed over the rows, in f32. */
   readonly sums: readonly string[];
+  /** Channels that a workgroup sums at once, a power of two. Default: all of them, up to 64. The order of the sums depends on it. */
+  readonly width?: number;
 }
 
 export interface FinishDefinition<F extends Names, W extends Names> {
@@ -35,7 +39,6 @@ export interface FinishDefinition<F extends Names, W extends Names> {
 /** Invocations of a workgroup. */
 const invocations = 256;
 
-/** Channels that a workgroup sums at once, at most. */
 const widest = 64;
 
 /** How many blocks the rows are divided into, at most, and how many rows each invocation takes, at least. */
@@ -62,6 +65,7 @@ export class ColumnSumsShader<
 > {
   readonly #name: string;
   readonly #kinds: number;
+  readonly #width: number | undefined;
   readonly #names: { readonly values: string[]; readonly buffers: string[]; readonly finish: string[] };
   readonly #writes: { readonly each: string[]; readonly finish: string[] };
   readonly #blocks: (width: number) => Shader<Names, Names, Numbers>;
@@ -76,6 +80,7 @@ export class ColumnSumsShader<
     const { matrices, vectors, buffers, writes, sums } = definition;
     this.#name = name;
     this.#kinds = sums.length;
+    this.#width = definition.width;
     this.#names = {
       values: Object.keys({ ...matrices, ...vectors }),
       buffers: Object.keys(buffers ?? {}),
@@ -98,7 +103,7 @@ export class ColumnSumsShader<
     channels: number,
   ): void {
     if (channels === 0) return;
-    const width = Math.min(widest, 2 ** Math.ceil(Math.log2(channels)));
+    const width = this.#width ?? Math.min(widest, 2 ** Math.ceil(Math.log2(channels)));
     const height = invocations / width;
     const blockRows = height * Math.max(leastRows, Math.ceil(rows / (height * mostBlocks)));
     const blocks = Math.ceil(rows / blockRows);
@@ -125,9 +130,10 @@ export class ColumnSumsShader<
 function blocksShader(
   name: string,
   width: number,
-  { matrices, vectors = {}, buffers, writes, each = '', sums }: ColumnSumsDefinition<Names, Names, Names, Names>,
+  definition: ColumnSumsDefinition<Names, Names, Names, Names>,
   parameters: Numbers,
 ): Shader<Names, Names, Numbers> {
+  const { matrices, vectors = {}, buffers, writes, perChannel = '', each = '', sums } = definition;
   const height = invocations / width;
   return new Shader(`${name}_sums_${width}`, {
     reads: { ...prefixed({ ...matrices, ...vectors }), ...buffers },
@@ -142,6 +148,7 @@ function blocksShader(
   ${sums.map((_, k) => `var sum${k} = 0.0;`).join(' ')}
   if (channel < p.channels) {
     ${valuesAt('channel', vectors)}
+    ${perChannel}
     for (var row = firstRow + local.y; row < endRow; row += ${height}u) {
       let at = row * p.channels + channel;
       ${valuesAt('at', matrices)}

@@ -85,28 +85,6 @@ function slide(
   return { ...geometry, output, before };
 }
 
-/**
- * Where the taps of the output pixels [first, first + pixels) read: for each pixel, counted through the whole batch, and each
- * of its taps the input pixel, counted likewise, or −1 in the padding. Writes to `target`; returns how many there are.
- */
-export function locateTaps({ height, width }: Window, first: number, pixels: number, target: Int32Array): number {
-  let at = 0;
-  for (let pixel = first; pixel < first + pixels; pixel++) {
-    const j = pixel % width.output;
-    const i = Math.floor(pixel / width.output) % height.output;
-    const n = Math.floor(pixel / (width.output * height.output));
-    for (let ki = 0; ki < height.taps; ki++) {
-      const row = i * height.stride + ki * height.dilation - height.before;
-      for (let kj = 0; kj < width.taps; kj++) {
-        const column = j * width.stride + kj * width.dilation - width.before;
-        const isInside = row >= 0 && row < height.input && column >= 0 && column < width.input;
-        target[at++] = isInside ? (n * height.input + row) * width.input + column : -1;
-      }
-    }
-  }
-  return at;
-}
-
 /** Whether a window is a single tap that visits every pixel in turn. */
 export function isPointwise({ height, width }: Window): boolean {
   return [height, width].every((slide) => slide.taps === 1 && slide.stride === 1 && slide.output === slide.input);

@@ -1,7 +1,6 @@
 import { withoutMemory } from '../absent.js';
-import { emptyBitTensor } from '../bit-tensor.js';
+import { emptyFrom } from '../op.js';
 import { tidy } from '../scope.js';
-import { emptyTensor } from '../tensor.js';
 import type { Call, Program } from './program.js';
 
 /** Calls of a program that follow each other and belong together: a convolution or a matrix product, and what is done to its result. */
@@ -51,12 +50,7 @@ export function multiplyAddsOf({ values }: Program, call: Call): number {
   const { op, inputs, outputs, attributes } = call;
   return withoutMemory(() =>
     tidy(() => {
-      const [from, to] = [inputs, outputs].map((places) =>
-        places.map((at) => {
-          const { dtype, shape } = values[at];
-          return dtype === 'bits' ? emptyBitTensor(shape) : emptyTensor(dtype, shape);
-        }),
-      );
+      const [from, to] = [inputs, outputs].map((places) => places.map((at) => emptyFrom(values[at])));
       return op.multiplyAdds!(from, to, attributes);
     }),
   );

@@ -1,7 +1,7 @@
 import { bytesOf } from '../backend.js';
 import type { BackendName } from '../backend-name.js';
-import { sizeOf } from '../shape.js';
-import { bitBytes } from '../workspace.js';
+import { countWords } from '../bit-tensor.js';
+import { sameShape, sizeOf } from '../shape.js';
 import type { Program, Value } from './program.js';
 
 /** Where the values of a program lie: in pieces of memory that they take turns in. */
@@ -93,10 +93,8 @@ export function resultsOf({ calls, outputs }: Pick<Program, 'calls' | 'outputs'>
   return results;
 }
 
-function isAlike(a: Value, b: Value): boolean {
-  return a.dtype === b.dtype && a.shape.join() === b.shape.join();
-}
+const isAlike = (a: Value, b: Value): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
 function bytesOfValue({ dtype, shape }: Value, backend: BackendName): number {
-  return dtype === 'bits' ? bitBytes(shape) : sizeOf(shape) * bytesOf(dtype, backend);
+  return dtype === 'bits' ? 4 * countWords(shape) : sizeOf(shape) * bytesOf(dtype, backend);
 }

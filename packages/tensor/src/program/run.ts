@@ -1,10 +1,10 @@
 import { currentBackend } from '../backend.js';
 import { ShapeError, TraceError } from '../errors.js';
 import { toBackend } from '../move.js';
-import { type AnyTensor, apply, applyInto } from '../op.js';
+import { type AnyTensor, apply, applyInto, tensorOn } from '../op.js';
 import { dispose, keep } from '../scope.js';
 import { sameShape } from '../shape.js';
-import { Workspace } from '../workspace.js';
+import { emptyTensor } from '../tensor.js';
 import { bytesIn, place, resultsOf } from './place.js';
 import { type Call, disposeProgram, type Program } from './program.js';
 
@@ -30,12 +30,12 @@ export class ReadyProgram {
     const constants = new Map(Array.from(program.constants, ([at, x]) => [at, this.#hold(keep(toBackend(x)))]));
     const { pieces, pieceOf } = place(program, currentBackend());
     this.#bytes = bytesIn(pieces);
-    const workspaces = pieces.map((bytes) => this.#hold(new Workspace(bytes)));
-    this.#tensors = values.map(({ dtype, shape }, at) => {
+    // All tensors of a piece lie at its beginning: whoever writes one ends the others.
+    const memory = pieces.map((bytes) => this.#hold(keep(emptyTensor('u32', [Math.ceil(bytes / 4)], 'a program'))));
+    this.#tensors = values.map((value, at) => {
       const piece = pieceOf.get(at);
       if (piece === undefined) return constants.get(at) ?? null;
-      const workspace = workspaces[piece];
-      return this.#hold(dtype === 'bits' ? workspace.bits(shape) : workspace.tensor(dtype, shape));
+      return this.#hold(keep(tensorOn(memory[piece].share(), value)));
     });
     const results = resultsOf(program);
     this.#steps = calls.map((call) => this.#step(call, results));

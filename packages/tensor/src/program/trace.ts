@@ -1,11 +1,9 @@
 import { AbsentBlock } from '../absent.js';
-import { BitTensor } from '../bit-tensor.js';
 import type { Block } from '../block.js';
 import { checkTensor } from '../check.js';
-import type { AnyTensor, Spec } from '../op.js';
+import { type AnyTensor, type Spec, tensorOn } from '../op.js';
 import { dispose, keep, tidy } from '../scope.js';
-import { type Shape, sameShape } from '../shape.js';
-import { Tensor } from '../tensor.js';
+import { sameShape } from '../shape.js';
 import { type AnyOp, type Tracer, withTracer } from '../tracer.js';
 import { commonPath } from './layers.js';
 import type { Call, Program, Value } from './program.js';
@@ -52,9 +50,9 @@ class ProgramTracer implements Tracer {
   readonly #names = new Map<Block, string>();
 
   /** A tensor without elements, and its value. */
-  absent({ dtype, shape }: Spec): AnyTensor {
+  absent(spec: Spec): AnyTensor {
     const block = new AbsentBlock();
-    const x = absentTensor(dtype, shape, block);
+    const x = tensorOn(block, spec);
     this.#absent.set(block, this.#add(x));
     return x;
   }
@@ -70,7 +68,7 @@ class ProgramTracer implements Tracer {
 
   /** Constants may lack memory, too (`withoutMemory`): what would be calculated from them is a constant like them. */
   #calledOnAbsentConstants(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[]): AnyTensor[] {
-    const outputs = specs.map(({ dtype, shape }) => absentTensor(dtype, shape, new AbsentBlock()));
+    const outputs = specs.map((spec) => tensorOn(new AbsentBlock(), spec));
     this.calculated(op, inputs, outputs);
     return outputs;
   }
@@ -121,8 +119,4 @@ class ProgramTracer implements Tracer {
     this.#calls.push({ kind: 'view', inputs: [whole], outputs: [place] });
     return place;
   }
-}
-
-function absentTensor(dtype: Spec['dtype'], shape: Shape, block: AbsentBlock): AnyTensor {
-  return dtype === 'bits' ? new BitTensor(shape, block) : new Tensor(dtype, shape, block);
 }

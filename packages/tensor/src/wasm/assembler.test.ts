@@ -21,7 +21,6 @@ import {
   store8,
   store16,
   storeLane,
-  storeLow,
   transpose4x4,
   when,
 } from './assembler.js';
@@ -162,7 +161,6 @@ describe('lanes', () => {
       const narrow = x.narrowS(x);
       store(zero, narrow, 16);
       store(zero, narrow.toI32x4LowS(), 32);
-      store(zero, narrow.mulHighS(narrow), 48);
       store(zero, narrow.narrowS(narrow), 64);
       store(zero, x.toF32x4S(), 80);
       store(zero, f32x4.const(1.4, -1.6, 2.5, 1e20).toI32x4(), 96);
@@ -173,7 +171,6 @@ describe('lanes', () => {
     const short = [1, -2, 32767, -32768];
     expect([...new Int16Array(words.buffer, 16, 8)]).toEqual([...short, ...short]);
     expect([...words.subarray(8, 12)]).toEqual(short);
-    expect([...words.subarray(12, 16)]).toEqual(short.map((value) => value * value));
     expect([...new Int8Array(words.buffer, 64, 4)]).toEqual([1, -2, 127, -128]);
     expect([...new Uint8Array(words.buffer, 128, 4)]).toEqual([1, 0, 255, 0]);
     expect([...words.subarray(36, 40)]).toEqual([-2, -2, -2, -2]);
@@ -189,13 +186,12 @@ describe('lanes', () => {
       store(zero, i32x4.load(zero).gtS(i32x4.const(2)).bitmask(), 48);
       store(zero, i8x16.const(3).popcnt(), 64);
       store(zero, i8x16.const(9, ...new Array<number>(15).fill(1)).swizzle(i8x16.const(0)), 80);
-      storeLow(zero, b, 96);
       storeLane(zero, b, 3, 108);
       store(zero, i16x8.const(1, 2, 3, 4, 5, 6, 7, 8).shl(i32.const(1)), 112);
     });
     expect([...words.subarray(8, 13)]).toEqual([8, 1, 6, 3, 0b1100]);
     expect([...new Uint8Array(words.buffer, 64, 17)]).toEqual([...new Array(16).fill(2), 9]);
-    expect([...words.subarray(24, 28)]).toEqual([5, 6, 0, 8]);
+    expect([...words.subarray(24, 28)]).toEqual([0, 0, 0, 8]);
     expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
   });
 

@@ -65,12 +65,6 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   sub(b: Self): Self {
     return this.give(simd(this.arithmetic + 6), b);
   }
-  minS(b: Self): Self {
-    return this.give(simd(this.arithmetic + 11), b);
-  }
-  maxS(b: Self): Self {
-    return this.give(simd(this.arithmetic + 13), b);
-  }
 }
 
 export class I8x16 extends IntegerLanes<I8x16> {
@@ -107,13 +101,6 @@ export class I16x8 extends IntegerLanes<I16x8> {
   /** Products of the lanes, of which neighbours are added up, in 32 bits. */
   dotS(b: I16x8): I32x4 {
     return new I32x4(sequence([this, b], simd(186)));
-  }
-  /** Products of the four low (high) lanes, in 32 bits. */
-  mulLowS(b: I16x8): I32x4 {
-    return new I32x4(sequence([this, b], simd(188)));
-  }
-  mulHighS(b: I16x8): I32x4 {
-    return new I32x4(sequence([this, b], simd(189)));
   }
 }
 
@@ -311,10 +298,6 @@ export const i32x4 = new I32x4Type(I32x4, 4, 17, (lanes) => littleEndian(Int32Ar
 export const f32x4 = new F32x4Type(F32x4, 4, 19, (lanes) => littleEndian(Float32Array.from(lanes)));
 export const f64x2 = new LanesType<F64x2, F64>(F64x2, 2, 20, (lanes) => littleEndian(Float64Array.from(lanes)));
 
-/** Statement: writes the two low lanes of four, 8 bytes. */
-export function storeLow(address: I32, value: V128, offset = 0): void {
-  emit(address.code, value.code, simd(91), memoryArgument(offset), [0]);
-}
 /** Statement: writes one byte of 16. */
 export function storeByte(address: I32, value: V128, lane: number, offset = 0): void {
   emit(address.code, value.code, simd(88), memoryArgument(offset), [lane]);

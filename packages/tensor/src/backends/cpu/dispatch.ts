@@ -1,3 +1,4 @@
+import { Setting } from '../../setting.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
 import { reserve, unreserve } from './heap.js';
 import * as job from './job.js';
@@ -62,10 +63,10 @@ export function chunksOf(count: number, nanosecondsPerItem: number): number {
  */
 export function dispatch(kernel: LoadedKernel, count: number, grain: number, scratch: number): void {
   const { words } = jobMemory();
-  const chunk = forcedGrain ?? Math.max(1, Math.floor(grain));
+  const chunk = forcedGrain.current ?? Math.max(1, Math.floor(grain));
   const helping = chunk < count ? helpersFor(kernel.name) : 0;
   words[job.countWord] = count;
-  words[job.grainWord] = helping > 0 || forcedGrain ? chunk : count;
+  words[job.grainWord] = helping > 0 || forcedGrain.current ? chunk : count;
   words[job.chunkWord] = 0;
   const ownScratch = scratch > 0 || helping > 0 ? provideScratch(words, scratch, helping + 1) : 0;
   if (helping === 0) {
@@ -112,17 +113,11 @@ export function setPatience(milliseconds: number): void {
   patienceMs = milliseconds;
 }
 
-let forcedGrain: number | null = null;
+const forcedGrain = new Setting<number | null>(null);
 
 /** For tests: runs `body` with every kernel in chunks of so many items, to see that no result depends on them. */
 export function withGrain<T>(grain: number, body: () => T): T {
-  const outer = forcedGrain;
-  forcedGrain = grain;
-  try {
-    return body();
-  } finally {
-    forcedGrain = outer;
-  }
+  return forcedGrain.during(grain, body);
 }
 
 function waitForHelpers(kernel: LoadedKernel, words: Int32Array): void {

@@ -17,6 +17,8 @@ import { chunkWord, countWord, endWord, grainWord, parametersWord } from './job.
 import { memoryType } from './memory.js';
 import type { LoadedKernel } from './threads.js';
 
+export { family as kernelFamily } from '../family.js';
+
 /** What a kernel is told beside its range: addresses and whole numbers as i32, other numbers as f32. */
 export type ParameterTypes = Readonly<Record<string, Type<I32> | Type<F32>>>;
 
@@ -100,21 +102,4 @@ export class Kernel<P extends ParameterTypes> {
       });
     });
   }
-}
-
-/** Kernels that differ in numbers known when they are assembled: made when first asked for, then kept. Bundlers may leave out a family that nobody calls. */
-/* @__NO_SIDE_EFFECTS__ */
-export function kernelFamily<A extends readonly (number | string | boolean)[], P extends ParameterTypes>(
-  make: (...specialisation: A) => Kernel<P>,
-): (...specialisation: A) => Kernel<P> {
-  const made = new Map<string, Kernel<P>>();
-  return (...specialisation) => {
-    const key = specialisation.join();
-    let kernel = made.get(key);
-    if (!kernel) {
-      kernel = make(...specialisation);
-      made.set(key, kernel);
-    }
-    return kernel;
-  };
 }

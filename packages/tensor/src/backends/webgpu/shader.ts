@@ -5,6 +5,8 @@ import { type Gpu, gpu } from './gpu.js';
 import { GpuBlock } from './gpu-block.js';
 import { Pipeline } from './pipeline.js';
 
+export { family as shaderFamily } from '../family.js';
+
 /** What an element of a buffer is to a kernel. All are four bytes; i16 and u8 tensors hold i32 and u32 on the GPU. */
 export type ElementType = 'f32' | 'i32' | 'u32' | 'atomic<u32>';
 
@@ -125,23 +127,7 @@ function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
   throw new BackendError(`${label ?? 'a tensor'} ${place}`);
 }
 
-/** Shaders that differ in what is known when they are written: made when first asked for, then kept. */
-export function shaderFamily<A extends readonly (number | string | boolean)[], S>(
-  make: (...of: A) => S,
-): (...of: A) => S {
-  const made = new Map<string, S>();
-  return (...of) => {
-    const key = of.join();
-    let shader = made.get(key);
-    if (!shader) {
-      shader = make(...of);
-      made.set(key, shader);
-    }
-    return shader;
-  };
-}
-
-/** Invocations of a workgroup of `elementShader`. */
+/** Invocations of a workgroup of a `linear` kernel. */
 const elementsAtOnce = 64;
 
 /** How many workgroups along x and y `count` elements make. The first axis ends at 65,535. */

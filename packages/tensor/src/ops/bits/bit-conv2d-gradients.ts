@@ -1,5 +1,5 @@
 import type { Argument, ParameterTypes } from '../../backends/cpu/kernel.js';
-import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+import type { BitTensor } from '../../bit-tensor.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { tidy } from '../../scope.js';
@@ -13,6 +13,7 @@ import { reshape } from '../shape/reshape.js';
 import { isPointwise, type Slide } from '../window.js';
 import type { BitConv2dAttributes } from './bit-conv2d.js';
 import { filterGradientByLookup, inputGradientByLookup } from './bit-gradients.wasm.js';
+import { forEachBit } from './each-bit.js';
 import { type Epilogue, noEpilogue } from './epilogue.wasm.js';
 import { groupedFilterGradient } from './grouped-filter-gradient.wasm.js';
 import { groupedInputGradient } from './grouped-input-gradient.wasm.js';
@@ -151,13 +152,10 @@ const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttrib
 
 /** The signs as numbers ±1, row after row. */
 function signsOf(bits: BitTensor): Int8Array {
-  const { words, rowLength, size } = bits;
-  const wordsInRow = wordsPerRow(rowLength);
-  const signs = new Int8Array(size);
-  for (let at = 0; at < size; at++) {
-    const [row, column] = [Math.floor(at / rowLength), at % rowLength];
-    signs[at] = 1 - 2 * ((words[row * wordsInRow + (column >> 5)] >>> (column & 31)) & 1);
-  }
+  const signs = new Int8Array(bits.size);
+  forEachBit(bits, (bit, at) => {
+    signs[at] = 1 - 2 * bit;
+  });
   return signs;
 }
 

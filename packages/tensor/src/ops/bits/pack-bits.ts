@@ -1,9 +1,10 @@
-import { type BitTensor, wordBits } from '../../bit-tensor.js';
+import type { BitTensor } from '../../bit-tensor.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { checkBits } from './check-bits.js';
+import { forEachBit, setBits } from './each-bit.js';
 import { packAnswers, unpackSigns } from './pack-bits.wasm.js';
 
 /**
@@ -27,19 +28,7 @@ export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
     if (x.rank === 0) throw new ShapeError('packBits', 'a scalar has no axis to pack', [], 'Reshape it to [1].');
     return [{ dtype: 'bits', shape: x.shape }];
   },
-  reference([{ values: x }], [{ words, rowLength }]) {
-    let wordAt = 0;
-    for (let row = 0; row < x.length; row += rowLength) {
-      const rowEnd = row + rowLength;
-      for (let first = row; first < rowEnd; first += wordBits) {
-        const end = Math.min(first + wordBits, rowEnd);
-        let word = 0;
-        // Number(…), unlike ?: or if, compiles to no branch, which random signs would mispredict half the time.
-        for (let at = first; at < end; at++) word |= Number(x[at] < 0) << (at - first);
-        words[wordAt++] = word;
-      }
-    }
-  },
+  reference: ([{ values: x }], [bits]) => setBits(bits, (at) => x[at] < 0),
   fast: ([x], [bits]) => packAnswers('negative', x, bits),
   webgpu: ([x], [bits]) => gpuKernels().packAnswersOnGpu('negative', x, bits),
 });
@@ -55,16 +44,10 @@ export const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
     checkBits('unpackBits', 'bits', bits);
     return [{ dtype: 'f32', shape: bits.shape }];
   },
-  reference([{ words, rowLength }], [{ values: signs }]) {
-    let wordAt = 0;
-    for (let row = 0; row < signs.length; row += rowLength) {
-      const rowEnd = row + rowLength;
-      for (let first = row; first < rowEnd; first += wordBits) {
-        const end = Math.min(first + wordBits, rowEnd);
-        const word = words[wordAt++];
-        for (let at = first; at < end; at++) signs[at] = 1 - 2 * ((word >>> (at - first)) & 1);
-      }
-    }
+  reference([bits], [{ values: signs }]) {
+    forEachBit(bits, (bit, at) => {
+      signs[at] = 1 - 2 * bit;
+    });
   },
   fast: ([bits], [signs]) => unpackSigns(bits, signs),
   webgpu: ([bits], [signs]) => gpuKernels().unpackOnGpu(bits, signs),

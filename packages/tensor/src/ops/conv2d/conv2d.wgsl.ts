@@ -118,7 +118,7 @@ export interface GpuEpilogue {
 }
 
 /** Stores gradients as they are. */
-export const plainEpilogue: GpuEpilogue = {
+const plainEpilogue: GpuEpilogue = {
   name: 'plain',
   reads: {},
   parameters: {},

@@ -5,7 +5,7 @@ import { flushed } from '../flush.js';
 import { add, mul, sub } from './binary.js';
 import { equal } from './compare.js';
 import { flushTiny } from './flush-tiny.js';
-import { sameShapeAsInput, square } from './unary.js';
+import { sameShapeAsInput, square, unaryOp } from './unary.js';
 import {
   clipKernel,
   geluCubic,
@@ -29,15 +29,10 @@ export function sigmoid(x: Tensor): Tensor {
   return apply(sigmoidOp, [x], undefined)[0];
 }
 
-const sigmoidOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const sigmoidOp = unaryOp<[Tensor]>({
   name: 'sigmoid',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]));
-  },
-  fast: ([x], [y]) => sigmoidKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.sigmoid.run([x], y, {}),
-  inPlace: true,
+  formula: (x) => 1 / (1 + Math.exp(-x)),
+  kernel: sigmoidKernel,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
 });
@@ -47,15 +42,10 @@ export function tanh(x: Tensor): Tensor {
   return apply(tanhOp, [x], undefined)[0];
 }
 
-const tanhOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const tanhOp = unaryOp<[Tensor]>({
   name: 'tanh',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = Math.tanh(x[i]);
-  },
-  fast: ([x], [y]) => tanhKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.tanh.run([x], y, {}),
-  inPlace: true,
+  formula: Math.tanh,
+  kernel: tanhKernel,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
 });
@@ -65,15 +55,10 @@ export function relu(x: Tensor): Tensor {
   return apply(reluOp, [x], undefined)[0];
 }
 
-const reluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const reluOp = unaryOp<[Tensor]>({
   name: 'relu',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i], 0);
-  },
-  fast: ([x], [y]) => reluKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.relu.run([x], y, {}),
-  inPlace: true,
+  formula: (x) => Math.max(x, 0),
+  kernel: reluKernel,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
 });
@@ -140,18 +125,10 @@ export function gelu(x: Tensor): Tensor {
   return apply(geluOp, [x], undefined)[0];
 }
 
-const geluOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const geluOp = unaryOp<[Tensor]>({
   name: 'gelu',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) {
-      const t = Math.tanh(geluScale * x[i] * (1 + geluCubic * x[i] * x[i]));
-      y[i] = 0.5 * x[i] * (1 + t);
-    }
-  },
-  fast: ([x], [y]) => geluKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.gelu.run([x], y, {}),
-  inPlace: true,
+  formula: (x) => 0.5 * x * (1 + Math.tanh(geluScale * x * (1 + geluCubic * x * x))),
+  kernel: geluKernel,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [
     () => (isRecording() ? geluGradientByOps(dy, x) : apply(geluGradientOp, [dy, x], undefined)[0]),

@@ -7,7 +7,7 @@ import { sumTo } from '../reduce/sum.js';
 import { binaryKernels } from './binary.wasm.js';
 import { forEachRun } from './broadcast.js';
 import { equal, greater, greaterEqual, less } from './compare.js';
-import { applyBinary, type Operands } from './operands.js';
+import { applyBinary, type Binary, type Operands } from './operands.js';
 import { abs, log, neg } from './unary.js';
 import { where } from './where.js';
 
@@ -15,14 +15,28 @@ import { where } from './where.js';
 // read many times, so its gradient is summed back to its shape. Integers take JavaScript's results, cut off to their
 // bits: division truncates towards zero.
 
-/** Runs the kernel of an op of f32 where there is one for the shapes, else its definition. */
-function calculate<S extends readonly AnyTensor[]>(
-  op: OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>,
-  inputs: [Tensor, Tensor],
-  outputs: [Tensor],
-): void {
-  const kernel = binaryKernels[op.name as keyof typeof binaryKernels];
-  if (!kernel.run(...inputs, outputs[0])) op.reference(inputs, outputs, undefined);
+type BinaryOp<S extends readonly AnyTensor[]> = OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>;
+
+interface Arithmetic<S extends readonly AnyTensor[]> extends Pick<BinaryOp<S>, 'reference' | 'saves' | 'gradient'> {
+  readonly name: keyof typeof binaryKernels;
+}
+
+/** The function of tensors, or of a tensor and a number. Its definition runs where there is no kernel for the shapes. */
+/* @__NO_SIDE_EFFECTS__ */
+function arithmetic<S extends readonly [] | readonly [Tensor, Tensor] = readonly []>(parts: Arithmetic<S>): Binary {
+  const { name } = parts;
+  const op: BinaryOp<S> = defineOp<[Tensor, Tensor], [Tensor], undefined, S>({
+    ...parts,
+    outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes(name, a.shape, b.shape) }],
+    fast([a, b], [y]) {
+      if (!binaryKernels[name].run(a, b, y)) op.reference([a, b], [y], undefined);
+    },
+    ...(name !== 'pow' && {
+      webgpu: (inputs: [Tensor, Tensor], [y]: [Tensor]) => gpuKernels().binaryShaders[name].run(inputs, y, {}),
+    }),
+    inPlace: true,
+  });
+  return <D extends DType>(...operands: Operands<D>) => applyBinary(op, operands);
 }
 
 /**
@@ -31,87 +45,47 @@ function calculate<S extends readonly AnyTensor[]>(
  * @throws ShapeError if the shapes do not broadcast.
  * @throws DTypeError if the dtypes differ.
  */
-export function add<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
-export function add<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
-export function add<D extends DType>(...operands: Operands<D>): Tensor<D> {
-  return applyBinary(addOp, operands);
-}
-
-const addOp = defineOp<[Tensor, Tensor], [Tensor]>({
+export const add: Binary = arithmetic({
   name: 'add',
-  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('add', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] + b[bAt];
     });
   },
-  fast: (inputs, outputs) => calculate(addOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.add.run(inputs, y, {}),
-  inPlace: true,
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
 });
 
 /** a − b. Errors as for `add`. */
-export function sub<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
-export function sub<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
-export function sub<D extends DType>(...operands: Operands<D>): Tensor<D> {
-  return applyBinary(subOp, operands);
-}
-
-const subOp = defineOp<[Tensor, Tensor], [Tensor]>({
+export const sub: Binary = arithmetic({
   name: 'sub',
-  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('sub', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] - b[bAt];
     });
   },
-  fast: (inputs, outputs) => calculate(subOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.sub.run(inputs, y, {}),
-  inPlace: true,
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
 });
 
 /** a · b, element by element. Errors as for `add`. */
-export function mul<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
-export function mul<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
-export function mul<D extends DType>(...operands: Operands<D>): Tensor<D> {
-  return applyBinary(mulOp, operands);
-}
-
-const mulOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+export const mul: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'mul',
-  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('mul', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] * b[bAt];
     });
   },
-  fast: (inputs, outputs) => calculate(mulOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.mul.run(inputs, y, {}),
-  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
 });
 
 /** a / b. Errors as for `add`. */
-export function div<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
-export function div<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
-export function div<D extends DType>(...operands: Operands<D>): Tensor<D> {
-  return applyBinary(divOp, operands);
-}
-
-const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+export const div: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'div',
-  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('div', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] / b[bAt];
     });
   },
-  fast: (inputs, outputs) => calculate(divOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.div.run(inputs, y, {}),
-  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(div(dy, b), a.shape),
@@ -121,22 +95,13 @@ const divOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>(
 });
 
 /** a to the power of b; 1 to any power is 1, even to NaN, and so is anything to the power of 0. Errors as for `add`. */
-export function pow<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
-export function pow<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
-export function pow<D extends DType>(...operands: Operands<D>): Tensor<D> {
-  return applyBinary(powOp, operands);
-}
-
-const powOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+export const pow: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'pow',
-  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('pow', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = power(a[aAt], b[bAt]);
     });
   },
-  fast: (inputs, outputs) => calculate(powOp, inputs, outputs),
-  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a is NaN, or so near 0 that the power overflows; 1 in place of a gives 0, too.
@@ -162,23 +127,13 @@ export function power(a: number, b: number): number {
  * The larger of a and b, element by element; NaN where either is. Where they are equal, half of the gradient goes to each, as in
  * PyTorch. Errors as for `add`.
  */
-export function maximum<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
-export function maximum<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
-export function maximum<D extends DType>(...operands: Operands<D>): Tensor<D> {
-  return applyBinary(maximumOp, operands);
-}
-
-const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+export const maximum: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'maximum',
-  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('maximum', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.max(a[aAt], b[bAt]);
     });
   },
-  fast: (inputs, outputs) => calculate(maximumOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.maximum.run(inputs, y, {}),
-  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(less(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),
@@ -187,23 +142,13 @@ const maximumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tenso
 });
 
 /** The smaller of a and b, element by element: see `maximum`. */
-export function minimum<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
-export function minimum<D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
-export function minimum<D extends DType>(...operands: Operands<D>): Tensor<D> {
-  return applyBinary(minimumOp, operands);
-}
-
-const minimumOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+export const minimum: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'minimum',
-  outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes('minimum', a.shape, b.shape) }],
   reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.min(a[aAt], b[bAt]);
     });
   },
-  fast: (inputs, outputs) => calculate(minimumOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().binaryShaders.minimum.run(inputs, y, {}),
-  inPlace: true,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(where(greater(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),

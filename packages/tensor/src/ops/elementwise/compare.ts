@@ -9,124 +9,87 @@ import { type Operands, withTensors } from './operands.js';
 
 // Comparisons, element by element with broadcasting: 1 where they hold, else 0. Nothing flows back through them.
 // `Number(…)` of a comparison is a flag of the processor as it is; `… ? 1 : 0` would be a branch, often mispredicted.
+// Each has a loop of its own: one for all of them, which is told what to compare, takes five times as long.
 
-type Pair = [Tensor<DType>, Tensor<DType>];
+type CompareOp = OpDefinition<[Tensor<DType>, Tensor<DType>], [Tensor<'u8'>]>;
 
-/** Runs the kernel of a comparison where there is one for the shapes, else its definition. */
-function compare(op: OpDefinition<Pair, [Tensor<'u8'>]>, [a, b]: Pair, [y]: [Tensor<'u8'>]): void {
-  if (!compareByKernel(op.name as Comparison, a, b, y)) op.reference([a, b], [y], undefined);
+interface Compare {
+  <D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
+  <D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
+}
+
+/** The function of this name. `reference` is its definition, which runs where there is no kernel for the shapes. */
+/* @__NO_SIDE_EFFECTS__ */
+function comparison(name: Comparison, reference: CompareOp['reference']): Compare {
+  const op: CompareOp = defineOp({
+    name,
+    outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes(name, a.shape, b.shape) }],
+    reference,
+    fast([a, b], [y]) {
+      if (!compareByKernel(name, a, b, y)) reference([a, b], [y], undefined);
+    },
+    webgpu: (inputs, [y]) => gpuKernels().compareShaders[name].run(inputs, y, {}),
+  });
+  return <D extends DType>(...operands: Operands<D>) =>
+    withTensors(name, operands, (a, b) => apply(op, [a, b], undefined)[0]);
 }
 
 /** a = b. Errors as for `add`. */
-export function equal<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
-export function equal<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
-export function equal<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return withTensors('equal', operands, (a, b) => apply(equalOp, [a, b], undefined)[0]);
-}
-
-const equalOp = defineOp<Pair, [Tensor<'u8'>]>({
-  name: 'equal',
-  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('equal', a.shape, b.shape) }],
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+export const equal = comparison(
+  'equal',
+  ([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) => {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] === b[bAt]);
     });
   },
-  fast: (inputs, outputs) => compare(equalOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().compareShaders.equal.run(inputs, y, {}),
-});
+);
 
 /** a ≠ b. Errors as for `add`. */
-export function notEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
-export function notEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
-export function notEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return withTensors('notEqual', operands, (a, b) => apply(notEqualOp, [a, b], undefined)[0]);
-}
-
-const notEqualOp = defineOp<Pair, [Tensor<'u8'>]>({
-  name: 'notEqual',
-  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('notEqual', a.shape, b.shape) }],
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+export const notEqual = comparison(
+  'notEqual',
+  ([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) => {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] !== b[bAt]);
     });
   },
-  fast: (inputs, outputs) => compare(notEqualOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().compareShaders.notEqual.run(inputs, y, {}),
-});
+);
 
 /** a < b. Errors as for `add`. */
-export function less<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
-export function less<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
-export function less<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return withTensors('less', operands, (a, b) => apply(lessOp, [a, b], undefined)[0]);
-}
-
-const lessOp = defineOp<Pair, [Tensor<'u8'>]>({
-  name: 'less',
-  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('less', a.shape, b.shape) }],
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+export const less = comparison(
+  'less',
+  ([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) => {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] < b[bAt]);
     });
   },
-  fast: (inputs, outputs) => compare(lessOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().compareShaders.less.run(inputs, y, {}),
-});
+);
 
 /** a ≤ b. Errors as for `add`. */
-export function lessEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
-export function lessEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
-export function lessEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return withTensors('lessEqual', operands, (a, b) => apply(lessEqualOp, [a, b], undefined)[0]);
-}
-
-const lessEqualOp = defineOp<Pair, [Tensor<'u8'>]>({
-  name: 'lessEqual',
-  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('lessEqual', a.shape, b.shape) }],
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+export const lessEqual = comparison(
+  'lessEqual',
+  ([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) => {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] <= b[bAt]);
     });
   },
-  fast: (inputs, outputs) => compare(lessEqualOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().compareShaders.lessEqual.run(inputs, y, {}),
-});
+);
 
 /** a > b. Errors as for `add`. */
-export function greater<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
-export function greater<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
-export function greater<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return withTensors('greater', operands, (a, b) => apply(greaterOp, [a, b], undefined)[0]);
-}
-
-const greaterOp = defineOp<Pair, [Tensor<'u8'>]>({
-  name: 'greater',
-  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('greater', a.shape, b.shape) }],
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+export const greater = comparison(
+  'greater',
+  ([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) => {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] > b[bAt]);
     });
   },
-  fast: (inputs, outputs) => compare(greaterOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().compareShaders.greater.run(inputs, y, {}),
-});
+);
 
 /** a ≥ b. Errors as for `add`. */
-export function greaterEqual<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
-export function greaterEqual<D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
-export function greaterEqual<D extends DType>(...operands: Operands<D>): Tensor<'u8'> {
-  return withTensors('greaterEqual', operands, (a, b) => apply(greaterEqualOp, [a, b], undefined)[0]);
-}
-
-const greaterEqualOp = defineOp<Pair, [Tensor<'u8'>]>({
-  name: 'greaterEqual',
-  outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes('greaterEqual', a.shape, b.shape) }],
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
+export const greaterEqual = comparison(
+  'greaterEqual',
+  ([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) => {
     forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
       for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Number(a[aAt] >= b[bAt]);
     });
   },
-  fast: (inputs, outputs) => compare(greaterEqualOp, inputs, outputs),
-  webgpu: (inputs, [y]) => gpuKernels().compareShaders.greaterEqual.run(inputs, y, {}),
-});
+);

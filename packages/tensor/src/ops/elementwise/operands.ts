@@ -13,6 +13,12 @@ import type { Tensor } from '../../tensor.js';
  */
 export type Operands<D extends DType> = [a: Tensor<D>, b: Tensor<NoInfer<D>> | number] | [a: number, b: Tensor<D>];
 
+/** A function of such operands, whose result is of their dtype. */
+export interface Binary {
+  <D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
+  <D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+}
+
 /**
  * Applies an op that works alike on every dtype, as JavaScript's arithmetic does. Such an op is typed by f32, the dtype
  * that can be differentiated; here, and only here, it is handed another.

@@ -21,7 +21,7 @@ export function prelu(x: Tensor, slope: Tensor): Tensor {
   return apply(preluOp, [x, slope], undefined)[0];
 }
 
-export const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
   name: 'prelu',
   outputs([x, slope]) {
     if (x.rank === 0 || slope.rank !== 1 || slope.size !== x.shape[x.rank - 1]) {

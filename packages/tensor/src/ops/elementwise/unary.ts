@@ -1,9 +1,10 @@
 import { zeros } from '../../create.js';
 import { gpuKernels } from '../../gpu-kernels.js';
-import { apply, defineOp, type Spec } from '../../op.js';
+import { type AnyTensor, apply, defineOp, type OpDefinition, type Spec } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { div, mul } from './binary.js';
 import { greater, less } from './compare.js';
+import type { ElementwiseKernel } from './elementwise.wasm.js';
 import { absKernel, expKernel, logKernel, negKernel, signKernel, sqrtKernel, squareKernel } from './unary.wasm.js';
 import { where } from './where.js';
 
@@ -12,20 +13,44 @@ export function sameShapeAsInput([x]: readonly [Tensor, ...unknown[]]): [Spec<'f
   return [{ dtype: 'f32', shape: x.shape }];
 }
 
+type UnaryOp<S extends readonly AnyTensor[]> = OpDefinition<[Tensor], [Tensor], undefined, S>;
+
+interface Unary<S extends readonly AnyTensor[]> extends Pick<UnaryOp<S>, 'saves' | 'gradient'> {
+  readonly name: Exclude<
+    keyof ReturnType<typeof gpuKernels>['unaryShaders'],
+    'leakyRelu' | 'leakyReluGradient' | 'clip'
+  >;
+  /** The definition of an element. */
+  readonly formula: (x: number) => number;
+  readonly kernel: ElementwiseKernel;
+}
+
+/** An op that calculates each element of y from the one of x. */
+/* @__NO_SIDE_EFFECTS__ */
+export function unaryOp<S extends readonly [] | readonly [Tensor] = readonly []>(parts: Unary<S>): UnaryOp<S> {
+  const { name, formula, kernel, ...rules } = parts;
+  return defineOp<[Tensor], [Tensor], undefined, S>({
+    name,
+    outputs: sameShapeAsInput,
+    reference([{ values: x }], [{ values: y }]) {
+      for (let i = 0; i < x.length; i++) y[i] = formula(x[i]);
+    },
+    fast: (inputs, [y]) => kernel.run(inputs, y),
+    webgpu: (inputs, [y]) => gpuKernels().unaryShaders[name].run(inputs, y, {}),
+    inPlace: true,
+    ...rules,
+  });
+}
+
 /** −x. */
 export function neg(x: Tensor): Tensor {
   return apply(negOp, [x], undefined)[0];
 }
 
-const negOp = defineOp<[Tensor], [Tensor]>({
+const negOp = unaryOp({
   name: 'neg',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = -x[i];
-  },
-  fast: ([x], [y]) => negKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.neg.run([x], y, {}),
-  inPlace: true,
+  formula: (x) => -x,
+  kernel: negKernel,
   gradient: (dy) => [() => neg(dy)],
 });
 
@@ -34,15 +59,10 @@ export function abs(x: Tensor): Tensor {
   return apply(absOp, [x], undefined)[0];
 }
 
-const absOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const absOp = unaryOp<[Tensor]>({
   name: 'abs',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = Math.abs(x[i]);
-  },
-  fast: ([x], [y]) => absKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.abs.run([x], y, {}),
-  inPlace: true,
+  formula: Math.abs,
+  kernel: absKernel,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => where(greater(x, 0), dy, where(less(x, 0), neg(dy), 0))],
 });
@@ -52,15 +72,10 @@ export function exp(x: Tensor): Tensor {
   return apply(expOp, [x], undefined)[0];
 }
 
-const expOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const expOp = unaryOp<[Tensor]>({
   name: 'exp',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = Math.exp(x[i]);
-  },
-  fast: ([x], [y]) => expKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.exp.run([x], y, {}),
-  inPlace: true,
+  formula: Math.exp,
+  kernel: expKernel,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => mul(dy, y)],
 });
@@ -70,15 +85,10 @@ export function log(x: Tensor): Tensor {
   return apply(logOp, [x], undefined)[0];
 }
 
-const logOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const logOp = unaryOp<[Tensor]>({
   name: 'log',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = Math.log(x[i]);
-  },
-  fast: ([x], [y]) => logKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.log.run([x], y, {}),
-  inPlace: true,
+  formula: Math.log,
+  kernel: logKernel,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => div(dy, x)],
 });
@@ -88,15 +98,10 @@ export function sqrt(x: Tensor): Tensor {
   return apply(sqrtOp, [x], undefined)[0];
 }
 
-const sqrtOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const sqrtOp = unaryOp<[Tensor]>({
   name: 'sqrt',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = Math.sqrt(x[i]);
-  },
-  fast: ([x], [y]) => sqrtKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.sqrt.run([x], y, {}),
-  inPlace: true,
+  formula: Math.sqrt,
+  kernel: sqrtKernel,
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => div(dy, mul(y, 2))],
 });
@@ -106,15 +111,10 @@ export function square(x: Tensor): Tensor {
   return apply(squareOp, [x], undefined)[0];
 }
 
-const squareOp = defineOp<[Tensor], [Tensor], undefined, [Tensor]>({
+const squareOp = unaryOp<[Tensor]>({
   name: 'square',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = x[i] * x[i];
-  },
-  fast: ([x], [y]) => squareKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.square.run([x], y, {}),
-  inPlace: true,
+  formula: (x) => x * x,
+  kernel: squareKernel,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => mul(dy, mul(x, 2))],
 });
@@ -129,14 +129,9 @@ export function sign(x: Tensor): Tensor {
   return apply(signOp, [x], undefined)[0];
 }
 
-const signOp = defineOp<[Tensor], [Tensor]>({
+const signOp = unaryOp({
   name: 'sign',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }]) {
-    for (let i = 0; i < x.length; i++) y[i] = 1 - 2 * Number(x[i] < 0);
-  },
-  fast: ([x], [y]) => signKernel.run([x], y),
-  webgpu: ([x], [y]) => gpuKernels().unaryShaders.sign.run([x], y, {}),
-  inPlace: true,
+  formula: (x) => 1 - 2 * Number(x < 0),
+  kernel: signKernel,
   gradient: (dy) => [() => zeros(dy.shape)],
 });

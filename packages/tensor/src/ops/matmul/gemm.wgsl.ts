@@ -1,4 +1,4 @@
-import { type ElementType, Shader } from '../../backends/webgpu/shader.js';
+import { type ElementType, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
 import type { Handle } from '../../handle.js';
 
 /**
@@ -44,10 +44,7 @@ const products = {
 
 export class GemmShader<R extends string, P extends string> {
   /** By how many rows and columns an invocation has, divided by four: large tiles for large matrices. */
-  readonly #shaders = new Map<
-    number,
-    Shader<Record<string, ElementType>, { c: ElementType }, Record<string, 'u32' | 'i32' | 'f32'>>
-  >();
+  readonly #shader = shaderFamily((fours: number) => this.#make(fours));
 
   constructor(readonly definition: GemmDefinition<R, P>) {}
 
@@ -64,13 +61,8 @@ export class GemmShader<R extends string, P extends string> {
   ): void {
     const fours = m >= 512 && n >= 128 ? 2 : 1;
     const tile = 4 * fours * side;
-    let shader = this.#shaders.get(fours);
-    if (!shader) {
-      shader = this.#make(fours);
-      this.#shaders.set(fours, shader);
-    }
     const depth = Math.ceil(k / splits / side) * side;
-    shader.run(reads as Record<string, Handle>, { c }, { ...parameters, m, n, k, depth, splits }, [
+    this.#shader(fours).run(reads as Record<string, Handle>, { c }, { ...parameters, m, n, k, depth, splits }, [
       Math.ceil(m / tile),
       Math.ceil(n / tile),
       batches * splits,

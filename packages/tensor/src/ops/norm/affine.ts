@@ -21,7 +21,7 @@ export function affine(x: Tensor, scale: Tensor, shift: Tensor): Tensor {
   return apply(affineOp, [x, scale, shift], undefined)[0];
 }
 
-export const affineOp = defineOp<[Tensor, Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
+const affineOp = defineOp<[Tensor, Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]>({
   name: 'affine',
   outputs([x, scale, shift]) {
     checkChannels('affine', x.shape, { scale, shift });

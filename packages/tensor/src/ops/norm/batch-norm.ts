@@ -87,14 +87,8 @@ const batchNormOp = defineOp<
     variance.values.set(sigma2);
 
     const scale = sigma2.map((value, c) => gamma[c] / Math.sqrt(value + epsilon));
-    for (let from = 0; from < x.length; from += tile) {
-      const end = Math.min(from + tile, x.length);
-      for (let c = 0; c < channels; c++) {
-        const factor = scale[c];
-        const offset = beta[c] - mu[c] * factor;
-        for (let at = from + c; at < end; at += channels) y[at] = x[at] * factor + offset;
-      }
-    }
+    const offset = scale.map((factor, c) => beta[c] - mu[c] * factor);
+    for (let at = 0; at < x.length; at++) y[at] = x[at] * scale[at % channels] + offset[at % channels];
   },
   fast([x, gamma, beta], [y, mean, variance], { epsilon }) {
     const [channels, count] = [gamma.size, x.size / gamma.size];
@@ -186,14 +180,11 @@ const batchNormGradientOp = defineOp<
 
     // Step 4 as dx = scale·dy + slope·x + offset.
     const scale = s.map((value, c) => value * gamma.values[c]);
-    for (let from = 0; from < x.length; from += tile) {
-      const end = Math.min(from + tile, x.length);
-      for (let c = 0; c < channels; c++) {
-        const factor = scale[c];
-        const slope = (-factor * s[c] * s[c] * sumCentred[c]) / count;
-        const offset = (-factor * sum[c]) / count - slope * mu[c];
-        for (let at = from + c; at < end; at += channels) dx[at] = flushed(dy[at] * factor + x[at] * slope + offset);
-      }
+    const slope = scale.map((factor, c) => (-factor * s[c] * s[c] * sumCentred[c]) / count);
+    const offset = scale.map((factor, c) => (-factor * sum[c]) / count - slope[c] * mu[c]);
+    for (let at = 0; at < x.length; at++) {
+      const c = at % channels;
+      dx[at] = flushed(dy[at] * scale[c] + x[at] * slope[c] + offset[c]);
     }
   },
   fast([dy, x, gamma, mean, variance], [dx, dgamma, dbeta], { epsilon }) {

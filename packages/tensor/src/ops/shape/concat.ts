@@ -37,18 +37,7 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
         `All axes except ${axis} must be equal.`,
       );
     }
-    return [
-      {
-        dtype,
-        shape: shape.with(
-          axis,
-          startsAlong(
-            axis,
-            inputs.map((input) => input.shape),
-          ).at(-1)!,
-        ),
-      },
-    ];
+    return [{ dtype, shape: shape.with(axis, startsAlong(axis, shapesOf(inputs)).at(-1)!) }];
   },
   reference: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlock),
   fast: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlockByRows),
@@ -65,15 +54,14 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
 
 function join(inputs: readonly Tensor<DType>[], y: Tensor<DType>, axis: number, copy: CopyBlock): void {
   const strides = stridesOf(y.shape);
-  const starts = startsAlong(
-    axis,
-    inputs.map((input) => input.shape),
-  );
+  const starts = startsAlong(axis, shapesOf(inputs));
   inputs.forEach((input, index) => {
     const offset = starts[index] * strides[axis];
     copy(input.shape, { tensor: input, strides: stridesOf(input.shape) }, { tensor: y, strides, offset });
   });
 }
+
+const shapesOf = (tensors: readonly Tensor<DType>[]): Shape[] => tensors.map(({ shape }) => shape);
 
 /** Where each part begins along the axis, and after the last where it ends. */
 function startsAlong(axis: number, parts: readonly Shape[]): number[] {

@@ -42,14 +42,11 @@ const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
   reference: ([x], [y], attributes) => surround(x, y, attributes, copyBlock),
   fast: ([x], [y], attributes) => surround(x, y, attributes, copyBlockByRows),
   webgpu: ([x], [y], attributes) => surround(x, y, attributes, gpuKernels().copyBlockOnGpu, gpuKernels().fillOnGpu),
-  gradient: (dy, { attributes: { pads }, inputShapes: [shape] }) => [
-    () =>
-      slice(
-        dy,
-        pads.map(([before]) => before),
-        shape.map((size, axis) => pads[axis][0] + size),
-      ),
-  ],
+  gradient(dy, { attributes: { pads }, inputShapes: [shape] }) {
+    const start = pads.map(([before]) => before);
+    const end = shape.map((size, axis) => start[axis] + size);
+    return [() => slice(dy, start, end)];
+  },
 });
 
 function surround(

@@ -61,13 +61,10 @@ const sliceOp = defineOp<[Tensor<DType>], [Tensor<DType>], SliceAttributes>({
   reference: ([x], [y], { first }) => cut(x, y, first, copyBlock),
   fast: ([x], [y], { first }) => cut(x, y, first, copyBlockByRows),
   webgpu: ([x], [y], { first }) => cut(x, y, first, gpuKernels().copyBlockOnGpu),
-  gradient: (dy, { attributes: { first, sizes }, inputShapes: [shape] }) => [
-    () =>
-      pad(
-        dy,
-        shape.map((size, axis) => [first[axis], size - first[axis] - sizes[axis]]),
-      ),
-  ],
+  gradient(dy, { attributes: { first, sizes }, inputShapes: [shape] }) {
+    const pads = shape.map((size, axis) => [first[axis], size - first[axis] - sizes[axis]] as const);
+    return [() => pad(dy, pads)];
+  },
 });
 
 function cut(x: Tensor<DType>, y: Tensor<DType>, first: readonly number[], copy: CopyBlock): void {

@@ -35,13 +35,10 @@ const transposeOp = defineOp<[Tensor<DType>], [Tensor<DType>], { permutation: re
   },
   reference: ([x], [y], { permutation }) => permute(x, y, permutation, copyBlock),
   webgpu: ([x], [y], { permutation }) => permute(x, y, permutation, gpuKernels().copyBlockOnGpu),
-  gradient: (dy, { attributes: { permutation } }) => [
-    () =>
-      transpose(
-        dy,
-        permutation.map((_, axis) => permutation.indexOf(axis)),
-      ),
-  ],
+  gradient(dy, { attributes: { permutation } }) {
+    const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+    return [() => transpose(dy, inverse)];
+  },
 });
 
 function permute(x: Tensor<DType>, y: Tensor<DType>, permutation: readonly number[], copy: CopyBlock): void {

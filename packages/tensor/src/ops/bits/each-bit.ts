@@ -1,0 +1,23 @@
+import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+
+// Bits one by one, as definitions take them.
+
+/** Visits the elements of a BitTensor in their order. */
+export function forEachBit({ words, rowLength, size }: BitTensor, visit: (bit: number, at: number) => void): void {
+  const rowWords = wordsPerRow(rowLength);
+  for (let at = 0; at < size; at++) {
+    const column = at % rowLength;
+    const word = words[((at - column) / rowLength) * rowWords + (column >>> 5)];
+    visit((word >>> (column & 31)) & 1, at);
+  }
+}
+
+/** Writes all elements of a BitTensor: 1 where `isSet` says so. */
+export function setBits({ words, rowLength, size }: BitTensor, isSet: (at: number) => boolean): void {
+  const rowWords = wordsPerRow(rowLength);
+  words.fill(0);
+  for (let at = 0; at < size; at++) {
+    const column = at % rowLength;
+    words[((at - column) / rowLength) * rowWords + (column >>> 5)] |= Number(isSet(at)) << (column & 31);
+  }
+}
