@@ -1,11 +1,11 @@
 import type { Module } from '@mobinet/autograd';
 import { Command, Option } from 'commander';
-import { readBytes } from '../data/read-bytes.js';
-import { exportOptionsOf, imageShapeOf, onnxFile, packedFile, readCheckpoint } from '../export/files.js';
+import { exportOptionsOf, imageShapeOf, onnxFile, packedFile, readCheckpoint, readModel } from '../export/files.js';
 import { exportOnnx } from '../export/onnx.js';
 import { type ExportOptions, packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import type { Network } from '../networks/network.js';
+import type { TrainingRun } from '../training/run.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
 import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
 import { orStdout, saveResult } from './save-result.js';
@@ -31,7 +31,10 @@ export function exportCommand(network: Network): Command {
   const command = new Command('export').description('save a network with 1-bit weights, or for other runtimes as ONNX');
   command
     .option('--checkpoint <run>', "a run's folder or checkpoint")
-    .option('--model <file>', 'a packed model: to be saved as ONNX, or with other names of its classes')
+    .option(
+      '--model <file>',
+      "a packed model, a checkpoint, or a run's folder: to be saved as ONNX, or with other names of its classes",
+    )
     .option('--untrained', 'a freshly initialised network of the options below')
     .addOption(
       new Option('--format <name>', 'a packed model, or ONNX with signs as floats')
@@ -87,13 +90,12 @@ async function sourceOf(
   given: Record<string, unknown>,
 ): Promise<Source> {
   if (model !== undefined) {
-    const module = unpackModel(await readBytes(model, 'model'), model);
+    const found = await readModel(model);
+    if ('run' in found) return sourceOfRun(found.run);
+    const module = unpackModel(found.packed, found.file);
     return { module, classCount: module.classCount, about: module.info };
   }
-  if (checkpoint !== undefined) {
-    const run = await readCheckpoint(checkpoint);
-    return { module: run.model, classCount: run.options.classes, about: exportOptionsOf(run) };
-  }
+  if (checkpoint !== undefined) return sourceOfRun(await readCheckpoint(checkpoint));
   const options = network.resolve(given);
   return {
     module: network.make(options),
@@ -101,3 +103,9 @@ async function sourceOf(
     about: { imageShape: imageShapeOf(options) },
   };
 }
+
+const sourceOfRun = (run: TrainingRun): Source => ({
+  module: run.model,
+  classCount: run.options.classes,
+  about: exportOptionsOf(run),
+});

@@ -72,37 +72,12 @@ export function checkSchema(schema: unknown, network: string): asserts schema is
 }
 
 /** The flags of the commands, by the names of their options: no option of a network can have one. */
-const flagNames: ReadonlySet<string> = new Set([
-  ...[
-    'batch',
-    'checkpoint',
-    'classNames',
-    'cropPadding',
-    'data',
-    'device',
-    'epochs',
-    'flip',
-    'format',
-    'graph',
-    'help',
-  ],
-  ...['host', 'idx', 'json', 'labelSmoothing', 'limit', 'lr', 'maxSkipped', 'mean', 'microBatches', 'model', 'network'],
-  ...[
-    'optimizer',
-    'out',
-    'patience',
-    'port',
-    'preset',
-    'profile',
-    'resize',
-    'resume',
-    'schedule',
-    'seconds',
-    'size',
-    'std',
-  ],
-  ...['threads', 'top', 'untrained', 'valShare', 'version', 'weightDecay', 'workers'],
-]);
+const takenNames =
+  'batch checkpoint classNames cropPadding data device epochs flip format graph help host idx json labelSmoothing ' +
+  'limit lr maxSkipped mean microBatches model network optimizer out patience port preset profile resize resume ' +
+  'schedule seconds size std threads top untrained valShare version weightDecay workers';
+
+const flagNames: ReadonlySet<string> = new Set(takenNames.split(' '));
 
 /**
  * Fills in defaults and checks every option.

@@ -34,20 +34,19 @@ describe('FLOPs', () => {
   test('the same accounting gives Bi-Real-18 the 1.63 × 10⁸ of its paper', () => {
     const rng = Rng.fromSeed(0);
     const binaryOf = (from: number, to = from, stride = 1) => new BinaryConv2d(from, to, { stride, rng });
-    // The stem and its pool leave 56×56 pixels. Of each stage the shortcut of 1×1 floats is counted beside it, on the pixels it sees.
-    const stages = [64, 128, 256].flatMap((from) => [
-      binaryOf(from, 2 * from, 2),
-      ...Array.from({ length: 3 }, () => binaryOf(2 * from)),
-    ]);
-    const network = () =>
+    const network = (): Sequential =>
       new Sequential(
         new Conv2d(3, 64, { kernel: 7, stride: 4, padding: 3, bias: false, rng }),
         ...Array.from({ length: 4 }, () => binaryOf(64)),
-        ...stages,
+        ...[64, 128, 256].flatMap((from) => [
+          binaryOf(from, 2 * from, 2),
+          ...Array.from({ length: 3 }, () => binaryOf(2 * from)),
+        ]),
         new GlobalAveragePool2d(),
         new Linear(512, 1000, { rng }),
       );
     const { layers } = withoutMemory(() => tidy(() => summary(network(), { imageShape: [224, 224, 3] })));
+    // Beside each stage is a shortcut of 1×1 floats, on the pixels that the stage leaves.
     const shortcuts = [28, 14, 7].map((size, stage) => float(size ** 2 * 64 * 2 ** stage * 128 * 2 ** stage));
     // At stride 4 the stem has a quarter of the pixels that it has in the paper, whose pool then takes a quarter of them.
     const [stem, ...rest] = [...layers, ...shortcuts];
