@@ -39,6 +39,7 @@ import {
   tensor,
   tidy,
   transpose,
+  withoutMemory,
   zeros,
 } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
@@ -67,6 +68,12 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['softmax', () => softmax([1] as never), /^softmax: x must be a tensor/],
   ['sum', () => sum(five), /^sum: x must be a tensor, not 5/],
   ['mean', () => mean(wrong), /^mean: x must be a tensor/],
+  ['mean of axes', () => mean(x, [0, 1] as never), /^mean: options must be an object, not \[0,1\]$/],
+  [
+    'withoutMemory',
+    () => withoutMemory((async () => {}) as never),
+    /^withoutMemory: the callback returned a promise\. Await outside$/,
+  ],
   ['max', () => max({} as never), /^max: x must be a tensor, not \{\}/],
   ['maxPool2d', () => maxPool2d(wrong, { window: 2 }), /^maxPool2d: x must be a tensor/],
   ['avgPool2d', () => avgPool2d(text, { window: 2 }), /^avgPool2d: x must be a tensor/],

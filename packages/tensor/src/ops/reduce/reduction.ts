@@ -1,3 +1,4 @@
+import { checkRecord } from '../../check.js';
 import { normalizeAxes, type Shape, sizeOf } from '../../shape.js';
 
 export interface ReduceOptions {
@@ -19,7 +20,10 @@ export interface Reduction {
   readonly count: number;
 }
 
-export function reductionOf(op: string, shape: Shape, { axes, keepDims = false }: ReduceOptions): Reduction {
+export function reductionOf(op: string, shape: Shape, options: ReduceOptions): Reduction {
+  // A list of axes in place of the options would be taken for options that say nothing.
+  checkRecord(`${op}: options`, options);
+  const { axes, keepDims = false } = options;
   const reduced = new Set(normalizeAxes(op, axes, shape.length));
   const kept = shape.map((size, axis) => (reduced.has(axis) ? 1 : size));
   return {
