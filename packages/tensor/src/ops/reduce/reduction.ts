@@ -22,8 +22,8 @@ export interface Reduction {
 
 export function reductionOf(op: string, shape: Shape, options: ReduceOptions): Reduction {
   // A list of axes in place of the options would be taken for options that say nothing.
-  checkRecord(`${op}: options`, options);
   const { axes, keepDims = false } = options;
+  checkRecord(`${op}: options`, options);
   const reduced = new Set(normalizeAxes(op, axes, shape.length));
   const kept = shape.map((size, axis) => (reduced.has(axis) ? 1 : size));
   return {
