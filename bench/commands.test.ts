@@ -39,7 +39,7 @@ describe('bench', () => {
   });
 });
 
-// vitest.config.ts finds a driver, or a program that plays one.
+// vitest.config.ts finds a driver, or a software adapter.
 describe.skipIf(!process.env.VK_ICD_FILENAMES)('bench on a GPU', () => {
   test('times work and its kernels, and prints one JSON object', async () => {
     const flags = ['--matrix', '64', '--filter', 'bit matrix', '--kernels', '--json'];

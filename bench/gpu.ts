@@ -26,7 +26,7 @@ export interface GpuWork {
   readonly name: string;
   /** Floating-point operations of a run (or operations on bits): two for each multiply-add. */
   readonly operations?: number;
-  /** Of a run, where it is a network that runs. */
+  /** Images in a run, where a network runs. */
   readonly images?: number;
   /** Makes the operands, and tells what to run. It returns what is to be disposed of. */
   prepare(): () => readonly AnyTensor[];
@@ -37,12 +37,12 @@ export interface GpuResult {
   readonly milliseconds: number;
   readonly teraOperationsPerSecond?: number;
   readonly imagesPerSecond?: number;
-  /** Of one run, by the clock of the GPU, the most expensive first. */
+  /** What each kernel of one run takes by the GPU's clock, most expensive first. */
   readonly kernels?: readonly KernelTime[];
 }
 
 export interface GpuSizes {
-  /** Rows and columns of the products of matrices. */
+  /** Rows and columns of the matrix products. */
   readonly matrix: number;
   readonly imageSize: number;
   readonly inferenceBatch: number;

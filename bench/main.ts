@@ -15,7 +15,7 @@ const program = new Command('bench')
   .option('--filter <text>', 'only the benchmarks that have this in their name, such as gradients or 784')
   .option('--threads <number>', 'threads of contenders that do not say their own', wholeNumber(1), 1)
   .addOption(
-    new Option('--device <name>', 'the processor, or a GPU: products of matrices, inference and training there')
+    new Option('--device <name>', 'the processor, or a GPU: matrix products, inference and training there')
       .choices(['cpu', 'webgpu'])
       .default('cpu'),
   )

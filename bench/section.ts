@@ -12,7 +12,7 @@ export interface Section<N extends string = string> {
 
 export interface Benchmark<N extends string = string> {
   readonly name: string;
-  /** Of one call; on bits a multiply-add is an xor and a count. */
+  /** Multiply-adds of one call; on bits, one is an xor and a popcount. */
   readonly multiplyAdds: number;
   /** Makes the operands, which stay until the program ends. */
   contenders(): Readonly<Record<N, Contender>>;

@@ -36,7 +36,7 @@ async function run({ threads, steps, json, ...options }: Flags): Promise<void> {
     times.push(performance.now() - start);
   }
   const milliseconds = median(times);
-  // Of the whole process, in KiB on every system that Node runs on.
+  // Peak memory of the whole process; Node reports KiB on every system.
   const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
   if (json) {
     printJson({

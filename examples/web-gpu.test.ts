@@ -10,7 +10,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-// Training and inference on WebGPU in a browser, which plays a GPU where there is none; web.test.ts says where there is no browser.
+// Training and inference on WebGPU in a browser, by a software adapter where there is no GPU; web.test.ts says where there is no browser.
 
 const browserFile = '/usr/bin/chromium';
 const root = join(import.meta.dirname, 'web');

@@ -73,7 +73,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
         ...['--headless', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking'],
         ...['--disable-component-update', '--disable-sync'],
         ...['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
-        // A program plays the GPU.
+        // A software adapter stands in for the GPU.
         ...['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
       ],
     });

@@ -16,7 +16,7 @@ const classes = 1000;
 
 /**
  * Rows of milliseconds for one thread and for two, of the time to the first prediction, of peak memory, and of the size of files.
- * @param onProgress Hears of each process before it starts.
+ * @param onProgress Called before each process starts.
  */
 export async function measureInference(
   threadCounts: readonly number[],

@@ -98,7 +98,7 @@ function conv(graph: OnnxGraph, name: string, x: string, shape: ConvShape, hasBi
 
 const rng = Rng.fromSeed(0);
 
-/** Of a size that neither dies away nor grows from layer to layer. */
+/** Weights scaled so that activations neither vanish nor grow from layer to layer. */
 function weights(graph: OnnxGraph, name: string, shape: Shape): string {
   const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
   return graph.tensor(name, rng.split(name).normal(shape, 0, Math.sqrt(2 / fanIn)));

@@ -23,7 +23,7 @@ const torchVariants = (['float', 'binary'] as const).flatMap((network) =>
 
 /**
  * Rows of milliseconds and of peak memory, for one size of step.
- * @param onProgress Hears of each process before it starts.
+ * @param onProgress Called before each process starts.
  */
 export async function measureStep(
   shape: StepShape,

@@ -6,7 +6,7 @@ import { mobinet, planNetwork } from 'mobinet';
  *
  * That backend cannot differentiate convolutions, nor pools: it lacks their kernels; and no backend of it has convolutions of
  * groups. What is done here in their place is what is left to its users: images are matrices [pixels, channels], patches are put
- * together of slices, and all is a product of matrices.
+ * together of slices, and all is a matrix product.
  */
 
 export interface TfjsShape {
@@ -81,7 +81,7 @@ function pointwise(channels: number, filters: number): Layer {
   };
 }
 
-/** A 3×3 convolution of groups: a product of matrices for each group. */
+/** A 3×3 grouped convolution: a matrix product for each group. */
 function grouped(channels: number, groups: number): Layer {
   const groupSize = channels / groups;
   const filter = weights<tf.Rank.R3>([groups, 9 * groupSize, groupSize]);

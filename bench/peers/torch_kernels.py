@@ -1,4 +1,4 @@
-"""Times products of matrices in PyTorch. A line of JSON on stdin says which; a line on stdout says how long one takes."""
+"""Times matrix products in PyTorch. A line of JSON on stdin says which; a line on stdout says how long one takes."""
 
 import json
 import statistics

@@ -30,7 +30,7 @@ It can be stopped with Ctrl-C; the same command goes on from there. What is trai
   const given = (...names) => names.flatMap((name) => (name in values ? [`--${name}`, values[name]] : []));
   const changes = [...given('epochs', 'limit'), ...(values.seeds === String(seeds) ? [] : given('seeds'))];
   return {
-    // Of a flag that is given twice, the last counts.
+    // When a flag is given twice, the last one counts.
     settings: [...settings, ...given('epochs', 'limit')],
     seeds: Array.from({ length: Number(values.seeds) }, (_, seed) => seed),
     idx: values.idx,

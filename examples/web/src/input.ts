@@ -1,6 +1,6 @@
 import type { Picture } from './protocol.js';
 
-/** Hears of every file that is picked, dropped or pasted. */
+/** Calls back for every file that is picked, dropped or pasted. */
 export function listenForFiles(
   pickers: readonly HTMLInputElement[],
   onFile: (file: File) => void,

@@ -64,10 +64,10 @@ export interface ModelFacts {
 
 export interface LayerFacts {
   readonly name: string;
-  /** Of what it hands on. */
+  /** Height and width of its output. */
   readonly size: number;
   readonly channels: number;
-  /** Of a binary layer; null of those that calculate on floats. */
+  /** What is shown of a binary layer; null for layers that compute on floats. */
   readonly binary: BinaryFacts | null;
   /** The last layers hand on floats. */
   readonly hasSigns: boolean;
@@ -89,7 +89,7 @@ export interface Answer {
   readonly predictions: readonly Prediction[];
   /** From the pixels to the answer: the average of all runs. */
   readonly milliseconds: number;
-  /** Of each layer, likewise; null on a GPU, which is asked for all of them before it begins. */
+  /** The same for each layer; null on a GPU, where all layers are queued before the first one runs. */
   readonly layerMilliseconds: readonly number[] | null;
   readonly runs: number;
   /** What the network was given: scaled and cut. */
@@ -130,7 +130,7 @@ export interface OneOutput {
 
 /** One pixel under the window of a filter. */
 export interface Tap {
-  /** Of the input pixel. */
+  /** Position of the input pixel. */
   readonly row: number;
   readonly column: number;
   readonly firstChannel: number;

@@ -17,7 +17,7 @@ export function globalNorm(gradients: object): number {
 export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number): G {
   checkNumber('clipByGlobalNorm: maxNorm', maxNorm, { above: 0 });
   const norm = globalNorm(gradients);
-  // Of a norm that is no number, no gradient is left one: that is seen, where one spoiled number among many is not.
+  // A norm of NaN makes every gradient NaN, which is noticed, whereas one spoiled number among many is not.
   const scale = norm <= maxNorm ? 1 : maxNorm / norm;
   return mapTree(gradients, (gradient) => mul(gradient, scale));
 }

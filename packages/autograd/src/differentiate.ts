@@ -179,7 +179,7 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
         inputs,
         output,
         saved: saved.map((tensor) => (tensor === result && tensor.id > before ? output : tensor)),
-        // The tape hears of a call in tensors of any kind, and hands back what it was given.
+        // The tape records calls on tensors of any kind, and returns the same ones.
         gradient(dy, kept) {
           const rules = (): InputGradients => gradient(dy, kept as readonly AnyTensor[] as S);
           return onceDifferentiable && isRecording()

@@ -87,7 +87,7 @@ const crossEntropyOp = defineOp<
       }
       const logSum = largest + Math.log(sum);
       for (let c = 0; c < classes; c++) probabilities[row + c] = Math.exp(logits[row + c] - logSum);
-      // Without smoothing, a logit of −∞ that is not the label's does not count: 0 · ∞ would be no number.
+      // Without smoothing, a logit of −∞ that is not the label's does not count: 0 · ∞ would be NaN.
       const smoothed = smoothing > 0 ? (smoothing / classes) * sumOfLogits : 0;
       total += logSum - (1 - smoothing) * logits[row + label] - smoothed;
     }

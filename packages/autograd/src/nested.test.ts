@@ -328,7 +328,9 @@ describe('what would be 0 in silence', () => {
       sgd.update(w, gradient(cube)(w));
       return cube(w);
     });
-    expect(() => step(tensor([1]))).toThrow(/^sgd would write into a tensor of shape \[1\] while a gradient by it/);
+    expect(() => step(tensor([1]))).toThrow(
+      /^sgd would write into a tensor of shape \[1\] while a gradient with respect to it/,
+    );
     expect(() =>
       gradient((w: Tensor) => {
         assign(w, tensor([0]));

@@ -4,7 +4,7 @@ import { shareRange, stepRateRange } from './ranges.js';
 /** The learning rate of each step, counted from 0. Those below check their numbers, and throw RangeError for one that is out of range. */
 export type Schedule = (step: number) => number;
 
-/** Of steps, counted from 0. */
+/** A step, counted from 0. */
 const wholeSteps = wholeNumbers(0);
 
 /** The same rate for ever. */

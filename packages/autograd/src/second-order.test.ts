@@ -18,7 +18,7 @@ const points = (shape: number[], scale = 1, shift = 0): Tensor =>
       .add(0.3 * scale + shift)
       .reshape(shape);
   });
-/** Of both signs. */
+/** Numbers of both signs. */
 const signed = (shape: number[]): Tensor => points(shape, 2, -2.01);
 const indices = tensor([2, 0, 2], { dtype: 'i32' });
 const labels = tensor([1, 0], { dtype: 'i32' });

@@ -18,7 +18,7 @@ import { aliasOf, twinOf, versionOf } from '@mobinet/tensor/kernels';
 interface Entry {
   readonly call: RecordedCall;
   readonly saved: readonly AnyTensor[];
-  /** Of the memory of what is saved: how often it had been overwritten. */
+  /** How often the memory of each saved tensor had been overwritten. */
   readonly versions: readonly number[];
   /** The op whose gradient rule made this call, if one did. */
   readonly ruleOf: string | null;
@@ -76,13 +76,13 @@ export class Tape implements Recorder {
   overwrite(op: string, { id, label, shape }: AnyTensor): void {
     if (!this.#tracked.has(id)) return;
     throw new GradientError(
-      `${op} would write into ${label ?? `a tensor of shape [${shape}]`} while a gradient by it is being taken, which would be ` +
+      `${op} would write into ${label ?? `a tensor of shape [${shape}]`} while a gradient with respect to it is being taken, which would be ` +
         `wrong. Make a new tensor, as in w = sub(w, mul(rate, gradient)), or write after the function has returned.`,
     );
   }
 
   /**
-   * ∂output/∂t for each tensor t that `output` was computed from, given `seed` = ∂output/∂output. Of these, the gradients
+   * ∂output/∂t for each tensor t that `output` was computed from, given `seed` = ∂output/∂output. Among these, the gradients
    * of `wanted` remain; all others are freed as soon as they were used, and so is what the tape saved.
    */
   gradients(output: Tensor, seed: Tensor, wanted: readonly AnyTensor[]): Map<number, Tensor> {

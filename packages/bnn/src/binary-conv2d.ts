@@ -46,7 +46,7 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
       gradient: (dy, [xSigns, signs, scale, weight, ...memory]) => [
         // sign(x) meets α·sign(W); then the estimator says how much of that x feels.
         () => binaryInputGradient(dy, signs, scale, memory, x.shape, attributes),
-        // ∂L/∂Ŵ, the gradient by α·sign(W); then eqs. (4)–(5) lead to W.
+        // ∂L/∂Ŵ, the gradient with respect to α·sign(W); then eqs. (4)–(5) lead to W.
         () => {
           const gradient = bitConv2dFilterGradient(dy, xSigns, weight.shape, attributes);
           return weightGradientInPlace(gradient, weight, scale, scalingGradient);

@@ -58,7 +58,7 @@ export function binarySegment(
       const counts = bitConv2d(xSigns, signs, { ...convolution, dtype: countDType(tail.signs, convolution) });
       const skip = skipRepeats > 0 ? x : null;
       const { output, mean, variance } = countNorm(counts, { scale, slope, gamma, beta }, skip, tail);
-      // Of what a forward pass makes, its output alone outlives it, unless it is kept.
+      // Only the output of a forward pass outlives it, unless something is kept.
       statistics = keep({ mean: aliasOf(mean), variance: aliasOf(variance) });
       return {
         output,

@@ -106,7 +106,7 @@ describe('Bop', () => {
     expect(fast).toEqual(reference);
   });
 
-  test.each(['fast', 'reference'] as const)('hides no gradient that is no number (%s)', (tier) => {
+  test.each(['fast', 'reference'] as const)('does not hide a NaN gradient (%s)', (tier) => {
     const bop = new Bop();
     withKernels(tier, () => bop.update(binary([1, -1, 1]), tensor([0, Number.NaN, -Number.NaN])));
     expect([...bop.state.tensors.get('mean')!.values]).toEqual([0, Number.NaN, Number.NaN]);

@@ -262,7 +262,7 @@ describe('countNormGradient', () => {
   });
 
   test.each(['fast', 'reference'] as const)(
-    'by the counts keeps what is no number, beside what is tiny (%s)',
+    'with respect to the counts keeps NaN, beside what is tiny (%s)',
     (tier) => {
       const [pixels, channels, signs] = [20, 8, 9];
       const counts = countsOf(Rng.fromSeed(1), [pixels, channels], signs, 8);

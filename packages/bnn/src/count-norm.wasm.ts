@@ -250,7 +250,7 @@ interface Cell {
 const rowsAtOnce = 4;
 
 /**
- * Statements for each block of rows, along the rows, as memory likes it. `visit` hears of each four channels of a row, with their
+ * Statements for each block of rows, along the rows, as memory likes it. `visit` is called for each four channels of a row, with their
  * lines, and `kinds` sums to add to, which are written to [block][kind][channel].
  */
 function forEachCell(

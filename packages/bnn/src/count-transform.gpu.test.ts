@@ -9,7 +9,7 @@ import { channels, type TransformLayer, transformLayer, transformNetwork } from 
 const layer = transformLayer.map((layer): TransformLayer => ({ ...layer, moves: layer.moves.slice(0, 4) }));
 const round = (x: number): number => (x < 0 ? -0.5 : 0.5);
 
-// Always the same, as each kernel takes a program that plays a GPU a second to compile.
+// Always the same, as a software adapter takes a second to compile each kernel.
 test.prop([fc.array(layer, { minLength: 2, maxLength: 2 }), fc.nat()], { numRuns: 4, seed: 2 })(
   'compiled networks give on a GPU what they give on the CPU',
   async (layers, seed) => {

@@ -6,7 +6,7 @@ import type { Counts } from './counts.js';
 
 export type CountDType = Counts['dtype'];
 
-/** Of a count. */
+/** Bytes of one count. */
 export const bytesOf: Record<CountDType, number> = { i16: 2, u8: 1 };
 
 /** Eight counts from memory. `signs` is n of a filter, in every lane. */

@@ -17,5 +17,5 @@ const passClippedShader = new Shader('pass_clipped', {
   dx[i] = select(dy[i], 0.0, ((word >> (c % 32u)) & 1u) == 1u);`,
 });
 
-/** Of dy and x. */
+/** The gradient for dy and x. */
 export const passApproxShader = new MapShader('pass_approx', 'select(a * (2.0 - 2.0 * abs(b)), 0.0, abs(b) > 1.0)');

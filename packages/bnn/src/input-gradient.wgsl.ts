@@ -15,7 +15,7 @@ const estimators: Record<Estimator, { readonly memory: 'f32' | 'u32' | null; rea
   },
 };
 
-/** The gradient by the images of a binary convolution, the estimator's part in it and what comes around by the skip, in one kernel. */
+/** The gradient with respect to the images of a binary convolution, the estimator's part in it and what comes around by the skip, in one kernel. */
 export function binaryInputGradientOnGpu(
   [dy, signs, scale]: readonly [dy: Tensor, signs: BitTensor, scale: Tensor],
   memory: AnyTensor | undefined,

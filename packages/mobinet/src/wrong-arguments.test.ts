@@ -152,7 +152,7 @@ describe('the public functions, called as only JavaScript allows', () => {
     expect(memory().bytes - before.bytes).toBeLessThan(100);
   });
 
-  test('loadPacked is told by its promise', async () => {
+  test('loadPacked rejects its promise', async () => {
     await expect(loadPacked(wrong)).rejects.toThrow('a model is read from a path or a URL, not from undefined');
   });
 

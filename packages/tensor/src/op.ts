@@ -108,7 +108,7 @@ export function definedOps(): OpParts[] {
   return defined.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
-/** One output of a call, as a gradient engine hears of it. */
+/** One output of a call, as a recorder gets it. */
 export interface RecordedCall {
   readonly name: string;
   readonly inputs: Tensors;
@@ -176,7 +176,7 @@ export function withKernels<T>(chosen: KernelTier, body: () => T): T {
   return tier.during(chosen, body);
 }
 
-/** The one door that every op call goes through: shapes, memory, the kernel, and the tape's ear. */
+/** The one door that every op call goes through: shapes, memory, the kernel, and the recorders. */
 export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   definition: OpDefinition<I, O, A, S>,
   inputs: I,
@@ -231,7 +231,7 @@ function run(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown):
 }
 
 function runKernel(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {
-  // Of an empty batch, say, there is nothing to calculate: no kernel has to think of that.
+  // With nothing to calculate, an empty batch for example, no kernel is called.
   if (outputs.every(({ size }) => size === 0)) return;
   if (outputs[0].backend === 'webgpu') {
     if (!op.webgpu) throw new MissingKernelError(op.name);

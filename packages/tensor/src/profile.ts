@@ -8,7 +8,7 @@ export interface OpProfile {
   readonly milliseconds: number;
   /** Bytes of all inputs and outputs: what it had at least to read and write. */
   readonly bytes: number;
-  /** Of ops that count them: convolutions and products of matrices. Without those of other ops, as above. */
+  /** Counted for convolutions and matrix products, without those of nested ops, as above. */
   readonly multiplyAdds: number;
   /** Billions of multiply-adds a second; null where none are counted. */
   readonly gmacPerSecond: number | null;

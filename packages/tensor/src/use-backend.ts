@@ -19,7 +19,7 @@ export interface BackendChoice {
  * Chooses where tensors are made from now on; those that there are stay where they are.
  *
  * - `'cpu'`: WebAssembly on the threads of this processor, the default.
- * - `'webgpu'`: the GPU; where there is none, a program that plays one.
+ * - `'webgpu'`: the GPU; where there is none, a software adapter.
  * - `'auto'`: the GPU if there is a real one, else the processor.
  *
  * @throws BackendError where `'webgpu'` is asked for and not there.
@@ -33,10 +33,11 @@ export async function useBackend(choice: BackendName | 'auto'): Promise<BackendC
     const chosen = choose('cpu', `the CPU: ${found.reason}`);
     return found.lacksOnlyPackage ? { ...chosen, hint: packageHint } : chosen;
   }
-  if (choice === 'auto' && found.isSoftware) return choose('cpu', `the CPU: ${found.name} is a program, not a GPU`);
+  if (choice === 'auto' && found.isSoftware)
+    return choose('cpu', `the CPU: ${found.name} is a software adapter, not a GPU`);
   provideGpuKernels(kernels);
   setGpu(found);
-  return choose('webgpu', `the GPU: ${found.name}${found.isSoftware ? ', which is a program' : ''}`);
+  return choose('webgpu', `the GPU: ${found.name}${found.isSoftware ? ', a software adapter' : ''}`);
 }
 
 const packageHint = 'there seems to be a GPU here: npm install webgpu lets kernels run on it';

@@ -74,7 +74,7 @@ export class BatchNorm2d extends Module {
   }
 }
 
-/** average += rate · (scale · value − average), in place. Of a channel that has died it decays to nothing, and so is flushed to 0. */
+/** average += rate · (scale · value − average), in place. For a dead channel it decays towards 0, so tiny values are flushed to 0. */
 function moveTowards(average: Tensor, value: Tensor, rate: number, scale: number): void {
   applyInto(movingAverageOp, [average, value], [average], { rate, scale });
 }
@@ -99,7 +99,7 @@ const movingAverageKernel = new ElementwiseKernel(
   { rate: f32, scale: f32 },
 );
 
-/** Of a few numbers: that the average is copied before it is overwritten does not matter. */
+/** There are few numbers, so copying the average before overwriting it costs nothing. */
 const movingAverageShader = new MapShader('moving_average', flushedWgsl('(a + p.rate * (p.scale * b - a))'), {
   rate: 'f32',
   scale: 'f32',

@@ -30,7 +30,7 @@ test.each(optimizers)('%s on a GPU makes the parameters and the state of its def
   for (const [index, exact] of onCpu.entries()) {
     const found = (await toHost(onGpu[index])).values;
     const errors = found.map((value, at) => Math.abs(value - exact.values[at]));
-    // Of values about 1.
+    // Relative to values of about 1.
     expect(Math.max(...errors), `tensor ${index}`).toBeLessThan(1e-6);
   }
 });

@@ -199,7 +199,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     );
     const none = sizes.map((size) => zeros([size]));
     for (let step = 0; step < 120; step++) {
-      // Of weights that are 0, nothing decays into the gradient.
+      // Weights of 0 add no decay to the gradient.
       for (const { values } of parameters) values.fill(0);
       optimizer.update(parameters, none);
     }
@@ -211,7 +211,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     }
   });
 
-  test.each(['fast', 'reference'] as const)('hides no gradient that is no number (%s)', (tier) => {
+  test.each(['fast', 'reference'] as const)('does not hide a NaN gradient (%s)', (tier) => {
     const optimizer = make();
     const w = tensor([1, 2, 3, 4, 5]);
     withKernels(tier, () => optimizer.update(w, tensor([0, Number.NaN, -Number.NaN, 1, Number.NaN])));

@@ -27,7 +27,7 @@ describe('BinaryConv2d', () => {
 
   test('has one parameter, which is binary', () => {
     const layer = new BinaryConv2d(4, 4, { rng });
-    // Of one generator, another layer starts different.
+    // A second layer drawn from the same generator starts with other weights.
     expect([...new BinaryConv2d(4, 4, { rng }).weight.values]).not.toEqual([...layer.weight.values]);
     expect([...layer.parameters().keys()]).toEqual(['weight']);
     expect(layer.weight.binary).toBe(true);

@@ -19,7 +19,7 @@ interface BenchLayer {
   readonly name: string;
   /** Median of its runs. */
   readonly milliseconds: number;
-  /** Of the sum over all layers. */
+  /** As a fraction of the sum over all layers. */
   readonly share: number;
   /** For the whole batch. */
   readonly binaryMultiplyAdds: number;
@@ -50,7 +50,7 @@ export function benchCommand(): Command {
     .addHelpText(
       'after',
       `
-Images are noise, and ready in memory. Half of the time the network runs as a whole, half of it layer by layer, in turns; medians are told.
+Images are noise, and ready in memory. Half of the time the network runs as a whole, half of it layer by layer, in turns; medians are reported.
 
 Examples:
   mobinet bench photos.mobinet.safetensors

@@ -231,7 +231,7 @@ describe('train', () => {
     expect(readFileSync(join(run, 'best.safetensors')).equals(readFileSync(checkpoint))).toBe(true);
     const evaluate = ['evaluate', data, '--json', '--workers', '1', '--model'];
     const [packed, trained] = await askAll([
-      // Of a run's folder, the packed model.
+      // For a run's folder, its packed model.
       [...evaluate, run],
       [...evaluate, checkpoint],
     ]);
@@ -253,7 +253,7 @@ describe('train', () => {
     const saved = join(out, 'model.mobinet.safetensors');
     const bytes = readFileSync(saved).length.toLocaleString('en-US');
     expect(stderr).toContain(`saved size   ${bytes} bytes\n`);
-    // Of three classes, nothing is said of a top-5.
+    // With three classes, there is no top-5.
     expect(top5).toBeNull();
     expect(stdout.split('\n')).toEqual([
       `top-1   ${top1.toFixed(2)} %`,
@@ -268,7 +268,7 @@ describe('train', () => {
     ]);
     const { loss, ...accuracy } = JSON.parse(evaluated.stdout);
     expect(accuracy).toEqual({ top1, top5, images: 12, skippedImages: 0 });
-    // Of so short a training, running statistics make large numbers.
+    // After so short a training, running statistics produce large numbers.
     expect(loss / valLoss).toBeCloseTo(1, 5);
     expect(JSON.parse(packed.stdout)).toEqual(JSON.parse(evaluated.stdout));
   });

@@ -12,7 +12,7 @@ import { type DataFlags, recordOf } from './flags.js';
 
 const folder = sharedFolder();
 const photos = join(folder, 'photos');
-/** Of a run on the classes alone in `photos`, what concerns its images. */
+/** What a run on the unsplit classes in `photos` records about its images. */
 let run: TrainingRun;
 
 beforeAll(() => {

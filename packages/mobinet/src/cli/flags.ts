@@ -151,7 +151,7 @@ export function addDataFlags(command: Command, help: DataHelp): Command {
     );
 }
 
-/** How the images of a place are opened: its limit, its split, and what hears of warnings. */
+/** How the images of a place are opened: its limit, its split, and the callback for warnings. */
 export function folderOptions(
   { limit, valShare, splitSeed }: ImageLocation,
   { maxSkipped }: LoadingFlags,
@@ -223,7 +223,7 @@ function powerOfTwo(text: string): number {
   return value;
 }
 
-/** Of threads: more than any machine has. */
+/** The range of a number of threads; its upper end is more than any machine has. */
 export const threadsRange = wholeNumbers(1, 256);
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

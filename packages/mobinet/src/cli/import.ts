@@ -66,7 +66,7 @@ async function runImport(file: string, flags: ImportFlags, network: Network): Pr
   await saveResult(out, bytes, json);
 }
 
-/** Of red, green and blue. */
+/** Parses one number each for red, green and blue. */
 function threeNumbers(key: keyof Normalization): (text: string) => Normalization['mean'] {
   const range = normalizationRanges[key];
   return (text) => {

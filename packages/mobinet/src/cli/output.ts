@@ -120,7 +120,7 @@ export function formatDuration(duration: number): string {
   return `${days} ${days === 1 ? 'day' : 'days'} ${Math.floor((seconds % day) / hour)} h`;
 }
 
-/** Of five classes or fewer, every image would be among the top five: nothing is said of them. */
+/** With five classes or fewer, every image would be among the top five, so top-5 is left out. */
 export function formatAccuracy({ top1, top5 }: Pick<EpochMetrics, 'top1' | 'top5'>): string {
   return `top-1 ${top1.toFixed(2)} %${top5 === null ? '' : `, top-5 ${top5.toFixed(2)} %`}`;
 }

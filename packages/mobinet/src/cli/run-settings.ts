@@ -38,7 +38,7 @@ export function startRun({ network, preset, flags, dataset, source }: RunStart):
   return newRun(options, { ...settings, microBatches }, data);
 }
 
-/** As few as fit into the memory of this machine. Since what is computed depends on it, it is told, and kept when the run goes on. */
+/** As few as fit into the memory of this machine. Since what is computed depends on it, it is reported, and kept when the run goes on. */
 function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
   const { microBatches, needed, available } = fitMicroBatches(step);
   if (microBatches > 1) {

@@ -72,7 +72,7 @@ function listen(server: Server, port: number, host: string): Promise<void> {
       reject(new Error(isTaken ? `port ${port} is taken. Use another --port, or 0 for any that is free` : message));
     });
     server.listen(port, host, () => {
-      // From now on it is told, and the server goes on: no file handles are left, say.
+      // From now on an error is reported and the server goes on, when no file handles are left, for example.
       server.removeAllListeners('error').on('error', ({ message }) => say(`warning: ${message}`));
       resolve();
     });

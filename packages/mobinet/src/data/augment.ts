@@ -102,7 +102,7 @@ export function checkNormalization(value: unknown, name = 'normalization'): asse
   }
 }
 
-/** Of values in 0 … 1: those of bytes, as other programs give them, would make all images alike. */
+/** For values in 0 … 1: the mean and deviation of bytes, as other programs give them, would make all images alike. */
 export const normalizationRanges = {
   mean: { from: -10, to: 10 },
   std: { from: 1e-6, to: 10 },

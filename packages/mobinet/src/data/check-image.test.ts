@@ -17,7 +17,7 @@ const wrong: [what: string, image: unknown, message: RegExp][] = [
   [
     'floats',
     { height: 4, width: 5, pixels: new Float32Array(60) },
-    /must be bytes .* not a Float32Array\. Of numbers from/,
+    /must be bytes .* not a Float32Array\. Convert numbers from/,
   ],
   ['a plain array', { height: 4, width: 5, pixels: [...pixels] }, /must be bytes .* not a plain array$/],
   ['no pixels', { height: 4, width: 5 }, /pixels must be bytes .* not undefined$/],

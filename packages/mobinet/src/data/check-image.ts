@@ -46,9 +46,7 @@ function checkSides(height: unknown, width: unknown, name: string): number {
 function checkBytes(values: unknown, name: string): asserts values is Uint8Array {
   if (values instanceof Uint8Array || values instanceof Uint8ClampedArray) return;
   const isFloat = values instanceof Float32Array || values instanceof Float64Array;
-  const remedy = isFloat
-    ? '. Of numbers from 0 to 1, bytes are made by Uint8Array.from(values, (value) => 255 * value)'
-    : '';
+  const remedy = isFloat ? '. Convert numbers from 0 to 1 by Uint8Array.from(values, (value) => 255 * value)' : '';
   throw new TypeError(`${name} must be bytes from 0 to 255 in a Uint8Array, not ${kindOf(values)}${remedy}`);
 }
 

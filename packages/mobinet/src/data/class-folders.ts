@@ -133,7 +133,7 @@ function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'nowhere' | 'o
   return item.isFile() ? 'file' : item.isDirectory() ? 'folder' : 'other';
 }
 
-/** Of a link to itself, and of one through a file. */
+/** Error codes of a link to itself, and of one through a file. */
 const leadsNowhere: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
 
 function realPath(path: string): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClassFingerprint, ImageDataset } from './source.js';
 
-/** Of each class, in the order of the classes. */
+/** One entry for each class, in the order of the classes. */
 export interface Fingerprint {
   readonly train: readonly ClassFingerprint[];
   readonly val: readonly ClassFingerprint[];

@@ -75,7 +75,7 @@ export interface ImageLoaderOptions {
    * Default: no.
    */
   readonly isolated?: boolean;
-  /** Hears of every image that is skipped, once, in one line. Default: `console.warn`. */
+  /** Called once for every image that is skipped, with one line. Default: `console.warn`. */
   readonly onWarning?: (message: string) => void;
   /** @internal Another program for the decoding threads. */
   readonly workerUrl?: URL;

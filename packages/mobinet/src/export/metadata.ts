@@ -45,7 +45,7 @@ export function checkFinite(name: string, { values, dtype }: Tensor<DType>, sour
   if (dtype !== 'f32') return;
   const least = /(^|\.)runningVariance$|^optimizer\.square\./.test(name) ? 0 : Number.NEGATIVE_INFINITY;
   for (const value of values as Float32Array) {
-    // Of NaN nothing is true.
+    // Comparisons with NaN are false.
     if (value >= least && Math.abs(value) < Number.POSITIVE_INFINITY) continue;
     const problem = Number.isFinite(value) ? 'a variance below 0' : 'a number that is not finite';
     throw new FormatError(oneLine(`${source}: tensor ${name} holds ${problem}`));

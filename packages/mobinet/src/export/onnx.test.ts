@@ -86,7 +86,7 @@ describe('an ONNX model', () => {
     trainALittle(model, Rng.fromSeed(3));
     const images = Rng.fromSeed(1).normal([2, 37, 37, 3]);
     const ours = logitsOf(model.eval(), images);
-    // Of so short a training, running statistics make large numbers: rounding counts by their size.
+    // After so short a training, running statistics produce large numbers, so the tolerance is relative to their size.
     const size = Math.max(...ours.map(Math.abs));
     expect(largestDifference(ours, await runOnnx(exportOnnx(model), images)) / size).toBeLessThan(1e-5);
     images.dispose();

@@ -29,7 +29,7 @@ describe('countTopK', () => {
     for (const k of [1, 2, 3]) expect(await count(constant, [0, 1, 2, 3], k)).toBe(k);
   });
 
-  test('with k beyond the classes every row counts, except where the score is no number', async () => {
+  test('with k beyond the classes every row counts, except where the score is NaN', async () => {
     expect(await count([[3, 1, 2]], [1], 5)).toBe(1);
     expect(await count([[3, Number.NaN, 2]], [1], 5)).toBe(0);
   });

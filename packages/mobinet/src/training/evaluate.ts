@@ -53,7 +53,7 @@ export async function evaluate(
   return { loss: tally.loss / images, top1: percent(tally.top1), top5: hasTop5 ? percent(tally.top5) : null, images };
 }
 
-/** How many rows of `logits` [batch, classes] have their label among the k highest. Of equal scores, the first counts more. */
+/** How many rows of `logits` [batch, classes] have their label among the k highest. Ties are broken in favour of the first class. */
 export async function countTopK(logits: Tensor, labels: Tensor<'i32'>, k: number): Promise<number> {
   const [scores, targets] = await Promise.all([logits.data(), labels.data()]);
   const classes = logits.shape[1];

@@ -22,7 +22,7 @@ import { type TrainOptions, train } from './train.js';
 
 const folder = sharedFolder();
 const points = Array.from({ length: 20 }, (_, i) => i);
-/** Of an epoch: many, since each validation starts threads of its own. */
+/** Images in an epoch: many, since each validation starts threads of its own. */
 const batches = 8;
 const training: TrainingOptions = {
   ...paperTraining,

@@ -57,7 +57,7 @@ function machineMemory(): number {
   return Math.max(available - otherBytes, available / 2);
 }
 
-/** Of an error for want of memory in training: says what would fit. Other errors are as they are. */
+/** Adds to an out-of-memory error in training what would fit. Other errors are returned unchanged. */
 export function explainOutOfMemory(error: unknown, { network, options, training }: TrainingRun): unknown {
   if (!(error instanceof OutOfMemoryError)) return error;
   const problem = `out of memory with ${microBatchSize(training)} images at a time`;

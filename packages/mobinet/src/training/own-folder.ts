@@ -26,7 +26,7 @@ export async function ownFolder(path: string, { resumed = false } = {}): Promise
   return lock(path, made, resumed);
 }
 
-/** Makes a folder for a new run, named after the time. Of runs that start in the same second, each gets its own. */
+/** Makes a folder for a new run, named after the time. Runs that start in the same second each get their own. */
 export async function ownNewFolder(parent: string): Promise<OwnFolder> {
   const parentMade = await makeFolder(parent, true);
   const name = join(parent, timeStamp());

@@ -22,12 +22,12 @@ export class Pace {
   readonly #train: Work = { images: 0, seconds: 0 };
   readonly #validation: Work = { images: 0, seconds: 0 };
 
-  /** Hears of a step. The first one waits for images and compiles kernels: it counts for as long as there is no other. */
+  /** Called for a step. The first one waits for images and compiles kernels: it counts for as long as there is no other. */
   step(images: number, seconds: number): void {
     add(this.#first.images === 0 ? this.#first : this.#train, images, seconds);
   }
 
-  /** Hears of a whole validation. */
+  /** Called for a whole validation. */
   validation(images: number, seconds: number): void {
     add(this.#validation, images, seconds);
   }

@@ -29,7 +29,7 @@ export interface EpochMetrics {
   readonly top1: number;
   /** null where there are no more than five classes: every image would count. */
   readonly top5: number | null;
-  /** Of the epoch's last step. */
+  /** The rate of the epoch's last step. */
   readonly learningRate: number;
   /** Over the steps alone. */
   readonly imagesPerSecond: number;

@@ -19,7 +19,7 @@ export interface StepOptions {
  * Trains a network on a batch, which is disposed of.
  *
  * @returns The mean loss of so many images; null where the signal ended it. Then, or if it throws, the run is as it was before.
- * @throws TrainingError if the loss is no number.
+ * @throws TrainingError if the loss is NaN or infinite.
  */
 export async function trainStep(
   run: TrainingRun,

@@ -90,7 +90,7 @@ describe('train', () => {
       ]);
       const { top5, ...numbers } = metrics;
       expect(Object.values(numbers).every(Number.isFinite)).toBe(true);
-      // Of three classes, all are among the five highest: that is no news.
+      // With three classes, all are among the five highest, which says nothing.
       expect(top5).toBeNull();
       // In percent of 12 images.
       expect((metrics.top1 / 100) * 12).toBeCloseTo(Math.round((metrics.top1 / 100) * 12), 9);
@@ -328,7 +328,7 @@ describe('a run that diverges', () => {
     return decodeCheckpoint(saved);
   }
 
-  test('stops at the first loss that is no number, and keeps its last checkpoint', async () => {
+  test('stops at the first loss of NaN, and keeps its last checkpoint', async () => {
     const out = join(folder, 'poisoned');
     const run = await interrupted(out);
     const before = memory();
@@ -341,7 +341,7 @@ describe('a run that diverges', () => {
     free(run);
   });
 
-  test('does not save weights that became no numbers in the last step before a stop', async () => {
+  test('does not save weights that became NaN or infinite in the last step before a stop', async () => {
     const out = join(folder, 'poisoned-last');
     const run = await interrupted(out);
     const controller = new AbortController();

@@ -27,10 +27,10 @@ export interface TrainOptions {
   /** Aborting it ends the run after the step, or between two micro-batches without the step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((report: StepReport) => void) | undefined;
-  /** Hears of each batch of the validation after an epoch. */
+  /** Called for each batch of the validation after an epoch. */
   readonly onValidation?: ((progress: EpochProgress) => void) | undefined;
   readonly onEpoch?: ((metrics: EpochMetrics) => void) | undefined;
-  /** Hears of each image that had to be skipped. */
+  /** Called for each image that had to be skipped. */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** @internal Where the files of the run are written. */
   readonly files?: FileSystem | undefined;
@@ -47,7 +47,7 @@ export interface TrainResult {
  * wrong, its state is saved; a run that was taken up from its checkpoint ends with the same bits as one that was never interrupted.
  *
  * @throws DataError before the first step if the folder belongs to another run, or cannot be written to.
- * @throws TrainingError if the loss is no number any more; the last checkpoint is from before that. Or if something else ends the training
+ * @throws TrainingError if the loss became NaN or infinite; the last checkpoint is from before that. Or if something else ends the training
  * after some steps: it says what is saved of them.
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {

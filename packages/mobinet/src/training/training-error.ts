@@ -5,7 +5,7 @@ export class TrainingError extends Error {
   override readonly name = 'TrainingError';
 }
 
-/** Of a loss or a weight that is no number any more. */
+/** The error for a loss or a weight that has become NaN or infinite. */
 export function diverged(problem: string, { learningRate }: TrainingOptions): TrainingError {
   return new TrainingError(`${problem}. The last checkpoint is kept; try a learning rate below ${learningRate}`);
 }

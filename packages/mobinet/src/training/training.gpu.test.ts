@@ -19,7 +19,7 @@ import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
 import { paperTraining } from './options.js';
 import { decodeCheckpoint, encodeCheckpoint, modelTensors, newRun, runOnHost } from './run.js';
 
-// Training on a GPU, or on a program that plays one, beside training on the CPU.
+// Training on a GPU, or on a software adapter, beside training on the CPU.
 
 /** Without extra convolutions, which use no kernels that the others do not. */
 const small = { width: 0.25, block: 'none', imageSize: 32, classes: 3 } as const;

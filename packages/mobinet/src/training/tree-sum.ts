@@ -3,7 +3,7 @@
  *
  *     sum(leaves) = sum(first half) + sum(second half)        halves of 2^level leaves; an absent leaf is left out
  *
- * Addition of floats is not associative, so a sum has the same bits everywhere only if its order is fixed. Of all orders a tree is the
+ * Addition of floats is not associative, so a sum has the same bits everywhere only if its order is fixed. Among all orders, a tree is the
  * one in which any half, quarter or eighth of the leaves can be added up apart, wherever they are, and still nothing changes: their sum
  * is one node of the same tree.
  *

@@ -158,7 +158,7 @@ function readHeader(bytes: Uint8Array, fail: Fail): { literal: string; dataStart
 }
 
 interface Header {
-  /** Of the tensor. */
+  /** The element type of the tensor. */
   readonly dtype: DType;
   /** What the file has, without its byte order: f8. */
   readonly kind: string;

@@ -59,7 +59,7 @@ describe('the gradient of what saturates or normalises', () => {
     },
   );
 
-  test.prop([cases], { numRuns: 100 })('keeps what is no number', ({ gradient, inputs: [x, ...vectors], rng }) => {
+  test.prop([cases], { numRuns: 100 })('keeps NaN', ({ gradient, inputs: [x, ...vectors], rng }) => {
     const dy = sprinkled(rng.split('NaN'), x.shape, [Number.NaN, -Number.NaN]);
     checkOp((dy: Tensor) => gradient(dy, x, ...vectors), [dy], { ...withoutDifferences, gpu: false });
   });

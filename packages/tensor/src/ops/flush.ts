@@ -5,7 +5,7 @@
  */
 export const smallestGradient = 1e-30;
 
-/** The value, or 0 where it is smaller than `least`. What is no number stays so. */
+/** The value, or 0 where it is smaller than `least`. NaN stays NaN. */
 export function flushed(value: number, least: number = smallestGradient): number {
   return Math.abs(value) < least ? 0 : value;
 }

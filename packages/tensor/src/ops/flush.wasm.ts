@@ -2,7 +2,7 @@ import { type F32x4, f32x4, type I32x4, i32x4 } from '../wasm/assembler.js';
 import { smallestGradient } from './flush.js';
 
 /**
- * `flushed`, lane by lane. Sizes of floats are in the order of their bits, read as whole numbers, and what is no number is above
+ * `flushed`, lane by lane. Sizes of floats are in the order of their bits, read as whole numbers, and NaN is above
  * them all: so that it stays.
  *
  * @param limit A variable, where a loop would make the constant again and again.

@@ -56,7 +56,7 @@ describe('batchNorm by rows', () => {
   test.prop([matrices, fc.constantFrom(0, 1, 2)], { numRuns: 120 })(
     'has the gradients of its definition',
     ({ x, dy, vectors }, input) => {
-      // Of a single row the gradients cancel out. A small ε would multiply what rounding leaves of them.
+      // For a single row the gradients cancel out, and a small ε would amplify what rounding leaves of them.
       const normalize = (x: Tensor, gamma: Tensor, beta: Tensor) => batchNorm(x, gamma, beta, { epsilon: 0.1 }).output;
       const [gamma, beta] = [vectors('gamma'), vectors('beta')];
       checkOp(gradientOf(normalize, input), [dy, x, gamma, beta], withoutDifferences);

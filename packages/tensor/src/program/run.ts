@@ -47,12 +47,12 @@ export class ReadyProgram {
   }
 
   /**
-   * @param onCall Hears after each call of the program which one it was. What it has made can be had by `tensor` there.
+   * @param onCall Called after each call of the program, with its index. What it has made can be had by `tensor` there.
    * @throws ShapeError for inputs of other shapes or dtypes than those of the program.
    */
   run(inputs: readonly AnyTensor[], onCall?: (call: number) => void): AnyTensor[] {
     this.#check(inputs);
-    if (this.#isRunning) throw new TraceError('a program that runs cannot be run by what hears of its calls');
+    if (this.#isRunning) throw new TraceError('a program that is running cannot be run again by its onCall');
     this.#isRunning = true;
     const tensors = this.#tensors;
     try {

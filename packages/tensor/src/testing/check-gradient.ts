@@ -111,7 +111,7 @@ function compareSecondOrder(
 interface Derivatives {
   /** s(x). */
   readonly value: number;
-  /** Of s. */
+  /** The gradients of s with respect to its inputs; null where there is none. */
   readonly gradients: readonly (Tensor | null)[];
 }
 

@@ -3,7 +3,7 @@ import { unsigned } from './encoding.js';
 import { type I32, i32 } from './scalars.js';
 import type { Variable } from './values.js';
 
-// Statements that steer. Their bodies are functions that write more statements.
+// Control flow. The bodies are functions that write more statements.
 
 const [block, loop, ifThen, otherwise, end, branch, branchIf] = [0x02, 0x03, 0x04, 0x05, 0x0b, 0x0c, 0x0d];
 const noResult = 0x40;

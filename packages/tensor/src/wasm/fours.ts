@@ -28,7 +28,7 @@ export function fillRest(value: F32x4, rest: Rest, filler = 0): F32x4 {
   return value.where(i32x4.splat(rest).gtS(i32x4.const(0, 1, 2, 3)), f32x4.const(filler));
 }
 
-/** Of all four lanes. */
+/** The sum over all four lanes. */
 export function sumOfFour(value: F32x4): F32 {
   const [a, b, c, d] = [0, 1, 2, 3].map((lane) => value.lane(lane));
   return a.add(b).add(c.add(d));

@@ -69,7 +69,7 @@ describe('the float twin', () => {
     const model = createMoBiNet({ ...small, ...variant });
     for (const segment of model.units[1].segments) {
       scramble(segment);
-      // Of another shape than the network's images: segments take any.
+      // Its shape is not that of the network's images: segments accept any.
       const x = Rng.fromSeed(5).normal([2, 5, 4, segment.plan.inChannels]);
       for (const isTraining of [false, true]) {
         if (isTraining) segment.train();

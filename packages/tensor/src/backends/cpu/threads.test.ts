@@ -62,7 +62,7 @@ async function untilHelped(): Promise<Set<number>> {
 }
 
 describe('setThreads', () => {
-  test('refuses what is no number of threads', async () => {
+  test('refuses an invalid number of threads', async () => {
     for (const bad of [0, -1, 1.5, Number.NaN]) await expect(setThreads(bad)).rejects.toThrow(RangeError);
   });
 

@@ -32,7 +32,7 @@ export type HelperMessage =
 let wanted: number | null = null;
 let started = 0;
 let helperList: Helper[] = [];
-/** Of each helper of this team, the promise that it has started. */
+/** A promise for each helper of this team that it has started. */
 let starts: Promise<void>[] = [];
 let fault: string | null = null;
 /** Counts up when helpers are given up, so that what their successors say is not mixed up with theirs. */
@@ -176,7 +176,7 @@ function startNodeHelper(onEnd: OnEnd): Promise<Helper> {
 async function startWebHelper(onEnd: OnEnd): Promise<Helper> {
   // Bundlers find the file of the helpers by exactly this form.
   const worker = new Worker(new URL('./helper.js', import.meta.url), { type: 'module' });
-  // Of a script that cannot be loaded, as where a bundler has left it behind, browsers say nothing but that.
+  // Browsers say nothing more about a script that cannot be loaded, for example because a bundler left it out.
   worker.onerror = ({ message }) => onEnd(message ?? 'its script, helper.js, cannot be loaded', message !== undefined);
   return { post: (message) => worker.postMessage(message), stop: () => worker.terminate() };
 }

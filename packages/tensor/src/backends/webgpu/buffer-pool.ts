@@ -15,7 +15,7 @@ export const bufferUsage = {
  * Buffers of a GPU for tensors. Those that are given back wait for the next tensor of about their size: a training step asks for the
  * same sizes again and again. A buffer may be taken while commands that use it still wait or run, as commands run in their order.
  *
- * Of those that wait, the oldest is taken, so that each step has the buffers of the one before, tensor by tensor, in whatever order they were
+ * Among waiting buffers, the oldest is taken, so that each step has the buffers of the one before, tensor by tensor, in whatever order they were
  * given back: what kernels were bound to once can be used again (`Pipeline.bindGroup`).
  */
 export class BufferPool {

@@ -5,7 +5,7 @@ import { environmentVariable, isNode } from '../../environment.js';
 export interface OpenedDevice {
   readonly device: GPUDevice;
   readonly name: string;
-  /** It is a program that plays a GPU: right, but slower than the CPU backend. */
+  /** A software adapter: correct, but slower than the CPU backend. */
   readonly isSoftware: boolean;
   /** Whether its promises are kept by asking a driver again and again, as Dawn in Node does, and not by the browser. */
   readonly isPolled: boolean;

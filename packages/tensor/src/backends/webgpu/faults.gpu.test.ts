@@ -42,7 +42,7 @@ describe('a GPU', () => {
   test('that is a program is taken if it is asked for, but not by itself', () => {
     expect(choiceOf('webgpu', {})).toMatch(/^webgpu: the GPU: .+/);
     if (process.env.VK_ICD_FILENAMES?.includes('swiftshader')) {
-      expect(choiceOf('auto', {})).toMatch(/^cpu: the CPU: SwiftShader.* is a program, not a GPU$/);
+      expect(choiceOf('auto', {})).toMatch(/^cpu: the CPU: SwiftShader.* is a software adapter, not a GPU$/);
     }
   });
 

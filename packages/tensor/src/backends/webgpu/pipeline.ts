@@ -39,7 +39,7 @@ export class Pipeline {
           throw await compileError(name, code, module, error);
         },
       );
-    // Whoever waits for it hears of an error; nobody may be waiting yet.
+    // Whoever awaits it gets the error; nobody may be waiting yet.
     this.compiled.catch(() => {});
   }
 
@@ -58,7 +58,7 @@ export class Pipeline {
   }
 }
 
-/** Of one kernel. Far more than a network binds; a program whose sizes change all the time must not keep all. */
+/** Bind groups kept for one kernel: far more than a network needs, but a program whose sizes keep changing must not keep all. */
 const mostGroups = 1024;
 
 /** What a kernel sees of the parameters, at most. */

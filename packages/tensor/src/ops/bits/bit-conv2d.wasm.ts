@@ -217,7 +217,7 @@ const convolveKernel = kernelFamily(
 );
 
 /**
- * Groups of 8 channels are bytes, so that the patches of 16 groups are joined at once: the bytes of eight taps, turned over, are
+ * Groups of 8 channels are bytes, so that the patches of 16 groups are joined at once: the bytes of eight taps, transposed, are
  * a word of each group. Taps that make no eight are read one by one.
  */
 function forEachByteGroup(
@@ -286,7 +286,7 @@ const borderKernel = kernelFamily(
       `bits_conv_border_${kernelHeight}x${kernelWidth}_${dtype}`,
       { y: i32, sums: i32, rowBytes: i32, ...windowParameters },
       (p, from, to) => {
-        // Of addresses, only whether they are outside is asked.
+        // All that is asked of an address is whether it is outside.
         const inside = { ...p, x: i32.const(1), pixelBytes: i32.const(0), border: i32.const(0) };
         const whole = i32.variable(p.rowBytes.and(-16), 'whole');
         const yAt = i32.variable(p.y.add(from.mul(p.rowBytes)), 'yAt');

@@ -126,7 +126,7 @@ const inputGradientKernel = epilogueFamily(
         factor.set(factor.add(4 * chunkRows(g)));
         indices.set(indices.add(p.chunkBytes));
       });
-      turnOut(sums, outputs, pixelsLeft, p.dx, p.channels, pixel, channel, epilogue);
+      storeTransposed(sums, outputs, pixelsLeft, p.dx, p.channels, pixel, channel, epilogue);
     });
   },
 );
@@ -138,7 +138,7 @@ function partOf(part: I32, partSize: I32, outputs: I32): [first: I32, count: I32
 }
 
 /**
- * Tables of a chunk of columns of dY [pixels, filters]; the lanes are 32 of its rows. Squares of four by four are turned over
+ * Tables of a chunk of columns of dY [pixels, filters]; the lanes are 32 of its rows. Squares of four by four are transposed
  * on the way. Pixels beyond the last repeat it.
  * @param factor The address of a factor for each column, or null.
  */
@@ -173,7 +173,7 @@ function makeTablesOfColumns(
  * C [outputs, 32] as 32 rows of a matrix [rows, columns], from row `row` and column `column` on, as far as it has them.
  * Rows that it has not take the place of the first of their four, and are overwritten by it.
  */
-function turnOut(
+function storeTransposed(
   sums: I32,
   outputs: I32,
   rowsLeft: I32,
@@ -276,7 +276,16 @@ const filterGradientKernel = kernelFamily(
             source.set(source.add(step.mul(chunkRows(g))));
             indices.set(indices.add(p.chunkBytes));
           });
-          turnOut(sums, outputs, p.filters.sub(filter), p.df, p.channels, filter, channel, () => (value) => value);
+          storeTransposed(
+            sums,
+            outputs,
+            p.filters.sub(filter),
+            p.df,
+            p.channels,
+            filter,
+            channel,
+            () => (value) => value,
+          );
         });
       },
     ),

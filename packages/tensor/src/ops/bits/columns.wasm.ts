@@ -4,7 +4,7 @@ import { forRange, type I64, i32, i64, select, store, store8, type Variable } fr
 /** Where in the bytes of a channel its first column is: a byte of border comes before. */
 export const firstColumnBit = 8;
 
-/** For each row of an image and each channel the signs of its columns, side by side. Squares of 8×8 bits are turned over. */
+/** For each row of an image and each channel the signs of its columns, side by side. Squares of 8×8 bits are transposed. */
 export const columnsKernel = new Kernel(
   'bits_columns',
   {

@@ -171,7 +171,7 @@ const inputGradientKernel = epilogueFamily(
           );
           when(row.ltU(p.height), () => {
             const target = i32.variable(image.mul(p.height).add(row).mul(p.width).add(column), 'target');
-            turnOutCell(p, cell, target, last, channel, groups.mul(channels), epilogue);
+            storeTransposedCell(p, cell, target, last, channel, groups.mul(channels), epilogue);
           });
           for (const at of waiting) at.set(at.add(cellBytes));
         });
@@ -266,7 +266,7 @@ function passOn(waiting: readonly I32[], cell: I32): void {
 }
 
 /** One pixel of 8 images: from [channel][image] to a run of channels in each image. `pixel` is that of the first. */
-function turnOutCell(
+function storeTransposedCell(
   { dx, height, width, allChannels }: KernelParameters<typeof inputParameters>,
   cell: I32,
   pixel: I32,

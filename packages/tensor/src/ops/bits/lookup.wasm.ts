@@ -47,7 +47,7 @@ export const chunkRows = (g: number): number => tables * g;
 
 /**
  * The rows of a chunk that a table is made of: four that follow each other, so that they can come out of a square that is
- * turned over, and a fifth from behind all fours.
+ * transposed, and a fifth from behind all fours.
  */
 export function rowsOfTable(g: number, table: number): number[] {
   const four = [0, 1, 2, 3].map((j) => 4 * table + j);

@@ -69,7 +69,7 @@ export function conv2dOutputShape(x: Shape, filter: Shape, { window }: Conv2dAtt
   return [x[0], window.height.output, window.width.output, filter[0]];
 }
 
-/** Of a convolution that makes y, and of each of its gradients; taps in the padding are counted, too. */
+/** Multiply-adds of a convolution with output y, and of each of its gradients; taps in the padding are counted, too. */
 export function convolutionMultiplyAdds(y: AnyTensor, filter: Shape): number {
   return y.size * sizeOf(filter.slice(1));
 }
@@ -92,7 +92,7 @@ export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
 });
 
-/** Which kernels take a convolution: those for one channel a group, for few, or products of matrices, which take them all. */
+/** Which kernels take a convolution: those for one channel a group, for few, or matrix products, which take them all. */
 export function kernelsFor(filter: Shape, attributes: Conv2dAttributes): 'depthwise' | 'smallGroups' | 'gemm' {
   if (isDepthwise(filter, attributes)) return 'depthwise';
   return hasSmallGroups(filter, attributes) ? 'smallGroups' : 'gemm';

@@ -59,7 +59,7 @@ interface Product {
   readonly filter: Matrix;
   /** [pixels, filters] */
   readonly y: Matrix;
-  /** [pixels, depth]. Of a 1×1 convolution, the pixels of x. */
+  /** [pixels, depth]. For a 1×1 convolution, the pixels of x. */
   readonly patches: Matrix;
   /** Copies the patches of x. */
   gather(): Matrix;

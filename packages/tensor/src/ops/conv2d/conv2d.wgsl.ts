@@ -17,7 +17,7 @@ import { pixelReadBy, pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu
 import type { Conv2dAttributes } from './conv2d.js';
 
 // Convolutions of floats on a GPU, and the gradients of those of floats and of signs: where one operand is ±1, it is read as bits, which
-// is 32 times less to read. Without groups they are products of matrices whose elements are looked up where they lie (“implicit GEMM”);
+// is 32 times less to read. Without groups they are matrix products whose elements are looked up where they lie (“implicit GEMM”);
 // with groups, an invocation adds up one output, so that neighbours read neighbouring channels.
 
 /** How the operand that may be signs lies in memory. */

@@ -28,7 +28,7 @@ import {
 import type { Conv2dAttributes } from './conv2d.js';
 
 // Depth-wise convolution, directly: every channel has a filter of its own, so four channels are four lanes, and a tap is one
-// multiply-add. There is no reuse that a product of matrices could draw on.
+// multiply-add. There is no reuse that a matrix product could draw on.
 
 /** Whether every channel is a group of its own, with one filter, and channels come in fours. */
 export function isDepthwise([outChannels, , , channels]: Shape, { groups }: Conv2dAttributes): boolean {

@@ -16,7 +16,7 @@ import {
 } from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d.js';
 
-// Convolution in groups of 4, 8 or 16 channels, directly: too small for products of matrices of their own. The filters of a group
+// Convolution in groups of 4, 8 or 16 channels, directly: too small for matrix products of their own. The filters of a group
 // are the lanes; some pixels pass through them together, so that what is read of the filters serves them all.
 
 /** Whether groups have 4, 8 or 16 channels, and as many filters. */

@@ -115,5 +115,5 @@ const whereKernel = kernelFamily(
     ),
 );
 
-/** Of four bytes, each in a lane of 32 bits; indices beyond 15 give 0. */
+/** Byte indices that spread four bytes over lanes of 32 bits; indices beyond 15 give 0. */
 const oneByteALane = i8x16.const(0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16);

@@ -37,7 +37,7 @@ export class MapShader<P extends Readonly<Record<string, 'f32'>> = Record<never,
     readonly name: string,
     readonly expression: string,
     readonly parameters: P = {} as P,
-    /** Of the operands and of the result. Results of narrow integers would have to be cut off to their bits. */
+    /** Element types that operands and results may have. Results of narrow integers would have to be truncated. */
     readonly dtypes: readonly DType[] = ['f32', 'i32'],
   ) {
     this.#family = shaderFamily((axes, result, ...operands) => this.#make(axes, result, operands));

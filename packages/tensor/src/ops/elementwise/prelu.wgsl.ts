@@ -1,7 +1,7 @@
 import { ColumnSumsShader } from '../column-sums.wgsl.js';
 import { flushedWgsl, MapShader } from './elementwise.wgsl.js';
 
-/** Of x and slope. */
+/** Takes x as a and slope as b. */
 export const preluShader = new MapShader('prelu', 'select(a * b, a, a > 0.0)');
 
 /** ∂L/∂x, of dy, x and slope. */

@@ -22,7 +22,7 @@ export const unaryShaders = {
   sign: new MapShader('sign', 'select(1.0, -1.0, a < 0.0)'),
   flushTiny: new MapShader('flush_tiny', flushedWgsl('a')),
   sigmoid: new MapShader('sigmoid', '1.0 / (1.0 + exp(-a))'),
-  // Of large numbers, WGSL's tanh may be no number.
+  // WGSL's tanh may be NaN for large numbers.
   tanh: new MapShader('tanh', 'tanh(clamp(a, -15.0, 15.0))'),
   relu: new MapShader('relu', 'max(a, 0.0)'),
   reluGradient: new MapShader('relu_gradient', flushedWgsl('select(0.0, a, b > 0.0)')),

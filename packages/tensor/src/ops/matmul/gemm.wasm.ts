@@ -229,7 +229,7 @@ const packKernel = kernelFamily(
             });
             return;
           }
-          // Steps are side by side: squares of 4 steps by 4 columns are turned over.
+          // Steps are side by side: squares of 4 steps by 4 columns are transposed.
           const columns = [first];
           for (let j = 1; j < tileColumns; j++) {
             const offset = select(column.add(j).ltS(n), columnBytes.mul(j), i32.const(0));

@@ -2,7 +2,7 @@ import { type ElementType, Shader, shaderFamily } from '../../backends/webgpu/sh
 import type { Handle } from '../../handle.js';
 
 /**
- * A product of matrices on a GPU, C = A·B for A [m, k] and B [k, n], whatever their elements are and wherever they come from: WGSL
+ * A matrix product on a GPU, C = A·B for A [m, k] and B [k, n], whatever their elements are and wherever they come from: WGSL
  * functions give them. So convolutions, gradients and products of bits are all this kernel.
  *
  * A workgroup makes a tile of C. It reads a strip of A and one of B, 16 deep, into its own memory; each of its 16×16 invocations
@@ -12,7 +12,7 @@ import type { Handle } from '../../handle.js';
 export interface GemmDefinition<R extends string, P extends string> {
   readonly name: string;
   readonly reads: Readonly<Record<R, ElementType>>;
-  /** Of C, under the name `c`. */
+  /** The element type of C, which is bound as `c`. */
   readonly result: ElementType;
   /** Beside `m`, `n`, `k` and `depth`. */
   readonly parameters: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>;

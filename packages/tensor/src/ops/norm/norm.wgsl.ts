@@ -1,7 +1,7 @@
 import { ColumnSumsShader } from '../column-sums.wgsl.js';
 import { flushedWgsl, MapShader } from '../elementwise/elementwise.wgsl.js';
 
-/** Of x, scale and shift. */
+/** x, scale and shift as a, b and c. */
 export const affineShader = new MapShader('affine', 'a * b + c');
 
 /** Mean and variance of each channel, of x and its first row: see `batchNorm`. */
@@ -23,7 +23,7 @@ export const momentsShader = new ColumnSumsShader(
   },
 );
 
-/** Of x, mean, variance, gamma and beta. What is subtracted comes first: the difference of near numbers is exact. */
+/** Takes x, mean, variance, gamma and beta. The mean is subtracted first, since the difference of close numbers is exact. */
 export const normalizeShader = new MapShader('batch_norm', '(a - b) / sqrt(c + p.epsilon) * d + e', { epsilon: 'f32' });
 
 /** ∂L/∂γ and ∂L/∂β. */

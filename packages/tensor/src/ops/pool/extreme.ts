@@ -10,7 +10,7 @@ import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './
 import { extremePoolByKernel } from './pool.wasm.js';
 
 /**
- * The largest element of each window, channel by channel. Padding is never the largest. Of equal elements the first
+ * The largest element of each window, channel by channel. Padding is never the largest. Among equal elements the first
  * one (by rows, then columns) counts, and takes the whole gradient. NaN is larger than any number.
  *
  * @param x Images [batch, height, width, channels].

@@ -47,7 +47,7 @@ const avgPoolGradient = new Shader('f32_avg_pool_gradient', {
   parameters,
   workgroup: linearWorkgroup,
   declarations: `${pixelReadBy}
-// Of so many taps from \`first\` on, those inside.
+// Which of the taps from \`first\` on lie inside.
 fn tapsInside(first: i32, taps: u32, dilation: u32, size: u32) -> i32 {
   let step = i32(dilation);
   let least = (max(0, -first) + step - 1) / step;

@@ -4,7 +4,7 @@ import { f32x4, forRange, i32, store, store8 } from '../../wasm/assembler.js';
 
 /** Rows of bytes that lie evenly apart, at either end. */
 export interface Rows {
-  /** Of the first. */
+  /** The address of the first. */
   readonly address: number;
   readonly stride: number;
 }

@@ -90,13 +90,10 @@ describe('softmax of many rows and classes', () => {
     },
   );
 
-  test.prop([ops, classes, rngs], { numRuns: 60 })(
-    'passes on what is no number, and leaves out −∞',
-    (op, classes, rng) => {
-      const x = sprinkled(rng, [7, classes], [Number.NEGATIVE_INFINITY, Number.NaN]);
-      checkOp((x: Tensor) => op(x), [x], { ...withoutDifferences, gpu: false });
-    },
-  );
+  test.prop([ops, classes, rngs], { numRuns: 60 })('passes NaN on, and leaves out −∞', (op, classes, rng) => {
+    const x = sprinkled(rng, [7, classes], [Number.NEGATIVE_INFINITY, Number.NaN]);
+    checkOp((x: Tensor) => op(x), [x], { ...withoutDifferences, gpu: false });
+  });
 
   test('is right where probabilities are tiny, up to where they would be denormal', () => {
     const x = [0, -20, -50, -80, -87];
