@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,18 +12,19 @@ import { afterAll, describe, expect, test } from 'vitest';
  * - What a block prints must be what its comments `// → …` say, line by line, if it has any.
  * - A block named `….test.ts` is a part of this file's tests.
  */
+const root = join(import.meta.dirname, '..');
+
 const documents = [
-  'README.md',
-  'ARCHITECTURE.md',
-  'CONTRIBUTING.md',
-  'docs/interop.md',
-  'packages/tensor/README.md',
-  'packages/autograd/README.md',
-  'packages/bnn/README.md',
-  'packages/mobinet/README.md',
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'],
+  ...documentsIn('docs'),
+  ...['tensor', 'autograd', 'bnn', 'mobinet'].flatMap((name) => documentsIn(`packages/${name}`)),
 ];
 
-const root = join(import.meta.dirname, '..');
+function documentsIn(folder: string): string[] {
+  const files = readdirSync(join(root, folder)).filter((file) => file.endsWith('.md'));
+  return files.map((file) => `${folder}/${file}`);
+}
+
 const { resolve } = createRequire(import.meta.url);
 const run = promisify(execFile);
 
