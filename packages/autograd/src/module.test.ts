@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { memory, ones, Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { PReLU, ReLU } from './layers/activations.js';
@@ -137,5 +138,23 @@ describe('layers', () => {
     const before = memory().tensors;
     layers.forward(x);
     expect(memory().tensors).toBe(before + 1);
+  });
+
+  test('prints the tree of its layers, and what is tied once', () => {
+    class Twice extends Module {
+      readonly layers = [new PReLU(2), new ReLU()];
+      readonly tied = this.layers[0];
+      readonly options = { width: 1, nested: { list: [1, 2] } };
+
+      override forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const net = new Twice();
+    expect(`${net}`).toBe(
+      ['Twice', '  layers:', '    0: PReLU', '      slope [2]', '    1: ReLU', '  tied: PReLU'].join('\n'),
+    );
+    expect(inspect({ net })).toContain('Twice\n');
+    net.dispose();
   });
 });

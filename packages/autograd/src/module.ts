@@ -1,4 +1,4 @@
-import { dispose, type Tensor } from '@mobinet/tensor';
+import { dispose, Tensor } from '@mobinet/tensor';
 import type { Parameter } from './parameter.js';
 import { modulesOf, parametersOf, stateOf } from './tree.js';
 
@@ -41,8 +41,30 @@ export abstract class Module {
     return this;
   }
 
+  /** The tree of modules, with the shapes of their tensors, one a line, as PyTorch prints it. */
+  toString(): string {
+    return [this.constructor.name, ...describeChildren(this, new Set())].join('\n');
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
   /** Frees all parameters and state. */
   dispose(): void {
     dispose([...this.parameters().values(), ...this.state().values()]);
   }
+}
+
+/** A line for each field of a module, or of a list or record of modules. What has been listed before, a tied layer say, is not taken apart again. */
+function describeChildren(node: object, seen: Set<object>): string[] {
+  if (seen.has(node)) return [];
+  seen.add(node);
+  return Object.entries(node).flatMap(([name, child]: [string, unknown]) => {
+    if (child instanceof Tensor) return `  ${name} [${child.shape.join(', ')}]`;
+    if (typeof child !== 'object' || child === null) return [];
+    const below = describeChildren(child, seen).map((line) => `  ${line}`);
+    if (child instanceof Module) return [`  ${name}: ${child.constructor.name}`, ...below];
+    return below.length > 0 ? [`  ${name}:`, ...below] : [];
+  });
 }
