@@ -7,7 +7,7 @@
  * multiplied by 0. A straight-through estimator keeps sign as it is forwards, and backwards puts another slope in its place.
  */
 import { Adam, crossEntropy, gradient, Linear, Module, PReLU, valueAndGradient } from '@mobinet/autograd';
-import { BinaryDense, type Estimator, signWithEstimator } from '@mobinet/bnn';
+import { BinaryLinear, type Estimator, signWithEstimator } from '@mobinet/bnn';
 import { argMax, dispose, Rng, sign, sum, type Tensor, tensor, tidy } from '@mobinet/tensor';
 
 const estimators: readonly Estimator[] = ['identity', 'clip', 'approx'];
@@ -41,14 +41,14 @@ const labels = tensor(
 
 class Network extends Module {
   readonly lines: Linear;
-  readonly binary: BinaryDense;
+  readonly binary: BinaryLinear;
   readonly activation = new PReLU(24);
   readonly classifier: Linear;
 
   constructor(estimator: Estimator, rng: Rng) {
     super();
     this.lines = new Linear(2, 24, { rng: rng.split('lines') });
-    this.binary = new BinaryDense(24, 24, { estimator, rng: rng.split('binary') });
+    this.binary = new BinaryLinear(24, 24, { estimator, rng: rng.split('binary') });
     this.classifier = new Linear(24, 2, { rng: rng.split('classifier') });
   }
 

@@ -5,5 +5,5 @@ export { type Estimator, signWithEstimator } from './estimator.js';
 export { inferenceRules } from './inference-rules.js';
 export { latentNormal } from './initializer.js';
 export { BinaryConv2d, type BinaryConv2dLayerOptions } from './layers/binary-conv2d.js';
-export { BinaryDense, type BinaryDenseOptions } from './layers/binary-dense.js';
+export { BinaryLinear, type BinaryLinearOptions } from './layers/binary-linear.js';
 export { type BinarizedWeights, binarizeWeights, type ScalingGradient } from './scaling.js';

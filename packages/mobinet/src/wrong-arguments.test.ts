@@ -10,7 +10,7 @@ import {
   stepDecay,
   valueAndGradient,
 } from '@mobinet/autograd';
-import { BinaryConv2d, BinaryDense, Bop } from '@mobinet/bnn';
+import { BinaryConv2d, BinaryLinear, Bop } from '@mobinet/bnn';
 import {
   add,
   avgPool2d,
@@ -114,7 +114,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['Linear of nothing', () => new Linear(Number.NaN, 4, { rng }), /^Linear: inputs must be a whole number .* not NaN$/],
   ['Conv2d', () => new Conv2d(3, 4, wrong), /^Conv2d: options must be an object/],
   ['BinaryConv2d', () => new BinaryConv2d(4, 4, { rng: five }), /^BinaryConv2d: rng must be an Rng.* not 5$/],
-  ['BinaryDense', () => new BinaryDense(4, 4, wrong), /^BinaryDense: options must be an object/],
+  ['BinaryLinear', () => new BinaryLinear(4, 4, wrong), /^BinaryLinear: options must be an object/],
   ['SGD', () => new SGD(wrong), /^sgd: options must be an object, not undefined$/],
   ['ImageLoader', () => new ImageLoader(wrong, wrong), /^the image loader's options must be an object/],
   // What is out of its range.

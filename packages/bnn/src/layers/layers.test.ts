@@ -4,7 +4,7 @@ import { type Pair, Rng, ShapeError, sum, type Tensor, zeros } from '@mobinet/te
 import { describe, expect } from 'vitest';
 import { binaryConv2d } from '../binary-conv2d.js';
 import { BinaryConv2d } from './binary-conv2d.js';
-import { BinaryDense } from './binary-dense.js';
+import { BinaryLinear } from './binary-linear.js';
 
 const rng = Rng.fromSeed(12);
 const sign = (value: number) => (value < 0 ? -1 : 1);
@@ -59,7 +59,7 @@ describe('BinaryConv2d', () => {
   });
 });
 
-describe('BinaryDense', () => {
+describe('BinaryLinear', () => {
   test.prop([
     fc.integer({ min: 1, max: 3 }),
     fc.constantFrom(1, 7, 31, 32, 33, 64, 65),
@@ -67,7 +67,7 @@ describe('BinaryDense', () => {
     fc.nat(),
   ])('is α · sign(x)·sign(W)ᵀ', (batch, inputs, outputs, seed) => {
     const random = Rng.fromSeed(seed);
-    const layer = new BinaryDense(inputs, outputs, { rng: random });
+    const layer = new BinaryLinear(inputs, outputs, { rng: random });
     const x = random.normal([batch, inputs]);
     const y = layer.forward(x);
     expect(y.shape).toEqual([batch, outputs]);
@@ -82,18 +82,18 @@ describe('BinaryDense', () => {
   });
 
   test('has one parameter, which is binary, and a gradient of its shape', () => {
-    const layer = new BinaryDense(5, 3, { rng });
+    const layer = new BinaryLinear(5, 3, { rng });
     expect([...layer.parameters().keys()]).toEqual(['weight']);
     expect(layer.weight.binary).toBe(true);
-    const { weight } = gradient((layer: BinaryDense) => sum(layer.forward(rng.normal([2, 5]))))(layer);
+    const { weight } = gradient((layer: BinaryLinear) => sum(layer.forward(rng.normal([2, 5]))))(layer);
     expect(weight.shape).toEqual([3, 5]);
   });
 
   test('explains inputs that do not fit, also where their elements would', () => {
-    const layer = new BinaryDense(4, 3, { rng }).label();
+    const layer = new BinaryLinear(4, 3, { rng }).label();
     for (const shape of [[2, 8], [4], [2, 2, 4], [2, 5]]) {
       expect(() => layer.forward(zeros(shape))).toThrow(
-        /^BinaryDense: x must be \[batch, 4\]\n[\s\S]*\[3, 4\]\s+weight/,
+        /^BinaryLinear: x must be \[batch, 4\]\n[\s\S]*\[3, 4\]\s+weight/,
       );
     }
   });

@@ -5,23 +5,23 @@ import type { Estimator } from '../estimator.js';
 import { latentNormal } from '../initializer.js';
 import type { ScalingGradient } from '../scaling.js';
 
-export interface BinaryDenseOptions {
+export interface BinaryLinearOptions {
   estimator?: Estimator;
   scalingGradient?: ScalingGradient;
   rng: Rng;
 }
 
 /** y = α · sign(x)·sign(W)ᵀ for x [batch, inputs]: a binary convolution over images of one pixel. */
-export class BinaryDense extends Module {
+export class BinaryLinear extends Module {
   /** Latent weights [outputs, inputs]. */
   readonly weight: Parameter;
-  readonly options: Omit<BinaryDenseOptions, 'rng'>;
+  readonly options: Omit<BinaryLinearOptions, 'rng'>;
 
-  constructor(inputs: number, outputs: number, given: BinaryDenseOptions) {
+  constructor(inputs: number, outputs: number, given: BinaryLinearOptions) {
     super();
-    checkRecord('BinaryDense: options', given);
+    checkRecord('BinaryLinear: options', given);
     const { rng, ...options } = given;
-    checkRng('BinaryDense', rng);
+    checkRng('BinaryLinear', rng);
     this.weight = new Parameter(latentNormal(rng.spawn('weight'), [outputs, inputs]), { binary: true });
     this.options = options;
   }
@@ -29,7 +29,7 @@ export class BinaryDense extends Module {
   override forward(x: Tensor): Tensor {
     const [outputs, inputs] = this.weight.shape;
     if (x.rank !== 2 || x.shape[1] !== inputs) {
-      throw new ShapeError('BinaryDense', `x must be [batch, ${inputs}]`, [
+      throw new ShapeError('BinaryLinear', `x must be [batch, ${inputs}]`, [
         { name: 'x', shape: x.shape, note: 'batch, inputs' },
         { name: 'weight', shape: this.weight.shape, note: this.weight.label ?? 'outputs, inputs' },
       ]);
