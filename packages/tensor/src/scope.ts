@@ -1,7 +1,12 @@
 import { memoryLimit } from './backends/cpu/memory.js';
 import { bytesInUse } from './block.js';
 import { checkFunction } from './check.js';
-import type { Handle } from './handle.js';
+
+/** What a scope knows of a handle. */
+interface Owned {
+  readonly isTensorHandle: true;
+  dispose(): void;
+}
 
 /**
  * Scopes own the tensors made while they run. Memory is freed by `dispose()` or at the end of a
@@ -9,11 +14,11 @@ import type { Handle } from './handle.js';
  * a GPU it would come far too late.
  */
 interface Scope {
-  readonly handles: Set<Handle>;
+  readonly handles: Set<Owned>;
   readonly outer: Scope | null;
 }
 
-const none: ReadonlySet<Handle> = new Set();
+const none: ReadonlySet<Owned> = new Set();
 
 let current: Scope | null = null;
 let liveTensors = 0;
@@ -69,22 +74,22 @@ export function dispose(value: unknown): void {
 }
 
 /** Called by `Handle` alone. */
-export function enterScope(handle: Handle): void {
+export function enterScope(handle: Owned): void {
   liveTensors++;
   current?.handles.add(handle);
 }
 
 /** Called by `Handle` alone. */
-export function leaveScope(handle: Handle): void {
+export function leaveScope(handle: Owned): void {
   liveTensors--;
   current?.handles.delete(handle);
 }
 
-function handlesIn(value: unknown): ReadonlySet<Handle> {
+function handlesIn(value: unknown): ReadonlySet<Owned> {
   // What most functions return.
   if (typeof value !== 'object' || value === null) return none;
   if (isHandle(value)) return new Set([value]);
-  const handles = new Set<Handle>();
+  const handles = new Set<Owned>();
   const seen = new Set<object>();
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node) || seen.has(node)) return;
@@ -99,4 +104,4 @@ function handlesIn(value: unknown): ReadonlySet<Handle> {
 }
 
 /** By mark, not by `instanceof`: this module must not import the class that imports it. */
-const isHandle = (node: object): node is Handle => 'isTensorHandle' in node;
+const isHandle = (node: object): node is Owned => 'isTensorHandle' in node;

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { zeros } from '../create.js';
 import { ShapeError, TraceError } from '../errors.js';
 import { assign } from '../move.js';
-import type { AnyTensor, Spec } from '../op.js';
+import type { AnyTensor, Spec } from '../op-definition.js';
 import { bitConv2d } from '../ops/bits/bit-conv2d.js';
 import { packBits, packBitsOp, unpackBits, unpackBitsOp } from '../ops/bits/pack-bits.js';
 import { conv2d } from '../ops/conv2d/conv2d.js';

@@ -1,4 +1,4 @@
-import type { AnyTensor } from '../../op.js';
+import type { AnyTensor } from '../../op-definition.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
 import {
   assemble,

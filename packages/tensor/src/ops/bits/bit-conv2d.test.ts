@@ -14,7 +14,8 @@ import { conv2d } from '../conv2d/conv2d.js';
 import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { pair, slidingWindow } from '../window.js';
-import { type BitConv2dOptions, bitConv2d, bitConv2dAttributes, bitsAt } from './bit-conv2d.js';
+import { bitConv2d, bitsAt } from './bit-conv2d.js';
+import { type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import { packBits, unpackBits } from './pack-bits.js';
 
