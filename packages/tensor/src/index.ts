@@ -5,6 +5,7 @@ export {
   currentBackend,
   gpuBufferCount,
   gpuTensorLimit,
+  memory,
   startGpuTimes,
   withBackend,
 } from './backend.js';
@@ -110,7 +111,7 @@ export type { Padding, Pair, WindowOptions } from './ops/window.js';
 export type { OpProfile } from './profile.js';
 export { compile } from './program/compile.js';
 export { checkRng, Rng, type RngState } from './random.js';
-export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
+export { dispose, keep, type Synchronous, tidy } from './scope.js';
 export { type Shape, sameShape, sizeOf, stridesOf } from './shape.js';
 export { Tensor } from './tensor.js';
 export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';

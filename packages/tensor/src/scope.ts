@@ -1,12 +1,4 @@
-import { memoryLimit } from './backends/cpu/memory.js';
-import { bytesInUse } from './block.js';
 import { checkFunction } from './check.js';
-
-/** What a scope knows of a handle. */
-interface Owned {
-  readonly isTensorHandle: true;
-  dispose(): void;
-}
 
 /**
  * Scopes own the tensors made while they run. Memory is freed by `dispose()` or at the end of a
@@ -18,18 +10,19 @@ interface Scope {
   readonly outer: Scope | null;
 }
 
+/** What a scope knows of a handle. */
+interface Owned {
+  readonly isTensorHandle: true;
+  dispose(): void;
+}
+
 const none: ReadonlySet<Owned> = new Set();
 
 let current: Scope | null = null;
 let liveTensors = 0;
 
-/**
- * What lives now: handles that were not disposed, and the bytes behind them (views share theirs). `limit` is how many bytes the
- * memory of the CPU backend may have: 4 GiB, or less where a device, such as a telephone, gives no more.
- */
-export function memory(): { tensors: number; bytes: number; limit: number } {
-  return { tensors: liveTensors, bytes: bytesInUse(), limit: memoryLimit() };
-}
+/** How many handles were not disposed. */
+export const countHandles = (): number => liveTensors;
 
 /** An async callback would outlive its scope: `tidy(async …)` is a compile error. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;

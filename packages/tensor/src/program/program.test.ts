@@ -1,5 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { memory } from '../backend.js';
 import { zeros } from '../create.js';
 import { ShapeError, TraceError } from '../errors.js';
 import { assign } from '../move.js';
@@ -16,7 +17,7 @@ import { sum } from '../ops/reduce/sum.js';
 import { concat } from '../ops/shape/concat.js';
 import { reshape } from '../ops/shape/reshape.js';
 import { Rng } from '../random.js';
-import { dispose, memory, tidy } from '../scope.js';
+import { dispose, tidy } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { compile } from './compile.js';
 import { fuse, isCallOf, type Rule } from './fuse.js';

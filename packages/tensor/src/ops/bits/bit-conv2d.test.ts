@@ -1,11 +1,11 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
+import { memory } from '../../backend.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import { ones, zeros } from '../../create.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { type RecordedCall, withKernels } from '../../op.js';
 import { Rng } from '../../random.js';
-import { memory } from '../../scope.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
 import { awkwardChannels, checkOp } from '../../testing/index.js';
