@@ -1,43 +1,10 @@
 import { BitTensor, GradientError, type RecordedCall, Tensor } from '@mobinet/tensor';
-import { Module } from './module.js';
+import { Module, modulesOf } from './module.js';
 import { Parameter } from './parameter.js';
-import { flattenAll, modulesOf } from './tree.js';
+import { flattenAll } from './tree.js';
 
 // What is trained is found by its field paths. Parameters that have none would stay as they are while everything seems to work, so
 // whoever meets them refuses.
-
-/** An object that is no part of a tree of parameters, such as a Map, and where it stands. */
-export interface Stranger {
-  readonly path: string;
-  readonly node: object;
-  /** Whether a module is around it: then only `Parameter`s count, else all f32 tensors. */
-  readonly inModule: boolean;
-}
-
-/**
- * @param listed The modules and tensors that the tree has at other places.
- * @throws TypeError if the stranger holds parameters that the tree has not.
- */
-export function refuseHidden({ path, node, inModule }: Stranger, listed: ReadonlySet<object>): void {
-  const seen = new Set<unknown>();
-  const holdsHidden = (inside: unknown): boolean => {
-    if (typeof inside !== 'object' || inside === null || ArrayBuffer.isView(inside) || seen.has(inside)) return false;
-    seen.add(inside);
-    if (inside instanceof Module) return !listed.has(inside);
-    if (inside instanceof Tensor) {
-      return inside.dtype === 'f32' && (!inModule || inside instanceof Parameter) && !listed.has(inside);
-    }
-    if (inside instanceof BitTensor) return false;
-    if (inside instanceof Map) return [...inside].flat().some(holdsHidden);
-    return (inside instanceof Set ? [...inside] : Object.values(inside)).some(holdsHidden);
-  };
-  if (!holdsHidden(node)) return;
-  const kind = node.constructor?.name ?? 'Object';
-  const where = path === '' ? `the parameters are a ${kind}` : `${path} is a ${kind} that holds parameters`;
-  const isCollection = node instanceof Map || node instanceof Set;
-  const remedy = isCollection ? 'Use a record or an array.' : `Let ${kind} extend Module, or use a record.`;
-  throw new TypeError(`${where}, and training does not look into it. ${remedy}`);
-}
 
 /** Why there is nothing in a tree that could be trained. */
 export function nothingToTrain(tree: unknown): TypeError {

@@ -1,6 +1,5 @@
 import { type AnyTensor, Tensor } from '@mobinet/tensor';
-import { refuseHidden, type Stranger } from './hidden.js';
-import { Module } from './module.js';
+import { collect, forEachChild, isContainer, join, Module, walk } from './module.js';
 import { Parameter } from './parameter.js';
 
 /**
@@ -75,91 +74,5 @@ export function unflatten<T extends object>(tree: T, values: ReadonlyMap<string,
   return build(tree, '', false) as Gradients<T>;
 }
 
-export function parametersOf(module: Module): Map<string, Parameter> {
-  return collect(module, true, (tensor) => tensor instanceof Parameter) as Map<string, Parameter>;
-}
-
-export function stateOf(module: Module): Map<string, Tensor> {
-  return collect(module, true, (tensor) => !(tensor instanceof Parameter));
-}
-
-/** All modules of a tree, each once: those outside before those inside. */
-export function modulesOf(tree: unknown): Module[] {
-  return walk(tree, false);
-}
-
 const isTrained = (tensor: Tensor, inModule: boolean): boolean =>
   tensor.dtype === 'f32' && (!inModule || tensor instanceof Parameter);
-
-/** The f32 tensors that count, each under the first of its paths. */
-function collect(
-  tree: unknown,
-  inModule: boolean,
-  counts: (tensor: Tensor, inModule: boolean) => boolean,
-): Map<string, Tensor> {
-  const found = new Map<string, Tensor>();
-  const named = new Set<Tensor>();
-  walk(tree, inModule, (path, tensor, isInside) => {
-    if (tensor.dtype !== 'f32' || named.has(tensor) || !counts(tensor, isInside)) return;
-    if (found.has(path)) throw new TypeError(`two parameters are named ${path}: names must not have dots in them`);
-    named.add(tensor);
-    found.set(path, tensor);
-  });
-  return found;
-}
-
-/**
- * Goes through a tree once, and returns the modules it has come by. A module at several places, or inside itself, is gone through
- * at the first of them.
- */
-function walk(
-  tree: unknown,
-  inModule: boolean,
-  found?: (path: string, tensor: Tensor, inModule: boolean) => void,
-): Module[] {
-  const modules: Module[] = [];
-  const listed = new Set<object>();
-  /** The containers around the node: gradients of a module inside itself are a record inside itself. */
-  const around = new Set<object>();
-  const strangers: Stranger[] = [];
-  const visit = (node: unknown, path: string, inModule: boolean): void => {
-    if (typeof node !== 'object' || node === null) return;
-    if (node instanceof Tensor) {
-      listed.add(node);
-      found?.(path, node, inModule);
-    } else if (!isContainer(node)) {
-      strangers.push({ path, node, inModule });
-    } else {
-      const isModule = node instanceof Module;
-      if (listed.has(node) || around.has(node)) return;
-      if (isModule) {
-        listed.add(node);
-        modules.push(node);
-      }
-      around.add(node);
-      forEachChild(node, (key, child) => visit(child, join(path, key), inModule || isModule));
-      around.delete(node);
-    }
-  };
-  visit(tree, '', inModule);
-  for (const stranger of strangers) refuseHidden(stranger, listed);
-  return modules;
-}
-
-/**
- * Fields of modules and records, items of arrays; nothing else is looked into. Every step of training walks over the network, so
- * this makes no lists of entries.
- */
-function forEachChild(node: object, visit: (key: string, child: unknown) => void): void {
-  const fields = node as Record<string, unknown>;
-  for (const key of Object.keys(fields)) visit(key, fields[key]);
-}
-
-function isContainer(node: unknown): node is object {
-  if (typeof node !== 'object' || node === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(node);
-  const isRecord = prototype === Object.prototype || prototype === null;
-  return isRecord || Array.isArray(node) || node instanceof Module;
-}
-
-const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);

@@ -26,10 +26,11 @@ import {
 import { awkwardChannels, checkOp } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { type BinaryConv2dOptions, binaryConv2d } from './binary-conv2d.js';
-import { type Estimator, signWithEstimator } from './estimator.js';
+import { signWithEstimator } from './estimator.js';
 import { expectClose } from './expect-close.test.helper.js';
+import type { Estimator, ScalingGradient } from './gradient-kinds.js';
 import { scaleCounts } from './scale-counts.js';
-import { binarizeWeights, type ScalingGradient } from './scaling.js';
+import { binarizeWeights } from './scaling.js';
 
 interface Convolution {
   readonly x: Tensor;

@@ -9,10 +9,11 @@ import {
   packBits,
   type Tensor,
 } from '@mobinet/tensor';
-import { type Estimator, estimatorMemory } from './estimator.js';
+import { estimatorMemory } from './estimator.js';
+import type { Estimator, ScalingGradient } from './gradient-kinds.js';
 import { binaryInputGradient } from './input-gradient.js';
 import { scaleCounts } from './scale-counts.js';
-import { binarizeWeights, type ScalingGradient, weightGradientInPlace } from './scaling.js';
+import { binarizeWeights, weightGradientInPlace } from './scaling.js';
 
 export interface BinaryConv2dOptions extends BitConv2dOptions {
   /** The straight-through estimator of the activations. Default `'approx'`. */

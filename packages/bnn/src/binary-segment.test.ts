@@ -5,9 +5,8 @@ import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { binaryConv2d } from './binary-conv2d.js';
 import { type BinarySegmentOptions, binarySegment } from './binary-segment.js';
-import type { Estimator } from './estimator.js';
 import { expectClose } from './expect-close.test.helper.js';
-import type { ScalingGradient } from './scaling.js';
+import type { Estimator, ScalingGradient } from './gradient-kinds.js';
 
 /** What a segment is differentiated by. */
 interface Inputs {

@@ -1,5 +1,6 @@
 import { isCallOf, type OpCall, packBitsOp, type Rule, type Window } from '@mobinet/tensor/kernels';
-import { countLinesOp, type LinesPool } from './count-lines.js';
+import { countLinesOp } from './count-lines.js';
+import type { LinesPool } from './count-lines-attributes.js';
 import { replaceByThresholds } from './count-thresholds.rules.js';
 
 /** A 2×2 pool of what lines make of counts is done by the lines. */

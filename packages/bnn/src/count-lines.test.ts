@@ -18,7 +18,8 @@ import {
 } from '@mobinet/tensor';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type CountLinesResult, countLines, foldLines, type LinesPool } from './count-lines.js';
+import { type CountLinesResult, countLines, foldLines } from './count-lines.js';
+import type { LinesPool } from './count-lines-attributes.js';
 import type { Counts } from './counts.js';
 import { expectClose } from './expect-close.test.helper.js';
 import { scaleCounts } from './scale-counts.js';

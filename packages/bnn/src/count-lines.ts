@@ -1,6 +1,7 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { setBits } from '@mobinet/tensor/kernels';
 import { countLinesByKernel } from './count-lines.wasm.js';
+import type { CountLinesAttributes, CountLinesInputs, FoldLinesInputs, LinesPool } from './count-lines-attributes.js';
 import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { gpuKernels } from './gpu-kernels.js';
@@ -27,9 +28,6 @@ export interface FoldableSegment {
 export function foldLines({ alpha, slope, scale, shift }: FoldableSegment): Tensor {
   return apply(foldLinesOp, slope ? [alpha, scale, shift, slope] : [alpha, scale, shift], undefined)[0];
 }
-
-/** The slope may be left out. */
-export type FoldLinesInputs = readonly [alpha: Tensor, scale: Tensor, shift: Tensor, ...slope: Tensor[]];
 
 /** So little work that its definition is its kernel. */
 const foldLinesOp = defineOp<FoldLinesInputs, [Tensor]>({
@@ -59,17 +57,6 @@ function countLine({ values, shape }: Tensor, c: number): (count: number, skippe
     Math.fround(Math.fround((count >= 0 ? plus : minus) * count) + Math.fround(shift + skipped));
 }
 
-/** What of each 2×2 pixels remains, where a unit ends in a pool. */
-export type LinesPool = 'average' | 'max' | 'min';
-
-export interface CountLinesAttributes {
-  /** The signs of a filter: what no count is larger than. */
-  readonly signs: number;
-  /** How often the skipped input is repeated along the channels; 0 for no skip. */
-  readonly skipRepeats: number;
-  readonly pool: LinesPool | null;
-}
-
 export interface CountLinesResult {
   readonly output: Tensor;
   /** What the next segment computes on. */
@@ -96,9 +83,6 @@ export function countLines(
   const [output, outputSigns] = apply(countLinesOp, skip ? [counts, lines, skip] : [counts, lines], attributes);
   return { output, outputSigns };
 }
-
-/** The skip may be left out. */
-export type CountLinesInputs = readonly [counts: Counts, lines: Tensor, ...skip: Tensor[]];
 
 export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], CountLinesAttributes>({
   name: 'countLines',

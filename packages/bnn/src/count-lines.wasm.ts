@@ -15,7 +15,7 @@ import {
   store8,
   store16,
 } from '@mobinet/tensor/kernels';
-import type { CountLinesAttributes, CountLinesInputs, LinesPool } from './count-lines.js';
+import type { CountLinesAttributes, CountLinesInputs, LinesPool } from './count-lines-attributes.js';
 import { bytesOf, type CountDType, loadCounts, splitAtZero } from './counts.wasm.js';
 
 export function countLinesByKernel(

@@ -11,7 +11,7 @@ import {
   shaderFamily,
   storeWord,
 } from '@mobinet/tensor/kernels';
-import type { CountLinesAttributes, CountLinesInputs, FoldLinesInputs, LinesPool } from './count-lines.js';
+import type { CountLinesAttributes, CountLinesInputs, FoldLinesInputs, LinesPool } from './count-lines-attributes.js';
 import { type CountType, countOf, countType } from './counts.wgsl.js';
 
 /** `foldLines`, an invocation for each channel. */

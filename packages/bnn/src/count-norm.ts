@@ -2,6 +2,7 @@ import { apply, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
 import { countNormByKernels, countNormGradientByKernels } from './count-norm.wasm.js';
 import { countNormGradientOnGpu, countNormOnGpu } from './count-norm.wgsl.js';
+import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm-attributes.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 
@@ -14,14 +15,6 @@ export interface ChannelParameters {
   /** γ and β of the batch normalisation. */
   readonly gamma: Tensor;
   readonly beta: Tensor;
-}
-
-export interface CountNormAttributes {
-  /** What no count is larger than: the signs of a filter. */
-  readonly signs: number;
-  readonly epsilon: number;
-  /** How often the skipped input is repeated along the channels. */
-  readonly skipRepeats: number;
 }
 
 export interface CountNormResult {
@@ -53,16 +46,6 @@ export function countNorm(
   const [output, mean, variance] = apply(countNormOp, inputs, attributes);
   return { output, mean, variance };
 }
-
-/** The skip may be left out. */
-export type CountNormInputs = readonly [
-  counts: Counts,
-  scale: Tensor,
-  slope: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  ...skip: Tensor[],
-];
 
 const countNormOp = defineOp<CountNormInputs, [Tensor, Tensor, Tensor], CountNormAttributes>({
   name: 'countNorm',
@@ -155,16 +138,6 @@ export function countNormGradient(
   const [dz, dslope, dgamma, dbeta] = apply(countNormGradientOp, inputs, attributes);
   return { dz, dslope, dgamma, dbeta };
 }
-
-export type GradientInputs = readonly [
-  dy: Tensor,
-  counts: Counts,
-  scale: Tensor,
-  slope: Tensor,
-  gamma: Tensor,
-  mean: Tensor,
-  variance: Tensor,
-];
 
 const countNormGradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Tensor], CountNormAttributes>({
   name: 'countNormGradient',

@@ -20,7 +20,7 @@ import {
   type Variable,
   withTemporary,
 } from '@mobinet/tensor/kernels';
-import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm.js';
+import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm-attributes.js';
 import type { Counts } from './counts.js';
 import { bytesOf, type CountDType, loadCounts, splitCounts } from './counts.wasm.js';
 

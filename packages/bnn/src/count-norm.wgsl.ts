@@ -9,7 +9,7 @@ import {
   Shader,
   shaderFamily,
 } from '@mobinet/tensor/kernels';
-import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm.js';
+import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm-attributes.js';
 import { activationOf, type CountType, countOf, countType } from './counts.wgsl.js';
 
 /** What is known of a channel where counts are summed. */

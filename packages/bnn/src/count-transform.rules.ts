@@ -1,7 +1,8 @@
 import { broadcastTo, concat, keep, reshape, sameShape, sizeOf, type Tensor, tidy } from '@mobinet/tensor';
 import { bitConv2dOp, type Draft, isCallOf, type OpCall, packBitsOp, type Rule } from '@mobinet/tensor/kernels';
 import { replaceByThresholds } from './count-thresholds.rules.js';
-import { type CountTransformAttributes, countTransformOp } from './count-transform.js';
+import { countTransformOp } from './count-transform.js';
+import type { CountTransformAttributes } from './count-transform-attributes.js';
 import { countDType } from './counts.js';
 import type { TransformStep } from './transform-steps.js';
 

@@ -1,18 +1,14 @@
 import { apply, type BitTensor, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor';
 import { countTransformByKernel } from './count-transform.wasm.js';
+import type {
+  CountTransformAttributes,
+  CountTransformInputs,
+  CountTransformOutputs,
+} from './count-transform-attributes.js';
 import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { gpuKernels } from './gpu-kernels.js';
-import { type StepArithmetic, stepper, type TransformStep } from './transform-steps.js';
-
-export interface CountTransformAttributes {
-  /** The signs of a filter: what no count is larger than. */
-  readonly signs: number;
-  /** What is done to a count, one after the other. */
-  readonly steps: readonly TransformStep[];
-  /** What is done to the result before its signs are taken; null where none are wanted. */
-  readonly signSteps: readonly TransformStep[] | null;
-}
+import { type StepArithmetic, stepper } from './transform-steps.js';
 
 export interface CountTransform extends CountTransformAttributes {
   /** [..., channels] */
@@ -39,9 +35,6 @@ export function countTransform({ counts, vectors, skips, ...attributes }: CountT
   const [output, outputSigns = null] = apply(countTransformOp, [counts, vectors, ...skips], attributes);
   return { output, outputSigns };
 }
-
-export type CountTransformInputs = readonly [counts: Counts, vectors: Tensor, ...skips: Tensor[]];
-export type CountTransformOutputs = readonly [output: Tensor, ...outputSigns: BitTensor[]];
 
 export const countTransformOp = defineOp<CountTransformInputs, CountTransformOutputs, CountTransformAttributes>({
   name: 'countTransform',

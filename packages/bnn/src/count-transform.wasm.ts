@@ -15,7 +15,11 @@ import {
   store8,
   store16,
 } from '@mobinet/tensor/kernels';
-import type { CountTransformAttributes, CountTransformInputs, CountTransformOutputs } from './count-transform.js';
+import type {
+  CountTransformAttributes,
+  CountTransformInputs,
+  CountTransformOutputs,
+} from './count-transform-attributes.js';
 import { bytesOf, type CountDType, loadCounts } from './counts.wasm.js';
 import { keyToSteps, type StepArithmetic, stepper, stepsToKey } from './transform-steps.js';
 

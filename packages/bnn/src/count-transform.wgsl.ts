@@ -8,7 +8,11 @@ import {
   shaderFamily,
   storeWord,
 } from '@mobinet/tensor/kernels';
-import type { CountTransformAttributes, CountTransformInputs, CountTransformOutputs } from './count-transform.js';
+import type {
+  CountTransformAttributes,
+  CountTransformInputs,
+  CountTransformOutputs,
+} from './count-transform-attributes.js';
 import { type CountType, countOf, countType } from './counts.wgsl.js';
 import { keyToSteps, stepper, stepsToKey } from './transform-steps.js';
 

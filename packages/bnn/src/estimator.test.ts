@@ -13,7 +13,8 @@ import {
 } from '@mobinet/tensor';
 import { awkwardChannels, checkOp, tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type Estimator, estimatorMemory, passThrough, signWithEstimator } from './estimator.js';
+import { estimatorMemory, passThrough, signWithEstimator } from './estimator.js';
+import type { Estimator } from './gradient-kinds.js';
 
 /** The derivative that each estimator claims for sign (eq. 2). */
 const slopes: Record<Estimator, (x: number) => number> = {

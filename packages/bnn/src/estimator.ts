@@ -3,16 +3,7 @@ import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobin
 import { forEachBit, packAnswers, packAnswersOnGpu, setBits } from '@mobinet/tensor/kernels';
 import { passByKernel } from './estimator.wasm.js';
 import { passApproxShader, passClippedOnGpu } from './estimator.wgsl.js';
-
-/**
- * What stands in for the derivative of sign, which is 0 almost everywhere (eq. 2):
- *
- * - `'identity'`: 1
- * - `'clip'`: 1 where |x| ≤ 1, else 0 (Courbariaux et al., 2016)
- * - `'approx'`: 2 − 2|x| where |x| ≤ 1, else 0: the slope of the parabolas that stand for sign in Bi-Real Net
- *   (Liu et al., 2018)
- */
-export type Estimator = 'identity' | 'clip' | 'approx';
+import type { Estimator } from './gradient-kinds.js';
 
 /** sign(x) as numbers ±1, with sign(0) = +1 (eq. 1). Backwards dx = dy · estimator(x) (eq. 2). */
 export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): Tensor {

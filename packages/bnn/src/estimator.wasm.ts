@@ -15,7 +15,7 @@ import {
   type ParameterTypes,
   storeFour,
 } from '@mobinet/tensor/kernels';
-import type { Estimator } from './estimator.js';
+import type { Estimator } from './gradient-kinds.js';
 
 const parameters = { x: i32, mask: i32, skip: i32, channels: i32 };
 

@@ -15,8 +15,9 @@ import {
 import { hasLookup } from '@mobinet/tensor/kernels';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type Estimator, estimatorMemory, passThrough } from './estimator.js';
+import { estimatorMemory, passThrough } from './estimator.js';
 import { expectClose } from './expect-close.test.helper.js';
+import type { Estimator } from './gradient-kinds.js';
 import { binaryInputGradient } from './input-gradient.js';
 
 interface Convolution {

@@ -14,8 +14,9 @@ import {
   tidy,
 } from '@mobinet/tensor';
 import { hasLookup, inputGradientWithEpilogue } from '@mobinet/tensor/kernels';
-import { type Estimator, estimatorOf, passThrough } from './estimator.js';
+import { estimatorOf, passThrough } from './estimator.js';
 import { epilogueArguments, estimatorEpilogue } from './estimator.wasm.js';
+import type { Estimator } from './gradient-kinds.js';
 import { binaryInputGradientOnGpu } from './input-gradient.wgsl.js';
 
 /** The gradient that comes around a convolution by its skip. */

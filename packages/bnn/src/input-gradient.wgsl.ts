@@ -1,6 +1,6 @@
 import { type AnyTensor, type BitConv2dAttributes, type BitTensor, type Tensor, wordsPerRow } from '@mobinet/tensor';
 import { type GpuEpilogue, inputGradientOnGpu } from '@mobinet/tensor/kernels';
-import type { Estimator } from './estimator.js';
+import type { Estimator } from './gradient-kinds.js';
 
 /** WGSL of what each estimator makes of a gradient, from what it kept of x. */
 const estimators: Record<Estimator, { readonly memory: 'f32' | 'u32' | null; readonly passed: string }> = {

@@ -3,23 +3,16 @@
  * gradients.
  */
 
-export {
-  type CountLinesAttributes,
-  type CountLinesResult,
-  countLines,
-  countLinesOp,
-  type FoldableSegment,
-  foldLines,
-  type LinesPool,
-} from './count-lines.js';
+export { type CountLinesResult, countLines, countLinesOp, type FoldableSegment, foldLines } from './count-lines.js';
+export type { CountLinesAttributes, LinesPool } from './count-lines-attributes.js';
 export {
   type ChannelParameters,
-  type CountNormAttributes,
   type CountNormGradients,
   type CountNormResult,
   countNorm,
   countNormGradient,
 } from './count-norm.js';
+export type { CountNormAttributes } from './count-norm-attributes.js';
 export { countThresholds, countThresholdsOp } from './count-thresholds.js';
 export { type Counts, countDType } from './counts.js';
 export { binaryInputGradient, type SkipGradient } from './input-gradient.js';

@@ -2,7 +2,8 @@ import { fc, test } from '@fast-check/vitest';
 import { mul, packBits, Rng, type Tensor, tensor, unpackBits } from '@mobinet/tensor';
 import { awkwardChannels, checkOp, tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { binarizeWeights, type ScalingGradient, weightGradient, weightGradientInPlace } from './scaling.js';
+import type { ScalingGradient } from './gradient-kinds.js';
+import { binarizeWeights, weightGradient, weightGradientInPlace } from './scaling.js';
 
 const weights = fc
   .tuple(fc.integer({ min: 1, max: 3 }), awkwardChannels)

@@ -1,15 +1,7 @@
 import { apply, applyInto, type BitTensor, defineOp, packBits, type Tensor } from '@mobinet/tensor';
+import type { ScalingGradient } from './gradient-kinds.js';
 import { scaleGrain, scaleKernel, weightGradientKernel } from './scaling.wasm.js';
 import { scalesOnGpu, weightGradientOnGpu } from './scaling.wgsl.js';
-
-/**
- * How the gradient reaches the latent weights W through Ŵ = α·sign(W):
- *
- * - `'full'`: the product rule, eqs. (4)–(5)
- * - `'xnor-net'`: only its diagonal, as XNOR-Net does (Rastegari et al., 2016)
- * - `'detached'`: α counts as a constant, as in Bi-Real Net's code
- */
-export type ScalingGradient = 'full' | 'xnor-net' | 'detached';
 
 /** The best approximation of W by one scale and signs, filter by filter. */
 export interface BinarizedWeights {

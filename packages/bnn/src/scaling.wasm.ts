@@ -15,7 +15,7 @@ import {
   storeFour,
   sumOfFour,
 } from '@mobinet/tensor/kernels';
-import type { ScalingGradient } from './scaling.js';
+import type { ScalingGradient } from './gradient-kinds.js';
 
 const signBit = i32x4.const(-0x80000000).as(f32x4);
 

@@ -1,6 +1,6 @@
 import type { Tensor } from '@mobinet/tensor';
 import { groupsOf, Shader, shaderFamily, shareMemory, workgroupSum } from '@mobinet/tensor/kernels';
-import type { ScalingGradient } from './scaling.js';
+import type { ScalingGradient } from './gradient-kinds.js';
 
 /** Invocations for each filter. */
 const lanes = 64;

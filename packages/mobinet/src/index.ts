@@ -3,6 +3,11 @@ export type { Decoder, Wanted } from './data/decoder.js';
 export { type IdxArray, type IdxOptions, openIdx, openValidationIdx, readIdx } from './data/idx.js';
 export { type ImageFolderOptions, openImageFolder, openValidationFolder } from './data/image-folder.js';
 export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';
+export { exportOnnx } from './export/onnx.js';
+export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
+export { saveFile } from './files/save-file.js';
+export { bestEpoch } from './training/best.js';
+export type { EpochProgress, StepReport } from './training/epoch.js';
 export {
   type Agreement,
   comparePacked,
@@ -11,12 +16,7 @@ export {
   readCheckpoint,
   readPacked,
   writePacked,
-} from './export/files.js';
-export { exportOnnx } from './export/onnx.js';
-export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
-export { saveFile } from './files/save-file.js';
-export { bestEpoch } from './training/best.js';
-export type { EpochProgress, StepReport } from './training/epoch.js';
+} from './training/files.js';
 export { fitMicroBatches, type StepFit } from './training/fit-memory.js';
 export { type OwnFolder, ownFolder, ownNewFolder } from './training/own-folder.js';
 export { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './training/run-folder.js';

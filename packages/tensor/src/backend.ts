@@ -1,11 +1,13 @@
 import { AbsentBlock, absentMemory } from './absent.js';
 import type { BackendName } from './backend-name.js';
 import { allocate } from './backends/cpu/heap.js';
+import { memoryLimit } from './backends/cpu/memory.js';
 import { gpu, openedGpu } from './backends/webgpu/gpu.js';
 import { GpuBlock } from './backends/webgpu/gpu-block.js';
 import type { KernelTime } from './backends/webgpu/kernel-time.js';
-import type { Block } from './block.js';
+import { type Block, bytesInUse } from './block.js';
 import { bytesPerElement, type DType } from './dtype.js';
+import { countHandles } from './scope.js';
 import { Setting } from './setting.js';
 
 const setting = new Setting<BackendName>('cpu');
@@ -23,6 +25,14 @@ export function setBackend(backend: BackendName): void {
 /** Runs `body` with new tensors made on a backend, which must be open. */
 export function withBackend<T>(backend: BackendName, body: () => T): T {
   return setting.during(backend, body);
+}
+
+/**
+ * What lives now: handles that were not disposed, and the bytes behind them (views share theirs). `limit` is how many bytes the
+ * memory of the CPU backend may have: 4 GiB, or less where a device, such as a telephone, gives no more.
+ */
+export function memory(): { tensors: number; bytes: number; limit: number } {
+  return { tensors: countHandles(), bytes: bytesInUse(), limit: memoryLimit() };
 }
 
 /** Buffers that the GPU holds for tensors, those included that wait for the next; 0 where none is open. */

@@ -1,6 +1,3 @@
-import type { Handle } from './handle.js';
-import { quote } from './io/bytes.js';
-
 /** Which numbers an option may be. What is left out is not limited; NaN and the infinities are never allowed. */
 export interface NumberRange {
   /** Whether it has to be a whole number, one that is exact in JavaScript. */
@@ -88,12 +85,26 @@ export function shown(value: unknown): string {
   return quote(value);
 }
 
+/** A piece of an untrusted file as an error may show it: on one line, and not for ever. */
+export function quote(value: unknown): string {
+  const text = textOf(value).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '�');
+  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'something nested too deep';
+  }
+}
+
 /**
  * @param operand What the error calls it, beside the operation.
  * @throws TypeError, one line, unless `value` is a tensor or a bit-tensor. TypeScript would say so, JavaScript does not.
  */
 export function checkTensor(op: string, value: unknown, operand = 'x'): void {
-  if ((value as Partial<Handle> | null | undefined)?.isTensorHandle === true) return;
+  if ((value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true) return;
   throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Numbers become one by tensor([…])`);
 }
 

@@ -2,6 +2,7 @@ import { absentMemory } from './absent.js';
 import { currentBackend } from './backend.js';
 import { writeBytes } from './backends/webgpu/transfer.js';
 import { checkChoice, checkTensor } from './check.js';
+import { checkShape } from './check-shape.js';
 import {
   type DType,
   dtypeOf,
@@ -12,7 +13,7 @@ import {
   wordsOfValues,
 } from './dtype.js';
 import { ShapeError } from './errors.js';
-import { checkShape, formatShape, type Shape, sizeOf } from './shape.js';
+import { formatShape, type Shape, sizeOf } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
 
 /** The dtype of a tensor made from this typed array. */

@@ -1,4 +1,4 @@
-import type { AnyTensor } from './op.js';
+import type { AnyTensor } from './op-definition.js';
 
 // What gradient engines and kernels do with handles, of which the types of tensors say nothing to others.
 

@@ -5,6 +5,7 @@ export {
   currentBackend,
   gpuBufferCount,
   gpuTensorLimit,
+  memory,
   startGpuTimes,
   withBackend,
 } from './backend.js';
@@ -26,6 +27,7 @@ export {
   shown,
   wholeNumbers,
 } from './check.js';
+export { broadcastShapes } from './check-shape.js';
 export * from './create.js';
 export type { DType, TypedArray, TypedArrays } from './dtype.js';
 export {
@@ -53,33 +55,30 @@ export {
 export { reportLeaks } from './leaks.js';
 export { assign, toBackend, toHost } from './move.js';
 export {
-  type AnyTensor,
   apply,
   applyInto,
   defineOp,
-  type GradientContext,
-  type InputGradients,
   isRecording,
-  type OpDefinition,
   profile,
   type RecordedCall,
   type Recorder,
   recordCall,
-  type Spec,
   startProfile,
 } from './op.js';
+export type { AnyTensor, GradientContext, InputGradients, OpDefinition, Spec } from './op-definition.js';
+export { bitConv2d } from './ops/bits/bit-conv2d.js';
 export {
   type BitConv2dAttributes,
   type BitConv2dOptions,
-  bitConv2d,
   bitConv2dAttributes,
   type PaddingValue,
-} from './ops/bits/bit-conv2d.js';
+} from './ops/bits/bit-conv2d-attributes.js';
 export { bitConv2dFilterGradient, bitConv2dInputGradient } from './ops/bits/bit-conv2d-gradients.js';
 export type { CountDType } from './ops/bits/bit-gemm.wasm.js';
 export { bitMatmul } from './ops/bits/bit-matmul.js';
 export { packBits, unpackBits } from './ops/bits/pack-bits.js';
-export { type Conv2dOptions, conv2d } from './ops/conv2d/conv2d.js';
+export { conv2d } from './ops/conv2d/conv2d.js';
+export type { Conv2dOptions } from './ops/conv2d/conv2d-attributes.js';
 export { conv2dFilterGradient, conv2dInputGradient } from './ops/conv2d/conv2d-gradients.js';
 export { clip, gelu, leakyRelu, relu, sigmoid, tanh } from './ops/elementwise/activation.js';
 export { add, div, maximum, minimum, mul, pow, sub } from './ops/elementwise/binary.js';
@@ -112,8 +111,8 @@ export type { Padding, Pair, WindowOptions } from './ops/window.js';
 export type { OpProfile } from './profile.js';
 export { compile } from './program/compile.js';
 export { checkRng, Rng, type RngState } from './random.js';
-export { dispose, keep, memory, type Synchronous, tidy } from './scope.js';
-export { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from './shape.js';
+export { dispose, keep, type Synchronous, tidy } from './scope.js';
+export { type Shape, sameShape, sizeOf, stridesOf } from './shape.js';
 export { Tensor } from './tensor.js';
 export { checkGradient, type GradientOptions as CheckGradientOptions } from './testing/check-gradient.js';
 export { isTracing } from './tracer.js';

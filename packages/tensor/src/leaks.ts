@@ -1,5 +1,4 @@
-import type { Handle } from './handle.js';
-import { formatShape } from './shape.js';
+import { formatShape, type Shape } from './shape.js';
 
 /** What is known of a tensor once it is gone. It must not refer to the tensor, or that would never go. */
 interface Origin {
@@ -8,7 +7,7 @@ interface Origin {
   readonly stack: string;
 }
 
-let origins = new WeakMap<Handle, Origin>();
+let origins = new WeakMap<object, Origin>();
 let registry: FinalizationRegistry<Origin> | null = null;
 
 /**
@@ -28,7 +27,7 @@ export function reportLeaks(onLeak: (description: string) => void = console.warn
 }
 
 /** Called by `Handle` alone, as are the next two. */
-export function watchForLeak(handle: Handle): void {
+export function watchForLeak(handle: { readonly shape: Shape }): void {
   if (registry === null) return;
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 30;
@@ -39,12 +38,12 @@ export function watchForLeak(handle: Handle): void {
   registry.register(handle, origin, handle);
 }
 
-export function nameLeak(handle: Handle, label: string | undefined): void {
+export function nameLeak(handle: object, label: string | undefined): void {
   if (registry === null) return;
   const origin = origins.get(handle);
   if (origin) origin.label = label ?? 'a tensor';
 }
 
-export function forgetLeak(handle: Handle): void {
+export function forgetLeak(handle: object): void {
   registry?.unregister(handle);
 }

@@ -1,4 +1,4 @@
-import type { AnyTensor } from './op.js';
+import type { Handle } from './handle.js';
 
 /** What an op has cost, over all its calls. */
 export interface OpProfile {
@@ -17,8 +17,8 @@ export interface OpProfile {
 /** A call as the profiler sees it. */
 export interface ProfiledCall {
   readonly name: string;
-  readonly inputs: readonly AnyTensor[];
-  readonly outputs: readonly AnyTensor[];
+  readonly inputs: readonly Handle[];
+  readonly outputs: readonly Handle[];
   readonly multiplyAdds: number;
 }
 

@@ -1,7 +1,8 @@
 import { checkNumber, shown, wholeNumbers } from './check.js';
+import { checkShape } from './check-shape.js';
 import { fromHost } from './create.js';
 import { TraceError } from './errors.js';
-import { checkShape, type Shape } from './shape.js';
+import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 import { tracer } from './tracer.js';
 

@@ -1,7 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
 import { beforeEach, describe, expect, expectTypeOf } from 'vitest';
+import { memory } from './backend.js';
 import { ones, zeros } from './create.js';
-import { dispose, keep, memory, tidy } from './scope.js';
+import { dispose, keep, tidy } from './scope.js';
 import type { Tensor } from './tensor.js';
 
 let before: ReturnType<typeof memory>;

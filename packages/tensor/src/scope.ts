@@ -1,7 +1,4 @@
-import { memoryLimit } from './backends/cpu/memory.js';
-import { bytesInUse } from './block.js';
 import { checkFunction } from './check.js';
-import type { Handle } from './handle.js';
 
 /**
  * Scopes own the tensors made while they run. Memory is freed by `dispose()` or at the end of a
@@ -9,22 +6,23 @@ import type { Handle } from './handle.js';
  * a GPU it would come far too late.
  */
 interface Scope {
-  readonly handles: Set<Handle>;
+  readonly handles: Set<Owned>;
   readonly outer: Scope | null;
 }
 
-const none: ReadonlySet<Handle> = new Set();
+/** What a scope knows of a handle. */
+interface Owned {
+  readonly isTensorHandle: true;
+  dispose(): void;
+}
+
+const none: ReadonlySet<Owned> = new Set();
 
 let current: Scope | null = null;
 let liveTensors = 0;
 
-/**
- * What lives now: handles that were not disposed, and the bytes behind them (views share theirs). `limit` is how many bytes the
- * memory of the CPU backend may have: 4 GiB, or less where a device, such as a telephone, gives no more.
- */
-export function memory(): { tensors: number; bytes: number; limit: number } {
-  return { tensors: liveTensors, bytes: bytesInUse(), limit: memoryLimit() };
-}
+/** How many handles were not disposed. */
+export const countHandles = (): number => liveTensors;
 
 /** An async callback would outlive its scope: `tidy(async …)` is a compile error. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
@@ -69,22 +67,22 @@ export function dispose(value: unknown): void {
 }
 
 /** Called by `Handle` alone. */
-export function enterScope(handle: Handle): void {
+export function enterScope(handle: Owned): void {
   liveTensors++;
   current?.handles.add(handle);
 }
 
 /** Called by `Handle` alone. */
-export function leaveScope(handle: Handle): void {
+export function leaveScope(handle: Owned): void {
   liveTensors--;
   current?.handles.delete(handle);
 }
 
-function handlesIn(value: unknown): ReadonlySet<Handle> {
+function handlesIn(value: unknown): ReadonlySet<Owned> {
   // What most functions return.
   if (typeof value !== 'object' || value === null) return none;
   if (isHandle(value)) return new Set([value]);
-  const handles = new Set<Handle>();
+  const handles = new Set<Owned>();
   const seen = new Set<object>();
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node) || seen.has(node)) return;
@@ -99,4 +97,4 @@ function handlesIn(value: unknown): ReadonlySet<Handle> {
 }
 
 /** By mark, not by `instanceof`: this module must not import the class that imports it. */
-const isHandle = (node: object): node is Handle => 'isTensorHandle' in node;
+const isHandle = (node: object): node is Owned => 'isTensorHandle' in node;

@@ -1,16 +1,8 @@
 import { test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { broadcastShapes, checkShape, normalizeAxes, normalizeAxis } from './check-shape.js';
 import { ShapeError } from './errors.js';
-import {
-  broadcastShapes,
-  checkShape,
-  formatShape,
-  normalizeAxes,
-  normalizeAxis,
-  sameShape,
-  sizeOf,
-  stridesOf,
-} from './shape.js';
+import { formatShape, sameShape, sizeOf, stridesOf } from './shape.js';
 import { broadcastableShapes, shapes } from './testing/index.js';
 
 describe('shapes', () => {

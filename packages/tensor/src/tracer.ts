@@ -1,4 +1,4 @@
-import type { AnyTensor, OpDefinition, Spec } from './op.js';
+import type { AnyTensor, OpDefinition, Spec } from './op-definition.js';
 import { Setting } from './setting.js';
 
 /** An op of any inputs, outputs and attributes. */

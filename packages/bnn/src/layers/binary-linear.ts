@@ -1,9 +1,8 @@
 import { Module, Parameter } from '@mobinet/autograd';
 import { checkRecord, checkRng, type Rng, reshape, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
 import { binaryConv2d } from '../binary-conv2d.js';
-import type { Estimator } from '../estimator.js';
+import type { Estimator, ScalingGradient } from '../gradient-kinds.js';
 import { latentNormal } from '../initializer.js';
-import type { ScalingGradient } from '../scaling.js';
 
 export interface BinaryLinearOptions {
   estimator?: Estimator;

@@ -1,8 +1,8 @@
 import { Rng, setThreads, threadCount } from '@mobinet/tensor';
 import { layersOf, multiplyAddsOf } from '@mobinet/tensor/kernels';
 import { Command } from 'commander';
-import { readPacked } from '../export/files.js';
 import type { PackedModel } from '../export/packed-model.js';
+import { readPacked } from '../training/files.js';
 import { trainingRanges } from '../training/options.js';
 import { jsonFlag, numberIn, threadsRange } from './flags.js';
 import { networkFlag } from './network-flag.js';

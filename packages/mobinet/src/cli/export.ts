@@ -1,10 +1,10 @@
 import type { Module } from '@mobinet/autograd';
 import { Command, Option } from 'commander';
-import { exportOptionsOf, imageShapeOf, onnxFile, packedFile, readCheckpoint, readModel } from '../export/files.js';
 import { exportOnnx } from '../export/onnx.js';
 import { type ExportOptions, packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import type { Network } from '../networks/network.js';
+import { exportOptionsOf, imageShapeOf, onnxFile, packedFile, readCheckpoint, readModel } from '../training/files.js';
 import type { TrainingRun } from '../training/run.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
 import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
+import { version } from '../export/version.js';
 import type { Network } from '../networks/network.js';
-import { version } from '../version.js';
 import { benchCommand } from './bench.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';

@@ -2,8 +2,8 @@ import type { Module } from '@mobinet/autograd';
 import type { Command } from 'commander';
 import { DataError } from '../data/errors.js';
 import type { Preprocessing } from '../data/prepare.js';
-import { packedFile, readModel } from '../export/files.js';
 import { unpackModel } from '../export/packed-model.js';
+import { packedFile, readModel } from '../training/files.js';
 import type { TrainingRun } from '../training/run.js';
 import { networkFlag } from './network-flag.js';
 

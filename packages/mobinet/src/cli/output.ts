@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { DataError, messageOf } from '../data/errors.js';
+import { printable } from '../data/printable.js';
 import { hasCode } from '../files/write-error.js';
-import { printable } from '../printable.js';
 import type { NetworkSummary } from '../summary/summary.js';
 import type { EpochMetrics } from '../training/run.js';
 

@@ -5,8 +5,15 @@ import { DataError, messageOf } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
-import { type Agreement, comparePacked, packedFile, readCheckpoint, readPacked, writePacked } from '../export/files.js';
 import { bestEpoch } from '../training/best.js';
+import {
+  type Agreement,
+  comparePacked,
+  packedFile,
+  readCheckpoint,
+  readPacked,
+  writePacked,
+} from '../training/files.js';
 import { type EpochMetrics, runOnHost, type TrainingRun } from '../training/run.js';
 import { bestFile } from '../training/run-folder.js';
 import { type LoadingFlags, loadingOf } from './flags.js';

@@ -1,8 +1,8 @@
 import type { ImageDataset } from '../data/source.js';
-import { readCheckpoint } from '../export/files.js';
 import type { Network } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { isFinished } from '../training/best.js';
+import { readCheckpoint } from '../training/files.js';
 import { fitMicroBatches, gigabytes } from '../training/fit-memory.js';
 import { makeSchedule, type TrainingOptions } from '../training/options.js';
 import { type PresetName, presets } from '../training/presets.js';

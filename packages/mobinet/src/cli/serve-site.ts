@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { lookup } from 'mrmime';
-import { packedFile } from '../export/files.js';
+import { packedFile } from '../training/files.js';
 
 interface SiteFile {
   readonly bytes: Uint8Array;

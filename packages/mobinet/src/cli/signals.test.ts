@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openImageFolder } from '../data/image-folder.js';
-import { writePacked } from '../export/files.js';
+import { writePacked } from '../training/files.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { presets } from '../training/presets.js';
 import { decodeCheckpoint, newRun } from '../training/run.js';

@@ -1,11 +1,11 @@
 import type { Module } from '@mobinet/autograd';
 import { Command } from 'commander';
-import { exportOptionsOf, imageShapeOf, readModel } from '../export/files.js';
 import type { ExportOptions } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import { makeWithoutMemory, type Network } from '../networks/network.js';
 import { drawGraph } from '../summary/graph.js';
 import { summary } from '../summary/summary.js';
+import { exportOptionsOf, imageShapeOf, readModel } from '../training/files.js';
 import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
 import { formatSummary, printJson, printResult } from './output.js';
 import { saveText } from './save-result.js';

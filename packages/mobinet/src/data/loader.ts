@@ -13,7 +13,6 @@ import {
   wholeNumbers,
   withBackend,
 } from '@mobinet/tensor';
-import { printable } from '../printable.js';
 import {
   type Augmentation,
   centerCrop,
@@ -32,6 +31,7 @@ import type { Unreadable } from './decode-worker.js';
 import { DataError } from './errors.js';
 import { cutBatch } from './micro-batches.js';
 import { resizeRange } from './prepare.js';
+import { printable } from './printable.js';
 import { SkippedImages, usualMaxSkipped } from './skipped-images.js';
 import { type Image, type ImageSource, largestSide } from './source.js';
 

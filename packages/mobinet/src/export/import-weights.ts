@@ -1,9 +1,10 @@
 import type { Module } from '@mobinet/autograd';
-import { type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor';
+import { assign, type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor';
 import { oneLine } from '../data/errors.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
-import { copyInto, modelTensors } from '../training/run.js';
+
+import { checkSaved, modelTensors } from '../networks/tensors.js';
 import { checkpointFormat, packedFormat } from './checked-file.js';
 import { checkFinite } from './metadata.js';
 
@@ -52,7 +53,7 @@ export function importWeights(
 function fill(model: Module, tensors: ReadonlyMap<string, Tensor<DType>>, source: string): void {
   const own = modelTensors(model);
   for (const [name, target] of own) {
-    copyInto(target, tensors.get(name), name, source);
+    assign(target, checkSaved(target, tensors.get(name), name, source));
     checkFinite(name, target, source);
   }
   for (const name of tensors.keys()) {

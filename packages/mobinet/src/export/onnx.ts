@@ -1,10 +1,10 @@
 import type { Module } from '@mobinet/autograd';
-import { version } from '../version.js';
 import { withNetworkProgram } from './network-program.js';
 import { onnxEmitters } from './onnx-ops.js';
 import { OnnxWriter } from './onnx-writer.js';
 import type { ExportOptions } from './pack.js';
 import { encodeInfo } from './packed-info.js';
+import { version } from './version.js';
 
 /**
  * A network of images, in evaluation, as an ONNX model, for runtimes that know nothing of bits: all its operators are of floats, and signs

@@ -7,7 +7,6 @@ import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
 import type { RunFolder } from './run-folder.js';
 import { Snapshot } from './snapshot.js';
 import { trainStep } from './step.js';
-import type { TrainOptions } from './train.js';
 import { diverged } from './training-error.js';
 
 /** How far an epoch has come, in training or in validation. */
@@ -30,6 +29,14 @@ export interface StepReport extends EpochProgress {
   readonly secondsPerEpoch: number | null;
 }
 
+export interface EpochOptions {
+  /** Aborting it ends the run after the step, or between two micro-batches without the step, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onStep?: ((report: StepReport) => void) | undefined;
+  /** Called for each batch of the validation after an epoch. */
+  readonly onValidation?: ((progress: EpochProgress) => void) | undefined;
+}
+
 /** What a run is trained with, epoch after epoch. */
 export interface EpochWork {
   readonly run: TrainingRun;
@@ -38,7 +45,7 @@ export interface EpochWork {
   readonly valImages: number;
   readonly folder: RunFolder;
   readonly pace: Pace;
-  readonly options: TrainOptions;
+  readonly options: EpochOptions;
 }
 
 /** Trains the rest of the current epoch. Returns false where the signal ended it early. */

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { modelTensors } from '../networks/tensors.js';
 import { copyImages, sharedFolder } from './fixtures.test.helper.js';
-import { decodeCheckpoint, modelTensors } from './run.js';
+import { decodeCheckpoint } from './run.js';
 
 // A GPU that fails is of no use to other tests: each fails in a process of its own.
 
@@ -13,16 +14,16 @@ const folder = sharedFolder();
 function trainUntil(fault: string, out: string): { message: string; weights: Record<string, number[]> } {
   const images = copyImages(join(folder, `images-${out}`), { classes: 2, train: 4, val: 3 });
   const tensor = '../../../tensor/dist';
-  const [index, run, backends, gpu] = [
+  const [index, tensors, backends, gpu] = [
     '../index.js',
-    './run.js',
+    '../networks/tensors.js',
     `${tensor}/index.js`,
     `${tensor}/backends/webgpu/gpu.js`,
   ].map((path) => JSON.stringify(new URL(path, import.meta.url)));
   const program = `
     import { useBackend } from ${backends};
     import { newRun, openImageFolder, paperTraining, train } from ${index};
-    import { modelTensors } from ${run};
+    import { modelTensors } from ${tensors};
     import { gpu } from ${gpu};
     await useBackend('webgpu');
     const dataset = openImageFolder(${JSON.stringify(images)});

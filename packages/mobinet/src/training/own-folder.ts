@@ -1,10 +1,10 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { packedFile } from '../export/files.js';
 import { type FolderLock, lockFolder } from '../files/lock-folder.js';
 import { makeFolders } from '../files/make-folders.js';
 import { checkWritable } from '../files/save-file.js';
 import { explained, hasCode } from '../files/write-error.js';
+import { packedFile } from './files.js';
 import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
 
 /** The folder of a run, which belongs to this process until it is closed. */

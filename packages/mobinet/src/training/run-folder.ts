@@ -5,8 +5,9 @@ import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
 import { linkFile } from '../files/link-file.js';
 import { makeFolders } from '../files/make-folders.js';
 import { saveFile } from '../files/save-file.js';
+import { modelTensors } from '../networks/tensors.js';
 import { bestEpoch } from './best.js';
-import { encodeCheckpoint, modelTensors, runOnHost, type TrainingRun } from './run.js';
+import { encodeCheckpoint, runOnHost, type TrainingRun } from './run.js';
 import { diverged, TrainingError } from './training-error.js';
 
 /** The files of a run, in its folder. */

@@ -18,6 +18,7 @@ import { checkClasses, checkFinite, checkLike } from '../export/metadata.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import { makeWithoutMemory, type Network, networkNamed } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
+import { checkSaved, modelTensors } from '../networks/tensors.js';
 import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
 
 /** One line of metrics.jsonl. Rates are in percent, losses in nats. */
@@ -291,21 +292,6 @@ function checkProgress({ training, trainImages, progress, steps, history }: Save
   });
 }
 
-/** Fills `target` with a tensor of a file. @throws FormatError unless it is there, f32, and of the same shape. */
-export function copyInto(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): void {
-  assign(target, checkSaved(target, saved, name, source));
-}
-
-function checkSaved(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): Tensor {
-  if (!saved) throw new FormatError(`${source}: tensor ${name} is missing`);
-  if (saved.dtype !== 'f32' || saved.shape.join() !== target.shape.join()) {
-    throw new FormatError(
-      `${source}: tensor ${name} is ${saved.dtype} [${saved.shape}], but the network has f32 [${target.shape}]`,
-    );
-  }
-  return saved as Tensor;
-}
-
 /**
  * The run on the CPU, for files to be written from it: itself if it is there, else a copy, whose network and optimizer are the caller's to
  * dispose of.
@@ -333,9 +319,4 @@ async function onHost(tensors: ReadonlyMap<string, Tensor>, salvage: boolean): P
       Array.from(tensors, async ([name, tensor]) => [name, await toHost(tensor, { salvage })] as const),
     ),
   );
-}
-
-/** Parameters and running statistics by name. */
-export function modelTensors(model: Module): Map<string, Tensor> {
-  return new Map([...model.parameters(), ...model.state()]);
 }

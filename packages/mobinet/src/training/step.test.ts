@@ -26,7 +26,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { cutBatch } from '../data/micro-batches.js';
 import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
 import type { MoBiNetOptions } from '../networks/mobinet/options.js';
-import { modelTensors } from './run.js';
+import { modelTensors } from '../networks/tensors.js';
 import { batchGradients } from './step.js';
 
 const small = { width: 0.25, imageSize: 32, classes: 3 } as const;

@@ -7,7 +7,7 @@ import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import type { FileSystem } from '../files/file-system.js';
 import { isFinished } from './best.js';
-import { type EpochProgress, finishEpoch, type StepReport, trainEpoch } from './epoch.js';
+import { type EpochOptions, finishEpoch, trainEpoch } from './epoch.js';
 import { explainOutOfMemory } from './fit-memory.js';
 import { noteDecoder } from './note-decoder.js';
 import { type OwnFolder, ownFolder } from './own-folder.js';
@@ -15,7 +15,7 @@ import { Pace } from './pace.js';
 import type { EpochMetrics, TrainingRun } from './run.js';
 import { RunFolder } from './run-folder.js';
 
-export interface TrainOptions {
+export interface TrainOptions extends EpochOptions {
   /** Folder for checkpoint.safetensors and metrics.jsonl; made where it is missing, and locked while the training lasts, or one that is owned already. */
   readonly out: string | OwnFolder;
   /** Minutes between checkpoints within an epoch. Default 10. */
@@ -24,11 +24,6 @@ export interface TrainOptions {
   readonly workers?: number | undefined;
   /** As that of `ImageLoader`: the share of images that may be skipped. */
   readonly maxSkipped?: number | undefined;
-  /** Aborting it ends the run after the step, or between two micro-batches without the step, with a checkpoint. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onStep?: ((report: StepReport) => void) | undefined;
-  /** Called for each batch of the validation after an epoch. */
-  readonly onValidation?: ((progress: EpochProgress) => void) | undefined;
   readonly onEpoch?: ((metrics: EpochMetrics) => void) | undefined;
   /** Called for each image that had to be skipped. */
   readonly onWarning?: ((message: string) => void) | undefined;

@@ -16,8 +16,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
+import { modelTensors } from '../networks/tensors.js';
 import { paperTraining } from './options.js';
-import { decodeCheckpoint, encodeCheckpoint, modelTensors, newRun, runOnHost } from './run.js';
+import { decodeCheckpoint, encodeCheckpoint, newRun, runOnHost } from './run.js';
 
 // Training on a GPU, or on a software adapter, beside training on the CPU.
 

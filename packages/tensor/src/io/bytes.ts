@@ -12,17 +12,3 @@ export function bytesOf(tensor: Tensor<DType>): Uint8Array {
 export function copyOfBytes(bytes: Uint8Array, start: number, end: number): UnsharedBytes {
   return new Uint8Array(bytes.subarray(start, end));
 }
-
-/** A piece of an untrusted file as an error may show it: on one line, and not for ever. */
-export function quote(value: unknown): string {
-  const text = textOf(value).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '�');
-  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
-}
-
-function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return 'something nested too deep';
-  }
-}

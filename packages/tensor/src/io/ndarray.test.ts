@@ -1,9 +1,9 @@
 import { fc, test } from '@fast-check/vitest';
 import ndarray from 'ndarray';
 import { describe, expect, expectTypeOf } from 'vitest';
+import { memory } from '../backend.js';
 import { tensor, zeros } from '../create.js';
 import { DTypeError } from '../errors.js';
-import { memory } from '../scope.js';
 import { sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { shapes } from '../testing/index.js';

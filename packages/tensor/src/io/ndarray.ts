@@ -1,9 +1,10 @@
 import * as commonJs from 'ndarray';
 import { checkTensor } from '../check.js';
+import { checkShape } from '../check-shape.js';
 import { type DTypeOf, fromHost } from '../create.js';
 import { type DType, dtypeOf, type TypedArray } from '../dtype.js';
 import { DTypeError } from '../errors.js';
-import { checkShape, sizeOf } from '../shape.js';
+import { sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { copyStrided } from './strided.js';
 

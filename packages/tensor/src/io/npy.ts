@@ -1,10 +1,10 @@
-import { checkTensor, shown } from '../check.js';
+import { checkTensor, quote, shown } from '../check.js';
 import { type DType, newTypedArray, type TypedArray, typedArrayOver } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { type Shape, sizeOf, stridesOf } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
 import type { UnsharedBytes } from '../unshared-bytes.js';
-import { bytesOf, copyOfBytes, quote } from './bytes.js';
+import { bytesOf, copyOfBytes } from './bytes.js';
 import { describeForeign } from './foreign.js';
 import { copyStrided } from './strided.js';
 

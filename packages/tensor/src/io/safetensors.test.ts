@@ -1,9 +1,10 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { memory } from '../backend.js';
 import { tensor, zeros } from '../create.js';
 import { type DType, dtypes } from '../dtype.js';
 import { FormatError } from '../errors.js';
-import { memory, tidy } from '../scope.js';
+import { tidy } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { shapes } from '../testing/index.js';
 import { bytesOf } from './bytes.js';

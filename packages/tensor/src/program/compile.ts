@@ -1,5 +1,5 @@
 import { withBackend } from '../backend.js';
-import type { Spec } from '../op.js';
+import type { Spec } from '../op-definition.js';
 import { fuse, type Rule } from './fuse.js';
 import { prune } from './prune.js';
 import { ReadyProgram } from './run.js';

@@ -1,4 +1,4 @@
-import type { AnyTensor, OpDefinition } from '../op.js';
+import type { AnyTensor, OpDefinition } from '../op-definition.js';
 import type { AnyOp } from '../tracer.js';
 import type { Call, Program, Value } from './program.js';
 

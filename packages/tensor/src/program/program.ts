@@ -1,5 +1,5 @@
 import type { DType } from '../dtype.js';
-import type { AnyTensor } from '../op.js';
+import type { AnyTensor } from '../op-definition.js';
 import { dispose } from '../scope.js';
 import { formatShape, type Shape } from '../shape.js';
 import type { AnyOp } from '../tracer.js';

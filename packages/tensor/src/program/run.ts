@@ -1,7 +1,8 @@
 import { currentBackend } from '../backend.js';
 import { ShapeError, TraceError } from '../errors.js';
 import { toBackend } from '../move.js';
-import { type AnyTensor, apply, applyInto, tensorOn } from '../op.js';
+import { apply, applyInto, tensorOn } from '../op.js';
+import type { AnyTensor } from '../op-definition.js';
 import { dispose, keep } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { emptyTensor } from '../tensor.js';

@@ -1,7 +1,8 @@
 import { AbsentBlock } from '../absent.js';
 import type { Block } from '../block.js';
 import { checkTensor } from '../check.js';
-import { type AnyTensor, type Spec, tensorOn } from '../op.js';
+import { tensorOn } from '../op.js';
+import type { AnyTensor, Spec } from '../op-definition.js';
 import { dispose, keep, tidy } from '../scope.js';
 import { sameShape } from '../shape.js';
 import { type AnyOp, type Tracer, withTracer } from '../tracer.js';

@@ -2,12 +2,13 @@ import { withBackend } from '../backend.js';
 import { poisonGpuBlocks } from '../backends/webgpu/gpu-block.js';
 import { MissingKernelError } from '../errors.js';
 import { toBackend } from '../move.js';
-import { type AnyTensor, withKernels } from '../op.js';
+import { withKernels } from '../op.js';
+import type { AnyTensor } from '../op-definition.js';
 import { dispose, tidy } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { useBackend } from '../use-backend.js';
 import { reverseSweep } from './check-gradient.js';
-import { type CheckOpOptions, expectEqual, type Result } from './check-op.js';
+import { expectEqual, type Result, resultOf } from './expect-equal.js';
 
 let isOn = false;
 /** Comparisons that wait for the GPU. */
@@ -36,12 +37,14 @@ export async function finishGpuChecks(): Promise<void> {
 export function checkOnGpu<I extends readonly AnyTensor[]>(
   f: (...inputs: I) => AnyTensor,
   inputs: I,
-  { gpuTolerance = 1e-4, gradient = true }: CheckOpOptions,
+  { gpuTolerance = 1e-4, gradient = true }: { gpuTolerance?: number; gradient?: boolean },
 ): void {
   const g = f as unknown as (...inputs: Tensor[]) => Tensor;
   const all = (of: readonly Tensor[]): (AnyTensor | null)[] => [g(...of), ...(gradient ? reverseSweep(g, of) : [])];
   const expected = tidy(() => ({
-    results: withKernels('reference', () => all(inputs as unknown as Tensor[])).map(resultOf),
+    results: withKernels('reference', () => all(inputs as unknown as Tensor[])).map(
+      (result) => result && resultOf(result),
+    ),
   })).results;
   const before = inputs.map(resultOf);
   poisonGpuBlocks(0xff);
@@ -67,15 +70,6 @@ export function checkOnGpu<I extends readonly AnyTensor[]>(
   } finally {
     poisonGpuBlocks(null);
   }
-}
-
-function resultOf(tensor: AnyTensor | null): Result | null {
-  if (!tensor) return null;
-  return {
-    dtype: tensor.dtype,
-    shape: tensor.shape,
-    values: (tensor.dtype === 'bits' ? tensor.words : tensor.values).slice(),
-  };
 }
 
 async function compare(

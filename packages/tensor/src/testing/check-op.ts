@@ -1,12 +1,12 @@
 import { withGrain } from '../backends/cpu/dispatch.js';
 import { poisonNewBlocks } from '../backends/cpu/heap.js';
-import type { TypedArray } from '../dtype.js';
-import { type AnyTensor, type KernelTier, withKernels } from '../op.js';
+import { type KernelTier, withKernels } from '../op.js';
+import type { AnyTensor } from '../op-definition.js';
 import { tidy } from '../scope.js';
-import { formatShape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkGradient, type GradientOptions } from './check-gradient.js';
 import { checkOnGpu, gpuIsChecked } from './check-on-gpu.js';
+import { elements, expectEqual, type Result, resultOf } from './expect-equal.js';
 
 export interface CheckOpOptions extends GradientOptions {
   /** Allowed difference between fast and reference floats, relative to the largest element. Default 1e-5. */
@@ -53,12 +53,6 @@ export function checkOp<I extends readonly AnyTensor[]>(
   }
 }
 
-export interface Result {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly values: TypedArray;
-}
-
 function run<I extends readonly AnyTensor[]>(
   f: (...inputs: I) => AnyTensor,
   inputs: I,
@@ -70,35 +64,10 @@ function run<I extends readonly AnyTensor[]>(
   try {
     tidy(() => {
       const output = withKernels(tier, () => f(...inputs));
-      result = { dtype: output.dtype, shape: output.shape, values: elements(output) };
+      result = resultOf(output);
     });
   } finally {
     poisonNewBlocks(null);
   }
   return result!;
-}
-
-/** A copy of a tensor's elements, or of a BitTensor's words. */
-function elements(tensor: AnyTensor): Result['values'] {
-  return (tensor.dtype === 'bits' ? tensor.words : tensor.values).slice();
-}
-
-export function expectEqual(problem: string, expected: Result, actual: Result, tolerance: number): void {
-  if (!sameShape(expected.shape, actual.shape)) {
-    throw new Error(`${problem}: shapes ${formatShape(expected.shape)} and ${formatShape(actual.shape)}`);
-  }
-  const allowed = expected.dtype === 'f32' ? tolerance * Math.max(1, largest(expected.values)) : 0;
-  expected.values.forEach((value, at) => {
-    const other = actual.values[at];
-    const equal = Object.is(value, other) || value === other || Math.abs(value - other) <= allowed;
-    if (!equal)
-      throw new Error(`${problem}: element ${at} of ${formatShape(expected.shape)} is ${other}, not ${value}`);
-  });
-}
-
-function largest(values: ArrayLike<number>): number {
-  let result = 0;
-  for (let i = 0; i < values.length; i++)
-    if (Number.isFinite(values[i])) result = Math.max(result, Math.abs(values[i]));
-  return result;
 }

@@ -1,9 +1,9 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { memory as tensorMemory } from '../../backend.js';
 import { type Block, bytesInUse } from '../../block.js';
 import { zeros } from '../../create.js';
 import { OutOfMemoryError } from '../../errors.js';
-import { memory as tensorMemory } from '../../scope.js';
 import { allocate, poisonNewBlocks, withTemporary } from './heap.js';
 import { bytesAt, memoryBuffer } from './memory.js';
 

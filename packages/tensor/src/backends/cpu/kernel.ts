@@ -1,4 +1,4 @@
-import type { AnyTensor } from '../../op.js';
+import type { Handle } from '../../handle.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
 import {
   assemble,
@@ -37,7 +37,7 @@ export type KernelBody<P extends ParameterTypes> = (
 ) => void;
 
 /** A number, or what has an address, which a kernel is told: a tensor, say. */
-export type Argument = number | AnyTensor | { readonly address: number };
+export type Argument = number | Handle | { readonly address: number };
 
 export interface RunOptions {
   /** Items that a thread takes at a time. Default: all of them, so one thread does the work. */

@@ -1,6 +1,5 @@
 /// <reference types="@webgpu/types" />
 import { KernelError } from '../../errors.js';
-import type { Gpu } from './gpu.js';
 
 /** A kernel on its way to the GPU: compiled there while others work. */
 export class Pipeline {
@@ -20,7 +19,7 @@ export class Pipeline {
     reads: number,
     writes: number,
     parameterBytes: number,
-    { device }: Gpu,
+    device: GPUDevice,
   ) {
     this.#device = device;
     this.#layout = layoutOf(device, reads, writes, parameterBytes);

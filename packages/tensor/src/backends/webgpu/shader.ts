@@ -62,7 +62,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       const { reads, writes } = this.#definition;
       const [readCount, writeCount] = [Object.keys(reads).length, Object.keys(writes).length];
       const bytes = 16 * Math.ceil(Math.max(1, this.#parameters.length) / 4);
-      this.#pipeline = new Pipeline(this.name, this.code(), readCount, writeCount, bytes, owner);
+      this.#pipeline = new Pipeline(this.name, this.code(), readCount, writeCount, bytes, owner.device);
       this.#gpu = owner;
     }
     const bufferOf = (handle: Handle): GPUBuffer => blockOn(owner, handle).buffer;

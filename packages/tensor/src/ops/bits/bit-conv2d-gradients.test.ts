@@ -4,7 +4,7 @@ import type { BitTensor } from '../../bit-tensor.js';
 import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp } from '../../testing/index.js';
-import { type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d.js';
+import { type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient, hasLookup } from './bit-conv2d-gradients.js';
 import { packBits } from './pack-bits.js';
 

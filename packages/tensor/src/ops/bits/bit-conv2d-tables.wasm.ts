@@ -18,7 +18,7 @@ import {
 } from '../../wasm/assembler.js';
 import type { Window } from '../window.js';
 import { windowArguments, windowParameters } from '../window.wasm.js';
-import type { BitConv2dAttributes } from './bit-conv2d.js';
+import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { type CountDType, countBytes } from './bit-gemm.wasm.js';
 
 /**

@@ -1,11 +1,11 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
+import { memory } from '../../backend.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import { ones, zeros } from '../../create.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { type RecordedCall, withKernels } from '../../op.js';
 import { Rng } from '../../random.js';
-import { memory } from '../../scope.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
 import { awkwardChannels, checkOp } from '../../testing/index.js';
@@ -14,7 +14,8 @@ import { conv2d } from '../conv2d/conv2d.js';
 import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { pair, slidingWindow } from '../window.js';
-import { type BitConv2dOptions, bitConv2d, bitConv2dAttributes, bitsAt } from './bit-conv2d.js';
+import { bitConv2d, bitsAt } from './bit-conv2d.js';
+import { type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import { packBits, unpackBits } from './pack-bits.js';
 

@@ -3,32 +3,13 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import {
-  type Conv2dAttributes,
-  type Conv2dOptions,
-  conv2dAttributes,
-  conv2dOutputShape,
-  convolutionMultiplyAdds,
-} from '../conv2d/conv2d.js';
+import { type Conv2dAttributes, conv2dOutputShape, convolutionMultiplyAdds } from '../conv2d/conv2d-attributes.js';
 import { bitConv2dByKernels } from './bit-conv2d.wasm.js';
+import { type BitConv2dAttributes, type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d-attributes.js';
 import type { CountDType } from './bit-gemm.wasm.js';
 import { checkBits } from './check-bits.js';
 import { popcount32 } from './popcount.js';
-
-/** What the border of an image is made of: the sign +1, or nothing at all. */
-export type PaddingValue = 'one' | 'zero';
-
-export interface BitConv2dOptions extends Conv2dOptions {
-  /**
-   * `'one'` (the default) surrounds the image with +1; `'zero'` leaves taps outside the image out of the sum, as
-   * padding with 0 does in a convolution of floats. A sign cannot be 0, so `'one'` is what plain bits can do.
-   */
-  paddingValue?: PaddingValue;
-}
-
-export interface BitConv2dAttributes extends Conv2dAttributes {
-  readonly paddingValue: PaddingValue;
-}
+import { sumOfSignsPerTap } from './tap-sums.js';
 
 /**
  * 2-D convolution of signs: `conv2d` over numbers ±1, computed on their bits with n − 2·popcount(a xor b)
@@ -64,17 +45,6 @@ export function bitConv2d<D extends CountDType = 'i32'>(
 
 /** The largest filters whose products fit. */
 const mostSigns: Record<CountDType, number> = { i32: 2 ** 31 - 1, i16: 2 ** 15 - 1, u8: 255 };
-
-/** Checks that images and filter fit, and works out the window: what the two gradient functions below ask for. */
-export function bitConv2dAttributes(
-  op: string,
-  x: Shape,
-  filter: Shape,
-  options: BitConv2dOptions,
-  filterLabel?: string,
-): BitConv2dAttributes {
-  return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue: options.paddingValue ?? 'one' };
-}
 
 /** Its gradient rule stands in convolution-gradient-rules.ts. */
 export const bitConv2dOp = defineOp<
@@ -175,19 +145,6 @@ function gather(
       }
     }
   }
-}
-
-/** What each tap of each filter adds where it sees a border of +1: the sum of its signs. [outChannels, taps] */
-export function sumOfSignsPerTap(filter: BitTensor): Int32Array {
-  const { words, shape, rowLength } = filter;
-  const wordsPerTap = wordsPerRow(rowLength);
-  const sums = new Int32Array(shape[0] * shape[1] * shape[2]);
-  for (let tap = 0; tap < sums.length; tap++) {
-    let minusOnes = 0;
-    for (let word = 0; word < wordsPerTap; word++) minusOnes += popcount32(words[tap * wordsPerTap + word]);
-    sums[tap] = rowLength - 2 * minusOnes;
-  }
-  return sums;
 }
 
 /** The `count` ≤ 32 bits of a row from its bit `first` on, shifted down to bit 0. They may straddle two words. */

@@ -22,9 +22,10 @@ import {
 } from '../../wasm/assembler.js';
 import { isPointwise, type Window } from '../window.js';
 import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } from '../window.wasm.js';
-import { type BitConv2dAttributes, sumOfSignsPerTap } from './bit-conv2d.js';
+import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { bitConv2dByTables, hasTables } from './bit-conv2d-tables.wasm.js';
 import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
+import { sumOfSignsPerTap } from './tap-sums.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
 /** Convolution of signs. A 1×1 convolution is a product of bit matrices, and small groups have tables. */

@@ -5,7 +5,7 @@ import type { Tensor } from '../../tensor.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
 import { isPointwise } from '../window.js';
 import { pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
-import type { BitConv2dAttributes } from './bit-conv2d.js';
+import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import type { CountDType } from './bit-gemm.wasm.js';
 import { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './pack-lanes.wgsl.js';
 

@@ -1,6 +1,6 @@
 import type { BitTensor } from '../../bit-tensor.js';
 import { DTypeError } from '../../errors.js';
-import type { AnyTensor } from '../../op.js';
+import type { AnyTensor } from '../../op-definition.js';
 
 /** For callers without a type checker: throws `DTypeError` where numbers stand in for signs. */
 export function checkBits(op: string, name: string, operand: AnyTensor): asserts operand is BitTensor {

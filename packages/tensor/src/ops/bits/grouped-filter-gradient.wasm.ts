@@ -16,7 +16,7 @@ import {
   type Variable,
   when,
 } from '../../wasm/assembler.js';
-import type { BitConv2dAttributes } from './bit-conv2d.js';
+import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { columnsKernel, firstColumnBit } from './columns.wasm.js';
 import { setChannels, tableBytes } from './grouped-lookup.js';
 import { makeTable } from './lookup.wasm.js';

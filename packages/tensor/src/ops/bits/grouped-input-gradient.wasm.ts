@@ -8,7 +8,7 @@ import {
 } from '../../backends/cpu/kernel.js';
 import type { Shape } from '../../shape.js';
 import { f32x4, forRange, type I32, i32, store, store8, transpose4x4, when } from '../../wasm/assembler.js';
-import type { BitConv2dAttributes } from './bit-conv2d.js';
+import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { type Epilogue, epilogueFamily, type RowEpilogue } from './epilogue.wasm.js';
 import { setChannels, tableBytes } from './grouped-lookup.js';
 import { makeTable } from './lookup.wasm.js';

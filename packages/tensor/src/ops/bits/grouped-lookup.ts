@@ -1,6 +1,6 @@
 import type { Shape } from '../../shape.js';
 import type { Slide } from '../window.js';
-import type { BitConv2dAttributes } from './bit-conv2d.js';
+import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 
 // Gradients of a grouped convolution of signs by lookup tables (lookup.wasm.ts has the idea), for groups of 4, 8, … channels.
 // A group has so few channels that a table must serve all taps of the window as well.

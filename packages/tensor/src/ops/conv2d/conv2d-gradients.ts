@@ -2,8 +2,9 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type Conv2dAttributes, conv2dOp, convolutionMultiplyAdds, forEachTap, kernelsFor } from './conv2d.js';
+import { conv2dOp, forEachTap, kernelsFor } from './conv2d.js';
 import { conv2dFilterGradientByGemm, conv2dInputGradientByGemm } from './conv2d.wasm.js';
+import { type Conv2dAttributes, convolutionMultiplyAdds } from './conv2d-attributes.js';
 import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise.wasm.js';
 import { smallGroupsFilterGradient, smallGroupsInputGradient } from './small-groups.wasm.js';
 

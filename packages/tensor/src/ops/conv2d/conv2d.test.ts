@@ -5,7 +5,8 @@ import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
 import { rngs } from '../borders.test.helper.js';
-import { type Conv2dOptions, conv2d, conv2dAttributes, conv2dOutputShape } from './conv2d.js';
+import { conv2d } from './conv2d.js';
+import { type Conv2dOptions, conv2dAttributes, conv2dOutputShape } from './conv2d-attributes.js';
 import { conv2dFilterGradient, conv2dInputGradient } from './conv2d-gradients.js';
 
 /** A convolution whose shapes fit: images, filter, and options of every kind. */

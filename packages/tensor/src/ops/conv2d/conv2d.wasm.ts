@@ -14,7 +14,7 @@ import {
   windowArguments,
   windowParameters,
 } from '../window.wasm.js';
-import type { Conv2dAttributes } from './conv2d.js';
+import type { Conv2dAttributes } from './conv2d-attributes.js';
 
 /**
  * Convolution as matrix products (im2col). What an output pixel sees of its group is copied into one row, tap after tap:

@@ -14,7 +14,7 @@ import { emptyTensor, type Tensor } from '../../tensor.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
 import { isPointwise } from '../window.js';
 import { pixelReadBy, pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
-import type { Conv2dAttributes } from './conv2d.js';
+import type { Conv2dAttributes } from './conv2d-attributes.js';
 
 // Convolutions of floats on a GPU, and the gradients of those of floats and of signs: where one operand is ±1, it is read as bits, which
 // is 32 times less to read. Without groups they are matrix products whose elements are looked up where they lie (“implicit GEMM”);

@@ -25,7 +25,7 @@ import {
   windowArguments,
   windowParameters,
 } from '../window.wasm.js';
-import type { Conv2dAttributes } from './conv2d.js';
+import type { Conv2dAttributes } from './conv2d-attributes.js';
 
 // Depth-wise convolution, directly: every channel has a filter of its own, so four channels are four lanes, and a tap is one
 // multiply-add. There is no reuse that a matrix product could draw on.

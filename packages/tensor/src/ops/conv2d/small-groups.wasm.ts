@@ -14,7 +14,7 @@ import {
   windowArguments,
   windowParameters,
 } from '../window.wasm.js';
-import type { Conv2dAttributes } from './conv2d.js';
+import type { Conv2dAttributes } from './conv2d-attributes.js';
 
 // Convolution in groups of 4, 8 or 16 channels, directly: too small for matrix products of their own. The filters of a group
 // are the lanes; some pixels pass through them together, so that what is read of the filters serves them all.

@@ -1,10 +1,11 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
+import { broadcastShapes } from '../../check-shape.js';
 import { tensor, zeros } from '../../create.js';
 import type { DType } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { toBackend } from '../../move.js';
-import { broadcastShapes, type Shape, sizeOf, stridesOf } from '../../shape.js';
+import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { broadcastableShapes, checkOp, shapes, tensors, tensorsAwayFromZero } from '../../testing/index.js';
 import { add, div, maximum, minimum, mul, pow, sub } from './binary.js';

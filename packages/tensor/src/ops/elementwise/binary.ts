@@ -1,7 +1,8 @@
+import { broadcastShapes } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { gpuKernels } from '../../gpu-kernels.js';
-import { type AnyTensor, defineOp, type OpDefinition } from '../../op.js';
-import { broadcastShapes } from '../../shape.js';
+import { defineOp } from '../../op.js';
+import type { AnyTensor, OpDefinition } from '../../op-definition.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { binaryKernels } from './binary.wasm.js';

@@ -1,7 +1,8 @@
+import { broadcastShapes } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { gpuKernels } from '../../gpu-kernels.js';
-import { apply, defineOp, type OpDefinition } from '../../op.js';
-import { broadcastShapes } from '../../shape.js';
+import { apply, defineOp } from '../../op.js';
+import type { OpDefinition } from '../../op-definition.js';
 import type { Tensor } from '../../tensor.js';
 import { forEachRun } from './broadcast.js';
 import { type Comparison, compareByKernel } from './compare.wasm.js';

@@ -3,7 +3,8 @@ import { checkTensor } from '../../check.js';
 import { scalar } from '../../create.js';
 import { type DType, newTypedArray } from '../../dtype.js';
 import { DTypeError } from '../../errors.js';
-import { type AnyTensor, apply, type OpDefinition } from '../../op.js';
+import { apply } from '../../op.js';
+import type { AnyTensor, OpDefinition } from '../../op-definition.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 

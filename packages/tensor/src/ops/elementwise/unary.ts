@@ -1,6 +1,7 @@
 import { zeros } from '../../create.js';
 import { gpuKernels } from '../../gpu-kernels.js';
-import { type AnyTensor, apply, defineOp, type OpDefinition, type Spec } from '../../op.js';
+import { apply, defineOp } from '../../op.js';
+import type { AnyTensor, OpDefinition, Spec } from '../../op-definition.js';
 import type { Tensor } from '../../tensor.js';
 import { div, mul } from './binary.js';
 import { greater, less } from './compare.js';

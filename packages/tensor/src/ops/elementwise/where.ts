@@ -1,7 +1,7 @@
+import { broadcastShapes } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
-import { broadcastShapes } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { forEachRun } from './broadcast.js';

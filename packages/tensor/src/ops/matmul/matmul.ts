@@ -1,8 +1,9 @@
 import { checkTensor } from '../../check.js';
+import { broadcastShapes } from '../../check-shape.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
-import { broadcastShapes, type Shape } from '../../shape.js';
+import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { forEachRun } from '../elementwise/broadcast.js';
 import { sumTo } from '../reduce/sum.js';

@@ -1,5 +1,6 @@
 import { gpuKernels } from '../../gpu-kernels.js';
-import { apply, defineOp, type InputGradients, isRecording } from '../../op.js';
+import { apply, defineOp, isRecording } from '../../op.js';
+import type { InputGradients } from '../../op-definition.js';
 import type { Tensor } from '../../tensor.js';
 import { add, div, mul, sub } from '../elementwise/binary.js';
 import { sqrt } from '../elementwise/unary.js';

@@ -1,8 +1,9 @@
 import { checkTensor } from '../../check.js';
+import { normalizeAxis } from '../../check-shape.js';
 import type { DType, TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
-import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
+import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { div } from '../elementwise/binary.js';
 import { forEachRun } from '../elementwise/broadcast.js';

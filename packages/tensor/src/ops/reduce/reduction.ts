@@ -1,5 +1,6 @@
 import { checkRecord } from '../../check.js';
-import { normalizeAxes, type Shape, sizeOf } from '../../shape.js';
+import { normalizeAxes } from '../../check-shape.js';
+import { type Shape, sizeOf } from '../../shape.js';
 
 export interface ReduceOptions {
   /** The axes that vanish; negative ones count from the end. Default: all of them. */

@@ -1,9 +1,10 @@
 import { checkTensor } from '../../check.js';
+import { broadcastShapes } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
-import { broadcastShapes, formatShape, type Shape, sameShape, stridesOf } from '../../shape.js';
+import { formatShape, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';

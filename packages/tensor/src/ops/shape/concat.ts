@@ -1,9 +1,10 @@
 import { checkList, checkTensor } from '../../check.js';
+import { normalizeAxis } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
-import { normalizeAxis, type Shape, sameShape, stridesOf } from '../../shape.js';
+import { type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
 import { unsqueeze } from './reshape.js';

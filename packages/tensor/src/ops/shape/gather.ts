@@ -1,9 +1,10 @@
 import { checkNumber, checkTensor, wholeNumbers } from '../../check.js';
+import { normalizeAxis } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
-import { normalizeAxis, type Shape, sameShape, sizeOf } from '../../shape.js';
+import { type Shape, sameShape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { bitsOf, copyRun } from './copy-block.js';
 import { scatterAddKernel } from './gather.wasm.js';

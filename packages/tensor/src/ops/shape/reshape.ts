@@ -1,8 +1,9 @@
 import { checkList, checkTensor } from '../../check.js';
+import { checkShape, normalizeAxes, normalizeAxis } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { recordCall } from '../../op.js';
-import { checkShape, formatShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../../shape.js';
+import { formatShape, type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 
 /**

@@ -1,7 +1,9 @@
 import { checkTensor } from '../../check.js';
+import { normalizeAxis } from '../../check-shape.js';
 import { gpuKernels } from '../../gpu-kernels.js';
-import { apply, defineOp, type OpDefinition } from '../../op.js';
-import { normalizeAxis, type Shape, sizeOf, stridesOf } from '../../shape.js';
+import { apply, defineOp } from '../../op.js';
+import type { OpDefinition } from '../../op-definition.js';
+import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { mul, sub } from '../elementwise/binary.js';
 import { flushTiny } from '../elementwise/flush-tiny.js';

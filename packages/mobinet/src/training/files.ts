@@ -6,14 +6,14 @@ import { DataError } from '../data/errors.js';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
 import { untilAborted } from '../data/until-aborted.js';
+import { checkpointFormat } from '../export/checked-file.js';
+import { type ExportOptions, packModel } from '../export/pack.js';
+import { type PackedModel, unpackModel } from '../export/packed-model.js';
 import { saveFile } from '../files/save-file.js';
 import type { ImageOptions } from '../networks/options.js';
-import type { EvaluateOptions } from '../training/evaluate.js';
-import { decodeCheckpoint, type TrainingRun } from '../training/run.js';
-import { checkpointFile } from '../training/run-folder.js';
-import { checkpointFormat } from './checked-file.js';
-import { type ExportOptions, packModel } from './pack.js';
-import { type PackedModel, unpackModel } from './packed-model.js';
+import type { EvaluateOptions } from './evaluate.js';
+import { decodeCheckpoint, type TrainingRun } from './run.js';
+import { checkpointFile } from './run-folder.js';
 
 /** The name of a packed model in its run's folder. */
 export const packedFile = 'model.mobinet.safetensors';

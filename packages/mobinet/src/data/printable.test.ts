@@ -2,12 +2,12 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { commandLineIn } from './cli/cli.test.helper.js';
-import { formatTable } from './cli/output.js';
-import { packModel } from './export/pack.js';
-import { createMoBiNet } from './networks/mobinet/mobinet.js';
+import { commandLineIn } from '../cli/cli.test.helper.js';
+import { formatTable } from '../cli/output.js';
+import { packModel } from '../export/pack.js';
+import { createMoBiNet } from '../networks/mobinet/mobinet.js';
+import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { printable } from './printable.js';
-import { copyImages, sharedFolder } from './training/fixtures.test.helper.js';
 
 /** All but line feeds that a terminal obeys. */
 const obeyed = /[\p{Cc}\u2028\u2029]|\p{Bidi_Control}/gu;

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FormatError } from '@mobinet/tensor';
 import { afterAll, describe, expect, test } from 'vitest';
-import { paperTraining } from '../training/options.js';
-import { encodeCheckpoint, newRun } from '../training/run.js';
+import { packModel } from '../export/pack.js';
 import { exportOptionsOf, readCheckpoint, readModel, readPackedBytes } from './files.js';
-import { packModel } from './pack.js';
+import { paperTraining } from './options.js';
+import { encodeCheckpoint, newRun } from './run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mobinet-files-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,0 +1,18 @@
+import type { Module } from '@mobinet/autograd';
+import { type DType, FormatError, type Tensor } from '@mobinet/tensor';
+
+/** Parameters and running statistics by name. */
+export function modelTensors(model: Module): Map<string, Tensor> {
+  return new Map([...model.parameters(), ...model.state()]);
+}
+
+/** A tensor of a file that `target` is to be filled with. @throws FormatError unless it is there, f32, and of the same shape. */
+export function checkSaved(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): Tensor {
+  if (!saved) throw new FormatError(`${source}: tensor ${name} is missing`);
+  if (saved.dtype !== 'f32' || saved.shape.join() !== target.shape.join()) {
+    throw new FormatError(
+      `${source}: tensor ${name} is ${saved.dtype} [${saved.shape}], but the network has f32 [${target.shape}]`,
+    );
+  }
+  return saved as Tensor;
+}
