@@ -90,20 +90,25 @@ export const bitConv2dOp = defineOp<
   ],
   reference([x, filter], [{ values: y }], attributes) {
     const [xSigns, filterSigns] = [signsOf(x), signsOf(filter)];
-    // A u8 holds how many signs differ, all others the sum of the products.
-    const term = (a: number, b: number): number => (attributes.dtype === 'u8' ? Number(a !== b) : a * b);
+    /** A sum of products is channels − 2·d, where d signs differ: a u8 holds d. */
+    const add = (yAt: number, channels: number, sum: number): void => {
+      y[yAt] += attributes.dtype === 'u8' ? (channels - sum) / 2 : sum;
+    };
     y.fill(0);
     forEachTap(
       x.shape,
       filter.shape,
       attributes,
       (xAt, filterAt, yAt, channels) => {
-        for (let c = 0; c < channels; c++) y[yAt] += term(xSigns[xAt + c], filterSigns[filterAt + c]);
+        let sum = 0;
+        for (let c = 0; c < channels; c++) sum += xSigns[xAt + c] * filterSigns[filterAt + c];
+        add(yAt, channels, sum);
       },
       (filterAt, yAt, channels) => {
         // The border is +1.
-        if (attributes.paddingValue === 'one')
-          for (let c = 0; c < channels; c++) y[yAt] += term(1, filterSigns[filterAt + c]);
+        let sum = 0;
+        for (let c = 0; c < channels; c++) sum += filterSigns[filterAt + c];
+        if (attributes.paddingValue === 'one') add(yAt, channels, sum);
       },
     );
   },
