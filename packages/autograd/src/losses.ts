@@ -78,7 +78,7 @@ const crossEntropyOp = defineOp<
       const label = labels[n];
       const row = n * classes;
       let largest = Number.NEGATIVE_INFINITY;
-      for (let c = 0; c < classes; c++) if (!(logits[row + c] <= largest)) largest = logits[row + c];
+      for (let c = 0; c < classes; c++) largest = Math.max(largest, logits[row + c]);
       let sum = 0;
       let sumOfLogits = 0;
       for (let c = 0; c < classes; c++) {
@@ -138,10 +138,12 @@ const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor
   outputs: ([, probabilities]) => [{ dtype: 'f32', shape: probabilities.shape }],
   reference([{ values: dy }, { values: probabilities, shape }, { values: labels }], [{ values: dx }], { smoothing }) {
     const [batch, classes] = shape;
-    const scale = dy[0] / batch;
-    for (let at = 0; at < dx.length; at++) dx[at] = scale * (probabilities[at] - smoothing / classes);
-    for (let n = 0; n < batch; n++) dx[n * classes + labels[n]] -= scale * (1 - smoothing);
-    for (let at = 0; at < dx.length; at++) dx[at] = flushed(dx[at]);
+    for (let n = 0; n < batch; n++) {
+      for (let c = 0; c < classes; c++) {
+        const target = smoothing / classes + (c === labels[n] ? 1 - smoothing : 0);
+        dx[n * classes + c] = flushed((dy[0] * (probabilities[n * classes + c] - target)) / batch);
+      }
+    }
   },
   fast([{ values: dy }, probabilities, { values: labels }], [dx], { smoothing }) {
     const [batch, classes] = probabilities.shape;

@@ -51,10 +51,10 @@ const bopOp = defineOp<readonly Tensor[], readonly Tensor[], { threshold: number
       const [w2, m2] = outputs.slice(2 * index, 2 * index + 2).map(({ values }) => values);
       for (let i = 0; i < w.length; i++) {
         const mean = flushed((1 - adaptivity) * m[i] + adaptivity * flushed(g[i]));
-        const isNegative = w[i] < 0;
-        const flips = Math.abs(mean) > threshold && mean < 0 === isNegative;
+        const sign = w[i] < 0 ? -1 : 1;
+        const flips = Math.abs(mean) > threshold && (mean < 0 ? -1 : 1) === sign;
         m2[i] = mean;
-        w2[i] = isNegative === flips ? 1 : -1;
+        w2[i] = flips ? -sign : sign;
       }
     }
   },

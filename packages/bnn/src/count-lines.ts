@@ -50,11 +50,9 @@ const foldLinesOp = defineOp<FoldLinesInputs, [Tensor]>({
  * kind come to the same bits: a sign near 0 must not depend on who computes it. GPUs may round once for both; there, signs are at
  * least those of the floats beside them.
  */
-function countLine({ values, shape }: Tensor, c: number): (count: number, skipped?: number) => number {
-  const channels = shape[1];
+function countLine({ values, shape: [, channels] }: Tensor, c: number, count: number, skipped: number): number {
   const [plus, minus, shift] = [values[c], values[channels + c], values[2 * channels + c]];
-  return (count, skipped = 0) =>
-    Math.fround(Math.fround((count >= 0 ? plus : minus) * count) + Math.fround(shift + skipped));
+  return Math.fround(Math.fround((count >= 0 ? plus : minus) * count) + Math.fround(shift + skipped));
 }
 
 export interface CountLinesResult {
@@ -104,21 +102,22 @@ export const countLinesOp = defineOp<CountLinesInputs, [Tensor, BitTensor], Coun
   reference([counts, lines, ...[skip]], [{ values: y, shape }, outputSigns], { signs, skipRepeats, pool }) {
     const [batch, outHeight, outWidth, channels] = shape;
     const [, height, width] = counts.shape;
-    const line = Array.from({ length: channels }, (_, c) => countLine(lines, c));
     const skipChannels = channels / skipRepeats;
 
-    const element = (pixel: number, c: number): number => {
+    const element = (n: number, i: number, j: number, c: number): number => {
+      const pixel = (n * height + i) * width + j;
       const count = countOf(counts.dtype, signs, counts.values[pixel * channels + c]);
-      return line[c](count, skip ? skip.values[pixel * skipChannels + (c % skipChannels)] : 0);
+      return countLine(lines, c, count, skip ? skip.values[pixel * skipChannels + (c % skipChannels)] : 0);
     };
-    let pixel = 0;
+    /** The elements of 2×2 pixels, by rows. */
+    const square = (n: number, i: number, j: number, c: number) =>
+      [element(n, i, j, c), element(n, i, j + 1, c), element(n, i + 1, j, c), element(n, i + 1, j + 1, c)] as const;
+    let at = 0;
     for (let n = 0; n < batch; n++) {
       for (let i = 0; i < outHeight; i++) {
-        for (let j = 0; j < outWidth; j++, pixel++) {
-          const first = pool ? (n * height + 2 * i) * width + 2 * j : pixel;
+        for (let j = 0; j < outWidth; j++) {
           for (let c = 0; c < channels; c++) {
-            const of = (k: number): number => element(first + (k >> 1) * width + (k & 1), c);
-            y[pixel * channels + c] = pool ? pools[pool](of(0), of(1), of(2), of(3)) : of(0);
+            y[at++] = pool ? pools[pool](...square(n, 2 * i, 2 * j, c)) : element(n, i, j, c);
           }
         }
       }

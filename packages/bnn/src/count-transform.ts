@@ -1,4 +1,5 @@
 import { apply, type BitTensor, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor';
+import { setBits } from '@mobinet/tensor/kernels';
 import { countTransformByKernel } from './count-transform.wasm.js';
 import type {
   CountTransformAttributes,
@@ -56,20 +57,18 @@ export const countTransformOp = defineOp<CountTransformInputs, CountTransformOut
     return [{ dtype: 'f32', shape }, ...(signSteps ? [{ dtype: 'bits' as const, shape }] : [])];
   },
   reference([counts, vectors, ...skips], [{ values: y }, ...[signs]], attributes) {
+    const { steps, signSteps } = attributes;
     const channels = vectors.shape[1];
-    const rowWords = Math.ceil(channels / 32);
-    signs?.words.fill(0);
+    const beforeSigns = new Float32Array(y.length);
     for (let at = 0; at < y.length; at++) {
-      const c = at % channels;
       const take = stepper(arithmetic, {
-        vector: (row) => vectors.values[row * channels + c],
+        vector: (row) => vectors.values[row * channels + (at % channels)],
         skip: (index) => skips[index].values[at],
       });
-      y[at] = take(countOf(counts.dtype, attributes.signs, counts.values[at]), attributes.steps);
-      if (!attributes.signSteps) continue;
-      const isBelow = take(y[at], attributes.signSteps) < 0;
-      signs.words[((at - c) / channels) * rowWords + (c >> 5)] |= Number(isBelow) << (c & 31);
+      y[at] = take(countOf(counts.dtype, attributes.signs, counts.values[at]), steps);
+      beforeSigns[at] = take(y[at], signSteps ?? []);
     }
+    if (signs) setBits(signs, (at) => beforeSigns[at] < 0);
   },
   fast(inputs, outputs, attributes) {
     if (hasKernels([inputs[0]])) countTransformByKernel(inputs, outputs, attributes);

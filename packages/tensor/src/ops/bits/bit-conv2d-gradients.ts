@@ -14,7 +14,7 @@ import { reshape } from '../shape/reshape.js';
 import { isPointwise, type Slide } from '../window.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { filterGradientByLookup, inputGradientByLookup } from './bit-gradients.wasm.js';
-import { forEachBit } from './each-bit.js';
+import { signsOf } from './each-bit.js';
 import { type Epilogue, noEpilogue } from './epilogue.wasm.js';
 import { groupedFilterGradient } from './grouped-filter-gradient.wasm.js';
 import { groupedInputGradient } from './grouped-input-gradient.wasm.js';
@@ -150,15 +150,6 @@ const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttrib
     gpuKernels().filterGradientOnGpu(dy, x, df, attributes, attributes.paddingValue === 'one' ? 1 : 0),
   multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
 });
-
-/** The signs as numbers ±1, row after row. */
-function signsOf(bits: BitTensor): Int8Array {
-  const signs = new Int8Array(bits.size);
-  forEachBit(bits, (bit, at) => {
-    signs[at] = 1 - 2 * bit;
-  });
-  return signs;
-}
 
 /** How far a window reaches beyond its image, [before the first element, after the last]. */
 function borders({ input, output, taps, stride, dilation, before }: Slide): [number, number] {

@@ -14,7 +14,7 @@ import { conv2d } from '../conv2d/conv2d.js';
 import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { pair, slidingWindow } from '../window.js';
-import { bitConv2d, bitsAt } from './bit-conv2d.js';
+import { bitConv2d } from './bit-conv2d.js';
 import { type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import { packBits, unpackBits } from './pack-bits.js';
@@ -288,20 +288,4 @@ describe('bitConv2d', () => {
     // @ts-expect-error numbers must be packed first
     expect(() => bitConv2d(zeros([1, 5, 5, 32]), filter)).toThrow(DTypeError);
   });
-});
-
-describe('bitsAt', () => {
-  test.prop([fc.nat({ max: 95 }), fc.integer({ min: 1, max: 32 }), fc.nat()])(
-    'reads up to 32 bits from anywhere in a row',
-    (first, count, seed) => {
-      fc.pre(first + count <= 96);
-      const rng = Rng.fromSeed(seed);
-      const words = Uint32Array.from({ length: 5 }, () => rng.bits());
-      const digits = [...words.subarray(1, 4)].map((word) =>
-        [...word.toString(2).padStart(32, '0')].reverse().join(''),
-      );
-      const expected = [...digits.join('').slice(first, first + count)].reverse().join('');
-      expect(bitsAt(words, 1, first, count) >>> 0).toBe(Number.parseInt(expected, 2));
-    },
-  );
 });

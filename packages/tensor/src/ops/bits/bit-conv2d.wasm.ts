@@ -25,7 +25,7 @@ import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } f
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { bitConv2dByTables, hasTables } from './bit-conv2d-tables.wasm.js';
 import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
-import { sumOfSignsPerTap } from './tap-sums.js';
+import { popcount32 } from './popcount.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
 /** Convolution of signs. A 1×1 convolution is a product of bit matrices, and small groups have tables. */
@@ -279,6 +279,19 @@ function takeBackBorder(y: Tensor<BorderDType>, filter: BitTensor, window: Windo
     const grain = chunksOf(pixels, taps + outChannels / 10);
     borderKernel(kernelHeight, kernelWidth, y.dtype).run(args, pixels, { grain });
   });
+}
+
+/** What each tap of each filter adds where it sees a border of +1: the sum of its signs. [outChannels, taps] */
+function sumOfSignsPerTap(filter: BitTensor): Int32Array {
+  const { words, shape, rowLength } = filter;
+  const wordsPerTap = wordsPerRow(rowLength);
+  const sums = new Int32Array(shape[0] * shape[1] * shape[2]);
+  for (let tap = 0; tap < sums.length; tap++) {
+    let minusOnes = 0;
+    for (let word = 0; word < wordsPerTap; word++) minusOnes += popcount32(words[tap * wordsPerTap + word]);
+    sums[tap] = rowLength - 2 * minusOnes;
+  }
+  return sums;
 }
 
 const borderKernel = kernelFamily(

@@ -12,6 +12,15 @@ export function forEachBit({ words, rowLength, size }: BitTensor, visit: (bit: n
   }
 }
 
+/** The signs as numbers ±1, row after row. */
+export function signsOf(bits: BitTensor): Int8Array {
+  const signs = new Int8Array(bits.size);
+  forEachBit(bits, (bit, at) => {
+    signs[at] = bit === 1 ? -1 : 1;
+  });
+  return signs;
+}
+
 /** Writes all elements of a BitTensor: 1 where `isSet` says so. */
 export function setBits({ words, rowLength, size }: BitTensor, isSet: (at: number) => boolean): void {
   const rowWords = wordsPerRow(rowLength);

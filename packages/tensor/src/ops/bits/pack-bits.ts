@@ -4,7 +4,7 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { checkBits } from './check-bits.js';
-import { forEachBit, setBits } from './each-bit.js';
+import { setBits, signsOf } from './each-bit.js';
 import { packAnswers, unpackSigns } from './pack-bits.wasm.js';
 
 /**
@@ -44,11 +44,7 @@ export const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
     checkBits('unpackBits', 'bits', bits);
     return [{ dtype: 'f32', shape: bits.shape }];
   },
-  reference([bits], [{ values: signs }]) {
-    forEachBit(bits, (bit, at) => {
-      signs[at] = 1 - 2 * bit;
-    });
-  },
+  reference: ([bits], [{ values: signs }]) => signs.set(signsOf(bits)),
   fast: ([bits], [signs]) => unpackSigns(bits, signs),
   webgpu: ([bits], [signs]) => gpuKernels().unpackOnGpu(bits, signs),
   gradient: (dSigns) => [() => dSigns],

@@ -47,7 +47,7 @@ export function conv2dOutputShape(x: Shape, filter: Shape, { window }: Conv2dAtt
   return [x[0], window.height.output, window.width.output, filter[0]];
 }
 
-/** Of a convolution that makes y, and of each of its gradients; taps in the padding are counted, too. */
+/** Multiply-adds of a convolution with output y, and of each of its gradients; taps in the padding are counted, too. */
 export function convolutionMultiplyAdds(y: AnyTensor, filter: Shape): number {
   return y.size * sizeOf(filter.slice(1));
 }

@@ -9,8 +9,7 @@ import { type Comparison, compareByKernel } from './compare.wasm.js';
 import { type Operands, withTensors } from './operands.js';
 
 // Comparisons, element by element with broadcasting: 1 where they hold, else 0. Nothing flows back through them.
-// `Number(…)` of a comparison is a flag of the processor as it is; `… ? 1 : 0` would be a branch, often mispredicted.
-// Each has a loop of its own: one for all of them, which is told what to compare, takes five times as long.
+// Each has a loop of its own: one for all of them, which is told what to compare, takes four times as long.
 
 type CompareOp = OpDefinition<[Tensor<DType>, Tensor<DType>], [Tensor<'u8'>]>;
 

@@ -132,7 +132,7 @@ export function sign(x: Tensor): Tensor {
 
 const signOp = unaryOp({
   name: 'sign',
-  formula: (x) => 1 - 2 * Number(x < 0),
+  formula: (x) => (x < 0 ? -1 : 1),
   kernel: signKernel,
   gradient: (dy) => [() => zeros(dy.shape)],
 });

@@ -10,7 +10,6 @@ import { withVectors } from '../rows.wasm.js';
 import { broadcastTo } from '../shape/broadcast-to.js';
 import { checkChannels } from './affine.js';
 import { batchNormGradientKernel, batchNormGradientSums, momentSums, normalizeKernel } from './norm.wasm.js';
-import { tileOf } from './tile.js';
 
 export interface BatchNormOptions {
   /** Added to the variance, so that constant channels do not divide by 0. Default 1e-5. */
@@ -62,38 +61,24 @@ const batchNormOp = defineOp<
   reference([{ values: x }, { values: gamma }, { values: beta }], [{ values: y }, mean, variance], { epsilon }) {
     const channels = gamma.length;
     const count = x.length / channels;
-    const tile = tileOf(channels);
-    // Σ(x − k) and Σ(x − k)² for a k near the mean, here the first row (Chan, Golub & LeVeque 1983). One pass, and
-    // unlike Σx² − (Σx)²/N it does not cancel where the mean is large.
-    const sum = new Float64Array(channels);
-    const sumOfSquares = new Float64Array(channels);
-    for (let from = 0; from < x.length; from += tile) {
-      const end = Math.min(from + tile, x.length);
-      for (let c = 0; c < channels; c++) {
-        const k = x[c];
-        let first = 0;
-        let second = 0;
-        for (let at = from + c; at < end; at += channels) {
-          const distance = x[at] - k;
-          first += distance;
-          second += distance * distance;
-        }
-        sum[c] += first;
-        sumOfSquares[c] += second;
+    for (let c = 0; c < channels; c++) {
+      let sum = 0;
+      for (let at = c; at < x.length; at += channels) sum += x[at];
+      const mu = sum / count;
+      let squares = 0;
+      for (let at = c; at < x.length; at += channels) squares += (x[at] - mu) ** 2;
+      const sigma2 = squares / count;
+      mean.values[c] = mu;
+      variance.values[c] = sigma2;
+      for (let at = c; at < x.length; at += channels) {
+        y[at] = (gamma[c] * (x[at] - mu)) / Math.sqrt(sigma2 + epsilon) + beta[c];
       }
     }
-    const mu = sum.map((value, c) => x[c] + value / count);
-    const sigma2 = sumOfSquares.map((value, c) => Math.max(0, value / count - (sum[c] / count) ** 2));
-    mean.values.set(mu);
-    variance.values.set(sigma2);
-
-    const scale = sigma2.map((value, c) => gamma[c] / Math.sqrt(value + epsilon));
-    const offset = scale.map((factor, c) => beta[c] - mu[c] * factor);
-    for (let at = 0; at < x.length; at++) y[at] = x[at] * scale[at % channels] + offset[at % channels];
   },
   fast([x, gamma, beta], [y, mean, variance], { epsilon }) {
     const [channels, count] = [gamma.size, x.size / gamma.size];
-    // k is the first row: see the definition.
+    // Σ(x − k) and Σ(x − k)² for a k near the mean, here the first row (Chan, Golub & LeVeque 1983). One pass, and
+    // unlike Σx² − (Σx)²/N it does not cancel where the mean is large.
     const [sum, sumOfSquares] = momentSums.run([x], [x], count, channels);
     withVectors(channels, ['factor'], ({ factor }) => {
       for (let c = 0; c < channels; c++) {
@@ -157,35 +142,20 @@ const batchNormGradientOp = defineOp<
   reference([{ values: dy }, { values: x }, gamma, mean, variance], [{ values: dx }, dgamma, dbeta], { epsilon }) {
     const channels = gamma.size;
     const count = x.length / channels;
-    const tile = tileOf(channels);
-    const mu = mean.values;
-    const s = Float64Array.from(variance.values, (value) => 1 / Math.sqrt(value + epsilon));
-    const sum = new Float64Array(channels);
-    const sumCentred = new Float64Array(channels);
-    for (let from = 0; from < x.length; from += tile) {
-      const end = Math.min(from + tile, x.length);
-      for (let c = 0; c < channels; c++) {
-        const centre = mu[c];
-        let plain = 0;
-        let centred = 0;
-        for (let at = from + c; at < end; at += channels) {
-          plain += dy[at];
-          centred += dy[at] * (x[at] - centre);
-        }
-        sum[c] += plain;
-        sumCentred[c] += centred;
+    for (let c = 0; c < channels; c++) {
+      const s = 1 / Math.sqrt(variance.values[c] + epsilon);
+      const normalized = (at: number): number => (x[at] - mean.values[c]) * s;
+      let sum = 0;
+      let sumNormalized = 0;
+      for (let at = c; at < x.length; at += channels) {
+        sum += dy[at];
+        sumNormalized += dy[at] * normalized(at);
       }
-    }
-    dbeta.values.set(sum);
-    dgamma.values.set(sumCentred.map((value, c) => value * s[c]));
-
-    // Step 4 as dx = scale·dy + slope·x + offset.
-    const scale = s.map((value, c) => value * gamma.values[c]);
-    const slope = scale.map((factor, c) => (-factor * s[c] * s[c] * sumCentred[c]) / count);
-    const offset = scale.map((factor, c) => (-factor * sum[c]) / count - slope[c] * mu[c]);
-    for (let at = 0; at < x.length; at++) {
-      const c = at % channels;
-      dx[at] = flushed(dy[at] * scale[c] + x[at] * slope[c] + offset[c]);
+      dbeta.values[c] = sum;
+      dgamma.values[c] = sumNormalized;
+      for (let at = c; at < x.length; at += channels) {
+        dx[at] = flushed(gamma.values[c] * s * (dy[at] - sum / count - (normalized(at) * sumNormalized) / count));
+      }
     }
   },
   fast([dy, x, gamma, mean, variance], [dx, dgamma, dbeta], { epsilon }) {

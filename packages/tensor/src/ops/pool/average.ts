@@ -33,7 +33,7 @@ const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
       for (let row = top; row < bottom; row++) {
         for (let column = left; column < right; column++) {
           const xAt = ((image + row) * width + column) * channels;
-          addRun(x, xAt, 1, y, yAt, channels);
+          for (let c = 0; c < channels; c++) y[yAt + c] += x[xAt + c];
         }
       }
       const count = (bottom - top) * (right - left);
@@ -57,11 +57,11 @@ const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Wi
     const [, , width, channels] = xShape;
     dx.fill(0);
     forEachWindow(xShape, window, (yAt, image, top, bottom, left, right) => {
-      const share = 1 / ((bottom - top) * (right - left));
+      const count = (bottom - top) * (right - left);
       for (let row = top; row < bottom; row++) {
         for (let column = left; column < right; column++) {
           const xAt = ((image + row) * width + column) * channels;
-          addRun(dy, yAt, share, dx, xAt, channels);
+          for (let c = 0; c < channels; c++) dx[xAt + c] += dy[yAt + c] / count;
         }
       }
     });
@@ -70,15 +70,3 @@ const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Wi
   webgpu: ([dy], [dx], { window }) => gpuKernels().avgPoolGradientOnGpu(dy, dx, window),
   gradient: (ddx, { attributes: { window } }) => [() => apply(avgPool2dOp, [ddx], { window })[0]],
 });
-
-/** to[…] += from[…] · factor, for a run of channels. A function of its own: in the closures above it would run slower. */
-function addRun(
-  from: Float32Array,
-  fromAt: number,
-  factor: number,
-  to: Float32Array,
-  toAt: number,
-  channels: number,
-): void {
-  for (let c = 0; c < channels; c++) to[toAt + c] += from[fromAt + c] * factor;
-}

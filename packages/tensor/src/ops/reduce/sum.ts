@@ -60,20 +60,7 @@ const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
 export function sumsOf(x: TypedArray, shape: Shape, kept: Shape): Float64Array {
   const sums = new Float64Array(sizeOf(kept));
   forEachRun(shape, [kept], (at, end, [to], [step]) => {
-    if (step === 0) sums[to] += sumOfRun(x, at, end);
-    else addRun(x, at, end, sums, to);
+    for (; at < end; at++, to += step) sums[to] += x[at];
   });
   return sums;
-}
-
-// Loops in functions of their own keep the arrays in registers; variables of an outer function are read again and again.
-
-function sumOfRun(x: TypedArray, at: number, end: number): number {
-  let sum = 0;
-  for (let i = at; i < end; i++) sum += x[i];
-  return sum;
-}
-
-function addRun(x: TypedArray, at: number, end: number, sums: Float64Array, to: number): void {
-  for (let i = at; i < end; i++) sums[to++] += x[i];
 }

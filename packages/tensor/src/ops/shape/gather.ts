@@ -85,10 +85,10 @@ const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number;
     const [outer, , run] = aroundAxis(shape, axis);
     checkIndices('scatterAdd', indices, size);
     y.fill(0);
-    for (let o = 0, at = 0; o < outer; o++) {
+    let at = 0;
+    for (let o = 0; o < outer; o++) {
       for (let i = 0; i < indices.length; i++) {
-        const end = (o * size + indices[i] + 1) * run;
-        for (let to = end - run; to < end; to++, at++) y[to] += updates[at];
+        for (let k = 0; k < run; k++) y[(o * size + indices[i]) * run + k] += updates[at++];
       }
     }
   },

@@ -102,6 +102,6 @@ function forEachLane(shape: Shape, axis: number, visit: (from: number, end: numb
 
 function largest(x: Float32Array, from: number, end: number, stride: number): number {
   let result = Number.NEGATIVE_INFINITY;
-  for (let at = from; at < end; at += stride) if (x[at] > result) result = x[at];
+  for (let at = from; at < end; at += stride) result = Math.max(result, x[at]);
   return result;
 }
