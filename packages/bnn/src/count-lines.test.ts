@@ -22,6 +22,7 @@ import { type CountLinesResult, countLines, foldLines } from './count-lines.js';
 import type { LinesPool } from './count-lines-attributes.js';
 import type { Counts } from './counts.js';
 import { expectClose } from './expect-close.test.helper.js';
+import { randomCounts } from './random-counts.test.helper.js';
 import { scaleCounts } from './scale-counts.js';
 
 /** Channels that the kernel takes, eight at a time, and those left to the definition; odd images, whose last row no pool covers. */
@@ -40,17 +41,7 @@ const cases = fc
   .map(({ batch, height, width, skipChannels, skipRepeats, size: [dtype, signs], pool, activation, rng }) => {
     const channels = skipChannels * Math.max(1, skipRepeats);
     const shape = [batch, height, width, channels];
-    const differences = rng
-      .split('counts')
-      .uniform(shape, 0, signs + 1)
-      .values.map(Math.floor);
-    const counts: Counts =
-      dtype === 'u8'
-        ? tensor(Uint8Array.from(differences), { shape })
-        : tensor(
-            Int16Array.from(differences, (d) => signs - 2 * d),
-            { shape },
-          );
+    const counts = randomCounts(rng.split('counts'), shape, dtype, signs);
     return {
       counts,
       segment: {

@@ -20,6 +20,7 @@ import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { type CountTransform, countTransform } from './count-transform.js';
 import { type Counts, countOf } from './counts.js';
+import { randomCounts } from './random-counts.test.helper.js';
 import { type StepArithmetic, stepper, type TransformStep } from './transform-steps.js';
 
 type Chain = Pick<CountTransform, 'steps' | 'signSteps'> & { readonly dtype: Counts['dtype'] };
@@ -49,17 +50,7 @@ const operandsOf = (chain: Chain) =>
       const { dtype, steps, signSteps } = chain;
       const signs = dtype === 'u8' ? 255 : 4608;
       const shape = [rows, channels];
-      const differences = rng
-        .split('counts')
-        .uniform(shape, 0, signs + 1)
-        .values.map(Math.floor);
-      const counts: Counts =
-        dtype === 'u8'
-          ? tensor(Uint8Array.from(differences), { shape })
-          : tensor(
-              Int16Array.from(differences, (d) => signs - 2 * d),
-              { shape },
-            );
+      const counts = randomCounts(rng.split('counts'), shape, dtype, signs);
       const all = [...steps, ...(signSteps ?? [])];
       const vectors = all.filter((step) => step !== 'skip' && step !== 'relu').length;
       const skips = all.filter((step) => step === 'skip').map((_, k) => rng.split('skip', k).normal(shape, 0, 20));

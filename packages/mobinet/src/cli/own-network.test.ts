@@ -197,7 +197,7 @@ describe('a kind of network that a file defines', () => {
     const outcome = await ask(['train', '--network', file, ...small.slice(2), '--epochs', '1', '--out', out]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(
-      /\nerror: .*must depend on its images and its tensors alone, and be the same for each image\n$|\nerror: .*depends on how many images.*\n$/,
+      /\nerror: .*must depend on its images and its tensors alone, and be the same for each image\n$/,
     );
     expect(existsSync(join(out, 'model.mobinet.safetensors'))).toBe(false);
     expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(true);
