@@ -13,6 +13,7 @@ import { nothingToTrain } from '../hidden.js';
 import { Parameter } from '../parameter.js';
 import { stepRateRange, weightDecayRange } from '../ranges.js';
 import { flatten, flattenAll, type Gradients } from '../tree.js';
+import type { UpdateRule } from './update.js';
 
 /** Everything an optimizer remembers, ready to be saved: a step count, and tensors named `<slot>.<parameter>`. */
 export interface OptimizerState {
@@ -107,6 +108,29 @@ export abstract class Optimizer {
   }
 
   protected abstract updateAll(updates: readonly Update[]): void;
+
+  /**
+   * Runs the formula of a `defineUpdate` on parameters and the slots kept for them.
+   *
+   * @param decoupled Whether weight decay acts on the weight itself, as in AdamW. Default false: λ·w is added to the gradient.
+   */
+  protected applyRule<N extends string>(
+    rule: UpdateRule<N>,
+    updates: readonly Update[],
+    numbers: Readonly<Record<N, number>>,
+    decoupled = false,
+  ): void {
+    const parameters = updates.map(({ path, parameter, gradient }) => {
+      const slots = rule.slots.map((slot) => this.slot(slot, path, parameter));
+      const decay = this.weightDecayFor(path, parameter);
+      return {
+        tensors: [parameter, gradient, ...slots],
+        gradientDecay: decoupled ? 0 : decay,
+        weightDecay: decoupled ? decay : 0,
+      };
+    });
+    rule.run(parameters, numbers);
+  }
 
   /** The tensor that this optimizer keeps for a parameter, beside it, under the name `slot`; zeros at first. */
   protected slot(slot: string, path: string, parameter: Tensor): Tensor {
