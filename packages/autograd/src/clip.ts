@@ -18,25 +18,26 @@ import { noGradient } from './differentiate.js';
 import { flatten, unflatten } from './tree.js';
 
 /**
- * The Euclidean norm of all elements of all gradients together, as a scalar tensor. The gradient of a tied parameter, which is at several
- * places in the tree, counts once. NaN if an element is NaN, else ∞ if one is infinite; 0 for a tree without gradients.
+ * The Euclidean norm of all elements of all gradients together, as a scalar tensor. The gradient of a tied parameter,
+ * which is at several places in the tree, counts once. NaN if an element is NaN, else ∞ if one is infinite; 0 for a
+ * tree without gradients.
  */
 export function globalNorm(gradients: object): Tensor {
   const all = flatten(gradients).map(([, gradient]) => gradient);
   if (all.length === 0) return zeros([]);
   const total = (parts: readonly Tensor[]): Tensor => sum(stack(parts));
   return tidy(() => {
-    // Squares of large elements would overflow f32, so elements are first divided by the sum of all magnitudes, which none exceeds.
-    // The limits keep this divisor away from 0, and from ∞, which would turn an infinite element into NaN. The norm does not depend on
-    // the divisor, so no gradient goes through it.
+    // Squares of large elements would overflow f32, so elements are first divided by the sum of all magnitudes, which
+    // none exceeds. The limits keep this divisor away from 0, and from ∞, which would turn an infinite element into
+    // NaN. The norm does not depend on the divisor, so no gradient goes through it.
     const unit = noGradient(() => clip(total(all.map((gradient) => sum(abs(gradient)))), 1e-30, 3e38));
     return mul(unit, sqrt(total(all.map((gradient) => sum(square(div(gradient, unit)))))));
   });
 }
 
 /**
- * Gradients scaled by min(1, maxNorm / norm), so that their global norm is at most `maxNorm`. The norm is not read back, so a GPU is
- * not waited for. Returns new tensors; the caller still owns the given ones.
+ * Gradients scaled by min(1, maxNorm / norm), so that their global norm is at most `maxNorm`. The norm is not read
+ * back, so this does not wait for a GPU. Returns new tensors; the caller still owns the given ones.
  *
  * @throws RangeError unless `maxNorm` is a number above 0.
  */

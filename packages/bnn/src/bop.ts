@@ -3,25 +3,27 @@ import { defineUpdate } from '@mobinet/autograd/kernels';
 import { checkNumber } from '@mobinet/tensor';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 
+/** Options of `Bop`. Those of `AdamOptions` are for the parameters that are not binary. */
 export interface BopOptions extends AdamOptions {
-  /** τ: how strong the mean gradient must be to flip a weight, 0 or more. Default 1e-8. */
+  /** τ, the magnitude that the mean gradient must exceed to flip a weight, 0 or more. Default 1e-8. */
   threshold?: number;
-  /** γ: how fast the mean follows the gradient, from 0 to 1. Default 1e-4. */
+  /** γ, how fast the mean follows the gradient, from 0 to 1. Default 1e-4. */
   adaptivity?: number;
 }
 
 /**
- * The binary optimizer (Helwegen et al., "Latent weights do not exist", 2019). Binary parameters hold ±1 and nothing
- * else; one flips when its gradient has pushed against it for long enough:
+ * The binary optimizer (Helwegen et al., "Latent weights do not exist", 2019). Binary parameters hold only ±1. A weight
+ * flips when its gradient has pushed against it for long enough:
  *
  *     m ← (1 − γ)·m + γ·g;   w ← −w  where |m| > τ and sign(m) = sign(w)
  *
- * All other parameters are trained by Adam. Use it with `scalingGradient: 'detached'`: all |w| being 1, α is 1.
+ * Adam trains all other parameters. Use `scalingGradient: 'detached'` with it: since all |w| are 1, α is always 1.
  */
 export class Bop extends Adam {
   readonly #threshold: number;
   readonly #adaptivity: number;
 
+  /** @throws RangeError if an option is out of range. */
   constructor({ threshold = 1e-8, adaptivity = 1e-4, ...adam }: BopOptions = {}) {
     super(adam);
     this.#threshold = checkNumber('bop: threshold', threshold, { from: 0 });

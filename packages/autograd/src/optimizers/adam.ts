@@ -4,25 +4,28 @@ import { decayRange, epsilonRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
 import { defineUpdate } from './update.js';
 
+/** Options of `Adam` and `AdamW`. */
 export interface AdamOptions extends WeightDecayOptions {
   /** η, 0 or more. Default 0.001. */
   learningRate?: number;
-  /** How much of the running means is kept at each step, from 0 to below 1. Default [0.9, 0.999]. */
+  /** β₁ and β₂, how much of the two running means is kept in each step, from 0 to below 1. Default [0.9, 0.999]. */
   betas?: readonly [number, number];
   /** ε, above 0. Default 1e-8. */
   epsilon?: number;
 }
 
 /**
- * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its square,
- * corrected for their start at 0. Weight decay λ·w is added to the gradient (L2). Tiny gradients and means are flushed to 0.
+ * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its
+ * square, corrected for starting at 0. Weight decay λ·w is added to the gradient (L2 regularisation). Tiny gradients
+ * and means are flushed to 0.
  */
 export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
-  /** AdamW: decay acts on the weight itself, beside the adaptive step. */
+  /** Whether weight decay acts on the weight itself instead of the gradient, as in AdamW. */
   protected readonly decoupled: boolean = false;
 
+  /** @throws RangeError if an option is out of range. */
   constructor({ learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay }: AdamOptions = {}) {
     super(learningRate, decay);
     if (!Array.isArray(betas) || betas.length !== 2) {
@@ -53,7 +56,9 @@ export class Adam extends Optimizer {
   }
 }
 
-/** Adam with decoupled weight decay: w shrinks by η·λ·w each step (Loshchilov & Hutter, 2019). */
+/**
+ * Adam with decoupled weight decay: w shrinks by η·λ·w in each step (Loshchilov & Hutter, 2019). λ is 0.01 by default.
+ */
 export class AdamW extends Adam {
   protected override readonly decoupled = true;
 
@@ -62,7 +67,9 @@ export class AdamW extends Adam {
   }
 }
 
-/** Squares of gradients smaller than this would be flushed to 0. They may be denormal, so they are not computed at all. */
+/**
+ * Squares of gradients smaller than this would be flushed to 0. They may be denormal, so they are not computed at all.
+ */
 const smallestSquared = Math.sqrt(smallestGradient);
 
 const adam = defineUpdate({

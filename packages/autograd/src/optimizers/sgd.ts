@@ -4,6 +4,7 @@ import { decayRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
 import { defineUpdate } from './update.js';
 
+/** Options of `SGD`. */
 export interface SGDOptions extends WeightDecayOptions {
   /** η, 0 or more. */
   learningRate: number;
@@ -12,12 +13,13 @@ export interface SGDOptions extends WeightDecayOptions {
 }
 
 /**
- * Stochastic gradient descent: v ← μ·v + g, w ← w − η·v, with g the gradient plus λ·w for weight decay λ. A tiny velocity is
- * flushed to 0.
+ * Stochastic gradient descent with momentum: v ← μ·v + g, w ← w − η·v, where g is the gradient plus λ·w for weight
+ * decay λ. Tiny velocities are flushed to 0.
  */
 export class SGD extends Optimizer {
   readonly #momentum: number;
 
+  /** @throws RangeError if an option is out of range. */
   constructor(options: SGDOptions) {
     checkRecord('sgd: options', options);
     const { learningRate, momentum = 0, ...decay } = options;

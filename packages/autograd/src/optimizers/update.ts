@@ -12,15 +12,16 @@ export interface UpdateRule<N extends string> {
 }
 
 /**
- * Makes an op of an optimizer's formula, with its definition and its kernels for CPU and GPU. The op changes all parameters of a
- * network in one call, in place. `sgd.ts` is a short example.
+ * Makes an op of an optimizer's formula, with its definition and its kernels for CPU and GPU. The op changes all
+ * parameters of a network in one call, in place. `sgd.ts` is a short example.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineUpdate<const N extends string>(definition: UpdateDefinition<N>): UpdateRule<N> {
   const { name, slots } = definition;
   const kernel = new UpdateKernel(definition);
   const shader = new UpdateShader(definition);
-  // The attributes group the tensors by parameter. Since outputs are always the inputs themselves, kernels need only these.
+  // The attributes group the tensors by parameter. Since outputs are always the inputs themselves, kernels need only
+  // these.
   const op = defineOp<readonly Tensor[], readonly Tensor[], UpdateAttributes<N>>({
     name,
     outputs: (_inputs, { updates }) => updates.flatMap(writtenBy),

@@ -20,8 +20,9 @@ import type { ParameterUpdate, UpdateDefinition, UpdateNumbers } from './update-
 const blockSize = 8192;
 
 /**
- * The fast kernel of an update. It changes all parameters of a network in one pass, in place, wherever they are in memory: a table
- * lists them block by block. An entry of the table is the addresses of the block's tensors, its size, and the two decays.
+ * The fast kernel of an update. It changes all parameters of a network in one pass, in place, wherever they are in
+ * memory: a table lists them block by block. An entry of the table is the addresses of the block's tensors, its size,
+ * and the two decays.
  */
 export class UpdateKernel<N extends string> {
   readonly #kernel: Kernel<ParameterTypes>;
