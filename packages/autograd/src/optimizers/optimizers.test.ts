@@ -12,10 +12,7 @@ const vectors = fc.array(numbers, { minLength: 3, maxLength: 3 });
 /** Initial weights, and the gradients of some steps. */
 const runs = fc.record({ start: vectors, gradients: fc.array(vectors, { minLength: 1, maxLength: 6 }) });
 
-/**
- * One scalar weight through the textbook's formulas, in double precision: a function of the gradient and the step from
- * 1.
- */
+/** One scalar weight by the textbook's formulas, in double precision. Steps count from 1. */
 type Rule = (w: number, g: number, step: number) => number;
 
 function sgdRule(rate: number, momentum: number, decay: number): Rule {
