@@ -4,7 +4,7 @@ import { tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { checkGradient, customGradient } from './index.js';
 
-/** x³, with `factor`·x² as its derivative: right for 3. */
+/** x³, with `factor`·x² as its derivative, which is right if the factor is 3. */
 function cube(x: Tensor, factor: number): Tensor {
   const rule = customGradient('cube', (x: Tensor) => ({
     output: mul(square(x), x),
@@ -15,11 +15,11 @@ function cube(x: Tensor, factor: number): Tensor {
 }
 
 describe('checkGradient', () => {
-  test.prop([tensors([4])], { numRuns: 20 })('passes a right rule', (x) => {
+  test.prop([tensors([4])], { numRuns: 20 })('accepts a right rule', (x) => {
     checkGradient((x) => cube(x, 3), [x]);
   });
 
-  test.prop([fc.constantFrom(-3, 0, 2, 2.9, 3.1, 6)], { numRuns: 12 })('fails a wrong rule', (factor) => {
+  test.prop([fc.constantFrom(-3, 0, 2, 2.9, 3.1, 6)], { numRuns: 12 })('rejects a wrong rule', (factor) => {
     expect(() => checkGradient((x) => cube(x, factor), [tensor([0.5, -2])])).toThrow(
       /^the gradient of input 0 at element \d \(value (0\.5|-2)\) is .+, but the finite difference is /,
     );
@@ -40,7 +40,7 @@ describe('checkGradient', () => {
     );
   });
 
-  test('fails a gradient of the wrong shape, and one that stops', () => {
+  test('rejects a gradient of the wrong shape, and a missing one', () => {
     const misshapen = customGradient('misshapen', (x: Tensor) => ({
       output: square(x),
       saved: [],
@@ -56,7 +56,7 @@ describe('checkGradient', () => {
     expect(() => checkGradient(stopped, [x])).toThrow('is 0, but');
   });
 
-  test('leaves its inputs as they were, and no tensor behind, also where it fails', () => {
+  test('leaves its inputs unchanged and no tensor behind, even if it fails', () => {
     const x = Rng.fromSeed(3).normal([5]);
     const copy = [...x.values];
     const before = memory();

@@ -18,11 +18,11 @@ import type { Optimizer } from './optimizers/optimizer.js';
 import { SGD } from './optimizers/sgd.js';
 import { flatten } from './tree.js';
 
-/** Definitions take their time: their network is smaller. */
+/** Definitions are slow, so their network is smaller. */
 const isReference = process.env.MOBINET_KERNELS === 'reference';
 const [batch, features, classes] = isReference ? [8, 16, 8] : [16, 192, 16];
 
-/** A layer with all that stands between convolutions, and a classifier. */
+/** A linear layer, the layers that usually follow a convolution, and a classifier. */
 function makeLayers() {
   const rng = Rng.fromSeed(3);
   const vector = (value: number) => tensor(new Float32Array(features).fill(value));
@@ -44,7 +44,7 @@ const isLabel = Float32Array.from({ length: batch * classes }, (_, at) =>
   Number(at % classes === Math.floor(at / classes) % classes),
 );
 
-/** The loss of a network whose logits are ahead by `lead` where they are right. */
+/** The loss of the network, with `lead` added to the logits. */
 const lossAndGradient = valueAndGradient(
   ({ layers, lead }: { layers: ReturnType<typeof makeLayers>; lead: Tensor }) => {
     const { hidden, gamma, beta, slope, classifier } = layers;
@@ -55,10 +55,10 @@ const lossAndGradient = valueAndGradient(
 
 const [steps, saturation] = [1000, 200];
 
-/** For some steps as it comes; then it grows, until e^−lead is denormal, and stays there. */
+/** What is added to the logits of the right classes: 0 at first, then more, until e^−lead is denormal. */
 const leadOf = (step: number): number => Math.min(93, Math.max(0, (step - saturation) / 5));
 
-/** How many numbers of a tensor are denormal: those that have no exponent, but are not 0. */
+/** Counts the denormal numbers of a tensor: their exponent bits are 0, but they are not 0. */
 function countDenormals({ values }: Tensor): number {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let count = 0;
@@ -66,29 +66,29 @@ function countDenormals({ values }: Tensor): number {
   return count;
 }
 
-describe('a layer that is saturated', () => {
+describe('a saturated network', () => {
   const threads = threadCount();
   beforeAll(() => setThreads(1));
   afterAll(() => setThreads(threads));
 
-  // What is remembered decays to nothing well before the last step.
+  // With these numbers, moments decay to 0 well before the last step.
   const optimizers: [name: string, make: () => Optimizer][] = [
     ['Adam', () => new Adam({ learningRate: 1e-3, betas: [0.8, 0.9] })],
     ['AdamW', () => new AdamW({ learningRate: 1e-3, betas: [0.8, 0.9] })],
     ['SGD with momentum', () => new SGD({ learningRate: 0.01, momentum: 0.8 })],
   ];
 
-  // A processor takes many times as long over a denormal number: where there are none, no step is slow.
-  test.each(optimizers)('makes no denormal numbers, with %s', (_, make) => {
+  // Processors are many times slower on denormal numbers. Without any, no step is slow.
+  test.each(optimizers)('produces no denormal numbers with %s', (_, make) => {
     const { denormals, optimizer } = train(make(), steps);
     expect(denormals).toEqual([]);
-    // Nothing is left of what decayed.
+    // All moments have decayed to 0.
     for (const [name, { values }] of optimizer.state.tensors) expect(values.some(Boolean), name).toBe(false);
     optimizer.dispose();
   });
 });
 
-/** Which gradients and moments were denormal, in which steps. */
+/** Trains, and lists the gradients and moments that contained denormal numbers, with their steps. */
 function train(optimizer: Optimizer, steps: number) {
   const layers = makeLayers();
   const denormals: string[] = [];

@@ -81,7 +81,7 @@ function expectFiniteDifferences(net: Module, loss: () => Tensor, gradients: obj
 }
 
 describe('valueAndGradient', () => {
-  describe('of a network equals finite differences', () => {
+  describe('agrees with finite differences for a network', () => {
     const rng = Rng.fromSeed(7);
     const x = rng.normal([3, 4, 6, 2]);
     const labels = tensor([2, 0, 1], { dtype: 'i32' });
@@ -104,7 +104,7 @@ describe('valueAndGradient', () => {
       expectFiniteDifferences(net, () => loss(net), gradient(loss)(net));
     });
 
-    test('in evaluation, where BatchNorm2d is a fixed line', () => {
+    test('in evaluation mode, where BatchNorm2d is a fixed linear map', () => {
       const net = new Net(rng.split('evaluation')).eval();
       net.norm.runningMean.values.set([0.3, -0.2, 0.1, 0.5]);
       net.norm.runningVariance.values.set([0.5, 2, 1, 1.5]);
@@ -126,7 +126,7 @@ describe('valueAndGradient', () => {
 
   test('sums the gradients of a tensor that is used twice', () => {
     const x = tensor([1, -2, 3]);
-    // x² + 3x, whose x enters `mul` on both sides and `add` besides.
+    // In x² + 3x, both operands of the first `mul` are x.
     const found = gradient((x: Tensor) => sum(add(mul(x, x), mul(x, 3))))(x);
     expect(values(found)).toEqual([5, -1, 9]);
     expect(values(gradient((x: Tensor) => sum(add(x, x)))(x))).toEqual([2, 2, 2]);
@@ -140,7 +140,7 @@ describe('valueAndGradient', () => {
     expect(values(found.unused)).toEqual([0, 0]);
   });
 
-  test('is 1 for a loss that is the parameter itself', () => {
+  test('is 1 if the loss is the parameter itself', () => {
     const { value, gradients } = valueAndGradient((x: Tensor) => x)(scalar(5));
     expect([values(value), values(gradients)]).toEqual([[5], [1]]);
   });
@@ -162,16 +162,16 @@ describe('valueAndGradient', () => {
     expect(values(step(tensor([1, 2]), tensor([3, 4]), 10).gradients)).toEqual([30, 40]);
   });
 
-  test('refuses a loss that is not one number', () => {
+  test('rejects a loss that is not a single number', () => {
     const step = valueAndGradient((x: Tensor) => square(x));
     expect(() => step(ones([2, 3]))).toThrow(
-      new RangeError('a loss must be one number, but has shape [2,3]. Take its mean() or sum().'),
+      new RangeError('a loss must be a single number, but has shape [2,3]. Take its mean() or sum().'),
     );
   });
 });
 
 describe('noGradient', () => {
-  test('makes a constant of what runs in it', () => {
+  test('makes its result a constant', () => {
     const x = tensor([2, 3]);
     const found = gradient((x: Tensor) =>
       sum(
@@ -184,7 +184,7 @@ describe('noGradient', () => {
     expect(values(found)).toEqual([4, 9]);
   });
 
-  test('ends with its body, also where that throws', () => {
+  test('ends with its body, even if that throws', () => {
     const found = gradient((x: Tensor) => {
       expect(() =>
         noGradient(() => {
@@ -197,12 +197,12 @@ describe('noGradient', () => {
   });
 });
 
-test('stopGradient makes a constant of a tensor, and leaves the tensor as it is', () => {
+test('stopGradient returns a tensor as a constant, and leaves the original unchanged', () => {
   const x = tensor([2, 3]);
   const found = gradient((x: Tensor) => sum(mul(x, stopGradient(x))))(x);
   expect(values(found)).toEqual([2, 3]);
   expect(values(gradient((x: Tensor) => sum(mul(x, add(x, mul(stopGradient(x), -1)))))(x))).toEqual([2, 3]);
-  // What noGradient hands through was not made in it.
+  // A tensor that noGradient passes through was not made in it, so it is no constant.
   expect(
     values(
       gradient((x: Tensor) =>
@@ -224,13 +224,13 @@ describe('customGradient', () => {
     gradient: (dy) => [() => mul(dy, 10)],
   }));
 
-  test('replaces the gradient of what runs in it', () => {
+  test('replaces the gradient of its forward pass', () => {
     const x = tensor([-2, 3]);
     expect(values(hardSign(x))).toEqual([-1, 1]);
     expect(values(gradient((x: Tensor) => sum(hardSign(x)))(x))).toEqual([10, 10]);
   });
 
-  test('may return its input: the gradient is reversed once', () => {
+  test('may return its input, and the rule applies once', () => {
     const reverse = customGradient('reverse', (x: Tensor) => ({
       output: x,
       saved: [],
@@ -241,7 +241,7 @@ describe('customGradient', () => {
     expect(x.disposed).toBe(false);
   });
 
-  test('may answer two inputs with one tensor, or with a saved one', () => {
+  test('may return one tensor for two inputs, or a saved tensor', () => {
     const product = customGradient('product', (a: Tensor, b: Tensor) => ({
       output: mul(a, b),
       saved: [a],
@@ -268,7 +268,7 @@ describe('customGradient', () => {
     expect(values(sums)).toEqual([-2 + 4 * 3, -2 + 4 * 4]);
   });
 
-  test('keeps what is saved in memory, and nothing else', () => {
+  test('keeps only the saved tensors in memory', () => {
     const before = memory();
     const wasteful = customGradient('wasteful', (x: Tensor) => {
       const saved = abs(x);
@@ -322,7 +322,7 @@ describe('memory', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('holds the value and the gradients alone, without any tidy', () => {
+  test('only the value and the gradients remain, even without a tidy', () => {
     const parameters = [tensor([1, 2, 3]), tensor([4, 5, 6])];
     const { value, gradients } = valueAndGradient(([a, b]: Tensor[]) => {
       const [p, q] = [mul(a, b), add(a, b)];
@@ -333,14 +333,14 @@ describe('memory', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('tidy frees what no gradient rule needs, and the gradient stays right', () => {
+  test('tidy frees tensors that no gradient rule needs, and the gradient stays right', () => {
     const x = tensor(new Float32Array(100).map((_, i) => i / 50 - 1));
     const f = (x: Tensor) => sum(relu(mul(sub(neg(x), 1), square(add(x, 2)))));
     const plain = gradient(f)(x);
     const tidied = valueAndGradient((x: Tensor) => {
       const entry = memory();
       const inner = tidy(() => {
-        // None of these is read by a rule: 5 sums of 100 numbers.
+        // No rule reads any of these ten tensors of 100 numbers.
         let y = x;
         for (let i = 0; i < 5; i++) y = neg(neg(y));
         return y;
@@ -353,7 +353,7 @@ describe('memory', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('an error leaves nothing behind, wherever it is thrown', () => {
+  test('an error leaves no tensor behind, wherever it is thrown', () => {
     const x = tensor([1, 2, 3]);
     const inForward = gradient((x: Tensor) => {
       tidy(() => square(mul(x, x)));
@@ -365,14 +365,14 @@ describe('memory', () => {
       saved: [abs(x)],
       gradient: () => [
         () => {
-          throw new Error('planned, backwards');
+          throw new Error('planned, in the backward pass');
         },
       ],
     }));
     const inBackward = gradient((x: Tensor) => sum(square(failing(square(x)))));
     expect(() => inForward(x)).toThrow('planned, after 3 squares');
     expect(() => notScalar(x)).toThrow(RangeError);
-    expect(() => inBackward(x)).toThrow('planned, backwards');
+    expect(() => inBackward(x)).toThrow('planned, in the backward pass');
     x.dispose();
     expect(memory()).toEqual(before);
   });

@@ -18,24 +18,28 @@ import { nothingToTrain, refuseUnlisted } from './hidden.js';
 import { Tape } from './tape.js';
 import { flatten, type Gradients, unflatten } from './tree.js';
 
-/** What a differentiated function returns: the scalar loss, alone or followed by tensors that come along. */
+/** What a differentiated function returns: the scalar loss, alone or followed by further tensors. */
 export type Differentiated = Tensor | readonly [loss: Tensor, ...others: AnyTensor[]];
 
 /**
- * Turns a function of parameters into one that also returns its gradient.
+ * Turns a function into one that returns both its value and its gradient.
  *
  *     const step = valueAndGradient((net: Net, x: Tensor, y: Tensor<'i32'>) => crossEntropy(net.forward(x), y));
  *     const { value, gradients } = step(net, images, labels);
  *     optimizer.update(net, gradients);
  *
- * Differentiates by the first argument: a tensor, a module, or a tree of them. All else is constant: further arguments, tensors from
- * outside, numbers that were read (`values`, `data()`), and what was made in `noGradient`. The gradients have the first argument's
- * shape; a parameter that the loss does not depend on gets zeros. Frees all it made, except the value and the gradients.
+ * Differentiates with respect to the first argument: a tensor, a module, or a tree of them. Everything else is
+ * constant: further arguments, tensors from outside, values that were read back (`values`, `data()`), and tensors made
+ * in `noGradient`. The gradients are nested like the first argument; a parameter that the loss does not depend on gets
+ * zeros. All intermediate tensors are freed.
  *
- * May be called inside a function that is differentiated itself: gradients of gradients are right, or a GradientError.
+ * May be called inside a function that is itself differentiated: a gradient of a gradient is either right or a
+ * GradientError.
  *
- * @throws TypeError if there are no parameters, or the loss is no f32 tensor; RangeError if it is not one number; GradientError if it
- * depends on none of the parameters, a module uses a parameter that it does not list, or something on the way has no derivative.
+ * @throws TypeError if there are no parameters, or the loss is not an f32 tensor.
+ * @throws RangeError if the loss is not a single number.
+ * @throws GradientError if the loss depends on no parameter, a module uses a parameter that it does not list, or an op
+ *   in between has no derivative.
  */
 export function valueAndGradient<T extends object, A extends readonly unknown[], R extends Differentiated>(
   f: (parameters: T, ...rest: A) => R,
@@ -69,31 +73,31 @@ function lossOf(value: Differentiated | undefined): Tensor {
   if (!(loss instanceof Tensor) || loss.dtype !== 'f32') {
     const found = loss instanceof Tensor ? `a tensor of ${loss.dtype}` : describe(loss);
     throw new TypeError(
-      `a differentiated function must return an f32 tensor, or a list that begins with it, not ${found}.`,
+      `a differentiated function must return its loss, an f32 tensor, alone or first in an array, not ${found}.`,
     );
   }
   if (loss.size !== 1) {
-    throw new RangeError(`a loss must be one number, but has shape [${loss.shape}]. Take its mean() or sum().`);
+    throw new RangeError(`a loss must be a single number, but has shape [${loss.shape}]. Take its mean() or sum().`);
   }
   return loss;
 }
 
 function describe(value: unknown): string {
-  if (value instanceof Promise) return 'a promise: await outside of it';
+  if (value instanceof Promise) return 'a promise (await outside of it)';
   return typeof value === 'object' ? 'another object' : typeof value;
 }
 
 function dependsOnNothing(ends: ReadonlySet<string>): GradientError {
-  const reason = ends.size === 0 ? '' : ` Nothing flows back through ${[...ends].join(', ')}.`;
+  const reason = ends.size === 0 ? '' : ` No gradient flows through ${[...ends].join(', ')}.`;
   return new GradientError(
-    'the loss depends on none of the parameters, so their gradients would all be 0. ' +
-      `Was it made of numbers that were read (values, data()), or in noGradient?${reason}`,
+    'the loss does not depend on any parameter, so all gradients would be 0. ' +
+      `Was it computed from values that were read back (values, data()), or in noGradient?${reason}`,
   );
 }
 
 /**
- * A gradient depends on where it was taken, even where it is the same everywhere, as that of a line. So the tape of a function
- * around is told: then the derivative of the gradient is 0, and no error.
+ * Records for an outer tape that `gradient` depends on `parameters`. A gradient is a function of the point where it was
+ * taken, even if it is the same everywhere, like that of a line: its derivative is then 0, and not an error.
  */
 function dependentOn(parameters: readonly Tensor[], gradient: Tensor): Tensor {
   const output = aliasOf(gradient);
@@ -109,7 +113,7 @@ function dependentOn(parameters: readonly Tensor[], gradient: Tensor): Tensor {
   return output;
 }
 
-/** Like `valueAndGradient`, for when only the gradient is wanted. */
+/** Like `valueAndGradient`, but returns only the gradient. */
 export function gradient<T extends object, A extends readonly unknown[]>(
   f: (parameters: T, ...rest: A) => Tensor,
 ): (parameters: T, ...rest: A) => Gradients<T> {
@@ -122,36 +126,39 @@ export function gradient<T extends object, A extends readonly unknown[]>(
 }
 
 /**
- * Runs `body` without recording: what it computes is a constant to any gradient around it. A tensor from outside that it returns stays
- * what it is: for that there is `stopGradient`.
+ * Runs `body` without recording, so that everything it computes is a constant to any gradient around it. A tensor from
+ * outside that it returns is not affected: use `stopGradient` for that.
  */
 export function noGradient<T>(body: () => T): T {
   checkFunction('noGradient', body);
   return withRecorder(null, body);
 }
 
-/** x as a constant to any gradient around it: another handle on its memory (PyTorch's `detach`). */
+/** Returns x as a constant to any gradient around it: another handle on the same memory, like PyTorch's `detach`. */
 export function stopGradient(x: Tensor): Tensor {
   return noGradient(() => reshape(x, x.shape));
 }
 
-/** A forward pass with a gradient of its own. */
+/** A forward pass with its own gradient rule, for `customGradient`. */
 export interface CustomForward<S extends readonly AnyTensor[]> {
   readonly output: Tensor;
   /**
-   * What `gradient` reads. Everything else that the forward pass made is freed. Derivatives of higher order go by the ops of
-   * `gradient`, so they want the inputs and the output here: how other tensors depend on the inputs is not known.
+   * The tensors that `gradient` reads. Everything else that the forward pass made is freed. For higher derivatives,
+   * save only inputs and the output: how other tensors depend on the inputs is not known.
    */
   readonly saved: readonly [...S];
-  /** From ∂L/∂output and the saved tensors to ∂L/∂inputs, in the order of the inputs. */
+  /** Computes ∂L/∂inputs, in the order of the inputs, from ∂L/∂output and the saved tensors. */
   readonly gradient: (outputGradient: Tensor, saved: S) => InputGradients;
-  /** Whether `gradient` has no derivative, as that of a straight-through estimator. To take one is an error then. */
+  /**
+   * Whether `gradient` has no derivative, like that of a straight-through estimator. Taking one is then an error.
+   * Default false.
+   */
   readonly onceDifferentiable?: boolean;
 }
 
 /**
- * A function whose gradient is what you say it is: straight-through estimators, or rules that save memory. What `forward` reads
- * beside its inputs is constant.
+ * Defines a function with its own gradient rule, such as a straight-through estimator, or a rule that saves memory.
+ * Everything that `forward` reads besides its inputs is constant.
  *
  *     const hardSign = customGradient('hardSign', (x: Tensor) => ({
  *       output: sign(x),
@@ -165,21 +172,22 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
 ): (...inputs: I) => Tensor {
   return (...inputs) =>
     tidy(() => {
-      // Ids count up: what is newer than this, `forward` has made.
+      // Ids count up, so tensors with a greater id than this one were made by `forward`.
       const before = isRecording() && inputs.length > 0 ? aliasOf(inputs[0]).id : Number.POSITIVE_INFINITY;
       const { output: result, saved, gradient, onceDifferentiable } = noGradient(() => forward(...inputs));
-      // The tape tells tensors apart by their ids, and `forward` may have returned one of its inputs.
+      // The tape distinguishes tensors by their ids, and `forward` may return one of its inputs, so take another
+      // handle.
       const output = aliasOf(result);
       for (const tensor of onceDifferentiable ? [] : saved) {
         if (tensor === result || tensor.dtype !== 'f32' || tensor.id < before) continue;
-        recordCall({ name: `what ${name} saves`, inputs, output: tensor, saved: [], gradient: null });
+        recordCall({ name: `a tensor saved by ${name}`, inputs, output: tensor, saved: [], gradient: null });
       }
       recordCall({
         name,
         inputs,
         output,
         saved: saved.map((tensor) => (tensor === result && tensor.id > before ? output : tensor)),
-        // The tape records calls on tensors of any kind, and returns the same ones.
+        // The tape records tensors of any kind, and passes back the same ones.
         gradient(dy, kept) {
           const rules = (): InputGradients => gradient(dy, kept as readonly AnyTensor[] as S);
           return onceDifferentiable && isRecording()
@@ -191,7 +199,10 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
     });
 }
 
-/** Rules whose results are no constants to those that listen, and yet have no derivative. */
+/**
+ * Wraps rules so that an outer tape sees that their results depend on `inputs`, but that this dependence has no
+ * derivative.
+ */
 function withoutDerivative(name: string, inputs: readonly AnyTensor[], rules: () => InputGradients): InputGradients {
   return noGradient(rules).map((rule) => {
     if (!rule) return null;

@@ -7,7 +7,7 @@ import { Sequential } from './layers/sequential.js';
 import { Module } from './module.js';
 import { SGD } from './optimizers/sgd.js';
 
-/** Its layer is in a private field. */
+/** Keeps its layer in a private field. */
 class Private extends Module {
   readonly #layer = new Linear(2, 1, { rng: Rng.fromSeed(1) });
 
@@ -16,7 +16,7 @@ class Private extends Module {
   }
 }
 
-/** Its layer is known to a function alone. */
+/** Keeps its layer in a closure. */
 class Closed extends Module {
   readonly run: (x: Tensor) => Tensor;
 
@@ -34,37 +34,37 @@ class Closed extends Module {
 const x = tensor([[1, 2]]);
 const loss = (net: Module) => sum(net.forward(x));
 
-describe('a module without parameters that can be found', () => {
+describe('a module whose parameters cannot be found', () => {
   test.each([
     [new Private(), 'Private'],
     [new Closed(), 'Closed'],
     [new ReLU(), 'ReLU'],
     [new Sequential(new ReLU()), 'Sequential'],
-  ])('is an error at the first step: %#', (net, name) => {
+  ])('is an error in the first step: %#', (net, name) => {
     const message = new RegExp(`^${name} has no parameters\\. .* private fields \\(#weight\\) or closures`);
     expect(() => valueAndGradient(loss)(net)).toThrow(message);
     expect(() => new SGD({ learningRate: 1 }).update(net, {} as never)).toThrow(message);
   });
 
-  test('gradients of another network are refused, and nothing has changed', () => {
+  test('gradients of another network are rejected, and nothing changes', () => {
     const rng = Rng.fromSeed(1);
     const [net, other] = [new Linear(2, 1, { rng }), new Linear(3, 1, { rng })];
     const before = [...net.weight.values];
     const gradients = gradient((other: Linear) => sum(other.forward(zeros([1, 3]))))(other);
     expect(() => new SGD({ learningRate: 1 }).update(net, gradients)).toThrow(
-      /^optimizer: the gradient of weight is of another shape\n {2}parameter {2}\[1, 2\]\n {2}gradient {3}\[1, 3\]/,
+      /^optimizer: the gradient of weight has a different shape\n {2}parameter {2}\[1, 2\]\n {2}gradient {3}\[1, 3\]/,
     );
     expect([...net.weight.values]).toEqual(before);
   });
 
-  test('so are integers, bits, and nothing at all', () => {
+  test('integers, bits and empty trees are rejected', () => {
     const first = (trees: object) => gradient((_: object) => sum(x))(trees);
     expect(() => first(zeros([2], 'i32'))).toThrow(
-      "only f32 tensors have gradients, and this one is i32. Use cast(x, 'f32') before.",
+      "only f32 tensors have gradients, but this one is i32. Use cast(x, 'f32') first.",
     );
     expect(() => first(packBits(x))).toThrow('this one is bits');
-    expect(() => first({ stride: 2 })).toThrow('there is nothing to differentiate by');
-    expect(() => first([])).toThrow('there is nothing to differentiate by');
+    expect(() => first({ stride: 2 })).toThrow('there is nothing to differentiate or to train');
+    expect(() => first([])).toThrow('there is nothing to differentiate or to train');
     expect(() => gradient((_: object) => sum(mul(x, 2)))(new Map([['w', x]]))).toThrow('the parameters are a Map');
   });
 });

@@ -3,27 +3,27 @@ import { Module, modulesOf } from './module.js';
 import { Parameter } from './parameter.js';
 import { flattenAll } from './tree.js';
 
-// What is trained is found by its field paths. Parameters that have none would stay as they are while everything seems to work, so
-// whoever meets them refuses.
+// Parameters are found by walking over public fields. One that cannot be found would silently stay untrained, so it is
+// an error instead.
 
-/** Why there is nothing in a tree that could be trained. */
+/** The error for a tree that has no parameters: says why none were found. */
 export function nothingToTrain(tree: unknown): TypeError {
   const remedy =
-    'Parameters are found in public fields that hold a Parameter, a Module, or arrays and records of these; ' +
-    'what is in private fields (#weight) or closures is not found.';
+    'Parameters are found in public fields that hold a Parameter, a Module, or arrays and records of these, ' +
+    'but not in private fields (#weight) or closures.';
   if (tree instanceof Module) return new TypeError(`${tree.constructor.name} has no parameters. ${remedy}`);
   if (tree instanceof Tensor || tree instanceof BitTensor) {
-    return new TypeError(`only f32 tensors have gradients, and this one is ${tree.dtype}. Use cast(x, 'f32') before.`);
+    return new TypeError(`only f32 tensors have gradients, but this one is ${tree.dtype}. Use cast(x, 'f32') first.`);
   }
-  return new TypeError(`there is nothing to differentiate by or to train: no f32 tensor and no parameter. ${remedy}`);
+  return new TypeError(`there is nothing to differentiate or to train: no f32 tensor and no parameter. ${remedy}`);
 }
 
 /**
- * A check for a tape that differentiates by modules: every `Parameter` that takes part must be known. One that is not is in a
- * private field, say, and would never be trained.
+ * Makes a check for a tape that differentiates with respect to modules: every `Parameter` that an op uses must be
+ * known. One that is not known, since it is in a private field for example, would never be trained.
  *
- * @param rest Further arguments of the differentiated function: their parameters are constants on purpose.
- * @returns Null where no module is differentiated by: who lists tensors says what he means.
+ * @param rest Further arguments of the differentiated function. Their parameters are constants on purpose.
+ * @returns Null if there is no module among the parameters: a list of tensors is taken to be complete.
  */
 export function refuseUnlisted(
   parameters: unknown,
@@ -37,15 +37,15 @@ export function refuseUnlisted(
   return ({ name, inputs }) => {
     for (const input of inputs) {
       if (!(input instanceof Parameter) || known.has(input)) continue;
-      // Seldom so far: what is constant is looked up only now.
+      // This is rare, so parameters of further arguments are looked up only now.
       if (!isComplete) for (const constant of flattenAll(rest).values()) known.add(constant);
       isComplete = true;
       if (known.has(input)) continue;
       const parameter = input.label ?? `a parameter of shape [${input.shape}]`;
       throw new GradientError(
-        `${parameter} takes part in ${name}, but ${module.constructor.name} does not list it, so it would not be trained. ` +
-          'Keep it, or its module, in a public field from the start, not in a private one (#weight) or a closure. If it is not to be trained, hand it ' +
-          'to the differentiated function as a further argument, or use it in noGradient(() => …).',
+        `${parameter} is used by ${name}, but ${module.constructor.name} does not list it, so it would not be trained. ` +
+          'Keep it, or its module, in a public field that is set in the constructor, not in a private one (#weight) or a closure. ' +
+          'If it should not be trained, pass it to the differentiated function as a further argument, or use it in noGradient(() => …).',
       );
     }
   };

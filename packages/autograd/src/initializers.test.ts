@@ -5,7 +5,7 @@ import { kaimingNormal, kaimingUniform, xavierNormal, xavierUniform } from './in
 
 const initializers = { kaimingNormal, kaimingUniform, xavierNormal, xavierUniform };
 
-/** The variance that the papers ask for: 2 / fanIn (He et al.), 2 / (fanIn + fanOut) (Glorot & Bengio). */
+/** The variances of the papers: 2 / fanIn (He et al.), 2 / (fanIn + fanOut) (Glorot & Bengio). */
 const variances: Record<keyof typeof initializers, (fanIn: number, fanOut: number) => number> = {
   kaimingNormal: (fanIn) => 2 / fanIn,
   kaimingUniform: (fanIn) => 2 / fanIn,
@@ -25,13 +25,13 @@ describe.each(Object.keys(initializers) as (keyof typeof initializers)[])('%s', 
     const variance = variances[name](fanIn, fanOut);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const found = values.reduce((sum, value) => sum + value ** 2, 0) / values.length;
-    // 20,000 samples or more: their mean square is within 5 % by a wide margin.
+    // The mean square of 20,000 samples or more is well within 5 %.
     expect(Math.abs(mean)).toBeLessThan(0.03 * Math.sqrt(variance));
     expect(found / variance).toBeGreaterThan(0.95);
     expect(found / variance).toBeLessThan(1.05);
   });
 
-  test.prop([fc.integer({ min: 0, max: 1e6 })], { numRuns: 20 })('repeats itself for a seed', (seed) => {
+  test.prop([fc.integer({ min: 0, max: 1e6 })], { numRuns: 20 })('is reproducible for a seed', (seed) => {
     const draw = () => [...initializers[name](Rng.fromSeed(seed), [3, 2, 2, 5]).values];
     expect(draw()).toEqual(draw());
   });
@@ -39,7 +39,7 @@ describe.each(Object.keys(initializers) as (keyof typeof initializers)[])('%s', 
 
 describe('uniform initialisers', () => {
   test.prop([fc.integer(), fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 20 })], { numRuns: 50 })(
-    'stay within √3 deviations',
+    'stay within √3 standard deviations',
     (seed, inputs, outputs) => {
       for (const name of ['kaimingUniform', 'xavierUniform'] as const) {
         const bound = Math.fround(Math.sqrt(3 * variances[name](inputs, outputs)));

@@ -1,4 +1,5 @@
-/** What optimizers are made of, and what a network is made of, for those who write their own of such things. */
+/** Building blocks for optimizers, and for code that walks over the modules of a network. */
 
 export { modulesOf } from './module.js';
-export { type ParameterUpdate, type UpdateFormula, UpdateKernel } from './optimizers/update.wasm.js';
+export { defineUpdate, type UpdateRule } from './optimizers/update.js';
+export type { ParameterUpdate, UpdateDefinition, UpdateNumbers } from './optimizers/update-definition.js';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { crossEntropy } from './losses.js';
 
 test.each([-1, 3, 2 ** 31 - 1, -(2 ** 31)])(
-  'a label %i of three classes makes the loss on a GPU NaN',
+  'a label %i for three classes makes the loss NaN on a GPU',
   async (label) => {
     const logits = toBackend(Rng.fromSeed(1).normal([4, 3]), 'webgpu');
     const lossOf = (labels: number[]) =>

@@ -11,7 +11,7 @@ const smoothings = fc.constantFrom(0, 0.1, 0.5, 1);
 
 describe('crossEntropy', () => {
   test.prop([tensors([3, 5]), labelLists, smoothings])(
-    'is −Σ target·log softmax, averaged',
+    'is the batch mean of −Σ target·log softmax',
     (logits, labels, labelSmoothing) => {
       let expected = 0;
       labels.forEach((label, row) => {
@@ -27,31 +27,28 @@ describe('crossEntropy', () => {
   );
 
   test.prop([tensors([3, 5]), labelLists, smoothings], { numRuns: 30 })(
-    'has the gradient of finite differences',
+    'has a gradient that agrees with finite differences',
     (logits, labels, labelSmoothing) => {
       checkGradient((logits) => crossEntropy(logits, labelsOf(labels), { labelSmoothing }), [logits]);
     },
   );
 
-  test.each(['fast', 'reference'] as const)(
-    'has a gradient that is 0 where it would be tiny, and so never denormal (%s)',
-    (tier) => {
-      // The further the right class is ahead, the less is left for the others.
-      const classes = 130;
-      const logits = tensor(
-        Float32Array.from({ length: 2 * classes }, (_, at) => (at % classes === 5 ? 0 : -(at % classes))),
-        { shape: [2, classes] },
-      );
-      const labels = labelsOf([5, 5]);
-      const found = withKernels(tier, () => gradient((x: Tensor) => crossEntropy(x, labels))(logits)).values;
-      const total = logits.values.subarray(0, classes).reduce((sum, x) => sum + Math.exp(x), 0);
-      found.forEach((value, at) => {
-        const exact = (Math.exp(logits.values[at]) / total - Number(at % classes === 5)) / 2;
-        if (Math.abs(exact) < 1e-30) expect(value).toBe(0);
-        else expect(value / exact).toBeCloseTo(1, 4);
-      });
-    },
-  );
+  test.each(['fast', 'reference'] as const)('flushes tiny gradients to 0, so that none is denormal (%s)', (tier) => {
+    // The probabilities of the other classes fall with their distance from the right one.
+    const classes = 130;
+    const logits = tensor(
+      Float32Array.from({ length: 2 * classes }, (_, at) => (at % classes === 5 ? 0 : -(at % classes))),
+      { shape: [2, classes] },
+    );
+    const labels = labelsOf([5, 5]);
+    const found = withKernels(tier, () => gradient((x: Tensor) => crossEntropy(x, labels))(logits)).values;
+    const total = logits.values.subarray(0, classes).reduce((sum, x) => sum + Math.exp(x), 0);
+    found.forEach((value, at) => {
+      const exact = (Math.exp(logits.values[at]) / total - Number(at % classes === 5)) / 2;
+      if (Math.abs(exact) < 1e-30) expect(value).toBe(0);
+      else expect(value / exact).toBeCloseTo(1, 4);
+    });
+  });
 
   test('does not overflow', () => {
     const loss = crossEntropy(
@@ -64,7 +61,7 @@ describe('crossEntropy', () => {
     expect(loss.values[0]).toBe(1000);
   });
 
-  test('explains labels that do not fit', () => {
+  test('explains labels that are out of range or of the wrong shape', () => {
     expect(() => crossEntropy(zeros([2, 3]), labelsOf([0, 3]))).toThrow(
       'crossEntropy: label 3 of row 1 is outside 0 … 2',
     );
@@ -74,7 +71,7 @@ describe('crossEntropy', () => {
 
 describe('mse', () => {
   test.prop([tensors([2, 3]), tensors([2, 3])], { numRuns: 30 })(
-    'is the mean of squares, with its gradient',
+    'is the mean of squared differences, with its gradient',
     (a, b) => {
       const expected = a.values.reduce((sum, value, at) => sum + (value - b.values[at]) ** 2, 0) / 6;
       expect(mse(a, b).values[0]).toBeCloseTo(expected, 5);
@@ -84,6 +81,8 @@ describe('mse', () => {
 
   test('does not broadcast', () => {
     const rng = Rng.fromSeed(1);
-    expect(() => mse(rng.normal([3, 1]), rng.normal([3]))).toThrow(/mse: prediction and target must have one shape/);
+    expect(() => mse(rng.normal([3, 1]), rng.normal([3]))).toThrow(
+      /mse: prediction and target must have the same shape/,
+    );
   });
 });

@@ -15,24 +15,24 @@ import {
   sub,
   sum,
   type Tensor,
-  tidy,
   where,
 } from '@mobinet/tensor';
-import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, softmaxRows } from '@mobinet/tensor/kernels';
+import { flushed } from '@mobinet/tensor/kernels';
+import { crossEntropyFast, crossEntropyGradientFast } from './losses.wasm.js';
 import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
 import { labelSmoothingRange } from './ranges.js';
 
 /**
  * Softmax cross-entropy, averaged over the batch.
  *
- * With label smoothing ε the target of row n is (1 − ε)·onehot(labels[n]) + ε/classes (Szegedy et al., 2016).
+ * With label smoothing ε, the target of row n is (1 − ε)·onehot(labels[n]) + ε/classes (Szegedy et al., 2016).
  *
  * @param logits [batch, classes]
- * @param labels [batch], the index of the right class of each row.
- * @param options.labelSmoothing From 0 to 1. Default 0.
+ * @param labels [batch], the class index of each row.
+ * @param options.labelSmoothing ε, from 0 to 1. Default 0.
  * @returns A scalar.
- * @throws ShapeError or DTypeError for operands that do not fit, RangeError for a label that is no class. A GPU cannot throw for that:
- *   the loss is NaN there.
+ * @throws ShapeError or DTypeError if the operands do not fit.
+ * @throws RangeError if a label is not a class. A GPU cannot throw: there the loss is NaN.
  */
 export function crossEntropy(
   logits: Tensor,
@@ -54,7 +54,7 @@ export function crossEntropy(
   return apply(crossEntropyOp, [logits, labels], { smoothing: labelSmoothing })[0];
 }
 
-/** The second output, the probabilities, is what the gradient needs: ∂L/∂logits = (softmax − target) / batch. */
+/** The second output, the probabilities, is for the gradient: ∂L/∂logits = (softmax − target) / batch. */
 const crossEntropyOp = defineOp<
   [Tensor, Tensor<'i32'>],
   [Tensor, Tensor],
@@ -87,23 +87,15 @@ const crossEntropyOp = defineOp<
       }
       const logSum = largest + Math.log(sum);
       for (let c = 0; c < classes; c++) probabilities[row + c] = Math.exp(logits[row + c] - logSum);
-      // Without smoothing, a logit of −∞ that is not the label's does not count: 0 · ∞ would be NaN.
+      // Without smoothing, the logits of other classes may be −∞: the term must be left out, since 0 · ∞ is NaN.
       const smoothed = smoothing > 0 ? (smoothing / classes) * sumOfLogits : 0;
       total += logSum - (1 - smoothing) * logits[row + label] - smoothed;
     }
     loss[0] = total / batch;
   },
-  fast([logits, { values: labels }], [{ values: loss }, probabilities], { smoothing }) {
-    const [batch, classes] = logits.shape;
-    checkLabels(labels, classes);
-    const logSums = softmaxRows(logits, probabilities);
-    const values = logits.values;
-    const means = smoothing > 0 ? tidy(() => mean(logits, { axes: 1 }).values.slice()) : null;
-    let total = 0;
-    for (let n = 0; n < batch; n++) {
-      total += logSums[n] - (1 - smoothing) * values[n * classes + labels[n]] - smoothing * (means ? means[n] : 0);
-    }
-    loss[0] = total / batch;
+  fast([logits, labels], [loss, probabilities], { smoothing }) {
+    checkLabels(labels.values, logits.shape[1]);
+    crossEntropyFast(logits, labels, loss, probabilities, smoothing);
   },
   webgpu: ([logits, labels], [loss, probabilities], { smoothing }) =>
     crossEntropyOnGpu(logits, labels, loss, probabilities, smoothing),
@@ -115,7 +107,7 @@ const crossEntropyOp = defineOp<
         : apply(crossEntropyGradientOp, [dy, probabilities, labels], attributes)[0],
     null,
   ],
-  // The rule of softmax: whoever differentiates the gradient asks how the probabilities move.
+  // The rule of softmax. Second derivatives need it, since the gradient depends on the probabilities.
   furtherGradients: [
     (dp, { saved: [probabilities] }) => [
       () => mul(probabilities, sub(dp, sum(mul(dp, probabilities), { axes: 1, keepDims: true }))),
@@ -132,7 +124,7 @@ function checkLabels(labels: Int32Array, classes: number): void {
   });
 }
 
-/** What is tiny is flushed to 0: a network that is sure of its answers would make denormal numbers. */
+/** Tiny values are flushed to 0: a network that is sure of its predictions would produce denormal numbers. */
 const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor], { smoothing: number }>({
   name: 'crossEntropyGradient',
   outputs: ([, probabilities]) => [{ dtype: 'f32', shape: probabilities.shape }],
@@ -145,20 +137,11 @@ const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor
       }
     }
   },
-  fast([{ values: dy }, probabilities, { values: labels }], [dx], { smoothing }) {
-    const [batch, classes] = probabilities.shape;
-    const scale = dy[0] / batch;
-    shiftAndScale.run([probabilities], dx, { shift: smoothing / classes, scale });
-    const { values } = dx;
-    for (let n = 0; n < batch; n++) {
-      const own = n * classes + labels[n];
-      values[own] = flushed(values[own] - scale * (1 - smoothing));
-    }
-  },
+  fast: (inputs, [dx], { smoothing }) => crossEntropyGradientFast(inputs, dx, smoothing),
   webgpu: (inputs, [dx], { smoothing }) => crossEntropyGradientOnGpu(inputs, dx, smoothing),
 });
 
-/** The same, so that it can be differentiated again. */
+/** `crossEntropyGradient` made of plain ops, so that it can be differentiated again. */
 function crossEntropyGradientByOps(
   dy: Tensor,
   probabilities: Tensor,
@@ -171,19 +154,16 @@ function crossEntropyGradientByOps(
   return mul(where(isLabel, sub(shifted, 1 - smoothing), shifted), mul(dy, 1 / batch));
 }
 
-const shiftAndScale = new ElementwiseKernel(
-  'shift_and_scale',
-  1,
-  ([x], { shift, scale }) => flushedLanes(x.sub(f32x4.splat(shift)).mul(f32x4.splat(scale))),
-  { shift: f32, scale: f32 },
-);
-
-/** The mean of (prediction − target)². Shapes must be equal. Returns a scalar. */
+/**
+ * Mean squared error: the mean of (prediction − target)², as a scalar.
+ *
+ * @throws ShapeError if the shapes differ.
+ */
 export function mse(prediction: Tensor, target: Tensor): Tensor {
   checkTensor('mse', prediction, 'prediction');
   checkTensor('mse', target, 'target');
   if (prediction.shape.join() !== target.shape.join()) {
-    throw new ShapeError('mse', 'prediction and target must have one shape', [
+    throw new ShapeError('mse', 'prediction and target must have the same shape', [
       { name: 'prediction', shape: prediction.shape },
       { name: 'target', shape: target.shape },
     ]);

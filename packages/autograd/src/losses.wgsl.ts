@@ -13,7 +13,7 @@ import {
   sumOnGpu,
 } from '@mobinet/tensor/kernels';
 
-/** `crossEntropy`: a workgroup makes the loss of a row, then all are added up. */
+/** `crossEntropy`: each workgroup computes the loss of one row, then a second kernel sums these. */
 export function crossEntropyOnGpu(
   logits: Tensor,
   labels: Tensor<'i32'>,
@@ -50,14 +50,15 @@ const rowLosses = new Shader('cross_entropy', {
   let sumOfLogits = sumOfWorkgroup(logits, lane);
   if (lane == 0u) {
     let label = labels[row];
-    // A GPU cannot throw for a label that no class has, so its loss is NaN. It may not be written as a constant.
+    // A GPU cannot throw if the label is not a class, so the loss becomes NaN. WGSL rejects NaN as a constant, so it is
+    // computed from lane, which is 0 here.
     let nan = bitcast<f32>(0x7fc00000u | lane);
     let own = select(nan, x[start + min(u32(label), p.length - 1u)], label >= 0 && label < i32(p.length));
     losses[row] = logSum - (1.0 - p.smoothing) * own - p.smoothing / f32(p.length) * sumOfLogits;
   }`,
 });
 
-/** `crossEntropyGradient`. */
+/** `crossEntropyGradient`, one invocation per element. */
 export function crossEntropyGradientOnGpu(
   [dy, probabilities, labels]: readonly [Tensor, Tensor, Tensor<'i32'>],
   dx: Tensor,

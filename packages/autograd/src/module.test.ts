@@ -65,7 +65,7 @@ describe('Module', () => {
     ]);
   });
 
-  test('train() and eval() reach every module inside', () => {
+  test('train() and eval() reach every module in it', () => {
     const model = net();
     const inside = [model, model.stem, ...model.units, model.units[1].norm, model.head, ...model.head.layers];
     expect(inside.map(({ training }) => training)).toEqual(inside.map(() => true));
@@ -81,7 +81,7 @@ describe('Module', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('label() puts names into error messages', () => {
+  test('label() puts parameter names into error messages', () => {
     const model = net().label();
     expect(model.units[1].norm.runningMean.label).toBe('units.1.norm.runningMean');
     expect(() => model.forward(zeros([1, 4, 4, 3]))).toThrow(
@@ -118,7 +118,7 @@ describe('layers', () => {
     expect(Math.max(...wide.weight.values.map(Math.abs))).toBeLessThanOrEqual(Math.fround(0.1));
   });
 
-  test('of one generator do not start equal; the first is what it was alone', () => {
+  test('made with one generator start different, and the first as if it were alone', () => {
     const [one, same] = [Rng.fromSeed(3), Rng.fromSeed(3)];
     const make = [
       (rng: Rng) => new Linear(2, 4, { rng }),
@@ -132,7 +132,7 @@ describe('layers', () => {
     expect([...make[0](Rng.fromSeed(3)).weight.values].join()).toBe(weights[0]);
   });
 
-  test('Sequential frees what lies between its layers', () => {
+  test('Sequential frees intermediate results', () => {
     const layers = new Sequential(new ReLU(), new PReLU(4), new ReLU());
     const x = ones([2, 4]);
     const before = memory().tensors;
@@ -140,7 +140,7 @@ describe('layers', () => {
     expect(memory().tensors).toBe(before + 1);
   });
 
-  test('prints the tree of its layers, and what is tied once', () => {
+  test('print as a tree, with tied layers expanded once', () => {
     class Twice extends Module {
       readonly layers = [new PReLU(2), new ReLU()];
       readonly tied = this.layers[0];

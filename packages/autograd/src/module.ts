@@ -2,45 +2,49 @@ import { BitTensor, dispose, Tensor } from '@mobinet/tensor';
 import { Parameter } from './parameter.js';
 
 /**
- * A layer, or a network of layers. Its fields say what it is made of: `Parameter`s are trained, other tensors are state,
- * modules and arrays and records of modules are looked into. Names are field paths: `units.3.depthwise.norm.gamma`. What is at several
- * places (tied weights, a shared layer) is listed, saved and trained once, under the first of its paths.
+ * A layer, or a network of layers. Its public fields say what it consists of: `Parameter`s are trained, other tensors
+ * are state, and modules are searched in turn, as are arrays and records of these. Names are field paths, such as
+ * `units.3.depthwise.norm.gamma`. A tensor or module at several places (tied weights, a shared layer) is listed, saved
+ * and trained once, under the first of its paths.
  */
 export abstract class Module {
-  /** Whether `forward` runs as in training (batch statistics) or as in evaluation (running statistics). */
+  /**
+   * Whether `forward` runs in training mode (batch statistics) or in evaluation mode (running statistics). Default
+   * true.
+   */
   training = true;
 
   abstract forward(x: Tensor): Tensor;
 
-  /** Switches this module and all inside it to training. Returns itself. */
+  /** Switches this module and all modules in it to training mode. Returns itself. */
   train(): this {
     for (const module of modulesOf(this)) module.training = true;
     return this;
   }
 
-  /** Switches this module and all inside it to evaluation. Returns itself. */
+  /** Switches this module and all modules in it to evaluation mode. Returns itself. */
   eval(): this {
     for (const module of modulesOf(this)) module.training = false;
     return this;
   }
 
-  /** Trained tensors by name, in the order of the fields. */
+  /** The parameters by name, in the order of the fields. */
   parameters(): Map<string, Parameter> {
     return collect(this, true, (tensor) => tensor instanceof Parameter) as Map<string, Parameter>;
   }
 
-  /** Tensors that are saved but not trained, by name. */
+  /** The tensors that are saved but not trained, such as running statistics, by name. */
   state(): Map<string, Tensor> {
     return collect(this, true, (tensor) => !(tensor instanceof Parameter));
   }
 
-  /** Writes each tensor's name into it, for error messages. Returns itself. */
+  /** Gives each parameter and state tensor its name as a label, for error messages. Returns itself. */
   label(): this {
     for (const [name, tensor] of [...this.parameters(), ...this.state()]) tensor.label = name;
     return this;
   }
 
-  /** The tree of modules, with the shapes of their tensors, one a line, as PyTorch prints it. */
+  /** The tree of modules and the shapes of their tensors, one per line, much like PyTorch prints it. */
   toString(): string {
     return [this.constructor.name, ...describeChildren(this, new Set())].join('\n');
   }
@@ -55,7 +59,10 @@ export abstract class Module {
   }
 }
 
-/** A line for each field of a module, or of a list or record of modules. What has been listed before, a tied layer say, is not taken apart again. */
+/**
+ * One line for each field of a module, or of an array or record of modules. A layer that was listed before (a tied one)
+ * is not expanded again.
+ */
 function describeChildren(node: object, seen: Set<object>): string[] {
   if (seen.has(node)) return [];
   seen.add(node);
@@ -68,12 +75,12 @@ function describeChildren(node: object, seen: Set<object>): string[] {
   });
 }
 
-/** All modules of a tree, each once: those outside before those inside. */
+/** Lists all modules of a tree, each once, a module before those inside it. */
 export function modulesOf(tree: unknown): Module[] {
   return walk(tree, false);
 }
 
-/** The f32 tensors that count, each under the first of its paths. */
+/** Collects the f32 tensors for which `counts` is true, each under the first of its paths. */
 export function collect(
   tree: unknown,
   inModule: boolean,
@@ -83,7 +90,7 @@ export function collect(
   const named = new Set<Tensor>();
   walk(tree, inModule, (path, tensor, isInside) => {
     if (tensor.dtype !== 'f32' || named.has(tensor) || !counts(tensor, isInside)) return;
-    if (found.has(path)) throw new TypeError(`two parameters are named ${path}: names must not have dots in them`);
+    if (found.has(path)) throw new TypeError(`two parameters are named ${path}: field names must not contain dots`);
     named.add(tensor);
     found.set(path, tensor);
   });
@@ -91,8 +98,8 @@ export function collect(
 }
 
 /**
- * Goes through a tree once, and returns the modules it has come by. A module at several places, or inside itself, is gone through
- * at the first of them.
+ * Walks over a tree, calls `found` for each tensor, and returns the modules. A module at several places, or inside
+ * itself, is visited once, at the first of them.
  */
 export function walk(
   tree: unknown,
@@ -101,7 +108,7 @@ export function walk(
 ): Module[] {
   const modules: Module[] = [];
   const listed = new Set<object>();
-  /** The containers around the node: gradients of a module inside itself are a record inside itself. */
+  /** The containers around the current node. The gradients of a module inside itself are a record inside itself. */
   const around = new Set<object>();
   const strangers: Stranger[] = [];
   const visit = (node: unknown, path: string, inModule: boolean): void => {
@@ -128,17 +135,17 @@ export function walk(
   return modules;
 }
 
-/** An object that is no part of a tree of parameters, such as a Map, and where it stands. */
+/** An object that is not part of a tree of parameters, such as a Map. */
 interface Stranger {
   readonly path: string;
   readonly node: object;
-  /** Whether a module is around it: then only `Parameter`s count, else all f32 tensors. */
+  /** Whether it is inside a module: then only `Parameter`s count, otherwise all f32 tensors. */
   readonly inModule: boolean;
 }
 
 /**
- * @param listed The modules and tensors that the tree has at other places.
- * @throws TypeError if the stranger holds parameters that the tree has not.
+ * @param listed The modules and tensors of the tree.
+ * @throws TypeError if the stranger holds parameters that are not listed.
  */
 function refuseHidden({ path, node, inModule }: Stranger, listed: ReadonlySet<object>): void {
   const seen = new Set<unknown>();
@@ -162,14 +169,15 @@ function refuseHidden({ path, node, inModule }: Stranger, listed: ReadonlySet<ob
 }
 
 /**
- * Fields of modules and records, items of arrays; nothing else is looked into. Every step of training walks over the network, so
- * this makes no lists of entries.
+ * Visits the fields of a module or record, or the items of an array. Every training step walks over the network, so
+ * this allocates no entries.
  */
 export function forEachChild(node: object, visit: (key: string, child: unknown) => void): void {
   const fields = node as Record<string, unknown>;
   for (const key of Object.keys(fields)) visit(key, fields[key]);
 }
 
+/** Whether a walk descends into it: modules, arrays and plain records. */
 export function isContainer(node: unknown): node is object {
   if (typeof node !== 'object' || node === null) return false;
   const prototype: unknown = Object.getPrototypeOf(node);
@@ -177,4 +185,5 @@ export function isContainer(node: unknown): node is object {
   return isRecord || Array.isArray(node) || node instanceof Module;
 }
 
+/** The path of a field in a container. */
 export const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);

@@ -62,7 +62,7 @@ class Critic extends Module {
   }
 }
 
-describe('derivatives of derivatives', () => {
+describe('higher derivatives', () => {
   test.prop([tensors([3])], { numRuns: 20 })('of x³ are 3x², 6x, 6, 0 and 0', (x) => {
     const expected = [(v: number) => 3 * v * v, (v: number) => 6 * v, () => 6, () => 0, () => 0];
     expected.forEach((at, index) => {
@@ -71,7 +71,7 @@ describe('derivatives of derivatives', () => {
     });
   });
 
-  test('of tanh, of order 3, are those of the textbook', () => {
+  test('of tanh agree with the textbook to order 3', () => {
     const x = tensor([-1.2, 0, 0.3, 2]);
     const third = values(derivative((x) => sum(tanh(x)), 3)(x));
     const expected = values(x).map((v) => {
@@ -81,7 +81,7 @@ describe('derivatives of derivatives', () => {
     expect(third).toEqual(expected.map((value) => expect.closeTo(value, 5)));
   });
 
-  test('a Hessian times a vector is that of the quadratic form', () => {
+  test('give the product of a Hessian and a vector', () => {
     const [a, v] = [
       tensor([
         [2, 1],
@@ -94,13 +94,13 @@ describe('derivatives of derivatives', () => {
     expect(values(product)).toEqual(values(matmul(add(a, transpose(a)), v)));
   });
 
-  test('mixed: by w of what was taken by x', () => {
+  test('may be mixed: with respect to x, then to w', () => {
     const f = (x: Tensor, w: Tensor) => sum(mul(square(x), square(w)));
     const found = gradient((w: Tensor) => sum(gradient(f)(tensor([3, 5]), w)))(tensor([2, -1]));
     expect(values(found)).toEqual([2 * 3 * 2 * 2, 2 * 5 * 2 * -1]);
   });
 
-  test('the value inside may be used beside its gradient, and in noGradient both are constants', () => {
+  test('may use the inner value beside its gradient; in noGradient both are constants', () => {
     const inner = valueAndGradient(cube);
     const both = gradient((x: Tensor) => {
       const { value, gradients } = inner(x);
@@ -118,7 +118,7 @@ describe('derivatives of derivatives', () => {
     expect(values(constant)).toEqual([12]);
   });
 
-  test('a gradient penalty trains a critic as finite differences say', () => {
+  test('of a gradient penalty agree with finite differences', () => {
     const rng = Rng.fromSeed(1);
     const critic = new Critic(rng);
     const x = rng.normal([5, 2]);
@@ -141,8 +141,8 @@ describe('derivatives of derivatives', () => {
     }
   });
 
-  test('a step of training can be differentiated by where it began', () => {
-    // w′ = w − η·d/dw (w·x − y)², and the loss (w′·x − y)² by w.
+  test('go through a training step, to the weight before it', () => {
+    // w′ = w − η·d/dw (w·x − y)²; the derivative of the loss (w′·x − y)² with respect to w.
     const [x, y, rate] = [3, 2, 0.01];
     const loss = (w: Tensor) => square(sub(mul(w, x), y));
     const meta = gradient((w: Tensor) => loss(sub(w, mul(gradient(loss)(w), rate))));
@@ -151,7 +151,7 @@ describe('derivatives of derivatives', () => {
     expect(meta(scalar(w)).values[0]).toBeCloseTo(2 * x * (after * x - y) * (1 - rate * 2 * x * x), 4);
   });
 
-  test('of a line is 0, and so is that by a parameter which plays no part', () => {
+  test('of a line are 0, and so are those with respect to an unused parameter', () => {
     const line = (x: Tensor) => sum(mul(x, 3));
     expect(values(derivative(line, 2)(tensor([1, 2])))).toEqual([0, 0]);
     const parts = gradient(({ a }: { a: Tensor; b: Tensor }) => sum(derivative(cube, 2)(a)))({
@@ -175,7 +175,7 @@ describe('derivatives of derivatives', () => {
     }
   });
 
-  test('leave no tensor behind, and free what no rule needs in between', () => {
+  test('leave no tensor behind, even if an error is thrown', () => {
     const before = memory();
     const x = tensor([1, 2]);
     dispose(gradient((x: Tensor) => tidy(() => sum(square(gradient((x: Tensor) => tidy(() => cube(x)))(x)))))(x));
@@ -189,7 +189,7 @@ describe('derivatives of derivatives', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('a gradient that is not inside another records nothing', () => {
+  test('are recorded only where a gradient is taken inside another', () => {
     const made: number[] = [];
     const probe = customGradient('probe', (x: Tensor) => ({
       output: square(x),
@@ -207,24 +207,24 @@ describe('derivatives of derivatives', () => {
     }));
     gradient((x: Tensor) => sum(probe(x)))(tensor([1]));
     expect(made).toEqual([0]);
-    // Inside another one, its ops are kept until that has been differentiated.
+    // Inside another gradient, the ops of the rule are kept until that has been computed.
     gradient((x: Tensor) => sum(gradient((x: Tensor) => sum(probe(x)))(x)))(tensor([1]));
     expect(made[1]).toBeGreaterThan(0);
   });
 });
 
-describe('what would be 0 in silence', () => {
+describe('where gradients would silently be 0 or wrong', () => {
   const x = tensor([0.5, 2]);
 
   test.each<[string, (x: Tensor) => Tensor, string]>([
-    ['a constant', () => scalar(3), 'depends on none'],
-    ['numbers that were read', (x) => sum(tensor([...x.values])), 'numbers that were read (values, data())'],
+    ['a constant', () => scalar(3), 'does not depend on any parameter'],
+    ['values that were read back', (x) => sum(tensor([...x.values])), 'values that were read back (values, data())'],
     ['noGradient', (x) => noGradient(() => sum(square(x))), 'or in noGradient'],
-    ['a comparison', (x) => mean(greater(x, 1)), 'Nothing flows back through greater'],
-    ['a choice', (x) => sum(argMax(x).cast('f32')), 'Nothing flows back through argMax'],
-    ['signs as bits', (x) => sum(unpackBits(packBits(x))), 'Nothing flows back through packBits'],
-    ['a cast', (x) => sum(square(x).cast('i32').cast('f32')), 'Nothing flows back through cast'],
-  ])('%s alone: an error that says where it was lost', (_, f, reason) => {
+    ['a comparison', (x) => mean(greater(x, 1)), 'No gradient flows through greater'],
+    ['an index', (x) => sum(argMax(x).cast('f32')), 'No gradient flows through argMax'],
+    ['signs as bits', (x) => sum(unpackBits(packBits(x))), 'No gradient flows through packBits'],
+    ['a cast', (x) => sum(square(x).cast('i32').cast('f32')), 'No gradient flows through cast'],
+  ])('a loss that depends only on %s: an error says where the gradient was lost', (_, f, reason) => {
     expect(() => gradient(f)(x)).toThrow(
       expect.objectContaining({ name: 'GradientError', message: expect.stringContaining(reason) }),
     );
@@ -235,12 +235,12 @@ describe('what would be 0 in silence', () => {
     ['nothing', () => undefined, 'not undefined'],
     ['a number', (x) => x.values[0], 'not number'],
     ['a promise', async (x) => sum(x), 'await outside'],
-    ['several numbers', (x) => square(x), 'a loss must be one number, but has shape [2]'],
-  ])('a function that returns %s', (_, f, message) => {
+    ['several numbers', (x) => square(x), 'a loss must be a single number, but has shape [2]'],
+  ])('a function that returns %s is rejected', (_, f, message) => {
     expect(() => gradient(f as (x: Tensor) => Tensor)(x)).toThrow(message);
   });
 
-  test('a tensor that is on its backend already keeps its gradient', () => {
+  test('toBackend keeps the gradient of a tensor that is already there', () => {
     expect(values(gradient((x: Tensor) => sum(square(toBackend(x))))(x))).toEqual([1, 4]);
   });
 
@@ -255,7 +255,7 @@ describe('what would be 0 in silence', () => {
     expect(values(found)).toEqual([-4 / 3, -2 / 3, 2].map((value) => expect.closeTo(2 + value, 5)));
   });
 
-  test('what a custom gradient saves beside inputs and output', () => {
+  test('a custom gradient that saves more than inputs and output has no second derivative', () => {
     const softAbs = customGradient('softAbs', (x: Tensor) => {
       const root = sqrt(add(square(x), 1));
       return { output: root, saved: [x, abs(root)], gradient: (dy, [x, root]) => [() => dy.mul(x.div(root))] };
@@ -265,7 +265,7 @@ describe('what would be 0 in silence', () => {
       expect.closeTo(2 / Math.sqrt(5), 5),
     ]);
     expect(() => derivative((x) => sum(softAbs(x)), 2)(x)).toThrow(
-      'there is no gradient rule for what softAbs saves, and what is differentiated depends on it',
+      'there is no gradient rule for a tensor saved by softAbs, but the loss depends on it',
     );
     const exact = customGradient('exact', (x: Tensor) => {
       const output = sqrt(add(square(x), 1));
@@ -277,7 +277,7 @@ describe('what would be 0 in silence', () => {
     ]);
   });
 
-  test('a rule without a derivative names the op and what to do', () => {
+  test('a rule without a derivative is an error that names the op and the remedy', () => {
     const once = customGradient('once', (x: Tensor) => ({
       output: square(x),
       saved: [x],
@@ -286,20 +286,20 @@ describe('what would be 0 in silence', () => {
     }));
     expect(values(gradient((x: Tensor) => sum(once(x)))(x))).toEqual([1, 4]);
     expect(() => derivative((x) => sum(once(x)), 2)(x)).toThrow(
-      /^the gradient of once cannot be differentiated again\. A gradient was taken inside .* noGradient/,
+      /^the gradient of once cannot be differentiated again\. It was taken inside .* noGradient/,
     );
-    // Where the gradient inside is not needed, it is no error.
+    // If the inner gradient is not used, this is not an error.
     expect(values(gradient((x: Tensor) => valueAndGradient((x: Tensor) => sum(once(x)))(x).value)(x))).toEqual([1, 4]);
   });
 
-  test('a rule that answers for too few inputs, or in another shape', () => {
+  test('a rule that returns too few gradients, or one of the wrong shape, is an error', () => {
     const few = customGradient('few', (a: Tensor, b: Tensor) => ({
       output: mul(a, b),
       saved: [b],
       gradient: (dy, [b]) => [() => mul(dy, b)],
     }));
     expect(() => gradient(([a, b]: Tensor[]) => sum(few(a, b)))([x, tensor([1, 2])])).toThrow(
-      'the gradient rule of few answers for 1 inputs, but there are 2: give null for one that has no gradient.',
+      'the gradient rule of few returned 1 gradients for 2 inputs. Return null for an input that has no gradient.',
     );
     const narrow = customGradient('narrow', (x: Tensor) => ({
       output: square(x),
@@ -311,7 +311,7 @@ describe('what would be 0 in silence', () => {
     );
   });
 
-  test('what a rule reads was overwritten', () => {
+  test('a tensor that a rule reads must not be overwritten', () => {
     const w = tensor([3, 4]);
     const f = (x: Tensor) => {
       const y = sum(mul(x, w));
@@ -319,27 +319,29 @@ describe('what would be 0 in silence', () => {
       return y;
     };
     w.label = 'w';
-    expect(() => gradient(f)(x)).toThrow(/^the gradient of mul needs w as it was, but it was overwritten since\./);
+    expect(() => gradient(f)(x)).toThrow(
+      /^the gradient of mul needs w unchanged, but it was overwritten after the forward pass\./,
+    );
   });
 
-  test('a parameter is written into while it is differentiated', () => {
+  test('a parameter must not be overwritten while its gradient is computed', () => {
     const sgd = new SGD({ learningRate: 0.1 });
     const step = gradient((w: Tensor) => {
       sgd.update(w, gradient(cube)(w));
       return cube(w);
     });
     expect(() => step(tensor([1]))).toThrow(
-      /^sgd would write into a tensor of shape \[1\] while a gradient with respect to it/,
+      /^sgd would overwrite a tensor of shape \[1\] while its gradient is being computed/,
     );
     expect(() =>
       gradient((w: Tensor) => {
         assign(w, tensor([0]));
         return sum(w);
       })(tensor([1])),
-    ).toThrow('assign would write into');
+    ).toThrow('assign would overwrite');
   });
 
-  test('running statistics may be written, also between two passes', () => {
+  test('running statistics may be overwritten, unless a rule still reads them', () => {
     const norm = new BatchNorm2d(1);
     const images = tensor([1, 2, 6, 7], { shape: [4, 1, 1, 1] });
     const loss = (norm: BatchNorm2d) => add(sum(square(norm.forward(images))), sum(norm.forward(images)));
@@ -350,7 +352,7 @@ describe('what would be 0 in silence', () => {
       norm.train().forward(images);
       return before;
     };
-    expect(() => gradient(mixed)(norm)).toThrow('was overwritten since');
+    expect(() => gradient(mixed)(norm)).toThrow('was overwritten after the forward pass');
   });
 });
 
@@ -365,13 +367,13 @@ describe('a parameter that its module does not list', () => {
   }
   const x = tensor([[1, 2]]);
 
-  test('is an error at the first step', () => {
+  test('is an error in the first step', () => {
     expect(() => valueAndGradient((net: Half) => sum(net.forward(x)))(new Half())).toThrow(
-      /^a parameter of shape \[2,2\] takes part in matmul, but Half does not list it, so it would not be trained\. Keep it/,
+      /^a parameter of shape \[2,2\] is used by matmul, but Half does not list it, so it would not be trained\. Keep it/,
     );
   });
 
-  test('may be borrowed: as a further argument, in noGradient, or where tensors are listed', () => {
+  test('may be used as a further argument, in noGradient, or if the first argument lists tensors', () => {
     const rng = Rng.fromSeed(4);
     const [student, teacher] = [new Linear(2, 1, { rng }), new Linear(2, 1, { rng }).label()];
     const distance = (student: Linear, target: Tensor) => sum(square(sub(student.forward(x), target)));
@@ -385,9 +387,9 @@ describe('a parameter that its module does not list', () => {
     );
     expect(values(inNoGradient(student).weight)).toEqual(expected);
     const captured = gradient((student: Linear) => distance(student, teacher.forward(x)));
-    expect(() => captured(student)).toThrow('weight takes part in matmul, but Linear does not list it');
+    expect(() => captured(student)).toThrow('weight is used by matmul, but Linear does not list it');
     expect(values(gradient((w: Tensor) => sum(add(w, teacher.weight)))(ones([1, 2])))).toEqual([1, 1]);
-    // By a part of a network, with the rest of it constant.
+    // With respect to a part of a network, the rest being constant.
     const net = new Critic(rng);
     const part = gradient((out: Linear, net: Critic) => sum(out.forward(tanh(net.hidden.forward(x)))))(net.out, net);
     expect(flatten(part)).toHaveLength(1);
@@ -395,7 +397,7 @@ describe('a parameter that its module does not list', () => {
 });
 
 test.prop([fc.integer({ min: 1, max: 3 }), tensors([2])], { numRuns: 10 })(
-  'views and functions with tidy inside are as right, at any order',
+  'views and functions that use tidy have the same derivatives, of any order',
   (order, x) => {
     const plain = (x: Tensor) => sum(sigmoid(mul(x, x)));
     const viewed = (x: Tensor) => tidy(() => sum(sigmoid(reshape(mul(reshape(x, [2, 1]), x.reshape([2, 1])), [1, 2]))));

@@ -1,16 +1,19 @@
 import { checkTensor, Tensor } from '@mobinet/tensor';
 
 /**
- * A tensor that training changes. Optimizers write into it; nothing else does.
+ * A tensor that is trained. Only optimizers write into it.
  *
- * In a `Module`, fields of this class are parameters, and other tensors are state (running statistics), which is saved
- * but gets no gradient.
+ * In a `Module`, fields of this class are parameters. Other tensors are state, such as running statistics, which is
+ * saved but gets no gradient.
  */
 export class Parameter extends Tensor<'f32'> {
-  /** Only its sign is used in the forward pass: weight decay would not regularise it, and it is saved as one bit. */
+  /**
+   * Whether the forward pass uses only its signs. Weight decay would not regularise it then, and it is exported as one
+   * bit per element.
+   */
   readonly binary: boolean;
 
-  /** @param initial The first value, which the parameter takes over. */
+  /** @param initial The initial value. The parameter takes over its memory, and disposes of the handle. */
   constructor(initial: Tensor, { binary = false }: { binary?: boolean } = {}) {
     checkTensor('Parameter', initial, 'the first value');
     super('f32', initial.shape, initial.share());

@@ -1,24 +1,30 @@
 import type { NumberRange } from '@mobinet/tensor';
 
-/** The numbers that training takes: optimizers, schedules and losses check theirs, and so do those who pass them on. */
+/**
+ * Ranges of hyperparameters. Optimizers, schedules and losses check against them, and so do callers that pass values
+ * on.
+ */
 
-/** Far beyond any use, and yet an f32 number. */
+/** Far beyond any sensible value, but still finite in f32. */
 const largest = 1e30;
 
-/** The learning rate of one update: a schedule may end at 0. */
+/** The learning rate of a single update: unlike a base rate it may be 0, since a schedule may end there. */
 export const stepRateRange: NumberRange = { from: 0, to: largest };
 
+/** The learning rate that a schedule starts from. */
 export const learningRateRange: NumberRange = { above: 0, to: largest };
 
+/** λ of weight decay. */
 export const weightDecayRange: NumberRange = { from: 0, to: largest };
 
-/** Decay rates of running means: β, μ. At 1, nothing new would ever count. */
+/** Decay rates of running means, such as β and μ. At 1, new values would have no effect. */
 export const decayRange: NumberRange = { from: 0, below: 1 };
 
-/** Fractions: how far something moves, or how much of a whole. */
+/** A fraction of a whole. */
 export const shareRange: NumberRange = { from: 0, to: 1 };
 
+/** ε of label smoothing. */
 export const labelSmoothingRange: NumberRange = shareRange;
 
-/** What is added to a divisor to keep it from 0. Smaller numbers would be 0 in f32. */
+/** ε, added to a divisor to keep it away from 0. The lower bound keeps it far above denormal f32 numbers. */
 export const epsilonRange: NumberRange = { from: 1e-30, to: 1 };

@@ -34,14 +34,14 @@ describe('stepDecay', () => {
 });
 
 describe('cosine', () => {
-  test('is half a wave', () => {
+  test('is half a cosine wave', () => {
     const schedule = cosine({ rate: 2, steps: 4, final: 1 });
     const expected = [2, 1.5 + Math.SQRT1_2 / 2, 1.5, 1.5 - Math.SQRT1_2 / 2, 1, 1];
     expect(rates(schedule, 6)).toEqual(expected.map((rate) => expect.closeTo(rate, 12)));
     expect(cosine({ rate: 0.1, steps: 7 })(7)).toBe(0);
   });
 
-  test.prop([someRate, someSteps])('falls, and by no more than the steepest slope of the wave', (rate, steps) => {
+  test.prop([someRate, someSteps])('falls, and never faster than the steepest slope of the wave', (rate, steps) => {
     const values = rates(cosine({ rate, steps }), steps + 3);
     expect(values[0]).toBeCloseTo(rate, 9);
     expectFalling(values);
@@ -51,14 +51,14 @@ describe('cosine', () => {
 });
 
 describe('warmUp', () => {
-  test('rises in a line, then starts what follows from its beginning', () => {
+  test('rises linearly, then follows the schedule from its start', () => {
     const schedule = warmUp({ steps: 4, schedule: stepDecay({ rate: 1, factor: 0.5, at: [2] }) });
     expect(rates(schedule, 8)).toEqual([0.25, 0.5, 0.75, 1, 1, 1, 0.5, 0.5]);
     expect(rates(warmUp({ steps: 0, schedule: constant(3) }), 2)).toEqual([3, 3]);
     expect(rates(warmUp({ steps: 1, schedule: constant(3) }), 2)).toEqual([3, 3]);
   });
 
-  test.prop([someRate, someSteps, someSteps])('has one peak, without a jump', (rate, steps, after) => {
+  test.prop([someRate, someSteps, someSteps])('has one peak and no jump', (rate, steps, after) => {
     const values = rates(warmUp({ steps, schedule: cosine({ rate, steps: after }) }), steps + after);
     expectRising(values.slice(0, steps));
     expectFalling(values.slice(steps - 1));
@@ -79,7 +79,7 @@ describe('oneCycle', () => {
   });
 
   test('has the phases of OneCycleLR', () => {
-    // With PyTorch's constants and 10 steps they end at steps 0.3 · 10 − 1 = 2 and 10 − 1 = 9.
+    // With PyTorch's constants and 10 steps, the phases end at steps 0.3 · 10 − 1 = 2 and 10 − 1 = 9.
     const peak = 2;
     const expected = Array.from({ length: 10 }, (_, step) => {
       const [from, to, share] = step <= peak ? [0.04, 1, step / peak] : [1, 4e-6, (step - peak) / 7];
@@ -114,7 +114,7 @@ describe('degenerate lengths', () => {
     }
   });
 
-  test('reach the peak where the rise is one step long', () => {
+  test('reach the peak if the rise is a single step', () => {
     expect(oneCycle({ rate: 1, steps: 10, rise: 0.1 })(0)).toBe(1);
     expect(oneCycle({ rate: 1, steps: 1, rise: 1 })(0)).toBe(1);
     expect(cosine({ rate: 1, steps: 0, final: 0.5 })(0)).toBe(0.5);

@@ -1,19 +1,22 @@
 import { checkList, checkNumber, checkRecord, wholeNumbers } from '@mobinet/tensor';
 import { shareRange, stepRateRange } from './ranges.js';
 
-/** The learning rate of each step, counted from 0. Those below check their numbers, and throw RangeError for one that is out of range. */
+/**
+ * The learning rate as a function of the step, counted from 0. The functions below throw a RangeError if an option is
+ * out of range.
+ */
 export type Schedule = (step: number) => number;
 
-/** A step, counted from 0. */
+/** Steps, and numbers of steps. */
 const wholeSteps = wholeNumbers(0);
 
-/** The same rate for ever. */
+/** The same rate at every step. */
 export function constant(rate: number): Schedule {
   checkNumber('constant: rate', rate, stepRateRange);
   return () => rate;
 }
 
-/** Multiplies the rate by `factor` at each of the steps `at`. */
+/** Multiplies the rate by `factor` (default 0.1) at each of the steps `at`. */
 export function stepDecay(options: { rate: number; factor?: number; at: readonly number[] }): Schedule {
   checkRecord('stepDecay: options', options);
   const { rate, factor = 0.1, at } = options;
@@ -26,7 +29,7 @@ export function stepDecay(options: { rate: number; factor?: number; at: readonly
   return (step) => rate * factor ** at.filter((milestone) => step >= milestone).length;
 }
 
-/** Half a cosine wave, from `rate` at step 0 to `final` at step `steps` (Loshchilov & Hutter, 2017). */
+/** Half a cosine wave, from `rate` at step 0 to `final` (default 0) at step `steps` (Loshchilov & Hutter, 2017). */
 export function cosine(options: { rate: number; steps: number; final?: number }): Schedule {
   checkRecord('cosine: options', options);
   const { rate, steps, final = 0 } = options;
@@ -36,7 +39,7 @@ export function cosine(options: { rate: number; steps: number; final?: number })
   return (step) => interpolate(rate, final, share(step, steps));
 }
 
-/** Rises in a straight line to the first rate of `schedule` during `steps` steps, then follows it from its start. */
+/** Rises linearly over `steps` steps to the first rate of `schedule`, then follows `schedule` from its start. */
 export function warmUp(options: { steps: number; schedule: Schedule }): Schedule {
   checkRecord('warmUp: options', options);
   const { steps, schedule } = options;
@@ -45,8 +48,8 @@ export function warmUp(options: { steps: number; schedule: Schedule }): Schedule
 }
 
 /**
- * From rate/25 up to `rate` in the first 30 % of the steps, then down to about nothing, both along half a cosine
- * (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
+ * Rises from rate/25 to `rate` in the first `rise` (default 0.3) of the steps, then falls to rate/250 000, both along
+ * half a cosine (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
  */
 export function oneCycle(options: { rate: number; steps: number; rise?: number }): Schedule {
   checkRecord('oneCycle: options', options);
@@ -64,12 +67,12 @@ export function oneCycle(options: { rate: number; steps: number; rise?: number }
       : interpolate(rate, end, share(step - peak, last - peak));
 }
 
-/** How much of the way is behind: all of it, where there is none. */
+/** The fraction of `steps` that is done, at most 1; 1 if there are none. */
 function share(step: number, steps: number): number {
   return steps > 0 ? Math.min(1, step / steps) : 1;
 }
 
-/** From a to b along half a cosine while t goes from 0 to 1. */
+/** Goes from a to b along half a cosine as t goes from 0 to 1. */
 function interpolate(a: number, b: number, t: number): number {
   return b + ((a - b) * (1 + Math.cos(Math.PI * t))) / 2;
 }

@@ -5,10 +5,11 @@ import { describe, expect, test } from 'vitest';
 import { gradient } from './differentiate.js';
 import { crossEntropy } from './losses.js';
 
-// Every operation with a gradient rule, in a function whose second derivative goes through it. One that is missing fails the last test.
+// Every operation with a gradient rule, in a function whose second derivative depends on it. The last test fails if an
+// operation is missing.
 
 const rng = Rng.fromSeed(11);
-/** Numbers between 0.3 and 1.7, no two of which are near each other: away from kinks, ties and poles. */
+/** Evenly spaced numbers between 0.3 and 1.7 in random order: away from kinks, ties and poles. */
 const points = (shape: number[], scale = 1, shift = 0): Tensor =>
   tidy(() => {
     const size = shape.reduce((product, length) => product * length, 1);
@@ -18,7 +19,7 @@ const points = (shape: number[], scale = 1, shift = 0): Tensor =>
       .add(0.3 * scale + shift)
       .reshape(shape);
   });
-/** Numbers of both signs. */
+/** The same for numbers of both signs. */
 const signed = (shape: number[]): Tensor => points(shape, 2, -2.01);
 const indices = tensor([2, 0, 2], { dtype: 'i32' });
 const labels = tensor([1, 0], { dtype: 'i32' });
@@ -103,7 +104,7 @@ const rows: Record<string, Row> = {
   where: [(a, b) => t.where(mask, a, b), signed([3]), signed([2, 3])],
 };
 
-/** Gradients that are ops with a rule of their own, and whose second derivatives go through it. */
+/** Gradients that are ops with their own rule, and the operation whose second derivative uses it. */
 const partOf: Record<string, string> = {
   avgPool2dInputGradient: 'avgPool2d',
   conv2dFilterGradient: 'conv2d',
@@ -112,10 +113,10 @@ const partOf: Record<string, string> = {
   reluGradient: 'relu',
 };
 
-/** Their inputs are bits. No tape watches these: to the function they come from, packBits, they are constant. */
+/** Operations on bits. These come from packBits, which has no gradient, so to a tape they are constants. */
 const ofBits = ['bitConv2d', 'bitMatmul', 'unpackBits'];
 
-/** Σ wᵢ·f(x)ᵢ², which is curved even where f is a line. */
+/** Σ wᵢ·f(x)ᵢ², which is curved even if f is linear. */
 function curved(f: Row[0]): (inputs: readonly Tensor[]) => Tensor {
   return (inputs) => {
     const y = f(...inputs);
@@ -126,7 +127,7 @@ function curved(f: Row[0]): (inputs: readonly Tensor[]) => Tensor {
 
 const direction = (index: number, at: number): number => Math.cos(at * 1.7 + index * 0.9 + 0.3);
 
-describe('derivatives of the second and third order, along a direction, are those of finite differences', () => {
+describe('second and third directional derivatives agree with finite differences', () => {
   test.each(Object.entries(rows))('%s', (_, [f, ...inputs]) => {
     tidy(() => {
       const directions = inputs.map(({ shape, size }, index) =>
@@ -146,14 +147,14 @@ describe('derivatives of the second and third order, along a direction, are thos
         const at = (distance: number): number =>
           along(lower(inputs.map((x, index) => add(x, mul(directions[index], distance))))).values[0];
         const difference = (h: number): number => (at(h) - at(-h)) / (2 * h);
-        // Free of the error in h² (Richardson).
+        // Richardson extrapolation cancels the error in h².
         const expected = (4 * difference(5e-3) - difference(1e-2)) / 3;
         expect(Math.abs(claimed - expected) / Math.max(1, Math.abs(expected)), `order ${order}`).toBeLessThan(5e-3);
       }
     });
   });
 
-  test('all operations with a gradient are among them', () => {
+  test('all operations with a gradient are covered', () => {
     const document = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
     const cells = document.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
     const withGradient = cells.filter(([, , , , gradient]) => gradient === '✓').map(([, name]) => name.slice(1, -1));

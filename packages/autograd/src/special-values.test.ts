@@ -6,18 +6,18 @@ import { describe, expect, test } from 'vitest';
 import { gradient } from './differentiate.js';
 import { crossEntropy } from './losses.js';
 
-// Zeros of either sign, ties, NaN, infinities, subnormal numbers: what PyTorch makes of them, values and gradients, is what we make of
-// them. `scripts/torch-special-values.py` has written it down.
+// Zeros of either sign, ties, NaN, infinities and denormal numbers: our values and gradients are those of PyTorch, as
+// recorded by `scripts/torch-special-values.py`.
 
 interface Case {
   readonly op: string;
   readonly inputs: readonly { readonly shape: Shape; readonly values: readonly Written[] }[];
   readonly y: readonly Written[];
-  /** By each input, where that of each element of the result is −2. */
+  /** With respect to each input, if the gradient of each element of the result is −2. */
   readonly gradients?: readonly (readonly Written[])[];
 }
 
-/** A number in JSON, or in words where JSON has none. */
+/** A number in JSON, or a word for those that JSON cannot express. */
 type Written = number | '-0.0' | 'nan' | 'inf' | '-inf';
 
 const numberOf = (written: Written): number => (typeof written === 'number' ? written : words[written]);
@@ -27,11 +27,11 @@ const { cases } = JSON.parse(
   readFileSync(new URL('../fixtures/torch-special-values.json', import.meta.url), 'utf8'),
 ) as { cases: Case[] };
 
-/** Each four numbers of a row are a window. */
+/** Pools each row of four numbers as one window. */
 const pooled = (pool: typeof ops.maxPool2d) => (x: Tensor) =>
   pool(ops.reshape(x, [x.shape[0], 2, 2, 1]), { window: 2 });
 
-/** Our operations under the names of the cases, where they are not those of the package. */
+/** The cases that are not simply called after an exported operation. */
 const functions: Record<string, (...inputs: Tensor[]) => Tensor> = {
   leakyRelu: (x) => ops.leakyRelu(x, 0.2),
   clip: (x) => ops.clip(x, -0.5, 2),
@@ -57,29 +57,29 @@ const functions: Record<string, (...inputs: Tensor[]) => Tensor> = {
 
 const functionOf = (op: string) => functions[op] ?? (ops as unknown as typeof functions)[op];
 
-/** Where they are not the same: NaN must be NaN, an infinity that infinity. Subnormal numbers may be 0, as in PyTorch now and then. */
+/**
+ * Lists the elements that differ. NaN must be NaN, and an infinity the same infinity. Denormal numbers may be 0, as
+ * they sometimes are in PyTorch.
+ */
 function differences(expected: readonly Written[], found: Tensor, isGradient: boolean): string[] {
   expect(found.size).toBe(expected.length);
   return expected.flatMap((written, at) => {
-    const [wanted, value] = [numberOf(written), found.values[at]];
-    const isNear = Math.abs(value - wanted) <= 2e-6 * Math.abs(wanted) + (isGradient ? 5e-7 : 2 ** -126);
-    return Object.is(value, wanted) || value === wanted || isNear ? [] : [`${at}: ${value}, not ${wanted}`];
+    const [exact, value] = [numberOf(written), found.values[at]];
+    const isNear = Math.abs(value - exact) <= 2e-6 * Math.abs(exact) + (isGradient ? 5e-7 : 2 ** -126);
+    return Object.is(value, exact) || value === exact || isNear ? [] : [`${at}: ${value}, not ${exact}`];
   });
 }
 
 describe.each(['fast', 'reference'] as const)('special values (%s)', (tier) => {
-  test.each(cases)(
-    '$op of $inputs.0.values is that of PyTorch, and so are its gradients',
-    ({ op, inputs, y, gradients }) => {
-      const given = inputs.map(({ shape, values }) => tensor(Float32Array.from(values, numberOf), { shape }));
-      const f = functionOf(op);
-      withKernels(tier, () => {
-        expect(differences(y, f(...given), false)).toEqual([]);
-        const loss = (inputs: Tensor[]) => ops.sum(ops.mul(f(...inputs), -2));
-        gradients?.forEach((expected, input) => {
-          expect(differences(expected, gradient(loss)(given)[input], true), `gradient of input ${input}`).toEqual([]);
-        });
+  test.each(cases)('$op of $inputs.0.values has the value and gradients of PyTorch', ({ op, inputs, y, gradients }) => {
+    const given = inputs.map(({ shape, values }) => tensor(Float32Array.from(values, numberOf), { shape }));
+    const f = functionOf(op);
+    withKernels(tier, () => {
+      expect(differences(y, f(...given), false)).toEqual([]);
+      const loss = (inputs: Tensor[]) => ops.sum(ops.mul(f(...inputs), -2));
+      gradients?.forEach((expected, input) => {
+        expect(differences(expected, gradient(loss)(given)[input], true), `gradient of input ${input}`).toEqual([]);
       });
-    },
-  );
+    });
+  });
 });

@@ -14,39 +14,40 @@ import {
 } from '@mobinet/tensor';
 import { aliasOf, twinOf, versionOf } from '@mobinet/tensor/kernels';
 
-/** One remembered call: who went in, who came out, and what its gradient rule reads. */
+/** A recorded call: its inputs, its output, and what its gradient rule reads. */
 interface Entry {
   readonly call: RecordedCall;
   readonly saved: readonly AnyTensor[];
-  /** How often the memory of each saved tensor had been overwritten. */
+  /** How many times each saved tensor's memory had been overwritten when it was saved. */
   readonly versions: readonly number[];
   /** The op whose gradient rule made this call, if one did. */
   readonly ruleOf: string | null;
 }
 
-/** The op whose gradient rule runs, while a tape listens to it: errors name it. */
+/** The op whose gradient rule is running while a tape records it. Error messages name it. */
 let ruleOf: string | null = null;
 
 /**
- * Reverse-mode differentiation. While a function runs, the tape writes down each call that depends on a watched tensor;
- * `gradients` then walks the list from its end, and hands each call's output gradient to its rule.
+ * Reverse-mode differentiation. While a function runs, the tape records each call that depends on a watched tensor.
+ * `gradients` then walks the records backwards, and passes the gradient of each output to the gradient rule of its
+ * call.
  *
- * What a rule reads is saved as a twin, which shares the memory and outlives the handle it was made from. So `tidy`
- * works inside differentiated functions: it frees what no rule will read, and nothing else.
+ * Tensors that a rule will read are saved as twins: handles that share the memory and outlive the original. So `tidy`
+ * works inside differentiated functions: it frees exactly what no rule will read.
  *
- * Rules are made of ops. Where a gradient is taken inside a function that is differentiated itself, the tape of that function
- * listens, and writes down these ops like any others: so derivatives of derivatives need nothing of their own. A twin has
- * the id of its original, by which the outer tape knows that what the rule reads depends on its own watched tensors.
+ * Rules are made of ops. If a gradient is taken inside a function that is itself differentiated, the tape of that
+ * function records these ops like any others, so higher derivatives need no code of their own. A twin has the id of its
+ * original, which tells the outer tape that what the rule reads depends on its own watched tensors.
  */
 export class Tape implements Recorder {
   readonly #entries: Entry[] = [];
-  /** Ids of the tensors whose gradients matter: the watched ones, and all that was computed from them. */
+  /** Ids of the watched tensors, and of all tensors computed from them. */
   readonly #tracked = new Set<number>();
-  /** Ops that made integers or bits of such tensors: nothing flows back through these. */
+  /** Ops that computed integers or bits from such tensors. No gradient flows through them. */
   readonly #ends = new Set<string>();
   readonly #check: ((call: RecordedCall) => void) | null;
 
-  /** @param check Looks at every call, and throws if it must not be. */
+  /** @param check Called with every call; throws if the call is not allowed. */
   constructor(check: ((call: RecordedCall) => void) | null = null) {
     this.#check = check;
   }
@@ -55,7 +56,7 @@ export class Tape implements Recorder {
     this.#tracked.add(tensor.id);
   }
 
-  /** Where gradients were lost, for an error message. */
+  /** The ops at which gradients were lost, for an error message. */
   get ends(): ReadonlySet<string> {
     return this.#ends;
   }
@@ -76,17 +77,18 @@ export class Tape implements Recorder {
   overwrite(op: string, { id, label, shape }: AnyTensor): void {
     if (!this.#tracked.has(id)) return;
     throw new GradientError(
-      `${op} would write into ${label ?? `a tensor of shape [${shape}]`} while a gradient with respect to it is being taken, which would be ` +
-        `wrong. Make a new tensor, as in w = sub(w, mul(rate, gradient)), or write after the function has returned.`,
+      `${op} would overwrite ${label ?? `a tensor of shape [${shape}]`} while its gradient is being computed, so that gradient would be ` +
+        `wrong. Make a new tensor, as in w = sub(w, mul(rate, gradient)), or write after the differentiated function has returned.`,
     );
   }
 
   /**
-   * ∂output/∂t for each tensor t that `output` was computed from, given `seed` = ∂output/∂output. Among these, the gradients
-   * of `wanted` remain; all others are freed as soon as they were used, and so is what the tape saved.
+   * Computes ∂output/∂t for the tensors t that `output` was computed from, given `seed` = ∂output/∂output. Returns
+   * those of `requested`, by id. All other gradients are freed as soon as they have been used, and so are the saved
+   * tensors.
    */
-  gradients(output: Tensor, seed: Tensor, wanted: readonly AnyTensor[]): Map<number, Tensor> {
-    const isWanted = new Set(wanted.map(({ id }) => id));
+  gradients(output: Tensor, seed: Tensor, requested: readonly AnyTensor[]): Map<number, Tensor> {
+    const isRequested = new Set(requested.map(({ id }) => id));
     const gradients = new Map([[output.id, seed]]);
     for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
       const { output } = entry.call;
@@ -96,7 +98,7 @@ export class Tape implements Recorder {
       } finally {
         dispose(entry.saved);
       }
-      if (outputGradient && !isWanted.has(output.id)) {
+      if (outputGradient && !isRequested.has(output.id)) {
         gradients.delete(output.id);
         outputGradient.dispose();
       }
@@ -109,8 +111,8 @@ export class Tape implements Recorder {
     if (!call.gradient) throw missingRule(entry);
     checkVersions(entry);
     const outer = ruleOf;
-    const isHeard = isRecording();
-    ruleOf = isHeard ? call.name : null;
+    const isRecorded = isRecording();
+    ruleOf = isRecorded ? call.name : null;
     try {
       const rules = call.gradient;
       const inputGradients = tidy(() => {
@@ -120,11 +122,12 @@ export class Tape implements Recorder {
           if (!this.#tracked.has(call.inputs[index].id)) return null;
           if (!rule) this.#ends.add(call.name);
           if (!rule) return null;
-          // Every gradient here has one owner. But a rule may pass on what it was given, as addition does, or answer two
-          // inputs with one tensor: so take another handle, a twin where a tape has heard how it was made.
+          // Every gradient in the map is owned once. But a rule may pass on the tensor it was given, as that of
+          // addition does, or return one tensor for two inputs. So take another handle: a twin if an outer tape has
+          // recorded how the gradient was computed.
           const gradient = rule();
           if (!sameShape(gradient.shape, call.inputs[index].shape)) throw wrongShape(call, index, gradient);
-          return isHeard ? twinOf(gradient) : aliasOf(gradient);
+          return isRecorded ? twinOf(gradient) : aliasOf(gradient);
         });
       });
       inputGradients.forEach((gradient, index) => {
@@ -139,7 +142,7 @@ export class Tape implements Recorder {
     }
   }
 
-  /** Frees what is still saved, if differentiation ended early. */
+  /** Frees the tensors that are still saved if differentiation ended early. */
   dispose(): void {
     for (const { saved } of this.#entries.splice(0)) dispose(saved);
   }
@@ -147,7 +150,7 @@ export class Tape implements Recorder {
 
 function wrongCount({ name, inputs }: RecordedCall, count: number): GradientError {
   return new GradientError(
-    `the gradient rule of ${name} answers for ${count} inputs, but there are ${inputs.length}: give null for one that has no gradient.`,
+    `the gradient rule of ${name} returned ${count} gradients for ${inputs.length} inputs. Return null for an input that has no gradient.`,
   );
 }
 
@@ -161,23 +164,23 @@ function wrongShape({ name, inputs }: RecordedCall, index: number, { shape }: Te
 function missingRule({ call: { name }, ruleOf }: Entry): GradientError {
   if (ruleOf === null) {
     return new GradientError(
-      `there is no gradient rule for ${name}, and what is differentiated depends on it. Run it in noGradient(() => …) to make it a constant.`,
+      `there is no gradient rule for ${name}, but the loss depends on it. Run it in noGradient(() => …) to treat it as a constant.`,
     );
   }
-  const rule = name === ruleOf ? '' : `: ${name}, which calculates it, has no gradient rule`;
+  const rule = name === ruleOf ? '' : `: ${name}, which computes it, has no gradient rule`;
   return new GradientError(
-    `the gradient of ${ruleOf} cannot be differentiated again${rule}. A gradient was taken inside a function that is differentiated ` +
-      `itself. Take it in noGradient(() => …) to make it a constant, or use operations with derivatives of all orders (docs/operations.md).`,
+    `the gradient of ${ruleOf} cannot be differentiated again${rule}. It was taken inside a function that is itself differentiated. ` +
+      'Take it in noGradient(() => …) to treat it as a constant, or use operations with derivatives of all orders (docs/operations.md).',
   );
 }
 
-/** What a rule reads must be what it was in the forward pass. */
+/** Throws if a saved tensor has been overwritten since the forward pass. */
 function checkVersions({ call, saved, versions }: Entry): void {
   const index = saved.findIndex((tensor, at) => versionOf(tensor) !== versions[at]);
   if (index < 0) return;
   const { label, shape } = saved[index];
   throw new GradientError(
-    `the gradient of ${call.name} needs ${label ?? `a tensor of shape [${shape}]`} as it was, but it was overwritten since. ` +
-      'Write into it (assign, applyInto, an optimizer) after the gradient was taken.',
+    `the gradient of ${call.name} needs ${label ?? `a tensor of shape [${shape}]`} unchanged, but it was overwritten after the forward pass. ` +
+      'Write into it (assign, applyInto, an optimizer) only after the gradient has been computed.',
   );
 }

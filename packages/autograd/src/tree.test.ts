@@ -50,7 +50,7 @@ describe('flatten', () => {
     ]);
   });
 
-  test('takes every f32 tensor outside of modules', () => {
+  test('lists every f32 tensor outside of modules', () => {
     const x = zeros([1]);
     expect(flatten(x)).toEqual([['', x]]);
     const y = zeros([1]);
@@ -58,7 +58,7 @@ describe('flatten', () => {
       'a.0',
       'a.1.deep',
     ]);
-    // A record without a prototype is one, too; a map, a date or an instance of another class is none.
+    // A record without a prototype is searched too, but a Date is not, nor a Map of tensors that are listed elsewhere.
     const bare: Record<string, unknown> = Object.assign(Object.create(null), { x, map: new Map([['x', x]]) });
     expect(flatten([bare, null, undefined, new Date(), [[y]]])).toEqual([
       ['0.x', x],
@@ -66,13 +66,13 @@ describe('flatten', () => {
     ]);
   });
 
-  test('names what is at several places once, by its first path', () => {
+  test('lists a tensor at several places once, under its first path', () => {
     const [x, y] = [zeros([1]), zeros([1])];
     expect(flatten([x, { y, again: x }, y])).toEqual([
       ['0', x],
       ['1.y', y],
     ]);
-    // What is state inside of a module, and so not trained, still is where it stands outside.
+    // A tensor that is state of a module, and so not trained, is listed where it is outside of the module.
     const net = new Net();
     expect(flatten({ net, average: net.average }).at(-1)).toEqual(['average', net.average]);
   });
@@ -102,19 +102,19 @@ describe('flatten', () => {
       'is a Holder',
       'Let Holder extend Module',
     ],
-  ])('refuses parameters in %s', (_, hold, problem, remedy) => {
+  ])('rejects parameters in %s', (_, hold, problem, remedy) => {
     const layer = new Linear(2, 1, { rng: Rng.fromSeed(1) });
     const lists = [flatten, modulesOf, (module: Module) => module.parameters(), (module: Module) => module.state()];
     for (const all of lists) {
       expect(() => all(new Around(hold(layer)))).toThrow(`held ${problem}`);
       expect(() => all(new Around(hold(layer)))).toThrow(remedy);
     }
-    // As it is in a field as well, it is found there.
+    // If the layer is also in a field, it is found there.
     expect(flatten(new Around([hold(layer), layer]))).toHaveLength(2);
     expect(() => flatten(hold(layer))).toThrow(/^the parameters are a (Map|Set|Holder), and training/);
   });
 
-  test('refuses tensors in a Map where all tensors count, and lets state and numbers be', () => {
+  test('rejects tensors in a Map outside of modules, but not state, integers or plain values', () => {
     expect(() => flatten([new Map([['x', zeros([1])]])])).toThrow('0 is a Map that holds parameters');
     expect(
       flatten(
@@ -129,7 +129,7 @@ describe('flatten', () => {
     expect(flatten([new Map([['index', zeros([1], 'i32')]]), new Date(), new Uint8Array(3)])).toEqual([]);
   });
 
-  test('a module inside of itself is gone through once', () => {
+  test('visits a module inside itself once', () => {
     const net = new Around(new Parameter(tensor([1])));
     const inner = new Around(net);
     (net as { back?: Module }).back = inner;
@@ -143,7 +143,7 @@ describe('flatten', () => {
 describe('unflatten', () => {
   const marked = (tree: object) => new Map(flatten(tree).map(([path]) => [path, zeros([1])]));
 
-  test('nests gradients as the parameters of a module are nested, and holds nothing else', () => {
+  test('nests gradients like the parameters of a module, and contains nothing else', () => {
     const net = new Net();
     const values = marked(net);
     const built = unflatten(net, values);
@@ -159,7 +159,7 @@ describe('unflatten', () => {
     expect(Object.keys(built.layers[1])).toEqual(['weight']);
   });
 
-  test('leaves gaps where a list holds what is not trained', () => {
+  test('leaves gaps for items of an array that are not trained', () => {
     const [a, b] = [zeros([1]), zeros([1])];
     const values = new Map([
       ['0', a],
@@ -173,7 +173,7 @@ describe('unflatten', () => {
     ]);
   });
 
-  test('gives what is at several places one value, at each of them', () => {
+  test('repeats the value of a tensor at each of its places', () => {
     const [w, value] = [new Parameter(tensor([1])), zeros([1])];
     const shared = new Around(w);
     const net = new Around([shared, { again: shared, w }]);

@@ -3,11 +3,11 @@ import { collect, forEachChild, isContainer, join, Module, walk } from './module
 import { Parameter } from './parameter.js';
 
 /**
- * Gradients are values in the shape of their parameters: same nesting, same names.
+ * The gradients of a tree of parameters: a tree with the same nesting and names.
  *
- * Parameters are a tree: an f32 tensor, a module, or arrays and records of these. In a module only `Parameter`s count;
- * elsewhere every f32 tensor does. One that stands at several places (tied weights) is one parameter: it is listed under the first
- * of its paths, and its gradient, the sum over all its uses, stands at each of them.
+ * A tree of parameters is an f32 tensor, a module, or arrays and records of these. In a module only `Parameter`s count;
+ * elsewhere every f32 tensor does. A tensor at several places (tied weights) is one parameter: it is listed under the
+ * first of its paths, and its gradient, the sum over all its uses, is at each of them.
  */
 export type Gradients<T> = T extends Tensor
   ? Tensor
@@ -26,15 +26,16 @@ export type Gradients<T> = T extends Tensor
 type Trained = Parameter | Module;
 
 /**
- * All tensors that training changes, each once, with their paths, in the order of the fields.
+ * Lists all tensors that training changes, each once, with their paths, in the order of the fields.
  *
- * @throws TypeError for parameters in what is not looked into: a Map, a Set, or an instance of a class that is no Module.
+ * @throws TypeError if there are parameters in a Map, a Set, or an instance of a class that is not a Module: these are
+ *   not searched.
  */
 export function flatten(tree: unknown): [path: string, tensor: Tensor][] {
   return [...collect(tree, false, isTrained)];
 }
 
-/** Like `flatten`, but a tensor at several places is listed at each of them: what gradients are looked up in. */
+/** Like `flatten`, but lists a tensor at several places under each of its paths. Gradients are looked up this way. */
 export function flattenAll(tree: unknown): Map<string, Tensor> {
   const found = new Map<string, Tensor>();
   walk(tree, false, (path, tensor, inModule) => {
@@ -43,9 +44,12 @@ export function flattenAll(tree: unknown): Map<string, Tensor> {
   return found;
 }
 
-/** A tree of the same nesting with each trained tensor replaced by its entry in `values`; what has none is left out. */
+/**
+ * Builds a tree with the same nesting, in which each trained tensor is replaced by its entry in `values`, or left out
+ * if it has none.
+ */
 export function unflatten<T extends object>(tree: T, values: ReadonlyMap<string, Tensor>): Gradients<T> {
-  // What stands at several places has one value, under the first of its paths.
+  // A tensor or module at several places has one value, under the first of its paths.
   const known = new Map<object, unknown>();
   const build = (node: unknown, path: string, inModule: boolean): unknown => {
     if (node instanceof Tensor) {
@@ -67,7 +71,7 @@ export function unflatten<T extends object>(tree: T, values: ReadonlyMap<string,
       fields[key] = value;
       isTree = true;
     });
-    // Options and other records of plain values are no part of the tree.
+    // Options and other records of plain values are not part of the tree.
     if (!isTree && items.length > 0) return undefined;
     return Array.isArray(node) ? items : fields;
   };

@@ -4,9 +4,9 @@ import { withKernels } from '@mobinet/tensor/testing';
 import { expect, test } from 'vitest';
 import { Bop } from './bop.js';
 
-test('Bop flips on a GPU what its definition flips', async () => {
+test('Bop flips the same weights on a GPU as its definition', async () => {
   const sizes = [1, 63, 64, 1000];
-  // Multiples of 1/8 and their means are exact in f32, and none is 0.1: no rounding decides about a flip.
+  // Multiples of 1/8 and their means are exact in f32, and none equals 0.1, so rounding never decides about a flip.
   const draw = (rng: Rng) =>
     sizes.map((size, index) =>
       tensor(
@@ -32,7 +32,7 @@ test('Bop flips on a GPU what its definition flips', async () => {
   });
   const found = await Promise.all(onGpu.map(async (x) => [...(await toHost(x)).values]));
   expect(found).toEqual(onCpu.map(({ values }) => [...values]));
-  // Some have flipped, some have not.
+  // Some have flipped, and some have not.
   const flipped = onCpu[3].values.filter((w, at) => w < 0 !== draw(rng.split('start'))[3].values[at] < 0);
   expect(flipped.length).toBeGreaterThan(0);
   expect(flipped.length).toBeLessThan(1000);

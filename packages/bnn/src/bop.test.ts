@@ -25,7 +25,7 @@ describe('Bop', () => {
       let mean = new Array<number>(size).fill(0);
       for (const gradient of gradients) {
         mean = mean.map((m, i) => (1 - adaptivity) * m + adaptivity * gradient[i]);
-        // A mean beside the threshold, or beside 0, falls on a side by rounding: no test of the rule.
+        // Where a mean is next to the threshold or to 0, rounding would decide about the flip.
         fc.pre(mean.every((m) => m === 0 || Math.min(Math.abs(m), Math.abs(Math.abs(m) - threshold)) > 1e-6));
         expected = expected.map((w, i) => {
           const flips = Math.abs(mean[i]) > threshold && Math.sign(mean[i]) === Math.sign(w);
@@ -37,20 +37,20 @@ describe('Bop', () => {
     },
   );
 
-  test('waits until the mean gradient has passed the threshold', () => {
+  test('waits until the mean gradient exceeds the threshold', () => {
     const bop = new Bop({ threshold: 0.15, adaptivity: 0.1 });
     const weight = binary([1, 1, -1, -1]);
     const step = () => {
       bop.update(weight, tensor([1, -1, 1, -1]));
       return [...weight.values];
     };
-    // The mean is 0.1, then 0.19: gradients push against the first and the last.
+    // The magnitude of the mean is 0.1, then 0.19. Gradients push against the first and the last weight.
     expect(step()).toEqual([1, 1, -1, -1]);
     expect(step()).toEqual([-1, 1, -1, 1]);
     expect(step()).toEqual([-1, 1, -1, 1]);
   });
 
-  test.prop([gradientRuns], { numRuns: 30 })('trains other parameters as Adam does', (gradients) => {
+  test.prop([gradientRuns], { numRuns: 30 })('trains other parameters like Adam', (gradients) => {
     const options = { learningRate: 0.01, weightDecay: 0.1 };
     const bop = new Bop(options);
     const adam = new Adam(options);
@@ -66,7 +66,7 @@ describe('Bop', () => {
     expect(bits(tree.plain)).toEqual(bits(twin.plain));
   });
 
-  test.prop([signs, gradientRuns], { numRuns: 30 })('goes on from a saved state bit for bit', (start, gradients) => {
+  test.prop([signs, gradientRuns], { numRuns: 30 })('resumes from a saved state bit for bit', (start, gradients) => {
     const options = { threshold: 0.05, adaptivity: 0.1 };
     const [first, second] = [new Bop(options), new Bop(options)];
     const make = () => ({ signs: binary(start), scale: new Parameter(tensor(start)) });
@@ -86,9 +86,9 @@ describe('Bop', () => {
     expect([...first.state.tensors.keys()].sort()).toEqual(['mean.scale', 'mean.signs', 'square.scale']);
   });
 
-  test.prop([fc.nat()], { numRuns: 3 })('flips binary parameters of all sizes as its definition does', (seed) => {
+  test.prop([fc.nat()], { numRuns: 3 })('flips binary parameters of all sizes like its definition', (seed) => {
     const sizes = [1, 3, 5, 1023, 1024, 1025, 5000, 8193];
-    // Multiples of 1/8 and their means are exact in f32, and none is 0.1: no rounding decides about a flip.
+    // Multiples of 1/8 and their means are exact in f32, and none equals 0.1, so rounding never decides about a flip.
     const draw = (rng: Rng) =>
       sizes.map((size, index) => {
         const { values } = rng.split(index).uniform([size], -8, 8);

@@ -48,7 +48,7 @@ describe('a gradient through a straight-through estimator', () => {
 
   test('a scaling factor taken out of the estimator has none', () => {
     expect(() => gradient((w: Tensor) => sum(binarizeWeights(w).scale))(weight)).toThrow(
-      /^there is no gradient rule for binaryScale, and what is differentiated depends on it\. Run it in noGradient/,
+      /^there is no gradient rule for binaryScale, but the loss depends on it\. Run it in noGradient/,
     );
   });
 });

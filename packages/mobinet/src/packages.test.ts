@@ -54,14 +54,14 @@ describe('the published packages', () => {
       import { Tensor } from '@mobinet/tensor';
       import { Kernel } from '@mobinet/tensor/kernels';
       import { valueAndGradient } from '@mobinet/autograd';
-      import { UpdateKernel } from '@mobinet/autograd/kernels';
+      import { defineUpdate } from '@mobinet/autograd/kernels';
       import { binaryConv2d } from '@mobinet/bnn';
       import { countLines } from '@mobinet/bnn/kernels';
       import { createMoBiNet, packModel, loadPacked, train } from 'mobinet';
       import { resize } from 'mobinet/kernels';
       const packed = await loadPacked(packModel(createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 })));
       const [classes] = await packed.predict([{ width: 40, height: 32, pixels: new Uint8Array(40 * 32 * 3) }]);
-      const all = [Tensor, Kernel, valueAndGradient, UpdateKernel, binaryConv2d, countLines, train, resize];
+      const all = [Tensor, Kernel, valueAndGradient, defineUpdate, binaryConv2d, countLines, train, resize];
       console.log(all.every((it) => typeof it === 'function'), classes.length);`;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       cwd: project,

@@ -4,7 +4,7 @@ import { tensors, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { BatchNorm2d } from './batch-norm.js';
 
-/** Mean and variance of each channel, the latter divided by count − correction. */
+/** Mean and variance of each channel. The variance is divided by count − correction. */
 function statistics(x: Tensor, correction: number): [mean: number, variance: number][] {
   const channels = x.shape[x.rank - 1];
   return Array.from({ length: channels }, (_, c) => {
@@ -16,7 +16,7 @@ function statistics(x: Tensor, correction: number): [mean: number, variance: num
 
 describe('BatchNorm2d', () => {
   test.prop([tensors([2, 3, 2, 3]), tensors([1, 2, 2, 3])], { numRuns: 30 })(
-    'moves its running statistics as PyTorch does: by the momentum, towards the unbiased variance',
+    'moves its running statistics as PyTorch does, by the momentum and towards the unbiased variance',
     (first, second) => {
       const norm = new BatchNorm2d(3, { momentum: 0.25 });
       let expected: [number, number][] = [
@@ -39,8 +39,8 @@ describe('BatchNorm2d', () => {
     },
   );
 
-  test('agrees with a case worked out by hand', () => {
-    // The mean is 3; the squared distances 4, 1, 0 and 9 make a biased variance of 14/4, an unbiased one of 14/3.
+  test('agrees with an example worked out by hand', () => {
+    // The mean is 3. The squared distances 4, 1, 0 and 9 give a biased variance of 14/4 and an unbiased one of 14/3.
     const norm = new BatchNorm2d(1);
     const y = norm.forward(tensor([1, 2, 3, 6], { shape: [1, 2, 2, 1] }));
     expect(norm.runningMean.values[0]).toBeCloseTo(0.3, 6);
@@ -49,7 +49,7 @@ describe('BatchNorm2d', () => {
     expect([...y.values]).toEqual(expected.map((value) => expect.closeTo(value, 5)));
   });
 
-  test('normalises by the batch in training, by the running statistics in evaluation', () => {
+  test('normalises with batch statistics in training, with running statistics in evaluation', () => {
     const x = Rng.fromSeed(4).normal([4, 3, 3, 2], 5, 3);
     const norm = new BatchNorm2d(2);
     norm.gamma.values.set([2, 0.5]);
@@ -69,7 +69,7 @@ describe('BatchNorm2d', () => {
     expect([...norm.runningVariance.values]).toEqual(variance);
   });
 
-  test.each(['fast', 'reference'] as const)('forgets a channel that has died, without a trace (%s)', (tier) => {
+  test.each(['fast', 'reference'] as const)('flushes the statistics of a dead channel to 0 (%s)', (tier) => {
     const norm = new BatchNorm2d(5);
     const [alive, dead] = [Rng.fromSeed(1).normal([4, 5]), zeros([4, 5])];
     withKernels(tier, () => {
@@ -85,7 +85,7 @@ describe('BatchNorm2d', () => {
     expect([...norm.runningMean.values, ...norm.runningVariance.values]).toEqual(new Array(10).fill(0));
   });
 
-  test('stays finite for one element a channel, which has no unbiased variance', () => {
+  test('stays finite for one element per channel, which has no unbiased variance', () => {
     const norm = new BatchNorm2d(2);
     expect([...norm.forward(tensor([[3, 4]])).values]).toEqual([0, 0]);
     expect([...norm.runningVariance.values]).toEqual([Math.fround(0.9), Math.fround(0.9)]);

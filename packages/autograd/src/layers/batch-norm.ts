@@ -1,40 +1,34 @@
-import {
-  applyInto,
-  batchNorm,
-  batchNormEval,
-  checkNumber,
-  defineOp,
-  foldBatchNorm,
-  ones,
-  type Tensor,
-  zeros,
-} from '@mobinet/tensor';
-import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, flushedWgsl, MapShader } from '@mobinet/tensor/kernels';
+import { batchNorm, batchNormEval, checkNumber, foldBatchNorm, ones, type Tensor, zeros } from '@mobinet/tensor';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import { epsilonRange, shareRange } from '../ranges.js';
+import { moveTowards } from './moving-average.js';
 
+/** Options of `BatchNorm2d`. */
 export interface BatchNormOptions {
   /** Added to variances, above 0. Default 1e-5. */
   epsilon?: number;
-  /** How far running statistics move towards those of each batch, from 0 to 1. Default 0.1, as in PyTorch. */
+  /** How far running statistics move towards the statistics of each batch, from 0 to 1. Default 0.1, as in PyTorch. */
   momentum?: number;
 }
 
 /**
- * Normalises each channel (the last axis) to mean β and deviation γ (Ioffe & Szegedy, 2015): by the batch's own
- * statistics in training, by their running averages in evaluation.
+ * Batch normalisation (Ioffe & Szegedy, 2015): gives each channel (the last axis) mean β and standard deviation γ. In
+ * training it uses the statistics of the batch, in evaluation their running averages.
  */
 export class BatchNorm2d extends Module {
-  /** γ [channels] */
+  /** γ [channels], 1 at first. */
   readonly gamma: Parameter;
-  /** β [channels] */
+  /** β [channels], 0 at first. */
   readonly beta: Parameter;
+  /** [channels] */
   readonly runningMean: Tensor;
+  /** [channels], unbiased. */
   readonly runningVariance: Tensor;
   readonly epsilon: number;
   readonly momentum: number;
 
+  /** @throws RangeError if an option is out of range. */
   constructor(channels: number, { epsilon = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
     super();
     checkNumber('BatchNorm2d: epsilon', epsilon, epsilonRange);
@@ -55,52 +49,23 @@ export class BatchNorm2d extends Module {
     return output;
   }
 
-  /** What it does in evaluation: x·scale + shift, each [channels]. */
+  /** The layer in evaluation as x·scale + shift, where both are [channels]. */
   fold(): { scale: Tensor; shift: Tensor } {
     const { gamma, beta, runningMean: mean, runningVariance: variance, epsilon } = this;
     return foldBatchNorm({ gamma, beta, mean, variance, epsilon });
   }
 
   /**
-   * Moves the running averages towards the statistics of a batch, and frees these.
-   * @param variance Biased. @param count How many elements each channel had.
+   * Moves the running averages towards the statistics of a batch, and disposes of those.
+   *
+   * @param variance The biased variance.
+   * @param count The number of elements per channel in the batch.
    */
   observe(mean: Tensor, variance: Tensor, count: number): void {
     moveTowards(this.runningMean, mean, this.momentum, 1);
-    // Running variance estimates the population's, hence Bessel's correction n / (n − 1).
+    // The running variance estimates that of the population, hence Bessel's correction n / (n − 1).
     moveTowards(this.runningVariance, variance, this.momentum, count > 1 ? count / (count - 1) : 1);
     mean.dispose();
     variance.dispose();
   }
 }
-
-/** average += rate · (scale · value − average), in place. For a dead channel it decays towards 0, so tiny values are flushed to 0. */
-function moveTowards(average: Tensor, value: Tensor, rate: number, scale: number): void {
-  applyInto(movingAverageOp, [average, value], [average], { rate, scale });
-}
-
-const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; scale: number }>({
-  name: 'movingAverage',
-  outputs: ([average]) => [average],
-  reference([{ values: average }, { values: value }], [{ values: result }], { rate, scale }) {
-    for (let i = 0; i < result.length; i++) {
-      result[i] = flushed(average[i] + rate * (scale * value[i] - average[i]));
-    }
-  },
-  fast: (inputs, [result], attributes) => movingAverageKernel.run(inputs, result, attributes),
-  webgpu: (inputs, [result], attributes) => movingAverageShader.run(inputs, result, attributes),
-});
-
-const movingAverageKernel = new ElementwiseKernel(
-  'moving_average',
-  2,
-  ([average, value], { rate, scale }) =>
-    flushedLanes(average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average)))),
-  { rate: f32, scale: f32 },
-);
-
-/** There are few numbers, so copying the average before overwriting it costs nothing. */
-const movingAverageShader = new MapShader('moving_average', flushedWgsl('(a + p.rate * (p.scale * b - a))'), {
-  rate: 'f32',
-  scale: 'f32',
-});

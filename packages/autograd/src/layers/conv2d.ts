@@ -13,13 +13,20 @@ import { kaimingNormal } from '../initializers.js';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
+/** Options of `Conv2d`. Padding is `'same'` by default. */
 export interface Conv2dLayerOptions extends Conv2dOptions {
+  /** Height and width of the filter. Default 3. */
   kernel?: Pair;
+  /** Whether a learned bias is added to each channel. Default true. */
   bias?: boolean;
+  /** Draws the initial weights. */
   rng: Rng;
 }
 
-/** 2-D convolution over images [batch, height, width, inChannels]. Kernel 3×3 and padding `'same'` unless said otherwise. */
+/**
+ * 2-D convolution of images [batch, height, width, inChannels], with weights that start as `kaimingNormal`, and biases
+ * at 0.
+ */
 export class Conv2d extends Module {
   /** [outChannels, height, width, inChannels / groups] */
   readonly weight: Parameter;

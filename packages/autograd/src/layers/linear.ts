@@ -12,12 +12,18 @@ import {
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
+/** Options of `Linear`. */
 export interface LinearOptions {
+  /** Whether a learned bias is added. Default true. */
   bias?: boolean;
+  /** Draws the initial weights. */
   rng: Rng;
 }
 
-/** y = x·Wᵀ + b, for x [..., inputs]: the fully connected layer. Weights start uniform in ±1/√inputs, as in PyTorch. */
+/**
+ * The fully connected layer y = x·Wᵀ + b, for x [..., inputs]. Weights start uniform in ±1/√inputs, as in PyTorch, and
+ * biases at 0.
+ */
 export class Linear extends Module {
   /** [outputs, inputs] */
   readonly weight: Parameter;

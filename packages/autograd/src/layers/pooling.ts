@@ -3,9 +3,13 @@ import { Module } from '../module.js';
 
 const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d } as const;
 
+/** What `Pool2d` takes of each window. */
 export type PoolKind = keyof typeof pools;
 
-/** Shrinks images by the average, maximum or minimum of each window (2×2 unless said otherwise). */
+/**
+ * Replaces each window of an image [batch, height, width, channels] by its average, maximum or minimum. Default window:
+ * 2×2.
+ */
 export class Pool2d extends Module {
   constructor(
     readonly kind: PoolKind,
@@ -19,7 +23,7 @@ export class Pool2d extends Module {
   }
 }
 
-/** [batch, height, width, channels] to [batch, channels]: the mean of each channel. */
+/** The mean of each channel: [batch, height, width, channels] to [batch, channels]. */
 export class GlobalAveragePool2d extends Module {
   override forward(x: Tensor): Tensor {
     return mean(x, { axes: [1, 2] });

@@ -1,7 +1,7 @@
 import { type Tensor, tidy } from '@mobinet/tensor';
 import { Module } from '../module.js';
 
-/** Modules one after the other. Frees what lies between them, unless a gradient rule needs it. */
+/** Calls modules one after another. Intermediate results are freed, except those that a gradient rule needs. */
 export class Sequential extends Module {
   readonly layers: readonly Module[];
 

@@ -1,29 +1,31 @@
-import { applyInto, checkNumber, defineOp, shown, type Tensor } from '@mobinet/tensor';
-import { flushed } from '@mobinet/tensor/kernels';
+import { checkNumber, shown } from '@mobinet/tensor';
+import { f32x4, flushed, flushedLanes, flushedWgsl, flushLimit, smallestGradient } from '@mobinet/tensor/kernels';
 import { decayRange, epsilonRange } from '../ranges.js';
-import { adamKernel, smallestSquared } from './adam.wasm.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
-import { adamOnGpu } from './update.wgsl.js';
+import { defineUpdate } from './update.js';
 
+/** Options of `Adam` and `AdamW`. */
 export interface AdamOptions extends WeightDecayOptions {
   /** η, 0 or more. Default 0.001. */
   learningRate?: number;
-  /** How much of the running means is kept at each step, from 0 to below 1. Default [0.9, 0.999]. */
+  /** β₁ and β₂, how much of the two running means is kept in each step, from 0 to below 1. Default [0.9, 0.999]. */
   betas?: readonly [number, number];
   /** ε, above 0. Default 1e-8. */
   epsilon?: number;
 }
 
 /**
- * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its square,
- * corrected for their start at 0. Weight decay λ·w is added to the gradient (L2). Tiny gradients and means are flushed to 0.
+ * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its
+ * square, corrected for starting at 0. Weight decay λ·w is added to the gradient (L2 regularisation). Tiny gradients
+ * and means are flushed to 0.
  */
 export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
-  /** AdamW: decay acts on the weight itself, beside the adaptive step. */
+  /** Whether weight decay acts on the weight itself instead of the gradient, as in AdamW. */
   protected readonly decoupled: boolean = false;
 
+  /** @throws RangeError if an option is out of range. */
   constructor({ learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay }: AdamOptions = {}) {
     super(learningRate, decay);
     if (!Array.isArray(betas) || betas.length !== 2) {
@@ -37,25 +39,26 @@ export class Adam extends Optimizer {
   }
 
   protected override updateAll(updates: readonly Update[]): void {
-    const tensors = updates.map(({ path, parameter, gradient }) => [
-      parameter,
-      gradient,
-      this.slot('mean', path, parameter),
-      this.slot('square', path, parameter),
-    ]);
-    const written = tensors.map(([parameter, , mean, square]) => [parameter, mean, square]);
-    applyInto(adamOp, tensors.flat(), written.flat(), {
-      learningRate: this.learningRate,
-      betas: this.#betas,
+    const [beta1, beta2] = this.#betas;
+    const numbers = {
+      rate: this.learningRate,
+      beta1,
+      beta2,
+      // Computed here, in double precision: where β is near 1, f32 would leave too few digits of 1 − β.
+      rest1: 1 - beta1,
+      rest2: 1 - beta2,
+      // Moments start at 0. Dividing by 1 − βᵗ corrects the bias.
+      meanCorrection: 1 / (1 - beta1 ** this.step),
+      squareCorrection: 1 / (1 - beta2 ** this.step),
       epsilon: this.#epsilon,
-      step: this.step,
-      decoupled: this.decoupled,
-      decays: updates.map(({ path, parameter }) => this.weightDecayFor(path, parameter)),
-    });
+    };
+    this.applyRule(adam, updates, numbers, this.decoupled);
   }
 }
 
-/** Adam with decoupled weight decay: w shrinks by η·λ·w each step (Loshchilov & Hutter, 2019). */
+/**
+ * Adam with decoupled weight decay: w shrinks by η·λ·w in each step (Loshchilov & Hutter, 2019). λ is 0.01 by default.
+ */
 export class AdamW extends Adam {
   protected override readonly decoupled = true;
 
@@ -64,57 +67,47 @@ export class AdamW extends Adam {
   }
 }
 
-interface AdamAttributes {
-  readonly learningRate: number;
-  readonly betas: readonly [number, number];
-  readonly epsilon: number;
-  /** 1 at the first update. */
-  readonly step: number;
-  readonly decoupled: boolean;
-  /** λ of each parameter. */
-  readonly decays: readonly number[];
-}
+/**
+ * Squares of gradients smaller than this would be flushed to 0. They may be denormal, so they are not computed at all.
+ */
+const smallestSquared = Math.sqrt(smallestGradient);
 
-/** All parameters at once: four tensors go in for each (parameter, gradient, mean, square), three come out. */
-const adamOp = defineOp<readonly Tensor[], readonly Tensor[], AdamAttributes>({
+const adam = defineUpdate({
   name: 'adam',
-  outputs: (inputs) => inputs.filter((_, index) => index % 4 !== 1),
-  reference(inputs, outputs, { learningRate, betas: [beta1, beta2], epsilon, step, decoupled, decays }) {
-    const meanCorrection = 1 - beta1 ** step;
-    const squareCorrection = 1 - beta2 ** step;
-    decays.forEach((decay, index) => {
-      const [w, g, m, v] = inputs.slice(4 * index, 4 * index + 4).map(({ values }) => values);
-      const [w2, m2, v2] = outputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
-      const [gradientDecay, weightDecay] = decoupled ? [0, decay] : [decay, 0];
-      for (let i = 0; i < w.length; i++) {
-        const gradient = flushed(g[i] + gradientDecay * w[i]);
-        const mean = flushed(beta1 * m[i] + (1 - beta1) * gradient);
-        const square = flushed(beta2 * v[i] + (1 - beta2) * flushed(gradient, smallestSquared) ** 2);
-        m2[i] = mean;
-        v2[i] = square;
-        const adaptive = mean / meanCorrection / (Math.sqrt(square / squareCorrection) + epsilon);
-        w2[i] = w[i] - learningRate * (adaptive + weightDecay * w[i]);
-      }
-    });
+  slots: ['mean', 'square'],
+  numbers: ['rate', 'beta1', 'beta2', 'rest1', 'rest2', 'meanCorrection', 'squareCorrection', 'epsilon'],
+  scalar:
+    (p) =>
+    ([w, g, m, v]) => {
+      const gradient = flushed(g + p.gradientDecay * w);
+      const mean = flushed(p.beta1 * m + p.rest1 * gradient);
+      const square = flushed(p.beta2 * v + p.rest2 * flushed(gradient, smallestSquared) ** 2);
+      const adaptive = (mean * p.meanCorrection) / (Math.sqrt(square * p.squareCorrection) + p.epsilon);
+      return [w - p.rate * (adaptive + p.weightDecay * w), mean, square];
+    },
+  lanes: (p) => {
+    const [tiny, tinySquared] = [flushLimit(), flushLimit(smallestSquared)];
+    return ([w, g, m, v]) => {
+      const gradient = f32x4.variable(flushedLanes(g.add(p.gradientDecay.mul(w)), tiny), 'gradient');
+      const mean = f32x4.variable(flushedLanes(p.beta1.mul(m).add(p.rest1.mul(gradient)), tiny), 'mean');
+      const squared = f32x4.variable(flushedLanes(gradient, tinySquared), 'squared');
+      const square = f32x4.variable(
+        flushedLanes(p.beta2.mul(v).add(p.rest2.mul(squared).mul(squared)), tiny),
+        'square',
+      );
+      const deviation = square.mul(p.squareCorrection).sqrt().add(p.epsilon);
+      const adaptive = mean.mul(p.meanCorrection).div(deviation);
+      return [w.sub(adaptive.add(p.weightDecay.mul(w)).mul(p.rate)), mean, square];
+    };
   },
-  fast(inputs, _, { learningRate: rate, betas: [beta1, beta2], epsilon, step, decoupled, decays }) {
-    const updates = decays.map((decay, index) => ({
-      tensors: inputs.slice(4 * index, 4 * index + 4),
-      ...(decoupled ? { weightDecay: decay } : { gradientDecay: decay }),
-    }));
-    adamKernel.run(updates, { rate, epsilon, ...momentNumbers(beta1, beta2, step) });
-  },
-  webgpu(inputs, _, { learningRate: rate, betas: [beta1, beta2], epsilon, step, decoupled, decays }) {
-    const numbers = { rate, epsilon, ...momentNumbers(beta1, beta2, step) };
-    decays.forEach((decay, index) => {
-      const own = decoupled ? { weightDecay: decay } : { gradientDecay: decay };
-      adamOnGpu(inputs.slice(4 * index, 4 * index + 4), numbers, own);
-    });
-  },
+  wgsl: `
+  g += p.gradientDecay * w;
+  g = ${flushedWgsl('g')};
+  mean = p.beta1 * mean + p.rest1 * g;
+  mean = ${flushedWgsl('mean')};
+  let squared = select(g, 0.0, abs(g) < ${smallestSquared});
+  square = p.beta2 * square + p.rest2 * squared * squared;
+  square = ${flushedWgsl('square')};
+  let adaptive = mean * p.meanCorrection / (sqrt(square * p.squareCorrection) + p.epsilon);
+  w -= p.rate * (adaptive + p.weightDecay * w);`,
 });
-
-/** β, 1 − β and 1/(1 − βᵗ) of both moments. */
-function momentNumbers(beta1: number, beta2: number, step: number) {
-  const [meanCorrection, squareCorrection] = [1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)];
-  return { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, meanCorrection, squareCorrection };
-}

@@ -13,8 +13,9 @@ import { nothingToTrain } from '../hidden.js';
 import { Parameter } from '../parameter.js';
 import { stepRateRange, weightDecayRange } from '../ranges.js';
 import { flatten, flattenAll, type Gradients } from '../tree.js';
+import type { UpdateRule } from './update.js';
 
-/** Everything an optimizer remembers, ready to be saved: a step count, and tensors named `<slot>.<parameter>`. */
+/** The state of an optimizer, ready to be saved: the step count, and tensors named `<slot>.<parameter>`. */
 export interface OptimizerState {
   readonly step: number;
   readonly tensors: ReadonlyMap<string, Tensor>;
@@ -23,14 +24,15 @@ export interface OptimizerState {
 /** Weight decay is meaningless for weights of which only the sign is used. */
 const notBinary = (_path: string, parameter: Tensor): boolean => !(parameter instanceof Parameter && parameter.binary);
 
+/** Options that all optimizers share. */
 export interface WeightDecayOptions {
   /** λ, 0 or more. Default 0. */
   weightDecay?: number;
-  /** Which parameters decay. Default: all but binary ones. */
+  /** Whether a parameter decays. Default: all do, except binary ones. */
   decays?: (path: string, parameter: Tensor) => boolean;
 }
 
-/** A parameter that is to change, and its gradient. */
+/** A parameter to be changed, its path, and its gradient. */
 export interface Update {
   readonly path: string;
   readonly parameter: Tensor;
@@ -38,8 +40,8 @@ export interface Update {
 }
 
 /**
- * Changes parameters by their gradients, in place. Subclasses say how parameters change; this class keeps their
- * memory (moments, by slot and parameter name) and the step count.
+ * The base of optimizers, which change parameters in place by their gradients. Subclasses define how; this class keeps
+ * their state (moments, by slot and parameter name) and the step count.
  */
 export abstract class Optimizer {
   #step = 0;
@@ -48,7 +50,7 @@ export abstract class Optimizer {
   readonly #decays: (path: string, parameter: Tensor) => boolean;
 
   protected constructor(
-    /** May be changed between updates: schedules do. */
+    /** η, 0 or more. May be changed between updates, for example by a schedule. */
     public learningRate: number,
     { weightDecay = 0, decays = notBinary }: WeightDecayOptions,
   ) {
@@ -58,10 +60,11 @@ export abstract class Optimizer {
   }
 
   /**
-   * Changes every parameter of `tree` in place, one at several places (tied weights) once. `gradients` is what `valueAndGradient`
-   * returned for it.
+   * Changes every parameter of `tree` in place. A parameter at several places (tied weights) changes once.
    *
-   * @throws If a parameter has no gradient, there are no parameters, or the learning rate is none; then nothing has changed.
+   * @param gradients As returned by `valueAndGradient` for the same tree.
+   * @throws Error if a parameter has no gradient, ShapeError if its gradient has a different shape, TypeError if there
+   *   are no parameters, RangeError if the learning rate is out of range. Nothing has changed then.
    */
   update<T extends object>(tree: T, gradients: Gradients<T>): void {
     checkNumber('optimizer: learningRate', this.learningRate, stepRateRange);
@@ -70,7 +73,7 @@ export abstract class Optimizer {
       const gradient = byPath.get(path);
       if (!gradient) throw new Error(`optimizer: there is no gradient for ${path || 'the parameter'}`);
       if (!sameShape(gradient.shape, parameter.shape)) {
-        throw new ShapeError('optimizer', `the gradient of ${path || 'the parameter'} is of another shape`, [
+        throw new ShapeError('optimizer', `the gradient of ${path || 'the parameter'} has a different shape`, [
           { name: 'parameter', shape: parameter.shape },
           { name: 'gradient', shape: gradient.shape },
         ]);
@@ -82,16 +85,17 @@ export abstract class Optimizer {
     this.updateAll(updates);
   }
 
-  /** How many updates there were. */
+  /** The number of updates so far. */
   get step(): number {
     return this.#step;
   }
 
+  /** The current state. Its tensors are those of the optimizer, not copies. */
   get state(): OptimizerState {
     return { step: this.#step, tensors: this.#tensors };
   }
 
-  /** Takes up a saved state: copies its tensors. */
+  /** Restores a saved state. Copies its tensors. */
   load({ step, tensors }: OptimizerState): void {
     this.#step = step;
     tidy(() => {
@@ -100,20 +104,48 @@ export abstract class Optimizer {
     });
   }
 
-  /** Frees the moments. */
+  /** Frees the tensors of the state. */
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#tensors.clear();
   }
 
+  /** Performs a step. The step count has been incremented: it is 1 in the first one. */
   protected abstract updateAll(updates: readonly Update[]): void;
 
-  /** The tensor that this optimizer keeps for a parameter, beside it, under the name `slot`; zeros at first. */
+  /**
+   * Runs the formula of a `defineUpdate` on parameters and the slots kept for them.
+   *
+   * @param decoupled Whether weight decay acts on the weight itself, as in AdamW. Default false: λ·w is added to the
+   *   gradient.
+   */
+  protected applyRule<N extends string>(
+    rule: UpdateRule<N>,
+    updates: readonly Update[],
+    numbers: Readonly<Record<N, number>>,
+    decoupled = false,
+  ): void {
+    const parameters = updates.map(({ path, parameter, gradient }) => {
+      const slots = rule.slots.map((slot) => this.slot(slot, path, parameter));
+      const decay = this.weightDecayFor(path, parameter);
+      return {
+        tensors: [parameter, gradient, ...slots],
+        gradientDecay: decoupled ? 0 : decay,
+        weightDecay: decoupled ? decay : 0,
+      };
+    });
+    rule.run(parameters, numbers);
+  }
+
+  /**
+   * The tensor that this optimizer keeps for a parameter under the name `slot`, on the same backend. It is 0 at first.
+   */
   protected slot(slot: string, path: string, parameter: Tensor): Tensor {
     const name = path === '' ? slot : `${slot}.${path}`;
     return withBackend(parameter.backend, () => this.#memory(name, parameter));
   }
 
+  /** λ of a parameter; 0 if it does not decay. */
   protected weightDecayFor(path: string, parameter: Tensor): number {
     return this.#decay !== 0 && this.#decays(path, parameter) ? this.#decay : 0;
   }

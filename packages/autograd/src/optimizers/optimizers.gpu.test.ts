@@ -12,7 +12,7 @@ const optimizers: [name: string, make: () => Optimizer][] = [
   ['SGD with momentum and weight decay', () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 })],
 ];
 
-test.each(optimizers)('%s on a GPU makes the parameters and the state of its definition', async (_, make) => {
+test.each(optimizers)('%s on a GPU agrees with its definition in parameters and state', async (_, make) => {
   const sizes = [1, 63, 64, 1000];
   const draw = (rng: Rng) => sizes.map((size, index) => rng.split(index).normal([size]));
   const rng = Rng.fromSeed(1);
@@ -30,7 +30,7 @@ test.each(optimizers)('%s on a GPU makes the parameters and the state of its def
   for (const [index, exact] of onCpu.entries()) {
     const found = (await toHost(onGpu[index])).values;
     const errors = found.map((value, at) => Math.abs(value - exact.values[at]));
-    // Relative to values of about 1.
+    // Values are about 1, so this is a relative error.
     expect(Math.max(...errors), `tensor ${index}`).toBeLessThan(1e-6);
   }
 });

@@ -9,10 +9,10 @@ import { SGD } from './sgd.js';
 
 const numbers = fc.double({ min: -3, max: 3, noNaN: true }).map(Math.fround);
 const vectors = fc.array(numbers, { minLength: 3, maxLength: 3 });
-/** A first value, and the gradients of some steps. */
+/** Initial weights, and the gradients of some steps. */
 const runs = fc.record({ start: vectors, gradients: fc.array(vectors, { minLength: 1, maxLength: 6 }) });
 
-/** One scalar weight through the textbook's formulas, in double precision: a function of the gradient and the step from 1. */
+/** One scalar weight by the textbook's formulas, in double precision. Steps count from 1. */
 type Rule = (w: number, g: number, step: number) => number;
 
 function sgdRule(rate: number, momentum: number, decay: number): Rule {
@@ -76,12 +76,12 @@ const cases: { name: string; make: () => Optimizer; rule: () => Rule }[] = [
   { name: 'AdamW by default', make: () => new AdamW(), rule: () => adamWRule(1e-3, 0.01) },
 ];
 
-/** On and beside the fours of vectors, and more than threads take at a time. */
+/** Around multiples of four lanes, and more than a thread takes at a time. */
 const sizes = [1, 3, 5, 1023, 1024, 1025, 5000, 8193];
 
 describe.each(cases)('$name', ({ make, rule }) => {
   test.prop([runs], { numRuns: 50 })('follows its formula over several steps', ({ start, gradients }) => {
-    // Where a gradient, or what a weight adds to it, is so small that moments are flushed, it is no test of the formula.
+    // If a gradient, or what weight decay adds to it, is so small that moments are flushed, the formula does not hold.
     fc.pre([...start, ...gradients.flat()].every((value) => value === 0 || Math.abs(value) > 1e-9));
     const optimizer = make();
     const w = tensor(start);
@@ -90,7 +90,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     gradients.forEach((gradient, index) => {
       optimizer.update(w, tensor(gradient));
       expected = expected.map((value, at) => rules[at](value, gradient[at], index + 1));
-      // Weights are of the order of 10 at most, and rounded once a step.
+      // Weights are at most about 10, and rounded once per step.
       const errors = expected.map((value, at) => Math.abs(w.values[at] - value));
       expect(Math.max(...errors)).toBeLessThan(5e-6);
     });
@@ -98,10 +98,10 @@ describe.each(cases)('$name', ({ make, rule }) => {
   });
 
   test.prop([runs, vectors], { numRuns: 30 })(
-    'goes on from a saved state bit for bit',
+    'resumes from a saved state bit for bit',
     ({ start, gradients }, last) => {
       const [first, second] = [make(), make()];
-      // Old memory of the second must give way to what is loaded.
+      // The previous state of the second optimizer must be replaced.
       second.update({ a: tensor(start), old: tensor([1]) }, { a: tensor(last), old: tensor([1]) });
       const tree = { a: tensor(start), b: [new Parameter(tensor(last))] };
       for (const gradient of gradients) first.update(tree, { a: tensor(gradient), b: [tensor(gradient)] });
@@ -119,7 +119,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     },
   );
 
-  test('returns to its beginning by loading an empty state', () => {
+  test('starts from scratch after loading an empty state', () => {
     const [used, fresh] = [make(), make()];
     used.update(tensor([1, 2]), tensor([3, 4]));
     used.load({ step: 0, tensors: new Map() });
@@ -129,7 +129,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     expect(bits(a)).toEqual(bits(b));
   });
 
-  test('decays all weights but binary ones', () => {
+  test('decays all weights except binary ones', () => {
     const decaying = make();
     const [binary, real] = [true, false].map((binary) => new Parameter(tensor([2, -2]), { binary }));
     const zero = tensor([0, 0]);
@@ -155,7 +155,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     }
   });
 
-  test.prop([fc.nat()], { numRuns: 2 })('changes parameters of all sizes as its definition does', (seed) => {
+  test.prop([fc.nat()], { numRuns: 2 })('changes parameters of all sizes like its definition', (seed) => {
     const [fast, reference] = (['fast', 'reference'] as const).map((tier) =>
       withKernels(tier, () => {
         const rng = Rng.fromSeed(seed);
@@ -166,12 +166,12 @@ describe.each(cases)('$name', ({ make, rule }) => {
           index % 2 ? new Parameter(parameter) : parameter,
         );
         const signs = parameters.map(({ values }) => values.map((value) => (value < 0 ? -1 : 1)));
-        // Where a gradient and the decay of its weight cancel, what is left is rounding, and Adam makes a whole step of it. So both have
-        // one sign, which no weight loses in these steps.
+        // If a gradient and weight decay cancelled, only rounding errors would be left, and Adam would turn them into a
+        // whole step. So both have the same sign, which no weight loses in these steps.
         for (const [at, { values }] of parameters.entries()) {
           for (let i = 0; i < values.length; i++) values[i] += 0.1 * signs[at][i];
         }
-        // As small and as large as gradients of a network are.
+        // From as small to as large as the gradients of a network.
         for (const step of [0, 1, 2, 3]) {
           const gradients = draw(`gradients ${step}`, 10 ** (step - 3));
           for (const [at, { values }] of gradients.entries()) {
@@ -190,7 +190,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     for (const [name, tensors] of reference) expectClose(fast.get(name)!, tensors, name);
   });
 
-  test('leaves nothing of moments that have become tiny, wherever they lie', () => {
+  test('flushes tiny moments to 0 at every position', () => {
     const optimizer = make();
     const parameters = sizes.map((size) => zeros([size]));
     optimizer.update(
@@ -199,7 +199,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     );
     const none = sizes.map((size) => zeros([size]));
     for (let step = 0; step < 120; step++) {
-      // Weights of 0 add no decay to the gradient.
+      // With weights of 0, weight decay adds nothing to the gradient.
       for (const { values } of parameters) values.fill(0);
       optimizer.update(parameters, none);
     }
@@ -222,7 +222,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     }
   });
 
-  test('names the parameter that has no gradient, and changes none', () => {
+  test('names the parameter that has no gradient, and changes nothing', () => {
     const optimizer = make();
     const tree: { a: Tensor; units: { weight: Tensor }[] } = { a: tensor([1]), units: [{ weight: tensor([2]) }] };
     expect(() => optimizer.update(tree, { a: tensor([1]), units: [] })).toThrow(
@@ -232,7 +232,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
     expect(optimizer.step).toBe(0);
   });
 
-  test('dispose() frees its memory', () => {
+  test('dispose() frees its state', () => {
     const [w, gradient] = [tensor([1]), tensor([1])];
     const before = memory();
     const optimizer = make();
@@ -265,7 +265,7 @@ test('the learning rate may change between updates', () => {
   expect(w.values[0]).toBe(-1.25);
 });
 
-/** Up to rounding, which is relative to the largest element of all. */
+/** Compares up to rounding, relative to the largest element. */
 function expectClose(found: readonly Tensor[], expected: readonly Tensor[], name: string): void {
   const [a, b] = [found, expected].map((tensors) => tensors.flatMap(({ values }) => [...values]));
   const scale = b.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);

@@ -1,10 +1,10 @@
-import { applyInto, checkNumber, checkRecord, defineOp, type Tensor } from '@mobinet/tensor';
-import { f32, f32x4, flushed, flushedLanes } from '@mobinet/tensor/kernels';
+import { checkNumber, checkRecord } from '@mobinet/tensor';
+import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 import { decayRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
-import { UpdateKernel } from './update.wasm.js';
-import { sgdOnGpu } from './update.wgsl.js';
+import { defineUpdate } from './update.js';
 
+/** Options of `SGD`. */
 export interface SGDOptions extends WeightDecayOptions {
   /** η, 0 or more. */
   learningRate: number;
@@ -13,12 +13,13 @@ export interface SGDOptions extends WeightDecayOptions {
 }
 
 /**
- * Stochastic gradient descent: v ← μ·v + g, w ← w − η·v, with g the gradient plus λ·w for weight decay λ. A tiny velocity is
- * flushed to 0.
+ * Stochastic gradient descent with momentum: v ← μ·v + g, w ← w − η·v, where g is the gradient plus λ·w for weight
+ * decay λ. Tiny velocities are flushed to 0.
  */
 export class SGD extends Optimizer {
   readonly #momentum: number;
 
+  /** @throws RangeError if an option is out of range. */
   constructor(options: SGDOptions) {
     checkRecord('sgd: options', options);
     const { learningRate, momentum = 0, ...decay } = options;
@@ -27,64 +28,29 @@ export class SGD extends Optimizer {
   }
 
   protected override updateAll(updates: readonly Update[]): void {
-    const tensors = updates.map(({ path, parameter, gradient }) => [
-      parameter,
-      gradient,
-      this.slot('velocity', path, parameter),
-    ]);
-    const written = tensors.map(([parameter, , velocity]) => [parameter, velocity]);
-    applyInto(sgdOp, tensors.flat(), written.flat(), {
-      learningRate: this.learningRate,
-      momentum: this.#momentum,
-      decays: updates.map(({ path, parameter }) => this.weightDecayFor(path, parameter)),
-    });
+    this.applyRule(sgd, updates, { rate: this.learningRate, momentum: this.#momentum });
   }
 }
 
-interface SGDAttributes {
-  readonly learningRate: number;
-  readonly momentum: number;
-  /** λ of each parameter. */
-  readonly decays: readonly number[];
-}
-
-/** All parameters at once: three tensors go in for each (parameter, gradient, velocity), two come out. */
-const sgdOp = defineOp<readonly Tensor[], readonly Tensor[], SGDAttributes>({
+const sgd = defineUpdate({
   name: 'sgd',
-  outputs: (inputs) => inputs.filter((_, index) => index % 3 !== 1),
-  reference(inputs, outputs, { learningRate, momentum, decays }) {
-    decays.forEach((decay, index) => {
-      const [w, g, v] = inputs.slice(3 * index, 3 * index + 3).map(({ values }) => values);
-      const [w2, v2] = outputs.slice(2 * index, 2 * index + 2).map(({ values }) => values);
-      for (let i = 0; i < w.length; i++) {
-        const velocity = flushed(momentum * v[i] + g[i] + decay * w[i]);
-        v2[i] = velocity;
-        w2[i] = w[i] - learningRate * velocity;
-      }
-    });
-  },
-  fast(inputs, _, { learningRate: rate, momentum, decays }) {
-    const updates = decays.map((gradientDecay, index) => ({
-      tensors: inputs.slice(3 * index, 3 * index + 3),
-      gradientDecay,
-    }));
-    sgdKernel.run(updates, { rate, momentum });
-  },
-  webgpu(inputs, _, { learningRate: rate, momentum, decays }) {
-    decays.forEach((decay, index) => {
-      sgdOnGpu(inputs.slice(3 * index, 3 * index + 3), { rate, momentum, decay });
-    });
-  },
-});
-
-const sgdKernel = new UpdateKernel(
-  'sgd',
-  3,
-  ({ rate, momentum }) =>
-    ([w, g, v], decay) => {
-      const pull = g.add(decay.gradient.mul(w));
-      const velocity = f32x4.variable(flushedLanes(momentum.mul(v).add(pull)), 'velocity');
-      return [w.sub(velocity.mul(rate)), velocity];
+  slots: ['velocity'],
+  numbers: ['rate', 'momentum'],
+  scalar:
+    (p) =>
+    ([w, g, v]) => {
+      const velocity = flushed(p.momentum * v + g + p.gradientDecay * w);
+      return [w - p.rate * velocity, velocity];
     },
-  { rate: f32, momentum: f32 },
-);
+  lanes:
+    (p) =>
+    ([w, g, v]) => {
+      const pull = g.add(p.gradientDecay.mul(w));
+      const velocity = f32x4.variable(flushedLanes(p.momentum.mul(v).add(pull)), 'velocity');
+      return [w.sub(velocity.mul(p.rate)), velocity];
+    },
+  wgsl: `
+  velocity = p.momentum * velocity + g + p.gradientDecay * w;
+  velocity = ${flushedWgsl('velocity')};
+  w -= p.rate * velocity;`,
+});
