@@ -29,7 +29,7 @@ function composition({ x, weight, slope, gamma, beta }: Inputs, { skipRepeats, e
 
 const fused = ({ x, weight, ...parameters }: Inputs, options: Options) => binarySegment(x, weight, parameters, options);
 
-/** Point-wise segments and those of small groups, with and without channels that the kernels take; and a general one. */
+/** Point-wise segments and some of small groups, with channels that the kernels take and others; and a general one. */
 const layers = fc.constantFrom(
   { channels: 8, kernel: 1, groups: 1 },
   { channels: 40, kernel: 1, groups: 1 },

@@ -39,7 +39,7 @@ export interface BinarySegmentOptions extends BinaryConv2dOptions {
  *     y = BatchNorm(PReLU(α · (sign(x) ∗ sign(W)))) + skip(x)
  *
  * It equals `binaryConv2d`, `prelu`, `batchNorm` and `add` in sequence, but saves only the convolution's counts, of one
- * or two bytes each, instead of the floats in between, and reads and writes a third of the memory.
+ * or two bytes each, instead of the floats in between, and has a third of the memory traffic.
  *
  * @param x [batch, height, width, channels]
  * @param weight Latent weights [outChannels, kernelHeight, kernelWidth, channels / groups].

@@ -50,5 +50,5 @@ const useThresholds: Rule = (draft, call) => {
   replaceByThresholds(draft, call, call.attributes.signs);
 };
 
-/** Fuse what follows a folded output transform into it. The order matters: each rule builds on those before it. */
+/** Rules that fuse pools and signs into a folded output transform. Each builds on those before it. */
 export const foldedOutputTransformRules: readonly Rule[] = [fusePool, fuseSigns, useThresholds];

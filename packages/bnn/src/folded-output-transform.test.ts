@@ -29,7 +29,10 @@ import type { OutputPool } from './folded-output-transform-attributes.js';
 import { randomCounts } from './random-counts.test.helper.js';
 import { scaleCounts } from './scale-counts.js';
 
-/** Channels that the kernel takes, eight at a time, and those left to the definition; odd sizes, whose last row or column no pool covers. */
+/**
+ * Channels that the kernel takes, eight at a time, and those left to the definition; odd sizes, whose last row or
+ * column no pool covers.
+ */
 const cases = fc
   .record({
     batch: fc.integer({ min: 1, max: 3 }),

@@ -58,7 +58,7 @@ export function foldedOutputTransformByKernel(
 /** Channels in one iteration of the unrolled inner loop, which is used where they divide the channels of the skip. */
 const unrolledChannels = 32;
 
-/** For each output pixel, eight channels at a time: factors, shift, skip and pool, then the signs of the result as a byte. */
+/** For each output pixel, eight channels at a time: the transform, then the signs of the result as a byte. */
 const transformKernel = kernelFamily(
   (dtype: CountDType, hasSkip: boolean, pool: OutputPool | '', step: number) =>
     new Kernel(

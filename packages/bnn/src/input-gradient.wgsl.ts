@@ -28,6 +28,9 @@ export function binaryInputGradientOnGpu(
   inputGradientOnGpu(dy, signs, alpha, dx, attributes, epilogueOf(estimator, skip !== null), { reads, parameters });
 }
 
+/** WGSL that adds the gradient of the skip, repeat by repeat. */
+const addSkip = 'for (var r = 0u; r < p.repeats; r++) { sum += skip[(pixel * p.repeats + r) * p.channels + channel]; }';
+
 function epilogueOf(estimator: Estimator, hasSkip: boolean): GpuEpilogue {
   const { memory, passed } = estimators[estimator];
   return {
@@ -37,7 +40,7 @@ function epilogueOf(estimator: Estimator, hasSkip: boolean): GpuEpilogue {
     declarations: `
 fn finish(value: f32, pixel: u32, channel: u32) -> f32 {
   var sum = ${passed};
-  ${hasSkip ? 'for (var r = 0u; r < p.repeats; r++) { sum += skip[(pixel * p.repeats + r) * p.channels + channel]; }' : ''}
+  ${hasSkip ? addSkip : ''}
   return sum;
 }`,
   };

@@ -151,7 +151,6 @@ const useThresholds: Rule = (draft, call) => {
 };
 
 /**
- * Fuse what follows a binary convolution into one pass over its counts. The order matters: each rule builds on those
- * before it.
+ * Rules that fuse what follows a binary convolution into one pass over its counts. Each builds on those before it.
  */
 export const outputTransformRules: readonly Rule[] = [startTransform, fuseStep, fuseSigns, useThresholds];

@@ -50,7 +50,8 @@ export function scalePreluBatchNormGradientByKernels(
     }
     sumsKernel(counts.dtype).run(args, blocks, { grain });
 
-    // dp = dyFactor·dy + through·(p − μ) + constant, where p = α·max(c, 0) + α·slope·min(c, 0).
+    // dp = dyFactor·dy + through·(p − μ) + constant, where p = α·max(c, 0) + α·slope·min(c, 0). The coefficients
+    // overwrite those of p − μ.
     const total = sumBlocks('f32', sums, blocks, 2 * channels);
     const { dyFactor, positive, negative, constant, oneMinusSlope } = rowsByName(gradientRows, memory, channels);
     let mayBeTiny = false;
@@ -77,8 +78,8 @@ export function scalePreluBatchNormGradientByKernels(
 
 /**
  * If the sums of a channel are below this, possibly after multiplication by γ, its gradients may be so small that they
- * must be flushed to 0. Elsewhere, only a rare cancellation gives such a gradient, and one denormal number does no harm,
- * so the kernel without the comparison is enough.
+ * must be flushed to 0. Otherwise only a rare cancellation gives such a gradient, and a single denormal number does no
+ * harm, so the kernel without the comparison is enough.
  */
 const tinySum = 1e-20;
 

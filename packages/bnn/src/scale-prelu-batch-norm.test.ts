@@ -58,7 +58,7 @@ function countsOf(rng: Rng, shape: readonly number[], signs: number, bits: 8 | 1
   return inBits(bits, counts, shape, signs);
 }
 
-/** Channels that the kernels take, eight at a time, and those left to the definition; full and partial blocks of rows. */
+/** Channels that the kernels take, eight at a time, and those left to the definition; full and partial blocks. */
 const cases = fc
   .record({
     skipChannels: fc.oneof(fc.constantFrom(8, 16, 24, 40), fc.integer({ min: 1, max: 40 })),

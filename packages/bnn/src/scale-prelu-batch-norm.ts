@@ -132,8 +132,8 @@ export interface ScalePreluBatchNormGradients {
 }
 
 /**
- * The gradients of `scalePreluBatchNorm`, from dy = ∂L/∂y. With x̂ = (p − μ)/√(σ² + ε) and N pixels (`batchNorm` has the
- * derivation):
+ * The gradients of `scalePreluBatchNorm`, from dy = ∂L/∂y. With x̂ = (p − μ)/√(σ² + ε) and N pixels (derived at
+ * `batchNorm`):
  *
  *     dβ = Σ dy    dγ = Σ dy·x̂    dp = γ/√(σ² + ε) · (dy − dβ/N − x̂·dγ/N)
  *     dz = dp where z > 0, else slope·dp    dslope = Σ dp·z over z < 0

@@ -68,8 +68,8 @@ export function scalePreluBatchNormByKernels(
 const blockCounts = 16384;
 
 /**
- * Mean and variance of the activations p. On either side of 0, p is proportional to the count, so the sums of the counts
- * and of their squares on each side are enough. These are integers, exact in any order.
+ * Mean and variance of the activations p. On either side of 0, p is proportional to the count, so sums of counts and of
+ * their squares on each side are enough. These are integers, exact in any order.
  */
 function computeStatistics(
   [counts, alpha, slope]: ScalePreluBatchNormInputs,

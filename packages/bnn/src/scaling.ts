@@ -50,8 +50,8 @@ const alphaOp = defineOp<[Tensor], [Tensor]>({
  *     ∂Ŵ_j/∂W_i = sign(W_i)·sign(W_j)/n + α·δ_ij·1_{|W_i| ≤ 1}                       (eq. 5, the product rule)
  *
  * so ∂L/∂W_i = sign(W_i)/n · Σ_j (∂L/∂Ŵ_j)·sign(W_j) + α·1_{|W_i| ≤ 1}·∂L/∂Ŵ_i. The first term is the path through α.
- * It vanishes where W_i is 0, since the derivative of |W_i| there is taken to be 0, as in `abs`. `'xnor-net'` keeps only
- * j = i of its sum, and `'detached'` drops it.
+ * It vanishes where W_i is 0, since the derivative of |W_i| is 0 there by convention, as in `abs`. `'xnor-net'` keeps
+ * only j = i of its sum, and `'detached'` drops it.
  *
  * @param binarizedGradient ∂L/∂Ŵ, of W's shape.
  * @param alpha [filters], from `binarizeWeights`.
@@ -65,7 +65,7 @@ export function weightGradient(
   return apply(weightGradientOps[scalingGradient], [binarizedGradient, weight, alpha], undefined)[0];
 }
 
-/** `weightGradient` in place: overwrites `binarizedGradient` and returns it, which saves memory the size of all weights. */
+/** `weightGradient` in place: overwrites and returns `binarizedGradient`, saving memory the size of all weights. */
 export function weightGradientInPlace(
   binarizedGradient: Tensor,
   weight: Tensor,

@@ -29,7 +29,7 @@ const signsOf = (counts: Counts, folded: Tensor, signs: number): BitTensor =>
 const foldThresholds = (folded: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null =>
   thresholdsOf((counts) => signsOf(counts, folded, signs), { channels: folded.shape[1], dtype, signs });
 
-/** Factors of either sign and 0; outputs that cross 0 between counts, exactly at one, and beyond the range of counts. */
+/** Factors of either sign and 0; outputs that cross 0 between counts, exactly at one, and beyond their range. */
 const cases = fc
   .record({
     channels: fc.oneof(fc.constantFrom(8, 16, 32, 72), fc.integer({ min: 1, max: 40 })),

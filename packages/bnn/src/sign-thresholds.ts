@@ -47,7 +47,7 @@ export function thresholdsOf(
   return tensor(thresholds, { shape: [3, channels] });
 }
 
-/** The integers in [first, last] that satisfy `holds`, as an interval or the complement of one; null if they are neither. */
+/** The integers in [first, last] that satisfy `holds`, as an interval or the complement of one; null if neither. */
 export function intervalWhere(
   holds: (value: number) => boolean,
   first: number,

@@ -1,4 +1,4 @@
-/** A step of an output transform. Its operand is one number per channel or, for `skip`, another tensor; `relu` has none. */
+/** A step of an output transform. Its operand is a number per channel or, for `skip`, a tensor; `relu` has none. */
 export type TransformStep = 'scale' | 'shift' | 'prelu' | 'relu' | 'skip';
 
 /** The arithmetic of steps on numbers, on lanes of a vector or on WGSL expressions. A skip is added as a shift is. */
