@@ -107,10 +107,10 @@ describe('the rules of foldedOutputTransform', () => {
         const ready = compile((x) => network(x as Tensor), [images], { rules: foldedOutputTransformRules });
         for (const tier of ['fast', 'reference'] as const) {
           withKernels(tier, () => {
-            const [made, expected] = [ready.run([images]), network(images)].map((all) =>
+            const [found, expected] = [ready.run([images]), network(images)].map((all) =>
               all.map((x) => [...(x as Tensor).values]),
             );
-            expect(made).toEqual(expected);
+            expect(found).toEqual(expected);
           });
         }
         ready.dispose();

@@ -25,10 +25,10 @@ test.prop([fc.array(layer, { minLength: 2, maxLength: 2 }), fc.nat()], { numRuns
         const ready = compile((x) => network(x as Tensor), [images], { rules: inferenceRules });
         expect(ready.program.calls.some((call) => call.kind === 'op' && call.op.name === 'outputTransform')).toBe(true);
         const input = toBackend(images);
-        const made = ready.run([input]) as Tensor[];
-        const values = Promise.all(made.map((x) => x.data()));
+        const found = ready.run([input]) as Tensor[];
+        const values = Promise.all(found.map((x) => x.data()));
         ready.dispose();
-        dispose([made, input]);
+        dispose([found, input]);
         return values;
       });
     // Adding 0 turns −0 into +0.

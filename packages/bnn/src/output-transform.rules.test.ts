@@ -60,8 +60,8 @@ describe('the rules of outputTransform', () => {
         for (const tier of ['fast', 'reference'] as const) {
           withKernels(tier, () => {
             const ready = compile((x) => network(x as Tensor), [images], { rules: inferenceRules });
-            const [made, expected] = [ready.run([images]) as Tensor[], network(images)];
-            expect(made.map(({ values }) => [...values])).toEqual(expected.map(({ values }) => [...values]));
+            const [found, expected] = [ready.run([images]) as Tensor[], network(images)];
+            expect(found.map(({ values }) => [...values])).toEqual(expected.map(({ values }) => [...values]));
             ready.dispose();
           });
         }

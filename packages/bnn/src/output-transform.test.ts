@@ -96,8 +96,8 @@ describe('outputTransform', () => {
     'equals the ops of its steps in sequence, to the last bit',
     (given, tier) => {
       tidy(() => {
-        const [made, expected] = withKernels(tier, () => [results(given), resultsByOps(given)]);
-        expect(made.map(bitsOf)).toEqual(expected.map(bitsOf));
+        const [found, expected] = withKernels(tier, () => [results(given), resultsByOps(given)]);
+        expect(found.map(bitsOf)).toEqual(expected.map(bitsOf));
       });
     },
   );
