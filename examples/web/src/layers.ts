@@ -64,7 +64,7 @@ function binaryLayer({ constants }: Program, { own, conv, input, signs }: Convol
   const { window, groups, paddingValue } = conv.attributes as BitConv2dAttributes;
   const [counts] = conv.outputs;
   const next = own.find(({ inputs }) => inputs[0] === counts);
-  const lines = isOp(next, 'countLines') ? next : null;
+  const lines = isOp(next, 'foldedOutputTransform') ? next : null;
   return {
     ...{ input, window, groups, paddingValue },
     signs: constants.get(conv.inputs[1]) as BitTensor,

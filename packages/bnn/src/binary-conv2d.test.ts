@@ -44,7 +44,7 @@ interface Convolution {
   readonly rng: Rng;
 }
 
-/** Layers whose shapes fit, with channels on and beside the word boundaries. */
+/** Random convolutions, with channels around word boundaries. */
 const convolutions: fc.Arbitrary<Convolution> = fc
   .record({
     batch: fc.integer({ min: 1, max: 2 }),
@@ -62,11 +62,11 @@ const convolutions: fc.Arbitrary<Convolution> = fc
   .map(({ batch, height, width, groups, groupChannels, filtersPerGroup, kernel, seed, ...options }) => {
     const rng = Rng.fromSeed(seed);
     const x = rng.normal([batch, height, width, groups * groupChannels]);
-    // A zero counts as +1 in both.
+    // sign(0) is +1 in both implementations.
     x.values[0] = 0;
-    // Beyond 1 as well as within, so that clipping shows.
     return {
       x,
+      // Some weights lie beyond ±1, so that clipping has an effect.
       weight: rng.normal([groups * filtersPerGroup, ...kernel, groupChannels], 0, 0.8),
       options: { ...options, groups },
       rng,
@@ -76,7 +76,7 @@ const convolutions: fc.Arbitrary<Convolution> = fc
 const estimators = ['identity', 'clip', 'approx'] as const satisfies readonly Estimator[];
 const scalingGradients = ['full', 'xnor-net', 'detached'] as const satisfies readonly ScalingGradient[];
 
-/** The convolution in float arithmetic: the border of signs is +1, or is left to `conv2d`, whose border is 0. */
+/** The convolution in float arithmetic, padded with +1, or with 0 by `conv2d` itself. */
 function convolveSigns(
   signs: Tensor,
   filter: Tensor,
@@ -87,16 +87,16 @@ function convolveSigns(
   return conv2d(pad(signs, [[0, 0], border, border, [0, 0]], 1), filter, { stride, groups });
 }
 
-/** α = mean|W| of each filter, as ordinary ops: [filters, 1, 1, 1]. */
-const scaleOf = (weight: Tensor): Tensor => mean(abs(weight), { axes: [1, 2, 3], keepDims: true });
+/** α = mean|W| of each filter, in ordinary ops: [filters, 1, 1, 1]. */
+const alphaOf = (weight: Tensor): Tensor => mean(abs(weight), { axes: [1, 2, 3], keepDims: true });
 
-/** Ŵ = α·sign(W), with the clipping estimator for sign. */
+/** Ŵ = α·sign(W), with the estimator `'clip'` for sign. */
 function binarized(weight: Tensor, scalingGradient: 'full' | 'detached'): Tensor {
-  const scale = scalingGradient === 'detached' ? noGradient(() => scaleOf(weight)) : scaleOf(weight);
-  return mul(scale, signWithEstimator(weight, 'clip'));
+  const alpha = scalingGradient === 'detached' ? noGradient(() => alphaOf(weight)) : alphaOf(weight);
+  return mul(alpha, signWithEstimator(weight, 'clip'));
 }
 
-/** The gradients of Σ dy·y by x and W, by differentiating the same layer built of float ops. */
+/** The gradients of Σ dy·y with respect to x and W, from the same layer written in float ops. */
 function expectedGradients(
   { x, weight, options }: Convolution,
   dy: Tensor,
@@ -115,9 +115,9 @@ function expectedGradients(
   const leaf = binarized(weight, 'detached');
   const found = gradient(({ x, leaf }: { x: Tensor; leaf: Tensor }) => layer(x, leaf))({ x, leaf });
   const n = weight.size / weight.shape[0];
-  const scale = scaleOf(weight).values;
+  const alpha = alphaOf(weight).values;
   found.leaf.values.forEach((value, i, values) => {
-    values[i] = value * (1 / n + (Math.abs(weight.values[i]) <= 1 ? scale[Math.floor(i / n)] : 0));
+    values[i] = value * (1 / n + (Math.abs(weight.values[i]) <= 1 ? alpha[Math.floor(i / n)] : 0));
   });
   return { x: found.x, weight: found.leaf };
 }
@@ -125,16 +125,16 @@ function expectedGradients(
 describe('binaryConv2d', () => {
   test.prop([convolutions], { numRuns: 80 })('is α times the convolution of signs', ({ x, weight, options }) => {
     const counts = convolveSigns(sign(x), sign(weight), options);
-    const { scale } = binarizeWeights(weight);
+    const { alpha } = binarizeWeights(weight);
     const y = binaryConv2d(x, weight, options);
     expect(y.shape).toEqual(counts.shape);
-    // The counts are whole numbers in both; their product with α is rounded once.
-    expect([...y.values]).toEqual([...mul(counts, scale).values]);
-    expectClose(reshape(scale, [-1, 1, 1, 1]), scaleOf(weight));
+    // The counts are integers in both, and their product with α is rounded once.
+    expect([...y.values]).toEqual([...mul(counts, alpha).values]);
+    expectClose(reshape(alpha, [-1, 1, 1, 1]), alphaOf(weight));
   });
 
   test.prop([convolutions, fc.constantFrom(...estimators), fc.constantFrom(...scalingGradients)], { numRuns: 80 })(
-    'has the gradients of the same layer built of float ops',
+    'has the gradients of the same layer written in float ops',
     (convolution, estimator, scalingGradient) => {
       const { x, weight, options, rng } = convolution;
       const dy = rng.normal(binaryConv2d(x, weight, options).shape);
@@ -147,7 +147,7 @@ describe('binaryConv2d', () => {
     },
   );
 
-  test('takes the estimator approx and the scaling gradient full unless told otherwise', () => {
+  test('defaults to the estimator approx and the scaling gradient full', () => {
     const [convolution] = fc.sample(convolutions, { numRuns: 1, seed: 3 });
     const { x, weight, options } = convolution;
     const found = gradient((weight: Tensor) => sum(binaryConv2d(x, weight, options)))(weight);
@@ -157,7 +157,7 @@ describe('binaryConv2d', () => {
     expectClose(dx, expected.x);
   });
 
-  test('explains operands that do not fit', () => {
+  test('reports operands that do not fit', () => {
     const weight = zeros([64, 3, 3, 32]);
     weight.label = 'units.3.pointwise.weight';
     expect(() => binaryConv2d(zeros([8, 56, 56, 24]), weight)).toThrow(
@@ -176,7 +176,7 @@ describe('the backward pass of binaryConv2d', () => {
   const x = Rng.fromSeed(9).normal([2, 6, 6, 64]);
   const weight = Rng.fromSeed(10).normal([4, 3, 3, 64]);
 
-  test.each(estimators)('with %s saves bits', (estimator) => {
+  test.each(estimators)('saves bits with %s', (estimator) => {
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => binaryConv2d(x, weight, { estimator }));
     expect(calls.map(({ name }) => name)).toEqual(['binaryConv2d']);
@@ -184,7 +184,7 @@ describe('the backward pass of binaryConv2d', () => {
     const floats = ofActivations.filter((tensor) => tensor instanceof Tensor);
     const bits = ofActivations.filter((tensor) => tensor instanceof BitTensor);
     expect(floats).toEqual(estimator === 'approx' ? [x] : []);
-    // The signs of x, and for 'clip' where |x| ≤ 1.
+    // The signs of x and, for 'clip', the mask of |x| > 1.
     expect(bits.length).toBe(estimator === 'clip' ? 2 : 1);
   });
 
@@ -192,15 +192,15 @@ describe('the backward pass of binaryConv2d', () => {
     ['identity', 1],
     ['clip', 2],
     ['approx', 1 + 32],
-  ] as const)('with %s keeps %d bits an activation in memory', (estimator, bitsEach) => {
+  ] as const)('with %s keeps %d bits per activation in memory', (estimator, bitsEach) => {
     const before = memory();
     const { value, gradients } = valueAndGradient((weight: Tensor) => {
       const entry = memory().bytes;
-      // The activations are the layer's alone: all that outlives this is what its gradient rule needs.
+      // The layer is the only user of the activations, so only what its gradient rule saved survives the tidy.
       const y = tidy(() => binaryConv2d(add(x, weight.values[0]), weight, { estimator }));
       const filterBits = (weight.size / 32) * 4;
-      const scale = 4 * 4;
-      expect(memory().bytes - entry).toBe(y.size * 4 + filterBits + scale + (x.size * bitsEach) / 8);
+      const alphaBytes = 4 * 4;
+      expect(memory().bytes - entry).toBe(y.size * 4 + filterBits + alphaBytes + (x.size * bitsEach) / 8);
       return sum(y);
     })(weight);
     dispose([value, gradients]);
@@ -212,9 +212,9 @@ describe('scaleCounts', () => {
   test('multiplies channel by channel', () => {
     const counts = zeros([2, 2], 'i32');
     counts.values.set([1, -2, 3, -4]);
-    const scale = zeros([2]);
-    scale.values.set([0.5, 2]);
-    expect([...scaleCounts(counts, scale).values]).toEqual([0.5, -4, 1.5, -8]);
+    const alpha = zeros([2]);
+    alpha.values.set([0.5, 2]);
+    expect([...scaleCounts(counts, alpha).values]).toEqual([0.5, -4, 1.5, -8]);
   });
 
   test.prop([fc.integer({ min: 1, max: 9 }), awkwardChannels, fc.nat()], { numRuns: 40 })(
@@ -223,8 +223,8 @@ describe('scaleCounts', () => {
       const rng = Rng.fromSeed(seed);
       const values = Int32Array.from(rng.split('counts').uniform([rows, channels], -5000, 5000).values, Math.round);
       checkOp(
-        (counts: Tensor<'i32'>, scale: Tensor): Tensor => scaleCounts(counts, scale),
-        [tensor(values, { shape: [rows, channels] }), rng.split('scale').normal([channels])],
+        (counts: Tensor<'i32'>, alpha: Tensor): Tensor => scaleCounts(counts, alpha),
+        [tensor(values, { shape: [rows, channels] }), rng.split('alpha').normal([channels])],
         { gradient: false },
       );
     },

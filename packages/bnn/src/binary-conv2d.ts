@@ -1,4 +1,4 @@
-// What is trained is evaluated, too: on a GPU, by these kernels.
+// A trained network is also evaluated; on a GPU, that takes these kernels.
 import './webgpu.js';
 import { customGradient } from '@mobinet/autograd';
 import {
@@ -15,24 +15,26 @@ import { binaryInputGradient } from './input-gradient.js';
 import { scaleCounts } from './scale-counts.js';
 import { binarizeWeights, weightGradientInPlace } from './scaling.js';
 
+/** Options of `binaryConv2d`. */
 export interface BinaryConv2dOptions extends BitConv2dOptions {
   /** The straight-through estimator of the activations. Default `'approx'`. */
   estimator?: Estimator;
-  /** How α takes part in the gradient of the weights. Default `'full'`. */
+  /** How the gradient of the weights treats α. Default `'full'`. */
   scalingGradient?: ScalingGradient;
 }
 
 /**
- * A convolution whose inputs and weights are single bits, with real-valued latent weights behind them:
+ * A convolution of the signs of x with the signs of real-valued latent weights, one bit each:
  *
  *     y = α · (sign(x) ∗ sign(W)),   α = mean|W| of each filter
  *
- * Forward it runs on packed bits (xor and popcount). For the backward pass it saves the signs of x as bits and what the
- * estimator needs, never the float activations behind them (except for `'approx'`, whose slope depends on x).
+ * The forward pass runs on packed bits (xor and popcount). For the backward pass it saves the signs of x as bits and
+ * what the estimator needs: the float activations only for `'approx'`, whose slope depends on x.
  *
  * @param x [batch, height, width, channels]
  * @param weight Latent weights [outChannels, kernelHeight, kernelWidth, channels / groups].
  * @returns f32 [batch, outHeight, outWidth, outChannels]
+ * @throws ShapeError if the operands do not fit.
  */
 export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOptions = {}): Tensor {
   const { estimator = 'approx', scalingGradient = 'full', ...convolution } = options;
@@ -40,17 +42,17 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
 
   const convolve = customGradient('binaryConv2d', (x: Tensor, weight: Tensor) => {
     const xSigns = packBits(x);
-    const { signs, scale } = binarizeWeights(weight);
+    const { signs, alpha } = binarizeWeights(weight);
     return {
-      output: scaleCounts(bitConv2d(xSigns, signs, convolution), scale),
-      saved: [xSigns, signs, scale, weight, ...estimatorMemory(x, estimator)],
-      gradient: (dy, [xSigns, signs, scale, weight, ...memory]) => [
-        // sign(x) meets α·sign(W); then the estimator says how much of that x feels.
-        () => binaryInputGradient(dy, signs, scale, memory, x.shape, attributes),
-        // ∂L/∂Ŵ, the gradient with respect to α·sign(W); then eqs. (4)–(5) lead to W.
+      output: scaleCounts(bitConv2d(xSigns, signs, convolution), alpha),
+      saved: [xSigns, signs, alpha, weight, ...estimatorMemory(x, estimator)],
+      gradient: (dy, [xSigns, signs, alpha, weight, ...memory]) => [
+        // The gradient with respect to sign(x), times the estimator of sign'(x).
+        () => binaryInputGradient({ dy, signs, alpha, memory, xShape: x.shape, attributes }),
+        // ∂L/∂Ŵ, the gradient with respect to Ŵ = α·sign(W), and from it ∂L/∂W by eqs. (4)–(5).
         () => {
           const gradient = bitConv2dFilterGradient(dy, xSigns, weight.shape, attributes);
-          return weightGradientInPlace(gradient, weight, scale, scalingGradient);
+          return weightGradientInPlace(gradient, weight, alpha, scalingGradient);
         },
       ],
       onceDifferentiable: true,

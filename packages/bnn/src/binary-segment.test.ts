@@ -8,7 +8,7 @@ import { type BinarySegmentOptions, binarySegment } from './binary-segment.js';
 import { expectClose } from './expect-close.test.helper.js';
 import type { Estimator, ScalingGradient } from './gradient-kinds.js';
 
-/** What a segment is differentiated by. */
+/** The inputs with respect to which a segment is differentiated. */
 interface Inputs {
   readonly x: Tensor;
   readonly weight: Tensor;
@@ -19,7 +19,7 @@ interface Inputs {
 
 type Options = BinarySegmentOptions & { readonly skipRepeats: number; readonly epsilon: number };
 
-/** A segment, step by step. */
+/** A segment as a sequence of ops. */
 function composition({ x, weight, slope, gamma, beta }: Inputs, { skipRepeats, epsilon, ...options }: Options) {
   const activations = prelu(binaryConv2d(x, weight, options), slope);
   const { output, mean, variance } = batchNorm(activations, gamma, beta, { epsilon });
@@ -29,7 +29,7 @@ function composition({ x, weight, slope, gamma, beta }: Inputs, { skipRepeats, e
 
 const fused = ({ x, weight, ...parameters }: Inputs, options: Options) => binarySegment(x, weight, parameters, options);
 
-/** Point-wise segments and those of small groups, as networks have them, with channels for the kernels and others; and a general one. */
+/** Point-wise segments and some of small groups, with channels that the kernels take and others; and a general one. */
 const layers = fc.constantFrom(
   { channels: 8, kernel: 1, groups: 1 },
   { channels: 40, kernel: 1, groups: 1 },
@@ -53,13 +53,13 @@ const segments = fc
     const outChannels = channels * Math.max(1, options.skipRepeats);
     const inputs: Inputs = {
       x: rng.split('x').normal([2, 5, 4, channels]),
-      // Beyond 1 as well as within, so that clipping shows.
+      // Some weights lie beyond ±1, so that clipping has an effect.
       weight: rng.split('weight').normal([outChannels, kernel, kernel, channels / groups], 0, 0.8),
       slope: rng.split('slope').normal([outChannels], 0.25, 0.5),
       gamma: rng.split('gamma').normal([outChannels]),
       beta: rng.split('beta').normal([outChannels]),
     };
-    // With a larger ε than is usual, channels that hardly vary do not multiply rounding up.
+    // A larger ε than usual keeps channels that hardly vary from amplifying rounding errors.
     return { inputs, options: { ...options, groups, padding: 'same' as const, epsilon: 0.01 }, rng };
   });
 
@@ -71,7 +71,7 @@ const gradientsOf = (segment: typeof fused, inputs: Inputs, dy: Tensor, options:
 
 describe('binarySegment', () => {
   test.prop([segments, tiers], { numRuns: 60 })(
-    'is convolution, prelu, batchNorm and skip, one after the other',
+    'equals convolution, prelu, batchNorm and skip in sequence',
     ({ inputs, options }, tier) => {
       const expected = withKernels('reference', () => composition(inputs, options));
       const found = withKernels(tier, () => fused(inputs, options));
@@ -82,7 +82,7 @@ describe('binarySegment', () => {
   );
 
   test.prop([segments], { numRuns: 40 })(
-    'has their gradients on either tier, for each estimator and each way of scaling',
+    'has their gradients on both tiers, for every estimator and scaling gradient',
     ({ inputs, options, rng }) => {
       const dy = rng.split('dy').normal(fused(inputs, options).output.shape);
       const expected = withKernels('reference', () => gradientsOf(composition, inputs, dy, options));
@@ -95,7 +95,7 @@ describe('binarySegment', () => {
     },
   );
 
-  test.prop([segments], { numRuns: 10 })('leaves nothing behind but its results', ({ inputs, options }) => {
+  test.prop([segments], { numRuns: 10 })('frees everything but its results', ({ inputs, options }) => {
     const before = memory();
     tidy(() => void noGradient(() => fused(inputs, options)));
     tidy(() => void gradientsOf(fused, inputs, fused(inputs, options).output, options));

@@ -1,16 +1,19 @@
 import type { BitConv2dOptions, Tensor } from '@mobinet/tensor';
 
 /**
- * The counts c of a bit convolution: as they are, or, in u8, as the numbers d of signs that differ, with c = signs − 2·d
- * (`bitConv2d`).
+ * The counts c of a bit convolution: i16 stores c itself; u8 stores the number d of signs that differ, where
+ * c = signs − 2·d (see `bitConv2d`).
  */
 export type Counts = Tensor<'i16' | 'u8'>;
 
-/** The smallest that holds the counts of a filter. A border of zero is none of signs, so that it cannot be counted as such. */
+/**
+ * The smallest dtype that can store the counts of a filter with `signs` weights. Zero padding rules out u8: a padded
+ * tap is neither equal nor different, so c is not a function of d.
+ */
 export function countDType(signs: number, { paddingValue }: Pick<BitConv2dOptions, 'paddingValue'>): 'u8' | 'i16' {
   return signs <= 255 && paddingValue !== 'zero' ? 'u8' : 'i16';
 }
 
-/** The count that is meant by what is stored. `signs` is n of a filter. */
+/** The count c for a stored value. `signs` is the number of weights of a filter. */
 export const countOf = (dtype: Counts['dtype'], signs: number, stored: number): number =>
   dtype === 'u8' ? signs - 2 * stored : stored;

@@ -16,7 +16,7 @@ import { describe, expect } from 'vitest';
 import { estimatorMemory, passThrough, signWithEstimator } from './estimator.js';
 import type { Estimator } from './gradient-kinds.js';
 
-/** The derivative that each estimator claims for sign (eq. 2). */
+/** The estimate of the derivative of sign by each estimator (eq. 2). */
 const slopes: Record<Estimator, (x: number) => number> = {
   identity: () => 1,
   clip: (x) => (Math.abs(x) <= 1 ? 1 : 0),
@@ -34,7 +34,7 @@ describe('signWithEstimator', () => {
     expect([...signWithEstimator(tensor([-2, -1e-30, -0, 0, 1e-30, 2])).values]).toEqual([-1, -1, 1, 1, 1, 1]);
   });
 
-  test.prop([rows])('has the signs that packBits has', ({ x }) => {
+  test.prop([rows])('has the same signs as packBits', ({ x }) => {
     const y = signWithEstimator(x);
     expect([...packBits(y).words]).toEqual([...packBits(x).words]);
     expect(y.values.every((value) => Math.abs(value) === 1)).toBe(true);
@@ -47,18 +47,18 @@ describe('signWithEstimator', () => {
     expect([...found.values].map((value) => value + 0)).toEqual(expected.map((value) => value + 0));
   });
 
-  test.each(estimators)('%s lets the gradient pass at ±1 as written, and stops beyond', (estimator) => {
+  test.each(estimators)('%s has its documented slope at ±1 and beyond', (estimator) => {
     const x = [-3, -1 - 2 ** -20, -1, -0.5, -0, 0, 0.25, 1, 1 + 2 ** -20, 3];
     const found = gradient((x: Tensor) => sum(signWithEstimator(x, estimator)))(tensor(x));
     expect([...found.values]).toEqual(x.map(slopes[estimator]));
   });
 
-  test("is 'approx' unless told otherwise", () => {
+  test("defaults to 'approx'", () => {
     const found = gradient((x: Tensor) => sum(signWithEstimator(x)))(tensor([0.25]));
     expect([...found.values]).toEqual([1.5]);
   });
 
-  test.each(estimators)('%s remembers as little as it can', (estimator) => {
+  test.each(estimators)('%s saves as little as possible', (estimator) => {
     const x = tensor(new Float32Array(70));
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => signWithEstimator(x, estimator));
@@ -72,7 +72,7 @@ describe('signWithEstimator', () => {
 });
 
 describe('the kernels of estimators', () => {
-  /** Rows whose channels lie on and beside 4, 32 and 128; some elements lie exactly at ±1. */
+  /** Rows with channels around multiples of 4, 32 and 128, and some elements exactly ±1 or 0. */
   const matrices = fc
     .tuple(
       fc.constantFrom(1, 2, 5, 33),
@@ -91,12 +91,12 @@ describe('the kernels of estimators', () => {
       return { x, dy: rng.split('dy').normal([rows, channels]) };
     });
 
-  test.prop([matrices], { numRuns: 60 })('remember exactly which elements lie beyond 1', ({ x }) => {
+  test.prop([matrices], { numRuns: 60 })('save exactly which elements lie beyond ±1', ({ x }) => {
     checkOp((x: Tensor) => estimatorMemory(x, 'clip')[0], [x], { gradient: false });
   });
 
   test.prop([matrices, fc.constantFrom<Estimator>('clip', 'approx')], { numRuns: 80 })(
-    'let gradients pass as their definitions do',
+    'pass gradients as their definitions do',
     ({ x, dy }, estimator) => {
       const [memory] = estimatorMemory(x, estimator);
       checkOp((dy: Tensor, memory) => passThrough(dy, [memory]), [dy, memory], { gradient: false, tolerance: 1e-6 });

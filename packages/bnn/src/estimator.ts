@@ -5,7 +5,10 @@ import { passByKernel } from './estimator.wasm.js';
 import { passApproxShader, passClippedOnGpu } from './estimator.wgsl.js';
 import type { Estimator } from './gradient-kinds.js';
 
-/** sign(x) as numbers ±1, with sign(0) = +1 (eq. 1). Backwards dx = dy · estimator(x) (eq. 2). */
+/**
+ * sign(x) as floats ±1, with sign(0) = +1 (eq. 1). Its gradient is dx = dy · estimator(x) (eq. 2), which cannot be
+ * differentiated again.
+ */
 export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): Tensor {
   const signOf = customGradient('signWithEstimator', (x: Tensor) => ({
     output: sign(x),
@@ -17,28 +20,28 @@ export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): T
 }
 
 /**
- * What an estimator must remember of x until the backward pass, as little as it can be: nothing for `'identity'`, one bit
- * an element for `'clip'` (may the gradient pass?), x itself for `'approx'`, whose slope depends on it.
+ * What an estimator saves of x for the backward pass, as little as possible: nothing for `'identity'`, one bit per
+ * element for `'clip'` (whether it stops the gradient), x itself for `'approx'`, whose slope depends on it.
  */
 export function estimatorMemory(x: Tensor, estimator: Estimator): readonly AnyTensor[] {
   if (estimator === 'identity') return [];
   return estimator === 'clip' ? [apply(clipMaskOp, [x], undefined)[0]] : [x];
 }
 
-/** Which estimator kept this. */
+/** The estimator that saved this memory. */
 export function estimatorOf([memory]: readonly AnyTensor[]): Estimator {
   if (!memory) return 'identity';
   return memory instanceof BitTensor ? 'clip' : 'approx';
 }
 
-/** dy · estimator(x), from dy and what `estimatorMemory` kept of x. */
+/** dy · estimator(x), from dy and the memory that `estimatorMemory` saved of x. */
 export function passThrough(dy: Tensor, [memory]: readonly AnyTensor[]): Tensor {
   if (memory instanceof BitTensor) return apply(passClippedOp, [dy, memory], undefined)[0];
   if (memory instanceof Tensor) return apply(passApproxOp, [dy, memory as Tensor], undefined)[0];
   return dy;
 }
 
-/** The sign of 1 − |x|: bit 0 (+1) lets the gradient pass, bit 1 (−1) stops it. */
+/** The sign of 1 − |x|: bit 0 (+1) passes the gradient, bit 1 (−1) stops it. */
 const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
   name: 'clipMask',
   outputs: ([x]) => [{ dtype: 'bits', shape: x.shape }],

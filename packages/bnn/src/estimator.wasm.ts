@@ -20,8 +20,8 @@ import type { Estimator } from './gradient-kinds.js';
 const parameters = { x: i32, mask: i32, skip: i32, channels: i32 };
 
 /**
- * What a gradient becomes on its way through sign: times the estimator's slope, plus the gradient of a skip around it,
- * [..., skipRepeats · channels], whose repeats are summed.
+ * Multiplies a gradient by the slope of the estimator and adds the gradient of a skip, [..., skipRepeats · channels],
+ * summed over its repeats.
  */
 export function estimatorEpilogue(estimator: Estimator, skipRepeats: number): Epilogue<typeof parameters> {
   return {
@@ -64,16 +64,16 @@ function passApprox(dy: F32x4, x: F32x4): F32x4 {
   return dy.mul(two.subMul(two, x.abs()).pmax(f32x4.const(0)));
 }
 
-/** dy, or 0 where the bit of the element is 1. `offset` counts bytes of floats from the start of the row. */
+/** dy, or 0 where the bit of an element is 1. `offset` is that of its floats, in bytes from the start of the row. */
 function passClipped(dy: F32x4, maskRow: I32, offset: I32): F32x4 {
-  // Four elements, 16 bytes, are four bits of a word.
+  // Four elements, 16 bytes of floats, are four bits of a mask word.
   const word = i32.load(maskRow.add(offset.shrU(7).mul(4))).shrU(offset.shrU(2).and(28));
-  const own = i32x4.const(1, 2, 4, 8);
-  const passes = i32x4.splat(word).and(own).eq(i32x4.const(0));
+  const lanes = i32x4.const(1, 2, 4, 8);
+  const passes = i32x4.splat(word).and(lanes).eq(i32x4.const(0));
   return dy.and(passes.as(f32x4));
 }
 
-/** dx from dy alone, row by row. */
+/** The kernels of `passThrough`: dx from dy row by row, without a skip. */
 const passKernels = Object.fromEntries(
   (['approx', 'clip'] as const).map((estimator) => {
     const { row } = estimatorEpilogue(estimator, 0);

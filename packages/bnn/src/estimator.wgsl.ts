@@ -1,7 +1,7 @@
 import type { BitTensor, Tensor } from '@mobinet/tensor';
 import { groupsOf, linear, linearWorkgroup, MapShader, Shader } from '@mobinet/tensor/kernels';
 
-/** dy where the mask's bit is 0, else 0. */
+/** dy where the bit of the mask is 0, else 0. */
 export function passClippedOnGpu(dy: Tensor, mask: BitTensor, dx: Tensor): void {
   passClippedShader.run({ dy, mask }, { dx }, { count: dx.size, channels: mask.rowLength }, groupsOf(dx.size));
 }
@@ -17,5 +17,5 @@ const passClippedShader = new Shader('pass_clipped', {
   dx[i] = select(dy[i], 0.0, ((word >> (c % 32u)) & 1u) == 1u);`,
 });
 
-/** The gradient for dy and x. */
+/** dy · estimator(x) for `'approx'`; a is dy, b is x. */
 export const passApproxShader = new MapShader('pass_approx', 'select(a * (2.0 - 2.0 * abs(b)), 0.0, abs(b) > 1.0)');

@@ -1,7 +1,7 @@
 import type { Tensor } from '@mobinet/tensor';
 import { expect } from 'vitest';
 
-/** Expects equal shapes, and elements that differ by less than 1e-4 of the largest; or of `least`, where all are smaller. */
+/** Expects equal shapes, and differences of elements below 1e-4 of the largest, or of `least` if all are smaller. */
 export function expectClose(found: Tensor, expected: Tensor, least = 1e-3): void {
   expect(found.shape).toEqual(expected.shape);
   const scale = expected.values.reduce((largest, value) => Math.max(largest, Math.abs(value)), least);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
-test('where nothing has brought the kernels for GPUs, the error says what to import', async () => {
-  // Another instance of the module, to which nobody has brought any.
+test('without the GPU kernels, the error says what to import', async () => {
+  // A second instance of the module, to which no kernels were provided.
   const module = './gpu-kernels.js?another';
   const { gpuKernels } = await import(/* @vite-ignore */ module);
   expect(gpuKernels).toThrow("Add: import '@mobinet/bnn/webgpu'");

@@ -4,13 +4,13 @@ import type * as packed from './packed.wgsl.js';
 let kernels: typeof packed | null = null;
 
 /**
- * The kernels for GPUs of the ops that packed networks are made of (`webgpu.ts`).
- * @throws BackendError in a bundle without them.
+ * The GPU kernels of the ops that packed networks consist of (`webgpu.ts`).
+ * @throws BackendError in a bundle that does not include them.
  */
 export function gpuKernels(): typeof packed {
   if (kernels) return kernels;
   throw new BackendError(
-    "the kernels of binary networks for GPUs are not in this bundle. Add: import '@mobinet/bnn/webgpu'",
+    "this bundle does not include the GPU kernels for binary networks. Add: import '@mobinet/bnn/webgpu'",
   );
 }
 

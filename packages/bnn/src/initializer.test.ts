@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { latentNormal } from './initializer.js';
 
 describe('latentNormal', () => {
-  test('is normal with a deviation of 0.03, whatever the fan-in', () => {
+  test('is normal with standard deviation 0.03 for any fan-in', () => {
     for (const shape of [
       [100, 100],
       [10, 3, 3, 100],

@@ -26,7 +26,7 @@ interface Convolution {
   readonly groups?: number;
 }
 
-/** Channels on and beside 4, which the kernels want, 32, which make a word, and 128. */
+/** Channels around multiples of 4, the lanes of the kernels, of 32, the bits of a word, and of 128. */
 const pointwise: fc.Arbitrary<Convolution> = fc
   .tuple(
     fc.constantFrom(1, 3, 16, 33, 70),
@@ -49,7 +49,7 @@ const grouped: fc.Arbitrary<Convolution> = fc
     groups,
   }));
 
-/** Without a kernel of its own. */
+/** Convolutions without a fused kernel. */
 const general: fc.Arbitrary<Convolution> = fc
   .constantFrom(3, 4, 33)
   .map((channels) => ({ x: [2, 4, 5, channels], filter: [6, 3, 3, channels] }));
@@ -65,25 +65,29 @@ const cases = fc
     const attributes = bitConv2dAttributes('test', shape, filter, { groups, padding: 'same' });
     const x = rng.split('x').normal(shape);
     return {
-      ...{ estimator, repeats, attributes, x },
+      estimator,
+      attributes,
+      xShape: shape,
       dy: rng.split('dy').normal(shape.with(3, filter[0])),
       signs: packBits(rng.split('filter').normal(filter)),
-      scale: rng.split('scale').uniform([filter[0]], 0.01, 0.1),
+      alpha: rng.split('alpha').uniform([filter[0]], 0.01, 0.1),
       memory: estimatorMemory(x, estimator),
-      skip: rng.split('skip').normal(shape.with(3, repeats * shape[3])),
+      skip: repeats > 0 ? { gradient: rng.split('skip').normal(shape.with(3, repeats * shape[3])), repeats } : null,
     };
   });
 
 describe('binaryInputGradient', () => {
   test.prop([cases], { numRuns: 150 })(
     'agrees with its definition for all estimators, with and without a skip',
-    ({ dy, signs, scale, memory, skip, repeats, x, attributes }) => {
-      const inputs = [dy, signs, scale, ...memory, ...(repeats > 0 ? [skip] : [])] as const;
+    ({ dy, signs, alpha, memory, skip, xShape, attributes }) => {
+      const inputs = [dy, signs, alpha, ...memory, ...(skip ? [skip.gradient] : [])] as const;
       checkOp(
-        (dy: Tensor, signs: BitTensor, scale: Tensor, ...rest: AnyTensor[]) => {
-          const around = repeats > 0 ? { gradient: rest[rest.length - 1] as Tensor, repeats } : null;
-          const memory = around ? rest.slice(0, -1) : rest;
-          return binaryInputGradient(dy, signs, scale, memory, x.shape, attributes, around);
+        (dy: Tensor, signs: BitTensor, alpha: Tensor, ...rest: AnyTensor[]) => {
+          const gradient = rest[rest.length - 1] as Tensor;
+          const operands = skip
+            ? { memory: rest.slice(0, -1), skip: { ...skip, gradient } }
+            : { memory: rest, skip: null };
+          return binaryInputGradient({ dy, signs, alpha, xShape, attributes, ...operands });
         },
         inputs as unknown as [Tensor, BitTensor, Tensor, ...AnyTensor[]],
         { gradient: false },
@@ -92,20 +96,19 @@ describe('binaryInputGradient', () => {
   );
 
   test.prop([cases], { numRuns: 60 })(
-    'is what the estimator lets pass, and the repeats of the skip added up',
-    ({ dy, signs, scale, memory, skip, repeats, x, attributes }) => {
-      const around = repeats > 0 ? { gradient: skip, repeats } : null;
+    'is the gradient that the estimator passes plus the summed repeats of the skip',
+    ({ dy, signs, alpha, memory, skip, xShape, attributes }) => {
       const expected = withKernels('reference', () => {
-        const passed = passThrough(bitConv2dInputGradient(dy, signs, x.shape, attributes, scale), memory);
-        if (!around) return passed;
-        const [batch, height, width, channels] = x.shape;
-        return add(passed, sum(reshape(skip, [batch, height, width, repeats, channels]), { axes: 3 }));
+        const passed = passThrough(bitConv2dInputGradient(dy, signs, xShape, attributes, alpha), memory);
+        if (!skip) return passed;
+        const [batch, height, width, channels] = xShape;
+        return add(passed, sum(reshape(skip.gradient, [batch, height, width, skip.repeats, channels]), { axes: 3 }));
       });
-      expectClose(binaryInputGradient(dy, signs, scale, memory, x.shape, attributes, around), expected);
+      expectClose(binaryInputGradient({ dy, signs, alpha, memory, xShape, attributes, skip }), expected);
     },
   );
 
-  test('has a kernel for the convolutions of a MoBiNet', () => {
+  test('has a fused kernel for the convolutions of a MoBiNet', () => {
     for (const convolutions of [pointwise, grouped]) {
       for (const { x, filter, groups = 1 } of fc.sample(convolutions, 20)) {
         expect(hasLookup(filter, bitConv2dAttributes('test', x, filter, { groups, padding: 'same' }))).toBe(true);

@@ -19,7 +19,7 @@ import { epilogueArguments, estimatorEpilogue } from './estimator.wasm.js';
 import type { Estimator } from './gradient-kinds.js';
 import { binaryInputGradientOnGpu } from './input-gradient.wgsl.js';
 
-/** The gradient that comes around a convolution by its skip. */
+/** The gradient that reaches the input of a convolution through the skip around it. */
 export interface SkipGradient {
   /** [..., repeats · channels] */
   readonly gradient: Tensor;
@@ -27,29 +27,36 @@ export interface SkipGradient {
   readonly repeats: number;
 }
 
+/** The operands of `binaryInputGradient`. */
+export interface BinaryInputGradient {
+  /** ∂L/∂y, where y is the output of the convolution. */
+  readonly dy: Tensor;
+  /** B, the signs of the weights. */
+  readonly signs: BitTensor;
+  /** α, [outChannels] */
+  readonly alpha: Tensor;
+  /** What the estimator saved of x (`estimatorMemory`). */
+  readonly memory: readonly AnyTensor[];
+  readonly xShape: Shape;
+  readonly attributes: BitConv2dAttributes;
+  /** Default null: no skip. */
+  readonly skip?: SkipGradient | null;
+}
+
 /**
- * ∂L/∂x of a binary convolution α·(sign(x) ∗ B), from dy = ∂L/∂(its output) and what the estimator kept of x:
+ * ∂L/∂x of a binary convolution y = α·(sign(x) ∗ B):
  *
- *     dx = estimator(x) · convᵀ(α·dy, B) + Σ over repeats of the skip's gradient
- *
- * @param signs B, @param scale α, @param memory from `estimatorMemory`.
+ *     dx = estimator(x) · convᵀ(α·dy, B) + the skip's gradient, summed over its repeats
  */
-export function binaryInputGradient(
-  dy: Tensor,
-  signs: BitTensor,
-  scale: Tensor,
-  memory: readonly AnyTensor[],
-  xShape: Shape,
-  attributes: BitConv2dAttributes,
-  skip: SkipGradient | null = null,
-): Tensor {
-  const inputs: Inputs = [dy, signs, scale, ...memory, ...(skip ? [skip.gradient] : [])];
+export function binaryInputGradient(operands: BinaryInputGradient): Tensor {
+  const { dy, signs, alpha, memory, xShape, attributes, skip = null } = operands;
+  const inputs: Inputs = [dy, signs, alpha, ...memory, ...(skip ? [skip.gradient] : [])];
   const repeats = skip?.repeats ?? 0;
   return apply(inputGradientOp, inputs, { ...attributes, xShape, repeats, estimator: estimatorOf(memory) })[0];
 }
 
-/** What the estimator kept, and the skip's gradient, where there are such. */
-type Inputs = readonly [dy: Tensor, signs: BitTensor, scale: Tensor, ...memoryAndSkip: AnyTensor[]];
+/** The estimator's memory and the skip's gradient are optional. */
+type Inputs = readonly [dy: Tensor, signs: BitTensor, alpha: Tensor, ...memoryAndSkip: AnyTensor[]];
 
 interface Attributes extends BitConv2dAttributes {
   readonly xShape: Shape;
@@ -60,16 +67,16 @@ interface Attributes extends BitConv2dAttributes {
 const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
   name: 'binaryInputGradient',
   outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
-  reference([dy, signs, scale, ...rest], [dx], { xShape, repeats, ...attributes }) {
+  reference([dy, signs, alpha, ...rest], [dx], { xShape, repeats, ...attributes }) {
     tidy(() => {
       const { memory, skip } = split(rest, repeats);
-      const passed = passThrough(bitConv2dInputGradient(dy, signs, xShape, attributes, scale), memory);
-      const around = skip ? sum(reshape(skip, [-1, repeats, xShape[xShape.length - 1]]), { axes: 1 }) : null;
-      dx.values.set((around ? add(reshape(passed, around.shape), around) : passed).values);
+      const passed = passThrough(bitConv2dInputGradient(dy, signs, xShape, attributes, alpha), memory);
+      const skipSum = skip ? sum(reshape(skip, [-1, repeats, xShape[xShape.length - 1]]), { axes: 1 }) : null;
+      dx.values.set((skipSum ? add(reshape(passed, skipSum.shape), skipSum) : passed).values);
     });
   },
   fast(inputs, outputs, attributes) {
-    const [dy, signs, scale, ...rest] = inputs;
+    const [dy, signs, alpha, ...rest] = inputs;
     const [dx] = outputs;
     const { xShape, repeats, estimator } = attributes;
     const channels = xShape[xShape.length - 1];
@@ -79,18 +86,18 @@ const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
     const { memory, skip } = split(rest, repeats);
     const epilogue = estimatorEpilogue(estimator, repeats);
     const args = epilogueArguments(memory[0], skip, channels);
-    inputGradientWithEpilogue(dy, signs, scale, dx, attributes, epilogue, args);
+    inputGradientWithEpilogue(dy, signs, alpha, dx, attributes, epilogue, args);
   },
-  webgpu([dy, signs, scale, ...rest], [dx], attributes) {
+  webgpu([dy, signs, alpha, ...rest], [dx], attributes) {
     const { memory, skip } = split(rest, attributes.repeats);
-    binaryInputGradientOnGpu([dy, signs, scale], memory[0], skip, dx, attributes);
+    binaryInputGradientOnGpu([dy, signs, alpha], memory[0], skip, dx, attributes);
   },
-  /** Without a kernel for all in one there are gradients of each step, and signs as floats. */
+  /** Without a fused kernel, there are gradients of every step, and signs as floats. */
   temporaryBytes: (inputs, [dx], attributes) => (hasKernel(inputs, attributes) ? 0 : 7 * 4 * dx.size),
   multiplyAdds: ([dy, signs]) => dy.size * sizeOf(signs.shape.slice(1)),
 });
 
-/** Skips are read four channels at a time. */
+/** The fused kernel reads skips four channels at a time. */
 function hasKernel([, signs]: Inputs, attributes: Attributes): boolean {
   const { xShape } = attributes;
   return hasLookup(signs.shape, attributes) && xShape[xShape.length - 1] % 4 === 0;

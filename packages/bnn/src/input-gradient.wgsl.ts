@@ -2,7 +2,7 @@ import { type AnyTensor, type BitConv2dAttributes, type BitTensor, type Tensor, 
 import { type GpuEpilogue, inputGradientOnGpu } from '@mobinet/tensor/kernels';
 import type { Estimator } from './gradient-kinds.js';
 
-/** WGSL of what each estimator makes of a gradient, from what it kept of x. */
+/** For each estimator, the type of its memory and WGSL for the gradient that it passes. */
 const estimators: Record<Estimator, { readonly memory: 'f32' | 'u32' | null; readonly passed: string }> = {
   identity: { memory: null, passed: 'value' },
   clip: {
@@ -15,9 +15,9 @@ const estimators: Record<Estimator, { readonly memory: 'f32' | 'u32' | null; rea
   },
 };
 
-/** The gradient with respect to the images of a binary convolution, the estimator's part in it and what comes around by the skip, in one kernel. */
+/** `binaryInputGradient` in one kernel: the gradient of the convolution, the estimator and the skip. */
 export function binaryInputGradientOnGpu(
-  [dy, signs, scale]: readonly [dy: Tensor, signs: BitTensor, scale: Tensor],
+  [dy, signs, alpha]: readonly [dy: Tensor, signs: BitTensor, alpha: Tensor],
   memory: AnyTensor | undefined,
   skip: Tensor | null,
   dx: Tensor,
@@ -25,8 +25,11 @@ export function binaryInputGradientOnGpu(
 ): void {
   const reads = { ...(memory && { memory }), ...(skip && { skip }) };
   const parameters = { rowWords: wordsPerRow(dx.shape[3]), repeats };
-  inputGradientOnGpu(dy, signs, scale, dx, attributes, epilogueOf(estimator, skip !== null), { reads, parameters });
+  inputGradientOnGpu(dy, signs, alpha, dx, attributes, epilogueOf(estimator, skip !== null), { reads, parameters });
 }
+
+/** WGSL that adds the gradient of the skip, repeat by repeat. */
+const addSkip = 'for (var r = 0u; r < p.repeats; r++) { sum += skip[(pixel * p.repeats + r) * p.channels + channel]; }';
 
 function epilogueOf(estimator: Estimator, hasSkip: boolean): GpuEpilogue {
   const { memory, passed } = estimators[estimator];
@@ -37,7 +40,7 @@ function epilogueOf(estimator: Estimator, hasSkip: boolean): GpuEpilogue {
     declarations: `
 fn finish(value: f32, pixel: u32, channel: u32) -> f32 {
   var sum = ${passed};
-  ${hasSkip ? 'for (var r = 0u; r < p.repeats; r++) { sum += skip[(pixel * p.repeats + r) * p.channels + channel]; }' : ''}
+  ${hasSkip ? addSkip : ''}
   return sum;
 }`,
   };

@@ -1,20 +1,26 @@
 /**
- * What the layers of binary networks are made of, for those who write layers and rules of their own: operations on counts of signs, and pieces of
- * gradients.
+ * The building blocks of binary layers, for authors of layers and fusion rules: operations on the counts of bit
+ * convolutions, and parts of their gradients.
  */
 
-export { type CountLinesResult, countLines, countLinesOp, type FoldableSegment, foldLines } from './count-lines.js';
-export type { CountLinesAttributes, LinesPool } from './count-lines-attributes.js';
+export { type Counts, countDType } from './counts.js';
+export {
+  type FoldableSegment,
+  type FoldedOutputTransformResult,
+  foldedOutputTransform,
+  foldedOutputTransformOp,
+  foldOutputTransform,
+} from './folded-output-transform.js';
+export type { FoldedOutputTransformAttributes, OutputPool } from './folded-output-transform-attributes.js';
+export { type BinaryInputGradient, binaryInputGradient, type SkipGradient } from './input-gradient.js';
+export { scaleCounts } from './scale-counts.js';
 export {
   type ChannelParameters,
-  type CountNormGradients,
-  type CountNormResult,
-  countNorm,
-  countNormGradient,
-} from './count-norm.js';
-export type { CountNormAttributes } from './count-norm-attributes.js';
-export { countThresholds, countThresholdsOp } from './count-thresholds.js';
-export { type Counts, countDType } from './counts.js';
-export { binaryInputGradient, type SkipGradient } from './input-gradient.js';
-export { scaleCounts } from './scale-counts.js';
+  type ScalePreluBatchNormGradients,
+  type ScalePreluBatchNormResult,
+  scalePreluBatchNorm,
+  scalePreluBatchNormGradient,
+} from './scale-prelu-batch-norm.js';
+export type { ScalePreluBatchNormAttributes } from './scale-prelu-batch-norm-attributes.js';
 export { weightGradient } from './scaling.js';
+export { signThresholds, signThresholdsOp } from './sign-thresholds.js';

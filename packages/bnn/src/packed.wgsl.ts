@@ -1,5 +1,5 @@
-/** What ops of packed networks call on a GPU, by way of `gpuKernels`. */
-export { countLinesOnGpu, foldLinesOnGpu } from './count-lines.wgsl.js';
-export { countThresholdsOnGpu } from './count-thresholds.wgsl.js';
-export { countTransformOnGpu } from './count-transform.wgsl.js';
+/** The GPU kernels that the ops of packed networks call by way of `gpuKernels`. */
+export { foldedOutputTransformOnGpu, foldOutputTransformOnGpu } from './folded-output-transform.wgsl.js';
+export { outputTransformOnGpu } from './output-transform.wgsl.js';
 export { scaleCountsOnGpu } from './scale-counts.wgsl.js';
+export { signThresholdsOnGpu } from './sign-thresholds.wgsl.js';

@@ -1,7 +1,7 @@
 import { type Rng, type Shape, tensor } from '@mobinet/tensor';
 import type { Counts } from './counts.js';
 
-/** Counts of a convolution whose filters have so many signs, evenly spread over all that there can be. */
+/** Random counts of filters with `signs` weights, uniform over all possible values. */
 export function randomCounts(rng: Rng, shape: Shape, dtype: Counts['dtype'], signs: number): Counts {
   const differences = rng.uniform(shape, 0, signs + 1).values.map(Math.floor);
   if (dtype === 'u8') return tensor(Uint8Array.from(differences), { shape });

@@ -1,33 +1,35 @@
 import { apply, DTypeError, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
-import { ChannelKernel, i32x4 } from '@mobinet/tensor/kernels';
 import { gpuKernels } from './gpu-kernels.js';
+import { scaleCountsByKernel } from './scale-counts.wasm.js';
 
-/** counts · scale, channel by channel: the integers of a bit convolution to the numbers they stand for. */
-export function scaleCounts(counts: Tensor<'i32'>, scale: Tensor): Tensor {
-  return apply(scaleCountsOp, [counts, scale], undefined)[0];
+/**
+ * counts · α, channel by channel: from the integers of a bit convolution to the output of the binary convolution.
+ *
+ * @param counts i32 [..., channels]
+ * @param alpha [channels]
+ * @throws DTypeError if the counts are not i32, ShapeError if α does not fit.
+ */
+export function scaleCounts(counts: Tensor<'i32'>, alpha: Tensor): Tensor {
+  return apply(scaleCountsOp, [counts, alpha], undefined)[0];
 }
 
 const scaleCountsOp = defineOp<[Tensor<'i32'>, Tensor], [Tensor]>({
   name: 'scaleCounts',
-  outputs([counts, scale]) {
+  outputs([counts, alpha]) {
     if (counts.dtype !== 'i32') throw new DTypeError(`scaleCounts: the counts must be i32, not ${counts.dtype}`);
-    if (scale.rank !== 1 || scale.shape[0] !== counts.shape[counts.rank - 1]) {
-      throw new ShapeError('scaleCounts', 'the scale must have one number for each channel', [
+    if (alpha.rank !== 1 || alpha.shape[0] !== counts.shape[counts.rank - 1]) {
+      throw new ShapeError('scaleCounts', 'alpha must have one number per channel', [
         { name: 'counts', shape: counts.shape, note: counts.label },
-        { name: 'scale', shape: scale.shape, note: scale.label },
+        { name: 'alpha', shape: alpha.shape, note: alpha.label },
       ]);
     }
     return [{ dtype: 'f32', shape: counts.shape }];
   },
-  reference([{ values: counts }, { values: scale }], [{ values: y }]) {
-    for (let row = 0; row < y.length; row += scale.length) {
-      for (let c = 0; c < scale.length; c++) y[row + c] = counts[row + c] * scale[c];
+  reference([{ values: counts }, { values: alpha }], [{ values: y }]) {
+    for (let row = 0; row < y.length; row += alpha.length) {
+      for (let c = 0; c < alpha.length; c++) y[row + c] = counts[row + c] * alpha[c];
     }
   },
-  fast: ([counts, scale], [y]) => scaleCountsKernel.run([counts], [scale], y, counts.size / scale.size, scale.size),
-  webgpu: ([counts, scale], [y]) => gpuKernels().scaleCountsOnGpu(counts, scale, y),
-});
-
-const scaleCountsKernel = new ChannelKernel('scale_counts', 1, 1, ([count], [scale]) => count.mul(scale), {
-  load: (address, offset) => i32x4.load(address, offset).toF32x4S(),
+  fast: ([counts, alpha], [y]) => scaleCountsByKernel(counts, alpha, y),
+  webgpu: ([counts, alpha], [y]) => gpuKernels().scaleCountsOnGpu(counts, alpha, y),
 });

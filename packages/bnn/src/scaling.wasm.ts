@@ -19,11 +19,11 @@ import type { ScalingGradient } from './gradient-kinds.js';
 
 const signBit = i32x4.const(-0x80000000).as(f32x4);
 
-/** The mean of |w| of each filter of n weights. */
-export const scaleKernel = new Kernel(
+/** α, the mean of |w| over the n weights of each filter. */
+export const alphaKernel = new Kernel(
   'f32_binary_scale',
-  { weight: i32, scale: i32, n: i32 },
-  ({ weight, scale, n }, from, to) => {
+  { weight: i32, alpha: i32, n: i32 },
+  ({ weight, alpha, n }, from, to) => {
     const size = f32.variable(n.toF32S(), 'size');
     forRange(from, to, 1, (filter) => {
       const row = i32.variable(weight.add(filter.mul(n).mul(4)), 'row');
@@ -32,26 +32,27 @@ export const scaleKernel = new Kernel(
         const absolute = f32x4.load(row.add(offset)).abs();
         sum.set(sum.add(fillRest(absolute, rest)));
       });
-      store(scale.add(filter.mul(4)), sumOfFour(sum).div(size));
+      store(alpha.add(filter.mul(4)), sumOfFour(sum).div(size));
     });
   },
 );
 
-export const scaleGrain = (filters: number, n: number): number => chunksOf(filters, 5 + n * 0.15);
+/** Filters of n weights that a thread takes at a time. */
+export const filterGrain = (filters: number, n: number): number => chunksOf(filters, 5 + n * 0.15);
 
-/** ∂L/∂W from ∂L/∂Ŵ, filter by filter: scaling.ts has the rules. */
+/** ∂L/∂W from ∂L/∂Ŵ, filter by filter; `weightGradient` has the equations. */
 export const weightGradientKernel = kernelFamily(
   (mode: ScalingGradient) =>
     new Kernel(
       `f32_binary_weight_gradient_${mode}`,
-      { gradient: i32, weight: i32, scale: i32, dw: i32, n: i32 },
-      ({ gradient, weight, scale, dw, n }, from, to) => {
+      { gradient: i32, weight: i32, alpha: i32, dw: i32, n: i32 },
+      ({ gradient, weight, alpha: alphas, dw, n }, from, to) => {
         const zero = f32x4.const(0);
         const size = f32.variable(n.toF32S(), 'size');
         forRange(from, to, 1, (filter) => {
           const first = i32.variable(filter.mul(n).mul(4), 'first');
           const [g, w, target] = [gradient, weight, dw].map((at) => i32.variable(at.add(first)));
-          // A sign that is never 0: what is below 0 flips the sign bit.
+          // Xor with this multiplies by sign(w), which is never 0.
           const flip = (offset: I32): F32x4 => f32x4.load(w.add(offset)).lt(zero).and(signBit);
           const alignment = f32x4.variable(0, 'alignment');
           if (mode === 'full') {
@@ -61,7 +62,7 @@ export const weightGradientKernel = kernelFamily(
             });
             alignment.set(f32x4.splat(sumOfFour(alignment).div(size)));
           }
-          const alpha = f32x4.variable(f32x4.splat(f32.load(scale.add(filter.mul(4)))), 'alpha');
+          const alpha = f32x4.variable(f32x4.splat(f32.load(alphas.add(filter.mul(4)))), 'alpha');
           const diagonal = f32x4.variable(f32x4.splat(f32.const(1).div(size)), 'diagonal');
           forEachFour(n, (offset, rest) => {
             const own = f32x4.variable(f32x4.load(g.add(offset)), 'own');

@@ -2,25 +2,25 @@ import type { Tensor } from '@mobinet/tensor';
 import { groupsOf, Shader, shaderFamily, shareMemory, workgroupSum } from '@mobinet/tensor/kernels';
 import type { ScalingGradient } from './gradient-kinds.js';
 
-/** Invocations for each filter. */
+/** Invocations per filter. */
 const lanes = 64;
 
-/** The first line of a kernel that has a workgroup for each filter, and how its invocations share the weights. */
+/** The start of a shader with one workgroup per filter, and the loop by which its invocations share the weights. */
 const filterOfGroup = `
-  let one = group.y * groups.x + group.x;
-  if (one >= p.filters) { return; }
-  let first = one * p.n;`;
+  let filterIndex = group.y * groups.x + group.x;
+  if (filterIndex >= p.filters) { return; }
+  let first = filterIndex * p.n;`;
 const forEachWeight = `for (var i = first + lane; i < first + p.n; i += ${lanes}u)`;
 
-/** Mean |W| of each filter. */
-export function scalesOnGpu(weight: Tensor, scale: Tensor): void {
-  const filters = scale.size;
-  scaleShader.run({ weight }, { scale }, { filters, n: weight.size / filters }, groupsOf(filters, 1));
+/** α = mean|W| of each filter. */
+export function alphaOnGpu(weight: Tensor, alpha: Tensor): void {
+  const filters = alpha.size;
+  alphaShader.run({ weight }, { alpha }, { filters, n: weight.size / filters }, groupsOf(filters, 1));
 }
 
-const scaleShader = new Shader('binary_scale', {
+const alphaShader = new Shader('binary_scale', {
   reads: { weight: 'f32' },
-  writes: { scale: 'f32' },
+  writes: { alpha: 'f32' },
   parameters: { filters: 'u32', n: 'u32' },
   workgroup: [lanes, 1],
   declarations: workgroupSum('f32', lanes),
@@ -28,26 +28,26 @@ const scaleShader = new Shader('binary_scale', {
   var sum = 0.0;
   ${forEachWeight} { sum += abs(weight[i]); }
   let total = sumOfWorkgroup(sum, lane);
-  if (lane == 0u) { scale[one] = total / f32(p.n); }`,
+  if (lane == 0u) { alpha[filterIndex] = total / f32(p.n); }`,
 });
 
-/** `weightGradient`; dw may be the gradient. */
+/** `weightGradient`; `dw` may share memory with `gradient`. */
 export function weightGradientOnGpu(
   mode: ScalingGradient,
   gradient: Tensor,
   weight: Tensor,
-  scale: Tensor,
+  alpha: Tensor,
   dw: Tensor,
 ): void {
-  const filters = scale.size;
+  const filters = alpha.size;
   const numbers = { filters, n: weight.size / filters };
   const isInPlace = shareMemory(gradient, dw);
-  const reads = isInPlace ? { weight, scale } : { weight, scale, gradient };
+  const reads = isInPlace ? { weight, alpha } : { weight, alpha, gradient };
   weightGradientShader(mode, isInPlace).run(reads, { dw }, numbers, groupsOf(filters, 1));
 }
 
-/** What becomes of the first term, by mode; see `defineWeightGradient`. */
-const throughScale: Record<ScalingGradient, string> = {
+/** The term through α in each mode; see `defineWeightGradient`. */
+const throughAlpha: Record<ScalingGradient, string> = {
   full: 'select(select(alignment, -alignment, w < 0.0), 0.0, w == 0.0) / f32(p.n)',
   'xnor-net': 'g / f32(p.n)',
   detached: '0.0',
@@ -61,10 +61,10 @@ const alignment = (gradient: string): string => `
   }
   let alignment = sumOfWorkgroup(sum, lane);`;
 
-/** In place, each invocation writes over what it alone has read, once the sum of all is known. */
+/** In place, once the sum is known, each invocation overwrites only the elements that it alone reads. */
 const weightGradientShader = shaderFamily((mode: ScalingGradient, isInPlace: boolean) => {
   const gradient = isInPlace ? 'dw' : 'gradient';
-  const reads: Record<string, 'f32'> = { weight: 'f32', scale: 'f32' };
+  const reads: Record<string, 'f32'> = { weight: 'f32', alpha: 'f32' };
   if (!isInPlace) reads.gradient = 'f32';
   return new Shader(`binary_weight_gradient_${mode}${isInPlace ? '_in_place' : ''}`, {
     reads,
@@ -73,12 +73,12 @@ const weightGradientShader = shaderFamily((mode: ScalingGradient, isInPlace: boo
     workgroup: [lanes, 1],
     declarations: mode === 'full' ? workgroupSum('f32', lanes) : '',
     main: `${filterOfGroup}
-  let alpha = scale[one];
+  let scale = alpha[filterIndex];
   ${mode === 'full' ? alignment(gradient) : ''}
   ${forEachWeight} {
     let w = weight[i];
     let g = ${gradient}[i];
-    dw[i] = ${throughScale[mode]} + select(0.0, alpha * g, abs(w) <= 1.0);
+    dw[i] = ${throughAlpha[mode]} + select(0.0, scale * g, abs(w) <= 1.0);
   }`,
   });
 });

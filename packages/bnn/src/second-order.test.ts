@@ -19,7 +19,7 @@ describe('a gradient through a straight-through estimator', () => {
     ['signWithEstimator', 'approx', (x) => signWithEstimator(x, 'approx')],
     ['binaryConv2d', 'approx', (x) => binaryConv2d(x, weight, { padding: 'same' })],
     ['binarySegment', 'approx', (x) => segment(x).output],
-  ])('of %s, %s, cannot be differentiated again, and says so', (name, _, f) => {
+  ])('of %s with %s cannot be differentiated again, and the error says so', (name, _, f) => {
     const slope = gradient((x: Tensor) => sum(square(f(x))));
     dispose(slope(images));
     expect(() => gradient((x: Tensor) => sum(square(slope(x))))(images)).toThrow(
@@ -28,7 +28,7 @@ describe('a gradient through a straight-through estimator', () => {
         message: expect.stringMatching(`^the gradient of ${name} cannot be differentiated again\\. .*noGradient`),
       }),
     );
-    // As a constant it may be used.
+    // It may be used as a constant.
     const found = gradient((x: Tensor) =>
       sum(
         mul(
@@ -46,8 +46,8 @@ describe('a gradient through a straight-through estimator', () => {
     );
   });
 
-  test('a scaling factor taken out of the estimator has none', () => {
-    expect(() => gradient((w: Tensor) => sum(binarizeWeights(w).scale))(weight)).toThrow(
+  test('the scaling factor of binarizeWeights has no derivative', () => {
+    expect(() => gradient((w: Tensor) => sum(binarizeWeights(w).alpha))(weight)).toThrow(
       /^there is no gradient rule for binaryScale, but the loss depends on it\. Run it in noGradient/,
     );
   });

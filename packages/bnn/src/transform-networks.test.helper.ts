@@ -17,7 +17,7 @@ import { type BinaryConv2dOptions, binaryConv2d } from './binary-conv2d.js';
 export const channels = 16;
 
 interface MoveOperands {
-  /** The input of the layer, and what brings it to the shape of the output. */
+  /** The input of the layer, and the filter of the convolution that gives it the shape of the output. */
   readonly x: Tensor;
   readonly projection: Tensor;
   readonly stride: number;
@@ -26,7 +26,7 @@ interface MoveOperands {
   readonly b: Tensor;
 }
 
-/** What may follow a binary convolution. */
+/** Ops that may follow a binary convolution. */
 const moves = {
   affine: (y, { a, b }) => affine(y, a, b),
   prelu: (y, { a }) => prelu(y, a),
@@ -42,10 +42,11 @@ export type Move = keyof typeof moves;
 
 export interface TransformLayer {
   readonly conv: BinaryConv2dOptions & { readonly kernel: 1 | 3; readonly stride: 1 | 2; readonly groups: 1 | 4 };
-  /** After the convolution, and before the signs of its input are taken. */
+  /** Ops after the convolution. */
   readonly moves: readonly Move[];
+  /** Ops before the signs of its input are taken. */
   readonly signMoves: readonly Move[];
-  /** Whether the output is a result of the network, too, or what is there before the last move. */
+  /** Whether the output of the layer, or the value before its last op, is also a result of the network. */
   readonly read: 'no' | 'output' | 'before';
 }
 
@@ -63,7 +64,7 @@ export const transformLayer: fc.Arbitrary<TransformLayer> = fc.record({
   read: fc.constantFrom('no', 'no', 'no', 'output', 'before'),
 });
 
-/** A network of such layers, of images of 16 channels. Its weights may be rounded. */
+/** A network of such layers for images of 16 channels. `round` is applied to its weights. */
 export function transformNetwork(layers: readonly TransformLayer[], rng: Rng, round = (x: number): number => x) {
   const weights = layers.map(({ conv: { kernel, groups }, moves, signMoves }, at) => {
     const draw = (label: string | number, ...shape: number[]): Tensor => {
@@ -79,13 +80,13 @@ export function transformNetwork(layers: readonly TransformLayer[], rng: Rng, ro
   });
   return (images: Tensor): Tensor[] => {
     const read: Tensor[] = [];
-    const last = layers.reduce((x, { conv: { kernel, ...options }, signMoves, moves: own, ...layer }, at) => {
+    const last = layers.reduce((x, { conv: { kernel, ...options }, signMoves, moves: names, ...layer }, at) => {
       const { filter, projection, vectors } = weights[at];
       const move = (y: Tensor, name: Move, k: number): Tensor =>
         moves[name](y, { x, projection, stride: options.stride, ...vectors[k] });
       const input = signMoves.reduce((y, name, k) => move(y, name, k), x);
       let [before, y] = [x, binaryConv2d(input, filter, options)];
-      for (const [k, name] of own.entries()) [before, y] = [y, move(y, name, signMoves.length + k)];
+      for (const [k, name] of names.entries()) [before, y] = [y, move(y, name, signMoves.length + k)];
       if (layer.read === 'output') read.push(y);
       if (layer.read === 'before') read.push(before);
       return y;

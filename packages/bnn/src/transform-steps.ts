@@ -1,7 +1,7 @@
-/** What a transform does to a number, with a number of its channel or (`skip`) one of another tensor; `relu` needs neither. */
+/** A step of an output transform. Its operand is a number per channel or, for `skip`, a tensor; `relu` has none. */
 export type TransformStep = 'scale' | 'shift' | 'prelu' | 'relu' | 'skip';
 
-/** Steps on numbers, on lanes of a vector or on names in WGSL. A skip is a shift, too. */
+/** The arithmetic of steps on numbers, on lanes of a vector or on WGSL expressions. A skip is added as a shift is. */
 export interface StepArithmetic<T> {
   scale(x: T, factor: T): T;
   shift(x: T, offset: T): T;
@@ -9,13 +9,13 @@ export interface StepArithmetic<T> {
   relu(x: T): T;
 }
 
-/** Where steps find their operands, each kind in the order of the steps. */
+/** Where steps find their operands; each kind is numbered in the order of the steps. */
 export interface StepOperands<T> {
   vector(row: number): T;
   skip(index: number): T;
 }
 
-/** A function that takes x through steps. Called again, it goes on with the operands that follow. */
+/** Returns a function that applies steps to x. Each call continues with the operands after those already used. */
 export function stepper<T>(arithmetic: StepArithmetic<T>, { vector, skip }: StepOperands<T>) {
   let [row, index] = [0, 0];
   return (x: T, steps: readonly TransformStep[]): T =>
@@ -25,6 +25,10 @@ export function stepper<T>(arithmetic: StepArithmetic<T>, { vector, skip }: Step
     }, x);
 }
 
-/** Steps in a word, of which kernels have one in their names, and back. */
+/** Steps joined into one word, which kernels have in their names, and the inverse. */
 export const stepsToKey = (steps: readonly TransformStep[]): string => steps.join('_');
 export const keyToSteps = (key: string): TransformStep[] => (key ? key.split('_') : []) as TransformStep[];
+
+/** Names of the parameters that take the operands of the `skip` steps. */
+export const skipNames = (steps: readonly TransformStep[]): string[] =>
+  steps.filter((step) => step === 'skip').map((_, index) => `skip${index}`);

@@ -1,6 +1,6 @@
 import { provideGpuKernels } from './gpu-kernels.js';
 import * as packed from './packed.wgsl.js';
 
-// What trains imports these kernels itself. A page that only runs packed networks has them by `import '@mobinet/bnn/webgpu'`; without
-// that line its bundle is smaller.
+// Modules that train import this file themselves. A page that only runs packed networks imports '@mobinet/bnn/webgpu';
+// without that line, its bundle is smaller.
 provideGpuKernels(packed);

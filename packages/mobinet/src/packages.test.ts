@@ -56,12 +56,12 @@ describe('the published packages', () => {
       import { valueAndGradient } from '@mobinet/autograd';
       import { defineUpdate } from '@mobinet/autograd/kernels';
       import { binaryConv2d } from '@mobinet/bnn';
-      import { countLines } from '@mobinet/bnn/kernels';
+      import { foldedOutputTransform } from '@mobinet/bnn/kernels';
       import { createMoBiNet, packModel, loadPacked, train } from 'mobinet';
       import { resize } from 'mobinet/kernels';
       const packed = await loadPacked(packModel(createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 })));
       const [classes] = await packed.predict([{ width: 40, height: 32, pixels: new Uint8Array(40 * 32 * 3) }]);
-      const all = [Tensor, Kernel, valueAndGradient, defineUpdate, binaryConv2d, countLines, train, resize];
+      const all = [Tensor, Kernel, valueAndGradient, defineUpdate, binaryConv2d, foldedOutputTransform, train, resize];
       console.log(all.every((it) => typeof it === 'function'), classes.length);`;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       cwd: project,
@@ -267,7 +267,7 @@ describe('the published packages', () => {
          await useBackend('auto');
          ${page}`,
       );
-      for (const kernel of ['conv2d', 'bits', 'pool', 'count-lines', 'count-thresholds']) {
+      for (const kernel of ['conv2d', 'bits', 'pool', 'folded-output-transform', 'sign-thresholds']) {
         expect(modules.filter((id) => id.endsWith(`/${kernel}.wgsl.js`))).toHaveLength(1);
       }
       expectSaid(gzipped, /only runs networks has \d+ kB gzipped, or (\d+) with kernels for GPUs/);
@@ -283,7 +283,7 @@ describe('the published packages', () => {
          const record = ({ name, gradient }) => console.log(name, gradient !== null);
          withRecorder({ record }, () => bitConv2d(signs, signs));`,
       );
-      expect(modules.filter((id) => id.endsWith('bnn/dist/count-lines.wgsl.js'))).toHaveLength(1);
+      expect(modules.filter((id) => id.endsWith('bnn/dist/folded-output-transform.wgsl.js'))).toHaveLength(1);
       // All that Vite asks a page for.
       const browser = 'globalThis.document = { createElement: () => ({ relList: { supports: () => true } }) };';
       const program = `${browser} await import(${JSON.stringify(pathToFileURL(entry).href)});`;

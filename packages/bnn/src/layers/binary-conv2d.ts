@@ -3,12 +3,15 @@ import { checkRecord, checkRng, type Pair, type Rng, ShapeError, type Tensor } f
 import { type BinaryConv2dOptions, binaryConv2d } from '../binary-conv2d.js';
 import { latentNormal } from '../initializer.js';
 
+/** Options of the layer `BinaryConv2d`. */
 export interface BinaryConv2dLayerOptions extends BinaryConv2dOptions {
+  /** [height, width], or one number for both. Default 3. */
   kernel?: Pair;
+  /** The source of the initial latent weights (`latentNormal`). */
   rng: Rng;
 }
 
-/** `binaryConv2d` with its latent weights. Kernel 3×3 and padding `'same'` unless said otherwise; no bias. */
+/** `binaryConv2d` as a layer that holds its latent weights. The padding defaults to `'same'`; there is no bias. */
 export class BinaryConv2d extends Module {
   /** Latent weights [outChannels, height, width, inChannels / groups]. */
   readonly weight: Parameter;

@@ -4,13 +4,17 @@ import { binaryConv2d } from '../binary-conv2d.js';
 import type { Estimator, ScalingGradient } from '../gradient-kinds.js';
 import { latentNormal } from '../initializer.js';
 
+/** Options of the layer `BinaryLinear`. */
 export interface BinaryLinearOptions {
+  /** The straight-through estimator of the activations. Default `'approx'`. */
   estimator?: Estimator;
+  /** How the gradient of the weights treats α. Default `'full'`. */
   scalingGradient?: ScalingGradient;
+  /** The source of the initial latent weights (`latentNormal`). */
   rng: Rng;
 }
 
-/** y = α · sign(x)·sign(W)ᵀ for x [batch, inputs]: a binary convolution over images of one pixel. */
+/** y = α · sign(x)·sign(W)ᵀ for x [batch, inputs], computed as a binary convolution over images of one pixel. */
 export class BinaryLinear extends Module {
   /** Latent weights [outputs, inputs]. */
   readonly weight: Parameter;

@@ -15,7 +15,7 @@ describe('BinaryConv2d', () => {
     [1, 1, 1, [2, 5, 7, 12]],
     [3, 2, 2, [2, 3, 4, 12]],
     [[1, 3], [1, 2], 6, [2, 5, 4, 12]],
-  ])('with kernel %j, stride %j and %d groups keeps ⌈size / stride⌉', (kernel, stride, groups, output) => {
+  ])('with kernel %j, stride %j and %d groups has outputs of ⌈size / stride⌉', (kernel, stride, groups, output) => {
     const layer = new BinaryConv2d(6, 12, { kernel, stride, groups, rng });
     const x = rng.normal([2, 5, 7, 6]);
     const y = layer.forward(x);
@@ -27,7 +27,7 @@ describe('BinaryConv2d', () => {
 
   test('has one parameter, which is binary', () => {
     const layer = new BinaryConv2d(4, 4, { rng });
-    // A second layer drawn from the same generator starts with other weights.
+    // A second layer made with the same generator starts with different weights.
     expect([...new BinaryConv2d(4, 4, { rng }).weight.values]).not.toEqual([...layer.weight.values]);
     expect([...layer.parameters().keys()]).toEqual(['weight']);
     expect(layer.weight.binary).toBe(true);
@@ -36,7 +36,7 @@ describe('BinaryConv2d', () => {
     expect(Object.keys(gradients)).toEqual(['weight']);
   });
 
-  test('passes its options on', () => {
+  test('passes its options to binaryConv2d', () => {
     const x = rng.normal([1, 3, 3, 4]);
     const options = { paddingValue: 'zero', estimator: 'identity', scalingGradient: 'detached', padding: 0 } as const;
     const layer = new BinaryConv2d(4, 2, { ...options, rng });
@@ -47,7 +47,7 @@ describe('BinaryConv2d', () => {
     expect(found).toEqual(expected);
   });
 
-  test('explains groups and channels that do not fit', () => {
+  test('reports groups and channels that do not fit', () => {
     expect(() => new BinaryConv2d(6, 8, { groups: 4, rng })).toThrow(
       'BinaryConv2d: 4 groups do not divide 6 and 8 channels',
     );
@@ -74,9 +74,9 @@ describe('BinaryLinear', () => {
     for (let n = 0; n < batch; n++) {
       for (let o = 0; o < outputs; o++) {
         const weights = layer.weight.values.subarray(o * inputs, (o + 1) * inputs);
-        const scale = weights.reduce((sum, w) => sum + Math.abs(w), 0) / inputs;
+        const alpha = weights.reduce((sum, w) => sum + Math.abs(w), 0) / inputs;
         const count = weights.reduce((sum, w, i) => sum + sign(w) * sign(x.values[n * inputs + i]), 0);
-        expect(y.values[n * outputs + o]).toBeCloseTo(scale * count, 5);
+        expect(y.values[n * outputs + o]).toBeCloseTo(alpha * count, 5);
       }
     }
   });
@@ -89,7 +89,7 @@ describe('BinaryLinear', () => {
     expect(weight.shape).toEqual([3, 5]);
   });
 
-  test('explains inputs that do not fit, also where their elements would', () => {
+  test('reports inputs that do not fit, even if their size would', () => {
     const layer = new BinaryLinear(4, 3, { rng }).label();
     for (const shape of [[2, 8], [4], [2, 2, 4], [2, 5]]) {
       expect(() => layer.forward(zeros(shape))).toThrow(

@@ -125,10 +125,10 @@ describe('--threads and --profile', () => {
     expect(rule).toMatch(/^─[─ ]+─$/);
     // 24 images in batches of 8: as many steps, with 39 segments each.
     expect(row('adam').calls).toBe('3');
-    expect(row('countNormGradient').calls).toBe(String(3 * 39));
+    expect(row('scalePreluBatchNormGradient').calls).toBe(String(3 * 39));
     expect(row('conv2d')['GMAC/s']).toMatch(/^\d+\.\d$/);
     expect(row('adam')['GMAC/s']).toBe('–');
-    for (const name of ['ms', '%', 'MB', 'GB/s']) expect(row('countNorm')[name], name).toMatch(/^\d+\.\d$/);
+    for (const name of ['ms', '%', 'MB', 'GB/s']) expect(row('scalePreluBatchNorm')[name], name).toMatch(/^\d+\.\d$/);
     const [, inOps, inAll] = /^operations took (\d+\.\d\d) s of (\d+\.\d\d) s$/.exec(last!)!;
     expect(Number(inOps)).toBeGreaterThan(0);
     expect(Number(inOps)).toBeLessThanOrEqual(Number(inAll));

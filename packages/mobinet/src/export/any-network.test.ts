@@ -177,7 +177,7 @@ const imageShape = [size, size, 3] as const;
 /** The ops which alone read what a binary convolution, or a pass over its counts, makes, though that pass might have done them. */
 function unfused({ calls, outputs }: Program): string[] {
   const ops = calls.flatMap((call) => (call.kind === 'op' ? call : []));
-  const isPass = /^(bitConv2d|countTransform)$/;
+  const isPass = /^(bitConv2d|outputTransform)$/;
   const isStep = /^(scaleCounts|affine|prelu|relu|add|packBits)$/;
   return ops
     .filter(({ op }) => isPass.test(op.name))

@@ -1,4 +1,4 @@
-import type { CountLinesAttributes } from '@mobinet/bnn/kernels';
+import type { FoldedOutputTransformAttributes } from '@mobinet/bnn/kernels';
 import { type BitConv2dAttributes, reshape, slice, type Tensor } from '@mobinet/tensor';
 import type { Reduction, Window } from '@mobinet/tensor/kernels';
 import { type Emitter, type OnnxCall, windowAttributes } from './onnx-writer.js';
@@ -50,10 +50,10 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
     ]),
 
   /** Product and sum for sum as the kernels have it, so that signs come out alike. */
-  countLines({ writer, call, layer }) {
-    const { skipRepeats, pool } = call.attributes as CountLinesAttributes;
-    const [counts, lines, skipped] = call.inputs;
-    const rows = writer.constant(lines) as Tensor;
+  foldedOutputTransform({ writer, call, layer }) {
+    const { skipRepeats, pool } = call.attributes as FoldedOutputTransformAttributes;
+    const [counts, folded, skipped] = call.inputs;
+    const rows = writer.constant(folded) as Tensor;
     const [plus, minus, shift] = ['plus', 'minus', 'shift'].map((name, row) => {
       const line = reshape(slice(rows, [row], [row + 1]), [-1]);
       return writer.graph.tensor(writer.unique(`${layer}.${name}`), line, [line.size, 1, 1]);

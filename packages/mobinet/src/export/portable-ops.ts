@@ -1,4 +1,4 @@
-import { type CountLinesAttributes, countLines, scaleCounts } from '@mobinet/bnn/kernels';
+import { type FoldedOutputTransformAttributes, foldedOutputTransform, scaleCounts } from '@mobinet/bnn/kernels';
 import {
   add,
   affine,
@@ -63,7 +63,10 @@ function plain(inputs: readonly string[], call: (...inputs: Tensor[]) => Tensor)
   return { inputs, kinds: inputs.map(() => 'f32'), write: noOptions, read: (given) => call(...f32(given)) };
 }
 
-/** The vocabulary of packed files, by the names of ops. */
+/** Names of ops in packed files, where they differ from `op.name`: files keep the name under which an op was first stored. */
+export const storedNames: Readonly<Record<string, string>> = { foldedOutputTransform: 'countLines' };
+
+/** The vocabulary of packed files, by the names of ops there. */
 export const portableOps: Readonly<Record<string, PortableOp>> = {
   conv2d: {
     inputs: ['x', 'weight'],
@@ -105,15 +108,16 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
     inputs: ['counts', 'lines', 'skip?'],
     kinds: ['counts', 'f32', 'f32'],
     write({ attributes }) {
-      const { signs, skipRepeats, pool } = attributes as CountLinesAttributes;
+      const { signs, skipRepeats, pool } = attributes as FoldedOutputTransformAttributes;
       return { signs, skipRepeats, pool };
     },
-    read([counts, lines, skip], options) {
+    read([counts, folded, skip], options) {
       const signs = checkNumber('signs', options.signs, wholeNumbers(1, 2 ** 24));
       const skipRepeats = checkNumber('skipRepeats', options.skipRepeats, offsets);
       const pool = checkChoice('pool', options.pool, [null, 'average', 'max', 'min'] as const);
       const attributes = { signs, skipRepeats, pool };
-      return countLines(counts as Tensor<'u8'>, lines as Tensor, (skip ?? null) as Tensor | null, attributes).output;
+      const operands = [counts as Tensor<'u8'>, folded as Tensor, (skip ?? null) as Tensor | null] as const;
+      return foldedOutputTransform(...operands, attributes).output;
     },
   },
   affine: plain(['x', 'scale', 'shift'], affine),

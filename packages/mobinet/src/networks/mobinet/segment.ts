@@ -1,6 +1,6 @@
 import { BatchNorm2d, Conv2d, Module, PReLU, ReLU } from '@mobinet/autograd';
 import { BinaryConv2d, binarizeWeights, binarySegment } from '@mobinet/bnn';
-import { countDType, countLines, foldLines } from '@mobinet/bnn/kernels';
+import { countDType, foldedOutputTransform, foldOutputTransform } from '@mobinet/bnn/kernels';
 import { add, bitConv2d, concat, isRecording, packBits, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
 import { type SegmentPlan, weightsPerFilter } from './plan.js';
@@ -51,13 +51,14 @@ export class Segment extends Module {
   /** As a packed network does it, so that both come to the same bits. */
   #evaluateBinary({ weight, options }: BinaryConv2d, x: Tensor): Tensor {
     const { activation, norm, plan } = this;
-    const { signs, scale: alpha } = binarizeWeights(weight);
+    const { signs, alpha } = binarizeWeights(weight);
     const slope = activation instanceof PReLU ? activation.slope : null;
-    const lines = foldLines({ alpha, slope, ...norm.fold() });
+    const folded = foldOutputTransform({ alpha, slope, ...norm.fold() });
     const count = weightsPerFilter(plan);
     const counts = bitConv2d(packBits(x), signs, { ...options, dtype: countDType(count, options) });
     const { skipRepeats } = plan;
-    return countLines(counts, lines, skipRepeats > 0 ? x : null, { signs: count, skipRepeats, pool: null }).output;
+    const attributes = { signs: count, skipRepeats, pool: null };
+    return foldedOutputTransform(counts, folded, skipRepeats > 0 ? x : null, attributes).output;
   }
 
   /** The float twin, and evaluation that is differentiated. */

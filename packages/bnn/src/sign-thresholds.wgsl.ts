@@ -11,8 +11,8 @@ import {
 import type { Counts } from './counts.js';
 import { type CountType, countType } from './counts.wgsl.js';
 
-/** `countThresholds`, an invocation for each count. */
-export function countThresholdsOnGpu(counts: Counts, thresholds: Tensor<'i16'>, signs: BitTensor): void {
+/** `signThresholds`, one invocation per count. */
+export function signThresholdsOnGpu(counts: Counts, thresholds: Tensor<'i16'>, signs: BitTensor): void {
   const words = countWords(signs.shape);
   const numbers = { words, channels: signs.rowLength };
   thresholdsShader(countType(counts)).run({ counts, thresholds }, { words: signs }, numbers, packGroups(words));
@@ -20,7 +20,7 @@ export function countThresholdsOnGpu(counts: Counts, thresholds: Tensor<'i16'>, 
 
 const thresholdsShader = shaderFamily(
   (type: CountType) =>
-    new Shader(`count_thresholds_${type}`, {
+    new Shader(`sign_thresholds_${type}`, {
       reads: { counts: type, thresholds: 'i32' },
       writes: { words: 'u32' },
       parameters: { words: 'u32', channels: 'u32' },
@@ -30,7 +30,7 @@ const thresholdsShader = shaderFamily(
   var isBelow = false;
   if (isInside) {
     let distance = i32(counts[row * p.channels + c]) - thresholds[c];
-    // An i16 holds all numbers of counts that there can be, but for some as if they were below 0.
+    // An interval may have up to 65535 counts: its size is stored in an i16, but read as unsigned.
     let isBetween = distance >= 0 && distance < (thresholds[p.channels + c] & 0xffff);
     isBelow = isBetween != (thresholds[2u * p.channels + c] == 1);
   }

@@ -18,14 +18,21 @@ import {
 } from '@mobinet/tensor';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type CountLinesResult, countLines, foldLines } from './count-lines.js';
-import type { LinesPool } from './count-lines-attributes.js';
 import type { Counts } from './counts.js';
 import { expectClose } from './expect-close.test.helper.js';
+import {
+  type FoldedOutputTransformResult,
+  foldedOutputTransform,
+  foldOutputTransform,
+} from './folded-output-transform.js';
+import type { OutputPool } from './folded-output-transform-attributes.js';
 import { randomCounts } from './random-counts.test.helper.js';
 import { scaleCounts } from './scale-counts.js';
 
-/** Channels that the kernel takes, eight at a time, and those left to the definition; odd images, whose last row no pool covers. */
+/**
+ * Channels that the kernel takes, eight at a time, and those left to the definition; odd sizes, whose last row or
+ * column no pool covers.
+ */
 const cases = fc
   .record({
     batch: fc.integer({ min: 1, max: 3 }),
@@ -34,7 +41,7 @@ const cases = fc
     skipChannels: fc.oneof(fc.constantFrom(8, 16, 32, 40), fc.integer({ min: 1, max: 40 })),
     skipRepeats: fc.constantFrom(0, 1, 2, 3),
     size: fc.constantFrom<[dtype: 'u8' | 'i16', signs: number]>(['u8', 9], ['u8', 255], ['i16', 9], ['i16', 4608]),
-    pool: fc.constantFrom<LinesPool | null>(null, null, 'average', 'max', 'min'),
+    pool: fc.constantFrom<OutputPool | null>(null, null, 'average', 'max', 'min'),
     activation: fc.constantFrom('prelu', 'relu'),
     rng: fc.nat().map((seed) => Rng.fromSeed(seed)),
   })
@@ -56,23 +63,23 @@ const cases = fc
   });
 
 const resultOf = ({ counts, segment, skip, attributes }: typeof cases extends fc.Arbitrary<infer T> ? T : never) =>
-  countLines(counts, foldLines(segment), skip, attributes);
+  foldedOutputTransform(counts, foldOutputTransform(segment), skip, attributes);
 
-describe('countLines', () => {
-  test.prop([cases, fc.constantFrom<keyof CountLinesResult>('output', 'outputSigns')], { numRuns: 150 })(
+describe('foldedOutputTransform', () => {
+  test.prop([cases, fc.constantFrom<keyof FoldedOutputTransformResult>('output', 'outputSigns')], { numRuns: 150 })(
     'agrees with its definition, to the last bit',
     ({ counts, segment, skip, attributes }, which) => {
       checkOp(
-        (counts: Counts, lines: Tensor, ...[skip]: Tensor[]): Tensor | BitTensor =>
-          countLines(counts, lines, skip ?? null, attributes)[which],
-        [counts, foldLines(segment), ...(skip ? [skip] : [])],
+        (counts: Counts, folded: Tensor, ...[skip]: Tensor[]): Tensor | BitTensor =>
+          foldedOutputTransform(counts, folded, skip ?? null, attributes)[which],
+        [counts, foldOutputTransform(segment), ...(skip ? [skip] : [])],
         { gradient: false, tolerance: 0 },
       );
     },
   );
 
   test.prop([cases, fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 80 })(
-    'is scaling, activation, normalisation, skip and pool, one after the other',
+    'equals scaling, activation, normalisation, skip and pool in sequence',
     (given, tier) => {
       const { counts, segment, skip, attributes } = given;
       const { signs, skipRepeats, pool } = attributes;
@@ -97,24 +104,27 @@ describe('countLines', () => {
     },
   );
 
-  test.prop([cases], { numRuns: 40 })('takes lines that are folded as defined', ({ segment }) => {
-    const { alpha, slope, scale, shift } = segment;
-    checkOp(
-      (alpha: Tensor, scale: Tensor, shift: Tensor, ...[slope]: Tensor[]): Tensor =>
-        foldLines({ alpha, slope: slope ?? null, scale, shift }),
-      [alpha, scale, shift, ...(slope ? [slope] : [])],
-      { gradient: false, tolerance: 0 },
-    );
-  });
+  test.prop([cases], { numRuns: 40 })(
+    'takes the result of foldOutputTransform, which agrees with its definition',
+    ({ segment }) => {
+      const { alpha, slope, scale, shift } = segment;
+      checkOp(
+        (alpha: Tensor, scale: Tensor, shift: Tensor, ...[slope]: Tensor[]): Tensor =>
+          foldOutputTransform({ alpha, slope: slope ?? null, scale, shift }),
+        [alpha, scale, shift, ...(slope ? [slope] : [])],
+        { gradient: false, tolerance: 0 },
+      );
+    },
+  );
 
-  test('what does not fit is refused', () => {
+  test('rejects operands that do not fit', () => {
     const counts = zeros([1, 4, 4, 8], 'u8');
     const attributes = { signs: 9, skipRepeats: 0, pool: null };
-    expect(() => countLines(counts, zeros([2, 8]), null, attributes)).toThrow(ShapeError);
-    expect(() => countLines(counts, zeros([3, 8]), zeros([1, 4, 4, 8]), attributes)).toThrow(ShapeError);
-    expect(() => countLines(counts, zeros([3, 8]), zeros([1, 4, 4, 8]), { ...attributes, skipRepeats: 2 })).toThrow(
-      /countLines: the operands do not fit/,
-    );
+    expect(() => foldedOutputTransform(counts, zeros([2, 8]), null, attributes)).toThrow(ShapeError);
+    expect(() => foldedOutputTransform(counts, zeros([3, 8]), zeros([1, 4, 4, 8]), attributes)).toThrow(ShapeError);
+    expect(() =>
+      foldedOutputTransform(counts, zeros([3, 8]), zeros([1, 4, 4, 8]), { ...attributes, skipRepeats: 2 }),
+    ).toThrow(/foldedOutputTransform: the operands do not fit/);
   });
 });
 
@@ -123,7 +133,7 @@ const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d };
 describe('counts', () => {
   const ones = (shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1), { shape });
 
-  test('of another kind, or without a scale for each channel, are an error of scaleCounts', () => {
+  test('of another dtype, or without an alpha for each channel, are rejected by scaleCounts', () => {
     const counts = tensor(Int32Array.of(1, 2, 3, 4), { shape: [2, 2] });
     expect([...scaleCounts(counts, ones([2])).values]).toEqual([1, 2, 3, 4]);
     expect(() => scaleCounts(tensor(Uint8Array.of(1, 2), { shape: [1, 2] }) as never, ones([2]))).toThrow(
@@ -132,13 +142,13 @@ describe('counts', () => {
     for (const shape of [[1], [4], [1, 2], []]) expect(() => scaleCounts(counts, ones(shape))).toThrow(ShapeError);
   });
 
-  test('of four bytes are left to the definition of countLines', () => {
+  test('of four bytes are left to the definition of foldedOutputTransform', () => {
     const values = Int32Array.from({ length: 8 }, (_, c) => c - 4);
     const skip = ones([1, 1, 1, 8]);
-    const lines = ones([3, 8]);
+    const folded = ones([3, 8]);
     const attributes = { signs: 9, skipRepeats: 1, pool: null };
     const [wide, narrow] = [values, Int16Array.from(values)].map((values) =>
-      countLines(tensor(values, { shape: [1, 1, 1, 8] }) as Counts, lines, skip, attributes),
+      foldedOutputTransform(tensor(values, { shape: [1, 1, 1, 8] }) as Counts, folded, skip, attributes),
     );
     expect(wide.output.values).toEqual(narrow.output.values);
     expect(wide.outputSigns.words).toEqual(narrow.outputSigns.words);

@@ -1,44 +1,48 @@
 import { apply, type BitTensor, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor';
 import { setBits } from '@mobinet/tensor/kernels';
-import { countTransformByKernel } from './count-transform.wasm.js';
-import type {
-  CountTransformAttributes,
-  CountTransformInputs,
-  CountTransformOutputs,
-} from './count-transform-attributes.js';
 import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { gpuKernels } from './gpu-kernels.js';
+import { outputTransformByKernel } from './output-transform.wasm.js';
+import type {
+  OutputTransformAttributes,
+  OutputTransformInputs,
+  OutputTransformOutputs,
+} from './output-transform-attributes.js';
 import { type StepArithmetic, stepper } from './transform-steps.js';
 
-export interface CountTransform extends CountTransformAttributes {
+/** The operands and attributes of `outputTransform`. */
+export interface OutputTransform extends OutputTransformAttributes {
   /** [..., channels] */
   readonly counts: Counts;
-  /** [operands, channels]: those of `scale`, `shift` and `prelu`, a row for each such step. */
+  /** [operands, channels]: one row for each `scale`, `shift` and `prelu` step. */
   readonly vectors: Tensor;
-  /** Those of `skip`, each of the shape of the counts. A GPU takes four. */
+  /** One tensor for each `skip` step, of the shape of the counts. A GPU takes at most four. */
   readonly skips: readonly Tensor[];
 }
 
-export interface CountTransformResult {
+/** The results of `outputTransform`. */
+export interface OutputTransformResult {
   readonly output: Tensor;
+  /** Null if no signs are requested. */
   readonly outputSigns: BitTensor | null;
 }
 
 /**
- * The output transform of a binary convolution: any steps that follow it, in any order, in one pass over the counts, and the signs of
- * the result, or of what further steps make of it. The steps are those of `scaleCounts`, `affine` (a scale and a shift), `prelu`, `relu`
- * and `add`, and round as these do, each to f32: so the results are the same bits. GPUs may round once for two steps.
+ * The output transform of a binary convolution: any steps that follow it, in any order, in one pass over the counts.
+ * It also takes the signs of the result, after further steps if there are any. The steps are those of `scaleCounts`,
+ * `affine` (a scale and a shift), `prelu`, `relu` and `add`, and each is rounded to f32 as in these ops, so the results
+ * have the same bits. GPUs may round two steps together.
  *
- * @throws ShapeError if the operands are not those of the steps.
+ * @throws ShapeError if the operands do not match the steps.
  */
-export function countTransform({ counts, vectors, skips, ...attributes }: CountTransform): CountTransformResult {
-  const [output, outputSigns = null] = apply(countTransformOp, [counts, vectors, ...skips], attributes);
+export function outputTransform({ counts, vectors, skips, ...attributes }: OutputTransform): OutputTransformResult {
+  const [output, outputSigns = null] = apply(outputTransformOp, [counts, vectors, ...skips], attributes);
   return { output, outputSigns };
 }
 
-export const countTransformOp = defineOp<CountTransformInputs, CountTransformOutputs, CountTransformAttributes>({
-  name: 'countTransform',
+export const outputTransformOp = defineOp<OutputTransformInputs, OutputTransformOutputs, OutputTransformAttributes>({
+  name: 'outputTransform',
   outputs([counts, vectors, ...skips], { steps, signSteps }) {
     const { shape } = counts;
     const all = [...steps, ...(signSteps ?? [])];
@@ -48,11 +52,13 @@ export const countTransformOp = defineOp<CountTransformInputs, CountTransformOut
     const rows = all.length - skipSteps - reluSteps;
     const skipsFit = skips.length === skipSteps && skips.every((skip) => sameShape(skip.shape, shape));
     if (vectors.shape.join() !== `${rows},${shape[shape.length - 1]}` || !skipsFit) {
-      const operands = [counts, vectors, ...skips].map(({ shape, label }, at) => ({
-        ...{ name: ['counts', 'vectors'][at] ?? `skip ${at - 2}`, shape, note: label },
+      const operands = [counts, vectors, ...skips].map(({ shape, label }, index) => ({
+        name: ['counts', 'vectors'][index] ?? `skip ${index - 2}`,
+        shape,
+        note: label,
       }));
       const remedy = `These steps take vectors [${rows}, channels] and ${skipSteps} skips of the shape of the counts.`;
-      throw new ShapeError('countTransform', 'the operands do not fit', operands, remedy);
+      throw new ShapeError('outputTransform', 'the operands do not fit', operands, remedy);
     }
     return [{ dtype: 'f32', shape }, ...(signSteps ? [{ dtype: 'bits' as const, shape }] : [])];
   },
@@ -71,10 +77,10 @@ export const countTransformOp = defineOp<CountTransformInputs, CountTransformOut
     if (signs) setBits(signs, (at) => beforeSigns[at] < 0);
   },
   fast(inputs, outputs, attributes) {
-    if (hasKernels([inputs[0]])) countTransformByKernel(inputs, outputs, attributes);
-    else countTransformOp.reference(inputs, outputs, attributes);
+    if (hasKernels([inputs[0]])) outputTransformByKernel(inputs, outputs, attributes);
+    else outputTransformOp.reference(inputs, outputs, attributes);
   },
-  webgpu: (inputs, outputs, attributes) => gpuKernels().countTransformOnGpu(inputs, outputs, attributes),
+  webgpu: (inputs, outputs, attributes) => gpuKernels().outputTransformOnGpu(inputs, outputs, attributes),
 });
 
 const arithmetic: StepArithmetic<number> = {

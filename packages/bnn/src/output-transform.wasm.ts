@@ -15,26 +15,30 @@ import {
   store8,
   store16,
 } from '@mobinet/tensor/kernels';
-import type {
-  CountTransformAttributes,
-  CountTransformInputs,
-  CountTransformOutputs,
-} from './count-transform-attributes.js';
 import { bytesOf, type CountDType, loadCounts } from './counts.wasm.js';
-import { keyToSteps, type StepArithmetic, stepper, stepsToKey } from './transform-steps.js';
+import type {
+  OutputTransformAttributes,
+  OutputTransformInputs,
+  OutputTransformOutputs,
+} from './output-transform-attributes.js';
+import { keyToSteps, type StepArithmetic, skipNames, stepper, stepsToKey } from './transform-steps.js';
 
-export function countTransformByKernel(
-  [counts, vectors, ...skips]: CountTransformInputs,
-  [output, ...[outputSigns]]: CountTransformOutputs,
-  { signs, steps, signSteps }: CountTransformAttributes,
+export function outputTransformByKernel(
+  [counts, vectors, ...skips]: OutputTransformInputs,
+  [output, ...[outputSigns]]: OutputTransformOutputs,
+  { signs, steps, signSteps }: OutputTransformAttributes,
 ): void {
   const channels = vectors.shape[1];
   const rows = counts.size / channels;
   if (channels % 32 !== 0) outputSigns?.words.fill(0);
   const keys = [stepsToKey(steps), signSteps !== null, stepsToKey(signSteps ?? [])] as const;
-  transformKernel(counts.dtype, channels, skips.length, ...keys).run(
+  transformKernel(counts.dtype, channels, ...keys).run(
     {
-      ...{ counts, signs, vectors, output, outputSigns: outputSigns ?? 0 },
+      counts,
+      signs,
+      vectors,
+      output,
+      outputSigns: outputSigns ?? 0,
       ...Object.fromEntries(skips.map((skip, k) => [`skip${k}`, skip])),
     },
     rows,
@@ -44,7 +48,7 @@ export function countTransformByKernel(
 
 const zero = f32x4.const(0);
 
-/** Not `addMul`: each step is rounded. */
+/** Without `addMul`, since each step is rounded. */
 const arithmetic: StepArithmetic<F32x4> = {
   scale: (x, factor) => x.mul(factor),
   shift: (x, offset) => x.add(offset),
@@ -52,38 +56,43 @@ const arithmetic: StepArithmetic<F32x4> = {
     const once = f32x4.variable(x, 'x');
     return once.where(once.gt(zero), once.mul(slope));
   },
-  // `max` takes many instructions on some processors. `pmax` leaves −0 as it is, and the sum with 0 does not.
+  // `max` takes many instructions on some processors. `pmax` keeps −0; adding 0 turns it into +0.
   relu: (x) => x.pmax(zero).add(zero),
 };
 
-/** For each row eight channels at a time, and the signs of the result as a byte. To know how many there are saves addresses. */
+/**
+ * For each row, eight channels at a time: the steps, then the signs of the result as a byte. The number of channels is
+ * compiled into the kernel, which saves address arithmetic.
+ */
 const transformKernel = kernelFamily(
-  (dtype: CountDType, channels: number, skips: number, steps: string, hasSigns: boolean, signSteps: string) => {
-    const skipNames = Array.from({ length: skips }, (_, k) => `skip${k}`);
+  (dtype: CountDType, channels: number, steps: string, hasSigns: boolean, signSteps: string) => {
+    const skips = skipNames([...keyToSteps(steps), ...keyToSteps(signSteps)]);
     const parameters: ParameterTypes = {
-      ...{ counts: i32, signs: i32, vectors: i32, output: i32, outputSigns: i32 },
-      ...Object.fromEntries(skipNames.map((name) => [name, i32])),
+      counts: i32,
+      signs: i32,
+      vectors: i32,
+      output: i32,
+      outputSigns: i32,
+      ...Object.fromEntries(skips.map((name) => [name, i32])),
     };
-    const name = `counts_transform_${dtype}_${steps}${hasSigns ? `_signs_${signSteps}` : ''}_c${channels}`;
+    const name = `output_transform_${dtype}_${steps}${hasSigns ? `_signs_${signSteps}` : ''}_c${channels}`;
     return new Kernel<ParameterTypes>(name, parameters, (all, from, to) => {
       const p = all as KernelParameters<Record<string, typeof i32>>;
       const bytes = bytesOf[dtype];
       const step = channels % 32 === 0 ? 32 : 8;
-      const allSigns = i16x8.variable(i16x8.splat(p.signs), 'allSigns');
+      const signs = i16x8.variable(i16x8.splat(p.signs), 'signs');
       const first = i32.variable(from.mul(channels), 'first');
       const count = i32.variable(p.counts.add(first.mul(bytes)), 'count');
-      const [target, ...skipsAt] = ['output', ...skipNames].map((name) =>
-        i32.variable(p[name].add(first.shl(2)), name),
-      );
+      const [target, ...skipsAt] = ['output', ...skips].map((name) => i32.variable(p[name].add(first.shl(2)), name));
 
       forRange(from, to, 1, (row) => {
         const vectorAt = i32.variable(p.vectors, 'vectorAt');
         const signAt = i32.variable(p.outputSigns.add(row.mul(4 * Math.ceil(channels / 32))), 'signAt');
 
-        /** Eight channels, from `channel` on: writes them, and returns which are below 0. */
+        /** Writes eight channels, starting at `channel`, and returns the mask of those below 0. */
         const eight = (channel: number): I16x8 => {
-          const counts = i16x8.variable(loadCounts(dtype, allSigns, count, channel * bytes), 'counts');
-          const negative = [0, 4].map((four) => {
+          const counts = i16x8.variable(loadCounts(dtype, signs, count, channel * bytes), 'counts');
+          const isNegative = [0, 4].map((four) => {
             const offset = 4 * (channel + four);
             const take = stepper(arithmetic, {
               vector: (row) => f32x4.load(vectorAt, 4 * channels * row + offset),
@@ -94,7 +103,7 @@ const transformKernel = kernelFamily(
             store(target, y, offset);
             return hasSigns ? take(y, keyToSteps(signSteps)).lt(zero).as(i32x4) : i32x4.const(0);
           });
-          return i16x8.variable(negative[0].narrowS(negative[1]), 'negative');
+          return i16x8.variable(isNegative[0].narrowS(isNegative[1]), 'isNegative');
         };
 
         forRange(0, i32.const(channels), step, () => {

@@ -9,51 +9,58 @@ import {
   Shader,
   shaderFamily,
 } from '@mobinet/tensor/kernels';
-import type { CountNormAttributes, CountNormInputs, GradientInputs } from './count-norm-attributes.js';
 import { activationOf, type CountType, countOf, countType } from './counts.wgsl.js';
+import type {
+  GradientInputs,
+  ScalePreluBatchNormAttributes,
+  ScalePreluBatchNormInputs,
+} from './scale-prelu-batch-norm-attributes.js';
 
-/** What is known of a channel where counts are summed. */
-const vectors = { scale: 'f32', slope: 'f32' } as const;
+/** Numbers of each channel that the sums over counts read. */
+const vectors = { alpha: 'f32', slope: 'f32' } as const;
 
-/** WGSL for each of the `counts` that are summed: the count, `z`, the scaled one, and its activation. */
+/** WGSL for each of the `counts` that are summed: the count, `z` = α·count, and its activation. */
 const eachCount = (type: CountType): string => `
       let count = ${countOf(type, 'counts')};
-      let z = f32(count) * scale;
+      let z = f32(count) * alpha;
       let activation = ${activationOf('count')};`;
 
-/** Channels that a workgroup sums at once. */
+/** Channels per workgroup. */
 const width = 32;
 
-/** `countNorm` in two passes over the counts: the statistics, then all else. */
-export function countNormOnGpu(
-  [counts, scale, slope, gamma, beta, ...[skip]]: CountNormInputs,
+/** `scalePreluBatchNorm` in two passes over the counts: first the statistics, then the output. */
+export function scalePreluBatchNormOnGpu(
+  [counts, alpha, slope, gamma, beta, ...[skip]]: ScalePreluBatchNormInputs,
   [output, mean, variance]: readonly [Tensor, Tensor, Tensor],
-  { signs, epsilon, skipRepeats }: CountNormAttributes,
+  { signs, epsilon, skipRepeats }: ScalePreluBatchNormAttributes,
 ): void {
-  const channels = scale.size;
+  const channels = alpha.size;
   const type = countType(counts);
-  const factor = emptyTensor('f32', [channels], 'countNorm', 'webgpu');
+  const factor = emptyTensor('f32', [channels], 'scalePreluBatchNorm', 'webgpu');
   statisticsOf(type).run(
-    { counts, first: counts, scale, slope, gamma },
+    { counts, first: counts, alpha, slope, gamma },
     { mean, variance, factor },
     { epsilon, signs },
     counts.size / channels,
     channels,
   );
-  const reads = { counts, scales: scale, slopes: slope, mean, factor, beta, ...(skip ? { skip } : {}) };
+  const reads = { counts, alphas: alpha, slopes: slope, mean, factor, beta, ...(skip ? { skip } : {}) };
   const skipChannels = skip ? channels / skipRepeats : channels;
   const numbers = { elements: output.size, channels, skipChannels, signs };
   normalizeShader(type, skip !== undefined).run(reads, { output }, numbers, groupsOf(output.size));
   dispose(factor);
 }
 
-/** μ, σ² and γ/√(σ² + ε). Sums are of distances from the first pixel: of squares of large numbers, little would be left. */
+/**
+ * μ, σ² and γ/√(σ² + ε). The sums are of distances from the first pixel, since σ² as a difference of large squares
+ * would lose its precision.
+ */
 const statisticsOf = shaderFamily((type: CountType) => {
   const origin = `
     let firstCount = ${countOf(type, 'first')};
     let origin = ${activationOf('firstCount')};`;
   return new ColumnSumsShader(
-    `count_norm_${type}`,
+    `scale_prelu_batch_norm_${type}`,
     {
       matrices: { counts: type },
       vectors: { ...vectors, first: type },
@@ -79,17 +86,22 @@ const statisticsOf = shaderFamily((type: CountType) => {
 
 const normalizeShader = shaderFamily((type: CountType, hasSkip: boolean) => {
   const reads: Record<string, 'f32' | CountType> = {
-    ...({ counts: type, scales: 'f32', slopes: 'f32', mean: 'f32', factor: 'f32', beta: 'f32' } as const),
+    counts: type,
+    alphas: 'f32',
+    slopes: 'f32',
+    mean: 'f32',
+    factor: 'f32',
+    beta: 'f32',
   };
   if (hasSkip) reads.skip = 'f32';
-  return new Shader(`count_norm_${type}_apply${hasSkip ? '_skip' : ''}`, {
+  return new Shader(`scale_prelu_batch_norm_${type}_apply${hasSkip ? '_skip' : ''}`, {
     reads,
     writes: { output: 'f32' },
     parameters: { elements: 'u32', channels: 'u32', skipChannels: 'u32', signs: 'u32' },
     workgroup: linearWorkgroup,
     main: `${linear('p.elements')}
   let c = i % p.channels;
-  let scale = scales[c];
+  let alpha = alphas[c];
   let slope = slopes[c];
   let count = ${countOf(type, 'counts[i]')};
   let y = (${activationOf('count')} - mean[c]) * factor[c] + beta[c];
@@ -97,27 +109,27 @@ const normalizeShader = shaderFamily((type: CountType, hasSkip: boolean) => {
   });
 });
 
-/** `countNormGradient` in two passes: the sums that dz depends on, then dz, with the sum that depends on it. */
-export function countNormGradientOnGpu(
-  [dy, counts, scale, slope, gamma, mean, variance]: GradientInputs,
+/** `scalePreluBatchNormGradient` in two passes: first the sums that dz depends on, then dz and the sum for dslope. */
+export function scalePreluBatchNormGradientOnGpu(
+  [dy, counts, alpha, slope, gamma, mean, variance]: GradientInputs,
   [dz, dslope, dgamma, dbeta]: readonly [Tensor, Tensor, Tensor, Tensor],
-  { signs, epsilon }: CountNormAttributes,
+  { signs, epsilon }: ScalePreluBatchNormAttributes,
 ): void {
   const type = countType(counts);
-  const [channels, rows] = [scale.size, counts.size / scale.size];
-  const segment = { counts, dy, scale, slope, mean };
-  const terms = emptyTensor('f32', [3, channels], 'countNormGradient', 'webgpu');
+  const [channels, rows] = [alpha.size, counts.size / alpha.size];
+  const segment = { counts, dy, alpha, slope, mean };
+  const terms = emptyTensor('f32', [3, channels], 'scalePreluBatchNormGradient', 'webgpu');
   const sums = { dgamma, dbeta, terms };
   gradientSumsOf(type).run({ ...segment, gamma, variance }, sums, { epsilon, signs }, rows, channels);
   gradientOf(type).run({ ...segment, terms }, { dz, dslope }, { signs }, rows, channels);
   dispose(terms);
 }
 
-/** dγ and dβ, and what makes dp of dy and p: dp = term₀·(dy − term₁ − (p − μ)·term₂). */
+/** dγ and dβ, and the terms of dp = term₀·(dy − term₁ − (p − μ)·term₂). */
 const gradientSumsOf = shaderFamily(
   (type: CountType) =>
     new ColumnSumsShader(
-      `count_norm_gradient_sums_${type}`,
+      `scale_prelu_batch_norm_gradient_sums_${type}`,
       {
         matrices: { counts: type, dy: 'f32' },
         vectors: { ...vectors, mean: 'f32' },
@@ -140,11 +152,11 @@ const gradientSumsOf = shaderFamily(
     ),
 );
 
-/** dz, and what of it is the slope's. */
+/** dz and dslope. */
 const gradientOf = shaderFamily(
   (type: CountType) =>
     new ColumnSumsShader(
-      `count_norm_gradient_${type}`,
+      `scale_prelu_batch_norm_gradient_${type}`,
       {
         matrices: { counts: type, dy: 'f32' },
         vectors: { ...vectors, mean: 'f32' },
@@ -152,10 +164,10 @@ const gradientOf = shaderFamily(
         writes: { dz: 'f32' },
         perChannel: `
     let factor = terms[channel];
-    let share = terms[p.channels + channel];
-    let tilt = terms[2u * p.channels + channel];`,
+    let meanDy = terms[p.channels + channel];
+    let projection = terms[2u * p.channels + channel];`,
         each: `${eachCount(type)}
-      let dp = factor * (dy - share - (activation - mean) * tilt);
+      let dp = factor * (dy - meanDy - (activation - mean) * projection);
       let gradient = select(dp, slope * dp, count <= 0);
       dz[at] = ${flushedWgsl('gradient')};`,
         sums: ['select(0.0, dp * z, count < 0)'],

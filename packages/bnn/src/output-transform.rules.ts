@@ -1,27 +1,31 @@
 import { broadcastTo, concat, keep, reshape, sameShape, sizeOf, type Tensor, tidy } from '@mobinet/tensor';
 import { bitConv2dOp, type Draft, isCallOf, type OpCall, packBitsOp, type Rule } from '@mobinet/tensor/kernels';
-import { replaceByThresholds } from './count-thresholds.rules.js';
-import { countTransformOp } from './count-transform.js';
-import type { CountTransformAttributes } from './count-transform-attributes.js';
 import { countDType } from './counts.js';
+import { outputTransformOp } from './output-transform.js';
+import type { OutputTransformAttributes } from './output-transform-attributes.js';
+import { replaceByThresholds } from './sign-thresholds.rules.js';
 import type { TransformStep } from './transform-steps.js';
 
-/** Calls as steps, and their operands as values of a program. */
+/** Calls as steps, with their operands as values of a program. */
 interface Steps {
   readonly steps: readonly TransformStep[];
   readonly vectors: readonly number[];
   readonly skips: readonly number[];
 }
 
-/** By their names, as pools are: a page whose network has no PReLU needs no kernels of it. */
+/** Ops are matched by name, so that a page whose network has no PReLU, say, loads none of its kernels. */
 const stepsOfOps: Readonly<Record<string, readonly TransformStep[]>> = {
-  ...{ affine: ['scale', 'shift'], mul: ['scale'], add: ['shift'], prelu: ['prelu'], relu: ['relu'] },
+  affine: ['scale', 'shift'],
+  mul: ['scale'],
+  add: ['shift'],
+  prelu: ['prelu'],
+  relu: ['relu'],
 };
 
 /** A GPU binds eight buffers to a kernel: four skips, beside counts, vectors and results. */
-const mostSkips = 4;
+const maxSkips = 4;
 
-/** What a call does to x, one of its inputs, as steps; null if it is none. */
+/** The steps that a call applies to x, one of its inputs; null if it cannot be expressed as steps. */
 function stepsOf(draft: Draft, { op, inputs, outputs }: OpCall, x: number): Steps | null {
   const steps = stepsOfOps[op.name];
   const { shape } = draft.value(x);
@@ -34,14 +38,14 @@ function stepsOf(draft: Draft, { op, inputs, outputs }: OpCall, x: number): Step
   return isSkip ? { steps: ['skip'], vectors: [], skips: operands } : null;
 }
 
-/** Whether a value is a constant that has one number for each channel, or one for all. */
+/** Whether a value is a constant with one number per channel, or one number for all of them. */
 function isVector(draft: Draft, value: number, channels: number): boolean {
   const { shape } = draft.value(value);
   const size = sizeOf(shape);
   return draft.constant(value) !== undefined && (size === 1 || (size === channels && shape.at(-1) === channels));
 }
 
-/** Vectors as one constant, a row for each. */
+/** Stacks vectors into one constant, one row each. */
 function joinVectors(draft: Draft, values: readonly number[], channels: number): number {
   const joined = tidy(() => {
     const rows = values.map((value) => {
@@ -54,7 +58,7 @@ function joinVectors(draft: Draft, values: readonly number[], channels: number):
   return draft.addConstant(joined, draft.value(values[0]).name);
 }
 
-/** The inputs of a transform that takes more steps. */
+/** The inputs of a transform to which steps are appended. */
 function withOperands(draft: Draft, transform: OpCall, more: readonly Steps[]): number[] {
   const [counts, vectors, ...skips] = transform.inputs;
   const rows = more.flatMap((steps) => steps.vectors);
@@ -63,8 +67,11 @@ function withOperands(draft: Draft, transform: OpCall, more: readonly Steps[]): 
   return [counts, joined, ...skips, ...more.flatMap((steps) => steps.skips)];
 }
 
-/** Scaled counts are a transform of one step, and then counts of few bits will do. The kernel takes channels eight at a time. */
-const transformOfScale: Rule = (draft, call) => {
+/**
+ * Starts a transform: `scaleCounts` becomes one with a single step, which reads counts of one or two bytes instead of
+ * four. Channels must be a multiple of 8, since the kernel takes eight at a time.
+ */
+const startTransform: Rule = (draft, call) => {
   if (call.op.name !== 'scaleCounts') return;
   const [counts, alpha] = call.inputs;
   const conv = draft.maker(counts);
@@ -75,21 +82,26 @@ const transformOfScale: Rule = (draft, call) => {
   const dtype = countDType(signs, conv.attributes);
   const small = draft.add({ ...draft.value(counts), dtype });
   draft.replace(conv, { ...conv, attributes: { ...conv.attributes, dtype }, outputs: [small] });
-  const attributes: CountTransformAttributes = { signs, steps: ['scale'], signSteps: null };
+  const attributes: OutputTransformAttributes = { signs, steps: ['scale'], signSteps: null };
   draft.replace(call, {
-    ...{ ...call, op: countTransformOp as unknown as OpCall['op'], attributes },
+    ...call,
+    op: outputTransformOp as unknown as OpCall['op'],
+    attributes,
     inputs: [small, joinVectors(draft, [alpha], channels)],
   });
 };
 
-/** What alone reads a transform is a step of it. It takes the place of that call, since there its operands have been made. */
-const stepByTransform: Rule = (draft, call) => {
+/**
+ * Fuses the only reader of a transform into it as further steps. The fused call takes the place of the reader, where
+ * all of its operands are available.
+ */
+const fuseStep: Rule = (draft, call) => {
   for (const x of call.inputs) {
     const transform = draft.maker(x);
-    if (!isCallOf(transform, countTransformOp) || draft.reads(x) > 1 || transform.attributes.signSteps) continue;
+    if (!isCallOf(transform, outputTransformOp) || draft.reads(x) > 1 || transform.attributes.signSteps) continue;
     const more = stepsOf(draft, call, x);
     const inputs = more && withOperands(draft, transform, [more]);
-    if (!inputs || inputs.length > 2 + mostSkips) continue;
+    if (!inputs || inputs.length > 2 + maxSkips) continue;
     draft.replace(transform, null);
     const steps = [...transform.attributes.steps, ...more.steps];
     draft.replace(call, {
@@ -102,14 +114,14 @@ const stepByTransform: Rule = (draft, call) => {
   }
 };
 
-/** The signs of what a transform makes, or of what further steps make of that, are made beside it. */
-const signsByTransform: Rule = (draft, call) => {
+/** Fuses `packBits` of a transform's output into the transform, together with any steps between them. */
+const fuseSigns: Rule = (draft, call) => {
   if (!isCallOf(call, packBitsOp)) return;
   const between: OpCall[] = [];
   const more: Steps[] = [];
   let x = call.inputs[0];
   let maker = draft.maker(x);
-  while (maker && !isCallOf(maker, countTransformOp)) {
+  while (maker && !isCallOf(maker, outputTransformOp)) {
     const from = maker.inputs.find((input) => draft.constant(input) === undefined);
     const steps = from !== undefined && draft.reads(x) === 1 && stepsOf(draft, maker, from);
     if (!steps || steps.skips.length > 0) return;
@@ -119,26 +131,26 @@ const signsByTransform: Rule = (draft, call) => {
     maker = draft.maker(x);
   }
   if (!maker) return;
-  const { attributes, outputs } = maker as OpCall & { attributes: CountTransformAttributes };
+  const { attributes, outputs } = maker as OpCall & { attributes: OutputTransformAttributes };
   const signSteps = more.flatMap(({ steps }) => steps);
-  // Several convolutions may take the signs of one output.
-  const isKnown = attributes.signSteps?.length === 0 && signSteps.length === 0;
-  if (attributes.signSteps && !isKnown) return;
+  // Several convolutions may read the signs of the same output.
+  const hasSameSigns = attributes.signSteps?.length === 0 && signSteps.length === 0;
+  if (attributes.signSteps && !hasSameSigns) return;
   for (const done of [call, ...between]) draft.replace(done, null);
-  if (isKnown) draft.redirect(call.outputs[0], outputs[1]);
+  if (hasSameSigns) draft.redirect(call.outputs[0], outputs[1]);
   else {
     const inputs = withOperands(draft, maker, more);
     draft.replace(maker, { ...maker, inputs, attributes: { ...attributes, signSteps }, outputs: [x, call.outputs[0]] });
   }
 };
 
-/** Where nobody reads but the signs, counts are compared with thresholds. */
-const thresholdsOfTransform: Rule = (draft, call) => {
-  if (!isCallOf(call, countTransformOp) || !call.attributes.signSteps) return;
+/** Where only the signs are read, comparisons with thresholds replace the transform. */
+const useThresholds: Rule = (draft, call) => {
+  if (!isCallOf(call, outputTransformOp) || !call.attributes.signSteps) return;
   replaceByThresholds(draft, call, call.attributes.signs);
 };
 
-/** How layers of binary convolutions and of what follows them become passes over counts. In this order: each counts on those before it. */
-export const countTransformRules: readonly Rule[] = [
-  ...[transformOfScale, stepByTransform, signsByTransform, thresholdsOfTransform],
-];
+/**
+ * Rules that fuse what follows a binary convolution into one pass over its counts. Each builds on those before it.
+ */
+export const outputTransformRules: readonly Rule[] = [startTransform, fuseStep, fuseSigns, useThresholds];

@@ -20,8 +20,8 @@ import {
 import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { binaryConv2d } from './binary-conv2d.js';
-import { countTransform } from './count-transform.js';
 import { inferenceRules } from './inference-rules.js';
+import { outputTransform } from './output-transform.js';
 import { scaleCounts } from './scale-counts.js';
 import { channels, transformLayer, transformNetwork } from './transform-networks.test.helper.js';
 
@@ -37,7 +37,7 @@ const packSigns = (x: Tensor): Tensor => unpackBits(packBits(x));
 const norm = (x: Tensor): Tensor => affine(x, a, b);
 const shape = [1, 6, 6, channels];
 
-/** The calls that are left of a network of images, or of images and other inputs. */
+/** The names of the calls to which a network of images, and possibly other inputs, compiles. */
 function callsOf(network: Network, ...others: number[][]): string[] {
   return tidy(() => {
     const inputs = [shape, ...others].map((shape) => ({ dtype: 'f32' as const, shape }));
@@ -48,9 +48,9 @@ function callsOf(network: Network, ...others: number[][]): string[] {
   });
 }
 
-describe('the rules of countTransform', () => {
+describe('the rules of outputTransform', () => {
   test.prop([fc.array(transformLayer, { minLength: 1, maxLength: 3 }), fc.nat()], { numRuns: 100 })(
-    'change no bit of what any network makes, on either kernel tier',
+    'change no bit of the results of any network, on both kernel tiers',
     (layers, seed) => {
       const before = memory();
       tidy(() => {
@@ -60,8 +60,8 @@ describe('the rules of countTransform', () => {
         for (const tier of ['fast', 'reference'] as const) {
           withKernels(tier, () => {
             const ready = compile((x) => network(x as Tensor), [images], { rules: inferenceRules });
-            const [made, expected] = [ready.run([images]) as Tensor[], network(images)];
-            expect(made.map(({ values }) => [...values])).toEqual(expected.map(({ values }) => [...values]));
+            const [found, expected] = [ready.run([images]) as Tensor[], network(images)];
+            expect(found.map(({ values }) => [...values])).toEqual(expected.map(({ values }) => [...values]));
             ready.dispose();
           });
         }
@@ -71,22 +71,23 @@ describe('the rules of countTransform', () => {
   );
 
   test.prop([fc.array(transformLayer, { minLength: 1, maxLength: 3 })], { numRuns: 60 })(
-    'leave no step behind a binary convolution that nobody else reads',
+    'fuse every step after a binary convolution that has no other reader',
     (layers) => {
       const plain = layers.map((layer) => ({
         ...layer,
-        // A skip of another shape is a float convolution, and what follows a pool is no transform of counts.
-        ...{ conv: { ...layer.conv, stride: 1 as const }, read: 'no' as const },
+        // A skip of another shape contains a float convolution, and steps after a pool are not fused.
+        conv: { ...layer.conv, stride: 1 as const },
+        read: 'no' as const,
         moves: layer.moves.filter((move) => move !== 'pool').slice(0, 4),
       }));
       const calls = callsOf(transformNetwork(plain, Rng.fromSeed(1)));
-      // Only signs of the input of the network may be of something that had to be made before.
+      // Only the steps on the input of the network, before its signs are taken, remain ops.
       const later = calls.slice(calls.indexOf('bitConv2d') + 1);
-      expect(later.filter((name) => !/^(bitConv2d|countTransform|countThresholds)$/.test(name))).toEqual([]);
+      expect(later.filter((name) => !/^(bitConv2d|outputTransform|signThresholds)$/.test(name))).toEqual([]);
     },
   );
 
-  test('make one pass of an RPReLU, a skip and a shifted sign, whatever the order', () => {
+  test('fuse an RPReLU, a skip and a shifted sign into one pass, in any order', () => {
     const rprelu = (x: Tensor): Tensor => add(prelu(add(x, a), b), c);
     for (const block of [
       (x: Tensor) => rprelu(add(norm(conv(x)), x)),
@@ -97,33 +98,35 @@ describe('the rules of countTransform', () => {
         const y = block(x);
         return add(conv(add(y, c)), y);
       };
-      expect(callsOf(network)).toEqual([...['packBits', 'bitConv2d', 'countTransform', 'bitConv2d', 'countTransform']]);
+      expect(callsOf(network)).toEqual([
+        ...['packBits', 'bitConv2d', 'outputTransform', 'bitConv2d', 'outputTransform'],
+      ]);
     }
   });
 
-  test('make thresholds where only signs are read, of a sum with numbers, too', () => {
-    const calls = ['packBits', 'bitConv2d', 'countThresholds', 'bitConv2d', 'countTransform'];
+  test('use thresholds where only signs are read, also after adding a number', () => {
+    const calls = ['packBits', 'bitConv2d', 'signThresholds', 'bitConv2d', 'outputTransform'];
     expect(callsOf((x) => conv(relu(norm(conv(x)))))).toEqual(calls);
     expect(callsOf((x) => conv(add(norm(conv(x)), 0.5)))).toEqual(calls);
-    expect(callsOf((x) => conv(add(norm(conv(x)), x)))).toContain('countTransform');
+    expect(callsOf((x) => conv(add(norm(conv(x)), x)))).toContain('outputTransform');
   });
 
-  test('take the signs once for all that read them', () => {
+  test('take the signs once for all of their readers', () => {
     const network = (x: Tensor): Tensor[] => {
       const y = norm(conv(x));
       return [add(conv(y), y), conv(y)];
     };
     expect(callsOf(network).filter((name) => name !== 'bitConv2d')).toEqual([
-      ...['packBits', 'countTransform', 'countTransform', 'countTransform'],
+      ...['packBits', 'outputTransform', 'outputTransform', 'outputTransform'],
     ]);
   });
 
-  test('leave what is read elsewhere, and what comes after it', () => {
+  test('leave values with other readers, and the ops after them', () => {
     const network = (x: Tensor): Tensor[] => {
       const y = norm(conv(x));
       return [y, relu(y)];
     };
-    expect(callsOf(network)).toEqual(['packBits', 'bitConv2d', 'countTransform', 'relu']);
+    expect(callsOf(network)).toEqual(['packBits', 'bitConv2d', 'outputTransform', 'relu']);
     const signs = packBits(weight);
     const counts = (x: Tensor): Tensor[] => {
       const counts = bitConv2d(packBits(x), signs, { padding: 'same' });
@@ -141,19 +144,19 @@ describe('the rules of countTransform', () => {
       return [y, packSigns(add(y, 1)), packSigns(add(y, 2)), packSigns(y)];
     };
     expect(callsOf(otherSigns).filter((name) => name !== 'unpackBits')).toEqual([
-      ...['packBits', 'bitConv2d', 'countTransform', 'add', 'packBits', 'packBits'],
+      ...['packBits', 'bitConv2d', 'outputTransform', 'add', 'packBits', 'packBits'],
     ]);
     const withSigns = (x: Tensor): Tensor[] => {
       const counts = bitConv2d(packBits(x), signs, { padding: 'same', dtype: 'i16' });
       const given = { counts, vectors: reshape(a, [1, channels]), skips: [], signs: 144, steps: ['scale'] as const };
-      const { output, outputSigns } = countTransform({ ...given, signSteps: [] });
+      const { output, outputSigns } = outputTransform({ ...given, signSteps: [] });
       return [relu(output), unpackBits(outputSigns!)];
     };
     expect(callsOf(withSigns)).toContain('relu');
   });
 
-  test('leave operands that are neither constants nor of its shape, and more than a GPU can bind', () => {
-    const start = ['packBits', 'bitConv2d', 'countTransform'];
+  test('leave operands that are neither constants nor of the same shape, and more skips than a GPU can bind', () => {
+    const start = ['packBits', 'bitConv2d', 'outputTransform'];
     expect(callsOf((x, slope) => prelu(conv(x), slope), [channels])).toEqual([...start, 'prelu']);
     expect(callsOf((x, shift) => add(conv(x), shift), [channels])).toEqual([...start, 'add']);
     expect(callsOf((x, factor) => mul(conv(x), factor), shape)).toEqual([...start, 'mul']);
@@ -169,7 +172,7 @@ describe('the rules of countTransform', () => {
     expect(callsOf((x) => relu(maxPool2d(conv(x), { window: 3 })))).toEqual([...start, 'maxPool2d', 'relu']);
   });
 
-  test('leave channels that the kernel does not take', () => {
+  test('leave numbers of channels that the kernel does not take', () => {
     expect(callsOf((x) => relu(binaryConv2d(x, few)))).toEqual(['packBits', 'bitConv2d', 'scaleCounts', 'relu']);
   });
 });

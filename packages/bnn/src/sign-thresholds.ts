@@ -1,22 +1,23 @@
 import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor, tidy } from '@mobinet/tensor';
 import { setBits } from '@mobinet/tensor/kernels';
-import { countThresholdsByKernel } from './count-thresholds.wasm.js';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { gpuKernels } from './gpu-kernels.js';
+import { signThresholdsByKernel } from './sign-thresholds.wasm.js';
 
-/** Counts that are tried at once. */
-const countsAtOnce = 1024;
+/** Possible counts that are evaluated together. */
+const countsPerCall = 1024;
 
 /**
- * Where the output of a binary layer is below 0, channel by channel, as an interval of counts. It is found by trying every count there can
- * be, with the op of the layer: so both come to the same signs. Two lines that meet at 0 (`foldLines`) are below 0 in one interval of
- * counts, or everywhere but in one.
+ * Finds the interval of counts for which the output of a binary layer is below 0, channel by channel. It evaluates the
+ * layer's own op on every possible count, so that thresholds and op give the same signs. Such an interval, or the
+ * complement of one, exists for every transform of `foldOutputTransform`, whose two linear pieces meet at 0.
  *
- * @param signsOf The op: the signs that it makes of counts [1, any number, 1, channels].
- * @param dtype Of the counts, and so what the thresholds are of. @param signs Of a filter.
- * @returns i16 [3, channels]: where the interval begins, how many counts it has, and 1 where the output is below 0 outside it;
- * null if there are channels without such an interval.
+ * @param signsOf Computes the signs of the layer's output from counts [1, any size, 1, channels].
+ * @param options.dtype The dtype of the counts; thresholds apply to stored values.
+ * @param options.signs The number of weights of a filter.
+ * @returns i16 [3, channels]: the start of the interval, its number of counts, and 1 where the output is below 0
+ * outside the interval instead; null if some channel has no such interval.
  */
 export function thresholdsOf(
   signsOf: (counts: Counts) => BitTensor,
@@ -25,13 +26,13 @@ export function thresholdsOf(
   const [first, last] = dtype === 'u8' ? [0, signs] : [-signs, signs];
   const rowWords = Math.ceil(channels / 32);
   const words = new Int32Array((last - first + 1) * rowWords);
-  for (let from = first; from <= last; from += countsAtOnce) {
-    const size = Math.min(countsAtOnce, last + 1 - from);
+  for (let from = first; from <= last; from += countsPerCall) {
+    const size = Math.min(countsPerCall, last + 1 - from);
     const counts = new (dtype === 'u8' ? Uint8Array : Int16Array)(size * channels);
     for (let k = 0; k < size; k++) counts.fill(from + k, k * channels, (k + 1) * channels);
     tidy(() => {
-      const tried = tensor(counts, { shape: [1, size, 1, channels] }) as Counts;
-      words.set(signsOf(tried).words, (from - first) * rowWords);
+      const possible = tensor(counts, { shape: [1, size, 1, channels] }) as Counts;
+      words.set(signsOf(possible).words, (from - first) * rowWords);
     });
   }
   const thresholds = new Int16Array(3 * channels);
@@ -46,7 +47,7 @@ export function thresholdsOf(
   return tensor(thresholds, { shape: [3, channels] });
 }
 
-/** The whole numbers in [first, last] for which `holds`, as an interval, or as all but an interval; null if they are neither. */
+/** The integers in [first, last] that satisfy `holds`, as an interval or the complement of one; null if neither. */
 export function intervalWhere(
   holds: (value: number) => boolean,
   first: number,
@@ -63,24 +64,28 @@ export function intervalWhere(
 }
 
 /**
- * The signs of a segment's output from its counts: whether they lie in an interval, channel by channel.
+ * The signs of a layer's output, computed from its counts alone: a count gives −1 if it lies in the interval of its
+ * channel (or outside, where the thresholds say so).
  *
  * @param counts [..., channels]
  * @param thresholds [3, channels], from `thresholdsOf`, for counts of this dtype.
- * @throws ShapeError if they do not fit.
+ * @throws ShapeError if the operands do not fit.
  */
-export function countThresholds(counts: Counts, thresholds: Tensor<'i16'>): BitTensor {
-  return apply(countThresholdsOp, [counts, thresholds], undefined)[0];
+export function signThresholds(counts: Counts, thresholds: Tensor<'i16'>): BitTensor {
+  return apply(signThresholdsOp, [counts, thresholds], undefined)[0];
 }
 
-export const countThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>({
-  name: 'countThresholds',
+/** The op of `signThresholds`, for fusion rules. */
+export const signThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>({
+  name: 'signThresholds',
   outputs([counts, thresholds]) {
     if (thresholds.shape.join() !== `3,${counts.shape[counts.rank - 1]}`) {
-      throw new ShapeError('countThresholds', 'the operands do not fit', [
+      const operands = [
         { name: 'counts', shape: counts.shape, note: '…, channels' },
         { name: 'thresholds', shape: thresholds.shape, note: '3, channels' },
-      ]);
+      ];
+      const remedy = 'thresholds must be [3, channels].';
+      throw new ShapeError('signThresholds', 'the operands do not fit', operands, remedy);
     }
     return [{ dtype: 'bits', shape: counts.shape }];
   },
@@ -89,14 +94,14 @@ export const countThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>(
     setBits(signs, (at) => {
       const c = at % channels;
       const distance = counts[at] - thresholds[c];
-      // An i16 holds all numbers of counts that there can be, but for some as if they were below 0.
+      // An interval may have up to 65535 counts: its size is stored in an i16, but read as unsigned.
       const isInside = distance >= 0 && distance < (thresholds[channels + c] & 0xffff);
       return isInside !== (thresholds[2 * channels + c] === 1);
     });
   },
   fast(inputs, outputs) {
-    if (hasKernels([inputs[0]])) countThresholdsByKernel(inputs, outputs);
-    else countThresholdsOp.reference(inputs, outputs, undefined);
+    if (hasKernels([inputs[0]])) signThresholdsByKernel(inputs, outputs);
+    else signThresholdsOp.reference(inputs, outputs, undefined);
   },
-  webgpu: ([counts, thresholds], [signs]) => gpuKernels().countThresholdsOnGpu(counts, thresholds, signs),
+  webgpu: ([counts, thresholds], [signs]) => gpuKernels().signThresholdsOnGpu(counts, thresholds, signs),
 });

@@ -1,19 +1,19 @@
 import { apply, type BitTensor, keep } from '@mobinet/tensor';
 import type { Draft, OpCall } from '@mobinet/tensor/kernels';
-import { countThresholdsOp, thresholdsOf } from './count-thresholds.js';
 import type { Counts } from './counts.js';
+import { signThresholdsOp, thresholdsOf } from './sign-thresholds.js';
 
 /**
- * Puts thresholds in the place of a call that makes an output of counts and of a constant alone, and beside it the signs, where nobody
- * reads but these, and where there are thresholds.
+ * Replaces a call by `signThresholds`, provided that it computes an output and its signs from counts and one constant,
+ * that only the signs are read, and that thresholds exist.
  *
- * @param signs Of a filter.
+ * @param signs The number of weights of a filter.
  */
 export function replaceByThresholds(draft: Draft, call: OpCall, signs: number): void {
   const [counts, operand, ...skips] = call.inputs;
   const [output, outputSigns] = call.outputs;
   const constant = draft.constant(operand);
-  // The elements of what lies on a GPU are not there to be read.
+  // The elements of a constant on a GPU cannot be read here.
   if (skips.length > 0 || constant?.backend !== 'cpu') return;
   if (draft.reads(output) > 0 || draft.reads(outputSigns) === 0) return;
   const channels = constant.shape[1];
@@ -22,7 +22,10 @@ export function replaceByThresholds(draft: Draft, call: OpCall, signs: number): 
   const thresholds = thresholdsOf(signsOf, { channels, dtype, signs });
   if (!thresholds) return;
   draft.replace(call, {
-    ...{ kind: 'op', op: countThresholdsOp as unknown as OpCall['op'], attributes: undefined },
-    ...{ inputs: [counts, draft.addConstant(keep(thresholds), draft.value(operand).name)], outputs: [outputSigns] },
+    kind: 'op',
+    op: signThresholdsOp as unknown as OpCall['op'],
+    attributes: undefined,
+    inputs: [counts, draft.addConstant(keep(thresholds), draft.value(operand).name)],
+    outputs: [outputSigns],
   });
 }

@@ -3,11 +3,11 @@ import { fc, test } from '@fast-check/vitest';
 import { type BitTensor, Rng, reshape, ShapeError, type Tensor, tensor, zeros } from '@mobinet/tensor';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { countLines } from './count-lines.js';
-import { countThresholds, intervalWhere, thresholdsOf } from './count-thresholds.js';
 import type { Counts } from './counts.js';
+import { foldedOutputTransform } from './folded-output-transform.js';
+import { intervalWhere, signThresholds, thresholdsOf } from './sign-thresholds.js';
 
-/** Every count that there can be, in all channels: [1, counts, 1, channels]. */
+/** Every possible count in all channels: [1, counts, 1, channels]. */
 function allCounts(dtype: 'u8' | 'i16', signs: number, channels: number): Counts {
   const stored = dtype === 'u8' ? signs + 1 : 2 * signs + 1;
   const shape = [1, stored, 1, channels];
@@ -23,70 +23,70 @@ function allCounts(dtype: 'u8' | 'i16', signs: number, channels: number): Counts
       );
 }
 
-const signsOfLines = (counts: Counts, lines: Tensor, signs: number): BitTensor =>
-  countLines(counts, lines, null, { signs, skipRepeats: 0, pool: null }).outputSigns;
+const signsOf = (counts: Counts, folded: Tensor, signs: number): BitTensor =>
+  foldedOutputTransform(counts, folded, null, { signs, skipRepeats: 0, pool: null }).outputSigns;
 
-const foldThresholds = (lines: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null =>
-  thresholdsOf((counts) => signsOfLines(counts, lines, signs), { channels: lines.shape[1], dtype, signs });
+const foldThresholds = (folded: Tensor, dtype: Counts['dtype'], signs: number): Tensor<'i16'> | null =>
+  thresholdsOf((counts) => signsOf(counts, folded, signs), { channels: folded.shape[1], dtype, signs });
 
-/** Slopes of either sign, and 0; lines that cross 0 within the counts, beyond them, and just at one. */
+/** Factors of either sign and 0; outputs that cross 0 between counts, exactly at one, and beyond their range. */
 const cases = fc
   .record({
     channels: fc.oneof(fc.constantFrom(8, 16, 32, 72), fc.integer({ min: 1, max: 40 })),
     size: fc.constantFrom<[dtype: 'u8' | 'i16', signs: number]>(['u8', 9], ['u8', 255], ['i16', 72], ['i16', 1024]),
-    kind: fc.constantFrom('any', 'whole numbers', 'tiny', 'zero'),
+    kind: fc.constantFrom('any', 'integers', 'tiny', 'zero'),
     seed: fc.nat(),
   })
   .map(({ channels, size: [dtype, signs], kind, seed }) => {
-    const lines = Rng.fromSeed(seed).normal([3, channels]);
-    lines.values.forEach((value, at, values) => {
+    const folded = Rng.fromSeed(seed).normal([3, channels]);
+    folded.values.forEach((value, at, values) => {
       const isShift = at >= 2 * channels;
       if (kind === 'any') values[at] = isShift ? value * signs * 0.5 : value;
-      if (kind === 'whole numbers') values[at] = Math.round(isShift ? value * 20 : value * 2);
+      if (kind === 'integers') values[at] = Math.round(isShift ? value * 20 : value * 2);
       if (kind === 'tiny') values[at] = value * 1e-42;
       if (kind === 'zero') values[at] = isShift ? value : 0;
     });
-    return { counts: allCounts(dtype, signs, channels), lines, dtype, signs };
+    return { counts: allCounts(dtype, signs, channels), folded, dtype, signs };
   });
 
-describe('countThresholds', () => {
+describe('signThresholds', () => {
   test.prop([cases, fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 100 })(
-    'has the signs of countLines, for every count there can be',
-    ({ counts, lines, dtype, signs }, tier) => {
-      const thresholds = foldThresholds(lines, dtype, signs);
+    'has the signs of foldedOutputTransform for every possible count',
+    ({ counts, folded, dtype, signs }, tier) => {
+      const thresholds = foldThresholds(folded, dtype, signs);
       expect(thresholds).not.toBeNull();
       const [found, expected] = withKernels(tier, () => [
-        countThresholds(counts, thresholds!),
-        signsOfLines(counts, lines, signs),
+        signThresholds(counts, thresholds!),
+        signsOf(counts, folded, signs),
       ]);
       expect(found.words).toEqual(expected.words);
     },
   );
 
-  test.prop([cases], { numRuns: 60 })('agrees with its definition', ({ counts, lines, dtype, signs }) => {
+  test.prop([cases], { numRuns: 60 })('agrees with its definition', ({ counts, folded, dtype, signs }) => {
     checkOp(
-      (counts: Counts, thresholds: Tensor<'i16'>): BitTensor => countThresholds(counts, thresholds),
-      [counts, foldThresholds(lines, dtype, signs)!],
+      (counts: Counts, thresholds: Tensor<'i16'>): BitTensor => signThresholds(counts, thresholds),
+      [counts, foldThresholds(folded, dtype, signs)!],
       { gradient: false },
     );
   });
 
   test('holds for the largest filters', () => {
     const signs = 32767;
-    const lines = tensor(Float32Array.of(1, -1, 0, 1, -1, 1, 0, 0, -32767, 32767, -0.5, -1), { shape: [3, 4] });
+    const folded = tensor(Float32Array.of(1, -1, 0, 1, -1, 1, 0, 0, -32767, 32767, -0.5, -1), { shape: [3, 4] });
     const counts = allCounts('i16', signs, 4);
-    const expected = signsOfLines(counts, lines, signs);
-    expect(countThresholds(counts, foldThresholds(lines, 'i16', signs)!).words).toEqual(expected.words);
+    const expected = signsOf(counts, folded, signs);
+    expect(signThresholds(counts, foldThresholds(folded, 'i16', signs)!).words).toEqual(expected.words);
   });
 
-  test('thresholds that do not fit are refused', () => {
+  test('rejects thresholds that do not fit', () => {
     const counts = reshape(zeros([16], 'u8'), [2, 8]);
-    expect(() => countThresholds(counts, zeros([3, 4], 'i16'))).toThrow(ShapeError);
+    expect(() => signThresholds(counts, zeros([3, 4], 'i16'))).toThrow(ShapeError);
   });
 });
 
 test.prop([fc.array(fc.boolean(), { minLength: 1, maxLength: 8 })])(
-  'intervalWhere finds an interval, or all but one, where there is one',
+  'intervalWhere finds an interval or the complement of one, if there is one',
   (holds) => {
     const changes = holds.filter((value, at) => at > 0 && value !== holds[at - 1]).length;
     const interval = intervalWhere((value) => holds[value], 0, holds.length - 1);

@@ -18,12 +18,12 @@ import {
 } from '@mobinet/tensor';
 import { checkOp, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
-import { type CountTransform, countTransform } from './count-transform.js';
 import { type Counts, countOf } from './counts.js';
+import { type OutputTransform, outputTransform } from './output-transform.js';
 import { randomCounts } from './random-counts.test.helper.js';
 import { type StepArithmetic, stepper, type TransformStep } from './transform-steps.js';
 
-type Chain = Pick<CountTransform, 'steps' | 'signSteps'> & { readonly dtype: Counts['dtype'] };
+type Chain = Pick<OutputTransform, 'steps' | 'signSteps'> & { readonly dtype: Counts['dtype'] };
 
 const step = fc.constantFrom<TransformStep>('scale', 'shift', 'prelu', 'relu', 'skip');
 const anyChain: fc.Arbitrary<Chain> = fc.record({
@@ -32,7 +32,7 @@ const anyChain: fc.Arbitrary<Chain> = fc.record({
   signSteps: fc.oneof(fc.constant(null), fc.array(step, { maxLength: 3 })),
 });
 
-/** Few, as a GPU compiles a kernel for each. */
+/** Only a few, since a GPU compiles a kernel for each. */
 const fewChains = fc.constantFrom<Chain>(
   { dtype: 'u8', steps: ['scale', 'scale', 'shift', 'skip', 'prelu'], signSteps: [] },
   { dtype: 'i16', steps: ['scale', 'prelu', 'skip', 'relu', 'skip'], signSteps: ['shift', 'prelu'] },
@@ -46,7 +46,7 @@ const operandsOf = (chain: Chain) =>
       channels: fc.oneof(fc.constantFrom(8, 32, 40, 64), fc.integer({ min: 1, max: 40 })),
       rng: fc.nat().map((seed) => Rng.fromSeed(seed)),
     })
-    .map(({ rows, channels, rng }): CountTransform => {
+    .map(({ rows, channels, rng }): OutputTransform => {
       const { dtype, steps, signSteps } = chain;
       const signs = dtype === 'u8' ? 255 : 4608;
       const shape = [rows, channels];
@@ -57,15 +57,15 @@ const operandsOf = (chain: Chain) =>
       return { counts, vectors: rng.split('vectors').normal([vectors, channels]), skips, signs, steps, signSteps };
     });
 
-const results = (given: CountTransform): (Tensor | BitTensor)[] => {
-  const { output, outputSigns } = countTransform(given);
+const results = (given: OutputTransform): (Tensor | BitTensor)[] => {
+  const { output, outputSigns } = outputTransform(given);
   return outputSigns ? [output, outputSigns] : [output];
 };
 
 const ops: StepArithmetic<Tensor> = { scale: mul, shift: add, prelu, relu };
 
-/** The same, op by op. */
-function resultsByOps({ counts, vectors, skips, signs, steps, signSteps }: CountTransform): (Tensor | BitTensor)[] {
+/** The same results from separate ops. */
+function resultsByOps({ counts, vectors, skips, signs, steps, signSteps }: OutputTransform): (Tensor | BitTensor)[] {
   const numbers = Float32Array.from(counts.values, (stored) => countOf(counts.dtype, signs, stored));
   const take = stepper(ops, {
     vector: (row) => reshape(slice(vectors, [row], [row + 1]), [-1]),
@@ -79,7 +79,7 @@ const bitsOf = (x: Tensor | BitTensor): number[] => [
   ...(x.dtype === 'bits' ? x.words : new Int32Array(x.values.slice().buffer)),
 ];
 
-describe('countTransform', () => {
+describe('outputTransform', () => {
   test.prop([fewChains.chain(operandsOf)], { numRuns: 60 })('agrees with its definition, to the last bit', (given) => {
     const { counts, vectors, skips, ...attributes } = given;
     for (let which = 0; which < (attributes.signSteps ? 2 : 1); which++) {
@@ -93,22 +93,22 @@ describe('countTransform', () => {
   });
 
   test.prop([anyChain.chain(operandsOf), fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 100 })(
-    'is its steps, one op after the other, to the last bit',
+    'equals the ops of its steps in sequence, to the last bit',
     (given, tier) => {
       tidy(() => {
-        const [made, expected] = withKernels(tier, () => [results(given), resultsByOps(given)]);
-        expect(made.map(bitsOf)).toEqual(expected.map(bitsOf));
+        const [found, expected] = withKernels(tier, () => [results(given), resultsByOps(given)]);
+        expect(found.map(bitsOf)).toEqual(expected.map(bitsOf));
       });
     },
   );
 
-  test('operands that are not those of its steps are refused', () => {
+  test('rejects operands that do not match its steps', () => {
     const given = { counts: zeros([2, 8], 'u8'), vectors: zeros([1, 8]), skips: [], signs: 9, signSteps: null };
-    expect(() => countTransform({ ...given, steps: ['scale', 'shift'] })).toThrow(
-      /^countTransform: the operands do not fit.*vectors \[2, channels\] and 0 skips/s,
+    expect(() => outputTransform({ ...given, steps: ['scale', 'shift'] })).toThrow(
+      /^outputTransform: the operands do not fit.*vectors \[2, channels\] and 0 skips/s,
     );
-    expect(() => countTransform({ ...given, steps: ['scale', 'skip'] })).toThrow(ShapeError);
-    expect(() => countTransform({ ...given, steps: ['scale', 'skip'], skips: [zeros([2, 1])] })).toThrow(ShapeError);
-    expect(countTransform({ ...given, steps: ['scale'] }).outputSigns).toBeNull();
+    expect(() => outputTransform({ ...given, steps: ['scale', 'skip'] })).toThrow(ShapeError);
+    expect(() => outputTransform({ ...given, steps: ['scale', 'skip'], skips: [zeros([2, 1])] })).toThrow(ShapeError);
+    expect(outputTransform({ ...given, steps: ['scale'] }).outputSigns).toBeNull();
   });
 });

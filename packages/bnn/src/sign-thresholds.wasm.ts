@@ -1,9 +1,19 @@
 import type { BitTensor, Tensor } from '@mobinet/tensor';
-import { chunksOf, forRange, type I16x8, i16x8, i32, Kernel, kernelFamily, store8 } from '@mobinet/tensor/kernels';
+import {
+  chunksOf,
+  forRange,
+  type I16x8,
+  type I32,
+  i16x8,
+  i32,
+  Kernel,
+  kernelFamily,
+  store8,
+} from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 import { bytesOf, type CountDType } from './counts.wasm.js';
 
-export function countThresholdsByKernel(
+export function signThresholdsByKernel(
   [counts, thresholds]: readonly [Counts, Tensor<'i16'>],
   [signs]: readonly [BitTensor],
 ): void {
@@ -17,23 +27,25 @@ export function countThresholdsByKernel(
   );
 }
 
-/** Eight channels at a time: one subtraction and one comparison, as if the numbers had no sign. */
+/** Eight channels at a time: one subtraction and one unsigned comparison. */
 const thresholdsKernel = kernelFamily(
   (dtype: CountDType) =>
     new Kernel(
-      `counts_thresholds_${dtype}`,
+      `sign_thresholds_${dtype}`,
       { counts: i32, thresholds: i32, signs: i32, channels: i32, signBytes: i32 },
       ({ counts, thresholds, signs, channels, signBytes }, from, to) => {
         const bytes = bytesOf[dtype];
-        const lineBytes = i32.variable(channels.mul(2), 'lineBytes');
+        const rowBytes = i32.variable(channels.mul(2), 'rowBytes');
         const count = i32.variable(counts.add(from.mul(channels).mul(bytes)), 'count');
         const half = i16x8.const(-0x8000);
-        const load = (at: ReturnType<typeof i32.const>): I16x8 => (dtype === 'u8' ? i16x8.load8U(at) : i16x8.load(at));
+        const load = (at: I32): I16x8 => (dtype === 'u8' ? i16x8.load8U(at) : i16x8.load(at));
         forRange(from, to, 1, (row) => {
-          const [first, size, outside] = [0, 1, 2].map((k) => i32.variable(thresholds.add(lineBytes.mul(k)), 'line'));
+          const [first, size, outside] = [0, 1, 2].map((k) =>
+            i32.variable(thresholds.add(rowBytes.mul(k)), 'thresholdRow'),
+          );
           const signAt = i32.variable(signs.add(row.mul(signBytes)), 'signAt');
           forRange(0, channels, 8, () => {
-            // Both are moved by half their range, so that the order of numbers with a sign is that of numbers without.
+            // With both sides shifted by half their range, the signed comparison orders them as unsigned numbers.
             const distance = load(count).sub(i16x8.load(first)).sub(half);
             const isInside = i16x8.load(size).sub(half).gtS(distance);
             store8(signAt, isInside.xor(i16x8.const(0).sub(i16x8.load(outside))).bitmask());

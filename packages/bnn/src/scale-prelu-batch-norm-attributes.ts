@@ -1,18 +1,20 @@
 import type { Tensor } from '@mobinet/tensor';
 import type { Counts } from './counts.js';
 
-export interface CountNormAttributes {
-  /** What no count is larger than: the signs of a filter. */
+/** Attributes of `scalePreluBatchNorm` and its gradient. */
+export interface ScalePreluBatchNormAttributes {
+  /** The number of weights of a filter, an upper bound of |count|. */
   readonly signs: number;
+  /** ε of the batch normalisation. */
   readonly epsilon: number;
-  /** How often the skipped input is repeated along the channels. */
+  /** How often the skip is repeated along the channels. */
   readonly skipRepeats: number;
 }
 
-/** The skip may be left out. */
-export type CountNormInputs = readonly [
+/** The skip is optional. */
+export type ScalePreluBatchNormInputs = readonly [
   counts: Counts,
-  scale: Tensor,
+  alpha: Tensor,
   slope: Tensor,
   gamma: Tensor,
   beta: Tensor,
@@ -22,7 +24,7 @@ export type CountNormInputs = readonly [
 export type GradientInputs = readonly [
   dy: Tensor,
   counts: Counts,
-  scale: Tensor,
+  alpha: Tensor,
   slope: Tensor,
   gamma: Tensor,
   mean: Tensor,

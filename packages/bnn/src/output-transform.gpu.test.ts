@@ -5,13 +5,16 @@ import { expect } from 'vitest';
 import { inferenceRules } from './inference-rules.js';
 import { channels, type TransformLayer, transformLayer, transformNetwork } from './transform-networks.test.helper.js';
 
-/** Few steps in a layer, which all add a digit: with numbers of one binary digit, no sum and no product is rounded anywhere. */
+/**
+ * Few steps per layer, since each adds a binary digit to the numbers. Starting from ±0.5, no sum or product is rounded
+ * anywhere.
+ */
 const layer = transformLayer.map((layer): TransformLayer => ({ ...layer, moves: layer.moves.slice(0, 4) }));
 const round = (x: number): number => (x < 0 ? -0.5 : 0.5);
 
-// Always the same, as a software adapter takes a second to compile each kernel.
+// A fixed seed and few runs, since a software adapter takes a second to compile each kernel.
 test.prop([fc.array(layer, { minLength: 2, maxLength: 2 }), fc.nat()], { numRuns: 4, seed: 2 })(
-  'compiled networks give on a GPU what they give on the CPU',
+  'compiled networks give the same results on a GPU as on the CPU',
   async (layers, seed) => {
     const rng = Rng.fromSeed(seed);
     const network = transformNetwork(layers, rng, round);
@@ -20,15 +23,15 @@ test.prop([fc.array(layer, { minLength: 2, maxLength: 2 }), fc.nat()], { numRuns
     const resultsOn = (backend: BackendName): Promise<Float32Array[]> =>
       withBackend(backend, () => {
         const ready = compile((x) => network(x as Tensor), [images], { rules: inferenceRules });
-        expect(ready.program.calls.some((call) => call.kind === 'op' && call.op.name === 'countTransform')).toBe(true);
+        expect(ready.program.calls.some((call) => call.kind === 'op' && call.op.name === 'outputTransform')).toBe(true);
         const input = toBackend(images);
-        const made = ready.run([input]) as Tensor[];
-        const values = Promise.all(made.map((x) => x.data()));
+        const found = ready.run([input]) as Tensor[];
+        const values = Promise.all(found.map((x) => x.data()));
         ready.dispose();
-        dispose([made, input]);
+        dispose([found, input]);
         return values;
       });
-    // Zeros of either sign are one number.
+    // Adding 0 turns −0 into +0.
     const [found, expected] = (await Promise.all((['webgpu', 'cpu'] as const).map(resultsOn))).map((all) =>
       all.map((values) => Array.from(values, (value) => value + 0)),
     );

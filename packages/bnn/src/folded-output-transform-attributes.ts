@@ -1,0 +1,21 @@
+import type { Tensor } from '@mobinet/tensor';
+import type { Counts } from './counts.js';
+
+/** The slope is optional. */
+export type FoldInputs = readonly [alpha: Tensor, scale: Tensor, shift: Tensor, ...slope: Tensor[]];
+
+/** The skip is optional. */
+export type FoldedOutputTransformInputs = readonly [counts: Counts, folded: Tensor, ...skip: Tensor[]];
+
+/** What a 2×2 pool, which may end a unit, keeps of each 2×2 pixels. */
+export type OutputPool = 'average' | 'max' | 'min';
+
+/** Attributes of `foldedOutputTransform`. */
+export interface FoldedOutputTransformAttributes {
+  /** The number of weights of a filter, an upper bound of |count|. */
+  readonly signs: number;
+  /** How often the skip is repeated along the channels; 0 for no skip. */
+  readonly skipRepeats: number;
+  /** The pool that follows, with stride 2; null for none. */
+  readonly pool: OutputPool | null;
+}
