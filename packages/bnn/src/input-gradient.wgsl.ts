@@ -1,5 +1,5 @@
 import { type AnyTensor, type BitConv2dAttributes, type BitTensor, type Tensor, wordsPerRow } from '@mobinet/tensor';
-import { type GpuEpilogue, inputGradientOnGpu } from '@mobinet/tensor/kernels';
+import { type GpuEpilogue, inputGradientOnGpu, shaderFamily } from '@mobinet/tensor/kernels';
 import type { Estimator } from './gradient-kinds.js';
 
 /** WGSL of what each estimator makes of a gradient, from what it kept of x. */
@@ -25,10 +25,12 @@ export function binaryInputGradientOnGpu(
 ): void {
   const reads = { ...(memory && { memory }), ...(skip && { skip }) };
   const parameters = { rowWords: wordsPerRow(dx.shape[3]), repeats };
-  inputGradientOnGpu(dy, signs, scale, dx, attributes, epilogueOf(estimator, skip !== null), { reads, parameters });
+  const epilogue = epilogueOf(estimator, skip !== null);
+  inputGradientOnGpu({ dy, filter: signs, scale, dx }, attributes, { epilogue, reads, parameters });
 }
 
-function epilogueOf(estimator: Estimator, hasSkip: boolean): GpuEpilogue {
+/** Each epilogue is made once, since shaders are compiled for each epilogue object. */
+const epilogueOf = shaderFamily((estimator: Estimator, hasSkip: boolean): GpuEpilogue => {
   const { memory, passed } = estimators[estimator];
   return {
     name: `${estimator}${hasSkip ? '_skip' : ''}`,
@@ -41,4 +43,4 @@ fn finish(value: f32, pixel: u32, channel: u32) -> f32 {
   return sum;
 }`,
   };
-}
+});
