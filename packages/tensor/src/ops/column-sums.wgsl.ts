@@ -24,10 +24,7 @@ export interface ColumnSumsDefinition<M extends Names, V extends Names, B extend
   readonly each?: string;
   /** Expressions that are summed over the rows, in f32. */
   readonly sums: readonly string[];
-  /**
-   * Number of channels that a workgroup sums, a power of two. The order of summation depends on it. Default: all
-   * channels, at most 64.
-   */
+  /** Channels per workgroup, a power of two, on which the order of summation depends. Default: all, at most 64. */
   readonly width?: number;
 }
 
@@ -44,6 +41,7 @@ export interface FinishDefinition<F extends Names, W extends Names> {
 /** Invocations per workgroup. */
 const invocations = 256;
 
+/** Maximum number of channels per workgroup. */
 const maxWidth = 64;
 
 /** The rows are divided into at most this many blocks, and an invocation sums at least this many rows. */
@@ -51,8 +49,7 @@ const maxBlocks = 512;
 const minRows = 16;
 
 /**
- * Sums one or more expressions over the rows of matrices [rows, channels], for each channel, and then processes the
- * sums.
+ * For each channel, sums one or more expressions over the rows of matrices [rows, channels] and processes the sums.
  *
  * There are two stages. Many workgroups sum blocks of rows; then a few add up the partial sums and run the finishing
  * code. Neighbouring invocations read neighbouring channels, so that memory accesses coalesce.
@@ -97,6 +94,8 @@ export class ColumnSumsShader<
   }
 
   /**
+   * Sums over `rows` rows of `channels` channels, and runs the finishing code.
+   *
    * @param reads The tensors that the sums and the finishing code read, by name.
    * @param writes The tensors that they write.
    */

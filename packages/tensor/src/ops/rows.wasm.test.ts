@@ -44,8 +44,7 @@ describe('the kernels of batchNorm', () => {
   test.prop([matrices, fc.constantFrom<Output>('output', 'mean', 'variance')], { numRuns: 120 })(
     'agrees with its definition in output and statistics',
     ({ x, vectors }, output) => {
-      // The kernel sums squared distances from the first row in f32, and that row may lie several deviations off the
-      // mean.
+      // The kernel sums squared distances from the first row in f32. That row may be several deviations off the mean.
       const check = { gradient: false, tolerance: 5e-5 };
       checkOp(normalized(output), [x, vectors('gamma'), vectors('beta')], check);
     },

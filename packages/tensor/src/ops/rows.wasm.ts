@@ -24,6 +24,7 @@ import {
 
 // Kernels over matrices [rows, channels]. Per-channel values, such as a scale or a sum, are vectors [channels].
 
+/** The code of an operation on four channels of the operands. */
 type Formula<R> = (rows: readonly F32x4[], vectors: readonly F32x4[]) => R;
 
 /** Loads four elements as floats, converting them if they are stored as another type. */
@@ -34,9 +35,7 @@ const named = (prefix: string, count: number): string[] => Array.from({ length: 
 const addressesOf = (names: readonly string[]): Record<string, typeof i32> =>
   Object.fromEntries(names.map((name) => [name, i32]));
 
-/**
- * Computes each element of a matrix from the elements at the same place in other matrices and from per-channel vectors.
- */
+/** Computes each element of a matrix from the elements of other matrices at the same place and per-channel vectors. */
 export class ChannelKernel {
   readonly #kernel: Kernel<ParameterTypes>;
 
@@ -93,7 +92,7 @@ export class ChannelKernel {
 }
 
 /**
- * Calls `use` with temporary vectors [channels] by name: their values for JavaScript, and their addresses for kernels.
+ * Calls `use` with temporary vectors [channels] by name: their values for JavaScript and their addresses for kernels.
  */
 export function withVectors<N extends string>(
   channels: number,

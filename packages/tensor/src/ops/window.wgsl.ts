@@ -34,10 +34,7 @@ export function windowArgumentsOnGpu({ height, width }: Window): Record<keyof ty
   };
 }
 
-/**
- * WGSL: the input pixel that a tap of an output pixel reads, or −1 in the padding. Pixels are numbered through the
- * batch.
- */
+/** WGSL: the input pixel, numbered through the batch, that a tap of an output pixel reads, or −1 in the padding. */
 export const pixelUnderTap = `
 fn pixelUnder(pixel: u32, tap: u32) -> i32 {
   let i = (pixel / p.outWidth) % p.outHeight;

@@ -19,6 +19,7 @@ import type { Window } from '../window.js';
 import { windowArguments, windowParameters } from '../window.wasm.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { type CountDType, countBytes } from './bit-gemm.wasm.js';
+import { fillPlane } from './byte-plane.wasm.js';
 import { makeByteTables, tableBytes } from './byte-tables.wasm.js';
 
 /**
@@ -40,12 +41,12 @@ export function bitConv2dByTables(x: BitTensor, filter: BitTensor, y: Tensor<Cou
   const taps = kernelHeight * kernelWidth;
   const planeWidth = (width.output - 1) * width.stride + (kernelWidth - 1) * width.dilation + 1;
   const tail = (kernelHeight - 1) * height.dilation + 1;
-  const { parts, blocks } = divisionOf(channels * countBytes(y.dtype));
-  const mostRows = Math.min(
+  const { parts, blocks } = divideWork(channels * countBytes(y.dtype));
+  const maxRows = Math.min(
     Math.floor((planeBytes / (4 * planeWidth) - tail) / height.stride) + 1,
     Math.ceil(height.output / Math.ceil(parts / batch)),
   );
-  const bandRows = Math.max(1, Math.min(height.output, mostRows));
+  const bandRows = Math.max(1, Math.min(height.output, maxRows));
   const bands = Math.ceil(height.output / bandRows);
   const bandsOfPart = Math.ceil((batch * bands) / parts);
   const items = parts * (channels / 8) * bandsOfPart;
@@ -80,7 +81,7 @@ const cacheLine = 64;
  * thread has a part of the rows, and makes all tables for itself; then even adjacent cache lines, which processors
  * often prefetch in pairs, belong to one thread.
  */
-function divisionOf(pixelBytes: number): { parts: number; blocks: number } {
+function divideWork(pixelBytes: number): { parts: number; blocks: number } {
   const threads = threadCount();
   const blocks = pixelBytes / cacheLine;
   return Number.isInteger(blocks) && blocks >= 2 * threads ? { parts: 1, blocks } : { parts: threads, blocks: 1 };
@@ -152,10 +153,7 @@ const kernelsOf = kernelFamily((dtype: CountDType, groupChannels: number) =>
   ),
 );
 
-/**
- * The items are bands of rows of an image, for eight of its channels. Items of the same part and channels are
- * consecutive.
- */
+/** The items are bands of rows of an image, for eight of its channels. Items of one part and octet are consecutive. */
 function tablesKernel(shape: KernelShape): Kernel<typeof parameters> {
   const { kernelHeight, kernelWidth, groupChannels, strideX, dilationX, dtype } = shape;
   const step = strideX === 1 && dilationX === 1 ? '' : `_s${strideX}d${dilationX}`;
@@ -166,28 +164,28 @@ function tablesKernel(shape: KernelShape): Kernel<typeof parameters> {
     const all = i16x8.variable(i16x8.splat(i32.const(taps * groupChannels)), 'all');
     const plane = i32.variable(scratch.add(planeAt(taps)), 'plane');
     const built = i32.variable(-1, 'built');
-    const eights = i32.variable(p.channels.shrU(3), 'eights');
+    const octets = i32.variable(p.channels.shrU(3), 'octets');
 
     forRange(from, to, 1, (item) => {
       const set = i32.variable(item.divU(p.bandsOfPart), 'set');
-      const eight = i32.variable(set.remU(eights), 'eight');
-      when(eight.xor(built), () => {
-        const filters = i32.variable(p.filter.add(eight.mul(8 * 4 * taps)), 'filters');
+      const octet = i32.variable(set.remU(octets), 'octet');
+      when(octet.xor(built), () => {
+        const filters = i32.variable(p.filter.add(octet.mul(8 * 4 * taps)), 'filters');
         const vector = i32.variable(scratch.add(vectorAt(taps)), 'vector');
         makeByteTables(filters, { taps, groupChannels }, scratch, vector);
-        built.set(eight);
+        built.set(octet);
       });
-      const band = i32.variable(set.divU(eights).mul(p.bandsOfPart).add(item.remU(p.bandsOfPart)), 'band');
+      const band = i32.variable(set.divU(octets).mul(p.bandsOfPart).add(item.remU(p.bandsOfPart)), 'band');
       // The last part may have fewer bands.
       when(band.ltS(p.batch.mul(p.bands)), () => {
         const image = i32.variable(band.divU(p.bands), 'image');
         const firstRow = i32.variable(band.remU(p.bands).mul(p.bandRows), 'firstRow');
         const rows = i32.variable(p.outHeight.sub(firstRow).min(p.bandRows), 'rows');
-        fillPlane(p, { image, eight, firstRow, rows, kernelHeight }, { tables: scratch, plane });
+        fillPlane(p, { image, octet, firstRow, rows, kernelHeight }, { tables: scratch, plane });
 
         const pixelStep = i32.variable(p.channels.mul(bytes), 'pixelStep');
         const firstPixel = image.mul(p.outHeight).add(firstRow).mul(p.outWidth);
-        const target = i32.variable(p.y.add(firstPixel.mul(pixelStep)).add(eight.mul(8 * bytes)), 'target');
+        const target = i32.variable(p.y.add(firstPixel.mul(pixelStep)).add(octet.mul(8 * bytes)), 'target');
         const pixels = (rowAt: readonly Variable<I32>[], count: number): void => {
           const sums = Array.from({ length: count }, (_, pixel) => i64.variable(0, `sum${pixel}`));
           const entry = i32.variable(undefined, 'entry');
@@ -231,63 +229,6 @@ function readersOf(pixels: number, kernelWidth: number, stride: number, dilation
     }
   }
   return readers;
-}
-
-/** A band of output rows of one image, for eight of its channels. */
-interface Band {
-  readonly image: I32;
-  /** Channels [8·eight, 8·eight + 8). */
-  readonly eight: I32;
-  readonly firstRow: I32;
-  readonly rows: I32;
-  readonly kernelHeight: number;
-}
-
-/**
- * Statements that prepare eight channels of the image rows that a band of output rows reads. For each pixel, including
- * the border, the plane has the address of its byte's entry in the first table. The border is +1, which is entry 0.
- */
-function fillPlane(
-  p: { readonly [K in keyof typeof parameters]: Variable<I32> },
-  { image, eight, firstRow, rows, kernelHeight }: Band,
-  { tables, plane }: { readonly tables: I32; readonly plane: I32 },
-): void {
-  const at = i32.variable(plane, 'planeAt');
-  const border = (count: I32): void =>
-    forRange(0, count, 1, () => {
-      store(at, tables);
-      at.set(at.add(4));
-    });
-  const firstInput = i32.variable(firstRow.mul(p.strideY).sub(p.top), 'firstInput');
-  const planeRows = rows
-    .sub(1)
-    .mul(p.strideY)
-    .add(p.dilationY.mul(kernelHeight - 1))
-    .add(1);
-  const left = i32.variable(p.left.min(p.planeWidth), 'leftBorder');
-  const inside = i32.variable(p.planeWidth.sub(left).min(p.width), 'inside');
-  const whole = i32.variable(inside.and(-pixelsPerPass), 'whole');
-  forRange(firstInput, firstInput.add(planeRows), 1, (row) => {
-    when(
-      row.ltU(p.height),
-      () => {
-        const source = image.mul(p.height).add(row).mul(p.width).mul(p.pixelBytes);
-        const xAt = i32.variable(p.x.add(source).add(eight), 'xAt');
-        border(left);
-        const copy = (count: number): void => {
-          for (let pixel = 0; pixel < count; pixel++) {
-            store(at, tables.add(i32.load8U(xAt).shl(3)), 4 * pixel);
-            xAt.set(xAt.add(p.pixelBytes));
-          }
-          at.set(at.add(4 * count));
-        };
-        forRange(0, whole, pixelsPerPass, () => copy(pixelsPerPass));
-        forRange(whole, inside, 1, () => copy(1));
-        border(p.planeWidth.sub(left).sub(inside));
-      },
-      () => border(p.planeWidth),
-    );
-  });
 }
 
 /** Statement that stores eight counts of differing signs, a byte each, as elements of the dtype. */

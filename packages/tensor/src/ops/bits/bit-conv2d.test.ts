@@ -76,10 +76,7 @@ const convolutionsByTables = fc
     };
   });
 
-/**
- * The same convolution of numbers ±1. For padding with +1, the image is padded first; padding with 0 is left to
- * `conv2d`.
- */
+/** The same convolution of numbers ±1. For padding with +1 the image is padded first; `conv2d` itself pads with 0. */
 function convolutionOfNumbers(x: Tensor, filter: Tensor, { paddingValue, ...options }: BitConv2dOptions): Tensor {
   if (paddingValue === 'zero') return conv2d(x, filter, options);
   const [, kernelHeight, kernelWidth] = filter.shape;

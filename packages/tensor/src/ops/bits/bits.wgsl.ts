@@ -24,10 +24,7 @@ export function packMaskOnGpu(predicate: MaskPredicate, x: Tensor, bits: BitTens
   else packShader(predicate).run({ values: x }, { words: bits }, parameters, packGroups(words));
 }
 
-/**
- * Maximum length of a row that a single invocation packs. With one invocation per bit, most of the 32 per word would be
- * idle.
- */
+/** Maximum length of a row that a single invocation packs. With one invocation per bit, most of them would be idle. */
 const shortRow = 8;
 
 /** Each invocation packs a row, which is a single word. */
@@ -112,10 +109,7 @@ export function bitMatmulOnGpu(a: BitTensor, b: BitTensor, c: Tensor<'i32'>): vo
   bitGemm.run({ m, n, k: wordsPerRow(a.rowLength) }, { x: a, y: b }, c, { signs: a.rowLength });
 }
 
-/**
- * `bitConv2d`. 1×1 filters are the rows of a matrix. For others, an invocation computes one output, or those of one
- * group.
- */
+/** `bitConv2d`. 1×1 filters form a matrix. For others, an invocation computes one output, or those of one group. */
 export function bitConv2dOnGpu(
   x: BitTensor,
   weights: BitTensor,
@@ -180,10 +174,7 @@ fn bitsAt(row: u32, first: u32, length: u32) -> u32 {
 /** Maximum number of words of signs that an invocation of the shader below keeps in registers. */
 const maxWords = 25;
 
-/**
- * Each invocation reads the signs under the window of one pixel and group, and counts differences for all filters of
- * the group.
- */
+/** Each invocation reads the signs that one group sees of a window, and compares them with all filters of the group. */
 const bitConvolveGroups = shaderFamily((taps: number, tapWords: number) => {
   const words = Array.from({ length: taps * tapWords }, (_, at) => at);
   return new Shader(`bits_conv_groups_${taps}x${tapWords}`, {

@@ -58,8 +58,7 @@ export const columnsKernel = new Kernel(
 );
 
 /**
- * Transposes an 8×8 square of bits by swapping sub-squares of 1, 2, then 4 bits (Warren, "Hacker's Delight", 2nd ed.,
- * section 7–3).
+ * Transposes an 8×8 square of bits by swapping squares of 1, 2, then 4 bits (Warren, "Hacker's Delight", 2nd ed., 7–3).
  */
 function transposeBits(square: Variable<I64>): I64 {
   const swap = (distance: number, mask: bigint): void => {

@@ -49,6 +49,7 @@ export interface EpilogueKernel<P extends ParameterTypes> {
 }
 
 /** Kernels that differ in constants and in their epilogue. Each is assembled when first needed, then kept. */
+/* @__NO_SIDE_EFFECTS__ */
 export function epilogueFamily<P extends ParameterTypes, S extends readonly (number | boolean)[]>(
   parameters: P,
   make: (...specialisation: S) => EpilogueKernel<P>,

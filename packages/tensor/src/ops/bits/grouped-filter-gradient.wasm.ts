@@ -110,7 +110,7 @@ const filterGradientKernel = kernelFamily(
           forRange(0, groupCount.mul(sumBytes), 16, (at) => store(sums.add(at), f32x4.const(0)));
           const quad = i32.variable(0, 'quad');
           const rowsLeft = i32.variable(p.batch.mul(p.outHeight), 'rowsLeft');
-          // An image has more rows of X than of dY, so xRow skips the difference after each image, which y detects.
+          // An image has more rows of X than of dY. y counts its rows of dY, so that xRow can skip the difference.
           const y = i32.variable(0, 'y');
           const xRow = i32.variable(p.columns.add(channel.mul(p.channelBytes)), 'xRow');
           const dyRow = i32.variable(p.dy.add(channel.mul(4)), 'dyRow');
@@ -125,8 +125,7 @@ const filterGradientKernel = kernelFamily(
                 const isReal = isThere.and(column.add(j).ltS(p.outWidth));
                 pixel[4 * t + j].set(select(isReal, first.add(pixelBytes.mul(j)), p.zeros));
               }
-              // The four bits for the first tap start at column − left. Shifts turn them into the byte offset of a
-              // table entry.
+              // The four bits for the first tap start at column − left. Shifts turn them into the offset of an entry.
               const bit = i32.variable(column.add(firstColumnBit).sub(p.left), 'bit');
               bits[t].set(select(isThere, xRow.add(bit.shrU(3)), p.columns));
               shift[t].set(bit.and(7));
@@ -179,9 +178,7 @@ const filterGradientKernel = kernelFamily(
 
 /** The signs of X in columns, as seen from the first tap. */
 interface Signs {
-  /**
-   * For each table, the address of its four bits in the first channel of the group, and their shift within the byte.
-   */
+  /** For each table, the address of its four bits in the first channel of the group, and their shift in that byte. */
   readonly bits: readonly Variable<I32>[];
   readonly shift: readonly I32[];
   readonly channelBytes: I32;

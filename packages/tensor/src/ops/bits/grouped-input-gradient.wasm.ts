@@ -21,8 +21,8 @@ import { setChannels } from './grouped-lookup.js';
  *
  * The lanes are 8 images, so that a step to the right is one vector further. For each pixel of dY, a table is made for
  * every four filters of a group, and each pixel of dX looks up the contributions of the pixels of dY under its window.
- * A row of dX is visited once for each row of dY that it sees. Two rows of sums (with a 3×3 window) wait for the next
- * rows of dY, and a row that has met all of its rows of dY is stored.
+ * A row of dX is visited once for each row of dY that it sees. With a 3×3 window, two rows of incomplete sums wait for
+ * the next rows of dY; a row is stored when it is complete.
  */
 export function groupedInputGradient<P extends ParameterTypes>(
   { dy, filter, scale, dx }: InputGradientTensors<BitTensor>,
@@ -80,8 +80,7 @@ const parameters = {
 };
 
 /**
- * For each tap, channel and four filters of a group, the byte offset of a table entry: bit 4 + j is the sign of filter
- * j.
+ * Byte offsets of table entries for each tap, channel and four filters of a group. Bit 4 + j is the sign of filter j.
  */
 const indexKernel = kernelFamily(
   (taps: number, channels: number) =>

@@ -16,22 +16,21 @@ import {
 } from '../../wasm/assembler.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
-/**
- * Products of numbers and signs by lookup tables: C[k, lane] = Σ_r ±F[r, lane], where bit (r, k) selects the sign.
- *
- * Both gradients of a binary layer are such products. They need no multiplications, and few additions:
- *
- * 1. Take g rows of F. Each output k needs one of the 2^g sums ±f₀ ± f₁ … of them, the one selected by its g bits.
- * 2. A table contains all 2^g sums. In the order of a Gray code, each differs from the previous one in a single sign,
- *    and costs one addition. An entry holds the sums of all lanes.
- * 3. Each k looks up one entry, with its g bits as the index. One load and one addition replace g multiply-adds per
- *    lane.
- * 4. Eight tables are made at a time, so that eight entries are summed before they are added to the sum in memory.
- *
- * This is the "method of four Russians", by which Arlazarov, Dinitz, Kronrod and Faradzhev (1970) multiplied Boolean
- * matrices. 32 lanes are eight vectors, and eight tables of 2^5 entries take 32 KiB, which fits into the first-level
- * cache.
- */
+// Products of numbers and signs by lookup tables: C[k, lane] = Σ_r ±F[r, lane], where bit (r, k) selects the sign.
+//
+// Both gradients of a binary layer are such products. They need no multiplications, and few additions:
+//
+// 1. Take g rows of F. Each output k needs one of the 2^g sums ±f₀ ± f₁ … of them, the one selected by its g bits.
+// 2. A table contains all 2^g sums. In the order of a Gray code, each differs from the previous one in a single sign,
+//    and costs one addition. An entry holds the sums of all lanes.
+// 3. Each k looks up one entry, with its g bits as the index. One load and one addition replace g multiply-adds per
+//    lane.
+// 4. Eight tables are made at a time, so that eight entries are summed before they are added to the sum in memory.
+//
+// This is the "method of four Russians", by which Arlazarov, Dinitz, Kronrod and Faradzhev (1970) multiplied Boolean
+// matrices. 32 lanes are eight vectors, and eight tables of 2^5 entries take 32 KiB, which fit the first-level cache.
+
+/** Lanes that a kernel computes in one pass, vectors of four lanes, and tables that are made together. */
 export const lanes = 32;
 export const vectors = lanes / 4;
 export const tables = 8;

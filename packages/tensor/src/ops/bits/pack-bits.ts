@@ -11,8 +11,8 @@ import { packMask, unpackSigns } from './pack-bits.wasm.js';
  * Packs the signs of x as bits: 1 (meaning −1) where x < 0, else 0 (meaning +1). So 0, −0 and NaN count as +1, since
  * the signs of a binary network are never 0.
  *
- * It has no gradient: the derivative of sign is 0 wherever it exists, so the tape ends here. The estimators with which
- * networks learn nevertheless are in `@mobinet/bnn`.
+ * It has no gradient: the derivative of sign is 0 wherever it exists, so the tape ends here. The estimators that let
+ * networks learn anyway are in `@mobinet/bnn`.
  *
  * @param x A tensor of rank 1 or more. It is packed along the last axis.
  * @throws ShapeError for a scalar; DTypeError unless x is f32.

@@ -56,8 +56,7 @@ const packKernel = kernelFamily(
 );
 
 /**
- * The mask of 32 numbers. Comparisons fill lanes with ones, which are narrowed to bytes, whose top bits make up the
- * mask.
+ * The mask of 32 numbers. Comparisons fill lanes with ones, which are narrowed to bytes, whose top bits are the mask.
  */
 function maskOf32(predicate: (x: F32x4) => F32x4, x: I32): I32 {
   const eight = (at: number) =>

@@ -20,16 +20,12 @@ import { chunkRows, laneBytes, lanes, tableBytes } from './lookup.wasm.js';
 //     dX = dY·F     the lanes are 32 pixels, the sum is over the filters, and the signs are those of F
 //     dF = dYᵀ·X    the lanes are 32 filters, the sum is over the pixels, and the signs are those of X
 //
-// Both have an output for each channel, and read the sign matrix along the axis on which it is packed. This file has
-// what the two have in common.
+// Both have an output for each channel, and read the sign matrix along its packed axis. Here is what they share.
 
 /** The outputs are not divided among threads into parts smaller than this, since each part makes tables of its own. */
 const minOutputs = 128;
 
-/**
- * The number of parts that the outputs of each block of lanes are divided into to keep all threads busy, and their
- * size.
- */
+/** The number and size of the parts that the outputs of a block of lanes are divided into to keep all threads busy. */
 export function partsOf(blocks: number, outputs: number): { parts: number; partSize: number } {
   const desired = threadCount() === 1 ? 1 : Math.ceil((6 * threadCount()) / blocks);
   const parts = Math.max(1, Math.min(desired, Math.floor(outputs / minOutputs)));
@@ -125,8 +121,5 @@ export function storeTransposed(
   });
 }
 
-/**
- * Columns that are transposed in one pass. The part of C that is read, 16 bytes per row, stays in the first-level
- * cache.
- */
+/** Columns that are transposed in one pass. The 16 bytes per row that are read of C stay in the first-level cache. */
 const columnsPerPass = 256;

@@ -1,9 +1,6 @@
 import { type I8x16, i8x16 } from '../../wasm/assembler.js';
 
-/**
- * Transposes an 8×16 matrix of bytes: the inputs are 8 rows of 16 bytes, the results 16 columns of 8 bytes, two columns
- * per vector.
- */
+/** Transposes an 8×16 matrix of bytes, from 8 vectors with a row each to 8 vectors with two columns each. */
 export function transposeBytes(vectors: readonly I8x16[]): I8x16[] {
   let level: I8x16[][] = vectors.map((vector) => [vector]);
   // Neighbours are interleaved in pieces of increasing width: bytes, then pairs, then quads.

@@ -38,8 +38,7 @@ const inputGradientOp = defineOp<
   webgpu: ([dy, filter], [dx], attributes) =>
     gpuKernels().inputGradientOnGpu({ dy, filter, scale: null, dx }, attributes),
   multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
-  // dx is a sum of products dy · filter, so its gradients have the form of a convolution and its filter gradient, with
-  // ddx for x.
+  // dx is a sum of products dy · filter, so its gradients are a convolution and its filter gradient, with ddx for x.
   saves: (inputs) => inputs,
   gradient: (ddx, { saved: [dy, filter], attributes }) => [
     () => apply(conv2dOp, [ddx, filter], attributes)[0],

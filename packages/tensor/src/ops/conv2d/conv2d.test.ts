@@ -70,10 +70,7 @@ function checkConvolution(x: Tensor, filter: Tensor, options: Conv2dOptions, rng
   checkOp((dy: Tensor, x: Tensor) => conv2dFilterGradient(dy, x, filter.shape, attributes), [dy, x], check);
 }
 
-/**
- * Windows over images that are large enough for pairs of pixels, for whole rows of taps inside, and for all kinds of
- * borders.
- */
+/** Windows over images large enough for pairs of pixels, for whole rows of taps, and for all kinds of borders. */
 const windows = fc
   .record({
     batch: fc.constantFrom(1, 2),

@@ -48,10 +48,7 @@ export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
 });
 
-/**
- * Selects the kernels for a convolution: depth-wise, small groups, or matrix products, which can handle all
- * convolutions.
- */
+/** Selects the kernels for a convolution: depth-wise, small groups, or matrix products, which handle all others. */
 export function kernelsFor(filter: Shape, attributes: Conv2dAttributes): 'depthwise' | 'smallGroups' | 'gemm' {
   if (isDepthwise(filter, attributes)) return 'depthwise';
   return hasSmallGroups(filter, attributes) ? 'smallGroups' : 'gemm';

@@ -89,16 +89,16 @@ function forEachProduct(
   const [pixelsPerImage, inPixelsPerImage] = [y.size / batch / outChannels, height * width];
   // Copies extend to the end of a vector, and the next tap overwrites the excess.
   const patchStride = needsPatches ? depth + 3 : inChannels;
-  const imagesAtOnce = needsPatches
+  const imagesPerPass = needsPatches
     ? Math.max(1, Math.min(batch, Math.floor(patchBytes / (4 * patchStride * pixelsPerImage))))
     : batch;
-  const patchesLength = needsPatches ? 4 * patchStride * pixelsPerImage * imagesAtOnce : 0;
+  const patchesLength = needsPatches ? 4 * patchStride * pixelsPerImage * imagesPerPass : 0;
   const borderLength = kernelWidth * channels + 4;
   withTemporary(patchesLength + 4 * borderLength, (temporary) => {
     const border = temporary + patchesLength;
     floatsAt(border, borderLength).fill(0);
-    for (let image = 0; image < batch; image += imagesAtOnce) {
-      const images = Math.min(imagesAtOnce, batch - image);
+    for (let image = 0; image < batch; image += imagesPerPass) {
+      const images = Math.min(imagesPerPass, batch - image);
       const pixels = images * pixelsPerImage;
       for (let group = 0; group < groups; group++) {
         const xAt = x.address + 4 * (image * inPixelsPerImage * inChannels + group * channels);

@@ -189,10 +189,7 @@ export function smallGroupsFilterGradient(
   });
 }
 
-/**
- * For each block of output pixels, and each group, tap, channel and filter: Σ dy · x over the elements x that the tap
- * reads.
- */
+/** For each block of output pixels, group, tap, channel and filter: Σ dy · x over the elements x that the tap reads. */
 const filterGradientKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number, channels: number) =>
     new Kernel(

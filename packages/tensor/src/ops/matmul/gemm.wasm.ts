@@ -165,10 +165,7 @@ function tileAt(address: I32, offset: (row: number) => I32): Variable<I32>[] {
   return [first, ...[1, 2, 3].map((r) => i32.variable(first.add(offset(r)), `a${r}`))];
 }
 
-/**
- * The sums of a tile, four rows of two vectors. Each step along k loads two vectors of B and one number of each row of
- * A.
- */
+/** The sums of a tile, four rows of two vectors. Each step loads two vectors of B and one number of each row of A. */
 function sumTile(rows: readonly Variable<I32>[], aStep: I32, panel: I32, steps: I32): Variable<F32x4>[][] {
   const sums = rows.map((_, r) => [f32x4.variable(0, `sum${r}0`), f32x4.variable(0, `sum${r}1`)]);
   const [left, right, element] = ['left', 'right', 'element'].map((name) => f32x4.variable(undefined, name));

@@ -2,10 +2,7 @@ import type { Tensor } from '../../tensor.js';
 import type { ProductSize } from './gemm.wasm.js';
 import { GemmShader } from './gemm.wgsl.js';
 
-/**
- * The layout of matrices: element (row, column) of matrix `batch` is at offset + batch·step + row·rowStride +
- * column·columnStride.
- */
+/** Element (row, column) of matrix `batch` is at offset + batch·step + row·rowStride + column·columnStride. */
 export interface MatricesOnGpu {
   readonly tensor: Tensor;
   readonly offset: number;

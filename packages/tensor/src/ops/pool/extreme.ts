@@ -23,8 +23,7 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
 }
 
 /**
- * Min pooling: the smallest element of each window, for each channel; −maxPool2d(−x). NaN counts as smaller than any
- * number.
+ * Min pooling, −maxPool2d(−x): the smallest element of each window, for each channel. NaN counts as the smallest.
  *
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
