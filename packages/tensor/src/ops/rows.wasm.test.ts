@@ -16,7 +16,7 @@ const matrices = fc
     vectors: (name: string) => rng.split(name).normal([channels]),
   }));
 
-describe('the kernel of prelu', () => {
+describe('prelu on matrices of all sizes', () => {
   test.prop([matrices], { numRuns: 60 })('agrees with its definition, as do its gradients', ({ x, dy, vectors }) => {
     const slope = vectors('slope');
     checkOp(prelu, [x, slope], withoutDifferences);
@@ -24,7 +24,7 @@ describe('the kernel of prelu', () => {
   });
 });
 
-describe('the kernels of affine', () => {
+describe('affine on matrices of all sizes', () => {
   test.prop([matrices], { numRuns: 60 })('equals its definition to the last bit', ({ x, vectors }) => {
     checkOp(affine, [x, vectors('scale'), vectors('shift')], { gradient: false, tolerance: 0 });
   });
@@ -37,7 +37,7 @@ describe('the kernels of affine', () => {
   );
 });
 
-describe('the kernels of batchNorm', () => {
+describe('batchNorm on matrices of all sizes', () => {
   type Output = 'output' | 'mean' | 'variance';
   const normalized = (output: Output) => (x: Tensor, gamma: Tensor, beta: Tensor) => batchNorm(x, gamma, beta)[output];
 

@@ -194,7 +194,7 @@ const scatterKernel = kernelFamily(
       const taps = tapsOf(kernelHeight, kernelWidth);
       const sources = taps.map((_, tap) => i32.variable(undefined, `tap${tap}`));
       forEachPixel(p.height, p.width, from, to, (n, row, column, pixel) => {
-        // Here the patches are read and the pixels of x are written, so they take the role of x in reverseTapAddress.
+        // The patches are read and the pixels of x are written, so the patches are the x of reverseTapAddress.
         const patches = { ...p, x: p.patches, pixelBytes: p.patchBytes };
         taps.forEach((tap, index) => {
           const patch = i32.variable(reverseTapAddress(patches, [n, row, column], tap), 'patch');

@@ -148,7 +148,7 @@ const wideImages = fc
   }));
 
 for (const pool of [avgPool2d, maxPool2d, minPool2d]) {
-  describe(`the kernels of ${pool.name}`, () => {
+  describe(`${pool.name} on images of all sizes`, () => {
     test.prop([wideImages, wideOptions], { numRuns: 50 })(
       'agrees with its definition for all kinds of windows and channels, as does its gradient',
       ({ x, rng }, options) => {
