@@ -1,6 +1,6 @@
 import { customGradient } from '@mobinet/autograd';
 import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor';
-import { forEachBit, packAnswers, packAnswersOnGpu, setBits } from '@mobinet/tensor/kernels';
+import { forEachBit, packMask, packMaskOnGpu, setBits } from '@mobinet/tensor/kernels';
 import { passByKernel } from './estimator.wasm.js';
 import { passApproxShader, passClippedOnGpu } from './estimator.wgsl.js';
 import type { Estimator } from './gradient-kinds.js';
@@ -46,8 +46,8 @@ const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
   name: 'clipMask',
   outputs: ([x]) => [{ dtype: 'bits', shape: x.shape }],
   reference: ([{ values: x }], [bits]) => setBits(bits, (at) => Math.abs(x[at]) > 1),
-  fast: ([x], [bits]) => packAnswers('beyondOne', x, bits),
-  webgpu: ([x], [bits]) => packAnswersOnGpu('beyondOne', x, bits),
+  fast: ([x], [bits]) => packMask('beyondOne', x, bits),
+  webgpu: ([x], [bits]) => packMaskOnGpu('beyondOne', x, bits),
 });
 
 const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({

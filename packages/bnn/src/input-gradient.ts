@@ -86,7 +86,7 @@ const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
     const { memory, skip } = split(rest, repeats);
     const epilogue = estimatorEpilogue(estimator, repeats);
     const args = epilogueArguments(memory[0], skip, channels);
-    inputGradientWithEpilogue(dy, signs, alpha, dx, attributes, epilogue, args);
+    inputGradientWithEpilogue({ dy, filter: signs, scale: alpha, dx }, attributes, epilogue, args);
   },
   webgpu([dy, signs, alpha, ...rest], [dx], attributes) {
     const { memory, skip } = split(rest, attributes.repeats);

@@ -1,5 +1,5 @@
 import { type AnyTensor, type BitConv2dAttributes, type BitTensor, type Tensor, wordsPerRow } from '@mobinet/tensor';
-import { type GpuEpilogue, inputGradientOnGpu } from '@mobinet/tensor/kernels';
+import { type GpuEpilogue, inputGradientOnGpu, shaderFamily } from '@mobinet/tensor/kernels';
 import type { Estimator } from './gradient-kinds.js';
 
 /** For each estimator, the type of its memory and WGSL for the gradient that it passes. */
@@ -25,13 +25,15 @@ export function binaryInputGradientOnGpu(
 ): void {
   const reads = { ...(memory && { memory }), ...(skip && { skip }) };
   const parameters = { rowWords: wordsPerRow(dx.shape[3]), repeats };
-  inputGradientOnGpu(dy, signs, alpha, dx, attributes, epilogueOf(estimator, skip !== null), { reads, parameters });
+  const epilogue = epilogueOf(estimator, skip !== null);
+  inputGradientOnGpu({ dy, filter: signs, scale: alpha, dx }, attributes, { epilogue, reads, parameters });
 }
 
 /** WGSL that adds the gradient of the skip, repeat by repeat. */
 const addSkip = 'for (var r = 0u; r < p.repeats; r++) { sum += skip[(pixel * p.repeats + r) * p.channels + channel]; }';
 
-function epilogueOf(estimator: Estimator, hasSkip: boolean): GpuEpilogue {
+/** Each epilogue is made once, since shaders are compiled for each epilogue object. */
+const epilogueOf = shaderFamily((estimator: Estimator, hasSkip: boolean): GpuEpilogue => {
   const { memory, passed } = estimators[estimator];
   return {
     name: `${estimator}${hasSkip ? '_skip' : ''}`,
@@ -44,4 +46,4 @@ fn finish(value: f32, pixel: u32, channel: u32) -> f32 {
   return sum;
 }`,
   };
-}
+});

@@ -1,6 +1,8 @@
 /** What ops call on a GPU, by way of `gpuKernels`. */
 export * from './ops/bits/bits.wgsl.js';
 export * from './ops/conv2d/conv2d.wgsl.js';
+export * from './ops/conv2d/conv2d-filter-gradient.wgsl.js';
+export * from './ops/conv2d/conv2d-input-gradient.wgsl.js';
 export * from './ops/elementwise/binary.wgsl.js';
 export * from './ops/elementwise/prelu.wgsl.js';
 export * from './ops/elementwise/unary.wgsl.js';

@@ -20,14 +20,19 @@ export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
-export { packAnswersOnGpu } from './ops/bits/bits.wgsl.js';
+export { packMaskOnGpu } from './ops/bits/bits.wgsl.js';
 export { forEachBit, setBits } from './ops/bits/each-bit.js';
-export type { Epilogue } from './ops/bits/epilogue.wasm.js';
+export type { Epilogue, EpilogueArguments, RowEpilogue } from './ops/bits/epilogue.wasm.js';
 export { packBitsOp } from './ops/bits/pack-bits.js';
-export { type BitQuestion, packAnswers } from './ops/bits/pack-bits.wasm.js';
+export { type MaskPredicate, packMask } from './ops/bits/pack-bits.wasm.js';
 export { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './ops/bits/pack-lanes.wgsl.js';
 export { type ColumnSumsDefinition, ColumnSumsShader, type FinishDefinition } from './ops/column-sums.wgsl.js';
-export { type GpuEpilogue, inputGradientOnGpu } from './ops/conv2d/conv2d.wgsl.js';
+export {
+  type GpuEpilogue,
+  type GpuEpilogueCall,
+  inputGradientOnGpu,
+} from './ops/conv2d/conv2d-input-gradient.wgsl.js';
+export type { InputGradientTensors } from './ops/conv2d/input-gradient-tensors.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
 export { flushedWgsl, MapShader } from './ops/elementwise/elementwise.wgsl.js';
 export { flushed, smallestGradient } from './ops/flush.js';

@@ -6,16 +6,17 @@ import { type Shape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { withRecorder } from '../with-recorder.js';
 
-// Kernels go by fours, by 16 bytes, by items of 64 elements and by blocks of 128 rows: these sizes lie on and beside all borders.
+// Kernels process vectors of 4 floats or 16 bytes, work items of 64 elements, and blocks of 128 rows. These sizes lie
+// on and next to each of those boundaries.
 
 export const borderSizes = fc.constantFrom(1, 2, 3, 4, 5, 7, 15, 16, 17, 63, 64, 65, 127, 128, 129, 130, 300);
 export const borderChannels = fc.constantFrom(1, 2, 3, 4, 5, 8, 13, 16, 17, 33, 64, 65);
 export const borderRows = fc.constantFrom(1, 2, 3, 5, 63, 127, 128, 129, 255, 257, 300);
 
-/** Where random numbers come from: large tensors are drawn from a seed, as fast-check would take long over them. */
+/** Random generators for large tensors. fast-check only draws the seed, since drawing every element would be slow. */
 export const rngs = fc.nat().map((seed) => Rng.fromSeed(seed));
 
-/** Normal numbers with some of these in between. */
+/** Normally distributed numbers with some of `specials` scattered among them. */
 export function sprinkled(rng: Rng, shape: Shape, specials: readonly number[]): Tensor {
   const values = rng.split('normal').normal(shape).values.slice();
   const choices = rng.split('choices').uniform([sizeOf(shape)], 0, 4 * specials.length).values;
@@ -26,7 +27,9 @@ export function sprinkled(rng: Rng, shape: Shape, specials: readonly number[]): 
   return tensor(values, { shape });
 }
 
-/** The gradient rule of one input of an op, as a function of dy and the inputs, so that its kernels can be held to definitions. */
+/**
+ * The gradient rule of one input of an op as a function of dy and the inputs, so that `checkOp` can test its kernels.
+ */
 export function gradientOf(
   op: (...inputs: Tensor[]) => Tensor,
   input: number,
@@ -40,7 +43,7 @@ export function gradientOf(
 }
 
 /**
- * For ops whose gradients are held to definitions one by one, or that have none. Gradients may be long sums of floats, whose terms are
- * larger than what they come to: hence the tolerance.
+ * Options of `checkOp` for ops without a gradient, and for those whose gradient is tested on its own. Gradients may be
+ * long sums of floats whose terms are larger than the result, hence the tolerance.
  */
 export const withoutDifferences = { gradient: false, tolerance: 5e-5 } as const;

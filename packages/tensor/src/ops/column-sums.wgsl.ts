@@ -8,51 +8,53 @@ type Numbers = Readonly<Record<string, 'f32' | 'i32' | 'u32'>>;
 type Handles<N> = { readonly [K in keyof N]: Handle };
 type None = Record<never, never>;
 
+/** What a `ColumnSumsShader` reads and sums. Code snippets are WGSL. */
 export interface ColumnSumsDefinition<M extends Names, V extends Names, B extends Names, E extends Names> {
-  /** Tensors [rows, channels]: in the code, a name is the element at hand. */
+  /** Tensors [rows, channels]. In the code, a name stands for the current element. */
   readonly matrices: M;
-  /** Tensors [channels], or longer ones of which the first row counts: a name is what the channel at hand has there. */
+  /** Tensors of which the first `channels` elements are read. A name stands for the element of the current channel. */
   readonly vectors?: V;
-  /** Tensors of any shape: a name is the whole array. */
+  /** Tensors of any shape. A name stands for the whole array. */
   readonly buffers?: B;
-  /** Arrays that `each` writes, such as [rows, channels] at `at`. */
+  /** Arrays that `each` writes to, for example [rows, channels] at index `at`. */
   readonly writes?: E;
-  /** WGSL for each channel, before its rows: it knows what is in vectors and buffers, and `channel`. */
+  /** Statements for each channel, before its rows. They can use the vectors, the buffers and `channel`. */
   readonly perChannel?: string;
-  /** WGSL for each element, before it is summed. It knows `row`, `channel`, and `at`, the number of the element. */
+  /** Statements for each element, before it is summed. They can also use `row` and `at`, the index of the element. */
   readonly each?: string;
-  /** WGSL of what is summed over the rows, in f32. */
+  /** Expressions that are summed over the rows, in f32. */
   readonly sums: readonly string[];
-  /** Channels that a workgroup sums at once, a power of two. Default: all of them, up to 64. The order of the sums depends on it. */
+  /** Channels per workgroup, a power of two, on which the order of summation depends. Default: all, at most 64. */
   readonly width?: number;
 }
 
+/** What a `ColumnSumsShader` does with the sums of a channel. */
 export interface FinishDefinition<F extends Names, W extends Names> {
-  /** As those of the sums; they may be others. */
+  /** Like the vectors of `ColumnSumsDefinition`, but for `each` below. They need not be the same ones. */
   readonly vectors?: F;
-  /** Arrays that it writes, such as [channels] at `channel`. */
+  /** Arrays that `each` writes to, for example [channels] at index `channel`. */
   readonly writes: W;
-  /** WGSL for each channel, once its sums are known: `sum0`, `sum1`, … */
+  /** WGSL statements for each channel, once its sums `sum0`, `sum1`, … are known. */
   readonly each: string;
 }
 
-/** Invocations of a workgroup. */
+/** Invocations per workgroup. */
 const invocations = 256;
 
-const widest = 64;
+/** Maximum number of channels per workgroup. */
+const maxWidth = 64;
 
-/** How many blocks the rows are divided into, at most, and how many rows each invocation takes, at least. */
-const mostBlocks = 512;
-const leastRows = 16;
+/** The rows are divided into at most this many blocks, and an invocation sums at least this many rows. */
+const maxBlocks = 512;
+const minRows = 16;
 
 /**
- * Sums over the rows of matrices [rows, channels], channel by channel, several at once. What becomes of the sums of a channel is
- * part of it.
+ * For each channel, sums one or more expressions over the rows of matrices [rows, channels] and processes the sums.
  *
- * In two stages: many workgroups sum blocks of rows, then a few add up what these have. Neighbouring invocations go along the
- * channels, as memory likes it.
+ * There are two stages. Many workgroups sum blocks of rows; then a few add up the partial sums and run the finishing
+ * code. Neighbouring invocations read neighbouring channels, so that memory accesses coalesce.
  *
- * In all code, `p` has the parameters, and `p.rows` and `p.channels`.
+ * All code can use the parameters as `p.name`, and also `p.rows` and `p.channels`.
  */
 export class ColumnSumsShader<
   M extends Names,
@@ -92,8 +94,10 @@ export class ColumnSumsShader<
   }
 
   /**
-   * @param reads What the sums and the finish read, by name.
-   * @param writes What they write.
+   * Sums over `rows` rows of `channels` channels, and runs the finishing code.
+   *
+   * @param reads The tensors that the sums and the finishing code read, by name.
+   * @param writes The tensors that they write.
    */
   run(
     reads: Handles<M> & Handles<V> & Handles<B> & Handles<F>,
@@ -103,9 +107,9 @@ export class ColumnSumsShader<
     channels: number,
   ): void {
     if (channels === 0) return;
-    const width = this.#width ?? Math.min(widest, 2 ** Math.ceil(Math.log2(channels)));
+    const width = this.#width ?? Math.min(maxWidth, 2 ** Math.ceil(Math.log2(channels)));
     const height = invocations / width;
-    const blockRows = height * Math.max(leastRows, Math.ceil(rows / (height * mostBlocks)));
+    const blockRows = height * Math.max(minRows, Math.ceil(rows / (height * maxBlocks)));
     const blocks = Math.ceil(rows / blockRows);
     const partial = emptyTensor('f32', [blocks, this.#kinds, channels], this.#name, 'webgpu');
     const [from, to] = [reads, writes] as unknown as [Record<string, Handle>, Record<string, Handle>];
@@ -126,7 +130,7 @@ export class ColumnSumsShader<
   }
 }
 
-/** The sums of each block of rows: [blocks, kinds, channels]. */
+/** First stage: the sums of each block of rows, [blocks, kinds, channels]. */
 function blocksShader(
   name: string,
   width: number,
@@ -166,6 +170,7 @@ function blocksShader(
 
 const finishWidth = 16;
 
+/** Second stage: adds up the sums of all blocks, and runs the finishing code. */
 function finishShader(
   name: string,
   kinds: number,
@@ -197,7 +202,7 @@ function finishShader(
   });
 }
 
-/** WGSL of a function that sums along y what the invocations of a workgroup have. All have to call it. */
+/** WGSL of `sumOfColumn`, which sums a value over the workgroup's y axis. All invocations have to call it. */
 function sumOfColumns(width: number): string {
   return `
 var<workgroup> columnParts: array<f32, ${invocations}>;

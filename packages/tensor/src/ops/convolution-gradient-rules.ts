@@ -4,8 +4,8 @@ import { conv2dOp } from './conv2d/conv2d.js';
 import { conv2dFilterGradient, conv2dInputGradient } from './conv2d/conv2d-gradients.js';
 import { mul } from './elementwise/binary.js';
 
-// These rules have a file of their own, which `withRecorder` imports, since their kernels would be a large part of a bundle that only runs
-// networks.
+// These rules live in a file of their own, imported by `withRecorder`: their kernels would make up a large part of a
+// bundle that only runs networks.
 
 conv2dOp.saves = (inputs) => inputs;
 bitConv2dOp.saves = (inputs) => inputs;
@@ -16,10 +16,10 @@ conv2dOp.gradient = (dy, { saved: [x, filter], attributes }) => [
 ];
 
 bitConv2dOp.gradient = (dy, { saved: [x, filter], attributes }) => {
-  // Where d = (signs − y)/2 is the output, y has −½ of its gradient.
-  const byProducts = () => (attributes.dtype === 'u8' ? mul(dy, -0.5) : dy);
+  // A u8 output holds differences d = (signs − y)/2 instead of the products y, so ∂L/∂y = −½ ∂L/∂d.
+  const productGradient = () => (attributes.dtype === 'u8' ? mul(dy, -0.5) : dy);
   return [
-    () => bitConv2dInputGradient(byProducts(), filter, x.shape, attributes),
-    () => bitConv2dFilterGradient(byProducts(), x, filter.shape, attributes),
+    () => bitConv2dInputGradient(productGradient(), filter, x.shape, attributes),
+    () => bitConv2dFilterGradient(productGradient(), x, filter.shape, attributes),
   ];
 };

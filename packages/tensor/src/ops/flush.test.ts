@@ -12,7 +12,7 @@ import { flushed, smallestGradient } from './flush.js';
 import { batchNorm } from './norm/batch-norm.js';
 import { logSoftmax, softmax } from './softmax/softmax.js';
 
-/** Gradients that pass through what saturates or normalises: functions of x, and of vectors of its channels. */
+/** Gradients of functions that saturate or normalise, as functions of dy, x and vectors of its channels. */
 const gradients: Record<string, (dy: Tensor, x: Tensor, ...vectors: Tensor[]) => Tensor> = {
   relu: gradientOf(relu, 0),
   leakyRelu: gradientOf((x) => leakyRelu(x, 0.2), 0),
@@ -36,9 +36,9 @@ const cases = fc
 const tiers = fc.constantFrom('fast' as const, 'reference' as const);
 const exponents = fc.integer({ min: -45, max: -20 });
 
-describe('the gradient of what saturates or normalises', () => {
+describe('the gradient of a function that saturates or normalises', () => {
   test.prop([cases, exponents, tiers], { numRuns: 200 })(
-    'is linear in that of its output, but 0 where it is tiny, and so never denormal',
+    'is linear in dy, except that tiny values are flushed to 0',
     ({ gradient, dy, inputs: [x, ...vectors] }, exponent, tier) => {
       const scale = 10 ** exponent;
       const whole = gradient(dy, x, ...vectors).values;
@@ -69,7 +69,7 @@ describe('flushTiny', () => {
   const limit = Math.fround(smallestGradient);
   const below = Math.fround(smallestGradient * (1 - 2 ** -23));
 
-  test.each(['fast', 'reference'] as const)('is 0 below the limit, and x from there on (%s)', (tier) => {
+  test.each(['fast', 'reference'] as const)('is 0 below the limit and x from the limit on (%s)', (tier) => {
     const x = [1, -2, limit, -limit, below, -below, 1e-40, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     const y = withKernels(tier, () => [...flushTiny(tensor(x)).values]);
     expect(y.map(Math.abs)).toEqual([1, 2, limit, limit, 0, 0, 0, 0, Infinity, Infinity]);

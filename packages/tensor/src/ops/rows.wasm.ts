@@ -22,11 +22,12 @@ import {
   type Variable,
 } from '../wasm/assembler.js';
 
-// Kernels over matrices [rows, channels]: what belongs to a channel, a scale or a sum, is a vector beside them.
+// Kernels over matrices [rows, channels]. Per-channel values, such as a scale or a sum, are vectors [channels].
 
+/** The code of an operation on four channels of the operands. */
 type Formula<R> = (rows: readonly F32x4[], vectors: readonly F32x4[]) => R;
 
-/** Four elements from memory; another type of element may be converted. */
+/** Loads four elements as floats, converting them if they are stored as another type. */
 type Load = (address: I32, offset: number) => F32x4;
 const loadFloats: Load = (address, offset) => f32x4.load(address, offset);
 
@@ -34,13 +35,17 @@ const named = (prefix: string, count: number): string[] => Array.from({ length: 
 const addressesOf = (names: readonly string[]): Record<string, typeof i32> =>
   Object.fromEntries(names.map((name) => [name, i32]));
 
-/** Calculates each element of a matrix from those of matrices of its shape, and from what its channel has in vectors. */
+/** Computes each element of a matrix from the elements of other matrices at the same place and per-channel vectors. */
 export class ChannelKernel {
   readonly #kernel: Kernel<ParameterTypes>;
 
   /**
-   * @param matrices @param vectors How many operands of either kind there are.
-   * @param elementBytes Of the matrices that are read; `load` makes floats of them.
+   * @param name Suffix of the kernel's name.
+   * @param matrices Number of matrix operands [rows, channels].
+   * @param vectors Number of vector operands [channels].
+   * @param formula Four elements of the result, from four of each matrix and of each vector.
+   * @param options.load Loads four elements of a matrix as floats. Default: they are f32.
+   * @param options.elementBytes Size of a matrix element in memory. Default 4.
    */
   constructor(
     name: string,
@@ -73,11 +78,12 @@ export class ChannelKernel {
     });
   }
 
-  /** @param y [..., channels], @param channels the size of its last axis. */
+  /** Runs over `rows` rows of `channels` elements, and writes y [..., channels]. */
   run(matrices: readonly Argument[], vectors: readonly Argument[], y: Argument, rows: number, channels: number): void {
     if (channels === 0) return;
     const args = {
-      ...{ y, channels },
+      y,
+      channels,
       ...Object.fromEntries(matrices.map((x, k) => [`x${k}`, x])),
       ...Object.fromEntries(vectors.map((v, k) => [`v${k}`, v])),
     };
@@ -85,7 +91,9 @@ export class ChannelKernel {
   }
 }
 
-/** Runs `use` with vectors for a kernel: their values, and where they are. */
+/**
+ * Calls `use` with temporary vectors [channels] by name: their values for JavaScript and their addresses for kernels.
+ */
 export function withVectors<N extends string>(
   channels: number,
   names: readonly N[],
@@ -100,14 +108,20 @@ export function withVectors<N extends string>(
   });
 }
 
-/** Rows that are summed up at a time: sums of floats are short, and independent of how threads divide the work. */
+/** Rows per partial sum. It keeps sums of floats short, and their order independent of how threads divide the work. */
 const blockRows = 128;
 
-/** Sums formulas over the rows of matrices, channel by channel. */
+/** Sums formulas over the rows of matrices, for each channel. */
 export class ColumnSums {
   readonly #kernel: Kernel<ParameterTypes>;
 
-  /** @param kinds How many sums `formula` gives. */
+  /**
+   * @param name Part of the kernel's name.
+   * @param matrices Number of matrix operands [rows, channels].
+   * @param vectors Number of vector operands [channels].
+   * @param kinds Number of sums that `formula` returns.
+   * @param formula The terms of the sums, from four elements of each matrix and of each vector.
+   */
   constructor(
     name: string,
     readonly matrices: number,
@@ -145,13 +159,15 @@ export class ColumnSums {
     });
   }
 
-  /** The sums, in double precision: [kinds][channels]. */
+  /** The sums [kinds][channels]. Partial sums of 128 rows are f32, their totals f64. */
   run(matrices: readonly Argument[], vectors: readonly Argument[], rows: number, channels: number): Float64Array[] {
     const blocks = Math.ceil(rows / blockRows);
     const padded = (channels + 3) & -4;
     return withTemporary(4 * padded * this.kinds * blocks, (sums) => {
       const args = {
-        ...{ sums, rows, channels },
+        sums,
+        rows,
+        channels,
         ...Object.fromEntries(matrices.map((x, k) => [`x${k}`, x])),
         ...Object.fromEntries(vectors.map((v, k) => [`v${k}`, v])),
       };
@@ -164,7 +180,9 @@ export class ColumnSums {
 }
 
 /**
- * The sum of `blocks` rows of numbers in memory, column by column, in double precision.
+ * Sums `blocks` rows of numbers in memory, column by column, in double precision.
+ *
+ * @param address Of the numbers [blocks, columns].
  * @param columns A multiple of 4.
  */
 export function sumBlocks(type: 'f32' | 'i32', address: number, blocks: number, columns: number): Float64Array {

@@ -1,15 +1,21 @@
 import { ShapeError } from '../errors.js';
 import type { Shape } from '../shape.js';
 
-/** A number for both axes, or [height, width]. */
+/** One number for both image axes, or [height, width]. */
 export type Pair = number | readonly [height: number, width: number];
 
-/** `'same'` keeps ⌈size / stride⌉; `'valid'` pads nothing; numbers pad both sides of an axis. */
+/**
+ * `'same'` gives ⌈size / stride⌉ outputs, `'valid'` pads nothing, and a number pads both ends of an axis by that much.
+ */
 export type Padding = 'same' | 'valid' | Pair;
 
+/** How a window moves over an image. */
 export interface WindowOptions {
+  /** Distance between neighbouring outputs, in input elements. Default 1. */
   stride?: Pair;
+  /** Default `'valid'`. */
   padding?: Padding;
+  /** Distance between neighbouring taps, in input elements. Default 1. */
   dilation?: Pair;
 }
 
@@ -20,21 +26,26 @@ export interface Slide {
   readonly taps: number;
   readonly stride: number;
   readonly dilation: number;
-  /** Padding before the first element. What lies after the last follows from `output`. */
+  /** Padding before the first element. The padding after the last one follows from `output`. */
   readonly before: number;
 }
 
-/** A sliding window over the two image axes, for convolution and pooling alike. */
+/** A sliding window over the two image axes, used by convolution and pooling. */
 export interface Window {
   readonly height: Slide;
   readonly width: Slide;
 }
 
+/** Expands a `Pair` to [height, width]. */
 export function pair(value: Pair): readonly [number, number] {
   return typeof value === 'number' ? [value, value] : value;
 }
 
-/** Works out a window over images [batch, height, width, channels] with `taps` = [height, width]. */
+/**
+ * Works out a window of `taps` = [height, width] over images [batch, height, width, channels].
+ *
+ * @throws ShapeError if an option is not a whole number in its range, or the window does not fit into the padded image.
+ */
 export function slidingWindow(
   op: string,
   image: Shape,
@@ -49,7 +60,7 @@ export function slidingWindow(
     const geometry = { input: image[axis + 1], taps: taps[axis], stride: stride[axis], dilation: dilation[axis] };
     for (const key of ['taps', 'stride', 'dilation'] as const) {
       if (!Number.isInteger(geometry[key]) || geometry[key] < 1) {
-        throw new ShapeError(op, `${key} ${geometry[key]} along the ${name} is not a whole number of at least 1`);
+        throw new ShapeError(op, `${key} along the ${name} must be a whole number of at least 1, not ${geometry[key]}`);
       }
     }
     return slide(op, name, geometry, padding === 'same' || padding === 'valid' ? padding : pair(padding)[axis]);
@@ -71,13 +82,14 @@ function slide(
     return { ...geometry, output, before: Math.floor(total / 2) };
   }
   const before = padding === 'valid' ? 0 : padding;
-  if (!Number.isInteger(before) || before < 0)
-    throw new ShapeError(op, `padding ${before} is not a whole number of at least 0`);
+  if (!Number.isInteger(before) || before < 0) {
+    throw new ShapeError(op, `padding along the ${axis} must be a whole number of at least 0, not ${before}`);
+  }
   const output = Math.floor((input + 2 * before - extent) / stride) + 1;
   if (output < 1) {
     throw new ShapeError(
       op,
-      `a window of ${extent} does not fit into the ${axis} of ${input + 2 * before} (padding included)`,
+      `a window of ${extent} does not fit into a ${axis} of ${input + 2 * before} (padding included)`,
       [],
       'Use a smaller window, a larger image, or padding.',
     );
@@ -85,7 +97,9 @@ function slide(
   return { ...geometry, output, before };
 }
 
-/** Whether a window is a single tap that visits every pixel in turn. */
+/**
+ * Whether a window is a single tap that visits every pixel in turn, so that outputs and pixels correspond one to one.
+ */
 export function isPointwise({ height, width }: Window): boolean {
   return [height, width].every((slide) => slide.taps === 1 && slide.stride === 1 && slide.output === slide.input);
 }

@@ -1,21 +1,37 @@
 import { forRange, type I32, i32, select, store, type Variable, when } from '../wasm/assembler.js';
 import type { Window } from './window.js';
 
-// How kernels walk over output pixels, and find what each tap of the window reads.
+// How kernels walk over output pixels and find the address that each tap of the window reads.
 
-/** What kernels have to know of a window over images. */
+/** Parameters of a kernel that describe a sliding window over images. */
 export const windowParameters = {
-  ...{ height: i32, width: i32, outHeight: i32, outWidth: i32, strideY: i32, strideX: i32 },
-  ...{ dilationY: i32, dilationX: i32, top: i32, left: i32 },
+  height: i32,
+  width: i32,
+  outHeight: i32,
+  outWidth: i32,
+  strideY: i32,
+  strideX: i32,
+  dilationY: i32,
+  dilationX: i32,
+  top: i32,
+  left: i32,
 };
 
 type WindowVariables = { readonly [K in keyof typeof windowParameters]: Variable<I32> };
 
+/** The values of `windowParameters` for a window. */
 export function windowArguments({ height, width }: Window): Record<keyof typeof windowParameters, number> {
   return {
-    ...{ height: height.input, width: width.input, outHeight: height.output, outWidth: width.output },
-    ...{ strideY: height.stride, strideX: width.stride, dilationY: height.dilation, dilationX: width.dilation },
-    ...{ top: height.before, left: width.before },
+    height: height.input,
+    width: width.input,
+    outHeight: height.output,
+    outWidth: width.output,
+    strideY: height.stride,
+    strideX: width.stride,
+    dilationY: height.dilation,
+    dilationX: width.dilation,
+    top: height.before,
+    left: width.before,
   };
 }
 
@@ -27,7 +43,10 @@ export function tapsOf(kernelHeight: number, kernelWidth: number): [ki: number, 
   ]);
 }
 
-/** Visits pixels [from, to) of images of this size: pixel (row, column) of image n. */
+/**
+ * Statements that visit the pixels [from, to) of images of this size. Pixels are numbered through the batch; `body`
+ * also gets the image n, and the row and column within it.
+ */
 export function forEachPixel(
   height: I32,
   width: I32,
@@ -54,7 +73,9 @@ export function forEachPixel(
 
 type TapWindow = WindowVariables & { readonly x: I32; readonly pixelBytes: I32; readonly border: I32 };
 
-/** Where tap (ki, kj) of output pixel (i, j) of image n reads: at a pixel of x, or at `border` if it lies outside. */
+/**
+ * The address that tap (ki, kj) of output pixel (i, j) of image n reads: a pixel of x, or `border` outside the image.
+ */
 export function tapAddress(
   window: TapWindow,
   [n, i, j]: readonly [n: I32, i: I32, j: I32],
@@ -63,13 +84,15 @@ export function tapAddress(
   const { height, width, strideY, strideX, dilationY, dilationX, top, left, x, pixelBytes, border } = window;
   const row = i32.variable(i.mul(strideY).sub(top).add(dilationY.mul(ki)), 'tapRow');
   const column = i32.variable(j.mul(strideX).sub(left).add(dilationX.mul(kj)), 'tapColumn');
-  // Read as unsigned, what is below 0 is above the height.
+  // As unsigned numbers, negative rows and columns exceed the size, so one comparison checks both ends.
   const isInside = row.ltU(height).and(column.ltU(width));
   const pixel = n.mul(height).add(row).mul(width).add(column);
   return select(isInside, x.add(pixel.mul(pixelBytes)), border);
 }
 
-/** Statement: writes to `table` what each tap of the output pixels [from, to) reads, pixel after pixel: for loops over channels. */
+/**
+ * Statements that write the addresses read by all taps of the output pixels [from, to) to `table`, pixel after pixel.
+ */
 export function storeTapAddresses(
   window: TapWindow,
   from: I32,
@@ -86,7 +109,10 @@ export function storeTapAddresses(
   });
 }
 
-/** Where the output pixel is that read pixel (row, column) of image n with tap (ki, kj): in x, or at `border` if there is none. */
+/**
+ * The address of the output pixel that read pixel (row, column) of image n with tap (ki, kj), or `border` if there is
+ * none. The gradient walks from inputs to outputs, so here x holds the outputs.
+ */
 export function reverseTapAddress(
   window: TapWindow,
   [n, row, column]: readonly [n: I32, row: I32, column: I32],

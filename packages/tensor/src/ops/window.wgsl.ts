@@ -1,6 +1,6 @@
 import type { Window } from './window.js';
 
-/** What WGSL is told of a sliding window over images. */
+/** Parameters of a shader that describe a sliding window over images. */
 export const windowParametersOnGpu = {
   height: 'u32',
   width: 'u32',
@@ -16,15 +16,25 @@ export const windowParametersOnGpu = {
   beforeX: 'i32',
 } as const;
 
+/** The values of `windowParametersOnGpu` for a window. */
 export function windowArgumentsOnGpu({ height, width }: Window): Record<keyof typeof windowParametersOnGpu, number> {
   return {
-    ...{ height: height.input, width: width.input, outHeight: height.output, outWidth: width.output },
-    ...{ kernelHeight: height.taps, kernelWidth: width.taps, strideY: height.stride, strideX: width.stride },
-    ...{ dilationY: height.dilation, dilationX: width.dilation, beforeY: height.before, beforeX: width.before },
+    height: height.input,
+    width: width.input,
+    outHeight: height.output,
+    outWidth: width.output,
+    kernelHeight: height.taps,
+    kernelWidth: width.taps,
+    strideY: height.stride,
+    strideX: width.stride,
+    dilationY: height.dilation,
+    dilationX: width.dilation,
+    beforeY: height.before,
+    beforeX: width.before,
   };
 }
 
-/** WGSL: which input pixel a tap of an output pixel reads. Pixels are counted through the whole batch; −1 is the border. */
+/** WGSL: the input pixel, numbered through the batch, that a tap of an output pixel reads, or −1 in the padding. */
 export const pixelUnderTap = `
 fn pixelUnder(pixel: u32, tap: u32) -> i32 {
   let i = (pixel / p.outWidth) % p.outHeight;
@@ -35,7 +45,7 @@ fn pixelUnder(pixel: u32, tap: u32) -> i32 {
   return (i32(n * p.height) + row) * i32(p.width) + column;
 }`;
 
-/** WGSL: which output pixel reads an input pixel by a tap; −1 if none does. */
+/** WGSL: the output pixel that reads an input pixel with a given tap, or −1 if there is none. */
 export const pixelReadBy = `
 fn pixelReading(pixel: u32, tap: u32) -> i32 {
   let y = (pixel / p.width) % p.height;

@@ -1,22 +1,28 @@
 import type { Shape } from '../../shape.js';
 import { type Conv2dAttributes, type Conv2dOptions, conv2dAttributes } from '../conv2d/conv2d-attributes.js';
 
-/** What the border of an image is made of: the sign +1, or nothing at all. */
+/** What surrounds an image of signs: the sign +1, or zeros that add nothing. */
 export type PaddingValue = 'one' | 'zero';
 
+/** Options of `bitConv2d`. */
 export interface BitConv2dOptions extends Conv2dOptions {
   /**
-   * `'one'` (the default) surrounds the image with +1; `'zero'` leaves taps outside the image out of the sum, as
-   * padding with 0 does in a convolution of floats. A sign cannot be 0, so `'one'` is what plain bits can do.
+   * `'one'` (the default) pads the image with +1. `'zero'` leaves taps outside the image out of the sum, which is what
+   * padding with 0 does in a convolution of floats. A bit cannot represent 0, so `'one'` is the cheaper choice.
    */
   paddingValue?: PaddingValue;
 }
 
+/** The checked options of a `bitConv2d` of given shapes, as its gradients take them. */
 export interface BitConv2dAttributes extends Conv2dAttributes {
   readonly paddingValue: PaddingValue;
 }
 
-/** Checks that images and filter fit, and works out the window: what the two gradient functions below ask for. */
+/**
+ * Checks that images and filter fit together, and works out the window, for `bitConv2d` and its gradients.
+ *
+ * @throws ShapeError if they do not, or the window does not fit into the images.
+ */
 export function bitConv2dAttributes(
   op: string,
   x: Shape,

@@ -15,8 +15,10 @@ interface Convolution {
   readonly seed: number;
 }
 
-/** 1×1 filters: sizes on and beside the 32 lanes, the 4 and 5 rows of a table, and the 32 and 40 rows of a chunk. */
-const dense: fc.Arbitrary<Convolution> = fc
+/**
+ * 1×1 filters with sizes on and next to the 32 lanes, the 4 and 5 rows of a table, and the 32 and 40 rows of a chunk.
+ */
+const pointwise: fc.Arbitrary<Convolution> = fc
   .record({
     pixels: fc.constantFrom(1, 3, 16, 17, 31, 33, 40, 41, 70),
     channels: fc.constantFrom(1, 7, 16, 31, 33, 64, 100, 161, 290),
@@ -30,7 +32,7 @@ const dense: fc.Arbitrary<Convolution> = fc
     seed,
   }));
 
-/** Groups of 4, 8 and 16: more images than lanes, and fewer; rows that fill no table of four. */
+/** Groups of 4, 8 and 16 channels, with more and fewer images than lanes, and rows that do not fill tables of four. */
 const grouped: fc.Arbitrary<Convolution> = fc
   .record({
     batch: fc.constantFrom(1, 3, 8, 9),
@@ -77,10 +79,10 @@ function check({ x: xShape, filter: filterShape, options, seed }: Convolution): 
 }
 
 describe('gradients by lookup tables', () => {
-  test.prop([dense], { numRuns: 60 })('of 1×1 filters agree with their definition', check);
+  test.prop([pointwise], { numRuns: 60 })('of 1×1 filters agree with their definition', check);
   test.prop([grouped], { numRuns: 60 })('of small groups agree with their definition', check);
 
-  test('are for 1×1 filters and small groups; other convolutions multiply floats', () => {
+  test('are used for 1×1 filters and small groups only', () => {
     const lookup = (filter: number[], options: BitConv2dOptions, channels: number) =>
       hasLookup(filter, bitConv2dAttributes('test', [1, 9, 9, channels], filter, options));
     expect(lookup([5, 1, 1, 7], {}, 7)).toBe(true);

@@ -1,4 +1,4 @@
-import type { Argument, ParameterTypes } from '../../backends/cpu/kernel.js';
+import type { ParameterTypes } from '../../backends/cpu/kernel.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -8,24 +8,30 @@ import type { Tensor } from '../../tensor.js';
 import { forEachTap } from '../conv2d/conv2d.js';
 import { convolutionMultiplyAdds } from '../conv2d/conv2d-attributes.js';
 import { conv2dFilterGradient, conv2dInputGradient } from '../conv2d/conv2d-gradients.js';
+import type { InputGradientTensors } from '../conv2d/input-gradient-tensors.js';
 import { mul } from '../elementwise/binary.js';
 import { pad } from '../shape/pad.js';
 import { reshape } from '../shape/reshape.js';
 import { isPointwise, type Slide } from '../window.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
-import { filterGradientByLookup, inputGradientByLookup } from './bit-gradients.wasm.js';
 import { signsOf } from './each-bit.js';
-import { type Epilogue, noEpilogue } from './epilogue.wasm.js';
+import { type Epilogue, type EpilogueArguments, noEpilogue } from './epilogue.wasm.js';
 import { groupedFilterGradient } from './grouped-filter-gradient.wasm.js';
 import { groupedInputGradient } from './grouped-input-gradient.wasm.js';
 import { hasGroupedLookup } from './grouped-lookup.js';
 import { unpackBits } from './pack-bits.js';
+import { pointwiseFilterGradient } from './pointwise-filter-gradient.wasm.js';
+import { pointwiseInputGradient } from './pointwise-input-gradient.wasm.js';
 
 /**
- * ∂L/∂x of `bitConv2d` by the signs of x: f32 of shape `xShape`. The border is constant, so it takes no part.
- * Straight-through estimators pass it on to the numbers behind the signs.
+ * ∂L/∂x of `bitConv2d`, with respect to the signs of x. Padding is constant and receives no gradient. Straight-through
+ * estimators pass this gradient on to the numbers that the signs were taken from.
  *
- * @param scale [outChannels] A factor that each filter's output was multiplied by afterwards, if there was one.
+ * @param dy [batch, outHeight, outWidth, outChannels].
+ * @param xShape [batch, height, width, channels].
+ * @param attributes From `bitConv2dAttributes`.
+ * @param scale [outChannels]: a factor that the output of each filter was multiplied by afterwards, if any.
+ * @returns f32 of shape `xShape`.
  */
 export function bitConv2dInputGradient(
   dy: Tensor,
@@ -45,7 +51,14 @@ export function bitConv2dInputGradient(
   });
 }
 
-/** ∂L/∂filter of `bitConv2d` by the signs of the filter: f32 of shape `filterShape`. A border of +1 counts. */
+/**
+ * ∂L/∂filter of `bitConv2d`, with respect to the signs of the filter. Padding with +1 counts like any pixel.
+ *
+ * @param dy [batch, outHeight, outWidth, outChannels].
+ * @param filterShape [outChannels, kernelHeight, kernelWidth, channels / groups].
+ * @param attributes From `bitConv2dAttributes`.
+ * @returns f32 of shape `filterShape`.
+ */
 export function bitConv2dFilterGradient(
   dy: Tensor,
   x: BitTensor,
@@ -58,25 +71,25 @@ export function bitConv2dFilterGradient(
     const signs = unpackBits(x);
     if (attributes.paddingValue === 'zero') return conv2dFilterGradient(dy, signs, filterShape, attributes);
     const { height, width } = attributes.window;
-    const bordered = pad(signs, [[0, 0], borders(height), borders(width), [0, 0]], 1);
+    const padded = pad(signs, [[0, 0], paddingOf(height), paddingOf(width), [0, 0]], 1);
     const window = { height: overPadded(height), width: overPadded(width) };
-    return conv2dFilterGradient(dy, bordered, filterShape, { ...attributes, window });
+    return conv2dFilterGradient(dy, padded, filterShape, { ...attributes, window });
   });
 }
 
 /**
- * Whether lookup tables make the gradients of such a convolution: of 1×1 filters, and of small groups. All others multiply
- * floats ±1.
+ * Whether the gradients of such a convolution are computed by lookup tables, which is the case for 1×1 filters and
+ * small groups. All others multiply floats ±1.
  */
 export function hasLookup(filter: Shape, attributes: BitConv2dAttributes): boolean {
-  return isDense(filter, attributes) || hasGroupedLookup(filter, attributes);
+  return isPointwiseConv2d(filter, attributes) || hasGroupedLookup(filter, attributes);
 }
 
-function isDense([, height, width]: Shape, { groups, window }: BitConv2dAttributes): boolean {
+function isPointwiseConv2d([, height, width]: Shape, { groups, window }: BitConv2dAttributes): boolean {
   return groups === 1 && height === 1 && width === 1 && isPointwise(window);
 }
 
-/** The scale may be left out. */
+/** The scale is optional. */
 type InputGradientInputs = readonly [dy: Tensor, filter: BitTensor, ...scale: Tensor[]];
 
 const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttributes & { xShape: Shape }>({
@@ -93,31 +106,25 @@ const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttribu
     });
   },
   fast: ([dy, filter, ...[scale]], [dx], attributes) =>
-    inputGradientWithEpilogue(dy, filter, scale, dx, attributes, noEpilogue, {}),
+    inputGradientWithEpilogue({ dy, filter, scale: scale ?? null, dx }, attributes, noEpilogue, {}),
   webgpu: ([dy, filter, ...[scale]], [dx], attributes) =>
-    gpuKernels().inputGradientOnGpu(dy, filter, scale ?? null, dx, attributes),
+    gpuKernels().inputGradientOnGpu({ dy, filter, scale: scale ?? null, dx }, attributes),
   multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
 });
 
-/** `bitConv2dInputGradient` of a convolution that `hasLookup`, into dx by way of an epilogue. */
+/**
+ * Computes `bitConv2dInputGradient` of a convolution that `hasLookup`, and stores it through an epilogue.
+ *
+ * @param args The values of the epilogue's parameters.
+ */
 export function inputGradientWithEpilogue<P extends ParameterTypes>(
-  dy: Tensor,
-  filter: BitTensor,
-  scale: Tensor | undefined,
-  dx: Tensor,
+  tensors: InputGradientTensors<BitTensor>,
   attributes: BitConv2dAttributes,
   epilogue: Epilogue<P>,
-  args: { readonly [K in keyof P]: Argument },
+  args: EpilogueArguments<P>,
 ): void {
-  const scaleAt = scale ? scale.address : null;
-  if (isDense(filter.shape, attributes)) {
-    const [filters, , , channels] = filter.shape;
-    const product = { pixels: dx.size / channels, filters, channels };
-    inputGradientByLookup(product, dy.address, filter.address, scaleAt, dx.address, epilogue, args);
-  } else {
-    const shapes = [dx.shape, filter.shape] as const;
-    groupedInputGradient(...shapes, attributes, dy.address, filter.address, scaleAt, dx.address, epilogue, args);
-  }
+  if (isPointwiseConv2d(tensors.filter.shape, attributes)) pointwiseInputGradient(tensors, epilogue, args);
+  else groupedInputGradient(tensors, attributes.window, epilogue, args);
 }
 
 const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttributes & { filterShape: Shape }>({
@@ -134,31 +141,28 @@ const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttrib
         for (let c = 0; c < channels; c++) df[filterAt + c] += dy[yAt] * signs[xAt + c];
       },
       (filterAt, yAt, channels) => {
-        // The border is +1.
+        // Padding with 'one' is a sign of +1.
         if (attributes.paddingValue === 'one') for (let c = 0; c < channels; c++) df[filterAt + c] += dy[yAt];
       },
     );
   },
   fast([dy, x], [df], attributes) {
-    const { filterShape } = attributes;
-    if (isDense(filterShape, attributes)) {
-      const [filters, , , channels] = filterShape;
-      filterGradientByLookup({ pixels: x.size / channels, filters, channels }, dy.address, x.address, df.address);
-    } else groupedFilterGradient(x.shape, filterShape, attributes, dy.address, x.address, df.address);
+    if (isPointwiseConv2d(df.shape, attributes)) pointwiseFilterGradient(dy, x, df);
+    else groupedFilterGradient(dy, x, df, attributes.window);
   },
   webgpu: ([dy, x], [df], attributes) =>
     gpuKernels().filterGradientOnGpu(dy, x, df, attributes, attributes.paddingValue === 'one' ? 1 : 0),
   multiplyAdds: ([dy], [df]) => convolutionMultiplyAdds(dy, df.shape),
 });
 
-/** How far a window reaches beyond its image, [before the first element, after the last]. */
-function borders({ input, output, taps, stride, dilation, before }: Slide): [number, number] {
+/** How far a window extends past its image along an axis: [before the first element, after the last]. */
+function paddingOf({ input, output, taps, stride, dilation, before }: Slide): [number, number] {
   const end = (output - 1) * stride + (taps - 1) * dilation + 1;
   return [before, Math.max(0, end - before - input)];
 }
 
-/** The same window over the image with its borders made real. */
+/** The same window over an image that contains its padding. */
 function overPadded(slide: Slide): Slide {
-  const [before, after] = borders(slide);
+  const [before, after] = paddingOf(slide);
   return { ...slide, input: before + slide.input + after, before: 0 };
 }

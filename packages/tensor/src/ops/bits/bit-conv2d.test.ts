@@ -19,7 +19,9 @@ import { type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d-attribu
 import { bitConv2dFilterGradient, bitConv2dInputGradient } from './bit-conv2d-gradients.js';
 import { packBits, unpackBits } from './pack-bits.js';
 
-/** A convolution of signs whose shapes fit: groups inside a word, straddling words, of whole words, and many words. */
+/**
+ * A convolution of signs with matching shapes. Its groups are within a word, straddle words, or are one or many words.
+ */
 const convolutions = fc
   .record({
     batch: fc.integer({ min: 1, max: 2 }),
@@ -48,7 +50,9 @@ const convolutions = fc
     };
   });
 
-/** Groups of 1, 2, 4 and 8 channels with as many filters, and pixels enough for tables; wide images are done in bands of rows. */
+/**
+ * Groups of 1, 2, 4 and 8 channels with as many filters, and enough pixels for tables. Wide images take several bands.
+ */
 const convolutionsByTables = fc
   .record({
     batch: fc.integer({ min: 1, max: 3 }),
@@ -72,7 +76,7 @@ const convolutionsByTables = fc
     };
   });
 
-/** The same convolution of numbers ±1: a border of +1 is built around the image first, one of 0 is left to `conv2d`. */
+/** The same convolution of numbers ±1. For padding with +1 the image is padded first; `conv2d` itself pads with 0. */
 function convolutionOfNumbers(x: Tensor, filter: Tensor, { paddingValue, ...options }: BitConv2dOptions): Tensor {
   if (paddingValue === 'zero') return conv2d(x, filter, options);
   const [, kernelHeight, kernelWidth] = filter.shape;
@@ -84,14 +88,14 @@ function convolutionOfNumbers(x: Tensor, filter: Tensor, { paddingValue, ...opti
   return conv2d(pad(x, [[0, 0], border[0], border[1], [0, 0]], 1), filter, { ...options, padding: 'valid' });
 }
 
-/** Small whole numbers, so that sums of floats are exact in any order. */
-function wholeNumbers(shape: Shape, rng: Rng): Tensor {
+/** Small integers, so that sums of floats are exact in any order. */
+function integers(shape: Shape, rng: Rng): Tensor {
   const result = emptyTensor('f32', shape);
   for (let at = 0; at < sizeOf(shape); at++) result.values[at] = rng.integer(9) - 4;
   return result;
 }
 
-/** Reverse sweep over the calls that `f` makes: the gradients of `inputs`. */
+/** The gradients of `inputs`, by a reverse pass over the calls that `f` makes. */
 function gradientsOf(f: () => Tensor, inputs: readonly Tensor[], outputGradient: Tensor): Tensor[] {
   const calls: RecordedCall[] = [];
   const output = withRecorder({ record: (call) => calls.push(call) }, f);
@@ -120,7 +124,7 @@ describe('bitConv2d', () => {
     checkOp((x, filter) => bitConv2d(x, filter), [x, pointwise], { gradient: false });
   });
 
-  test('of no images makes none', () => {
+  test('returns an empty batch for an empty batch', () => {
     const before = memory();
     const [x, filter] = [packBits(zeros([0, 5, 5, 8])), packBits(zeros([8, 3, 3, 8]))];
     const y = bitConv2d(x, filter, { padding: 'same' });
@@ -128,7 +132,7 @@ describe('bitConv2d', () => {
     expect(memory().bytes - before.bytes).toBe(4 * (8 * 3 * 3 * 8) + 4 * (8 * 3 * 3));
   });
 
-  test.prop([convolutions], { numRuns: 150 })('is exactly the convolution of the signs as numbers', (convolution) => {
+  test.prop([convolutions], { numRuns: 150 })('equals the convolution of the signs as numbers', (convolution) => {
     const { x, filter, options } = convolution;
     const y = bitConv2d(x, filter, options);
     const expected = convolutionOfNumbers(unpackBits(x), unpackBits(filter), options);
@@ -138,7 +142,7 @@ describe('bitConv2d', () => {
   });
 
   test.prop([convolutionsByTables], { numRuns: 60 })(
-    'agrees with its definition by tables',
+    'agrees with its definition when computed by tables',
     ({ x, filter, options }) => {
       checkOp((x, filter) => bitConv2d(x, filter, options), [x, filter], { gradient: false });
     },
@@ -153,7 +157,7 @@ describe('bitConv2d', () => {
     const [signsX, signsFilter] = [unpackBits(x), unpackBits(filter)];
     const calls: RecordedCall[] = [];
     const y = withRecorder({ record: (call) => calls.push(call) }, () => bitConv2d(x, filter, options));
-    const dy = wholeNumbers(y.shape, rng);
+    const dy = integers(y.shape, rng);
     const expected = gradientsOf(
       () => convolutionOfNumbers(signsX, signsFilter, options),
       [signsX, signsFilter],
@@ -181,7 +185,7 @@ describe('bitConv2d', () => {
     expect([...y.values]).toEqual([...bitConv2d(x, filter, options).values]);
   });
 
-  test.prop([asBytes, tiers], { numRuns: 100 })('tells in 8 bits how many signs differ', (convolution, tier) => {
+  test.prop([asBytes, tiers], { numRuns: 100 })('counts differing signs in 8 bits', (convolution, tier) => {
     const { x, filter, options } = convolution;
     const differences = withKernels(tier, () => bitConv2d(x, filter, { ...options, dtype: 'u8' }));
     expect(differences.dtype).toBe('u8');
@@ -196,26 +200,26 @@ describe('bitConv2d', () => {
   });
 
   test.prop([asBytes, tiers], { numRuns: 40 })(
-    'has the gradients of what it tells: of the products, or of −½ of them',
+    'has the gradients of its output, which is the products or −½ of them',
     ({ x, filter, options, rng }, tier) => {
       const gradientsFor = (dtype: 'i32' | 'i16' | 'u8') => {
         const calls: RecordedCall[] = [];
         withRecorder({ record: (call) => calls.push(call) }, () => bitConv2d(x, filter, { ...options, dtype }));
-        const dy = wholeNumbers(calls[0].output.shape, rng.split('dy'));
+        const dy = integers(calls[0].output.shape, rng.split('dy'));
         return calls[0].gradient!(dy, calls[0].saved).map((gradient) => [...(gradient!() as Tensor).values]);
       };
       withKernels(tier, () => {
         const expected = gradientsFor('i32');
         expect(gradientsFor('i16')).toEqual(expected);
-        const ofDifferences = gradientsFor('u8');
-        expect(ofDifferences.map((values) => values.map((value) => 0 - 2 * value))).toEqual(
+        const differences = gradientsFor('u8');
+        expect(differences.map((values) => values.map((value) => 0 - 2 * value))).toEqual(
           expected.map((values) => values.map((value) => 0 + value)),
         );
       });
     },
   );
 
-  /** Filters of so many signs, in one tap and in several, all −1; and images that are +1, or −1, all over. */
+  /** The largest filters, of one tap or several, all −1, and their counts on images that are all +1 and all −1. */
   const largest = [
     { dtype: 'u8', signs: 255, shape: [1, 1, 1, 255], counts: [255, 0] },
     { dtype: 'u8', signs: 255, shape: [1, 3, 5, 17], counts: [255, 0] },
@@ -224,8 +228,8 @@ describe('bitConv2d', () => {
   ] as const;
 
   test.each(largest)(
-    '$dtype holds the counts of $signs signs, of shape $shape, and no more',
-    ({ dtype, shape, counts }) => {
+    '$dtype can hold the counts of $signs signs in shape $shape, but of no more',
+    ({ dtype, signs, shape, counts }) => {
       const [, height, width, channels] = shape;
       const [plus, minus] = [1, -1].map((sign) => packBits(mul(ones([1, height, width, channels]), sign)));
       const filter = packBits(mul(ones(shape), -1));
@@ -235,17 +239,17 @@ describe('bitConv2d', () => {
       }
       const beyond = packBits(ones([1, height, width, channels + 1]));
       expect(() => bitConv2d(beyond, beyond, { dtype })).toThrow(
-        `bitConv2d: a filter of ${height * width * (channels + 1)} signs makes counts beyond ${dtype}. Leave out the dtype.`,
+        `bitConv2d: ${dtype} can count at most ${signs} signs, and a filter has ${height * width * (channels + 1)}. Omit dtype to count in i32.`,
       );
     },
   );
 
-  test('refuses to count a border of zero in 8 bits, which is none of signs', () => {
+  test('refuses to pad with zero in 8 bits', () => {
     const [x, filter] = [packBits(ones([1, 4, 4, 8])), packBits(ones([2, 3, 3, 8]))];
     const options = { padding: 'same', paddingValue: 'zero' } as const;
     expect(() => bitConv2d(x, filter, { ...options, dtype: 'u8' })).toThrow(
       new RangeError(
-        "bitConv2d: u8 counts signs that differ, and a border of zero has none. Use i16, or a border of 'one'.",
+        "bitConv2d: u8 counts differing signs, and a padding of zero has no sign. Use dtype 'i16' or paddingValue 'one'.",
       ),
     );
     expect(bitConv2d(x, filter, { ...options, dtype: 'i16' }).values[0]).toBe(4 * 8);
@@ -253,7 +257,7 @@ describe('bitConv2d', () => {
     expectTypeOf(bitConv2d(x, filter)).toEqualTypeOf<Tensor<'i32'>>();
   });
 
-  test('leaves no unpacked signs behind', () => {
+  test('frees the signs that its gradients unpack', () => {
     const x = packBits(zeros([1, 4, 4, 40]));
     const filter = packBits(zeros([2, 3, 3, 40]));
     const dy = zeros([1, 4, 4, 2]);
@@ -264,7 +268,7 @@ describe('bitConv2d', () => {
     expect(memory().tensors).toBe(before);
   });
 
-  test('pads with +1 unless told otherwise', () => {
+  test('pads with +1 by default', () => {
     const minus = packBits(emptyTensor('f32', [1, 1, 1, 40]));
     minus.words.set([0xffffffff, 0xff]);
     const filter = packBits(zeros([1, 3, 3, 40]));
@@ -272,7 +276,7 @@ describe('bitConv2d', () => {
     expect([...bitConv2d(minus, filter, { padding: 1, paddingValue: 'zero' }).values]).toEqual([-40]);
   });
 
-  test('explains operands that do not fit', () => {
+  test('explains operands that do not match', () => {
     const x = packBits(zeros([8, 56, 56, 24]));
     const filter = packBits(zeros([64, 3, 3, 32]));
     filter.label = 'units.3.pointwise.conv.weight';

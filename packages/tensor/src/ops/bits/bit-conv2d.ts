@@ -12,16 +12,16 @@ import { checkBits } from './check-bits.js';
 import { signsOf } from './each-bit.js';
 
 /**
- * 2-D convolution of signs: `conv2d` over numbers ±1. Kernels compute it on their bits, with n − 2·popcount(a xor b)
+ * 2-D convolution of signs: `conv2d` over numbers ±1. Kernels compute it from the bits, as n − 2·popcount(a xor b)
  * (derived in bit-matmul.ts).
  *
  * @param x Images [batch, height, width, channels].
- * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups]; groups may be of any size.
- * @param options.dtype Of the result. i16 takes half the memory of i32, the default. u8 takes a quarter, and holds how many signs
- * differ, d, in place of y = signs − 2·d.
+ * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups], with groups of any size.
+ * @param options.dtype The dtype of the result. Default i32. i16 takes half the memory. u8 takes a quarter, and holds
+ * the number d of differing signs instead of y = signs − 2·d.
  * @returns [batch, outHeight, outWidth, outChannels].
- * @throws ShapeError if the channels or groups do not fit; RangeError for filters of more signs than the dtype can count
- * (32,767 and 255), and for u8 with a border of zero.
+ * @throws ShapeError if the channels or groups do not match, or the window does not fit; RangeError if a filter has
+ * more signs than the dtype can count (32,767 for i16, 255 for u8), and for u8 with `paddingValue: 'zero'`.
  */
 export function bitConv2d<D extends CountDType = 'i32'>(
   x: BitTensor,
@@ -32,21 +32,25 @@ export function bitConv2d<D extends CountDType = 'i32'>(
   checkBits('bitConv2d', 'filter', filter);
   const attributes = bitConv2dAttributes('bitConv2d', x.shape, filter.shape, options, filter.label);
   const signs = sizeOf(filter.shape.slice(1));
-  if (signs > mostSigns[dtype ?? 'i32']) {
-    throw new RangeError(`bitConv2d: a filter of ${signs} signs makes counts beyond ${dtype}. Leave out the dtype.`);
+  const countType: CountDType = dtype ?? 'i32';
+  const limit = maxSigns[countType];
+  if (signs > limit) {
+    throw new RangeError(
+      `bitConv2d: ${countType} can count at most ${limit} signs, and a filter has ${signs}. Omit dtype to count in i32.`,
+    );
   }
   if (dtype === 'u8' && attributes.paddingValue === 'zero') {
     throw new RangeError(
-      "bitConv2d: u8 counts signs that differ, and a border of zero has none. Use i16, or a border of 'one'.",
+      "bitConv2d: u8 counts differing signs, and a padding of zero has no sign. Use dtype 'i16' or paddingValue 'one'.",
     );
   }
-  return apply(bitConv2dOp, [x, filter], { ...attributes, dtype: dtype ?? 'i32' })[0] as Tensor<D>;
+  return apply(bitConv2dOp, [x, filter], { ...attributes, dtype: countType })[0] as Tensor<D>;
 }
 
-/** The largest filters whose products fit. */
-const mostSigns: Record<CountDType, number> = { i32: 2 ** 31 - 1, i16: 2 ** 15 - 1, u8: 255 };
+/** The largest filters, in signs, whose results cannot overflow. */
+const maxSigns: Record<CountDType, number> = { i32: 2 ** 31 - 1, i16: 2 ** 15 - 1, u8: 255 };
 
-/** Its gradient rule stands in convolution-gradient-rules.ts. */
+/** The gradient rule is in convolution-gradient-rules.ts. */
 export const bitConv2dOp = defineOp<
   [BitTensor, BitTensor],
   [Tensor<CountDType>],
@@ -59,7 +63,7 @@ export const bitConv2dOp = defineOp<
   ],
   reference([x, filter], [{ values: y }], attributes) {
     const [xSigns, filterSigns] = [signsOf(x), signsOf(filter)];
-    /** A sum of products is channels − 2·d, where d signs differ: a u8 holds d. */
+    /** The sum of a run of products is channels − 2·d if d signs differ. A u8 output holds d. */
     const add = (yAt: number, channels: number, sum: number): void => {
       y[yAt] += attributes.dtype === 'u8' ? (channels - sum) / 2 : sum;
     };
@@ -74,7 +78,7 @@ export const bitConv2dOp = defineOp<
         add(yAt, channels, sum);
       },
       (filterAt, yAt, channels) => {
-        // The border is +1.
+        // Padding with 'one' adds the sum of the filter's signs.
         let sum = 0;
         for (let c = 0; c < channels; c++) sum += filterSigns[filterAt + c];
         if (attributes.paddingValue === 'one') add(yAt, channels, sum);

@@ -1,6 +1,7 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
-import { wordsPerRow } from '../../bit-tensor.js';
+import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+import type { Tensor } from '../../tensor.js';
 import {
   forRange,
   type I32,
@@ -15,12 +16,12 @@ import {
 } from '../../wasm/assembler.js';
 
 /**
- * Element types of a product of rows of signs: i32 and i16 hold the dot product, which lies between −signs and signs; u8 holds
- * the number of signs that differ, from which it follows as signs − 2·differences.
+ * Element types of a product of rows of signs. i32 and i16 hold the dot product, which lies between −signs and signs.
+ * u8 holds the number of differing signs, from which the dot product follows as signs − 2·differences.
  */
 export type CountDType = 'i32' | 'i16' | 'u8';
 
-/** Statement: writes an element of the product. */
+/** Statement that stores an element of the product, from the number of differing signs. */
 export function storeCount(dtype: CountDType, address: I32, signs: I32, differences: I32, offset: number): void {
   if (dtype === 'u8') {
     store8(address, differences, offset);
@@ -31,39 +32,50 @@ export function storeCount(dtype: CountDType, address: I32, signs: I32, differen
   else store(address, count, offset);
 }
 
+/** Bytes of an element. */
 export const countBytes = (dtype: CountDType): number => ({ i32: 4, i16: 2, u8: 1 })[dtype];
 
-/** Rows of a in registers, and rows of b that meet them before the loop goes round. */
+/** Rows of a in registers, and rows of b per iteration of the inner loop. */
 const tileRows = 2;
 const tileColumns = 8;
 
-/** A row of more 64-bit words than this is not held in registers. */
-const mostWords = 32;
+/** Longest row, in 64-bit words, that is kept in registers. */
+const maxWords = 32;
 
-/**
- * y[i, j] = signs − 2·popcount(a[i] xor b[j]): the dot products of m rows with n rows of `signs` signs, one or more
- * (bit-matmul.ts).
- *
- * @param a @param b Addresses of rows of packed signs, row after row.
- * @param y Address of the counts [m, n], of type `dtype`.
- */
-export function bitGemm(m: number, n: number, signs: number, a: number, b: number, y: number, dtype: CountDType): void {
+/** A product of two matrices of signs, whose rows are packed one after the other. */
+export interface BitGemm {
+  /** Rows of a, and rows of b. */
+  readonly m: number;
+  readonly n: number;
+  /** Signs per row, at least 1. */
+  readonly signs: number;
+  readonly a: BitTensor;
+  readonly b: BitTensor;
+  /** [m, n] */
+  readonly y: Tensor<CountDType>;
+}
+
+/** y[i, j] = signs − 2·popcount(a[i] xor b[j]): the dot product of each row of a with each row of b (bit-matmul.ts). */
+export function bitGemm({ m, n, signs, a, b, y }: BitGemm): void {
+  const { dtype } = y;
   const words = wordsPerRow(signs);
-  const kernel = words <= 2 * mostWords ? unrolledKernel(words, dtype) : loopKernel(dtype);
+  const kernel = words <= 2 * maxWords ? unrolledKernel(words, dtype) : loopKernel(dtype);
   const nanosecondsPerRow = 2 + (n * words) / 5;
   kernel.run({ a, b, y, n, signs, rowBytes: 4 * words }, m, { grain: chunksOf(m, nanosecondsPerRow) });
 }
 
 const parameters = { a: i32, b: i32, y: i32, n: i32, signs: i32, rowBytes: i32 };
 
-/** Two rows of a stay in registers while all rows of b pass: one load, xor, popcount and add for 64 signs of each. */
+/**
+ * Keeps two rows of a in registers and loops over the rows of b: one load, xor, popcount and add for 64 signs of each.
+ */
 const unrolledKernel = kernelFamily(
   (words: number, dtype: CountDType) =>
     new Kernel(`bits_gemm_w${words}_${dtype}_2x8__popcnt64`, parameters, ({ a, b, y, n, signs }, from, to) => {
       const bytes = countBytes(dtype);
       const rowBytes = 4 * words;
       const steps = Math.ceil(words / 2);
-      /** 64 bits of a row, or the last 32. */
+      /** 64 bits of a row, or its last 32. */
       const word = (row: I32, step: number, offset = 0): I64 =>
         2 * step + 1 < words ? i64.load(row, offset + 8 * step) : i64.load32U(row, offset + 8 * step);
 
@@ -100,7 +112,7 @@ const unrolledKernel = kernelFamily(
     }),
 );
 
-/** For rows too long for registers: a word of a meets the words of 8 rows of b. */
+/** For rows that are too long for registers: compares each word of a row of a with the words of 8 rows of b. */
 const loopKernel = kernelFamily(
   (dtype: CountDType) =>
     new Kernel(`bits_gemm_${dtype}_1x8__popcnt64`, parameters, ({ a, b, y, n, signs, rowBytes }, from, to) => {

@@ -19,7 +19,7 @@ const operands = fc
   });
 
 describe('bitMatmul', () => {
-  test.prop([operands], { numRuns: 50 })('is exactly the product of the signs as numbers', ({ a, b }) => {
+  test.prop([operands], { numRuns: 50 })('equals the product of the signs as numbers', ({ a, b }) => {
     checkOp(bitMatmul, [a, b], { gradient: false });
     const product = bitMatmul(a, b);
     const expected = matmul(unpackBits(a), unpackBits(b), { transposeB: true });
@@ -44,16 +44,16 @@ describe('bitMatmul', () => {
     });
   });
 
-  test('of empty rows is 0', () => {
+  test('is 0 for empty rows', () => {
     expect([...bitMatmul(packBits(zeros([2, 0])), packBits(zeros([1, 0]))).values]).toEqual([0, 0]);
   });
 
-  test('explains operands that do not fit', () => {
+  test('explains operands that do not match', () => {
     const weight = packBits(zeros([64, 32]));
     weight.label = 'head.weight';
     expect(() => bitMatmul(packBits(zeros([8, 24])), weight)).toThrow(
       [
-        'bitMatmul: rows of a have 24 signs, rows of b 32',
+        'bitMatmul: rows of a have 24 signs, rows of b have 32',
         '  a  [8, 24]   M, K',
         '  b  [64, 32]  head.weight',
         'Hint: The last axes must be equal: the product is a·bᵀ.',

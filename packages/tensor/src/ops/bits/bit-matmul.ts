@@ -12,13 +12,13 @@ import { popcount32 } from './popcount.js';
 /**
  * The product a·bᵀ of two matrices of signs: c[m, n] is the dot product of row m of a and row n of b.
  *
- * Both operands have their reduced axis K last, since signs are packed along the last axis; b is what other libraries
- * call a transposed weight [outFeatures, inFeatures].
+ * The reduced axis K is the last one of both operands, since signs are packed along the last axis. So b has the usual
+ * layout of a weight matrix, [outFeatures, inFeatures].
  *
  * @param a [M, K]
  * @param b [N, K]
  * @returns i32 [M, N], every element between −K and K.
- * @throws ShapeError unless both are matrices of equal K.
+ * @throws ShapeError unless both are matrices with the same K.
  */
 export function bitMatmul(a: BitTensor, b: BitTensor): Tensor<'i32'> {
   return apply(bitMatmulOp, [a, b], undefined)[0];
@@ -27,12 +27,12 @@ export function bitMatmul(a: BitTensor, b: BitTensor): Tensor<'i32'> {
 /**
  * Why n − 2·popcount(a xor b) is the dot product of two rows of n signs:
  *
- * 1. A product of two signs is +1 where they are equal and −1 where they differ.
- * 2. So with d places where they differ, the dot product is (n − d)·(+1) + d·(−1) = n − 2d.
- * 3. A sign is stored as one bit, and xor of two bits is 1 exactly where they differ: d = popcount(a xor b).
- * 4. Tail bits are 0 in both rows, so their xor is 0 and adds nothing to d; n counts the real signs alone.
+ * 1. The product of two signs is +1 if they are equal and −1 if they differ.
+ * 2. If d pairs of signs differ, the dot product is therefore (n − d)·(+1) + d·(−1) = n − 2d.
+ * 3. A sign is stored as one bit, and the xor of two bits is 1 if and only if they differ, so d = popcount(a xor b).
+ * 4. Tail bits are 0 in both rows, so their xor is 0 and adds nothing to d. n only counts the real signs.
  *
- * (Rastegari et al., "XNOR-Net", 2016, count equal bits with xnor; counting differences spares the mask for the tail.)
+ * (Rastegari et al., "XNOR-Net", 2016, count equal bits with xnor. Counting differences needs no mask for the tail.)
  */
 const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined, [BitTensor, BitTensor]>({
   name: 'bitMatmul',
@@ -47,7 +47,7 @@ const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined,
     if (a.rowLength !== b.rowLength) {
       throw new ShapeError(
         'bitMatmul',
-        `rows of a have ${a.rowLength} signs, rows of b ${b.rowLength}`,
+        `rows of a have ${a.rowLength} signs, rows of b have ${b.rowLength}`,
         operands,
         'The last axes must be equal: the product is a·bᵀ.',
       );
@@ -70,7 +70,7 @@ const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined,
   },
   fast([a, b], [y]) {
     if (a.rowLength === 0) y.values.fill(0);
-    else bitGemm(a.shape[0], b.shape[0], a.rowLength, a.address, b.address, y.address, 'i32');
+    else bitGemm({ m: a.shape[0], n: b.shape[0], signs: a.rowLength, a, b, y });
   },
   webgpu: ([a, b], [c]) => gpuKernels().bitMatmulOnGpu(a, b, c),
   multiplyAdds: ([a], [c]) => c.size * a.rowLength,

@@ -7,29 +7,30 @@ import { isPointwise } from '../window.js';
 import { pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import type { CountDType } from './bit-gemm.wasm.js';
+import type { MaskPredicate } from './pack-bits.wasm.js';
 import { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './pack-lanes.wgsl.js';
 
-// Signs on a GPU: 32 in a word, as on the CPU. WGSL has an instruction that counts bits.
+// Signs on a GPU are packed 32 to a word, as on the CPU. WGSL's countOneBits counts bits in hardware.
 
-/** What becomes a bit 1: WGSL conditions of `x`. */
-const questions = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' } as const;
+/** WGSL of the predicates of `packMask`, in terms of `x`. */
+const predicates: Record<MaskPredicate, string> = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' };
 
-/** Packs what is true of the elements of x. */
-export function packAnswersOnGpu(question: keyof typeof questions, x: Tensor, bits: BitTensor): void {
+/** Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`. */
+export function packMaskOnGpu(predicate: MaskPredicate, x: Tensor, bits: BitTensor): void {
   const words = countWords(bits.shape);
   const parameters = { words, channels: bits.rowLength };
   if (bits.rowLength <= shortRow)
-    packShortRows(question).run({ values: x }, { words: bits }, parameters, groupsOf(words));
-  else packShader(question).run({ values: x }, { words: bits }, parameters, packGroups(words));
+    packShortRows(predicate).run({ values: x }, { words: bits }, parameters, groupsOf(words));
+  else packShader(predicate).run({ values: x }, { words: bits }, parameters, packGroups(words));
 }
 
-/** Channels of a row that one invocation packs by itself. Filters of groups have such: of 32 invocations, all but so few would idle. */
+/** Maximum length of a row that a single invocation packs. With one invocation per bit, most of them would be idle. */
 const shortRow = 8;
 
-/** An invocation packs a row, which is one word. */
+/** Each invocation packs a row, which is a single word. */
 const packShortRows = shaderFamily(
-  (question: keyof typeof questions) =>
-    new Shader(`pack_${question}_short`, {
+  (predicate: MaskPredicate) =>
+    new Shader(`pack_${predicate}_short`, {
       reads: { values: 'f32' },
       writes: { words: 'u32' },
       parameters: { words: 'u32', channels: 'u32' },
@@ -39,16 +40,16 @@ const packShortRows = shaderFamily(
   var packed = 0u;
   for (var c = 0u; c < p.channels; c++) {
     let x = values[i * p.channels + c];
-    packed |= select(0u, 1u << c, ${questions[question]});
+    packed |= select(0u, 1u << c, ${predicates[predicate]});
   }
   words[i] = packed;`,
     }),
 );
 
-/** An invocation asks for one bit. */
+/** Each invocation computes one bit. */
 const packShader = shaderFamily(
-  (question: keyof typeof questions) =>
-    new Shader(`pack_${question}`, {
+  (predicate: MaskPredicate) =>
+    new Shader(`pack_${predicate}`, {
       reads: { values: 'f32' },
       writes: { words: 'u32' },
       parameters: { words: 'u32', channels: 'u32' },
@@ -59,13 +60,13 @@ const packShader = shaderFamily(
   var isSet = false;
   if (isInside) {
     let x = values[row * p.channels + c];
-    isSet = ${questions[question]};
+    isSet = ${predicates[predicate]};
   }
   ${storeWord('isSet')}`,
     }),
 );
 
-/** Signs as numbers ±1. */
+/** `unpackBits`. */
 export function unpackOnGpu(bits: BitTensor, signs: Tensor): void {
   const { rowLength } = bits;
   unpackShader.run(
@@ -88,7 +89,7 @@ const unpackShader = new Shader('unpack', {
   signs[i] = 1.0 - 2.0 * f32((word >> (column % 32u)) & 1u);`,
 });
 
-/** Rows of a times rows of b: how many of their signs differ, or (`signs` above 0) what that makes of so many products. */
+/** For each row of a and of b, the number of differing signs, or the dot product if `signs` is the length of a row. */
 const bitGemm = new GemmShader({
   name: 'bits_gemm',
   reads: { x: 'u32', y: 'u32' },
@@ -108,7 +109,7 @@ export function bitMatmulOnGpu(a: BitTensor, b: BitTensor, c: Tensor<'i32'>): vo
   bitGemm.run({ m, n, k: wordsPerRow(a.rowLength) }, { x: a, y: b }, c, { signs: a.rowLength });
 }
 
-/** `bitConv2d`: 1×1 filters are rows of a matrix; of others, an invocation counts one output. */
+/** `bitConv2d`. 1×1 filters form a matrix. For others, an invocation computes one output, or those of one group. */
 export function bitConv2dOnGpu(
   x: BitTensor,
   weights: BitTensor,
@@ -118,22 +119,27 @@ export function bitConv2dOnGpu(
   const [outChannels, ...perFilter] = weights.shape;
   const signs = y.dtype === 'u8' ? 0 : sizeOf(perFilter);
   if (groups === 1 && isPointwise(window) && perFilter[2] > 0) {
-    bitGemm.run({ m: y.size / outChannels, n: outChannels, k: wordsPerRow(x.rowLength) }, { x, y: weights }, y, {
-      signs,
-    });
+    const size = { m: y.size / outChannels, n: outChannels, k: wordsPerRow(x.rowLength) };
+    bitGemm.run(size, { x, y: weights }, y, { signs });
     return;
   }
   const [kernelHeight, kernelWidth, groupChannels] = perFilter;
   const pixels = y.size / outChannels;
   const values = {
     ...windowArgumentsOnGpu(window),
-    ...{ channels: x.rowLength, outChannels, groupChannels, groupFilters: outChannels / groups, groups, pixels },
-    ...{ countsBorder: Number(paddingValue === 'one'), isDifference: Number(y.dtype === 'u8') },
+    channels: x.rowLength,
+    outChannels,
+    groupChannels,
+    groupFilters: outChannels / groups,
+    groups,
+    pixels,
+    countsBorder: Number(paddingValue === 'one'),
+    isDifference: Number(y.dtype === 'u8'),
   };
   const tapWords = wordsPerRow(groupChannels);
   const words = kernelHeight * kernelWidth * tapWords;
-  // A few words are kept in registers for all filters of the group; of many, each filter reads its own.
-  if (words <= mostWords) {
+  // A few words stay in registers for all filters of the group. If there are more, each filter reads them again.
+  if (words <= maxWords) {
     bitConvolveGroups(kernelHeight * kernelWidth, tapWords).run(
       { x, weights },
       { y },
@@ -155,7 +161,7 @@ const bitConvolveParameters = {
   isDifference: 'u32',
 } as const;
 
-/** So many bits of a row of \`x\` from bit \`first\` on, shifted down. They may lie in two words. */
+/** WGSL of `bitsAt`: up to 32 bits of a row of `x` from bit `first` on, shifted down. They may straddle two words. */
 const bitsAt = `
 fn bitsAt(row: u32, first: u32, length: u32) -> u32 {
   let at = row + first / 32u;
@@ -165,10 +171,10 @@ fn bitsAt(row: u32, first: u32, length: u32) -> u32 {
   return bits & (0xffffffffu >> (32u - length));
 }`;
 
-/** Words of signs that an invocation of the kernel below keeps. */
-const mostWords = 25;
+/** Maximum number of words of signs that an invocation of the shader below keeps in registers. */
+const maxWords = 25;
 
-/** An invocation reads what a group sees around a pixel, and counts it against all filters of the group. */
+/** Each invocation reads the signs that one group sees of a window, and compares them with all filters of the group. */
 const bitConvolveGroups = shaderFamily((taps: number, tapWords: number) => {
   const words = Array.from({ length: taps * tapWords }, (_, at) => at);
   return new Shader(`bits_conv_groups_${taps}x${tapWords}`, {
@@ -188,7 +194,7 @@ ${bitsAt}`,
     { length: taps },
     (_, tap) => `
   let at${tap} = pixelUnder(pixel, ${tap}u);
-  // What the border has no part in is masked out.
+  // Taps in the border are masked out, unless the border counts.
   let counts${tap} = select(0u, 0xffffffffu, at${tap} >= 0 || p.countsBorder == 1u);
   signs += p.groupChannels & counts${tap};`,
   ).join('')}
@@ -214,7 +220,7 @@ ${bitsAt}`,
   });
 });
 
-/** An invocation counts one output. */
+/** Each invocation computes one output. */
 const bitConvolve = new Shader('bits_conv', {
   reads: { x: 'u32', weights: 'u32' },
   writes: { y: 'i32' },

@@ -2,7 +2,7 @@ import type { BitTensor } from '../../bit-tensor.js';
 import { DTypeError } from '../../errors.js';
 import type { AnyTensor } from '../../op-definition.js';
 
-/** For callers without a type checker: throws `DTypeError` where numbers stand in for signs. */
+/** Throws `DTypeError` unless the operand is a BitTensor, for callers without a type checker. */
 export function checkBits(op: string, name: string, operand: AnyTensor): asserts operand is BitTensor {
   if (operand.dtype !== 'bits') {
     throw new DTypeError(

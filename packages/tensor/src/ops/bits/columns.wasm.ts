@@ -1,15 +1,25 @@
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { forRange, type I64, i32, i64, select, store, store8, type Variable } from '../../wasm/assembler.js';
 
-/** Where in the bytes of a channel its first column is: a byte of border comes before. */
+/** Bit index of a channel's first column. A byte of border comes before it. */
 export const firstColumnBit = 8;
 
-/** For each row of an image and each channel the signs of its columns, side by side. Squares of 8×8 bits are transposed. */
+/**
+ * Transposes images of signs from channels to columns: for each image row and channel, the signs of neighbouring
+ * columns are neighbouring bits. Works on squares of 8×8 bits.
+ */
 export const columnsKernel = new Kernel(
   'bits_columns',
   {
-    ...{ x: i32, columns: i32, channelBytes: i32, channels: i32, pixelBytes: i32 },
-    ...{ width: i32, height: i32, rows: i32, top: i32 },
+    x: i32,
+    columns: i32,
+    channelBytes: i32,
+    channels: i32,
+    pixelBytes: i32,
+    width: i32,
+    height: i32,
+    rows: i32,
+    top: i32,
   },
   (p, from, to) => {
     const square = i64.variable(undefined, 'square');
@@ -19,7 +29,7 @@ export const columnsKernel = new Kernel(
       const row = i32.variable(item.remU(p.rows).sub(p.top), 'row');
       const source = i32.variable(p.x.add(image.mul(p.height).add(row).mul(p.width).mul(p.pixelBytes)), 'source');
       const target = i32.variable(p.columns.add(item.mul(rowBytes)), 'target');
-      // Channels are whole words; around the columns, and above and below the image, are zeros: +1.
+      // A channel takes whole words. The border around the image is zeros, which mean +1.
       forRange(0, rowBytes, 4, (at) => store(target.add(at), i32.const(0)));
       const width = i32.variable(select(row.ltU(p.height), p.width, i32.const(0)), 'width');
       forRange(0, width, 8, (column) => {
@@ -48,8 +58,7 @@ export const columnsKernel = new Kernel(
 );
 
 /**
- * An 8×8 square of bits with rows and columns exchanged: squares within squares swap places, of 1, 2, then 4 bits
- * (Warren, "Hacker's Delight", 2nd ed., section 7–3).
+ * Transposes an 8×8 square of bits by swapping squares of 1, 2, then 4 bits (Warren, "Hacker's Delight", 2nd ed., 7–3).
  */
 function transposeBits(square: Variable<I64>): I64 {
   const swap = (distance: number, mask: bigint): void => {

@@ -1,8 +1,8 @@
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 
-// Bits one by one, as definitions take them.
+// Access to single bits, for the definitions of ops.
 
-/** Visits the elements of a BitTensor in their order. */
+/** Visits the elements of a BitTensor in row-major order. */
 export function forEachBit({ words, rowLength, size }: BitTensor, visit: (bit: number, at: number) => void): void {
   const rowWords = wordsPerRow(rowLength);
   for (let at = 0; at < size; at++) {
@@ -12,7 +12,7 @@ export function forEachBit({ words, rowLength, size }: BitTensor, visit: (bit: n
   }
 }
 
-/** The signs as numbers ±1, row after row. */
+/** The signs as numbers ±1, in row-major order. */
 export function signsOf(bits: BitTensor): Int8Array {
   const signs = new Int8Array(bits.size);
   forEachBit(bits, (bit, at) => {
@@ -21,7 +21,7 @@ export function signsOf(bits: BitTensor): Int8Array {
   return signs;
 }
 
-/** Writes all elements of a BitTensor: 1 where `isSet` says so. */
+/** Writes all elements of a BitTensor: 1 where `isSet(at)` is true, else 0. */
 export function setBits({ words, rowLength, size }: BitTensor, isSet: (at: number) => boolean): void {
   const rowWords = wordsPerRow(rowLength);
   words.fill(0);

@@ -1,53 +1,70 @@
-import { Kernel, type KernelParameters, type ParameterTypes } from '../../backends/cpu/kernel.js';
+import {
+  type Argument,
+  Kernel,
+  type KernelParameters,
+  kernelFamily,
+  type ParameterTypes,
+} from '../../backends/cpu/kernel.js';
 import type { F32x4, I32 } from '../../wasm/assembler.js';
+import { perEpilogue } from '../epilogue.js';
 
-/** What becomes of a gradient before it is stored: code of the one who asks, so that it need not be read and written again. */
+/**
+ * Code that is applied to a gradient in registers before it is stored, which saves a pass over memory.
+ *
+ * Kernels are assembled once per epilogue object, so an epilogue should be made once and reused.
+ */
 export interface Epilogue<P extends ParameterTypes> {
-  /** Tells kernels with different epilogues apart. */
+  /** Becomes part of the names of kernels, for profiles and error messages. */
   readonly name: string;
   readonly parameters: P;
-  /** Statements for a pixel, once. */
+  /** Writes the statements that run once for each pixel, and returns the code for its elements. */
   readonly row: (parameters: KernelParameters<P>, pixel: I32) => RowEpilogue;
 }
 
-/** What becomes of four elements of a pixel's row, which begin offset + constant bytes into it. */
+/** Transforms four elements of a pixel's row, which start `offset` + `constant` bytes into it. */
 export type RowEpilogue = (value: F32x4, offset: I32, constant: number) => F32x4;
 
-/** Stores gradients as they are. */
+/** The values of an epilogue's parameters. */
+export type EpilogueArguments<P extends ParameterTypes> = { readonly [K in keyof P]: Argument };
+
+/** Stores gradients unchanged. */
 export const noEpilogue: Epilogue<Record<never, never>> = {
   name: 'plain',
   parameters: {},
   row: () => (value) => value,
 };
 
-/** Kernels that differ in numbers known when they are assembled, and in their epilogue. Made when first asked for, then kept. */
-export function epilogueFamily<P extends ParameterTypes, S extends readonly (number | boolean)[]>(
-  name: (...specialisation: S) => string,
-  parameters: P,
-  body: (
+/** A kernel that ends in an epilogue. */
+export interface EpilogueKernel<P extends ParameterTypes> {
+  /** To which the name of the epilogue is added. */
+  readonly name: string;
+  /** Like a `KernelBody`. Calls `epilogue` for each pixel, and passes its elements through the result. */
+  readonly body: (
     parameters: KernelParameters<P>,
     from: I32,
     to: I32,
     scratch: I32,
     epilogue: (pixel: I32) => RowEpilogue,
-    ...specialisation: S
-  ) => void,
+  ) => void;
+}
+
+/** Kernels that differ in constants and in their epilogue. Each is assembled when first needed, then kept. */
+/* @__NO_SIDE_EFFECTS__ */
+export function epilogueFamily<P extends ParameterTypes, S extends readonly (number | boolean)[]>(
+  parameters: P,
+  make: (...specialisation: S) => EpilogueKernel<P>,
 ): <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialisation: S) => Kernel<P & E> {
-  const made = new Map<string, Kernel<ParameterTypes>>();
-  return <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialisation: S) => {
-    const fullName = `${name(...specialisation)}_${epilogue.name}__lookup`;
-    let kernel = made.get(fullName);
-    if (!kernel) {
-      kernel = new Kernel<ParameterTypes>(
-        fullName,
+  const families = perEpilogue((epilogue: Epilogue<ParameterTypes>) =>
+    kernelFamily((...specialisation: S) => {
+      const { name, body } = make(...specialisation);
+      return new Kernel<ParameterTypes>(
+        `${name}_${epilogue.name}__lookup`,
         { ...parameters, ...epilogue.parameters },
-        (all, from, to, scratch) => {
-          const row = (pixel: I32): RowEpilogue => epilogue.row(all as KernelParameters<E>, pixel);
-          body(all as KernelParameters<P>, from, to, scratch, row, ...specialisation);
-        },
+        (all, from, to, scratch) =>
+          body(all as KernelParameters<P>, from, to, scratch, (pixel) => epilogue.row(all, pixel)),
       );
-      made.set(fullName, kernel);
-    }
-    return kernel as unknown as Kernel<P & E>;
-  };
+    }),
+  );
+  return <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialisation: S) =>
+    families(epilogue as unknown as Epilogue<ParameterTypes>)(...specialisation) as unknown as Kernel<P & E>;
 }

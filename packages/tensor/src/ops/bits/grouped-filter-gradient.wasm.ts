@@ -2,8 +2,8 @@ import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
 import { bytesAt } from '../../backends/cpu/memory.js';
-import { wordsPerRow } from '../../bit-tensor.js';
-import type { Shape } from '../../shape.js';
+import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+import type { Tensor } from '../../tensor.js';
 import {
   f32x4,
   forRange,
@@ -16,29 +16,22 @@ import {
   type Variable,
   when,
 } from '../../wasm/assembler.js';
-import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
+import type { Window } from '../window.js';
 import { columnsKernel, firstColumnBit } from './columns.wasm.js';
 import { setChannels, tableBytes } from './grouped-lookup.js';
 import { makeTable } from './lookup.wasm.js';
 
 /**
- * dF [filters, height, width, channels] of a grouped convolution. All are addresses.
+ * dF [filters, height, width, channels] of a grouped convolution.
  *
- * The lanes are the filters of a group. Four pixels of dY that stand side by side make a table; which of them a tap adds and
- * which it subtracts, four neighbouring bits of a channel of X say, if these lie side by side, too: so the signs of X are turned
- * over first, from channels to columns.
+ * The lanes are the filters of a group. A table is made from four neighbouring pixels of dY in a row. The signs with
+ * which a tap adds them up are the signs of four neighbouring pixels in a channel of X. So that these are neighbouring
+ * bits, X is first transposed from channels to columns.
  */
-export function groupedFilterGradient(
-  xShape: Shape,
-  filterShape: Shape,
-  { window: { height, width } }: BitConv2dAttributes,
-  dy: number,
-  x: number,
-  df: number,
-): void {
-  const [outChannels, kernelHeight, kernelWidth, channels] = filterShape;
-  const [batch, inHeight, inWidth, inChannels] = xShape;
-  // Rows above and below the image are +1, as its border is.
+export function groupedFilterGradient(dy: Tensor, x: BitTensor, df: Tensor, { height, width }: Window): void {
+  const [outChannels, kernelHeight, kernelWidth, channels] = df.shape;
+  const [batch, inHeight, inWidth, inChannels] = x.shape;
+  // The transposed image includes the rows of the border above and below, which are +1.
   const rows = height.output + kernelHeight - 1;
   const channelBytes = Math.ceil(Math.max(inWidth, width.output) / 32) * 4 + 8;
   const columnsBytes = batch * rows * inChannels * channelBytes;
@@ -47,16 +40,32 @@ export function groupedFilterGradient(
     bytesAt(columns + columnsBytes, zeroBytes).fill(0);
     columnsKernel.run(
       {
-        ...{ x, columns, channelBytes, channels: inChannels, pixelBytes: 4 * wordsPerRow(inChannels) },
-        ...{ width: inWidth, height: inHeight, rows, top: height.before },
+        x,
+        columns,
+        channelBytes,
+        channels: inChannels,
+        pixelBytes: 4 * wordsPerRow(inChannels),
+        width: inWidth,
+        height: inHeight,
+        rows,
+        top: height.before,
       },
       batch * rows,
       { grain: chunksOf(batch * rows, (inWidth * inChannels) / 30) },
     );
     filterGradientKernel(kernelHeight, kernelWidth, channels).run(
       {
-        ...{ dy, df, columns, channelBytes, zeros: columns + columnsBytes, batch, rows, left: width.before },
-        ...{ outHeight: height.output, outWidth: width.output, allChannels: outChannels },
+        dy,
+        df,
+        columns,
+        channelBytes,
+        zeros: columns + columnsBytes,
+        batch,
+        rows,
+        left: width.before,
+        outHeight: height.output,
+        outWidth: width.output,
+        allChannels: outChannels,
       },
       Math.ceil(outChannels / setChannels),
       { grain: 1, scratch: pixelTables * channels * 4 * 16 + kernelHeight * kernelWidth * channels * setChannels * 4 },
@@ -64,7 +73,7 @@ export function groupedFilterGradient(
   });
 }
 
-/** Tables that are made at a time, of four pixels each. */
+/** Tables that are made together, of four pixels each. */
 const pixelTables = 4;
 
 const filterGradientKernel = kernelFamily(
@@ -72,8 +81,17 @@ const filterGradientKernel = kernelFamily(
     new Kernel(
       `bits_grouped_filter_gradient_${kernelHeight}x${kernelWidth}_c${channels}__lookup`,
       {
-        ...{ dy: i32, df: i32, columns: i32, channelBytes: i32, zeros: i32, batch: i32, rows: i32, left: i32 },
-        ...{ outHeight: i32, outWidth: i32, allChannels: i32 },
+        dy: i32,
+        df: i32,
+        columns: i32,
+        channelBytes: i32,
+        zeros: i32,
+        batch: i32,
+        rows: i32,
+        left: i32,
+        outHeight: i32,
+        outWidth: i32,
+        allChannels: i32,
       },
       (p, from, to, scratch) => {
         const vectors = channels / 4;
@@ -92,7 +110,7 @@ const filterGradientKernel = kernelFamily(
           forRange(0, groupCount.mul(sumBytes), 16, (at) => store(sums.add(at), f32x4.const(0)));
           const quad = i32.variable(0, 'quad');
           const rowsLeft = i32.variable(p.batch.mul(p.outHeight), 'rowsLeft');
-          // Rows of X are more than those of dY: those of an image begin anew.
+          // An image has more rows of X than of dY. y counts its rows of dY, so that xRow can skip the difference.
           const y = i32.variable(0, 'y');
           const xRow = i32.variable(p.columns.add(channel.mul(p.channelBytes)), 'xRow');
           const dyRow = i32.variable(p.dy.add(channel.mul(4)), 'dyRow');
@@ -103,11 +121,11 @@ const filterGradientKernel = kernelFamily(
               const column = i32.variable(quad.shl(2), 'column');
               const first = i32.variable(dyRow.add(column.mul(pixelBytes)), 'first');
               for (let j = 0; j < 4; j++) {
-                // Beyond the row, and the last row, are zeros.
+                // Pixels past the end of a row, or past the last row, are zeros.
                 const isReal = isThere.and(column.add(j).ltS(p.outWidth));
                 pixel[4 * t + j].set(select(isReal, first.add(pixelBytes.mul(j)), p.zeros));
               }
-              // The four bits that the first tap sees begin at column − left; they are shifted to where an entry's bytes are counted.
+              // The four bits for the first tap start at column − left. Shifts turn them into the offset of an entry.
               const bit = i32.variable(column.add(firstColumnBit).sub(p.left), 'bit');
               bits[t].set(select(isThere, xRow.add(bit.shrU(3)), p.columns));
               shift[t].set(bit.and(7));
@@ -135,11 +153,12 @@ const filterGradientKernel = kernelFamily(
                   makeTable(f, scratch, (t * vectors + v) * tableBytes);
                 }
               }
-              lookUpTaps(p.channelBytes, rowBytes, bits, shift, scratch, groupSums, [
-                kernelHeight,
-                kernelWidth,
-                channels,
-              ]);
+              lookUpTaps(
+                { bits, shift, channelBytes: p.channelBytes, rowBytes },
+                [kernelHeight, kernelWidth, channels],
+                scratch,
+                groupSums,
+              );
               offset.set(offset.add(4 * channels));
               groupSums.set(groupSums.add(sumBytes));
               for (const at of bits) at.set(at.add(p.channelBytes.mul(channels)));
@@ -157,15 +176,21 @@ const filterGradientKernel = kernelFamily(
     ),
 );
 
-/** Adds up for each tap and channel the entries that the four tables have for it. */
+/** The signs of X in columns, as seen from the first tap. */
+interface Signs {
+  /** For each table, the address of its four bits in the first channel of the group, and their shift in that byte. */
+  readonly bits: readonly Variable<I32>[];
+  readonly shift: readonly I32[];
+  readonly channelBytes: I32;
+  readonly rowBytes: I32;
+}
+
+/** Looks up one entry of each table for every tap and channel of a group, and adds them to the sums. */
 function lookUpTaps(
-  channelBytes: I32,
-  rowBytes: I32,
-  bits: readonly Variable<I32>[],
-  shift: readonly I32[],
+  { bits, shift, channelBytes, rowBytes }: Signs,
+  [kernelHeight, kernelWidth, channels]: readonly number[],
   tables: I32,
   sums: I32,
-  [kernelHeight, kernelWidth, channels]: readonly number[],
 ): void {
   const vectors = channels / 4;
   const sum = i32.variable(sums, 'sum');
@@ -196,7 +221,7 @@ function lookUpTaps(
   }
 }
 
-/** From [tap][channel][filter] to the filters' own order. */
+/** Transposes sums [tap][channel][filter] into the filters [filter][tap][channel]. */
 function writeFilters(df: I32, firstFilter: I32, sums: I32, taps: number, channels: number): void {
   const filterBytes = taps * channels * 4;
   const target = i32.variable(df.add(firstFilter.mul(filterBytes)), 'target');

@@ -2,13 +2,13 @@ import type { Shape } from '../../shape.js';
 import type { Slide } from '../window.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 
-// Gradients of a grouped convolution of signs by lookup tables (lookup.wasm.ts has the idea), for groups of 4, 8, … channels.
-// A group has so few channels that a table must serve all taps of the window as well.
+// The gradients of a grouped convolution of signs by lookup tables (lookup.wasm.ts explains them), for groups of 4, 8
+// or 16 channels. A group has so few channels that a table only pays off if it serves all taps of the window as well.
 
-/** Entries of a table of four rows, in bytes of one vector each. */
+/** Bytes of a table of four rows: 2^4 entries of one vector each. */
 export const tableBytes = 16 * 16;
 
-/** Whether the kernels beside this file can do a convolution: small groups in fours, and a window that moves by one. */
+/** Whether the grouped lookup kernels apply: groups of 4, 8 or 16 channels, padding with +1, and stride 1. */
 export function hasGroupedLookup(filter: Shape, { groups, window, paddingValue }: BitConv2dAttributes): boolean {
   const [outChannels, , , channels] = filter;
   const isPlain = ({ stride, dilation, before, taps }: Slide): boolean =>
@@ -22,5 +22,5 @@ export function hasGroupedLookup(filter: Shape, { groups, window, paddingValue }
   );
 }
 
-/** Channels that a thread takes at a time, in whole groups: of a pixel, they are a cache line. */
+/** Channels that a thread processes together, in whole groups. They are one cache line of a pixel. */
 export const setChannels = 16;

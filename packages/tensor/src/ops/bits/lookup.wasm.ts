@@ -1,6 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
-import { wordsPerRow } from '../../bit-tensor.js';
+import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import {
   type F32x4,
   f32x4,
@@ -16,20 +16,21 @@ import {
 } from '../../wasm/assembler.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
-/**
- * Products of numbers and signs by lookup tables: C[k, lane] = Σ_r ±F[r, lane], where bit (r, k) says which sign.
- *
- * Both gradients of a binary layer are such products. They need no multiplication, and hardly any addition:
- *
- * 1. Take g rows of F. Each k wants one of the 2^g sums ±f₀ ± f₁ … of them, the one that its g bits name.
- * 2. So all 2^g sums are put into a table; each differs from the one before in a single sign (a Gray code), and costs one
- *    addition. An entry holds the sums of all lanes.
- * 3. Each k looks up one entry, with its g bits as index: g multiply-adds a lane for a load and an addition.
- * 4. Eight tables are made at a time, so that eight entries are added up before they meet the sum in memory.
- *
- * (Arlazarov, Dinitz, Kronrod and Faradzhev, 1970, multiplied Boolean matrices so.) 32 lanes make eight vectors; eight tables of
- * 2^5 entries fill 32 KiB, which the first-level cache holds.
- */
+// Products of numbers and signs by lookup tables: C[k, lane] = Σ_r ±F[r, lane], where bit (r, k) selects the sign.
+//
+// Both gradients of a binary layer are such products. They need no multiplications, and few additions:
+//
+// 1. Take g rows of F. Each output k needs one of the 2^g sums ±f₀ ± f₁ … of them, the one selected by its g bits.
+// 2. A table contains all 2^g sums. In the order of a Gray code, each differs from the previous one in a single sign,
+//    and costs one addition. An entry holds the sums of all lanes.
+// 3. Each k looks up one entry, with its g bits as the index. One load and one addition replace g multiply-adds per
+//    lane.
+// 4. Eight tables are made at a time, so that eight entries are summed before they are added to the sum in memory.
+//
+// This is the "method of four Russians", by which Arlazarov, Dinitz, Kronrod and Faradzhev (1970) multiplied Boolean
+// matrices. 32 lanes are eight vectors, and eight tables of 2^5 entries take 32 KiB, which fit the first-level cache.
+
+/** Lanes that a kernel computes in one pass, vectors of four lanes, and tables that are made together. */
 export const lanes = 32;
 export const vectors = lanes / 4;
 export const tables = 8;
@@ -37,44 +38,46 @@ export const tables = 8;
 /** Bytes of one row of F or C: one number for each lane. */
 export const laneBytes = 4 * lanes;
 
-/** Rows of F in a table: the more outputs k share the tables, the larger they may be. */
+/** g, the rows of F per table. The more outputs share the tables, the larger they may be. */
 export function tableRows(outputs: number): 4 | 5 {
   return outputs > 160 ? 5 : 4;
 }
 
-/** Rows of F that are taken at a time. */
+/** Rows of F that are processed together. */
 export const chunkRows = (g: number): number => tables * g;
 
 /**
- * The rows of a chunk that a table is made of: four that follow each other, so that they can come out of a square that is
- * transposed, and a fifth from behind all fours.
+ * The rows of a chunk that go into a table: four consecutive ones, so that a transposed square can provide them, and a
+ * fifth from behind the fours of all tables.
  */
 export function rowsOfTable(g: number, table: number): number[] {
   const four = [0, 1, 2, 3].map((j) => 4 * table + j);
   return g === 5 ? [...four, 4 * tables + table] : four;
 }
 
-/** Bytes of the tables, which a kernel has at the start of its scratch memory. */
+/** Bytes of the tables, which are at the start of a kernel's scratch memory. */
 export const tableBytes = (g: number): number => tables * vectors * 16 * 2 ** g;
 
-/** Indices are bytes. For 2^4 entries they are multiplied by the 16 bytes of a vector already. */
+/** Indices are bytes. For tables of 2^4 entries they are stored multiplied by 16, the bytes of a vector. */
 const indexShift = (g: number): number => (g <= 4 ? 4 : 0);
 
-/** Outputs k are rounded up to this in the array of indices. */
-const outputsAtOnce = 16;
+/** The number of outputs is rounded up to a multiple of this in the array of indices. */
+const outputBlock = 16;
 
-/** Bytes of the indices of a whole product. */
+/** Bytes of the indices of a product over `rows` rows. */
 export function indexBytes(rows: number, outputs: number, g: number): number {
   return Math.ceil(rows / chunkRows(g)) * chunkIndexBytes(outputs);
 }
 
-const chunkIndexBytes = (outputs: number): number => Math.ceil(outputs / outputsAtOnce) * outputsAtOnce * tables;
+const chunkIndexBytes = (outputs: number): number => Math.ceil(outputs / outputBlock) * outputBlock * tables;
 
-/**
- * Turns rows of bits [rows, outputs] into indices [chunk of rows, output, table].
- * @param bits Address of the rows, packed as a BitTensor packs them.
- */
-export function packIndices(rows: number, outputs: number, g: number, bits: number, indices: number): void {
+/** Rearranges bits [rows, outputs] into indices [chunk of rows, output, table] at the address `indices`. */
+export function packIndices(
+  bits: BitTensor,
+  [rows, outputs]: readonly [number, number],
+  g: number,
+  indices: number,
+): void {
   const chunks = Math.ceil(rows / chunkRows(g));
   const rowBytes = 4 * wordsPerRow(outputs);
   indexKernel(g).run({ bits, indices, rows, rowBytes, chunkBytes: chunkIndexBytes(outputs) }, chunks, {
@@ -113,40 +116,40 @@ const indexKernel = kernelFamily(
             transposeBytes(index).forEach((vector, at) => {
               store(target, vector, 16 * at);
             });
-            target.set(target.add(outputsAtOnce * tables));
+            target.set(target.add(outputBlock * tables));
           });
         });
       },
     ),
 );
 
-/** Where a chunk of a product finds its operands, and puts its result. All are addresses but for the numbers of things. */
+/** The operands and the result of a chunk of a product. All are addresses, except `rowsLeft`, `outputs` and `adds`. */
 export interface LookupChunk {
   readonly tables: I32;
-  /** How many rows there are from here to the end. */
+  /** Rows of F from the start of this chunk to the end. */
   readonly rowsLeft: I32;
-  /** The indices of this chunk, from the first output on. */
+  /** The indices of this chunk, starting with the first output. */
   readonly indices: I32;
   /** C [outputs, 32]. */
   readonly sums: I32;
   readonly outputs: I32;
-  /** Whether C holds sums already, to which these are added. */
+  /** Not 0 if the sums are added to C. */
   readonly adds: I32;
 }
 
-/** Statements that look up the outputs of one chunk, whose tables are made. */
+/** Statements that look up the outputs of one chunk in its tables. */
 export function lookUpChunk(g: number, chunk: LookupChunk): void {
-  const either = (count: number): void =>
+  const lookUpIn = (count: number): void =>
     when(
       chunk.adds,
       () => lookUp(g, chunk, count, true),
       () => lookUp(g, chunk, count, false),
     );
-  // All entries of a table of rows of 0 are 0. These few rows are in the first half of the tables.
+  // Tables of rows of zeros are all 0 and can be skipped: this few rows only touch the first half of the tables.
   when(
     chunk.rowsLeft.ltS(2 * tables + 1),
-    () => either(tables / 2),
-    () => either(tables),
+    () => lookUpIn(tables / 2),
+    () => lookUpIn(tables),
   );
 }
 
@@ -160,7 +163,7 @@ function lookUp(g: number, chunk: LookupChunk, count: number, adds: boolean): vo
       const offset = i32.load8U(index, table);
       address.set(base.add(indexShift(g) === 4 ? offset : offset.shl(4)));
     }
-    // Vector after vector: with all loads of a table first, they would not fit into the registers.
+    // One vector at a time: loading the entries of all vectors first would take too many registers.
     for (let v = 0; v < vectors; v++) {
       const found = sumInPairs(entry.map((address, table) => f32x4.load(address, tableAt(g, table, v))));
       store(sums, adds ? f32x4.load(sums, 16 * v).add(found) : found, 16 * v);
@@ -170,12 +173,12 @@ function lookUp(g: number, chunk: LookupChunk, count: number, adds: boolean): vo
   });
 }
 
-/** Where the entries of four lanes of a table are. */
+/** The offset of a table's entries for one vector of lanes. */
 export const tableAt = (g: number, table: number, vector: number): number => (vector * tables + table) * 16 * 2 ** g;
 
 /**
- * Statements that write all sums ±f₀ ± f₁ … of four lanes to address + offset. Bit j of an entry's number is 1 where f_j is
- * subtracted. `f` are variables.
+ * Statements that write all sums ±f₀ ± f₁ … of four lanes to address + offset. Bit j of an entry's index is 1 if f_j is
+ * subtracted. The elements of `f` must be variables.
  */
 export function makeTable(f: readonly F32x4[], address: I32, offset: number): void {
   const twice = f.map((value) => f32x4.variable(value.add(value)));
@@ -192,9 +195,10 @@ export function makeTable(f: readonly F32x4[], address: I32, offset: number): vo
   }
 }
 
-/** Numbers in an order in which neighbours differ in one bit. */
+/** The i-th number of a Gray code, in which neighbours differ in a single bit. */
 const grayCode = (i: number): number => i ^ (i >> 1);
 
+/** The sum as a balanced tree, whose additions do not wait for each other. */
 function sumInPairs(values: readonly F32x4[]): F32x4 {
   if (values.length === 1) return values[0];
   const half = values.length / 2;

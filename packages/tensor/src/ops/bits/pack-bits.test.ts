@@ -10,7 +10,7 @@ import { withRecorder } from '../../with-recorder.js';
 import { add } from '../elementwise/binary.js';
 import { packBits, unpackBits } from './pack-bits.js';
 
-/** Random numbers of any shape whose last axis tries the word boundaries. */
+/** Random numbers of any shape, with a last axis on or next to a word boundary. */
 const numbers = fc
   .record({ rows: shapes({ maxRank: 3, maxSize: 4 }), channels: awkwardChannels, seed: fc.nat() })
   .map(({ rows, channels, seed }) => Rng.fromSeed(seed).normal([...rows, channels]));
@@ -21,7 +21,7 @@ describe('packBits and unpackBits', () => {
     checkOp(unpackBits, [packBits(x)], { gradient: false });
   });
 
-  test.prop([numbers], { numRuns: 50 })('are a round trip for signs', (x) => {
+  test.prop([numbers], { numRuns: 50 })('round-trip signs', (x) => {
     const bits = packBits(x);
     const signs = unpackBits(bits);
     expect(signs.shape).toEqual(x.shape);
@@ -29,7 +29,7 @@ describe('packBits and unpackBits', () => {
     expect(packBits(signs).words).toEqual(bits.words);
   });
 
-  test.prop([awkwardChannels], { numRuns: 8 })('leave tail bits zero', (channels) => {
+  test.prop([awkwardChannels], { numRuns: 8 })('leave tail bits 0', (channels) => {
     const { words } = packBits(tensor(new Float32Array(3 * channels).fill(-1), { shape: [3, channels] }));
     const lastWord = channels % 32 === 0 ? 0xffffffff : 2 ** (channels % 32) - 1;
     const wordsInRow = wordsPerRow(channels);
@@ -39,7 +39,7 @@ describe('packBits and unpackBits', () => {
     });
   });
 
-  test('put the first channel in the lowest bit, and a new row in a new word', () => {
+  test('put the first channel in the lowest bit, and start each row in a new word', () => {
     expect([
       ...packBits(
         tensor([
@@ -50,18 +50,18 @@ describe('packBits and unpackBits', () => {
     ]).toEqual([0b101, 0b100]);
   });
 
-  test('give every number a sign: 0, −0 and NaN are +1', () => {
+  test('give every number a sign, where 0, −0 and NaN are +1', () => {
     const signs = unpackBits(packBits(tensor([0, -0, Number.NaN, -Number.MIN_VALUE, -1e-45, -Infinity, Infinity])));
     // −Number.MIN_VALUE is a double; as f32 it is −0.
     expect([...signs.values]).toEqual([1, 1, 1, 1, -1, -1, 1]);
   });
 
-  test('pass empty tensors', () => {
+  test('accept empty tensors', () => {
     expect(unpackBits(packBits(zeros([3, 0]))).shape).toEqual([3, 0]);
     expect(unpackBits(packBits(zeros([0, 40]))).shape).toEqual([0, 40]);
   });
 
-  test('send the gradient through unpackBits, and end the tape at packBits', () => {
+  test('pass the gradient through unpackBits, and end the tape at packBits', () => {
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => unpackBits(packBits(tensor([1, -2, 3]))));
     expect(calls.map(({ name, gradient }) => [name, gradient !== null])).toEqual([
@@ -72,7 +72,7 @@ describe('packBits and unpackBits', () => {
     expect(calls[1].gradient!(gradient, calls[1].saved)[0]!().values).toEqual(gradient.values);
   });
 
-  test('explain operands that do not fit', () => {
+  test('explain operands of the wrong rank or dtype', () => {
     expect(() => packBits(scalar(1))).toThrow(ShapeError);
     // @ts-expect-error only f32 has signs to pack
     expect(() => packBits(zeros([3], 'i32'))).toThrow(new DTypeError('packBits: x is i32, not f32'));
@@ -82,7 +82,7 @@ describe('packBits and unpackBits', () => {
     );
   });
 
-  test('signs are not numbers: arithmetic on them does not compile', () => {
+  test('arithmetic on signs does not compile', () => {
     const bits = packBits(tensor([1, -1]));
     // @ts-expect-error a BitTensor is no operand of add
     const sum = () => add(bits, 1);

@@ -5,22 +5,23 @@ import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { checkBits } from './check-bits.js';
 import { setBits, signsOf } from './each-bit.js';
-import { packAnswers, unpackSigns } from './pack-bits.wasm.js';
+import { packMask, unpackSigns } from './pack-bits.wasm.js';
 
 /**
- * The signs of x, one bit each: 1 (meaning −1) where x < 0, else 0 (meaning +1).
- * So 0, −0 and NaN count as +1; binary networks need a sign that is never 0.
+ * Packs the signs of x as bits: 1 (meaning −1) where x < 0, else 0 (meaning +1). So 0, −0 and NaN count as +1, since
+ * the signs of a binary network are never 0.
  *
- * Nothing flows back through it: the derivative of sign is 0 wherever there is one, so the tape ends here.
- * The estimators that let a network learn all the same are in `@mobinet/bnn`.
+ * It has no gradient: the derivative of sign is 0 wherever it exists, so the tape ends here. The estimators that let
+ * networks learn anyway are in `@mobinet/bnn`.
  *
- * @param x Any shape of rank 1 or more; packed along the last axis.
- * @throws ShapeError for a scalar, DTypeError for anything but f32.
+ * @param x A tensor of rank 1 or more. It is packed along the last axis.
+ * @throws ShapeError for a scalar; DTypeError unless x is f32.
  */
 export function packBits(x: Tensor): BitTensor {
   return apply(packBitsOp, [x], undefined)[0];
 }
 
+/** The op behind `packBits`, which fusion rules look for. */
 export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
   name: 'packBits',
   outputs([x]) {
@@ -29,11 +30,13 @@ export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
     return [{ dtype: 'bits', shape: x.shape }];
   },
   reference: ([{ values: x }], [bits]) => setBits(bits, (at) => x[at] < 0),
-  fast: ([x], [bits]) => packAnswers('negative', x, bits),
-  webgpu: ([x], [bits]) => gpuKernels().packAnswersOnGpu('negative', x, bits),
+  fast: ([x], [bits]) => packMask('negative', x, bits),
+  webgpu: ([x], [bits]) => gpuKernels().packMaskOnGpu('negative', x, bits),
 });
 
-/** The signs as numbers: f32 of the same shape, every element +1 or −1. The gradient passes unchanged. */
+/**
+ * Unpacks signs to numbers: f32 of the same shape, with every element +1 or −1. The gradient passes through unchanged.
+ */
 export function unpackBits(bits: BitTensor): Tensor {
   return apply(unpackBitsOp, [bits], undefined)[0];
 }

@@ -5,43 +5,43 @@ import type { Tensor } from '../../tensor.js';
 import { type F32x4, f32x4, forRange, type I32, i32, i32x4, store, when } from '../../wasm/assembler.js';
 
 /**
- * A question to every element, whose answers are packed as bits: is it below 0? Is it further from 0 than 1?
- * The second is the mask of the straight-through estimator `clip`: 1 stops the gradient.
+ * A predicate on numbers whose results are packed as bits. `negative`, x < 0, gives signs. `beyondOne`, |x| > 1, is the
+ * mask of the straight-through estimator `clip`, where 1 stops the gradient.
  */
-export type BitQuestion = 'negative' | 'beyondOne';
+export type MaskPredicate = 'negative' | 'beyondOne';
 
-const questions: Record<BitQuestion, (x: F32x4) => F32x4> = {
+const predicates: Record<MaskPredicate, (x: F32x4) => F32x4> = {
   negative: (x) => x.lt(f32x4.const(0)),
   beyondOne: (x) => x.abs().gt(f32x4.const(1)),
 };
 
-/** Packs the answers for x into words, as packBits does its signs. */
-export function packAnswers(question: BitQuestion, x: Tensor, bits: BitTensor): void {
+/** Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`. */
+export function packMask(predicate: MaskPredicate, x: Tensor, bits: BitTensor): void {
   const { rows, length } = wordRows(bits);
-  packKernel(question).run({ x, words: bits, length }, rows, { grain: chunksOf(rows, 2 + length / 8) });
+  packKernel(predicate).run({ x, words: bits, length }, rows, { grain: chunksOf(rows, 2 + length / 8) });
 }
 
-/** The signs as ±1. */
+/** Unpacks signs to numbers ±1. */
 export function unpackSigns(bits: BitTensor, signs: Tensor): void {
   const { rows, length } = wordRows(bits);
   unpackKernel.run({ words: bits, signs, length }, rows, { grain: chunksOf(rows, 2 + length / 8) });
 }
 
-/** Rows without a tail are as good as one row for each word. */
+/** Rows without a tail can be treated as one row per word, which gives threads more items to share. */
 function wordRows({ rowLength, size }: BitTensor): { rows: number; length: number } {
   const length = rowLength % 32 === 0 ? 32 : rowLength;
   return { rows: rowLength === 0 ? 0 : size / length, length };
 }
 
 const packKernel = kernelFamily(
-  (question: BitQuestion) =>
-    new Kernel(`bits_pack_${question}`, { x: i32, words: i32, length: i32 }, ({ x, words, length }, from, to) => {
+  (predicate: MaskPredicate) =>
+    new Kernel(`bits_pack_${predicate}`, { x: i32, words: i32, length: i32 }, ({ x, words, length }, from, to) => {
       const xAt = i32.variable(x.add(from.mul(length).mul(4)), 'xAt');
       const at = i32.variable(words.add(from.mul(length.add(31).shrU(5)).mul(4)), 'at');
       forRange(from, to, 1, () => {
         forRange(0, length, 32, (done) => {
-          const word = i32.variable(answers(questions[question], xAt), 'word');
-          // Beyond the end of a row lie other numbers, and the tail of the last word is 0.
+          const word = i32.variable(maskOf32(predicates[predicate], xAt), 'word');
+          // The numbers past the end of a row belong to others, so their bits, the tail of the last word, are cleared.
           const rest = i32.variable(length.sub(done), 'rest');
           when(rest.ltS(32), () => {
             word.set(word.and(i32.const(1).shl(rest).sub(1)));
@@ -55,12 +55,14 @@ const packKernel = kernelFamily(
     }),
 );
 
-/** The answers for 32 numbers. Comparisons fill lanes with ones, which are narrowed to bytes, whose highest bits are taken. */
-function answers(question: (x: F32x4) => F32x4, x: I32): I32 {
+/**
+ * The mask of 32 numbers. Comparisons fill lanes with ones, which are narrowed to bytes, whose top bits are the mask.
+ */
+function maskOf32(predicate: (x: F32x4) => F32x4, x: I32): I32 {
   const eight = (at: number) =>
-    question(f32x4.load(x, at))
+    predicate(f32x4.load(x, at))
       .as(i32x4)
-      .narrowS(question(f32x4.load(x, at + 16)).as(i32x4));
+      .narrowS(predicate(f32x4.load(x, at + 16)).as(i32x4));
   const sixteen = (at: number): I32 =>
     eight(at)
       .narrowS(eight(at + 32))
@@ -73,7 +75,7 @@ const unpackKernel = new Kernel(
   { words: i32, signs: i32, length: i32 },
   ({ words, signs, length }, from, to) => {
     const at = i32.variable(words.add(from.mul(length.add(31).shrU(5)).mul(4)), 'at');
-    const to_ = i32.variable(signs.add(from.mul(length).mul(4)), 'to');
+    const target = i32.variable(signs.add(from.mul(length).mul(4)), 'to');
     forRange(from, to, 1, () => {
       forRange(0, length, 32, (done) => {
         const word = i32.variable(i32.load(at), 'word');
@@ -83,15 +85,15 @@ const unpackKernel = new Kernel(
           rest.geS(32),
           () => {
             const bits = i32x4.variable(i32x4.splat(word), 'bits');
-            for (let v = 0; v < 8; v++) store(to_, signsOf(bits, 4 * v), 16 * v);
-            to_.set(to_.add(128));
+            for (let v = 0; v < 8; v++) store(target, signsOf(bits, 4 * v), 16 * v);
+            target.set(target.add(128));
           },
           () =>
             forRange(0, rest, 1, () => {
-              // The bit becomes the sign of a 1.
-              store(to_, word.shl(31).or(oneAsBits));
+              // The bit becomes the sign bit of a 1.
+              store(target, word.shl(31).or(oneAsBits));
               word.set(word.shrU(1));
-              to_.set(to_.add(4));
+              target.set(target.add(4));
             }),
         );
       });
@@ -99,9 +101,10 @@ const unpackKernel = new Kernel(
   },
 );
 
+/** The bits of 1 as a float. */
 const oneAsBits = 0x3f800000;
 
-/** Four bits of a word, from bit `first` on, as ±1. The word is in all lanes. */
+/** Bits [first, first + 4) of a word as ±1. All lanes contain the word. */
 export function signsOf(word: ReturnType<typeof i32x4.splat>, first: number): F32x4 {
   const ownBit = i32x4.const(1 << first, 2 << first, 4 << first, 8 << first);
   const minus = word.and(ownBit).eq(ownBit);

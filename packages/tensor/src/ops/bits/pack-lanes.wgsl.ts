@@ -1,28 +1,31 @@
 import { groupsOf } from '../../backends/webgpu/shader.js';
 
-/** Words that a workgroup makes, and its invocations: one for each bit, so that neighbours read neighbouring channels. */
-const wordsAtOnce = 8;
-const lanes = 32 * wordsAtOnce;
+/**
+ * A workgroup packs 8 words with one invocation per bit, so that neighbouring invocations read neighbouring channels.
+ */
+const wordsPerWorkgroup = 8;
+const lanes = 32 * wordsPerWorkgroup;
 
+/** Workgroup size of a shader that packs bits. */
 export const packWorkgroup = [lanes, 1] as const;
 
-/** Workgroups that make so many words. */
-export const packGroups = (words: number): [number, number] => groupsOf(words, wordsAtOnce);
+/** Number of workgroups that pack this many words. */
+export const packGroups = (words: number): [number, number] => groupsOf(words, wordsPerWorkgroup);
 
 /**
- * The first lines of such a kernel: `word` is the invocation's word, `row` and `c` are the row and the channel of its bit, and
- * `isInside` tells whether there is such a bit. The kernel must know `p.words` and `p.channels`.
+ * First lines of a shader that packs bits. `word` is the invocation's word, `row` and `c` are the row and channel of
+ * its bit, and `isInside` tells whether that bit exists. Needs the parameters `words` and `channels`.
  */
 export const bitOfLane = `
-  let word = (group.y * groups.x + group.x) * ${wordsAtOnce}u + lane / 32u;
+  let word = (group.y * groups.x + group.x) * ${wordsPerWorkgroup}u + lane / 32u;
   let rowWords = (p.channels + 31u) / 32u;
   let row = word / rowWords;
   let c = (word % rowWords) * 32u + lane % 32u;
   let isInside = word < p.words && c < p.channels;`;
 
 /**
- * WGSL of `wordOfLanes(isSet, lane)`, the word whose bits are what 32 neighbouring invocations ask to be set: known to the first of
- * them. All invocations of the workgroup have to call it.
+ * WGSL of `wordOfLanes(isSet, lane)`, which packs the `isSet` of 32 neighbouring invocations into a word, and returns
+ * it to the first of them. All invocations of the workgroup have to call it.
  */
 export const packLanes = `
 var<workgroup> laneBits: array<u32, ${lanes}>;
@@ -36,7 +39,7 @@ fn wordOfLanes(isSet: bool, lane: u32) -> u32 {
   return laneBits[lane];
 }`;
 
-/** The last lines: writes the word of the bits `isSet` to `words`. */
+/** Last lines of a shader that packs bits: writes the word of the bits `isSet` to the buffer `words`. */
 export const storeWord = (isSet: string): string => `
   let packed = wordOfLanes(${isSet}, lane);
   if (lane % 32u == 0u && word < p.words) { words[word] = packed; }`;

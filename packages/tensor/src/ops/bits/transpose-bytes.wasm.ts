@@ -1,9 +1,9 @@
 import { type I8x16, i8x16 } from '../../wasm/assembler.js';
 
-/** From 16 bytes of each of 8 vectors to 8 bytes, one of each vector, for each of the 16 places: two places in a vector. */
+/** Transposes an 8×16 matrix of bytes, from 8 vectors with a row each to 8 vectors with two columns each. */
 export function transposeBytes(vectors: readonly I8x16[]): I8x16[] {
   let level: I8x16[][] = vectors.map((vector) => [vector]);
-  // Two neighbours at a time are interleaved, in ever wider pieces: bytes, then pairs, then quads.
+  // Neighbours are interleaved in pieces of increasing width: bytes, then pairs, then quads.
   for (let width = 1; level.length > 1; width *= 2) {
     const pairs = Array.from({ length: level.length / 2 }, (_, pair) => [level[2 * pair], level[2 * pair + 1]]);
     level = pairs.map(([a, b]) =>
@@ -15,7 +15,7 @@ export function transposeBytes(vectors: readonly I8x16[]): I8x16[] {
   return level[0];
 }
 
-/** Bytes half … half + 7 of two vectors, taken in turn, so many at a time. */
+/** Shuffle indices that interleave bytes [half, half + 8) of two vectors in pieces of `width` bytes. */
 function interleaved(width: number, half: number): number[] {
   const pieces = Array.from({ length: 8 / width }, (_, piece) => half + piece * width);
   return pieces.flatMap((at) => [at, at + 16].flatMap((first) => Array.from({ length: width }, (_, i) => first + i)));

@@ -3,17 +3,23 @@ import type { AnyTensor } from '../../op-definition.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import { slidingWindow, type Window, type WindowOptions } from '../window.js';
 
+/** Options of a 2-D convolution. */
 export interface Conv2dOptions extends WindowOptions {
-  /** Channels are split into this many groups; each filter sees the channels of its own group. Default 1. */
+  /** Number of groups that the channels are split into. Each filter sees the channels of its own group. Default 1. */
   groups?: number;
 }
 
+/** The checked options of a convolution of given shapes. */
 export interface Conv2dAttributes {
   readonly window: Window;
   readonly groups: number;
 }
 
-/** Checks that images and filter fit, and works out the window. Shared with the convolution of bits. */
+/**
+ * Checks that images and filter fit together, and works out the window. Also used by `bitConv2d`.
+ *
+ * @throws ShapeError if they do not, or the window does not fit into the images.
+ */
 export function conv2dAttributes(
   op: string,
   x: Shape,
@@ -29,7 +35,12 @@ export function conv2dAttributes(
   if (x.length !== 4 || filter.length !== 4) throw new ShapeError(op, 'x and filter must have 4 axes', operands);
   const [outChannels, kernelHeight, kernelWidth, groupChannels] = filter;
   if (!Number.isInteger(groups) || groups < 1 || outChannels % groups !== 0) {
-    throw new ShapeError(op, `${outChannels} filters do not split into ${groups} groups`, operands);
+    throw new ShapeError(
+      op,
+      `${outChannels} filters cannot be split into ${groups} groups`,
+      operands,
+      'groups must be a whole number of at least 1 that divides the number of filters.',
+    );
   }
   if (x[3] !== groupChannels * groups) {
     throw new ShapeError(
@@ -42,12 +53,14 @@ export function conv2dAttributes(
   return { window: slidingWindow(op, x, [kernelHeight, kernelWidth], options), groups };
 }
 
-/** The shape of the images that a convolution makes. */
+/** The output shape of a convolution: [batch, outHeight, outWidth, outChannels]. */
 export function conv2dOutputShape(x: Shape, filter: Shape, { window }: Conv2dAttributes): Shape {
   return [x[0], window.height.output, window.width.output, filter[0]];
 }
 
-/** Multiply-adds of a convolution with output y, and of each of its gradients; taps in the padding are counted, too. */
+/**
+ * Number of multiply-adds of a convolution with output y, and of each of its gradients. Taps in the padding count, too.
+ */
 export function convolutionMultiplyAdds(y: AnyTensor, filter: Shape): number {
   return y.size * sizeOf(filter.slice(1));
 }

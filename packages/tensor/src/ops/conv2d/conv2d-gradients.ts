@@ -8,7 +8,7 @@ import { type Conv2dAttributes, convolutionMultiplyAdds } from './conv2d-attribu
 import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise.wasm.js';
 import { smallGroupsFilterGradient, smallGroupsInputGradient } from './small-groups.wasm.js';
 
-/** ∂L/∂x of `conv2d`, from ∂L/∂y and the filter: every tap sends its share back to the pixel that it read. */
+/** ∂L/∂x of `conv2d`, from ∂L/∂y and the filter: each tap sends its share back to the pixel that it read. */
 export function conv2dInputGradient(dy: Tensor, filter: Tensor, xShape: Shape, attributes: Conv2dAttributes): Tensor {
   return apply(inputGradientOp, [dy, filter], { ...attributes, xShape })[0];
 }
@@ -35,9 +35,10 @@ const inputGradientOp = defineOp<
     };
     kernels[kernelsFor(filter.shape, attributes)](dy, filter, dx, attributes);
   },
-  webgpu: ([dy, filter], [dx], attributes) => gpuKernels().inputGradientOnGpu(dy, filter, null, dx, attributes),
+  webgpu: ([dy, filter], [dx], attributes) =>
+    gpuKernels().inputGradientOnGpu({ dy, filter, scale: null, dx }, attributes),
   multiplyAdds: ([dy, filter]) => convolutionMultiplyAdds(dy, filter.shape),
-  // A sum of products dy · filter, so each of them is what the other is multiplied by: like a convolution, with x in place of dx.
+  // dx is a sum of products dy · filter, so its gradients are a convolution and its filter gradient, with ddx for x.
   saves: (inputs) => inputs,
   gradient: (ddx, { saved: [dy, filter], attributes }) => [
     () => apply(conv2dOp, [ddx, filter], attributes)[0],
@@ -45,7 +46,7 @@ const inputGradientOp = defineOp<
   ],
 });
 
-/** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: every tap collects what it multiplied. */
+/** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: each weight collects ∂L/∂y times the elements that it multiplied. */
 export function conv2dFilterGradient(dy: Tensor, x: Tensor, filterShape: Shape, attributes: Conv2dAttributes): Tensor {
   return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
 }

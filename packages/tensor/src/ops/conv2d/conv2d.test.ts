@@ -9,7 +9,7 @@ import { conv2d } from './conv2d.js';
 import { type Conv2dOptions, conv2dAttributes, conv2dOutputShape } from './conv2d-attributes.js';
 import { conv2dFilterGradient, conv2dInputGradient } from './conv2d-gradients.js';
 
-/** A convolution whose shapes fit: images, filter, and options of every kind. */
+/** A convolution with matching shapes and all kinds of options. */
 const convolutions = fc
   .record({
     batch: fc.integer({ min: 1, max: 2 }),
@@ -39,14 +39,14 @@ describe('conv2d', () => {
     checkOp((x, filter) => conv2d(x, filter, options), [x, filter]);
   });
 
-  test('agrees with its definition where patches are made for some images at a time', () => {
-    // Patches of one image take 3.7 MB: two of them at a time.
+  test('agrees with its definition when patches are made for a few images at a time', () => {
+    // The patches of one image take 3.7 MB, so patches are made for two images at a time.
     const rng = Rng.fromSeed(1);
     const [x, filter] = [rng.normal([3, 40, 40, 64]), rng.normal([2, 3, 3, 64])];
     checkConvolution(x, filter, { padding: 'same' }, rng);
   });
 
-  test('explains channels that do not fit', () => {
+  test('explains channels that do not match', () => {
     const filter = zeros([64, 3, 3, 32]);
     filter.label = 'units.3.pointwise.conv.weight';
     expect(() => conv2d(zeros([8, 56, 56, 24]), filter)).toThrow(
@@ -60,7 +60,7 @@ describe('conv2d', () => {
   });
 });
 
-/** Convolution and both gradients, held to their definitions. */
+/** Checks the convolution and both of its gradients against their definitions. */
 function checkConvolution(x: Tensor, filter: Tensor, options: Conv2dOptions, rng: Rng): void {
   const attributes = conv2dAttributes('test', x.shape, filter.shape, options);
   const dy = rng.normal(conv2dOutputShape(x.shape, filter.shape, attributes));
@@ -70,7 +70,7 @@ function checkConvolution(x: Tensor, filter: Tensor, options: Conv2dOptions, rng
   checkOp((dy: Tensor, x: Tensor) => conv2dFilterGradient(dy, x, filter.shape, attributes), [dy, x], check);
 }
 
-/** Windows over images large enough for pairs of pixels and for rows of taps within them, and for borders of all kinds. */
+/** Windows over images large enough for pairs of pixels, for whole rows of taps, and for all kinds of borders. */
 const windows = fc
   .record({
     batch: fc.constantFrom(1, 2),
@@ -92,23 +92,23 @@ const windows = fc
     }),
   );
 
-/** How channels are split up: the groups, and the channels and filters of each. */
+/** The number of groups, and the number of channels and filters in each. */
 type Grouping = readonly [groups: number, channels: number, filters: number];
 
 const groupings: Record<string, fc.Arbitrary<Grouping>> = {
-  'of depth-wise filters': fc.integer({ min: 1, max: 10 }).map((fours) => [4 * fours, 1, 1]),
-  'of small groups': fc.tuple(fc.constantFrom(2, 3, 5), fc.constantFrom(4, 8, 16)).map(([n, size]) => [n, size, size]),
-  // Without groups, taps that are neighbours are copied as one.
-  'of all channels': fc
+  'for depth-wise filters': fc.integer({ min: 1, max: 10 }).map((fours) => [4 * fours, 1, 1]),
+  'for small groups': fc.tuple(fc.constantFrom(2, 3, 5), fc.constantFrom(4, 8, 16)).map(([n, size]) => [n, size, size]),
+  // Without groups, neighbouring taps are copied together.
+  'for a single group': fc
     .tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 9 }))
     .map(([c, f]) => [1, c, f]),
-  'of other groups': fc.constantFrom<Grouping>([2, 5, 5], [3, 4, 2], [5, 1, 1], [6, 1, 2], [2, 17, 3], [4, 4, 8]),
+  'for other groups': fc.constantFrom<Grouping>([2, 5, 5], [3, 4, 2], [5, 1, 1], [6, 1, 2], [2, 17, 3], [4, 4, 8]),
 };
 
 describe('the kernels of conv2d', () => {
   for (const [name, grouping] of Object.entries(groupings)) {
     test.prop([windows, grouping], { numRuns: 50 })(
-      `${name} agree with the definition for windows of all kinds`,
+      `${name} agree with the definition for all kinds of windows`,
       ({ batch, height, width, kernel, rng, ...window }, [groups, channels, filters]) => {
         const x = rng.split('x').normal([batch, height, width, groups * channels]);
         const filter = rng.split('filter').normal([groups * filters, ...kernel, channels]);

@@ -15,7 +15,7 @@ import { depthwise, isDepthwise } from './depthwise.wasm.js';
 import { hasSmallGroups, smallGroups } from './small-groups.wasm.js';
 
 /**
- * 2-D convolution (cross-correlation, as in every deep-learning library).
+ * 2-D convolution (strictly a cross-correlation, as in every deep-learning library).
  *
  *     y[n, i, j, o] = Σ_{ki, kj, c}  x[n, i·stride + ki·dilation − padding, …, group(o)·C + c] · filter[o, ki, kj, c]
  *
@@ -30,7 +30,7 @@ export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): 
   return apply(conv2dOp, [x, filter], conv2dAttributes('conv2d', x.shape, filter.shape, options, filter.label))[0];
 }
 
-/** Its gradient rule stands in convolution-gradient-rules.ts. */
+/** The gradient rule is in convolution-gradient-rules.ts. */
 export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor, Tensor]>({
   name: 'conv2d',
   outputs: ([x, filter], attributes) => [{ dtype: 'f32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],
@@ -48,16 +48,17 @@ export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [
   multiplyAdds: ([, filter], [y]) => convolutionMultiplyAdds(y, filter.shape),
 });
 
-/** Which kernels take a convolution: those for one channel a group, for few, or matrix products, which take them all. */
+/** Selects the kernels for a convolution: depth-wise, small groups, or matrix products, which handle all others. */
 export function kernelsFor(filter: Shape, attributes: Conv2dAttributes): 'depthwise' | 'smallGroups' | 'gemm' {
   if (isDepthwise(filter, attributes)) return 'depthwise';
   return hasSmallGroups(filter, attributes) ? 'smallGroups' : 'gemm';
 }
 
 /**
- * Visits every product of a convolution once, a run of channels at a time: `visit(xAt, filterAt, yAt, channels)`
- * says that y[yAt] takes in x[xAt + c] · filter[filterAt + c] for c < channels. Taps in the padding are left out, as they read
- * zeros, unless `visitPadding` asks for them. The convolution and both its gradients are this walk with different bodies.
+ * Visits every product of a convolution once, one run of channels at a time: `visit(xAt, filterAt, yAt, channels)`
+ * means that y[yAt] contains x[xAt + c] · filter[filterAt + c] for all c < channels. Taps in the padding read zeros, so
+ * they are only visited if there is a `visitPadding`. The convolution and both of its gradients are this loop with
+ * different bodies.
  */
 export function forEachTap(
   [batch, height, width, inChannels]: Shape,

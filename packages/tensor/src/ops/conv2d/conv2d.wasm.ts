@@ -17,40 +17,43 @@ import {
 import type { Conv2dAttributes } from './conv2d-attributes.js';
 
 /**
- * Convolution as matrix products (im2col). What an output pixel sees of its group is copied into one row, tap after tap:
+ * Convolution as matrix products (im2col). The inputs of an output pixel within its group, its patch, are copied into
+ * one row, tap after tap:
  *
  *     Y [pixels, filters] = patches(X) [pixels, taps·channels] · Fᵀ [taps·channels, filters]
  *
- * and the gradients are the same product seen from the other two sides: patches(dX) = dY·F, each of whose elements is
- * added to the pixel that it was copied from, and dF = dYᵀ·patches(X).
+ * The gradients are matrix products of the same operands: patches(dX) = dY·F, each element of which is added to the
+ * pixel that it was copied from, and dF = dYᵀ·patches(X).
  *
- * Patches are made for some images at a time. A 1×1 convolution of stride 1 needs none: its patches are the pixels themselves.
+ * Patches are made for a few images at a time. A 1×1 convolution of stride 1 needs none: its patches are the pixels.
  */
 export function conv2dByGemm(x: Tensor, filter: Tensor, y: Tensor, attributes: Conv2dAttributes): void {
   forEachProduct(x, filter, y, attributes, ({ pixels, filters, depth, ...product }) => {
-    gemm(pixels, filters, depth, product.gather(), transposed(product.filter), product.y);
+    gemm({ m: pixels, n: filters, k: depth }, product.gather(), transposed(product.filter), product.y);
   });
 }
 
+/** ∂L/∂x of `conv2d`. */
 export function conv2dInputGradientByGemm(dy: Tensor, filter: Tensor, dx: Tensor, attributes: Conv2dAttributes): void {
   forEachProduct(dx, filter, dy, attributes, ({ pixels, filters, depth, ...product }) => {
-    gemm(pixels, depth, filters, product.y, product.filter, product.patches);
+    gemm({ m: pixels, n: depth, k: filters }, product.y, product.filter, product.patches);
     product.scatter();
   });
 }
 
+/** ∂L/∂filter of `conv2d`. */
 export function conv2dFilterGradientByGemm(dy: Tensor, x: Tensor, df: Tensor, attributes: Conv2dAttributes): void {
   forEachProduct(x, df, dy, attributes, ({ pixels, filters, depth, ...product }) => {
-    const adds = product.image > 0;
-    gemm(filters, depth, pixels, transposed(product.y), product.gather(), product.filter, { adds });
+    const size = { m: filters, n: depth, k: pixels };
+    gemm(size, transposed(product.y), product.gather(), product.filter, { adds: product.image > 0 });
   });
 }
 
-/** The part of a convolution that one group has in some of the images. */
+/** The part of a convolution for one group and some of the images. */
 interface Product {
   /** The first of the images. */
   readonly image: number;
-  /** Output pixels of the images. */
+  /** Number of output pixels in these images. */
   readonly pixels: number;
   readonly filters: number;
   /** taps · channels */
@@ -61,15 +64,16 @@ interface Product {
   readonly y: Matrix;
   /** [pixels, depth]. For a 1×1 convolution, the pixels of x. */
   readonly patches: Matrix;
-  /** Copies the patches of x. */
+  /** Copies x into the patches, and returns them. */
   gather(): Matrix;
-  /** Sums the patches up to the pixels of x. */
+  /** Adds up the patches in the pixels of x. */
   scatter(): void;
 }
 
-/** Patches of so many images are made at a time that they take about so many bytes. */
+/** Target size of the patches that are made at a time, in bytes. */
 const patchBytes = 1 << 23;
 
+/** Visits the matrix products of a convolution: batches of images, and the groups of each. */
 function forEachProduct(
   x: Tensor,
   filter: Tensor,
@@ -83,30 +87,39 @@ function forEachProduct(
   const depth = kernelHeight * kernelWidth * channels;
   const needsPatches = !isPointwise(window);
   const [pixelsPerImage, inPixelsPerImage] = [y.size / batch / outChannels, height * width];
-  // Copies go on to the end of a vector, and the next tap writes over what was too much.
+  // Copies extend to the end of a vector, and the next tap overwrites the excess.
   const patchStride = needsPatches ? depth + 3 : inChannels;
-  const imagesAtOnce = needsPatches
+  const imagesPerPass = needsPatches
     ? Math.max(1, Math.min(batch, Math.floor(patchBytes / (4 * patchStride * pixelsPerImage))))
     : batch;
-  const patchesLength = needsPatches ? 4 * patchStride * pixelsPerImage * imagesAtOnce : 0;
+  const patchesLength = needsPatches ? 4 * patchStride * pixelsPerImage * imagesPerPass : 0;
   const borderLength = kernelWidth * channels + 4;
   withTemporary(patchesLength + 4 * borderLength, (temporary) => {
     const border = temporary + patchesLength;
     floatsAt(border, borderLength).fill(0);
-    for (let image = 0; image < batch; image += imagesAtOnce) {
-      const images = Math.min(imagesAtOnce, batch - image);
+    for (let image = 0; image < batch; image += imagesPerPass) {
+      const images = Math.min(imagesPerPass, batch - image);
       const pixels = images * pixelsPerImage;
       for (let group = 0; group < groups; group++) {
         const xAt = x.address + 4 * (image * inPixelsPerImage * inChannels + group * channels);
         const yAt = y.address + 4 * (image * pixelsPerImage * outChannels + group * filters);
         const patches = { address: needsPatches ? temporary : xAt, rowStride: patchStride, columnStride: 1 };
         const args = {
-          ...{ x: xAt, patches: temporary, border, channels, pixelBytes: 4 * inChannels, patchBytes: 4 * patchStride },
+          x: xAt,
+          patches: temporary,
+          border,
+          channels,
+          pixelBytes: 4 * inChannels,
+          patchBytes: 4 * patchStride,
           ...windowArguments(window),
         };
         const kernel = patchKernels(kernelHeight, kernelWidth);
         visit({
-          ...{ image, pixels, filters, depth, patches },
+          image,
+          pixels,
+          filters,
+          depth,
+          patches,
           filter: {
             address: filter.address + 4 * group * filters * depth,
             rowStride: depth,
@@ -142,13 +155,13 @@ const patchKernels = (kernelHeight: number, kernelWidth: number) => ({
   scatter: scatterKernel(kernelHeight, kernelWidth),
 });
 
-/** Rows of patches, one for each output pixel. */
+/** Copies the patch of each output pixel into its row. */
 const gatherKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(`f32_patches_${kernelHeight}x${kernelWidth}`, parameters, (p, from, to) => {
       const tapBytes = i32.variable(p.channels.mul(4), 'tapBytes');
       const rowBytes = i32.variable(tapBytes.mul(kernelWidth), 'rowBytes');
-      // Taps of a row that are neighbours in memory are copied as one, unless some lie outside.
+      // Taps in a row that are contiguous in memory are copied together, unless some lie outside the image.
       const areJoined = i32.variable(p.dilationX.eq(1).and(p.pixelBytes.eq(tapBytes)), 'areJoined');
       forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {
         const target = i32.variable(p.patches.add(pixel.mul(p.patchBytes)), 'target');
@@ -172,7 +185,7 @@ const gatherKernel = kernelFamily(
     }),
 );
 
-/** The way back, from the side of the pixels of x: each sums up what the patches hold of it. */
+/** The reverse: each pixel of x sums its copies in the patches. */
 const scatterKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(`f32_unpatch_${kernelHeight}x${kernelWidth}`, parameters, (p, from, to) => {
@@ -181,7 +194,7 @@ const scatterKernel = kernelFamily(
       const taps = tapsOf(kernelHeight, kernelWidth);
       const sources = taps.map((_, tap) => i32.variable(undefined, `tap${tap}`));
       forEachPixel(p.height, p.width, from, to, (n, row, column, pixel) => {
-        // Here the patches are what is read, and the pixels of x are written.
+        // The patches are read and the pixels of x are written, so the patches are the x of reverseTapAddress.
         const patches = { ...p, x: p.patches, pixelBytes: p.patchBytes };
         taps.forEach((tap, index) => {
           const patch = i32.variable(reverseTapAddress(patches, [n, row, column], tap), 'patch');

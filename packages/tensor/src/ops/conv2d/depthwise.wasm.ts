@@ -27,14 +27,15 @@ import {
 } from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d-attributes.js';
 
-// Depth-wise convolution, directly: every channel has a filter of its own, so four channels are four lanes, and a tap is one
-// multiply-add. There is no reuse that a matrix product could draw on.
+// Direct depth-wise convolution. Each channel has a filter of its own, so four channels fill four lanes and a tap is a
+// single multiply-add. There is no reuse of operands that a matrix product could exploit.
 
-/** Whether every channel is a group of its own, with one filter, and channels come in fours. */
+/** Whether every channel is a group of its own with one filter, and the number of channels is a multiple of 4. */
 export function isDepthwise([outChannels, , , channels]: Shape, { groups }: Conv2dAttributes): boolean {
   return channels === 1 && outChannels === groups && groups % 4 === 0;
 }
 
+/** `conv2d`. */
 export function depthwise(x: Tensor, filter: Tensor, y: Tensor, { window }: Conv2dAttributes): void {
   const [channels, kernelHeight, kernelWidth] = filter.shape;
   const [, , outWidth] = y.shape;
@@ -47,7 +48,7 @@ export function depthwise(x: Tensor, filter: Tensor, y: Tensor, { window }: Conv
   });
 }
 
-/** dx collects what each tap sent on. */
+/** ∂L/∂x of `conv2d`: each pixel of dx sums what the taps send back to it. */
 export function depthwiseInputGradient(dy: Tensor, filter: Tensor, dx: Tensor, { window }: Conv2dAttributes): void {
   const [channels, kernelHeight, kernelWidth] = filter.shape;
   const pixels = dx.size / channels;
@@ -58,9 +59,10 @@ export function depthwiseInputGradient(dy: Tensor, filter: Tensor, dx: Tensor, {
   });
 }
 
-/** Pixels whose products are summed up at a time. */
+/** Pixels per partial sum. */
 const blockPixels = 256;
 
+/** ∂L/∂filter of `conv2d`. */
 export function depthwiseFilterGradient(dy: Tensor, x: Tensor, df: Tensor, { window }: Conv2dAttributes): void {
   const [channels, kernelHeight, kernelWidth] = df.shape;
   const taps = kernelHeight * kernelWidth;
@@ -81,7 +83,9 @@ export function depthwiseFilterGradient(dy: Tensor, x: Tensor, df: Tensor, { win
 
 const nanosecondsPerPixel = ({ size }: Tensor): number => 10 + size * 0.15;
 
-/** The filter as [taps, channels], and a border: so many pixels of zeros. */
+/**
+ * Calls `use` with the address of the filter as [taps, channels], and of a border of `borderPixels` pixels of zeros.
+ */
 function withFilterByTap(filter: Tensor, borderPixels: number, use: (byTap: number, border: number) => void): void {
   const [channels, kernelHeight, kernelWidth] = filter.shape;
   const taps = kernelHeight * kernelWidth;
@@ -93,7 +97,7 @@ function withFilterByTap(filter: Tensor, borderPixels: number, use: (byTap: numb
   });
 }
 
-/** Turns [channels, taps] over, four channels and four taps at a time; the last four taps may have been done in part. */
+/** Transposes [channels, taps] in squares of four by four. The last square may overlap the one before. */
 const byTapKernel = kernelFamily(
   (taps: number) =>
     new Kernel(`f32_taps_first_${taps}`, { filter: i32, byTap: i32, tapBytes: i32 }, (p, from, to) => {
@@ -119,7 +123,7 @@ const parameters = { x: i32, y: i32, filter: i32, border: i32, pixelBytes: i32, 
 
 type KernelSize = readonly [height: number, width: number];
 
-/** Each output pixel is the sum over the taps of what they read times the filter. Items are rows of output pixels. */
+/** Each output pixel is the sum over the taps of pixel times filter. The items are rows of output pixels. */
 const forwardKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number, strideX: number, dilationX: number, channels: number) =>
     new Kernel(
@@ -132,8 +136,8 @@ const forwardKernel = kernelFamily(
         forRange(from, to, 1, (line) => {
           const [n, i] = [i32.variable(line.divU(p.outHeight), 'n'), i32.variable(line.remU(p.outHeight), 'i')];
           const j = i32.variable(0, 'j');
-          const isLeft = () => j.ltS(p.outWidth);
-          whileTrue(isLeft, () => {
+          const hasPixels = () => j.ltS(p.outWidth);
+          whileTrue(hasPixels, () => {
             const first = i32.variable(j.mul(strideX).sub(p.left), 'first');
             const last = first.add(strideX + (kernelWidth - 1) * dilationX);
             when(
@@ -157,6 +161,7 @@ const forwardKernel = kernelFamily(
     ),
 );
 
+/** What `sumPairs` knows when it is assembled. */
 interface PairShape {
   readonly kernelWidth: number;
   readonly strideX: number;
@@ -165,8 +170,9 @@ interface PairShape {
 }
 
 /**
- * Two output pixels side by side, none of whose taps lies left or right of the image. They share the filter, and columns of the
- * image: both are loaded once. Where everything lies follows from the number of channels, so that hardly an address is calculated.
+ * Statements for two neighbouring output pixels, none of whose taps lies left or right of the image. They share the
+ * filter and some columns of the image, which are loaded once for both. The number of channels is known, so most
+ * addresses are constant offsets.
  */
 function sumPairs(
   rows: readonly Variable<I32>[],
@@ -197,7 +203,7 @@ function sumPairs(
   });
 }
 
-/** Each pixel of dx is the sum over the taps of what they sent there. */
+/** Each pixel of dx is the sum over the taps of dy times filter. */
 const backwardKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(`f32_depthwise_${kernelHeight}x${kernelWidth}_backward__madd`, parameters, (p, from, to) => {
@@ -207,7 +213,10 @@ const backwardKernel = kernelFamily(
     }),
 );
 
-/** Statements for one pixel, wherever it lies: all its channels, with an address for each tap. They move the target on by a pixel. */
+/**
+ * Statements for all channels of one pixel, with an address for each tap, so that the pixel may be anywhere. They
+ * advance the target by one pixel.
+ */
 function tapSummer(
   p: KernelParameters<typeof parameters>,
   [kernelHeight, kernelWidth]: KernelSize,
@@ -233,7 +242,7 @@ function tapSummer(
   };
 }
 
-/** For each block of output pixels, each tap and channel: Σ dy · what the tap read. */
+/** For each block of output pixels, and each tap and channel: Σ dy · x over the elements x that the tap reads. */
 const filterGradientKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(

@@ -16,19 +16,20 @@ import {
 } from '../window.wasm.js';
 import type { Conv2dAttributes } from './conv2d-attributes.js';
 
-// Convolution in groups of 4, 8 or 16 channels, directly: too small for matrix products of their own. The filters of a group
-// are the lanes; some pixels pass through them together, so that what is read of the filters serves them all.
+// Direct convolution in groups of 4, 8 or 16 channels, which are too small for matrix products. The filters of a group
+// are the lanes. Several pixels are computed together, so that each weight is loaded once for all of them.
 
-/** Whether groups have 4, 8 or 16 channels, and as many filters. */
+/** Whether there are several groups of 4, 8 or 16 channels with as many filters. */
 export function hasSmallGroups([outChannels, , , channels]: Shape, { groups }: Conv2dAttributes): boolean {
   return (channels === 4 || channels === 8 || channels === 16) && outChannels === groups * channels && groups > 1;
 }
 
+/** `conv2d`. */
 export function smallGroups(x: Tensor, filter: Tensor, y: Tensor, attributes: Conv2dAttributes): void {
   convolve(x, filter, y, attributes, 'forward');
 }
 
-/** dx collects what each tap sent on: a convolution with filters and channels exchanged, and the window turned round. */
+/** ∂L/∂x of `conv2d`: a convolution with filters and channels exchanged and the window reversed. */
 export function smallGroupsInputGradient(dy: Tensor, filter: Tensor, dx: Tensor, attributes: Conv2dAttributes): void {
   convolve(dy, filter, dx, attributes, 'backward');
 }
@@ -49,16 +50,18 @@ function convolve(
     orderFilter(filter, direction, floatsAt(filters, filter.size));
     const border = filters + 4 * filter.size;
     floatsAt(border, outChannels).fill(0);
-    const tiles = Math.ceil(pixels / pixelsAtOnce(channels));
+    const tiles = Math.ceil(pixels / pixelsPerTile(channels));
     const args = { x, y, filters, border, pixels, groups, pixelBytes: 4 * outChannels, ...windowArguments(window) };
     convolveKernel(kernelHeight, kernelWidth, channels, direction).run(args, tiles, {
-      grain: Math.max(1, Math.ceil(100_000 / (pixelsAtOnce(channels) * taps * channels * outChannels))),
-      scratch: 4 * taps * pixelsAtOnce(channels),
+      grain: Math.max(1, Math.ceil(100_000 / (pixelsPerTile(channels) * taps * channels * outChannels))),
+      scratch: 4 * taps * pixelsPerTile(channels),
     });
   });
 }
 
-/** From [group][filter][tap][channel] to [group][tap][channel][filter]; backwards to [group][tap][filter][channel]. */
+/**
+ * From [group][filter][tap][channel] to [group][tap][channel][filter], or backward to [group][tap][filter][channel].
+ */
 function orderFilter(filter: Tensor, direction: Direction, target: Float32Array): void {
   const [outChannels, kernelHeight, kernelWidth, channels] = filter.shape;
   const taps = kernelHeight * kernelWidth;
@@ -76,27 +79,33 @@ function orderFilter(filter: Tensor, direction: Direction, target: Float32Array)
   }
 }
 
-/** So many pixels that their sums fill eight registers. */
-const pixelsAtOnce = (channels: number): number => 32 / channels;
+/** Pixels that are computed together. Their sums fill eight registers. */
+const pixelsPerTile = (channels: number): number => 32 / channels;
 
 const convolveKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number, channels: number, direction: Direction) =>
     new Kernel(
       `f32_small_groups_${kernelHeight}x${kernelWidth}_c${channels}_${direction}__madd`,
       {
-        ...{ x: i32, y: i32, filters: i32, border: i32, pixels: i32, groups: i32, pixelBytes: i32 },
+        x: i32,
+        y: i32,
+        filters: i32,
+        border: i32,
+        pixels: i32,
+        groups: i32,
+        pixelBytes: i32,
         ...windowParameters,
       },
       (p, from, to, scratch) => {
         const taps = tapsOf(kernelHeight, kernelWidth);
-        const count = pixelsAtOnce(channels);
+        const count = pixelsPerTile(channels);
         const vectors = channels / 4;
         const [height, width] = direction === 'forward' ? [p.outHeight, p.outWidth] : [p.height, p.width];
         const address = direction === 'forward' ? tapAddress : reverseTapAddress;
         forRange(from, to, 1, (tile) => {
           const first = i32.variable(tile.mul(count), 'first');
           const end = i32.variable(first.add(count).min(p.pixels), 'end');
-          // What the taps read: [tap][pixel]. Pixels beyond the last read zeros.
+          // Scratch memory holds the addresses that the taps read, [tap][pixel]. Pixels past the last one read zeros.
           when(end.sub(first).ltS(count), () => {
             forRange(0, i32.const(4 * taps.length * count), 4, (at) => store(scratch.add(at), p.border));
           });
@@ -130,9 +139,9 @@ const convolveKernel = kernelFamily(
               tapAt.set(tapAt.add(4 * count));
             });
             const target = i32.variable(p.y.add(first.mul(p.pixelBytes)).add(offset), 'target');
-            sums.forEach((ofPixel, pixel) => {
+            sums.forEach((pixelSums, pixel) => {
               when(first.add(pixel).ltS(end), () => {
-                ofPixel.forEach((sum, v) => {
+                pixelSums.forEach((sum, v) => {
                   store(target, sum, 16 * v);
                 });
               });
@@ -144,9 +153,10 @@ const convolveKernel = kernelFamily(
     ),
 );
 
-/** Pixels whose products are summed up at a time. */
+/** Pixels per partial sum. */
 const blockPixels = 256;
 
+/** ∂L/∂filter of `conv2d`. */
 export function smallGroupsFilterGradient(
   dy: Tensor,
   x: Tensor,
@@ -167,7 +177,7 @@ export function smallGroupsFilterGradient(
     });
     const total = sumBlocks('f32', sums, blocks, df.size);
     const values = df.values;
-    // From [group][tap][channel][filter].
+    // The total is [group][tap][channel][filter].
     let at = 0;
     for (let group = 0; group < outChannels; group += channels) {
       for (let tap = 0; tap < taps; tap++) {
@@ -179,19 +189,25 @@ export function smallGroupsFilterGradient(
   });
 }
 
-/** For each block of output pixels, each group, tap, channel and filter: Σ dy · what the tap read. */
+/** For each block of output pixels, group, tap, channel and filter: Σ dy · x over the elements x that the tap reads. */
 const filterGradientKernel = kernelFamily(
   (kernelHeight: number, kernelWidth: number, channels: number) =>
     new Kernel(
       `f32_small_groups_filter_gradient_${kernelHeight}x${kernelWidth}_c${channels}__madd`,
       {
-        ...{ x: i32, dy: i32, sums: i32, border: i32, pixels: i32, groups: i32, pixelBytes: i32 },
+        x: i32,
+        dy: i32,
+        sums: i32,
+        border: i32,
+        pixels: i32,
+        groups: i32,
+        pixelBytes: i32,
         ...windowParameters,
       },
       (p, from, to, scratch) => {
         const taps = tapsOf(kernelHeight, kernelWidth);
         const vectors = channels / 4;
-        const channelsAtOnce = 8 / vectors;
+        const channelsPerPass = 8 / vectors;
         forRange(from, to, 1, (block) => {
           const first = i32.variable(block.mul(blockPixels), 'first');
           const end = i32.variable(first.add(blockPixels).min(p.pixels), 'end');
@@ -202,8 +218,8 @@ const filterGradientKernel = kernelFamily(
           );
           forRange(0, p.groups.mul(4 * channels), 4 * channels, (offset) => {
             forRange(0, i32.const(4 * taps.length), 4, (tap) => {
-              for (let c = 0; c < channels; c += channelsAtOnce) {
-                const own = Array.from({ length: Math.min(channelsAtOnce, channels - c) }, (_, i) => c + i);
+              for (let c = 0; c < channels; c += channelsPerPass) {
+                const own = Array.from({ length: Math.min(channelsPerPass, channels - c) }, (_, i) => c + i);
                 const sums = own.map(() => Array.from({ length: vectors }, () => f32x4.variable(0, 'sum')));
                 const dyAt = i32.variable(p.dy.add(first.mul(p.pixelBytes)).add(offset), 'dyAt');
                 const at = i32.variable(scratch.add(tap), 'at');

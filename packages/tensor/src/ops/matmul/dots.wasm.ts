@@ -13,26 +13,36 @@ import {
   type Variable,
   when,
 } from '../../wasm/assembler.js';
-import type { Matrix } from './gemm.wasm.js';
+import type { Matrix, ProductSize } from './gemm.wasm.js';
 
-/** With more rows than this, it pays to copy B into panels. */
-const mostRows = 4;
+/** With more rows than this, copying B into panels pays off. */
+const maxRows = 4;
 
-/** Whether C = A·B has few rows, and each element is the dot product of two runs of numbers in memory. */
+/** Whether C = A·B has few rows and each of its elements is the dot product of two contiguous runs of numbers. */
 export function areDots(m: number, a: Matrix, b: Matrix): boolean {
-  return m <= mostRows && a.columnStride === 1 && b.rowStride === 1;
+  return m <= maxRows && a.columnStride === 1 && b.rowStride === 1;
 }
 
-/** Columns of B that meet a row of A at once. */
-const columnsAtOnce = 4;
+/** Columns of B that a row of A is multiplied with in one pass. */
+const columnsPerPass = 4;
 
-/** C = A·B for a few rows, such as a classifier's for one image: B is read once, where it is, as fast as memory gives it. */
-export function dots(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
-  const blocks = Math.ceil(n / columnsAtOnce);
+/**
+ * C = A·B for a few rows, such as a classifier's for a single image. B is read once and in place, at the speed of
+ * memory. The conditions are those of `areDots`.
+ */
+export function dots({ m, n, k }: ProductSize, a: Matrix, b: Matrix, c: Matrix): void {
+  const blocks = Math.ceil(n / columnsPerPass);
   dotsKernel.run(
     {
-      ...{ a: a.address, aRow: 4 * a.rowStride, b: b.address, bColumn: 4 * b.columnStride },
-      ...{ c: c.address, cRow: 4 * c.rowStride, m, n, k },
+      a: a.address,
+      aRow: 4 * a.rowStride,
+      b: b.address,
+      bColumn: 4 * b.columnStride,
+      c: c.address,
+      cRow: 4 * c.rowStride,
+      m,
+      n,
+      k,
     },
     blocks,
     { grain: chunksOf(blocks, 5 + m * k * 0.4) },
@@ -46,10 +56,10 @@ const dotsKernel = new Kernel(
     const wholeBytes = i32.variable(k.and(-4).mul(4), 'wholeBytes');
     const endBytes = i32.variable(k.mul(4), 'endBytes');
     forRange(from, to, 1, (block) => {
-      const column = i32.variable(block.mul(columnsAtOnce), 'column');
+      const column = i32.variable(block.mul(columnsPerPass), 'column');
       const bAt: Variable<I32>[] = [];
-      for (let j = 0; j < columnsAtOnce; j++) {
-        // Beyond the last column, it is read again, and the result thrown away.
+      for (let j = 0; j < columnsPerPass; j++) {
+        // Past the last column, the first one of the block is read again, and its result is discarded.
         const own = select(column.add(j).ltS(n), column.add(j), column);
         bAt.push(i32.variable(b.add(own.mul(bColumn)), `b${j}`));
       }

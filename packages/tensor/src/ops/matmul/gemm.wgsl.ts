@@ -1,32 +1,37 @@
 import { type ElementType, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
 import type { Handle } from '../../handle.js';
+import type { ProductSize } from './gemm.wasm.js';
 
 /**
- * A matrix product on a GPU, C = A·B for A [m, k] and B [k, n], whatever their elements are and wherever they come from: WGSL
- * functions give them. So convolutions, gradients and products of bits are all this kernel.
+ * A matrix product on a GPU, C = A·B for A [m, k] and B [k, n]. WGSL expressions provide the elements of A and B, so
+ * convolutions, their gradients and products of bits all use this kernel.
  *
- * A workgroup makes a tile of C. It reads a strip of A and one of B, 16 deep, into its own memory; each of its 16×16 invocations
- * takes a column of four (or eight) rows and a row of as many columns out of it and adds their products to sums in its registers. Then
- * the next strip. An element that was read once serves a whole row or column of the tile.
+ * A workgroup computes a tile of C. It reads a strip of A and one of B, each 16 deep, into workgroup memory. Each of
+ * its 16×16 invocations takes four (or eight) rows of A's strip and as many columns of B's, and adds their products to
+ * sums in its registers. Then the next pair of strips follows. An element that is read once serves a whole row or
+ * column of the tile.
  */
 export interface GemmDefinition<R extends string, P extends string> {
   readonly name: string;
   readonly reads: Readonly<Record<R, ElementType>>;
   /** The element type of C, which is bound as `c`. */
   readonly result: ElementType;
-  /** Beside `m`, `n`, `k` and `depth`. */
+  /** Parameters besides `m`, `n`, `k` and `depth`. */
   readonly parameters: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>;
-  /** Elements of strips: numbers, or words of bits. */
+  /** The elements of A and B: numbers, or words of bits. */
   readonly element: 'f32' | 'u32';
-  /** WGSL functions for those below. */
+  /** WGSL functions that the code below calls. */
   readonly declarations?: string;
   /**
-   * WGSL expressions for A at (row, step) and B at (step, column), called with numbers below m, n and k alone. `batch` is the number of the
-   * product, of those that are made at once.
+   * WGSL expressions for A at (row, step) and B at (step, column), which are only evaluated for indices below m, n and
+   * k. `batch` is the index of the product if there are several.
    */
   readonly a: string;
   readonly b: string;
-  /** Whether neighbours in memory are steps; else they are rows of A, columns of B. Invocations beside each other then read beside each other. */
+  /**
+   * Whether steps along k are contiguous in memory. Otherwise the rows of A, or the columns of B, are. Neighbouring
+   * invocations read along the contiguous axis, so that memory accesses coalesce.
+   */
   readonly aAlongSteps: boolean;
   readonly bAlongSteps: boolean;
   /** WGSL statements that store `value`, an element of C at (row, column). */
@@ -36,24 +41,28 @@ export interface GemmDefinition<R extends string, P extends string> {
 /** Rows and columns of invocations in a workgroup, and steps of a strip. */
 const side = 16;
 
-/** What an invocation adds to its sums. Bits that differ are counted. */
+/** Adds a product to a sum: multiply-adds of numbers, or the count of bits that differ. */
 const products = {
   f32: (sum: string, a: string, b: string) => `${sum} = fma(vec4f(${a}), ${b}, ${sum});`,
   u32: (sum: string, a: string, b: string) => `${sum} += countOneBits(vec4u(${a}) ^ ${b});`,
 };
 
+/** The shaders of a matrix product, compiled for large and for small tiles when first needed. */
 export class GemmShader<R extends string, P extends string> {
-  /** By how many rows and columns an invocation has, divided by four: large tiles for large matrices. */
+  /** By the number of rows and columns per invocation, divided by four. Large matrices take large tiles. */
   readonly #shader = shaderFamily((fours: number) => this.#make(fours));
 
   constructor(readonly definition: GemmDefinition<R, P>) {}
 
   /**
-   * @param splits Cuts the k steps into so many parts, each of which makes a C of its own: part number `split` in the WGSL. For products of
-   * few rows and columns and many steps, which would keep few workgroups busy.
+   * Computes C = A·B.
+   *
+   * @param options.batches Number of products, which the WGSL tells apart by `batch`. Default 1.
+   * @param options.splits Splits the k steps into this many parts, each of which makes a C of its own, number `split`
+   * in the WGSL. A product of few rows and columns and many steps would otherwise keep few workgroups busy. Default 1.
    */
   run(
-    { m, n, k }: { m: number; n: number; k: number },
+    { m, n, k }: ProductSize,
     reads: Readonly<Record<R, Handle>>,
     c: Handle,
     parameters: Readonly<Record<P, number>>,
@@ -85,15 +94,15 @@ export class GemmShader<R extends string, P extends string> {
     } = this.definition;
     const vec = element === 'f32' ? 'vec4f' : 'vec4u';
     const width = side * fours;
-    // Where a strip is read along steps, invocations beside each other write one line of several steps, which would all lie in one bank of
-    // memory: so each step has its lines in another order.
+    // If a strip is read along steps, neighbouring invocations write the same line of different steps, and all of these
+    // would lie in one memory bank. To avoid these conflicts, each step stores its lines in a different order.
     const place = (alongSteps: boolean, four: string): string =>
       `step * ${width}u + ${alongSteps ? `((${four}) ^ (step & 7u))` : four}`;
     const parts = Array.from({ length: fours }, (_, part) => part);
     const rows = Array.from({ length: 4 * fours }, (_, row) => row);
-    /** Which row of a tile (or column) is in a lane of an invocation's vector: neighbours have neighbours, to read and to store side by side. */
+    /** The row (or column) of a tile in a lane of an invocation's vector. Neighbours have neighbouring rows. */
     const lineOf = (part: number, lane: number): number => part * side + lane * width;
-    /** Reads strips: each invocation a vector of four elements, or two. */
+    /** WGSL that reads a strip. Each invocation reads one vector of four elements, or two of them. */
     const load = (strip: string, alongSteps: boolean): string =>
       parts
         .map((part) => {
@@ -140,7 +149,7 @@ fn put(row: u32, column: u32, value: ${element}) {
       main: `
   batch = group.z / p.splits;
   split = group.z % p.splits;
-  // Not made of variables that an invocation might have changed: barriers depend on them.
+  // Barriers need uniform control flow, so the bounds of the loop must not come from private variables.
   let start = (group.z % p.splits) * p.depth;
   let last = min(p.k, start + p.depth);
   end = last;

@@ -7,7 +7,7 @@ import { matmul } from './matmul.js';
 
 const size = fc.integer({ min: 1, max: 9 });
 
-/** Two batches of matrices that fit, read as they are or transposed. */
+/** Two batches of matrices whose shapes match, transposed or not. */
 const products = fc
   .record({
     batches: broadcastableShapes({ maxRank: 2, maxSize: 3 }),
@@ -61,7 +61,7 @@ describe('matmul', () => {
     }
   });
 
-  test('leaves a matrix alone when multiplied by the identity', () => {
+  test('leaves a matrix unchanged when multiplied by the identity', () => {
     const a = tensor([
       [1, 2, 3],
       [4, 5, 6],
@@ -70,7 +70,7 @@ describe('matmul', () => {
     expect(matmul(eye(2), a).values).toEqual(a.values);
   });
 
-  test('explains sizes that do not fit', () => {
+  test('explains sizes that do not match', () => {
     expect(() => matmul(zeros([2, 3]), zeros([3, 4]), { transposeB: true })).toThrow(
       [
         'matmul: a has inner size 3, b has 4',

@@ -8,11 +8,13 @@ import type { Tensor } from '../../tensor.js';
 import { forEachRun } from '../elementwise/broadcast.js';
 import { sumTo } from '../reduce/sum.js';
 import { areDots, dots } from './dots.wasm.js';
-import { gemm } from './gemm.wasm.js';
+import { gemm, type ProductSize } from './gemm.wasm.js';
 
+/** How `matmul` reads its operands. */
 export interface MatmulOptions {
-  /** Read each matrix of a (b) as its transpose. Costs nothing: no copy is made. */
+  /** Reads each matrix of a as its transpose, without a copy. Default false. */
   transposeA?: boolean;
+  /** Reads each matrix of b as its transpose, without a copy. Default false. */
   transposeB?: boolean;
 }
 
@@ -21,8 +23,8 @@ export interface MatmulOptions {
  *
  *     c[..., i, j] = Σ_k  a[..., i, k] · b[..., k, j]
  *
- * The leading axes count matrices, and broadcast as in NumPy. With `transposeA`, a is [..., K, M]; with `transposeB`,
- * b is [..., N, K].
+ * The leading axes index the matrices, and broadcast as in NumPy. With `transposeA`, a is [..., K, M]; with
+ * `transposeB`, b is [..., N, K].
  *
  * @throws ShapeError if the inner sizes K differ, the leading axes do not broadcast, or a rank is below 2.
  */
@@ -42,7 +44,12 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
       { name: 'b', shape: b, note: labelOfB },
     ];
     if (a.length < 2 || b.length < 2) {
-      throw new ShapeError('matmul', 'a and b must have at least 2 axes', operands, 'Give a vector a second axis.');
+      throw new ShapeError(
+        'matmul',
+        'a and b must have at least 2 axes',
+        operands,
+        'Reshape a vector to [1, n] or [n, 1].',
+      );
     }
     const [m, kOfA] = matrixShape(a, attributes.transposeA);
     const [kOfB, n] = matrixShape(b, attributes.transposeB);
@@ -60,9 +67,9 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
   reference: ([a, b], [c], attributes) => forEachProduct(a, b, c, attributes, product),
   fast([a, b], [c], attributes) {
     if (a.size === 0) c.values.fill(0);
-    forEachProduct(a, b, c, attributes, (m, n, k, ...matrices) => {
+    forEachProduct(a, b, c, attributes, (size, ...matrices) => {
       const [a, b, c] = matrices.map(inMemory);
-      (areDots(m, a, b) ? dots : gemm)(m, n, k, a, b, c);
+      (areDots(size.m, a, b) ? dots : gemm)(size, a, b, c);
     });
   },
   webgpu([a, b], [c], { transposeA, transposeB }) {
@@ -80,7 +87,7 @@ const matmulOp = defineOp<[Tensor, Tensor], [Tensor], MatmulAttributes, [Tensor,
   },
   multiplyAdds: ([a], [c], { transposeA }) => c.size * matrixShape(a.shape, transposeA)[1],
   saves: (inputs) => inputs,
-  // From dA = dC·Bᵀ and dB = Aᵀ·dC for C = A·B; an operand that was read transposed wants its gradient transposed too.
+  // For C = A·B, dA = dC·Bᵀ and dB = Aᵀ·dC. The gradient of an operand that was read transposed is transposed, too.
   gradient: (dc, { saved: [a, b], attributes: { transposeA, transposeB } }) => [
     () => {
       const da = transposeA
@@ -105,7 +112,7 @@ interface Matrix {
   readonly columnStride: number;
 }
 
-/** The transposed matrix: the same memory, read the other way. */
+/** The transpose of a matrix: the same memory with the strides exchanged. */
 function transposed({ rowStride, columnStride, ...matrix }: Matrix): Matrix {
   return { ...matrix, rowStride: columnStride, columnStride: rowStride };
 }
@@ -114,8 +121,8 @@ function inMemory({ tensor, offset, ...strides }: Matrix) {
   return { address: tensor.address + 4 * offset, ...strides };
 }
 
-/** C = A·B for A [m, k], B [k, n], C [m, n]: the definition. */
-function product(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
+/** The definition of C = A·B for A [m, k], B [k, n], C [m, n]. */
+function product({ m, n, k }: ProductSize, a: Matrix, b: Matrix, c: Matrix): void {
   const [aValues, bValues, cValues] = [a.tensor.values, b.tensor.values, c.tensor.values];
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
@@ -130,12 +137,13 @@ function product(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matri
   }
 }
 
+/** Visits the matrix products of a batched product, with operands transposed as the attributes say. */
 function forEachProduct(
   a: Tensor,
   b: Tensor,
   c: Tensor,
   { transposeA, transposeB }: MatmulAttributes,
-  visit: (m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix) => void,
+  visit: (size: ProductSize, a: Matrix, b: Matrix, c: Matrix) => void,
 ): void {
   const [m, k] = matrixShape(a.shape, transposeA);
   const [, n] = matrixShape(b.shape, transposeB);
@@ -145,9 +153,7 @@ function forEachProduct(
       const matrixA = matrixAt(a, aAt);
       const matrixB = matrixAt(b, bAt);
       visit(
-        m,
-        n,
-        k,
+        { m, n, k },
         transposeA ? transposed(matrixA) : matrixA,
         transposeB ? transposed(matrixB) : matrixB,
         matrixAt(c, at),
@@ -161,6 +167,7 @@ function matrixShape(shape: Shape, transpose: boolean): [rows: number, columns: 
   return transpose ? [columns, rows] : [rows, columns];
 }
 
+/** Matrix number `index` of a tensor. */
 function matrixAt(tensor: Tensor, index: number): Matrix {
   const [rows, columns] = matrixShape(tensor.shape, false);
   return { tensor, offset: index * rows * columns, rowStride: columns, columnStride: 1 };

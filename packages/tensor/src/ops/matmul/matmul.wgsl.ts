@@ -1,7 +1,8 @@
 import type { Tensor } from '../../tensor.js';
+import type { ProductSize } from './gemm.wasm.js';
 import { GemmShader } from './gemm.wgsl.js';
 
-/** Where matrices lie: element (row, column) of number `batch` at offset + batch·step + row·rowStride + column·columnStride. */
+/** Element (row, column) of matrix `batch` is at offset + batch·step + row·rowStride + column·columnStride. */
 export interface MatricesOnGpu {
   readonly tensor: Tensor;
   readonly offset: number;
@@ -10,9 +11,9 @@ export interface MatricesOnGpu {
   readonly columnStride: number;
 }
 
-/** `batches` products A·B for A [m, k] and B [k, n]. C is dense, and its numbers follow each other from `first` on. */
+/** `batches` products A·B. C is dense, and its matrices are consecutive, starting with number `first`. */
 export function matmulOnGpu(
-  size: { m: number; n: number; k: number },
+  size: ProductSize,
   a: MatricesOnGpu,
   b: MatricesOnGpu,
   c: { readonly tensor: Tensor; readonly first: number },
@@ -20,8 +21,15 @@ export function matmulOnGpu(
 ): void {
   const shader = shaders[a.columnStride === 1 ? 'steps' : 'rows'][b.rowStride === 1 ? 'steps' : 'columns'];
   const parameters = {
-    ...{ aOffset: a.offset, aStep: a.step, aRow: a.rowStride, aColumn: a.columnStride },
-    ...{ bOffset: b.offset, bStep: b.step, bRow: b.rowStride, bColumn: b.columnStride, cFirst: c.first },
+    aOffset: a.offset,
+    aStep: a.step,
+    aRow: a.rowStride,
+    aColumn: a.columnStride,
+    bOffset: b.offset,
+    bStep: b.step,
+    bRow: b.rowStride,
+    bColumn: b.columnStride,
+    cFirst: c.first,
   };
   shader.run(size, { x: a.tensor, y: b.tensor }, c.tensor, parameters, { batches });
 }
@@ -32,13 +40,21 @@ const make = (aAlongSteps: boolean, bAlongSteps: boolean) =>
     reads: { x: 'f32', y: 'f32' },
     result: 'f32',
     parameters: {
-      ...{ aOffset: 'u32', aStep: 'u32', aRow: 'u32', aColumn: 'u32' },
-      ...{ bOffset: 'u32', bStep: 'u32', bRow: 'u32', bColumn: 'u32', cFirst: 'u32' },
+      aOffset: 'u32',
+      aStep: 'u32',
+      aRow: 'u32',
+      aColumn: 'u32',
+      bOffset: 'u32',
+      bStep: 'u32',
+      bRow: 'u32',
+      bColumn: 'u32',
+      cFirst: 'u32',
     },
     element: 'f32',
     a: 'x[p.aOffset + batch * p.aStep + row * p.aRow + step * p.aColumn]',
     b: 'y[p.bOffset + batch * p.bStep + step * p.bRow + column * p.bColumn]',
-    ...{ aAlongSteps, bAlongSteps },
+    aAlongSteps,
+    bAlongSteps,
     store: 'c[((p.cFirst + batch) * p.m + row) * p.n + column] = value;',
   });
 

@@ -8,10 +8,10 @@ import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './
 import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
 
 /**
- * The mean of each window, channel by channel.
+ * Average pooling: the mean of each window, for each channel.
  *
- * Padding counts for nothing: a window that reaches into it averages over its real elements only (PyTorch's
- * `count_include_pad=False`). Windows that would pass the far edge are left out (floor), as in PyTorch.
+ * A window that reaches into the padding averages over its real elements only (PyTorch's `count_include_pad=False`).
+ * Windows that would extend past the far edge are dropped, as in PyTorch with `ceil_mode=False`.
  *
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
@@ -22,17 +22,17 @@ export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
   return apply(avgPool2dOp, [x], { window: poolWindow('avgPool2d', x.shape, options) })[0];
 }
 
-// The sum first, then one division: so f32 arithmetic in the same order, in any language, gives the same bits.
+// Sum first, then divide once, so that f32 arithmetic in the same order gives the same bits in any language.
 const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
   name: 'avgPool2d',
   outputs: ([x], { window }) => [{ dtype: 'f32', shape: poolOutputShape(x.shape, window) }],
   reference([{ values: x, shape }], [{ values: y }], { window }) {
     const [, , width, channels] = shape;
     y.fill(0);
-    forEachWindow(shape, window, (yAt, image, top, bottom, left, right) => {
+    forEachWindow(shape, window, (yAt, top, bottom, left, right) => {
       for (let row = top; row < bottom; row++) {
         for (let column = left; column < right; column++) {
-          const xAt = ((image + row) * width + column) * channels;
+          const xAt = (row * width + column) * channels;
           for (let c = 0; c < channels; c++) y[yAt + c] += x[xAt + c];
         }
       }
@@ -45,7 +45,7 @@ const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
   gradient: (dy, { attributes: { window }, inputShapes: [shape] }) => [() => avgPool2dInputGradient(dy, shape, window)],
 });
 
-/** ∂L/∂x of `avgPool2d`: each output's gradient goes to the elements of its window in equal shares. */
+/** ∂L/∂x of `avgPool2d`: the gradient of each output is shared equally among the elements of its window. */
 function avgPool2dInputGradient(dy: Tensor, xShape: Shape, window: Window): Tensor {
   return apply(inputGradientOp, [dy], { xShape, window })[0];
 }
@@ -56,11 +56,11 @@ const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Wi
   reference([{ values: dy }], [{ values: dx }], { xShape, window }) {
     const [, , width, channels] = xShape;
     dx.fill(0);
-    forEachWindow(xShape, window, (yAt, image, top, bottom, left, right) => {
+    forEachWindow(xShape, window, (yAt, top, bottom, left, right) => {
       const count = (bottom - top) * (right - left);
       for (let row = top; row < bottom; row++) {
         for (let column = left; column < right; column++) {
-          const xAt = ((image + row) * width + column) * channels;
+          const xAt = (row * width + column) * channels;
           for (let c = 0; c < channels; c++) dx[xAt + c] += dy[yAt + c] / count;
         }
       }

@@ -10,8 +10,8 @@ import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './
 import { extremePoolByKernel } from './pool.wasm.js';
 
 /**
- * The largest element of each window, channel by channel. Padding is never the largest. Among equal elements the first
- * one (by rows, then columns) counts, and takes the whole gradient. NaN is larger than any number.
+ * Max pooling: the largest element of each window, for each channel. Padding is ignored. Among equal elements, the
+ * first one in row-major order receives the whole gradient. NaN counts as larger than any number.
  *
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
@@ -22,7 +22,13 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
   return apply(maxPool2dOp, [x], { window: poolWindow('maxPool2d', x.shape, options) })[0];
 }
 
-/** The smallest element of each window: −maxPool2d(−x). */
+/**
+ * Min pooling, −maxPool2d(−x): the smallest element of each window, for each channel. NaN counts as the smallest.
+ *
+ * @param x Images [batch, height, width, channels].
+ * @returns [batch, outHeight, outWidth, channels].
+ * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ */
 export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('minPool2d', x);
   return apply(minPool2dOp, [x], { window: poolWindow('minPool2d', x.shape, options) })[0];
@@ -32,8 +38,8 @@ const maxPool2dOp = extremePool('maxPool2d', 1);
 const minPool2dOp = extremePool('minPool2d', -1);
 
 /**
- * The pool that keeps the element whose product with `sign` is largest. Its second output is where in x (counted
- * over all elements) each winner was: the gradient goes back there.
+ * The pooling op that keeps the element whose product with `sign` is largest. Its second output is the flat index in x
+ * of each winner, to which the gradient goes back.
  */
 function extremePool(name: string, sign: 1 | -1) {
   return defineOp<[Tensor], [Tensor, Tensor<'i32'>], { window: Window }, [Tensor<'i32'>]>({
@@ -47,15 +53,15 @@ function extremePool(name: string, sign: 1 | -1) {
     },
     reference([{ values: x, shape }], [{ values: y }, { values: winners }], { window }) {
       const [, , width, channels] = shape;
-      forEachWindow(shape, window, (yAt, image, top, bottom, left, right) => {
-        const first = ((image + top) * width + left) * channels;
+      forEachWindow(shape, window, (yAt, top, bottom, left, right) => {
+        const first = (top * width + left) * channels;
         for (let c = 0; c < channels; c++) {
           y[yAt + c] = x[first + c];
           winners[yAt + c] = first + c;
         }
         for (let row = top; row < bottom; row++) {
           for (let column = left; column < right; column++) {
-            const xAt = ((image + row) * width + column) * channels;
+            const xAt = (row * width + column) * channels;
             for (let c = 0; c < channels; c++) {
               const value = x[xAt + c];
               if (value * sign > y[yAt + c] * sign || Number.isNaN(value)) {

@@ -26,7 +26,7 @@ const imageShapes = fc.tuple(
   fc.integer({ min: 1, max: 3 }),
 );
 
-/** Elements 1/8 apart, in random order: a finite difference never changes which one is the largest. */
+/** Elements 1/8 apart in random order, so that a finite difference never changes which one is the largest. */
 const distinctImages = fc.tuple(imageShapes, fc.nat()).map(([shape, seed]): Tensor => {
   const order = Rng.fromSeed(seed).permutation(shape[0] * shape[1] * shape[2] * shape[3]);
   return tensor(
@@ -35,7 +35,7 @@ const distinctImages = fc.tuple(imageShapes, fc.nat()).map(([shape, seed]): Tens
   );
 });
 
-/** The elements of the windows that make output element (n, i, j, c), without padding: straight from the definition. */
+/** The elements in the window of output element (n, i, j, c) without padding, straight from the definition. */
 function elementsOf(x: Tensor, { window, stride = window, padding = 'valid' }: PoolOptions) {
   const [, height, width, channels] = x.shape;
   const [taps, steps] = [window, stride].map((value) => (typeof value === 'number' ? [value, value] : value));
@@ -81,7 +81,7 @@ describe('avgPool2d', () => {
     checkOp((x) => avgPool2d(x, options), [x]);
   });
 
-  test('leaves out windows that pass the far edge', () => {
+  test('drops windows that extend past the far edge', () => {
     expect(avgPool2d(zeros([1, 5, 7, 2]), { window: 2 }).shape).toEqual([1, 2, 3, 2]);
   });
 
@@ -106,7 +106,7 @@ describe.each([
     checkOp((x) => pool(x, options), [x]);
   });
 
-  test('passes NaN on', () => {
+  test('propagates NaN', () => {
     expect(pool(tensor([1, Number.NaN, 2, 3], { shape: [1, 2, 2, 1] }), { window: 2 }).values[0]).toBeNaN();
   });
 });
@@ -123,7 +123,7 @@ describe('ties', () => {
   });
 });
 
-/** Windows that tile, that overlap, that leave pixels out, and that reach into the padding on either side. */
+/** Windows that tile, overlap, skip pixels, or reach into the padding on either side. */
 const wideOptions = fc.constantFrom<PoolOptions>(
   { window: 2 },
   { window: 3, stride: 1, padding: 'same' },
@@ -142,15 +142,15 @@ const wideImages = fc
     rng: rngs,
   })
   .map(({ batch, height, width, channels, rng }) => ({
-    // Many are equal: who wins is part of the definition.
+    // Many elements are equal, since the choice of the winner is part of the definition.
     x: sprinkled(rng.split('x'), [batch, height, width, channels], [-1, 0, 1, 2]),
     rng,
   }));
 
 for (const pool of [avgPool2d, maxPool2d, minPool2d]) {
-  describe(`${pool.name} by kernel`, () => {
+  describe(`${pool.name} on images of all sizes`, () => {
     test.prop([wideImages, wideOptions], { numRuns: 50 })(
-      'agrees with its definition for windows and channels of all kinds, and so does its gradient',
+      'agrees with its definition for all kinds of windows and channels, as does its gradient',
       ({ x, rng }, options) => {
         const dy = rng.split('dy').normal(pool(x, options).shape);
         checkOp((x: Tensor) => pool(x, options), [x], withoutDifferences);

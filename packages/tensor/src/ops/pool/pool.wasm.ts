@@ -26,24 +26,26 @@ function argumentsOf(x: Tensor, y: Tensor, window: Window) {
 const grainOf = (pixels: number, channels: number, { height, width }: Window): number =>
   chunksOf(pixels, 5 + channels * 0.2 * (1 + height.taps * width.taps));
 
+/** `avgPool2d`. */
 export function avgPoolByKernel(x: Tensor, y: Tensor, window: Window): void {
   const pixels = y.size / y.shape[3];
   averageKernel.run(argumentsOf(x, y, window), pixels, { grain: grainOf(pixels, y.shape[3], window) });
 }
 
-/** @param sign 1 for the largest elements, −1 for the smallest. */
+/** `maxPool2d` for sign 1, `minPool2d` for sign −1. */
 export function extremePoolByKernel(x: Tensor, y: Tensor, winners: Tensor<'i32'>, window: Window, sign: 1 | -1): void {
   const pixels = y.size / y.shape[3];
   const args = { ...argumentsOf(x, y, window), winners };
   extremeKernel(sign).run(args, pixels, { grain: grainOf(pixels, y.shape[3], window) });
 }
 
+/** ∂L/∂x of `avgPool2d`. */
 export function avgPoolGradientByKernel(dy: Tensor, dx: Tensor, window: Window): void {
   const pixels = dx.size / dx.shape[3];
   averageGradientKernel.run(argumentsOf(dx, dy, window), pixels, { grain: grainOf(pixels, dx.shape[3], window) });
 }
 
-/** What part of the image a window covers along one axis: [from, to). */
+/** The part [from, to) of the image that a window covers along one axis. */
 function covered(
   output: I32,
   stride: I32,
@@ -57,7 +59,10 @@ function covered(
   return [start, end];
 }
 
-/** Statements that take a run of channels, four at a time, from one pixel into another: `combine` says how. */
+/**
+ * Statements that update the channels of a target pixel from those of a source pixel, four at a time. `combine`
+ * computes the new value from the source's `value`; `sum()` loads the target's current value.
+ */
 function combinePixels(
   channels: I32,
   source: I32,
@@ -71,7 +76,7 @@ function combinePixels(
   });
 }
 
-/** Pixels of a window are added up, one after the other, in the output; then it is divided by their number. */
+/** Adds up the pixels of a window in the output, one after the other, then divides by their number. */
 const averageKernel = new Kernel('f32_avg_pool', parameters, (p, from, to) => {
   const pixelBytes = i32.variable(p.channels.mul(4), 'pixelBytes');
   forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {
@@ -96,7 +101,7 @@ const averageKernel = new Kernel('f32_avg_pool', parameters, (p, from, to) => {
   });
 });
 
-/** Each pixel of x collects its share of all windows that cover it. Here x is written and y is read. */
+/** Each pixel of dx sums its shares of all windows that cover it. Parameter x is dx, which is written, and y is dy. */
 const averageGradientKernel = new Kernel('f32_avg_pool_gradient', parameters, (p, from, to) => {
   const pixelBytes = i32.variable(p.channels.mul(4), 'pixelBytes');
   forEachPixel(p.height, p.width, from, to, (n, row, column, pixel) => {
@@ -118,7 +123,7 @@ const averageGradientKernel = new Kernel('f32_avg_pool_gradient', parameters, (p
         seen.set(i32.const(1));
       });
     });
-    // No window covers it.
+    // Pixels that no window covers.
     when(seen.eq(0), () => combinePixels(p.channels, target, target, () => f32x4.const(0)));
   });
 });
@@ -131,7 +136,10 @@ function windowsOver(at: I32, stride: I32, before: I32, taps: I32, outputs: I32)
   return [first, i32.variable(padded.divU(stride).add(1).min(outputs), 'end')];
 }
 
-/** The largest (or smallest) element of each window and where in x it was. A NaN beats all, and a later one an earlier. */
+/**
+ * The largest (or smallest) element of each window and its flat index in x. NaN wins over every number, and a later NaN
+ * over an earlier one, as in the definition.
+ */
 const extremeKernel = kernelFamily(
   (sign: 1 | -1) =>
     new Kernel(sign === 1 ? 'f32_max_pool' : 'f32_min_pool', parameters, (p, from, to) => {
@@ -150,8 +158,8 @@ const extremeKernel = kernelFamily(
             forRange(left, right, 1, () => {
               const value = f32x4.variable(f32x4.load(p.x.add(at)), 'value');
               const beats = sign === 1 ? value.gt(best) : value.lt(best);
-              const isNoNumber = value.eq(value).as(i32x4).xor(i32x4.const(-1)).as(f32x4);
-              const wins = f32x4.variable(beats.or(isNoNumber), 'wins');
+              const isNan = value.eq(value).as(i32x4).xor(i32x4.const(-1)).as(f32x4);
+              const wins = f32x4.variable(beats.or(isNan), 'wins');
               best.set(value.where(wins, best));
               winner.set(indexAt().where(wins, winner));
               at.set(at.add(p.channels.mul(4)));

@@ -3,13 +3,14 @@ import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { pixelReadBy, pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
 
-// Pools on a GPU: an invocation for each element of the result, so that neighbours read neighbouring channels.
+// Pooling on a GPU. Each invocation computes one element of the result, so that neighbours read neighbouring channels.
 
 const parameters = { ...windowParametersOnGpu, channels: 'u32', count: 'u32' } as const;
 
 const argumentsOf = (window: Window, { shape, size }: Tensor) => ({
   ...windowArgumentsOnGpu(window),
-  ...{ channels: shape[3], count: size },
+  channels: shape[3],
+  count: size,
 });
 
 /** `avgPool2d`. */
@@ -36,7 +37,7 @@ const avgPool = new Shader('f32_avg_pool', {
   y[i] = sum / covered;`,
 });
 
-/** ∂L/∂x of `avgPool2d`: an element collects its share of all windows that cover it. */
+/** ∂L/∂x of `avgPool2d`: each element sums its shares of all windows that cover it. */
 export function avgPoolGradientOnGpu(dy: Tensor, dx: Tensor, window: Window): void {
   avgPoolGradient.run({ dy }, { dx }, argumentsOf(window, dx), groupsOf(dx.size));
 }
@@ -47,7 +48,7 @@ const avgPoolGradient = new Shader('f32_avg_pool_gradient', {
   parameters,
   workgroup: linearWorkgroup,
   declarations: `${pixelReadBy}
-// Which of the taps from \`first\` on lie inside.
+// The number of taps that lie inside, if tap 0 is at \`first\`.
 fn tapsInside(first: i32, taps: u32, dilation: u32, size: u32) -> i32 {
   let step = i32(dilation);
   let least = (max(0, -first) + step - 1) / step;
@@ -70,7 +71,7 @@ fn coveredBy(pixel: u32) -> f32 {
   dx[i] = sum;`,
 });
 
-/** `maxPool2d`, or with a sign of −1 `minPool2d`; and where in x each winner was. */
+/** `maxPool2d` for sign 1, `minPool2d` for sign −1, and the flat index in x of each winner. */
 export function extremePoolOnGpu(x: Tensor, y: Tensor, winners: Tensor<'i32'>, window: Window, sign: 1 | -1): void {
   extremePool(sign).run({ x }, { y, winners }, argumentsOf(window, y), groupsOf(y.size));
 }
