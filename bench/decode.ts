@@ -49,7 +49,7 @@ async function run({ images, rounds, json }: Flags): Promise<void> {
   printResult('the loader alone, images per second');
   for (const { workers, images, cpu } of loading) {
     printResult(
-      `  ${`workers: ${workers}`.padEnd(20)} ${images.toFixed(0).padStart(6)}, and ${cpu.toFixed(0)} per second of CPU time`,
+      `  ${`workers: ${workers}`.padEnd(20)} ${images.toFixed(0).padStart(6)}, ${cpu.toFixed(0)} per CPU second`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-// How pictures used to be decoded and scaled: get-pixels, then a filter in plain loops over doubles. Kept for comparison.
+// The former way to decode and scale pictures: get-pixels, then a filter in plain loops over doubles.
 
 interface Image {
   readonly height: number;

@@ -1,6 +1,6 @@
 import { measure } from 'mitata';
 
-/** One implementation of some work: a function that runs it once, or one that times it elsewhere, as in another process. */
+/** One implementation of some work: a function that runs it, or one that times it elsewhere, as in another process. */
 export type Contender = (Runner | Timer) & {
   /** Called before each turn, for example to set the number of threads. */
   prepare?(): unknown;

@@ -99,7 +99,7 @@ async function write(trainings: readonly Training[]): Promise<void> {
   await fillIn(
     join(root, 'docs/ablation.md'),
     [
-      '![Validation top-1: after each epoch for blocks, activations and skips, after the last epoch for K](ablation.svg)',
+      '![Validation top-1: after each epoch for blocks, activations and skips, after the last for K](ablation.svg)',
       table(
         ['', 'top-1', 'top-5', 'training loss', 'images/s', 'MFLOPs', 'bytes'],
         trained.map(({ label, trainings }) => [label, ...cells(trainings)]),

@@ -11,7 +11,7 @@ torch.set_num_threads(int(sys.argv[1]))
 
 
 def prepare(work, m, n, k):
-    """A product [m, k] · [k, n] into preallocated memory. With work "transposed", the first operand is stored as [k, m]."""
+    """A product [m, k] · [k, n] into given memory. With work "transposed", its first operand is stored as [k, m]."""
     first = torch.randn(k, m).t() if work == "transposed" else torch.randn(m, k)
     second, out = torch.randn(k, n), torch.empty(m, n)
     return lambda: torch.mm(first, second, out=out)

@@ -23,8 +23,8 @@ defaults = {
     "estimator": "approx",
     "scalingGradient": "full",
     "precision": "binary",
-    # Multiplies the counts by the scaling factors instead of the weights. This is slower, but a count of 0 is then exactly
-    # 0, whereas a sum of scaled weights may be off by rounding.
+    # Multiplies the counts by the scaling factors, not the weights. This is slower, but a count of 0 is then exactly 0,
+    # whereas a sum of scaled weights may be off by rounding.
     "exactCounts": False,
 }
 
@@ -34,7 +34,10 @@ def sign(x):
 
 
 class SignOfActivation(torch.autograd.Function):
-    """The estimators' slopes: 1 for `identity`; 1 where |x| <= 1 for `clip`; 2 - 2|x| there for `approx` (Bi-Real Net)."""
+    """
+    The slope depends on the estimator: 1 for `identity`; where |x| <= 1, it is 1 for `clip` and 2 - 2|x| for `approx`
+    (Bi-Real Net), and 0 elsewhere.
+    """
 
     @staticmethod
     def forward(context, x, estimator):
