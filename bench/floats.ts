@@ -39,7 +39,7 @@ export const gradientShapes = [
 /** The backward pass of a binary layer: floats times signs with lookup tables, against multiply-adds on floats ±1. */
 export const gradients: Section<'dX lookup' | 'dX floats' | 'dW lookup' | 'dW floats'> = {
   title: 'gradients of a binary 1×1 layer',
-  note: 'pixels×filters×channels; dX = dY·W and dW = dYᵀ·X, where W and X are signs. Includes making tables and changing layouts.',
+  note: 'pixels×filters×channels; dX = dY·W and dW = dYᵀ·X, where W and X are signs. Includes tables and layouts.',
   benchmarks: gradientShapes.map(([pixels, filters, channels]) => ({
     name: `${pixels}×${filters}×${channels}`,
     multiplyAdds: pixels * filters * channels,

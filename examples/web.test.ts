@@ -143,7 +143,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
   async function expectNodesAnswer(file: string, name: string): Promise<void> {
     const { probabilities } = answers.get(file)!;
     const best = probabilities.indexOf(Math.max(...probabilities));
-    await shows('#said', name);
+    await shows('#announcement', name);
     expect(await text('#bars .name')).toBe(model.info.classes![best]);
     expect(Number.parseFloat(await text('#bars .percent'))).toBeCloseTo(100 * probabilities[best], 0);
   }
@@ -220,7 +220,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
       const places = () => page.locator('#taps [role=group]').first().getAttribute('aria-label');
       await expect.poll(places).toMatch(/^row 1,/);
       await page.getByRole('button', { name: 'Sample: bag' }).press('Enter');
-      await shows('#said', 'bag.png');
+      await shows('#announcement', 'bag.png');
     });
 
     test('a file that is not an image is rejected with a one-line message, and the page keeps working', async () => {
@@ -254,7 +254,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
     test('the camera is classified continuously, and a picture can be taken', async () => {
       await page.getByRole('button', { name: 'Use the camera' }).click();
       await page.getByRole('button', { name: 'Take the picture' }).click();
-      await shows('#said', 'the picture');
+      await shows('#announcement', 'the picture');
       expect(await page.locator('#camera').isVisible()).toBe(false);
       expect(await page.locator('#problem').textContent()).toBe('');
     });

@@ -177,7 +177,8 @@ def adam7(samples):
 
 three = np.stack([red, green, blue], -1)
 write('interlaced.png', png_of(2, 8, adam7(three)))
-# The upper 8 of 16 bits are used, as in Pillow for colours (it clips gray at 255). A decoder that rounds may differ by 1.
+# The upper 8 of 16 bits are used, as in Pillow for colours (gray is clipped at 255 there). A decoder that rounds may
+# differ by 1.
 low = np.stack([green, blue, red], -1)
 sixteen = (three.astype('>u2') << 8) | low
 write('rgb-16.png', png_of(2, 16, [sixteen.astype('>u2').view('u1').reshape(HEIGHT, WIDTH, 6)]), three, tolerance=1)

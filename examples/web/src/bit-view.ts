@@ -3,7 +3,7 @@ import type { OneOutput, Tap } from './protocol.js';
 
 const wordBits = 32;
 
-/** Shows one output of a binary layer: input bits, filter bits and their xor for each tap, and what becomes of the sum. */
+/** Shows one output of a binary layer: input bits, filter bits and their xor for each tap, and the steps after the sum. */
 export class BitView {
   readonly #count = byId('count', HTMLElement);
   readonly #line = byId('line', HTMLElement);
@@ -37,7 +37,8 @@ function whatFollows({ count, line, hasSkip, pool, bit }: OneOutput): string {
   const { plus, minus, shift } = line;
   const slope = count < 0 ? minus : plus;
   const product = `${signed(count)} × ${signed(slope, 4)}`;
-  const value = `${product} ${shift < 0 ? '−' : '+'} ${Math.abs(shift).toFixed(4)} = ${signed(slope * count + shift, 4)}`;
+  const sum = `${product} ${shift < 0 ? '−' : '+'} ${Math.abs(shift).toFixed(4)}`;
+  const value = `${sum} = ${signed(slope * count + shift, 4)}`;
   const skip = hasSkip ? ' The skip connection adds the input.' : '';
   const pooled = pool ? ` Then the layer takes the ${pool} of 2 × 2 such values.` : '';
   const counts = count < 0 ? 'negative counts' : 'counts of 0 and more';

@@ -2,8 +2,8 @@ import '@mobinet/bnn/webgpu';
 import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
 import { imageFromRgba, type Normalization, type PackedModel, prepareImages, unpackModel } from 'mobinet';
 import { type InnerLayer, innerLayers } from './layers.js';
-import type { Answer, CallName, LayerFacts, ModelFacts, Picture, Request, Result, Signs } from './protocol.js';
-import { layOut, stepOf } from './taps.js';
+import type { CallName, Classification, LayerInfo, ModelInfo, Picture, Request, Result, Signs } from './protocol.js';
+import { explainOutput, stepOf } from './taps.js';
 
 /** The worker's implementation of each call. */
 type Engine = { readonly [K in CallName]: (request: Request<K>) => Result<K> | Promise<Result<K>> };
@@ -26,13 +26,13 @@ export const engine: Engine = {
       throw error;
     }
     signs = [];
-    return { ...factsOf(loaded, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
+    return { ...modelInfo(loaded, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
   },
 
   async classify({ picture, runs }) {
     const { model } = current();
     const image = imageFromRgba(picture);
-    let predictions: Answer['predictions'] = [];
+    let predictions: Classification['predictions'] = [];
     const times = await repeat(runs, async () => {
       [predictions] = await model.predict([image], { top: 5 });
     });
@@ -49,7 +49,7 @@ export const engine: Engine = {
   bits(place) {
     const { binary } = current().layers[place.layer];
     if (!binary) throw new Error('this layer computes on floats');
-    return layOut(binary, { input: signsOf(binary.input), output: signs[place.layer] }, place);
+    return explainOutput(binary, { input: signsOf(binary.input), output: signs[place.layer] }, place);
   },
 };
 
@@ -89,8 +89,8 @@ async function repeat(runs: number, body: () => Promise<void>): Promise<number[]
 }
 
 /**
- * The median, which ignores short interruptions. In a page that is not cross-origin isolated, the clock ticks only every
- * tenth of a millisecond, longer than most layers take; only the mean is meaningful there.
+ * The median, which ignores short interruptions. In a page that is not cross-origin isolated, the clock only ticks
+ * every tenth of a millisecond, which is longer than most layers take, so only the mean is meaningful.
  */
 function average(times: readonly number[]): number {
   if (!crossOriginIsolated) return times.reduce((sum, time) => sum + time, 0) / times.length;
@@ -131,18 +131,18 @@ async function pictureOf(x: Tensor, { mean, std }: Normalization): Promise<Pictu
   return { width, height, data };
 }
 
-function factsOf({ model, layers }: Loaded, bytes: number, name: string): Omit<ModelFacts, 'gpu'> {
+function modelInfo({ model, layers }: Loaded, bytes: number, name: string): Omit<ModelInfo, 'gpu'> {
   return {
     name,
     bytes,
     binaryWeights: layers.reduce((sum, { binary }) => sum + (binary?.signs.size ?? 0), 0),
     classes: model.info.classes ?? Array.from({ length: model.classCount }, (_, index) => `class ${index}`),
     threads: threadCount(),
-    layers: layers.map(layerFacts),
+    layers: layers.map(layerInfo),
   };
 }
 
-function layerFacts({ name, shape, hasSigns, binary }: InnerLayer): LayerFacts {
+function layerInfo({ name, shape, hasSigns, binary }: InnerLayer): LayerInfo {
   const [size] = shape;
   return {
     name,

@@ -1,7 +1,7 @@
 import { BitView } from './bit-view.js';
 import type { Client } from './client.js';
 import { bar, byId, create, formatTime } from './dom.js';
-import type { Answer, LayerFacts, Place } from './protocol.js';
+import type { Classification, LayerInfo, Place } from './protocol.js';
 import { SignMaps } from './sign-maps.js';
 
 /** Shows the layers of the network with their times, the signs of a chosen layer, and the bits of a chosen output. */
@@ -15,7 +15,7 @@ export class Inside {
   readonly #client: Client;
   readonly #onProblem: (error: unknown) => void;
 
-  #layers: readonly LayerFacts[] = [];
+  #layers: readonly LayerInfo[] = [];
   #place: Place = { layer: 0, row: 0, column: 0, channel: 0 };
   /** The number of the latest request. Results of earlier ones are not shown. */
   #turn = 0;
@@ -42,7 +42,7 @@ export class Inside {
   }
 
   /** Lists the layers of a new model, and selects the first binary one. */
-  setLayers(layers: readonly LayerFacts[]): void {
+  setLayers(layers: readonly LayerInfo[]): void {
     this.#layers = layers;
     this.#rows.replaceChildren(...layers.map((layer, index) => this.#rowOf(layer, index)));
     const first = layers.findIndex(({ binary }) => binary);
@@ -50,7 +50,7 @@ export class Inside {
   }
 
   /** Shows the times and the signs for a new image. */
-  async update({ layerMilliseconds }: Pick<Answer, 'layerMilliseconds'>): Promise<void> {
+  async update({ layerMilliseconds }: Pick<Classification, 'layerMilliseconds'>): Promise<void> {
     const longest = Math.max(...(layerMilliseconds ?? []));
     layerMilliseconds?.forEach((milliseconds, index) => {
       const cell = this.#rows.children[index].lastElementChild!;
@@ -59,11 +59,11 @@ export class Inside {
     await this.#refresh();
   }
 
-  get #layer(): LayerFacts {
+  get #layer(): LayerInfo {
     return this.#layers[this.#place.layer];
   }
 
-  #rowOf({ name, size, channels, hasSigns, binary }: LayerFacts, index: number): HTMLElement {
+  #rowOf({ name, size, channels, hasSigns, binary }: LayerInfo, index: number): HTMLElement {
     const choose = create('button', { type: 'button', onclick: () => this.#go({ layer: index }) }, name);
     return create(
       'tr',
@@ -133,7 +133,7 @@ export class Inside {
 
 const within = (value: number, most: number): number => Math.max(0, Math.min(most, value));
 
-function describe({ binary }: LayerFacts): string {
+function describe({ binary }: LayerInfo): string {
   if (!binary) return 'a layer that computes on floats.';
   const { kernel, groups, inChannels, pool, step } = binary;
   const sees =

@@ -6,7 +6,7 @@ import { byId, create, formatBytes, formatNumber, formatTime } from './dom.js';
 import { detectEnvironment } from './environment.js';
 import { listenForFiles, readPicture } from './input.js';
 import { Inside } from './inside.js';
-import type { ModelFacts, Picture } from './protocol.js';
+import type { ModelInfo, Picture } from './protocol.js';
 
 // The page: takes images, passes them to the worker, and shows the results.
 
@@ -17,7 +17,7 @@ const samples = 'ankle-boot bag coat dress pullover sandal shirt sneaker t-shirt
 /** A still image is classified this many times, to measure the latency. */
 const runsOfStills = 20;
 
-const said = byId('said', HTMLElement);
+const announcement = byId('announcement', HTMLElement);
 const shown = byId('shown', HTMLImageElement);
 const camera = new Camera(byId('camera', HTMLVideoElement));
 const cameraButton = byId('camera-button', HTMLButtonElement);
@@ -33,44 +33,44 @@ async function start(client: Client): Promise<void> {
   const threads = environment.kernels === 'reference' ? 1 : null;
   const inside = new Inside(client, showProblem);
   const device = new DeviceSwitch(environment.hasWebGpu);
-  /** The number of the latest image. Answers to earlier ones are not shown. */
+  /** The number of the latest image. Results of earlier ones are not shown. */
   let turn = 0;
 
   const classify = async (picture: Picture, name: string, runs: number): Promise<void> => {
     const own = ++turn;
-    const answer = await client.call('classify', { picture, runs });
+    const classification = await client.call('classify', { picture, runs });
     if (own !== turn) return;
-    const [best] = answer.predictions;
-    showBars(byId('bars', HTMLElement), answer.predictions);
-    byId('latency', HTMLElement).textContent = formatTime(answer.milliseconds);
-    const average = `, the ${crossOriginIsolated ? 'median' : 'mean'} of ${answer.runs} runs`;
+    const [best] = classification.predictions;
+    showBars(byId('bars', HTMLElement), classification.predictions);
+    byId('latency', HTMLElement).textContent = formatTime(classification.milliseconds);
+    const average = `, the ${crossOriginIsolated ? 'median' : 'mean'} of ${classification.runs} runs`;
     byId('latency-hint', HTMLElement).textContent = [
-      `From pixels to prediction${answer.runs > 1 ? average : ''}.`,
-      answer.layerMilliseconds === null
+      `From pixels to prediction${classification.runs > 1 ? average : ''}.`,
+      classification.layerMilliseconds === null
         ? 'All layers are queued on the GPU before the first one starts, so there are no layer times.'
-        : answer.runs > 1 && 'The layer times are averaged in the same way.',
+        : classification.runs > 1 && 'The layer times are averaged in the same way.',
     ]
       .filter(Boolean)
       .join(' ');
-    if (runs > 1) said.textContent = `${name}: ${best.name}, ${formatPercent(best.probability)}`;
-    showSeen(answer.seen);
-    await inside.update(answer);
+    if (runs > 1) announcement.textContent = `${name}: ${best.name}, ${formatPercent(best.probability)}`;
+    showSeen(classification.seen);
+    await inside.update(classification);
   };
 
   /** The current model, kept to reload it on another device. */
   let model: { bytes: Uint8Array; name: string } | null = null;
 
   const openModel = async (bytes: Uint8Array, name: string): Promise<void> => {
-    const facts = await client.call('load', { bytes, name, device: device.chosen, threads });
+    const info = await client.call('load', { bytes, name, device: device.chosen, threads });
     model = { bytes, name };
-    // Pending answers of the previous model are discarded.
+    // Pending results of the previous model are discarded.
     turn++;
-    showModelLine(`${facts.name}: ${facts.layers.length} layers, on ${placeOf(facts)}`);
-    byId('file-size', HTMLElement).textContent = formatBytes(facts.bytes);
-    byId('weights', HTMLElement).textContent = formatNumber(facts.binaryWeights);
-    byId('threads', HTMLElement).textContent = facts.gpu === null ? String(facts.threads) : '–';
-    byId('knows', HTMLElement).textContent = describeClasses(facts.classes);
-    inside.setLayers(facts.layers);
+    showModelLine(`${info.name}: ${info.layers.length} layers, on ${deviceOf(info)}`);
+    byId('file-size', HTMLElement).textContent = formatBytes(info.bytes);
+    byId('weights', HTMLElement).textContent = formatNumber(info.binaryWeights);
+    byId('threads', HTMLElement).textContent = info.gpu === null ? String(info.threads) : '–';
+    byId('knows', HTMLElement).textContent = describeClasses(info.classes);
+    inside.setLayers(info.layers);
   };
 
   /** The current image, kept to classify it again with another model. */
@@ -161,7 +161,7 @@ function showNotes(notes: readonly string[]): void {
   list.hidden = notes.length === 0;
 }
 
-function placeOf({ gpu, threads }: ModelFacts): string {
+function deviceOf({ gpu, threads }: ModelInfo): string {
   return gpu ?? (threads === 1 ? 'one thread' : `${threads} threads`);
 }
 

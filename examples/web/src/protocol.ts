@@ -4,9 +4,9 @@ import type { Prediction } from 'mobinet';
 /** The calls from the page to its worker. Requests and results are copied between the two, so they are plain data. */
 export interface Calls {
   /** Loads a model, in place of the previous one. */
-  load(request: ModelRequest): ModelFacts;
+  load(request: ModelRequest): ModelInfo;
   /** Classifies a picture, up to `runs` times to measure the latency, since the clocks of browsers are coarse. */
-  classify(request: { readonly picture: Picture; readonly runs: number }): Answer;
+  classify(request: { readonly picture: Picture; readonly runs: number }): Classification;
   /** The output signs of a layer for the last picture. */
   signs(request: { readonly layer: number }): Signs;
   /** How one output of a binary layer was computed for the last picture. */
@@ -51,7 +51,7 @@ export interface Picture {
   readonly data: Uint8ClampedArray;
 }
 
-export interface ModelFacts {
+export interface ModelInfo {
   readonly name: string;
   readonly bytes: number;
   readonly binaryWeights: number;
@@ -59,21 +59,21 @@ export interface ModelFacts {
   /** The GPU that the model runs on; null on the CPU. */
   readonly gpu: string | null;
   readonly threads: number;
-  readonly layers: readonly LayerFacts[];
+  readonly layers: readonly LayerInfo[];
 }
 
-export interface LayerFacts {
+export interface LayerInfo {
   readonly name: string;
   /** Height and width of the output. */
   readonly size: number;
   readonly channels: number;
   /** Null for layers that compute on floats. */
-  readonly binary: BinaryFacts | null;
+  readonly binary: BinaryLayerInfo | null;
   /** Whether the layer outputs signs. The last layers output floats. */
   readonly hasSigns: boolean;
 }
 
-export interface BinaryFacts {
+export interface BinaryLayerInfo {
   readonly kernel: number;
   readonly groups: number;
   readonly inChannels: number;
@@ -85,7 +85,7 @@ export interface BinaryFacts {
   readonly step: number;
 }
 
-export interface Answer {
+export interface Classification {
   readonly predictions: readonly Prediction[];
   /** The latency from pixels to predictions, averaged over the runs. */
   readonly milliseconds: number;

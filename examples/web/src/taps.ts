@@ -19,7 +19,11 @@ export interface LayerSigns {
  * Shows how one output of a binary convolution is computed: the bits under its window, the filter's bits, and their
  * differences. This is the definition, written out; the kernels do the same for 64 signs per instruction.
  */
-export async function layOut(layer: BinaryLayer, { input, output }: LayerSigns, place: Place): Promise<OneOutput> {
+export async function explainOutput(
+  layer: BinaryLayer,
+  { input, output }: LayerSigns,
+  place: Place,
+): Promise<OneOutput> {
   const { signs, lines, pool, hasSkip, hasDirectSigns } = layer;
   const step = stepOf(layer);
   const { row, column, channel } = place;

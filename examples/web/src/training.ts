@@ -17,7 +17,7 @@ try {
   await setThreads(1);
   show('#device', `On ${reason}.`);
   await train();
-  await answer();
+  await classify();
 } catch (error) {
   show('#answer', `error: ${error instanceof Error ? error.message : String(error)}`);
 }
@@ -42,7 +42,7 @@ async function train(): Promise<void> {
 }
 
 /** Shows the most probable classes of a gray image, as JSON. */
-async function answer(): Promise<void> {
+async function classify(): Promise<void> {
   const file = await fetch('./model.mobinet.safetensors');
   const network = unpackModel(new Uint8Array(await file.arrayBuffer()));
   const [predictions] = await network.predict([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);

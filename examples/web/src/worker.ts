@@ -15,7 +15,7 @@ let last: Promise<void> = Promise.resolve();
 
 port.onmessage = ({ data }) => {
   if ('kernels' in data) loading = load(data);
-  else last = last.then(() => answer(data)).then((reply) => port.postMessage(reply));
+  else last = last.then(() => handle(data)).then((reply) => port.postMessage(reply));
 };
 
 /** The packages read MOBINET_KERNELS when they are imported, so they are imported after it is set. */
@@ -24,7 +24,7 @@ function load({ kernels }: Start): typeof loading {
   return import('./engine.js');
 }
 
-async function answer({ id, call, request }: Question): Promise<Reply> {
+async function handle({ id, call, request }: Question): Promise<Reply> {
   try {
     const { engine } = await loading;
     // The types of the call and its request match, but only the caller knows them.
