@@ -50,7 +50,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
   let model: PackedModel;
   let segments: readonly Segment[];
   /** Node's results for each picture. */
-  let answers: Map<string, Answer>;
+  let results: Map<string, NodeResult>;
   let page: Page;
   /** Counts the files given to pages. Each gets its own name, so that an old result is not mistaken for a new one. */
   let fileCount = 0;
@@ -62,7 +62,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
   beforeAll(async () => {
     model = await loadPacked(modelFile);
     segments = segmentsOf(model);
-    answers = await classifyInNode(model, [trouser, bag, ...pictures.map(([, name]) => join(fixtures, name))]);
+    results = await classifyInNode(model, [trouser, bag, ...pictures.map(([, name]) => join(fixtures, name))]);
     site = mkdtempSync(join(tmpdir(), 'mobinet-demo-'));
     await build({ root, logLevel: 'silent', build: { outDir: site } });
     isolated = await addressOf(serveSite(site).listen(0, '127.0.0.1'));
@@ -134,14 +134,14 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
       transfer.items.add(new File([bytes], '${name}', { type: 'image/png' }));
       document.querySelector('main').dispatchEvent(${event}: transfer, bubbles: true, cancelable: true }));
     }`);
-    await expectNodesAnswer(file, name);
+    await expectNodesPrediction(file, name);
   }
 
   const pick = (name: string, bytes: Buffer, picker = '#picker'): Promise<void> =>
     page.locator(picker).setInputFiles({ name, mimeType: 'application/octet-stream', buffer: bytes });
 
-  async function expectNodesAnswer(file: string, name: string): Promise<void> {
-    const { probabilities } = answers.get(file)!;
+  async function expectNodesPrediction(file: string, name: string): Promise<void> {
+    const { probabilities } = results.get(file)!;
     const best = probabilities.indexOf(Math.max(...probabilities));
     await shows('#announcement', name);
     expect(await text('#bars .name')).toBe(model.info.classes![best]);
@@ -151,7 +151,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
   /** Drops an image, and compares what the page shows for three layers with Node's results. */
   async function expectNodesSigns(): Promise<void> {
     await give('drop', trouser);
-    const { layers } = answers.get(trouser)!;
+    const { layers } = results.get(trouser)!;
     const last = segments.length - 1;
     const pooled = segments.findIndex(({ pool }) => pool);
     // A window that overlaps the padding, one before a pool, and a long row of channels.
@@ -236,7 +236,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
       }
       const name = newName(trouser);
       await pick(name, readFileSync(trouser));
-      await expectNodesAnswer(trouser, name);
+      await expectNodesPrediction(trouser, name);
       expect(await page.locator('#problem').textContent()).toBe('');
     });
 
@@ -327,29 +327,29 @@ interface LayerSigns {
   readonly words: Uint32Array;
 }
 
-interface Answer {
+interface NodeResult {
   readonly probabilities: Float32Array;
   readonly layers: readonly LayerSigns[];
 }
 
 /** Classifies image files. Returns the probabilities of the classes and the signs of all layers for each file. */
-async function classifyInNode(model: PackedModel, files: readonly string[]): Promise<Map<string, Answer>> {
+async function classifyInNode(model: PackedModel, files: readonly string[]): Promise<Map<string, NodeResult>> {
   const file = (index: number): string => files[index];
   const source = { length: files.length, label: (index: number) => index, name: file, image: file };
   const [size] = model.imageShape;
   const loader = new ImageLoader(source, { ...model.info.preprocessing, batchSize: 1, size, rng: Rng.fromSeed(0) });
-  const answers = new Map<string, Answer>();
+  const results = new Map<string, NodeResult>();
   for await (const batch of loader.epoch(0)) {
     const layers: LayerSigns[] = [];
     const logits = model.watch(batch.images, ({ signs }) => {
       if (signs) layers.push({ shape: signs.shape, words: signs.words.slice() });
     });
     const { probabilities } = tidy(() => ({ probabilities: softmax(logits).values.slice() }));
-    answers.set(file(batch.labels.values[0]), { probabilities, layers });
+    results.set(file(batch.labels.values[0]), { probabilities, layers });
     dispose([batch, logits]);
   }
   await loader.close();
-  return answers;
+  return results;
 }
 
 /** A binary layer of the page's model, from the plan of the network, with the signs of its filters. */

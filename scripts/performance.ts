@@ -10,7 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Result } from '@mobinet/bench/section';
-import { fillIn, table } from './lib/document.js';
+import { fillIn, table, wrap } from './lib/document.js';
 import { parseFlags, root, stop } from './lib/flags.js';
 
 /** The fields of `npm run bench -- --json` that are read here. */
@@ -47,7 +47,7 @@ const versions = Object.entries(peers.versions).map(([name, version]) => `${name
 await fillIn(
   join(root, 'docs/performance.md'),
   [
-    `Measured on ${peers.processors} threads of ${peers.cpu}, ${peers.node}, with ${versions.join('; ')}.`,
+    wrap(`Measured on ${peers.processors} threads of ${peers.cpu}, ${peers.node}, with ${versions.join('; ')}.`),
     '### Kernels: `npm run bench`',
     ...groupBy(kernels.results, ({ section }) => section).map(
       ([section, results]) => `**${section}**\n\n${kernelTable(results)}`,

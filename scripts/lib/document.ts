@@ -28,6 +28,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+/** Wraps a paragraph at 120 columns. */
+export const wrap = (text: string): string => text.replace(/(.{1,120})(?: |$)/g, '$1\n').trimEnd();
+
 export const code = (text: string): string => `\`\`\`sh\n${text}\n\`\`\``;
 
 export const mean = (numbers: readonly number[]): number =>
@@ -50,4 +53,4 @@ export const imagesPerSecondOf = ({ history }: Training): number =>
 
 /** A sentence that names the machines on which the speeds were measured. */
 export const machinesOf = (trainings: readonly Training[]): string =>
-  `Speeds were measured on ${[...new Set(trainings.map(({ machine }) => machine))].join('; ')}.`;
+  wrap(`Speeds were measured on ${[...new Set(trainings.map(({ machine }) => machine))].join('; ')}.`);
