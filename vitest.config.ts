@@ -3,60 +3,60 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** A program that plays a GPU, in Debian's package of Chromium: it tells whether kernels are right, not how fast they are. */
+/** The software adapter of Debian's Chromium. It shows whether GPU kernels are correct, but not how fast they are. */
 const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 if (!process.env.VK_ICD_FILENAMES && existsSync(swiftShader)) {
-  // Processes that the tests run in inherit these.
+  // Inherited by the processes that run the tests.
   process.env.VK_ICD_FILENAMES = swiftShader;
   process.env.LD_LIBRARY_PATH = '/usr/lib/chromium';
 }
 const hasGpu = Boolean(process.env.VK_ICD_FILENAMES) || existsSync('/usr/share/vulkan/icd.d');
 if (!hasGpu)
-  console.warn('The kernels for GPUs are not tested: there is no driver of one. Install: apt-get install chromium');
+  console.warn('The GPU kernels are not tested, because there is no driver. Install one: apt-get install chromium');
 
-/** Tests of a GPU's own, and those of kernels, which `checkOp` holds to their definitions. */
+/** The tests to run on a GPU: its own tests, and tests that compare kernels with their definitions (`checkOp`). */
 const kernelTests = ['tensor', 'autograd', 'bnn', 'mobinet']
   .flatMap((name) => {
     const folder = join('packages', name, 'dist');
     const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
     return files.map((file) => join(folder, file));
   })
-  // Tests of WebAssembly alone are none of a GPU's.
+  // Tests of WebAssembly kernels do not apply to a GPU.
   .filter((file) => file.endsWith('.test.js') && !file.endsWith('.wasm.test.js'))
   .filter((file) => file.endsWith('.gpu.test.js') || readFileSync(file, 'utf8').includes('checkOp('));
 
-/** The files that take longest, longest first. */
-const longest = ['training/training.gpu.test.js', 'web-gpu.test.js', 'training/faults.gpu.test.js'];
+/** The slowest test files, slowest first. */
+const slowest = ['training/training.gpu.test.js', 'web-gpu.test.js', 'training/faults.gpu.test.js'];
 
-/** The first of these projects holds the longest files. */
+/** The first of these projects has the slowest files. */
 const projectOrder = ['webgpu', 'fast', 'reference'];
 
 /**
- * Starts the longest files first. What is short then fills the gap between the two workers at the end, where otherwise one would wait for
- * the other. Files of a project stay together, since a worker that turns to another project starts anew.
+ * Starts the slowest files first, so that short files fill the end, where otherwise one of the two workers would wait
+ * for the other. The files of a project stay together, since a worker restarts when it changes to another project.
  */
-class LongestFirst extends BaseSequencer {
+class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ project, moduleId }: TestSpecification): number => {
-      const place = longest.findIndex((name) => moduleId.endsWith(name));
-      return place < 0 ? longest.length + projectOrder.indexOf(project.name) : place;
+      const place = slowest.findIndex((name) => moduleId.endsWith(name));
+      return place < 0 ? slowest.length + projectOrder.indexOf(project.name) : place;
     };
     const sorted = await super.sort(files);
     return sorted.sort((a, b) => rank(a) - rank(b));
   }
 }
 
-// The tests run as compiled: what is tested is what ships, worker threads included.
+// The tests run as compiled, so what is tested is what ships, including worker threads.
 export default defineConfig({
   test: {
-    // These find what hangs. The slowest tests take 40 seconds on a slow machine, and no test is about time.
+    // The timeouts catch tests that hang. The slowest tests take 40 seconds on a slow machine, and none measures time.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     maxWorkers: 2,
-    // Test files share a process: to import everything anew for each takes longer than the tests.
+    // Test files share a process: importing everything again for each takes longer than the tests.
     isolate: false,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         extends: true,
@@ -67,7 +67,7 @@ export default defineConfig({
         },
       },
       {
-        // All laws hold on the definitions alone, too. What lies beneath operations, memory, threads and the assembler, is the same.
+        // All laws must also hold for the definitions. Memory, threads and the assembler are the same in both.
         extends: true,
         test: {
           name: 'reference',

@@ -2,9 +2,9 @@ import { bitConv2d, bitMatmul, conv2d, matmul, packBits, Rng, unpackBits } from 
 import { countingBits } from './popcount-limit.js';
 import { making, onThreads, type Section } from './section.js';
 
-// What bits save: products of signs, packed, against the same products of floats ±1.
+// What packing saves: products of signs as bits, against the same products as floats ±1.
 
-/** The 1×1 convolutions of MobileNet at 224×224 as products [pixels, inputs] · [outputs, inputs]ᵀ. */
+/** The 1×1 convolutions of MobileNet at 224×224, as products [pixels, inputs] · [outputs, inputs]ᵀ. */
 const shapes = [
   [784, 256, 256],
   [196, 512, 512],
@@ -14,8 +14,8 @@ const shapes = [
 export const bitGemm: Section<'bits' | 'packing x' | 'floats' | 'limit' | 'two threads'> = {
   title: 'bit matrix product',
   note:
-    '"bits" leaves the packing of x out, "packing x" includes it; weights are always packed beforehand. ' +
-    '"limit" is one i64.popcnt a cycle and nothing else, "two threads" is bits on two.',
+    '"bits" starts from a packed x, "packing x" includes packing it; weights are always packed beforehand. ' +
+    '"limit" is a loop of i64.popcnt alone, one per cycle; "two threads" is bits on two threads.',
   benchmarks: shapes.map(([m, n, k]) => ({
     name: `${m}×${n}×${k}`,
     multiplyAdds: m * n * k,
@@ -41,9 +41,9 @@ export const bitGemm: Section<'bits' | 'packing x' | 'floats' | 'limit' | 'two t
   })),
   ratios: [
     { name: 'of the limit', fast: 'bits', slow: 'limit', target: 0.85 },
-    { name: 'to floats', fast: 'bits', slow: 'floats', target: 7 },
-    { name: 'to floats, packing x', fast: 'packing x', slow: 'floats' },
-    { name: '2 threads to 1', fast: 'two threads', slow: 'bits', target: 1.8 },
+    { name: 'vs floats', fast: 'bits', slow: 'floats', target: 7 },
+    { name: 'vs floats, packing x', fast: 'packing x', slow: 'floats' },
+    { name: '2 threads vs 1', fast: 'two threads', slow: 'bits', target: 1.8 },
   ],
 };
 
@@ -58,7 +58,7 @@ const layers = [
 
 export const bitConvolutions: Section<'bits' | 'packing x' | 'floats'> = {
   title: 'bit convolution',
-  note: '"packing x" includes the packing of x.',
+  note: '"bits" starts from a packed x, "packing x" includes packing it.',
   benchmarks: layers.map(({ size, channels, outputs, kernel, groupSize }) => ({
     name: `${kernel}×${kernel}${groupSize < channels ? `, groups of ${groupSize}` : ''}, ${size}×${size}×${channels}`,
     multiplyAdds: size * size * outputs * kernel * kernel * groupSize,
@@ -67,7 +67,7 @@ export const bitConvolutions: Section<'bits' | 'packing x' | 'floats'> = {
       const bitsX = packBits(rng.normal([1, size, size, channels]));
       const bitsFilter = packBits(rng.normal([outputs, kernel, kernel, groupSize]));
       const [x, filter] = [unpackBits(bitsX), unpackBits(bitsFilter)];
-      // A border of zeros, so that all compute the same.
+      // Padding with zeros, so that both compute the same.
       const options = { padding: 'same', groups: channels / groupSize } as const;
       const convolve = (bits: typeof bitsX) => bitConv2d(bits, bitsFilter, { ...options, paddingValue: 'zero' });
       return {
@@ -78,7 +78,7 @@ export const bitConvolutions: Section<'bits' | 'packing x' | 'floats'> = {
     },
   })),
   ratios: [
-    { name: 'to floats', fast: 'bits', slow: 'floats' },
-    { name: 'to floats, packing x', fast: 'packing x', slow: 'floats' },
+    { name: 'vs floats', fast: 'bits', slow: 'floats' },
+    { name: 'vs floats, packing x', fast: 'packing x', slow: 'floats' },
   ],
 };

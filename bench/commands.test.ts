@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
-/** Runs one of the programs of this folder. */
+/** Runs a program of this folder. */
 function run(program: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, [join(import.meta.dirname, `${program}.js`), ...args], (error, stdout, stderr) => {
@@ -12,12 +12,12 @@ function run(program: string, ...args: string[]): Promise<{ code: number; stdout
 }
 
 describe('wat', () => {
-  test('prints a kernel as text, for the sizes that are asked for', async () => {
+  test('prints a kernel as text, for the requested sizes', async () => {
     const { code, stdout } = await run('wat', 'bits_gemm', '--k', '256');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\(module\n/);
     expect(stdout).toContain('(func $bits_gemm_w8_i32_2x8__popcnt64 (export "run")');
-    // A row of a is four words.
+    // A row of a is four 64-bit words.
     expect(stdout).toContain('(local $a0_3 i64)');
     expect(stdout).not.toContain('(local $a0_4 i64)');
   });
@@ -36,7 +36,7 @@ describe('bench', () => {
     const { results } = JSON.parse(stdout);
     expect(results.map(({ benchmark }: { benchmark: string }) => benchmark)).toEqual(['49×1024×1024']);
     expect(results[0].milliseconds.bits).toBeGreaterThan(0);
-    expect(results[0].ratios.map(({ name }: { name: string }) => name)).toContain('to floats');
+    expect(results[0].ratios.map(({ name }: { name: string }) => name)).toContain('vs floats');
   });
 });
 
@@ -79,10 +79,10 @@ describe('bench:step', () => {
 test.each([
   ['wat', ['no_such_kernel'], "no kernel's name begins with no_such_kernel"],
   ['wat', ['bits_gemm', '--k', '0'], "option '--k <length>' argument '0' is invalid"],
-  ['main', ['--filter', 'nothing of the kind'], 'no benchmark has "nothing of the kind" in its name'],
+  ['main', ['--filter', 'nothing of the kind'], 'no benchmark\'s name contains "nothing of the kind"'],
   ['main', ['--device', 'tpu'], "option '--device <name>' argument 'tpu' is invalid"],
   ['step', ['--threads', 'all'], "option '--threads <number>' argument 'all' is invalid"],
-])('%s %j says in one line what is wrong', async (program, args, message) => {
+])('%s %j fails with an error message of one line', async (program, args, message) => {
   const { code, stdout, stderr } = await run(program, ...args);
   expect(code).toBe(1);
   expect(stdout).toBe('');

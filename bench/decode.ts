@@ -22,50 +22,51 @@ const scaledWidth = Math.floor((side * width) / height);
 
 const program = new Command('bench:decode')
   .description(
-    `decodes JPEGs of ${width}×${height} and scales them to ${side}, as it was done before and as it is done now`,
+    `times decoding JPEGs of ${width}×${height} and scaling them to ${side}: today's decoder against the former one`,
   )
-  .option('--images <number>', 'different pictures', wholeNumber(1), 40)
-  .option('--rounds <number>', 'how often each way has its turn', wholeNumber(1), 5)
+  .option('--images <number>', 'number of distinct pictures', wholeNumber(1), 40)
+  .option('--rounds <number>', 'how often each method is timed', wholeNumber(1), 5)
   .option(...jsonFlag)
   .action(run);
 
 async function run({ images, rounds, json }: Flags): Promise<void> {
   const pictures = await Promise.all(Array.from({ length: images }, (_, seed) => makePicture(seed)));
-  const wanted = { pixelLimit: 1e8, side };
-  const ways = {
+  const limits = { pixelLimit: 1e8, side };
+  const methods = {
     before: async (bytes: Buffer) => formerResize(await formerDecodeJpeg(bytes), side, scaledWidth),
-    now: async (bytes: Buffer) => resizeShorterSide(await decodeImage(bytes, wanted), side),
-    'now, decoding alone': (bytes: Buffer) => decodeImage(bytes, wanted),
+    now: async (bytes: Buffer) => resizeShorterSide(await decodeImage(bytes, limits), side),
+    'now, decoding alone': (bytes: Buffer) => decodeImage(bytes, limits),
   };
-  const rates = await compare(ways, pictures, rounds);
+  const rates = await compare(methods, pictures, rounds);
   const loading = await timeLoaders(pictures, [1, 2]);
   const ratio = rates.now / rates.before;
   const { name } = await findDecoder();
   if (json) return printJson({ decoder: name, imagesPerCpuSecond: rates, ratio, loading, ...machine() });
-  printResult(`images a second of CPU time, ${name}`);
-  for (const [way, rate] of Object.entries(rates)) printResult(`  ${way.padEnd(20)} ${rate.toFixed(0).padStart(6)}`);
-  printResult(`  ${'now, of before'.padEnd(20)} ${ratio.toFixed(1).padStart(6)} times`);
-  printResult('the loader alone, images a second');
+  printResult(`images per second of CPU time, ${name}`);
+  for (const [method, rate] of Object.entries(rates))
+    printResult(`  ${method.padEnd(20)} ${rate.toFixed(0).padStart(6)}`);
+  printResult(`  ${'now vs before'.padEnd(20)} ${ratio.toFixed(1).padStart(6)}×`);
+  printResult('the loader alone, images per second');
   for (const { workers, images, cpu } of loading) {
     printResult(
-      `  ${`workers: ${workers}`.padEnd(20)} ${images.toFixed(0).padStart(6)}, of CPU time ${cpu.toFixed(0)}`,
+      `  ${`workers: ${workers}`.padEnd(20)} ${images.toFixed(0).padStart(6)}, ${cpu.toFixed(0)} per CPU second`,
     );
   }
 }
 
-/** Each way in turns over all pictures, so that a machine that is slower for a while is so for all of them. */
+/** Times the methods in turns, so that a temporary slowdown of the machine affects all of them. */
 async function compare<N extends string>(
-  ways: Readonly<Record<N, (bytes: Buffer) => Promise<unknown>>>,
+  methods: Readonly<Record<N, (bytes: Buffer) => Promise<unknown>>>,
   pictures: readonly Buffer[],
   rounds: number,
 ): Promise<Record<N, number>> {
-  const names = Object.keys(ways) as N[];
+  const names = Object.keys(methods) as N[];
   const rates = new Map<N, number[]>(names.map((name) => [name, []]));
-  // The first round is not counted: functions are compiled in it.
+  // The first round is not counted: it compiles the functions.
   for (let round = 0; round <= rounds; round++) {
     for (const name of names) {
       const before = cpuSeconds();
-      for (const bytes of pictures) await ways[name](bytes);
+      for (const bytes of pictures) await methods[name](bytes);
       if (round > 0) rates.get(name)!.push(pictures.length / (cpuSeconds() - before));
     }
   }
@@ -74,12 +75,13 @@ async function compare<N extends string>(
 
 interface LoaderRate {
   readonly workers: number;
-  /** Images a second by the clock, and of CPU time of all threads. */
+  /** Images per second of wall-clock time. */
   readonly images: number;
+  /** Images per second of CPU time, over all threads. */
   readonly cpu: number;
 }
 
-/** The whole way from files to batches, of which nothing is kept for the next epoch. */
+/** Times the loader from files to batches, without its cache. */
 async function timeLoaders(pictures: readonly Buffer[], workerCounts: readonly number[]): Promise<LoaderRate[]> {
   const folder = mkdtempSync(join(tmpdir(), 'mobinet-bench-'));
   try {
@@ -94,7 +96,7 @@ async function timeLoaders(pictures: readonly Buffer[], workerCounts: readonly n
       let images = 0;
       let [start, cpu] = [0, 0];
       for await (const batch of loader.epoch(0)) {
-        // From the second batch on: threads have started by then.
+        // Timing starts with the second batch: the threads have started by then.
         if (start === 0) [start, cpu] = [performance.now(), cpuSeconds()];
         else images += batch.count;
         dispose(batch);
@@ -112,7 +114,7 @@ async function timeLoaders(pictures: readonly Buffer[], workerCounts: readonly n
   }
 }
 
-/** Noise of many sizes, the finer the fainter, as in photos. */
+/** Noise at many scales, weaker at finer ones, as in photos. */
 function makePicture(seed: number): Promise<Buffer> {
   const rng = Rng.fromSeed(seed);
   const sums = new Float64Array(3 * height * width).fill(128);

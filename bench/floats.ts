@@ -10,7 +10,7 @@ import {
 } from '@mobinet/tensor';
 import { making, onThreads, type Section } from './section.js';
 
-/** Products of floats. */
+/** Matrix products of floats. */
 export const gemm: Section<'one thread' | 'two threads'> = {
   title: 'f32 matrix product',
   note: '',
@@ -24,10 +24,10 @@ export const gemm: Section<'one thread' | 'two threads'> = {
       return { 'one thread': onThreads(1, product), 'two threads': onThreads(2, product) };
     },
   })),
-  ratios: [{ name: '2 threads to 1', fast: 'two threads', slow: 'one thread' }],
+  ratios: [{ name: '2 threads vs 1', fast: 'two threads', slow: 'one thread' }],
 };
 
-/** 1×1 layers of the network at training: [pixels, filters, channels]. */
+/** 1×1 layers of the network in training: [pixels, filters, channels]. */
 export const gradientShapes = [
   [3136, 128, 128],
   [784, 256, 256],
@@ -36,10 +36,10 @@ export const gradientShapes = [
   [12544, 64, 32],
 ] as const;
 
-/** The backward pass of a binary layer: floats times signs, by lookup tables, against multiply-adds on floats ±1. */
+/** The backward pass of a binary layer: floats times signs with lookup tables, against multiply-adds on floats ±1. */
 export const gradients: Section<'dX lookup' | 'dX floats' | 'dW lookup' | 'dW floats'> = {
   title: 'gradients of a binary 1×1 layer',
-  note: 'pixels×filters×channels; dX = dY·W and dW = dYᵀ·X, where W and X are signs. Tables and layouts included.',
+  note: 'pixels×filters×channels; dX = dY·W and dW = dYᵀ·X, where W and X are signs. Includes tables and layouts.',
   benchmarks: gradientShapes.map(([pixels, filters, channels]) => ({
     name: `${pixels}×${filters}×${channels}`,
     multiplyAdds: pixels * filters * channels,
@@ -56,12 +56,12 @@ export const gradients: Section<'dX lookup' | 'dX floats' | 'dW lookup' | 'dW fl
     },
   })),
   ratios: [
-    { name: 'dX to floats', fast: 'dX lookup', slow: 'dX floats', target: 3 },
-    { name: 'dW to floats', fast: 'dW lookup', slow: 'dW floats', target: 3 },
+    { name: 'dX vs floats', fast: 'dX lookup', slow: 'dX floats', target: 3 },
+    { name: 'dW vs floats', fast: 'dW lookup', slow: 'dW floats', target: 3 },
   ],
 };
 
-/** The operands of such gradients, and the gradients. */
+/** The operands of both gradients, and functions that compute the gradients. */
 export function lookupGradients(pixels: number, filters: number, channels: number) {
   const rng = Rng.fromSeed(1);
   const dy = rng.normal([1, 1, pixels, filters]);

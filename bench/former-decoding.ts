@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-// How pictures were decoded and scaled before: get-pixels, then the filter in plain loops of doubles. Kept to be compared with.
+// The former way to decode and scale pictures: get-pixels, then a filter in plain loops over doubles.
 
 interface Image {
   readonly height: number;
@@ -46,14 +46,14 @@ export function formerResize(image: Image, height: number, width: number): Image
   return { height, width, pixels };
 }
 
-/** How each output element is made along one axis: Σ_k weights[i · taps + k] · input[first[i] + k]. */
+/** A filter along one axis: output[i] = Σ_k weights[i · taps + k] · input[first[i] + k]. */
 interface Filter {
   readonly first: Int32Array;
   readonly taps: number;
   readonly weights: Float64Array;
 }
 
-/** Places triangles along an axis. Weights of one output sum to 1, also where the edge cuts its triangle off. */
+/** Triangle filters along an axis. The weights of an output sum to 1, even where the edge cuts off its triangle. */
 function triangleFilter(input: number, output: number): Filter {
   const scale = input / output;
   const radius = Math.max(1, scale);
@@ -76,7 +76,7 @@ function triangleFilter(input: number, output: number): Filter {
   return { first, taps, weights };
 }
 
-/** u8 [height, width, 3] to f32 [height, first.length, 3]. */
+/** From u8 [height, width, 3] to f32 [height, first.length, 3]. */
 function resizeRows(pixels: Uint8Array, height: number, width: number, { first, taps, weights }: Filter): Float32Array {
   const result = new Float32Array(height * first.length * 3);
   let at = 0;
@@ -100,7 +100,7 @@ function resizeRows(pixels: Uint8Array, height: number, width: number, { first, 
   return result;
 }
 
-/** f32 [height, width, 3] to u8 [first.length, width, 3], rounded. */
+/** From f32 [height, width, 3] to u8 [first.length, width, 3], rounded. */
 function resizeColumns(values: Float32Array, width: number, { first, taps, weights }: Filter): Uint8Array {
   const rowSize = width * 3;
   const result = new Uint8Array(first.length * rowSize);
@@ -112,7 +112,7 @@ function resizeColumns(values: Float32Array, width: number, { first, taps, weigh
       const from = (first[i] + k) * rowSize;
       for (let j = 0; j < rowSize; j++) sums[j] += weight * values[from + j];
     }
-    // Storing truncates, so the ½ in every sum makes it round. Means of bytes never leave 0 … 255.
+    // Storing truncates, so the ½ in every sum makes it round. Averages of bytes stay within 0 … 255.
     result.set(sums, i * rowSize);
   }
   return result;

@@ -18,17 +18,16 @@ import { Shader } from '@mobinet/tensor/kernels';
 import { createMoBiNet, type MoBiNet, packModel, unpackModel } from 'mobinet';
 import { median } from './interleave.js';
 
-// What a GPU does, where nothing compares: a host that waits for each result would time the waiting, so each round asks for many runs and
-// waits once.
+// Timing on a GPU. Waiting for each result would measure the waiting, so each round submits many runs and waits once.
 
-/** Something to time on a GPU. */
+/** A piece of work to time on a GPU. */
 export interface GpuWork {
   readonly name: string;
-  /** Floating-point operations of a run (or operations on bits): two for each multiply-add. */
+  /** Operations per run, on floats or bits: two for each multiply-add. */
   readonly operations?: number;
-  /** Images in a run, where a network runs. */
+  /** Images per run, if the work is a network. */
   readonly images?: number;
-  /** Makes the operands, and tells what to run. It returns what is to be disposed of. */
+  /** Makes the operands and returns the function to time, which returns tensors to dispose of. */
   prepare(): () => readonly AnyTensor[];
 }
 
@@ -37,7 +36,7 @@ export interface GpuResult {
   readonly milliseconds: number;
   readonly teraOperationsPerSecond?: number;
   readonly imagesPerSecond?: number;
-  /** What each kernel of one run takes by the GPU's clock, most expensive first. */
+  /** The time of each kernel in one run, by the GPU's clock, most expensive first. */
   readonly kernels?: readonly KernelTime[];
 }
 
@@ -49,7 +48,7 @@ export interface GpuSizes {
   readonly trainingBatch: number;
 }
 
-/** What is asked for in the end, in this order. */
+/** All pieces of work, in the order of the report. */
 export const gpuWorks = ({ matrix, imageSize, inferenceBatch, trainingBatch }: GpuSizes): readonly GpuWork[] => [
   multiplyAddLimit,
   {
@@ -126,7 +125,7 @@ function times(count: number, line: (k: number) => string): string {
   return Array.from({ length: count }, (_, k) => line(k)).join('\n    ');
 }
 
-/** Multiply-adds in registers and nothing else: what the GPU can do at most. */
+/** Multiply-adds in registers and nothing else: an upper bound for this GPU. */
 const multiplyAddLimit: GpuWork = {
   name: 'f32 multiply-adds in registers',
   operations: 2 * limitInvocations * limitSteps * limitSums * 4,
@@ -139,7 +138,7 @@ const multiplyAddLimit: GpuWork = {
   },
 };
 
-/** A tensor made after all else: when it is there, so is the rest. */
+/** Waits for all submitted work: the queue runs in order, so a tensor made last is ready last. */
 async function endOfWork(): Promise<void> {
   const last = tensor([0]);
   await last.data();
@@ -160,7 +159,7 @@ export async function timeOnGpu(
     await endOfWork();
     return performance.now() - start;
   };
-  // Kernels are compiled, buffers made, and how long it takes is found out.
+  // The first round compiles kernels and makes buffers; the third one estimates how many runs fit into a round.
   await round(1);
   await round(2);
   const count = Math.max(1, Math.round((2 * milliseconds) / (await round(2))));
@@ -176,7 +175,7 @@ export async function timeOnGpu(
   };
 }
 
-/** Hours that 50 epochs of ImageNet (64 million images) take at the measured rate of training, if it was measured. */
+/** The hours that 50 epochs of ImageNet (64 million images) take at the measured training rate, if it was measured. */
 export function hoursOfImageNet(results: readonly GpuResult[]): { imageNetHours?: number } {
   const rate = results.find(({ name }) => name.startsWith('training'))?.imagesPerSecond;
   return rate ? { imageNetHours: 64e6 / rate / 3600 } : {};

@@ -1,26 +1,26 @@
 import { measure } from 'mitata';
 
-/** One way to do some work: a function that does it once, or one that times it elsewhere, as in another process. */
+/** One implementation of some work: a function that runs it, or one that times it elsewhere, as in another process. */
 export type Contender = (Runner | Timer) & {
-  /** Called before each turn: what switches threads, say. */
+  /** Called before each turn, for example to set the number of threads. */
   prepare?(): unknown;
 };
 
 interface Runner {
-  /** Does the work once, and leaves nothing behind. */
+  /** Does the work once and frees its results. */
   run(): unknown;
 }
 
 interface Timer {
-  /** Does the work for so many milliseconds, and tells how many of them it takes. */
+  /** Repeats the work for about this many milliseconds. Returns the milliseconds per run. */
   time(milliseconds: number): Promise<number>;
 }
 
 /**
- * Times contenders in turns, so that a machine that is slower for a while is so for all of them.
+ * Times contenders in turns, so that a temporary slowdown of the machine affects all of them.
  *
- * @param milliseconds What each turn takes, at least.
- * @returns Milliseconds a call of each: the median over the turns of what mitata found to be the median within one.
+ * @param milliseconds The least duration of a turn.
+ * @returns The milliseconds per call of each: the median over its turns of mitata's median within a turn.
  */
 export async function interleave<N extends string>(
   contenders: Readonly<Record<N, Contender>>,

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 
-/** What figures were measured on. */
+/** The machine that the figures are measured on. */
 export const machine = () => ({
   cpu: cpus()[0]?.model ?? 'unknown',
   processors: availableParallelism(),

@@ -11,19 +11,19 @@ import { type Result, runBenchmark, type Section } from './section.js';
 const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients];
 
 const program = new Command('bench')
-  .description('times kernels: on bits against floats, by lookup against multiply-adds, on two threads against one')
-  .option('--filter <text>', 'only the benchmarks that have this in their name, such as gradients or 784')
-  .option('--threads <number>', 'threads of contenders that do not say their own', wholeNumber(1), 1)
+  .description('times kernels: bits against floats, lookup tables against multiply-adds, two threads against one')
+  .option('--filter <text>', 'only benchmarks whose name contains this, such as gradients or 784')
+  .option('--threads <number>', 'threads of contenders that do not set their own', wholeNumber(1), 1)
   .addOption(
-    new Option('--device <name>', 'the processor, or a GPU: matrix products, inference and training there')
+    new Option('--device <name>', 'the CPU, or a GPU (matrix products, inference and training)')
       .choices(['cpu', 'webgpu'])
       .default('cpu'),
   )
-  .option('--matrix <rows>', 'on a GPU: rows and columns of matrices', wholeNumber(1), 4096)
-  .option('--image-size <pixels>', 'on a GPU: height and width of images', wholeNumber(1), 224)
-  .option('--inference-batch <images>', 'on a GPU: images at a time', wholeNumber(1), 256)
-  .option('--training-batch <images>', 'on a GPU: images of a step', wholeNumber(1), 128)
-  .option('--kernels', 'on a GPU: tell what each kernel takes')
+  .option('--matrix <rows>', 'GPU only: rows and columns of the matrices', wholeNumber(1), 4096)
+  .option('--image-size <pixels>', 'GPU only: height and width of the images', wholeNumber(1), 224)
+  .option('--inference-batch <images>', 'GPU only: batch size of inference', wholeNumber(1), 256)
+  .option('--training-batch <images>', 'GPU only: batch size of training', wholeNumber(1), 128)
+  .option('--kernels', 'GPU only: report the time of each kernel')
   .option(...jsonFlag)
   .action(run);
 
@@ -42,7 +42,7 @@ async function run(flags: Flags): Promise<void> {
 async function runOnGpu({ filter = '', kernels = false, json, ...sizes }: Flags): Promise<void> {
   const { reason } = await useBackend('webgpu');
   const chosen = gpuWorks(sizes).filter(({ name }) => name.includes(filter));
-  if (chosen.length === 0) throw new RangeError(`no benchmark for GPUs has "${filter}" in its name`);
+  if (chosen.length === 0) throw new RangeError(`no GPU benchmark's name contains "${filter}"`);
   const results: GpuResult[] = [];
   for (const [index, work] of chosen.entries()) {
     say(`${index + 1}/${chosen.length} ${work.name} …`);
@@ -58,7 +58,7 @@ async function runOnCpu({ filter = '', threads, json }: Flags): Promise<void> {
       .filter(({ name }) => `${section.title} ${name}`.includes(filter))
       .map((benchmark) => ({ section, benchmark })),
   );
-  if (chosen.length === 0) throw new RangeError(`no benchmark has "${filter}" in its name`);
+  if (chosen.length === 0) throw new RangeError(`no benchmark's name contains "${filter}"`);
   if (!json) printResult(`${machine().cpu}, ${machine().node}; medians of five turns`);
   const results: Result[] = [];
   for (const [index, { section, benchmark }] of chosen.entries()) {

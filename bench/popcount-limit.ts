@@ -2,11 +2,11 @@ import { tensor } from '@mobinet/tensor';
 import { forRange, i32, i64, Kernel, store } from '@mobinet/tensor/kernels';
 import type { Contender } from './interleave.js';
 
-/** Counts in a step of the loop: as many sums, so that no count waits for another. */
+/** Counts per iteration of the loop, each into a sum of its own, so that no count waits for another. */
 const sums = 8;
 const countsAnItem = 8000;
 
-/** Counts the bits of numbers in registers, and does nothing else: what the processor can do at most. */
+/** Counts the bits of numbers in registers and nothing else: an upper bound for this processor. */
 const kernel = new Kernel('popcount_limit', { result: i32 }, ({ result }, from, to) => {
   const [words, totals] = ['word', 'total'].map((name) =>
     Array.from({ length: sums }, (_, index) => i64.variable(index, `${name}${index}`)),
@@ -15,7 +15,7 @@ const kernel = new Kernel('popcount_limit', { result: i32 }, ({ result }, from, 
     forRange(0, i32.const(countsAnItem / sums), 1, () => {
       words.forEach((word, index) => {
         totals[index].set(totals[index].add(word.popcnt()));
-        // Another number each time, or the count would be made once, before the loop.
+        // The number changes every time; otherwise the compiler would hoist the count out of the loop.
         word.set(word.add(1));
       });
     });

@@ -2,7 +2,7 @@ import { formatTable } from 'mobinet/cli';
 import { type GpuResult, hoursOfImageNet } from './gpu.js';
 import type { Result, Section } from './section.js';
 
-/** A table of milliseconds and ratios for one section; a ratio that misses its target says so. */
+/** A table of milliseconds and ratios for one section. A ratio that misses its target shows the target. */
 export function formatSection({ title, note }: Section, results: readonly Result[]): string {
   const [first] = results;
   const contenders = Object.keys(first.milliseconds);
@@ -18,10 +18,10 @@ export function formatSection({ title, note }: Section, results: readonly Result
 
 function formatRatio({ value, target }: Result['ratios'][number]): string {
   const text = `${value.toFixed(2)}×`;
-  return target !== undefined && value < target ? `${text} (aim ${target})` : text;
+  return target !== undefined && value < target ? `${text} (target ${target})` : text;
 }
 
-/** A table of what a GPU does, one of the kernels of each work that was timed so, and what that means for ImageNet. */
+/** A table of all work on a GPU, a table of kernels for work that has their times, and an estimate for ImageNet. */
 export function formatGpuResults(results: readonly GpuResult[]): string {
   const rows = results.map(({ name, milliseconds, teraOperationsPerSecond, imagesPerSecond }) => [
     name,

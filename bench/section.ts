@@ -4,7 +4,7 @@ import { type Contender, interleave } from './interleave.js';
 /** Benchmarks that compare the same contenders on work of several shapes. */
 export interface Section<N extends string = string> {
   readonly title: string;
-  /** What the contenders are, for readers of the table. */
+  /** Explains the contenders to readers of the table. */
   readonly note: string;
   readonly benchmarks: readonly Benchmark<N>[];
   readonly ratios: readonly Ratio<N>[];
@@ -12,18 +12,18 @@ export interface Section<N extends string = string> {
 
 export interface Benchmark<N extends string = string> {
   readonly name: string;
-  /** Multiply-adds of one call; on bits, one is an xor and a popcount. */
+  /** Multiply-adds per call. On bits, one is an xor and a popcount. */
   readonly multiplyAdds: number;
-  /** Makes the operands, which stay until the program ends. */
+  /** Makes the operands, which live until the program ends, and the functions to time. */
   contenders(): Readonly<Record<N, Contender>>;
 }
 
-/** How many times faster one contender is than another. */
+/** How many times faster the contender `fast` is than `slow`. */
 export interface Ratio<N extends string = string> {
   readonly name: string;
   readonly fast: N;
   readonly slow: N;
-  /** What we aim at, at least. */
+  /** The ratio to reach, at least. */
   readonly target?: number;
 }
 
@@ -31,12 +31,12 @@ export interface Result {
   readonly section: string;
   readonly benchmark: string;
   readonly milliseconds: Readonly<Record<string, number>>;
-  /** Billions of multiply-adds a second. */
+  /** Billions of multiply-adds per second. */
   readonly gmacPerSecond: Readonly<Record<string, number>>;
   readonly ratios: readonly { readonly name: string; readonly value: number; readonly target?: number }[];
 }
 
-/** Contenders that say nothing else run on so many threads. */
+/** Times the contenders of a benchmark. Those that do not set a number of threads themselves run on `threads`. */
 export async function runBenchmark({ title, ratios }: Section, benchmark: Benchmark, threads: number): Promise<Result> {
   await setThreads(threads);
   const milliseconds = await interleave(benchmark.contenders());
@@ -54,11 +54,11 @@ export async function runBenchmark({ title, ratios }: Section, benchmark: Benchm
   };
 }
 
-/** For contenders on another number of threads than the rest. */
+/** A contender that runs on its own number of threads. */
 export const onThreads = (threads: number, contender: Contender): Contender => ({
   ...contender,
   prepare: () => setThreads(threads),
 });
 
-/** Makes a tensor and gives its memory back, so that it is recycled from call to call, as in training. */
+/** Makes a tensor and frees it, so that its memory is recycled from call to call, as in training. */
 export const making = (make: () => { dispose(): void }): Contender => ({ run: () => dispose(tidy(make)) });

@@ -11,16 +11,16 @@ interface Flags extends StepOptions {
   json?: boolean;
 }
 
-/** Steps that are not timed: kernels are compiled, and memory finds its size. */
+/** Untimed steps, in which kernels are compiled and memory grows to its final size. */
 const warmUpSteps = 4;
 
 const program = new Command('bench:step')
   .description('times training steps of MoBiNet Mid, K = 3, at full width: forward, backward and Adam')
   .option('--size <pixels>', 'height and width of the images', wholeNumber(1), 96)
-  .option('--batch <images>', 'images in a step', wholeNumber(1), 8)
-  .option('--classes <number>', 'classes to tell apart', wholeNumber(2), 1000)
-  .option('--threads <number>', 'threads that compute (default: one for each processor)', wholeNumber(1))
-  .option('--steps <number>', 'steps that are timed', wholeNumber(5), 11)
+  .option('--batch <images>', 'batch size', wholeNumber(1), 8)
+  .option('--classes <number>', 'number of classes', wholeNumber(2), 1000)
+  .option('--threads <number>', 'number of threads (default: one per processor)', wholeNumber(1))
+  .option('--steps <number>', 'number of timed steps', wholeNumber(5), 11)
   .option(...jsonFlag)
   .action(run);
 
@@ -36,7 +36,7 @@ async function run({ threads, steps, json, ...options }: Flags): Promise<void> {
     times.push(performance.now() - start);
   }
   const milliseconds = median(times);
-  // Peak memory of the whole process; Node reports KiB on every system.
+  // Peak memory of the whole process. Node reports KiB on every system.
   const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
   if (json) {
     printJson({
@@ -50,8 +50,8 @@ async function run({ threads, steps, json, ...options }: Flags): Promise<void> {
     });
   } else {
     printResult(
-      `${milliseconds.toFixed(1)} ms a step, ${((1000 * options.batch) / milliseconds).toFixed(1)} images/s, ` +
-        `at most ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB of memory`,
+      `${milliseconds.toFixed(1)} ms per step, ${((1000 * options.batch) / milliseconds).toFixed(1)} images/s, ` +
+        `peak memory ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
     );
   }
 }

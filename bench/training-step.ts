@@ -8,7 +8,7 @@ export interface StepOptions {
   readonly classes: number;
 }
 
-/** A step of training on one batch of noise: forward, backward and Adam. It returns the loss. */
+/** A function that trains one step on a batch of noise (forward, backward and Adam) and returns the loss. */
 export function makeTrainingStep({ size, batch, classes }: StepOptions): () => Promise<number> {
   const model = createMoBiNet({ block: 'mid', k: 3, imageSize: size, classes });
   const optimizer = new Adam({ learningRate: 1e-3 });

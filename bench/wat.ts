@@ -11,7 +11,7 @@ interface Flags {
   k: number;
 }
 
-/** Work whose kernels depend on the sizes given. All other kernels are those of a training step. */
+/** Work whose kernels depend on the sizes given. All other kernels come from a training step. */
 const products: Record<string, (sizes: Flags) => void> = {
   bits_gemm: ({ m, n, k }) => bitMatmul(packBits(normal(m, k)), packBits(normal(n, k))),
   f32_gemm: ({ m, n, k }) => matmul(normal(m, k), normal(k, n)),
@@ -20,11 +20,11 @@ const products: Record<string, (sizes: Flags) => void> = {
 const normal = (rows: number, columns: number) => Rng.fromSeed(1).normal([rows, columns]);
 
 const program = new Command('wat')
-  .description('prints kernels as WebAssembly text, or without a name lists them')
-  .argument('[name]', 'prints the kernels whose names begin with this')
-  .option('--m <rows>', 'for products [m, k] · [k, n]', wholeNumber(1), 32)
-  .option('--n <columns>', 'the same', wholeNumber(1), 32)
-  .option('--k <length>', 'the same; of bits_gemm, how many signs are in a row', wholeNumber(1), 256)
+  .description('prints kernels as WebAssembly text; without a name, lists all kernels')
+  .argument('[name]', 'print the kernels whose names begin with this')
+  .option('--m <rows>', 'm of the product [m, k] · [k, n]', wholeNumber(1), 32)
+  .option('--n <columns>', 'n of the product', wholeNumber(1), 32)
+  .option('--k <length>', 'k of the product; for bits_gemm, the number of signs in a row', wholeNumber(1), 256)
   .addHelpText('after', '\nExamples:\n  wat bits_gemm --k 256\n  wat f32_adam')
   .action(run);
 
@@ -36,7 +36,7 @@ async function run(name: string | undefined, sizes: Flags): Promise<void> {
     return;
   }
   const chosen = [...kernels].filter(([kernel]) => kernel.startsWith(name));
-  if (chosen.length === 0) throw new Error(`no kernel's name begins with ${name}: 'npm run wat' lists them`);
+  if (chosen.length === 0) throw new Error(`no kernel's name begins with ${name}. 'npm run wat' lists all kernels`);
   const wabt = await openWabt();
   for (const [, bytes] of chosen) {
     const module = wabt.readWasm(bytes, { readDebugNames: true, simd: true, threads: true, relaxed_simd: true });
@@ -46,14 +46,14 @@ async function run(name: string | undefined, sizes: Flags): Promise<void> {
   }
 }
 
-/** Kernels are assembled for the sizes at hand when they first run: so this does some work, and looks on. */
+/** Kernels are assembled when they first run, for the sizes at hand: so this runs some work and collects them. */
 async function assembledKernels(name: string | undefined, sizes: Flags): Promise<Map<string, Uint8Array>> {
   const kernels = new Map<string, Uint8Array>();
   watchKernels((name, bytes) => kernels.set(name, bytes));
   await setThreads(1);
-  const wanted = Object.entries(products).filter(([product]) => name === undefined || name.startsWith(product));
-  for (const [, product] of wanted) tidy(() => product(sizes));
-  if (name === undefined || wanted.length === 0) await makeTrainingStep({ size: 32, batch: 1, classes: 10 })();
+  const matching = Object.entries(products).filter(([product]) => name === undefined || name.startsWith(product));
+  for (const [, product] of matching) tidy(() => product(sizes));
+  if (name === undefined || matching.length === 0) await makeTrainingStep({ size: 32, batch: 1, classes: 10 })();
   watchKernels(null);
   return kernels;
 }

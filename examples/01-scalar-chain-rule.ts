@@ -1,37 +1,37 @@
 /**
- * The chain rule on one number.
+ * The chain rule for a function of one number.
  *
  *     node examples/01-scalar-chain-rule.js
  *
- * Takes f(x) = ln(1 + x²) apart into steps whose derivatives are known, and multiplies those: by hand, and by the tape.
- * Finite differences, which know nothing of derivatives, say whether both are right.
+ * Splits f(x) = ln(1 + x²) into steps with known derivatives and multiplies these: once by hand, once with the gradient
+ * tape. Finite differences, which need no derivatives, check both results.
  */
 import { gradient } from '@mobinet/autograd';
 import { add, log, scalar, square, type Tensor, tidy, withRecorder } from '@mobinet/tensor';
 
-/** Three steps: u = x², v = u + 1, y = ln v. */
+/** f in three steps: u = x², v = u + 1, y = ln v. */
 function f(x: Tensor): Tensor {
   const u = square(x);
   const v = add(u, 1);
   return log(v);
 }
 
-/** The derivatives of the steps, du/dx = 2x, dv/du = 1 and dy/dv = 1/v, multiplied. */
+/** The product of the steps' derivatives: du/dx = 2x, dv/du = 1 and dy/dv = 1/v. */
 function derivativeByHand(x: number): number {
   return (1 / (x * x + 1)) * 1 * (2 * x);
 }
 
-/** `gradient` turns f into a function that runs f, remembers the calls, and walks them back from the last to the first. */
+/** `gradient` returns a function that runs f, records its calls, and walks them back from the last to the first. */
 const derivativeByTape = gradient(f);
 
-/** (f(x + h) − f(x − h)) / 2h: the slope of a chord. Tensors hold 32-bit floats, so a tiny h would drown in rounding. */
+/** The central difference (f(x + h) − f(x − h)) / 2h. In 32-bit floats, a tiny h would drown in rounding errors. */
 function derivativeByDifference(x: number, h = 1e-2): number {
   const valueAt = (at: number): number => tidy(() => f(scalar(at)).values[0]);
   return (valueAt(x + h) - valueAt(x - h)) / (2 * h);
 }
 
-// All that a tape needs is to hear of every call: its name, what went in, and what came out.
-console.log('what the tape hears of f:');
+// A tape only needs to be notified of every call: its name, its inputs and its output.
+console.log('the calls that the tape records:');
 withRecorder(
   {
     record: ({ name, inputs, output }) =>

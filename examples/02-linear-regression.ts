@@ -1,15 +1,15 @@
 /**
- * Fits a line to points, by gradient descent.
+ * Fits a line to points by gradient descent.
  *
  *     node examples/02-linear-regression.js
  *
- * The loop in which every network here is trained: predict, measure the loss, differentiate, move the parameters
- * against the gradient. For a line there is also a formula, and the loop must arrive at what it says.
+ * Every network in this repository is trained with this loop: predict, compute the loss, differentiate, move the
+ * parameters against the gradient. The best line is also known in closed form, and the loop must converge to it.
  */
 import { mse, SGD, valueAndGradient } from '@mobinet/autograd';
 import { dispose, memory, Rng, scalar, type Tensor, tidy } from '@mobinet/tensor';
 
-// 100 points around y = 3x − 1. The same seed gives the same points, on every machine.
+// 100 points around y = 3x − 1. The same seed gives the same points on every machine.
 const rng = Rng.fromSeed(7);
 const x = rng.uniform([100], -1, 1);
 const y = tidy(() =>
@@ -19,14 +19,14 @@ const y = tidy(() =>
     .add(rng.normal([100], 0, 0.2)),
 );
 
-/** Parameters are a tensor, a record or array of them, or a module. */
+/** Parameters can be a tensor, a record or an array of tensors, or a module. */
 interface Line {
   slope: Tensor;
   intercept: Tensor;
 }
 const line: Line = { slope: scalar(0), intercept: scalar(0) };
 
-/** `valueAndGradient` differentiates by the first argument; the others are constants. */
+/** `valueAndGradient` differentiates with respect to the first argument; the others are constants. */
 const lossAndGradient = valueAndGradient(({ slope, intercept }: Line, x: Tensor, y: Tensor) =>
   mse(x.mul(slope).add(intercept), y),
 );
@@ -35,13 +35,13 @@ const optimizer = new SGD({ learningRate: 0.1 });
 for (let step = 0; step <= 200; step++) {
   const { value, gradients } = lossAndGradient(line, x, y);
   if (step % 40 === 0) console.log(`step ${String(step).padStart(3)}: loss ${(await value.item()).toFixed(4)}`);
-  // Gradients are values in the shape of the parameters: { slope, intercept }.
+  // Gradients have the structure of the parameters: { slope, intercept }.
   optimizer.update(line, gradients);
-  // Tensors live until they are freed: these two were made for this step alone.
+  // Tensors live until they are freed. These two were made for this step only.
   dispose([value, gradients]);
 }
 
-// Least squares: the slope is cov(x, y) / var(x), and the line goes through the mean of the points.
+// Least squares: the slope is cov(x, y) / var(x), and the line passes through the mean of the points.
 const [meanX, meanY, meanXY, meanXX] = tidy(() => [x, y, x.mul(y), x.mul(x)].map((t) => t.mean().values[0]));
 const slope = (meanXY - meanX * meanY) / (meanXX - meanX * meanX);
 const intercept = meanY - slope * meanX;
@@ -51,7 +51,7 @@ console.log(`\n         slope ${'intercept'.padStart(12)}`);
 console.log(`descent  ${fittedSlope.toFixed(3)} ${fittedIntercept.toFixed(3).padStart(12)}`);
 console.log(`formula  ${slope.toFixed(3)} ${intercept.toFixed(3).padStart(12)}`);
 if (Math.abs(fittedSlope - slope) > 1e-3 || Math.abs(fittedIntercept - intercept) > 1e-3) {
-  throw new Error('gradient descent did not arrive at the least squares line');
+  throw new Error('gradient descent did not converge to the least squares line');
 }
 
 optimizer.dispose();

@@ -1,10 +1,10 @@
 /**
- * A dot product of signs, by xor and popcount.
+ * A dot product of signs, computed with xor and popcount.
  *
  *     node examples/03-xnor-popcount.js
  *
- * A sign is one bit: 1 stands for −1, 0 for +1. The product of two signs is −1 exactly where their bits differ, which is
- * what xor says. So with d differing places among n, the dot product is (n − d) − d = n − 2·popcount(a xor b).
+ * A sign is one bit: 1 for −1, 0 for +1. The product of two signs is −1 exactly if their bits differ, that is, if their
+ * xor is 1. If d of n signs differ, the dot product is (n − d) − d = n − 2·d, where d is popcount(a xor b).
  */
 import { bitMatmul, matmul, packBits, Rng, type Tensor, unpackBits, wordBits } from '@mobinet/tensor';
 
@@ -13,7 +13,7 @@ const rng = Rng.fromSeed(3);
 const a = rng.normal([1, n]);
 const b = rng.normal([1, n]);
 
-// `packBits` keeps the signs alone. 20 of them fit into one 32-bit word; the 12 bits left over are 0.
+// `packBits` keeps only the signs. 20 of them fit into one 32-bit word, whose 12 unused bits are 0.
 const bitsA = packBits(a);
 const bitsB = packBits(b);
 const wordA = bitsA.words[0];
@@ -22,7 +22,7 @@ const wordB = bitsB.words[0];
 const differences = (wordA ^ wordB) >>> 0;
 const count = countOnes(differences);
 
-/** Signs and bits in one order: the first element, which has the lowest bit, is on the left. */
+/** Signs and bits are printed in the same order: the first element, in the lowest bit, is on the left. */
 const showSigns = (x: Tensor): string => Array.from(x.values, (value) => (value < 0 ? '−' : '+')).join('');
 const showBits = (word: number): string => [...word.toString(2).padStart(wordBits, '0')].reverse().join('');
 
@@ -31,13 +31,13 @@ console.log(`b          ${showSigns(b)}`);
 console.log(`bits of a  ${showBits(wordA)}`);
 console.log(`bits of b  ${showBits(wordB)}`);
 console.log(`a xor b    ${showBits(differences)}`);
-console.log(`           ${'↑'.repeat(n)}${'·'.repeat(wordBits - n)}  the tail is equal in both, so it never counts\n`);
+console.log(`           ${'↑'.repeat(n)}${'·'.repeat(wordBits - n)}  the unused bits are equal, so they never count\n`);
 
 const byBits = n - 2 * count;
 console.log(`popcount(a xor b) = ${count}`);
 console.log(`n − 2·popcount    = ${n} − 2·${count} = ${byBits}`);
 
-// The same by the library: on bits, and on the numbers ±1.
+// The library's operations on bits, and on floats ±1, give the same result.
 const byBitMatmul = await bitMatmul(bitsA, bitsB).item();
 const byMatmul = await matmul(unpackBits(bitsA), unpackBits(bitsB), { transposeB: true }).item();
 console.log(`bitMatmul         = ${byBitMatmul}`);
@@ -48,7 +48,7 @@ console.log(
   `\n${n} floats take ${4 * n} bytes, ${n} signs ${bitsA.words.byteLength}: rows of bits are padded to whole words.`,
 );
 
-/** Clears the lowest 1 until none is left (Kernighan). The library counts all bits of a word at once: popcount.ts. */
+/** Clears the lowest 1 until none is left (Kernighan). The library counts all bits in parallel: see popcount.ts. */
 function countOnes(word: number): number {
   let ones = 0;
   for (let rest = word; rest !== 0; rest &= rest - 1) ones++;

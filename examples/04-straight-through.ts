@@ -1,10 +1,11 @@
 /**
- * Why sign needs an estimator, and what three of them do.
+ * Why sign needs a straight-through estimator, and how three of them work.
  *
  *     node examples/04-straight-through.js
  *
- * The derivative of sign is 0 wherever there is one. By the chain rule nothing before a sign can learn: every gradient is
- * multiplied by 0. A straight-through estimator keeps sign as it is forwards, and backwards puts another slope in its place.
+ * The derivative of sign is 0 wherever it exists. So by the chain rule, no layer before a sign can learn: its gradient
+ * is multiplied by 0. A straight-through estimator leaves the forward pass unchanged and substitutes another slope in
+ * the backward pass.
  */
 import { Adam, crossEntropy, gradient, Linear, Module, PReLU, valueAndGradient } from '@mobinet/autograd';
 import { BinaryLinear, type Estimator, signWithEstimator } from '@mobinet/bnn';
@@ -12,7 +13,7 @@ import { argMax, dispose, Rng, sign, sum, type Tensor, tensor, tidy } from '@mob
 
 const estimators: readonly Estimator[] = ['identity', 'clip', 'approx'];
 
-// Part 1: the slopes. The gradient of Σ sign(x) by x, element by element.
+// Part 1: the slopes, as the gradient of Σ sign(x) with respect to x.
 const points = [-1.5, -1, -0.75, -0.25, 0, 0.25, 0.75, 1, 1.5];
 const slopes = (f: (x: Tensor) => Tensor): number[] =>
   tidy(() => [...gradient((x: Tensor) => sum(f(x)))(tensor(points)).values]);
@@ -31,8 +32,8 @@ for (const estimator of estimators)
     ),
   );
 
-// Part 2: the use of them. Is a point inside the circle or outside? A float layer draws 24 lines through the plane; the
-// binary layer sees only on which side of each a point lies. The lines can learn through its estimator alone.
+// Part 2: training. Is a point inside a circle or outside? A float layer draws 24 lines through the plane; the binary
+// layer after it sees only on which side of each line a point lies. The lines can only learn through its estimator.
 const rng = Rng.fromSeed(5);
 const x = rng.split('points').uniform([400, 2], -1, 1);
 const labels = tensor(
@@ -59,9 +60,9 @@ class Network extends Module {
 
 const step = valueAndGradient((network: Network) => crossEntropy(network.forward(x), labels));
 
-console.log(`\n${'estimator'.padEnd(10)}   loss before     after   right of 400`);
+console.log(`\n${'estimator'.padEnd(10)}   loss before     after   correct of 400`);
 for (const estimator of estimators) {
-  // All three start from the same weights.
+  // All three networks start with the same weights.
   const network = new Network(estimator, rng.split('weights'));
   const optimizer = new Adam({ learningRate: 0.02 });
   const losses: number[] = [];
@@ -72,10 +73,10 @@ for (const estimator of estimators) {
     dispose([value, gradients]);
   }
   const guesses = tidy(() => argMax(network.forward(x), 1).values.slice());
-  const right = guesses.filter((guess, i) => guess === labels.values[i]).length;
+  const correct = guesses.filter((guess, i) => guess === labels.values[i]).length;
   const [before, after] = [losses[0], losses[losses.length - 1]];
   console.log(
-    `${estimator.padEnd(10)} ${before.toFixed(4).padStart(13)} ${after.toFixed(4).padStart(9)} ${String(right).padStart(14)}`,
+    `${estimator.padEnd(10)} ${before.toFixed(4).padStart(13)} ${after.toFixed(4).padStart(9)} ${String(correct).padStart(16)}`,
   );
-  if (!(after < before)) throw new Error(`${estimator}: the loss did not fall`);
+  if (!(after < before)) throw new Error(`${estimator}: the loss did not decrease`);
 }

@@ -3,8 +3,8 @@
  *
  *     node examples/05-train-in-code.js
  *
- * Opens an image folder, trains a MoBiNet, packs it into 1-bit weights, loads the packed file and asks it for a class.
- * One epoch over so few images teaches little; examples/train-imagenet.js trains for longer.
+ * Opens an image folder, trains a MoBiNet, packs it with 1-bit weights, loads the packed file and classifies an image.
+ * One epoch over so few images teaches the network little; examples/train-imagenet.js trains for longer.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,12 +27,12 @@ import {
 
 const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
 try {
-  // 1. The data: {train,val}/<class>/*. `limit` takes as many images of each split, evenly over the classes.
+  // 1. The data, as {train,val}/<class>/*. `limit` is the number of images used per split, evenly over the classes.
   const images = fileURLToPath(new URL('./data/fashion-mnist-subset', import.meta.url));
   const dataset = openImageFolder(images, { limit: 20 });
   console.log(`${dataset.train.length} training images of ${dataset.classes.length} classes`);
 
-  // 2. The run: a network, an optimizer, and the settings of the training. A quarter of the width suits small images.
+  // 2. The run: a network, an optimizer and the training options. A quarter of the full width suits small images.
   const training: TrainingOptions = {
     ...paperTraining,
     epochs: 1,
@@ -47,7 +47,7 @@ try {
     trainImages: dataset.train.length,
   });
 
-  // 3. The training. After each epoch it saves a checkpoint into the folder, from which it could go on.
+  // 3. The training. It saves a checkpoint in the folder after each epoch, from which it could resume.
   await train(run, dataset, {
     out: folder,
     onStep: ({ images, imagesPerEpoch, loss }) =>
@@ -56,13 +56,13 @@ try {
       console.log(`epoch ${epoch}: validation loss ${valLoss.toFixed(3)}, top-1 ${top1.toFixed(1)} %`),
   });
 
-  // 4. The packed file: one bit for each binary weight, and what is needed to prepare an image for the network.
+  // 4. The packed file: one bit per binary weight, and how to preprocess an image for the network.
   const preprocessing = { resize: training.resize, normalization: training.normalization };
   const file = join(folder, 'model.mobinet.safetensors');
   await saveFile(file, packModel(run.model, { classes: dataset.classes, preprocessing }));
   const packed = await loadPacked(file);
 
-  // 5. The check: the packed network must score the validation images as the trained one did.
+  // 5. The check: the packed network must reach the same loss and accuracy as the trained one.
   const loader = new ImageLoader(dataset.val, {
     ...preprocessing,
     batchSize: 20,
@@ -76,7 +76,7 @@ try {
     throw new Error('the packed network does not agree with the trained one');
   }
 
-  // 6. The use: images in, classes out.
+  // 6. Inference: images in, classes out.
   for await (const batch of loader.epoch(0)) {
     const guesses = tidy(() =>
       argMax(
@@ -85,7 +85,7 @@ try {
       ).values.slice(),
     );
     console.log(
-      `the first image is of class ${dataset.classes[batch.labels.values[0]]}; the guess is ${dataset.classes[guesses[0]]}`,
+      `the first image shows: ${dataset.classes[batch.labels.values[0]]}; predicted: ${dataset.classes[guesses[0]]}`,
     );
     dispose(batch);
     break;

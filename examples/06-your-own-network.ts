@@ -1,10 +1,11 @@
 /**
- * A network of your own, from its definition to a file that runs without it.
+ * A network of your own, from its definition to a packed file that runs without the definition.
  *
  *     node examples/06-your-own-network.js
  *
- * networks/residual.ts defines a kind of network. Here one is trained, packed with one bit for each binary weight, loaded, held to the same
- * logits to the last bit, and exported to ONNX. Two epochs over so few images teach it a little.
+ * Trains the network that networks/residual.ts defines, packs it with one bit per binary weight, loads the packed file,
+ * checks that its logits are the same to the last bit, and exports it to ONNX. Two epochs over so few images teach the
+ * network a little.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +29,7 @@ import residual from './networks/residual.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
 try {
-  // 1. A run of the network: its options are those that it defines, and those of all networks of images.
+  // 1. The run. The network has the options that it defines, and those that all image networks share.
   const images = fileURLToPath(new URL('./data/fashion-mnist-subset', import.meta.url));
   const dataset = openImageFolder(images, { limit: 200 });
   const { training } = presets.small;
@@ -43,16 +44,14 @@ try {
     `${layers.length} layers, ${parameters.toLocaleString('en')} parameters, ${(flops / 1e6).toFixed(2)} MFLOPs`,
   );
 
-  // 2. The training, which saves checkpoints into the folder, as that of any network does.
+  // 2. The training, which saves checkpoints in the folder.
   await train(run, dataset, {
     out: folder,
     onEpoch: ({ epoch, trainLoss, top1 }) =>
-      console.log(
-        `epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, top-1 ${top1.toFixed(1)} % (by chance: 10 %)`,
-      ),
+      console.log(`epoch ${epoch}: training loss ${trainLoss.toFixed(3)}, top-1 ${top1.toFixed(1)} % (chance: 10 %)`),
   });
 
-  // 3. The file: what `forward` does in evaluation, call by call. It runs without networks/residual.ts.
+  // 3. The packed file: the operations that `forward` calls in evaluation mode. It runs without networks/residual.ts.
   const file = packModel(run.model, about);
   const packed = await loadPacked(file);
   run.model.eval();
@@ -63,16 +62,16 @@ try {
     rng: Rng.fromSeed(0),
   });
   for await (const batch of validation.epoch(0)) {
-    const [made, expected] = noGradient(() => [packed.forward(batch.images), run.model.forward(batch.images)]);
-    if (!made.values.every((logit, at) => Object.is(logit, expected.values[at]))) {
-      throw new Error('the packed network does not give the logits of the trained one');
+    const [actual, expected] = noGradient(() => [packed.forward(batch.images), run.model.forward(batch.images)]);
+    if (!actual.values.every((logit, i) => Object.is(logit, expected.values[i]))) {
+      throw new Error('the logits of the packed network differ from those of the trained one');
     }
-    dispose([batch, made, expected]);
+    dispose([batch, actual, expected]);
   }
   await validation.close();
   console.log(`packed: ${file.length.toLocaleString('en')} bytes, the same logits to the last bit`);
 
-  // 4. The same for other runtimes.
+  // 4. The ONNX model, for other runtimes.
   console.log(`as ONNX: ${exportOnnx(run.model, about).length.toLocaleString('en')} bytes`);
   packed.dispose();
   run.optimizer.dispose();

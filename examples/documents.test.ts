@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 
 /**
- * Runs the code in the documents: every block marked `ts` is compiled with the project's own settings and executed.
+ * Runs the code in the documents: every `ts` code block is compiled with the project's settings and executed.
  *
  * - A first line such as `// softsign.ts` names the file, so that other blocks of the document can import it.
- * - What a block prints must be what its comments `// → …` say, line by line, if it has any.
- * - A block named `….test.ts` is a part of this file's tests.
+ * - If a block has comments `// → …`, they are the lines that it must print.
+ * - A block named `….test.ts` becomes part of this test file.
  */
 const root = join(import.meta.dirname, '..');
 
@@ -29,7 +29,7 @@ const { resolve } = createRequire(import.meta.url);
 const run = promisify(execFile);
 
 interface Block {
-  /** Its file, without `.ts`. */
+  /** The name of its file, without `.ts`. */
   readonly name: string;
   readonly code: string;
 }
@@ -44,7 +44,7 @@ function readBlocks(document: string): Block[] {
 
 const blocks = documents.flatMap((document) => readBlocks(document).map((block) => ({ document, ...block })));
 
-// Inside this package, so that imports resolve as they do in the examples. tsc and Biome pass over names with a dot.
+// Inside this package, so that imports resolve as in the examples. tsc and Biome ignore names that start with a dot.
 const workspace = mkdtempSync(join(import.meta.dirname, '.documents-'));
 afterAll(() => rmSync(workspace, { recursive: true }));
 
@@ -55,7 +55,7 @@ for (const { document, name, code } of blocks) {
 
 const [tests, programs] = [true, false].map((is) => blocks.filter(({ name }) => name.endsWith('.test') === is));
 
-/** What the compiler says of all blocks. */
+/** The output of the compiler for all blocks. */
 const compiled = await compile();
 
 async function compile(): Promise<{ code: number; stdout: string }> {
@@ -71,7 +71,7 @@ async function compile(): Promise<{ code: number; stdout: string }> {
 }
 
 describe('the code in the documents', () => {
-  test('is there', () => {
+  test('is found', () => {
     expect(blocks.map(({ document }) => document)).toContain('README.md');
   });
 
@@ -79,10 +79,11 @@ describe('the code in the documents', () => {
     expect(compiled).toEqual({ code: 0, stdout: '' });
   });
 
-  test('runs, and prints what it promises', async () => {
+  test('runs, and prints what its comments say', async () => {
     const files = programs.map(({ document, name }) => join(workspace, document, `${name}.js`));
     const driver = join(workspace, 'all.mjs');
-    // One process runs all: to start one, and to compile its kernels, takes longer than they do. A zero byte ends what each prints.
+    // One process runs all blocks: starting a process and compiling its kernels takes longer than the blocks. A zero
+    // byte ends the output of each.
     writeFileSync(
       driver,
       "for (const file of process.argv.slice(2)) {\n  await import(file);\n  console.log('\\0');\n}\n",
@@ -90,14 +91,13 @@ describe('the code in the documents', () => {
     const { stdout } = await run(process.execPath, [driver, ...files]);
     const outputs = stdout.split('\0\n');
     programs.forEach(({ document, name, code }, index) => {
-      const promised = Array.from(code.matchAll(/^\/\/ → (.*)$/gm), ([, line]) => line);
-      if (promised.length > 0)
-        expect.soft(outputs[index].trimEnd().split('\n'), `${document}: ${name}`).toEqual(promised);
+      const expected = Array.from(code.matchAll(/^\/\/ → (.*)$/gm), ([, line]) => line);
+      if (expected.length > 0)
+        expect.soft(outputs[index].trimEnd().split('\n'), `${document}: ${name}`).toEqual(expected);
     });
     expect(outputs).toHaveLength(programs.length + 1);
   });
 
-  // These become tests of this file.
   describe.each(tests)('$document: $name', async ({ document, name }) => {
     await import(join(workspace, document, `${name}.js`));
   });

@@ -1,11 +1,14 @@
 /**
- * Trains a network, a MoBiNet if no other is named, on images, saves it with 1-bit weights, loads it again and checks that both agree.
+ * Trains a network on images (a MoBiNet by default), saves it with 1-bit weights, loads the file and checks that both
+ * networks agree.
  *
- *     node examples/train-imagenet.js                                     the embedded images, in some 15 seconds
- *     node examples/train-imagenet.js --data photos --preset imagenet     your own, as photos/{train,val}/<class>/*, or photos/<class>/*
+ *     node examples/train-imagenet.js          trains on the embedded images, in about 15 seconds
  *     node examples/train-imagenet.js --help
  *
- * The embedded images are 2,500 of Fashion-MNIST (see its NOTICE.md). For the same steps in code, see 05-train-in-code.ts.
+ *     # Your own images, as photos/{train,val}/<class>/* or photos/<class>/*
+ *     node examples/train-imagenet.js --data photos --preset imagenet
+ *
+ * The embedded images are 2,500 of Fashion-MNIST (see its NOTICE.md). 05-train-in-code.ts shows the same steps in code.
  */
 import { fileURLToPath } from 'node:url';
 import { runProgram, trainCommand } from 'mobinet/cli';

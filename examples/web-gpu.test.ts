@@ -10,7 +10,8 @@ import { type Browser, chromium } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-// Training and inference on WebGPU in a browser, by a software adapter where there is no GPU; web.test.ts says where there is no browser.
+// Training and inference with WebGPU in a browser, on a software adapter. Without a browser the test is skipped, as
+// web.test.ts reports.
 
 const browserFile = '/usr/bin/chromium';
 const root = join(import.meta.dirname, 'web');
@@ -42,11 +43,11 @@ describe.skipIf(!existsSync(browserFile))('a page on WebGPU', () => {
     rmSync(site, { recursive: true });
   });
 
-  test('trains and classifies, as it does on the processor', async () => {
+  test('trains and classifies as on the CPU', async () => {
     const [cpu, gpu] = [await visit('cpu'), await visit('webgpu')];
     expect(gpu.device).toMatch(/^On the GPU: /);
     expect(gpu.losses).toHaveLength(4);
-    // Later steps may part, where a sign is 0 but for rounding.
+    // Later steps may differ, where a sign depends on rounding.
     expect(gpu.losses[0]).toBeCloseTo(cpu.losses[0], 3);
     expect(gpu.losses[1]).toBeCloseTo(cpu.losses[1], 2);
     expect(gpu.losses.every(Number.isFinite)).toBe(true);

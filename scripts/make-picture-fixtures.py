@@ -1,17 +1,16 @@
 #!/usr/bin/python3
-"""Writes packages/mobinet/fixtures: small pictures of every kind, and the pixels that Pillow makes of them.
+"""Writes packages/mobinet/fixtures: small pictures in many formats, and the pixels that Pillow decodes from them.
 
     /usr/bin/python3 scripts/make-picture-fixtures.py
 
-Needs Pillow and NumPy (Debian: python3-pil, python3-numpy). The pixels in expected.json are those of
-ImageOps.exif_transpose and, where something is transparent, of the picture pasted on white; else of convert('RGB').
-Where Pillow has no say, or is known to be wrong, they are calculated here.
+Needs Pillow and NumPy (Debian: python3-pil, python3-numpy). The pixels in expected.json are the result of
+ImageOps.exif_transpose, then of pasting pictures with transparency on white, and of convert('RGB') for all others.
+Where Pillow cannot decode a format, or is known to be wrong, this script computes the pixels itself.
 """
 
 import base64
 import io
 import json
-import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -20,8 +19,16 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 folder = Path(__file__).parent.parent / 'packages/mobinet/fixtures'
-shutil.rmtree(folder, ignore_errors=True)
-folder.mkdir()
+folder.mkdir(exist_ok=True)
+
+
+def fixtures():
+    """The files that this script writes. torch-gradients.py writes another one to the same folder."""
+    return [path for path in folder.iterdir() if path.suffix != '.safetensors']
+
+
+for path in fixtures():
+    path.unlink()
 expected = {}
 
 HEIGHT, WIDTH = 18, 26
@@ -29,7 +36,7 @@ rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
 
 
 def wave(seed):
-    """A smooth channel that no turning or mirroring leaves as it is."""
+    """A smooth channel that every rotation and reflection changes."""
     return (128 + 70 * np.sin(0.21 * rows + seed) + 55 * np.cos(0.17 * columns + 2 * seed)).clip(0, 255).astype('u1')
 
 
@@ -41,7 +48,7 @@ gray = Image.fromarray(red)
 
 
 def pixels_of(data):
-    """What Pillow makes of it."""
+    """The pixels that Pillow decodes."""
     picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     if picture.mode in ('RGBA', 'LA', 'PA') or 'transparency' in picture.info:
         picture = picture.convert('RGBA')
@@ -52,7 +59,7 @@ def pixels_of(data):
 
 
 def write(name, data, pixels=None, tolerance=0):
-    """Tolerance: by how much a byte may differ. JPEGs may, since decoders may round their transforms differently."""
+    """Writes a fixture. `tolerance` is the greatest difference of a byte: JPEG decoders may round differently."""
     (folder / name).write_bytes(data)
     pixels = pixels_of(data) if pixels is None else pixels
     expected[name] = {
@@ -96,8 +103,8 @@ def with_adobe(data, transform):
     return data[:2] + b'\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00' + bytes([transform]) + data[2:]
 
 
-# Pillow cannot write RGB as it is: three gray pictures would have to be joined. But a YCbCr JPEG without JFIF's segment and with
-# Adobe's, or with components of the names R, G and B, is one, of other colours.
+# Pillow cannot write JPEGs that store RGB. But a YCbCr JPEG is decoded as RGB, with other colours, if it has Adobe's
+# segment instead of JFIF's, or if its components are named R, G and B.
 plain = without_jfif(jpeg(photo, subsampling=0))
 write('rgb-adobe.jpg', with_adobe(plain, 0), tolerance=1)
 write('ycc-adobe.jpg', with_adobe(plain, 1), tolerance=1)
@@ -110,7 +117,7 @@ for number, letter in ((1, b'R'), (2, b'G'), (3, b'B')):
     start = named.index(b'\xff\xda')
     named = named[:start] + named[start:].replace(bytes([number]) + selector, letter + selector, 1)
 write('rgb-names.jpg', named, tolerance=1)
-# JFIF's word is stronger than that of Adobe.
+# A JFIF segment takes precedence over an Adobe segment.
 write('jfif-adobe-0.jpg', with_adobe(jpeg(photo, subsampling=0), 0), tolerance=1)
 
 inks = Image.fromarray(np.stack([red, green, blue, alpha // 2], -1), 'CMYK')
@@ -130,7 +137,7 @@ twelve = bytearray(jpeg(photo))
 twelve[bytes(twelve).index(b'\xff\xc0') + 4] = 12
 (folder / 'twelve-bit.jpg').write_bytes(bytes(twelve))
 
-# A profile that exchanges red and green. It is not applied, as neither Pillow's convert('RGB') nor our page applies it.
+# A colour profile that swaps red and green. Neither Pillow's convert('RGB') nor the demo page applies it.
 profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 swapped = profile.replace(b'rXYZ', b'????').replace(b'gXYZ', b'rXYZ').replace(b'????', b'gXYZ')
 write('icc.jpg', jpeg(photo, icc_profile=swapped), tolerance=1)
@@ -156,7 +163,7 @@ def chunk(kind, data):
 
 
 def png_of(colour_type, bits, passes):
-    """A PNG by hand: passes are arrays [height, width, bytes of a pixel]."""
+    """Encodes a PNG. Each pass is an array [height, width, bytes per pixel]."""
     lines = b''.join(b'\0' + line.tobytes() for one in passes for line in one if one.size)
     header = struct.pack('>IIBBBBB', WIDTH, HEIGHT, bits, colour_type, 0, 0, len(passes) > 1)
     chunks = chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(lines)) + chunk(b'IEND', b'')
@@ -170,13 +177,14 @@ def adam7(samples):
 
 three = np.stack([red, green, blue], -1)
 write('interlaced.png', png_of(2, 8, adam7(three)))
-# Of 16 bits the upper 8 are taken, as Pillow does with colours. (With gray it does not: it cuts off at 255.) A decoder that rounds
-# may be one away.
+# The upper 8 of 16 bits are used, as in Pillow for colours (gray is clipped at 255 there). A decoder that rounds may
+# differ by 1.
 low = np.stack([green, blue, red], -1)
 sixteen = (three.astype('>u2') << 8) | low
 write('rgb-16.png', png_of(2, 16, [sixteen.astype('>u2').view('u1').reshape(HEIGHT, WIDTH, 6)]), three, tolerance=1)
 gray16 = sixteen[..., 0].astype('>u2')
-write('gray-16.png', png_of(0, 16, [gray16.view('u1').reshape(HEIGHT, WIDTH, 2)]), np.repeat(three[..., :1], 3, -1), tolerance=1)
+gray_pixels = np.repeat(three[..., :1], 3, -1)
+write('gray-16.png', png_of(0, 16, [gray16.view('u1').reshape(HEIGHT, WIDTH, 2)]), gray_pixels, tolerance=1)
 
 # GIF.
 gif = lambda picture, **options: encoded(picture, 'GIF', **options)
@@ -184,7 +192,7 @@ few = photo.quantize(31)
 write('palette.gif', gif(few))
 write('transparent.gif', gif(few, transparency=few.getpixel((5, 5))))
 write('animated.gif', gif(few, save_all=True, append_images=[few.transpose(Image.Transpose.ROTATE_180)]))
-# A first frame that does not fill the picture: what it leaves is transparent, as browsers have it. (Pillow has the first colour.)
+# A first frame smaller than the picture: the rest is transparent, as in browsers. (Pillow uses the first colour.)
 small = gif(few)
 descriptor = small.index(b'\x2c\0\0\0\0')
 offset = bytearray(small)
@@ -210,12 +218,12 @@ write('fax.tif', tiff(gray.point(lambda value: 255 * (value > 128), '1'), compre
 write('palette.tif', tiff(few))
 write('cmyk.tif', tiff(inks))
 write('rgba.tif', tiff(rgba))
-# (Pillow 9 turns a TIFF when it loads it, and once more when it is asked to.)
+# (Pillow 9 applies the orientation of a TIFF on loading, and then a second time in exif_transpose.)
 write('exif-5.tif', tiff(photo, exif=exif(5)), three.transpose(1, 0, 2))
 (folder / 'float.tif').write_bytes(tiff(Image.fromarray(red.astype('f4'))))
 write('pages.tif', tiff(photo, save_all=True, append_images=[gray]))
 
-# Scaled by Pillow: its filter is ours.
+# Pictures scaled by Pillow, whose filter ours must match.
 for index, (height, width) in enumerate([(7, 9), (18, 40), (50, 26), (61, 35), (1, 1)]):
     scaled = np.asarray(photo.resize((width, height), Image.Resampling.BILINEAR))
     expected[f'resize-{index}'] = {
@@ -226,5 +234,5 @@ for index, (height, width) in enumerate([(7, 9), (18, 40), (50, 26), (61, 35), (
     }
 
 (folder / 'expected.json').write_text(json.dumps(expected, indent=1) + '\n')
-total = sum(path.stat().st_size for path in folder.iterdir())
+total = sum(path.stat().st_size for path in fixtures())
 print(f'{len(expected)} pictures, {total / 1000:.0f} kB')

@@ -1,19 +1,21 @@
 """
-What PyTorch's gradients of random MoBiNets are, in double precision. Writes packages/mobinet/fixtures/torch-gradients.safetensors,
-which the test torch-gradients.test.ts holds ours to.
+Computes gradients of random MoBiNets with PyTorch, in double precision. Writes
+packages/mobinet/fixtures/torch-gradients.safetensors, which torch-gradients.test.ts compares our gradients with.
 
     /usr/bin/python3 scripts/torch-gradients.py
 
-Weights and images are drawn from the generator of packages/tensor, which is repeated here: so both sides have the same numbers, and
-the file holds but a few of each gradient: its norm, and its products with random vectors of +1 and -1, whose mean square is an
-estimate of the square of a norm, too, that of a difference above all.
+Weights and images come from the generator of packages/tensor, which is reimplemented here, so both sides use the same
+numbers. The file contains only a few numbers per gradient: its norm, and its dot products with random vectors of +1 and
+-1. The mean square of such products estimates a squared norm, including that of the difference of two gradients.
 
-A sign has no middle: where its input is so near 0 that rounding decides, single and double precision may come to different bits, and
-no gradient is comparable any more. So the shifts of normalisations are nudged, channel by channel, until no input of a sign lies that
-near to 0. Counts of exactly 0, where the rule of an activation matters, are common all the same; each network is seen to have some.
+The sign function jumps at 0: if its input is so close to 0 that rounding decides, single and double precision may give
+different bits, and the gradients cannot be compared. So the shifts of normalisations are nudged, channel by channel,
+until no input of a sign is that close to 0. Counts of exactly 0, where the derivative of an activation at 0 matters,
+are common nevertheless; each network is checked to have some.
 
-Some networks, above all those without skips, multiply rounding up: their channels hardly vary, and are divided by what they vary. So a
-network is taken only if PyTorch in single precision agrees with itself in double precision, more closely than ours is asked to.
+Some networks, especially those without skips, amplify rounding errors: their channels hardly vary, and normalisation
+divides by that variation. So a network is used only if PyTorch's single precision agrees with its double precision more
+closely than our gradients are required to.
 """
 
 import copy
@@ -36,17 +38,17 @@ torch.set_num_threads(1)
 
 networks = 55
 batch = 8
-# How far the inputs of signs keep from 0, and from 1 as well where the estimator jumps there.
+# The least distance of the inputs of signs from 0, and also from 1 if the estimator jumps there.
 margin = 5e-5
-# Largest elements of a pool's window are equal, or at least so far apart.
+# The largest elements of a pool's window are equal, or at least this far apart.
 gap = 1e-5
 projections = 6
-# Of the difference between PyTorch's gradients in single and in double precision, by the norm of a gradient.
+# The greatest relative difference (by norm) between PyTorch's gradients in single and in double precision.
 single_precision = 5e-5
 
 
 def threefry(key, low, high):
-    """Threefry-2x32 with 20 rounds, as packages/tensor/src/random.ts has it. `low` is a number, or an array of 64 bits an element."""
+    """Threefry-2x32 with 20 rounds, as in packages/tensor/src/random.ts. `low` is a number or an array of int64."""
     mask = 0xFFFFFFFF
     keys = [*key, 0x1BD11BDA ^ key[0] ^ key[1]]
     x, y = (low + keys[0]) & mask, (high + keys[1]) & mask
@@ -63,7 +65,7 @@ def threefry(key, low, high):
 
 @functools.lru_cache(None)
 def derive(key, number, kind):
-    """One key from another. Names have beginnings in common, and so the keys of these."""
+    """Derives a key from another. Cached, since many names share a prefix."""
     return threefry(key, number, kind)
 
 
@@ -81,12 +83,12 @@ class Rng:
         return threefry(self.key, np.arange(count), 0)[0]
 
     def uniform(self, shape, low, high):
-        """Numbers of single precision, in double precision."""
+        """Uniform numbers, rounded to single precision and stored in double precision."""
         values = low + (high - low) * ((self.bits(int(np.prod(shape))) >> 8) / 2**24)
         return torch.tensor(values.astype(np.float32).astype(np.float64)).reshape(tuple(shape))
 
 
-# In which range what a name ends in is drawn. Of latent weights, some are beyond 1, where the estimator stops their gradient.
+# The ranges of parameters, by the ends of their names. Some latent weights exceed 1, where the estimator's slope is 0.
 ranges = {
     "stem.conv.weight": (-0.5, 0.5),
     "stem.activation.slope": (0.2, 0.8),
@@ -105,12 +107,12 @@ def our_name(name):
 
 
 def our_layout(tensor):
-    """Channels last."""
+    """Filters with their channels last."""
     return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor
 
 
 def draw(model, rng):
-    """Gives a network the weights of a seed. One latent weight in fifty is 0, where |w| has no derivative."""
+    """Draws the weights of a network. One latent weight in fifty is 0, where |w| has no derivative."""
     for name, parameter in model.named_parameters():
         name = our_name(name)
         low, high = next(limits for end, limits in ranges.items() if name.endswith(end))
@@ -121,19 +123,19 @@ def draw(model, rng):
 
 
 class Unfit(Exception):
-    """Rounding would decide too much of what such a network computes."""
+    """Raised for networks whose results depend too much on rounding."""
 
 
 def nudge(norm, after, y, kinks):
     """
-    Shifts channels of y, which `norm` has made, until `after(y)` keeps clear of all kinks. By 64ths, which are exact in single
-    precision. Returns y, and what it did, as [channel, 64ths].
+    Shifts channels of y, the output of `norm`, until `after(y)` keeps its distance from all kinks. The shifts are
+    multiples of 1/64, which are exact in single precision. Returns y, and the shifts as [channel, number of 64ths].
     """
     beta = norm.bias.data.clone()
     open_channels = torch.ones(len(beta), dtype=torch.bool)
     steps = torch.zeros(len(beta))
     for step in (sign * size for size in range(33) for sign in (1, -1)):
-        # As single precision has it.
+        # Rounded to single precision.
         moved = (beta + step / 64).float().double()
         shifted = after(y + (moved - beta)[:, None, None])
         distance = torch.stack([(shifted.abs() - kink).abs().amin((0, 2, 3)) for kink in kinks]).amin(0)
@@ -155,7 +157,7 @@ def check_windows(x, sign):
 
 
 def keep_clear(model, images, options):
-    """Nudges all normalisations, in the order in which they run. Returns by how much, by name."""
+    """Nudges all normalisations, in the order in which they run. Returns the nudges by name."""
     kinks = [0, 1] if options["estimator"] == "clip" else [0]
     nudges = {}
     with torch.no_grad():
@@ -174,7 +176,7 @@ def keep_clear(model, images, options):
 
 
 def random_options(choose, index):
-    """Of each choice, every value comes up often enough in 55 networks."""
+    """Random options. In 55 networks, every value of every option occurs several times."""
     k = choose.choice([0, 1, 2, 2, 3])
     return {
         "block": ["none", "pre", "mid", "post"][index % 4],
@@ -184,7 +186,13 @@ def random_options(choose, index):
         "pool": choose.choice(["average", "max", "min"]),
         "width": max(2**k, choose.choice([2, 4])) / 32,
         "classes": choose.choice([2, 5, 10]),
-        **choose.choice([{"imageSize": 16, "stemStride": 1}, {"imageSize": 19, "stemStride": 1}, {"imageSize": 34, "stemStride": 2}]),
+        **choose.choice(
+            [
+                {"imageSize": 16, "stemStride": 1},
+                {"imageSize": 19, "stemStride": 1},
+                {"imageSize": 34, "stemStride": 2},
+            ]
+        ),
         "padding": choose.choice(["one", "zero"]),
         "estimator": choose.choice(["approx", "approx", "clip", "identity"]),
         "scalingGradient": choose.choice(["full", "full", "xnor-net", "detached"]),
@@ -192,7 +200,7 @@ def random_options(choose, index):
 
 
 def gradients_of(options, seed):
-    """A network, and of the gradient of each of its parameters, in the order of their names, the norm and the projections."""
+    """A description of a network, and the norm and projections of each parameter's gradient, ordered by name."""
     rng = Rng((seed, 0))
     model = MoBiNet(**{key: value for key, value in options.items() if key != "imageSize"}, exactCounts=True).double()
     draw(model, rng)
@@ -244,7 +252,8 @@ def network(index):
         except Unfit:
             continue
         nudges = sum(map(len, about["nudges"].values()))
-        print(f"{index}: {about['zeroCounts']} counts of 0, {nudges} nudges, gradients {rows[:, 0].min():.1e} to {rows[:, 0].max():.1e}")
+        norms = f"{rows[:, 0].min():.1e} to {rows[:, 0].max():.1e}"
+        print(f"{index}: {about['zeroCounts']} counts of 0, {nudges} nudges, gradients {norms}")
         return about, rows
 
 

@@ -1,6 +1,6 @@
 """
-What PyTorch makes of special values: of zeros, NaN, infinities, ties and numbers too small to be normal. Writes
-packages/autograd/fixtures/torch-special-values.json, which the test special-values.test.ts holds our operations to.
+Records PyTorch's results for special values: zeros, NaN, infinities, ties and subnormal numbers. Writes
+packages/autograd/fixtures/torch-special-values.json, which special-values.test.ts compares our operations with.
 
     /usr/bin/python3 scripts/torch-special-values.py
 """
@@ -13,9 +13,9 @@ import torch.nn.functional as F
 
 nan, inf = float("nan"), float("inf")
 specials = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -3.0, nan, inf, -inf, 1e-40, -1e-40, 1e-20, -1e-20, 3e38, -3e38]
-# Where exponentials overflow, vanish, and are subnormal.
+# Arguments for which exponentials overflow, underflow to 0, or are subnormal.
 exponents = [88.5, 89.0, -87.0, -90.0, -104.0, 20.0, -20.0]
-# Every special value beside every other, as two operands.
+# Every pair of special values, as two operands.
 pairs = [[a for a in specials for _ in specials], [b for _ in specials for b in specials]]
 rows = [
     [1.0, 3.0, 3.0, 2.0],
@@ -41,13 +41,13 @@ def f32(values):
 
 
 def numbers(tensor):
-    """JSON knows neither NaN nor infinities nor, in many readers, -0."""
+    """JSON values. NaN and infinities, which JSON lacks, and -0, which many readers lose, are strings."""
     shortest = [str(value) for value in tensor.detach().float().flatten().numpy()]
     return [text if text in ("nan", "inf", "-inf", "-0.0") else float(text) for text in shortest]
 
 
 def case(op, function, *inputs, differentiable=True, dtype=torch.float32):
-    """Adds the values of `function`, and its gradients where that of its result is -2 everywhere."""
+    """Records the values of `function`, and its gradients for an output gradient of -2 everywhere."""
     tensors = [f32(values).to(dtype).requires_grad_(differentiable) for values in inputs]
     y = function(*tensors)
     entry = {"op": op, "inputs": [{"shape": list(x.shape), "values": numbers(x)} for x in tensors], "y": numbers(y)}
@@ -57,7 +57,7 @@ def case(op, function, *inputs, differentiable=True, dtype=torch.float32):
 
 
 def sign(x):
-    """That of binary networks, which knows no 0."""
+    """The sign of binary networks, which is never 0."""
     return torch.where(x < 0, -1.0, 1.0)
 
 
@@ -81,7 +81,7 @@ unary = {
 for op, function in unary.items():
     case(op, function, specials + exponents)
 case("sign", sign, specials, differentiable=False)
-# Of large numbers, PyTorch multiplies an infinity by 0 on its way to the gradient: so moderate ones.
+# Moderate values, since PyTorch's gradient multiplies an infinity by 0 for large ones.
 moderate = [0.0, -0.0, 1.0, -1.0, 0.5, 1e-40, 1e-20, -3.0, 8.0, nan]
 case("gelu", lambda x: F.gelu(x, approximate="tanh"), moderate, dtype=torch.float64)
 case("prelu", lambda x, slope: F.prelu(x.reshape(-1, 1), slope).flatten(), specials, [0.25])
@@ -114,7 +114,7 @@ case("argMin", lambda x: x.argmin(-1).float(), rows, differentiable=False)
 
 
 def pooled(pool, x):
-    """Of windows of 2 by 2, one for each row."""
+    """Pools 2×2 windows, one per row."""
     return pool(x.reshape(-1, 1, 2, 2)).flatten()
 
 
@@ -122,7 +122,7 @@ case("maxPool2d", lambda x: pooled(lambda x: F.max_pool2d(x, 2), x), rows)
 case("minPool2d", lambda x: pooled(lambda x: -F.max_pool2d(-x, 2), x), rows)
 case("avgPool2d", lambda x: pooled(lambda x: F.avg_pool2d(x, 2), x), rows)
 
-# A channel each: as usual, constant, 0, with NaN, with an infinity.
+# One channel each: ordinary, constant, zero, with NaN, with an infinity.
 for channel in ([1.0, 2.0, 3.0, 4.5], [2.5] * 4, [0.0] * 4, [1.0, nan, 2.0, 3.0], [1.0, inf, 2.0, 3.0]):
     case(
         "batchNorm",
@@ -130,14 +130,18 @@ for channel in ([1.0, 2.0, 3.0, 4.5], [2.5] * 4, [0.0] * 4, [1.0, nan, 2.0, 3.0]
         channel,
         [1.5],
         [0.25],
-        # In single precision, its rounding would show where a channel is constant.
+        # In single precision, rounding errors would show for constant channels.
         dtype=torch.float64,
     )
 for row in rows:
     if max(row) > 1e38 and max(row) < inf:
         continue
     case("crossEntropy", lambda x: F.cross_entropy(x, torch.tensor([1])).reshape(1), [row])
-    case("smoothed crossEntropy", lambda x: F.cross_entropy(x, torch.tensor([1]), label_smoothing=0.1).reshape(1), [row])
+    case(
+        "smoothed crossEntropy",
+        lambda x: F.cross_entropy(x, torch.tensor([1]), label_smoothing=0.1).reshape(1),
+        [row],
+    )
 
 path = Path(__file__).parent.parent / "packages/autograd/fixtures/torch-special-values.json"
 path.parent.mkdir(exist_ok=True)

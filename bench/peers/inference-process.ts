@@ -6,8 +6,9 @@ import { loadPacked } from 'mobinet';
 import { printJson, runProgram, wholeNumber } from 'mobinet/cli';
 
 /**
- * One contender of the inference benchmark, in a process of its own: loads a network, runs one image of noise again and again, and
- * prints JSON. What it does not use it does not load, so that the first prediction is that of a program which does nothing else.
+ * One contender of the inference benchmark, in its own process: loads a network, runs it repeatedly on one image of
+ * noise, and prints JSON. It imports only what it uses, so that the time to the first prediction is that of a program
+ * that does nothing else.
  */
 
 interface Flags {
@@ -18,7 +19,7 @@ interface Flags {
   seconds: number;
 }
 
-/** Makes a network ready; what it returns runs it once, to logits in memory. */
+/** Loads a network. Returns a function that runs it once and waits until the logits are in memory. */
 type Engine = (flags: Flags, noise: (count: number) => Float32Array) => Promise<() => Promise<void>>;
 
 const engines = {
@@ -41,7 +42,7 @@ const engines = {
     return async () => void (await session.run(feeds));
   },
 
-  /** It reads no ONNX: its network has weights of its own. */
+  /** TensorFlow.js cannot read ONNX files, so its network has random weights. */
   async tfjs({ size }, noise) {
     const tf = await import('@tensorflow/tfjs');
     const { startTfjs } = await import('./tfjs.js');
@@ -66,10 +67,10 @@ const engines = {
 
 const program = new Command('inference-process')
   .addOption(new Option('--engine <name>').choices(Object.keys(engines)).makeOptionMandatory())
-  .option('--model <file>', 'what the engine loads', '')
+  .option('--model <file>', 'the file that the engine loads', '')
   .requiredOption('--size <pixels>', 'height and width of the image', wholeNumber(1))
-  .requiredOption('--threads <number>', 'threads that compute', wholeNumber(1))
-  .option('--seconds <number>', 'how long it is measured, after as long again to warm up', wholeNumber(1), 2)
+  .requiredOption('--threads <number>', 'number of threads', wholeNumber(1))
+  .option('--seconds <number>', 'duration of the measurement, after a warm-up of the same duration', wholeNumber(1), 2)
   .action(run);
 
 async function run(flags: Flags): Promise<void> {
@@ -83,7 +84,7 @@ async function run(flags: Flags): Promise<void> {
   printJson({ milliseconds, firstAt, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });
 }
 
-/** What each run takes. At least five. */
+/** The times of all runs, at least five, in milliseconds. */
 async function timeFor(seconds: number, run: () => Promise<void>): Promise<number[]> {
   const times: number[] = [];
   const end = performance.now() + 1000 * seconds;

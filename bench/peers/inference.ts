@@ -8,14 +8,15 @@ import { type Command, nodeCommand, type Outcome, run } from './process.js';
 import type { Row } from './row.js';
 import { torchCommand } from './torch.js';
 
-// One image through a network: each contender in a process of its own, all of them in turns. The peers run our network in floats,
-// and MobileNet v1, which has fewer multiply-adds.
+// Inference on one image: each contender runs in its own process, and the contenders take turns. The peers run our
+// network in floats, and MobileNet v1, which has fewer multiply-adds.
 
 const size = 224;
 const classes = 1000;
 
 /**
- * Rows of milliseconds for one thread and for two, of the time to the first prediction, of peak memory, and of the size of files.
+ * Measures the time per image for each number of threads, the time to the first prediction, peak memory and file sizes.
+ *
  * @param onProgress Called before each process starts.
  */
 export async function measureInference(
@@ -43,7 +44,7 @@ export async function measureInference(
   }
 }
 
-/** Model files, by what they hold. */
+/** Paths of model files, by their contents. */
 type Files = Readonly<Record<'packed' | 'onnx' | 'mobileNet', string>>;
 
 async function writeModels(folder: string): Promise<Files> {
@@ -69,7 +70,7 @@ function commandsFor(threads: number, files: Files, hasTorch: boolean): Record<s
   return {
     ours: engine('ours', files.packed),
     'onnxruntime-web': engine('web', files.onnx),
-    // It has no more than one thread in Node.
+    // TensorFlow.js has only one thread in Node.
     ...(threads === 1 && { 'tfjs-wasm': nodeCommand(1, './inference-process.js', ['--engine', 'tfjs', ...flags]) }),
     'onnxruntime-node': engine('node', files.onnx),
     ...(hasTorch && { 'pytorch channels_last': torch('channels_last'), 'pytorch contiguous': torch('contiguous') }),
@@ -78,7 +79,7 @@ function commandsFor(threads: number, files: Files, hasTorch: boolean): Record<s
   };
 }
 
-/** File sizes in MiB, under the names of the contenders. */
+/** File sizes in MiB, by the contenders that load them. */
 async function sizesOf(files: Files): Promise<Record<string, number>> {
   const mebibytes = async (file: string): Promise<number> => (await stat(file)).size / 2 ** 20;
   const [ours, onnx, mobileNet] = await Promise.all([files.packed, files.onnx, files.mobileNet].map(mebibytes));
@@ -100,29 +101,39 @@ function rowsOf(
   const milliseconds = ({ milliseconds }: Outcome): number => milliseconds;
   const one = figures(1, milliseconds).ours;
   const peers = [
-    { name: 'to onnxruntime-web', slow: ['onnxruntime-web'], target: 10 },
-    { name: 'to tfjs-wasm', slow: ['tfjs-wasm'], target: 10 },
-    { name: 'to pytorch', slow: ['pytorch channels_last', 'pytorch contiguous'], target: 2.4 },
-    { name: 'to onnxruntime-node', slow: ['onnxruntime-node'], target: 3.5 },
+    { name: 'vs onnxruntime-web', slow: ['onnxruntime-web'], target: 10 },
+    { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 10 },
+    { name: 'vs pytorch', slow: ['pytorch channels_last', 'pytorch contiguous'], target: 2.4 },
+    { name: 'vs onnxruntime-node', slow: ['onnxruntime-node'], target: 3.5 },
   ];
   return [
     ...threadCounts.map(
       (threads): Row => ({
-        ...{ group: 'inference, one image', name, threads, unit: 'ms' },
+        group: 'inference, one image',
+        name,
+        threads,
+        unit: 'ms',
         figures: { ...figures(threads, milliseconds), ...(threads > 1 && { 'ours, one thread': one }) },
-        aims: threads > 1 ? [{ name: 'to one thread', slow: ['ours, one thread'], target: 1.75 }, ...peers] : peers,
+        comparisons:
+          threads > 1 ? [{ name: 'vs one thread', slow: ['ours, one thread'], target: 1.75 }, ...peers] : peers,
       }),
     ),
     {
-      ...{ group: 'time to the first prediction, from a cold process', name, threads: 1, unit: 'ms' },
+      group: 'time to the first prediction, from a cold process',
+      name,
+      threads: 1,
+      unit: 'ms',
       figures: figures(1, ({ firstMilliseconds }) => firstMilliseconds),
-      aims: [],
+      comparisons: [],
     },
     {
-      ...{ group: 'peak memory of inference', name, threads: 1, unit: 'MiB' },
+      group: 'peak memory of inference',
+      name,
+      threads: 1,
+      unit: 'MiB',
       figures: figures(1, ({ mebibytes }) => mebibytes),
-      aims: [],
+      comparisons: [],
     },
-    { ...{ group: 'size of the file', name, threads: 1, unit: 'MiB' }, figures: sizes, aims: [] },
+    { group: 'size of the file', name, threads: 1, unit: 'MiB', figures: sizes, comparisons: [] },
   ];
 }

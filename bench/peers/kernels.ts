@@ -4,11 +4,11 @@ import { making } from '@mobinet/bench/section';
 import { conv2d, matmul, Rng, setThreads } from '@mobinet/tensor';
 import { onnxConv, onnxMatMul } from './onnx.js';
 import type { ConvShape } from './onnx-model.js';
-import type { Aim, Row, Work } from './row.js';
+import type { Comparison, Row, Work } from './row.js';
 import { tfjsConv, tfjsMatMul } from './tfjs.js';
 import type { TorchServer } from './torch.js';
 
-// Kernels on one thread: ours, those of TensorFlow.js and onnxruntime-web, and PyTorch's where there is one.
+// Kernels on one thread: ours, those of TensorFlow.js and onnxruntime-web, and PyTorch's if it is installed.
 
 const size = 512;
 
@@ -18,11 +18,11 @@ export const gemmWork: Work = {
   async measure(torch) {
     const rng = Rng.fromSeed(1);
     const [a, b] = [rng.normal([size, size]), rng.normal([size, size])];
-    const aims: Aim[] = [
-      { name: 'to tfjs-wasm', slow: ['tfjs-wasm'], target: 1.2 },
-      { name: 'to onnxruntime-web', slow: ['onnxruntime-web'], target: 1.5 },
+    const comparisons: Comparison[] = [
+      { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 1.2 },
+      { name: 'vs onnxruntime-web', slow: ['onnxruntime-web'], target: 1.5 },
     ];
-    return timed(this, aims, {
+    return timed(this, comparisons, {
       ours: making(() => matmul(a, b)),
       'tfjs-wasm': tfjsMatMul('wasm', size, size, size),
       'onnxruntime-web': await onnxMatMul(size, size, size),
@@ -32,7 +32,7 @@ export const gemmWork: Work = {
   },
 };
 
-/** The first layer of MobileNet at 224×224, and one layer of each size after it: depth-wise 3×3, and 1×1. */
+/** The first layer of MobileNet at 224×224, then one depth-wise 3×3 and one 1×1 layer of each size. */
 const layers: readonly ConvShape[] = [
   { size: 224, channels: 3, outputs: 32, kernel: 3, stride: 2, groups: 1 },
   depthwise(112, 32),
@@ -66,7 +66,7 @@ export const convolutionWork: readonly Work[] = layers.map((shape) => ({
     const x = rng.normal([1, size, size, channels]);
     const filter = rng.normal([outputs, kernel, kernel, channels / groups]);
     const options = { stride, groups, padding: kernel >> 1 };
-    return timed(this, [{ name: 'to the better', slow: ['tfjs-wasm', 'onnxruntime-web'], target: 1 }], {
+    return timed(this, [{ name: 'vs the better', slow: ['tfjs-wasm', 'onnxruntime-web'], target: 1 }], {
       ours: making(() => conv2d(x, filter, options)),
       'tfjs-wasm': tfjsConv('wasm', shape),
       'onnxruntime-web': await onnxConv(shape),
@@ -80,7 +80,7 @@ function nameOf({ size, channels, outputs, kernel, stride, groups }: ConvShape):
   return `${kind}${stride > 1 ? `, stride ${stride}` : ''}, ${size}×${size}×${channels}${outputs === channels ? '' : ` → ${outputs}`}`;
 }
 
-/** Gradients of binary 1×1 layers: by lookup tables, against PyTorch's product of floats. */
+/** Gradients of binary 1×1 layers: lookup tables against PyTorch's product of floats. */
 export const gradientWork: readonly Work[] = gradientShapes.flatMap(([pixels, filters, channels]) =>
   (['dX', 'dW'] as const).map((gradient) => ({
     group: 'gradients of a binary 1×1 layer',
@@ -91,7 +91,7 @@ export const gradientWork: readonly Work[] = gradientShapes.flatMap(([pixels, fi
         gradient === 'dX'
           ? { work: 'plain', m: pixels, n: channels, k: filters }
           : { work: 'transposed', m: filters, n: channels, k: pixels };
-      return timed(this, [{ name: 'to pytorch', slow: ['pytorch'], target: 1 }], {
+      return timed(this, [{ name: 'vs pytorch', slow: ['pytorch'], target: 1 }], {
         ours: making(lookupGradients(pixels, filters, channels)[gradient]),
         pytorch: torch.contender(work),
       });
@@ -101,9 +101,9 @@ export const gradientWork: readonly Work[] = gradientShapes.flatMap(([pixels, fi
 
 async function timed(
   { group, name }: { readonly group: string; readonly name: string },
-  aims: readonly Aim[],
+  comparisons: readonly Comparison[],
   contenders: Readonly<Record<string, Contender>>,
 ): Promise<Row> {
   await setThreads(1);
-  return { group, name, threads: 1, unit: 'ms', figures: await interleave(contenders), aims };
+  return { group, name, threads: 1, unit: 'ms', figures: await interleave(contenders), comparisons };
 }

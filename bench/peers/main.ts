@@ -22,21 +22,21 @@ const program = new Command('bench:peers')
   .description(
     'times kernels, the training step and inference against TensorFlow.js, onnxruntime and PyTorch, in turns',
   )
-  .option('--only <groups>', `some of ${groups.join(', ')}, with commas between`, groupsOf, [...groups])
+  .option('--only <groups>', `a comma-separated list of ${groups.join(', ')}`, groupsOf, [...groups])
   .option('--rounds <number>', 'how often each training step and each inference is timed', wholeNumber(1), 3)
-  .option('--out <file>', 'where the results are kept (default: bench/results.json, where all groups are measured)')
+  .option('--out <file>', 'where to save the results (default: bench/results.json, if all groups are measured)')
   .option(...jsonFlag)
   .addHelpText(
     'after',
     `
-PyTorch takes part where Debian's python3-torch and libopenblas0 are installed: apt install python3-torch libopenblas0`,
+PyTorch takes part if Debian's packages are installed: apt install python3-torch libopenblas0`,
   )
   .action(run);
 
 function groupsOf(text: string): Group[] {
   const names = text.split(',') as Group[];
   const unknown = names.find((name) => !groups.includes(name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`There is no '${unknown}'.`);
+  if (unknown !== undefined) throw new InvalidArgumentError(`There is no group '${unknown}'.`);
   return names;
 }
 
@@ -49,9 +49,9 @@ interface Flags {
 
 async function run({ only, rounds, out, json }: Flags): Promise<void> {
   const torch = findTorch();
-  if (!torch) say('PyTorch is not installed: its columns are left out (apt install python3-torch libopenblas0)');
+  if (!torch) say('PyTorch is not installed, so its columns are left out (apt install python3-torch libopenblas0)');
   else if (!torch.blas.includes('openblas')) {
-    say(`PyTorch multiplies matrices by ${torch.blas || 'no BLAS'}: it is several times faster with libopenblas0`);
+    say(`PyTorch uses ${torch.blas || 'no BLAS'} for matrix products: it is several times faster with libopenblas0`);
   }
   const rows: Row[] = [];
   const add = (row: Row): void => {
@@ -98,12 +98,12 @@ async function run({ only, rounds, out, json }: Flags): Promise<void> {
   const file = out ? resolve(process.env.INIT_CWD ?? '.', out) : only.length === groups.length ? resultsFile : null;
   if (file === null) return;
   await saveFile(file, `${JSON.stringify(result, null, 2)}\n`);
-  say(`kept in ${file}`);
+  say(`saved ${file}`);
 }
 
 const ratios = (row: Row) =>
-  row.aims
-    .map((aim) => ({ name: aim.name, target: aim.target, value: ratioOf(row, aim) }))
+  row.comparisons
+    .map((comparison) => ({ name: comparison.name, target: comparison.target, value: ratioOf(row, comparison) }))
     .filter(({ value }) => value !== null);
 
 function formatRow(row: Row): string {
@@ -112,11 +112,13 @@ function formatRow(row: Row): string {
     value.toPrecision(4),
     (value / row.figures.ours).toFixed(2),
   ]);
-  const aims = ratios(row).map(({ name, target, value }) => {
-    return `${value!.toFixed(2)}× ${name}, aim ${target}: ${value! >= target ? 'met' : 'missed'}`;
+  const targets = ratios(row).map(({ name, target, value }) => {
+    return `${value!.toFixed(2)}× ${name}, target ${target}: ${value! >= target ? 'met' : 'missed'}`;
   });
   const threads = row.threads === 1 ? '1 thread' : `${row.threads} threads`;
-  return [`\n${row.group}: ${row.name}, ${threads}`, formatTable(['', row.unit, 'of ours'], cells), ...aims].join('\n');
+  return [`\n${row.group}: ${row.name}, ${threads}`, formatTable(['', row.unit, 'vs ours'], cells), ...targets].join(
+    '\n',
+  );
 }
 
 await runProgram(program);

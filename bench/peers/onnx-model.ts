@@ -1,9 +1,9 @@
 import { Rng, type Shape, tidy } from '@mobinet/tensor';
 import { OnnxGraph } from 'mobinet';
 
-// Models for onnxruntime, of weights that are noise.
+// Models for onnxruntime, with random weights.
 
-/** An image layer: NCHW input, [outputs, channels / groups, kernel, kernel] weights that belong to the model. */
+/** A convolution of NCHW images. Its weights, [outputs, channels / groups, kernel, kernel], are part of the model. */
 export interface ConvShape {
   readonly size: number;
   readonly channels: number;
@@ -13,7 +13,7 @@ export interface ConvShape {
   readonly groups: number;
 }
 
-/** y = conv(x) with a border of zeros that keeps the size. */
+/** y = conv(x), padded with zeros to keep the size. */
 export function convModel(shape: ConvShape): Uint8Array {
   const { size, channels, outputs, stride } = shape;
   return model([1, channels, size, size], [1, outputs, Math.ceil(size / stride), Math.ceil(size / stride)], (graph) =>
@@ -27,29 +27,22 @@ export function matMulModel(m: number, n: number, k: number): Uint8Array {
 }
 
 /**
- * MobileNet v1 (Howard et al., 2017) at full width, as it is deployed: BatchNorm is in the weights already, and every convolution
- * has a bias and a ReLU behind it.
+ * MobileNet v1 (Howard et al., 2017) at full width, as deployed: BatchNorm is folded into the weights, and every
+ * convolution has a bias and is followed by a ReLU.
  */
 export function mobileNetModel(size: number, classes: number): Uint8Array {
   return model([1, 3, size, size], [1, classes], (graph) => {
     let x = 'x';
     let pixels = size;
-    const layer = (
-      name: string,
-      channels: number,
-      outputs: number,
-      kernel: number,
-      stride: number,
-      groups = 1,
-    ): void => {
-      const y = conv(graph, name, x, { size: pixels, channels, outputs, kernel, stride, groups }, true);
+    const layer = (name: string, shape: Omit<ConvShape, 'size'>): void => {
+      const y = conv(graph, name, x, { ...shape, size: pixels }, true);
       x = graph.node('Relu', `${name}.relu`, [y]);
-      pixels = Math.ceil(pixels / stride);
+      pixels = Math.ceil(pixels / shape.stride);
     };
-    layer('stem', 3, 32, 3, 2);
+    layer('stem', { channels: 3, outputs: 32, kernel: 3, stride: 2, groups: 1 });
     mobileNetUnits.forEach(([channels, outputs, stride], unit) => {
-      layer(`units.${unit}.depthwise`, channels, channels, 3, stride, channels);
-      layer(`units.${unit}.pointwise`, channels, outputs, 1, 1);
+      layer(`units.${unit}.depthwise`, { channels, outputs: channels, kernel: 3, stride, groups: channels });
+      layer(`units.${unit}.pointwise`, { channels, outputs, kernel: 1, stride: 1, groups: 1 });
     });
     const features = graph.node('Flatten', 'features', [graph.node('GlobalAveragePool', 'pool', [x])]);
     graph.node('Gemm', 'y', [features, weights(graph, 'classifier.weight', [1024, classes])]);
@@ -91,14 +84,16 @@ function conv(graph: OnnxGraph, name: string, x: string, shape: ConvShape, hasBi
   const bias = hasBias ? [weights(graph, `${name}.bias`, [outputs])] : [];
   const border = kernel >> 1;
   return graph.node('Conv', name, [x, weight, ...bias], {
-    ...{ kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [border, border, border, border] },
+    kernel_shape: [kernel, kernel],
+    strides: [stride, stride],
+    pads: [border, border, border, border],
     group: groups,
   });
 }
 
 const rng = Rng.fromSeed(0);
 
-/** Weights scaled so that activations neither vanish nor grow from layer to layer. */
+/** Random weights, scaled so that activations neither vanish nor grow from layer to layer. */
 function weights(graph: OnnxGraph, name: string, shape: Shape): string {
   const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
   return graph.tensor(name, rng.split(name).normal(shape, 0, Math.sqrt(2 / fanIn)));

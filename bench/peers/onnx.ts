@@ -3,7 +3,7 @@ import type { Contender } from '@mobinet/bench/interleave';
 import * as ort from 'onnxruntime-web';
 import { type ConvShape, convModel, matMulModel } from './onnx-model.js';
 
-// onnxruntime-web on one thread of WebAssembly. Weights belong to the model, so it may lay them out beforehand.
+// onnxruntime-web on one WebAssembly thread. Weights are part of the model, so it can rearrange them in advance.
 
 ort.env.wasm.numThreads = 1;
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pinned, torchEnvironment } from './torch.js';
 
-// Contenders that are timed in a process of their own.
+// Contenders that run in their own process.
 
 /** A program and its arguments. */
 export type Command = readonly string[];
@@ -13,20 +13,19 @@ export function nodeCommand(threads: number, script: string, args: readonly stri
   return [...pinned(threads), process.execPath, fileURLToPath(new URL(script, import.meta.url)), ...args];
 }
 
-/** What a contender printed, and what its process took. */
+/** What a contender reported, and its memory. */
 export interface Outcome {
   readonly milliseconds: number;
   readonly mebibytes: number;
-  /** From the start of its process to its first result, if it told when that was. */
+  /** From the start of the process to its first result; NaN if the contender does not report it. */
   readonly firstMilliseconds: number;
 }
 
-const clock = '/usr/bin/time';
+const gnuTime = '/usr/bin/time';
 
-/** Runs a command that prints JSON. GNU time, where it is installed, tells its peak memory; else the command itself. */
+/** Runs a command that prints JSON. Peak memory comes from GNU time if installed, otherwise from the command itself. */
 export async function run(command: Command, threads: number): Promise<Outcome> {
-  const hasClock = existsSync(clock);
-  const [program, ...args] = hasClock ? [clock, '-v', ...command] : command;
+  const [program, ...args] = existsSync(gnuTime) ? [gnuTime, '-v', ...command] : command;
   const start = Date.now();
   const { stdout, stderr } = await promisify(execFile)(program, args, { env: torchEnvironment(threads) });
   const { milliseconds, peakMemoryBytes, firstAt = Number.NaN } = JSON.parse(stdout);

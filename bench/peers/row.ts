@@ -1,33 +1,34 @@
 import type { TorchServer } from './torch.js';
 
-/** Something that several can do. */
+/** Work to compare contenders on. */
 export interface Work {
   readonly group: string;
   readonly name: string;
-  /** Null where those to compare with are not there. */
+  /** Returns null if the contenders to compare with are not installed. */
   measure(torch: TorchServer | null): Promise<Row | null>;
 }
 
-/** What each took. Less is better. */
+/** The measurements of one piece of work. Less is better. */
 export interface Row {
   readonly group: string;
   readonly name: string;
   readonly threads: number;
   readonly unit: 'ms' | 'MiB';
-  /** `ours` is the first. */
+  /** By contender, ours first. */
   readonly figures: Readonly<Record<string, number>>;
-  readonly aims: readonly Aim[];
+  readonly comparisons: readonly Comparison[];
 }
 
-/** How many times less than the best of some others we want to take. */
-export interface Aim {
+/** A comparison of ours with the best of some other contenders. */
+export interface Comparison {
   readonly name: string;
   readonly slow: readonly string[];
+  /** The least ratio of their figure to ours to reach. */
   readonly target: number;
 }
 
-/** By how much we are better than the best of the others; null where none of them is there. */
-export function ratioOf({ figures }: Pick<Row, 'figures'>, { slow }: Aim): number | null {
+/** The ratio of the best other figure to ours; null if none of the others was measured. */
+export function ratioOf({ figures }: Pick<Row, 'figures'>, { slow }: Comparison): number | null {
   const others = slow.filter((name) => name in figures).map((name) => figures[name]);
   return others.length === 0 ? null : Math.min(...others) / figures.ours;
 }

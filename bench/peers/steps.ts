@@ -3,7 +3,7 @@ import { type Command, nodeCommand, type Outcome, run } from './process.js';
 import type { Row } from './row.js';
 import { torchCommand } from './torch.js';
 
-// The training step: each contender in a process of its own, all of them in turns.
+// The training step: each contender runs in its own process, and the contenders take turns.
 
 export interface StepShape {
   readonly size: number;
@@ -16,13 +16,14 @@ export const stepShapes: readonly StepShape[] = [
   { size: 32, batch: 64, classes: 10 },
 ];
 
-/** PyTorch in all ways in which it can be asked: the fastest counts. */
+/** All variants of PyTorch. The fastest one counts. */
 const torchVariants = (['float', 'binary'] as const).flatMap((network) =>
   (['channels_last', 'contiguous'] as const).map((layout) => ({ network, layout })),
 );
 
 /**
- * Rows of milliseconds and of peak memory, for one size of step.
+ * Measures the time and the peak memory of a training step of one size.
+ *
  * @param onProgress Called before each process starts.
  */
 export async function measureStep(
@@ -40,7 +41,7 @@ export async function measureStep(
       commands[`pytorch ${network} ${layout}`] = torchCommand(threads, 'torch_step.py', args);
     }
   }
-  // It has no more than one thread, and takes long: once is enough.
+  // TensorFlow.js has only one thread and is slow, so it runs in one round only.
   if (threads === 1) commands['tfjs-wasm'] = nodeCommand(1, './tfjs-step.js', [...flags, '--json']);
 
   const results = new Map<string, Outcome[]>(Object.keys(commands).map((name) => [name, []]));
@@ -59,16 +60,23 @@ export async function measureStep(
   const fastestTorch = torch.sort((a, b) => milliseconds[a] - milliseconds[b]).slice(0, 1);
   return [
     {
-      ...{ group: 'training step', name, threads, unit: 'ms', figures: milliseconds },
-      aims: [
-        { name: 'to pytorch', slow: torch, target: threads === 1 ? 1.7 : 1.3 },
-        { name: 'to tfjs-wasm', slow: ['tfjs-wasm'], target: 5 },
+      group: 'training step',
+      name,
+      threads,
+      unit: 'ms',
+      figures: milliseconds,
+      comparisons: [
+        { name: 'vs pytorch', slow: torch, target: threads === 1 ? 1.7 : 1.3 },
+        { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 5 },
       ],
     },
     {
-      ...{ group: 'peak memory of the training step', name, threads, unit: 'MiB' },
+      group: 'peak memory of the training step',
+      name,
+      threads,
+      unit: 'MiB',
       figures: figures((result) => result.mebibytes),
-      aims: [{ name: 'to the fastest pytorch', slow: fastestTorch, target: 2 }],
+      comparisons: [{ name: 'vs the fastest pytorch', slow: fastestTorch, target: 2 }],
     },
   ];
 }

@@ -4,9 +4,9 @@ import { mobinet, planNetwork } from 'mobinet';
 /**
  * The float twin of MoBiNet Mid, K = 3, in TensorFlow.js on WebAssembly.
  *
- * That backend cannot differentiate convolutions, nor pools: it lacks their kernels; and no backend of it has convolutions of
- * groups. What is done here in their place is what is left to its users: images are matrices [pixels, channels], patches are put
- * together of slices, and all is a matrix product.
+ * This backend lacks the kernels to differentiate convolutions and pools, and no backend has grouped convolutions. So
+ * the network does what is left to a user of TensorFlow.js: images are matrices [pixels, channels], patches are
+ * concatenated from slices, and every convolution is a matrix product.
  */
 
 export interface TfjsShape {
@@ -26,7 +26,7 @@ const weights = <R extends tf.Rank = tf.Rank.R2>(shape: tf.ShapeMap[R]): tf.Tens
   tf.variable(tf.randomNormal<R>(shape, 0, 0.03)) as tf.Tensor<R>;
 const parameter = (channels: number, value: number): tf.Tensor => tf.variable(tf.fill([channels], value));
 
-/** What follows a convolution: PReLU and batch normalisation with the statistics of the batch. */
+/** PReLU and batch normalisation, with the statistics of the batch, after a convolution. */
 function tail(channels: number, normalizesFirst: boolean): (x: tf.Tensor2D) => tf.Tensor2D {
   const [slope, gamma, beta] = [parameter(channels, 0.25), parameter(channels, 1), parameter(channels, 0)];
   const normalize = (x: tf.Tensor): tf.Tensor => {
@@ -37,7 +37,7 @@ function tail(channels: number, normalizesFirst: boolean): (x: tf.Tensor2D) => t
   return (x) => (normalizesFirst ? tf.prelu(normalize(x), slope) : normalize(tf.prelu(x, slope))) as tf.Tensor2D;
 }
 
-/** The taps of a 3×3 window, each as images of their own: [batch, out, out, channels]. */
+/** Shifted images for the nine taps of a 3×3 window, [batch, out, out, channels] each. */
 function taps({ x, batch, size }: Images, stride: number): tf.Tensor4D[] {
   const channels = x.shape[1];
   const bordered = tf.pad(tf.reshape(x, [batch, size, size, channels]), [
@@ -81,7 +81,7 @@ function pointwise(channels: number, filters: number): Layer {
   };
 }
 
-/** A 3×3 grouped convolution: a matrix product for each group. */
+/** A 3×3 grouped convolution, as a matrix product per group. */
 function grouped(channels: number, groups: number): Layer {
   const groupSize = channels / groups;
   const filter = weights<tf.Rank.R3>([groups, 9 * groupSize, groupSize]);
@@ -97,7 +97,7 @@ function grouped(channels: number, groups: number): Layer {
   };
 }
 
-/** Means of 2×2 pixels, one axis after the other. */
+/** Averages 2×2 pixels, one axis after the other. */
 const halve: Layer = ({ x, batch, size }) => {
   const channels = x.shape[1];
   const rows = tf.mean(tf.reshape(x, [(batch * size) / 2, 2, size * channels]), 1);

@@ -33,9 +33,9 @@ function makeStep({ size, batch, classes }: TfjsShape): () => number {
 
 const program = new Command('tfjs-step')
   .option('--size <pixels>', 'height and width of the images', wholeNumber(1), 96)
-  .option('--batch <images>', 'images in a step', wholeNumber(1), 8)
-  .option('--classes <number>', 'classes to tell apart', wholeNumber(2), 1000)
-  .option('--steps <number>', 'steps that are timed', wholeNumber(1), 3)
+  .option('--batch <images>', 'batch size', wholeNumber(1), 8)
+  .option('--classes <number>', 'number of classes', wholeNumber(2), 1000)
+  .option('--steps <number>', 'number of timed steps', wholeNumber(1), 3)
   .option(...jsonFlag)
   .action(async (options: Options) => {
     await startTfjs();

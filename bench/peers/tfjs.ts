@@ -5,13 +5,13 @@ import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import type { ConvShape } from './onnx-model.js';
 
-// TensorFlow.js, on its WebAssembly backend (one thread: it has no more in Node) and on its backend of plain JavaScript.
+// TensorFlow.js on its WebAssembly backend, which has only one thread in Node, and on its plain JavaScript backend.
 
 export type TfjsBackend = 'wasm' | 'cpu';
 
 export const tfjsVersion = tf.version['tfjs-core'];
 
-/** Makes it ready; to be awaited once. */
+/** Loads both backends. Await this once, before any work. */
 export async function startTfjs(): Promise<void> {
   setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`);
   for (const backend of ['cpu', 'wasm']) await tf.setBackend(backend);
@@ -19,7 +19,7 @@ export async function startTfjs(): Promise<void> {
 
 export function tfjsConv(backend: TfjsBackend, shape: ConvShape): Contender {
   const { size, channels, outputs, kernel, stride, groups } = shape;
-  if (groups !== 1 && groups !== channels) throw new RangeError('TensorFlow.js has no convolution of groups');
+  if (groups !== 1 && groups !== channels) throw new RangeError('TensorFlow.js has no grouped convolutions');
   return on(backend, () => {
     const x = tf.randomNormal<tf.Rank.R4>([1, size, size, channels]);
     const weights = tf.randomNormal<tf.Rank.R4>([kernel, kernel, channels, groups === 1 ? outputs : 1]);

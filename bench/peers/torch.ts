@@ -3,14 +3,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Contender } from '@mobinet/bench/interleave';
 
-// PyTorch times itself in a process of Python, which is told what to do line by line.
+// PyTorch runs in a Python process, which reads requests line by line and does its own timing.
 
-/** Debian's: python3-torch. A python3 that comes first in PATH may have none. */
+/** Debian's Python, for which python3-torch is installed. The first python3 in PATH may be another one. */
 const python = '/usr/bin/python3';
 
 export const torchFile = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
-/** OpenBLAS has to be told of AVX-512, where the processor's name does not say it. */
+/** OpenBLAS has to be told to use AVX-512 if it does not recognize the processor's name. */
 export const torchEnvironment = (threads: number): NodeJS.ProcessEnv => ({
   ...process.env,
   OPENBLAS_CORETYPE: 'SkylakeX',
@@ -18,21 +18,21 @@ export const torchEnvironment = (threads: number): NodeJS.ProcessEnv => ({
   OMP_NUM_THREADS: String(threads),
 });
 
-/** A command that runs Python on so many threads: one is held on one processor. */
+/** A command that runs a Python script. With one thread, it is pinned to one processor. */
 export function torchCommand(threads: number, script: string, args: readonly string[]): string[] {
   return [...pinned(threads), python, torchFile(script), ...args];
 }
 
-/** The words before a command that hold its only thread on one processor. */
+/** The prefix of a command that pins a single thread to one processor. */
 export const pinned = (threads: number): string[] => (threads === 1 ? ['taskset', '-c', '0'] : []);
 
 export interface TorchInfo {
   readonly version: string;
-  /** The file of the library that multiplies matrices. */
+  /** The file names of the BLAS library. */
   readonly blas: string;
 }
 
-/** What there is of PyTorch, or null. */
+/** The installed PyTorch, or null. */
 export function findTorch(): TorchInfo | null {
   try {
     const text = execFileSync(python, [torchFile('torch_info.py')], {
@@ -49,21 +49,21 @@ type Request = Record<string, string | number>;
 
 export class TorchServer {
   readonly #child: ChildProcess;
-  readonly #answers: AsyncIterator<string>;
+  readonly #replies: AsyncIterator<string>;
 
   constructor(threads: number) {
     const [command, ...args] = torchCommand(threads, 'torch_kernels.py', [String(threads)]);
     this.#child = spawn(command, args, { env: torchEnvironment(threads), stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+    this.#replies = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
-  /** Work that PyTorch does and times. */
+  /** Work that PyTorch runs and times. */
   contender(request: Request): Contender {
     return {
       time: async (milliseconds) => {
         this.#child.stdin!.write(`${JSON.stringify({ ...request, seconds: milliseconds / 1000 })}\n`);
-        const { value, done } = await this.#answers.next();
-        if (done) throw new Error('PyTorch ended before it had answered');
+        const { value, done } = await this.#replies.next();
+        if (done) throw new Error('the PyTorch process ended before it replied');
         return (JSON.parse(value) as { milliseconds: number }).milliseconds;
       },
     };

@@ -1,4 +1,4 @@
-"""Times the float twin of MoBiNet Mid, K = 3, on one image in PyTorch, from a cold process on. Prints JSON."""
+"""Times the float twin of MoBiNet Mid, K = 3, on one image in PyTorch, starting from a cold process. Prints JSON."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ if options.layout == "channels_last":
 
 
 def times(seconds):
-    """What each run takes. At least five."""
+    """The times of all runs, at least five, in milliseconds."""
     found = []
     end = time.perf_counter() + seconds
     while len(found) < 5 or time.perf_counter() < end:

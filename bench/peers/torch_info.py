@@ -1,4 +1,4 @@
-"""Prints the version of PyTorch, and the library that multiplies its matrices, as JSON."""
+"""Prints the version of PyTorch and the file names of its BLAS library, as JSON."""
 
 import json
 import os

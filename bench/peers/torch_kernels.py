@@ -1,4 +1,4 @@
-"""Times matrix products in PyTorch. A line of JSON on stdin says which; a line on stdout says how long one takes."""
+"""Times matrix products in PyTorch: reads requests as lines of JSON from stdin, and prints a line of JSON for each."""
 
 import json
 import statistics
@@ -11,7 +11,7 @@ torch.set_num_threads(int(sys.argv[1]))
 
 
 def prepare(work, m, n, k):
-    """A product [m, k] · [k, n] into memory that is there already. With work "transposed", the first is [k, m]."""
+    """A product [m, k] · [k, n] into given memory. With work "transposed", its first operand is stored as [k, m]."""
     first = torch.randn(k, m).t() if work == "transposed" else torch.randn(m, k)
     second, out = torch.randn(k, n), torch.empty(m, n)
     return lambda: torch.mm(first, second, out=out)

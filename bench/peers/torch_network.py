@@ -1,7 +1,7 @@
 """
-MoBiNet in PyTorch, with the options and the names of packages/mobinet: the binary network as autograd functions, whose
-convolutions multiply floats of +1 and -1 (PyTorch has no other), or its float twin. The benchmarks time it, and
-scripts/torch-gradients.py takes its gradients.
+MoBiNet in PyTorch, with the options and names of packages/mobinet: the binary network, built from autograd functions
+whose convolutions multiply floats of +1 and -1 (PyTorch has no binary ones), or its float twin. The benchmarks time it,
+and scripts/torch-gradients.py computes its gradients.
 """
 
 from types import SimpleNamespace
@@ -23,8 +23,8 @@ defaults = {
     "estimator": "approx",
     "scalingGradient": "full",
     "precision": "binary",
-    # Multiplies the counts by the scaling factors, not the weights. That is slower, but a count of 0 is exactly 0 then; a sum of
-    # scaled weights may be off by rounding.
+    # Multiplies the counts by the scaling factors, not the weights. This is slower, but a count of 0 is then exactly 0,
+    # whereas a sum of scaled weights may be off by rounding.
     "exactCounts": False,
 }
 
@@ -34,7 +34,10 @@ def sign(x):
 
 
 class SignOfActivation(torch.autograd.Function):
-    """The slope is that of the estimator: 1, or where |x| is at most 1 for `clip`, or there 2 - 2|x| for `approx` (Bi-Real Net)."""
+    """
+    The slope depends on the estimator: 1 for `identity`; where |x| <= 1, it is 1 for `clip` and 2 - 2|x| for `approx`
+    (Bi-Real Net), and 0 elsewhere.
+    """
 
     @staticmethod
     def forward(context, x, estimator):
@@ -51,7 +54,7 @@ class SignOfActivation(torch.autograd.Function):
 
 
 class SignOfWeight(torch.autograd.Function):
-    """The clipped estimator: the slope is 1 where |w| is at most 1."""
+    """The clipped estimator: the slope is 1 where |w| <= 1, and 0 elsewhere."""
 
     @staticmethod
     def forward(context, weight):
@@ -79,7 +82,7 @@ class Convolution(nn.Module):
         weight = SignOfWeight.apply(self.weight)
         mode = self.options.scalingGradient
         if mode == "xnor-net":
-            # Adds nothing to a weight but the diagonal of the product rule, 1 / n, to its slope.
+            # Leaves the weight unchanged, but adds the diagonal term of the product rule, 1 / n, to its slope.
             weight = weight + (self.weight - self.weight.detach()) / (scale.detach() * self.weight[0].numel())
         if mode != "full":
             scale = scale.detach()
@@ -106,11 +109,11 @@ class Segment(nn.Module):
         return y + (x if self.repeats == 1 else torch.cat([x] * self.repeats, 1))
 
 
-# Channels of the 13 units, in multiples of the stem's, and whether the images are halved at their ends.
+# Input and output channels of the 13 units, in multiples of the stem's, and whether the unit ends with a pool.
 units = [(1, 2, False), (2, 4, True), (4, 4, False), (4, 8, True), (8, 8, False), (8, 16, True)]
 units += [(16, 16, False)] * 5 + [(16, 32, True), (32, 32, False)]
 
-# Which segments a unit has, and whether their inputs and outputs have the channels of the unit's output already.
+# The segments of a unit. 0 and 1 select the channels of the unit's input or output for a segment's input and output.
 blocks = {
     "none": [("depthwise", 0, 0), ("pointwise", 0, 1)],
     "pre": [("extra", 0, 1), ("depthwise", 1, 1), ("pointwise", 1, 1)],

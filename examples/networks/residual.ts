@@ -1,6 +1,6 @@
 /**
- * A small residual network of binary convolutions, after Bi-Real Net (Liu et al., 2018), as a kind of network of its own: the command line
- * trains, evaluates and packs it like those that come with it.
+ * A small residual network of binary convolutions, after Bi-Real Net (Liu et al., 2018), registered as a network that
+ * the command line can train, evaluate and pack like the built-in one.
  *
  *     npx mobinet train --network examples/networks/residual.js --data photos --width 16
  */
@@ -9,7 +9,7 @@ import { BinaryConv2d } from '@mobinet/bnn';
 import { add, Rng, type Tensor, tidy, wholeNumbers } from '@mobinet/tensor';
 import { defineNetwork, registerNetwork } from 'mobinet';
 
-/** A binary convolution with a shortcut of floats around it, so that what signs lose is not lost. */
+/** A binary convolution with a float shortcut around it, which preserves what the signs lose. */
 class Block extends Module {
   readonly conv: BinaryConv2d;
   readonly norm: BatchNorm2d;
@@ -50,7 +50,7 @@ export default registerNetwork(
       return new Sequential(
         new Conv2d(3, width, { bias: false, rng }),
         new BatchNorm2d(width),
-        ...channels.slice(1).map((outChannels, at) => new Block(channels[at], outChannels, rng)),
+        ...channels.slice(1).map((outChannels, i) => new Block(channels[i], outChannels, rng)),
         new GlobalAveragePool2d(),
         new Linear(4 * width, classes, { rng }),
       );

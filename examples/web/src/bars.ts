@@ -1,10 +1,10 @@
 import type { Prediction } from 'mobinet';
 import { bar, create } from './dom.js';
 
-/** The most probable classes, as bars. */
+/** Shows the most probable classes as bars. */
 export function showBars(list: HTMLElement, predictions: readonly Prediction[]): void {
   predictions.forEach(({ name, probability }, index) => {
-    // Bars stay where they are and change their length: the eye follows.
+    // Bars are reused and only change their length, so that the eye can follow.
     const item = list.children[index] ?? list.appendChild(newBar());
     item.querySelector('.name')!.textContent = name;
     item.querySelector('.percent')!.textContent = formatPercent(probability);

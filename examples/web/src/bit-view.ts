@@ -3,7 +3,7 @@ import type { OneOutput, Tap } from './protocol.js';
 
 const wordBits = 32;
 
-/** One output of a binary layer: input bits, filter bits and where they differ, tap by tap, and what the sum becomes. */
+/** Shows one output of a binary layer: input bits, filter bits and their xor for each tap, and the steps after the sum. */
 export class BitView {
   readonly #count = byId('count', HTMLElement);
   readonly #line = byId('line', HTMLElement);
@@ -21,7 +21,7 @@ export class BitView {
     this.#taps.replaceChildren(...(isWindow ? pieces.map((own) => create('div', {}, ...own)) : pieces.flat()));
   }
 
-  /** Says why there is nothing to show. */
+  /** Shows a text instead of bits. */
   explain(text: string): void {
     this.#count.textContent = '';
     this.#line.textContent = text;
@@ -30,20 +30,22 @@ export class BitView {
   }
 }
 
-/** From the count to the sign that the layer hands on. */
+/** Explains how the count becomes the sign that the layer outputs. */
 function whatFollows({ count, line, hasSkip, pool, bit }: OneOutput): string {
-  const sign =
-    bit === null ? '' : ` The sign that is handed on: ${bit === 1 ? '−1, bit 1, black' : '+1, bit 0, white'}.`;
-  if (!line) return `What follows the count in this network is not laid out here.${sign}`;
+  const sign = bit === null ? '' : ` The output sign is ${bit === 1 ? '−1: bit 1, black' : '+1: bit 0, white'}.`;
+  if (!line) return `The steps after the count are not shown for this network.${sign}`;
   const { plus, minus, shift } = line;
   const slope = count < 0 ? minus : plus;
-  const value = `${signed(count)} × ${signed(slope, 4)} ${shift < 0 ? '−' : '+'} ${Math.abs(shift).toFixed(4)} = ${signed(slope * count + shift, 4)}`;
-  const skip = hasSkip ? ' The skip adds what came in here.' : '';
-  const pooled = pool ? ` Of 2 × 2 such sums the ${pool} goes on.` : '';
-  return `Scale, PReLU and BatchNorm are a line over the counts, this one ${count < 0 ? 'below 0' : 'from 0 up'}: ${value}.${skip}${pooled}${sign}`;
+  const product = `${signed(count)} × ${signed(slope, 4)}`;
+  const sum = `${product} ${shift < 0 ? '−' : '+'} ${Math.abs(shift).toFixed(4)}`;
+  const value = `${sum} = ${signed(slope * count + shift, 4)}`;
+  const skip = hasSkip ? ' The skip connection adds the input.' : '';
+  const pooled = pool ? ` Then the layer takes the ${pool} of 2 × 2 such values.` : '';
+  const counts = count < 0 ? 'negative counts' : 'counts of 0 and more';
+  return `Scale, PReLU and BatchNorm together are linear for ${counts}: ${value}.${skip}${pooled}${sign}`;
 }
 
-/** A tap, in pieces of so many bits. */
+/** The rows of a tap, split into pieces of `length` bits. */
 function blocks(tap: Tap, length: number): HTMLElement[] {
   const { input, filter, firstChannel, place, row, column } = tap;
   return Array.from({ length: Math.ceil(input.length / length) }, (_, piece) => {
@@ -52,8 +54,8 @@ function blocks(tap: Tap, length: number): HTMLElement[] {
     const first = firstChannel + piece * length;
     const where = `row ${row}, column ${column}`;
     const channels = `channels ${first} to ${first + a.length - 1}`;
-    const outside = place === 'one' ? 'border: all +1' : 'border: not counted';
-    // In a window, places tell the taps apart; in a row, channels do.
+    const outside = place === 'one' ? 'padding: all +1' : 'padding: not counted';
+    // Taps of a window are titled by position, pieces of a long row by channels.
     const title = create('h4', {}, place === 'inside' ? (length === wordBits ? channels : where) : outside);
     title.title = `${where}, ${channels}`;
     const block = create('div', { className: 'tap', role: 'group', ariaLabel: `${where}, ${channels}` }, title);
@@ -79,7 +81,7 @@ function bitRow(sign: string, name: string, bits: Uint8Array, result?: string): 
   return row;
 }
 
-/** With a real minus sign. */
+/** A number with a typographic minus sign. */
 function signed(value: number, digits = 0): string {
   return `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(digits)}`;
 }

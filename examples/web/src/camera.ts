@@ -1,7 +1,7 @@
 import { pixelsOf } from './input.js';
 import type { Picture } from './protocol.js';
 
-/** The side of the picture that is taken of the camera's, more than most networks look at. */
+/** The side of the square picture, in pixels: more than most networks use. */
 const side = 448;
 
 /** The camera, shown in a video element. */
@@ -14,16 +14,16 @@ export class Camera {
     return this.#stream !== null;
   }
 
-  /** @throws Error, one line, if there is none or it may not be used. */
+  /** @throws Error of one line if there is no camera or the page may not use it. */
   async start(): Promise<void> {
-    if (!navigator.mediaDevices) throw new Error('Browsers give the camera only to pages from https or localhost.');
+    if (!navigator.mediaDevices) throw new Error('Browsers allow the camera only on pages from https or localhost.');
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
       this.video.srcObject = this.#stream;
       await this.video.play();
     } catch (error) {
       this.stop();
-      throw new Error(reasons[(error as DOMException).name] ?? `The camera does not start: ${error}`);
+      throw new Error(reasons[(error as DOMException).name] ?? `The camera did not start: ${error}`);
     }
   }
 
@@ -33,7 +33,7 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  /** The middle of what it sees now, square as the network's input. */
+  /** The centre of the current frame, square like the network's input. */
   picture(): Picture {
     const { videoWidth, videoHeight } = this.video;
     const scale = side / Math.min(videoWidth, videoHeight);
@@ -42,9 +42,9 @@ export class Camera {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  NotAllowedError: 'The camera may not be used. Allow it in the settings that your browser keeps for this page.',
-  NotFoundError: 'There is no camera here. Choose an image instead.',
-  NotReadableError: 'Another program uses the camera. Close that, and try again.',
+  NotAllowedError: "This page is not allowed to use the camera. Allow it in the browser's settings for this page.",
+  NotFoundError: 'No camera found. Choose an image instead.',
+  NotReadableError: 'Another program is using the camera. Close it and try again.',
 };
 
 function squareOf({ width, height, data }: Picture): Picture {

@@ -1,6 +1,6 @@
 import type { CallName, Kernels, Question, Reply, Request, Result } from './protocol.js';
 
-/** The page's end of the worker: calls that are promises. */
+/** Calls the worker that runs the network. Calls return promises. */
 export class Client {
   readonly #worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
   readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
@@ -8,12 +8,12 @@ export class Client {
   #fault: Error | null = null;
 
   constructor(kernels: Kernels) {
-    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#hear(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#settle(data);
     this.#worker.onerror = ({ message }) => this.#fail(message || 'its script cannot be loaded');
     this.#worker.postMessage({ kernels });
   }
 
-  /** @throws Error, one line, as the worker tells it. */
+  /** @throws Error of one line, with the worker's message. */
   call<K extends CallName>(call: K, request: Request<K>): Promise<Result<K>> {
     return new Promise((resolve, reject) => {
       if (this.#fault) return reject(this.#fault);
@@ -23,7 +23,7 @@ export class Client {
     });
   }
 
-  #hear(reply: Reply): void {
+  #settle(reply: Reply): void {
     const caller = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if ('error' in reply) caller?.reject(new Error(reply.error));
@@ -31,7 +31,7 @@ export class Client {
   }
 
   #fail(reason: string): void {
-    this.#fault = new Error(`The worker that runs the network has failed: ${reason}. Reload the page.`);
+    this.#fault = new Error(`The worker that runs the network failed: ${reason}. Reload the page.`);
     for (const { reject } of this.#waiting.values()) reject(this.#fault);
     this.#waiting.clear();
   }

@@ -1,7 +1,7 @@
 import type { BackendName } from '@mobinet/tensor';
 import { byId } from './dom.js';
 
-/** Where the network runs: two radio buttons. */
+/** Two radio buttons that choose where the network runs. */
 export class DeviceSwitch {
   readonly #fieldset = byId('device', HTMLFieldSetElement);
   onChange: (chosen: BackendName) => void = () => {};
@@ -18,7 +18,7 @@ export class DeviceSwitch {
     return this.#button('webgpu').checked ? 'webgpu' : 'cpu';
   }
 
-  /** Back to the processor: there is no GPU, or it does not do. */
+  /** Switches back to the CPU, if there is no GPU or it failed. */
   refuse(): void {
     this.#button('cpu').checked = true;
   }

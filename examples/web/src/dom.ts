@@ -1,11 +1,11 @@
-/** The element of the page with this id. */
+/** The element with this id. @throws Error if there is none of this type. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
   return element;
 }
 
-/** A new element, with properties and children. */
+/** Makes an element with properties and children. */
 export function create<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]> = {},
@@ -16,7 +16,7 @@ export function create<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A bar that is filled to a part of 1. What it shows stands beside it as text. */
+/** A bar that is filled to the fraction `part`. Hidden from screen readers, since a text beside it has the number. */
 export function bar(part: number): HTMLElement {
   const fill = create('div', { className: 'fill' });
   fill.style.width = `${100 * part}%`;
@@ -26,13 +26,13 @@ export function bar(part: number): HTMLElement {
 const numbers = new Intl.NumberFormat('en');
 export const formatNumber = (value: number): string => numbers.format(value);
 
-/** A bit less than 10 milliseconds is 9.87 ms, a bit less than one is 987 µs. */
+/** Three digits or so, such as 12.3 ms, 9.87 ms and 987 µs. */
 export function formatTime(milliseconds: number): string {
   if (milliseconds < 1) return `${Math.round(1000 * milliseconds)} µs`;
   return `${milliseconds.toFixed(milliseconds < 10 ? 2 : 1)} ms`;
 }
 
-/** Decimal, as file managers count. */
+/** In decimal units, as in file managers. */
 export function formatBytes(bytes: number): string {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -2,10 +2,10 @@ import '@mobinet/bnn/webgpu';
 import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
 import { imageFromRgba, type Normalization, type PackedModel, prepareImages, unpackModel } from 'mobinet';
 import { type InnerLayer, innerLayers } from './layers.js';
-import type { Answer, CallName, LayerFacts, ModelFacts, Picture, Request, Result, Signs } from './protocol.js';
-import { layOut, stepOf } from './taps.js';
+import type { CallName, Classification, LayerInfo, ModelInfo, Picture, Request, Result, Signs } from './protocol.js';
+import { explainOutput, stepOf } from './taps.js';
 
-/** What the worker does for each call. */
+/** The worker's implementation of each call. */
 type Engine = { readonly [K in CallName]: (request: Request<K>) => Result<K> | Promise<Result<K>> };
 
 export const engine: Engine = {
@@ -15,24 +15,24 @@ export const engine: Engine = {
     try {
       const next = unpackModel(bytes, name);
       await setThreads(threads ?? threadCount());
-      // The first run makes the kernels. Nobody should wait for that with a picture in hand.
+      // The first run compiles the kernels, so that the first picture need not wait for that.
       await next.predict([{ width: 1, height: 1, pixels: new Uint8Array(3) }]);
       const { program } = next.programFor({ shape: [1, ...next.imageShape], backend: device });
       loaded?.model.dispose();
       loaded = { model: next, layers: innerLayers(program) };
     } catch (error) {
-      // A file that is refused leaves the model that there is as it was.
+      // If the file is rejected, the current model stays in use.
       await useBackend(before);
       throw error;
     }
     signs = [];
-    return { ...factsOf(loaded, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
+    return { ...modelInfo(loaded, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
   },
 
   async classify({ picture, runs }) {
     const { model } = current();
     const image = imageFromRgba(picture);
-    let predictions: Answer['predictions'] = [];
+    let predictions: Classification['predictions'] = [];
     const times = await repeat(runs, async () => {
       [predictions] = await model.predict([image], { top: 5 });
     });
@@ -48,8 +48,8 @@ export const engine: Engine = {
 
   bits(place) {
     const { binary } = current().layers[place.layer];
-    if (!binary) throw new Error('this layer calculates with floats');
-    return layOut(binary, { input: signsOf(binary.input), output: signs[place.layer] }, place);
+    if (!binary) throw new Error('this layer computes on floats');
+    return explainOutput(binary, { input: signsOf(binary.input), output: signs[place.layer] }, place);
   },
 };
 
@@ -59,7 +59,7 @@ interface Loaded {
 }
 
 let loaded: Loaded | null = null;
-/** What each layer handed on in the last run; null where that is no signs. */
+/** The output signs of each layer in the last run; null for layers that output floats. */
 let signs: (Signs | null)[] = [];
 
 function current(): Loaded {
@@ -73,10 +73,10 @@ function signsOf(layer: number): Signs {
   return found;
 }
 
-/** More runs than the first are worth no more than this. */
-const patience = 150;
+/** No further run starts after this time, in milliseconds. */
+const timeLimit = 150;
 
-/** Milliseconds of each run, of which there is at least one. */
+/** Runs `body` at least once and at most `runs` times. Returns the milliseconds of each run. */
 async function repeat(runs: number, body: () => Promise<void>): Promise<number[]> {
   const times: number[] = [];
   const begin = performance.now();
@@ -84,20 +84,20 @@ async function repeat(runs: number, body: () => Promise<void>): Promise<number[]
     const start = performance.now();
     await body();
     times.push(performance.now() - start);
-  } while (times.length < runs && performance.now() - begin < patience);
+  } while (times.length < runs && performance.now() - begin < timeLimit);
   return times;
 }
 
 /**
- * The median, which does not mind that the computer did something else for a moment. Clocks of pages that are not isolated go
- * by tenths of a millisecond, longer than most layers take: there, only the mean tells something.
+ * The median, which ignores short interruptions. In a page that is not cross-origin isolated, the clock only ticks
+ * every tenth of a millisecond, which is longer than most layers take, so only the mean is meaningful.
  */
 function average(times: readonly number[]): number {
   if (!crossOriginIsolated) return times.reduce((sum, time) => sum + time, 0) / times.length;
   return times.toSorted((a, b) => a - b)[times.length >> 1];
 }
 
-/** Runs the network layer by layer, takes the time of each where that can be, and keeps what it hands on. */
+/** Runs the network layer by layer and keeps the output signs of each. Returns the layer times; null on a GPU. */
 async function watch(network: PackedModel, x: Tensor, runs: number): Promise<number[] | null> {
   const isOnGpu = x.backend === 'webgpu';
   const times: number[][] = [];
@@ -106,7 +106,7 @@ async function watch(network: PackedModel, x: Tensor, runs: number): Promise<num
     const logits = network.watch(x, ({ index, milliseconds, signs: own }) => {
       times[index] ??= [];
       times[index].push(milliseconds);
-      // The next layer overwrites them: whoever wants them asks for a copy now.
+      // The next layer overwrites the signs, so they are copied now.
       copies[index] ??= own && copyOf(own);
     });
     logits.dispose();
@@ -120,7 +120,7 @@ async function copyOf(signs: BitTensor): Promise<Signs> {
   return { size, channels, words: await signs.data() };
 }
 
-/** An input of the network, [1, size, size, 3], as a picture again. */
+/** Converts an input of the network, [1, size, size, 3], back to a picture. */
 async function pictureOf(x: Tensor, { mean, std }: Normalization): Promise<Picture> {
   const [, height, width] = x.shape;
   const values = await x.data();
@@ -131,18 +131,18 @@ async function pictureOf(x: Tensor, { mean, std }: Normalization): Promise<Pictu
   return { width, height, data };
 }
 
-function factsOf({ model, layers }: Loaded, bytes: number, name: string): Omit<ModelFacts, 'gpu'> {
+function modelInfo({ model, layers }: Loaded, bytes: number, name: string): Omit<ModelInfo, 'gpu'> {
   return {
     name,
     bytes,
     binaryWeights: layers.reduce((sum, { binary }) => sum + (binary?.signs.size ?? 0), 0),
     classes: model.info.classes ?? Array.from({ length: model.classCount }, (_, index) => `class ${index}`),
     threads: threadCount(),
-    layers: layers.map(layerFacts),
+    layers: layers.map(layerInfo),
   };
 }
 
-function layerFacts({ name, shape, hasSigns, binary }: InnerLayer): LayerFacts {
+function layerInfo({ name, shape, hasSigns, binary }: InnerLayer): LayerInfo {
   const [size] = shape;
   return {
     name,

@@ -1,6 +1,6 @@
 import type { Picture } from './protocol.js';
 
-/** Calls back for every file that is picked, dropped or pasted. */
+/** Calls `onFile` for every file that is picked, dropped or pasted. */
 export function listenForFiles(
   pickers: readonly HTMLInputElement[],
   onFile: (file: File) => void,
@@ -9,7 +9,7 @@ export function listenForFiles(
   for (const picker of pickers) {
     picker.addEventListener('change', () => {
       const [file] = picker.files ?? [];
-      // Forgotten at once: otherwise the same file picked again would be no change.
+      // Without this, picking the same file again would fire no change event.
       picker.value = '';
       if (file) onFile(file);
     });
@@ -24,12 +24,12 @@ export function listenForFiles(
 function listenForDrops(onFile: (file: File) => void, onProblem: (problem: string) => void): void {
   const { classList } = document.body;
   document.addEventListener('dragover', (event) => {
-    // Without this, the browser would leave the page and open the file.
+    // Without this, the browser would open the file in place of the page.
     event.preventDefault();
     classList.add('dragging');
   });
   document.addEventListener('dragleave', ({ relatedTarget }) => {
-    // Not when it only comes to lie over another element.
+    // The event also fires between elements of the page; then there is a related target.
     if (relatedTarget === null) classList.remove('dragging');
   });
   document.addEventListener('drop', (event) => {
@@ -37,36 +37,37 @@ function listenForDrops(onFile: (file: File) => void, onProblem: (problem: strin
     classList.remove('dragging');
     const [file] = event.dataTransfer?.files ?? [];
     if (file) onFile(file);
-    else onProblem('What was dropped is no file. Save the image, and drop that.');
+    else onProblem('That is not a file. Save the image and drop the file.');
   });
 }
 
-/** Larger pictures are scaled down to so many pixels: telephones have little memory. */
-const mostPixels = 16e6;
+/** Larger pictures are scaled down to this many pixels, since phones have little memory. */
+const maxPixels = 16e6;
 
-/** @throws Error, one line, if it is no image or a corrupt one. */
+/** Decodes an image file. @throws Error of one line if it is not an image or is corrupt. */
 export async function readPicture(file: Blob, name: string): Promise<Picture> {
   let bitmap: ImageBitmap;
   try {
-    // Turned as the camera was held, and else the numbers as they are in the file: this is data for a network, and Node reads it so.
+    // Applies the EXIF orientation but no colour profile: the network needs the values in the file, as Node reads them.
     bitmap = await createImageBitmap(file, {
       imageOrientation: 'from-image',
       premultiplyAlpha: 'none',
       colorSpaceConversion: 'none',
     });
   } catch {
-    throw new Error(`${name} is no image, or a corrupt one. Take a PNG, JPEG, GIF or WebP.`);
+    throw new Error(`${name} is not an image, or it is corrupt. Use a PNG, JPEG, GIF or WebP file.`);
   }
-  const scale = Math.min(1, Math.sqrt(mostPixels / (bitmap.width * bitmap.height)));
+  const scale = Math.min(1, Math.sqrt(maxPixels / (bitmap.width * bitmap.height)));
   const picture = pixelsOf(bitmap, Math.ceil(scale * bitmap.width), Math.ceil(scale * bitmap.height));
   bitmap.close();
   return picture;
 }
 
-/** Its pixels, once it is scaled to this size. What is transparent lies on white, as where Node decodes files. */
+/** The pixels of an image, scaled to this size. Transparent pixels are blended with white, as in Node. */
 export function pixelsOf(image: CanvasImageSource, width: number, height: number): Picture {
   const context = new OffscreenCanvas(width, height).getContext('2d', { alpha: false, willReadFrequently: true });
-  if (!context) throw new Error(`There is no memory for an image of ${width} × ${height} pixels. Take a smaller one.`);
+  if (!context)
+    throw new Error(`There is not enough memory for an image of ${width} × ${height} pixels. Use a smaller one.`);
   context.fillStyle = 'white';
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = 'high';

@@ -1,10 +1,10 @@
 import { BitView } from './bit-view.js';
 import type { Client } from './client.js';
 import { bar, byId, create, formatTime } from './dom.js';
-import type { Answer, LayerFacts, Place } from './protocol.js';
+import type { Classification, LayerInfo, Place } from './protocol.js';
 import { SignMaps } from './sign-maps.js';
 
-/** The inside of the network: its layers with their times, the signs of a chosen one, and the bits of a chosen output. */
+/** Shows the layers of the network with their times, the signs of a chosen layer, and the bits of a chosen output. */
 export class Inside {
   readonly #rows = byId('layers', HTMLElement);
   readonly #text = byId('maps-text', HTMLElement);
@@ -15,9 +15,9 @@ export class Inside {
   readonly #client: Client;
   readonly #onProblem: (error: unknown) => void;
 
-  #layers: readonly LayerFacts[] = [];
+  #layers: readonly LayerInfo[] = [];
   #place: Place = { layer: 0, row: 0, column: 0, channel: 0 };
-  /** Counts up, so that an answer that was overtaken is not shown. */
+  /** The number of the latest request. Results of earlier ones are not shown. */
   #turn = 0;
 
   constructor(client: Client, onProblem: (error: unknown) => void) {
@@ -26,14 +26,14 @@ export class Inside {
     this.#maps = new SignMaps(
       (channel) => this.#go({ channel }),
       (row, column) => {
-        // A pixel that was pooled stands for several: the first of them.
+        // A pooled pixel covers several; this selects the first of them.
         const step = this.#layer.binary?.step ?? 1;
         this.#go({ row: step * row, column: step * column });
       },
     );
     byId('place', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
     for (const [name, field] of Object.entries({ ...this.#fields, channel: this.#channelField })) {
-      // While a number is typed, the field may be empty.
+      // The field may be empty while a number is typed.
       field.addEventListener(
         'input',
         () => field.value !== '' && this.#go({ [name]: Math.trunc(Number(field.value)) }),
@@ -41,16 +41,16 @@ export class Inside {
     }
   }
 
-  /** Another model: its layers, and its first binary one chosen. */
-  setLayers(layers: readonly LayerFacts[]): void {
+  /** Lists the layers of a new model, and selects the first binary one. */
+  setLayers(layers: readonly LayerInfo[]): void {
     this.#layers = layers;
     this.#rows.replaceChildren(...layers.map((layer, index) => this.#rowOf(layer, index)));
     const first = layers.findIndex(({ binary }) => binary);
     this.#choose(Math.max(0, first));
   }
 
-  /** Shows what a new image made of the layers. */
-  async update({ layerMilliseconds }: Pick<Answer, 'layerMilliseconds'>): Promise<void> {
+  /** Shows the times and the signs for a new image. */
+  async update({ layerMilliseconds }: Pick<Classification, 'layerMilliseconds'>): Promise<void> {
     const longest = Math.max(...(layerMilliseconds ?? []));
     layerMilliseconds?.forEach((milliseconds, index) => {
       const cell = this.#rows.children[index].lastElementChild!;
@@ -59,11 +59,11 @@ export class Inside {
     await this.#refresh();
   }
 
-  get #layer(): LayerFacts {
+  get #layer(): LayerInfo {
     return this.#layers[this.#place.layer];
   }
 
-  #rowOf({ name, size, channels, hasSigns, binary }: LayerFacts, index: number): HTMLElement {
+  #rowOf({ name, size, channels, hasSigns, binary }: LayerInfo, index: number): HTMLElement {
     const choose = create('button', { type: 'button', onclick: () => this.#go({ layer: index }) }, name);
     return create(
       'tr',
@@ -74,7 +74,7 @@ export class Inside {
     );
   }
 
-  /** Marks a layer as chosen, and the middle of its first channel. */
+  /** Selects a layer, and the centre of its first channel. */
   #choose(layer: number): void {
     const { size, binary } = this.#layers[layer];
     const middle = (binary?.size ?? size) >> 1;
@@ -105,14 +105,14 @@ export class Inside {
       channel: within(this.#place.channel, lastChannel),
     };
     const place = this.#place;
-    const [signs, output] = await Promise.all([
+    const [signs, oneOutput] = await Promise.all([
       hasSigns ? this.#client.call('signs', { layer }) : null,
       binary && this.#client.call('bits', place),
     ]);
     if (turn !== this.#turn) return;
 
-    const handsOn = hasSigns ? `${channels} maps of ${size}×${size} signs: white is +1, black −1` : 'floats';
-    this.#text.textContent = `${name}: ${describe(this.#layer)} It hands on ${handsOn}.`;
+    const output = hasSigns ? `${channels} maps of ${size}×${size} signs: white is +1, black −1` : 'floats';
+    this.#text.textContent = `${name}: ${describe(this.#layer)} Its output is ${output}.`;
     const step = binary?.step ?? 1;
     const [row, column] = [place.row, place.column].map((at) => within(Math.floor(at / step), size - 1));
     if (signs) this.#maps.show(signs, within(place.channel, channels - 1), row, column);
@@ -125,19 +125,18 @@ export class Inside {
       field.max = String(most);
       if (Number(field.value) !== value || field.value === '') field.value = String(value);
     }
-    if (output) this.#bits.show(output);
-    else this.#bits.explain(`The ${name} calculates with floats: there are no bits to lay out. Choose another layer.`);
+    if (oneOutput) this.#bits.show(oneOutput);
+    else
+      this.#bits.explain(`The layer ${name} computes on floats, so there are no bits to show. Choose another layer.`);
   }
 }
 
 const within = (value: number, most: number): number => Math.max(0, Math.min(most, value));
 
-function describe({ binary }: LayerFacts): string {
-  if (!binary) return 'a layer that calculates with floats.';
+function describe({ binary }: LayerInfo): string {
+  if (!binary) return 'a layer that computes on floats.';
   const { kernel, groups, inChannels, pool, step } = binary;
   const sees =
-    groups > 1
-      ? `, each of which sees ${inChannels / groups} of ${inChannels} channels`
-      : ` over ${inChannels} channels`;
+    groups > 1 ? `, each over ${inChannels / groups} of ${inChannels} channels` : ` over ${inChannels} channels`;
   return `${kernel}×${kernel} filters of signs${sees}${pool ? `; then the ${pool} of each ${step}×${step}` : ''}.`;
 }

@@ -1,41 +1,45 @@
 import type { BitConv2dAttributes, BitTensor, Tensor } from '@mobinet/tensor';
 import { type Call, layersOf, type Program, type Window } from '@mobinet/tensor/kernels';
 
-/** A layer of a network, as it can be looked into. Whatever the network is: all is read from the calls of its program. */
+/** A layer of any network, for inspection. Everything is read from the calls of the network's program. */
 export interface InnerLayer {
   readonly name: string;
-  /** [height, width, channels] of the last signs that it makes, or of what it hands on; [numbers] of a dense one. */
+  /** Of the last signs that the layer makes, else of its output: [height, width, channels], or [features]. */
   readonly shape: readonly number[];
-  /** Whether it makes signs. */
+  /** Whether the layer makes signs. */
   readonly hasSigns: boolean;
-  /** What is laid out of a binary layer; null of others, and where what it reads are not the last signs of a layer. */
+  /** Null for other layers, and if the layer's input is not the last signs of a layer. */
   readonly binary: BinaryLayer | null;
 }
 
+/** A layer with a binary convolution. */
 export interface BinaryLayer {
-  /** The layer whose signs it reads. */
+  /** The index of the layer whose signs it reads. */
   readonly input: number;
   readonly window: Window;
   readonly groups: number;
   readonly paddingValue: BitConv2dAttributes['paddingValue'];
-  /** [filters, height, width, channels of a group] */
+  /** The filters, [filters, height, width, channels per group]. */
   readonly signs: BitTensor;
-  /** What follows the convolution, where that is two lines over the counts: slopes from 0 up and below, and shifts, [3, filters]; else null. */
+  /**
+   * The folded transform of the counts, if that is what follows the convolution, else null: [3, filters], the slope for
+   * counts from 0 up, the slope for counts below 0, and the shift.
+   */
   readonly lines: Tensor | null;
   readonly hasSkip: boolean;
-  /** What is left of each 2×2 pixels. */
+  /** The 2×2 pool after the convolution: its name, or null. */
   readonly pool: string | null;
-  /** Whether the signs of the layer are those of these counts, with nothing done between but what follows them in one pass. */
-  readonly handsOn: boolean;
+  /** Whether the op after the convolution makes the signs of the layer directly from the counts. */
+  readonly hasDirectSigns: boolean;
 }
 
-/** The layers of a program that is ready to run. Its constants stay its own. */
+/** The layers of a program that is ready to run. They refer to its constants and do not own them. */
 export function innerLayers(program: Program): InnerLayer[] {
   const { values, calls } = program;
   const layers = layersOf(program).map(({ name, from, to }) => {
     const own = calls.slice(from, to);
     const made = own.flatMap(({ outputs }) => outputs);
-    return { name, own, made, signs: made.findLast((at) => values[at].dtype === 'bits') };
+    return { name, own, made, signs: made.findLast((value) => values[value].dtype === 'bits') };
   });
   return layers.map(({ name, own, made, signs }): InnerLayer => {
     const conv = own.find((call): call is OpCall => isOp(call, 'bitConv2d') && program.constants.has(call.inputs[1]));
@@ -66,11 +70,14 @@ function binaryLayer({ constants }: Program, { own, conv, input, signs }: Convol
   const next = own.find(({ inputs }) => inputs[0] === counts);
   const lines = isOp(next, 'foldedOutputTransform') ? next : null;
   return {
-    ...{ input, window, groups, paddingValue },
+    input,
+    window,
+    groups,
+    paddingValue,
     signs: constants.get(conv.inputs[1]) as BitTensor,
     lines: lines && (constants.get(lines.inputs[1]) as Tensor),
     hasSkip: lines !== null && lines.inputs.length > 2,
     pool: lines && (lines.attributes as { pool: string | null }).pool,
-    handsOn: signs !== undefined && (next?.outputs.includes(signs) ?? false),
+    hasDirectSigns: signs !== undefined && (next?.outputs.includes(signs) ?? false),
   };
 }

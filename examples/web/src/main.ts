@@ -3,27 +3,27 @@ import { Camera } from './camera.js';
 import { Client } from './client.js';
 import { DeviceSwitch } from './device-switch.js';
 import { byId, create, formatBytes, formatNumber, formatTime } from './dom.js';
-import { lookAround } from './environment.js';
+import { detectEnvironment } from './environment.js';
 import { listenForFiles, readPicture } from './input.js';
 import { Inside } from './inside.js';
-import type { ModelFacts, Picture } from './protocol.js';
+import type { ModelInfo, Picture } from './protocol.js';
 
-// The page: an image comes in, the worker answers, and what it says is shown.
+// The page: takes images, passes them to the worker, and shows the results.
 
-/** In public/: the model, and an image of each kind, so that there is something to click. */
+/** The files in public/: the model, and one sample image per class. */
 const shippedModel = 'model.mobinet.safetensors';
 const samples = 'ankle-boot bag coat dress pullover sandal shirt sneaker t-shirt trouser'.split(' ');
 
-/** A still image is classified this often, to take the time. */
+/** A still image is classified this many times, to measure the latency. */
 const runsOfStills = 20;
 
-const said = byId('said', HTMLElement);
+const announcement = byId('announcement', HTMLElement);
 const shown = byId('shown', HTMLImageElement);
 const camera = new Camera(byId('camera', HTMLVideoElement));
 const cameraButton = byId('camera-button', HTMLButtonElement);
 const shutter = byId('shutter', HTMLButtonElement);
 
-const environment = lookAround(new URLSearchParams(location.search).get('kernels'));
+const environment = detectEnvironment(new URLSearchParams(location.search).get('kernels'));
 showNotes(environment.notes);
 if (environment.obstacle) showModelLine(environment.obstacle);
 else void start(new Client(environment.kernels));
@@ -33,47 +33,47 @@ async function start(client: Client): Promise<void> {
   const threads = environment.kernels === 'reference' ? 1 : null;
   const inside = new Inside(client, showProblem);
   const device = new DeviceSwitch(environment.hasWebGpu);
-  /** Counts up with each image, so that an answer that was overtaken is not shown. */
+  /** The number of the latest image. Results of earlier ones are not shown. */
   let turn = 0;
 
   const classify = async (picture: Picture, name: string, runs: number): Promise<void> => {
     const own = ++turn;
-    const answer = await client.call('classify', { picture, runs });
+    const classification = await client.call('classify', { picture, runs });
     if (own !== turn) return;
-    const [best] = answer.predictions;
-    showBars(byId('bars', HTMLElement), answer.predictions);
-    byId('latency', HTMLElement).textContent = formatTime(answer.milliseconds);
-    const average = `, the ${crossOriginIsolated ? 'median' : 'mean'} of ${answer.runs} runs`;
+    const [best] = classification.predictions;
+    showBars(byId('bars', HTMLElement), classification.predictions);
+    byId('latency', HTMLElement).textContent = formatTime(classification.milliseconds);
+    const average = `, the ${crossOriginIsolated ? 'median' : 'mean'} of ${classification.runs} runs`;
     byId('latency-hint', HTMLElement).textContent = [
-      `From the pixels to the answer${answer.runs > 1 ? average : ''}.`,
-      answer.layerMilliseconds === null
-        ? 'A GPU is told of all layers before it begins, so there are no times of layers.'
-        : answer.runs > 1 && 'So are the times of the layers.',
+      `From pixels to prediction${classification.runs > 1 ? average : ''}.`,
+      classification.layerMilliseconds === null
+        ? 'All layers are queued on the GPU before the first one starts, so there are no layer times.'
+        : classification.runs > 1 && 'The layer times are averaged in the same way.',
     ]
       .filter(Boolean)
       .join(' ');
-    if (runs > 1) said.textContent = `${name}: ${best.name}, ${formatPercent(best.probability)}`;
-    showSeen(answer.seen);
-    await inside.update(answer);
+    if (runs > 1) announcement.textContent = `${name}: ${best.name}, ${formatPercent(best.probability)}`;
+    showSeen(classification.seen);
+    await inside.update(classification);
   };
 
-  /** The model that answers, for when it is to run elsewhere. */
+  /** The current model, kept to reload it on another device. */
   let model: { bytes: Uint8Array; name: string } | null = null;
 
   const openModel = async (bytes: Uint8Array, name: string): Promise<void> => {
-    const facts = await client.call('load', { bytes, name, device: device.chosen, threads });
+    const info = await client.call('load', { bytes, name, device: device.chosen, threads });
     model = { bytes, name };
-    // What the model before had to say is of no use now.
+    // Pending results of the previous model are discarded.
     turn++;
-    showModelLine(`${facts.name}: ${facts.layers.length} layers, on ${placeOf(facts)}`);
-    byId('file-size', HTMLElement).textContent = formatBytes(facts.bytes);
-    byId('weights', HTMLElement).textContent = formatNumber(facts.binaryWeights);
-    byId('threads', HTMLElement).textContent = facts.gpu === null ? String(facts.threads) : '–';
-    byId('knows', HTMLElement).textContent = whatItKnows(facts.classes);
-    inside.setLayers(facts.layers);
+    showModelLine(`${info.name}: ${info.layers.length} layers, on ${deviceOf(info)}`);
+    byId('file-size', HTMLElement).textContent = formatBytes(info.bytes);
+    byId('weights', HTMLElement).textContent = formatNumber(info.binaryWeights);
+    byId('threads', HTMLElement).textContent = info.gpu === null ? String(info.threads) : '–';
+    byId('knows', HTMLElement).textContent = describeClasses(info.classes);
+    inside.setLayers(info.layers);
   };
 
-  /** The image that is shown, for a model that comes later. */
+  /** The current image, kept to classify it again with another model. */
   let last: { picture: Picture; name: string } | null = null;
 
   const openImage = async (file: Blob, name: string): Promise<void> => {
@@ -84,7 +84,7 @@ async function start(client: Client): Promise<void> {
     await classify(picture, name, runsOfStills);
   };
 
-  /** What goes wrong is said in one line, and the page stays as it was. */
+  /** Shows an error in one line and leaves the page as it was. */
   const attempt = async (action: () => Promise<void>): Promise<void> => {
     showProblem(null);
     await action().catch(showProblem);
@@ -100,7 +100,7 @@ async function start(client: Client): Promise<void> {
   device.onChange = (chosen) =>
     attempt(async () => {
       if (!model) return;
-      showModelLine(chosen === 'webgpu' ? 'Compiling for the GPU…' : 'Back to the processor…');
+      showModelLine(chosen === 'webgpu' ? 'Compiling for the GPU…' : 'Switching to the CPU…');
       try {
         await openModel(model.bytes, model.name);
       } catch (error) {
@@ -129,7 +129,7 @@ async function start(client: Client): Promise<void> {
     void attempt(async () => {
       await camera.start();
       showCamera(true);
-      // It goes on beside whatever else is done.
+      // The loop runs in the background.
       live().catch(showProblem);
     });
   });
@@ -146,7 +146,7 @@ async function start(client: Client): Promise<void> {
 
 async function get(path: string): Promise<Response> {
   const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path}: the server answers ${response.status} ${response.statusText}`);
+  if (!response.ok) throw new Error(`${path}: the server replied ${response.status} ${response.statusText}`);
   return response;
 }
 
@@ -161,7 +161,7 @@ function showNotes(notes: readonly string[]): void {
   list.hidden = notes.length === 0;
 }
 
-function placeOf({ gpu, threads }: ModelFacts): string {
+function deviceOf({ gpu, threads }: ModelInfo): string {
   return gpu ?? (threads === 1 ? 'one thread' : `${threads} threads`);
 }
 
@@ -169,16 +169,16 @@ function showModelLine(text: string): void {
   byId('model-line', HTMLElement).textContent = text;
 }
 
-function whatItKnows(classes: readonly string[]): string {
+function describeClasses(classes: readonly string[]): string {
   const some = classes.length > 20 ? [...classes.slice(0, 20), '…'] : classes;
   return (
-    `It knows ${classes.length} things: ${some.join(', ')}. Whatever it is shown, it takes for one of them. ` +
-    'The one that comes with this page has only seen small gray images of clothes on black, ' +
-    'so its answers to photographs of other things mean nothing.'
+    `The model knows ${classes.length} classes: ${some.join(', ')}. It assigns every image to one of them. ` +
+    'The model of this page was trained on small gray images of clothes on a black background, ' +
+    'so its predictions for other photographs mean nothing.'
   );
 }
 
-/** One line, or none. */
+/** Shows an error in one line; null clears it. */
 function showProblem(error: unknown): void {
   byId('problem', HTMLElement).textContent =
     error === null ? '' : error instanceof Error ? error.message : String(error);
@@ -187,7 +187,7 @@ function showProblem(error: unknown): void {
 function show(file: Blob, { width, height }: Picture): void {
   URL.revokeObjectURL(shown.src);
   shown.src = URL.createObjectURL(file);
-  // The pixels of a small image are meant to be seen.
+  // Small images are enlarged without smoothing, so that their pixels are visible.
   shown.classList.toggle('small', Math.max(width, height) < 200);
   shown.hidden = false;
 }
@@ -197,7 +197,7 @@ function showSeen({ width, height, data }: Picture): void {
   canvas.width = width;
   canvas.height = height;
   canvas.getContext('2d')!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
-  byId('seen-caption', HTMLElement).textContent = `what the network gets, ${width}×${height}`;
+  byId('seen-caption', HTMLElement).textContent = `the network's input, ${width}×${height}`;
 }
 
 function showCamera(isOn: boolean): void {
@@ -205,7 +205,7 @@ function showCamera(isOn: boolean): void {
   shown.hidden = isOn;
   shutter.hidden = !isOn;
   cameraButton.textContent = isOn ? 'Stop the camera' : 'Use the camera';
-  // Nobody wants to be told thirty times a second.
+  // Screen readers should not announce thirty results per second.
   for (const region of document.querySelectorAll('[role=status]')) region.ariaLive = isOn ? 'off' : 'polite';
 }
 

@@ -1,24 +1,24 @@
 import type { BackendName } from '@mobinet/tensor';
 import type { Prediction } from 'mobinet';
 
-/** What the page may ask of its worker, and what it gets for it. All of it is copied between the two: plain data. */
+/** The calls from the page to its worker. Requests and results are copied between the two, so they are plain data. */
 export interface Calls {
-  /** Makes a model ready, and forgets the one before. */
-  load(request: ModelRequest): ModelFacts;
-  /** Classifies a picture, so many times over to take the time: clocks of browsers are coarse. */
-  classify(request: { readonly picture: Picture; readonly runs: number }): Answer;
-  /** What a layer made of the last picture. */
+  /** Loads a model, in place of the previous one. */
+  load(request: ModelRequest): ModelInfo;
+  /** Classifies a picture, up to `runs` times to measure the latency, since the clocks of browsers are coarse. */
+  classify(request: { readonly picture: Picture; readonly runs: number }): Classification;
+  /** The output signs of a layer for the last picture. */
   signs(request: { readonly layer: number }): Signs;
-  /** One output of a binary layer, as it came about in the last picture. */
+  /** How one output of a binary layer was computed for the last picture. */
   bits(request: Place): OneOutput;
 }
 
 export interface ModelRequest {
   readonly bytes: Uint8Array;
   readonly name: string;
-  /** Where it is to run. */
+  /** The device to run on. */
   readonly device: BackendName;
-  /** On so many threads or, with null, on as many as there may be. */
+  /** The number of threads; null for as many as are available. */
   readonly threads: number | null;
 }
 
@@ -26,12 +26,12 @@ export type CallName = keyof Calls;
 export type Request<K extends CallName> = Parameters<Calls[K]>[0];
 export type Result<K extends CallName> = ReturnType<Calls[K]>;
 
-/** The first message to the worker: which kernels it is to run. */
+/** The first message to the worker, which selects the kernels. */
 export interface Start {
   readonly kernels: Kernels;
 }
 
-/** The fast ones, or the definitions they are held to: plain loops that need no SIMD. */
+/** The fast kernels, or the definitions that they are tested against: plain loops that need no SIMD. */
 export type Kernels = 'fast' | 'reference';
 
 export interface Question<K extends CallName = CallName> {
@@ -51,59 +51,59 @@ export interface Picture {
   readonly data: Uint8ClampedArray;
 }
 
-export interface ModelFacts {
+export interface ModelInfo {
   readonly name: string;
   readonly bytes: number;
   readonly binaryWeights: number;
   readonly classes: readonly string[];
-  /** The GPU it runs on; null on the processor. */
+  /** The GPU that the model runs on; null on the CPU. */
   readonly gpu: string | null;
   readonly threads: number;
-  readonly layers: readonly LayerFacts[];
+  readonly layers: readonly LayerInfo[];
 }
 
-export interface LayerFacts {
+export interface LayerInfo {
   readonly name: string;
-  /** Height and width of its output. */
+  /** Height and width of the output. */
   readonly size: number;
   readonly channels: number;
-  /** What is shown of a binary layer; null for layers that compute on floats. */
-  readonly binary: BinaryFacts | null;
-  /** The last layers hand on floats. */
+  /** Null for layers that compute on floats. */
+  readonly binary: BinaryLayerInfo | null;
+  /** Whether the layer outputs signs. The last layers output floats. */
   readonly hasSigns: boolean;
 }
 
-export interface BinaryFacts {
+export interface BinaryLayerInfo {
   readonly kernel: number;
   readonly groups: number;
   readonly inChannels: number;
   readonly outChannels: number;
-  /** Height and width of what its convolution gives, before a pool. */
+  /** Height and width of the convolution's output, before pooling. */
   readonly size: number;
   readonly pool: string | null;
-  /** How far the windows of the pool are apart; 1 without one. */
+  /** The stride of the pool; 1 without one. */
   readonly step: number;
 }
 
-export interface Answer {
+export interface Classification {
   readonly predictions: readonly Prediction[];
-  /** From the pixels to the answer: the average of all runs. */
+  /** The latency from pixels to predictions, averaged over the runs. */
   readonly milliseconds: number;
   /** The same for each layer; null on a GPU, where all layers are queued before the first one runs. */
   readonly layerMilliseconds: readonly number[] | null;
   readonly runs: number;
-  /** What the network was given: scaled and cut. */
+  /** The network's input: the picture, scaled and cropped. */
   readonly seen: Picture;
 }
 
-/** Packed as in a BitTensor: [size, size, channels], bit 1 for −1, the first channel in the lowest bit, rows of whole words. */
+/** Signs [size, size, channels], packed as in a BitTensor: bit 1 is −1, the first channel is in the lowest bit. */
 export interface Signs {
   readonly size: number;
   readonly channels: number;
   readonly words: Uint32Array;
 }
 
-/** A place in what the convolution of a binary layer gives. */
+/** A position in the output of a binary layer's convolution. */
 export interface Place {
   readonly layer: number;
   readonly row: number;
@@ -114,17 +114,20 @@ export interface Place {
 export interface OneOutput {
   readonly place: Place;
   readonly taps: readonly Tap[];
-  /** How many signs are multiplied. */
+  /** The number of products in the sum. */
   readonly signs: number;
-  /** How many of them differ. */
+  /** The number of products whose signs differ. */
   readonly popcount: number;
   /** signs − 2·popcount: the sum of the products. */
   readonly count: number;
-  /** What follows the convolution, as two lines over the counts: one from 0 up, one below. Null where it is no such lines. */
+  /**
+   * The folded transform of the count: the slopes for counts from 0 up and for counts below 0, and the shift. Null if
+   * something else follows the convolution.
+   */
   readonly line: { readonly plus: number; readonly minus: number; readonly shift: number } | null;
   readonly hasSkip: boolean;
   readonly pool: string | null;
-  /** The bit that the layer hands on here; null where a pool drops the last row or column, or where it hands on floats. */
+  /** The output bit; null where a pool drops the last row or column, or if the layer outputs floats. */
   readonly bit: number | null;
 }
 
@@ -134,9 +137,9 @@ export interface Tap {
   readonly row: number;
   readonly column: number;
   readonly firstChannel: number;
-  /** Beyond the border all signs are +1, or, where a network was made so, nothing at all. */
+  /** Outside the image, all signs are +1 or, with padding 'zero', not counted. */
   readonly place: 'inside' | 'one' | 'nothing';
-  /** 0 or 1, channel by channel. */
+  /** 0 or 1 for each channel. */
   readonly input: Uint8Array;
   readonly filter: Uint8Array;
 }

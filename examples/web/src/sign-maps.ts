@@ -2,12 +2,12 @@ import { bitAt } from './bits.js';
 import { byId, create } from './dom.js';
 import type { Signs } from './protocol.js';
 
-/** Pixels of a canvas, one a sign: +1 is white, −1 black. */
+/** The pixel of each bit: 0 (+1) is white, 1 (−1) is black. */
 const colours = [0xffffffff, 0xff1a1616];
 
 /**
- * What a layer hands on, channel by channel, as black-and-white tiles, and the chosen channel once more, large. The tiles are
- * radio buttons, so arrow keys go from one to the next.
+ * Shows the output signs of a layer as black-and-white tiles, one per channel, and the chosen channel enlarged. The
+ * tiles are radio buttons, so the arrow keys move between them.
  */
 export class SignMaps {
   readonly #tiles = byId('tiles', HTMLFieldSetElement);
@@ -18,7 +18,7 @@ export class SignMaps {
   #radios: HTMLInputElement[] = [];
   #signs: Signs | null = null;
 
-  /** Tells which channel was chosen, or which pixel of it. */
+  /** Calls back when a channel or a pixel of the enlarged channel is chosen. */
   constructor(onChannel: (channel: number) => void, onPixel: (row: number, column: number) => void) {
     this.#tiles.addEventListener('change', ({ target }) => onChannel(Number((target as HTMLInputElement).value)));
     this.#map.addEventListener('click', ({ offsetX, offsetY }) => {
@@ -29,7 +29,7 @@ export class SignMaps {
     });
   }
 
-  /** The tiles of a layer, the chosen channel in large, and a mark around one of its pixels. */
+  /** Shows the tiles of a layer and the chosen channel, with a mark around one of its pixels. */
   show(signs: Signs, channel: number, row: number, column: number): void {
     const { size, channels } = signs;
     if (this.#signs?.size !== size || this.#signs.channels !== channels) this.#layTiles(size, channels);
@@ -42,13 +42,14 @@ export class SignMaps {
     draw(this.#map, signs, channel);
     const ones = countOnes(signs, channel);
     this.#caption.textContent = `Channel ${channel}: ${ones} of ${size * size} signs are −1`;
-    this.#map.ariaLabel = `Sign map of channel ${channel}, ${size} × ${size}: ${ones} black, which is −1, the others white, +1`;
+    const legend = `${ones} signs are −1 (black), the others +1 (white)`;
+    this.#map.ariaLabel = `Sign map of channel ${channel}, ${size} × ${size}: ${legend}`;
     const percent = (pixels: number) => `${(100 * pixels) / size}%`;
     const [top, left, width, height] = [row, column, 1, 1].map(percent);
     Object.assign(this.#mark.style, { top, left, width, height });
   }
 
-  /** Shows nothing: a layer hands on no signs. */
+  /** Shows no tiles, for a layer that outputs floats. */
   clear(): void {
     this.#signs = null;
     this.#layTiles(1, 0);
@@ -57,7 +58,7 @@ export class SignMaps {
   }
 
   #layTiles(size: number, channels: number): void {
-    // A tile is never smaller than a fingertip finds.
+    // No tile is too small for a fingertip.
     this.#tiles.style.setProperty('--tile', size > 4 ? '48px' : '26px');
     this.#canvases = Array.from({ length: channels }, () => create('canvas', { width: size, height: size }));
     this.#radios = this.#canvases.map((_, c) =>
@@ -74,7 +75,7 @@ export class SignMaps {
 
 function* channelBits({ size, channels, words }: Signs, channel: number): Generator<number> {
   const rowWords = words.length / (size * size);
-  if (channel >= channels) throw new RangeError(`there is no channel ${channel} of ${channels}`);
+  if (channel >= channels) throw new RangeError(`channel ${channel} is out of range: there are ${channels} channels`);
   for (let pixel = 0; pixel < size * size; pixel++) yield bitAt(words, pixel * rowWords, channel);
 }
 

@@ -3,24 +3,28 @@ import { bitAt } from './bits.js';
 import type { BinaryLayer } from './layers.js';
 import type { OneOutput, Place, Signs, Tap } from './protocol.js';
 
-/** `length` bits of a row, from `first` on, one by one. */
+/** Unpacks `length` bits of a row, starting at bit `first`. */
 function bitsOf(words: Uint32Array, rowAt: number, first: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => bitAt(words, rowAt, first + i));
 }
 
-/** What a layer was given and what it handed on, in the last picture. */
+/** The input and output signs of a layer for the last picture. */
 export interface LayerSigns {
   readonly input: Signs;
-  /** Null where it hands on floats. */
+  /** Null if the layer outputs floats. */
   readonly output: Signs | null;
 }
 
 /**
- * How one output of a binary convolution comes about: what it sees of the input, its filter, and what the two have in common.
- * It is the definition, written out: the kernels do the same for 64 signs an instruction.
+ * Shows how one output of a binary convolution is computed: the bits under its window, the filter's bits, and their
+ * differences. This is the definition, written out; the kernels do the same for 64 signs per instruction.
  */
-export async function layOut(layer: BinaryLayer, { input, output }: LayerSigns, place: Place): Promise<OneOutput> {
-  const { signs, lines, pool, hasSkip, handsOn } = layer;
+export async function explainOutput(
+  layer: BinaryLayer,
+  { input, output }: LayerSigns,
+  place: Place,
+): Promise<OneOutput> {
+  const { signs, lines, pool, hasSkip, hasDirectSigns } = layer;
   const step = stepOf(layer);
   const { row, column, channel } = place;
   const [filters, numbers] = await Promise.all([signs.data(), lines?.data()]);
@@ -47,14 +51,14 @@ export async function layOut(layer: BinaryLayer, { input, output }: LayerSigns, 
     line: numbers ? { plus: lineAt(0), minus: lineAt(1), shift: lineAt(2) } : null,
     hasSkip,
     pool,
-    bit: handsOn && output ? bitOf(output, Math.floor(row / step), Math.floor(column / step), channel) : null,
+    bit: hasDirectSigns && output ? bitOf(output, Math.floor(row / step), Math.floor(column / step), channel) : null,
   };
 }
 
-/** How many pixels of a convolution's output one of the layer stands for, along each axis. */
+/** How many pixels of the convolution's output a pixel of the layer's output covers, along each axis. */
 export const stepOf = ({ pool }: BinaryLayer): number => (pool ? 2 : 1);
 
-/** The sign that a layer hands on at a place; null where a pool drops the last row or column. */
+/** An output bit of a layer; null where a pool drops the last row or column. */
 function bitOf({ words, size, channels }: Signs, row: number, column: number, channel: number): number | null {
   if (row >= size || column >= size) return null;
   return bitAt(words, (row * size + column) * wordsPerRow(channels), channel);
@@ -68,7 +72,7 @@ function tapsOf(
   { row, column, channel }: Place,
 ): Tap[] {
   const [outChannels, , , channels] = signs.shape;
-  // Filters of a group stand side by side, and so do the channels that they see.
+  // The filters of a group are adjacent, and so are the channels that they see.
   const firstChannel = Math.floor(channel / (outChannels / groups)) * channels;
   return Array.from({ length: height.taps * width.taps }, (_, tap): Tap => {
     const y = row * height.stride - height.before + Math.floor(tap / width.taps) * height.dilation;

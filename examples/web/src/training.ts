@@ -2,7 +2,7 @@ import { Adam, crossEntropy, valueAndGradient } from '@mobinet/autograd';
 import { dispose, Rng, setThreads, type Tensor, tensor, useBackend } from '@mobinet/tensor';
 import { createMoBiNet, type MoBiNet, unpackModel } from 'mobinet';
 
-// The same program as in Node: where tensors are made, on a GPU or not, is all that is chosen.
+// The same program as in Node. It only chooses the backend on which tensors are made.
 
 const show = (selector: string, text: string): void => {
   document.querySelector(selector)!.textContent = text;
@@ -13,11 +13,11 @@ const device = query.get('device') === 'cpu' ? 'cpu' : 'webgpu';
 const steps = Number(query.get('steps') ?? 20);
 try {
   const { reason } = await useBackend(device);
-  // A page's own thread must not wait for others.
+  // The main thread of a page must not block, so it cannot wait for helper threads.
   await setThreads(1);
   show('#device', `On ${reason}.`);
   await train();
-  await answer();
+  await classify();
 } catch (error) {
   show('#answer', `error: ${error instanceof Error ? error.message : String(error)}`);
 }
@@ -28,7 +28,7 @@ async function train(): Promise<void> {
   const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
     crossEntropy(model.forward(images), labels),
   );
-  // With these images no sign hangs on how sums are rounded, in the first steps: those are compared.
+  // With these images, no sign in the first steps depends on how sums are rounded, so their losses can be compared.
   const images = Rng.fromSeed(2).normal([4, 32, 32, 3]);
   const labels = tensor(Int32Array.of(0, 1, 2, 1), { dtype: 'i32' });
   for (let step = 0; step < steps; step++) {
@@ -41,8 +41,8 @@ async function train(): Promise<void> {
   }
 }
 
-/** The most probable classes of a grey image, as JSON. */
-async function answer(): Promise<void> {
+/** Shows the most probable classes of a gray image, as JSON. */
+async function classify(): Promise<void> {
   const file = await fetch('./model.mobinet.safetensors');
   const network = unpackModel(new Uint8Array(await file.arrayBuffer()));
   const [predictions] = await network.predict([{ width: 1, height: 1, pixels: Uint8Array.of(128, 128, 128) }]);

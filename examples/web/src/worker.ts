@@ -1,6 +1,7 @@
 import type { Question, Reply, Start } from './protocol.js';
 
-// The network runs here, so that the page stays awake: kernels wait for each other, which a page's own thread must not.
+// The network runs in this worker, so that the page stays responsive: threads wait for each other, and the main thread
+// of a page must not block.
 
 const port = globalThis as unknown as {
   onmessage: (event: MessageEvent<Start | Question>) => void;
@@ -9,24 +10,24 @@ const port = globalThis as unknown as {
 
 let loading: Promise<typeof import('./engine.js')>;
 
-/** One call after the other: each may wait for a GPU, and none may see what another has half done. */
+/** Calls run one after the other: each may wait for a GPU, and none may see the intermediate state of another. */
 let last: Promise<void> = Promise.resolve();
 
 port.onmessage = ({ data }) => {
   if ('kernels' in data) loading = load(data);
-  else last = last.then(() => answer(data)).then((reply) => port.postMessage(reply));
+  else last = last.then(() => handle(data)).then((reply) => port.postMessage(reply));
 };
 
-/** The packages look for this switch when they are imported, so they are imported after it is set. */
+/** The packages read MOBINET_KERNELS when they are imported, so they are imported after it is set. */
 function load({ kernels }: Start): typeof loading {
   if (kernels === 'reference') Object.assign(globalThis, { process: { env: { MOBINET_KERNELS: kernels } } });
   return import('./engine.js');
 }
 
-async function answer({ id, call, request }: Question): Promise<Reply> {
+async function handle({ id, call, request }: Question): Promise<Reply> {
   try {
     const { engine } = await loading;
-    // One name, one request: which they are, only the caller knows.
+    // The types of the call and its request match, but only the caller knows them.
     return {
       id,
       result: await (engine[call] as (request: unknown) => Extract<Reply, { result: unknown }>['result'])(request),

@@ -1,12 +1,12 @@
 /**
- * Trains a network on all of Fashion-MNIST with several seeds, and its float twin with one, and puts what came out into
+ * Trains a network on all of Fashion-MNIST with several seeds, and its float twin with one, and writes the results to
  * docs/fashion-mnist.md and docs/fashion-mnist.svg.
  *
  *     npm run fashion-mnist
  *     npm run fashion-mnist -- --help
  */
 import { join } from 'node:path';
-import { openFashionMnist } from './lib/data.mjs';
+import { openFashionMnist } from './lib/data.js';
 import {
   code,
   fillIn,
@@ -17,19 +17,20 @@ import {
   spread,
   table,
   thousands,
-} from './lib/document.mjs';
-import { readFlags, root } from './lib/flags.mjs';
-import { curves, writePlot } from './lib/plot.mjs';
-import { commandOf, trainAll } from './lib/trainings.mjs';
+} from './lib/document.js';
+import { readFlags, root } from './lib/flags.js';
+import { curves, writePlot } from './lib/plot.js';
+import { commandOf, type Training, trainAll } from './lib/trainings.js';
 
-/** The network and how it is trained. */
+/** Training flags: the network and how it is trained. */
 const settings = [
   ...['--preset', 'small', '--width', '0.5', '--size', '32', '--resize', '32', '--stem-stride', '2'],
   ...['--epochs', '24', '--batch', '64', '--lr', '1e-2'],
 ];
 
-const flags = readFlags('fashion-mnist', {
-  does: 'Trains a network on all of Fashion-MNIST, and its float twin, and writes docs/fashion-mnist.md.',
+const flags = readFlags({
+  script: 'fashion-mnist',
+  description: 'Trains a network on all of Fashion-MNIST, and its float twin, and writes docs/fashion-mnist.md.',
   settings,
   seeds: 3,
 });
@@ -39,13 +40,12 @@ const jobs = [
   ...flags.seeds.map((seed) => ({ name: `seed-${seed}`, flags: [...flags.settings, '--seed', String(seed)] })),
   { name: 'float-twin', flags: [...flags.settings, '--seed', '0', '--precision', 'float'] },
 ];
-for await (const trainings of trainAll(jobs, flags)) {
-  const binary = trainings.filter(({ name }) => name !== 'float-twin');
-  await write(trainings, binary, trainings[binary.length]);
-}
+for await (const trainings of trainAll(jobs, flags)) await write(trainings);
 
-/** Brings the document up to date. The twin is trained last. */
-async function write(trainings, binary, twin) {
+/** Updates the document with the trainings done so far. The twin trains last. */
+async function write(trainings: readonly Training[]): Promise<void> {
+  const binary = trainings.filter(({ name }) => name !== 'float-twin');
+  const twin = trainings.find(({ name }) => name === 'float-twin');
   await writePlot(join(root, 'docs/fashion-mnist.svg'), {
     ...curves('Fashion-MNIST', [
       ...binary.map((training, seed) => ({ label: `seed ${seed}`, trainings: [training] })),
@@ -57,18 +57,18 @@ async function write(trainings, binary, twin) {
   await fillIn(
     join(root, 'docs/fashion-mnist.md'),
     [
-      '![Top-1 on the validation images after each epoch, of each seed and of the float twin](fashion-mnist.svg)',
+      '![Validation top-1 after each epoch, for each seed and for the float twin](fashion-mnist.svg)',
       results(binary, twin),
       machinesOf(trainings),
       'Each row is one training. The first is',
       code(commandOf(binary[0].flags)),
-      `the twin has \`--precision float\` besides. \`${flags.command}\` runs all of them.`,
+      `The twin adds \`--precision float\`. \`${flags.command}\` runs all of them.`,
     ].join('\n\n'),
   );
 }
 
-function results(binary, twin) {
-  const top1 = ({ result }) => result.top1;
+function results(binary: readonly Training[], twin: Training | undefined): string {
+  const top1 = ({ result }: Training): number => result.top1;
   return table(
     ['', 'top-1', 'top-5', 'training loss', 'minutes', 'images/s', 'bytes of weights'],
     [
@@ -80,13 +80,13 @@ function results(binary, twin) {
   );
 }
 
-function cells(trainings) {
-  const of = (value, digits) => spread(trainings.map(value), digits);
+function cells(trainings: readonly Training[]): string[] {
+  const cell = (value: (training: Training) => number, digits: number): string => spread(trainings.map(value), digits);
   return [
-    of(({ result }) => result.top1, 2),
-    of(({ result }) => result.top5, 2),
-    of(({ result }) => result.trainLoss, 3),
-    of(minutesOf, 1),
-    of(imagesPerSecondOf, 0),
+    cell(({ result }) => result.top1, 2),
+    cell(({ result }) => result.top5, 2),
+    cell(({ result }) => result.trainLoss, 3),
+    cell(minutesOf, 1),
+    cell(imagesPerSecondOf, 0),
   ];
 }

@@ -1,30 +1,37 @@
 import { saveFile } from 'mobinet';
 import { parse, View } from 'vega';
-import { compile } from 'vega-lite';
+import { type Config, compile, type TopLevelSpec } from 'vega-lite';
+import type { Training } from './trainings.js';
 
-/** Colours that are told apart without seeing red and green (Okabe and Ito, "Color Universal Design"). */
+/** Colours that can be told apart with red-green colour blindness (Okabe and Ito, "Color Universal Design"). */
 const colours = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00'];
 
-const config = {
+const config: Config = {
   font: 'Helvetica, Arial, sans-serif',
   background: 'white',
   padding: 12,
   axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, gridColor: '#e8e8e8' },
-  // Lines, opaque as those in the plot, and long enough to show dashes.
+  // The lines of the legend are as opaque as those of the plot, and long enough to show dashes.
   legend: { labelFontSize: 12, symbolType: 'stroke', symbolOpacity: 1, symbolStrokeWidth: 2, symbolSize: 500 },
   title: { fontSize: 14, anchor: 'start', frame: 'group' },
   view: { stroke: null },
 };
 
 const size = { width: 330, height: 220 };
-const top1 = { field: 'top1', type: 'quantitative', title: 'validation top-1 (%)', scale: { zero: false } };
+const top1 = { field: 'top1', type: 'quantitative', title: 'validation top-1 (%)', scale: { zero: false } } as const;
 
-/**
- * Top-1 after each epoch, a line for each entry of `lines`: the mean over its trainings, and a band from the lowest to
- * the highest of them.
- * @param lines Of each: its label, its trainings, and whether it is dashed.
- */
-export function curves(title, lines) {
+/** A line of a plot: the mean over its trainings. */
+export interface PlottedLine {
+  readonly label: string;
+  readonly trainings: readonly Training[];
+  readonly dashed?: boolean;
+}
+
+/** A plot, alone or in a grid. */
+type Panel = Extract<TopLevelSpec, { layer: unknown }>;
+
+/** Top-1 after each epoch: for each line the mean over its trainings, in a band from the lowest to the highest. */
+export function curves(title: string, lines: readonly PlottedLine[]): Panel {
   const labels = lines.map(({ label }) => label);
   return {
     ...size,
@@ -61,9 +68,9 @@ export function curves(title, lines) {
 
 /**
  * Top-1 after the last epoch against a number: a point for each training, and a line through their means.
- * @param lines Of each: the number as its label, and its trainings.
+ * @param axis The title of the horizontal axis, whose values are the labels of the lines.
  */
-export function lastAgainst(title, axis, lines) {
+export function lastAgainst(title: string, axis: string, lines: readonly PlottedLine[]): Panel {
   return {
     ...size,
     title,
@@ -78,8 +85,8 @@ export function lastAgainst(title, axis, lines) {
   };
 }
 
-/** Panels in two columns, each with colours of its own, and its legend below it. */
-export const grid = (panels) => ({
+/** Arranges panels in two columns. Each has colours of its own and its legend below it. */
+export const grid = (panels: Panel[]): TopLevelSpec => ({
   concat: panels,
   columns: 2,
   spacing: 30,
@@ -87,8 +94,8 @@ export const grid = (panels) => ({
   config: { legend: { orient: 'bottom', columns: 2 } },
 });
 
-/** Draws without a browser. */
-export async function writePlot(file, spec) {
+/** Renders a plot to an SVG file, without a browser. */
+export async function writePlot(file: string, spec: TopLevelSpec): Promise<void> {
   const { spec: drawing } = compile(spec, { config });
   const view = new View(parse(drawing), { renderer: 'none' });
   await saveFile(file, `${await view.toSVG()}\n`);

@@ -1,0 +1,95 @@
+/**
+ * Writes docs/operations.md: where each operation runs, which operations are differentiable, and which ones a MoBiNet
+ * uses. To find out, it trains and packs a small network in every variant.
+ *
+ *     npm run operations
+ *     npm run operations -- --check    fails if the document is outdated, or if an op of MoBiNet has no GPU kernel
+ */
+import { join } from 'node:path';
+import { crossEntropy, valueAndGradient } from '@mobinet/autograd';
+import { Rng, setThreads, startProfile, tensor } from '@mobinet/tensor';
+import { definedOps } from '@mobinet/tensor/testing';
+import {
+  createMoBiNet,
+  imageFromRgba,
+  loadPacked,
+  type MoBiNet,
+  makeOptimizer,
+  mobinet,
+  optimizerNames,
+  packModel,
+  paperTraining,
+  type TrainingOptions,
+} from 'mobinet';
+import { fillIn, resultsIn, table } from './lib/document.js';
+import { parseFlags, root, stop } from './lib/flags.js';
+
+const { check } = parseFlags({ check: { type: 'boolean' } });
+const file = join(root, 'docs/operations.md');
+
+const small = { width: 0.125, k: 2, imageSize: 32, classes: 3 };
+
+const image = imageFromRgba({ width: 32, height: 32, data: new Uint8ClampedArray(4 * 32 * 32).fill(128) });
+
+/** Options of networks that together take every value of every option. */
+const optionVariants: Record<string, unknown>[] = [
+  ...Object.entries(mobinet.options).flatMap(([name, option]) =>
+    'choices' in option ? option.choices.map((value) => ({ [name]: value })) : [],
+  ),
+  // Groups of 2^K channels need at least 2^K channels.
+  ...[0, 1, 2, 3, 4].map((k) => ({ k, width: Math.max(0.125, 2 ** k / 32) })),
+];
+
+const variants = [
+  ...optionVariants.map((options) => ({ options, optimizer: 'adam' as const })),
+  ...optimizerNames.map((optimizer) => ({ options: {}, optimizer })),
+];
+
+await setThreads(1);
+const usedInTraining = new Set<string>();
+const usedWhenPacked = new Set<string>();
+for (const { options, optimizer } of variants) {
+  const model = createMoBiNet(mobinet.resolve({ ...small, ...options }));
+  for (const name of await opsOf(() => trainOneStep(model, optimizer))) usedInTraining.add(name);
+  if (model.options.precision === 'float') continue;
+  const packed = await loadPacked(packModel(model));
+  for (const name of await opsOf(() => packed.predict([image]))) usedWhenPacked.add(name);
+}
+
+const missing = definedOps().filter(
+  ({ name, webgpu }) => (usedInTraining.has(name) || usedWhenPacked.has(name)) && !webgpu,
+);
+if (missing.length > 0) {
+  stop(`MoBiNet uses operations that have no GPU kernel: ${missing.map(({ name }) => name).join(', ')}`);
+}
+
+const mark = (has: unknown): string => (has ? '✓' : '');
+const text = table(
+  ['operation', 'CPU, fast', 'GPU', 'gradient', 'in training', 'in a packed network'],
+  definedOps().map(({ name, fast, webgpu, gradient }) => [
+    `\`${name}\``,
+    ...[fast, webgpu, gradient, usedInTraining.has(name), usedWhenPacked.has(name)].map(mark),
+  ]),
+);
+if (!check) await fillIn(file, text);
+else if ((await resultsIn(file)) !== text) stop(`${file} is outdated. Run: npm run operations`);
+
+/** The names of the operations that run in `body`, including those called by gradient rules. */
+async function opsOf(body: () => unknown): Promise<string[]> {
+  const stopProfile = startProfile();
+  await body();
+  return stopProfile().map(({ op }) => op);
+}
+
+/** One training step, then the forward pass of validation. */
+function trainOneStep(model: MoBiNet, optimizer: TrainingOptions['optimizer']): void {
+  const size = model.options.imageSize;
+  const images = Rng.fromSeed(0).normal([2, size, size, 3]);
+  const labels = tensor(Int32Array.of(0, 1), { dtype: 'i32' });
+  const { gradients } = valueAndGradient((model: MoBiNet) =>
+    crossEntropy(model.forward(images), labels, { labelSmoothing: 0.1 }),
+  )(model);
+  makeOptimizer({ ...paperTraining, weightDecay: 1e-4, optimizer }).update(model, gradients);
+  model.eval();
+  crossEntropy(model.forward(images), labels);
+}
