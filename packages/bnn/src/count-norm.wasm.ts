@@ -108,7 +108,7 @@ const sumsKernel = kernelFamily(
         const halves = [interleaved(0), interleaved(4)];
         forRange(from, to, 1, (block) => {
           const first = i32.variable(block.mul(rowsPerBlock), 'first');
-          const end = i32.variable(first.add(rowsPerBlock).min(rows), 'end');
+          const end = i32.variable(first.add(rowsPerBlock).minU(rows), 'end');
           forRange(0, channels, 8, (channel) => {
             const total = halves.map(() => [0, 1, 2, 3].map((kind) => i32x4.variable(0, `sum${kind}`)));
             const at = i32.variable(counts.add(first.mul(rowBytes)).add(channel.mul(bytes)), 'at');
@@ -292,7 +292,7 @@ function forEachCell(
   };
   forRange(from, to, 1, (block) => {
     const first = i32.variable(block.mul(blockRows), 'firstRow');
-    const count = i32.variable(p.rows.sub(first).min(i32.const(blockRows)), 'count');
+    const count = i32.variable(p.rows.sub(first).minU(i32.const(blockRows)), 'count');
     const sumBytes = i32.variable(lineBytes.mul(kinds), 'sumBytes');
     const sums = i32.variable(p.sums.add(block.mul(sumBytes)), 'sums');
     forRange(0, sumBytes, 16, (offset) => store(sums.add(offset), f32x4.const(0)));

@@ -80,7 +80,7 @@ export class I32 extends Integer<I32> {
   protected override operand(value: I32 | number): I32 {
     return typeof value === 'number' ? i32.const(value) : value;
   }
-  min(b: I32): I32 {
+  minU(b: I32): I32 {
     return select<I32>(this.ltU(b), this, b);
   }
   toI64U(): I64 {

@@ -96,7 +96,7 @@ export class Kernel<P extends ParameterTypes> {
         forever(() => {
           const from = i32.variable(atomicAdd(job, i32.const(1), 4 * chunkWord).mul(grain), 'from');
           when(from.geS(count), leave);
-          const to = i32.variable(from.add(grain).min(count), 'to');
+          const to = i32.variable(from.add(grain).minU(count), 'to');
           this.body(parameters, from, to, scratch);
         });
       });

@@ -149,7 +149,7 @@ const tablesKernel = kernelFamily(
         when(band.ltS(p.batch.mul(p.bands)), () => {
           const image = i32.variable(band.divU(p.bands), 'image');
           const firstRow = i32.variable(band.remU(p.bands).mul(p.bandRows), 'firstRow');
-          const rows = i32.variable(p.outHeight.sub(firstRow).min(p.bandRows), 'rows');
+          const rows = i32.variable(p.outHeight.sub(firstRow).minU(p.bandRows), 'rows');
           fillPlane(p, { image, eight, firstRow, rows, kernelHeight }, scratch, plane);
 
           const pixelStep = i32.variable(p.channels.mul(bytes), 'pixelStep');
@@ -287,8 +287,8 @@ function fillPlane(
     .mul(p.strideY)
     .add(p.dilationY.mul(kernelHeight - 1))
     .add(1);
-  const left = i32.variable(p.left.min(p.planeWidth), 'leftBorder');
-  const inside = i32.variable(p.planeWidth.sub(left).min(p.width), 'inside');
+  const left = i32.variable(p.left.minU(p.planeWidth), 'leftBorder');
+  const inside = i32.variable(p.planeWidth.sub(left).minU(p.width), 'inside');
   const whole = i32.variable(inside.and(-pixelsAtOnce), 'whole');
   forRange(firstInput, firstInput.add(planeRows), 1, (row) => {
     when(

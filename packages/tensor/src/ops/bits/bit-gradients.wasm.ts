@@ -134,7 +134,7 @@ const inputGradientKernel = epilogueFamily(
 /** The first output of a part, a multiple of 16, and how many it has. */
 function partOf(part: I32, partSize: I32, outputs: I32): [first: I32, count: I32] {
   const first = i32.variable(partSize.mul(part), 'first');
-  return [first, i32.variable(partSize.min(outputs.sub(first)), 'outputs')];
+  return [first, i32.variable(partSize.minU(outputs.sub(first)), 'outputs')];
 }
 
 /**
@@ -153,7 +153,7 @@ function makeTablesOfColumns(
   const last = i32.variable(pixelsLeft.sub(1), 'last');
   const at = i32.variable(target, 'at');
   forRange(0, i32.const(lanes), 4, (lane) => {
-    const rows = [0, 1, 2, 3].map((i) => i32.variable(dy.add(lane.add(i).min(last).mul(rowBytes)), `pixel${i}`));
+    const rows = [0, 1, 2, 3].map((i) => i32.variable(dy.add(lane.add(i).minU(last).mul(rowBytes)), `pixel${i}`));
     const fourColumns = (first: number): F32x4[] => {
       const square = rows.map((row) => {
         const value = f32x4.load(row, 4 * first);
@@ -184,10 +184,10 @@ function storeTransposed(
   finish: (row: I32) => RowEpilogue,
 ): void {
   forRange(0, outputs, columnsAtOnce, (done) => {
-    const count = i32.variable(outputs.sub(done).min(i32.const(columnsAtOnce)), 'count');
+    const count = i32.variable(outputs.sub(done).minU(i32.const(columnsAtOnce)), 'count');
     const first = i32.variable(column.add(done).mul(4), 'firstByte');
     const block = i32.variable(sums.add(done.mul(laneBytes)), 'block');
-    forRange(0, rowsLeft.min(i32.const(lanes)), 4, (lane) => {
+    forRange(0, rowsLeft.minU(i32.const(lanes)), 4, (lane) => {
       const rows = [0, 1, 2, 3].map((i) => {
         const own = lane.add(i);
         return i32.variable(row.add(i === 0 ? own : select(own.ltS(rowsLeft), own, lane)), `row${i}`);
@@ -318,7 +318,7 @@ function copyTail(
   target: I32,
 ): void {
   const [from, to] = [i32.variable(source, 'tailSource'), i32.variable(target, 'tailTarget')];
-  const columnBytes = i32.variable(columns.min(i32.const(blockColumns)).mul(4), 'columnBytes');
+  const columnBytes = i32.variable(columns.minU(i32.const(blockColumns)).mul(4), 'columnBytes');
   forRange(0, i32.const(blockRows), 1, (row) => {
     const count = i32.variable(select(row.ltS(rows), columnBytes, i32.const(0)), 'count');
     forRange(0, count, 4, (offset) => store(to.add(offset), i32.load(from.add(offset))));

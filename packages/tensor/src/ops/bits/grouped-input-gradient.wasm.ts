@@ -114,10 +114,10 @@ const inputGradientKernel = epilogueFamily(
     );
     forRange(from, to, 1, (item) => {
       const image = i32.variable(item.divU(p.sets).mul(imageLanes), 'image');
-      const last = i32.variable(p.batch.sub(image).min(i32.const(imageLanes)).sub(1), 'last');
+      const last = i32.variable(p.batch.sub(image).minU(i32.const(imageLanes)).sub(1), 'last');
       const channel = i32.variable(item.remU(p.sets).mul(setChannels), 'channel');
       const groups = i32.variable(
-        p.allChannels.sub(channel).min(i32.const(setChannels)).divU(i32.const(channels)),
+        p.allChannels.sub(channel).minU(i32.const(setChannels)).divU(i32.const(channels)),
         'groups',
       );
       const indexBytes = kernelHeight * kernelWidth * channels * (channels / 4);
@@ -200,7 +200,7 @@ function makeTables(
           source.add(
             i32
               .const(4 * q + i)
-              .min(last)
+              .minU(last)
               .mul(imageBytes),
           ),
         );
@@ -279,7 +279,7 @@ function storeTransposedCell(
   const offset = i32.variable(channel.mul(4), 'offset');
   for (let q = 0; q < imageVectors; q++) {
     const images = [0, 1, 2, 3].map((i) =>
-      i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).min(last))), 'imagePixel'),
+      i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).minU(last))), 'imagePixel'),
     );
     const finishes = images.map((image) => epilogue(image));
     const targets = images.map((image) => i32.variable(dx.add(image.mul(allChannels).mul(4)).add(offset), 'target'));
