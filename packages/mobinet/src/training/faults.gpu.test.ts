@@ -64,7 +64,7 @@ describe('training on a GPU', () => {
   test('that is lost says what is lost with it', () => {
     const { message } = trainUntil('gpu().device.destroy();', 'lost');
     expect(message).toMatch(
-      /^the GPU was lost \(destroyed\): .* What was on it is gone\. What was done since the start is lost: 2 steps$/,
+      /^the GPU was lost \(destroyed\): .* Its contents are lost\. What was done since the start is lost: 2 steps$/,
     );
   }, 240_000);
 });

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { gpu } from './gpu.js';
 
 test.prop([fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 20 }), fc.infiniteStream(fc.nat())])(
-  'a pool has the same buffers for the same requests, in whatever order they were given back',
+  'a pool returns the same buffers for the same requests, in whatever order they were released',
   (sizes, random) => {
     const { pool } = gpu();
     const take = () => sizes.map((size) => pool.take(size, 'a test'));

@@ -2,10 +2,13 @@
 import { bufferUsage } from './buffer-pool.js';
 import type { KernelTime } from './kernel-time.js';
 
-/** Bytes of a time: nanoseconds in a u64. */
+/** The size of a timestamp in bytes: nanoseconds in a u64. */
 const bytesOfTime = 8;
 
-/** Times kernels by the clock of the GPU. Each is a pass of its own then, so that they do not overlap: all takes a little longer. */
+/**
+ * Measures kernels with the GPU's timestamp queries. Each kernel then runs in a pass of its own so that kernels do not
+ * overlap, which makes the whole a little slower.
+ */
 export class KernelTimes {
   readonly #device: GPUDevice;
   readonly #totals = new Map<string, { runs: number; milliseconds: number }>();
@@ -15,7 +18,7 @@ export class KernelTimes {
     this.#device = device;
   }
 
-  /** For the kernels of one submission. */
+  /** Starts measuring one submission with at most `count` kernels. */
   start(count: number): BatchTimes {
     return new BatchTimes(this.#device, count, (kernels, landing) => {
       this.#pending.push(this.#read(kernels, landing));
@@ -34,7 +37,7 @@ export class KernelTimes {
     landing.destroy();
   }
 
-  /** The most expensive first, once the GPU has done all that was sent. */
+  /** Returns the time of each kernel, the most expensive first, after the GPU has finished all submitted work. */
   async report(): Promise<KernelTime[]> {
     await Promise.all(this.#pending);
     return Array.from(this.#totals, ([kernel, total]) => ({ kernel, ...total })).sort(
@@ -43,7 +46,7 @@ export class KernelTimes {
   }
 }
 
-/** The clock's readings before and after each kernel of one submission. */
+/** The timestamps before and after each kernel of one submission. */
 class BatchTimes {
   readonly #device: GPUDevice;
   readonly #done: (kernels: readonly string[], landing: GPUBuffer) => void;
@@ -56,13 +59,13 @@ class BatchTimes {
     this.#queries = device.createQuerySet({ type: 'timestamp', count: 2 * count });
   }
 
-  /** What the pass of the next kernel is to write. */
+  /** Returns the timestamp writes for the next kernel's pass. */
   next(kernel: string): GPUComputePassTimestampWrites {
     const at = 2 * this.#kernels.push(kernel) - 2;
     return { querySet: this.#queries, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 };
   }
 
-  /** Ends the submission. @returns What to call when it is sent. */
+  /** Encodes the readback of the timestamps. @returns A function to call after the submission. */
   finish(encoder: GPUCommandEncoder): () => void {
     const size = 2 * bytesOfTime * this.#kernels.length;
     if (size === 0) return () => this.#queries.destroy();
