@@ -68,7 +68,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   [
     'withoutMemory',
     () => withoutMemory((async () => {}) as never),
-    /^withoutMemory: the callback returned a promise\. Await outside$/,
+    /^withoutMemory: the callback returned a promise\. Await it outside\.$/,
   ],
   ['max', () => max({} as never), /^max: x must be a tensor, not \{\}/],
   ['maxPool2d', () => maxPool2d(wrong, { window: 2 }), /^maxPool2d: x must be a tensor/],

@@ -90,6 +90,7 @@ export function absentMemory(): MemoryTally | null {
 export function withoutMemory<T>(body: (tally: MemoryTally) => Synchronous<T>): T {
   const tally = new MemoryTally();
   const result = tallied.during(tally, () => body(tally) as T);
-  if (result instanceof Promise) throw new TypeError('withoutMemory: the callback returned a promise. Await outside');
+  if (result instanceof Promise)
+    throw new TypeError('withoutMemory: the callback returned a promise. Await it outside.');
   return result;
 }

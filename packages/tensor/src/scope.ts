@@ -43,7 +43,9 @@ export function tidy<T>(body: () => Synchronous<T>): T {
   try {
     const result = body() as T;
     if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-      throw new TypeError('tidy: the callback returned a promise. Tensors are freed when it returns: await outside.');
+      throw new TypeError(
+        'tidy: the callback returned a promise, but its tensors are freed when it returns. Await outside of tidy.',
+      );
     }
     survivors = handlesIn(result);
     return result;

@@ -74,6 +74,6 @@ function checkReach({ data, shape, stride, offset }: NdArray): void {
   const first = steps.reduce((at, step) => at + Math.min(0, step), offset);
   const last = steps.reduce((at, step) => at + Math.max(0, step), offset);
   if (!(first >= 0 && last < data.length)) {
-    throw new RangeError(`fromNdarray: elements ${first} to ${last} of an array of ${data.length}`);
+    throw new RangeError(`fromNdarray: the view needs elements ${first} to ${last}, but the array has ${data.length}`);
   }
 }

@@ -148,7 +148,7 @@ describe('npy', () => {
     ['version 0', file('', [], 0), 'f: version 0 of the npy format is not supported, only 1, 2 and 3'],
     ['version 4', file('', [], 4), 'f: version 4 of the npy format is not supported, only 1, 2 and 3'],
     ['a truncated header', file('{}      ').subarray(0, 12), 'f: the header should have 8 bytes, but only 2 follow'],
-    ['a huge header', file('').fill(0xff, 8, 10), 'f: a header of 65535 bytes is beyond the limit of 10000'],
+    ['a huge header', file('').fill(0xff, 8, 10), 'f: a header of 65535 bytes exceeds the limit of 10000'],
     ['bytes that are not UTF-8', file('{}').fill(0xff, 10, 11), 'f: the header is not UTF-8 text'],
     ['an empty header', file(''), noDictionary('""')],
     ['no dictionary', file('(1, 2)'), noDictionary('"(1, 2)"')],

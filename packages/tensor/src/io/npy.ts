@@ -147,7 +147,7 @@ function readHeader(bytes: Uint8Array, fail: Fail): { literal: string; dataStart
   if (bytes.length < prefix) return fail(`${bytes.length} bytes are too few for an npy file`);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const length = major === 1 ? view.getUint16(prefix - 2, true) : view.getUint32(prefix - 4, true);
-  if (length > largestHeader) return fail(`a header of ${length} bytes is beyond the limit of ${largestHeader}`);
+  if (length > largestHeader) return fail(`a header of ${length} bytes exceeds the limit of ${largestHeader}`);
   const dataStart = prefix + length;
   if (dataStart > bytes.length) {
     return fail(`the header should have ${length} bytes, but only ${bytes.length - prefix} follow`);

@@ -268,7 +268,7 @@ describe('a program', () => {
   test('rejects inputs that it was not compiled for', () => {
     const ready = compile((x) => relu(x as Tensor), [spec]);
     expect(() => ready.run([zeros([1, 3, 3, channels])])).toThrow(ShapeError);
-    expect(() => ready.run([])).toThrow(/^program: it was made for f32 \[2, 3, 3, 4\]/);
+    expect(() => ready.run([])).toThrow(/^program: it was compiled for f32 \[2, 3, 3, 4\]/);
     ready.dispose();
   });
 });

@@ -92,7 +92,7 @@ export class ReadyProgram {
     if (inputs.length === expected.length && inputs.every(fits)) return;
     throw new ShapeError(
       'program',
-      `it was made for ${expected.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', ')}`,
+      `it was compiled for ${expected.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', ')}`,
       inputs.map(({ shape, dtype }, at) => ({ name: `input ${at}`, shape, note: dtype })),
       'Compile the function for these inputs.',
     );

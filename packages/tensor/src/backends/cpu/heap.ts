@@ -77,7 +77,7 @@ export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
  * other in it. The contents are undefined at first.
  */
 export function withTemporary<T>(byteLength: number, use: (address: number) => T): T {
-  const block = allocate(byteLength, 'a temporary');
+  const block = allocate(byteLength, 'temporary memory');
   try {
     return use(block.address);
   } finally {

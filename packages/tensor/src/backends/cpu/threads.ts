@@ -78,10 +78,10 @@ export function helpersFor(kernel: string): number {
 /** Makes a kernel known to all present and future helpers. */
 export function shareKernel(kernel: LoadedKernel): void {
   kernels.push(kernel);
-  for (const helper of helperList) helper.post(newsOf([kernel]));
+  for (const helper of helperList) helper.post(messageFor([kernel]));
 }
 
-const newsOf = (kernels: readonly LoadedKernel[]): HelperMessage => ({
+const messageFor = (kernels: readonly LoadedKernel[]): HelperMessage => ({
   kernels: kernels.map(({ id, module }) => ({ id, module })),
 });
 
@@ -117,17 +117,17 @@ async function startHelpers(): Promise<void> {
 
 async function startHelper(index: number): Promise<void> {
   const ownTeam = team;
-  const isPresent = () => ownTeam === team;
+  const isCurrent = () => ownTeam === team;
   const onEnd: OnEnd = (reason, hasLived) => {
-    if (!isPresent()) return;
+    if (!isCurrent()) return;
     if (hasLived) fault ??= `thread ${index} has died (${reason})`;
     else continueAlone(reason);
   };
   try {
     const helper = await (isNode ? startNodeHelper(onEnd) : startWebHelper(onEnd));
-    if (!isPresent()) return helper.stop();
+    if (!isCurrent()) return helper.stop();
     helper.post({ memory: openMemory(), index });
-    helper.post(newsOf(kernels));
+    helper.post(messageFor(kernels));
     helperList.push(helper);
   } catch (error) {
     onEnd((error as Error).message, false);

@@ -28,7 +28,7 @@ export class BufferPool {
   /** Free buffers by size, the oldest last. */
   readonly #free = new Map<number, GPUBuffer[]>();
   /** The size of each buffer, and its position in the order of creation. */
-  readonly #facts = new WeakMap<GPUBuffer, { readonly size: number; readonly age: number }>();
+  readonly #info = new WeakMap<GPUBuffer, { readonly size: number; readonly age: number }>();
   #count = 0;
 
   /**
@@ -73,14 +73,14 @@ export class BufferPool {
   }
 
   /** Releases a buffer for reuse. */
-  give(buffer: GPUBuffer): void {
-    const { size, age } = this.#facts.get(buffer)!;
+  release(buffer: GPUBuffer): void {
+    const { size, age } = this.#info.get(buffer)!;
     let list = this.#free.get(size);
     if (!list) {
       list = [];
       this.#free.set(size, list);
     }
-    const younger = list.findLastIndex((other) => this.#facts.get(other)!.age > age);
+    const younger = list.findLastIndex((other) => this.#info.get(other)!.age > age);
     list.splice(younger + 1, 0, buffer);
   }
 
@@ -89,11 +89,11 @@ export class BufferPool {
     this.#device.pushErrorScope('out-of-memory');
     const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
     const buffer = this.#device.createBuffer({ size, usage, label: purpose });
-    this.#facts.set(buffer, { size, age: this.#count++ });
+    this.#info.set(buffer, { size, age: this.#count++ });
     const count = this.#count;
     void this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      const lack = `the GPU has no ${size} bytes left for ${purpose}, beside ${count - 1} buffers`;
+      const lack = `the GPU has no ${size} bytes left for ${purpose}, in addition to ${count - 1} buffers`;
       const remedy = 'Use a smaller batch or image, or free tensors with tidy() or dispose()';
       this.#onFault(new OutOfMemoryError(`out of memory: ${lack}. ${remedy}.`, { lack }));
     });

@@ -35,7 +35,7 @@ export async function openDevice(): Promise<OpenedDevice | NoDevice> {
     instance = dawn;
   }
   const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) return { reason: 'WebGPU finds no GPU and no driver of one' };
+  if (!adapter) return { reason: 'WebGPU finds no GPU and no driver' };
   const { info, limits } = adapter;
   const device = await adapter.requestDevice({
     requiredFeatures: optionalFeatures.filter((feature) => adapter.features.has(feature)),
@@ -62,27 +62,27 @@ async function openDawn(): Promise<GPU | NoDevice> {
     const reason = 'the package webgpu is not installed: npm install webgpu';
     return seemsToHaveGpu() ? { reason, lacksOnlyPackage: true } : { reason };
   }
-  if (lacksVulkan()) return { reason: 'there is no Vulkan loader (libvulkan.so.1)' };
+  if (isVulkanMissing()) return { reason: 'there is no Vulkan loader (libvulkan.so.1)' };
   // Browsers quantize timestamps against timing attacks between pages. Profiles in Node need the full resolution.
   return create(['disable-dawn-features=timestamp_quantization']);
 }
 
 /** On Linux, Dawn uses Vulkan, and prints warnings to stderr if it is missing. */
-function lacksVulkan(): boolean {
+function isVulkanMissing(): boolean {
   if (process.platform !== 'linux') return false;
   const machine = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
   const folders = ['/lib', '/usr/lib', '/usr/lib64', '/usr/local/lib', `/lib/${machine}`, `/usr/lib/${machine}`];
   const own = environmentVariable('LD_LIBRARY_PATH')?.split(':') ?? [];
-  return ![...own, ...folders].some((folder) => isThere(`${folder}/libvulkan.so.1`));
+  return ![...own, ...folders].some((folder) => fileExists(`${folder}/libvulkan.so.1`));
 }
 
 /** Assumes a GPU in every Mac and Windows machine. On Linux, looks for its device file. */
 function seemsToHaveGpu(): boolean {
   if (process.platform !== 'linux') return process.platform === 'darwin' || process.platform === 'win32';
-  return ['/dev/nvidia0', '/dev/dri/renderD128', '/dev/dxg'].some(isThere);
+  return ['/dev/nvidia0', '/dev/dri/renderD128', '/dev/dxg'].some(fileExists);
 }
 
-function isThere(file: string): boolean {
+function fileExists(file: string): boolean {
   try {
     return process.getBuiltinModule('node:fs').existsSync(file);
   } catch {

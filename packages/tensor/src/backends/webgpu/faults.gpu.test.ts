@@ -51,7 +51,7 @@ describe('a GPU', () => {
     expect(choiceOf('webgpu', none)).toMatch(
       /^error: WebGPU is not available: WebGPU finds no GPU.* Use the CPU, or see/,
     );
-    expect(choiceOf('auto', none)).toMatch(/^cpu: the CPU: WebGPU finds no GPU and no driver of one$/);
+    expect(choiceOf('auto', none)).toMatch(/^cpu: the CPU: WebGPU finds no GPU and no driver$/);
     expect(choiceOf('cpu', none)).toBe('cpu: the CPU, as requested');
   });
 
@@ -100,7 +100,7 @@ describe('a GPU', () => {
       console.log(await outcome(y.data()));
       console.log(...(await toHost(y, { salvage: true })).values);`).split('\n');
     expect(outcome[0]).toMatch(
-      /^OutOfMemoryError: out of memory: the GPU has no \d+ bytes left for zeros, beside \d+ buffers\./,
+      /^OutOfMemoryError: out of memory: the GPU has no \d+ bytes left for zeros, in addition to \d+ buffers\./,
     );
     expect(outcome[1]).toBe(outcome[0]);
     expect(outcome[2]).toBe('2 3 4');

@@ -23,7 +23,7 @@ export class GpuBlock extends Block {
   }
 
   protected override free(): void {
-    this.gpu.pool.give(this.buffer);
+    this.gpu.pool.release(this.buffer);
   }
 }
 

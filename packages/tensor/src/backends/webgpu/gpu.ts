@@ -96,10 +96,10 @@ export class Gpu {
   /** Reads the start of a buffer, after all commands so far. @param byteLength A multiple of four. */
   async read(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
     if (byteLength === 0) return new ArrayBuffer(0);
-    const landing = this.#landing(byteLength);
-    this.copy(source, landing, byteLength);
+    const staging = this.#createStaging(byteLength);
+    this.copy(source, staging, byteLength);
     await this.flush();
-    const bytes = await this.#landed(landing);
+    const bytes = await this.#readStaging(staging);
     if (this.#fault) throw this.#fault;
     return bytes;
   }
@@ -111,23 +111,23 @@ export class Gpu {
    */
   async salvage(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
     if (!this.#fault) return this.read(source, byteLength);
-    const landing = this.#landing(byteLength);
-    this.#send([{ kind: 'copy', source, target: landing, byteLength }]);
-    return this.#landed(landing);
+    const staging = this.#createStaging(byteLength);
+    this.#send([{ kind: 'copy', source, target: staging, byteLength }]);
+    return this.#readStaging(staging);
   }
 
-  #landing(size: number): GPUBuffer {
+  #createStaging(size: number): GPUBuffer {
     return this.device.createBuffer({ size, usage: bufferUsage.mapRead | bufferUsage.copyTarget });
   }
 
-  async #landed(landing: GPUBuffer): Promise<ArrayBuffer> {
+  async #readStaging(staging: GPUBuffer): Promise<ArrayBuffer> {
     try {
-      await this.#waitFor(landing.mapAsync(1));
+      await this.#waitFor(staging.mapAsync(1));
     } catch (error) {
       throw this.#fault ?? error;
     }
-    const bytes = landing.getMappedRange().slice(0);
-    landing.destroy();
+    const bytes = staging.getMappedRange().slice(0);
+    staging.destroy();
     return bytes;
   }
 
@@ -196,7 +196,7 @@ export class Gpu {
     const { device } = this;
     const encoder = device.createCommandEncoder();
     const parameters = new Uint8Array(commands.length * parameterStride);
-    const landings: GPUBuffer[] = [];
+    const stagingBuffers: GPUBuffer[] = [];
     let pass: GPUComputePassEncoder | null = null;
     const times = this.#times?.start(commands.length);
     commands.forEach((command, slot) => {
@@ -221,22 +221,22 @@ export class Gpu {
       }
       // `writeBuffer` would overtake earlier commands, which are not submitted yet.
       const { bytes, target } = command;
-      const landing = device.createBuffer({
+      const staging = device.createBuffer({
         size: bytes.length,
         usage: bufferUsage.copySource,
         mappedAtCreation: true,
       });
-      new Uint8Array(landing.getMappedRange()).set(bytes);
-      landing.unmap();
-      landings.push(landing);
-      encoder.copyBufferToBuffer(landing, 0, target, 0, bytes.length);
+      new Uint8Array(staging.getMappedRange()).set(bytes);
+      staging.unmap();
+      stagingBuffers.push(staging);
+      encoder.copyBufferToBuffer(staging, 0, target, 0, bytes.length);
     });
     (pass as GPUComputePassEncoder | null)?.end();
     const timed = times?.finish(encoder);
     device.queue.writeBuffer(this.#uniforms, 0, parameters);
     device.queue.submit([encoder.finish()]);
     timed?.();
-    for (const landing of landings) landing.destroy();
+    for (const staging of stagingBuffers) staging.destroy();
   }
 }
 

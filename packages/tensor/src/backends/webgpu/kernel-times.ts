@@ -20,21 +20,21 @@ export class KernelTimes {
 
   /** Starts measuring one submission with at most `count` kernels. */
   start(count: number): BatchTimes {
-    return new BatchTimes(this.#device, count, (kernels, landing) => {
-      this.#pending.push(this.#read(kernels, landing));
+    return new BatchTimes(this.#device, count, (kernels, staging) => {
+      this.#pending.push(this.#read(kernels, staging));
     });
   }
 
-  async #read(kernels: readonly string[], landing: GPUBuffer): Promise<void> {
-    await landing.mapAsync(1);
-    const times = new BigUint64Array(landing.getMappedRange());
+  async #read(kernels: readonly string[], staging: GPUBuffer): Promise<void> {
+    await staging.mapAsync(1);
+    const times = new BigUint64Array(staging.getMappedRange());
     kernels.forEach((kernel, k) => {
       const total = this.#totals.get(kernel) ?? { runs: 0, milliseconds: 0 };
       total.runs++;
       total.milliseconds += Number(times[2 * k + 1] - times[2 * k]) / 1e6;
       this.#totals.set(kernel, total);
     });
-    landing.destroy();
+    staging.destroy();
   }
 
   /** Returns the time of each kernel, the most expensive first, after the GPU has finished all submitted work. */
@@ -49,11 +49,11 @@ export class KernelTimes {
 /** The timestamps before and after each kernel of one submission. */
 class BatchTimes {
   readonly #device: GPUDevice;
-  readonly #done: (kernels: readonly string[], landing: GPUBuffer) => void;
+  readonly #done: (kernels: readonly string[], staging: GPUBuffer) => void;
   readonly #queries: GPUQuerySet;
   readonly #kernels: string[] = [];
 
-  constructor(device: GPUDevice, count: number, done: (kernels: readonly string[], landing: GPUBuffer) => void) {
+  constructor(device: GPUDevice, count: number, done: (kernels: readonly string[], staging: GPUBuffer) => void) {
     this.#device = device;
     this.#done = done;
     this.#queries = device.createQuerySet({ type: 'timestamp', count: 2 * count });
@@ -70,11 +70,11 @@ class BatchTimes {
     const size = 2 * bytesOfTime * this.#kernels.length;
     if (size === 0) return () => this.#queries.destroy();
     const resolved = this.#device.createBuffer({ size, usage: bufferUsage.queryResolve | bufferUsage.copySource });
-    const landing = this.#device.createBuffer({ size, usage: bufferUsage.mapRead | bufferUsage.copyTarget });
+    const staging = this.#device.createBuffer({ size, usage: bufferUsage.mapRead | bufferUsage.copyTarget });
     encoder.resolveQuerySet(this.#queries, 0, 2 * this.#kernels.length, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, landing, 0, size);
+    encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     return () => {
-      this.#done(this.#kernels, landing);
+      this.#done(this.#kernels, staging);
       resolved.destroy();
       this.#queries.destroy();
     };
