@@ -264,7 +264,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
       const [worker] = page.workers();
       await worker.evaluate('navigator.gpu.requestAdapter = async () => null');
       await page.getByLabel('the GPU').click();
-      await shows('#problem', /^there is no WebGPU: WebGPU finds no GPU/);
+      await shows('#problem', /^WebGPU is not available: WebGPU finds no GPU/);
       expect(await page.getByLabel('the CPU').isChecked()).toBe(true);
       await shows('#model-line', /layers, on (\d+ threads|one thread)$/);
       await give('drop', trouser);

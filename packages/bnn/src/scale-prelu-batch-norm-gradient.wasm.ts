@@ -141,7 +141,7 @@ function forEachCell<Coefficient extends string, Sum extends string>(
   };
   forRange(from, to, 1, (block) => {
     const first = i32.variable(block.mul(blockRows), 'firstRow');
-    const count = i32.variable(p.rows.sub(first).min(i32.const(blockRows)), 'count');
+    const count = i32.variable(p.rows.sub(first).minU(i32.const(blockRows)), 'count');
     const sumBytes = i32.variable(rowBytes.mul(sumNames.length), 'sumBytes');
     const blockSums = i32.variable(p.sums.add(block.mul(sumBytes)), 'blockSums');
     forRange(0, sumBytes, 16, (offset) => store(blockSums.add(offset), f32x4.const(0)));

@@ -117,7 +117,7 @@ const sumsKernel = kernelFamily(
         const halves = [interleaved(0), interleaved(4)];
         forRange(from, to, 1, (block) => {
           const first = i32.variable(block.mul(rowsPerBlock), 'first');
-          const end = i32.variable(first.add(rowsPerBlock).min(rows), 'end');
+          const end = i32.variable(first.add(rowsPerBlock).minU(rows), 'end');
           forRange(0, channels, 8, (channel) => {
             const total = halves.map(() => [0, 1, 2, 3].map((kind) => i32x4.variable(0, `sum${kind}`)));
             const at = i32.variable(counts.add(first.mul(rowBytes)).add(channel.mul(bytes)), 'at');

@@ -152,7 +152,7 @@ describe('the published packages', () => {
     });
     expect(status).toBe(1);
     expect(stderr).toBe(
-      'error: there is no WebGPU: the package webgpu is not installed: npm install webgpu. Use the CPU, or see docs/gpu.md.\n',
+      'error: WebGPU is not available: the package webgpu is not installed: npm install webgpu. Use the CPU, or see docs/gpu.md.\n',
     );
   });
 

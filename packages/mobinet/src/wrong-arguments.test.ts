@@ -57,11 +57,7 @@ const huge = [2 ** 30, 2 ** 30];
 const calls: [call: string, run: () => unknown, message: RegExp][] = [
   // What is no tensor.
   ['add', () => add(x, wrong), /^add: b must be a tensor, not undefined/],
-  [
-    'add of a list',
-    () => add([1, 2] as never, x),
-    /^add: a must be a tensor, not \[1,2\]\. Numbers become one by tensor/,
-  ],
+  ['add of a list', () => add([1, 2] as never, x), /^add: a must be a tensor, not \[1,2\]\. Make one with tensor/],
   ['relu', () => relu(text), /^relu: input 0 must be a tensor, not "x"/],
   ['matmul', () => matmul(x, null as never), /^matmul: b must be a tensor, not null/],
   ['conv2d', () => conv2d(x, wrong), /^conv2d: filter must be a tensor, not undefined/],
@@ -72,7 +68,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   [
     'withoutMemory',
     () => withoutMemory((async () => {}) as never),
-    /^withoutMemory: the callback returned a promise\. Await outside$/,
+    /^withoutMemory: the callback returned a promise\. Await it outside\.$/,
   ],
   ['max', () => max({} as never), /^max: x must be a tensor, not \{\}/],
   ['maxPool2d', () => maxPool2d(wrong, { window: 2 }), /^maxPool2d: x must be a tensor/],
@@ -89,7 +85,11 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   // What is no shape, or no list.
   ['zeros', () => zeros(five), /^zeros: needs a list such as \[2, 3\], not 5$/],
   ['ones', () => ones(wrong), /^ones: needs a list .* not undefined$/],
-  ['full of too much', () => full(huge, 0), /^full: \[1073741824, 1073741824\] has more elements than there can be$/],
+  [
+    'full of too much',
+    () => full(huge, 0),
+    /^full: \[1073741824, 1073741824\] has more elements than a tensor can have$/,
+  ],
   ['zeros of no type', () => zeros([2], 'f64' as never), /^dtype must be one of f32, i32, u32, i16, u8, not "f64"$/],
   ['reshape', () => reshape(x, five), /^reshape: needs a list/],
   ['slice', () => slice(x, five), /^slice: needs a list/],

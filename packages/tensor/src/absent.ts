@@ -4,24 +4,24 @@ import { TraceError } from './errors.js';
 import type { Synchronous } from './scope.js';
 import { Setting } from './setting.js';
 
-/** What tensors would take if they had memory, in bytes. */
+/** The memory that tensors without memory would use, in bytes. */
 export class MemoryTally {
   #now = 0;
   #peak = 0;
   #largest = 0;
 
-  /** The most that they take at a time. */
+  /** The peak over time of all of them together. */
   get peak(): number {
     return this.#peak;
   }
 
-  /** What the largest of them takes. */
+  /** The size of the largest. */
   get largest(): number {
     return this.#largest;
   }
 
-  /** @internal What is taken and given back at once. */
-  pass(bytes: number): void {
+  /** @internal Counts scratch memory, which is allocated and freed within one call. */
+  addTemporary(bytes: number): void {
     this.#peak = Math.max(this.#peak, this.#now + bytes);
   }
 
@@ -38,12 +38,12 @@ export class MemoryTally {
   }
 }
 
-/** What stands for memory in a tensor that has a shape and no elements. */
+/** Stands in for the memory of a tensor that has a shape but no elements. */
 export class AbsentBlock extends Block {
   readonly #bytes: number;
   readonly #tally: MemoryTally | null;
 
-  /** @param bytes What the memory would take, for the tally. */
+  /** @param bytes The size that the memory would have, for the tally. */
   constructor(
     override readonly backend: BackendName = 'cpu',
     bytes = 0,
@@ -57,8 +57,8 @@ export class AbsentBlock extends Block {
 
   override get address(): number {
     throw new TraceError(
-      'elements are read that are not there: those that depend on the inputs of a program while it is traced, and all of them ' +
-        'in withoutMemory',
+      'a tensor without memory has no elements to read: it depends on the inputs of a traced function, or was created in ' +
+        'withoutMemory',
     );
   }
 
@@ -69,26 +69,28 @@ export class AbsentBlock extends Block {
 
 const tallied = new Setting<MemoryTally | null>(null);
 
-/** Counts what new tensors would take, where they are made without memory; else null. */
+/** The tally of new tensors inside `withoutMemory`; null outside. */
 export function absentMemory(): MemoryTally | null {
   return tallied.current;
 }
 
 /**
- * Runs `body` with new tensors that have shapes and no elements: no memory is taken, and nothing is calculated, as on PyTorch's
- * device `meta`. So a network can be looked at (`summary`) that is larger than this machine, and what a step of training takes can be told before it
- * is taken.
+ * Runs `body` with new tensors that have shapes but no elements, like PyTorch's `meta` device: nothing is allocated,
+ * and no kernel runs. This makes it possible to inspect a network larger than this machine (`summary`), or to predict
+ * the memory of a training step.
  *
  * ```ts
  * const costs = withoutMemory(() => summary(createMoBiNet({ width: 2 })));
  * ```
  *
- * @param body Gets the tally of what its tensors would take.
- * @throws TraceError where it reads elements.
+ * @param body Receives the tally of the memory that its tensors would use.
+ * @throws TraceError if `body` reads elements.
+ * @throws TypeError if `body` returns a promise.
  */
 export function withoutMemory<T>(body: (tally: MemoryTally) => Synchronous<T>): T {
   const tally = new MemoryTally();
   const result = tallied.during(tally, () => body(tally) as T);
-  if (result instanceof Promise) throw new TypeError('withoutMemory: the callback returned a promise. Await outside');
+  if (result instanceof Promise)
+    throw new TypeError('withoutMemory: the callback returned a promise. Await it outside.');
   return result;
 }

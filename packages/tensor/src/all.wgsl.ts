@@ -1,4 +1,4 @@
-/** What ops call on a GPU, by way of `gpuKernels`. */
+/** The GPU kernels that ops call through `gpuKernels`. */
 export * from './ops/bits/bits.wgsl.js';
 export * from './ops/conv2d/conv2d.wgsl.js';
 export * from './ops/conv2d/conv2d-filter-gradient.wgsl.js';

@@ -1,2 +1,2 @@
-/** Where tensors live and operations run: in WebAssembly on this machine's processor, or on a GPU. */
+/** Where tensors live and operations run: `'cpu'` is WebAssembly on this machine's processor, `'webgpu'` a GPU. */
 export type BackendName = 'cpu' | 'webgpu';

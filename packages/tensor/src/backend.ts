@@ -12,50 +12,55 @@ import { Setting } from './setting.js';
 
 const setting = new Setting<BackendName>('cpu');
 
-/** Where new tensors are made. Operations run where their inputs are. */
+/** The backend on which new tensors are created. Operations run on the backend of their inputs. */
 export function currentBackend(): BackendName {
   return setting.current;
 }
 
-/** For `useBackend`, which sees to it that the backend is open. */
+/** For `useBackend`, which makes sure that the backend is open. */
 export function setBackend(backend: BackendName): void {
   setting.current = backend;
 }
 
-/** Runs `body` with new tensors made on a backend, which must be open. */
+/** Runs `body` with new tensors created on `backend`, which must be open. */
 export function withBackend<T>(backend: BackendName, body: () => T): T {
   return setting.during(backend, body);
 }
 
 /**
- * What lives now: handles that were not disposed, and the bytes behind them (views share theirs). `limit` is how many bytes the
- * memory of the CPU backend may have: 4 GiB, or less where a device, such as a telephone, gives no more.
+ * Returns the number of tensors that have not been disposed, and the bytes that they use; views share theirs. `limit`
+ * is the maximum size of the CPU backend's memory in bytes: 4 GiB, or less on devices such as phones.
  */
 export function memory(): { tensors: number; bytes: number; limit: number } {
   return { tensors: countHandles(), bytes: bytesInUse(), limit: memoryLimit() };
 }
 
-/** Buffers that the GPU holds for tensors, those included that wait for the next; 0 where none is open. */
+/** The number of GPU buffers allocated for tensors, including those kept for reuse; 0 if no GPU is open. */
 export function gpuBufferCount(): number {
   return openedGpu()?.pool.count ?? 0;
 }
 
-/** How many bytes a tensor may have on the GPU. @throws BackendError if none is open. */
+/** The maximum size of a tensor on the GPU, in bytes. @throws BackendError if no GPU is open. */
 export function gpuTensorLimit(): number {
   return gpu().pool.limit;
 }
 
-/** Times each kernel of the GPU from now on. @returns Ends it; tells what each took. @throws BackendError where that cannot be. */
+/**
+ * Starts timing each GPU kernel.
+ *
+ * @returns A function that stops, and returns the time of each kernel.
+ * @throws BackendError if no GPU is open, or it cannot measure times.
+ */
 export function startGpuTimes(): Promise<() => Promise<KernelTime[]>> {
   return gpu().startTimes();
 }
 
-/** Bytes of an element where it lies: on the GPU, all take four. */
+/** Bytes per element on a backend. On a GPU every element takes four. */
 export function bytesOf(dtype: DType, backend: BackendName): number {
   return backend === 'webgpu' ? 4 : bytesPerElement(dtype);
 }
 
-/** Memory for a new tensor. */
+/** Allocates memory for a tensor. */
 export function allocateOn(backend: BackendName, byteLength: number, purpose?: string): Block {
   const absent = absentMemory();
   if (absent) return new AbsentBlock(backend, byteLength, absent);

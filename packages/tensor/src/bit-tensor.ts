@@ -8,10 +8,10 @@ import { ShapeError } from './errors.js';
 import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 
-/** Bits in a storage word. */
+/** Bits per storage word. */
 export const wordBits = 32;
 
-/** Words that hold one row of `length` bits: rows are padded to whole words. */
+/** The number of words in a row of `length` bits. Rows are padded to whole words. */
 export function wordsPerRow(length: number): number {
   return Math.ceil(length / wordBits);
 }
@@ -19,12 +19,13 @@ export function wordsPerRow(length: number): number {
 /**
  * An array of signs, one bit each, packed along the last axis (the channels).
  *
- * The convention, used everywhere: **bit 1 is −1, bit 0 is +1**, the first channel in the lowest bit.
- * So the product of two signs is the xor of their bits, and a dot product over n signs is
- * n − 2·popcount(a xor b). Each row (everything but the last axis) starts at a new word, and the unused
- * tail bits of its last word are 0: equal on both sides of an xor, they never count.
+ * The convention everywhere is that **bit 1 is −1 and bit 0 is +1**, with the first channel in the lowest bit. The
+ * product of two signs is then the xor of their bits, and a dot product of n signs is n − 2·popcount(a xor b). Each row
+ * (a run along the last axis) starts at a new word. The unused tail bits of its last word are 0, so an xor cancels
+ * them.
  *
- * Not a dtype of `Tensor`: arithmetic on signs is a type error. Use `unpackBits` to get numbers.
+ * BitTensor is not a dtype of `Tensor`, which makes arithmetic on signs a type error. `unpackBits` converts it to
+ * numbers.
  */
 export class BitTensor extends Handle {
   readonly dtype = 'bits';
@@ -36,30 +37,35 @@ export class BitTensor extends Handle {
     super(shape, block, id);
   }
 
-  /** Signs in one row: the size of the last axis. */
+  /** The number of signs per row: the size of the last axis. */
   get rowLength(): number {
     return this.shape[this.rank - 1];
   }
 
-  /** The packed words in place, row after row. Valid until the tensor is disposed. @throws BackendError if it is on a GPU. */
+  /**
+   * The packed words, row by row: a view of the tensor's own memory, valid until the tensor is disposed.
+   *
+   * @throws BackendError if the tensor is on a GPU.
+   * @throws DisposedError if the tensor was disposed.
+   */
   get words(): Uint32Array {
     const { address } = this.block;
     this.#words ??= new Uint32Array(memoryBuffer(), address, countWords(this.shape));
     return this.#words;
   }
 
-  /** A copy of the packed words, once all work that makes them has ended. */
+  /** Returns a copy of the packed words, after all pending work on them has finished. */
   async data(): Promise<Uint32Array> {
     if (this.backend === 'cpu') return this.words.slice();
     return new Uint32Array(await readWords(this.block, countWords(this.shape)));
   }
 
-  /** @internal Another handle on the same memory. Only the rows may be reshaped: the packing stays. */
+  /** @internal Another handle on the same memory. The last axis, along which bits are packed, must keep its size. */
   alias(shape: Shape = this.shape): BitTensor {
     return new BitTensor(shape, this.share());
   }
 
-  /** @internal Another handle on the same signs, which outlives this one. To a gradient tape the two are one. */
+  /** @internal Another handle on the same value, which may outlive this one. To gradient tapes both are one tensor. */
   twin(): BitTensor {
     const twin = new BitTensor(this.shape, this.share(), this.id);
     twin.label = this.label;
@@ -75,20 +81,21 @@ export class BitTensor extends Handle {
   }
 }
 
-/** Storage words of a BitTensor of this shape. */
+/** The number of storage words in a BitTensor of this shape. */
 export function countWords(shape: Shape): number {
   const rowLength = shape[shape.length - 1];
   return rowLength === 0 ? 0 : (sizeOf(shape) / rowLength) * wordsPerRow(rowLength);
 }
 
-/** @internal A BitTensor whose words are not written yet. */
+/** @internal Returns a BitTensor with uninitialized words. */
 export function emptyBitTensor(shape: Shape, purpose?: string, backend: BackendName = currentBackend()): BitTensor {
   return new BitTensor(shape, allocateOn(backend, countWords(shape) * Uint32Array.BYTES_PER_ELEMENT, purpose));
 }
 
 /**
- * A BitTensor from packed words, such as `data()` gives: they are copied.
- * @throws ShapeError if the words do not fill the shape, or tail bits are set.
+ * Creates a BitTensor from packed words, as `data()` returns them. The words are copied.
+ *
+ * @throws ShapeError if the words do not fill the shape, or tail bits are not 0.
  */
 export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
   if (shape.length === 0 || words.length !== countWords(shape)) {
@@ -100,7 +107,12 @@ export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
   const rowWords = wordsPerRow(rowLength);
   for (let last = rowWords - 1; last < words.length; last += rowWords) {
     if ((words[last] & tail) !== 0) {
-      throw new ShapeError('bitTensor', `bits beyond the ${rowLength} of a row are set`, [], 'They must be 0.');
+      throw new ShapeError(
+        'bitTensor',
+        `tail bits after the ${rowLength} bits of a row are set`,
+        [],
+        'They must be 0.',
+      );
     }
   }
   const result = emptyBitTensor(shape);

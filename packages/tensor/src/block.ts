@@ -2,43 +2,43 @@ import type { BackendName } from './backend-name.js';
 
 let liveBytes = 0;
 
-/** Bytes of all blocks that live, on every backend. */
+/** The total size of all live blocks, on all backends. */
 export function bytesInUse(): number {
   return liveBytes;
 }
 
-/** Memory that handles (tensors and their views) share. It is freed when the last of them is disposed. */
+/** Reference-counted memory, shared by handles (tensors and their views). It is freed with the last handle. */
 export abstract class Block {
   abstract readonly backend: BackendName;
 
-  /** Where it starts in the memory of the CPU backend. A block that is elsewhere throws `BackendError`. */
+  /** The byte address in the memory of the CPU backend. @throws BackendError if the block is on a GPU. */
   abstract readonly address: number;
 
   #references = 1;
   #version = 0;
 
-  /** @param byteLength What was asked for. */
+  /** @param byteLength The requested size; allocators may round it up. */
   protected constructor(readonly byteLength: number) {
     liveBytes += byteLength;
   }
 
-  /** How often its elements were overwritten: what a gradient rule reads must be what it was. */
+  /** How often the elements were overwritten. Gradient rules check that the tensors they saved have not changed. */
   get version(): number {
     return this.#version;
   }
 
-  /** To be called by whoever writes into tensors that are in use. */
+  /** Must be called whenever existing elements are overwritten. */
   overwritten(): void {
     this.#version++;
   }
 
-  /** One more reference. Returns the block. */
+  /** Adds a reference. Returns the block. */
   retain(): this {
     this.#references++;
     return this;
   }
 
-  /** One reference less; the last one frees the memory. */
+  /** Drops a reference. Dropping the last one frees the memory. */
   release(): void {
     if (--this.#references > 0) return;
     liveBytes -= this.byteLength;

@@ -2,19 +2,23 @@ import { checkList } from './check.js';
 import { ShapeError } from './errors.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 
-/** A copy of `shape` (the caller may change theirs). Throws unless every axis is a whole number of at least 0, and all elements can be counted. */
+/**
+ * Returns a copy of a valid shape, because the caller may change theirs.
+ *
+ * @throws ShapeError unless every axis is an integer of at least 0, and the number of elements is a safe integer.
+ */
 export function checkShape(op: string, shape: Shape): Shape {
   checkList(op, shape);
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw new ShapeError(op, `${formatShape(shape)} is not a shape`, [], 'Every axis is a whole number, 0 or more.');
   }
   if (!Number.isSafeInteger(sizeOf(shape))) {
-    throw new ShapeError(op, `${formatShape(shape)} has more elements than there can be`);
+    throw new ShapeError(op, `${formatShape(shape)} has more elements than a tensor can have`);
   }
   return [...shape];
 }
 
-/** Turns a negative axis, counted from the end, into its index. */
+/** Resolves a negative axis, which counts from the end. @throws ShapeError if the axis is out of range. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   const index = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || index < 0 || index >= rank) {
@@ -23,18 +27,25 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
   return index;
 }
 
-/** Like `normalizeAxis` for a list; undefined means all axes. Sorted, without repeats. */
+/**
+ * Resolves a list of axes and sorts it; undefined means all axes.
+ *
+ * @throws ShapeError if one is out of range or repeated.
+ */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
   const list = typeof axes === 'number' ? [axes] : axes;
   const normalized = list.map((axis) => normalizeAxis(op, axis, rank));
-  if (new Set(normalized).size !== normalized.length) throw new ShapeError(op, `axes [${list}] name one axis twice`);
+  if (new Set(normalized).size !== normalized.length) throw new ShapeError(op, `axes [${list}] repeat an axis`);
   return normalized.sort((a, b) => a - b);
 }
 
 /**
- * The shape of `a ∘ b` under NumPy's broadcasting: shapes are aligned at their last axis,
- * and an axis of size 1, or a missing one, stretches to its partner's size.
+ * Returns the shape of an element-wise operation on `a` and `b` by NumPy's broadcasting rules: shapes are aligned at
+ * their last axes, and an axis that is missing or has size 1 is stretched to the size of the other.
+ *
+ * @param op The operation, for the message.
+ * @throws ShapeError if two aligned axes have different sizes and neither is 1.
  */
 export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);

@@ -1,18 +1,18 @@
-/** Which numbers an option may be. What is left out is not limited; NaN and the infinities are never allowed. */
+/** The numbers that an option accepts. Bounds that are left out do not apply; NaN and infinities are never allowed. */
 export interface NumberRange {
-  /** Whether it has to be a whole number, one that is exact in JavaScript. */
+  /** Whether only safe integers are allowed. */
   readonly isWhole?: boolean;
-  /** The least it may be. */
+  /** Inclusive lower bound. */
   readonly from?: number;
-  /** It must be more than this. */
+  /** Exclusive lower bound. */
   readonly above?: number;
-  /** The most it may be. */
+  /** Inclusive upper bound. */
   readonly to?: number;
-  /** It must be less than this. */
+  /** Exclusive upper bound. */
   readonly below?: number;
 }
 
-/** The whole numbers of at least `from` and, where it is given, at most `to`. */
+/** The range of the integers from `from` to `to`, both inclusive. Without `to` there is no upper bound. */
 export const wholeNumbers = (from: number, to?: number): NumberRange => ({
   isWhole: true,
   from,
@@ -20,18 +20,22 @@ export const wholeNumbers = (from: number, to?: number): NumberRange => ({
 });
 
 /**
- * The one check of numbers that come from outside: options of the library, flags of the command line, metadata of files.
+ * Checks a number that comes from outside: an option of the library, a flag of the command line, or metadata of a file.
  *
- * @param name What the error calls it.
+ * @param name The option, for the message.
  * @returns The number.
- * @throws RangeError, one line that names the option, its range and the value.
+ * @throws RangeError with one line that names the option, its range and the value.
  */
 export function checkNumber(name: string, value: unknown, range: NumberRange): number {
   if (isInRange(value, range)) return value;
   throw new RangeError(`${name} must be ${describeRange(range)}, not ${shown(value)}`);
 }
 
-/** `checkNumber` for every number of a record that has a range. @param owner Stands before their names: `'adam: '`. */
+/**
+ * Calls `checkNumber` for every key in `ranges`.
+ *
+ * @param owner Prefix of the names in messages, such as `'adam: '`.
+ */
 export function checkNumbers<R extends Readonly<Record<string, NumberRange>>>(
   owner: string,
   values: { readonly [K in keyof R]: unknown },
@@ -40,6 +44,7 @@ export function checkNumbers<R extends Readonly<Record<string, NumberRange>>>(
   for (const key of Object.keys(ranges)) checkNumber(`${owner}${key}`, values[key], ranges[key]);
 }
 
+/** Returns whether `value` is a number in the range. */
 export function isInRange(value: unknown, { isWhole, from, above, to, below }: NumberRange): value is number {
   return (
     typeof value === 'number' &&
@@ -51,7 +56,7 @@ export function isInRange(value: unknown, { isWhole, from, above, to, below }: N
   );
 }
 
-/** A range in words, as errors and the command line say it: “a whole number from 1 to 65535”, “a number above 0”. */
+/** Describes a range for messages and help texts: “a whole number from 1 to 65535”, “a number above 0”. */
 export function describeRange({ isWhole, from, above, to, below }: NumberRange): string {
   const kind = isWhole ? 'a whole number' : 'a number';
   const end = to !== undefined ? ` to ${to}` : below !== undefined ? ` to below ${below}` : '';
@@ -60,19 +65,30 @@ export function describeRange({ isWhole, from, above, to, below }: NumberRange):
   return end === '' ? (isWhole ? kind : 'a finite number') : `${kind} up${end}`;
 }
 
-/** @throws RangeError, one line that names the option and its choices, unless `value` is one of them. */
+/**
+ * Checks that a value is one of several choices.
+ *
+ * @param name The option, for the message.
+ * @returns The value.
+ * @throws RangeError with one line that names the option, its choices and the value.
+ */
 export function checkChoice<T>(name: string, value: unknown, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T;
   throw new RangeError(`${name} must be one of ${choices.join(', ')}, not ${shown(value)}`);
 }
 
-/** @throws TypeError, one line, unless `value` is an object and no list, such as a record of options. */
+/**
+ * Checks that a value is an object and not an array, such as a record of options.
+ *
+ * @param name The value, for the message.
+ * @throws TypeError with one line if it is not.
+ */
 export function checkRecord(name: string, value: unknown): asserts value is Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
   throw new TypeError(`${name} must be an object, not ${shown(value)}`);
 }
 
-/** A value of any type, on one line and not for ever. */
+/** Formats any value for an error message: on one line, and not too long. */
 export function shown(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value === 'function') return 'a function';
@@ -85,7 +101,7 @@ export function shown(value: unknown): string {
   return quote(value);
 }
 
-/** A piece of an untrusted file as an error may show it: on one line, and not for ever. */
+/** Formats part of an untrusted file for a message: as JSON on one line, shortened, without control characters. */
 export function quote(value: unknown): string {
   const text = textOf(value).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '�');
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
@@ -95,25 +111,33 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return 'something nested too deep';
+    return 'a value nested too deeply';
   }
 }
 
 /**
- * @param operand What the error calls it, beside the operation.
- * @throws TypeError, one line, unless `value` is a tensor or a bit-tensor. TypeScript would say so, JavaScript does not.
+ * Checks that an argument is a tensor or a bit tensor, for callers from JavaScript, who get no type errors.
+ *
+ * @param op The operation, for the message.
+ * @param operand The argument's name, for the message.
+ * @throws TypeError with one line if it is not.
  */
 export function checkTensor(op: string, value: unknown, operand = 'x'): void {
   if ((value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true) return;
-  throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Numbers become one by tensor([…])`);
+  throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Make one with tensor([…]).`);
 }
 
-/** @throws TypeError, one line, unless `value` can be called. */
+/** Checks that an argument is a function. @throws TypeError with one line if it is not. */
 export function checkFunction(op: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`${op}: needs a function, not ${shown(value)}`);
 }
 
-/** @throws TypeError, one line, unless `value` is a list. @param such An example of one. */
-export function checkList(op: string, value: unknown, such = '[2, 3]'): asserts value is readonly unknown[] {
-  if (!Array.isArray(value)) throw new TypeError(`${op}: needs a list such as ${such}, not ${shown(value)}`);
+/**
+ * Checks that an argument is an array.
+ *
+ * @param example A valid argument, for the message.
+ * @throws TypeError with one line if it is not.
+ */
+export function checkList(op: string, value: unknown, example = '[2, 3]'): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError(`${op}: needs a list such as ${example}, not ${shown(value)}`);
 }

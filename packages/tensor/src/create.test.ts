@@ -38,7 +38,7 @@ describe('tensor', () => {
     expect([tensor(3).shape, tensor([]).shape, tensor([[], []]).shape]).toEqual([[], [0], [2, 0]]);
   });
 
-  test('copies: neither the values nor the shape stay tied to the caller', () => {
+  test('copies the values and the shape', () => {
     const values = new Float32Array(4);
     const shape = [2, 2];
     const x = tensor(values, { shape });
@@ -47,14 +47,14 @@ describe('tensor', () => {
     expect([x.values[0], ...x.shape]).toEqual([0, 2, 2]);
   });
 
-  test('takes its dtype from the option, from a typed array, or is f32', () => {
+  test('takes its dtype from the option or a typed array, and defaults to f32', () => {
     expectTypeOf(tensor([1])).toEqualTypeOf<Tensor<'f32'>>();
     expectTypeOf(tensor([1], { shape: [1, 1] })).toEqualTypeOf<Tensor<'f32'>>();
     expectTypeOf(tensor([1], { dtype: 'i32' })).toEqualTypeOf<Tensor<'i32'>>();
     expectTypeOf(tensor(new Uint8Array(1))).toEqualTypeOf<Tensor<'u8'>>();
     expectTypeOf(tensor(new Int32Array(1), { shape: [] })).toEqualTypeOf<Tensor<'i32'>>();
     expectTypeOf(tensor(new Int32Array(1), { dtype: 'f32' })).toEqualTypeOf<Tensor<'f32'>>();
-    // @ts-expect-error tensors of f64 do not exist
+    // @ts-expect-error f64 is not a dtype
     expect(() => tensor([1], { dtype: 'f64' })).toThrow('dtype must be one of f32, i32, u32, i16, u8, not "f64"');
     const dtypes = [tensor([1]), tensor([1], { dtype: 'i32' }), tensor(new Uint32Array(1)), tensor(Buffer.of(1))];
     expect(dtypes.map(({ dtype }) => dtype)).toEqual(['f32', 'i32', 'u32', 'u8']);
@@ -70,7 +70,7 @@ describe('tensor', () => {
 });
 
 describe('factories', () => {
-  test('write every element, whatever the memory held', () => {
+  test('write every element of recycled memory', () => {
     poisonNewBlocks(0xff);
     try {
       expect([...zeros([2, 2]).values]).toEqual([0, 0, 0, 0]);
@@ -84,7 +84,7 @@ describe('factories', () => {
     }
   });
 
-  test('know their dtype', () => {
+  test('have the right dtypes', () => {
     expectTypeOf(zeros([1])).toEqualTypeOf<Tensor<'f32'>>();
     expectTypeOf(zeros([1], 'u8')).toEqualTypeOf<Tensor<'u8'>>();
     expectTypeOf(ones([1], 'i32')).toEqualTypeOf<Tensor<'i32'>>();
@@ -95,16 +95,16 @@ describe('factories', () => {
     expectTypeOf(eye(2)).toEqualTypeOf<Tensor<'f32'>>();
   });
 
-  test('name themselves in errors', () => {
+  test('are named in errors', () => {
     expect(() => zeros([1.5])).toThrow('zeros: [1.5] is not a shape');
     expect(() => ones([-1])).toThrow('ones: [-1] is not a shape');
     expect(() => eye(-1)).toThrow('eye: [-1, -1] is not a shape');
     expect(() => zeros([2 ** 25, 2 ** 25])).toThrow(
-      /^out of memory: zeros asked for .* GB while \d+ live tensors hold .* free tensors with tidy\(\) or dispose\(\)\.$/,
+      /^out of memory: zeros requested .* GB while \d+ live tensors hold .* free tensors with tidy\(\) or dispose\(\)\.$/,
     );
   });
 
-  test('oneHot keeps all axes, and refuses an index that is no class', () => {
+  test('oneHot keeps all axes, and rejects an index that is out of range', () => {
     expect(oneHot(tensor([[0], [1]], { dtype: 'u8' }), 4).shape).toEqual([2, 1, 4]);
     expect(() => oneHot(tensor([3], { dtype: 'i32' }), 3)).toThrow(new RangeError('oneHot: index 3 is outside 0 … 2'));
   });
@@ -112,7 +112,7 @@ describe('factories', () => {
 
 describe('arange', () => {
   test.prop([fc.integer({ min: -20, max: 20 }), fc.integer({ min: -20, max: 20 }), fc.integer({ min: -5, max: 5 })])(
-    'counts like a loop',
+    'equals a loop',
     (start, stop, step) => {
       fc.pre(step !== 0);
       const counted: number[] = [];
@@ -121,14 +121,14 @@ describe('arange', () => {
     },
   );
 
-  test('counts in fractions if told so', () => {
+  test('supports fractional steps for f32', () => {
     expect([...arange(0, 1, 0.25, 'f32').values]).toEqual([0, 0.25, 0.5, 0.75]);
     expect(() => arange(0, 1, 0.25)).toThrow(
-      new RangeError("arange: from 0 by 0.25 are not whole numbers. Pass the dtype 'f32'."),
+      new RangeError("arange: start 0 and step 0.25 are not whole numbers. Pass the dtype 'f32'."),
     );
   });
 
-  test('refuses to count for ever', () => {
+  test('rejects a step of 0', () => {
     expect(() => arange(0, 1, 0)).toThrow(new RangeError('arange: cannot count from 0 to 1 by 0'));
     expect(() => arange(Infinity)).toThrow(RangeError);
   });

@@ -16,10 +16,15 @@ import { ShapeError } from './errors.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
 
-/** The dtype of a tensor made from this typed array. */
+/** The dtype of a tensor created from a typed array of type `A`. */
 export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[DType];
 
-/** A tensor whose elements a function writes, all of them, on the current backend. @param purpose For which an error says there is no memory. */
+/**
+ * Returns a tensor on the current backend, filled by a callback on the CPU.
+ *
+ * @param write Writes every element of the array, which is uninitialized.
+ * @param purpose What the memory is for, for out-of-memory errors.
+ */
 export function fromHost<D extends DType>(
   dtype: D,
   shape: Shape,
@@ -38,17 +43,19 @@ export function fromHost<D extends DType>(
   return result;
 }
 
-/** Numbers nested as deep as the tensor has axes. */
+/** A number, or nested arrays of numbers, as deep as the tensor has axes. */
 export type NestedArray = number | readonly NestedArray[];
 
 /**
- * A tensor from nested arrays, or from a flat array and a shape. It is f32 unless said otherwise;
- * a typed array keeps its own element type.
+ * Creates a tensor from a number, nested arrays, or a flat array and a shape. The dtype defaults to f32, or to the
+ * element type of a typed array. The values are copied.
  *
  *     tensor([[1, 2], [3, 4]])                  f32 [2, 2]
  *     tensor([1, 2, 3, 4], { shape: [2, 2] })   the same
  *     tensor([1, 2], { dtype: 'i32' })          i32 [2]
  *     tensor(new Uint8Array(3))                 u8 [3]
+ *
+ * @throws ShapeError if the arrays are ragged, or the values do not fill the shape.
  */
 export function tensor<A extends TypedArray>(values: A, options?: { shape?: Shape }): Tensor<DTypeOf<A>>;
 export function tensor<D extends DType = 'f32'>(
@@ -70,7 +77,7 @@ export function tensor(
   return fromHost(dtype, shape, (values) => values.set(flat));
 }
 
-/** The shape of nested arrays, read along their first elements. */
+/** The shape of nested arrays, taken from the first element at each level. */
 function nestedShape(values: NestedArray): number[] {
   const shape: number[] = [];
   for (let node = values; Array.isArray(node); node = node[0]) shape.push(node.length);
@@ -94,20 +101,22 @@ function flatten(values: NestedArray, shape: Shape): number[] {
   return flat;
 }
 
-/** Every element is `value`. */
+/** Returns a tensor filled with `value`. The dtype defaults to f32. */
 export function full<D extends DType = 'f32'>(shape: Shape, value: number, dtype: D = 'f32' as D): Tensor<D> {
   return filled('full', shape, value, dtype);
 }
 
+/** Returns a tensor filled with 0. The dtype defaults to f32. */
 export function zeros<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
   return filled('zeros', shape, 0, dtype);
 }
 
+/** Returns a tensor filled with 1. The dtype defaults to f32. */
 export function ones<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
   return filled('ones', shape, 1, dtype);
 }
 
-/** A scalar: a tensor of shape []. */
+/** Returns a scalar: a tensor of shape []. The dtype defaults to f32. */
 export function scalar<D extends DType = 'f32'>(value: number, dtype: D = 'f32' as D): Tensor<D> {
   return filled('scalar', [], value, dtype);
 }
@@ -116,7 +125,12 @@ function filled<D extends DType>(op: string, shape: Shape, value: number, dtype:
   return fromHost(dtype, checkShape(op, shape), (values) => values.fill(value), op);
 }
 
-/** The numbers start, start + step, … below `stop`; above it for a negative step. Shape [n]. */
+/**
+ * Returns evenly spaced numbers in the half-open interval [start, stop): start, start + step, and so on. The shape is
+ * [⌈(stop − start) / step⌉]; defaults are start 0, step 1 and dtype i32.
+ *
+ * @throws RangeError if the step is 0, a bound is not finite, or an integer dtype would need fractions.
+ */
 export function arange(stop: number): Tensor<'i32'>;
 export function arange<D extends DType = 'i32'>(start: number, stop: number, step?: number, dtype?: D): Tensor<D>;
 export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i32'): Tensor<DType> {
@@ -125,14 +139,14 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
     throw new RangeError(`arange: cannot count from ${first} to ${end} by ${step}`);
   }
   if (dtype !== 'f32' && !(Number.isInteger(first) && Number.isInteger(step))) {
-    throw new RangeError(`arange: from ${first} by ${step} are not whole numbers. Pass the dtype 'f32'.`);
+    throw new RangeError(`arange: start ${first} and step ${step} are not whole numbers. Pass the dtype 'f32'.`);
   }
   return fromHost(dtype, [Math.max(0, Math.ceil((end - first) / step))], (values) => {
     for (let i = 0; i < values.length; i++) values[i] = first + i * step;
   });
 }
 
-/** The identity matrix [size, size]. */
+/** Returns the identity matrix, f32 [size, size]. */
 export function eye(size: number): Tensor {
   return fromHost('f32', checkShape('eye', [size, size]), (values) => {
     values.fill(0);
@@ -140,7 +154,11 @@ export function eye(size: number): Tensor {
   });
 }
 
-/** Class indices as unit vectors: [...shape] to f32 [...shape, classes]. */
+/**
+ * One-hot encodes class indices: from [...shape] to f32 [...shape, classes].
+ *
+ * @throws RangeError if an index is outside [0, classes).
+ */
 export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): Tensor {
   checkTensor('oneHot', indices, 'indices');
   const chosen = indices.values;

@@ -1,9 +1,9 @@
 import type { UnsharedBytes } from './unshared-bytes.js';
 
-/** Element types of a `Tensor`. (Single bits live in `BitTensor`, which is not arithmetic.) */
+/** The element types of a `Tensor`. Bits have a class of their own, `BitTensor`, which does not support arithmetic. */
 export type DType = 'f32' | 'i32' | 'u32' | 'i16' | 'u8';
 
-/** The typed array that holds the elements of each dtype. */
+/** The typed array type for the elements of each dtype. */
 export interface TypedArrays {
   f32: Float32Array;
   i32: Int32Array;
@@ -12,18 +12,19 @@ export interface TypedArrays {
   u8: Uint8Array;
 }
 
+/** The typed array for elements of dtype `D`; by default, for any dtype. */
 export type TypedArray<D extends DType = DType> = TypedArrays[D];
 
 const constructors = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, i16: Int16Array, u8: Uint8Array } as const;
 
 export const dtypes = Object.keys(constructors) as readonly DType[];
 
-/** Bytes of one element. */
+/** The size of one element in bytes, in the memory of the CPU. */
 export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }
 
-/** A typed array of `length` elements over existing memory. */
+/** Returns a typed array of `length` elements over existing memory. */
 export function typedArrayOver<D extends DType>(
   dtype: D,
   buffer: ArrayBufferLike,
@@ -34,26 +35,26 @@ export function typedArrayOver<D extends DType>(
   return new TypedArrayOfDtype(buffer, byteOffset, length) as TypedArray<D>;
 }
 
-/** A new typed array of `length` zeros. */
+/** Returns a new typed array of `length` zeros. */
 export function newTypedArray<D extends DType>(dtype: D, length: number): TypedArray<D> {
   return new constructors[dtype](length) as TypedArray<D>;
 }
 
-/** Elements as a GPU holds them, 32 bits each. */
+/** Converts elements to the form that a GPU stores: 32 bits each. */
 export function wordsOfValues(dtype: DType, values: TypedArray): UnsharedBytes {
-  // A copy in any case: the elements of a tensor may lie in shared memory, and may change.
+  // Always a copy, because the elements of a tensor may be in shared memory and may change.
   const words = dtype === 'i16' ? Int32Array.from(values) : dtype === 'u8' ? Uint32Array.from(values) : values.slice();
   return new Uint8Array(words.buffer as ArrayBuffer, 0, words.byteLength);
 }
 
-/** The reverse of `wordsOfValues`. */
+/** The inverse of `wordsOfValues`. */
 export function valuesOfWords<D extends DType>(dtype: D, words: ArrayBuffer): TypedArray<D> {
   if (dtype === 'i16') return Int16Array.from(new Int32Array(words)) as TypedArray<D>;
   if (dtype === 'u8') return Uint8Array.from(new Uint32Array(words)) as TypedArray<D>;
   return new constructors[dtype](words) as TypedArray<D>;
 }
 
-/** The dtype whose elements `array` holds, or undefined where no tensor can hold them. */
+/** The dtype of the elements of `array`, or undefined if no dtype corresponds to it. */
 export function dtypeOf(array: ArrayBufferView): DType | undefined {
   return dtypes.find((dtype) => array instanceof constructors[dtype]);
 }

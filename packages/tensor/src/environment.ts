@@ -1,9 +1,9 @@
-/** Whether this is Node, or a program that does as Node does, such as Deno or Bun: modules of Node can be had. */
+/** Whether this is Node or a compatible runtime such as Deno or Bun, where Node's modules are available. */
 export const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
 
 /**
- * A variable of the environment. It is undefined also where there is no environment, as on a web page, or where it may not be
- * read, as in Deno without `--allow-env`.
+ * Returns an environment variable. The result is undefined where there is no environment, as on a web page, or where it
+ * must not be read, as in Deno without `--allow-env`.
  */
 export function environmentVariable(name: string): string | undefined {
   if (typeof process === 'undefined') return undefined;

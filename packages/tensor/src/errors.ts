@@ -1,13 +1,13 @@
 import { formatShape, type Shape } from './shape.js';
 
-/** An operand as an error shows it: its name, its shape, and what its axes mean. */
+/** An operand as an error message shows it: its name, its shape, and a note on what its axes mean. */
 export interface Operand {
   readonly name: string;
   readonly shape: Shape;
   readonly note?: string | undefined;
 }
 
-/** Shapes that do not fit together. The message names the op, its operands and the remedy. */
+/** Thrown for shapes that do not fit together. The message names the op, its operands and a remedy. */
 export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 
@@ -21,30 +21,30 @@ export class ShapeError extends Error {
   }
 }
 
-/** An element type that the op cannot take. */
+/** Thrown for an element type that an op does not support. */
 export class DTypeError extends Error {
   override readonly name = 'DTypeError';
 }
 
-/** A derivative that there is none of, or that could not be right. The message is one line. */
+/** Thrown for a derivative that does not exist or could not be correct. The message is one line. */
 export class GradientError extends Error {
   override readonly name = 'GradientError';
 }
 
-/** A tensor that was used after `dispose()`, or after the `tidy` that owned it. */
+/** Thrown when a tensor is used after `dispose()`, or after the end of the `tidy` that owned it. */
 export class DisposedError extends Error {
   override readonly name = 'DisposedError';
 }
 
-/** A file whose bytes do not say what its format promises. The message is one line. */
+/** Thrown for a file whose bytes violate its format. The message is one line. */
 export class FormatError extends Error {
   override readonly name = 'FormatError';
 }
 
-/** No memory is left for a tensor. The message says what asked for it, what lives, and what to do. */
+/** Thrown when memory for a tensor runs out. The message says who requested it, what is in use, and what to do. */
 export class OutOfMemoryError extends RangeError {
   override readonly name = 'OutOfMemoryError';
-  /** What asked for how many bytes: a clause. Undefined where nothing did, since there is no memory at all. */
+  /** A clause that says who requested how many bytes. Undefined if there is no memory at all, so that nobody did. */
   readonly lack: string | undefined;
 
   constructor(message: string, { lack, ...options }: ErrorOptions & { readonly lack?: string | undefined } = {}) {
@@ -53,26 +53,26 @@ export class OutOfMemoryError extends RangeError {
   }
 }
 
-/** A function that cannot be written down as a program. The message is one line. */
+/** Thrown when a function cannot be traced into a program. The message is one line. */
 export class TraceError extends Error {
   override readonly name = 'TraceError';
 }
 
-/** A kernel that could not run to its end: its thread has died, or did not answer. */
+/** Thrown when a kernel could not finish because its thread died or did not respond. */
 export class KernelError extends Error {
   override readonly name = 'KernelError';
 }
 
-/** A tensor where it is not wanted, or a GPU that is not there or can do no more. */
+/** Thrown when a tensor is on the wrong backend, or a GPU is missing or has failed. */
 export class BackendError extends Error {
   override readonly name: string = 'BackendError';
 }
 
-/** An operation that no GPU can do. */
+/** Thrown when an op on a GPU has no kernel for it. */
 export class MissingKernelError extends BackendError {
   override readonly name = 'MissingKernelError';
 
   constructor(op: string) {
-    super(`${op} has no kernel for a GPU. Move its inputs to the CPU: await toHost(x).`);
+    super(`${op} has no GPU kernel. Move its inputs to the CPU with await toHost(x).`);
   }
 }

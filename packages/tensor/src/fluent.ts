@@ -14,8 +14,8 @@ import { transpose } from './ops/shape/transpose.js';
 import type { Shape } from './shape.js';
 import { Tensor } from './tensor.js';
 
-// Arithmetic and views as methods, for formulas that read from left to right: x.sub(mean).div(deviation).
-// Each is the free function of its name with the tensor as first argument, and is documented there.
+// Arithmetic and views as methods, so that formulas read from left to right: x.sub(mean).div(deviation). Each method
+// calls the free function of the same name, which documents it, with the tensor as first argument.
 
 declare module './tensor.js' {
   interface Tensor<D extends DType = 'f32'> {
@@ -56,10 +56,33 @@ declare module './tensor.js' {
 type TensorFunction = (x: Tensor<DType>, ...rest: unknown[]) => unknown;
 
 const functions = {
-  ...{ add, sub, mul, div, pow, maximum, minimum },
-  ...{ neg, abs, exp, log, sqrt, square, clip, cast },
-  ...{ sum, mean, max, min, argMax, argMin },
-  ...{ matmul, reshape, squeeze, unsqueeze, transpose, slice },
+  add,
+  sub,
+  mul,
+  div,
+  pow,
+  maximum,
+  minimum,
+  neg,
+  abs,
+  exp,
+  log,
+  sqrt,
+  square,
+  clip,
+  cast,
+  sum,
+  mean,
+  max,
+  min,
+  argMax,
+  argMin,
+  matmul,
+  reshape,
+  squeeze,
+  unsqueeze,
+  transpose,
+  slice,
 };
 
 for (const [name, f] of Object.entries(functions) as [string, TensorFunction][]) {

@@ -14,18 +14,18 @@ describe('printing', () => {
     );
   });
 
-  test('shows whole numbers without decimals', () => {
+  test('shows integers without decimals', () => {
     expect(String(tensor([1, -20, 300], { dtype: 'i32' }))).toBe(lines('Tensor<i32> [3]', '[  1, -20, 300]'));
     expect(String(tensor(new Uint8Array([0, 255])))).toBe(lines('Tensor<u8> [2]', '[  0, 255]'));
   });
 
-  test('scalars and empty tensors', () => {
+  test('supports scalars and empty tensors', () => {
     expect(String(scalar(0.5))).toBe(lines('Tensor<f32> []', '0.5000'));
     expect(String(zeros([0]))).toBe(lines('Tensor<f32> [0]', '[]'));
     expect(String(zeros([2, 0]))).toBe(lines('Tensor<f32> [2, 0]', '[[],', ' []]'));
   });
 
-  test('separates blocks of a third axis by a line', () => {
+  test('separates the matrices along a third axis by blank lines', () => {
     expect(String(arange(0, 8).alias([2, 2, 2]))).toBe(
       lines('Tensor<i32> [2, 2, 2]', '[[[0, 1],', '  [2, 3]],', '', ' [[4, 5],', '  [6, 7]]]'),
     );
@@ -48,20 +48,20 @@ describe('printing', () => {
     );
   });
 
-  test('uses one notation, scientific where sizes differ much', () => {
+  test('uses one notation, which is scientific if magnitudes differ widely', () => {
     expect(String(tensor([1e-5, 0]))).toBe(lines('Tensor<f32> [2]', '[1.0000e-5, 0.0000e+0]'));
     expect(String(tensor([2e9, -1]))).toBe(lines('Tensor<f32> [2]', '[ 2.0000e+9, -1.0000e+0]'));
   });
 
-  test('names what is not finite', () => {
+  test('shows infinities and NaN', () => {
     expect(String(tensor([NaN, -Infinity, 1]))).toBe(lines('Tensor<f32> [3]', '[   nan,   -inf, 1.0000]'));
   });
 
-  test('takes any number of axes', () => {
+  test('supports any number of axes', () => {
     expect(String(zeros(new Array<number>(7).fill(2)))).toMatch(/^Tensor<f32> \[2, 2, 2, 2, 2, 2, 2\]\n\[{7}0\.0000, /);
   });
 
-  test('says of a disposed tensor what it was', () => {
+  test('describes a disposed tensor', () => {
     const x = zeros([2, 3]);
     x.dispose();
     const inspect = Symbol.for('nodejs.util.inspect.custom') as never;

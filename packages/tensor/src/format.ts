@@ -1,13 +1,13 @@
 import type { DType, TypedArray } from './dtype.js';
 import { formatShape, type Shape } from './shape.js';
 
-/** Longer axes show only this many elements at each end. */
+/** The number of elements shown at each end of a long axis. */
 const edge = 3;
 
 const gap = -1;
 
 /**
- * A tensor as text, after NumPy: nested brackets, columns aligned, long axes shortened.
+ * Formats a tensor like NumPy: nested brackets, aligned columns, long axes shortened.
  *
  *     Tensor<f32> [2, 3]
  *     [[ 1.0000,  2.5000, -3.0000],
@@ -36,13 +36,13 @@ export function formatTensor(dtype: DType, shape: Shape, values: TypedArray): st
   return `Tensor<${dtype}> ${formatShape(shape)}\n${render(0, 0)}`;
 }
 
-/** Indices of an axis to show, with `gap` where some are left out. */
+/** The indices to show along an axis, with `gap` where some are left out. */
 function shownIndices(size: number): number[] {
   const range = (start: number, stop: number) => Array.from({ length: stop - start }, (_, index) => start + index);
   return size <= 2 * edge + 1 ? range(0, size) : [...range(0, edge), gap, ...range(size - edge, size)];
 }
 
-/** One notation for all numbers of a print-out: fixed where they are of similar size, else scientific. */
+/** Chooses one notation for all numbers: fixed-point if their magnitudes are similar, otherwise scientific. */
 function floatFormat(values: readonly number[]): (value: number) => string {
   const magnitudes = values.map(Math.abs).filter((value) => Number.isFinite(value) && value > 0);
   const largest = magnitudes.reduce((a, b) => Math.max(a, b), 0);

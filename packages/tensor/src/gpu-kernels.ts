@@ -2,9 +2,9 @@ import type * as all from './all.wgsl.js';
 
 let kernels: typeof all | null = null;
 
-/** The kernels for GPUs that ops call. `useBackend` brings them: a bundle that never calls it goes without. */
+/** The GPU kernels that ops call. `useBackend` provides them, so a bundle that never calls it does not contain them. */
 export function gpuKernels(): typeof all {
-  // Nothing is on a GPU before one is open.
+  // No tensor is on a GPU before `useBackend` has opened one.
   return kernels!;
 }
 

@@ -4,7 +4,7 @@ import { DisposedError } from './errors.js';
 import { tidy } from './scope.js';
 
 describe('a disposed tensor', () => {
-  test('names itself when it is used', () => {
+  test('is named in the error when it is used', () => {
     const x = zeros([2, 3]);
     x.dispose();
     expect(x.disposed).toBe(true);
@@ -14,7 +14,7 @@ describe('a disposed tensor', () => {
     expect(() => x.alias()).toThrow(new DisposedError(`units.3.weight ${remedy}`));
   });
 
-  test('cannot be read through elements that it gave out before', async () => {
+  test('cannot be read, even if its elements were read before', async () => {
     let escaped = zeros([1]);
     tidy(() => {
       escaped = ones([1]);
@@ -25,12 +25,12 @@ describe('a disposed tensor', () => {
 });
 
 describe('a tensor', () => {
-  test('has an id of its own, and so has a view', () => {
+  test('has its own id, and so does a view', () => {
     const x = zeros([4]);
     expect(new Set([x.id, x.alias().id, zeros([4]).id]).size).toBe(3);
   });
 
-  test('gives copies of its elements, or its only one', async () => {
+  test('returns a copy of its elements, or its only element', async () => {
     const x = ones([2]);
     const copy = await x.data();
     x.values[0] = 5;

@@ -9,8 +9,8 @@ import { formatShape, type Shape, sizeOf } from './shape.js';
 let nextId = 1;
 
 /**
- * What `Tensor` and `BitTensor` share: a shape, and a reference to a block of memory.
- * Several handles may share a block (views do); it is freed when the last of them is disposed.
+ * The base class of `Tensor` and `BitTensor`: a shape, and a reference to a block of memory. Several handles may share
+ * a block, as views do. It is freed when the last of them is disposed.
  */
 export abstract class Handle {
   /** @internal */
@@ -23,7 +23,7 @@ export abstract class Handle {
   protected constructor(
     readonly shape: Shape,
     block: Block,
-    /** Names its value on the gradient tape. Views have an id of their own, twins the same. */
+    /** Identifies the value on a gradient tape. A view has its own id; a twin shares that of its original. */
     readonly id = nextId++,
   ) {
     this.#block = block;
@@ -41,21 +41,22 @@ export abstract class Handle {
     nameLeak(this, name);
   }
 
-  /** How many (logical) elements there are. */
+  /** The number of elements: the product of the shape. */
   get size(): number {
     return sizeOf(this.shape);
   }
 
-  /** How many axes there are. */
+  /** The number of axes. */
   get rank(): number {
     return this.shape.length;
   }
 
+  /** Whether `dispose()` was called, or the `tidy` that owned the tensor has ended. */
   get disposed(): boolean {
     return this.#block === null;
   }
 
-  /** @internal The memory behind this handle. Throws `DisposedError` after `dispose()`. */
+  /** @internal The memory behind this handle. @throws DisposedError after `dispose()`. */
   get block(): Block {
     if (this.#block === null) {
       const name = this.label ?? `a tensor of shape ${formatShape(this.shape)}`;
@@ -64,17 +65,17 @@ export abstract class Handle {
     return this.#block;
   }
 
-  /** Where it lives. */
+  /** The backend that holds the elements. */
   get backend(): BackendName {
     return this.block.backend;
   }
 
-  /** @internal Where its first element lies in the memory of the CPU backend: what kernels are told. */
+  /** @internal The byte address of the first element in the memory of the CPU backend, as kernels receive it. */
   get address(): number {
     return this.block.address;
   }
 
-  /** Gives the memory back, unless a view still needs it. Disposing twice is harmless. */
+  /** Frees the memory, unless another view still uses it. Disposing twice is harmless. */
   dispose(): void {
     if (this.#block === null) return;
     const block = this.#block;
@@ -84,12 +85,12 @@ export abstract class Handle {
     block.release();
   }
 
-  /** `using x = zeros([3])` disposes x at the end of its block. */
+  /** Lets `using x = zeros([3])` dispose x at the end of the enclosing block. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** One more reference to the memory, for a subclass to take over. */
+  /** Adds a reference to the memory, for another handle to take over. */
   share(): Block {
     return this.block.retain();
   }

@@ -1,18 +1,18 @@
 import type { AnyTensor } from './op-definition.js';
 
-// What gradient engines and kernels do with handles, of which the types of tensors say nothing to others.
+// Access to the internals of tensors for gradient engines and kernels. The public types do not show them.
 
-/** Another handle on the memory of a tensor, with an id of its own: to a gradient tape it is another value. */
+/** Returns another handle on the memory of a tensor, with its own id. A gradient tape treats it as another tensor. */
 export const aliasOf = <T extends AnyTensor>(x: T): T => x.alias(x.shape) as T;
 
-/** Another handle on the value of a tensor, which outlives it. To a gradient tape the two are one. */
+/** Returns another handle on the value of a tensor, with the same id. A gradient tape treats both as one tensor. */
 export const twinOf = <T extends AnyTensor>(x: T): T => x.twin() as T;
 
-/** Where the first element of a tensor lies in the memory of the CPU. @throws BackendError if it is elsewhere. */
+/** The byte address of a tensor's first element in the CPU memory. @throws BackendError if the tensor is on a GPU. */
 export const addressOf = (x: AnyTensor): number => x.address;
 
-/** Whether tensors share their memory. */
+/** Whether two tensors share their memory. */
 export const shareMemory = (x: AnyTensor, y: AnyTensor): boolean => x.block === y.block;
 
-/** How often the elements of a tensor were overwritten. */
+/** The number of times that the elements of a tensor were overwritten. */
 export const versionOf = (x: AnyTensor): number => x.block.version;

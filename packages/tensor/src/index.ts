@@ -46,12 +46,10 @@ export { decodeNpy, encodeNpy } from './io/npy.js';
 export {
   decodeSafetensors,
   decodeSafetensorsMetadata,
-  encodeSafetensors,
   type Safetensors,
-  type SafetensorsMetadata,
-  type SafetensorsSpec,
-  safetensorsByteLength,
-} from './io/safetensors.js';
+} from './io/read-safetensors.js';
+export type { SafetensorsMetadata, SafetensorsSpec } from './io/safetensors-format.js';
+export { encodeSafetensors, safetensorsByteLength } from './io/write-safetensors.js';
 export { reportLeaks } from './leaks.js';
 export { assign, toBackend, toHost } from './move.js';
 export {

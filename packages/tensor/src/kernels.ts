@@ -1,6 +1,6 @@
 /**
- * What kernels are made of, for packages that define operations of their own: `import … from '@mobinet/tensor/kernels'`.
- * CONTRIBUTING.md shows how.
+ * Building blocks of kernels, for packages that define operations: `import … from '@mobinet/tensor/kernels'`.
+ * CONTRIBUTING.md shows how to use them.
  */
 
 export { bytesOf } from './backend.js';

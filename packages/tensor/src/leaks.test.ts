@@ -8,12 +8,15 @@ import { tidy } from './scope.js';
 setFlagsFromString('--expose_gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Collects until `done`: finalizers run when the engine likes. A collection takes up to a second in a process of many tests. */
+/**
+ * Collects garbage until `done`, because the engine decides when finalizers run. A collection takes up to a second in a
+ * process with many tests.
+ */
 async function collectUntil(done: () => boolean): Promise<void> {
   for (let attempt = 0; attempt < 50 && !done(); attempt++) await collect();
 }
 
-/** Collects a few times more, so that what is reported too much would show. */
+/** Collects a few more times, to let surplus reports appear. */
 async function collectOnceMore(): Promise<void> {
   for (let attempt = 0; attempt < 3; attempt++) await collect();
 }
@@ -33,7 +36,7 @@ function leakNone(): void {
   tidy(() => void zeros([6]));
 }
 
-test('names tensors that were lost undisposed, and only those', async () => {
+test('reports tensors that were collected without being disposed, and only those', async () => {
   const held = zeros([7]);
   const leaks: string[] = [];
   const stop = reportLeaks((description) => leaks.push(description));
@@ -45,13 +48,13 @@ test('names tensors that were lost undisposed, and only those', async () => {
   stop();
   leaks.sort();
   expect(leaks).toHaveLength(2);
-  expect(leaks[0]).toMatch(/^a tensor of shape \[2, 3\] was never disposed\. It was made\n/);
-  expect(leaks[1]).toMatch(/^units\.3\.weight of shape \[4\] was never disposed\. It was made\n/);
+  expect(leaks[0]).toMatch(/^a tensor of shape \[2, 3\] was never disposed\. It was created\n/);
+  expect(leaks[1]).toMatch(/^units\.3\.weight of shape \[4\] was never disposed\. It was created\n/);
   expect(leaks[0]).toContain('leakSome');
   expect([held.disposed, alsoHeld.disposed]).toEqual([false, false]);
 });
 
-test('says nothing unless asked', async () => {
+test('reports nothing after it is stopped', async () => {
   const leaks: string[] = [];
   reportLeaks((description) => leaks.push(description))();
   leakSome();

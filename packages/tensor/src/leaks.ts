@@ -1,6 +1,6 @@
 import { formatShape, type Shape } from './shape.js';
 
-/** What is known of a tensor once it is gone. It must not refer to the tensor, or that would never go. */
+/** The description of a tensor, which outlives it. A reference to the tensor would keep that from being collected. */
 interface Origin {
   readonly shape: string;
   label: string;
@@ -11,22 +11,24 @@ let origins = new WeakMap<object, Origin>();
 let registry: FinalizationRegistry<Origin> | null = null;
 
 /**
- * Names leaks: tensors made from now on that the garbage collector finds undisposed are described to `onLeak`, with
- * their shape, label and the stack of their making. It frees nothing, comes late, and slows every tensor: for debugging.
+ * Starts reporting leaks: tensors created from now on that are garbage collected without having been disposed. For
+ * debugging only, since it frees nothing, reports late, and slows down the creation of every tensor.
  *
- * @returns A function that ends the reports.
+ * @param onLeak Receives a description: the label, the shape and the stack trace of the creation. Default:
+ * `console.warn`.
+ * @returns A function that stops the reports.
  */
 export function reportLeaks(onLeak: (description: string) => void = console.warn): () => void {
   origins = new WeakMap();
   registry = new FinalizationRegistry(({ label, shape, stack }) =>
-    onLeak(`${label} of shape ${shape} was never disposed. It was made\n${stack}`),
+    onLeak(`${label} of shape ${shape} was never disposed. It was created\n${stack}`),
   );
   return () => {
     registry = null;
   };
 }
 
-/** Called by `Handle` alone, as are the next two. */
+/** Called only by `Handle`, like the next two functions. */
 export function watchForLeak(handle: { readonly shape: Shape }): void {
   if (registry === null) return;
   const { stackTraceLimit } = Error;

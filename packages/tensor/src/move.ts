@@ -12,10 +12,11 @@ import { sameShape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
 
 /**
- * The same elements on a backend: another handle where they are there already, else a copy. From the CPU to a GPU it cannot be
- * differentiated: the gradient would have to wait for the GPU.
+ * Returns a tensor with the same elements on `backend`: another handle if they are already there, otherwise a copy. A
+ * copy from the CPU to a GPU is not differentiable, because its gradient would have to wait for the GPU.
  *
- * @throws BackendError on the way from a GPU, which takes a while: see `toHost`.
+ * @param backend Default: the current backend.
+ * @throws BackendError from a GPU to the CPU, which is asynchronous: use `toHost`.
  */
 export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: BackendName = currentBackend()): T {
   checkTensor('toBackend', x);
@@ -24,7 +25,7 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
     recordCall({ name: 'toBackend', inputs: [x], output, saved: [], gradient: (dy) => [() => dy] });
     return output;
   }
-  if (backend === 'cpu') throw new BackendError('what is on a GPU is not there at once: use await toHost(x)');
+  if (backend === 'cpu') throw new BackendError('toBackend: copying from a GPU is asynchronous. Use await toHost(x).');
   const copy =
     x instanceof BitTensor
       ? emptyBitTensor(x.shape, x.label, backend)
@@ -39,9 +40,10 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
 }
 
 /**
- * A copy on the CPU, once all work that makes the elements has ended.
+ * Copies a tensor to the CPU, after all pending work on its elements has finished.
  *
- * @param options.salvage Of a GPU that has refused something since: as the last work that it has done left them.
+ * @param options.salvage Also read from a GPU that has failed since. The elements are those of its last successful work.
+ * @throws BackendError if the GPU has failed, without `salvage`.
  */
 export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvage = false } = {}): Promise<T> {
   checkTensor('toHost', x);
@@ -57,10 +59,11 @@ export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvag
 }
 
 /**
- * Writes the elements of `source` over those of `target`. It is not differentiated.
+ * Copies the elements of `source` into `target`, in place. Not differentiable.
  *
- * @throws ShapeError if the shapes differ; BackendError from a GPU to the CPU; GradientError if a gradient that is being taken depends
- * on what would be overwritten.
+ * @throws ShapeError if the shapes differ.
+ * @throws BackendError from a GPU to the CPU.
+ * @throws GradientError if a gradient in progress depends on the values that would be overwritten.
  */
 export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): void {
   if (!sameShape(target.shape, source.shape)) {

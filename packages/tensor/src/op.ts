@@ -14,14 +14,17 @@ import { type AnyOp, tracer } from './tracer.js';
 
 type Tensors = readonly AnyTensor[];
 
-/** What there is of an op beside its definition. */
+/** The optional parts of an op, for a table of which op has which kernel. */
 export type OpParts = Pick<OpDefinition<Tensors, Tensors>, 'name' | 'fast' | 'webgpu' | 'gradient' | 'inPlace'>;
 
 const defined: OpParts[] = [];
 
 /**
- * Checks the parts of an op against each other, once its types are named. That it also keeps a list of them, for documents, is no reason for a
- * bundler to keep an op that nobody calls.
+ * Defines an op, and lets TypeScript check its parts against each other. `I` and `O` are the tuples of its inputs and
+ * outputs, `A` its other arguments, and `S` the tensors that its gradient rule reads.
+ *
+ * The op is also added to a list, for documentation. The annotation keeps that side effect from making bundlers retain
+ * ops that are never called.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []>(
@@ -31,53 +34,57 @@ export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S 
   return definition;
 }
 
-/** All ops of the modules that are loaded, by name: what docs/operations.md is made from. */
+/** Returns the ops of all loaded modules, sorted by name. docs/operations.md is generated from them. */
 export function definedOps(): OpParts[] {
   return defined.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
-/** One output of a call, as a recorder gets it. */
+/** One output of an op call, as recorders receive it. */
 export interface RecordedCall {
   readonly name: string;
   readonly inputs: Tensors;
   readonly output: AnyTensor;
-  /** What must stay in memory for `gradient`. */
+  /** The tensors that `gradient` will read, and that must stay in memory until then. */
   readonly saved: Tensors;
-  /** Null where there is no rule. */
+  /** The gradient rule, or null if the output has none. */
   readonly gradient: ((outputGradient: Tensor, saved: Tensors) => InputGradients) | null;
 }
 
-/** Listens to calls. This package knows no gradient engine; `@mobinet/autograd` installs one of these. */
+/**
+ * Observes op calls. It is the hook for gradient engines: this package contains none, and `@mobinet/autograd` installs
+ * its tape as a recorder.
+ */
 export interface Recorder {
+  /** Called after an op has run, once per output. */
   record(call: RecordedCall): void;
-  /** A tensor is about to be written into. Throws if that would make a gradient wrong. */
+  /** Called before a tensor is overwritten. Throws if that would make a gradient wrong. */
   overwrite?(op: string, tensor: AnyTensor): void;
 }
 
 const recorders = new Setting<readonly Recorder[]>([]);
 
-/** Runs `body` with other listeners. For `withRecorder`. */
+/** Runs `body` with other recorders. For `withRecorder`. */
 export function replaceRecorders<T>(change: (outer: readonly Recorder[]) => readonly Recorder[], body: () => T): T {
   return recorders.during(change(recorders.current), body);
 }
 
-/** Whether somebody listens: whether what is calculated now may be differentiated. */
+/** Whether a recorder is installed, so that the current computation may be differentiated. */
 export function isRecording(): boolean {
   return recorders.current.length > 0;
 }
 
-/** Tells those that listen of a call that did not go through `apply` (a view, a custom gradient). */
+/** Reports a call that did not go through `apply` (a view, a custom gradient) to the recorders. */
 export function recordCall(call: RecordedCall): void {
   for (const recorder of recorders.current) recorder.record(call);
 }
 
-/** Tells those that listen, and those that will read what was saved, that `op` writes into a tensor. */
+/** Announces that `op` is about to overwrite a tensor: recorders may object, and the version of its memory advances. */
 export function recordOverwrite(op: string, tensor: AnyTensor): void {
   for (const recorder of recorders.current) recorder.overwrite?.(op, tensor);
   tensor.block.overwritten();
 }
 
-/** Tells those that listen of each output. */
+/** Reports each output of a call to the recorders. */
 function recordOutputs(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {
   const { name } = op;
   const inputShapes = inputs.map(({ shape }) => shape);
@@ -93,26 +100,32 @@ function recordOutputs(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes:
   }
 }
 
-/** Which kernels run: the fast ones where they exist, or the definitions alone. */
+/** Which kernels run: `fast` kernels where they exist, or only the `reference` definitions. */
 export type KernelTier = 'fast' | 'reference';
 
 const isReference = environmentVariable('MOBINET_KERNELS') === 'reference';
 const tier = new Setting<KernelTier>(isReference ? 'reference' : 'fast');
 
-/** Runs `body` on one kernel tier: how tests compare the two. */
+/** Runs `body` on one kernel tier. Tests compare the two tiers with it. */
 export function withKernels<T>(chosen: KernelTier, body: () => T): T {
   return tier.during(chosen, body);
 }
 
-/** The one door that every op call goes through: shapes, memory, the kernel, and the recorders. */
+/**
+ * Calls an op: applies its shape rule, allocates its outputs, runs its kernel and informs the recorders. Every op call
+ * goes through here.
+ *
+ * @throws ShapeError if the inputs do not fit the op.
+ * @throws BackendError if the inputs are on different backends, or on a GPU for which the op has no kernel.
+ */
 export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   definition: OpDefinition<I, O, A, S>,
   inputs: I,
   attributes: A,
 ): O {
-  // That its types fit has been checked when it was called.
+  // The signature has already checked that the types fit.
   const op = definition as unknown as AnyOp;
-  // Index by index, as every call of every op comes here.
+  // A plain loop, because every call of every op comes through here.
   for (let at = 0; at < inputs.length; at++) checkTensor(op.name, inputs[at], `input ${at}`);
   const specs: readonly Spec[] = op.outputs(inputs, attributes);
   const backend = backendOf(op.name, inputs);
@@ -128,10 +141,10 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
 }
 
 /**
- * Runs an op's kernel into existing tensors. For element-wise ops they may be its own inputs: that is how
- * optimizers and running statistics change in place. It is not differentiated.
+ * Runs an op's kernel into existing tensors. For element-wise ops these may be its own inputs, which is how optimizers
+ * and running statistics update in place. The call is not differentiable.
  *
- * @throws GradientError if a gradient that is being taken depends on what would be overwritten.
+ * @throws GradientError if a gradient in progress depends on the values that would be overwritten.
  */
 export function applyInto<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   op: OpDefinition<I, O, A, S>,
@@ -147,7 +160,7 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
 function run(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {
   const absent = absentMemory();
   if (absent) {
-    absent.pass(op.temporaryBytes?.(inputs, outputs, attributes) ?? 0);
+    absent.addTemporary(op.temporaryBytes?.(inputs, outputs, attributes) ?? 0);
     return;
   }
   if (profiler === null) {
@@ -159,7 +172,7 @@ function run(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown):
 }
 
 function runKernel(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {
-  // With nothing to calculate, an empty batch for example, no kernel is called.
+  // There may be nothing to compute, for example for an empty batch.
   if (outputs.every(({ size }) => size === 0)) return;
   if (outputs[0].backend === 'webgpu') {
     if (!op.webgpu) throw new MissingKernelError(op.name);
@@ -172,7 +185,7 @@ function runKernel(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unk
 
 let profiler: Profiler | null = null;
 
-/** Times every op from now on. Returns a function that ends it, and tells what each op has cost, the most expensive first. */
+/** Starts timing every op. Returns a function that stops and returns the cost of each op, the most expensive first. */
 export function startProfile(): () => OpProfile[] {
   const own = new Profiler();
   const outer = profiler;
@@ -183,7 +196,7 @@ export function startProfile(): () => OpProfile[] {
   };
 }
 
-/** Runs `body` and tells what each op in it has cost: calls, milliseconds, bytes, and multiply-adds a second. */
+/** Runs `body`, and measures its ops: calls, milliseconds, bytes and multiply-adds, the most expensive op first. */
 export function profile<T>(body: () => T): { result: T; ops: OpProfile[] } {
   const stop = startProfile();
   try {
@@ -194,17 +207,17 @@ export function profile<T>(body: () => T): { result: T; ops: OpProfile[] } {
   }
 }
 
-/** A tensor that is not written yet. */
+/** Returns a tensor with uninitialized elements, or a BitTensor with uninitialized words. */
 export function emptyFrom({ dtype, shape }: Spec, purpose?: string, backend?: BackendName): AnyTensor {
   return dtype === 'bits' ? emptyBitTensor(shape, purpose, backend) : emptyTensor(dtype, shape, purpose, backend);
 }
 
-/** A tensor on memory that there is already, of which it takes over a reference. */
+/** Returns a tensor on existing memory. It takes over one reference to the block. */
 export function tensorOn(block: Block, { dtype, shape }: Spec): AnyTensor {
   return dtype === 'bits' ? new BitTensor(shape, block) : new Tensor(dtype, shape, block);
 }
 
-/** Where all tensors are. @throws BackendError if they are not at one place. */
+/** The backend of all the tensors. @throws BackendError if they are on different ones. */
 function backendOf(op: string, tensors: Tensors): BackendName {
   if (tensors.length === 0) return currentBackend();
   const { backend } = tensors[0];
@@ -214,7 +227,7 @@ function backendOf(op: string, tensors: Tensors): BackendName {
       const { label, backend } = tensors[at];
       return `${label ?? `tensor ${at}`} on ${backend}`;
     });
-    throw new BackendError(`${op}: its tensors are not on one backend: ${first}, ${other}. Use toBackend(x).`);
+    throw new BackendError(`${op}: the tensors are on different backends: ${first}, ${other}. Use toBackend(x).`);
   }
   return backend;
 }

@@ -12,11 +12,11 @@ import type { OpProfile } from './profile.js';
 import { tidy } from './scope.js';
 import type { Tensor } from './tensor.js';
 
-/** What does not depend on the clock. */
+/** The fields that do not depend on the clock. */
 const counts = (ops: readonly OpProfile[]) =>
   Object.fromEntries(ops.map(({ op, calls, bytes, multiplyAdds }) => [op, { calls, bytes, multiplyAdds }]));
 
-/** An op that does as much as `body`, and says that it takes so many multiply-adds. */
+/** An op that runs `body`, and claims to take `multiplyAdds`. */
 function opThatRuns(name: string, multiplyAdds: () => number, body: () => void) {
   const op = defineOp<[Tensor], [Tensor]>({
     name,
@@ -40,18 +40,18 @@ describe('profile', () => {
     expect(profile(() => 42)).toEqual({ result: 42, ops: [] });
   });
 
-  test('counts calls, and the bytes that they had to read and write', () => {
+  test('counts calls and the bytes of their inputs and outputs', () => {
     const [x, bias] = [ones([10, 6]), ones([6])];
     const { ops } = profile(() => relu(add(add(x, bias), 1)));
     expect(counts(ops)).toEqual({
-      // A number is a tensor of 4 bytes.
+      // A number becomes a tensor of 4 bytes.
       add: { calls: 2, bytes: 240 + 24 + 240 + (240 + 4 + 240), multiplyAdds: 0 },
       relu: { calls: 1, bytes: 240 + 240, multiplyAdds: 0 },
     });
     for (const { gmacPerSecond } of ops) expect(gmacPerSecond).toBeNull();
   });
 
-  test('counts the multiply-adds of products and convolutions, of floats and of bits', () => {
+  test('counts the multiply-adds of matrix products and convolutions, both of floats and of bits', () => {
     const [a, b] = [ones([2, 3]), ones([3, 4])];
     const [image, filter] = [ones([1, 5, 5, 2]), ones([3, 3, 3, 2])];
     const [bits, filterBits] = [packBits(image), packBits(filter)];
@@ -60,7 +60,7 @@ describe('profile', () => {
       conv2d(image, filter);
       bitConv2d(bits, filterBits);
     });
-    // Two signs share a word with nobody: a row of them takes 4 bytes.
+    // A row of two signs takes a whole word of 4 bytes.
     expect(counts(ops)).toEqual({
       matmul: { calls: 1, bytes: 4 * (6 + 12 + 8), multiplyAdds: 2 * 4 * 3 },
       conv2d: { calls: 1, bytes: 4 * (50 + 54 + 27), multiplyAdds: 27 * 18 },
@@ -71,12 +71,12 @@ describe('profile', () => {
     }
   });
 
-  test('counts the multiply-adds of groups, where filters see a part of the channels', () => {
+  test('counts the multiply-adds of grouped convolutions, whose filters see only part of the channels', () => {
     const { ops } = profile(() => conv2d(ones([2, 4, 4, 8]), ones([8, 3, 3, 1]), { groups: 8, padding: 'same' }));
     expect(counts(ops).conv2d.multiplyAdds).toBe(2 * 4 * 4 * 8 * 9);
   });
 
-  test('counts what an op leaves to others as theirs, and nothing twice', () => {
+  test('attributes the cost of nested ops to them, and counts nothing twice', () => {
     const inner = opThatRuns(
       'inner',
       () => 100,
@@ -96,14 +96,14 @@ describe('profile', () => {
     expect(ops.find(({ op }) => op === 'inner')!.milliseconds).toBeGreaterThan(19.9);
   });
 
-  test('names the most expensive first', () => {
+  test('lists the most expensive op first', () => {
     const [cheap, dear] = [() => {}, () => keepBusy(10)].map((body, n) => opThatRuns(`op ${n}`, () => 0, body));
     const { ops } = profile(() => dear(cheap(zeros([1]))));
     const milliseconds = ops.map((op) => op.milliseconds);
     expect(milliseconds).toEqual(milliseconds.toSorted((a, b) => b - a));
   });
 
-  test('ends with the body: what follows is not recorded', () => {
+  test('does not record ops after the body', () => {
     const stop = startProfile();
     relu(ones([3]));
     const before = counts(stop());
@@ -112,7 +112,7 @@ describe('profile', () => {
     expect(before.relu.calls).toBe(1);
   });
 
-  test('ends where the body throws, in an op or beside one', () => {
+  test('ends if the body throws, inside or outside of an op', () => {
     let asked = 0;
     const watched = opThatRuns(
       'watched',
@@ -134,12 +134,12 @@ describe('profile', () => {
     ]) {
       expect(() => profile(body)).toThrow('no result');
       watched(ones([1]));
-      // Only a profiler asks for multiply-adds.
+      // Only a profiler reads multiplyAdds.
       expect(asked).toBe(0);
     }
   });
 
-  test('goes on after an op that failed', () => {
+  test('continues after an op that failed', () => {
     const failing = opThatRuns(
       'failing',
       () => 50,
@@ -158,7 +158,7 @@ describe('profile', () => {
     });
   });
 
-  test('inside of another leaves that as it was', () => {
+  test('inside another profile leaves the outer one intact', () => {
     const stop = startProfile();
     expect(() =>
       profile(() => {

@@ -1,16 +1,16 @@
 import type { Handle } from './handle.js';
 
-/** What an op has cost, over all its calls. */
+/** The cost of an op, summed over all its calls. */
 export interface OpProfile {
   readonly op: string;
   readonly calls: number;
-  /** Without what other ops took that it called. */
+  /** Exclusive of the ops that it called. */
   readonly milliseconds: number;
-  /** Bytes of all inputs and outputs: what it had at least to read and write. */
+  /** The size of all inputs and outputs in bytes: the least that it had to read and write. */
   readonly bytes: number;
-  /** Counted for convolutions and matrix products, without those of nested ops, as above. */
+  /** Counted for convolutions and matrix products; exclusive of nested ops, like the time. */
   readonly multiplyAdds: number;
-  /** Billions of multiply-adds a second; null where none are counted. */
+  /** Billions of multiply-adds per second; null if none are counted. */
   readonly gmacPerSecond: number | null;
 }
 
@@ -22,7 +22,7 @@ export interface ProfiledCall {
   readonly multiplyAdds: number;
 }
 
-/** What a call took, or several. */
+/** The cost of one or more calls. */
 interface Cost {
   milliseconds: number;
   multiplyAdds: number;
@@ -33,10 +33,10 @@ interface Total extends Cost {
   bytes: number;
 }
 
-/** Times ops as long as it is running. */
+/** Measures the ops that are run through `time`. */
 export class Profiler {
   readonly #totals = new Map<string, Total>();
-  /** What those ops have taken that the current one called. */
+  /** The cost so far of the ops that the current one has called. */
   #inner: Cost = { milliseconds: 0, multiplyAdds: 0 };
 
   time(call: ProfiledCall, run: () => void): void {
@@ -47,7 +47,7 @@ export class Profiler {
       run();
     } finally {
       const milliseconds = performance.now() - start;
-      // An op that leaves its work to others has none of its own.
+      // An op that only delegates to others has no multiply-adds of its own.
       const multiplyAdds = Math.max(call.multiplyAdds, this.#inner.multiplyAdds);
       this.#add(call, {
         milliseconds: milliseconds - this.#inner.milliseconds,
@@ -69,10 +69,11 @@ export class Profiler {
     this.#totals.set(name, total);
   }
 
-  /** The most expensive first. */
+  /** Returns the cost of each op, the most expensive first. */
   report(): OpProfile[] {
     return Array.from(this.#totals, ([op, total]) => ({
-      ...{ op, ...total },
+      op,
+      ...total,
       gmacPerSecond: total.multiplyAdds > 0 ? total.multiplyAdds / total.milliseconds / 1e6 : null,
     })).sort((a, b) => b.milliseconds - a.milliseconds);
   }

@@ -12,12 +12,12 @@ function moments(values: Float32Array): { mean: number; variance: number } {
 }
 
 describe('threefry', () => {
-  // Random123's examples/kat_vectors, "threefry2x32 20": the last ones are digits of π.
+  // The known-answer tests of Random123, examples/kat_vectors, "threefry2x32 20". The last one uses digits of π.
   test.each([
     { key: [0, 0], counter: [0, 0], result: [0x6b200159, 0x99ba4efe] },
     { key: [0xffffffff, 0xffffffff], counter: [0xffffffff, 0xffffffff], result: [0x1cb996fc, 0xbb002be7] },
     { key: [0x13198a2e, 0x03707344], counter: [0x243f6a88, 0x85a308d3], result: [0xc4923a9c, 0x483df7a0] },
-  ])('encrypts $counter as its authors do', ({ key, counter, result }) => {
+  ])('encrypts $counter like the reference implementation', ({ key, counter, result }) => {
     expect(threefry([key[0], key[1]], counter[0], counter[1])).toEqual(result);
   });
 });
@@ -32,12 +32,12 @@ describe('Rng', () => {
     expect(draw(Rng.fromSeed(42).split('augment', 3), 3)).toEqual([3602499155, 998281402, 1522638393]);
   });
 
-  test.prop([seeds, seeds])('other seeds give other bits', (a, b) => {
+  test.prop([seeds, seeds])('different seeds give different bits', (a, b) => {
     fc.pre(a !== b);
     expect(draw(Rng.fromSeed(a))).not.toEqual(draw(Rng.fromSeed(b)));
   });
 
-  test('refuses seeds that are not whole', () => {
+  test('rejects seeds that are not integers', () => {
     expect(() => Rng.fromSeed(0.5)).toThrow(new RangeError('seed must be a whole number, got 0.5'));
   });
 
@@ -53,14 +53,14 @@ describe('Rng', () => {
     },
   );
 
-  test.prop([seeds, labels, labels], { numRuns: 300 })('other labels give other bits', (seed, a, b) => {
+  test.prop([seeds, labels, labels], { numRuns: 300 })('different labels give different bits', (seed, a, b) => {
     fc.pre(JSON.stringify(a) !== JSON.stringify(b));
     const rng = Rng.fromSeed(seed);
     expect(draw(rng.split(...a))).not.toEqual(draw(rng.split(...b)));
     expect(draw(rng.split(...a))).not.toEqual(draw(rng));
   });
 
-  test('labels are told apart by where they end, and by their type', () => {
+  test('labels are distinguished by their ends and by their types', () => {
     const rng = Rng.fromSeed(1);
     const split = [
       rng.split('ab'),
@@ -77,7 +77,7 @@ describe('Rng', () => {
     expect(() => rng.split(0.5)).toThrow(new RangeError('split: 0.5 is not a whole number'));
   });
 
-  test.prop([seeds, fc.nat({ max: 20 })])('continues from its state, through JSON', (seed, draws) => {
+  test.prop([seeds, fc.nat({ max: 20 })])('resumes from its state, also through JSON', (seed, draws) => {
     const rng = Rng.fromSeed(seed);
     draw(rng, draws);
     rng.spawn('weight');
@@ -86,18 +86,18 @@ describe('Rng', () => {
     expect(draw(copy.spawn('weight'))).toEqual(draw(rng.spawn('weight')));
   });
 
-  test('spawn gives another generator at each call, first that of split', () => {
+  test('spawn gives another generator at each call, and first that of split', () => {
     const rng = Rng.fromSeed(4);
     const spawned = [rng.spawn('weight'), rng.spawn('weight'), rng.spawn('weight'), rng.spawn('other')].map((one) =>
       draw(one),
     );
     expect(spawned[0]).toEqual(draw(rng.split('weight')));
     expect(new Set(spawned.map(String)).size).toBe(4);
-    // What is drawn or split does not depend on what was spawned.
+    // Draws and splits do not depend on what was spawned.
     expect(draw(rng)).toEqual(draw(Rng.fromSeed(4)));
   });
 
-  test('uniform numbers fill their interval evenly', () => {
+  test('uniform numbers have the right mean and variance', () => {
     const { values } = Rng.fromSeed(7).uniform([100, 1000], -1, 3);
     const { mean, variance } = moments(values);
     expect(values.every((x) => x >= -1 && x <= 3)).toBe(true);
@@ -106,7 +106,7 @@ describe('Rng', () => {
     expect(Math.abs(variance - 16 / 12)).toBeLessThan(0.019);
   });
 
-  test('normal numbers have their mean, deviation and tails', () => {
+  test('normal numbers have the right mean, standard deviation and tails', () => {
     const { values } = Rng.fromSeed(8).normal([100_000], 2, 3);
     const { mean, variance } = moments(values);
     expect(Math.abs(mean - 2)).toBeLessThan(0.048);
@@ -115,7 +115,7 @@ describe('Rng', () => {
     expect(Math.abs(beyondTwoSigma - 0.0455)).toBeLessThan(0.0034);
   });
 
-  test.prop([seeds, fc.integer({ min: 1, max: 1000 })])('whole numbers stay below their bound', (seed, bound) => {
+  test.prop([seeds, fc.integer({ min: 1, max: 1000 })])('integers stay below their bound', (seed, bound) => {
     const rng = Rng.fromSeed(seed);
     for (let i = 0; i < 20; i++) {
       const value = rng.integer(bound);
@@ -123,12 +123,12 @@ describe('Rng', () => {
     }
   });
 
-  test.prop([seeds, fc.nat({ max: 200 })])('a permutation has every number once', (seed, length) => {
+  test.prop([seeds, fc.nat({ max: 200 })])('a permutation contains every number once', (seed, length) => {
     const { values } = Rng.fromSeed(seed).permutation(length);
     expect([...values].sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, at) => at));
   });
 
-  test('all permutations are as likely', () => {
+  test('all permutations are equally likely', () => {
     const rng = Rng.fromSeed(9);
     const counts = new Map<string, number>();
     for (let i = 0; i < 6000; i++) {

@@ -6,7 +6,12 @@ import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 import { tracer } from './tracer.js';
 
-/** @throws TypeError, one line, unless `value` is a generator. */
+/**
+ * Checks that an argument is a random number generator.
+ *
+ * @param op The operation, for the message.
+ * @throws TypeError with one line if it is not.
+ */
 export function checkRng(op: string, value: unknown): void {
   if (value instanceof Rng) return;
   throw new TypeError(`${op}: rng must be an Rng, such as Rng.fromSeed(0), not ${shown(value)}`);
@@ -14,21 +19,21 @@ export function checkRng(op: string, value: unknown): void {
 
 type Key = readonly [number, number];
 
-/** Everything an `Rng` is: enough to continue its sequence elsewhere. */
+/** The complete state of an `Rng`, from which its sequence can be resumed. */
 export interface RngState {
   readonly key: Key;
   readonly counter: number;
-  /** How many generators `spawn` has made. */
+  /** The number of generators that `spawn` has created. */
   readonly spawned: number;
 }
 
 /**
- * Random numbers as a pure function of (key, counter): Threefry-2x32 with 20 rounds (Salmon et al.,
- * "Parallel random numbers: as easy as 1, 2, 3", 2011), the generator of JAX.
+ * A counter-based random number generator: Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as
+ * easy as 1, 2, 3", 2011), the generator of JAX. Each number is a pure function of a key and a counter.
  *
- * Each draw advances the counter. `split` makes an independent generator that depends on the key and a
- * label alone, not on what was drawn before: so results do not depend on who draws first, or on how many workers. The same
- * label gives the same generator again; `spawn` gives another one each time.
+ * Each draw advances the counter. `split` derives an independent generator that depends only on the key and a label,
+ * not on earlier draws, so results depend neither on who draws first nor on the number of workers. The same label
+ * always gives the same generator, whereas `spawn` gives another one each time.
  */
 export class Rng {
   #counter: number;
@@ -43,35 +48,45 @@ export class Rng {
     this.#spawned = spawned;
   }
 
-  /** @param seed A whole number; only its low 53 bits count. */
+  /**
+   * Returns the generator of a seed.
+   *
+   * @param seed A safe integer.
+   * @throws RangeError if it is not.
+   */
   static fromSeed(seed: number): Rng {
     if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, got ${seed}`);
     return new Rng([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]);
   }
 
+  /** Returns a generator that continues from `state`. */
   static fromState(state: RngState): Rng {
     return new Rng([state.key[0], state.key[1]], state.counter, state.spawned);
   }
 
+  /** A snapshot of the generator, for `fromState`. */
   get state(): RngState {
     return { key: this.key, counter: this.#counter, spawned: this.#spawned };
   }
 
   /**
-   * An independent generator named by one or more labels, for example `rng.split('augment', epoch, index)`.
-   * Numbers are whole.
+   * Returns an independent generator, named by one or more labels: `rng.split('augment', epoch, index)`.
+   *
+   * @param labels Strings and integers. Earlier draws do not matter.
+   * @throws RangeError if there is no label, or a number is not a safe integer.
    */
   split(...labels: readonly (string | number)[]): Rng {
-    if (labels.length === 0) throw new RangeError('split: needs a label, or it would repeat the same numbers');
+    if (labels.length === 0)
+      throw new RangeError('split: needs a label, or it would repeat the numbers of this generator');
     let key = this.key;
     for (const label of labels) {
-      // The high counter word is otherwise below 2²¹, so derived keys never meet drawn numbers.
+      // Draws keep the high counter word below 2²¹, so derived keys never coincide with drawn numbers.
       if (typeof label === 'number') {
         if (!Number.isSafeInteger(label)) throw new RangeError(`split: ${label} is not a whole number`);
         key = threefry(key, label >>> 0, 0xffe00000 | (Math.floor(label / 2 ** 32) & 0x1fffff));
       } else {
         for (const char of label) key = threefry(key, char.codePointAt(0)!, 0xffd00000);
-        // The end of the label: ('a', 'b') is not ('ab').
+        // Marks the end of the label, so that ('a', 'b') differs from ('ab').
         key = threefry(key, label.length, 0xffc00000);
       }
     }
@@ -79,33 +94,38 @@ export class Rng {
   }
 
   /**
-   * Like `split`, but another generator at each call, as NumPy's `spawn`: the first is `split(label)`. Layers draw their weights
-   * from it, so that two layers made with one generator do not start equal. Which layer gets which depends on their order.
+   * Returns a new independent generator at each call, like NumPy's `Generator.spawn`. The first is `split(label)`.
+   *
+   * Layers draw their initial weights from it, so that two layers with the same `rng` start different. Which layer gets
+   * which weights depends on the order of their construction.
    */
   spawn(label: string): Rng {
     const earlier = this.#spawned++;
     return earlier === 0 ? this.split(label) : this.split(label, earlier);
   }
 
-  /** 32 random bits, as an unsigned integer. */
+  /** Draws 32 random bits, as an unsigned integer. */
   bits(): number {
     const counter = this.#counter++;
     encrypt(this.key[0], this.key[1], counter >>> 0, Math.floor(counter / 2 ** 32));
     return block[0];
   }
 
-  /** A number in [0, 1), with the 24 bits that an f32 holds exactly. */
+  /** Draws a number uniformly from [0, 1), with the 24 bits that an f32 represents exactly. */
   float(): number {
     return (this.bits() >>> 8) / 2 ** 24;
   }
 
-  /** A whole number in [0, bound). */
+  /** Draws an integer uniformly from [0, bound), where 1 ≤ bound ≤ 2³². */
   integer(bound: number): number {
     checkNumber('integer: bound', bound, boundRange);
     return Math.floor((this.bits() / 2 ** 32) * bound);
   }
 
-  /** Numbers spread evenly over [low, high); rounding to f32 may give `high` itself where low ≠ 0. */
+  /**
+   * Draws an f32 tensor from the uniform distribution over [low, high). Default: [0, 1). If low is not 0, rounding to
+   * f32 may produce `high` itself.
+   */
   uniform(shape: Shape, low = 0, high = 1): Tensor {
     checkNumber('uniform: low', low, anyNumber);
     checkNumber('uniform: high', high, anyNumber);
@@ -115,7 +135,10 @@ export class Rng {
     });
   }
 
-  /** Numbers of the normal distribution, by the Box–Muller transform (each pair of uniforms gives one). */
+  /**
+   * Draws an f32 tensor from the normal distribution. Default: mean 0, standard deviation 1. Each number takes two
+   * uniform ones (the Box–Muller transform).
+   */
   normal(shape: Shape, mean = 0, standardDeviation = 1): Tensor {
     checkNumber('normal: mean', mean, anyNumber);
     checkNumber('normal: standardDeviation', standardDeviation, { from: 0 });
@@ -128,7 +151,7 @@ export class Rng {
     });
   }
 
-  /** The numbers 0 … length − 1 in random order (Fisher–Yates). Shape [length]. */
+  /** Returns a random permutation of 0, …, length − 1 (the Fisher–Yates shuffle): i32 [length]. */
   permutation(length: number): Tensor<'i32'> {
     refuseInPrograms('permutation');
     return fromHost('i32', checkShape('permutation', [length]), (values) => {
@@ -141,23 +164,23 @@ export class Rng {
   }
 }
 
-/** A program does the same in each run: what is drawn when it is traced would be drawn once and for all. */
+/** A draw during tracing would become a constant of the program, the same in every run. */
 function refuseInPrograms(draw: string): void {
-  if (tracer()) throw new TraceError(`${draw}: a program draws no random numbers`);
+  if (tracer()) throw new TraceError(`${draw}: a program cannot draw random numbers. Pass them as an input.`);
 }
 
-/** What 32 bits tell apart. */
+/** Bounds of `integer`: 32 random bits distinguish 2³² values. */
 const boundRange = wholeNumbers(1, 2 ** 32);
 
 const anyNumber = {};
 
-/** The Threefry-2x32 block cipher: encrypts the counter (low, high) under `key`. */
+/** The Threefry-2x32 block cipher: encrypts the counter (low, high) with `key`. */
 export function threefry(key: Key, low: number, high: number): [number, number] {
   encrypt(key[0], key[1], low, high);
   return [block[0], block[1]];
 }
 
-/** What `encrypt` has made. Not a result: millions of draws would make millions of arrays. */
+/** The output of `encrypt`. Returning it instead would allocate an array per draw. */
 const block = new Uint32Array(2);
 
 function encrypt(key0: number, key1: number, low: number, high: number): void {
@@ -166,7 +189,7 @@ function encrypt(key0: number, key1: number, low: number, high: number): void {
   let c = 0x1bd11bda ^ a ^ b;
   let x = (low + a) | 0;
   let y = (high + b) | 0;
-  // Twenty rounds, four at a time, written out: weights of a large network are millions of draws.
+  // Twenty rounds in groups of four, unrolled: the weights of a large network take millions of draws.
   for (let four = 1; four <= 5; four++) {
     if (four % 2 === 1) {
       x = (x + y) | 0;
@@ -187,7 +210,7 @@ function encrypt(key0: number, key1: number, low: number, high: number): void {
       x = (x + y) | 0;
       y = ((y << 24) | (y >>> 8)) ^ x;
     }
-    // The three words of the key take turns.
+    // After each group the next two words of the extended key are added.
     const first = a;
     a = b;
     b = c;

@@ -10,7 +10,7 @@ beforeEach(() => {
   before = memory();
 });
 
-/** Tensors made since the test began and still alive. */
+/** The number of live tensors that were created since the test started. */
 const alive = () => memory().tensors - before.tensors;
 
 describe('tidy', () => {
@@ -25,7 +25,7 @@ describe('tidy', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('keeps results in objects, arrays, maps and sets, at any depth, even in a circle', () => {
+  test('keeps results in objects, arrays, maps and sets, at any depth, even in cycles', () => {
     const make = () => {
       zeros([1]);
       const result = {
@@ -46,7 +46,7 @@ describe('tidy', () => {
     expect(alive()).toBe(0);
   });
 
-  test('frees everything if its body throws', () => {
+  test('frees everything if the callback throws', () => {
     expect(() =>
       tidy(() => {
         zeros([1]);
@@ -65,7 +65,7 @@ describe('tidy', () => {
     expect(alive()).toBe(0);
   });
 
-  test('frees everything where its result holds no tensor', () => {
+  test('frees everything if its result contains no tensor', () => {
     for (const result of [undefined, null, 3, 'x', Float32Array.of(1), () => 1, [], new Map()]) {
       const returned = tidy(() => {
         zeros([1]).alias();
@@ -86,15 +86,17 @@ describe('tidy', () => {
     expect(alive()).toBe(1);
   });
 
-  test('refuses asynchronous callbacks, in the types and when run', () => {
+  test('rejects asynchronous callbacks, both at compile time and at run time', () => {
     // @ts-expect-error the tensors would be freed at the first await
     expect(() => tidy(async () => zeros([1]))).toThrow(
-      new TypeError('tidy: the callback returned a promise. Tensors are freed when it returns: await outside.'),
+      new TypeError(
+        'tidy: the callback returned a promise, but its tensors are freed when it returns. Await outside of tidy.',
+      ),
     );
     expect(alive()).toBe(0);
   });
 
-  /** A program of nested scopes: each makes tensors, runs inner scopes, and returns some of what it has. */
+  /** A tree of nested scopes. Each creates tensors, runs inner scopes, and returns some of its tensors. */
   const { program } = fc.letrec<{ program: Program }>((tie) => ({
     program: fc.record({
       tensors: fc.nat({ max: 4 }),
@@ -104,7 +106,7 @@ describe('tidy', () => {
     }),
   }));
 
-  test.prop([program])('leaves as many tensors as it returned, whatever the nesting', (root) => {
+  test.prop([program])('leaves exactly the tensors that it returns, with any nesting', (root) => {
     const start = memory();
     const result = run(root);
     expect(memory().tensors - start.tensors).toBe(result.length);
@@ -135,7 +137,7 @@ function run({ tensors, inner, returned, fails }: Program): Tensor[] {
 }
 
 describe('keep', () => {
-  test('takes tensors out of all scopes, also those made further out', () => {
+  test('removes tensors from all scopes, including those created in outer ones', () => {
     const kept: Tensor[] = [];
     tidy(() => {
       const outer = zeros([1]);
@@ -150,7 +152,7 @@ describe('keep', () => {
 });
 
 describe('dispose and using', () => {
-  test('views share their memory until the last is gone', () => {
+  test('views share memory until the last one is disposed', () => {
     const x = ones([2, 3]);
     const view = x.alias([6]);
     expect(memory()).toEqual({ ...before, tensors: before.tensors + 2, bytes: before.bytes + 24 });
@@ -161,7 +163,7 @@ describe('dispose and using', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('using frees at the end of its block', () => {
+  test('using disposes at the end of the block', () => {
     {
       using x = zeros([8]);
       expect(x.disposed).toBe(false);
@@ -170,7 +172,7 @@ describe('dispose and using', () => {
     expect(alive()).toBe(0);
   });
 
-  test('what is disposed in a scope is not disposed again at its end', () => {
+  test('a tensor disposed in a scope is not disposed again at its end', () => {
     tidy(() => {
       zeros([1]).dispose();
     });

@@ -1,16 +1,16 @@
 import { checkFunction } from './check.js';
 
 /**
- * Scopes own the tensors made while they run. Memory is freed by `dispose()` or at the end of a
- * `tidy`, never by the garbage collector: typed-array memory is invisible to its bookkeeping, and on
- * a GPU it would come far too late.
+ * A scope owns the tensors that are created while it runs. Memory is freed by `dispose()` or at the end of a `tidy`,
+ * never by the garbage collector: it does not see the memory behind a tensor, and would free that of a GPU far too
+ * late.
  */
 interface Scope {
   readonly handles: Set<Owned>;
   readonly outer: Scope | null;
 }
 
-/** What a scope knows of a handle. */
+/** What a scope knows about a handle. */
 interface Owned {
   readonly isTensorHandle: true;
   dispose(): void;
@@ -21,15 +21,18 @@ const none: ReadonlySet<Owned> = new Set();
 let current: Scope | null = null;
 let liveTensors = 0;
 
-/** How many handles were not disposed. */
+/** The number of handles that have not been disposed. */
 export const countHandles = (): number => liveTensors;
 
-/** An async callback would outlive its scope: `tidy(async …)` is a compile error. */
+/** `T`, or `never` for promises: an async callback would outlive its scope, so `tidy(async …)` does not compile. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 
 /**
- * Runs `body` and frees every tensor made in it, except those in its result (looked for in arrays,
- * maps, sets and objects, at any depth), which pass to the enclosing scope. If `body` throws, all are freed.
+ * Runs `body`, and then disposes all tensors that it created except those in its result, which move to the enclosing
+ * `tidy`. Results are searched at any depth: arrays, maps, sets and objects. If `body` throws, all its tensors are
+ * disposed.
+ *
+ * @throws TypeError if `body` returns a promise.
  */
 export function tidy<T>(body: () => Synchronous<T>): T {
   checkFunction('tidy', body);
@@ -40,7 +43,9 @@ export function tidy<T>(body: () => Synchronous<T>): T {
   try {
     const result = body() as T;
     if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-      throw new TypeError('tidy: the callback returned a promise. Tensors are freed when it returns: await outside.');
+      throw new TypeError(
+        'tidy: the callback returned a promise, but its tensors are freed when it returns. Await outside of tidy.',
+      );
     }
     survivors = handlesIn(result);
     return result;
@@ -53,7 +58,7 @@ export function tidy<T>(body: () => Synchronous<T>): T {
   }
 }
 
-/** Takes tensors out of every running `tidy`, so that they live until `dispose()`. Returns its argument. */
+/** Removes tensors from all enclosing `tidy` scopes, so that they live until `dispose()`. Returns its argument. */
 export function keep<T>(value: T): T {
   for (const handle of handlesIn(value)) {
     for (let scope = current; scope !== null; scope = scope.outer) scope.handles.delete(handle);
@@ -61,25 +66,25 @@ export function keep<T>(value: T): T {
   return value;
 }
 
-/** Frees every tensor in a tensor, array, map, set or object. */
+/** Disposes every tensor in `value`: a tensor, or an array, map, set or object that contains some at any depth. */
 export function dispose(value: unknown): void {
   for (const handle of handlesIn(value)) handle.dispose();
 }
 
-/** Called by `Handle` alone. */
+/** Called only by `Handle`. */
 export function enterScope(handle: Owned): void {
   liveTensors++;
   current?.handles.add(handle);
 }
 
-/** Called by `Handle` alone. */
+/** Called only by `Handle`. */
 export function leaveScope(handle: Owned): void {
   liveTensors--;
   current?.handles.delete(handle);
 }
 
 function handlesIn(value: unknown): ReadonlySet<Owned> {
-  // What most functions return.
+  // Fast paths for what most functions return.
   if (typeof value !== 'object' || value === null) return none;
   if (isHandle(value)) return new Set([value]);
   const handles = new Set<Owned>();
@@ -96,5 +101,5 @@ function handlesIn(value: unknown): ReadonlySet<Owned> {
   return handles;
 }
 
-/** By mark, not by `instanceof`: this module must not import the class that imports it. */
+/** Checks a marker property instead of `instanceof`, because this module must not import the class that imports it. */
 const isHandle = (node: object): node is Owned => 'isTensorHandle' in node;

@@ -1,7 +1,8 @@
-/** What holds while a function runs, such as the backend of new tensors, and is afterwards what it was before. */
+/** A dynamically scoped value, such as the backend of new tensors. */
 export class Setting<T> {
   constructor(public current: T) {}
 
+  /** Runs `body` with another value, and then restores the previous one. */
   during<R>(value: T, body: () => R): R {
     const outer = this.current;
     this.current = value;

@@ -6,7 +6,7 @@ import { formatShape, sameShape, sizeOf, stridesOf } from './shape.js';
 import { broadcastableShapes, shapes } from './testing/index.js';
 
 describe('shapes', () => {
-  test('sizes and strides', () => {
+  test('have sizes and strides', () => {
     expect([sizeOf([]), sizeOf([2, 3, 4]), sizeOf([2, 0])]).toEqual([1, 24, 0]);
     expect([stridesOf([]), stridesOf([2, 3, 4])]).toEqual([[], [12, 4, 1]]);
     expect(formatShape([2, 3])).toBe('[2, 3]');
@@ -23,7 +23,7 @@ describe('shapes', () => {
     );
   });
 
-  test('checkShape copies', () => {
+  test('are copied by checkShape', () => {
     const shape = [2, 3];
     expect(checkShape('op', shape)).toEqual(shape);
     expect(checkShape('op', shape)).not.toBe(shape);
@@ -31,30 +31,30 @@ describe('shapes', () => {
 });
 
 describe('axes', () => {
-  test('count from either end', () => {
+  test('are counted from either end', () => {
     expect([0, 2, -1, -3].map((axis) => normalizeAxis('op', axis, 3))).toEqual([0, 2, 2, 0]);
     expect(normalizeAxes('op', [-1, 0], 3)).toEqual([0, 2]);
     expect(normalizeAxes('op', 1, 3)).toEqual([1]);
     expect(normalizeAxes('op', undefined, 3)).toEqual([0, 1, 2]);
   });
 
-  test('are in range, whole and different', () => {
+  test('must be in range, integers and distinct', () => {
     for (const axis of [3, -4, 0.5]) {
       expect(() => normalizeAxis('op', axis, 3)).toThrow(`op: axis ${axis} is out of range for a tensor of rank 3`);
     }
-    expect(() => normalizeAxes('op', [0, -3], 3)).toThrow('op: axes [0,-3] name one axis twice');
+    expect(() => normalizeAxes('op', [0, -3], 3)).toThrow('op: axes [0,-3] repeat an axis');
   });
 });
 
 describe('broadcasting', () => {
-  test.prop([broadcastableShapes()])('is symmetric, and both sides fit the result', ([a, b]) => {
+  test.prop([broadcastableShapes()])('is symmetric, and both sides broadcast to the result', ([a, b]) => {
     const result = broadcastShapes('op', a, b);
     expect(broadcastShapes('op', b, a)).toEqual(result);
     expect(broadcastShapes('op', result, a)).toEqual(result);
     expect(result.length).toBe(Math.max(a.length, b.length));
   });
 
-  test.prop([shapes({ minSize: 0 })])('leaves equal shapes, scalars and ones alone', (shape) => {
+  test.prop([shapes({ minSize: 0 })])('has equal shapes, scalars and ones as identities', (shape) => {
     expect(broadcastShapes('op', shape, shape)).toEqual(shape);
     expect(broadcastShapes('op', shape, [])).toEqual(shape);
     expect(
@@ -66,7 +66,7 @@ describe('broadcasting', () => {
     ).toEqual(shape);
   });
 
-  test('explains shapes that do not fit', () => {
+  test('explains incompatible shapes', () => {
     expect(() => broadcastShapes('add', [8, 3, 2], [4, 2])).toThrow(
       [
         'add: shapes [8, 3, 2] and [4, 2] do not broadcast',

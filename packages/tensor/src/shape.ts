@@ -1,14 +1,14 @@
-/** Sizes of the axes, outermost first. `[]` is a scalar. Tensors are contiguous and row-major. */
+/** The sizes of the axes, outermost first. `[]` is the shape of a scalar. Tensors are contiguous and row-major. */
 export type Shape = readonly number[];
 
-/** How many elements a shape holds: the product of its axes; 1 for a scalar. */
+/** The number of elements: the product of the sizes, and 1 for a scalar. */
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const axis of shape) size *= axis;
   return size;
 }
 
-/** How far apart, in elements, neighbours along each axis lie. */
+/** The row-major strides: for each axis, the distance in elements between neighbours along it. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);
   let stride = 1;
@@ -19,10 +19,12 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** Whether two shapes are equal. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
+/** Formats a shape for messages: `[2, 3]`. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }

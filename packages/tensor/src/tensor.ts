@@ -10,15 +10,15 @@ import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 
 /**
- * A dense, row-major array of numbers with its element type in its type. Images are NHWC.
+ * A dense, row-major, n-dimensional array whose element type is part of its TypeScript type. Images are NHWC.
  *
- * Operations are free functions (`add(a, b)`), with methods for arithmetic and views (`a.add(b)`).
- * They never change their inputs.
+ * Operations are free functions (`add(a, b)`). Arithmetic and views are also methods (`a.add(b)`). No operation changes
+ * its inputs.
  */
 export class Tensor<D extends DType = 'f32'> extends Handle {
   #values: TypedArray<D> | null = null;
 
-  /** For subclasses; others use the factories: `tensor`, `zeros`, `full`… */
+  /** For subclasses. Everyone else creates tensors with `tensor`, `zeros`, `full` and the like. */
   constructor(
     readonly dtype: D,
     shape: Shape,
@@ -29,11 +29,14 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
   }
 
   /**
-   * The elements in place, row-major: the tensor's own memory, for kernels and for host code.
-   * Valid until the tensor is disposed. To keep the numbers, `await data()`. To a gradient, numbers that are read are constants, and
-   * what is written here goes unseen: `assign` is checked.
+   * The elements in row-major order: a view of the tensor's own memory, valid until the tensor is disposed. `data()`
+   * returns a copy.
    *
-   * @throws BackendError if it is on a GPU.
+   * Autograd does not see this access: numbers read here are constants to it, and writes here go unnoticed, whereas
+   * `assign` is checked.
+   *
+   * @throws BackendError if the tensor is on a GPU.
+   * @throws DisposedError if the tensor was disposed.
    */
   get values(): TypedArray<D> {
     const { address } = this.block;
@@ -41,13 +44,17 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
     return this.#values;
   }
 
-  /** A copy of the elements, yours to keep, once all work that makes them has ended. */
+  /** Returns a copy of the elements in row-major order, after all pending work on them has finished. */
   async data(): Promise<TypedArray<D>> {
     if (this.backend === 'cpu') return this.values.slice() as TypedArray<D>;
     return valuesOfWords(this.dtype, await readWords(this.block, this.size));
   }
 
-  /** The only element of a tensor of size 1. */
+  /**
+   * Returns the element of a tensor of size 1 as a number.
+   *
+   * @throws ShapeError if the tensor has another size.
+   */
   async item(): Promise<number> {
     if (this.size !== 1) {
       throw new ShapeError('item', `a tensor of shape ${formatShape(this.shape)} has ${this.size} elements, not one`);
@@ -55,12 +62,12 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
     return (await this.data())[0];
   }
 
-  /** @internal Another handle on the same memory, of the same size. */
+  /** @internal Another handle on the same memory, with a shape of the same size. */
   alias(shape: Shape = this.shape): Tensor<D> {
     return new Tensor(this.dtype, shape, this.share());
   }
 
-  /** @internal Another handle on the same value, which outlives this one. To a gradient tape the two are one. */
+  /** @internal Another handle on the same value, which may outlive this one. To gradient tapes both are one tensor. */
   twin(): Tensor<D> {
     const twin = new Tensor(this.dtype, this.shape, this.share(), this.id);
     twin.label = this.label;
@@ -77,7 +84,12 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
   }
 }
 
-/** A tensor whose elements are not written yet, for kernels to write. */
+/**
+ * Returns a tensor with uninitialized elements, for a kernel to fill.
+ *
+ * @param purpose What the memory is for, for out-of-memory errors.
+ * @param backend Default: the current backend.
+ */
 export function emptyTensor<D extends DType>(
   dtype: D,
   shape: Shape,

@@ -1,28 +1,28 @@
 import type { AnyTensor, OpDefinition, Spec } from './op-definition.js';
 import { Setting } from './setting.js';
 
-/** An op of any inputs, outputs and attributes. */
+/** An op with any inputs, outputs and attributes. */
 export type AnyOp = OpDefinition<readonly AnyTensor[], readonly AnyTensor[], unknown, readonly AnyTensor[]>;
 
-/** Writes down what happens to tensors whose elements are not known yet (`program/trace.ts`). */
+/** Records the calls on tensors whose elements are not known yet (`program/trace.ts`). */
 export interface Tracer {
-  /** An op was called with such a tensor. @returns What stands for its outputs. */
+  /** Called instead of the kernel if an input is such a tensor. @returns Tensors without elements, as its outputs. */
   call(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly Spec[], attributes: unknown): AnyTensor[];
-  /** An op has calculated with other tensors alone. */
+  /** Called after an op has run on ordinary tensors. */
   calculated(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void;
 }
 
 const listener = new Setting<Tracer | null>(null);
 
-/** Who writes down now. */
+/** The tracer that is recording now, if any. */
 export function tracer(): Tracer | null {
   return listener.current;
 }
 
-/** Whether what is called now is written down: elements that depend on inputs are not there, and programs cannot be run. */
+/** Whether a function is being traced: elements that depend on its inputs do not exist, and programs cannot be run. */
 export const isTracing = (): boolean => tracer() !== null;
 
-/** Runs `body`, and has a tracer write it down. */
+/** Runs `body` while a tracer records it. */
 export function withTracer<T>(tracer: Tracer, body: () => T): T {
   return listener.during(tracer, body);
 }

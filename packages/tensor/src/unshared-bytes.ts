@@ -1,5 +1,6 @@
 /**
- * Bytes in memory of their own, as web APIs such as `Blob` want them: `Uint8Array<ArrayBuffer>`. It is spelled by what makes such
- * arrays, since before TypeScript 5.7 `Uint8Array` took no parameter, and emitted types must be read there, too.
+ * Bytes that are not in shared memory, as web APIs such as `Blob` require: `Uint8Array<ArrayBuffer>`. The type is
+ * written as the result of `Uint8Array.from` because our declaration files must also compile with TypeScript before
+ * 5.7, where `Uint8Array` has no type parameter.
  */
 export type UnsharedBytes = ReturnType<typeof Uint8Array.from>;

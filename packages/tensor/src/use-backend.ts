@@ -6,30 +6,30 @@ import { Gpu, openedGpu, setGpu } from './backends/webgpu/gpu.js';
 import { BackendError } from './errors.js';
 import { provideGpuKernels } from './gpu-kernels.js';
 
-/** What `useBackend` has chosen. */
+/** The result of `useBackend`. */
 export interface BackendChoice {
   readonly backend: BackendName;
-  /** One line: what was chosen, and why. */
+  /** One line that says what was chosen, and why. */
   readonly reason: string;
-  /** One line, where there seems to be a GPU that only lacks the package `webgpu`: how to get it. */
+  /** One line that says how to use the GPU, if there seems to be one and only the package `webgpu` is missing. */
   readonly hint?: string;
 }
 
 /**
- * Chooses where tensors are made from now on; those that there are stay where they are.
+ * Chooses the backend on which new tensors are created. Existing tensors stay where they are.
  *
  * - `'cpu'`: WebAssembly on the threads of this processor, the default.
- * - `'webgpu'`: the GPU; where there is none, a software adapter.
- * - `'auto'`: the GPU if there is a real one, else the processor.
+ * - `'webgpu'`: the GPU, or a software adapter if there is none.
+ * - `'auto'`: the GPU if there is a real one, otherwise the processor.
  *
- * @throws BackendError where `'webgpu'` is asked for and not there.
+ * @throws BackendError if `'webgpu'` is requested but not available.
  */
 export async function useBackend(choice: BackendName | 'auto'): Promise<BackendChoice> {
-  if (choice === 'cpu') return choose('cpu', 'the CPU, as asked for');
+  if (choice === 'cpu') return choose('cpu', 'the CPU, as requested');
   const found = await openGpu();
   if (!(found instanceof Gpu)) {
     if (choice === 'webgpu')
-      throw new BackendError(`there is no WebGPU: ${found.reason}. Use the CPU, or see docs/gpu.md.`);
+      throw new BackendError(`WebGPU is not available: ${found.reason}. Use the CPU, or see docs/gpu.md.`);
     const chosen = choose('cpu', `the CPU: ${found.reason}`);
     return found.lacksOnlyPackage ? { ...chosen, hint: packageHint } : chosen;
   }
@@ -40,14 +40,14 @@ export async function useBackend(choice: BackendName | 'auto'): Promise<BackendC
   return choose('webgpu', `the GPU: ${found.name}${found.isSoftware ? ', a software adapter' : ''}`);
 }
 
-const packageHint = 'there seems to be a GPU here: npm install webgpu lets kernels run on it';
+const packageHint = 'this machine seems to have a GPU: npm install webgpu to run kernels on it';
 
 function choose(backend: BackendName, reason: string): BackendChoice {
   setBackend(backend);
   return { backend, reason };
 }
 
-/** One GPU for all who ask, as long as it works. */
+/** Opens a GPU, or returns the one that is already open, unless it has failed. */
 async function openGpu(): Promise<Gpu | NoDevice> {
   const opened = openedGpu();
   if (opened && !opened.fault) return opened;

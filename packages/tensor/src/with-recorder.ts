@@ -2,12 +2,12 @@ import './ops/convolution-gradient-rules.js';
 import { type Recorder, replaceRecorders } from './op.js';
 
 /**
- * Runs `body` with `listener` hearing every call, beside those that listen already: where a gradient is differentiated, both
- * tapes hear the function. With null nobody hears it.
+ * Runs `body` with an additional recorder, which observes every op call. Recorders that are already installed keep
+ * recording: when a gradient is differentiated, both tapes see the function. With null, nothing records.
  *
- * Gradient rules that have files of their own, since their kernels are large, come with this function. A bundle that only runs
- * networks has neither.
+ * Importing this function also loads the gradient rules of convolutions, which have files of their own because their
+ * kernels are large. A bundle that only runs networks contains neither.
  */
-export function withRecorder<T>(listener: Recorder | null, body: () => T): T {
-  return replaceRecorders((outer) => (listener ? [...outer, listener] : []), body);
+export function withRecorder<T>(recorder: Recorder | null, body: () => T): T {
+  return replaceRecorders((outer) => (recorder ? [...outer, recorder] : []), body);
 }

@@ -169,7 +169,7 @@ describe('mistakes', () => {
     [
       'a page as a model',
       ['predict', '--model', page, 'x.png'],
-      /page\.html: it is no safetensors file, but an HTML page/,
+      /page\.html: not a safetensors file, but an HTML page/,
     ],
     ['a missing model to be timed', ['bench', join(folder, 'none')], /there is no model at/],
     ['no images to be timed', ['bench', model, '--batch', '0'], /--batch/],

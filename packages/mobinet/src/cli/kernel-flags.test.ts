@@ -69,7 +69,7 @@ describe('--device', () => {
     for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ code: 1, stdout: '' });
       expect(ownLines(outcome)).toEqual([
-        expect.stringMatching(/^error: there is no WebGPU: .+\. Use the CPU, or see docs\/gpu\.md\.$/),
+        expect.stringMatching(/^error: WebGPU is not available: .+\. Use the CPU, or see docs\/gpu\.md\.$/),
       ]);
     }
   });

@@ -53,7 +53,7 @@ describe('training on a GPU', () => {
     const { message, weights } = trainUntil('gpu().device.popErrorScope = async () => ({ message: "full" });', 'full');
     const out = join(folder, 'full');
     expect(message).toMatch(
-      /^out of memory with 4 images at a time: the GPU has no \d+ bytes left for .*, beside \d+ buffers\. Use --micro-batches 2 \(2 at a time\), or a smaller --batch\. The run is saved with its last step: /,
+      /^out of memory with 4 images at a time: the GPU has no \d+ bytes left for .*, in addition to \d+ buffers\. Use --micro-batches 2 \(2 at a time\), or a smaller --batch\. The run is saved with its last step: /,
     );
     const saved = decodeCheckpoint(readFileSync(join(out, 'checkpoint.safetensors')));
     expect(saved.progress).toMatchObject({ epoch: 0, batch: 2, images: 8 });
@@ -64,7 +64,7 @@ describe('training on a GPU', () => {
   test('that is lost says what is lost with it', () => {
     const { message } = trainUntil('gpu().device.destroy();', 'lost');
     expect(message).toMatch(
-      /^the GPU was lost \(destroyed\): .* What was on it is gone\. What was done since the start is lost: 2 steps$/,
+      /^the GPU was lost \(destroyed\): .* Its contents are lost\. What was done since the start is lost: 2 steps$/,
     );
   }, 240_000);
 });

@@ -467,7 +467,7 @@ describe('a run for which there is not enough memory', () => {
     const [{ message, before, after }] = await once(worker, 'message');
     await worker.terminate();
     expect(message).toMatch(
-      /^out of memory with 24 images at a time: .* asked for .* while \d+ live tensors hold .*\. Use --micro-batches 2 \(12 at a time\), or a smaller --batch$/,
+      /^out of memory with 24 images at a time: .* requested .* while \d+ live tensors hold .*\. Use --micro-batches 2 \(12 at a time\), or a smaller --batch$/,
     );
     expect(after).toEqual(before);
   });

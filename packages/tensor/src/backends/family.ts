@@ -1,6 +1,6 @@
 /**
- * Kernels that differ in what is known when they are written: made when first asked for, then kept. Bundlers may leave out a family that
- * nobody calls.
+ * A family of kernels that are specialised by arguments known when they are assembled. Each is made when it is first
+ * requested, and then cached. The annotation lets bundlers drop a family that is never used.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function family<A extends readonly (number | string | boolean)[], K>(

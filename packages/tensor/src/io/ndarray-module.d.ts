@@ -1,4 +1,4 @@
-/** The part of `ndarray` that this package calls; it comes without types. */
+/** The part of `ndarray` that this package uses. The package has no types of its own. */
 declare module 'ndarray' {
   export default function ndarray<Data extends ArrayLike<number>>(
     data: Data,

@@ -30,14 +30,14 @@ describe('toNdarray', () => {
     expect(a.transpose(1, 0).get(0, 0)).toBe(10);
   });
 
-  test('takes scalars and empty tensors', () => {
+  test('accepts scalars and empty tensors', () => {
     expect(toNdarray(tensor(7)).get()).toBe(7);
     expect(toNdarray(zeros([0, 2])).size).toBe(0);
   });
 });
 
 describe('fromNdarray', () => {
-  test('copies: what is written to one is not seen in the other', () => {
+  test('copies, so that neither sees writes to the other', () => {
     const a = image();
     const before = memory().bytes;
     const x = fromNdarray(a.pick(1));
@@ -47,14 +47,14 @@ describe('fromNdarray', () => {
     expect(a.get(1, 0, 0)).toBe(12);
   });
 
-  test('takes Node buffers, as decoders of images return them', () => {
+  test('accepts Node buffers, as image decoders return them', () => {
     const x = fromNdarray(ndarray(Buffer.from([1, 2, 3, 4, 5, 255]), [3, 2]));
     expectTypeOf(x).toEqualTypeOf<Tensor<'u8'>>();
     expect([...x.values]).toEqual([1, 2, 3, 4, 5, 255]);
   });
 
   test.prop([shapes({ minRank: 3, maxRank: 3, maxSize: 4 }), fc.constantFrom([0, 2, 1], [2, 1, 0], [1, 2, 0])])(
-    'copies transposed, stepped and cut views element by element',
+    'copies transposed, stepped and sliced views element by element',
     (shape, axes) => {
       const whole = ndarray(
         Float32Array.from({ length: sizeOf(shape) }, (_, at) => at),
@@ -73,7 +73,7 @@ describe('fromNdarray', () => {
     },
   );
 
-  test('turns other element types into f32', () => {
+  test('converts other element types to f32', () => {
     const x = fromNdarray(ndarray(Float64Array.of(0.5, 1e300), [2]));
     expectTypeOf(x).toEqualTypeOf<Tensor<'f32'>>();
     expect([x.dtype, ...x.values]).toEqual(['f32', 0.5, Infinity]);
@@ -81,9 +81,9 @@ describe('fromNdarray', () => {
     expect([...fromNdarray(ndarray(Int8Array.of(-5), [])).values]).toEqual([-5]);
   });
 
-  test('refuses what does not exist', () => {
+  test('rejects views that exceed their data, and big integers', () => {
     expect(() => fromNdarray(ndarray(new Uint8Array(8), [3, 3]))).toThrow(
-      new RangeError('fromNdarray: elements 0 to 8 of an array of 8'),
+      new RangeError('fromNdarray: the view needs elements 0 to 8, but the array has 8'),
     );
     const big = ndarray(new BigInt64Array(2) as unknown as Float32Array, [2]);
     expect(() => fromNdarray(big)).toThrow(DTypeError);

@@ -8,7 +8,7 @@ import { shapes } from '../testing/index.js';
 import { bytesOf } from './bytes.js';
 import { decodeNpy, encodeNpy } from './npy.js';
 
-/** An npy file with this header, in the layout of its version, and this data. */
+/** An npy file of version `major` with this header and data. */
 function file(header: string, data: ArrayLike<number> = [], major = 1): Uint8Array {
   const text = new TextEncoder().encode(header);
   const wide = major > 1;
@@ -29,7 +29,7 @@ describe('npy', () => {
   test.prop(
     [fc.constantFrom<DType>(...dtypes), shapes({ minSize: 0 }), fc.infiniteStream(fc.integer({ min: 0, max: 255 }))],
     { numRuns: 150 },
-  )('reads what it wrote', (dtype, shape, stream) => {
+  )('decodes what it encoded', (dtype, shape, stream) => {
     const original = zeros(shape, dtype);
     bytesOf(original).forEach((_, at, bytes) => {
       bytes[at] = stream.next().value;
@@ -63,13 +63,13 @@ describe('npy', () => {
     expect([x.dtype, x.shape, [...x.values]]).toEqual(['u8', [2, 2], [1, 2, 3, 4]]);
   });
 
-  test('reads the keys in any order, and spaces or none', () => {
+  test('reads the keys in any order, with or without spaces', () => {
     const x = decodeNpy(file("{'shape':(2,),'fortran_order' : False ,'descr':'|u1'}", [8, 9]));
     expect([x.shape, [...x.values]]).toEqual([[2], [8, 9]]);
   });
 
   test.prop([shapes({ minSize: 0, maxRank: 5, maxSize: 4 })], { numRuns: 100 })(
-    'brings Fortran order into row-major order',
+    'converts Fortran order to row-major order',
     (shape) => {
       const counting = new Uint8Array(Uint32Array.from({ length: sizeOf(shape) }, (_, at) => at).buffer);
       const x = decodeNpy(file(header("'<u4'", shape.length === 1 ? `(${shape},)` : `(${shape})`, 'True'), counting));
@@ -85,13 +85,13 @@ describe('npy', () => {
     },
   );
 
-  test('refuses to write more axes than NumPy reads', () => {
+  test('rejects more axes than NumPy can read', () => {
     expect(() => encodeNpy(zeros(new Array<number>(65).fill(1)))).toThrow(FormatError);
   });
 
   const half = (sign: number, exponent: number, fraction: number): number => (sign << 15) | (exponent << 10) | fraction;
 
-  // As NumPy writes lists of Python's numbers, and its other types.
+  // The types that NumPy gives to lists of Python numbers, and its other types.
   test.each<[descriptor: string, bytes: ArrayBufferView, dtype: string, values: number[]]>([
     [
       '<f8',
@@ -119,7 +119,7 @@ describe('npy', () => {
     expect([x.dtype, x.shape, [...x.values]]).toEqual([dtype, [values.length], values]);
   });
 
-  test('reads NaN of every size, long numbers of Python 2, and converts in Fortran order', () => {
+  test('reads NaN of every size and long integers of Python 2, and converts types in Fortran order', () => {
     const [nan16, nan64] = [Uint16Array.of(half(0, 31, 1)), Float64Array.of(Number.NaN)];
     expect(decodeNpy(file(header("'<f2'", '()'), new Uint8Array(nan16.buffer))).values[0]).toBeNaN();
     expect(decodeNpy(file(header("'<f8'", '()'), new Uint8Array(nan64.buffer))).values[0]).toBeNaN();
@@ -136,19 +136,19 @@ describe('npy', () => {
   const noDictionary = (text: string) =>
     `f: the header ${text} is not a dictionary of 'descr', 'fortran_order' and 'shape'`;
   test.each<[string, Uint8Array, string]>([
-    ['no bytes', new Uint8Array(0), 'f: not an npy file: empty. It was not written to its end: fetch it again'],
+    ['no bytes', new Uint8Array(0), 'f: not an npy file: empty. It may be an interrupted download: fetch it again'],
     [
       'a zip',
       new TextEncoder().encode('PK\x03\x04 and more'),
-      'f: not an npy file: a ZIP archive, as PyTorch makes them (.pt, .pth). Unpack it, or in Python save the tensors with safetensors.torch.save_file',
+      'f: not an npy file: a ZIP archive, as PyTorch writes them (.pt, .pth). Unpack it, or in Python save the tensors with safetensors.torch.save_file',
     ],
     ['noise', Uint8Array.of(0xa7, 0x13, 0, 1), 'f: not an npy file: it does not start with \\x93NUMPY'],
     ['magic alone', file('').subarray(0, 8), 'f: 8 bytes are too few for an npy file'],
     ['half a length', file('', [], 2).subarray(0, 11), 'f: 11 bytes are too few for an npy file'],
     ['version 0', file('', [], 0), 'f: version 0 of the npy format is not supported, only 1, 2 and 3'],
     ['version 4', file('', [], 4), 'f: version 4 of the npy format is not supported, only 1, 2 and 3'],
-    ['a cut header', file('{}      ').subarray(0, 12), 'f: the header should have 8 bytes, but only 2 follow'],
-    ['a huge header', file('').fill(0xff, 8, 10), 'f: a header of 65535 bytes is beyond the limit of 10000'],
+    ['a truncated header', file('{}      ').subarray(0, 12), 'f: the header should have 8 bytes, but only 2 follow'],
+    ['a huge header', file('').fill(0xff, 8, 10), 'f: a header of 65535 bytes exceeds the limit of 10000'],
     ['bytes that are not UTF-8', file('{}').fill(0xff, 10, 11), 'f: the header is not UTF-8 text'],
     ['an empty header', file(''), noDictionary('""')],
     ['no dictionary', file('(1, 2)'), noDictionary('"(1, 2)"')],
@@ -157,27 +157,35 @@ describe('npy', () => {
     ['more after the end', file("{'shape': ()} {"), noDictionary(`"{'shape': ()} {"`)],
     ['complex numbers', file(header("'<c8'", '(1,)'), new Uint8Array(8)), `f: dtype "'<c8'" is ${types}`],
     ['text', file(header("'<U3'", '(1,)'), new Uint8Array(12)), `f: dtype "'<U3'" is ${types}`],
-    ['a name of every object', file(header("'<constructor'", '(1,)'), [0]), `f: dtype "'<constructor'" is ${types}`],
     [
-      'a whole number beyond i32',
-      file(header("'<i8'", '(1,)'), new Uint8Array(BigInt64Array.of(2n ** 31n).buffer)),
-      'f: its element 0, 2147483648, is beyond what i32 holds. In Python, save numbers of another size',
+      'the name of an inherited property',
+      file(header("'<constructor'", '(1,)'), [0]),
+      `f: dtype "'<constructor'" is ${types}`,
     ],
     [
-      'a float beyond f32',
+      'an integer too large for i32',
+      file(header("'<i8'", '(1,)'), new Uint8Array(BigInt64Array.of(2n ** 31n).buffer)),
+      'f: element 0, 2147483648, is out of range for i32. In Python, clip the values or save another type',
+    ],
+    [
+      'a float too large for f32',
       file(header("'<f8'", '(2,)'), new Uint8Array(Float64Array.of(1, 1e300).buffer)),
-      'f: its element 1, 1e+300, is beyond what f32 holds. In Python, save numbers of another size',
+      'f: element 1, 1e+300, is out of range for f32. In Python, clip the values or save another type',
     ],
     ['Python objects', file(header("'|O'", '(1,)'), [0]), `f: dtype "'|O'" is ${types}`],
     ['records', file(header("[('a', '<f4')]", '(1,)'), [0]), `f: dtype "[('a', '<f4')]" is ${types}`],
-    ['an order of text', file(header("'|u1'", '()', 'Maybe'), [0]), 'f: fortran_order "Maybe" is not True or False'],
-    ['a shape of text', file(header("'|u1'", 'x'), [0]), 'f: shape "x" is not a tuple of sizes'],
+    [
+      'an order that is not a boolean',
+      file(header("'|u1'", '()', 'Maybe'), [0]),
+      'f: fortran_order "Maybe" is not True or False',
+    ],
+    ['a shape that is not a tuple', file(header("'|u1'", 'x'), [0]), 'f: shape "x" is not a tuple of sizes'],
     ['a negative size', file(header("'|u1'", '(-1,)'), [0]), 'f: shape "(-1,)" is not a tuple of sizes'],
     ['a fractional size', file(header("'|u1'", '(1.5,)'), [0]), 'f: shape "(1.5,)" is not a tuple of sizes'],
     ['an overflow', file(header("'<f4'", '(99999999, 99999999)')), 'f: shape "(99999999, 99999999)" is too large'],
     ['too little data', file(header("'<f4'", '(2,)'), [0, 0, 0, 0]), 'f: f4 [2] needs 8 bytes of data, the file has 4'],
     ['too much data', file(header("'|u1'", '()'), [0, 0]), 'f: u1 [] needs 1 bytes of data, the file has 2'],
-  ])('refuses %s in one line', (_, bytes, message) => {
+  ])('rejects %s with one line', (_, bytes, message) => {
     expect(() => decodeNpy(bytes, { source: 'f' })).toThrow(new FormatError(message));
   });
 });

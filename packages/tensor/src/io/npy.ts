@@ -12,24 +12,24 @@ import { copyStrided } from './strided.js';
  * The npy format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html):
  *
  *     6 bytes        "\x93NUMPY"
- *     2 bytes        the version: 1.0; 2.0 has a longer length; 3.0 has UTF-8 text
+ *     2 bytes        the version: 1.0, 2.0 (with a 4-byte length) or 3.0 (also with UTF-8 text)
  *     2 or 4 bytes   n, the length of the header, little-endian
  *     n bytes        a Python literal, padded with spaces and a newline so that the data is aligned to 64 bytes:
  *                    {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }
- *     the rest       the elements
+ *     the data       the elements
  */
 
 const descriptors = { f32: '<f4', i32: '<i4', u32: '<u4', i16: '<i2', u8: '|u1' } as const satisfies Record<
   DType,
   string
 >;
-/** How an element of another type is read, and as what. */
+/** How to read an element of one of NumPy's types, and the dtype that it becomes. */
 interface Conversion {
   readonly dtype: DType;
   readonly read: (view: DataView, at: number, isLittle: boolean) => number;
 }
 
-/** NumPy's kinds of numbers with their sizes in bytes. What Python makes of a list, f8, i8 and b1, is among them. */
+/** NumPy's number types, by kind and size in bytes. They include f8, i8 and b1, the types of arrays made from lists. */
 const conversions: Readonly<Record<string, Conversion>> = {
   b1: { dtype: 'u8', read: (view, at) => view.getUint8(at) },
   u1: { dtype: 'u8', read: (view, at) => view.getUint8(at) },
@@ -46,7 +46,7 @@ const conversions: Readonly<Record<string, Conversion>> = {
 };
 const supported = `${Object.keys(conversions).join(', ')}. In Python, save x.astype('float32')`;
 
-/** A float of 16 bits: 1 of sign, 5 of exponent, 10 of fraction. */
+/** Decodes a half-precision float: 1 sign bit, 5 bits of exponent, 10 bits of fraction. */
 function fromHalf(bits: number): number {
   const sign = bits >>> 15 === 0 ? 1 : -1;
   const exponent = (bits >>> 10) & 31;
@@ -58,14 +58,15 @@ function fromHalf(bits: number): number {
 const magic = [0x93, ...new TextEncoder().encode('NUMPY')];
 const alignment = 64;
 
-/** NumPy's limits. */
+/** The limits of NumPy. */
 const largestHeader = 10_000;
 const largestRank = 64;
 
 /**
- * Writes a tensor to the bytes of an npy file, version 1.0, as `numpy.save` does.
+ * Encodes a tensor as an npy file of version 1.0, like `numpy.save`. The tensor must be on the CPU.
  *
- * @throws FormatError for more than the 64 axes that NumPy reads.
+ * @returns The bytes of the file.
+ * @throws FormatError if the tensor has more than 64 axes, the maximum that NumPy reads.
  */
 export function encodeNpy(tensor: Tensor<DType>): UnsharedBytes {
   checkTensor('encodeNpy', tensor, 'tensor');
@@ -86,12 +87,14 @@ export function encodeNpy(tensor: Tensor<DType>): UnsharedBytes {
 }
 
 /**
- * Reads the bytes of an npy file of version 1, 2 or 3. Data in Fortran order is brought into row-major order, and that of other machines
- * into this one's. Elements that no tensor has become others: of `f2` and `f8` f32, rounded; of `i8`, `u2` i32 and of `u8` u32, exactly;
- * of `i1` i16, of `b1` u8. The file is not trusted.
+ * Decodes an npy file of version 1, 2 or 3, like `numpy.load`. Fortran order and big-endian data are converted. The
+ * file is not trusted. The tensor is created on the CPU.
  *
- * @param options.source The file's name, for errors.
- * @throws FormatError with one line that says what is wrong, and where.
+ * NumPy types without a corresponding dtype are converted: `f2` and `f8` to f32, with rounding; `i8` and `u2` to i32,
+ * `u8` to u32, `i1` to i16 and `b1` to u8, exactly.
+ *
+ * @param options.source The file's name, for messages.
+ * @throws FormatError with one line that says what is wrong, and where. Values out of range are an error, too.
  */
 export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DType> {
   const fail = (problem: string): never => {
@@ -115,7 +118,7 @@ export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DT
 
 const bytesOfKind = (kind: string): number => Number(kind.slice(1));
 
-/** The elements in the file's order, as those of the tensor. */
+/** Reads the elements in the file's order, converted to the tensor's dtype. */
 function readElements(bytes: UnsharedBytes, { dtype, kind, isLittle }: Header, fail: Fail): TypedArray {
   const size = bytesOfKind(kind);
   const count = bytes.length / size;
@@ -128,7 +131,7 @@ function readElements(bytes: UnsharedBytes, { dtype, kind, isLittle }: Header, f
     elements[i] = value;
     const isKept = dtype === 'f32' ? Number.isFinite(elements[i]) || !Number.isFinite(value) : elements[i] === value;
     if (!isKept)
-      fail(`its element ${i}, ${value}, is beyond what ${dtype} holds. In Python, save numbers of another size`);
+      fail(`element ${i}, ${value}, is out of range for ${dtype}. In Python, clip the values or save another type`);
   }
   return elements;
 }
@@ -144,7 +147,7 @@ function readHeader(bytes: Uint8Array, fail: Fail): { literal: string; dataStart
   if (bytes.length < prefix) return fail(`${bytes.length} bytes are too few for an npy file`);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const length = major === 1 ? view.getUint16(prefix - 2, true) : view.getUint32(prefix - 4, true);
-  if (length > largestHeader) return fail(`a header of ${length} bytes is beyond the limit of ${largestHeader}`);
+  if (length > largestHeader) return fail(`a header of ${length} bytes exceeds the limit of ${largestHeader}`);
   const dataStart = prefix + length;
   if (dataStart > bytes.length) {
     return fail(`the header should have ${length} bytes, but only ${bytes.length - prefix} follow`);
@@ -158,16 +161,16 @@ function readHeader(bytes: Uint8Array, fail: Fail): { literal: string; dataStart
 }
 
 interface Header {
-  /** The element type of the tensor. */
+  /** The dtype of the tensor. */
   readonly dtype: DType;
-  /** What the file has, without its byte order: f8. */
+  /** NumPy's type of the elements in the file, without byte order, such as f8. */
   readonly kind: string;
   readonly isLittle: boolean;
   readonly shape: Shape;
   readonly fortranOrder: boolean;
 }
 
-/** Reads the one dictionary that NumPy writes, with its keys in any order. This is no Python interpreter. */
+/** Parses the dictionary that NumPy writes, with its keys in any order. It does not accept other Python literals. */
 function parseHeader(literal: string, fail: Fail): Header {
   const text = literal.trim();
   const fields = new Map<string, string>();
@@ -191,7 +194,7 @@ function parseHeader(literal: string, fail: Fail): Header {
   }
   const { dtype } = conversions[kind];
   if (order !== 'True' && order !== 'False') return fail(`fortran_order ${quote(order)} is not True or False`);
-  // Python 2 has an L behind long numbers.
+  // Python 2 writes long integers with the suffix L.
   if (!/^\((\s*\d+L?\s*,)*(\s*\d+L?\s*)?\)$/.test(tuple)) return fail(`shape ${quote(tuple)} is not a tuple of sizes`);
   const shape = (tuple.match(/\d+/g) ?? []).map(Number);
   if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, 8))) {

@@ -1,8 +1,8 @@
 import type { Shape } from '../shape.js';
 
 /**
- * Copies elements that lie anyhow (`strides` apart on each axis, the first at `offset`) into row-major order:
- * an odometer over the indices, whose last wheel is the inner loop.
+ * Copies a strided array into row-major order. The first element is at `offset`. The indices advance like an odometer
+ * whose last wheel is the inner loop.
  */
 export function copyStrided(
   source: ArrayLike<number>,

@@ -137,7 +137,7 @@ export class ColumnSums {
       const sumBytes = i32.variable(p.channels.add(3).and(-4).mul(4), 'sumBytes');
       forRange(from, to, 1, (block) => {
         const first = i32.variable(block.mul(blockRows), 'first');
-        const end = i32.variable(first.add(blockRows).min(p.rows), 'end');
+        const end = i32.variable(first.add(blockRows).minU(p.rows), 'end');
         forRange(0, rowBytes, 16, (channel) => {
           const offset = i32.variable(first.mul(rowBytes).add(channel), 'offset');
           const vectorValues = vectorNames.map((name) => f32x4.variable(f32x4.load(p[name].add(channel)), name));

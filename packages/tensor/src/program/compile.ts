@@ -6,7 +6,8 @@ import { ReadyProgram } from './run.js';
 import { type TensorFunction, trace } from './trace.js';
 
 /**
- * Makes a function of tensors ready to run again and again with inputs of one shape, on the current backend.
+ * Compiles a function of tensors into a program that can run repeatedly, with inputs of fixed shapes, on the current
+ * backend.
  *
  * ```ts
  * const ready = compile((x) => model.forward(x as Tensor), [{ dtype: 'f32', shape: [1, 32, 32, 3] }]);
@@ -14,9 +15,11 @@ import { type TensorFunction, trace } from './trace.js';
  * ready.dispose();
  * ```
  *
- * @param inputs What the inputs will be.
- * @param options.rules Better ways to the same numbers, in the order in which they are tried. Default: none.
- * @throws TraceError as `trace`.
+ * @param inputs The dtypes and shapes of the inputs.
+ * @param options.rules Rewrite rules, which replace calls by faster ones with the same results. They are applied in
+ * order. Default: none.
+ * @returns The program. The caller must dispose it.
+ * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers.
  */
 export function compile(
   f: TensorFunction,

@@ -5,14 +5,17 @@ import type { Call, Program, Value } from './program.js';
 /** A call of an op. */
 export type OpCall = Extract<Call, { kind: 'op' }>;
 
-/** Looks at one call, and changes the draft where it knows a better way to the same numbers. Rules stand beside the op that they make. */
+/**
+ * A rewrite rule: inspects one call, and changes the draft if there is a faster way to the same results. A rule is
+ * defined next to the op that it introduces.
+ */
 export type Rule = (draft: Draft, call: OpCall) => void;
 
-/** Applies rules, one after the other, each to all calls in their order. What is then read by none is left to `prune`. */
+/** Applies each rule in turn to all calls in order. Calls that are no longer needed are left for `prune` to remove. */
 export function fuse(program: Program, rules: readonly Rule[]): Program {
   const draft = new Draft(program);
   for (const rule of rules) {
-    // By what they make, since calls change.
+    // Look each call up by its output, because a rule may have replaced it.
     for (const { outputs } of draft.calls) {
       const call = draft.maker(outputs[0]);
       if (call) rule(draft, call);
@@ -21,7 +24,7 @@ export function fuse(program: Program, rules: readonly Rule[]): Program {
   return draft.program();
 }
 
-/** Whether a call is one of `op`: then its attributes are known. */
+/** Whether a call is a call of `op`. If so, its attributes get their type. */
 export function isCallOf<
   I extends readonly AnyTensor[],
   O extends readonly AnyTensor[],
@@ -31,15 +34,16 @@ export function isCallOf<
   return call?.op === (op as unknown as AnyOp);
 }
 
-/** A program that is being changed. */
+/** A program that rules can modify. */
 export class Draft {
   readonly #values: Value[];
   readonly #constants: Map<number, AnyTensor>;
   readonly #inputs: readonly number[];
   readonly #calls: (Call | null)[];
   #outputs: readonly number[];
-  /** Where in the calls each value is made, and how often it is read. */
+  /** For each value, the index of the call that computes it. */
   readonly #makers = new Map<number, number>();
+  /** For each value, how often it is read. */
   readonly #reads = new Map<number, number>();
 
   constructor({ values, constants, inputs, calls, outputs }: Program) {
@@ -52,42 +56,45 @@ export class Draft {
     this.#count(outputs, 1);
   }
 
+  /** The calls, in order. */
   get calls(): readonly Call[] {
     return this.#calls.filter((call) => call !== null);
   }
 
+  /** The description of a value. */
   value(at: number): Value {
     return this.#values[at];
   }
 
+  /** The tensor of a value, if it is a constant. */
   constant(at: number): AnyTensor | undefined {
     return this.#constants.get(at);
   }
 
-  /** The op that makes a value; of inputs, constants and views there is none. */
+  /** The op call that computes a value; undefined for inputs, constants and views. */
   maker(value: number): OpCall | undefined {
     const call = this.#calls[this.#makers.get(value) ?? -1];
     return call?.kind === 'op' ? call : undefined;
   }
 
-  /** How often a value is read, by calls and as a result. */
+  /** How often a value is read, by calls and as a result of the program. */
   reads(value: number): number {
     return this.#reads.get(value) ?? 0;
   }
 
-  /** Adds a value that a new call will make. */
+  /** Adds a value that a new call will compute. Returns its index. */
   add(value: Value): number {
     return this.#values.push(value) - 1;
   }
 
-  /** Adds a constant, and takes it over. */
+  /** Adds a constant, and takes ownership of the tensor. Returns the index of the value. */
   addConstant(x: AnyTensor, name?: string): number {
     const place = this.add({ dtype: x.dtype, shape: x.shape, name });
     this.#constants.set(place, x);
     return place;
   }
 
-  /** Puts a call in the place of another, or (null) nothing. */
+  /** Replaces a call by another one, or removes it if `by` is null. */
   replace(call: Call, by: Call | null): void {
     const at = this.#calls.indexOf(call);
     for (const output of call.outputs) this.#makers.delete(output);
@@ -96,7 +103,7 @@ export class Draft {
     if (by) this.#note(by, at);
   }
 
-  /** Has all who read one value read another. */
+  /** Replaces all reads of one value by reads of another. */
   redirect(from: number, to: number): void {
     const read = (value: number): number => (value === from ? to : value);
     for (const [at, call] of this.#calls.entries()) {
@@ -107,6 +114,7 @@ export class Draft {
     this.#reads.delete(from);
   }
 
+  /** The modified program. */
   program(): Program {
     return {
       values: this.#values,

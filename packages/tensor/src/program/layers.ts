@@ -3,16 +3,20 @@ import { emptyFrom } from '../op.js';
 import { tidy } from '../scope.js';
 import type { Call, Program } from './program.js';
 
-/** Calls of a program that follow each other and belong together: a convolution or a matrix product, and what is done to its result. */
+/** Consecutive calls of a program that belong together: a convolution or matrix product, and the ops on its result. */
 export interface Layer {
-  /** What the labels of its constants have in common: `stem` of `stem.conv.weight` and `stem.norm.shift`. */
+  /** The common path of its constants' labels: `stem` for `stem.conv.weight` and `stem.norm.shift`. */
   readonly name: string;
-  /** Its calls are those from `from` on, and before `to`. */
+  /** The index of its first call. */
   readonly from: number;
+  /** The index after its last call. */
   readonly to: number;
 }
 
-/** Cuts a program into layers, each with a name of its own. Each begins with a call that has weights; calls before the first belong to it, too. */
+/**
+ * Divides a program into layers with unique names. Each layer starts with a call that has weights. Calls before the
+ * first of these belong to the first layer.
+ */
 export function layersOf({ values, constants, calls }: Program): Layer[] {
   const labelsOf = (calls: readonly Call[]): string[] =>
     calls.flatMap(({ inputs }) => inputs.flatMap((at) => (constants.has(at) ? (values[at].name ?? []) : [])));
@@ -24,19 +28,22 @@ export function layersOf({ values, constants, calls }: Program): Layer[] {
   return cuts.slice(1).map((to, index) => {
     const own = calls.slice(cuts[index], to);
     const name = commonPath(labelsOf(own)) || commonPath(labelsOf(own.filter(isWeighted))) || `layer.${index}`;
-    // What is called again with the same weights is another layer.
+    // A second call with the same weights is another layer.
     const times = (used.get(name) ?? 0) + 1;
     used.set(name, times);
     return { name: times === 1 ? name : `${name}.${times}`, from: cuts[index], to };
   });
 }
 
-/** The name of the layer that each call belongs to, by the places of the calls. */
+/** Returns, for each call of a program, the name of its layer. */
 export function layerNames(program: Program): string[] {
   return layersOf(program).flatMap(({ name, from, to }) => new Array<string>(to - from).fill(name));
 }
 
-/** What dotted paths have in common, without their last parts: of `units.0.signs` and `units.0.lines`, `units.0`. Null for no paths. */
+/**
+ * The common prefix of dotted paths without their last parts: `units.0` for `units.0.signs` and `units.0.lines`. Null
+ * if there are no paths.
+ */
 export function commonPath(names: readonly string[]): string | null {
   if (names.length === 0) return null;
   const [first, ...others] = names.map((name) => name.split('.').slice(0, -1));
@@ -44,7 +51,7 @@ export function commonPath(names: readonly string[]): string | null {
   return (length < 0 ? first : first.slice(0, length)).join('.');
 }
 
-/** How many multiply-adds a call of a program takes; 0 where that is no measure of its work. */
+/** Returns the number of multiply-adds in a call of a program; 0 for ops that do not count them. */
 export function multiplyAddsOf({ values }: Program, call: Call): number {
   if (call.kind === 'view' || !call.op.multiplyAdds) return 0;
   const { op, inputs, outputs, attributes } = call;

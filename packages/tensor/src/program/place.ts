@@ -4,45 +4,45 @@ import { countWords } from '../bit-tensor.js';
 import { sameShape, sizeOf } from '../shape.js';
 import type { Program, Value } from './program.js';
 
-/** Where the values of a program lie: in pieces of memory that they take turns in. */
+/** The memory plan of a program: pieces of memory that values with disjoint lifetimes share. */
 export interface Placement {
-  /** Bytes of each piece. */
+  /** The size of each piece in bytes. */
   readonly pieces: readonly number[];
-  /** The piece of a value. Inputs, constants and results have none, nor have views of them. */
+  /** The piece of each value. Inputs, constants, results and views of them have none. */
   readonly pieceOf: ReadonlyMap<number, number>;
 }
 
-/** Memory that one value needs, or several that share it: views, and what is calculated in place. */
+/** Memory for one value, or for several that share it: views, and results computed in place. */
 interface Storage {
   readonly bytes: number;
-  /** From the call that writes it first to the one that reads it last. */
+  /** Its lifetime: from the call that first writes it to the one that last reads it. */
   readonly from: number;
   to: number;
 }
 
 /**
- * Finds a place for every value between the inputs and the results.
+ * Plans the memory of all values between the inputs and the results.
  *
- * Values of which one is no longer read when the other is written can have one piece. The largest choose first, each the first piece that is
- * free as long as it lives (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020: "greedy by
- * size"), so that no piece has to grow. Which of equal ones should be first is a matter of luck: the order of the
- * calls is tried, and its reverse.
+ * Values with disjoint lifetimes can share a piece. The largest values are placed first, each in the first piece that
+ * is free during its lifetime, so that no piece has to grow ("greedy by size" of Pisarchyk and Lee, "Efficient memory
+ * management for deep neural net inference", 2020). No order among values of equal size is always best. Both the order
+ * of the calls and its reverse are tried.
  */
 export function place(program: Program, backend: BackendName): Placement {
   const storages = storagesOf(program, backend);
   const inOrder = [...new Set(storages.values())];
-  const [forwards, backwards] = [inOrder, inOrder.toReversed()].map(dealOut);
+  const [forwards, backwards] = [inOrder, inOrder.toReversed()].map(placeBySize);
   const { pieces, pieceOf } = bytesIn(backwards.pieces) < bytesIn(forwards.pieces) ? backwards : forwards;
   return { pieces, pieceOf: new Map(Array.from(storages, ([value, storage]) => [value, pieceOf.get(storage)!])) };
 }
 
-/** Bytes that the values of a program take together, on the CPU. */
+/** The total memory of a program's intermediate values on the CPU, in bytes. */
 export const placedBytes = (program: Program): number => bytesIn(place(program, 'cpu').pieces);
 
-/** Bytes of all pieces. */
+/** The total size of the pieces in bytes. */
 export const bytesIn = (pieces: readonly number[]): number => pieces.reduce((sum, bytes) => sum + bytes, 0);
 
-function dealOut(storages: readonly Storage[]): { pieces: number[]; pieceOf: Map<Storage, number> } {
+function placeBySize(storages: readonly Storage[]): { pieces: number[]; pieceOf: Map<Storage, number> } {
   const tenants: Storage[][] = [];
   const pieceOf = new Map<Storage, number>();
   for (const storage of storages.toSorted((a, b) => b.bytes - a.bytes)) {
@@ -81,8 +81,8 @@ function storagesOf({ values, calls, outputs }: Program, backend: BackendName): 
 }
 
 /**
- * What each run makes anew, so that the next one cannot change it: the results, what they are views of, and what the same calls make
- * beside them.
+ * The values that each run allocates, so that the next run cannot overwrite them: the results, the values that they are
+ * views of, and further outputs of the same calls.
  */
 export function resultsOf({ calls, outputs }: Pick<Program, 'calls' | 'outputs'>): ReadonlySet<number> {
   const results = new Set(outputs);

@@ -30,7 +30,7 @@ import { trace } from './trace.js';
 const channels = 4;
 const shape = [2, 3, 3, channels];
 
-/** What a random function may do next with two of its images [2, 3, 3, 4]. */
+/** The possible steps of a random function, on two of its images [2, 3, 3, 4]. */
 const moves: readonly ((a: Tensor, b: Tensor, rng: Rng) => Tensor)[] = [
   (a, b) => add(a, b),
   (a, b) => sub(a, b),
@@ -47,7 +47,7 @@ const moves: readonly ((a: Tensor, b: Tensor, rng: Rng) => Tensor)[] = [
     const signs = packBits(rng.normal([channels, 3, 3, channels]));
     return cast(bitConv2d(packBits(a), signs, { padding: 'same' }), 'f32');
   },
-  // In part, this is work on constants alone.
+  // Part of this step depends only on constants.
   (a, _, rng) => add(a, sqrt(add(mul(sum(rng.normal([9, channels]), { axes: 0 }), 0), 2))),
 ];
 
@@ -66,7 +66,7 @@ const recipes: fc.Arbitrary<Recipe> = fc.record({
   seed: fc.nat(),
 });
 
-/** A random function of two images: each step reads any that there are. Its weights are drawn beforehand. */
+/** A random function of two images. Each step reads any of the images so far. The weights are drawn beforehand. */
 function functionOf({ steps, results, seed }: Recipe) {
   const weights = steps.map((_, at) => frozen(Rng.fromSeed(seed).split(at)));
   return (...inputs: AnyTensor[]): Tensor[] => {
@@ -79,7 +79,7 @@ function functionOf({ steps, results, seed }: Recipe) {
   };
 }
 
-/** A generator whose draws are made before they are asked for: as weights are, which are there when a network is traced. */
+/** A generator with all numbers drawn in advance, because the weights of a network exist before it is traced. */
 function frozen(rng: Rng): Rng {
   const drawn = new Map<string, Tensor>();
   for (const shape of [[channels, 3, 3, channels], [channels, 1, 1, 2 * channels], [channels], [9, channels]]) {
@@ -94,7 +94,7 @@ const imagesOf = (seed: number): Tensor[] => [0, 1].map((at) => Rng.fromSeed(see
 const bitsOf = (tensors: readonly AnyTensor[]): number[][] =>
   tensors.map((x) => [...new Uint32Array((x as Tensor).values.slice().buffer)]);
 
-/** Signs that become numbers and then signs again are what they were. */
+/** The rule that packing unpacked signs gives the same signs. */
 const signsOfSigns: Rule = (draft, call) => {
   const maker = draft.maker(call.inputs[0]);
   if (isCallOf(call, packBitsOp) && isCallOf(maker, unpackBitsOp)) draft.redirect(call.outputs[0], maker.inputs[0]);
@@ -108,14 +108,14 @@ const passes: [name: string, pass: (program: Program) => Program][] = [
 
 describe('a program', () => {
   test.prop([recipes], { numRuns: 150 })(
-    'does as its function, to the last bit, after any pass, and again',
+    'gives the same bits as its function, after any pass, and in every run',
     (recipe) => {
       tidy(() => {
         const f = functionOf(recipe);
         for (const [name, pass] of passes) {
           const ready = new ReadyProgram(pass(trace(f, specs)));
           const made = [2, 3].map((seed) => ready.run(imagesOf(seed)));
-          // The second run has not changed what the first one gave.
+          // The second run must not have changed the results of the first.
           for (const [at, seed] of [2, 3].entries()) {
             expect(bitsOf(made[at]), name).toEqual(bitsOf(f(...imagesOf(seed))));
           }
@@ -125,7 +125,7 @@ describe('a program', () => {
     },
   );
 
-  test.prop([recipes], { numRuns: 50 })('leaves nothing behind, and a run nothing but its results', (recipe) => {
+  test.prop([recipes], { numRuns: 50 })('leaks no memory, and a run leaves only its results', (recipe) => {
     tidy(() => {
       const images = imagesOf(1);
       const f = functionOf(recipe);
@@ -142,7 +142,7 @@ describe('a program', () => {
   });
 
   test.prop([recipes], { numRuns: 100 })(
-    'has each value in a piece that nobody else writes before it is read',
+    'places each value in a piece that is not overwritten before it is read',
     (recipe) => {
       tidy(() => {
         const program = trace(functionOf(recipe), specs);
@@ -172,7 +172,7 @@ describe('a program', () => {
     },
   );
 
-  test('takes turns in as much memory as two layers need, however many there are', () => {
+  test('reuses the memory of two layers for any number of layers', () => {
     tidy(() => {
       const weights = Array.from({ length: 6 }, (_, at) => Rng.fromSeed(at).normal([channels, 3, 3, channels]));
       const chain = (x: AnyTensor) =>
@@ -183,7 +183,7 @@ describe('a program', () => {
     });
   });
 
-  test('is read as text', () => {
+  test('is formatted as text', () => {
     tidy(() => {
       const weight = zeros([2, 1, 1, channels]);
       weight.label = 'stem.weight';
@@ -201,7 +201,7 @@ describe('a program', () => {
     });
   });
 
-  test('knows no work on constants', () => {
+  test('contains no computation on constants', () => {
     tidy(() => {
       const weight = Rng.fromSeed(1).normal([2, 1, 1, channels]);
       const program = trace((x) => conv2d(x as Tensor, sqrt(relu(mul(weight, 2)))), [spec]);
@@ -212,7 +212,7 @@ describe('a program', () => {
     });
   });
 
-  test('calls what was calculated by what it was calculated from', () => {
+  test('names a computed constant after the constants that it was computed from', () => {
     tidy(() => {
       const [weight, scale] = [zeros([2, 1, 1, channels]), zeros([2, 1, 1, 1])];
       weight.label = 'stem.conv.weight';
@@ -223,7 +223,7 @@ describe('a program', () => {
     });
   });
 
-  test('is fused by rules', () => {
+  test('is rewritten by rules', () => {
     tidy(() => {
       const twice = (x: AnyTensor) => unpackBits(packBits(unpackBits(packBits(x as Tensor))));
       expect(trace(twice, [spec]).calls).toHaveLength(4);
@@ -233,7 +233,7 @@ describe('a program', () => {
     });
   });
 
-  test('knows views by their memory', () => {
+  test('recognises views by their memory', () => {
     tidy(() => {
       const program = trace((x) => add(relu(x as Tensor).alias(), (x as Tensor).alias([6, 3, 4]).alias(shape)), [spec]);
       expect(program.calls.map((call) => call.kind)).toEqual(['op', 'op']);
@@ -241,34 +241,34 @@ describe('a program', () => {
     });
   });
 
-  test('names what cannot be part of it', () => {
+  test('rejects functions that cannot be traced, with the reason', () => {
     tidy(() => {
       const x = zeros(shape);
-      const refused = (f: (x: Tensor) => Tensor) => () => trace((x) => f(x as Tensor), [spec]);
+      const traced = (f: (x: Tensor) => Tensor) => () => trace((x) => f(x as Tensor), [spec]);
       const before = memory();
       const read = new TraceError(
-        'elements are read that are not there: those that depend on the inputs of a program while it is traced, and all of them ' +
-          'in withoutMemory',
+        'a tensor without memory has no elements to read: it depends on the inputs of a traced function, or was created in ' +
+          'withoutMemory',
       );
-      expect(refused((x) => mul(x, relu(x).values[0]))).toThrow(read);
-      expect(refused((x) => packBits(x).words && x)).toThrow(read);
-      const assigned = refused((y) => {
+      expect(traced((x) => mul(x, relu(x).values[0]))).toThrow(read);
+      expect(traced((x) => packBits(x).words && x)).toThrow(read);
+      const assigned = traced((y) => {
         assign(y, x);
         return x;
       });
       expect(assigned).toThrow(read);
-      expect(refused((y) => add(x, Rng.fromSeed(1).normal(y.shape)))).toThrow(
-        'normal: a program draws no random numbers',
+      expect(traced((y) => add(x, Rng.fromSeed(1).normal(y.shape)))).toThrow(
+        'normal: a program cannot draw random numbers',
       );
-      expect(refused((x) => add(x, zeros([5])))).toThrow(ShapeError);
+      expect(traced((x) => add(x, zeros([5])))).toThrow(ShapeError);
       expect(memory()).toEqual(before);
     });
   });
 
-  test('refuses inputs that it was not made for', () => {
+  test('rejects inputs that it was not compiled for', () => {
     const ready = compile((x) => relu(x as Tensor), [spec]);
     expect(() => ready.run([zeros([1, 3, 3, channels])])).toThrow(ShapeError);
-    expect(() => ready.run([])).toThrow(/^program: it was made for f32 \[2, 3, 3, 4\]/);
+    expect(() => ready.run([])).toThrow(/^program: it was compiled for f32 \[2, 3, 3, 4\]/);
     ready.dispose();
   });
 });

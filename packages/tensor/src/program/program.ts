@@ -4,15 +4,15 @@ import { dispose } from '../scope.js';
 import { formatShape, type Shape } from '../shape.js';
 import type { AnyOp } from '../tracer.js';
 
-/** What a tensor of a program is, before it has memory. */
+/** Describes a tensor of a program, before it has memory. */
 export interface Value {
   readonly dtype: DType | 'bits';
   readonly shape: Shape;
-  /** The label of a constant; of one that was calculated, the path that the labels behind it have in common, and the op. */
+  /** The label of a constant; of a computed one, the common path of the labels behind it, and the op. */
   readonly name?: string | undefined;
 }
 
-/** A call of a program. Values are named by their places in `Program.values`. */
+/** A call in a program: of an op, or a view. Values are given by their indices in `Program.values`. */
 export type Call =
   | {
       readonly kind: 'op';
@@ -25,27 +25,31 @@ export type Call =
   | { readonly kind: 'view'; readonly inputs: readonly [number]; readonly outputs: readonly [number] };
 
 /**
- * A function of tensors, written down: the ops that it called, in their order. `trace` makes one, passes (`fuse`, `prune`) turn one
- * into another, and `ReadyProgram` runs it.
+ * A recorded function of tensors: the ops that it called, in order. `trace` creates it, passes (`fuse`, `prune`)
+ * transform it, and `ReadyProgram` runs it.
  *
- * Each value is made once: it is an input, a constant, or an output of one call. Calls come after those that they read.
+ * Each value is defined once (static single assignment): as an input, a constant, or an output of one call. Calls come
+ * after the calls whose outputs they read.
  */
 export interface Program {
   readonly values: readonly Value[];
   readonly inputs: readonly number[];
-  /** They belong to the program, which may share their memory with whoever made them. */
+  /** The constants. The program owns these handles, but may share their memory with the tensors that they come from. */
   readonly constants: ReadonlyMap<number, AnyTensor>;
   readonly calls: readonly Call[];
   readonly outputs: readonly number[];
 }
 
-/** Frees what a program holds. A pass takes its argument over: of a chain of them, the last program is the one to dispose of. */
+/**
+ * Disposes the constants of a program. Passes take ownership of their argument, so only the last program of a chain has
+ * to be disposed.
+ */
 export function disposeProgram({ constants }: Program): void {
   dispose(constants);
 }
 
 /**
- * A program as text, one call a line, for those who read:
+ * Formats a program as readable text, one call per line:
  *
  *     %3 f32 [1, 8, 8, 4] = conv2d(%0, stem.weight)
  */

@@ -1,7 +1,7 @@
 import { dispose } from '../scope.js';
 import type { Call, Program } from './program.js';
 
-/** Leaves out calls whose outputs nobody reads, and frees constants that no call reads any more. */
+/** Removes calls whose outputs are not used (dead code elimination), and disposes constants that are no longer read. */
 export function prune(program: Program): Program {
   const read = new Set(program.outputs);
   const calls: Call[] = [];

@@ -10,28 +10,28 @@ import { bytesIn, place, resultsOf } from './place.js';
 import { type Call, disposeProgram, type Program } from './program.js';
 
 /**
- * A program with memory of its own, ready to run again and again. A run is a loop over kernels: it looks at no shape, and makes no tensor
- * but its results.
+ * A program with its own memory, which can run repeatedly. A run is a loop over kernels: it checks no shapes beyond
+ * those of the inputs, and creates no tensors except its results.
  */
 export class ReadyProgram {
   readonly program: Program;
-  /** The tensor of each value: of inputs, results and views of these, in a run alone. */
+  /** The tensor of each value. Those of inputs, results and views of them exist only during a run. */
   readonly #tensors: (AnyTensor | null)[];
   readonly #steps: readonly ((() => void) | null)[];
   readonly #bytes: number;
   readonly #memory: { dispose(): void }[] = [];
   #isRunning = false;
-  /** What a run has made: results, and what lies beside them. */
+  /** The tensors that the current run has created: results, and further outputs of the same calls. */
   readonly #made: AnyTensor[] = [];
 
-  /** Takes a program over, to run on the current backend. */
+  /** Prepares a program to run on the current backend, and takes ownership of it. */
   constructor(program: Program) {
     this.program = program;
     const { values, calls } = program;
     const constants = new Map(Array.from(program.constants, ([at, x]) => [at, this.#hold(keep(toBackend(x)))]));
     const { pieces, pieceOf } = place(program, currentBackend());
     this.#bytes = bytesIn(pieces);
-    // All tensors of a piece lie at its beginning: whoever writes one ends the others.
+    // All tensors of a piece start at its beginning, so writing one invalidates the others.
     const memory = pieces.map((bytes) => this.#hold(keep(emptyTensor('u32', [Math.ceil(bytes / 4)], 'a program'))));
     this.#tensors = values.map((value, at) => {
       const piece = pieceOf.get(at);
@@ -42,18 +42,20 @@ export class ReadyProgram {
     this.#steps = calls.map((call) => this.#step(call, results));
   }
 
-  /** Bytes that it holds beside its constants. */
+  /** The memory that it allocates in addition to its constants, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * @param onCall Called after each call of the program, with its index. What it has made can be had by `tensor` there.
-   * @throws ShapeError for inputs of other shapes or dtypes than those of the program.
+   * Runs the program. The results belong to the caller.
+   *
+   * @param onCall Invoked after each call of the program, with its index. `tensor` then gives access to its outputs.
+   * @throws ShapeError if the shapes or dtypes of the inputs are not those of the program.
    */
   run(inputs: readonly AnyTensor[], onCall?: (call: number) => void): AnyTensor[] {
     this.#check(inputs);
-    if (this.#isRunning) throw new TraceError('a program that is running cannot be run again by its onCall');
+    if (this.#isRunning) throw new TraceError('a running program cannot be run again from its onCall');
     this.#isRunning = true;
     const tensors = this.#tensors;
     try {
@@ -62,7 +64,7 @@ export class ReadyProgram {
         step?.();
         onCall?.(call);
       }
-      // Inputs and constants are handed out as handles of their own.
+      // Aliases, because a result may also be an input or a constant.
       return this.program.outputs.map((at) => tensors[at]!.alias(tensors[at]!.shape) as AnyTensor);
     } finally {
       this.#isRunning = false;
@@ -71,11 +73,12 @@ export class ReadyProgram {
     }
   }
 
-  /** The tensor of a value, during a run and once it was made. Later calls may overwrite it. */
+  /** The tensor of a value, once it has been computed in the current run. Later calls may overwrite it. */
   tensor(value: number): AnyTensor {
     return this.#tensors[value]!;
   }
 
+  /** Frees the program's memory and constants. */
   dispose(): void {
     for (const part of this.#memory) part.dispose();
     disposeProgram(this.program);
@@ -89,13 +92,13 @@ export class ReadyProgram {
     if (inputs.length === expected.length && inputs.every(fits)) return;
     throw new ShapeError(
       'program',
-      `it was made for ${expected.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', ')}`,
+      `it was compiled for ${expected.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', ')}`,
       inputs.map(({ shape, dtype }, at) => ({ name: `input ${at}`, shape, note: dtype })),
       'Compile the function for these inputs.',
     );
   }
 
-  /** What a call does in a run; null where that is nothing, since its tensors are there already. */
+  /** What a call does in a run. Null if there is nothing to do, because a view exists already. */
   #step(call: Call, results: ReadonlySet<number>): (() => void) | null {
     const tensors = this.#tensors;
     const { inputs, outputs } = call;
@@ -109,7 +112,7 @@ export class ReadyProgram {
     }
     const { op, attributes } = call;
     const operands = inputs.map((at) => tensors[at]);
-    // Those that only a run knows.
+    // Operands that exist only during a run.
     const late = inputs.flatMap((at, index) => (operands[index] === null ? { at, index } : []));
     const gather = (): readonly AnyTensor[] => {
       for (const { at, index } of late) operands[index] = tensors[at];

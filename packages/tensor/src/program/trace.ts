@@ -9,19 +9,21 @@ import { type AnyOp, type Tracer, withTracer } from '../tracer.js';
 import { commonPath } from './layers.js';
 import type { Call, Program, Value } from './program.js';
 
-/** A function of tensors whose results are tensors. */
+/** A function from tensors to one or more tensors. */
 export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly AnyTensor[];
 
 /**
- * Calls `f` once, and writes down what it does with its inputs. These have shapes but no elements: nothing that depends on them is
- * calculated. All else is calculated as always, and what of it meets the inputs becomes a constant: parameters, signs of weights,
- * folded batch norms. So the work on constants is done, once and for all.
+ * Traces a function: calls `f` once, and records what it does with its inputs. The inputs have shapes but no elements,
+ * and nothing that depends on them is computed. Everything else runs as usual, and tensors that are then combined with
+ * the inputs become constants of the program: parameters, signs of weights, folded batch norms. So work on constants is
+ * done only once.
  *
- * Constants share the memory of the tensors that they come from. What `f` takes from anywhere else (a size, a mode, which way an `if` goes)
- * is as it was in this call. Everything is on the CPU.
+ * Constants share the memory of the tensors that they come from. Everything else that `f` depends on, such as a size, a
+ * mode or the branch of an `if`, is fixed at its value during this call. All tensors are on the CPU.
  *
- * @param inputs What the inputs will be.
- * @throws TraceError where `f` reads elements that depend on its inputs, or draws random numbers.
+ * @param inputs The dtypes and shapes of the inputs.
+ * @returns The program. It must be passed on, or disposed with `disposeProgram`.
+ * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers.
  */
 export function trace(f: TensorFunction, inputs: readonly Spec[]): Program {
   const tracer = new ProgramTracer();
@@ -43,14 +45,14 @@ class ProgramTracer implements Tracer {
   readonly #values: Value[] = [];
   readonly #calls: Call[] = [];
   readonly #constants = new Map<number, AnyTensor>();
-  /** Places of values, by the ids of tensors. A twin has the id of its tensor. */
+  /** The index of each value, by tensor id. A twin has the id of its tensor. */
   readonly #places = new Map<number, number>();
-  /** Which value has no memory where, to know views of it. */
+  /** The index of the value that each absent block belongs to, to recognise views of it. */
   readonly #absent = new Map<Block, number>();
-  /** What was calculated from labelled tensors is called, by its memory. */
+  /** The names of tensors that were computed from labelled tensors, by block. */
   readonly #names = new Map<Block, string>();
 
-  /** A tensor without elements, and its value. */
+  /** Returns a tensor without elements, and adds a value for it. */
   absent(spec: Spec): AnyTensor {
     const block = new AbsentBlock();
     const x = tensorOn(block, spec);
@@ -67,7 +69,7 @@ class ProgramTracer implements Tracer {
     return outputs;
   }
 
-  /** Constants may lack memory, too (`withoutMemory`): what would be calculated from them is a constant like them. */
+  /** Inside `withoutMemory`, constants have no elements either. Results that depend only on them are constants, too. */
   #calledOnAbsentConstants(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[]): AnyTensor[] {
     const outputs = specs.map((spec) => tensorOn(new AbsentBlock(), spec));
     this.calculated(op, inputs, outputs);
@@ -105,7 +107,7 @@ class ProgramTracer implements Tracer {
     return label ?? this.#names.get(block);
   }
 
-  /** The value of a tensor; of one that is not known, a view of another that is, or a constant. */
+  /** The index of a tensor's value. An unknown tensor is a view of a known one, if they share memory, or a constant. */
   #placeOf(x: AnyTensor): number {
     const known = this.#places.get(x.id);
     if (known !== undefined) return known;

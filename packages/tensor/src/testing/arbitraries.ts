@@ -3,17 +3,22 @@ import { tensor } from '../create.js';
 import { type Shape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 
-/** Channel counts that sit on and beside the word boundaries of packed bits. */
+/** Channel counts at and next to the word boundaries of packed bits. */
 export const awkwardChannels = fc.constantFrom(1, 7, 31, 32, 33, 64, 65, 100);
 
+/** The bounds of random shapes. */
 export interface ShapeConstraints {
+  /** The smallest number of axes. Default: 0. */
   minRank?: number;
+  /** The largest number of axes. Default: 4. */
   maxRank?: number;
+  /** The smallest size of an axis. Default: 1. */
   minSize?: number;
+  /** The largest size of an axis. Default: 5. */
   maxSize?: number;
 }
 
-/** Small shapes: ranks 0 to 4, axes 1 to 5, unless said otherwise (the sizes are those of one axis). */
+/** Small shapes. */
 export function shapes({
   minRank = 0,
   maxRank = 4,
@@ -23,7 +28,7 @@ export function shapes({
   return fc.array(fc.integer({ min: minSize, max: maxSize }), { minLength: minRank, maxLength: maxRank });
 }
 
-/** Two shapes that broadcast together: one shape, with axes of either side set to 1 or dropped from the front. */
+/** Two shapes that broadcast: both come from one shape by setting axes to 1, and dropping leading ones. */
 export function broadcastableShapes(constraints: ShapeConstraints = {}): fc.Arbitrary<[number[], number[]]> {
   return shapes(constraints).chain((shape) => {
     const side = fc
@@ -36,7 +41,10 @@ export function broadcastableShapes(constraints: ShapeConstraints = {}): fc.Arbi
   });
 }
 
-/** f32 tensors of this shape with elements in [min, max], at multiples of 1/64 so that shrunk cases read well. */
+/**
+ * f32 tensors of this shape with elements in [min, max], by default [−2, 2]. The elements are multiples of 1/64, so
+ * that counterexamples are readable.
+ */
 export function tensors(
   shape: Shape,
   { min = -2, max = 2 }: { min?: number; max?: number } = {},
@@ -47,7 +55,7 @@ export function tensors(
     .map((values) => tensor(new Float32Array(values.map((value) => value / 64)), { shape }));
 }
 
-/** f32 tensors whose elements keep clear of 0 (by 1/8), for functions with a kink there. */
+/** f32 tensors with elements of magnitude 1/8 to `max`, for functions that are not differentiable at 0. */
 export function tensorsAwayFromZero(shape: Shape, max = 2): fc.Arbitrary<Tensor> {
   return fc.tuple(tensors(shape, { min: 1 / 8, max }), fc.infiniteStream(fc.boolean())).map(([x, signs]) => {
     x.values.forEach((value, at, values) => {

@@ -8,21 +8,25 @@ import { sameShape } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
 import { withRecorder } from '../with-recorder.js';
 
+/** Options of `checkGradient`. */
 export interface GradientOptions {
-  /** Half the distance between the two points of a finite difference. Default 1e-2 (values are f32). */
+  /** Half the distance between the two points of a central difference. Default: 1e-2, which suits f32. */
   step?: number;
-  /** Allowed |gradient − difference|, relative to the larger of 1 and the largest derivative. Default 5e-3. */
+  /** The tolerance of |gradient − difference|, relative to the largest derivative or 1. Default: 5e-3. */
   gradientTolerance?: number;
-  /** Compare the derivative of the gradient, too. Default true. */
+  /** Whether to check second derivatives, too. Default: true. */
   secondOrder?: boolean;
 }
 
 /**
- * Compares the gradient rules that `f` runs through with central finite differences, element by element.
- * The scalar that is differentiated is Σ wᵢ·f(inputs)ᵢ for fixed, irregular weights w, so that no error cancels.
- * Inputs must lie at least a step away from kinks.
+ * Checks the gradient rules of the ops in `f` against central finite differences, element by element. The function that
+ * is differentiated is the scalar Σ wᵢ·f(inputs)ᵢ, with fixed, irregular weights w so that errors do not cancel. The
+ * inputs must be at least a step away from points where `f` is not differentiable.
  *
- * The derivative of the gradient, along one direction, must be right as well, or a GradientError.
+ * The second derivative along one direction must also be correct, or throw a GradientError.
+ *
+ * @param f A function from f32 tensors to one f32 tensor.
+ * @throws Error if a derivative is wrong.
  */
 export function checkGradient(
   f: (...inputs: Tensor[]) => Tensor,
@@ -47,7 +51,7 @@ function compareWithDifferences(
         values[at] = x;
         return weightedSum(f, points);
       };
-      // The step that was really taken: x ± h is rounded to f32.
+      // The actual step: x ± h is rounded to f32.
       const above = Math.fround(value + step);
       const below = Math.fround(value - step);
       const difference = (loss(above) - loss(below)) / (above - below);
@@ -68,8 +72,9 @@ function compareWithDifferences(
 }
 
 /**
- * Let s(x) = Σ vᵢ·∂L/∂xᵢ. Its gradient, times a direction u, is how s changes from x − h·u to x + h·u. Differences are taken over two
- * widths, whose combination is free of the error in h² (Richardson): steps in f32 are too wide to do without.
+ * Checks s(x) = Σ vᵢ·∂L/∂xᵢ, the derivative of the loss along a direction v: its gradient times v must be its finite
+ * difference from x − h·v to x + h·v. Differences with two step sizes are combined to cancel the error in h²
+ * (Richardson extrapolation), which would be too large with the steps that f32 needs.
  */
 function compareSecondOrder(
   f: (...inputs: Tensor[]) => Tensor,
@@ -99,7 +104,7 @@ function compareSecondOrder(
   const value = along(0);
   const scale = products.reduce((sum, product) => sum + Math.abs(product), 1);
   if (!(Math.abs(found.value - value) <= 1e-3 * Math.max(1, Math.abs(value)))) {
-    throw new Error(`the gradient is ${value} along a direction, but ${found.value} where it is differentiated again`);
+    throw new Error(`the derivative along a direction is ${value}, but ${found.value} when it is differentiated again`);
   }
   if (!(Math.abs(claimed - difference) <= gradientTolerance * scale)) {
     throw new Error(
@@ -115,12 +120,12 @@ interface Derivatives {
   readonly gradients: readonly (Tensor | null)[];
 }
 
-/** Differentiates Σ vᵢ·∂L/∂xᵢ: one reverse sweep, all of whose ops are heard, and a second one through everything. */
+/** Differentiates Σ vᵢ·∂L/∂xᵢ: one reverse sweep whose own ops are recorded, and a second sweep through all ops. */
 function secondSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): Derivatives {
-  return withCalls((calls, listen) => {
-    const output = listen(() => f(...inputs));
+  return withCalls((calls, recording) => {
+    const output = recording(() => f(...inputs));
     const first = calls.slice();
-    const s = listen(() =>
+    const s = recording(() =>
       gradientsThrough(first, output, seedOf(output), inputs)
         .flatMap((gradient, index) => (gradient ? [sum(mul(gradient, directionOf(gradient, index)))] : []))
         .reduce(
@@ -132,7 +137,7 @@ function secondSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor
   });
 }
 
-/** Irregular, and at most 1, so that a step along it stays within a step of each element. */
+/** The direction v. It is irregular, and at most 1 in magnitude, so that no element moves by more than a step. */
 const direction = (index: number, at: number): number => Math.cos(at * 1.7 + index * 0.9 + 0.3);
 
 function directionOf({ shape }: Tensor, index: number): Tensor {
@@ -158,7 +163,7 @@ function copyOf(input: Tensor): Tensor {
   return copy;
 }
 
-/** Irregular, of both signs, never near 0. */
+/** The weights w: irregular, of both signs, never near 0. */
 const weight = (index: number): number => 1.5 * Math.cos(index * 2.399 + 0.5) + (index % 2 ? 0.7 : -0.7);
 
 function weightedSum(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): number {
@@ -166,20 +171,21 @@ function weightedSum(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor
 }
 
 /**
- * Reverse-mode differentiation in its smallest form: remember every call, then apply the rules from last to first. Gradients are of
- * Σ wᵢ·f(inputs)ᵢ, and null for inputs that f does not depend on.
+ * Reverse-mode differentiation in its simplest form: records every call, then applies the gradient rules from last to
+ * first. Returns the gradients of Σ wᵢ·f(inputs)ᵢ with respect to the inputs, with null for inputs that `f` does not
+ * depend on.
  */
 export function reverseSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): (Tensor | null)[] {
-  return withCalls((calls, listen) => {
-    const output = listen(() => f(...inputs));
+  return withCalls((calls, recording) => {
+    const output = recording(() => f(...inputs));
     return gradientsThrough(calls, output, seedOf(output), inputs);
   });
 }
 
-/** Keeps the calls of all that is run in `listen`, for as long as `body` runs. */
-function withCalls<T>(body: (calls: RecordedCall[], listen: <R>(run: () => R) => R) => T): T {
+/** Runs `body`, which can record calls with `recording`. Their saved tensors live until `body` returns. */
+function withCalls<T>(body: (calls: RecordedCall[], recording: <R>(run: () => R) => R) => T): T {
   const calls: RecordedCall[] = [];
-  // What runs may tidy, and what rules read must outlive that.
+  // The function may use `tidy`, but the tensors that its rules read must survive.
   const record = (call: RecordedCall) => {
     calls.push({ ...call, saved: call.saved.map((tensor) => keep(tensor.twin())) });
   };
@@ -225,7 +231,7 @@ function gradientsThrough(
   return inputs.map((input) => gradients.get(input.id) ?? null);
 }
 
-/** Ids of the inputs, and of all that was computed from them. */
+/** The ids of the inputs and of everything computed from them. */
 function dependents(calls: readonly RecordedCall[], inputs: readonly Tensor[]): ReadonlySet<number> {
   const ids = new Set(inputs.map(({ id }) => id));
   for (const { inputs, output, gradient } of calls) {

@@ -11,29 +11,29 @@ import { reverseSweep } from './check-gradient.js';
 import { expectEqual, type Result, resultOf } from './expect-equal.js';
 
 let isOn = false;
-/** Comparisons that wait for the GPU. */
+/** The comparisons that are waiting for the GPU. */
 let pending: Promise<void>[] = [];
 
-/** Opens the GPU, and has `checkOp` look at its kernels from now on. New tensors are made on the CPU nevertheless. */
+/** Opens a GPU, and makes `checkOp` test its kernels from now on. New tensors are still created on the CPU. */
 export async function startGpuChecks(): Promise<void> {
   await useBackend('webgpu');
   await useBackend('cpu');
   isOn = true;
 }
 
-/** Whether `checkOp` is of the GPU. */
+/** Whether `checkOp` tests the kernels of the GPU. */
 export function gpuIsChecked(): boolean {
   return isOn;
 }
 
-/** Waits for all comparisons that were begun. @throws Error, the first that failed. */
+/** Waits for all pending comparisons. @throws Error if one has failed. */
 export async function finishGpuChecks(): Promise<void> {
   const all = pending;
   pending = [];
   await Promise.all(all);
 }
 
-/** Compares what f makes on the GPU with what the definitions make, and its gradients likewise. */
+/** Compares the result of `f` on the GPU, and its gradients, with those of the definitions. */
 export function checkOnGpu<I extends readonly AnyTensor[]>(
   f: (...inputs: I) => AnyTensor,
   inputs: I,
@@ -59,13 +59,13 @@ export function checkOnGpu<I extends readonly AnyTensor[]>(
           pending.push(compare(`GPU and definition disagree${what}`, expected[index], output, gpuTolerance));
         }
         for (const [index, input] of own.entries()) {
-          pending.push(compare(`the GPU has changed input ${index}`, before[index], input, 0));
+          pending.push(compare(`the GPU changed input ${index}`, before[index], input, 0));
         }
       });
       dispose(own);
     });
   } catch (error) {
-    // What trains a network has kernels: training.gpu.test.ts needs them all. The rest may lack them, and says so.
+    // Ops may lack a GPU kernel. training.gpu.test.ts makes sure that those needed to train a network have one.
     if (!(error instanceof MissingKernelError)) throw error;
   } finally {
     poisonGpuBlocks(null);
@@ -79,7 +79,7 @@ async function compare(
   tolerance: number,
 ): Promise<void> {
   if (!expected || !actual) {
-    if (expected !== actual) throw new Error(`${problem}: one of them has none`);
+    if (expected !== actual) throw new Error(`${problem}: only one of them has a gradient`);
     return;
   }
   const { dtype, shape } = actual;

@@ -8,25 +8,35 @@ import { checkGradient, type GradientOptions } from './check-gradient.js';
 import { checkOnGpu, gpuIsChecked } from './check-on-gpu.js';
 import { elements, expectEqual, type Result, resultOf } from './expect-equal.js';
 
+/** Options of `checkOp`. */
 export interface CheckOpOptions extends GradientOptions {
-  /** Allowed difference between fast and reference floats, relative to the largest element. Default 1e-5. */
+  /** The tolerance between the floats of fast and reference kernels, relative to the largest element. Default: 1e-5. */
   tolerance?: number;
-  /** The same for kernels of a GPU, whose exp, say, is less exact. Default 1e-4. */
+  /** The tolerance for GPU kernels, whose exp, for example, is less accurate. Default: 1e-4. */
   gpuTolerance?: number;
-  /** Whether it makes sense on a GPU, where NaN and infinities are not reliable. Default true. */
+  /** Whether to test GPU kernels. Turn it off for NaN and infinities, which are not reliable there. Default: true. */
   gpu?: boolean;
-  /** Compare the gradient with finite differences. Default true; needs a function from f32 tensors to one f32 tensor. */
+  /** Whether to check the gradient. It requires a function from f32 tensors to one f32 tensor. Default: true. */
   gradient?: boolean;
 }
 
 /**
- * Holds an op to the laws that every op obeys: the fast kernel agrees with its definition (exactly, for bits and
- * integers) and gives the same bits however its work is divided, every element of the output is written and nothing beyond,
- * inputs stay as they were, and the gradient is the derivative. NaN must be NaN on either side, and an infinity the same one; zeros of
- * either sign count as equal, since a sum in another order may end in the other. (special-values.test.ts of autograd holds definitions
- * and fast kernels to what PyTorch makes of such numbers.)
+ * Checks the laws that every op obeys:
  *
- * Where tests are of the GPU (`gpuIsChecked`), its kernels and gradients are held to the same definition, after the test has run.
+ * - The fast kernel agrees with the definition: exactly for bits and integers, within a tolerance for floats.
+ * - The result has the same bits however the work is divided among threads.
+ * - Every element of the output is written, and nothing beyond it.
+ * - Inputs are not changed.
+ * - The gradient is the derivative.
+ *
+ * NaN must match NaN, and an infinity the same infinity. Zeros of different signs count as equal, because a sum in a
+ * different order may end in either. (special-values.test.ts of autograd compares definitions and fast kernels with
+ * PyTorch for such numbers.)
+ *
+ * In test runs on a GPU, its kernels and gradients are compared with the definition instead, and a failure is reported
+ * after the test.
+ *
+ * @throws Error with one line if a law is broken.
  */
 export function checkOp<I extends readonly AnyTensor[]>(
   f: (...inputs: I) => AnyTensor,
@@ -39,11 +49,11 @@ export function checkOp<I extends readonly AnyTensor[]>(
   }
   const before = inputs.map(elements);
   const reference = run(f, inputs, 'reference', 0x00);
-  expectEqual('an element was not written (reference kernel)', reference, run(f, inputs, 'reference', 0xff), 0);
+  expectEqual('the reference kernel does not write every element', reference, run(f, inputs, 'reference', 0xff), 0);
   const fast = run(f, inputs, 'fast', 0xff);
   expectEqual('fast and reference kernels disagree', reference, fast, options.tolerance ?? 1e-5);
   const divided = withGrain(1, () => run(f, inputs, 'fast', 0xff));
-  expectEqual('the result depends on how work is divided among threads', fast, divided, 0);
+  expectEqual('the result depends on how the work is divided among threads', fast, divided, 0);
   inputs.forEach((input, index) => {
     if (elements(input).some((value, at) => !Object.is(value, before[index][at])))
       throw new Error(`input ${index} was changed`);

@@ -2,6 +2,7 @@ import type { TypedArray } from '../dtype.js';
 import type { AnyTensor } from '../op-definition.js';
 import { formatShape, sameShape } from '../shape.js';
 
+/** A copy of a tensor on the CPU. */
 export interface Result {
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -9,14 +10,22 @@ export interface Result {
 }
 
 export const resultOf = (tensor: AnyTensor): Result => ({
-  ...{ dtype: tensor.dtype, shape: tensor.shape, values: elements(tensor) },
+  dtype: tensor.dtype,
+  shape: tensor.shape,
+  values: elements(tensor),
 });
 
-/** A copy of a tensor's elements, or of a BitTensor's words. */
+/** Copies a tensor's elements, or a BitTensor's words. */
 export function elements(tensor: AnyTensor): Result['values'] {
   return (tensor.dtype === 'bits' ? tensor.words : tensor.values).slice();
 }
 
+/**
+ * Compares two results: exactly, or for f32 within a tolerance relative to the larger of 1 and the largest element.
+ *
+ * @param problem Starts the message.
+ * @throws Error with one line if they differ.
+ */
 export function expectEqual(problem: string, expected: Result, actual: Result, tolerance: number): void {
   if (!sameShape(expected.shape, actual.shape)) {
     throw new Error(`${problem}: shapes ${formatShape(expected.shape)} and ${formatShape(actual.shape)}`);

@@ -1,7 +1,7 @@
 import { afterEach } from 'vitest';
 import { finishGpuChecks, startGpuChecks } from './check-on-gpu.js';
 
-// For test runs of the GPU: vitest.config.ts names it.
+// The setup file for test runs on a GPU, used by vitest.config.ts.
 
 await startGpuChecks();
 afterEach(finishGpuChecks);

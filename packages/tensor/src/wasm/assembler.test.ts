@@ -3,6 +3,7 @@ import { describe, expect, expectTypeOf } from 'vitest';
 import {
   assemble,
   atomicAdd,
+  breakable,
   f32,
   f32x4,
   f64,
@@ -14,7 +15,6 @@ import {
   i32,
   i32x4,
   i64,
-  leavable,
   repeat,
   select,
   store,
@@ -25,7 +25,7 @@ import {
   when,
 } from './assembler.js';
 
-/** Assembles and runs a function over a memory of 128 KiB, given as words; returns the words afterwards. */
+/** Assembles a function and runs it over a memory of 128 KiB that starts with `words`. Returns the final words. */
 function run(words: readonly number[], body: (...parameters: I32[]) => void, ...args: number[]): Int32Array {
   const bytes = assemble(
     'f',
@@ -69,17 +69,17 @@ describe('constants and addresses', () => {
   });
 });
 
-describe('whole numbers', () => {
-  test.prop([fc.integer(), fc.integer({ min: 1 })])('calculate as in C', (a, b) => {
+describe('integers', () => {
+  test.prop([fc.integer(), fc.integer({ min: 1 })])('behave as in C', (a, b) => {
     const results = run(
       [],
       (a, b) => {
-        const answers = [
+        const values = [
           ...[a.add(b), a.sub(b), a.mul(b), a.divU(b), a.remU(b), a.and(b), a.or(b), a.xor(b)],
-          ...[a.shl(b), a.shrU(b), a.popcnt(), a.eq(b), a.ne(b), a.ltS(b), a.ltU(b), a.gtS(b), a.geS(b), a.min(b)],
+          ...[a.shl(b), a.shrU(b), a.popcnt(), a.eq(b), a.ne(b), a.ltS(b), a.ltU(b), a.gtS(b), a.geS(b), a.minU(b)],
         ];
-        answers.forEach((answer, index) => {
-          store(zero, answer, 4 * index);
+        values.forEach((value, index) => {
+          store(zero, value, 4 * index);
         });
       },
       a,
@@ -93,7 +93,7 @@ describe('whole numbers', () => {
     ]);
   });
 
-  test.prop([fc.bigInt(0n, 2n ** 64n - 1n), fc.bigInt(0n, 2n ** 64n - 1n)])('of 64 bits, too', (a, b) => {
+  test.prop([fc.bigInt(0n, 2n ** 64n - 1n), fc.bigInt(0n, 2n ** 64n - 1n)])('of 64 bits do, too', (a, b) => {
     const { buffer } = run(
       [Number(a & 0xffffffffn) | 0, Number(a >> 32n) | 0, Number(b & 0xffffffffn) | 0, Number(b >> 32n) | 0],
       () => {
@@ -112,7 +112,7 @@ describe('whole numbers', () => {
     expect([results[5], results[6]]).toEqual([a >> 32n, a & 0xffffffffn]);
   });
 
-  test('narrow loads and stores take part of a word', () => {
+  test('narrow loads and stores access part of a word', () => {
     const words = run([0x8081_82fe | 0], () => {
       store(zero, i32.load8U(zero), 4);
       store(zero, i32.load16U(zero), 8);
@@ -123,7 +123,7 @@ describe('whole numbers', () => {
     expect([...words.subarray(1, 6)]).toEqual([0xfe, 0x82fe, 0x82fe - 0x10000, 0x2345, 0x67]);
   });
 
-  test('an atomic addition returns what was there', () => {
+  test('an atomic addition returns the previous value', () => {
     const words = run([5], () => store(zero, atomicAdd(zero, i32.const(3)), 4));
     expect([...words.subarray(0, 2)]).toEqual([8, 5]);
   });
@@ -132,17 +132,17 @@ describe('whole numbers', () => {
 describe('lanes', () => {
   const four = fc.tuple(...Array.from({ length: 4 }, () => fc.integer({ min: -100, max: 100 })));
 
-  test.prop([four, four])('calculate side by side', (a, b) => {
+  test.prop([four, four])('compute independently', (a, b) => {
     const results = floats(
       run([...bitsOf(...a, ...b)], () => {
         const [x, y] = [f32x4.load(zero), f32x4.load(zero, 16)];
         const one = f32x4.const(1);
-        const answers = [
+        const values = [
           ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y), x.subMul(x, y)],
           ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y)],
         ];
-        answers.forEach((answer, index) => {
-          store(zero, answer, 32 + 16 * index);
+        values.forEach((value, index) => {
+          store(zero, value, 32 + 16 * index);
         });
       }),
     );
@@ -155,7 +155,7 @@ describe('lanes', () => {
     expect([...results.subarray(8, 8 + expected.length)].map((value) => value + 0)).toEqual(expected);
   });
 
-  test('change their width', () => {
+  test('are widened and narrowed', () => {
     const words = run([1, -2, 70_000, -70_000], () => {
       const x = i32x4.load(zero);
       const narrow = x.narrowS(x);
@@ -179,7 +179,7 @@ describe('lanes', () => {
     expect([...floats(words).subarray(28, 32)]).toEqual([1.25, -3, 0, 0]);
   });
 
-  test('answer as bits, shuffle, and store in part', () => {
+  test('give bitmasks, shuffle, and are stored in part', () => {
     const words = run([1, 2, 3, 4, 5, 6, 7, 8], () => {
       const [a, b] = [f32x4.load(zero), f32x4.load(zero, 16)];
       store(zero, a.shuffle(b, 7, 0, 5, 2), 32);
@@ -195,7 +195,7 @@ describe('lanes', () => {
     expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
   });
 
-  test('transpose', () => {
+  test('are transposed', () => {
     const words = run(
       Array.from({ length: 16 }, (_, i) => i),
       () => {
@@ -209,14 +209,14 @@ describe('lanes', () => {
   });
 });
 
-describe('control', () => {
-  test.prop([fc.integer({ min: 1, max: 300 })], { numRuns: 20 })('repeats as often as it is told', (count) => {
+describe('control flow', () => {
+  test.prop([fc.integer({ min: 1, max: 300 })], { numRuns: 20 })('repeats the given number of times', (count) => {
     const words = run([], (times) => repeat(i32.variable(times), () => store(zero, i32.load(zero).add(1))), count);
     expect(words[0]).toBe(count);
   });
 
   test.prop([fc.integer({ min: -5, max: 20 }), fc.integer({ min: -5, max: 20 }), fc.integer({ min: 1, max: 5 })])(
-    'counts over a range, which may be empty',
+    'iterates over a range, which may be empty',
     (from, to, step) => {
       const words = run(
         [],
@@ -236,7 +236,7 @@ describe('control', () => {
     },
   );
 
-  test.prop([fc.boolean()])('chooses', (yes) => {
+  test.prop([fc.boolean()])('takes the branch of the condition', (yes) => {
     const words = run(
       [],
       (condition) => {
@@ -253,12 +253,12 @@ describe('control', () => {
     expect([...words.subarray(0, 3)]).toEqual(yes ? [1, 3, 4] : [2, 0, 5]);
   });
 
-  test('leaves a loop from inside its conditions', () => {
+  test('exits a loop from inside nested conditions', () => {
     const words = run([], () => {
-      leavable((leave) => {
+      breakable((exit) => {
         forever(() => {
           store(zero, i32.load(zero).add(1));
-          when(i32.load(zero).geS(5), () => when(i32.const(1), leave));
+          when(i32.load(zero).geS(5), () => when(i32.const(1), exit));
         });
       });
       store(zero, i32.const(9), 4);
@@ -268,7 +268,7 @@ describe('control', () => {
 });
 
 describe('functions', () => {
-  test('give each local its own place, also beyond 127', () => {
+  test('have separate locals, also more than 127', () => {
     const words = run([], () => {
       const locals = Array.from({ length: 200 }, (_, index) => i32.variable(index));
       locals.forEach((local, index) => {
@@ -278,15 +278,15 @@ describe('functions', () => {
     expect([...words.subarray(0, 200)]).toEqual(Array.from({ length: 200 }, (_, index) => index));
   });
 
-  test('must be written where a function is', () => {
-    expect(() => store(zero, zero)).toThrow('only inside a function body');
+  test('contain all statements, and no other functions', () => {
+    expect(() => store(zero, zero)).toThrow('only allowed inside a function body');
     const inside = () => assemble('g', [], { shared: true, maximumPages: 1 }, () => {});
     expect(() => assemble('f', [], { shared: true, maximumPages: 1 }, inside)).toThrow('inside another');
-    // What failed leaves no function open.
+    // The failure leaves no function open.
     expect(run([], () => store(zero, i32.const(1)))[0]).toBe(1);
   });
 
-  test('types that do not fit do not compile', () => {
+  test('with wrong types do not compile', () => {
     expectTypeOf(i32.const(1).add(2)).toEqualTypeOf<I32>();
     // @ts-expect-error an i32 cannot take an f32
     expect(() => run([], () => store(zero, i32.const(1).add(f32.const(1))))).toThrow();

@@ -1,33 +1,34 @@
 import type { Code } from './encoding.js';
 
-/** The function that is being written. Statements are added to it in the order in which they are called. */
+/** The function under construction. Calling a statement appends its code. */
 interface FunctionBuilder {
   readonly locals: { readonly type: ValueType; readonly name: string }[];
   code: Code[];
-  /** Labels that a branch could leave, counted from the outermost. */
+  /** The number of enclosing blocks. */
   depth: number;
 }
 
+/** The types of WebAssembly values. */
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
 let current: FunctionBuilder | null = null;
 
 function builder(): FunctionBuilder {
-  if (current === null) throw new Error('WebAssembly statements can be written only inside a function body');
+  if (current === null) throw new Error('WebAssembly statements are only allowed inside a function body');
   return current;
 }
 
-/** Adds instructions to the function that is being written. */
+/** Appends instructions to the function under construction. */
 export function emit(...code: Code): void {
   builder().code.push(code);
 }
 
-/** One more local variable; returns its index. Names are for readers of the disassembly. */
+/** Adds a local variable, and returns its index. The name appears in the disassembly. */
 export function addLocal(type: ValueType, name: string): number {
   return builder().locals.push({ type, name }) - 1;
 }
 
-/** What `body` emits, apart from what was written before. `label` names the block that it stands in. */
+/** Returns the code that `body` emits, instead of appending it. `label` identifies the block around it. */
 export function capture(body: (label: number) => void): Code {
   const target = builder();
   const outer = target.code;
@@ -42,20 +43,21 @@ export function capture(body: (label: number) => void): Code {
   }
 }
 
-/** How many blocks lie between here and the block of that label: what a branch counts by. */
+/** The operand of a branch to the block with this label: the number of blocks in between. */
 export function distanceTo(label: number): number {
   return builder().depth - label;
 }
 
+/** A finished function. */
 export interface BuiltFunction {
   /** All locals, the parameters first. */
   readonly locals: readonly { readonly type: ValueType; readonly name: string }[];
   readonly code: Code;
 }
 
-/** Writes one function: everything that `body` emits. */
+/** Builds a function from everything that `body` emits. */
 export function buildFunction(body: () => void): BuiltFunction {
-  if (current !== null) throw new Error('a WebAssembly function cannot be written inside another');
+  if (current !== null) throw new Error('a WebAssembly function cannot be built inside another');
   current = { locals: [], code: [], depth: 0 };
   try {
     body();

@@ -3,12 +3,12 @@ import { unsigned } from './encoding.js';
 import { type I32, i32 } from './scalars.js';
 import type { Variable } from './values.js';
 
-// Control flow. The bodies are functions that write more statements.
+// Control flow. The bodies are callbacks that emit the nested statements.
 
 const [block, loop, ifThen, otherwise, end, branch, branchIf] = [0x02, 0x03, 0x04, 0x05, 0x0b, 0x0c, 0x0d];
 const noResult = 0x40;
 
-/** Runs `body` as often as `count` says, at least once; counts it down to 0. */
+/** Runs `body` `count` times, but at least once. Counts the variable down to 0. */
 export function repeat(count: Variable<I32>, body: () => void): void {
   const statements = capture((label) => {
     body();
@@ -18,7 +18,7 @@ export function repeat(count: Variable<I32>, body: () => void): void {
   emit([loop, noResult], statements, [end]);
 }
 
-/** Runs `body` for i = from, from + step, … below `to`. The body may change neither. */
+/** Runs `body` for i = from, from + step, … while i < to (signed). The body must not change `to` or `step`. */
 export function forRange(from: I32 | number, to: I32, step: I32 | number, body: (i: I32) => void): void {
   const i = i32.variable(from, 'i');
   whileTrue(
@@ -30,7 +30,7 @@ export function forRange(from: I32 | number, to: I32, step: I32 | number, body: 
   );
 }
 
-/** Runs `body` as long as the condition, asked before each time, is not 0. */
+/** Runs `body` while the condition is not 0. It is evaluated before each iteration. */
 export function whileTrue(condition: () => I32, body: () => void): void {
   when(condition(), () => {
     const statements = capture((label) => {
@@ -41,7 +41,7 @@ export function whileTrue(condition: () => I32, body: () => void): void {
   });
 }
 
-/** Runs `then` where the condition is not 0, else `else_`. */
+/** Runs `then` if the condition is not 0, otherwise `else_`. */
 export function when(condition: I32, then: () => void, else_?: () => void): void {
   const statements = capture(then);
   emit(condition.code, [ifThen, noResult], statements);
@@ -49,13 +49,13 @@ export function when(condition: I32, then: () => void, else_?: () => void): void
   emit([end]);
 }
 
-/** A body that may be left early: `leave()` jumps behind its end. */
-export function leavable(body: (leave: () => void) => void): void {
+/** Runs a body that can be left early: the statement `exit()` jumps to its end. */
+export function breakable(body: (exit: () => void) => void): void {
   const statements = capture((label) => body(() => emit([branch, ...unsigned(distanceTo(label))])));
   emit([block, noResult], statements, [end]);
 }
 
-/** Runs `body` for ever; to be left by `leavable` around it. */
+/** Runs `body` forever. The way out is a `breakable` around it. */
 export function forever(body: () => void): void {
   const statements = capture((label) => {
     body();

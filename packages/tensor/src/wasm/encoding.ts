@@ -1,20 +1,21 @@
 import type { UnsharedBytes } from '../unshared-bytes.js';
 
-// The binary format of WebAssembly: https://webassembly.github.io/spec/core/binary has all of it.
+// The binary format of WebAssembly, as specified in https://webassembly.github.io/spec/core/binary.
 
-/** Bytes. */
+/** Encoded instructions or parts of them. */
 export type Bytes = readonly number[];
 
-/** Bytes, and code that they are made of, in their order: nothing is copied until all is written. */
+/** A tree of bytes, in order. Nothing is copied until the whole module is flattened. */
 export type Code = readonly (number | Code)[];
 
+/** The number of bytes in code. */
 export function lengthOf(code: Code): number {
   let length = 0;
   for (const part of code) length += typeof part === 'number' ? 1 : lengthOf(part);
   return length;
 }
 
-/** Code as the bytes that it stands for. */
+/** Flattens code to bytes. */
 export function flatten(code: Code): UnsharedBytes {
   const bytes = new Uint8Array(lengthOf(code));
   let at = 0;
@@ -28,12 +29,12 @@ export function flatten(code: Code): UnsharedBytes {
   return bytes;
 }
 
-/** Unsigned LEB128: seven bits a byte, low ones first; the eighth says that more follow. */
+/** Unsigned LEB128: seven bits per byte, the lowest first. The eighth bit is set if more bytes follow. */
 export function unsigned(value: number): number[] {
   return value < 128 ? [value] : [(value & 127) | 128, ...unsigned(value >>> 7)];
 }
 
-/** Signed LEB128: ends when what is left is only the sign, repeated. */
+/** Signed LEB128: ends when the remaining bits all equal the sign bit. */
 export function signed(value: number | bigint): number[] {
   const bytes: number[] = [];
   for (let rest = BigInt(value); ; rest >>= 7n) {
@@ -44,25 +45,27 @@ export function signed(value: number | bigint): number[] {
   }
 }
 
-/** Numbers as they lie in memory, little end first. */
+/** The bytes of numbers in memory, which are little-endian. */
 export function littleEndian(values: Float32Array | Float64Array | Int32Array | Int16Array | Uint8Array): number[] {
   return [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)];
 }
 
-/** So many items, and the items. */
+/** A vector: the number of items, then the items. */
 export function vector(items: Code): Code {
   return [unsigned(items.length), items];
 }
 
+/** A name: a vector of UTF-8 bytes. */
 export function text(value: string): Code {
   return vector([...new TextEncoder().encode(value)]);
 }
 
-/** What is preceded by its size. */
+/** Content preceded by its size in bytes. */
 export function sized(content: Code): Code {
   return [unsigned(lengthOf(content)), content];
 }
 
+/** A section of a module. */
 export function section(id: number, content: Code): Code {
   return [id, sized(content)];
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { hasRelaxedSimd } from './features.js';
 
-test('the fused multiply-add is found: every Node that this project runs on has it, behind a flag or without', () => {
+test('the fused multiply-add is available: all supported versions of Node have it, with or without a flag', () => {
   expect(hasRelaxedSimd()).toBe(true);
 });

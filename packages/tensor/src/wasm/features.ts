@@ -2,10 +2,10 @@ import { isNode } from '../environment.js';
 import { flatten, section, vector } from './encoding.js';
 
 /**
- * Which instructions there are here beyond those of WebAssembly 2.0. Asked by validating a module of one such instruction:
- * a function without parameters that leaves a vector.
+ * Whether the engine supports instructions beyond WebAssembly 2.0. Validates a module with a single function, without
+ * parameters, that returns a vector.
  */
-function understands(instructions: readonly number[]): boolean {
+function supports(instructions: readonly number[]): boolean {
   const v128 = 0x7b;
   const code = [0, ...instructions, 0x0b];
   return WebAssembly.validate(
@@ -22,22 +22,22 @@ const zero = [0xfd, 0x0c, ...new Array<number>(16).fill(0)];
 
 let relaxedSimd: boolean | undefined;
 
-/** Relaxed SIMD, which brings the fused multiply-add. Node 20 has it behind a flag. */
+/** Whether relaxed SIMD is available, which includes the fused multiply-add. Turns it on in Node 20. */
 export function hasRelaxedSimd(): boolean {
   if (relaxedSimd === undefined) {
     const multiplyAdd = [...zero, ...zero, ...zero, 0xfd, 0x85, 0x02];
-    if (!understands(multiplyAdd) && isBehindFlag()) {
+    if (!supports(multiplyAdd) && isBehindFlag()) {
       process.getBuiltinModule('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
     }
-    relaxedSimd = understands(multiplyAdd);
+    relaxedSimd = supports(multiplyAdd);
   }
   return relaxedSimd;
 }
 
 /**
- * V8 11.3, that of Node 20, has relaxed SIMD behind a flag, which may be set while the program runs, as long as no module that
- * needs it was compiled. From 11.4 on there is no need for one, and a flag that an engine does not know is complained of on
- * stderr: so none is tried elsewhere.
+ * V8 11.3, the engine of Node 20, has relaxed SIMD behind a flag. It can be set while the program runs, until a module
+ * that needs it is compiled. Later versions have it without a flag. They would print a warning about an unknown flag,
+ * so it is only set for this version.
  */
 function isBehindFlag(): boolean {
   return isNode && process.versions.v8?.startsWith('11.3.');

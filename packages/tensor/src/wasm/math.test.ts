@@ -8,8 +8,8 @@ import { exp, log } from '../ops/elementwise/unary.js';
 import type { Tensor } from '../tensor.js';
 import { withRecorder } from '../with-recorder.js';
 
-// What is promised: over all floats, denormal ones included, a result lies within so many units in the last place of the exact
-// one; infinities, NaN and the signs of zeros are those of the definitions.
+// The guaranteed accuracy for all floats, including denormals: the maximum distance from the exact result in units in
+// the last place (ulp). Infinities, NaN and the signs of zeros are the same as those of the definitions.
 const accuracy = { exp: 2, log: 1, pow: 1, tanh: 4, sigmoid: 4 };
 
 const word = new Uint32Array(1);
@@ -20,10 +20,10 @@ function floatOf(bits: number): number {
   return float[0];
 }
 
-/** All bit patterns alike: half of all numbers are below 1 in size, half above, and some are denormal or NaN. */
+/** All bit patterns with equal probability: half of the numbers are below 1 in magnitude, some are denormal or NaN. */
 const anyFloat = fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(floatOf);
 
-/** Powers of 2 and their neighbours, from the smallest denormal number up to the largest number. */
+/** Powers of 2 and their neighbours, from the smallest denormal number to the largest number. */
 const besidePowers = fc
   .tuple(fc.integer({ min: 0, max: 254 }), fc.integer({ min: -2, max: 2 }), fc.boolean())
   .map(([exponent, beside, isNegative]) =>
@@ -33,12 +33,12 @@ const besidePowers = fc
 const within = (min: number, max: number) => fc.double({ min, max, noNaN: true }).map(Math.fround);
 const floats = (...kinds: fc.Arbitrary<number>[]) => fc.array(fc.oneof(...kinds), { minLength: 1, maxLength: 130 });
 
-/** Beyond the largest number there is infinity, which counts as the number that would come next. */
+/** Replaces infinity by the number that would follow the largest one. */
 const limited = (value: number): number => Math.min(Math.max(value, -(2 ** 128)), 2 ** 128);
 
 const isNegative = (value: number): boolean => value < 0 || Object.is(value, -0);
 
-/** How far a result is from the exact one, in units in the last place that this has as a float. */
+/** The distance of a result from the exact one, in units in the last place of the latter as a float. */
 function ulps(found: number, exact: number): number {
   float[0] = exact;
   const exponent = Math.max(1, (word[0] >>> 23) & 255);
@@ -56,7 +56,7 @@ function expectNear(
     if (isSpecial) expect(found[at], of(at)).toBe(value);
     else {
       expect(ulps(found[at], value), `${of(at)} is ${found[at]}, not ${value}`).toBeLessThanOrEqual(most);
-      // Also where it is too small for a float.
+      // Also if the exact result underflows.
       expect(isNegative(found[at]), of(at)).toBe(value < 0);
     }
   });
@@ -73,15 +73,15 @@ const functions = [
 for (const { name, op, exact, around } of functions) {
   describe(name, () => {
     test.prop([floats(anyFloat, besidePowers, around)], { numRuns: 150 })(
-      'is right to a few units in the last place, wherever it is',
+      'is accurate to a few ulp everywhere',
       (values) => {
-        // −0 has a test of its own.
+        // −0 is tested separately.
         const x = values.map((value) => (Object.is(value, -0) ? 0 : value));
         expectNear(op(tensor(x)).values, x.map(exact), accuracy[name], (at) => `${name}(${x[at]})`);
       },
     );
 
-    test('is what JavaScript says of special values, exactly', () => {
+    test('equals JavaScript exactly for special values', () => {
       const x = [0, POSITIVE_INFINITY, NEGATIVE_INFINITY, nan, -1, 1, 3.4e38, -3.4e38];
       const special = x.filter((value) => !Number.isFinite(exact(value)) || Number.isInteger(exact(value)));
       expect([...op(tensor(special)).values]).toEqual(special.map(exact));
@@ -90,12 +90,12 @@ for (const { name, op, exact, around } of functions) {
 }
 
 describe('exp and log', () => {
-  test('keep the sign that −0 gives them', () => {
+  test('treat −0 correctly', () => {
     expect([...exp(tensor([-0])).values]).toEqual([1]);
     expect([...log(tensor([-0])).values]).toEqual([NEGATIVE_INFINITY]);
   });
 
-  test('reach from the smallest denormal number to the largest number', () => {
+  test('cover the range from the smallest denormal number to the largest number', () => {
     const [smallest, largest] = [2 ** -149, floatOf(0x7f7fffff)];
     expect(exp(log(tensor([smallest]))).values[0]).toBe(smallest);
     expect([...exp(tensor([-103.97, -103.98, 88.73])).values]).toEqual([smallest, 0, POSITIVE_INFINITY]);
@@ -113,22 +113,25 @@ describe('pow', () => {
   const pairs = (base: fc.Arbitrary<number>, exponent: fc.Arbitrary<number>) =>
     fc.array(fc.tuple(base, exponent), { minLength: 1, maxLength: 130 });
 
-  // Of −∞ only whole powers: the others have a test of their own.
+  // Powers of −∞ are tested separately, and only for integer exponents.
   const anyPair = pairs(fc.oneof(anyFloat, besidePowers), fc.oneof(anyFloat, besidePowers)).filter(
     (all) => !all.some(([base]) => base === NEGATIVE_INFINITY),
   );
-  test.prop([anyPair], { numRuns: 100 })('is right to a unit in the last place for any two floats', checkPow);
+  test.prop([anyPair], { numRuns: 100 })('is accurate to one ulp for any two floats', checkPow);
 
-  test.prop([pairs(within(0, 20), within(-40, 40))], { numRuns: 100 })('is so for moderate numbers', checkPow);
+  test.prop([pairs(within(0, 20), within(-40, 40))], { numRuns: 100 })('is as accurate for moderate numbers', checkPow);
 
-  test.prop([pairs(within(0.999, 1.001), within(-1e5, 1e5))], { numRuns: 100 })('is so for bases near 1', checkPow);
-
-  test.prop([pairs(within(-20, 0), fc.integer({ min: -40, max: 40 }))], { numRuns: 100 })(
-    'has the sign of odd powers of negative bases',
+  test.prop([pairs(within(0.999, 1.001), within(-1e5, 1e5))], { numRuns: 100 })(
+    'is as accurate for bases near 1',
     checkPow,
   );
 
-  test('is right for special values, exactly', () => {
+  test.prop([pairs(within(-20, 0), fc.integer({ min: -40, max: 40 }))], { numRuns: 100 })(
+    'has the right sign for negative bases',
+    checkPow,
+  );
+
+  test('is exact for special values', () => {
     const bases = [0, -0, 1, -1, POSITIVE_INFINITY, nan, 2, -2, 0.5, -0.5, 2 ** -149, -(2 ** -149)];
     const exponents = [
       ...bases,
@@ -147,7 +150,7 @@ describe('pow', () => {
     const whole = exponents.filter((exponent) => !(Math.abs(exponent % 1) > 0));
     const ofNegativeInfinity = whole.map((exponent) => [NEGATIVE_INFINITY, exponent] as const);
     checkPow([...all, ...ofNegativeInfinity]);
-    // IEEE 754, where JavaScript differs for all but the last two.
+    // The results of IEEE 754. JavaScript differs for all but the last two.
     const [ones, others] = [
       [1, 1, -1, -1, nan, nan],
       [nan, POSITIVE_INFINITY, POSITIVE_INFINITY, NEGATIVE_INFINITY, 0, -0],
@@ -157,7 +160,7 @@ describe('pow', () => {
 });
 
 describe('the activations', () => {
-  /** dy/dx, element by element. */
+  /** The derivatives dy/dx, element by element. */
   function slopes(op: (x: Tensor) => Tensor, x: readonly number[]): number[] {
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => op(tensor(x)));
@@ -166,7 +169,7 @@ describe('the activations', () => {
   }
 
   test.prop([floats(anyFloat, besidePowers, within(-90, 20))], { numRuns: 150 })(
-    'sigmoid is right to a few units in the last place, and 0 where it would be denormal',
+    'sigmoid is accurate to a few ulp, and may be 0 where it would be denormal',
     (x) => {
       const exact = (value: number) => 1 / (1 + Math.exp(-value));
       const normal = x.filter((value) => !(exact(value) < 2 ** -126));
@@ -180,7 +183,7 @@ describe('the activations', () => {
   const large = [20, 100, 1e3, 1e5, 1e10, 1e13];
   const huge = [1e14, 1e19, 1e20, 3e38];
 
-  test('are at their limits for large numbers, of either sign', () => {
+  test('reach their limits for large numbers of either sign', () => {
     const negative = [...large, ...huge].map((x) => -x);
     for (const x of [...large, ...huge]) {
       expect([...sigmoid(tensor([x])).values, ...tanh(tensor([x, -x])).values]).toEqual([1, 1, -1]);
@@ -192,7 +195,7 @@ describe('the activations', () => {
     expect([...gelu(tensor([POSITIVE_INFINITY, nan])).values]).toEqual([POSITIVE_INFINITY, nan]);
   });
 
-  test('have no slope there, but for gelu above 0', () => {
+  test('have zero slope there, except gelu for positive numbers', () => {
     for (const op of [sigmoid, tanh]) {
       for (const slope of slopes(op, [...large, ...huge, POSITIVE_INFINITY])) expect(slope).toBe(0);
       for (const slope of slopes(

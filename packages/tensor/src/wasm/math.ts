@@ -1,14 +1,14 @@
 import { type F32x4, type F64x2, f32x4, f64x2, type I32x4, i32x4 } from './lanes.js';
 import { i32 } from './scalars.js';
 
-// Functions that no instruction calculates. Each is right to about one unit in the last place, at the ends of its range, too.
+// Functions without an instruction. Their error is about one unit in the last place, also at the ends of the range.
 
 /**
- * eˣ of four numbers (S. L. Moshier, Cephes, expf):
+ * eˣ, lane by lane (S. L. Moshier, Cephes, expf):
  *
- * 1. x = n·ln 2 + r with a whole n and |r| ≤ ln 2 / 2; ln 2 is subtracted in two parts, so that r stays exact.
- * 2. eʳ by a polynomial.
- * 3. 2ⁿ is made by writing n into the exponent of a float: in two halves, since either alone always fits.
+ * 1. x = n·ln 2 + r with an integer n and |r| ≤ ln 2 / 2. ln 2 is subtracted in two parts, so that r stays exact.
+ * 2. eʳ is approximated by a polynomial.
+ * 3. 2ⁿ is built by writing n into the exponent of a float. This is done for each half of n, since a half always fits.
  */
 export function exp(x: F32x4): F32x4 {
   const limited = f32x4.variable(x.min(f32x4.const(90)).max(f32x4.const(-105)), 'limited');
@@ -19,14 +19,13 @@ export function exp(x: F32x4): F32x4 {
     'r',
   );
   const coefficients = [
-    ...[1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3],
-    ...[4.1665795894e-2, 1.6666665459e-1, 0.50000001201],
+    1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201,
   ];
   const power = f32x4.const(1).add(r).addMul(polynomial(r, coefficients), r.mul(r));
   return timesPowerOfTwo(power, n);
 }
 
-/** The hyperbolic tangent (Cephes, tanhf): a polynomial near 0, where 1 − 2/(e²ˣ + 1) would lose its digits. */
+/** The hyperbolic tangent (Cephes, tanhf): a polynomial near 0, where 1 − 2/(e²ˣ + 1) suffers from cancellation. */
 export function tanh(x: F32x4): F32x4 {
   const square = f32x4.variable(x.mul(x), 'square');
   const coefficients = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
@@ -42,7 +41,7 @@ export function log(x: F32x4): F32x4 {
   return join(low, high);
 }
 
-/** x to the power of y, as IEEE 754 has it: e^(y·ln |x|), in double precision up to the exponential, then the sign. */
+/** x to the power of y by IEEE 754: e^(y·ln |x|), in double precision up to the exponential, then the sign. */
 export function pow(x: F32x4, y: F32x4): F32x4 {
   const base = f32x4.variable(x, 'base');
   const exponent = f32x4.variable(y, 'exponent');
@@ -68,14 +67,14 @@ export function pow(x: F32x4, y: F32x4): F32x4 {
 const allOnes = i32x4.const(-1).as(f32x4);
 
 /**
- * The natural logarithms of lanes 0 and 1, and of lanes 2 and 3, in double precision. With x = 2ᵏ·m for √½ ≤ m < √2, and
- * s = (m − 1)/(m + 1):
+ * The natural logarithms of lanes 0 and 1, and of lanes 2 and 3, in double precision. Write x = 2ᵏ·m with √½ ≤ m < √2,
+ * and let s = (m − 1)/(m + 1). Then
  *
  *     ln x = k·ln 2 + 2·(s + s³/3 + s⁵/5 + …),   |s| < 0.172
  */
 function logarithms(x: F32x4): [F64x2, F64x2] {
   const value = f32x4.variable(x, 'value');
-  // Numbers so small that they have no exponent of their own are made larger first.
+  // Denormal numbers are scaled up first.
   const isSmall = value.lt(f32x4.const(smallestNormal));
   const scaled = value
     .mul(f32x4.const(2 ** 24))
@@ -113,16 +112,17 @@ function logarithms(x: F32x4): [F64x2, F64x2] {
 }
 
 const smallestNormal = 2 ** -126;
+/** The bits of 1 as a float. */
 const bitsOfOne = 0x3f800000;
-/** Of √½ as a float. */
+/** The bits of √½ as a float. */
 const bitsOfRootHalf = 0x3f3504f3;
 
-/** eᵗ of two numbers in parts: 2ⁿ times the first, which is between √½ and √2; n in the lower lanes. */
+/** eᵗ of two numbers as 2ⁿ·p with p between √½ and √2. Returns p, and n in lanes 0 and 1. */
 function expParts(t: F64x2): [F64x2, I32x4] {
   const limited = f64x2.variable(t.min(f64x2.const(90)).max(f64x2.const(-110)), 'limited');
   const n = f64x2.variable(limited.mul(f64x2.const(Math.LOG2E)).nearest(), 'n');
   const r = f64x2.variable(limited.sub(n.mul(f64x2.const(Math.LN2))), 'r');
-  // The series of the exponential, Σ rⁱ/i!.
+  // The exponential series, Σ rⁱ/i!.
   const series = [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
     .map((i) => f64x2.const(1 / factorial(i)))
     .reduce((sum, coefficient) => sum.mul(r).add(coefficient));
@@ -131,7 +131,7 @@ function expParts(t: F64x2): [F64x2, I32x4] {
 
 const factorial = (n: number): number => (n <= 1 ? 1 : n * factorial(n - 1));
 
-/** Horner's rule: the first coefficient belongs to the highest power. */
+/** Evaluates a polynomial by Horner's rule. The first coefficient is that of the highest power. */
 function polynomial(x: F32x4, coefficients: readonly number[]): F32x4 {
   return coefficients
     .map((coefficient) => f32x4.const(coefficient))
@@ -149,7 +149,7 @@ function powerOfTwo(n: I32x4): F32x4 {
 
 const upperHalf = (x: F32x4): F32x4 => x.shuffle(x, 2, 3, 2, 3);
 
-/** Two pairs of doubles as four floats. */
+/** Rounds two pairs of doubles to four floats. */
 function join(low: F64x2, high: F64x2): F32x4 {
   return low.toF32x4Low().shuffle(high.toF32x4Low(), 0, 1, 4, 5);
 }

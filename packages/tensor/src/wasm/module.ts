@@ -5,17 +5,21 @@ import { type I32, I32 as I32Value } from './scalars.js';
 
 const typeCodes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
-/** The memory that a module works on: it is given one when it is instantiated, as `env.memory`. */
+/** The type of the memory that a module imports as `env.memory`. */
 export interface MemoryType {
-  /** Seen by several threads at once. */
+  /** Whether several threads may share it. */
   readonly shared: boolean;
-  /** In pages of 64 KiB; a shared memory says how far it may grow. */
+  /** The maximum size in pages of 64 KiB. */
   readonly maximumPages: number;
 }
 
 /**
- * A module of one exported function, which takes whole numbers and returns nothing. It holds neither data nor globals, so
- * any number of instances, on any number of threads, may work over one memory.
+ * Assembles a module with one exported function, `run`, which takes i32 parameters and returns nothing. It contains
+ * neither data nor globals, so any number of instances, on any number of threads, may share one memory.
+ *
+ * @param name The function's name in the disassembly.
+ * @param body Emits the function's code.
+ * @returns The bytes of the module.
  */
 export function assemble(
   name: string,
@@ -47,7 +51,7 @@ function functionCode({ locals, code }: BuiltFunction, parameters: number): Code
   return sized([declarations, code, 0x0b]);
 }
 
-/** Names for readers of the disassembly: of the function, and of those locals that have one. */
+/** The name section, for readers of the disassembly: names of the function, and of the locals that have one. */
 function names(name: string, { locals }: BuiltFunction): Code {
   const named = locals.flatMap((local, index) =>
     local.name ? [[unsigned(index), text(unique(local.name, index, locals))]] : [],
@@ -55,7 +59,7 @@ function names(name: string, { locals }: BuiltFunction): Code {
   return [section(1, vector([[0, text(name)]])), section(2, vector([[0, vector(named)]]))];
 }
 
-/** The text format wants each name once: later ones get their index as well. */
+/** Makes names unique, as the text format requires, by appending the index to repeated ones. */
 function unique(name: string, index: number, locals: BuiltFunction['locals']): string {
   return locals.findIndex((local) => local.name === name) === index ? name : `${name}_${index}`;
 }

@@ -1,40 +1,47 @@
 import type { UnsharedBytes } from '../unshared-bytes.js';
 import type { MemoryType } from './module.js';
 
-/** 64 KiB, the unit in which memories grow. */
+/** The unit in which memories grow: 64 KiB. */
 const pageBytes = 65536;
 
-/** Memories of this type are seen by one thread only, and are none of the tensors'. To be given to `assemble`. */
+/** The type of `PrivateMemory`, for `assemble`: it belongs to a single thread, and is separate from tensors. */
 export const privateMemory: MemoryType = { shared: false, maximumPages: 8192 };
 
-/** A memory for functions that have nothing to do with tensors, of at most 512 MiB. It never shrinks: let go of it to be rid of it. */
+/** A memory of at most 512 MiB for functions unrelated to tensors. It never shrinks, but can be garbage collected. */
 export class PrivateMemory {
   readonly #memory: WebAssembly.Memory;
 
-  /** @throws RangeError if there is no room for it. */
+  /** @throws RangeError if it cannot be allocated. */
   constructor() {
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: privateMemory.maximumPages, shared: false });
   }
 
+  /** The current size in bytes. */
   get byteLength(): number {
     return this.#memory.buffer.byteLength;
   }
 
-  /** Makes it as large as this at least. What was in it stays, its views do not. @throws RangeError if it cannot grow so far. */
+  /**
+   * Grows the memory to at least `byteLength`. The contents are kept, but earlier views become invalid.
+   *
+   * @throws RangeError if it cannot grow.
+   */
   reserve(byteLength: number): void {
     const missing = Math.ceil((byteLength - this.byteLength) / pageBytes);
     if (missing > 0) this.#memory.grow(missing);
   }
 
+  /** A view of part of the memory as bytes. */
   bytes(address: number, length: number): Uint8Array {
     return new Uint8Array(this.#memory.buffer, address, length);
   }
 
+  /** A view of part of the memory as i32. */
   words(address: number, length: number): Int32Array {
     return new Int32Array(this.#memory.buffer, address, length);
   }
 
-  /** A function that `assemble` wrote for such a memory, ready to work on this one. */
+  /** Instantiates a module that was assembled for `privateMemory`. Returns its function. */
   load(module: UnsharedBytes): (...parameters: number[]) => void {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory: this.#memory } });
     return exports.run as (...parameters: number[]) => void;

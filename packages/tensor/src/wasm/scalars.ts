@@ -2,8 +2,8 @@ import { emit } from './builder.js';
 import { type Code, littleEndian, signed, unsigned } from './encoding.js';
 import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
 
-// Instructions of one kind follow each other in the table of opcodes, in the same order for every type. So a class knows
-// where those of its type begin, and its parent what comes after one another.
+// In the opcode table, the instructions of a group follow each other in the same order for every type. A class
+// therefore only defines where the groups of its type start, and the base class knows their order.
 
 abstract class Integer<Self extends Value> extends Kind<Self> {
   protected abstract readonly comparisons: number;
@@ -11,7 +11,7 @@ abstract class Integer<Self extends Value> extends Kind<Self> {
   protected abstract operand(value: Self | number): Value;
 
   private calculate(opcode: number, b: Self | number): Self {
-    return this.give([this.arithmetic + opcode], this.operand(b));
+    return this.apply([this.arithmetic + opcode], this.operand(b));
   }
   private compare(opcode: number, b: Self | number): I32 {
     return new I32(sequence([this, this.operand(b)], [this.comparisons + opcode]));
@@ -36,9 +36,9 @@ abstract class Integer<Self extends Value> extends Kind<Self> {
     return this.compare(8, b);
   }
 
-  /** How many bits are 1. */
+  /** Counts the bits that are 1. */
   popcnt(): Self {
-    return this.give([this.arithmetic + 2]);
+    return this.apply([this.arithmetic + 2]);
   }
   add(b: Self | number): Self {
     return this.calculate(3, b);
@@ -72,7 +72,7 @@ abstract class Integer<Self extends Value> extends Kind<Self> {
   }
 }
 
-/** A whole number of 32 bits: counters, addresses, and answers (1 for yes, 0 for no). */
+/** A 32-bit integer: a counter, an address, or the result of a comparison (1 for true, 0 for false). */
 export class I32 extends Integer<I32> {
   override readonly storeInstruction = [0x36];
   protected override readonly comparisons = 0x46;
@@ -80,7 +80,8 @@ export class I32 extends Integer<I32> {
   protected override operand(value: I32 | number): I32 {
     return typeof value === 'number' ? i32.const(value) : value;
   }
-  min(b: I32): I32 {
+  /** The smaller of two unsigned integers. Both operands are evaluated twice. */
+  minU(b: I32): I32 {
     return select<I32>(this.ltU(b), this, b);
   }
   toI64U(): I64 {
@@ -91,6 +92,7 @@ export class I32 extends Integer<I32> {
   }
 }
 
+/** A 64-bit integer. */
 export class I64 extends Integer<I64> {
   override readonly storeInstruction = [0x37];
   protected override readonly comparisons = 0x51;
@@ -98,7 +100,7 @@ export class I64 extends Integer<I64> {
   protected override operand(value: I64 | number): I64 {
     return typeof value === 'number' ? i64.const(value) : value;
   }
-  /** The low half. */
+  /** The low 32 bits. */
   toI32(): I32 {
     return new I32(sequence([this], [0xa7]));
   }
@@ -115,31 +117,32 @@ abstract class Float<Self extends Value> extends Kind<Self> {
     return new I32(sequence([this, b], [this.comparisons + 3]));
   }
   abs(): Self {
-    return this.give([this.arithmetic]);
+    return this.apply([this.arithmetic]);
   }
   sqrt(): Self {
-    return this.give([this.arithmetic + 6]);
+    return this.apply([this.arithmetic + 6]);
   }
   add(b: Self): Self {
-    return this.give([this.arithmetic + 7], b);
+    return this.apply([this.arithmetic + 7], b);
   }
   sub(b: Self): Self {
-    return this.give([this.arithmetic + 8], b);
+    return this.apply([this.arithmetic + 8], b);
   }
   mul(b: Self): Self {
-    return this.give([this.arithmetic + 9], b);
+    return this.apply([this.arithmetic + 9], b);
   }
   div(b: Self): Self {
-    return this.give([this.arithmetic + 10], b);
+    return this.apply([this.arithmetic + 10], b);
   }
   min(b: Self): Self {
-    return this.give([this.arithmetic + 11], b);
+    return this.apply([this.arithmetic + 11], b);
   }
   max(b: Self): Self {
-    return this.give([this.arithmetic + 12], b);
+    return this.apply([this.arithmetic + 12], b);
   }
 }
 
+/** A single-precision float. */
 export class F32 extends Float<F32> {
   override readonly storeInstruction = [0x38];
   protected override readonly comparisons = 0x5b;
@@ -149,6 +152,7 @@ export class F32 extends Float<F32> {
   }
 }
 
+/** A double-precision float. */
 export class F64 extends Float<F64> {
   override readonly storeInstruction = [0x39];
   protected override readonly comparisons = 0x61;
@@ -158,62 +162,75 @@ export class F64 extends Float<F64> {
   }
 }
 
+/** The class of `i32`. */
 export class I32Type extends Type<I32> {
   override const(value: number): I32 {
     return new I32([0x41, ...signed(value | 0)]);
   }
-  /** A byte, and two of them, as numbers of 0 and more. */
+  /** Loads an unsigned byte. */
   load8U(address: I32, offset = 0): I32 {
     return new I32(sequence([address], [0x2d, ...memoryArgument(offset)]));
   }
+  /** Loads an unsigned 16-bit integer. */
   load16U(address: I32, offset = 0): I32 {
     return new I32(sequence([address], [0x2f, ...memoryArgument(offset)]));
   }
+  /** Loads a signed 16-bit integer. */
   load16S(address: I32, offset = 0): I32 {
     return new I32(sequence([address], [0x2e, ...memoryArgument(offset)]));
   }
 }
 
+/** The class of `i64`. */
 export class I64Type extends Type<I64> {
   override const(value: number | bigint): I64 {
     return new I64([0x42, ...signed(value)]);
   }
+  /** Loads an unsigned 32-bit integer. */
   load32U(address: I32, offset = 0): I64 {
     return new I64(sequence([address], [0x35, ...memoryArgument(offset)]));
   }
 }
 
+/** The class of `f32`. */
 export class F32Type extends Type<F32> {
   override const(value: number): F32 {
     return new F32([0x43, ...littleEndian(Float32Array.of(value))]);
   }
 }
 
+/** The class of `f64`. */
 export class F64Type extends Type<F64> {
   override const(value: number): F64 {
     return new F64([0x44, ...littleEndian(Float64Array.of(value))]);
   }
 }
 
+/** The type of 32-bit integers. */
 export const i32 = new I32Type('i32', I32, [0x28]);
+/** The type of 64-bit integers. */
 export const i64 = new I64Type('i64', I64, [0x29]);
+/** The type of single-precision floats. */
 export const f32 = new F32Type('f32', F32, [0x2a]);
+/** The type of double-precision floats. */
 export const f64 = new F64Type('f64', F64, [0x2b]);
 
-/** Statement: writes the low 8 bits, or the low 16. */
+/** Statement: stores the low 8 bits. */
 export function store8(address: I32, value: I32, offset = 0): void {
   emit(address.code, value.code, [0x3a], memoryArgument(offset));
 }
+
+/** Statement: stores the low 16 bits. */
 export function store16(address: I32, value: I32, offset = 0): void {
   emit(address.code, value.code, [0x3b], memoryArgument(offset));
 }
 
-/** Adds to memory as one indivisible step, whoever else does. The result is what was there before. */
+/** Atomically adds to a word in memory. The result is the previous value. */
 export function atomicAdd(address: I32, value: I32, offset = 0): I32 {
   return new I32(sequence([address, value], [0xfe, 0x1e, 2, ...unsigned(offset)]));
 }
 
-/** a where the condition is not 0, else b. Both are calculated. */
+/** a if the condition is not 0, otherwise b. Both are evaluated. */
 export function select<V extends Value>(condition: I32, a: V, b: V): V {
   const TypeOfA = a.constructor as new (code: Code) => V;
   return new TypeOfA(sequence([a, b, condition], [0x1b]));

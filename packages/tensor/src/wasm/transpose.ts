@@ -1,6 +1,6 @@
 import { type F32x4, f32x4 } from './lanes.js';
 
-/** The rows of a 4×4 matrix as its columns. Takes and gives variables, so that nothing is calculated twice. */
+/** Transposes a 4×4 matrix, given by its rows. Pass variables, because each row is used twice. */
 export function transpose4x4([a, b, c, d]: readonly F32x4[]): F32x4[] {
   const [ab, abHigh] = [f32x4.variable(a.shuffle(b, 0, 4, 1, 5)), f32x4.variable(a.shuffle(b, 2, 6, 3, 7))];
   const [cd, cdHigh] = [f32x4.variable(c.shuffle(d, 0, 4, 1, 5)), f32x4.variable(c.shuffle(d, 2, 6, 3, 7))];

@@ -2,42 +2,41 @@ import { addLocal, emit, type ValueType } from './builder.js';
 import { type Code, unsigned } from './encoding.js';
 
 /**
- * Typed expressions. An expression is the code that leaves one value on the stack; its class says of which type, and which
- * instructions take it. So a kernel reads like the formula, and TypeScript checks that its types fit:
+ * A typed expression: code that leaves one value on the stack. Its class determines the type of the value, and which
+ * instructions accept it. A kernel therefore reads like its formula, and TypeScript checks the types:
  *
  *     sum.set(sum.add(a.mul(b)))
  *
- * An expression runs wherever it is used, and as often. What should be calculated once is put into a `variable`.
- * Instructions bear their names in https://webassembly.github.io/spec/core; where a name ends in `S` or `U`, integers count
- * as signed or unsigned.
+ * An expression is evaluated each time it is used; store it in a `variable` to evaluate it once. Instructions have the
+ * names of https://webassembly.github.io/spec/core. The suffixes `S` and `U` stand for signed and unsigned integers.
  */
 export abstract class Value {
-  /** The instruction that writes such a value to memory. */
+  /** The instruction that stores such a value in memory. */
   abstract readonly storeInstruction: Code;
 
   constructor(readonly code: Code) {}
 }
 
-/** What is common to types of one kind. `Self` is the type itself: what most instructions take and give. */
+/** The base class of a kind of types. `Self` is the type itself, which most instructions take and return. */
 export abstract class Kind<Self> extends Value {
-  /** An instruction that takes this value, then others, and gives one of the same type. */
-  protected give(instruction: Code, ...operands: readonly Value[]): Self {
+  /** Applies an instruction to this value and further operands. The result has the same type. */
+  protected apply(instruction: Code, ...operands: readonly Value[]): Self {
     return new (this.constructor as new (code: Code) => Self)(sequence([this, ...operands], instruction));
   }
 }
 
-/** An instruction that takes these values. */
+/** Applies an instruction to operands. */
 export function sequence(operands: readonly Value[], instruction: Code): Code {
   return [...operands.map(({ code }) => code), instruction];
 }
 
-/** A local variable: an expression that reads it, and can be set. */
+/** A local variable: an expression that reads it, and a method that sets it. */
 export type Variable<V> = V & {
-  /** Statement: from here on the variable has this value. */
+  /** Statement: sets the variable. */
   set(value: V): void;
 };
 
-/** What is known of a type: its constants, variables, and values in memory. */
+/** A type of values: creates constants and variables, and loads values from memory. */
 export abstract class Type<V extends Value> {
   constructor(
     readonly name: ValueType,
@@ -48,8 +47,11 @@ export abstract class Type<V extends Value> {
   abstract const(value: number): V;
 
   /**
-   * A variable, set to `initial` here and now; without it, to be set before it is read (a loop may have come by before).
-   * @param name For readers of the disassembly.
+   * Statement: declares a variable.
+   *
+   * @param initial Assigned where the statement is. Without it the variable must be set before it is read: in a loop it
+   * keeps the value of the previous iteration.
+   * @param name The name in the disassembly.
    */
   variable(initial?: V | number, name = ''): Variable<V> {
     const index = unsigned(addLocal(this.name, name));
@@ -58,18 +60,18 @@ export abstract class Type<V extends Value> {
     return Object.assign(new this.of([0x20, ...index]), { set });
   }
 
-  /** The value at address + offset bytes. */
+  /** Loads the value at address + offset, in bytes. */
   load(address: Value, offset = 0): V {
     return new this.of(sequence([address], [...this.loadInstruction, ...memoryArgument(offset)]));
   }
 }
 
-/** Alignment is but a hint, and left at one byte; the offset is part of the instruction. */
+/** The immediates of a memory instruction. The alignment is only a hint, and always one byte here. */
 export function memoryArgument(offset: number): Code {
   return [0, ...unsigned(offset)];
 }
 
-/** Statement: writes a value to memory, at address + offset bytes. */
+/** Statement: stores a value at address + offset, in bytes. */
 export function store(address: Value, value: Value, offset = 0): void {
   emit(address.code, value.code, value.storeInstruction, memoryArgument(offset));
 }

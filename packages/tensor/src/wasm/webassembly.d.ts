@@ -3,7 +3,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number; shared: boolean });
     readonly buffer: ArrayBuffer | SharedArrayBuffer;
-    /** Adds pages of 64 KiB. Throws RangeError where there are none to be had. */
+    /** Adds pages of 64 KiB. @throws RangeError if the memory cannot grow. */
     grow(pages: number): number;
   }
   class Module {

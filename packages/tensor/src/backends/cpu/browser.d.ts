@@ -1,4 +1,4 @@
-/** Web Workers, as far as they are used here. TypeScript declares them only together with the whole DOM. */
+/** The part of the Web Worker API that is used here. TypeScript declares it only together with the whole DOM. */
 declare class Worker {
   constructor(url: URL, options: { type: 'module' });
   onerror: ((event: { message?: string }) => void) | null;

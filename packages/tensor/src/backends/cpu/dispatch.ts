@@ -5,7 +5,7 @@ import * as job from './job.js';
 import { memoryBuffer, openMemory } from './memory.js';
 import { helpersFailed, helpersFor, type LoadedKernel, shareKernel, threadCount } from './threads.js';
 
-/** The words of a job lie at the start of the memory. They are read as whole numbers, and as floats. */
+/** The words at the start of the memory that describe the current job, viewed as integers and as floats. */
 export interface JobMemory {
   readonly words: Int32Array;
   readonly floats: Float32Array;
@@ -26,12 +26,12 @@ let kernelCount = 0;
 type KernelListener = (name: string, bytes: UnsharedBytes) => void;
 let listener: KernelListener | null = null;
 
-/** Lets somebody see each kernel's module when it is first needed: to print it, say. One at a time; null for nobody. */
+/** Sets a callback for the module of every kernel that is loaded, for example to print it. Null removes it. */
 export function watchKernels(watch: KernelListener | null): void {
   listener = watch;
 }
 
-/** Compiles a kernel, once: the threads get the compiled module. */
+/** Compiles a kernel, and sends the compiled module to the helper threads. */
 export function loadKernel(name: string, bytes: UnsharedBytes): LoadedKernel {
   listener?.(name, bytes);
   const module = new WebAssembly.Module(bytes);
@@ -41,25 +41,25 @@ export function loadKernel(name: string, bytes: UnsharedBytes): LoadedKernel {
   return kernel;
 }
 
-/** A chunk takes at least about so long, which is long against what a chunk costs. */
+/** The approximate minimum duration of a chunk: long compared with the overhead of a chunk. */
 const chunkNanoseconds = 20_000;
 
-/** There are at most about so many chunks for each thread: enough that none waits long for the last. */
+/** The approximate maximum of chunks per thread: enough that no thread waits long for the last chunk. */
 const chunksPerThread = 8;
 
-/** How many of `count` items make a good chunk, if one takes about so many nanoseconds. */
+/** Returns a good number of items per chunk, given the total and the approximate time per item. */
 export function chunksOf(count: number, nanosecondsPerItem: number): number {
   const fewest = Math.ceil(count / (chunksPerThread * threadCount()));
   return Math.max(1, Math.min(count, Math.max(fewest, Math.ceil(chunkNanoseconds / nanosecondsPerItem))));
 }
 
 /**
- * Runs a kernel, whose parameters are written already, over `count` items.
+ * Runs a kernel, whose parameters have been written already, over `count` items.
  *
- * A job that has several chunks is open to the helpers: they see the generation change, join, and take chunks off a common
- * counter, as this thread does itself. When there are none left, this thread closes the job and waits for those who are still
- * at work. A helper that comes too late finds the generation changed, and does nothing. Nobody is waited for who has not
- * joined: a thread that still starts, or sleeps, costs no time.
+ * Helpers can join a job of several chunks: they see the generation change, join, and take chunks from a shared
+ * counter, as this thread does. When no chunks are left, this thread closes the job and waits for the helpers that are
+ * still working. A helper that comes too late sees that the generation has changed, and does nothing. Helpers that have
+ * not joined are not waited for, so a thread that is still starting or sleeping costs no time.
  */
 export function dispatch(kernel: LoadedKernel, count: number, grain: number, scratch: number): void {
   const { words } = jobMemory();
@@ -89,7 +89,7 @@ let scratchAddress = 0;
 let scratchThreads = 0;
 let scratchStride = 0;
 
-/** Scratch memory for so many threads; returns where this thread's is. It is kept, and replaced by more where it is too small. */
+/** Returns the address of this thread's scratch memory. All threads' memory is kept between kernels, and grows. */
 function provideScratch(words: Int32Array, bytes: number, threads: number): number {
   if (bytes > scratchStride || threads > scratchThreads) {
     if (scratchThreads > 0) unreserve(scratchAddress, scratchStride * scratchThreads);
@@ -102,20 +102,20 @@ function provideScratch(words: Int32Array, bytes: number, threads: number): numb
   return scratchAddress;
 }
 
-/** Looks at the number of active helpers this often before it sleeps. */
+/** The number of times to poll the number of active helpers before sleeping. */
 const spins = 20_000;
 
-/** A helper that has not come back after this long is dead, or hangs. */
+/** A helper that has not finished after this time is assumed to be dead or to hang. */
 let patienceMs = 20_000;
 
-/** For tests. */
+/** For tests: sets the time after which an unfinished helper is given up. */
 export function setPatience(milliseconds: number): void {
   patienceMs = milliseconds;
 }
 
 const forcedGrain = new Setting<number | null>(null);
 
-/** For tests: runs `body` with every kernel in chunks of so many items, to see that no result depends on them. */
+/** For tests: runs `body` with chunks of `grain` items in every kernel, to check that results do not depend on it. */
 export function withGrain<T>(grain: number, body: () => T): T {
   return forcedGrain.during(grain, body);
 }
@@ -135,17 +135,17 @@ function sleepUntilHelpersReturn({ name }: LoadedKernel, words: Int32Array): voi
   for (let active = 1; active > 0; active = Atomics.load(words, job.activeWord)) {
     if (maySleep) Atomics.wait(words, job.activeWord, active, 5);
     const now = performance.now();
-    // A computer that was suspended wakes up much later: that was no waiting.
+    // If the computer was suspended, the clock jumps. That does not count as waiting.
     waited += Math.min(now - last, 100);
     last = now;
     if (waited > patienceMs) {
       Atomics.store(words, job.activeWord, 0);
-      throw helpersFailed(name, `was not finished by a thread within ${patienceMs / 1000} s: it has died, or hangs`);
+      throw helpersFailed(name, `a thread did not finish within ${patienceMs / 1000} s: it has died or hangs`);
     }
   }
 }
 
-/** The main thread of a web page may not sleep: it has to look on. */
+/** Whether this thread may sleep. The main thread of a web page may not, and has to keep polling. */
 const maySleep = (() => {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);

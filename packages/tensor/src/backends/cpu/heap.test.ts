@@ -7,13 +7,13 @@ import { OutOfMemoryError } from '../../errors.js';
 import { allocate, poisonNewBlocks, withTemporary } from './heap.js';
 import { bytesAt, memoryBuffer } from './memory.js';
 
-/** Sizes of every kind: empty, small classes and their borders, and large ones. */
+/** Sizes of every kind: empty, small size classes and their boundaries, and large ones. */
 const sizes = fc.oneof(
   fc.constantFrom(0, 1, 63, 64, 65, 80, 81, 16_384, 16_385, 20_000),
   fc.integer({ min: 1, max: 300_000 }),
 );
 
-/** Allocations, and releases of the n-th block that lives. */
+/** Sequences of allocations, and of releases of the n-th live block. */
 const histories = fc.array(
   fc.oneof(
     sizes.map((size) => ({ size })),
@@ -25,7 +25,7 @@ const histories = fc.array(
 );
 
 describe('the heap', () => {
-  test.prop([histories], { numRuns: 60 })('gives each block memory of its own, aligned to 64 bytes', (history) => {
+  test.prop([histories], { numRuns: 60 })('gives each block separate memory, aligned to 64 bytes', (history) => {
     const before = bytesInUse();
     const live: { block: Block; mark: number }[] = [];
     const check = ({ block, mark }: (typeof live)[number]): void => {
@@ -49,8 +49,8 @@ describe('the heap', () => {
     expect(bytesInUse()).toBe(before);
   });
 
-  test('joins neighbours that are free: what three blocks leave serves a larger one', () => {
-    // Larger than any range that an earlier test left, so that the four are neighbours at the top.
+  test('merges adjacent free ranges, so that three freed blocks make room for a larger one', () => {
+    // Larger than any free range left by an earlier test, so that the four blocks are adjacent at the top.
     const size = memoryBuffer().byteLength;
     const [first, second, third, last] = [0, 1, 2, 3].map(() => allocate(size));
     for (const block of [first, third, second]) block.release();
@@ -60,7 +60,7 @@ describe('the heap', () => {
     last.release();
   });
 
-  test('recycles a small block for the next of its size', () => {
+  test('reuses a small block for the next one of its size class', () => {
     const first = allocate(1000);
     first.release();
     const second = allocate(1010);
@@ -77,7 +77,7 @@ describe('the heap', () => {
     expect(bytesInUse()).toBe(before);
   });
 
-  test('keeps what was there when it grows', () => {
+  test('preserves its contents when it grows', () => {
     const x = zeros([1000]);
     const { values } = x;
     values.fill(3);
@@ -91,21 +91,21 @@ describe('the heap', () => {
     x.dispose();
   });
 
-  test('says what asked, what lives, and what to do when there is no more', () => {
+  test('reports who requested memory, what is in use and what to do when it is full', () => {
     const x = zeros([1_500_000]);
     const ask = () => zeros([2 ** 20, 2 ** 12]);
     expect(ask).toThrow(OutOfMemoryError);
     expect(ask).toThrow(
-      /^out of memory: zeros asked for 17\.18 GB while \d+ live tensors hold .*MB \(the largest: 6\.0 MB.*\)\. The memory of WebAssembly ends at 4 GiB\. Use a smaller batch/,
+      /^out of memory: zeros requested 17\.18 GB while \d+ live tensors hold .*MB \(the largest: 6\.0 MB.*\)\. The WebAssembly memory is limited to 4 GiB\. Use a smaller batch/,
     );
-    // Nothing was lost by asking.
+    // The failed request has not lost any memory.
     const { bytes } = tensorMemory();
     zeros([10]).dispose();
     expect(tensorMemory().bytes).toBe(bytes);
     x.dispose();
   });
 
-  test('lends temporaries, also when their use fails', () => {
+  test('frees temporary memory, also if its use throws', () => {
     const before = bytesInUse();
     expect(() =>
       withTemporary(1000, () => {
@@ -116,14 +116,14 @@ describe('the heap', () => {
     expect(bytesInUse()).toBe(before);
   });
 
-  test('finds, in tests, who writes beyond a block', () => {
+  test('detects writes past the end of a block, in tests', () => {
     poisonNewBlocks(0xab);
     try {
       const [good, bad] = [allocate(100), allocate(20_000)];
       bytesAt(good.address, 100).fill(1);
       expect(() => good.release()).not.toThrow();
       bytesAt(bad.address, 20_001).fill(1);
-      expect(() => bad.release()).toThrow('a kernel wrote beyond the 20000 bytes of its output');
+      expect(() => bad.release()).toThrow('a kernel wrote past the 20000 bytes of its output');
     } finally {
       poisonNewBlocks(null);
     }

@@ -3,13 +3,14 @@ import { OutOfMemoryError } from '../../errors.js';
 import { bytesAt, growMemory, memoryBuffer, memoryLimit } from './memory.js';
 
 /**
- * Memory for CPU tensors: blocks of the one shared WebAssembly memory, all aligned to 64 bytes, a cache line.
+ * The memory of a CPU tensor: a block of the one shared WebAssembly memory, aligned to a cache line of 64 bytes.
  *
- * A training step takes the same few hundred sizes again and again. Small blocks wait on a free list of their size class for
- * the next of that size. Large ones, which make up the bytes, become free ranges that join with their neighbours, and the
- * smallest range that fits is cut: so what one layer leaves behind serves another of different size.
+ * A training step requests the same few hundred sizes over and over. Freed small blocks go on the free list of their
+ * size class. Freed large blocks, which make up most of the bytes, become free ranges that merge with their neighbours,
+ * and an allocation takes the smallest range that fits. So memory freed by one layer can serve another layer of a
+ * different size.
  *
- * A new block holds garbage: every kernel writes every element of its outputs.
+ * A new block contains garbage: every kernel writes every element of its outputs.
  */
 export class HeapBlock extends Block {
   override readonly backend = 'cpu';
@@ -18,7 +19,7 @@ export class HeapBlock extends Block {
     override readonly address: number,
     byteLength: number,
     readonly capacity: number,
-    /** The byte that fills the guard behind the block, in tests. */
+    /** The byte that fills the guard zone after the block; null outside tests. */
     readonly guard: number | null,
   ) {
     super(byteLength);
@@ -37,29 +38,30 @@ export class HeapBlock extends Block {
 
 const alignment = 64;
 
-/** Up to this many bytes a block is small. */
+/** The capacity of the largest small block, in bytes. */
 const largestSmall = 16384;
 
-/** The first bytes of the memory belong to the dispatcher of kernels. */
+/** The start of the memory, which belongs to the dispatcher of kernels. */
 export const reservedBytes = 4096;
 
-/** Vector loads may read a little beyond the last element of a tensor: there is always memory left to do so. */
+/** Spare bytes at the end of the memory, because vector loads may read a little past the last element of a tensor. */
 const slack = 1024;
 
 const freeLists = new Map<number, number[]>();
 
-/** Free ranges in the order of their addresses; no two touch. */
+/** Free ranges, sorted by address. No two are adjacent. */
 const ranges: { start: number; end: number }[] = [];
 
-/** What lies above was never used. */
+/** The end of the used part of the memory: no block lies above. */
 let top = reservedBytes;
 
 const liveBlocks = new Set<HeapBlock>();
 
 /**
- * A block of at least `byteLength` bytes. Its contents are undefined.
- * @param purpose What it is for, in an error.
- * @throws OutOfMemoryError
+ * Allocates a block of at least `byteLength` bytes. Its contents are undefined.
+ *
+ * @param purpose What the memory is for, for out-of-memory errors.
+ * @throws OutOfMemoryError if the memory is full.
  */
 export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
   const capacity = capacityFor(poison === null ? byteLength : byteLength + guardBytes);
@@ -70,9 +72,12 @@ export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
   return block;
 }
 
-/** Runs `use` with a block that is free again afterwards: room for what kernels hand to one another. */
+/**
+ * Runs `use` with the address of temporary memory, which is freed afterwards. Kernels pass intermediate results to each
+ * other in it. The contents are undefined at first.
+ */
 export function withTemporary<T>(byteLength: number, use: (address: number) => T): T {
-  const block = allocate(byteLength, 'a temporary');
+  const block = allocate(byteLength, 'temporary memory');
   try {
     return use(block.address);
   } finally {
@@ -80,7 +85,7 @@ export function withTemporary<T>(byteLength: number, use: (address: number) => T
   }
 }
 
-/** Small sizes: four steps an octave, so that at most a fifth of a block is unused. Large ones: whole kilobytes. */
+/** Rounds large sizes up to whole KiB, small ones to four steps per octave: at most a fifth is unused. */
 function capacityFor(byteLength: number): number {
   if (byteLength > largestSmall) return roundUp(byteLength, 1024);
   if (byteLength <= alignment) return alignment;
@@ -90,12 +95,12 @@ function capacityFor(byteLength: number): number {
 
 const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
 
-/** Memory that no block stands for: neither counted nor recycled by size. @throws OutOfMemoryError */
+/** Allocates memory without a block: it is neither counted nor recycled by size. @throws OutOfMemoryError */
 export function reserve(byteLength: number, purpose: string): number {
   return takeRange(byteLength) ?? takeNew(byteLength, purpose);
 }
 
-/** Cuts `capacity` bytes from the smallest range that has them. */
+/** Takes `capacity` bytes from the smallest free range that is large enough (best fit). */
 function takeRange(capacity: number): number | undefined {
   let best = -1;
   let bestSize = Number.POSITIVE_INFINITY;
@@ -127,7 +132,7 @@ function takeNew(capacity: number, purpose: string): number {
   return address;
 }
 
-/** Adds a range to the free ones, joined with those that it touches, or with the unused memory above. */
+/** Frees a range, and merges it with adjacent free ranges, or with the unused memory above. */
 export function unreserve(start: number, byteLength: number): void {
   const end = start + byteLength;
   let at = 0;
@@ -147,7 +152,7 @@ export function unreserve(start: number, byteLength: number): void {
   if (ranges.at(-1)?.end === top) top = ranges.pop()!.start;
 }
 
-/** @param needed Bytes that the whole memory would have to have. */
+/** @param needed The size in bytes that the whole memory would need. */
 function outOfMemory(byteLength: number, purpose: string, needed: number): OutOfMemoryError {
   const sizes = [...liveBlocks].map((block) => block.byteLength);
   const largest = sizes.sort((a, b) => b - a);
@@ -155,11 +160,11 @@ function outOfMemory(byteLength: number, purpose: string, needed: number): OutOf
   const limit = memoryLimit();
   const end =
     needed > limit
-      ? `The memory of WebAssembly ends at ${limit / 2 ** 30} GiB`
-      : `The memory of WebAssembly has ${formatBytes(memoryBuffer().byteLength)}, and the system gives it no more`;
+      ? `The WebAssembly memory is limited to ${limit / 2 ** 30} GiB`
+      : `The WebAssembly memory has ${formatBytes(memoryBuffer().byteLength)}, and the system refuses to grow it`;
   const shown = largest.slice(0, 3).map(formatBytes).join(', ');
   const lack =
-    `${purpose} asked for ${formatBytes(byteLength)} while ${largest.length} live tensors hold ` +
+    `${purpose} requested ${formatBytes(byteLength)} while ${largest.length} live tensors hold ` +
     `${formatBytes(liveBytes)}${shown && ` (the largest: ${shown})`}`;
   const remedy = 'Use a smaller batch or image, or free tensors with tidy() or dispose()';
   return new OutOfMemoryError(`out of memory: ${lack}. ${end}. ${remedy}.`, { lack });
@@ -170,14 +175,14 @@ function formatBytes(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-/** Bytes behind each block that nobody may write, while tests poison memory. */
+/** The size of the guard zone after each block, which must not be written, while tests poison memory. */
 const guardBytes = 64;
 
 let poison: number | null = null;
 
 /**
- * For tests: fills every new block, and the bytes behind it, with this byte (null: leaves them as they are). So they find
- * elements that a kernel forgot to write, and kernels that write beyond their output.
+ * For tests: fills every new block and the guard zone after it with this byte. This reveals elements that a kernel does
+ * not write, and writes past the end of an output. Null turns it off.
  */
 export function poisonNewBlocks(byte: number | null): void {
   poison = byte;
@@ -185,6 +190,6 @@ export function poisonNewBlocks(byte: number | null): void {
 
 function checkGuard({ address, byteLength, capacity }: HeapBlock, guard: number): void {
   if (bytesAt(address + byteLength, capacity - byteLength).some((byte) => byte !== guard)) {
-    throw new Error(`a kernel wrote beyond the ${byteLength} bytes of its output`);
+    throw new Error(`a kernel wrote past the ${byteLength} bytes of its output`);
   }
 }

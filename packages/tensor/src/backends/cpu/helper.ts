@@ -3,13 +3,14 @@ import * as job from './job.js';
 import type { SharedMemory } from './memory.js';
 import type { HelperMessage } from './threads.js';
 
-// A helper thread: waits for jobs in the shared memory, and takes chunks of them as long as there are any. See dispatch.ts.
+// The script of a helper thread: waits for jobs in the shared memory, and takes chunks until none are left. See
+// dispatch.ts.
 
 const runs = new Map<number, (scratch: number) => void>();
 let memory: SharedMemory;
 let words: Int32Array;
 let index = 0;
-/** The last generation that this thread has dealt with. */
+/** The last generation that this thread has handled. */
 let seen = 0;
 
 function receive(message: HelperMessage): void {
@@ -25,12 +26,15 @@ function receive(message: HelperMessage): void {
   help();
 }
 
-/** Helps until there is a job whose kernel is unknown here: then the module is in the mail, which only comes between calls. */
+/**
+ * Works on jobs until one needs a kernel that is unknown here. Its module is then waiting as a message, and messages
+ * are only delivered after this function returns.
+ */
 function help(): void {
   for (;;) {
     const generation = nextJob();
     Atomics.add(words, job.activeWord, 1);
-    // Joined in time? Only then is what the words say of this job.
+    // The words describe this job only if it was joined in time.
     const joined = Atomics.load(words, job.generationWord) === generation;
     const run = runs.get(words[job.kernelWord]);
     if (joined && run && index <= words[job.helpersWord]) work(run);
@@ -49,7 +53,7 @@ function work(run: (scratch: number) => void): void {
   }
 }
 
-/** Looks for a job this often, some tenths of a millisecond, before it sleeps: within a training step one follows on another. */
+/** How often to poll for a job before sleeping: a few tenths of a ms, since jobs of a training step follow closely. */
 const spins = 20_000;
 
 function nextJob(): number {

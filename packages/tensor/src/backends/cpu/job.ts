@@ -1,28 +1,28 @@
 /**
- * Where the dispatcher and its threads meet: words at the start of the shared memory. Those that some write while others look
- * on have cache lines of their own.
+ * The words at the start of the shared memory through which the dispatcher and its threads communicate. Words that one
+ * thread writes while others poll are on separate cache lines.
  */
 
-/** Odd while a job may be joined, even between jobs; each job counts on. Threads sleep on it. */
+/** Odd while a job can be joined, even between jobs. Incremented at each transition. Idle threads sleep on it. */
 export const generationWord = 0;
-/** Threads that work on the job at present, the dispatching one not counted. */
+/** The number of helpers that are working on the job. */
 export const activeWord = 16;
-/** The next chunk that nobody has taken. */
+/** The index of the next chunk to take. */
 export const chunkWord = 32;
-/** Threads asleep: only then does a new job need to wake anybody. */
+/** The number of sleeping threads. Only if there are any does a new job have to wake them. */
 export const sleepingWord = 48;
-/** Set to its number by a helper whose kernel failed. */
+/** The index of a helper whose kernel has failed, or 0. */
 export const failedWord = 49;
 
-/** The job itself: which kernel, how many items in chunks of how many, and how many helpers may join. */
+/** The job: the kernel's id, the number of items, the items per chunk, and the number of helpers that may join. */
 export const kernelWord = 64;
 export const countWord = 65;
 export const grainWord = 66;
 export const helpersWord = 67;
-/** Scratch memory: helper h (the dispatching thread is 0) has `scratchStride` bytes from scratch + h · scratchStride on. */
+/** Scratch memory: helper h has the scratchStride bytes at scratch + h · scratchStride; 0 is the dispatching thread. */
 export const scratchWord = 68;
 export const scratchStrideWord = 69;
 
-/** The parameters of the kernel. */
+/** The kernel's parameters, one word each, up to `endWord`. */
 export const parametersWord = 96;
 export const endWord = 512;

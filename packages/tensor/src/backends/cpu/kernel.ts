@@ -3,11 +3,11 @@ import type { UnsharedBytes } from '../../unshared-bytes.js';
 import {
   assemble,
   atomicAdd,
+  breakable,
   type F32,
   forever,
   type I32,
   i32,
-  leavable,
   type Type,
   type Variable,
   when,
@@ -19,15 +19,17 @@ import type { LoadedKernel } from './threads.js';
 
 export { family as kernelFamily } from '../family.js';
 
-/** What a kernel is told beside its range: addresses and whole numbers as i32, other numbers as f32. */
+/** The types of a kernel's parameters: i32 for addresses and integers, f32 for other numbers. */
 export type ParameterTypes = Readonly<Record<string, Type<I32> | Type<F32>>>;
 
 type ValueOf<T> = T extends Type<infer V> ? Variable<V> : never;
+/** A kernel's parameters as variables in its body. */
 export type KernelParameters<P extends ParameterTypes> = { readonly [K in keyof P]: ValueOf<P[K]> };
 
 /**
- * Writes a kernel: what to do for the items [from, to) of its range. `scratch` is the address of memory that no other thread
- * uses. Threads take the range in chunks, so no result may depend on which items share a chunk.
+ * Emits the code of a kernel, which processes the items [from, to) of its range. `scratch` is the address of memory
+ * that no other thread uses. The range is divided into chunks among threads, so results must not depend on the
+ * division.
  */
 export type KernelBody<P extends ParameterTypes> = (
   parameters: KernelParameters<P>,
@@ -36,22 +38,26 @@ export type KernelBody<P extends ParameterTypes> = (
   scratch: I32,
 ) => void;
 
-/** A number, or what has an address, which a kernel is told: a tensor, say. */
+/** An argument for a kernel: a number, or anything with an address, such as a tensor. */
 export type Argument = number | Handle | { readonly address: number };
 
+/** Options of `Kernel.run`. */
 export interface RunOptions {
-  /** Items that a thread takes at a time. Default: all of them, so one thread does the work. */
+  /** The number of items in a chunk. Default: all, so that one thread does all the work. */
   readonly grain?: number;
-  /** Bytes of scratch memory for each thread. */
+  /** The size of each thread's scratch memory in bytes. Default: 0. */
   readonly scratch?: number;
 }
 
-/** A WebAssembly function over a range of items, which threads share. Assembled and compiled when it first runs. */
+/** A WebAssembly function over a range of items, divided among threads. It is assembled when it first runs. */
 export class Kernel<P extends ParameterTypes> {
   readonly #slots: readonly { readonly name: string; readonly isFloat: boolean }[];
   #loaded: LoadedKernel | null = null;
 
-  /** @param name `data_job_tile__instructions`, such as `bits_gemm_1x8__popcnt64`; the parts that matter. */
+  /**
+   * @param name Of the form `data_job_tile__instructions`, such as `bits_gemm_1x8__popcnt64`. Parts may be left out.
+   * @param body Emits the kernel's code.
+   */
   constructor(
     readonly name: string,
     readonly parameters: P,
@@ -61,7 +67,7 @@ export class Kernel<P extends ParameterTypes> {
     if (parametersWord + this.#slots.length > endWord) throw new RangeError(`kernel ${name} has too many parameters`);
   }
 
-  /** Runs over the items [0, count) and returns when all are done. */
+  /** Runs the kernel over the items [0, count), and returns when all are done. */
   run(
     args: { readonly [K in keyof P]: Argument },
     count: number,
@@ -80,7 +86,7 @@ export class Kernel<P extends ParameterTypes> {
     dispatch(this.#loaded, count, grain, scratch);
   }
 
-  /** The module: one function that takes chunks until none is left. */
+  /** Assembles the module: one function that takes chunks until none are left. */
   assemble(): UnsharedBytes {
     return assemble(this.name, ['scratch'], memoryType, (scratch) => {
       const job = i32.const(0);
@@ -92,11 +98,11 @@ export class Kernel<P extends ParameterTypes> {
       ) as KernelParameters<P>;
       const count = i32.variable(i32.load(job, 4 * countWord), 'count');
       const grain = i32.variable(i32.load(job, 4 * grainWord), 'grain');
-      leavable((leave) => {
+      breakable((exit) => {
         forever(() => {
           const from = i32.variable(atomicAdd(job, i32.const(1), 4 * chunkWord).mul(grain), 'from');
-          when(from.geS(count), leave);
-          const to = i32.variable(from.add(grain).min(count), 'to');
+          when(from.geS(count), exit);
+          const to = i32.variable(from.add(grain).minU(count), 'to');
           this.body(parameters, from, to, scratch);
         });
       });

@@ -5,17 +5,17 @@ import { largestMemory, memoryLimit, openMemory } from './memory.js';
 
 const bytesPerGiB = 2 ** 30;
 
-/** Memories of a device that gives at most so many GiB; the sizes that it was asked for. */
+/** The memory class of a device that provides at most `most` GiB, and the sizes requested from it. */
 function device(most: number) {
-  const asked: number[] = [];
+  const requested: number[] = [];
   class Memory extends WebAssembly.Memory {
     constructor(descriptor: { initial: number; maximum: number; shared: boolean }) {
-      asked.push(descriptor.maximum / 16384);
+      requested.push(descriptor.maximum / 16384);
       if (descriptor.maximum / 16384 > most) throw new RangeError('could not allocate memory');
       super(descriptor);
     }
   }
-  return { Memory, asked };
+  return { Memory, requested };
 }
 
 test.each([
@@ -23,16 +23,16 @@ test.each([
   [3, [4, 2]],
   [1, [4, 2, 1]],
   [0.5, [4, 2, 1, 0.5]],
-])('where a device gives %d GiB, the largest memory is asked for that it has', (most, expected) => {
-  const { Memory, asked } = device(most);
+])('a device that provides %d GiB gets the largest memory that fits', (most, expected) => {
+  const { Memory, requested } = device(most);
   const { memory, limit } = largestMemory(Memory);
-  expect(asked).toEqual(expected);
-  expect(limit).toBe(asked.at(-1)! * bytesPerGiB);
+  expect(requested).toEqual(expected);
+  expect(limit).toBe(requested.at(-1)! * bytesPerGiB);
   expect(memory.buffer.byteLength).toBe(2 ** 20);
   expect(() => memory.grow(limit / 65536)).toThrow(RangeError);
 });
 
-test('a memory that cannot grow is none', () => {
+test('a memory that cannot grow is not accepted', () => {
   class Stuck extends WebAssembly.Memory {
     readonly #maximum: number;
     constructor(descriptor: { initial: number; maximum: number; shared: boolean }) {
@@ -47,21 +47,21 @@ test('a memory that cannot grow is none', () => {
   expect(largestMemory(Stuck).limit).toBe(bytesPerGiB);
 });
 
-test('where there is none, one line says so, and what helps', () => {
-  const { Memory, asked } = device(0.25);
+test('if none is available, the error says so in one line, with a remedy', () => {
+  const { Memory, requested } = device(0.25);
   expect(() => largestMemory(Memory)).toThrow(OutOfMemoryError);
-  expect(asked).toEqual([4, 2, 1, 0.5]);
+  expect(requested).toEqual([4, 2, 1, 0.5]);
   expect(() => largestMemory(Memory)).toThrow(
-    /^there is no memory for tensors, not even 0\.5 GiB: could not allocate memory\. .*ulimit -v.*NODE_OPTIONS=--disable-wasm-trap-handler\.$/,
+    /^cannot reserve memory for tensors, not even 0\.5 GiB: could not allocate memory\. .*ulimit -v.*NODE_OPTIONS=--disable-wasm-trap-handler\.$/,
   );
 });
 
-test('the memory of this process is made once', () => {
+test('the memory of this process is created once', () => {
   expect(openMemory()).toBe(openMemory());
   expect(memoryLimit()).toBe(4 * bytesPerGiB);
 });
 
-test('kernels and threads work on a memory that is smaller than the one they declare', () => {
+test('kernels and threads work on a memory that is smaller than the type they import', () => {
   const program = `
     const { Memory } = WebAssembly;
     WebAssembly.Memory = class extends Memory {
@@ -74,11 +74,11 @@ test('kernels and threads work on a memory that is smaller than the one they dec
     await setThreads(2);
     for (let time = 0; time < 50; time++) if (matmul(ones([300, 200]), ones([200, 300])).values[89_999] !== 200) throw time;
     try { zeros([2 ** 28]); } catch ({ message }) { console.log(memory().limit / 2 ** 30, message); }`;
-  const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
     encoding: 'utf8',
     env: { ...process.env, MOBINET_KERNELS: 'fast' },
   });
-  expect(said).toMatch(
-    /^1 out of memory: zeros asked for 1\.07 GB .*\. The memory of WebAssembly ends at 1 GiB\. .*\n$/,
+  expect(output).toMatch(
+    /^1 out of memory: zeros requested 1\.07 GB .*\. The WebAssembly memory is limited to 1 GiB\. .*\n$/,
   );
 });

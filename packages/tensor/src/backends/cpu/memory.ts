@@ -3,33 +3,33 @@ import { OutOfMemoryError } from '../../errors.js';
 import type { MemoryType } from '../../wasm/assembler.js';
 
 /**
- * The one memory of the CPU backend: a WebAssembly memory, shared with the kernel threads. Every tensor lives in it, so kernels
- * take addresses, and TypeScript sees the same bytes as typed arrays. It is made when it is first needed: a program that only
- * prints its help, or computes on a GPU alone, needs none.
+ * The one memory of the CPU backend: a WebAssembly memory, shared with the kernel threads. Every tensor lives in it, so
+ * kernels take addresses, and TypeScript sees the same bytes as typed arrays. It is created when it is first needed: a
+ * program that only prints its help, or computes only on a GPU, needs none.
  *
- * It is of the shared kind even where no thread may have it: one that is not would empty all typed arrays over it whenever it
- * grows. Browsers hide `SharedArrayBuffer` from pages that are not isolated, but make such memories for all (MDN,
- * “SharedArrayBuffer”, “API availability”).
+ * The memory is a shared one even where no thread may access it, because an unshared memory detaches all typed arrays
+ * over it whenever it grows. Browsers hide `SharedArrayBuffer` from pages that are not cross-origin isolated, but let
+ * every page create such memories (MDN, “SharedArrayBuffer”, “API availability”).
  */
 let memory: SharedMemory | null = null;
 let buffer: ArrayBuffer | SharedArrayBuffer | null = null;
 
 let limit = 0;
 
-/** What there is of a `WebAssembly.Memory`, a class that TypeScript knows only together with the DOM. */
+/** The used part of `WebAssembly.Memory`, a class that TypeScript declares only together with the DOM. */
 export interface SharedMemory {
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
-  /** Adds pages of 64 KiB. @throws RangeError where there are none to be had. */
+  /** Adds pages of 64 KiB. @throws RangeError if the memory cannot grow. */
   grow(pages: number): number;
 }
 
-/** What kernels import: a memory of WebAssembly's largest size, or of any smaller one (core specification, “Import matching”). */
+/** The type that kernels import: the largest memory. Smaller ones match it (core specification, “Import matching”). */
 export const memoryType: MemoryType = { shared: true, maximumPages: 65536 };
 
-/** 64 KiB, the unit in which memories grow. */
+/** The unit in which memories grow: 64 KiB. */
 export const pageBytes = 65536;
 
-/** The sizes that are asked for, one after the other, in GiB: telephones refuse the large ones. */
+/** The maximum sizes to try in turn, in GiB. Phones refuse the large ones. */
 const sizes = [4, 2, 1, 0.5];
 
 const bytesPerGiB = 2 ** 30;
@@ -39,10 +39,11 @@ const initialPages = 16;
 type MemoryClass = new (descriptor: { initial: number; maximum: number; shared: boolean }) => SharedMemory;
 
 /**
- * The largest memory that can be had. Its pages are reserved, not used: the operating system gives them when they are first
- * written.
- * @param Memory The class of such memories.
- * @throws OutOfMemoryError where there is none.
+ * Creates a memory with the largest maximum size that is available. Pages are only reserved: the operating system
+ * provides them when they are first written.
+ *
+ * @param Memory The class to instantiate; tests pass a fake device's.
+ * @throws OutOfMemoryError if no size is available.
  */
 export function largestMemory(Memory: MemoryClass = WebAssembly.Memory): {
   readonly memory: SharedMemory;
@@ -53,24 +54,24 @@ export function largestMemory(Memory: MemoryClass = WebAssembly.Memory): {
     const maximum = (size * bytesPerGiB) / pageBytes;
     try {
       const memory = new Memory({ initial: 1, maximum, shared: memoryType.shared });
-      // Where little can be reserved, V8 gives a memory that cannot grow: then a smaller one is the larger.
+      // If V8 cannot reserve the maximum, it returns a memory that cannot grow. A smaller maximum then gets further.
       memory.grow(initialPages - 1);
       return { memory, limit: size * bytesPerGiB };
     } catch (error) {
       reason = (error as Error).message;
     }
   }
-  throw new OutOfMemoryError(`there is no memory for tensors, not even ${sizes.at(-1)} GiB: ${reason}.${remedy()}`);
+  throw new OutOfMemoryError(`cannot reserve memory for tensors, not even ${sizes.at(-1)} GiB: ${reason}.${remedy()}`);
 }
 
-/** Node reserves 10 GiB of addresses around each memory, in place of checking every access, unless it is told not to. */
+/** Instead of checking every access, Node reserves 10 GiB of addresses around each memory, unless this flag is set. */
 function remedy(): string {
   const flag = '--disable-wasm-trap-handler';
   const isKnown = isNode && process.allowedNodeEnvironmentFlags.has(flag);
-  return isKnown ? ` Where a limit such as ulimit -v is the cause, raise it, or set NODE_OPTIONS=${flag}.` : '';
+  return isKnown ? ` If a limit such as ulimit -v is the cause, raise it, or set NODE_OPTIONS=${flag}.` : '';
 }
 
-/** The memory itself, for those who hand it to kernels and threads. @throws OutOfMemoryError if there is none to be had. */
+/** The memory itself, to be passed to kernels and threads. @throws OutOfMemoryError if it cannot be created. */
 export function openMemory(): SharedMemory {
   if (memory === null) {
     ({ memory, limit } = largestMemory());
@@ -79,12 +80,12 @@ export function openMemory(): SharedMemory {
   return memory;
 }
 
-/** The bytes of the memory. When it grows there is a longer buffer of the same bytes; earlier ones stay valid. */
+/** The bytes of the memory. Growing it creates a longer buffer over the same bytes; earlier buffers stay valid. */
 export function memoryBuffer(): ArrayBuffer | SharedArrayBuffer {
   return buffer ?? openMemory().buffer;
 }
 
-/** How many bytes the memory may have; 0 where there is none to be had. */
+/** The maximum size of the memory in bytes; 0 if it cannot be created. */
 export function memoryLimit(): number {
   try {
     openMemory();
@@ -94,30 +95,34 @@ export function memoryLimit(): number {
   return limit;
 }
 
+/** A view of the CPU memory as bytes, from a byte address on. It stays valid when the memory grows. */
 export function bytesAt(address: number, length: number): Uint8Array {
   return new Uint8Array(memoryBuffer(), address, length);
 }
 
+/** A view of the CPU memory as `length` f32, from a byte address on. */
 export function floatsAt(address: number, length: number): Float32Array {
   return new Float32Array(memoryBuffer(), address, length);
 }
 
+/** A view of the CPU memory as `length` f64, from a byte address on. */
 export function doublesAt(address: number, length: number): Float64Array {
   return new Float64Array(memoryBuffer(), address, length);
 }
 
+/** A view of the CPU memory as `length` i32, from a byte address on. */
 export function wordsAt(address: number, length: number): Int32Array {
   return new Int32Array(memoryBuffer(), address, length);
 }
 
-/** Grows the memory by at least so many bytes. @throws RangeError if it cannot. */
+/** Grows the memory by at least `byteLength` bytes. @throws RangeError if it cannot grow. */
 export function growMemory(byteLength: number): void {
   const grown = openMemory();
   grown.grow(Math.ceil(byteLength / pageBytes));
   buffer = grown.buffer;
 }
 
-/** Whether other threads may have the memory. A web page must be cross-origin isolated for that; in Node they always may. */
+/** Whether other threads can access the memory: always in Node, but on the web only on cross-origin isolated pages. */
 export const threadsMayShare =
   typeof SharedArrayBuffer !== 'undefined' &&
   ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true);

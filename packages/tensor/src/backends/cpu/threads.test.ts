@@ -14,7 +14,7 @@ import { Kernel } from './kernel.js';
 import { wordsAt } from './memory.js';
 import { setThreads, threadCount } from './threads.js';
 
-/** Threads that were started, as Node tells. */
+/** The threads that were started, as reported by Node. */
 const workers: Worker[] = [];
 beforeAll(() => void process.on('worker', (worker) => workers.push(worker)));
 
@@ -22,7 +22,7 @@ afterAll(async () => {
   await setThreads(1);
 });
 
-/** Writes down for each item by which thread it was done: 1 for the one that dispatches. Each item takes a while. */
+/** Records which thread processed each item: 1 for the dispatching thread, 2 for a helper. Each item takes a while. */
 const whoDidIt = new Kernel(
   'test_who_did_it',
   { own: i32, counter: i32, target: i32 },
@@ -34,21 +34,21 @@ const whoDidIt = new Kernel(
   },
 );
 
-/** Tells the scratch memory of the dispatching thread, as the first one that a kernel is run by. */
+/** Stores the address of its scratch memory: with a single item, that of the dispatching thread. */
 const scratchOf = new Kernel('test_scratch', { target: i32 }, ({ target }, _from, _to, scratch) =>
   store(target, scratch),
 );
 
 function ownScratch(): number {
   return withTemporary(4, (target) => {
-    // The first job of more threads than ever moves the scratch memory.
+    // Scratch memory moves when a job has more threads than any before, so run such a job first.
     scratchOf.run({ target }, 100, { grain: 1, scratch: 4 });
     scratchOf.run({ target }, 1, { scratch: 4 });
     return wordsAt(target, 1)[0];
   });
 }
 
-/** Runs a kernel until helpers take part: a thread that starts, or compiles, is not waited for. */
+/** Runs a kernel until helpers take part, because kernels do not wait for threads that are starting or compiling. */
 async function untilHelped(): Promise<Set<number>> {
   const seen = new Set<number>();
   for (let tries = 0; tries < 100 && !seen.has(2); tries++) {
@@ -62,11 +62,11 @@ async function untilHelped(): Promise<Set<number>> {
 }
 
 describe('setThreads', () => {
-  test('refuses an invalid number of threads', async () => {
+  test('rejects an invalid number of threads', async () => {
     for (const bad of [0, -1, 1.5, Number.NaN]) await expect(setThreads(bad)).rejects.toThrow(RangeError);
   });
 
-  test('starts threads, which take part, and lets them rest', async () => {
+  test('starts threads that take part in kernels, or keeps them idle', async () => {
     await setThreads(3);
     expect(threadCount()).toBe(3);
     expect([...(await untilHelped())].sort()).toEqual([1, 2]);
@@ -77,7 +77,7 @@ describe('setThreads', () => {
     });
   });
 
-  test('changes no bit of a result', async () => {
+  test('does not change a bit of a result', async () => {
     const rng = Rng.fromSeed(1);
     const [a, b] = [rng.normal([300, 200]), rng.normal([200, 250])];
     const results = [];
@@ -91,11 +91,11 @@ describe('setThreads', () => {
 });
 
 describe('a thread that fails', () => {
-  test('in a kernel is an error that names it, and nothing is left behind', async () => {
+  test('in a kernel causes an error that names it, and leaks no memory', async () => {
     await setThreads(2);
     await untilHelped();
     const before = bytesInUse();
-    // Reads beyond the memory, but on the dispatching thread.
+    // Writes outside the memory, except on the dispatching thread.
     const faulty = new Kernel('test_faulty', { own: i32 }, ({ own }, from, to, scratch) => {
       forRange(from, to, 1, () => {
         forRange(0, i32.const(100_000), 1, () => store(scratch, i32.load(scratch).add(1)));
@@ -106,12 +106,14 @@ describe('a thread that fails', () => {
       for (let time = 0; time < 1000; time++) faulty.run({ own: ownScratch() }, 50, { grain: 1, scratch: 64 });
     };
     expect(run).toThrow(
-      new KernelError('kernel test_faulty: failed in thread 1. Its result is lost; setThreads(n) starts threads anew.'),
+      new KernelError(
+        'kernel test_faulty: failed in thread 1. Its result is lost. setThreads(n) restarts the threads.',
+      ),
     );
     expect(bytesInUse()).toBe(before);
   });
 
-  test('does not hinder those who go on, on one thread or with new ones', async () => {
+  test('does not prevent kernels from running afterwards, on one thread or with new ones', async () => {
     expect(threadCount()).toBe(1);
     const [x, y] = [Rng.fromSeed(1).normal([200, 100]), Rng.fromSeed(2).normal([100, 80])];
     const alone = tidy(() => [...matmul(x, y).values]);
@@ -120,7 +122,7 @@ describe('a thread that fails', () => {
     expect(tidy(() => [...matmul(x, y).values])).toEqual(alone);
   });
 
-  test('by hanging is an error after a while, not a hang', async () => {
+  test('to return causes an error after a while, instead of a hang', async () => {
     await setThreads(2);
     await untilHelped();
     setPatience(300);
@@ -134,13 +136,13 @@ describe('a thread that fails', () => {
       const run = () => {
         for (let time = 0; time < 1000; time++) hanging.run({ own: ownScratch() }, 50, { grain: 1, scratch: 64 });
       };
-      expect(run).toThrow(/^kernel test_hanging: was not finished by a thread within 0\.3 s: it has died, or hangs\./);
+      expect(run).toThrow(/^kernel test_hanging: a thread did not finish within 0\.3 s: it has died or hangs\./);
     } finally {
       setPatience(20_000);
     }
   });
 
-  /** Starts one helper, and ends it where no kernel runs. */
+  /** Starts one helper, and terminates it while no kernel is running. */
   async function dieBetweenKernels(): Promise<void> {
     workers.length = 0;
     await setThreads(2);
@@ -151,7 +153,7 @@ describe('a thread that fails', () => {
     await exit;
   }
 
-  test('by dying between kernels is an error that names the next one', async () => {
+  test('between kernels causes an error that names the next one', async () => {
     await dieBetweenKernels();
     const run = () =>
       withTemporary(656, (memory) =>
@@ -161,7 +163,7 @@ describe('a thread that fails', () => {
     expect(run).not.toThrow();
   });
 
-  test('is replaced by setThreads, also where no kernel has missed it yet', async () => {
+  test('is replaced by setThreads, even if no kernel has noticed yet', async () => {
     await dieBetweenKernels();
     await setThreads(2);
     expect(await untilHelped()).toContain(2);
@@ -175,24 +177,24 @@ describe('a program', () => {
     execFileSync(process.execPath, ['--input-type=module', '-e', code], {
       encoding: 'utf8',
       timeout: 30_000,
-      // Only the fast kernels have threads.
+      // Only fast kernels use threads.
       env: { ...process.env, MOBINET_KERNELS: 'fast' },
     }).trim();
   const work = `
     const { setThreads, threadCount, matmul, Rng, zeros } = await import(${tensorUrl});
     const product = () => matmul(Rng.fromSeed(1).normal([300, 200]), Rng.fromSeed(2).normal([200, 300])).values;`;
 
-  test('ends by itself, though its threads live', () => {
+  test('ends although its threads are still running', () => {
     expect(run(`${work} await setThreads(3); product(); product(); console.log(threadCount());`)).toBe('3');
   });
 
-  test('starts threads by itself, one for each processor, and waits for none', () => {
+  test('starts one thread per processor automatically, without waiting for them', () => {
     expect(
       run(`${work} product(); console.log(threadCount() === (await import('node:os')).availableParallelism());`),
     ).toBe('true');
   });
 
-  test('has threads once setThreads is awaited, though a kernel began to start them, and nothing gives them time later', () => {
+  test('has all threads after awaiting setThreads, even if a kernel started them and the event loop never turns again', () => {
     const distinctScratch = `
       const { Kernel, forRange, i32, store, withTemporary, wordsAt } = await import(${kernelsUrl});
       const where = new Kernel('test_where', { target: i32 }, ({ target }, from, to, scratch) =>
@@ -216,11 +218,12 @@ describe('a program', () => {
     expect(run(`${work} ${distinctScratch} ${waited}`)).toBe('true');
   });
 
-  // What a page that is not isolated has: no such class, though memories of its kind.
+  // Simulates a page that is not cross-origin isolated: it has no SharedArrayBuffer class, but can create shared
+  // memories.
   const notIsolated = 'globalThis.crossOriginIsolated = false; delete globalThis.SharedArrayBuffer;';
 
-  test('computes the same, on one thread, where memory cannot be shared', () => {
-    // The memory grows, too, which no typed array over it may notice.
+  test('computes the same on one thread if memory cannot be shared', () => {
+    // The memory also grows, which must not affect typed arrays over it.
     const checksum = `
       const values = product();
       const hasGrown = zeros([3000, 1000]).values.buffer.byteLength > values.buffer.byteLength;
@@ -231,9 +234,9 @@ describe('a program', () => {
   });
 
   test.each([
-    ['refuses', "constructor() { throw new Error('no workers here'); }", 'no workers here'],
+    ['rejects', "constructor() { throw new Error('no workers here'); }", 'no workers here'],
     ['cannot load', 'constructor() { setTimeout(() => this.onerror({})); }', 'its script, helper.js, cannot be loaded'],
-  ])('goes on alone, and says so once, where a browser %s threads', (_, body, reason) => {
+  ])('continues on one thread, with a single warning, if a browser %s threads', (_, body, reason) => {
     const inBrowser = `process.getBuiltinModule = undefined; globalThis.Worker = class { ${body} postMessage() {} terminate() {} };`;
     const steps = `
       console.warn = console.log;
@@ -241,7 +244,7 @@ describe('a program', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
       console.log(product().length, threadCount());`;
     expect(run(`${inBrowser} ${work} ${steps}`).split('\n')).toEqual([
-      `kernels run on one thread, since no other can be started: ${reason}`,
+      `kernels run on one thread, because no other could be started: ${reason}`,
       '90000 1',
     ]);
   });

@@ -2,7 +2,7 @@ import { isNode } from '../../environment.js';
 import { KernelError } from '../../errors.js';
 import { openMemory, type SharedMemory, threadsMayShare } from './memory.js';
 
-/** A compiled kernel. Threads know it by its number. */
+/** A compiled kernel. Threads refer to it by its id. */
 export interface LoadedKernel {
   readonly id: number;
   readonly name: string;
@@ -11,59 +11,63 @@ export interface LoadedKernel {
   readonly run: (scratch: number) => void;
 }
 
-/**
- * The threads that help with kernels. They start when the first kernel has work for several, and stay until the program ends,
- * which they do not hinder. Where memory cannot be shared there are none, and kernels run on one thread.
- */
+// Helper threads run kernels together with this thread. They start with the first kernel that has work for several
+// threads and stay until the program ends, without keeping it alive. Where memory cannot be shared there are none, and
+// kernels run on one thread.
+
+/** A helper thread: a worker thread of Node, or a web worker. */
 interface Helper {
   post(message: HelperMessage): void;
   stop(): void;
 }
 
-/** Hears why a helper has ended, and whether it was ever there: then it may have taken part of a result with it. */
+/** Called when a helper ends. If it had ever run (`hasLived`), part of a result may be lost with it. */
 type OnEnd = (reason: string, hasLived: boolean) => void;
 
-/** What a helper is told: once where it works, then of kernels, those that there are already at once. */
+/** A message to a helper: first the memory that it works on, then kernels, starting with those that already exist. */
 export type HelperMessage =
   | { readonly memory: SharedMemory; readonly index: number }
   | { readonly kernels: readonly { readonly id: number; readonly module: object }[] };
 
-/** Threads in all, this one included. Null: as many as there are processors. */
-let wanted: number | null = null;
+/** The total number of threads, including this one. Null means one per processor. */
+let requested: number | null = null;
 let started = 0;
 let helperList: Helper[] = [];
-/** A promise for each helper of this team that it has started. */
+/** For each helper of this team, a promise that it has started. */
 let starts: Promise<void>[] = [];
 let fault: string | null = null;
-/** Counts up when helpers are given up, so that what their successors say is not mixed up with theirs. */
+/** Incremented when the helpers are dismissed, so that their late messages are not mistaken for their successors'. */
 let team = 0;
 
 const kernels: LoadedKernel[] = [];
 
 /**
- * Sets how many threads kernels run on, this one included; the default is one for each processor. No result depends on it.
- * Where memory cannot be shared, as on a web page that is not cross-origin isolated, there is one, whatever is asked for.
+ * Sets the number of threads that kernels run on, including this one. The default is one per processor. Results do not
+ * depend on it. Where memory cannot be shared, as on a web page that is not cross-origin isolated, there is always one.
  *
- * @returns When the threads are started. There is no need to wait: those that do not run yet do not take part. Where one
- * cannot be started there is one thread, and a warning on the console; one that dies later is an error of the next kernel.
- * @throws RangeError unless `threads` is a whole number of at least 1.
+ * If a thread cannot be started, kernels run on one thread, and the console shows a warning. If one dies later, the
+ * next kernel throws an error.
+ *
+ * @returns A promise that resolves when all threads have started. Waiting is not necessary: until then, kernels run
+ * without the missing ones.
+ * @throws RangeError unless `threads` is an integer of at least 1.
  */
 export async function setThreads(threads: number): Promise<void> {
   if (!Number.isSafeInteger(threads) || threads < 1) {
     throw new RangeError(`setThreads: the number of threads must be a whole number of at least 1, not ${threads}`);
   }
-  // A helper that has died unnoticed is replaced, too.
+  // Also replaces a helper that died without any kernel noticing.
   if (fault !== null) dismissHelpers();
-  wanted = threads;
+  requested = threads;
   await startHelpers();
 }
 
-/** How many threads kernels may run on, this one included. */
+/** Returns the number of threads that kernels may run on, including this one. */
 export function threadCount(): number {
-  return threadsMayShare ? (wanted ?? processors()) : 1;
+  return threadsMayShare ? (requested ?? processors()) : 1;
 }
 
-/** How many helpers may join a job now. Starts them at the first call. @throws KernelError if one has died. */
+/** The number of helpers that may join a job now. The first call starts them. @throws KernelError if one has died. */
 export function helpersFor(kernel: string): number {
   if (fault !== null) throw helpersFailed(kernel, fault);
   const most = threadCount() - 1;
@@ -71,29 +75,29 @@ export function helpersFor(kernel: string): number {
   return Math.min(most, helperList.length);
 }
 
-/** A new kernel, for all helpers, present and to come. */
+/** Makes a kernel known to all present and future helpers. */
 export function shareKernel(kernel: LoadedKernel): void {
   kernels.push(kernel);
-  for (const helper of helperList) helper.post(newsOf([kernel]));
+  for (const helper of helperList) helper.post(messageFor([kernel]));
 }
 
-const newsOf = (kernels: readonly LoadedKernel[]): HelperMessage => ({
+const messageFor = (kernels: readonly LoadedKernel[]): HelperMessage => ({
   kernels: kernels.map(({ id, module }) => ({ id, module })),
 });
 
-/** What follows, if helpers cannot be started, runs on this thread alone: slower, and right. */
-function goOnAlone(reason: string): void {
+/** Falls back to this thread if helpers cannot be started: slower, but still correct. */
+function continueAlone(reason: string): void {
   dismissHelpers();
-  wanted = 1;
-  console.warn(`kernels run on one thread, since no other can be started: ${reason}`);
+  requested = 1;
+  console.warn(`kernels run on one thread, because no other could be started: ${reason}`);
 }
 
-/** Gives up all helpers, one of which failed. The error for whoever needed them. */
+/** Dismisses all helpers after one has failed. Returns the error for the kernel that needed them. */
 export function helpersFailed(kernel: string, problem: string): KernelError {
   dismissHelpers();
-  // What follows, if anything does, runs on this thread alone.
-  wanted = 1;
-  return new KernelError(`kernel ${kernel}: ${problem}. Its result is lost; setThreads(n) starts threads anew.`);
+  // If the program continues, it runs on this thread alone.
+  requested = 1;
+  return new KernelError(`kernel ${kernel}: ${problem}. Its result is lost. setThreads(n) restarts the threads.`);
 }
 
 function dismissHelpers(): void {
@@ -105,7 +109,7 @@ function dismissHelpers(): void {
   started = 0;
 }
 
-/** When all helpers are there, those that an earlier call has begun to start as well. */
+/** Starts the missing helpers. Resolves when all are running, including those that an earlier call is starting. */
 async function startHelpers(): Promise<void> {
   while (started < threadCount() - 1) starts.push(startHelper(++started));
   await Promise.all(starts);
@@ -113,17 +117,17 @@ async function startHelpers(): Promise<void> {
 
 async function startHelper(index: number): Promise<void> {
   const ownTeam = team;
-  const isPresent = () => ownTeam === team;
+  const isCurrent = () => ownTeam === team;
   const onEnd: OnEnd = (reason, hasLived) => {
-    if (!isPresent()) return;
+    if (!isCurrent()) return;
     if (hasLived) fault ??= `thread ${index} has died (${reason})`;
-    else goOnAlone(reason);
+    else continueAlone(reason);
   };
   try {
     const helper = await (isNode ? startNodeHelper(onEnd) : startWebHelper(onEnd));
-    if (!isPresent()) return helper.stop();
+    if (!isCurrent()) return helper.stop();
     helper.post({ memory: openMemory(), index });
-    helper.post(newsOf(kernels));
+    helper.post(messageFor(kernels));
     helperList.push(helper);
   } catch (error) {
     onEnd((error as Error).message, false);
@@ -144,17 +148,17 @@ type Pool = {
 };
 
 const helperOptions = {
-  // A helper holds compiled kernels and little else.
+  // A helper needs little memory beyond its compiled kernels.
   resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 },
-  // Flags of the program are not for it: with those of `node --input-type=module -e …` it would not start, and not say so.
+  // Do not inherit the program's flags: with those of `node --input-type=module -e …` a worker silently fails to start.
   execArgv: [],
 };
 
 let pool: Pool | null = null;
 
-/** One thread from worker-threads-pool, which starts one for each acquisition. It is kept for good. */
+/** Starts a thread with worker-threads-pool, which creates one per acquisition. It is never given back. */
 function startNodeHelper(onEnd: OnEnd): Promise<Helper> {
-  // Modules of Node are asked for here and not imported: the web has none.
+  // Node's modules are loaded here instead of imported, because they do not exist on the web.
   const fromHere = process.getBuiltinModule('node:module').createRequire(import.meta.url);
   const WorkerPool = fromHere('worker-threads-pool') as new (options: { max: number }) => Pool;
   pool ??= new WorkerPool({ max: Number.POSITIVE_INFINITY });
@@ -174,9 +178,10 @@ function startNodeHelper(onEnd: OnEnd): Promise<Helper> {
 }
 
 async function startWebHelper(onEnd: OnEnd): Promise<Helper> {
-  // Bundlers find the file of the helpers by exactly this form.
+  // Bundlers recognise the worker file by exactly this expression.
   const worker = new Worker(new URL('./helper.js', import.meta.url), { type: 'module' });
-  // Browsers say nothing more about a script that cannot be loaded, for example because a bundler left it out.
+  // If a script cannot be loaded, for example because a bundler left it out, browsers report an error without a
+  // message.
   worker.onerror = ({ message }) => onEnd(message ?? 'its script, helper.js, cannot be loaded', message !== undefined);
   return { post: (message) => worker.postMessage(message), stop: () => worker.terminate() };
 }

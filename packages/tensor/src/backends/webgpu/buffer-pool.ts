@@ -1,7 +1,7 @@
 /// <reference types="@webgpu/types" />
 import { OutOfMemoryError } from '../../errors.js';
 
-/** The bits of `GPUBufferUsage`, which Node does not know by name. */
+/** The bits of `GPUBufferUsage`, a global that Node does not have. */
 export const bufferUsage = {
   mapRead: 1,
   copySource: 4,
@@ -12,25 +12,30 @@ export const bufferUsage = {
 } as const;
 
 /**
- * Buffers of a GPU for tensors. Those that are given back wait for the next tensor of about their size: a training step asks for the
- * same sizes again and again. A buffer may be taken while commands that use it still wait or run, as commands run in their order.
+ * The GPU buffers of tensors. A released buffer is kept for the next tensor of a similar size, because training steps
+ * request the same sizes over and over. It may be reused while earlier commands on it are still pending, since commands
+ * run in order.
  *
- * Among waiting buffers, the oldest is taken, so that each step has the buffers of the one before, tensor by tensor, in whatever order they were
- * given back: what kernels were bound to once can be used again (`Pipeline.bindGroup`).
+ * Of several free buffers the oldest is reused. Each training step then gets the same buffer for the same tensor, in
+ * whatever order they were released, and cached bind groups apply again (`Pipeline.bindGroup`).
  */
 export class BufferPool {
   readonly #device: GPUDevice;
-  /** Bytes of a buffer, at most. The device is asked once: that takes longer than the rest of `take`. */
+  /** Limits on the size of a buffer. Cached, because querying the device takes longer than the rest of `take`. */
   readonly #limits: readonly (readonly [name: string, most: number])[];
   readonly #beforeCreation: () => void;
   readonly #onFault: (error: Error) => void;
-  /** By size; the oldest last. */
+  /** Free buffers by size, the oldest last. */
   readonly #free = new Map<number, GPUBuffer[]>();
-  /** The size of each, and when it was made. */
-  readonly #facts = new WeakMap<GPUBuffer, { readonly size: number; readonly age: number }>();
+  /** The size of each buffer, and its position in the order of creation. */
+  readonly #info = new WeakMap<GPUBuffer, { readonly size: number; readonly age: number }>();
   #count = 0;
 
-  /** @param on.creation Before a buffer is made, which may fail: to send what does not need it. */
+  /**
+   * @param on.creation Called before a buffer is created. That may fail, so commands that do not need it should be
+   * sent.
+   * @param on.fault Called if a buffer could not be created.
+   */
   constructor(device: GPUDevice, on: { readonly creation: () => void; readonly fault: (error: Error) => void }) {
     this.#device = device;
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
@@ -39,22 +44,27 @@ export class BufferPool {
     this.#onFault = on.fault;
   }
 
-  /** How many buffers there are, those that wait included. */
+  /** The number of buffers, including free ones. */
   get count(): number {
     return this.#count;
   }
 
-  /** Bytes of the largest buffer that can be. */
+  /** The size of the largest possible buffer, in bytes. */
   get limit(): number {
     return Math.min(...this.#limits.map(([, most]) => most));
   }
 
-  /** @throws OutOfMemoryError for more bytes than a kernel of this GPU can see at once. */
+  /**
+   * Returns a buffer of at least `byteLength` bytes.
+   *
+   * @param purpose What the memory is for, for out-of-memory errors.
+   * @throws OutOfMemoryError if the size exceeds a limit of the GPU.
+   */
   take(byteLength: number, purpose: string): GPUBuffer {
     let size = capacityFor(byteLength);
     for (const [limit, most] of this.#limits) {
       if (byteLength > most) {
-        const lack = `${purpose} asked for ${byteLength} bytes, but a buffer of this GPU holds at most ${most} (${limit})`;
+        const lack = `${purpose} requested ${byteLength} bytes, but a buffer of this GPU holds at most ${most} (${limit})`;
         throw new OutOfMemoryError(`out of memory: ${lack}. Use a smaller batch or image.`, { lack });
       }
       size = Math.min(size, most);
@@ -62,14 +72,15 @@ export class BufferPool {
     return this.#free.get(size)?.pop() ?? this.#create(size, purpose);
   }
 
-  give(buffer: GPUBuffer): void {
-    const { size, age } = this.#facts.get(buffer)!;
+  /** Releases a buffer for reuse. */
+  release(buffer: GPUBuffer): void {
+    const { size, age } = this.#info.get(buffer)!;
     let list = this.#free.get(size);
     if (!list) {
       list = [];
       this.#free.set(size, list);
     }
-    const younger = list.findLastIndex((other) => this.#facts.get(other)!.age > age);
+    const younger = list.findLastIndex((other) => this.#info.get(other)!.age > age);
     list.splice(younger + 1, 0, buffer);
   }
 
@@ -78,11 +89,11 @@ export class BufferPool {
     this.#device.pushErrorScope('out-of-memory');
     const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
     const buffer = this.#device.createBuffer({ size, usage, label: purpose });
-    this.#facts.set(buffer, { size, age: this.#count++ });
+    this.#info.set(buffer, { size, age: this.#count++ });
     const count = this.#count;
     void this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      const lack = `the GPU has no ${size} bytes left for ${purpose}, beside ${count - 1} buffers`;
+      const lack = `the GPU has no ${size} bytes left for ${purpose}, in addition to ${count - 1} buffers`;
       const remedy = 'Use a smaller batch or image, or free tensors with tidy() or dispose()';
       this.#onFault(new OutOfMemoryError(`out of memory: ${lack}. ${remedy}.`, { lack }));
     });
@@ -92,7 +103,7 @@ export class BufferPool {
 
 const smallest = 256;
 
-/** Four steps an octave, so that at most a fifth of a buffer is unused. */
+/** Rounds up to one of four steps per octave, so that at most a fifth of a buffer is unused. */
 function capacityFor(byteLength: number): number {
   if (byteLength <= smallest) return smallest;
   const step = Math.max(smallest, 2 ** (Math.floor(Math.log2(byteLength - 1)) - 2));

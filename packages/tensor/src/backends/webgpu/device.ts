@@ -1,31 +1,31 @@
 /// <reference types="@webgpu/types" />
 import { environmentVariable, isNode } from '../../environment.js';
 
-/** A GPU that was opened, and what there is to say of it. */
+/** An open GPU device and its properties. */
 export interface OpenedDevice {
   readonly device: GPUDevice;
   readonly name: string;
-  /** A software adapter: correct, but slower than the CPU backend. */
+  /** Whether it is a software adapter: correct, but slower than the CPU backend. */
   readonly isSoftware: boolean;
-  /** Whether its promises are kept by asking a driver again and again, as Dawn in Node does, and not by the browser. */
+  /** Whether its promises resolve by polling a driver, as Dawn does in Node. Browsers do not poll. */
   readonly isPolled: boolean;
 }
 
-/** Why there is none. */
+/** The result if no device could be opened. */
 export interface NoDevice {
-  /** A clause. */
+  /** Why there is none: a clause. */
   readonly reason: string;
-  /** What lacks is only the package `webgpu`: this processor seems to have a GPU beside it. */
+  /** Set if the machine seems to have a GPU, and only the package `webgpu` is missing. */
   readonly lacksOnlyPackage?: true;
 }
 
-/** Used where the GPU has them: a clock, for profiles. */
+/** Features that are used if the GPU has them. Timestamp queries are for profiles. */
 const optionalFeatures = ['timestamp-query'] as const;
 
-/** Kept for good: Dawn crashes the process when what `create` returned is collected. */
+/** Never released: Dawn crashes the process when the object returned by `create` is garbage collected. */
 let instance: GPU | null = null;
 
-/** Opens the fastest GPU that there is. */
+/** Opens the fastest GPU available. */
 export async function openDevice(): Promise<OpenedDevice | NoDevice> {
   const own = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? null;
   instance ??= own;
@@ -35,7 +35,7 @@ export async function openDevice(): Promise<OpenedDevice | NoDevice> {
     instance = dawn;
   }
   const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) return { reason: 'WebGPU finds no GPU and no driver of one' };
+  if (!adapter) return { reason: 'WebGPU finds no GPU and no driver' };
   const { info, limits } = adapter;
   const device = await adapter.requestDevice({
     requiredFeatures: optionalFeatures.filter((feature) => adapter.features.has(feature)),
@@ -46,12 +46,12 @@ export async function openDevice(): Promise<OpenedDevice | NoDevice> {
     },
   });
   const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ');
-  return { device, name: name || 'a GPU without a name', isSoftware: isSoftware(info), isPolled: instance !== own };
+  return { device, name: name || 'an unnamed GPU', isSoftware: isSoftware(info), isPolled: instance !== own };
 }
 
-/** WebGPU for Node, from the package `webgpu`. It has 131 MB, so whoever has a GPU installs it. */
+/** WebGPU for Node, from the package `webgpu`. It takes 131 MB, so users with a GPU install it themselves. */
 async function openDawn(): Promise<GPU | NoDevice> {
-  // Not a literal, so that bundlers do not look for a package that only Node needs.
+  // A variable, so that bundlers do not try to resolve a package that only Node needs.
   const name = 'webgpu';
   let create: (options: string[]) => GPU;
   try {
@@ -62,31 +62,31 @@ async function openDawn(): Promise<GPU | NoDevice> {
     const reason = 'the package webgpu is not installed: npm install webgpu';
     return seemsToHaveGpu() ? { reason, lacksOnlyPackage: true } : { reason };
   }
-  if (lacksVulkan()) return { reason: 'there is no Vulkan loader (libvulkan.so.1)' };
-  // The clock as it is: a browser rounds it, so that pages cannot spy on each other.
+  if (isVulkanMissing()) return { reason: 'there is no Vulkan loader (libvulkan.so.1)' };
+  // Browsers quantize timestamps against timing attacks between pages. Profiles in Node need the full resolution.
   return create(['disable-dawn-features=timestamp_quantization']);
 }
 
-/** On Linux Dawn goes by Vulkan, and complains on stderr where it is not there. */
-function lacksVulkan(): boolean {
+/** On Linux, Dawn uses Vulkan, and prints warnings to stderr if it is missing. */
+function isVulkanMissing(): boolean {
   if (process.platform !== 'linux') return false;
   const machine = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
   const folders = ['/lib', '/usr/lib', '/usr/lib64', '/usr/local/lib', `/lib/${machine}`, `/usr/lib/${machine}`];
   const own = environmentVariable('LD_LIBRARY_PATH')?.split(':') ?? [];
-  return ![...own, ...folders].some((folder) => isThere(`${folder}/libvulkan.so.1`));
+  return ![...own, ...folders].some((folder) => fileExists(`${folder}/libvulkan.so.1`));
 }
 
-/** Every Mac and every Windows has one, Linux where there is a device file of one. */
+/** Assumes a GPU in every Mac and Windows machine. On Linux, looks for its device file. */
 function seemsToHaveGpu(): boolean {
   if (process.platform !== 'linux') return process.platform === 'darwin' || process.platform === 'win32';
-  return ['/dev/nvidia0', '/dev/dri/renderD128', '/dev/dxg'].some(isThere);
+  return ['/dev/nvidia0', '/dev/dri/renderD128', '/dev/dxg'].some(fileExists);
 }
 
-function isThere(file: string): boolean {
+function fileExists(file: string): boolean {
   try {
     return process.getBuiltinModule('node:fs').existsSync(file);
   } catch {
-    // Deno may look at files only with --allow-read: what cannot be seen may be there.
+    // Deno needs --allow-read to look at files. A file that cannot be checked may exist.
     return true;
   }
 }

@@ -7,9 +7,9 @@ import { toBackend } from '../../move.js';
 import { add } from '../../ops/elementwise/binary.js';
 import { gpu } from './gpu.js';
 
-// What a GPU can do no more after, is done in a process of its own.
+// Anything that makes a GPU unusable runs in a process of its own.
 
-/** What a program prints. It begins with a GPU that is open, and `x` on it. */
+/** Runs a program that starts with an open GPU and a tensor `x` on it. Returns its output. */
 function outputOf(program: string): string {
   const [index, internals] = ['../../index.js', './gpu.js'].map((path) =>
     JSON.stringify(new URL(path, import.meta.url)),
@@ -17,14 +17,14 @@ function outputOf(program: string): string {
   const opening = `
     import { add, tensor, toHost, useBackend, zeros } from ${index};
     import { gpu } from ${internals};
-    const said = (promise) => promise.then(() => 'fine', ({ name, message }) => name + ': ' + message);
+    const outcome = (promise) => promise.then(() => 'fine', ({ name, message }) => name + ': ' + message);
     await useBackend('webgpu');
     const x = tensor([1, 2, 3]);
     await x.data();`;
   return execFileSync(process.execPath, ['--input-type=module', '-e', opening + program], { encoding: 'utf8' }).trim();
 }
 
-/** What a program that asks for a backend hears. */
+/** Runs a program that requests a backend. Returns the backend and the reason, or the error. */
 function choiceOf(choice: string, env: Record<string, string>): string {
   const index = JSON.stringify(new URL('../../index.js', import.meta.url));
   const program = `
@@ -39,74 +39,76 @@ function choiceOf(choice: string, env: Record<string, string>): string {
 }
 
 describe('a GPU', () => {
-  test('that is a program is taken if it is asked for, but not by itself', () => {
+  test('that is a software adapter is used on request, but not automatically', () => {
     expect(choiceOf('webgpu', {})).toMatch(/^webgpu: the GPU: .+/);
     if (process.env.VK_ICD_FILENAMES?.includes('swiftshader')) {
       expect(choiceOf('auto', {})).toMatch(/^cpu: the CPU: SwiftShader.* is a software adapter, not a GPU$/);
     }
   });
 
-  test('that is not there is an error if it is asked for, and else a reason', () => {
+  test('that is missing is an error if it is requested, and otherwise a reason', () => {
     const none = { VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' };
-    expect(choiceOf('webgpu', none)).toMatch(/^error: there is no WebGPU: WebGPU finds no GPU.* Use the CPU, or see/);
-    expect(choiceOf('auto', none)).toMatch(/^cpu: the CPU: WebGPU finds no GPU and no driver of one$/);
-    expect(choiceOf('cpu', none)).toBe('cpu: the CPU, as asked for');
+    expect(choiceOf('webgpu', none)).toMatch(
+      /^error: WebGPU is not available: WebGPU finds no GPU.* Use the CPU, or see/,
+    );
+    expect(choiceOf('auto', none)).toMatch(/^cpu: the CPU: WebGPU finds no GPU and no driver$/);
+    expect(choiceOf('cpu', none)).toBe('cpu: the CPU, as requested');
   });
 
-  test('refuses a tensor that is larger than its buffers, and names the limit', () => {
+  test('rejects a tensor that is larger than its buffers, and names the limit', () => {
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu().device.limits;
     const tooMany = Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4 + 1;
     const make = () => withBackend('webgpu', () => zeros([tooMany]));
     expect(make).toThrow(OutOfMemoryError);
-    expect(make).toThrow(`zeros asked for ${4 * tooMany} bytes, but a buffer of this GPU holds at most`);
+    expect(make).toThrow(`zeros requested ${4 * tooMany} bytes, but a buffer of this GPU holds at most`);
     expect(make).toThrow(/\((maxStorageBufferBindingSize|maxBufferSize)\)\. Use a smaller batch or image\.$/);
   });
 
-  test('and the processor do not share an operation', () => {
+  test('and the CPU cannot share an operation', () => {
     const x = tensor([1, 2]);
     const y = toBackend(x, 'webgpu');
     expect(() => add(x, y)).toThrow(BackendError);
     expect(() => add(x, y)).toThrow(
-      'add: its tensors are not on one backend: tensor 0 on cpu, tensor 1 on webgpu. Use toBackend(x).',
+      'add: the tensors are on different backends: tensor 0 on cpu, tensor 1 on webgpu. Use toBackend(x).',
     );
   });
 
-  test('that is lost says so, and another can be opened', () => {
-    const said = outputOf(`
+  test('that is lost reports it, and another can be opened', () => {
+    const outcome = outputOf(`
       gpu().device.destroy();
-      console.log(await said(x.data()));
-      console.log(await said(toHost(x, { salvage: true })));
+      console.log(await outcome(x.data()));
+      console.log(await outcome(toHost(x, { salvage: true })));
       await useBackend('webgpu');
       const y = add(tensor([1, 2, 3]), 1);
       console.log(...await y.data());
       try { add(x, y); } catch ({ message }) { console.log(message); }`).split('\n');
-    expect(said[0]).toMatch(/^BackendError: the GPU was lost \(destroyed\): .*\. What was on it is gone\.$/);
-    expect(said[1]).toBe(said[0]);
-    expect(said[2]).toBe('2 3 4');
-    expect(said[3]).toBe('a tensor was on a GPU that has failed');
+    expect(outcome[0]).toMatch(/^BackendError: the GPU was lost \(destroyed\): .*\. Its contents are lost\.$/);
+    expect(outcome[1]).toBe(outcome[0]);
+    expect(outcome[2]).toBe('2 3 4');
+    expect(outcome[3]).toBe('a tensor was on a GPU that has failed');
   });
 
-  test('that has no memory left says what asked for it, and what was there before can be saved', () => {
-    const said = outputOf(`
+  test('that runs out of memory reports who requested it, and earlier tensors can be salvaged', () => {
+    const outcome = outputOf(`
       await add(x, 1).data();
-      // The kernel is compiled; nothing is sent yet.
+      // The kernel is compiled, but nothing is submitted yet.
       const y = add(x, 1);
-      // It is told of no memory when the next buffer is made.
+      // Simulates running out of memory when the next buffer is created.
       gpu().device.popErrorScope = async () => ({ message: 'no memory' });
       const large = zeros([100_000]);
-      console.log(await said(large.data()));
-      console.log(await said(y.data()));
+      console.log(await outcome(large.data()));
+      console.log(await outcome(y.data()));
       console.log(...(await toHost(y, { salvage: true })).values);`).split('\n');
-    expect(said[0]).toMatch(
-      /^OutOfMemoryError: out of memory: the GPU has no \d+ bytes left for zeros, beside \d+ buffers\./,
+    expect(outcome[0]).toMatch(
+      /^OutOfMemoryError: out of memory: the GPU has no \d+ bytes left for zeros, in addition to \d+ buffers\./,
     );
-    expect(said[1]).toBe(said[0]);
-    expect(said[2]).toBe('2 3 4');
+    expect(outcome[1]).toBe(outcome[0]);
+    expect(outcome[2]).toBe('2 3 4');
   });
 
-  test('that cannot compile a kernel says in which line', () => {
+  test('that cannot compile a kernel reports the line', () => {
     const shader = JSON.stringify(new URL('./shader.js', import.meta.url));
-    const said = outputOf(`
+    const outcome = outputOf(`
       const { Shader, linearWorkgroup } = await import(${shader});
       new Shader('half_done', {
         reads: {},
@@ -115,8 +117,8 @@ describe('a GPU', () => {
         workgroup: linearWorkgroup,
         main: 'let a = 1.0;\\n  y[0] = a + nothing;',
       }).run({}, { y: x }, {}, [1]);
-      console.log(await said(x.data()));`);
-    expect(said).toMatch(
+      console.log(await outcome(x.data()));`);
+    expect(outcome).toMatch(
       /^KernelError: kernel half_done does not compile: .*nothing.* in line \d+: y\[0\] = a \+ nothing;$/,
     );
   });

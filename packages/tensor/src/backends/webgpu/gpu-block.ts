@@ -3,7 +3,7 @@ import { Block } from '../../block.js';
 import { BackendError } from '../../errors.js';
 import { type Gpu, gpu } from './gpu.js';
 
-/** Memory on a GPU: a buffer of its own. Elements of every dtype take four bytes there. */
+/** Memory on a GPU: one buffer. Elements of every dtype take four bytes there. */
 export class GpuBlock extends Block {
   override readonly backend = 'webgpu';
   readonly gpu: Gpu;
@@ -19,17 +19,17 @@ export class GpuBlock extends Block {
   }
 
   override get address(): number {
-    throw new BackendError('the tensor is on the GPU. To see its elements, await data().');
+    throw new BackendError('the tensor is on the GPU. Use await data() to read its elements.');
   }
 
   protected override free(): void {
-    this.gpu.pool.give(this.buffer);
+    this.gpu.pool.release(this.buffer);
   }
 }
 
 let poison: number | null = null;
 
-/** For tests: fills every new block with this byte (null: leaves what was there), to find elements that a kernel forgot. */
+/** For tests: fills new blocks with this byte, to reveal elements that a kernel does not write. Null turns it off. */
 export function poisonGpuBlocks(byte: number | null): void {
   poison = byte;
 }

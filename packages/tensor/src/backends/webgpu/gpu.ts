@@ -9,37 +9,37 @@ import { KernelTimes } from './kernel-times.js';
 import { withPausedPolling } from './paused-polling.js';
 import type { Pipeline } from './pipeline.js';
 
-/** What the GPU is to do, in the order in which it was asked for. */
+/** A unit of work for the GPU. */
 type Command =
   | {
       readonly kind: 'dispatch';
       readonly pipeline: Pipeline;
       readonly buffers: readonly GPUBuffer[];
-      /** What a kernel is told beside its buffers. */
       readonly parameters: ArrayBuffer;
       readonly workgroups: readonly [x: number, y: number, z: number];
     }
   | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: UnsharedBytes }
   | { readonly kind: 'copy'; readonly source: GPUBuffer; readonly target: GPUBuffer; readonly byteLength: number };
 
-/** So many commands are sent together: each sending costs time, and so does a GPU that waits for the first. */
+/** The number of commands per submission. Each one has overhead, but the GPU idles until the first is submitted. */
 const commandsAtOnce = 128;
 
-/** Parameters of one dispatch start at a multiple of this (`minUniformBufferOffsetAlignment` is no more). */
+/** The alignment in bytes of each dispatch's parameters. `minUniformBufferOffsetAlignment` is never larger. */
 const parameterStride = 256;
 
 /**
- * A GPU that works off commands. Those who ask for something do not wait: commands gather, are encoded together, and run in their
- * order. Only who wants to see numbers waits (`read`).
+ * A GPU with a command queue. Commands return immediately: they are collected, encoded together, and run in order. Only
+ * reading results back has to wait (`read`).
  *
- * A command may name a kernel that is still being compiled; it and all after it are kept until that is done.
+ * A command may use a kernel that is still being compiled. It and all later ones are held back until the kernel is
+ * ready.
  */
 export class Gpu {
   readonly name: string;
   readonly isSoftware: boolean;
   readonly device: GPUDevice;
   readonly pool: BufferPool;
-  /** Along an axis. */
+  /** The most workgroups along one axis. */
   readonly maxWorkgroups: number;
   readonly #pausesPolling: boolean;
   readonly #uniforms: GPUBuffer;
@@ -63,14 +63,14 @@ export class Gpu {
     });
     void device.lost.then(({ reason, message }) => {
       this.#fail(
-        new BackendError(`the GPU was lost (${reason}): ${message.replace(/\.$/, '')}. What was on it is gone.`),
+        new BackendError(`the GPU was lost (${reason}): ${message.replace(/\.$/, '')}. Its contents are lost.`),
       );
     });
     device.onuncapturederror = ({ error }) =>
-      this.#fail(new BackendError(`the GPU refuses a command: ${error.message}`));
+      this.#fail(new BackendError(`the GPU rejected a command: ${error.message}`));
   }
 
-  /** Why it can do no more, if it cannot. */
+  /** The error after which the GPU accepts no more commands; null as long as it works. */
   get fault(): Error | null {
     return this.#fault;
   }
@@ -84,7 +84,7 @@ export class Gpu {
     this.#add({ kind: 'dispatch', pipeline, buffers, parameters, workgroups });
   }
 
-  /** Writes bytes, a multiple of four, to the start of a buffer. They must not change any more. */
+  /** Writes bytes to the start of a buffer. Their number is a multiple of four, and they must not change afterwards. */
   upload(target: GPUBuffer, bytes: UnsharedBytes): void {
     if (bytes.length > 0) this.#add({ kind: 'upload', target, bytes });
   }
@@ -93,41 +93,45 @@ export class Gpu {
     if (byteLength > 0) this.#add({ kind: 'copy', source, target, byteLength });
   }
 
-  /** The first bytes of a buffer, a multiple of four, as all commands until now leave them. */
+  /** Reads the start of a buffer, after all commands so far. @param byteLength A multiple of four. */
   async read(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
     if (byteLength === 0) return new ArrayBuffer(0);
-    const landing = this.#landing(byteLength);
-    this.copy(source, landing, byteLength);
+    const staging = this.#createStaging(byteLength);
+    this.copy(source, staging, byteLength);
     await this.flush();
-    const bytes = await this.#landed(landing);
+    const bytes = await this.#readStaging(staging);
     if (this.#fault) throw this.#fault;
     return bytes;
   }
 
-  /** The same although it has failed: as the last commands that it has carried out have left them. @throws BackendError if it is lost. */
+  /**
+   * Like `read`, but also works after a failure: returns what the last successful commands wrote.
+   *
+   * @throws BackendError if the GPU was lost.
+   */
   async salvage(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
     if (!this.#fault) return this.read(source, byteLength);
-    const landing = this.#landing(byteLength);
-    this.#send([{ kind: 'copy', source, target: landing, byteLength }]);
-    return this.#landed(landing);
+    const staging = this.#createStaging(byteLength);
+    this.#send([{ kind: 'copy', source, target: staging, byteLength }]);
+    return this.#readStaging(staging);
   }
 
-  #landing(size: number): GPUBuffer {
+  #createStaging(size: number): GPUBuffer {
     return this.device.createBuffer({ size, usage: bufferUsage.mapRead | bufferUsage.copyTarget });
   }
 
-  async #landed(landing: GPUBuffer): Promise<ArrayBuffer> {
+  async #readStaging(staging: GPUBuffer): Promise<ArrayBuffer> {
     try {
-      await this.#waitFor(landing.mapAsync(1));
+      await this.#waitFor(staging.mapAsync(1));
     } catch (error) {
       throw this.#fault ?? error;
     }
-    const bytes = landing.getMappedRange().slice(0);
-    landing.destroy();
+    const bytes = staging.getMappedRange().slice(0);
+    staging.destroy();
     return bytes;
   }
 
-  /** Sends all commands, as soon as their kernels are compiled. @throws KernelError for one that cannot be. */
+  /** Submits all commands, waiting for their kernels to compile. @throws KernelError if one does not compile. */
   async flush(): Promise<void> {
     while (this.#commands.length > 0) {
       const pipelines = new Set(
@@ -144,11 +148,13 @@ export class Gpu {
   }
 
   /**
-   * Times all kernels from now on. @returns Ends it; tells what each took.
-   * @throws BackendError where the GPU has no clock to read.
+   * Starts timing each kernel.
+   *
+   * @returns A function that stops, and returns the time of each kernel.
+   * @throws BackendError if the GPU does not support timestamp queries.
    */
   async startTimes(): Promise<() => Promise<KernelTime[]>> {
-    if (!this.device.features.has('timestamp-query')) throw new BackendError(`${this.name} cannot time its kernels`);
+    if (!this.device.features.has('timestamp-query')) throw new BackendError(`${this.name} cannot time kernels`);
     await this.flush();
     const times = new KernelTimes(this.device);
     this.#times = times;
@@ -174,7 +180,7 @@ export class Gpu {
     this.#commands = [];
   }
 
-  /** Sends commands, up to the first one whose kernel is not ready. */
+  /** Submits commands, up to the first one whose kernel is not compiled yet. */
   #sendReady(): void {
     for (;;) {
       const batch = this.#commands.slice(0, commandsAtOnce);
@@ -190,7 +196,7 @@ export class Gpu {
     const { device } = this;
     const encoder = device.createCommandEncoder();
     const parameters = new Uint8Array(commands.length * parameterStride);
-    const landings: GPUBuffer[] = [];
+    const stagingBuffers: GPUBuffer[] = [];
     let pass: GPUComputePassEncoder | null = null;
     const times = this.#times?.start(commands.length);
     commands.forEach((command, slot) => {
@@ -213,41 +219,41 @@ export class Gpu {
         encoder.copyBufferToBuffer(command.source, 0, command.target, 0, command.byteLength);
         return;
       }
-      // Not `writeBuffer`: that would overtake the commands before.
+      // `writeBuffer` would overtake earlier commands, which are not submitted yet.
       const { bytes, target } = command;
-      const landing = device.createBuffer({
+      const staging = device.createBuffer({
         size: bytes.length,
         usage: bufferUsage.copySource,
         mappedAtCreation: true,
       });
-      new Uint8Array(landing.getMappedRange()).set(bytes);
-      landing.unmap();
-      landings.push(landing);
-      encoder.copyBufferToBuffer(landing, 0, target, 0, bytes.length);
+      new Uint8Array(staging.getMappedRange()).set(bytes);
+      staging.unmap();
+      stagingBuffers.push(staging);
+      encoder.copyBufferToBuffer(staging, 0, target, 0, bytes.length);
     });
     (pass as GPUComputePassEncoder | null)?.end();
     const timed = times?.finish(encoder);
     device.queue.writeBuffer(this.#uniforms, 0, parameters);
     device.queue.submit([encoder.finish()]);
     timed?.();
-    for (const landing of landings) landing.destroy();
+    for (const staging of stagingBuffers) staging.destroy();
   }
 }
 
 let opened: Gpu | null = null;
 
-/** The GPU that tensors live on. @throws BackendError if none was opened. */
+/** The GPU that holds tensors. @throws BackendError if none is open. */
 export function gpu(): Gpu {
   if (!opened) throw new BackendError("no GPU is open. Call await useBackend('webgpu') first.");
   return opened;
 }
 
-/** The GPU if one is open. */
+/** The GPU that holds tensors, or null if none is open. */
 export function openedGpu(): Gpu | null {
   return opened;
 }
 
-/** Makes a GPU the one that tensors live on. */
+/** Makes `next` the GPU that holds new tensors. */
 export function setGpu(next: Gpu): void {
   opened = next;
 }

@@ -1,4 +1,4 @@
-/** What a kernel has taken on the GPU, over all its runs. */
+/** The time of a kernel on the GPU, summed over all its runs. */
 export interface KernelTime {
   readonly kernel: string;
   readonly runs: number;

@@ -1,30 +1,36 @@
 /// <reference types="@webgpu/types" />
 import { KernelError } from '../../errors.js';
 
-/** A kernel on its way to the GPU: compiled there while others work. */
+/** What a compute pipeline is made from. */
+export interface PipelineDefinition {
+  readonly name: string;
+  /** WGSL with a function `main`. Binding 0 holds the parameters, followed by the buffers read, then those written. */
+  readonly code: string;
+  /** The number of buffers that the kernel only reads. */
+  readonly reads: number;
+  /** The number of buffers that the kernel writes. */
+  readonly writes: number;
+  readonly parameterBytes: number;
+}
+
+/** A kernel for the GPU. It is compiled in the background. */
 export class Pipeline {
-  /** Null until it is compiled. */
+  readonly name: string;
+  /** Null until the kernel is compiled. */
   ready: GPUComputePipeline | null = null;
+  /** Resolves when the kernel is compiled. Rejects with a KernelError if it does not compile. */
   readonly compiled: Promise<void>;
   readonly #device: GPUDevice;
   readonly #layout: GPUBindGroupLayout;
   readonly #groups = new Map<string, GPUBindGroup>();
 
-  /**
-   * @param code WGSL with a function `main`. Binding 0 are the parameters; the buffers that are read follow, then those written.
-   */
-  constructor(
-    readonly name: string,
-    code: string,
-    reads: number,
-    writes: number,
-    parameterBytes: number,
-    device: GPUDevice,
-  ) {
+  constructor(device: GPUDevice, definition: PipelineDefinition) {
+    const { name, code } = definition;
+    this.name = name;
     this.#device = device;
-    this.#layout = layoutOf(device, reads, writes, parameterBytes);
+    this.#layout = layoutOf(device, definition);
     const layout = device.createPipelineLayout({ bindGroupLayouts: [this.#layout] });
-    // An error of the module comes again with the pipeline, where it is told with its line.
+    // An error in the module is ignored here, because the pipeline reports it again, and `compileError` adds its line.
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ code, label: name });
     void device.popErrorScope();
@@ -38,11 +44,11 @@ export class Pipeline {
           throw await compileError(name, code, module, error);
         },
       );
-    // Whoever awaits it gets the error; nobody may be waiting yet.
+    // Prevents an unhandled rejection while nobody is waiting yet. Whoever awaits `compiled` still gets the error.
     this.compiled.catch(() => {});
   }
 
-  /** Kept, since a training step binds the same buffers again and again. */
+  /** Returns the bind group of these buffers. It is cached, because every training step binds the same buffers. */
   bindGroup(uniforms: GPUBuffer, buffers: readonly GPUBuffer[]): GPUBindGroup {
     const key = buffers.map(numberOf).join();
     let group = this.#groups.get(key);
@@ -57,10 +63,10 @@ export class Pipeline {
   }
 }
 
-/** Bind groups kept for one kernel: far more than a network needs, but a program whose sizes keep changing must not keep all. */
+/** The most bind groups cached per kernel: more than any network needs, but a bound where sizes keep changing. */
 const mostGroups = 1024;
 
-/** What a kernel sees of the parameters, at most. */
+/** The size of the parameters that a kernel sees. */
 const uniformBytes = 256;
 
 const numbers = new WeakMap<GPUBuffer, number>();
@@ -75,15 +81,18 @@ function numberOf(buffer: GPUBuffer): number {
   return number;
 }
 
-function layoutOf(device: GPUDevice, reads: number, writes: number, parameterBytes: number): GPUBindGroupLayout {
+function layoutOf(device: GPUDevice, { reads, writes, parameterBytes }: PipelineDefinition): GPUBindGroupLayout {
   const visibility = 4; // GPUShaderStage.COMPUTE
   const storage = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutEntry => ({
-    ...{ binding, visibility, buffer: { type } },
+    binding,
+    visibility,
+    buffer: { type },
   });
   return device.createBindGroupLayout({
     entries: [
       {
-        ...{ binding: 0, visibility },
+        binding: 0,
+        visibility,
         buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: parameterBytes },
       },
       ...Array.from({ length: reads }, (_, k) => storage(1 + k, 'read-only-storage')),
@@ -92,7 +101,7 @@ function layoutOf(device: GPUDevice, reads: number, writes: number, parameterByt
   });
 }
 
-/** What a kernel's compiler says, with the line that it says it of. */
+/** The compiler's first error message, with the line of code that it refers to. */
 async function compileError(name: string, code: string, module: GPUShaderModule, error: unknown): Promise<KernelError> {
   const { messages } = await module.getCompilationInfo();
   const [first] = messages.filter(({ type }) => type === 'error');

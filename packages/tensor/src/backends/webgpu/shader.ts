@@ -7,34 +7,39 @@ import { Pipeline } from './pipeline.js';
 
 export { family as shaderFamily } from '../family.js';
 
-/** What an element of a buffer is to a kernel. All are four bytes; i16 and u8 tensors hold i32 and u32 on the GPU. */
+/** The type of a buffer's elements in WGSL. All take four bytes: on a GPU, i16 and u8 tensors store i32 and u32. */
 export type ElementType = 'f32' | 'i32' | 'u32' | 'atomic<u32>';
 
 type Buffers = Readonly<Record<string, ElementType>>;
 type Parameters = Readonly<Record<string, 'f32' | 'i32' | 'u32'>>;
 
+/** The buffers, parameters and code of a `Shader`. */
 export interface ShaderDefinition<R extends Buffers, W extends Buffers, P extends Parameters> {
-  /** Buffers that are read, and those that are written (and may be read). None is both. */
+  /** The buffers that are only read. */
   readonly reads: R;
+  /** The buffers that are written, and may also be read. */
   readonly writes: W;
-  /** Numbers, `p.name` in the code. */
+  /** Numbers, available as `p.name` in the code. */
   readonly parameters: P;
-  /** Invocations of a workgroup, along x and y. */
+  /** The number of invocations in a workgroup, along x and y. */
   readonly workgroup: readonly [x: number, y: number];
   /** Functions and workgroup memory. */
   readonly declarations?: string;
-  /** The body of `main`, which knows `id`, `local` and `group` (vec3u), `lane` (u32) and `groups` (vec3u). */
+  /**
+   * The body of `main`. It may use WGSL's built-in values: `id` (global invocation), `local` (local invocation),
+   * `group` (workgroup) and `groups` (number of workgroups), all vec3u, and `lane` (local invocation index), a u32.
+   */
   readonly main: string;
 }
 
-/** A kernel in WGSL. Compiled when it first runs, once for each GPU. */
+/** A GPU kernel in WGSL. It is compiled when it first runs, once per GPU. */
 export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> {
   readonly #definition: ShaderDefinition<R, W, P>;
   readonly #parameters: readonly (readonly [name: string, type: 'f32' | 'i32' | 'u32'])[];
   #pipeline: Pipeline | null = null;
   #gpu: Gpu | null = null;
 
-  /** @param name As those of `Kernel`. */
+  /** @param name By the same convention as the names of `Kernel`. */
   constructor(
     readonly name: string,
     definition: ShaderDefinition<R, W, P>,
@@ -44,7 +49,12 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
     if (4 * this.#parameters.length > 256) throw new RangeError(`kernel ${name} has too many parameters`);
   }
 
-  /** Asks the GPU to run it over so many workgroups. */
+  /**
+   * Enqueues a run, and returns without waiting for it.
+   *
+   * @param workgroups The number of workgroups along each axis.
+   * @throws BackendError if there are more workgroups than the GPU allows, or a tensor is not on the GPU.
+   */
   run(
     reads: { readonly [K in keyof R]: Handle },
     writes: { readonly [K in keyof W]: Handle },
@@ -59,10 +69,13 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       throw new BackendError(`kernel ${this.name}: ${x} × ${y} × ${z} workgroups are more than ${most} along an axis`);
     }
     if (this.#gpu !== owner) {
-      const { reads, writes } = this.#definition;
-      const [readCount, writeCount] = [Object.keys(reads).length, Object.keys(writes).length];
-      const bytes = 16 * Math.ceil(Math.max(1, this.#parameters.length) / 4);
-      this.#pipeline = new Pipeline(this.name, this.code(), readCount, writeCount, bytes, owner.device);
+      this.#pipeline = new Pipeline(owner.device, {
+        name: this.name,
+        code: this.code(),
+        reads: Object.keys(this.#definition.reads).length,
+        writes: Object.keys(this.#definition.writes).length,
+        parameterBytes: 16 * Math.ceil(Math.max(1, this.#parameters.length) / 4),
+      });
       this.#gpu = owner;
     }
     const bufferOf = (handle: Handle): GPUBuffer => blockOn(owner, handle).buffer;
@@ -72,7 +85,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       const handle = reads[name];
       const buffer = bufferOf(handle);
       if (!written.includes(buffer)) return buffer;
-      // WebGPU lets no kernel see one buffer as read and as written.
+      // WebGPU does not allow a kernel to bind one buffer both as read-only and as writable.
       const copy = new GpuBlock(handle.block.byteLength, this.name);
       owner.copy(buffer, copy.buffer, handle.block.byteLength);
       temporary.push(copy);
@@ -92,7 +105,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
     return bytes;
   }
 
-  /** All of its WGSL. */
+  /** The complete WGSL module. */
   code(): string {
     const { reads, writes, workgroup, declarations = '', main } = this.#definition;
     const fields = this.#parameters.map(([name, type]) => `  ${name}: ${type},`);
@@ -127,20 +140,27 @@ function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
   throw new BackendError(`${label ?? 'a tensor'} ${place}`);
 }
 
-/** Invocations of a workgroup of a `linear` kernel. */
+/** The number of invocations in a workgroup of a `linear` kernel. */
 const elementsAtOnce = 64;
 
-/** How many workgroups along x and y `count` elements make. The first axis ends at 65,535. */
+/**
+ * Returns the number of workgroups along x and y for a `linear` kernel over `count` elements. Two axes are needed
+ * because WebGPU allows at most 65,535 workgroups along each.
+ */
 export function groupsOf(count: number, perGroup: number = elementsAtOnce): [number, number] {
   const all = Math.ceil(count / perGroup);
   const columns = Math.min(all, 32768);
   return [columns, columns === 0 ? 0 : Math.ceil(all / columns)];
 }
 
-/** The first lines of a kernel whose invocations are in a row, `perGroup` in a workgroup: `i` is the number of one. */
+/**
+ * Returns the first lines of a kernel over a flat range: `i` is the element's index, and surplus invocations return.
+ *
+ * @param count A WGSL expression for the number of elements.
+ */
 export const linear = (count: string): string => `
   let i = (group.y * groups.x + group.x) * ${elementsAtOnce}u + lane;
   if (i >= ${count}) { return; }`;
 
-/** The size of a workgroup of such a kernel. */
+/** The workgroup size of a `linear` kernel. */
 export const linearWorkgroup = [elementsAtOnce, 1] as const;

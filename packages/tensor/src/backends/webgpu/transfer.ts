@@ -2,13 +2,13 @@ import type { Block } from '../../block.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
 import type { GpuBlock } from './gpu-block.js';
 
-/** The first words of a block on the GPU, once all work that makes them has ended. */
+/** Reads the first words of a block on the GPU, after all pending work on them. */
 export function readWords(block: Block, count: number): Promise<ArrayBuffer> {
   const { gpu, buffer } = block as GpuBlock;
   return gpu.read(buffer, 4 * count);
 }
 
-/** The same of a GPU that has failed, if its memory is still there. */
+/** Like `readWords`, but also works after the GPU has failed, as long as its memory is still accessible. */
 export function salvageWords(block: Block, count: number): Promise<ArrayBuffer> {
   const { gpu, buffer } = block as GpuBlock;
   return gpu.salvage(buffer, 4 * count);
@@ -20,7 +20,7 @@ export function writeBytes(block: Block, bytes: UnsharedBytes): void {
   gpu.upload(buffer, bytes);
 }
 
-/** Copies from one block on the GPU to another of its size. */
+/** Copies a block on the GPU to another of the same size. */
 export function copyBlock(source: Block, target: Block): void {
   const { gpu, buffer } = target as GpuBlock;
   gpu.copy((source as GpuBlock).buffer, buffer, source.byteLength);

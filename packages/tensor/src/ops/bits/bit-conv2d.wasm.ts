@@ -239,7 +239,7 @@ function forEachByteGroup(
       store(scratch, i8x16.load(tap), restAt + 16 * at);
     });
     const [wordAt, byteAt] = [i32.variable(scratch, 'wordAt'), i32.variable(scratch.add(restAt), 'byteAt')];
-    forRange(0, groups.sub(first).min(i32.const(16)), 1, () => {
+    forRange(0, groups.sub(first).minU(i32.const(16)), 1, () => {
       const words = Array.from({ length: whole }, (_, set) => i64.variable(i64.load(wordAt, 128 * set), 'word'));
       if (rest.length > 0) {
         const bytes = rest.map((_, at) => i32.load8U(byteAt, 16 * at).toI64U());

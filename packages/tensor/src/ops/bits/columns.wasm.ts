@@ -33,7 +33,7 @@ export const columnsKernel = new Kernel(
       forRange(0, rowBytes, 4, (at) => store(target.add(at), i32.const(0)));
       const width = i32.variable(select(row.ltU(p.height), p.width, i32.const(0)), 'width');
       forRange(0, width, 8, (column) => {
-        const count = i32.variable(width.sub(column).min(i32.const(8)), 'count');
+        const count = i32.variable(width.sub(column).minU(i32.const(8)), 'count');
         const byteAt = i32.variable(column.shrU(3).add(firstColumnBit / 8), 'byteAt');
         forRange(0, p.channels, 8, (channel) => {
           const at = i32.variable(source.add(column.mul(p.pixelBytes)).add(channel.shrU(3)), 'at');
@@ -46,7 +46,7 @@ export const columnsKernel = new Kernel(
           });
           square.set(transposeBits(square));
           const to = i32.variable(target.add(channel.mul(p.channelBytes)).add(byteAt), 'to');
-          forRange(0, p.channels.sub(channel).min(i32.const(8)), 1, () => {
+          forRange(0, p.channels.sub(channel).minU(i32.const(8)), 1, () => {
             store8(to, square.toI32());
             square.set(square.shrU(8));
             to.set(to.add(p.channelBytes));

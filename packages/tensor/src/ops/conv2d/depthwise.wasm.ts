@@ -252,7 +252,7 @@ const filterGradientKernel = kernelFamily(
         const taps = tapsOf(kernelHeight, kernelWidth);
         forRange(from, to, 1, (block) => {
           const first = i32.variable(block.mul(blockPixels), 'first');
-          const end = i32.variable(first.add(blockPixels).min(p.pixels), 'end');
+          const end = i32.variable(first.add(blockPixels).minU(p.pixels), 'end');
           storeTapAddresses(p, first, end, taps, scratch);
           const target = i32.variable(p.sums.add(block.mul(taps.length).mul(p.pixelBytes)), 'target');
           forRange(0, p.pixelBytes, 16, (offset) => {

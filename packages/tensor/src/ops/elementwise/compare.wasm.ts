@@ -56,7 +56,7 @@ const compareKernel = kernelFamily(
       { a: i32, b: i32, y: i32, size: i32 },
       ({ a, b, y, size }, from, to) => {
         const first = i32.variable(from.mul(itemSize), 'first');
-        const end = i32.variable(to.mul(itemSize).min(size), 'end');
+        const end = i32.variable(to.mul(itemSize).minU(size), 'end');
         const single = { a: f32x4.variable(f32x4.loadSplat(a), 'a'), b: f32x4.variable(f32x4.loadSplat(b), 'b') };
         forRange(first, end, 16, (at) => {
           const [aAt, bAt] = [i32.variable(a.add(at.mul(4)), 'aAt'), i32.variable(b.add(at.mul(4)), 'bAt')];
@@ -99,7 +99,7 @@ const whereKernel = kernelFamily(
       { condition: i32, a: i32, b: i32, y: i32, size: i32 },
       ({ condition, a, b, y, size }, from, to) => {
         const first = i32.variable(from.mul(itemSize), 'first');
-        const end = i32.variable(to.mul(itemSize).min(size), 'end');
+        const end = i32.variable(to.mul(itemSize).minU(size), 'end');
         const single = { a: f32x4.variable(f32x4.loadSplat(a), 'a'), b: f32x4.variable(f32x4.loadSplat(b), 'b') };
         const [aAt, bAt, target] = [a, b, y].map((at) => i32.variable(at.add(first.mul(4)), 'at'));
         const conditionAt = i32.variable(condition.add(first), 'conditionAt');

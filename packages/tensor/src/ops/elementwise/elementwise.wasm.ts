@@ -38,7 +38,7 @@ export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> 
       const p = all as KernelParameters<Record<string, typeof i32>>;
       const operandAt = Object.keys(addresses).map((name) => p[name]);
       const first = i32.variable(from.mul(itemSize), 'first');
-      const end = i32.variable(to.mul(itemSize).min(p.size), 'end');
+      const end = i32.variable(to.mul(itemSize).minU(p.size), 'end');
       const places = [...operandAt, p.y].map((at) => i32.variable(at.add(first.mul(4)), 'at'));
       const element = (vector: number): F32x4 => {
         const values = operandAt.map((_, k) => f32x4.variable(f32x4.load(places[k], 16 * vector)));

@@ -123,11 +123,11 @@ const tilesKernel = kernelFamily(
       ({ a, aRow, aStep, b, panelBytes, c, cRow, m, n, k, panelsPerBlock, columnBlocks, adds }, from, to, scratch) => {
         forRange(from, to, 1, (block) => {
           const firstRow = i32.variable(block.divU(columnBlocks).mul(blockRows), 'firstRow');
-          const endRow = i32.variable(firstRow.add(blockRows).min(m), 'endRow');
+          const endRow = i32.variable(firstRow.add(blockRows).minU(m), 'endRow');
           const firstPanel = i32.variable(block.remU(columnBlocks).mul(panelsPerBlock), 'firstPanel');
-          const endColumn = i32.variable(firstPanel.add(panelsPerBlock).mul(tileColumns).min(n), 'endColumn');
+          const endColumn = i32.variable(firstPanel.add(panelsPerBlock).mul(tileColumns).minU(n), 'endColumn');
           forRange(0, k, blockSteps, (step) => {
-            const steps = i32.variable(k.sub(step).min(i32.const(blockSteps)), 'steps');
+            const steps = i32.variable(k.sub(step).minU(i32.const(blockSteps)), 'steps');
             const aBlock = i32.variable(a.add(firstRow.mul(aRow)).add(step.mul(aStep)), 'aBlock');
             if (copiesA) copyRows(aBlock, aStep, endRow.sub(firstRow), steps, scratch);
             const panel = i32.variable(b.add(firstPanel.mul(panelBytes)).add(step.mul(4 * tileColumns)), 'panel');
@@ -214,7 +214,7 @@ function storeEdge(sums: Variable<F32x4>[][], { target, rowBytes, height, width,
   sums.flat().forEach((sum, index) => {
     store(source, sum, 16 * index);
   });
-  forRange(0, height.min(i32.const(tileRows)), 1, () => {
+  forRange(0, height.minU(i32.const(tileRows)), 1, () => {
     forRange(0, width, 1, (column) => {
       const at = i32.variable(target.add(column.mul(4)), 'at');
       const sum = f32.variable(f32.load(source.add(column.mul(4))), 'sum');

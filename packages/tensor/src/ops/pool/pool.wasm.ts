@@ -54,7 +54,7 @@ function covered(
   size: I32,
 ): [from: Variable<I32>, to: Variable<I32>] {
   const start = i32.variable(output.mul(stride).sub(before), 'start');
-  const end = i32.variable(start.add(taps).min(size), 'end');
+  const end = i32.variable(start.add(taps).minU(size), 'end');
   when(start.ltS(0), () => start.set(i32.const(0)));
   return [start, end];
 }
@@ -133,7 +133,7 @@ function windowsOver(at: I32, stride: I32, before: I32, taps: I32, outputs: I32)
   const padded = i32.variable(at.add(before), 'padded');
   const first = i32.variable(0, 'first');
   when(padded.geS(taps), () => first.set(padded.sub(taps).divU(stride).add(1)));
-  return [first, i32.variable(padded.divU(stride).add(1).min(outputs), 'end')];
+  return [first, i32.variable(padded.divU(stride).add(1).minU(outputs), 'end')];
 }
 
 /**

@@ -1,126 +1,28 @@
-import { checkTensor, quote, shown } from '../check.js';
+import { quote, shown } from '../check.js';
 import { bytesPerElement, type DType, dtypes } from '../dtype.js';
 import { FormatError } from '../errors.js';
-import { type Shape, sizeOf } from '../shape.js';
 import { emptyTensor, type Tensor } from '../tensor.js';
-import type { UnsharedBytes } from '../unshared-bytes.js';
 import { bytesOf, copyOfBytes } from './bytes.js';
 import { describeForeign } from './foreign.js';
+import { dtypeNames, lengthBytes, metadataKey, type SafetensorsSpec } from './safetensors-format.js';
 
-/*
- * The safetensors format (https://github.com/huggingface/safetensors):
- *
- *     8 bytes    n, the length of the header: an unsigned little-endian integer
- *     n bytes    the header: UTF-8 JSON, padded with spaces
- *                { "name": { "dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end] }, …,
- *                  "__metadata__": { "key": "value" } }
- *     the rest   the elements, row-major and little-endian; offsets count from here
- *
- * The tensors fill the rest exactly, without holes or overlaps.
- */
-
-const dtypeNames = { f32: 'F32', i32: 'I32', u32: 'U32', i16: 'I16', u8: 'U8' } as const satisfies Record<
-  DType,
-  string
->;
 const dtypesByName = new Map<unknown, DType>(dtypes.map((dtype) => [dtypeNames[dtype], dtype]));
 const supported = [...dtypesByName.keys()].join(', ');
 
-const metadataKey = '__metadata__';
-const lengthBytes = 8;
-const alignment = 8;
-
-/** The reference implementation's limit: enough for a million tensors, too little to exhaust memory. */
+/** The limit of the reference implementation: enough for a million tensors, too little to exhaust memory. */
 const largestHeader = 100_000_000;
 
-/** What the header says of a tensor, and all that predicts a file's size. */
-export interface SafetensorsSpec {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
-
-/** Texts that travel with the tensors. */
-export type SafetensorsMetadata = Readonly<Record<string, string>>;
-
-/**
- * Writes tensors to the bytes of a safetensors file. The same tensors in the same order give the same bytes.
- *
- * @throws FormatError if a tensor is called `__metadata__`.
- */
-export function encodeSafetensors(
-  tensors: ReadonlyMap<string, Tensor<DType>> | Readonly<Record<string, Tensor<DType>>>,
-  metadata: SafetensorsMetadata = {},
-): UnsharedBytes {
-  if (typeof tensors !== 'object' || tensors === null) {
-    throw new TypeError(`encodeSafetensors: needs tensors by name, not ${shown(tensors)}`);
-  }
-  const named = Symbol.iterator in tensors ? [...tensors] : Object.entries(tensors);
-  for (const [name, tensor] of named) checkTensor('encodeSafetensors', tensor, name);
-  const specs = named.map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-  const { header, begins, dataLength } = layOut(specs, metadata);
-  const dataStart = lengthBytes + header.length;
-  const file = new Uint8Array(dataStart + dataLength);
-  new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
-  file.set(header, lengthBytes);
-  named.forEach(([, tensor], index) => {
-    file.set(bytesOf(tensor), dataStart + begins[index]);
-  });
-  return file;
-}
-
-/** How long the file of tensors like these will be, to the byte. */
-export function safetensorsByteLength(specs: readonly SafetensorsSpec[], metadata: SafetensorsMetadata = {}): number {
-  const { header, dataLength } = layOut(specs, metadata);
-  return lengthBytes + header.length + dataLength;
-}
-
-const byteLengthOf = ({ dtype, shape }: { dtype: DType; shape: Shape }): number =>
-  sizeOf(shape) * bytesPerElement(dtype);
-
-/**
- * The header names the tensors in their order. Their data is in that order too, except that wider elements come before
- * narrower ones: so every tensor is aligned, and a reader may map the file into memory.
- */
-function layOut(
-  specs: readonly SafetensorsSpec[],
-  metadata: SafetensorsMetadata,
-): { header: Uint8Array; begins: number[]; dataLength: number } {
-  const begins = new Array<number>(specs.length);
-  let dataLength = 0;
-  for (const width of [4, 2, 1]) {
-    specs.forEach((spec, index) => {
-      if (bytesPerElement(spec.dtype) !== width) return;
-      begins[index] = dataLength;
-      dataLength += byteLengthOf(spec);
-    });
-  }
-  // Written piece by piece: an object would put names like "0" first, and take "__proto__" for its prototype.
-  const members = specs.map((spec, index) => {
-    if (spec.name === metadataKey) throw new FormatError(`safetensors: a tensor cannot be called ${metadataKey}`);
-    const data_offsets = [begins[index], begins[index] + byteLengthOf(spec)];
-    return member(spec.name, { dtype: dtypeNames[spec.dtype], shape: spec.shape, data_offsets });
-  });
-  if (Object.keys(metadata).length > 0) members.unshift(member(metadataKey, metadata));
-  const json = new TextEncoder().encode(`{${members.join(',')}}`);
-  const header = new Uint8Array(Math.ceil(json.length / alignment) * alignment).fill(0x20);
-  header.set(json);
-  return { header, begins, dataLength };
-}
-
-const member = (name: string, value: object): string => `${JSON.stringify(name)}:${JSON.stringify(value)}`;
-
-/** The contents of a safetensors file. The tensors are in the order of the header. */
+/** The contents of a safetensors file. The tensors are in the order of the file's header. */
 export interface Safetensors {
   tensors: Map<string, Tensor<DType>>;
   metadata: Record<string, string>;
 }
 
 /**
- * Reads the bytes of a safetensors file. The file is not trusted: everything it says is checked before any tensor is
- * made.
+ * Decodes a safetensors file. The file is not trusted: all of it is validated before any tensor is created. The tensors
+ * are created on the CPU.
  *
- * @param options.source The file's name, for errors.
+ * @param options.source The file's name, for messages.
  * @throws FormatError with one line that says what is wrong, and where.
  */
 export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } = {}): Safetensors {
@@ -143,8 +45,10 @@ export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } 
 }
 
 /**
- * The texts in a safetensors file, without its tensors: enough to tell what the file is.
- * @throws FormatError, one line, if it is none.
+ * Decodes only the metadata of a safetensors file, for example to find out what the file contains.
+ *
+ * @param options.source The file's name, for messages.
+ * @throws FormatError with one line if it is not a safetensors file.
  */
 export function decodeSafetensorsMetadata(bytes: Uint8Array, { source = 'safetensors' } = {}): Record<string, string> {
   const fail = failAt(source);
@@ -170,14 +74,14 @@ interface Header {
   readonly dataStart: number;
 }
 
-/** What is no safetensors file is called by its name, where that is known. */
+/** Reads the header. If the file has another format that can be recognised, the error names it. */
 function readHeader(bytes: Uint8Array, fail: Fail): Header {
   if (!(bytes instanceof Uint8Array)) {
     throw new TypeError(`a safetensors file is read from a Uint8Array, not from ${shown(bytes)}`);
   }
   const failHere = (problem: string): never => {
     const foreign = describeForeign(bytes);
-    return fail(foreign === null ? problem : `it is no safetensors file, but ${foreign}`);
+    return fail(foreign === null ? problem : `not a safetensors file, but ${foreign}`);
   };
   const { json, dataStart } = readText(bytes, failHere);
   return { json, dataStart, header: parseObject(json, failHere) };
@@ -189,7 +93,7 @@ function readText(bytes: Uint8Array, fail: Fail): { json: string; dataStart: num
   }
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   if (length > largestHeader) {
-    fail(`it is no safetensors file: its first bytes would make a header of more than ${largestHeader} bytes`);
+    fail(`not a safetensors file: its first bytes would mean a header of more than ${largestHeader} bytes`);
   }
   if (length > bytes.length - lengthBytes) {
     fail(`the header should have ${length} bytes, but only ${bytes.length - lengthBytes} follow`);
@@ -218,7 +122,7 @@ function parseObject(json: string, fail: Fail): Record<string, unknown> {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The names in the header, in the file's order. `JSON.parse` would hide repeated ones and move those like "0". */
+/** The names in the header, in the file's order. `JSON.parse` would drop repeated names and move names like "0". */
 function namesInOrder(json: string, fail: Fail): string[] {
   const names = new Set<string>();
   let depth = 0;
@@ -232,7 +136,7 @@ function namesInOrder(json: string, fail: Fail): string[] {
       for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++;
       if (expectsName) {
         const name: string = JSON.parse(json.slice(start, at + 1));
-        if (names.has(name)) fail(`tensor ${quote(name)}: the header has it twice`);
+        if (names.has(name)) fail(`tensor ${quote(name)}: it appears twice in the header`);
         names.add(name);
       }
       expectsName = false;
@@ -258,7 +162,7 @@ function readEntry(name: string, value: unknown, dataLength: number, fail: Fail)
   }
   const [begin, end] = offsets;
   if (begin > end || end > dataLength) {
-    const cut = end > dataLength ? '. It may have been cut off: take it from where it was made once more' : '';
+    const cut = end > dataLength ? '. It may be truncated: fetch it again' : '';
     return failHere(`data_offsets ${quote(offsets)} are out of range: the file has ${dataLength} bytes of data${cut}`);
   }
   if (end - begin !== byteLength) {
@@ -271,7 +175,7 @@ function readEntry(name: string, value: unknown, dataLength: number, fail: Fail)
 const isListOfSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((size) => Number.isInteger(size) && size >= 0);
 
-/** Every byte of the data belongs to one tensor. */
+/** Checks that every byte of the data belongs to exactly one tensor. */
 function checkCoverage(entries: readonly Entry[], dataLength: number, fail: Fail): void {
   let covered = 0;
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {

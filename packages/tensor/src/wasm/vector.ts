@@ -1,0 +1,69 @@
+import { emit } from './builder.js';
+import { type Bytes, type Code, unsigned } from './encoding.js';
+import type { I32 } from './scalars.js';
+import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
+
+// 128-bit SIMD vectors: everything that does not depend on the type of their lanes, which is in lanes.ts.
+
+/** Encodes a SIMD instruction. All have the prefix 0xfd. */
+export const simd = (opcode: number, ...immediates: number[]): Bytes => [0xfd, ...unsigned(opcode), ...immediates];
+
+/** An expression whose value is a 128-bit vector. `Self` is the class for one type of lanes. */
+export abstract class V128<Self extends Value = Value> extends Kind<Self> {
+  override readonly storeInstruction = simd(11);
+
+  /** The same bits, reinterpreted as lanes of another type. */
+  as<V extends Value>(type: LanesType<V>): V {
+    return new type.of(this.code);
+  }
+  and(b: Self): Self {
+    return this.apply(simd(78), b);
+  }
+  or(b: Self): Self {
+    return this.apply(simd(80), b);
+  }
+  xor(b: Self): Self {
+    return this.apply(simd(81), b);
+  }
+  /** Selects bit by bit: this where the mask is 1, `other` where it is 0. */
+  where(mask: V128, other: Self): Self {
+    return this.apply(simd(82), other, mask);
+  }
+  /** Selects any 16 bytes of two vectors. Indices 0–15 refer to this one, 16–31 to the other. */
+  shuffleBytes(other: Self, bytes: readonly number[]): Self {
+    return this.apply(simd(13, ...bytes), other);
+  }
+}
+
+/** A vector type: its constants, variables, and values in memory. */
+export class LanesType<V extends Value, S extends Value = Value> extends Type<V> {
+  constructor(
+    of: new (code: Code) => V,
+    private readonly lanes: number,
+    private readonly splatOpcode: number,
+    private readonly pack: (lanes: readonly number[]) => number[],
+  ) {
+    super('v128', of, simd(0));
+  }
+
+  /** A constant: one number for all lanes, or one per lane. */
+  override const(...values: readonly number[]): V {
+    const lanes = values.length === 1 ? new Array<number>(this.lanes).fill(values[0]) : values;
+    return new this.of(simd(12, ...this.pack(lanes)));
+  }
+
+  /** A vector with the same value in all lanes. */
+  splat(value: S): V {
+    return new this.of(sequence([value], simd(this.splatOpcode)));
+  }
+}
+
+/** Statement: stores one of the 16 bytes. */
+export function storeByte(address: I32, value: V128, lane: number, offset = 0): void {
+  emit(address.code, value.code, simd(88), memoryArgument(offset), [lane]);
+}
+
+/** Statement: stores one of four 32-bit lanes. */
+export function storeLane(address: I32, value: V128, lane: number, offset = 0): void {
+  emit(address.code, value.code, simd(90), memoryArgument(offset), [lane]);
+}
