@@ -180,7 +180,7 @@ function tablesKernel(shape: KernelShape): Kernel<typeof parameters> {
       when(band.ltS(p.batch.mul(p.bands)), () => {
         const image = i32.variable(band.divU(p.bands), 'image');
         const firstRow = i32.variable(band.remU(p.bands).mul(p.bandRows), 'firstRow');
-        const rows = i32.variable(p.outHeight.sub(firstRow).min(p.bandRows), 'rows');
+        const rows = i32.variable(p.outHeight.sub(firstRow).minU(p.bandRows), 'rows');
         fillPlane(p, { image, octet, firstRow, rows, kernelHeight }, { tables: scratch, plane });
 
         const pixelStep = i32.variable(p.channels.mul(bytes), 'pixelStep');

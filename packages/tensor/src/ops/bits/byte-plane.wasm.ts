@@ -40,8 +40,8 @@ export function fillPlane(
     .mul(p.strideY)
     .add(p.dilationY.mul(kernelHeight - 1))
     .add(1);
-  const left = i32.variable(p.left.min(p.planeWidth), 'leftBorder');
-  const inside = i32.variable(p.planeWidth.sub(left).min(p.width), 'inside');
+  const left = i32.variable(p.left.minU(p.planeWidth), 'leftBorder');
+  const inside = i32.variable(p.planeWidth.sub(left).minU(p.width), 'inside');
   const whole = i32.variable(inside.and(-pixelsPerPass), 'whole');
   forRange(firstInput, firstInput.add(planeRows), 1, (row) => {
     when(

@@ -34,7 +34,7 @@ export function makeTables({ address, imageBytes, lastImage, quads, factor }: Gr
   forRange(0, quads, 1, () => {
     for (let q = 0; q < imageVectors; q++) {
       const square = [0, 1, 2, 3].map((i) => {
-        const image = i32.const(4 * q + i).min(lastImage);
+        const image = i32.const(4 * q + i).minU(lastImage);
         const value = f32x4.load(source.add(image.mul(imageBytes)));
         return f32x4.variable(factors ? value.mul(f32x4.load(factors)) : value);
       });
@@ -129,7 +129,7 @@ export function storeCell(
   const offset = i32.variable(channel.mul(4), 'offset');
   for (let q = 0; q < imageVectors; q++) {
     const images = [0, 1, 2, 3].map((i) =>
-      i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).min(lastImage))), 'imagePixel'),
+      i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).minU(lastImage))), 'imagePixel'),
     );
     const finishes = images.map((image) => epilogue(image));
     const targets = images.map((image) => i32.variable(dx.add(image.mul(allChannels).mul(4)).add(offset), 'target'));

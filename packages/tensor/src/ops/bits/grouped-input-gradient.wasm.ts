@@ -131,10 +131,10 @@ const inputGradientKernel = epilogueFamily(
       );
       forRange(from, to, 1, (item) => {
         const image = i32.variable(item.divU(p.sets).mul(imageLanes), 'image');
-        const lastImage = i32.variable(p.batch.sub(image).min(i32.const(imageLanes)).sub(1), 'last');
+        const lastImage = i32.variable(p.batch.sub(image).minU(i32.const(imageLanes)).sub(1), 'last');
         const channel = i32.variable(item.remU(p.sets).mul(setChannels), 'channel');
         const groups = i32.variable(
-          p.allChannels.sub(channel).min(i32.const(setChannels)).divU(i32.const(channels)),
+          p.allChannels.sub(channel).minU(i32.const(setChannels)).divU(i32.const(channels)),
           'groups',
         );
         const indexBytes = kernelHeight * kernelWidth * channels * (channels / 4);

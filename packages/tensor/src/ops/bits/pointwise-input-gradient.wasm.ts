@@ -119,7 +119,7 @@ function makeTables(g: number, { address, rowBytes, pixelsLeft, factor }: Column
   const last = i32.variable(pixelsLeft.sub(1), 'last');
   const at = i32.variable(target, 'at');
   forRange(0, i32.const(lanes), 4, (lane) => {
-    const rows = [0, 1, 2, 3].map((i) => i32.variable(address.add(lane.add(i).min(last).mul(rowBytes)), `pixel${i}`));
+    const rows = [0, 1, 2, 3].map((i) => i32.variable(address.add(lane.add(i).minU(last).mul(rowBytes)), `pixel${i}`));
     const fourColumns = (first: number): F32x4[] => {
       const square = rows.map((row) => {
         const value = f32x4.load(row, 4 * first);

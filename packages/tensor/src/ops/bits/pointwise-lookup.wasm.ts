@@ -36,7 +36,7 @@ export function partsOf(blocks: number, outputs: number): { parts: number; partS
 /** The first output of a part, a multiple of 16, and its number of outputs. */
 export function partOf(part: I32, partSize: I32, outputs: I32): [first: I32, count: I32] {
   const first = i32.variable(partSize.mul(part), 'first');
-  return [first, i32.variable(partSize.min(outputs.sub(first)), 'outputs')];
+  return [first, i32.variable(partSize.minU(outputs.sub(first)), 'outputs')];
 }
 
 /** Bytes of scratch memory: the tables, a chunk of rows and their factors, then the sums of all outputs. */
@@ -54,7 +54,7 @@ interface Source {
 /** Copies the remainder of a matrix to a whole block of [rows, columns] at `target`, and fills the rest with 0. */
 export function copyTail(source: Source, target: I32, [blockRows, blockColumns]: readonly [number, number]): void {
   const [from, to] = [i32.variable(source.address, 'tailSource'), i32.variable(target, 'tailTarget')];
-  const columnBytes = i32.variable(source.columns.min(i32.const(blockColumns)).mul(4), 'columnBytes');
+  const columnBytes = i32.variable(source.columns.minU(i32.const(blockColumns)).mul(4), 'columnBytes');
   forRange(0, i32.const(blockRows), 1, (row) => {
     const count = i32.variable(select(row.ltS(source.rows), columnBytes, i32.const(0)), 'count');
     forRange(0, count, 4, (offset) => store(to.add(offset), i32.load(from.add(offset))));
@@ -89,10 +89,10 @@ export function storeTransposed(
   epilogue: (row: I32) => RowEpilogue,
 ): void {
   forRange(0, outputs, columnsPerPass, (done) => {
-    const count = i32.variable(outputs.sub(done).min(i32.const(columnsPerPass)), 'count');
+    const count = i32.variable(outputs.sub(done).minU(i32.const(columnsPerPass)), 'count');
     const first = i32.variable(column.add(done).mul(4), 'firstByte');
     const block = i32.variable(sums.add(done.mul(laneBytes)), 'block');
-    forRange(0, rowsLeft.min(i32.const(lanes)), 4, (lane) => {
+    forRange(0, rowsLeft.minU(i32.const(lanes)), 4, (lane) => {
       const rows = [0, 1, 2, 3].map((i) => {
         const own = lane.add(i);
         return i32.variable(firstRow.add(i === 0 ? own : select(own.ltS(rowsLeft), own, lane)), `row${i}`);

@@ -104,7 +104,7 @@ const convolveKernel = kernelFamily(
         const address = direction === 'forward' ? tapAddress : reverseTapAddress;
         forRange(from, to, 1, (tile) => {
           const first = i32.variable(tile.mul(count), 'first');
-          const end = i32.variable(first.add(count).min(p.pixels), 'end');
+          const end = i32.variable(first.add(count).minU(p.pixels), 'end');
           // Scratch memory holds the addresses that the taps read, [tap][pixel]. Pixels past the last one read zeros.
           when(end.sub(first).ltS(count), () => {
             forRange(0, i32.const(4 * taps.length * count), 4, (at) => store(scratch.add(at), p.border));
@@ -210,7 +210,7 @@ const filterGradientKernel = kernelFamily(
         const channelsPerPass = 8 / vectors;
         forRange(from, to, 1, (block) => {
           const first = i32.variable(block.mul(blockPixels), 'first');
-          const end = i32.variable(first.add(blockPixels).min(p.pixels), 'end');
+          const end = i32.variable(first.add(blockPixels).minU(p.pixels), 'end');
           storeTapAddresses(p, first, end, taps, scratch);
           const target = i32.variable(
             p.sums.add(block.mul(p.groups).mul(4 * taps.length * channels * channels)),
