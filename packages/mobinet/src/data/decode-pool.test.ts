@@ -22,7 +22,7 @@ const settings: DecodePoolOptions = { workers: 1, side: 2, pixelLimit: 10_000, c
 const pool = new DecodePool(settings);
 afterAll(() => pool.close());
 
-/** What the pool makes of a file with this content. Named .png, whatever it is. */
+/** Decodes a file with this content, which is named .png whatever its format. */
 async function decode(content: string | Uint8Array): Promise<Image | Unreadable> {
   const folder = temporaryFolder();
   writeFiles(folder, { 'image.png': content });
@@ -30,7 +30,7 @@ async function decode(content: string | Uint8Array): Promise<Image | Unreadable>
   return await pool.decode(path, path).result;
 }
 
-/** A pool whose workers run `program` when they are asked for something. */
+/** A pool whose workers run `program` for every request. */
 function poolOf(program: string, options: Partial<DecodePoolOptions> = {}): DecodePool {
   const folder = temporaryFolder();
   const head = `import { parentPort } from 'node:worker_threads';\n`;
@@ -68,7 +68,7 @@ describe('decoding', () => {
       rgb,
     ],
     ['16-bit gray', encodePng(2, 2, [2570, 51400, 0, 65535], { colorType: 0, bitDepth: 16 }), gray],
-  ])('makes RGB of a PNG with %s', async (_, file, pixels) => {
+  ])('converts a PNG with %s to RGB', async (_, file, pixels) => {
     expect(await decode(file)).toEqual({ height: 2, width: 2, pixels: Uint8Array.from(pixels) });
   });
 
@@ -81,7 +81,7 @@ describe('decoding', () => {
     expect(await decode(file)).toEqual({ height: 2, width: 3, pixels });
   });
 
-  test('reads a JPEG, whatever its name', async () => {
+  test('decodes a JPEG named .png', async () => {
     const original = picture(24, 40);
     const large = new DecodePool({ ...settings, side: 24 });
     onTestFinished(() => large.close());
@@ -120,16 +120,16 @@ const patched = (file: Buffer, at: number, bytes: readonly number[]): Buffer => 
   return copy;
 };
 
-describe('files that are no images', () => {
+describe('files that are not images', () => {
   test.each([
     ['an empty file', Buffer.alloc(0), 'it is empty'],
-    ['text', Buffer.from('not an image'), 'it is no picture of a known format'],
+    ['text', Buffer.from('not an image'), 'it is not an image in a supported format'],
     [
       'a BMP',
       Buffer.from('BM\x00\x00\x00\x00', 'latin1'),
-      'a picture of format BMP is not supported. Convert it to JPEG or PNG',
+      'its format, BMP, is not supported. Convert it to JPEG or PNG',
     ],
-    ['a PNG of its first bytes', png.subarray(0, 12), 'it is a corrupt PNG'],
+    ['the first bytes of a PNG', png.subarray(0, 12), 'it is a corrupt PNG'],
     ['a PNG cut in its data', png.subarray(0, png.length - 40), 'it is a corrupt PNG'],
     ['a PNG with a wrong checksum', patched(png, png.length - 20, [1, 2, 3, 4]), ''],
     [
@@ -145,19 +145,19 @@ describe('files that are no images', () => {
     ],
     ['a PNG with broken data', pngOfData(Buffer.from('no zlib stream')), 'it is a corrupt PNG'],
     ['a PNG with broken filters', pngOfData(deflateSync(Buffer.alloc(30 * 121, 77))), 'it is a corrupt PNG'],
-    ['a PNG of no height', encodePng(0, 40, []), 'its size is 40 × 0'],
+    ['a PNG without height', encodePng(0, 40, []), 'its size is 40 × 0'],
     [
       'a PNG that claims to be huge',
       patched(png, 16, [0, 1, 0, 0, 0, 1, 0, 0]),
-      '65536 × 65536 pixels are more than 10000',
+      '65536 × 65536 pixels exceed the limit of 10000',
     ],
-    ['a JPEG of its first bytes', jpeg.subarray(0, 30), 'it does not say how large it is'],
+    ['the first bytes of a JPEG', jpeg.subarray(0, 30), 'it is a corrupt JPEG (its size is missing)'],
     [
       'a JPEG cut in its data',
       jpeg.subarray(0, jpeg.length - 60),
       'it is a corrupt JPEG (premature end of JPEG image)',
     ],
-    ['a GIF of its first bytes', gif.subarray(0, 9), ''],
+    ['the first bytes of a GIF', gif.subarray(0, 9), ''],
     ['a GIF without a frame', encodeGif(10, 10, []), 'it has no frame'],
     ['a GIF cut in its data', gif.subarray(0, gif.length - 30), 'it is truncated'],
     [
@@ -165,14 +165,14 @@ describe('files that are no images', () => {
       encodeGif(10, 10, [[1, 2, 3]]),
       'it is a corrupt GIF (97 of its pixels are missing)',
     ],
-    ['a thread 20000 pixels long', encodePng(1, 9000, new Uint8Array(27_000)), 'scaled to 18000 × 2'],
+    ['a strip scaled to 18000 pixels', encodePng(1, 9000, new Uint8Array(27_000)), 'scaled to 18000 × 2'],
   ])('%s is a problem, not a crash', async (_, file, problem) => {
     expect(await decode(file)).toEqual({ problem: expect.stringContaining(problem), isFileError: false });
-    // The thread goes on, and what the decoder may throw late is not blamed on the next.
+    // The thread continues, and a late exception of the decoder does not fail the next image.
     expect(await decode(encodePng(2, 2, rgb))).toMatchObject({ height: 2, width: 2 });
   });
 
-  test('a file that cannot be read is not taken for a bad image', async () => {
+  test('a file that cannot be read does not count as a bad image', async () => {
     const folder = temporaryFolder();
     writeFiles(folder, { file: '' });
     symlinkSync('loop', join(folder, 'loop'));
@@ -188,7 +188,7 @@ describe('files that are no images', () => {
     }
   });
 
-  test('damage anywhere gives an image or a problem', async () => {
+  test('any damage gives an image or a problem', async () => {
     const damaged = fc
       .tuple(
         fc.constantFrom(png, jpeg, gif),
@@ -214,18 +214,18 @@ describe('files that are no images', () => {
 describe('DecodePool', () => {
   const image: Image = { height: 2, width: 2, pixels: Uint8Array.from(rgb) };
 
-  test('scales pixels that are in memory already', async () => {
+  test('scales images in memory', async () => {
     expect(await pool.decode(image, 'image').result).toEqual(image);
   });
 
   test.each([
-    ['ends', 'process.exit(3)', 'it ended with exit code 3'],
+    ['exits', 'process.exit(3)', 'it exited with code 3'],
     ['throws', `throw new Error('out of order')`, 'out of order'],
-  ])('a worker that %s is an error of everything on its way', async (_, program, problem) => {
+  ])('a worker that %s fails all pending requests', async (_, program, problem) => {
     const crashing = poolOf(program);
     const [first, second] = [crashing.decode(image, 'first.png'), crashing.decode(image, 'second.png')];
     await expect(first.result).rejects.toThrow(DataError);
-    await expect(second.result).rejects.toThrow(`an image decoding thread crashed at first.png: ${problem}`);
+    await expect(second.result).rejects.toThrow(`an image decoding thread crashed on first.png: ${problem}`);
     await expect(crashing.decode(image, 'third.png').result).rejects.toThrow(problem);
   });
 
@@ -234,23 +234,23 @@ describe('DecodePool', () => {
     await expect(absent.decode(image, 'first.png').result).rejects.toThrow('Cannot find module');
   });
 
-  /** A worker that says it decodes, and does `program`; then it answers. */
+  /** A worker that announces that it decodes, runs `program`, and then replies. */
   const decoding = (program: string, options: Partial<DecodePoolOptions>): DecodePool =>
     poolOf(
       `parentPort.postMessage({ id, isDecoding: true }); ${program}; parentPort.postMessage({ id, result: 7 });`,
       options,
     );
 
-  test('a decoder that loops for ever ends the work, and not the image alone', async () => {
+  test('a decoder that loops forever fails the pool, not only its image', async () => {
     const looping = decoding(`if (image === 'bad') for (;;);`, { cpuLimit: 0.1 });
     const [good, bad, late] = ['good', 'bad', 'late'].map((name) => looping.decode(name, name));
     expect(await good.result).toBe(7);
     await expect(bad.result).rejects.toThrow(DataError);
-    await expect(late.result).rejects.toThrow(/^decoding bad took more than 0\.1 s of CPU time, .*Save the image anew/);
+    await expect(late.result).rejects.toThrow(/^decoding bad took more than 0\.1 s of CPU time, .*Re-save the image/);
     await expect(looping.decode('next', 'next').result).rejects.toThrow('decoding bad');
   });
 
-  test('what is no fault of an image, such as no decoder, ends the work', async () => {
+  test('an error that is not the fault of an image, such as a missing decoder, fails the pool', async () => {
     const folder = temporaryFolder();
     writeFiles(folder, { 'image.png': encodePng(2, 2, rgb) });
     vi.stubEnv('MOBINET_DECODER', 'none');
@@ -262,17 +262,17 @@ describe('DecodePool', () => {
     await expect(result).rejects.toThrow('MOBINET_DECODER must be sharp or get-pixels, not none');
   });
 
-  test('too little memory is known from what V8 says', () => {
+  test('a lack of memory is recognised from the message of V8', () => {
     expect(() => new ArrayBuffer(2 ** 52)).toThrow(expect.toSatisfy(isOutOfMemory));
     expect(isOutOfMemory(new Error('it is a corrupt TIFF (Not enough data)'))).toBe(false);
   });
 
-  test('time that passes without work is not counted: a program that is suspended or starved loses nothing', async () => {
+  test('only CPU time counts, so a program that is suspended or starved loses nothing', async () => {
     const slow = decoding('await new Promise((resolve) => setTimeout(resolve, 1500))', { cpuLimit: 0.25 });
     expect(await slow.decode('image', 'image').result).toBe(7);
   });
 
-  test('nor is the work of others while a file is read', async () => {
+  test('CPU time of other threads does not count while a file is being read', async () => {
     const waiting = poolOf(`setTimeout(() => parentPort.postMessage({ id, result: 7 }), 1000);`, { cpuLimit: 0.01 });
     const { result } = waiting.decode('image', 'image');
     const isBusy = setInterval(() => {
@@ -282,7 +282,7 @@ describe('DecodePool', () => {
     expect(await result).toBe(7);
   });
 
-  test('an answer that waited while this thread was busy is in time', async () => {
+  test('a reply that waited while this thread was busy is in time', async () => {
     const quick = decoding('', { cpuLimit: 0.01 });
     await quick.decode('warm up', 'warm up').result;
     const { result } = quick.decode('image', 'image');
@@ -290,8 +290,8 @@ describe('DecodePool', () => {
     expect(await result).toBe(7);
   });
 
-  test('a cancelled request is answered without work', async () => {
-    // Scaling this keeps the only worker busy for long enough to hear of what is cancelled behind it.
+  test('a cancelled request gets a reply without being decoded', async () => {
+    // Scaling this keeps the only worker busy for long enough to receive the cancellation of the next request.
     const large: Image = { height: 3000, width: 3000, pixels: new Uint8Array(3000 * 3000 * 3) };
     const first = pool.decode(large, 'large');
     const second = pool.decode('/', 'folder');
@@ -300,7 +300,7 @@ describe('DecodePool', () => {
     expect(await second.result).toMatchObject({ problem: 'cancelled' });
   });
 
-  test('closing ends what is on its way', async () => {
+  test('closing fails pending requests', async () => {
     const closing = new DecodePool(settings);
     const { result } = closing.decode(image, 'image');
     await closing.close();
