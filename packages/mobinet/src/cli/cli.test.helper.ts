@@ -52,8 +52,8 @@ export function commandLineIn(folder: string, env: Readonly<Record<string, strin
   afterAll(() => server?.close());
 
   /**
-   * Like `cli`, but runs all commands in one process, which is faster: for tests of what commands print and do, not of how
-   * their process ends.
+   * Like `cli`, but runs all commands in one process, which is faster: for tests of what commands print and do, not of
+   * how their process ends.
    */
   function ask(args: readonly string[]): Promise<Outcome> {
     server ??= new CommandServer(options);

@@ -15,9 +15,9 @@ export interface EvaluatedNetwork {
 }
 
 /**
- * Opens the images to evaluate with: those given by flags, or else those of the run. If they are not split and the run held out
- * a share of them for validation, that share is used. Otherwise all images are used, and a message warns that they may
- * include training images.
+ * Opens the images to evaluate with: those given by flags, or else those of the run. If they are not split and the run
+ * held out a share of them for validation, that share is used. Otherwise all images are used, and a message warns that
+ * they may include training images.
  */
 export function openEvaluationData(flags: DataFlags & LoadingFlags, network: EvaluatedNetwork): ValidationSet {
   const location = locationOf(flags) ?? withFlags(network.run?.source, flags);
@@ -48,8 +48,8 @@ function openDrawn({ data, limit }: ImageLocation, run: TrainingRun, loading: Lo
   try {
     checkData(run, open(source.limit));
   } catch (error) {
-    // Images in another folder are simply not those of the run. If its own folder has changed, it is unknown which images
-    // were trained on.
+    // Images in another folder are simply not those of the run. If its own folder has changed, it is unknown which
+    // images were trained on.
     if (source.data === data || !(error instanceof DataError)) throw error;
     return null;
   }

@@ -26,7 +26,7 @@ type ExportFlags = NetworkFlags & {
   readonly json?: boolean;
 };
 
-/** `mobinet export`: saves a checkpoint, a packed model or a freshly initialised network as a packed file or an ONNX model. */
+/** `mobinet export`: saves a checkpoint, a packed model or a freshly initialised network, packed or as ONNX. */
 export function exportCommand(network: Network): Command {
   const command = new Command('export').description('save a network with 1-bit weights, or as ONNX for other runtimes');
   command

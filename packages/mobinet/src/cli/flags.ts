@@ -202,7 +202,7 @@ export function addLoadingFlags(command: Command): Command {
     )
     .option(
       '--max-skipped <share>',
-      'skip up to this share of the images if they cannot be decoded (default: 0.01; always fewer than ten)',
+      'skip up to this share of the images if they cannot be decoded (default: 0.01; fewer than ten are always skipped)',
       numberIn({ from: 0, to: 1 }),
     );
 }

@@ -1,7 +1,7 @@
 /**
- * Runs many command lines in one process, since starting a process takes longer than most commands. Each line of stdin holds
- * the arguments of one command line; they run one after the other. On stdout and on stderr, a line of a zero byte and the
- * exit code ends the output of each.
+ * Runs many command lines in one process, since starting a process takes longer than most commands. Each line of stdin
+ * holds the arguments of one command line; they run one after the other. On stdout and on stderr, a line of a zero byte
+ * and the exit code ends the output of each.
  */
 import { createInterface } from 'node:readline';
 import { main } from './main.js';

@@ -7,7 +7,7 @@ import { hasCode } from '../files/write-error.js';
 import type { NetworkSummary } from '../summary/summary.js';
 import type { EpochMetrics } from '../training/run.js';
 
-/** Prints lines of a result to stdout. All other messages go to stderr (`say`). Control characters in names are escaped. */
+/** Prints lines of a result to stdout; all other messages go to stderr (`say`). Control characters are escaped. */
 export function printResult(...lines: readonly string[]): void {
   writeResult(asLines(lines));
 }
@@ -20,7 +20,7 @@ export function printJson(value: unknown): void {
 let hasReader = true;
 
 /**
- * Writes all bytes to stdout. After its reader has closed the pipe, as `head` does, nothing more is written; that is no error.
+ * Writes all bytes to stdout. After its reader has closed the pipe, as `head` does, nothing more is written.
  * @throws DataError if the bytes cannot be written, for example to a file on a full disk.
  */
 export function writeResult(content: string | Uint8Array): void {
@@ -36,7 +36,7 @@ export function writeResult(content: string | Uint8Array): void {
       else if (hasCode(error, 'EAGAIN')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
       else
         throw new DataError(
-          `cannot write the result to stdout: ${messageOf(error)}. Free some space, or write it elsewhere`,
+          `cannot write the result to stdout: ${messageOf(error)}. Free up space, or write it elsewhere`,
         );
     }
   }
@@ -165,8 +165,8 @@ export class ImageProgress {
     this.#bar = new SingleBar({
       format: '{title} [{bar}] {value}/{total} images{details}',
       stream: output,
-      // The cursor stays visible, and lines are cut to the terminal's width here rather than by the terminal, so that no mode
-      // of the terminal has to be restored, however the program ends.
+      // The cursor stays visible, and lines are cut to the terminal's width here rather than by the terminal, so that
+      // no mode of the terminal has to be restored, however the program ends.
       hideCursor: false,
       linewrap: true,
       clearOnComplete: true,

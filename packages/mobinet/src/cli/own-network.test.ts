@@ -9,8 +9,8 @@ import { unpackModel } from '../export/packed-model.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn } from './cli.test.helper.js';
 
-// A network unknown to the command line is trained through the file that defines it. Its packed file, which contains the program of
-// the network, then runs without that file.
+// A network unknown to the command line is trained through the file that defines it. Its packed file, which contains
+// the program of the network, then runs without that file.
 
 const folder = sharedFolder();
 const { ask, cli } = commandLineIn(folder);

@@ -11,7 +11,7 @@ import { say, writeResult } from './output.js';
  * Runs a command line. Any error ends the program with one line on stderr and exit code 1, without a stack trace
  * (`MOBINET_DEBUG=1` shows it).
  *
- * @param program The commands, or a function that makes them for the network that `--network` names, whose options are flags.
+ * @param program The commands, or a function that makes them for the network named by `--network`.
  */
 export async function runProgram(program: Command | ((network: Network) => Command)): Promise<void> {
   ignoreReadersThatLeave();
@@ -31,8 +31,8 @@ export async function runProgram(program: Command | ((network: Network) => Comma
     // Commander has already printed its help or error.
     if (error instanceof Interruption || error instanceof CommanderError) {
       process.exitCode = error.exitCode;
-      // On exit, Node restores the terminal, and aborts with a stack trace if that was closed. The signal ends the process
-      // before that, after all other exit handlers.
+      // On exit, Node restores the terminal, and aborts with a stack trace if that was closed. The signal ends the
+      // process before that, after all other exit handlers.
       if (hasTerminal && error instanceof Interruption && error.signal === 'SIGHUP') {
         process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
       }
@@ -83,9 +83,9 @@ export class Interruption extends Error {
 }
 
 /**
- * Returns a signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is closed, so
- * that work can end cleanly. Its reason is an `Interruption` or an uncaught error. A second Ctrl-C ends the program
- * immediately. Call `release` when there is nothing left to interrupt.
+ * Returns a signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is
+ * closed, so that work can end cleanly. Its reason is an `Interruption` or an uncaught error. A second Ctrl-C ends the
+ * program immediately. Call `release` when there is nothing left to interrupt.
  */
 export function interruptible(message: string): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
@@ -128,7 +128,7 @@ export async function exitingOnSignals<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Whether the program runs under `nohup`, which makes programs ignore a closed terminal, though Node undoes that. Shells set
- * `_` to the command that they have started.
+ * Whether the program runs under `nohup`, which makes programs ignore a closed terminal, though Node undoes that.
+ * Shells set `_` to the command that they have started.
  */
 const isUnderNohup = (): boolean => /(^|\/)nohup$/.test(environmentVariable('_') ?? '');

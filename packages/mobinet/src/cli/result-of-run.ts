@@ -56,8 +56,8 @@ export async function reportResult(run: TrainingRun, finished: FinishedRun): Pro
 }
 
 /**
- * The run whose network is packed. With patience, it is that of the best epoch, which the later epochs failed to improve on.
- * Without, it is that of the last epoch, for which the learning rate schedule is designed.
+ * The run whose network is packed. With patience, it is that of the best epoch, which the later epochs failed to
+ * improve on. Without, it is that of the last epoch, for which the learning rate schedule is designed.
  */
 async function networkToKeep(run: TrainingRun, best: EpochMetrics, out: string): Promise<TrainingRun> {
   if (run.training.patience === 0 || best.epoch === run.history.length) return run;

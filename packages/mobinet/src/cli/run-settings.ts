@@ -39,8 +39,8 @@ export function startRun({ network, preset, flags, dataset, source }: RunStart):
 }
 
 /**
- * Chooses as few micro-batches as fit into the memory of this machine. Results depend on the number, so it is reported, and
- * kept when the run is resumed.
+ * Chooses as few micro-batches as fit into the memory of this machine. Results depend on the number, so it is reported,
+ * and kept when the run is resumed.
  */
 function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
   const { microBatches, needed, available } = fitMicroBatches(step);

@@ -6,7 +6,9 @@ import { exitingOnSignals } from './program.js';
 /** The help text for --out of commands that write a file. */
 export const orStdout = 'file to write, or - for stdout';
 
-/** Saves the file that a command makes and prints its size: to stdout, or to stderr if stdout receives the file itself. */
+/**
+ * Saves the file that a command makes and prints its size: to stdout, or to stderr if stdout receives the file itself.
+ */
 export async function saveResult(out: string, bytes: Uint8Array, json = false): Promise<void> {
   const text = json
     ? JSON.stringify({ file: out, bytes: bytes.byteLength })

@@ -50,9 +50,9 @@ interface SiteOptions {
 }
 
 /**
- * Creates a server for the files of a folder, with cross-origin isolation. The files are read once, so no request reaches the
- * disk: no path leads out of the folder, and no file can vanish while it is sent. Requests for a `Range` get the whole file,
- * as HTTP permits.
+ * Creates a server for the files of a folder, with cross-origin isolation. The files are read once, so no request
+ * reaches the disk: no path leads out of the folder, and no file can vanish while it is sent. Requests for a `Range`
+ * get the whole file, as HTTP permits.
  */
 export function serveSite(folder: string, { model, host = 'localhost' }: SiteOptions = {}): Server {
   const files = readFiles(folder);
@@ -111,8 +111,8 @@ function refusal(status: number, reason: string, headers: OutgoingHttpHeaders = 
 }
 
 /**
- * Whether a request is meant for this server. Another site may make its own host name resolve to this machine (DNS rebinding)
- * and could then read the responses as its own. The header `Host` gives that name away.
+ * Whether a request is meant for this server. Another site may make its own host name resolve to this machine (DNS
+ * rebinding) and could then read the responses as its own. The header `Host` gives that name away.
  */
 function isOwnName(header: string | undefined, host: string): boolean {
   const name = /^(?:\[([\da-f:.]+)\]|([^:]+))(?::\d+)?$/i

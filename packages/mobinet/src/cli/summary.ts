@@ -23,8 +23,8 @@ export function summaryCommand(network: Network): Command {
     .addHelpText(
       'after',
       `
-Layers are those of the network in evaluation: a convolution or matrix product, and the operations that follow it. FLOPs
-are counted as in the paper: float multiply-adds + binary multiply-adds / 64. Most editors and code hosts render Mermaid.
+Each layer is a convolution or matrix product, with the operations that follow it in evaluation. FLOPs are counted as in
+the paper: float multiply-adds + binary multiply-adds / 64. Most editors and code hosts can display Mermaid files.
 
 Examples:
   mobinet summary --block mid --k 3

@@ -58,9 +58,10 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     valShare: 'with <class>/* only: hold out this share of each class for validation (default: 0.2)',
   });
   command.addOption(
-    new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
-      Object.keys(presets),
-    ),
+    new Option(
+      '--preset <name>',
+      'settings to start from, which other flags override (default: imagenet with --data, else small)',
+    ).choices(Object.keys(presets)),
   );
   addNetworkFlags(command, defaults.network ?? mobinet);
   addTrainingFlags(command);
@@ -71,8 +72,9 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     .addHelpText(
       'after',
       ({ command }) => `
-The run folder holds ${checkpointFile}, ${metricsFile}, ${bestFile} (the checkpoint of the epoch with the best
-top-1) and, at the end, ${packedFile}. The network of the last epoch is packed, or with --patience that of the best.
+The run folder holds ${checkpointFile}, ${metricsFile}, ${bestFile} (the checkpoint of the epoch with
+the best top-1) and, at the end, ${packedFile}: the packed network of the last epoch, or with --patience
+that of the best.
 
 The run is saved after each epoch, every ten minutes, and when an error occurs. Ctrl-C stops after the current step and
 saves. Continue with --resume: the run keeps its settings, except that --epochs, --patience and --micro-batches may

@@ -7,7 +7,7 @@ const image = (height: number, width: number) => ({ height, width });
 const rng = Rng.fromSeed(1);
 
 describe('drawView', () => {
-  test('crops the center', () => {
+  test('crops the centre', () => {
     const { rows, columns } = drawView(image(6, 9), 4, centerCrop, rng);
     expect([...rows]).toEqual([1, 2, 3, 4]);
     expect([...columns]).toEqual([2, 3, 4, 5]);

@@ -11,7 +11,7 @@ import { type Image, largestSide } from './source.js';
 
 /** How an example is cropped from its image. */
 export interface Augmentation {
-  /** Where the square is cropped: in the center, or at a random position. */
+  /** Where the square is cropped: in the centre, or at a random position. */
   readonly crop: 'center' | 'random';
   /** Pixels added on every side before cropping. An image smaller than the square is always padded to its size. */
   readonly padding: number;
@@ -36,7 +36,7 @@ export function checkAugmentation(value: unknown, name = 'augment'): asserts val
   checkChoice(`${name}.flip`, value.flip, [true, false]);
 }
 
-/** The center of each image, for validation. */
+/** The centre of each image, for validation. */
 export const centerCrop: Augmentation = { crop: 'center', padding: 0, paddingMode: 'zero', flip: false };
 
 /** A random square of each image, mirrored half of the time: the usual augmentation for training. */
@@ -72,7 +72,9 @@ export function drawView(
   return { rows, columns };
 }
 
-/** The element to read for `position` along an axis of `length` elements with padding beyond its ends, or −1 for black. */
+/**
+ * The element to read for `position` along an axis of `length` elements with padding beyond its ends, or −1 for black.
+ */
 function padded(position: number, length: number, mode: Augmentation['paddingMode']): number {
   if (position >= 0 && position < length) return position;
   if (mode === 'zero') return -1;
@@ -108,7 +110,7 @@ export function checkNormalization(value: unknown, name = 'normalization'): asse
   }
 }
 
-/** Ranges for values in [0, 1]. They refuse the statistics of bytes that some programs give, which would flatten all images. */
+/** Ranges for values in [0, 1]. Statistics of bytes, which some programs give, would make all images look alike. */
 export const normalizationRanges = {
   mean: { from: -10, to: 10 },
   std: { from: 1e-6, to: 10 },

@@ -47,7 +47,7 @@ export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFo
 
 /**
  * Lists the images of a class: files with an image extension in its folder and all subfolders. As in torchvision's
- * ImageFolder, they are sorted by folder, then by name, both by code unit. Links are followed, but no folder is read twice.
+ * ImageFolder, they are sorted by folder, then by name, by code unit. Links are followed, but no folder is read twice.
  *
  * @throws DataError if something cannot be read, or if there are no images.
  */

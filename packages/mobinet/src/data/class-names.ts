@@ -1,8 +1,8 @@
 import { DataError } from './errors.js';
 
 /**
- * Parses the bytes of a text file with one class name per line. The encoding is UTF-8 or, with a byte order mark, UTF-16,
- * as Notepad and PowerShell write it. Whitespace around names and empty lines at the end are dropped.
+ * Parses the bytes of a text file with one class name per line. The encoding is UTF-8 or, with a byte order mark,
+ * UTF-16, as Notepad and PowerShell write it. Whitespace around names and empty lines at the end are dropped.
  *
  * @param source What errors call the file.
  * @throws DataError, one line, for another encoding, an empty file, an empty line between names, or a repeated name.

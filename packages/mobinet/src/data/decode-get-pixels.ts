@@ -59,7 +59,10 @@ const orientations: Partial<Record<ImageFormat, (bytes: Buffer) => number | unde
   GIF: () => undefined,
 };
 
-/** The JPEG decoder takes every image of three components for YCbCr. The real colour space is detected as in libjpeg (jdapimin.c). */
+/**
+ * Refuses RGB and CMYK, since the JPEG decoder takes three components for YCbCr. The colour space is detected as in
+ * libjpeg (jdapimin.c).
+ */
 function orientationOfJpeg(bytes: Buffer): number | undefined {
   const header = jpegHeader(bytes);
   checkJpeg(header);
@@ -91,8 +94,8 @@ function unpack(decode: typeof getPixels, bytes: Buffer, mimeType: string): Prom
 }
 
 /**
- * Makes an uncaught exception fail the decoding that caused it instead of the thread: the PNG decoder throws from events
- * of its streams, sometimes after it has called back. Only for threads that do nothing but decode.
+ * Makes an uncaught exception fail the decoding that caused it instead of the thread: the PNG decoder throws from
+ * events of its streams, sometimes after it has called back. Only for threads that do nothing but decode.
  */
 function surviveDecoders(): void {
   process.on('uncaughtException', (error) => {

@@ -50,13 +50,14 @@ const checkEvery = 1000;
 const checksBeforeWarning = 60;
 
 /**
- * Worker threads that decode images. Each is started once and kept. A request is sent immediately to the worker with the
- * shortest queue, so the workers never wait for this thread, which may be busy training.
+ * Worker threads that decode images. Each is started once and kept. A request is sent immediately to the worker with
+ * the shortest queue, so the workers never wait for this thread, which may be busy training.
  *
- * The size of an image is limited before it is decoded (`pixelLimit`), so only a bug in a decoder can take forever. Wall-clock
- * time cannot tell that from a machine that is busy or was suspended, so CPU time is measured, and of the whole process: it is
- * available everywhere, and a decoder may have threads of its own. Threads share the processors evenly. So once the process
- * has used the limit times the number of computing threads, a worker without a result has used about the limit itself.
+ * The size of an image is limited before it is decoded (`pixelLimit`), so only a bug in a decoder can take forever.
+ * Wall-clock time cannot tell that from a machine that is busy or was suspended, so CPU time is measured, and of the
+ * whole process: it is available everywhere, and a decoder may have threads of its own. Threads share the processors
+ * evenly. So once the process has used the limit times the number of computing threads, a worker without a result has
+ * used about the limit itself.
  */
 export class DecodePool {
   readonly #seats: readonly Seat[];
@@ -131,10 +132,10 @@ export class DecodePool {
     const busy = this.#seats.filter(({ jobs }) => jobs.length > 0);
     for (const { since, jobs } of busy) {
       if (since === null || cpuSeconds() - since <= limit) continue;
-      const problem = `decoding ${jobs[0].request.name} took more than ${cpuLimit} s of CPU time, a bug of the decoder`;
+      const problem = `decoding ${jobs[0].request.name} took more than ${cpuLimit} s of CPU time, a bug in the decoder`;
       return void this.#fail(new DataError(`${problem}. Re-save the image with another program, or remove it`));
     }
-    // Counts checks, since a suspended program makes none. The cause may be a slow disk, which is no reason to skip an image.
+    // Checks are counted, since a suspended program makes none. A slow disk is no reason to skip an image.
     if (busy.length > 0 && ++this.#checks === checksBeforeWarning)
       onWarning?.(`still waiting for ${busy[0].jobs[0].request.name}`);
   }

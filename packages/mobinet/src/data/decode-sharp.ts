@@ -29,8 +29,8 @@ export async function loadSharp(): Promise<Decoder> {
 }
 
 /**
- * Samples are taken from the file unchanged: no colour profile is applied, as in PyTorch's image folders and the demo page.
- * The input is read from the top, so an image stored row by row is never in memory as a whole.
+ * Samples are taken from the file unchanged: no colour profile is applied, as in PyTorch's image folders and the demo
+ * page. The input is read from the top, so an image stored row by row is never in memory as a whole.
  */
 const defaults: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, unlimited: false, ignoreIcc: true };
 
@@ -95,8 +95,8 @@ interface Unpacked {
 }
 
 /**
- * Decodes a JPEG with warnings as errors, since libjpeg only warns of damaged pixels and makes some up. Warnings that do not
- * concern pixels are ignored.
+ * Decodes a JPEG with warnings as errors, since libjpeg only warns of damaged pixels and makes some up. Warnings that
+ * do not concern pixels are ignored.
  */
 async function unpackJpeg(unpack: (failOn?: 'warning') => Promise<Unpacked>): Promise<Unpacked> {
   try {
@@ -108,9 +108,9 @@ async function unpackJpeg(unpack: (failOn?: 'warning') => Promise<Unpacked>): Pr
 }
 
 /**
- * Shrinks an image that is much larger than requested while it is decoded: a JPEG of 48 megapixels then takes a tenth of
- * the time and hardly any memory. It stays at least three times as large as requested, so that our own filter, which does the
- * rest, gives nearly the result of all pixels (Pillow calls this `reducing_gap`).
+ * Shrinks an image that is much larger than requested while it is decoded: a JPEG of 48 megapixels then takes a tenth
+ * of the time and hardly any memory. It stays at least three times as large as requested, so that our own filter, which
+ * does the rest, gives nearly the result of all pixels (Pillow calls this `reducing_gap`).
  */
 function reduce(sharp: Sharp, { width, height }: Facts, side: number): void {
   const factor = (3 * side) / Math.min(width, height);
@@ -119,8 +119,8 @@ function reduce(sharp: Sharp, { width, height }: Facts, side: number): void {
 }
 
 /**
- * The share of the pixel limit for a format. Images that must be in memory as a whole get less: measured, an AVIF takes 18
- * bytes per pixel, a 16-bit interlaced PNG takes 9.
+ * The share of the pixel limit for a format. Images that must be in memory as a whole get less: measured, an AVIF takes
+ * 18 bytes per pixel, a 16-bit interlaced PNG takes 9.
  */
 function shareOfLimit(format: ImageFormat, { isProgressive }: Facts): number {
   if (format === 'AVIF') return 1 / 4;

@@ -6,12 +6,12 @@ import { orient } from './orientation.js';
 import type { Image } from './source.js';
 
 /**
- * Decodes a JPEG, PNG, GIF, WebP, AVIF or TIFF; if the file holds several images, the first. The format is detected from the
- * content, and the size is read from the header before anything is unpacked.
+ * Decodes a JPEG, PNG, GIF, WebP, AVIF or TIFF; if the file holds several images, the first. The format is detected
+ * from the content, and the size is read from the header before anything is unpacked.
  *
- * The pixels are those of Pillow after `ImageOps.exif_transpose` and `convert('RGB')`, except that transparency is blended
- * onto white: the image is rotated as its EXIF orientation says, gray is copied to red, green and blue, 16-bit samples
- * keep their upper 8 bits, and no colour profile is applied. In a browser, `imageFromRgba` and the demo page do the same.
+ * The pixels are those of Pillow after `ImageOps.exif_transpose` and `convert('RGB')`, except that transparency is
+ * blended onto white: the image is rotated as its EXIF orientation says, gray is copied to red, green and blue, 16-bit
+ * samples keep their upper 8 bits, and no colour profile is applied. `imageFromRgba` and the demo page do the same.
  *
  * @param options.side A much larger image may be decoded at a reduced size: see `DecodeOptions`.
  * @param by Default: the result of `findDecoder`.
@@ -38,7 +38,7 @@ async function decodeGif(bytes: Buffer, { pixelLimit, side }: DecodeOptions, dec
 let found: Promise<Decoder> | null = null;
 
 /**
- * Loads the available decoder: sharp, or else get-pixels. The environment variable `MOBINET_DECODER` selects one of them.
+ * Loads the available decoder: sharp, or else get-pixels. The environment variable `MOBINET_DECODER` selects one.
  * @throws DataError, one line, if none can be loaded.
  */
 export function findDecoder(): Promise<Decoder> {

@@ -10,7 +10,8 @@ export interface Decoder {
   /**
    * Decodes an image file of a known format.
    * @returns The image as stored, not yet rotated.
-   * @throws Error saying what is wrong: corrupt, a kind that this decoder does not support, or more than `pixelLimit` pixels.
+   * @throws Error saying what is wrong: corrupt, a kind that this decoder does not support, or more than `pixelLimit`
+   * pixels.
    */
   decode(bytes: Buffer, format: ImageFormat, options: DecodeOptions): Promise<StoredImage>;
 }

@@ -9,8 +9,8 @@ declare module 'get-pixels' {
   }
 
   /**
-   * Decodes to RGBA, shape [width, height, 4], or [frames, width, height, 4] for a GIF. `error` may be a string.
-   * It may also throw, call back twice, throw later from an event, or never call back.
+   * Decodes to RGBA, shape [width, height, 4], or [frames, width, height, 4] for a GIF. `error` may be a string. It may
+   * also throw, call back twice, throw later from an event, or never call back.
    */
   export default function getPixels(
     data: Buffer,

@@ -12,7 +12,9 @@ export function oneLine(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
 }
 
-/** Thrown for a file that cannot be read, whatever its contents: it is missing, its disk fails, or permission is denied. */
+/**
+ * Thrown for a file that cannot be read, whatever its contents: it is missing, its disk fails, or permission is denied.
+ */
 export class FileError extends Error {
   override readonly name = 'FileError';
 }
@@ -28,8 +30,8 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * Explains an error of the operating system: one line that says why a file, a folder or a URL cannot be read, and how to
- * fix it.
+ * Explains an error of the operating system: one line that says why a file, a folder or a URL cannot be read, and how
+ * to fix it.
  *
  * @param what What it should be, such as 'model'.
  */

@@ -1,9 +1,9 @@
 /**
- * Counts the pixels that the data of a frame encodes. If there are too few, decoders silently fill in arbitrary colours.
+ * Counts the pixels that the data of a frame encodes. If there are too few, decoders silently fill in some colours.
  *
- * The data consists of Lempel-Ziv-Welch codes (GIF89a specification, appendix F). A code stands for a sequence of pixels:
- * one pixel of a colour, or the sequence of an earlier code plus one more pixel. Colours do not matter for the count, so it
- * is enough to track the length of each code's sequence.
+ * The data consists of Lempel-Ziv-Welch codes (GIF89a specification, appendix F). A code stands for a sequence of
+ * pixels: one pixel of a colour, or the sequence of an earlier code plus one more pixel. Colours do not matter for the
+ * count, so it is enough to track the length of each code's sequence.
  *
  * @param at Where the data begins: a byte with the number of bits per colour, then sub-blocks.
  * @throws Error at an undefined code.

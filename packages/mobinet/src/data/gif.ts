@@ -18,8 +18,8 @@ export interface FirstFrame {
 
 /**
  * Extracts the first frame of a GIF. A decoder that unpacks every frame of a long animation would need gigabytes for
- * pixels that are never used. Decoders also differ in how they fill parts of the picture that a frame leaves empty, so that
- * is done here (`placeFrame`).
+ * pixels that are never used. Decoders also differ in how they fill parts of the picture that a frame leaves empty, so
+ * that is done here (`placeFrame`).
  *
  * The format (GIF89a specification, W3C): a header of 13 bytes, an optional colour table, then blocks. The blocks that
  * matter here end in sub-blocks, each preceded by its length; the last has length 0.

@@ -25,8 +25,8 @@ const largestIdx = 2 ** 30;
 /**
  * Reads an IDX file of unsigned bytes, plain or gzipped; the content decides, not the name.
  *
- * The format (LeCun, "The MNIST database"), all numbers big-endian: two zero bytes, the element type (8 is u8),
- * the number of axes, their sizes as u32, then the elements.
+ * The format (LeCun, "The MNIST database"), all numbers big-endian: two zero bytes, the element type (8 is u8), the
+ * number of axes, their sizes as u32, then the elements.
  *
  * @throws DataError if the file cannot be read, or does not match the format exactly.
  */
@@ -74,9 +74,9 @@ export interface IdxOptions {
 
 /**
  * Opens a folder with the four files of MNIST or Fashion-MNIST: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
- * `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`. Each may have a dot before `idx`, `.gz` at its end, and its own
- * folder of the same name, as in other distributions. Classes are named by their numbers; gray is copied to red, green and
- * blue.
+ * `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`. Each may have a dot before `idx`, `.gz` at its end, and its
+ * own folder of the same name, as in other distributions. Classes are named by their numbers; gray is copied to red,
+ * green and blue.
  *
  * @throws DataError if a file is missing or broken, or if images and labels differ in number.
  */
@@ -135,7 +135,9 @@ function readSplit(directory: string, split: 'train' | 't10k'): IdxSplit {
   return { path, images, labels };
 }
 
-/** The files of LeCun and Zalando have a hyphen in their names; Kaggle's have a dot, and sometimes a folder around each. */
+/**
+ * The files of LeCun and Zalando have a hyphen in their names; Kaggle's have a dot, and sometimes a folder around each.
+ */
 function findFile(directory: string, what: string, format: string): string {
   const names = [`${what}-${format}`, `${what}.${format}`].flatMap((name) => [name, `${name}.gz`]);
   const paths = ['', ...names].flatMap((folder) => names.map((name) => join(directory, folder, name)));

@@ -18,7 +18,9 @@ export class IgnoredFiles {
     else this.#counts.set(reason, { count: 1, example: path });
   }
 
-  /** A summary such as "hidden files (3, such as a/.b), broken links (1, such as a/c)", or null if nothing was ignored. */
+  /**
+   * A summary such as "hidden files (3, such as a/.b), broken links (1, such as a/c)", or null if nothing was ignored.
+   */
   describe(): string | null {
     if (this.#counts.size === 0) return null;
     return Array.from(this.#counts, ([reason, { count, example }]) => `${reason} (${count}, such as ${example})`).join(

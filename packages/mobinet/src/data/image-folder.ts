@@ -20,13 +20,16 @@ export interface ImageFolderOptions {
   /** Use only this many images of each split, balanced across classes. Default: all. */
   limit?: number | undefined;
   /**
-   * The share of each class to hold out for validation in a folder without train/ and val/. Default: 0.2 for training; for
-   * evaluation, all images are used.
+   * The share of each class to hold out for validation in a folder without train/ and val/. Default: 0.2 for training;
+   * for evaluation, all images are used.
    */
   valShare?: number | undefined;
   /** The seed that draws the validation images. Default: 0. */
   splitSeed?: number | undefined;
-  /** The largest share of images in unsupported formats. A larger share, of at least ten images, is an error. Default: 0.01. */
+  /**
+   * The largest share of images in unsupported formats. A larger share, of at least ten images, is an error. Default:
+   * 0.01.
+   */
   maxSkipped?: number | undefined;
   /** Called with one line that lists all ignored files. Default: `console.warn`. */
   onWarning?: ((message: string) => void) | undefined;
@@ -39,14 +42,15 @@ interface ClassFiles {
 }
 
 /**
- * Opens an image folder in ImageNet's layout, `DIR/train/<class>/*` and `DIR/val/<class>/*`, or with class folders only,
- * `DIR/<class>/*`, of which a share is then held out for validation.
+ * Opens an image folder in ImageNet's layout, `DIR/train/<class>/*` and `DIR/val/<class>/*`, or with class folders
+ * only, `DIR/<class>/*`, of which a share is then held out for validation.
  *
  * As in torchvision's ImageFolder, images are found by their extensions, also in subfolders of a class, and links are
- * followed. Hidden files are ignored. Classes and files are sorted by name, by code unit, so that the order is the same on
- * every machine. Files are not opened here; broken ones are found when they are decoded.
+ * followed. Hidden files are ignored. Classes and files are sorted by name, by code unit, so that the order is the same
+ * on every machine. Files are not opened here; broken ones are found when they are decoded.
  *
- * @throws DataError if a folder is missing or unreadable, if a class has no images, or if the splits differ in their classes.
+ * @throws DataError if a folder is missing or unreadable, if a class has no images, or if the splits differ in their
+ * classes.
  */
 export function openImageFolder(directory: string, options: ImageFolderOptions = {}): ImageDataset {
   const ignored = new IgnoredFiles();
@@ -59,8 +63,8 @@ export function openImageFolder(directory: string, options: ImageFolderOptions =
 }
 
 /**
- * Opens the images of a folder for evaluation: `DIR/val/<class>/*`, or from `DIR/<class>/*` those that `openImageFolder`
- * holds out for validation with the same `valShare` and `splitSeed`, or all of them without a share.
+ * Opens the images of a folder for evaluation: `DIR/val/<class>/*`, or from `DIR/<class>/*` those that
+ * `openImageFolder` holds out for validation with the same `valShare` and `splitSeed`, or all of them without a share.
  *
  * @throws DataError like `openImageFolder`.
  */
@@ -81,7 +85,9 @@ export function openValidationFolder(directory: string, options: ImageFolderOpti
   return dataset;
 }
 
-/** Whether a folder has the splits train and val, or one of them. A lone folder of that name that holds images is a class. */
+/**
+ * Whether a folder has the splits train and val, or one of them. A single folder of that name with images is a class.
+ */
 function isSplit(directory: string, { valShare }: ImageFolderOptions): boolean {
   checkFolder(directory, 'Give a folder with train/<class>/ and val/<class>/, or with one folder per class');
   const found = ['train', 'val'].filter((name) => isFolder(join(directory, name)));

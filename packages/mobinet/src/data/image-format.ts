@@ -78,7 +78,9 @@ function kindOfTiff(bytes: Buffer): string {
   return isDng || newSubfileType & 1 ? 'camera raw' : 'TIFF';
 }
 
-/** AVIF, HEIC and videos share a container format (ISO/IEC 14496-12). Its first box lists brands, the main one first. */
+/**
+ * AVIF, HEIC and videos share a container format (ISO/IEC 14496-12). Its first box lists brands, the main one first.
+ */
 function kindOfIsoMedia(bytes: Buffer): string {
   const end = Math.min(bytes.readUInt32BE(0), bytes.length, 256);
   const brands = [bytes.toString('latin1', 8, 12)];

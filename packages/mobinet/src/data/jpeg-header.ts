@@ -66,8 +66,8 @@ const isStartOfFrame = (marker: number): boolean =>
 const hasLength = (marker: number): boolean => !(marker >= 0xd0 && marker <= startOfImage) && marker !== 0x01;
 
 /**
- * Finds the next marker: any number of bytes 0xff, then the marker's number. Within the data of a scan, 0xff is followed by 0
- * or by the number of a restart marker.
+ * Finds the next marker: any number of bytes 0xff, then the marker's number. Within the data of a scan, 0xff is
+ * followed by 0 or by the number of a restart marker.
  */
 function nextMarker(jpeg: Buffer, from: number): number {
   for (let at = jpeg.indexOf(0xff, from); at >= 0; at = jpeg.indexOf(0xff, at + 1)) {
@@ -78,8 +78,8 @@ function nextMarker(jpeg: Buffer, from: number): number {
 }
 
 /**
- * A progressive JPEG may have any number of scans, each of which costs as much time as a whole image for a few bytes. Real
- * images have about ten.
+ * A progressive JPEG may have any number of scans, each of which costs as much time as a whole image for a few bytes.
+ * Real images have about ten.
  */
 const mostScans = 50;
 

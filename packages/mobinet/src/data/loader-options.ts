@@ -34,19 +34,23 @@ export interface ImageLoaderOptions {
   readonly dropLast?: boolean;
   /** Default: ImageNet's mean and standard deviation. */
   readonly normalization?: Normalization;
-  /** Number of decoding threads. Results do not depend on it. Default: the number of processors − 1, between 1 and 8. */
+  /**
+   * Number of decoding threads. Results do not depend on it. Default: the number of processors − 1, between 1 and 8.
+   */
   readonly workers?: number;
   /** How many images to decode ahead of the current batch. Default: two batches. */
   readonly prefetch?: number;
   /** Scaled images are cached for later epochs up to this many bytes. 0 disables the cache. Default: 256 MB. */
   readonly cacheBytes?: number;
-  /** Images with more pixels are skipped; AVIF may have a quarter as many, interlaced PNG half. Default: 100 million. */
+  /**
+   * Images with more pixels are skipped; AVIF may have a quarter as many, interlaced PNG half. Default: 100 million.
+   */
   readonly pixelLimit?: number;
   /** CPU seconds per image after which a decoder counts as broken and the epoch ends with an error. Default: 60. */
   readonly decodeCpuLimit?: number;
   /**
-   * The largest share of images that may fail to decode. A larger share, of at least ten images, is an error: the
-   * data set is broken, not an image. Default: 0.01.
+   * The largest share of images that may fail to decode. A larger share, of at least ten images, is an error: the data
+   * set is broken, not an image. Default: 0.01.
    */
   readonly maxSkipped?: number;
   /**

@@ -153,7 +153,7 @@ describe('ImageLoader', () => {
     const [{ bytes, labels }] = await readEpoch(loader, 0);
     expect(labels).toEqual([0, 1]);
     const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    // The central 8 × 8 of 10 × 10 pixels begin at row 1, column 1.
+    // The centre 8 × 8 of 10 × 10 pixels begin at row 1, column 1.
     const middle = Array.from(
       { length: 8 * 24 },
       (_, i) => images[1].pixels[Math.floor(i / 24 + 1) * 30 + 3 + (i % 24)],
@@ -218,7 +218,9 @@ describe('ImageLoader', () => {
   });
 
   describe('a data set with many broken images', () => {
-    /** 1,000 images in two classes. The first `broken` of class b are broken, and so are all of class c, if it exists. */
+    /**
+     * 1,000 images in two classes. The first `broken` of class b are broken, and so are all of class c, if it exists.
+     */
     function damaged({ broken, isLost = false }: { broken: number; isLost?: boolean }): ImageSource {
       const file = join(trainFolder(), 'train/a/03.png');
       const good = picture(8, 8);

@@ -41,14 +41,14 @@ export interface CutBatch {
 /**
  * Turns images into batches. Threads decode ahead while the previous batch is being trained on.
  *
- *     const loader = new ImageLoader(folder.train, { batchSize: 64, size: 224, rng, shuffle: true, augment: randomCropAndFlip });
+ *     const loader = new ImageLoader(folder.train, { batchSize: 64, size: 224, rng, shuffle: true });
  *     for await (const batch of loader.epoch(0)) { …; dispose(batch); }
  *     await loader.close();
  *
  * The same generator gives the same batches, bit for bit, whatever the number of threads, whichever finishes first,
- * whatever is cached, and wherever an epoch is entered. An image that cannot be decoded is skipped, so its batch has one
- * fewer; that depends on the file alone and is just as reproducible. A file that cannot be read ends the epoch, since it
- * may be readable tomorrow.
+ * whatever is cached, and wherever an epoch is entered. An image that cannot be decoded is skipped, so its batch has
+ * one fewer; that depends on the file alone and is just as reproducible. A file that cannot be read ends the epoch,
+ * since it may be readable tomorrow.
  */
 export class ImageLoader {
   readonly #source: ImageSource;
@@ -195,7 +195,9 @@ export class ImageLoader {
     return { index: batch, images, labels, count: examples.length };
   }
 
-  /** Caches images while there is room and never evicts one: in a random order, any fixed subset is as good as another. */
+  /**
+   * Caches images while there is room and never evicts one: in a random order, any fixed subset is as good as another.
+   */
   #remember(index: number, image: Image): void {
     if (this.#cache.has(index) || image.pixels.byteLength > this.#cacheRoom) return;
     this.#cache.set(index, image);

@@ -1,9 +1,9 @@
 import type { Image } from './source.js';
 
 /**
- * Rotates or mirrors an image according to the EXIF tag Orientation, which says on which sides of the image the first stored
- * row and the first stored column belong: 1 top and left, 2 top and right, 3 bottom and right, 4 bottom and left, 5 left and
- * top, 6 right and top, 7 right and bottom, 8 left and bottom.
+ * Rotates or mirrors an image according to the EXIF tag Orientation, which says on which sides of the image the first
+ * stored row and the first stored column belong: 1 top and left, 2 top and right, 3 bottom and right, 4 bottom and
+ * left, 5 left and top, 6 right and top, 7 right and bottom, 8 left and bottom.
  *
  * @returns `image` itself for orientation 1 and for undefined values.
  */

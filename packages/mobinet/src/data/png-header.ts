@@ -1,4 +1,4 @@
-/** The properties of a PNG given by its chunks, before anything is decoded (W3C, Portable Network Graphics, third edition). */
+/** The properties of a PNG given by its chunks, before anything is decoded (W3C PNG specification, third edition). */
 export interface PngHeader {
   readonly height: number;
   readonly width: number;

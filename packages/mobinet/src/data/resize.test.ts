@@ -93,7 +93,8 @@ describe('resize', () => {
   test.prop([fc.array(fc.nat(255), { minLength: 60, maxLength: 60 }), fc.integer({ min: 2, max: 6 })])(
     'keeps the mean',
     (values, factor) => {
-      // At the edges, truncated triangles give pixels more weight. So the edges are constant here, and wider than a triangle.
+      // At the edges, truncated triangles give pixels more weight. So the edges are constant here, and wider than a
+      // triangle.
       const edge = Array.from({ length: 3 * factor }, () => 100);
       const row = [...edge, ...values, ...edge];
       const shrunk = resize(grayRow(...row), 1, row.length / factor);

@@ -21,8 +21,8 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
  *
  * A new pixel is a weighted mean of the old ones around it. The weights fall off linearly, as a triangle, over one old
  * pixel to either side when an image grows (plain bilinear interpolation), and over one new pixel when it shrinks, so
- * that every old pixel counts and fine patterns do not alias. The filter is separable: it runs along the rows, then along
- * the columns.
+ * that every old pixel counts and fine patterns do not alias. The filter is separable: it runs along the rows, then
+ * along the columns.
  *
  * @param image u8 [image.height, image.width, 3].
  * @returns u8 [height, width, 3]; `image` itself if it already has this size.

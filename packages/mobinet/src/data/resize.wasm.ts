@@ -16,12 +16,10 @@ import {
 import type { Image } from './source.js';
 import { type Filter, half, weightBits } from './triangle-filter.js';
 
-// The integer arithmetic of resize.ts, several numbers at a time. It has a memory of its own, since decoding threads have no tensors.
+// The integer arithmetic of resize.ts in SIMD. It has a memory of its own, since decoding threads have no tensors.
 
-/** A parameter of a pass for each of its names: a number in a call, a variable in the code. */
-type Parameters<Name extends string, Value> = Readonly<Record<Name, Value>>;
-
-type Pass<Name extends string> = (parameters: Parameters<Name, number>) => void;
+/** A compiled pass over an image. It takes its parameters by name. */
+type Pass<Name extends string> = (parameters: Readonly<Record<Name, number>>) => void;
 
 const rowParameters = ['pixels', 'result', 'height', 'width', 'newWidth', 'first', 'weights', 'taps'] as const;
 const columnParameters = ['pixels', 'result', 'newHeight', 'rowBytes', 'first', 'weights', 'taps'] as const;
@@ -113,7 +111,7 @@ function load<Name extends string>(
   memory: PrivateMemory,
   name: string,
   names: readonly Name[],
-  body: (parameters: Parameters<Name, I32>) => void,
+  body: (parameters: Readonly<Record<Name, I32>>) => void,
 ): Pass<Name> {
   const module = assemble(name, names, privateMemory, (...values) =>
     body(Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<Name, I32>),
@@ -122,7 +120,9 @@ function load<Name extends string>(
   return (parameters) => pass(...names.map((name) => parameters[name]));
 }
 
-/** Writes the loop over the taps of an output: `body` gets each weight, and `at` moves on by `stride` bytes after it. */
+/**
+ * Writes the loop over the taps of an output: `body` gets each weight, and `at` moves on by `stride` bytes after it.
+ */
 function forTaps(
   unrolled: number | null,
   { weight, taps, at, stride }: { weight: I32; taps: I32; at: Variable<I32>; stride: I32 | number },
@@ -136,7 +136,9 @@ function forTaps(
   else for (let k = 0; k < unrolled; k++) step(weight, 4 * k);
 }
 
-/** Resizes one pixel at a time. Its channels fill three of four lanes; the next pixel overwrites what the fourth writes. */
+/**
+ * Resizes one pixel at a time. Its channels fill three of four lanes; the next pixel overwrites what the fourth writes.
+ */
 const loadRows = (memory: PrivateMemory, unrolled: number | null) =>
   load(
     memory,

@@ -7,8 +7,7 @@ export interface SkippingOptions {
   /** The largest share of images that may be skipped. A larger share, of at least ten images, is an error. */
   readonly maxSkipped: number;
   /**
-   * Whether the images are independent inputs. Any number of them may then be skipped, including files that cannot be
-   * read.
+   * Whether the images are independent inputs. Any number of them may then be skipped, even files that cannot be read.
    */
   readonly isolated: boolean;
   readonly onWarning: (message: string) => void;
@@ -41,7 +40,7 @@ export class SkippedImages {
     return this.#reasons.size;
   }
 
-  /** Why an image need not be decoded again. Undefined for files that could not be read, since they may be readable by now. */
+  /** Why an image cannot be decoded. Undefined if its file could not be read, since that may have changed. */
   reason(index: number): Unreadable | undefined {
     const reason = this.#reasons.get(index);
     return reason?.isFileError ? undefined : reason;

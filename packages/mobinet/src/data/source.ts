@@ -35,8 +35,8 @@ export interface ImageSource {
   image(index: number): string | Image;
 
   /**
-   * Identifies the images of each class, so that a resumed run can check that it continues with the same images. Sources
-   * without it are not checked.
+   * Identifies the images of each class, so that a resumed run can check that it continues with the same images.
+   * Sources without it are not checked.
    */
   fingerprint?(): readonly ClassFingerprint[];
 }

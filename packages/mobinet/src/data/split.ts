@@ -10,8 +10,8 @@ export interface Split {
 }
 
 /**
- * Splits the sorted images of a class into training and validation. Each class is drawn independently, from the seed and the
- * name of the class, and both sides get at least one image.
+ * Splits the sorted images of a class into training and validation. Each class is drawn independently, from the seed
+ * and the name of the class, and both sides get at least one image.
  *
  * @throws DataError if there are fewer than two images.
  */

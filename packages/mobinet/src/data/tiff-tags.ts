@@ -9,8 +9,8 @@ export interface TiffTags {
 }
 
 /**
- * Reads the first directory of a TIFF (TIFF 6.0, section 2): a byte order, the offset of the directory, and there entries of
- * 12 bytes: tag, type, count, value. Damaged entries are left out.
+ * Reads the first directory of a TIFF (TIFF 6.0, section 2): a byte order, the offset of the directory, and there
+ * entries of 12 bytes: tag, type, count, value. Damaged entries are left out.
  */
 export function tiffTags(tiff: Buffer): TiffTags {
   const order = tiff.toString('latin1', 0, 4);

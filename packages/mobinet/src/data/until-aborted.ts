@@ -1,8 +1,8 @@
 import { dispose } from '@mobinet/tensor';
 
 /**
- * Yields the batches of an epoch until the signal aborts. A batch that is still pending then is abandoned, since its images
- * may be on a disk that does not respond.
+ * Yields the batches of an epoch until the signal aborts. A batch that is still pending then is abandoned, since its
+ * images may be on a disk that does not respond.
  */
 export async function* untilAborted<T>(
   epoch: AsyncGenerator<T, void, void>,

@@ -3,7 +3,7 @@ import { type FileSystem, nodeFileSystem } from './file-system.js';
 type Operation = 'open' | 'write' | 'sync' | 'close' | 'rename' | 'link';
 
 export interface Faults {
-  /** Bytes that the disk still accepts. As on a real disk, the write that reaches the end is short, and the next one fails. */
+  /** Bytes that the disk still accepts. As on a real disk, the write that fills it is short, and the next one fails. */
   readonly room?: number;
   /** The most bytes that a single write accepts. */
   readonly longestWrite?: number;

@@ -21,9 +21,9 @@ interface Found {
 }
 
 /**
- * Locks a folder, so that only one process uses it at a time. The lock is a file that names its owner. The lock of a process
- * that has ended is stale. A process that takes over does not remove it first, but creates the lock of the next generation,
- * which can be created only once. So if several processes find a stale lock at the same time, only one wins.
+ * Locks a folder, so that only one process uses it at a time. The lock is a file that names its owner. The lock of a
+ * process that has ended is stale. A process that takes over does not remove it first, but creates the lock of the next
+ * generation, which can be created only once. So if several processes find a stale lock at once, only one wins.
  *
  * @throws DataError if another process, or this one, already holds the lock.
  */
@@ -37,8 +37,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     if (!(await createOnce(file, JSON.stringify({ ...thisProcess(), since: new Date().toISOString() })))) continue;
     const lock = lockOf(file);
     try {
-      // A slow process that looked before an older lock was released may have created a lock of another generation. Then
-      // both processes see each other's lock here.
+      // A slow process that looked before an older lock was released may have created a lock of another generation.
+      // Then both processes see each other's lock here.
       const others = (await locksIn(folder)).filter((other) => other.generation !== generation);
       refuseIfHeld(folder, others);
       for (const stale of others) await unlink(stale.file).catch(() => {});
@@ -100,7 +100,7 @@ async function createOnce(file: string, text: string): Promise<boolean> {
     await writeFile(draft, text, { flag: 'wx', flush: true });
     await link(draft, file).catch((error: unknown) => {
       if (!hasCode(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) throw error;
-      // A file system without hard links, such as FAT. Another process may see a lock that is still empty, and treats it as held.
+      // A file system without hard links, such as FAT. Another process may see an empty lock, and treats it as held.
       return writeFile(file, text, { flag: 'wx' });
     });
     return true;

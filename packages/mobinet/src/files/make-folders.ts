@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { hasCode } from './write-error.js';
 
 /**
- * Creates a folder and its missing parents. Node's own `mkdir` with `recursive` never returns for a parent that exists but
- * accepts no new folders, such as /proc (nodejs/node, as of version 20).
+ * Creates a folder and its missing parents. Node's own `mkdir` with `recursive` never returns for a parent that exists
+ * but accepts no new folders, such as /proc (nodejs/node, as of version 20).
  *
  * @returns The outermost folder that was created; undefined if all existed.
  * @throws The error of the operating system.

@@ -31,7 +31,8 @@ export function hasEnded({ host, pid, start }: ProcessIdentity): boolean {
 
 function startOf(pid: number): string | null {
   try {
-    // The second field is the program's name in parentheses, which may contain spaces and parentheses; the start is the 22nd.
+    // Field 2 is the program's name in parentheses, which may itself contain spaces and parentheses; field 22 the
+    // start.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\)/s, '').trim().split(' ');
     return fields[19] ?? null;
   } catch {

@@ -81,7 +81,7 @@ describe('saveFile', () => {
     ...[0, 1, 500, 999].map((room): [string, Faults, RegExp] => [
       `a disk with room for ${room} of 1000 bytes`,
       { room },
-      /no space left for .*model\.bin: it needs 1,000 bytes, and [\d,]+ bytes are free\. Free some/,
+      /no space left for .*model\.bin: it needs 1,000 bytes, and [\d,]+ bytes are free\. Free up space/,
     ]),
     ['an exhausted quota', { errors: { write: 'EDQUOT' } }, /model\.bin exceeds your disk quota/],
     ['a limit on file sizes', { errors: { write: 'EFBIG' } }, /ulimit -f/],

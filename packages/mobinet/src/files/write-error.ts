@@ -14,7 +14,9 @@ export async function explainWriteError(error: unknown, path: string, bytes?: nu
       const free = await freeBytes(folder);
       const needed = bytes === undefined ? '' : `: it needs ${inBytes(bytes)}`;
       const left = free === null ? '' : `${needed === '' ? ':' : ', and'} ${inBytes(free)} are free`;
-      return failure(`no space left for ${path}${needed}${left}. Free some, or write to another disk. ${unchanged}`);
+      return failure(
+        `no space left for ${path}${needed}${left}. Free up space, or write to another disk. ${unchanged}`,
+      );
     }
     case 'EDQUOT':
       return failure(`${path} exceeds your disk quota. Remove files, or write elsewhere. ${unchanged}`);
