@@ -4,7 +4,7 @@ import { openImageFolder, openValidationFolder } from '../data/image-folder.js';
 import type { ValidationSet } from '../data/source.js';
 import type { ImageLocation, TrainingRun } from '../training/run.js';
 import { checkData } from '../training/train.js';
-import { type DataFlags, folderOptions, type LoadingFlags, locationOf, noImages } from './flags.js';
+import { type DataFlags, folderOptions, type LoadingFlags, locationOf, noImagesGiven } from './flags.js';
 import { say } from './output.js';
 
 /** The network to evaluate. */
@@ -24,7 +24,7 @@ export function openEvaluationData(flags: DataFlags & LoadingFlags, network: Eva
   if (location?.idx !== undefined) {
     return openValidationIdx(location.idx, { limit: location.limit, classes: network.classes });
   }
-  if (location?.data === undefined) throw new RangeError(noImages);
+  if (location?.data === undefined) throw new RangeError(noImagesGiven);
   const dataset = openValidationFolder(location.data, folderOptions(location, flags));
   if (!dataset.isUnsplit) return dataset;
   const drawn = network.run && openDrawn(location, network.run, flags);

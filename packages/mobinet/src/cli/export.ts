@@ -7,7 +7,14 @@ import type { Network } from '../networks/network.js';
 import { exportOptionsOf, imageShapeOf, onnxFile, packedFile, readCheckpoint, readModel } from '../training/files.js';
 import type { TrainingRun } from '../training/run.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
-import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
+import {
+  addClassesFlag,
+  addNetworkFlags,
+  architectureIsFixed,
+  jsonFlag,
+  type NetworkFlags,
+  networkOptionsOf,
+} from './flags.js';
 import { orStdout, saveResult } from './save-result.js';
 
 /** The formats that a network can be saved in: the default file name, and the encoder. */
@@ -60,7 +67,7 @@ async function runExport(flags: ExportFlags, network: Network): Promise<void> {
     throw new RangeError('give exactly one of --checkpoint RUN, --model FILE and --untrained');
   }
   if (!untrained && Object.keys(options).length > 0) {
-    throw new RangeError(hasItsOwn(model === undefined ? 'checkpoint' : 'packed model'));
+    throw new RangeError(architectureIsFixed(model === undefined ? 'checkpoint' : 'packed model'));
   }
   if (model !== undefined && format === 'packed' && classNames === undefined) {
     throw new RangeError(`${model} is already packed. Use --format onnx, or --class-names`);

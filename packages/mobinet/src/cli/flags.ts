@@ -51,7 +51,7 @@ export function networkOptionsOf(flags: NetworkFlags, { options }: Network): Rec
 }
 
 /** The error for flags of a network that is read from a file. */
-export const hasItsOwn = (source: string): string =>
+export const architectureIsFixed = (source: string): string =>
   `a ${source} already defines its architecture. Leave out the flags that describe one`;
 
 /** The flags that set training options. */
@@ -169,11 +169,11 @@ export function openData(location: ImageLocation, loading: LoadingFlags): ImageD
   const options = folderOptions(location, loading);
   if (idx !== undefined) return openIdx(idx, { limit, onWarning: options.onWarning });
   if (data !== undefined) return openImageFolder(data, options);
-  throw new RangeError(noImages);
+  throw new RangeError(noImagesGiven);
 }
 
 /** The error if no flag names any images. */
-export const noImages = 'no images were given. Use --data FOLDER or --idx FOLDER';
+export const noImagesGiven = 'no images were given. Use --data FOLDER or --idx FOLDER';
 
 /** The location of images given by flags, as absolute paths; null if there is none. */
 export function locationOf({ data, idx, limit, valShare, seed }: DataFlags): ImageLocation | null {

@@ -43,7 +43,7 @@ export function writeResult(content: string | Uint8Array): void {
 }
 
 /** Whether stdout may still have a reader. */
-export const isResultRead = (): boolean => hasReader;
+export const stdoutHasReader = (): boolean => hasReader;
 
 /** Prints messages to stderr, one per line. Control characters in names are escaped. */
 export function say(...lines: readonly string[]): void {

@@ -8,7 +8,7 @@ import { mostProbable, type Prediction } from '../export/prediction.js';
 import { jsonFlag, wholeNumber } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
-import { isResultRead, printResult, say, writeResult } from './output.js';
+import { printResult, say, stdoutHasReader, writeResult } from './output.js';
 import { interruptible } from './program.js';
 
 interface PredictFlags {
@@ -72,7 +72,7 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
       printer.add({ image: images[batch.index], classes });
       reached = batch.index + 1;
       dispose([batch, probabilities]);
-      if (!isResultRead()) break;
+      if (!stdoutHasReader()) break;
     }
   } finally {
     release();

@@ -50,19 +50,19 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 const urlOf = (server: Server, path = '/'): string => `http://127.0.0.1:${portOf(server)}${path}`;
 
 /** The response of a server to exactly these bytes, after which the connection is half-closed. */
-async function answerTo(
+async function responseTo(
   bytes: string | Uint8Array,
   asked = server,
 ): Promise<{ status: number; head: string; body: string }> {
   const socket: Socket = connect(portOf(asked), '127.0.0.1');
-  let answer = '';
-  socket.setEncoding('latin1').on('data', (text) => {
-    answer += text;
+  let text = '';
+  socket.setEncoding('latin1').on('data', (chunk) => {
+    text += chunk;
   });
   socket.on('error', () => {});
   socket.end(bytes);
   await once(socket, 'close');
-  const [head, ...body] = answer.split('\r\n\r\n');
+  const [head, ...body] = text.split('\r\n\r\n');
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0), head, body: body.join('\r\n\r\n') };
 }
 
@@ -108,8 +108,8 @@ describe('serveSite', () => {
 
   test('answers HEAD like GET, without the bytes', async () => {
     const [got, head] = [
-      await answerTo(request('GET /model.mobinet.safetensors')),
-      await answerTo(request('HEAD /model.mobinet.safetensors')),
+      await responseTo(request('GET /model.mobinet.safetensors')),
+      await responseTo(request('HEAD /model.mobinet.safetensors')),
     ];
     const undated = (head: string): string => head.replace(/^Date: .*$/m, '');
     expect(undated(head.head)).toBe(undated(got.head));
@@ -129,7 +129,7 @@ describe('serveSite', () => {
       ['"other"', 200],
       ['"""', 200],
     ] as const) {
-      const { status: found, body } = await answerTo(
+      const { status: found, body } = await responseTo(
         request('GET /model.mobinet.safetensors', `If-None-Match: ${tags}`),
       );
       expect([found, body.length], tags).toEqual([status, status === 304 ? 0 : model.length]);
@@ -137,7 +137,7 @@ describe('serveSite', () => {
   });
 
   test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND'])('refuses %s', async (method) => {
-    const { status, head } = await answerTo(request(`${method} /`));
+    const { status, head } = await responseTo(request(`${method} /`));
     expect(status).toBe(405);
     expect(head).toContain('\r\nAllow: GET, HEAD\r\n');
   });
@@ -159,7 +159,9 @@ describe('serveSite', () => {
     'bytes=NaN-Infinity',
   ])('serves the whole file for the range %j', async (range) => {
     for (const method of ['GET', 'HEAD']) {
-      const { status, body } = await answerTo(request(`${method} /assets/page.js`, `Range: ${range}`, 'If-Range: "x"'));
+      const { status, body } = await responseTo(
+        request(`${method} /assets/page.js`, `Range: ${range}`, 'If-Range: "x"'),
+      );
       expect([status, body]).toEqual([200, method === 'GET' ? 'export {};' : '']);
     }
   });
@@ -185,14 +187,14 @@ describe('serveSite', () => {
     [`/${'a'.repeat(8000)}`, 404],
     ['/\u00e9', 400],
   ])('answers the path %s with %d', async (path, expected) => {
-    const { status, body } = await answerTo(request(`GET ${path}`));
+    const { status, body } = await responseTo(request(`GET ${path}`));
     expect(status).toBe(expected);
     expect(body).not.toContain('secret');
   });
 
   test('accepts requests only under its own host names, so that no other site can read its files', async () => {
     const statusOf = async (asked: Server, host: string): Promise<number> =>
-      (await answerTo(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, asked)).status;
+      (await responseTo(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, asked)).status;
     for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:8080', '[::1]', '[::1]:80']) {
       for (const each of [server, open, named]) expect(await statusOf(each, host), host).toBe(200);
     }
@@ -216,16 +218,16 @@ describe('serveSite', () => {
     expect(await statusOf(named, 'workshop.lan:80')).toBe(200);
     expect(await statusOf(named, '192.168.1.2')).toBe(403);
     // HTTP/1.0 allows requests without a host.
-    expect((await answerTo('GET / HTTP/1.0\r\n\r\n')).status).toBe(403);
+    expect((await responseTo('GET / HTTP/1.0\r\n\r\n')).status).toBe(403);
   });
 
   test('survives requests that are too large, incomplete or aborted', async () => {
-    expect((await answerTo(request('GET /', `X: ${'x'.repeat(100_000)}`))).status).toBe(431);
-    expect((await answerTo(request('GET /', 'Upgrade: websocket', 'Connection: Upgrade'))).status).toBe(200);
-    expect((await answerTo(request('GET /', 'Expect: 100-continue'))).status).not.toBe(500);
-    expect((await answerTo(request('GET /', 'Content-Length: 5', 'Content-Length: 6'))).status).toBe(400);
-    await answerTo(request('CONNECT localhost:1'));
-    await answerTo(request('POST /', 'Content-Length: 100000000').concat('x'.repeat(100_000)));
+    expect((await responseTo(request('GET /', `X: ${'x'.repeat(100_000)}`))).status).toBe(431);
+    expect((await responseTo(request('GET /', 'Upgrade: websocket', 'Connection: Upgrade'))).status).toBe(200);
+    expect((await responseTo(request('GET /', 'Expect: 100-continue'))).status).not.toBe(500);
+    expect((await responseTo(request('GET /', 'Content-Length: 5', 'Content-Length: 6'))).status).toBe(400);
+    await responseTo(request('CONNECT localhost:1'));
+    await responseTo(request('POST /', 'Content-Length: 100000000').concat('x'.repeat(100_000)));
     for (const leaveAfter of ['GET / HT', request('GET /model.mobinet.safetensors').repeat(20)]) {
       const socket = connect(portOf(server), '127.0.0.1').on('error', () => {});
       socket.write(leaveAfter);
@@ -259,6 +261,6 @@ describe('serveSite', () => {
     ],
     { numRuns: 100 },
   )('survives arbitrary bytes', async (parts) => {
-    await answerTo(`GET /${parts.join('')} HTTP/1.1\r\nHost: localhost\r\n${parts.join('')}\r\n\r\n`);
+    await responseTo(`GET /${parts.join('')} HTTP/1.1\r\nHost: localhost\r\n${parts.join('')}\r\n\r\n`);
   });
 });

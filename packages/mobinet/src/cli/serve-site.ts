@@ -13,7 +13,7 @@ interface SiteFile {
 }
 
 /** A response. It has bytes only if a file was requested or the request is refused. */
-interface Answer {
+interface SiteResponse {
   readonly status: number;
   readonly headers?: OutgoingHttpHeaders;
   readonly bytes?: Uint8Array;
@@ -58,7 +58,7 @@ export function serveSite(folder: string, { model, host = 'localhost' }: SiteOpt
   const files = readFiles(folder);
   if (model) files.set(`/${packedFile}`, siteFile(packedFile, model));
   return createServer((request, response) => {
-    const { status, headers, bytes } = answerTo(request, files, host);
+    const { status, headers, bytes } = respondTo(request, files, host);
     const length = bytes && { 'Content-Length': bytes.byteLength };
     response.writeHead(status, { ...commonHeaders, ...length, ...headers });
     response.end(request.method === 'HEAD' ? undefined : bytes);
@@ -90,7 +90,11 @@ function siteFile(name: string, bytes: Uint8Array): SiteFile {
   };
 }
 
-function answerTo({ method, url = '', headers }: IncomingMessage, files: Map<string, SiteFile>, host: string): Answer {
+function respondTo(
+  { method, url = '', headers }: IncomingMessage,
+  files: Map<string, SiteFile>,
+  host: string,
+): SiteResponse {
   if (!isOwnName(headers.host, host))
     return refusal(403, `this server does not serve the host ${headers.host ?? '(none)'}`);
   if (method !== 'GET' && method !== 'HEAD') {
@@ -105,7 +109,7 @@ function answerTo({ method, url = '', headers }: IncomingMessage, files: Map<str
 }
 
 /** A refusal. It closes the connection, since the client may still be sending. */
-function refusal(status: number, reason: string, headers: OutgoingHttpHeaders = {}): Answer {
+function refusal(status: number, reason: string, headers: OutgoingHttpHeaders = {}): SiteResponse {
   const plain = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' };
   return { status, headers: { ...plain, ...headers }, bytes: Buffer.from(`${reason}\n`) };
 }

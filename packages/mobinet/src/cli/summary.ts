@@ -6,7 +6,14 @@ import { makeWithoutMemory, type Network } from '../networks/network.js';
 import { drawGraph } from '../summary/graph.js';
 import { summary } from '../summary/summary.js';
 import { exportOptionsOf, imageShapeOf, readModel } from '../training/files.js';
-import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
+import {
+  addClassesFlag,
+  addNetworkFlags,
+  architectureIsFixed,
+  jsonFlag,
+  type NetworkFlags,
+  networkOptionsOf,
+} from './flags.js';
 import { formatSummary, printJson, printResult } from './output.js';
 import { saveText } from './save-result.js';
 
@@ -37,7 +44,7 @@ Examples:
 async function runSummary(flags: SummaryFlags, network: Network): Promise<void> {
   const { model, graph, json } = flags;
   const options = networkOptionsOf(flags, network);
-  if (model !== undefined && Object.keys(options).length > 0) throw new RangeError(hasItsOwn('model'));
+  if (model !== undefined && Object.keys(options).length > 0) throw new RangeError(architectureIsFixed('model'));
   const [module, about] = model === undefined ? fresh(network, options) : await saved(model);
   if (graph !== undefined) return saveText(graph, drawGraph(module, about), json);
   const result = summary(module, about);

@@ -2,7 +2,7 @@ import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'no
 import { extname, join, sep } from 'node:path';
 import { DataError, unreadable } from './errors.js';
 import type { IgnoredFiles } from './ignored-files.js';
-import { foreignImageExtensions, imageExtensions } from './image-extensions.js';
+import { imageExtensions, unsupportedImageExtensions } from './image-extensions.js';
 
 /** The folder with the images of one class. */
 export interface ClassFolder {
@@ -16,7 +16,7 @@ export interface ClassImages {
   /** Paths relative to the class folder, with slashes, in order. */
   readonly files: readonly string[];
   /** The number of images in unsupported formats. */
-  readonly foreign: number;
+  readonly unsupported: number;
 }
 
 /**
@@ -29,7 +29,7 @@ export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFo
     const path = join(folder, entry.name);
     if (isHidden(entry)) return ignore(ignored, 'hidden files', path);
     const kind = kindOf(entry, path);
-    if (kind === 'nowhere') return ignore(ignored, 'broken links', path);
+    if (kind === 'broken') return ignore(ignored, 'broken links', path);
     if (kind !== 'folder') return ignore(ignored, 'files outside class folders', path);
     if (entry.isSymbolicLink() && contains(realPath(path), real)) {
       return ignore(ignored, 'links to folders already read', path);
@@ -55,7 +55,7 @@ export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFi
   const realRoot = realPath(root);
   const seen = new Set([realRoot]);
   const folders: { path: string; files: string[] }[] = [];
-  const foreign = new Map<string, number>();
+  const otherFiles = new Map<string, number>();
 
   const visit = (folder: string, real: string): void => {
     const files: string[] = [];
@@ -65,14 +65,14 @@ export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFi
       const path = join(root, within);
       const kind = isHidden(entry) ? 'hidden' : kindOf(entry, path);
       if (kind === 'hidden') ignored.add('hidden files', path);
-      else if (kind === 'nowhere') ignored.add('broken links', path);
+      else if (kind === 'broken') ignored.add('broken links', path);
       else if (kind === 'other') ignored.add('special files', path);
       else if (kind === 'file') {
         const extension = extname(entry.name).toLowerCase();
         if (imageExtensions.has(extension)) files.push(within);
         else {
-          foreign.set(extension, (foreign.get(extension) ?? 0) + 1);
-          const isImage = foreignImageExtensions.has(extension);
+          otherFiles.set(extension, (otherFiles.get(extension) ?? 0) + 1);
+          const isImage = unsupportedImageExtensions.has(extension);
           ignored.add(isImage ? 'images in unsupported formats' : 'files without an image extension', path);
         }
       } else {
@@ -90,15 +90,17 @@ export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFi
 
   const files = folders.sort((a, b) => byCodeUnit(composed(a.path), composed(b.path))).flatMap(({ files }) => files);
   if (files.length === 0) {
-    const found = Array.from(foreign, ([extension, count]) => `${count} × ${extension || 'no extension'}`).join(', ');
+    const found = Array.from(otherFiles, ([extension, count]) => `${count} × ${extension || 'no extension'}`).join(
+      ', ',
+    );
     const what = found === '' ? '' : `, only other files (${found})`;
     throw new DataError(
       `${root} holds no images${what}. ` +
         `Add files with the extensions ${[...imageExtensions].join(' ')}, or remove the class ${name} from all splits`,
     );
   }
-  const images = [...foreign].filter(([extension]) => foreignImageExtensions.has(extension));
-  return { files, foreign: images.reduce((sum, [, count]) => sum + count, 0) };
+  const images = [...otherFiles].filter(([extension]) => unsupportedImageExtensions.has(extension));
+  return { files, unsupported: images.reduce((sum, [, count]) => sum + count, 0) };
 }
 
 /** Whether a folder holds images itself, not only in subfolders. */
@@ -119,22 +121,22 @@ function listFolder(folder: string): Dirent[] {
 }
 
 /** The kind of an entry, or of what it links to. */
-function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'nowhere' | 'other' {
+function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'broken' | 'other' {
   let item: Pick<Dirent, 'isFile' | 'isDirectory'> | undefined = entry;
   if (entry.isSymbolicLink()) {
     try {
       item = statSync(path, { throwIfNoEntry: false });
     } catch (error) {
-      if (!leadsNowhere.has((error as NodeJS.ErrnoException).code)) throw cannotRead(path, error);
+      if (!brokenLinkCodes.has((error as NodeJS.ErrnoException).code)) throw cannotRead(path, error);
       item = undefined;
     }
   }
-  if (!item) return 'nowhere';
+  if (!item) return 'broken';
   return item.isFile() ? 'file' : item.isDirectory() ? 'folder' : 'other';
 }
 
 /** Error codes of links to a missing file, to themselves, and through a file. */
-const leadsNowhere: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
+const brokenLinkCodes: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
 
 function realPath(path: string): string {
   try {

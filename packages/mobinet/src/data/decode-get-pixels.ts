@@ -29,7 +29,7 @@ export async function loadGetPixels(): Promise<Decoder> {
       const orientation = orientations[format];
       if (!orientation) throw new Error(`the format ${format} ${needsSharp}`);
       const stored = orientation(bytes);
-      checkSize(bytes, Math.min(pixelLimit, mostPixels));
+      checkSize(bytes, Math.min(pixelLimit, maxPixels));
       const pixels = await unpack(decode, bytes, `image/${format.toLowerCase()}`);
       return { image: imageOnWhite(toSamples(pixels)), orientation: stored };
     },
@@ -37,7 +37,7 @@ export async function loadGetPixels(): Promise<Decoder> {
 }
 
 /** JavaScript takes about 5 seconds for this many pixels of a JPEG. */
-const mostPixels = 16e6;
+const maxPixels = 16e6;
 
 function checkSize(bytes: Buffer, limit: number): void {
   let size: { readonly width: number; readonly height: number };

@@ -36,7 +36,7 @@ interface Job {
 }
 
 /** A slot for a worker and its queue of jobs, of which it works on the first. */
-interface Seat {
+interface Slot {
   worker: Worker | null;
   readonly jobs: Job[];
   /** The CPU time of the process, in seconds, when the decoder got the file of the first job. Null before that. */
@@ -60,7 +60,7 @@ const checksBeforeWarning = 60;
  * used about the limit itself.
  */
 export class DecodePool {
-  readonly #seats: readonly Seat[];
+  readonly #slots: readonly Slot[];
   readonly #semaphore: Semaphore;
   readonly #watch: NodeJS.Timeout;
   /** The number of checks since the last result. */
@@ -70,8 +70,8 @@ export class DecodePool {
 
   constructor(readonly options: DecodePoolOptions) {
     this.#semaphore = new Semaphore({ max: options.workers });
-    this.#seats = Array.from({ length: options.workers }, () => ({ worker: null, jobs: [], since: null }));
-    for (const seat of this.#seats) this.#start(seat);
+    this.#slots = Array.from({ length: options.workers }, () => ({ worker: null, jobs: [], since: null }));
+    for (const slot of this.#slots) this.#start(slot);
     // A result may have arrived while this thread was busy, so pending messages are delivered before the check.
     this.#watch = setInterval(() => setImmediate(() => this.#check()), Math.min(checkEvery, 1000 * options.cpuLimit));
     this.#watch.unref();
@@ -81,16 +81,16 @@ export class DecodePool {
   decode(image: string | Image, name: string): Decoding {
     const { side, exactSize = false, pixelLimit } = this.options;
     const request: DecodeRequest = { id: this.#nextId++, image, name, side, exactSize, pixelLimit };
-    const seat = this.#seats.reduce((best, other) => (other.jobs.length < best.jobs.length ? other : best));
+    const slot = this.#slots.reduce((best, other) => (other.jobs.length < best.jobs.length ? other : best));
     const result = new Promise<Image | Unreadable>((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);
-      seat.jobs.push({ request, resolve, reject });
-      seat.worker?.ref();
-      seat.worker?.postMessage(request);
+      slot.jobs.push({ request, resolve, reject });
+      slot.worker?.ref();
+      slot.worker?.postMessage(request);
     });
     // Images are requested ahead of time, so a failure must not count as unhandled before its result is awaited.
     result.catch(() => {});
-    return { result, cancel: () => seat.worker?.postMessage({ cancel: request.id } satisfies CancelRequest) };
+    return { result, cancel: () => slot.worker?.postMessage({ cancel: request.id } satisfies CancelRequest) };
   }
 
   /** Ends the workers. Pending requests reject. */
@@ -98,38 +98,38 @@ export class DecodePool {
     await this.#fail(new DataError('the image loader is closed. Create a new one to read more images'));
   }
 
-  #start(seat: Seat): void {
+  #start(slot: Slot): void {
     const url = this.options.workerUrl ?? new URL('./decode-worker.js', import.meta.url);
     this.#semaphore.acquire(url, { name: 'mobinet decode' }, (_, worker) => {
       if (this.#failure) return void worker.terminate();
-      seat.worker = worker;
+      slot.worker = worker;
       worker.on('message', (reply: DecodeReply) => {
-        if (seat.jobs[0]?.request.id !== reply.id) return;
-        if ('result' in reply) this.#settle(seat, reply.result);
+        if (slot.jobs[0]?.request.id !== reply.id) return;
+        if ('result' in reply) this.#settle(slot, reply.result);
         else if ('failure' in reply) void this.#fail(new DataError(reply.failure));
-        else seat.since = cpuSeconds();
+        else slot.since = cpuSeconds();
       });
-      worker.on('error', (error) => this.#crash(seat, worker, messageOf(error), error));
-      worker.on('exit', (code) => this.#crash(seat, worker, `it exited with code ${code}`));
-      for (const { request } of seat.jobs) worker.postMessage(request);
+      worker.on('error', (error) => this.#crash(slot, worker, messageOf(error), error));
+      worker.on('exit', (code) => this.#crash(slot, worker, `it exited with code ${code}`));
+      for (const { request } of slot.jobs) worker.postMessage(request);
       // Only a worker with jobs keeps the program running.
-      if (seat.jobs.length === 0) worker.unref();
+      if (slot.jobs.length === 0) worker.unref();
     });
   }
 
-  /** Completes the first job of a seat, since workers reply in order. */
-  #settle(seat: Seat, result: Image | Unreadable): void {
-    seat.jobs.shift()?.resolve(result);
-    seat.since = null;
+  /** Completes the first job of a slot, since workers reply in order. */
+  #settle(slot: Slot, result: Image | Unreadable): void {
+    slot.jobs.shift()?.resolve(result);
+    slot.since = null;
     this.#checks = 0;
-    if (seat.jobs.length === 0) seat.worker?.unref();
+    if (slot.jobs.length === 0) slot.worker?.unref();
   }
 
   /** Fails the pool if a worker has used more CPU time than any image takes. */
   #check(): void {
     const { cpuLimit, workers, onWarning } = this.options;
     const limit = cpuLimit * (workers + availableParallelism());
-    const busy = this.#seats.filter(({ jobs }) => jobs.length > 0);
+    const busy = this.#slots.filter(({ jobs }) => jobs.length > 0);
     for (const { since, jobs } of busy) {
       if (since === null || cpuSeconds() - since <= limit) continue;
       const problem = `decoding ${jobs[0].request.name} took more than ${cpuLimit} s of CPU time, a bug in the decoder`;
@@ -140,9 +140,9 @@ export class DecodePool {
       onWarning?.(`still waiting for ${busy[0].jobs[0].request.name}`);
   }
 
-  #crash(seat: Seat, worker: Worker, message: string, cause?: unknown): void {
-    if (seat.worker !== worker) return;
-    const where = seat.jobs.length > 0 ? ` on ${seat.jobs[0].request.name}` : '';
+  #crash(slot: Slot, worker: Worker, message: string, cause?: unknown): void {
+    if (slot.worker !== worker) return;
+    const where = slot.jobs.length > 0 ? ` on ${slot.jobs[0].request.name}` : '';
     const error = new DataError(`an image decoding thread crashed${where}: ${message}`, { cause });
     void this.#fail(error);
   }
@@ -150,10 +150,10 @@ export class DecodePool {
   async #fail(error: DataError): Promise<void> {
     this.#failure ??= error;
     clearInterval(this.#watch);
-    const workers = this.#seats.map(({ worker }) => worker);
-    for (const seat of this.#seats) {
-      seat.worker = null;
-      for (const job of seat.jobs.splice(0)) job.reject(error);
+    const workers = this.#slots.map(({ worker }) => worker);
+    for (const slot of this.#slots) {
+      slot.worker = null;
+      for (const job of slot.jobs.splice(0)) job.reject(error);
     }
     await Promise.all(workers.map((worker) => worker?.terminate()));
   }

@@ -22,8 +22,9 @@ export async function loadSharp(): Promise<Decoder> {
     notice: null,
     async decode(bytes, format, options) {
       const open = (changes: SharpOptions): Sharp => sharp(bytes, { ...defaults, ...changes });
-      const facts = readers[format]?.(bytes) ?? (await orCorrupt(open({ limitInputPixels: false }).metadata(), format));
-      return decode(open, format, facts, options);
+      const properties =
+        readers[format]?.(bytes) ?? (await orCorrupt(open({ limitInputPixels: false }).metadata(), format));
+      return decode(open, format, properties, options);
     },
   };
 }
@@ -35,35 +36,38 @@ export async function loadSharp(): Promise<Decoder> {
 const defaults: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, unlimited: false, ignoreIcc: true };
 
 /** The properties of an image that are known before it is unpacked. */
-type Facts = Pick<Metadata, 'height' | 'width' | 'space' | 'depth' | 'channels' | 'orientation' | 'isProgressive'>;
+type Properties = Pick<Metadata, 'height' | 'width' | 'space' | 'depth' | 'channels' | 'orientation' | 'isProgressive'>;
 
 /**
  * Header parsers for formats that are not left to libvips. They take a tenth of its time, which for small images is a
  * fifth of the total.
  */
-const readers: Partial<Record<ImageFormat, (bytes: Buffer) => Facts>> = { JPEG: jpegFacts, PNG: pngFacts };
+const readers: Partial<Record<ImageFormat, (bytes: Buffer) => Properties>> = {
+  JPEG: jpegProperties,
+  PNG: pngProperties,
+};
 
-function jpegFacts(bytes: Buffer): Facts {
+function jpegProperties(bytes: Buffer): Properties {
   const header = jpegHeader(bytes);
   checkJpeg(header);
   const { height, width, components, exif, isProgressive } = header;
-  const channels = components.length as Facts['channels'];
+  const channels = components.length as Properties['channels'];
   const space = channels === 1 ? 'b-w' : channels === 4 ? 'cmyk' : 'srgb';
   return { height, width, space, depth: 'uchar', channels, isProgressive, ...orientationOf(exif) };
 }
 
 /** Describes the image as libvips unpacks it, with palette indices replaced by their colours. */
-function pngFacts(bytes: Buffer): Facts {
+function pngProperties(bytes: Buffer): Properties {
   const { height, width, bitDepth, isGray, hasAlpha, isInterlaced, exif } = pngHeader(bytes);
   const [space, depth] =
     bitDepth === 16
       ? ([isGray ? 'grey16' : 'rgb16', 'ushort'] as const)
       : ([isGray ? 'b-w' : 'srgb', 'uchar'] as const);
-  const channels = ((isGray ? 1 : 3) + Number(hasAlpha)) as Facts['channels'];
+  const channels = ((isGray ? 1 : 3) + Number(hasAlpha)) as Properties['channels'];
   return { height, width, space, depth, channels, isProgressive: isInterlaced, ...orientationOf(exif) };
 }
 
-function orientationOf(exif: Buffer | null): Pick<Facts, 'orientation'> {
+function orientationOf(exif: Buffer | null): Pick<Properties, 'orientation'> {
   const orientation = exif ? tiffTags(exif).orientation : undefined;
   return orientation === undefined ? {} : { orientation };
 }
@@ -71,22 +75,22 @@ function orientationOf(exif: Buffer | null): Pick<Facts, 'orientation'> {
 async function decode(
   open: (options: SharpOptions) => Sharp,
   format: ImageFormat,
-  facts: Facts,
+  properties: Properties,
   { pixelLimit, side }: DecodeOptions,
 ): Promise<StoredImage> {
-  checkPixels(facts.width, facts.height, pixelLimit * shareOfLimit(format, facts));
-  checkSamples(facts);
+  checkPixels(properties.width, properties.height, pixelLimit * shareOfLimit(format, properties));
+  checkSamples(properties);
   const unpack = (failOn: SharpOptions['failOn'] = 'error'): Promise<Unpacked> => {
     const sharp = open({ limitInputPixels: pixelLimit, failOn });
     // Otherwise libvips would convert CMYK to RGB with a profile that it assumes.
-    if (facts.space === 'cmyk') sharp.pipelineColourspace('cmyk').toColourspace('cmyk');
+    if (properties.space === 'cmyk') sharp.pipelineColourspace('cmyk').toColourspace('cmyk');
     // Copying gray to three channels is faster in JavaScript: for small images, it took libvips a third of its time.
-    if (facts.space === 'b-w' && facts.channels === 1) sharp.toColourspace('b-w');
-    if (side !== undefined) reduce(sharp, facts, side);
+    if (properties.space === 'b-w' && properties.channels === 1) sharp.toColourspace('b-w');
+    if (side !== undefined) reduce(sharp, properties, side);
     return sharp.raw().toBuffer({ resolveWithObject: true });
   };
   const unpacked = await orCorrupt(format === 'JPEG' ? unpackJpeg(unpack) : unpack(), format);
-  return { image: toRgb(unpacked, facts), orientation: facts.orientation };
+  return { image: toRgb(unpacked, properties), orientation: properties.orientation };
 }
 
 interface Unpacked {
@@ -112,7 +116,7 @@ async function unpackJpeg(unpack: (failOn?: 'warning') => Promise<Unpacked>): Pr
  * of the time and hardly any memory. It stays at least three times as large as requested, so that our own filter, which
  * does the rest, gives nearly the result of all pixels (Pillow calls this `reducing_gap`).
  */
-function reduce(sharp: Sharp, { width, height }: Facts, side: number): void {
+function reduce(sharp: Sharp, { width, height }: Properties, side: number): void {
   const factor = (3 * side) / Math.min(width, height);
   if (factor > 1 / 2) return;
   sharp.resize(Math.round(width * factor), Math.round(height * factor), { fit: 'fill', kernel: 'linear' });
@@ -122,7 +126,7 @@ function reduce(sharp: Sharp, { width, height }: Facts, side: number): void {
  * The share of the pixel limit for a format. Images that must be in memory as a whole get less: measured, an AVIF takes
  * 18 bytes per pixel, a 16-bit interlaced PNG takes 9.
  */
-function shareOfLimit(format: ImageFormat, { isProgressive }: Facts): number {
+function shareOfLimit(format: ImageFormat, { isProgressive }: Properties): number {
   if (format === 'AVIF') return 1 / 4;
   return format === 'PNG' && isProgressive ? 1 / 2 : 1;
 }
@@ -138,7 +142,7 @@ const channelsOf: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** @throws Error if the samples are not colours of 8 or 16 bits, since their meaning would be a guess. */
-function checkSamples({ space, depth, channels }: Facts): void {
+function checkSamples({ space, depth, channels }: Properties): void {
   const depths = space === 'cmyk' ? ['uchar'] : ['uchar', 'ushort'];
   if (channelsOf[space]?.includes(channels) && depths.includes(depth)) return;
   throw new Error(
@@ -146,7 +150,7 @@ function checkSamples({ space, depth, channels }: Facts): void {
   );
 }
 
-function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }: Facts): Image {
+function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }: Properties): Image {
   const samples = { height, width, data };
   if (space === 'cmyk') return imageFromCmyk(samples);
   if (channels === 4) return imageOnWhite(samples);

@@ -13,7 +13,7 @@ export const imageExtensions: ReadonlySet<string> = new Set([
 ]);
 
 /** Extensions of unsupported image formats. A folder of such images must not be treated like one without images. */
-export const foreignImageExtensions: ReadonlySet<string> = new Set([
+export const unsupportedImageExtensions: ReadonlySet<string> = new Set([
   '.heic',
   '.heif',
   '.bmp',

@@ -185,10 +185,10 @@ const namesOf = (classes: readonly ClassFolder[]): string[] => classes.map(({ na
 /** Lists all images of a class, unless too many have unsupported formats. */
 function allFiles({ maxSkipped = defaultMaxSkipped }: ImageFolderOptions, ignored: IgnoredFiles) {
   return (folder: ClassFolder): ClassFiles => {
-    const { files, foreign } = listImages(folder, ignored);
-    if (isTooMany(foreign, files.length + foreign, maxSkipped)) {
+    const { files, unsupported } = listImages(folder, ignored);
+    if (isTooMany(unsupported, files.length + unsupported, maxSkipped)) {
       throw new DataError(
-        `${folder.path} holds ${foreign} images in unsupported formats and ${files.length} in supported ones: ${ignored.describe()}. ` +
+        `${folder.path} holds ${unsupported} images in unsupported formats and ${files.length} in supported ones: ${ignored.describe()}. ` +
           'Convert them to JPEG or PNG, or remove them',
       );
     }

@@ -81,7 +81,7 @@ function nextMarker(jpeg: Buffer, from: number): number {
  * A progressive JPEG may have any number of scans, each of which costs as much time as a whole image for a few bytes.
  * Real images have about ten.
  */
-const mostScans = 50;
+const maxScans = 50;
 
 /**
  * Refuses JPEGs that cannot be decoded correctly or in reasonable time.
@@ -90,5 +90,5 @@ const mostScans = 50;
 export function checkJpeg({ precision, scans }: JpegHeader): void {
   if (precision !== 8)
     throw new Error(`it is a JPEG with ${precision} bits per sample, but only 8 are supported. Convert it to PNG`);
-  if (scans > mostScans) throw new Error(`it is a JPEG with ${scans} scans, but only ${mostScans} are allowed`);
+  if (scans > maxScans) throw new Error(`it is a JPEG with ${scans} scans, but only ${maxScans} are allowed`);
 }

@@ -34,7 +34,7 @@ interface Scaler {
 let scaler: Scaler | null = null;
 
 /** A larger memory is not kept for the next image. */
-const keptBytes = 64 * 2 ** 20;
+const maxKeptBytes = 64 * 2 ** 20;
 
 /**
  * The fast form of `resizePlain`, to the last bit.
@@ -48,7 +48,7 @@ export function resizeFast(image: Image, alongRows: Filter, alongColumns: Filter
     if (['RangeError', 'CompileError'].includes((error as Error).name)) return null;
     throw error;
   } finally {
-    if (scaler && scaler.memory.byteLength > keptBytes) scaler = null;
+    if (scaler && scaler.memory.byteLength > maxKeptBytes) scaler = null;
   }
 }
 
@@ -64,7 +64,7 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
     end = (end + size + 31) & ~15;
   }
   memory.reserve(end);
-  const [rowsFirst, rowsWeights, columnsFirst, columnsWeights, pixels, wide, result] = addresses;
+  const [rowsFirst, rowsWeights, columnsFirst, columnsWeights, pixels, intermediate, result] = addresses;
   for (const [i, { first, weights }] of [alongRows, alongColumns].entries()) {
     memory.words(addresses[2 * i], first.length).set(first);
     memory.words(addresses[2 * i + 1], weights.length).set(weights);
@@ -73,7 +73,7 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
   const resizeRows = loadPass(rows, alongRows.taps, (unrolled) => loadRows(memory, unrolled));
   resizeRows({
     pixels,
-    result: wide,
+    result: intermediate,
     height: image.height,
     width: image.width,
     newWidth: width,
@@ -83,7 +83,7 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
   });
   const resizeColumns = loadPass(columns, alongColumns.taps, (unrolled) => loadColumns(memory, unrolled));
   resizeColumns({
-    pixels: wide,
+    pixels: intermediate,
     result,
     newHeight: height,
     rowBytes: 3 * width,
@@ -95,11 +95,11 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
 }
 
 /** Loops of at most this many taps are unrolled. */
-const mostUnrolled = 8;
+const maxUnrolled = 8;
 
 /** Looks up the pass for a number of taps, and loads it if this is its first use. */
 function loadPass<P>(known: Map<number, P>, taps: number, load: (unrolled: number | null) => P): P {
-  const unrolled = taps <= mostUnrolled ? taps : null;
+  const unrolled = taps <= maxUnrolled ? taps : null;
   const key = unrolled ?? 0;
   const pass = known.get(key) ?? load(unrolled);
   known.set(key, pass);
