@@ -31,7 +31,7 @@ function open(flags: DataFlags, of: TrainingRun | undefined) {
   const write = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
   try {
     const dataset = openEvaluationData(flags, { classes: 3, run: of });
-    return { dataset, said: write.mock.calls.join('') };
+    return { dataset, messages: write.mock.calls.join('') };
   } finally {
     write.mockRestore();
   }
@@ -48,21 +48,21 @@ describe('evaluation on a folder with class folders only', () => {
       [{}, photos],
       [{ data: moved }, moved],
     ] as const) {
-      const { dataset, said } = open(flags, run);
+      const { dataset, messages } = open(flags, run);
       expect(names(dataset)).toEqual(drawn.map((path) => path.replace(photos, place)));
-      expect(said).toBe(`evaluating the 6 images of ${place} that training held out for validation\n`);
+      expect(messages).toBe(`evaluating the 6 images of ${place} that training held out for validation\n`);
     }
     expect(names(open({ limit: 3 }, run).dataset)).toEqual(drawn.filter((_, i) => i % 2 === 0));
   });
 
   test('uses all images with a message for other runs, unless the share is given', () => {
-    const { dataset, said } = open({ data: photos }, undefined);
+    const { dataset, messages } = open({ data: photos }, undefined);
     expect(dataset.val.length).toBe(24);
-    expect(said).toMatch(
+    expect(messages).toMatch(
       /^evaluating all 24 images of .*, which has no val\/\. If the network was trained .* --val-share and --seed/,
     );
     const drawn = open({ data: photos, valShare: 0.25, seed: 5 }, undefined);
-    expect(drawn).toEqual({ dataset: expect.anything(), said: '' });
+    expect(drawn).toEqual({ dataset: expect.anything(), messages: '' });
     expect(names(drawn.dataset)).toEqual(names(open({}, run).dataset));
   });
 
@@ -78,8 +78,8 @@ describe('evaluation on a folder with class folders only', () => {
   });
 
   test('uses val/ if it exists', () => {
-    const { dataset, said } = open({ data: join(folder, 'split') }, run);
-    expect({ images: dataset.val.length, said }).toEqual({ images: 12, said: '' });
+    const { dataset, messages } = open({ data: join(folder, 'split') }, run);
+    expect({ images: dataset.val.length, messages }).toEqual({ images: 12, messages: '' });
     rmSync(join(folder, 'split/train'), { recursive: true });
     expect(open({ data: join(folder, 'split') }, run).dataset.val.length).toBe(12);
   });

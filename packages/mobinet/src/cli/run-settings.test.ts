@@ -32,12 +32,12 @@ function save(changes: Partial<TrainingRun['training']>, epochs: number, batch =
   run.model.dispose();
 }
 
-let said = '';
+let messages = '';
 
 beforeEach(() => {
-  said = '';
+  messages = '';
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said += text;
+    messages += text;
     return true;
   });
 });
@@ -56,14 +56,14 @@ describe('a finished run of three epochs', () => {
   test('continues for more epochs, and reports its learning rate', async () => {
     expect(await resumed({ epochs: 6 })).toEqual({ ...training, epochs: 6 });
     // Halfway through a cosine schedule, the rate is halved.
-    expect(said).toBe(
+    expect(messages).toBe(
       'training for 6 epochs instead of 3: the learning rate now follows the cosine schedule of 6 epochs, with 0.0625 in the next step\n',
     );
   });
 
   test('says how to continue', async () => {
     expect(await resumed({})).toEqual({ ...training, epochs: 3 });
-    expect(said).toBe('all 3 epochs are done. Raise --epochs to continue\n');
+    expect(messages).toBe('all 3 epochs are done. Raise --epochs to continue\n');
   });
 
   test('does not go back', async () => {
@@ -85,7 +85,7 @@ describe('a finished run of three epochs', () => {
       [{ seed: 1 }, /its seed is 0/],
     ];
     for (const [flags, message] of others) await expect(resumed(flags)).rejects.toThrow(message);
-    expect(said).toBe('all 3 epochs are done. Raise --epochs to continue\n');
+    expect(messages).toBe('all 3 epochs are done. Raise --epochs to continue\n');
   });
 });
 
@@ -99,7 +99,7 @@ describe('a run in its third epoch', () => {
 
   test('may split batches into more micro-batches, which is reported', async () => {
     expect((await resumed({ microBatches: 4 })).microBatches).toBe(4);
-    expect(said).toMatch(/^from here on, each batch is split into 4 micro-batches instead of 1\. .*\n$/);
+    expect(messages).toMatch(/^from here on, each batch is split into 4 micro-batches instead of 1\. .*\n$/);
   });
 
   test('may have no recorded preset', async () => {
@@ -110,8 +110,8 @@ describe('a run in its third epoch', () => {
 test('a run that stopped early reports it, and continues with more patience', async () => {
   save({ epochs: 9, patience: 2 }, 3);
   await resumed({});
-  expect(said).toBe('the run stopped early after epoch 3 (--patience 2). Raise --patience to continue\n');
-  said = '';
+  expect(messages).toBe('the run stopped early after epoch 3 (--patience 2). Raise --patience to continue\n');
+  messages = '';
   expect((await resumed({ patience: 3 })).patience).toBe(3);
-  expect(said).toBe('');
+  expect(messages).toBe('');
 });

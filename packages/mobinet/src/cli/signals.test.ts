@@ -34,7 +34,7 @@ function start(args: readonly string[]) {
 }
 
 /** Waits until the output of a stream matches `text`. */
-async function said(stream: Readable, text: RegExp): Promise<string> {
+async function outputMatching(stream: Readable, text: RegExp): Promise<string> {
   let all = '';
   for await (const piece of stream.iterator({ destroyOnReturn: false })) {
     all += piece;
@@ -62,13 +62,13 @@ describe('train', () => {
   test('keeps others out of its folder, saves at SIGTERM, and exits with its code', async () => {
     const out = join(folder, 'terminated');
     const child = start([...training, '--out', out]);
-    await said(child.stderr, /^epoch 1:/m);
+    await outputMatching(child.stderr, /^epoch 1:/m);
     const { status, stderr } = spawnSync(process.execPath, [mobinet, ...training, '--out', out], { encoding: 'utf8' });
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr: expect.stringMatching(/^error: .*terminated is in use by process \d+ on .*\n$/),
     });
-    const ending = said(child.stderr, /stopped and saved\. Continue with --resume/);
+    const ending = outputMatching(child.stderr, /stopped and saved\. Continue with --resume/);
     child.kill('SIGTERM');
     await ending;
     const [code] = await once(child, 'close');
@@ -79,7 +79,7 @@ describe('train', () => {
   test('continues when nobody reads its output any more, and saves when its terminal is closed', async () => {
     const out = join(folder, 'unread');
     const child = start([...training, '--out', out]);
-    await said(child.stderr, /^epoch 1:/m);
+    await outputMatching(child.stderr, /^epoch 1:/m);
     const before = savedSteps(out);
     child.stdout.destroy();
     child.stderr.destroy();
@@ -143,19 +143,19 @@ describe('work that can be interrupted', () => {
     /** Signals sent after the first were handled, with pauses as between key presses. */
     readonly later: readonly NodeJS.Signals[];
     readonly code: number;
-    readonly heard: string;
+    readonly received: string;
     readonly env?: Record<string, string>;
   }
 
   const cases: [what: string, signals: Case][] = [
-    ['a second Ctrl-C', { first: ['SIGINT'], later: ['SIGINT'], code: 130, heard: 'SIGINT' }],
+    ['a second Ctrl-C', { first: ['SIGINT'], later: ['SIGINT'], code: 130, received: 'SIGINT' }],
     [
       'a signal after a Ctrl-C that npm has forwarded',
-      { first: ['SIGINT', 'SIGINT'], later: ['SIGTERM'], code: 143, heard: 'SIGINT' },
+      { first: ['SIGINT', 'SIGINT'], later: ['SIGTERM'], code: 143, received: 'SIGINT' },
     ],
     [
       'SIGTERM after a closed terminal, which signals twice',
-      { first: ['SIGHUP'], later: ['SIGHUP', 'SIGTERM'], code: 143, heard: 'SIGHUP' },
+      { first: ['SIGHUP'], later: ['SIGHUP', 'SIGTERM'], code: 143, received: 'SIGHUP' },
     ],
     [
       'a second SIGTERM under nohup, which ignores a closed terminal',
@@ -163,20 +163,20 @@ describe('work that can be interrupted', () => {
         first: ['SIGHUP', 'SIGTERM'],
         later: ['SIGHUP', 'SIGTERM'],
         code: 143,
-        heard: 'SIGTERM',
+        received: 'SIGTERM',
         env: { _: '/usr/bin/nohup' },
       },
     ],
   ];
 
-  test.each(cases)('ends immediately at %s', async (_, { first, later, code, heard, env = {} }) => {
+  test.each(cases)('ends immediately at %s', async (_, { first, later, code, received, env = {} }) => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env: { ...process.env, ...env } });
     children.push(child);
-    await said(child.stdout, /ready/);
-    const hearing = said(child.stdout, /interrupted by \w+/);
+    await outputMatching(child.stdout, /ready/);
+    const interruption = outputMatching(child.stdout, /interrupted by \w+/);
     const closed = once(child, 'close');
     for (const signal of first) child.kill(signal);
-    expect((await hearing).trim()).toBe(`interrupted by ${heard}`);
+    expect((await interruption).trim()).toBe(`interrupted by ${received}`);
     for (const signal of later) {
       await new Promise((resolve) => setTimeout(resolve, 300));
       expect(child.exitCode).toBeNull();

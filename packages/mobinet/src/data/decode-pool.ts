@@ -13,7 +13,7 @@ export interface DecodePoolOptions {
   /** Whether to refuse images that are not `side` × `side`. */
   readonly exactSize?: boolean;
   readonly pixelLimit: number;
-  /** CPU seconds that a decoder may take for an image. One that takes longer is broken, and the pool fails. */
+  /** CPU seconds that a decoder may take for an image. A slower decoder is broken, and the pool fails. */
   readonly cpuLimit: number;
   /** Called when an image takes unusually long. */
   readonly onWarning?: (message: string) => void;

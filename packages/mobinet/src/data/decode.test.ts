@@ -24,7 +24,7 @@ const bytesOf = (name: string): Buffer => readFileSync(new URL(name, folder));
 const expected: Record<string, Expected> = JSON.parse(bytesOf('expected.json').toString());
 const pictures = readdirSync(folder).filter((name) => name in expected);
 
-const wanted = { pixelLimit: 1e6 };
+const options = { pixelLimit: 1e6 };
 
 const largestDifference = (a: ArrayLike<number>, b: Uint8Array): number =>
   b.reduce((largest, value, i) => Math.max(largest, Math.abs(value - a[i])), 0);
@@ -32,7 +32,7 @@ const largestDifference = (a: ArrayLike<number>, b: Uint8Array): number =>
 describe('sharp decodes like Pillow', () => {
   test.each(pictures)('%s', async (name) => {
     const { height, width, tolerance, pixels } = expected[name];
-    const image = await decodeImage(bytesOf(name), wanted);
+    const image = await decodeImage(bytesOf(name), options);
     expect([image.height, image.width]).toEqual([height, width]);
     expect(image.pixels.length).toBe(3 * height * width);
     expect(largestDifference(image.pixels, Buffer.from(pixels, 'base64'))).toBeLessThanOrEqual(tolerance);
@@ -42,7 +42,7 @@ describe('sharp decodes like Pillow', () => {
     const { height, width, pixels } = picture(24, 40);
     const raw = { raw: { height, width, channels: 3 } } as const;
     const avif = await sharp(pixels, raw).withMetadata({ orientation: 6 }).avif({ quality: 100 }).toBuffer();
-    const image = await decodeImage(avif, wanted);
+    const image = await decodeImage(avif, options);
     const rotated = orient({ height, width, pixels }, 6);
     expect([image.height, image.width]).toEqual([40, 24]);
     expect(largestDifference(image.pixels, rotated.pixels)).toBeLessThanOrEqual(8);
@@ -57,7 +57,7 @@ describe('get-pixels decodes nearly like Pillow', () => {
     const decoder = await loadGetPixels();
     const kind = name.slice(name.lastIndexOf('.') + 1);
     const { pixels, height, width } = expected[name];
-    const result = await decodeImage(bytesOf(name), wanted, decoder).catch((error: Error) => error.message);
+    const result = await decodeImage(bytesOf(name), options, decoder).catch((error: Error) => error.message);
     const isUnsupported = /^(cmyk|ycck|rgb-(adobe|names))/.test(name) || !(kind in tolerances);
     if (isUnsupported) {
       return expect(result).toMatch(
@@ -124,11 +124,11 @@ describe('a file that is not an image, or not supported, is named, with a remedy
       'it is a JPEG with 12 bits per sample, but only 8 are supported. Convert it to PNG',
     ],
   ])('%s', async (_, bytes, message) => {
-    await expect(decodeImage(bytes, wanted)).rejects.toThrow(new Error(message));
+    await expect(decodeImage(bytes, options)).rejects.toThrow(new Error(message));
   });
 
   test('samples that are not colours of 8 or 16 bits', async () => {
-    await expect(decodeImage(bytesOf('float.tif'), wanted)).rejects.toThrow(
+    await expect(decodeImage(bytesOf('float.tif'), options)).rejects.toThrow(
       'its pixel format (b-w, float, 1 channel) is not supported. Convert it to PNG',
     );
   });
@@ -137,7 +137,7 @@ describe('a file that is not an image, or not supported, is named, with a remedy
 test('a number of channels that no colour space has is an error', async () => {
   const two = bytesOf('exif-1.jpg');
   two[two.indexOf(Buffer.of(0xff, 0xc0)) + 9] = 2;
-  await expect(decodeImage(two, wanted)).rejects.toThrow(
+  await expect(decodeImage(two, options)).rejects.toThrow(
     /^its pixel format \(srgb, uchar, 2 channels\) is not supported/,
   );
 });
@@ -160,13 +160,15 @@ describe('images that would take too much time or memory', () => {
     const [last, end] = [jpeg.lastIndexOf(Buffer.of(0xff, 0xda)), jpeg.length - 2];
     const scans = Array.from({ length: 100 }, () => jpeg.subarray(last, end));
     const bomb = Buffer.concat([jpeg.subarray(0, end), ...scans, jpeg.subarray(end)]);
-    await expect(decodeImage(bomb, wanted)).rejects.toThrow(/^it is a JPEG with 1\d\d scans, but only 50 are allowed$/);
+    await expect(decodeImage(bomb, options)).rejects.toThrow(
+      /^it is a JPEG with 1\d\d scans, but only 50 are allowed$/,
+    );
   });
 
   test('a GIF whose codes have more bits than a colour', async () => {
     const gif = encodeGif(4, 4, [new Array(16).fill(1)]);
     gif[gif.indexOf(Buffer.of(0, 7, 17)) + 1] = 200;
-    await expect(decodeImage(gif, wanted)).rejects.toThrow('it is a corrupt GIF (codes of 200 bits)');
+    await expect(decodeImage(gif, options)).rejects.toThrow('it is a corrupt GIF (codes of 200 bits)');
   });
 });
 

@@ -23,7 +23,7 @@ interface Found {
 /**
  * Locks a folder, so that only one process uses it at a time. The lock is a file that names its owner. The lock of a
  * process that has ended is stale. A process that takes over does not remove it first, but creates the lock of the next
- * generation, which can be created only once. So if several processes find a stale lock at once, only one wins.
+ * generation, which can be created only once. So of several processes that find a stale lock, only one wins.
  *
  * @throws DataError if another process, or this one, already holds the lock.
  */
