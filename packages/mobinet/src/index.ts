@@ -1,5 +1,5 @@
 export { decodeImage, findDecoder } from './data/decode.js';
-export type { Decoder, Wanted } from './data/decoder.js';
+export type { DecodeOptions, Decoder } from './data/decoder.js';
 export { type IdxArray, type IdxOptions, openIdx, openValidationIdx, readIdx } from './data/idx.js';
 export { type ImageFolderOptions, openImageFolder, openValidationFolder } from './data/image-folder.js';
 export { type ImageBatch, ImageLoader, type ImageLoaderOptions } from './data/loader.js';

@@ -94,7 +94,7 @@ describe('the published packages', () => {
     expect(said(process.env).trim()).toBe('1,8,8,3');
     // Without sharp, which this stands for, and without get-pixels, which nobody has installed here.
     expect(said({ ...process.env, MOBINET_DECODER: 'get-pixels' })).toMatch(
-      /^there is no decoder for pictures \(get-pixels: .*\)\. Install one: npm install sharp, or, .* npm install get-pixels\n$/,
+      /^no image decoder could be loaded \(get-pixels: .*\)\. Install one: npm install sharp, or npm install get-pixels .*\n$/,
     );
   });
 
@@ -126,7 +126,9 @@ describe('the published packages', () => {
           encoding: 'utf8',
         });
         expect(second.status).toBe(1);
-        expect(second.stderr).toBe(`error: port ${port} is taken. Use another --port, or 0 for any that is free\n`);
+        expect(second.stderr).toBe(
+          `error: port ${port} is already in use. Choose another --port, or 0 for any free port\n`,
+        );
       } finally {
         child.kill();
       }

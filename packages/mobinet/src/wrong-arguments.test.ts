@@ -153,7 +153,7 @@ describe('the public functions, called as only JavaScript allows', () => {
   });
 
   test('loadPacked rejects its promise', async () => {
-    await expect(loadPacked(wrong)).rejects.toThrow('a model is read from a path or a URL, not from undefined');
+    await expect(loadPacked(wrong)).rejects.toThrow('the model must be a path or a URL, not undefined');
   });
 
   test('the learning rate of an update is checked before anything changes', () => {

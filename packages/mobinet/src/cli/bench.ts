@@ -17,9 +17,9 @@ interface BenchFlags {
 
 interface BenchLayer {
   readonly name: string;
-  /** Median of its runs. */
+  /** The median of its runs. */
   readonly milliseconds: number;
-  /** As a fraction of the sum over all layers. */
+  /** The layer's fraction of the sum over all layers. */
   readonly share: number;
   /** For the whole batch. */
   readonly binaryMultiplyAdds: number;
@@ -31,26 +31,26 @@ interface BenchResult {
   readonly batch: number;
   readonly threads: number;
   readonly runs: number;
-  /** Median of runs from images in memory to logits. */
+  /** The median time from images in memory to logits. */
   readonly milliseconds: number;
   readonly imagesPerSecond: number;
   readonly layers: readonly BenchLayer[];
 }
 
-/** `mobinet bench`: how fast a packed model runs, as a whole and layer by layer. */
+/** `mobinet bench`: measures the speed of a packed model, as a whole and layer by layer. */
 export function benchCommand(): Command {
   return new Command('bench')
-    .description('how fast a packed model runs, layer by layer')
-    .argument('<model>', "a packed model, a checkpoint, or a run's folder")
+    .description('measure the speed of a packed model, layer by layer')
+    .argument('<model>', 'packed model, checkpoint or run folder')
     .addOption(networkFlag())
-    .option('--threads <number>', 'threads that compute (default: one for each processor)', numberIn(threadsRange))
-    .option('--batch <images>', 'images at a time', numberIn(trainingRanges.batchSize), 1)
-    .option('--seconds <number>', 'how long it is measured', numberIn({ above: 0, to: 86_400 }), 2)
+    .option('--threads <number>', 'compute threads (default: one per processor)', numberIn(threadsRange))
+    .option('--batch <images>', 'images per batch', numberIn(trainingRanges.batchSize), 1)
+    .option('--seconds <number>', 'duration of the measurement', numberIn({ above: 0, to: 86_400 }), 2)
     .option(...jsonFlag)
     .addHelpText(
       'after',
       `
-Images are noise, and ready in memory. Half of the time the network runs as a whole, half of it layer by layer, in turns; medians are reported.
+The images are random noise in memory. The network runs alternately as a whole and layer by layer; medians are reported.
 
 Examples:
   mobinet bench photos.mobinet.safetensors
@@ -87,7 +87,7 @@ async function measure(
   const runByLayer = (): void => {
     model.watch(images, ({ index, milliseconds }) => byLayer[index].push(milliseconds)).dispose();
   };
-  // Kernels are compiled when they first run, and made faster while they do.
+  // Kernels are compiled when they first run, and optimised further while they run.
   await forSeconds(seconds / 4, async () => {
     await runAsAWhole();
     runByLayer();
@@ -111,14 +111,17 @@ async function measure(
       const binaryMultiplyAdds = binary.reduce((sum, call) => sum + multiplyAddsOf(program, call), 0);
       const milliseconds = medians[index];
       return {
-        ...{ name, milliseconds, share: milliseconds / sum, binaryMultiplyAdds },
+        name,
+        milliseconds,
+        share: milliseconds / sum,
+        binaryMultiplyAdds,
         binaryMultiplyAddsPerSecond: (1000 * binaryMultiplyAdds) / milliseconds,
       };
     }),
   };
 }
 
-/** At least three times. */
+/** Repeats `run` for this many seconds, at least three times. */
 async function forSeconds(seconds: number, run: () => Promise<void>): Promise<void> {
   const end = performance.now() + 1000 * seconds;
   for (let times = 0; times < 3 || performance.now() < end; times++) await run();

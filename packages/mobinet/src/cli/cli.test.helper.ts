@@ -1,13 +1,18 @@
 import { type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { copyImages } from '../training/fixtures.test.helper.js';
 
 const mobinet = fileURLToPath(new URL('../../bin/mobinet.js', import.meta.url));
 const many = fileURLToPath(new URL('./many.test.helper.js', import.meta.url));
 
-/** Flags of the smallest network, for images of 28 pixels. */
+/** The flags of the smallest network, for images of 28 × 28 pixels. */
 export const tiny = ['--preset', 'small', '--width', '0.0625', '--k', '1', '--batch', '8', '--workers', '1'];
+
+/** The network of `tiny`, for commands without presets. */
+export const tinyNetwork = ['--width', '0.0625', '--k', '1', '--size', '32'];
 
 export interface Outcome {
   readonly code: number | null;
@@ -17,11 +22,11 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly script?: string;
-  /** Sends SIGINT as soon as stderr holds this. */
+  /** Sends SIGINT as soon as stderr matches this. */
   readonly interruptAt?: RegExp;
 }
 
-/** Command lines as users run them, with `folder` as the current one, and `env` beside the variables of this process. */
+/** Runs command lines as users do, with `folder` as the current folder, and `env` added to the environment. */
 export function commandLineIn(folder: string, env: Readonly<Record<string, string>> = {}) {
   const options = { cwd: folder, env: { ...process.env, ...env } };
 
@@ -47,8 +52,8 @@ export function commandLineIn(folder: string, env: Readonly<Record<string, strin
   afterAll(() => server?.close());
 
   /**
-   * What `cli` gives, of one process that serves all such calls: for commands of which it matters what they say and do, not what
-   * becomes of their process.
+   * Like `cli`, but runs all commands in one process, which is faster: for tests of what commands print and do, not of
+   * how their process ends.
    */
   function ask(args: readonly string[]): Promise<Outcome> {
     server ??= new CommandServer(options);
@@ -60,11 +65,30 @@ export function commandLineIn(folder: string, env: Readonly<Record<string, strin
   return { cli, ask, askAll };
 }
 
-/** One process that runs command lines one after the other. */
+/**
+ * Trains the network of `tiny` for an epoch before the tests of a file.
+ * @returns The paths of its images, its run, its packed model and its checkpoint, all in `folder`.
+ */
+export function tinyRunIn(folder: string, ask: (args: readonly string[]) => Promise<Outcome>) {
+  const [data, run] = ['images', 'run'].map((name) => join(folder, name));
+  beforeAll(async () => {
+    copyImages(data);
+    const { code, stderr } = await ask(['train', '--data', data, ...tiny, '--epochs', '1', '--out', run]);
+    expect(code, stderr).toBe(0);
+  });
+  return {
+    data,
+    run,
+    model: join(run, 'model.mobinet.safetensors'),
+    checkpoint: join(run, 'checkpoint.safetensors'),
+  };
+}
+
+/** A process that runs command lines one after the other. */
 class CommandServer {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #outputs = { stdout: '', stderr: '' };
-  /** Those who wait for outcomes. Commands run in the order of their calls. */
+  /** The pending calls. Commands run in the order of their calls. */
   readonly #waiting: { resolve: (outcome: Outcome) => void; reject: (error: Error) => void }[] = [];
   readonly #ended: Promise<void>;
 
@@ -89,7 +113,7 @@ class CommandServer {
     });
   }
 
-  /** Hands over what commands have written: to both outputs all that comes before a zero byte, which the exit code follows. */
+  /** Resolves pending calls with their output: on both streams, everything before a zero byte and the exit code. */
   #look(): void {
     const ends = /^([^\0]*)\0(\d+)\n/;
     for (;;) {
@@ -101,7 +125,7 @@ class CommandServer {
     }
   }
 
-  /** The process ends by itself, unless a command has left something open. */
+  /** Waits for the process, which ends by itself unless a command has left something open. */
   close(): Promise<void> {
     this.#child.stdin.end();
     return this.#ended;

@@ -28,26 +28,28 @@ interface EvaluateFlags extends DataFlags, LoadingFlags {
 
 /** `mobinet evaluate`: loss and accuracy on validation images. */
 export function evaluateCommand(): Command {
-  const command = addModelFlag(new Command('evaluate').description('loss, top-1 and top-5 on validation images'));
-  command.argument('[folder]', 'the same as --data (default: where the images of a checkpoint are)');
+  const command = addModelFlag(
+    new Command('evaluate').description('measure loss, top-1 and top-5 accuracy on validation images'),
+  );
+  command.argument('[folder]', "same as --data (default: the images of the checkpoint's run)");
   addKernelFlags(addLoadingFlags(addDataFlags(command, dataHelp)))
-    .option('--seed <number>', 'what --val-share draws from (default: 0)', numberIn(trainingRanges.seed))
-    .option('--batch <images>', 'images at a time', numberIn(trainingRanges.batchSize), 64)
+    .option('--seed <number>', 'seed for --val-share (default: 0)', numberIn(trainingRanges.seed))
+    .option('--batch <images>', 'images per batch', numberIn(trainingRanges.batchSize), 64)
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet evaluate photos --model runs/photos/model.mobinet.safetensors');
   return command.action(runEvaluation);
 }
 
 const dataHelp = {
-  data: 'images as val/<class>/*, or as <class>/* alone',
-  valShare: 'of images as <class>/* alone, take those that training draws with this share and --seed (default: all)',
+  data: 'image folder with val/<class>/*, or with <class>/* only',
+  valShare: 'with <class>/* only: use the images that training holds out with this share and --seed (default: all)',
 };
 
 async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): Promise<void> {
   const loaded = await loadModel(flags.model);
   const { model, classCount, imageSize, preprocessing, run } = loaded;
   if (folder !== undefined && (flags.data ?? flags.idx) !== undefined) {
-    throw new RangeError('name the images once: FOLDER, --data FOLDER or --idx FOLDER');
+    throw new RangeError('give the images only once: as FOLDER, --data FOLDER or --idx FOLDER');
   }
   const named = folder === undefined ? flags : { ...flags, data: folder };
   const dataset = openEvaluationData(named, { classes: classCount, run });
@@ -83,11 +85,11 @@ async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): 
   );
 }
 
-/** A network whose classes are not named takes any, if they are as many. */
+/** Checks that images have the classes of the network. If those have no names, only their number must agree. */
 function checkClassesOf(model: string, { classes, classCount }: LoadedModel, given: readonly string[]): void {
   const difference = classes && classDifference(classes, given);
-  if (difference) throw new DataError(`the images are not of the classes of ${model}: ${difference}`);
+  if (difference) throw new DataError(`the classes of the images are not those of ${model}: ${difference}`);
   if (given.length !== classCount) {
-    throw new DataError(`${model} tells ${classCount} classes apart, but the images are of ${given.length}`);
+    throw new DataError(`${model} has ${classCount} classes, but the images have ${given.length}`);
   }
 }

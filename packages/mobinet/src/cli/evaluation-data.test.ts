@@ -12,7 +12,7 @@ import { type DataFlags, recordOf } from './flags.js';
 
 const folder = sharedFolder();
 const photos = join(folder, 'photos');
-/** What a run on the unsplit classes in `photos` records about its images. */
+/** The record that a run on the unsplit classes in `photos` keeps of its images. */
 let run: TrainingRun;
 
 beforeAll(() => {
@@ -26,19 +26,19 @@ beforeAll(() => {
 
 const names = ({ val }: ValidationSet): string[] => Array.from({ length: val.length }, (_, i) => val.name(i));
 
-/** The data set, and what was said of it. */
+/** Opens the data set, and returns it with the messages printed. */
 function open(flags: DataFlags, of: TrainingRun | undefined) {
   const write = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
   try {
     const dataset = openEvaluationData(flags, { classes: 3, run: of });
-    return { dataset, said: write.mock.calls.join('') };
+    return { dataset, messages: write.mock.calls.join('') };
   } finally {
     write.mockRestore();
   }
 }
 
-describe('what is evaluated of a folder of classes alone', () => {
-  test('is, for the run that was trained with it, what that had drawn for validation', () => {
+describe('evaluation on a folder with class folders only', () => {
+  test('uses the images held out for validation by the run that was trained on the folder', () => {
     const drawn = names(openImageFolder(photos, { valShare: 0.25, splitSeed: 5 }));
     expect(drawn).toHaveLength(6);
     const moved = join(folder, 'moved');
@@ -48,25 +48,25 @@ describe('what is evaluated of a folder of classes alone', () => {
       [{}, photos],
       [{ data: moved }, moved],
     ] as const) {
-      const { dataset, said } = open(flags, run);
+      const { dataset, messages } = open(flags, run);
       expect(names(dataset)).toEqual(drawn.map((path) => path.replace(photos, place)));
-      expect(said).toBe(`evaluating the 6 images of ${place} that training drew for validation\n`);
+      expect(messages).toBe(`evaluating the 6 images of ${place} that training held out for validation\n`);
     }
     expect(names(open({ limit: 3 }, run).dataset)).toEqual(drawn.filter((_, i) => i % 2 === 0));
   });
 
-  test('is all for others, which is said, unless the share is named', () => {
-    const { dataset, said } = open({ data: photos }, undefined);
+  test('uses all images with a message for other runs, unless the share is given', () => {
+    const { dataset, messages } = open({ data: photos }, undefined);
     expect(dataset.val.length).toBe(24);
-    expect(said).toMatch(
-      /^evaluating 24 images of .*, which has no val\/\. If the network was trained .* --val-share and --seed/,
+    expect(messages).toMatch(
+      /^evaluating all 24 images of .*, which has no val\/\. If the network was trained .* --val-share and --seed/,
     );
     const drawn = open({ data: photos, valShare: 0.25, seed: 5 }, undefined);
-    expect(drawn).toEqual({ dataset: expect.anything(), said: '' });
+    expect(drawn).toEqual({ dataset: expect.anything(), messages: '' });
     expect(names(drawn.dataset)).toEqual(names(open({}, run).dataset));
   });
 
-  test('is nothing, where the images of the run are not what they were', () => {
+  test('is refused if the images of the run have changed', () => {
     const changed = join(folder, 'changed');
     cpSync(photos, changed, { recursive: true });
     const [first] = run.classes;
@@ -74,12 +74,12 @@ describe('what is evaluated of a folder of classes alone', () => {
     expect(open({ data: changed }, run).dataset.isUnsplit).toBe(true);
     const ofChanged = { ...run, source: { ...run.source, data: changed } };
     expect(() => open({}, ofChanged)).toThrow(DataError);
-    expect(() => open({}, ofChanged)).toThrow(`the class ${first} has`);
+    expect(() => open({}, ofChanged)).toThrow(`class ${first} has`);
   });
 
-  test('is the split val/ wherever there is one', () => {
-    const { dataset, said } = open({ data: join(folder, 'split') }, run);
-    expect({ images: dataset.val.length, said }).toEqual({ images: 12, said: '' });
+  test('uses val/ if it exists', () => {
+    const { dataset, messages } = open({ data: join(folder, 'split') }, run);
+    expect({ images: dataset.val.length, messages }).toEqual({ images: 12, messages: '' });
     rmSync(join(folder, 'split/train'), { recursive: true });
     expect(open({ data: join(folder, 'split') }, run).dataset.val.length).toBe(12);
   });

@@ -7,10 +7,17 @@ import type { Network } from '../networks/network.js';
 import { exportOptionsOf, imageShapeOf, onnxFile, packedFile, readCheckpoint, readModel } from '../training/files.js';
 import type { TrainingRun } from '../training/run.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
-import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
+import {
+  addClassesFlag,
+  addNetworkFlags,
+  architectureIsFixed,
+  jsonFlag,
+  type NetworkFlags,
+  networkOptionsOf,
+} from './flags.js';
 import { orStdout, saveResult } from './save-result.js';
 
-/** What a network can be saved as: the file's usual name, and its bytes. */
+/** The formats that a network can be saved in: the default file name, and the encoder. */
 const formats = {
   packed: { file: packedFile, encode: packModel },
   onnx: { file: onnxFile, encode: exportOnnx },
@@ -26,18 +33,15 @@ type ExportFlags = NetworkFlags & {
   readonly json?: boolean;
 };
 
-/** `mobinet export`: a checkpoint, a packed model or a freshly initialised network, as a packed file or an ONNX model. */
+/** `mobinet export`: saves a checkpoint, a packed model or a freshly initialised network, packed or as ONNX. */
 export function exportCommand(network: Network): Command {
-  const command = new Command('export').description('save a network with 1-bit weights, or for other runtimes as ONNX');
+  const command = new Command('export').description('save a network with 1-bit weights, or as ONNX for other runtimes');
   command
-    .option('--checkpoint <run>', "a run's folder or checkpoint")
-    .option(
-      '--model <file>',
-      "a packed model, a checkpoint, or a run's folder: to be saved as ONNX, or with other names of its classes",
-    )
-    .option('--untrained', 'a freshly initialised network of the options below')
+    .option('--checkpoint <run>', 'export a training run, given its folder or checkpoint')
+    .option('--model <file>', 'export a packed model, checkpoint or run folder, as ONNX or with other class names')
+    .option('--untrained', 'export a freshly initialised network with the options below')
     .addOption(
-      new Option('--format <name>', 'a packed model, or ONNX with signs as floats')
+      new Option('--format <name>', 'packed file with 1-bit weights, or ONNX with signs as floats')
         .choices(Object.keys(formats))
         .default('packed'),
     )
@@ -60,24 +64,24 @@ async function runExport(flags: ExportFlags, network: Network): Promise<void> {
   const { checkpoint, model, untrained, format, classNames, json } = flags;
   const options = networkOptionsOf(flags, network);
   if ([checkpoint, model, untrained].filter((source) => source !== undefined).length !== 1) {
-    throw new RangeError('give one of --checkpoint RUN, --model FILE and --untrained');
+    throw new RangeError('give exactly one of --checkpoint RUN, --model FILE and --untrained');
   }
   if (!untrained && Object.keys(options).length > 0) {
-    throw new RangeError(hasItsOwn(model === undefined ? 'checkpoint' : 'packed model'));
+    throw new RangeError(architectureIsFixed(model === undefined ? 'checkpoint' : 'packed model'));
   }
   if (model !== undefined && format === 'packed' && classNames === undefined) {
-    throw new RangeError(`${model} is packed already. Use --format onnx, or --class-names`);
+    throw new RangeError(`${model} is already packed. Use --format onnx, or --class-names`);
   }
   const source = await sourceOf(flags, network, options);
   const classes =
     classNames === undefined
       ? source.about.classes
-      : await readClassNames(classNames, source.classCount, 'the number of classes is');
+      : await readClassNames(classNames, source.classCount, 'the network has');
   const { file, encode } = formats[format];
   await saveResult(flags.out ?? file, encode(source.module, { ...source.about, classes }), json);
 }
 
-/** A network, and what is known of it. */
+/** A network to export, with its metadata. */
 interface Source {
   readonly module: Module;
   readonly classCount: number;

@@ -5,7 +5,7 @@ import { defineNetwork } from '../networks/network.js';
 import { imageOptions } from '../networks/options.js';
 import { commandsFor } from './main.js';
 
-/** The names under which commander keeps the values of a command's options. */
+/** The names under which Commander stores the values of a command's options. */
 const namesOf = (command: Command): string[] =>
   command.commands.flatMap((each) => each.options.map((option) => option.attributeName())).concat('help', 'version');
 

@@ -12,13 +12,13 @@ import type { ImageLocation } from '../training/run.js';
 import { networkFlag } from './network-flag.js';
 import { say } from './output.js';
 
-/** The values of a network's flags, by the names of its options. */
+/** The values of a network's flags, keyed by the names of its options. */
 export type NetworkFlags = Readonly<Record<string, unknown>>;
 
-/** What flags are called whose options have longer names. */
+/** Flags whose names are shorter than those of their options. */
 const shortNames: Readonly<Record<string, string>> = { imageSize: 'size' };
 
-/** A flag for each option of a network but its classes, which images or a flag of another kind tell. */
+/** Adds a flag for each option of a network except its classes, which come from the images or from `addClassesFlag`. */
 export function addNetworkFlags(command: Command, { options }: Network): Command {
   command.addOption(networkFlag());
   for (const [key, option] of Object.entries(options)) {
@@ -27,7 +27,7 @@ export function addNetworkFlags(command: Command, { options }: Network): Command
   return command;
 }
 
-/** How many classes there are, for commands that see no images. */
+/** Adds `--classes`, for commands that read no images. */
 export function addClassesFlag(command: Command, { options: { classes } }: Network): Command {
   return command.addOption(flagOf('classes', classes));
 }
@@ -44,16 +44,17 @@ function flagOf(name: string, option: NetworkOption): Option {
   });
 }
 
-/** The options of a network that were given. Flags of other kinds are left out. */
+/** The options of a network that were given as flags. All other flags are ignored. */
 export function networkOptionsOf(flags: NetworkFlags, { options }: Network): Record<string, unknown> {
   const given = Object.keys(options).map((key) => [key, flags[shortNames[key] ?? key]]);
   return definedOnly(Object.fromEntries(given));
 }
 
-/** Why a network that is read from a file takes none of these flags. */
-export const hasItsOwn = (source: string): string =>
-  `a ${source} has an architecture of its own. Leave out the flags that describe one`;
+/** The error for flags of a network that is read from a file. */
+export const architectureIsFixed = (source: string): string =>
+  `a ${source} already defines its architecture. Leave out the flags that describe one`;
 
+/** The flags that set training options. */
 export interface TrainingFlags {
   epochs?: number;
   batch?: number;
@@ -66,44 +67,49 @@ export interface TrainingFlags {
   labelSmoothing?: number;
   resize?: number;
   cropPadding?: number;
-  /** False where images are not to be mirrored. */
+  /** False if images must not be mirrored. */
   flip?: boolean;
   seed?: number;
 }
 
+/** Adds the flags that set training options. */
 export function addTrainingFlags(command: Command): Command {
   return command
-    .option('--epochs <number>', 'how often each image is seen', numberIn(trainingRanges.epochs))
+    .option('--epochs <number>', 'number of passes over the training images', numberIn(trainingRanges.epochs))
     .option(
       '--patience <epochs>',
-      'stop after so many epochs that were no better (default: 0, never)',
+      'stop after this many epochs without improvement (default: 0, never)',
       numberIn(trainingRanges.patience),
     )
-    .option('--batch <images>', 'images in a step', numberIn(trainingRanges.batchSize))
+    .option('--batch <images>', 'images per training step', numberIn(trainingRanges.batchSize))
     .option(
       '--micro-batches <number>',
-      'pieces that a batch is worked off in, to need less memory (default: as few as fit into it)',
+      'split each batch into this many parts to save memory (default: as few as fit into memory)',
       powerOfTwo,
     )
-    .option('--lr <rate>', 'highest learning rate', numberIn(trainingRanges.learningRate))
-    .addOption(new Option('--optimizer <name>', 'what changes the weights').choices(optimizerNames))
-    .addOption(new Option('--schedule <name>', 'how the learning rate changes').choices(scheduleNames))
-    .option('--weight-decay <factor>', 'pull on weights that are not binary', numberIn(trainingRanges.weightDecay))
+    .option('--lr <rate>', 'peak learning rate', numberIn(trainingRanges.learningRate))
+    .addOption(new Option('--optimizer <name>', 'optimizer that updates the weights').choices(optimizerNames))
+    .addOption(new Option('--schedule <name>', 'learning rate schedule').choices(scheduleNames))
+    .option('--weight-decay <factor>', 'weight decay of non-binary weights', numberIn(trainingRanges.weightDecay))
     .option(
       '--label-smoothing <share>',
-      'share of the target that is spread over all classes',
+      'share of the target to spread over all classes',
       numberIn(trainingRanges.labelSmoothing),
     )
     .option(
       '--resize <pixels>',
-      'scale the shorter side of images to this before cutting',
+      'scale the shorter side of images to this before cropping',
       numberIn(trainingRanges.resize),
     )
-    .option('--crop-padding <pixels>', 'pad images by this and cut anywhere', numberIn(cropPaddingRange))
-    .option('--no-flip', 'do not mirror images, as where left and right differ');
+    .option(
+      '--crop-padding <pixels>',
+      'pad all sides of images by this, then crop at random',
+      numberIn(cropPaddingRange),
+    )
+    .option('--no-flip', 'do not mirror images, for data where left and right differ');
 }
 
-/** `base` with the flags that were given. */
+/** The training options `base`, overridden by the given flags. */
 export function trainingOf(flags: TrainingFlags, base: TrainingOptions): TrainingOptions {
   const given = definedOnly({
     epochs: flags.epochs,
@@ -129,29 +135,27 @@ function augmentationOf({ cropPadding, flip }: TrainingFlags, base: Augmentation
   };
 }
 
+/** The flags that say which images to use. */
 export type DataFlags = Omit<ImageLocation, 'splitSeed'> & { seed?: number };
 
-/** What --data and --val-share do for a command. */
+/** A command's help texts for --data and --val-share. */
 export interface DataHelp {
   readonly data: string;
   readonly valShare: string;
 }
 
+/** Adds the flags that say which images to use. */
 export function addDataFlags(command: Command, help: DataHelp): Command {
   return command
     .addOption(new Option('--data <folder>', help.data).conflicts('idx'))
-    .option('--idx <folder>', 'IDX files, such as those of MNIST and Fashion-MNIST')
+    .option('--idx <folder>', 'folder of IDX files, such as MNIST or Fashion-MNIST')
     .addOption(
       new Option('--val-share <share>', help.valShare).argParser(numberIn({ above: 0, below: 1 })).conflicts('idx'),
     )
-    .option(
-      '--limit <images>',
-      'use only this many images of each split, taken evenly from the classes',
-      wholeNumber(1),
-    );
+    .option('--limit <images>', 'use only this many images of each split, balanced across classes', wholeNumber(1));
 }
 
-/** How the images of a place are opened: its limit, its split, and the callback for warnings. */
+/** The options for opening an image folder: its limit, its split, and the callback for warnings. */
 export function folderOptions(
   { limit, valShare, splitSeed }: ImageLocation,
   { maxSkipped }: LoadingFlags,
@@ -165,47 +169,51 @@ export function openData(location: ImageLocation, loading: LoadingFlags): ImageD
   const options = folderOptions(location, loading);
   if (idx !== undefined) return openIdx(idx, { limit, onWarning: options.onWarning });
   if (data !== undefined) return openImageFolder(data, options);
-  throw new RangeError(noImages);
+  throw new RangeError(noImagesGiven);
 }
 
-export const noImages = 'no images were named. Use --data FOLDER or --idx FOLDER';
+/** The error if no flag names any images. */
+export const noImagesGiven = 'no images were given. Use --data FOLDER or --idx FOLDER';
 
-/** The place that flags name, wherever the program is run from; null where they name none. */
+/** The location of images given by flags, as absolute paths; null if there is none. */
 export function locationOf({ data, idx, limit, valShare, seed }: DataFlags): ImageLocation | null {
   if (data === undefined && idx === undefined) return null;
   return definedOnly({ data: data && resolve(data), idx: idx && resolve(idx), limit, valShare, splitSeed: seed });
 }
 
-/** What a run keeps of where its images are. */
+/** The location of images that a run stores in its checkpoint. */
 export function recordOf({ data, idx, limit }: ImageLocation, { split }: ImageDataset): ImageLocation {
   return definedOnly({ data: data && resolve(data), idx: idx && resolve(idx), limit, ...split });
 }
 
+/** The flags for decoding images. */
 export interface LoadingFlags {
   workers?: number;
   maxSkipped?: number;
 }
 
-/** How images are decoded. */
+/** Adds the flags for decoding images. */
 export function addLoadingFlags(command: Command): Command {
   return command
     .option(
       '--workers <threads>',
-      'threads that decode images (default: one less than processors, at most 8)',
+      'image decoding threads (default: number of processors - 1, at most 8)',
       numberIn(threadsRange),
     )
     .option(
       '--max-skipped <share>',
-      'go on though up to this share of the images cannot be decoded (default: 0.01, or fewer than ten images)',
+      'skip up to this share of the images if they cannot be decoded (default: 0.01; fewer than ten are always skipped)',
       numberIn({ from: 0, to: 1 }),
     );
 }
 
+/** The loader options given by flags. */
 export const loadingOf = ({ workers, maxSkipped }: LoadingFlags) => definedOnly({ workers, maxSkipped });
 
-export const jsonFlag = ['--json', 'print the result as one JSON object'] as const;
+/** The flag for machine-readable output. */
+export const jsonFlag = ['--json', 'print the result as a single JSON object'] as const;
 
-/** Reads the value of a flag that is a number in this range. */
+/** A parser for a flag whose value is a number in this range. */
 export function numberIn(range: NumberRange): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
@@ -214,6 +222,7 @@ export function numberIn(range: NumberRange): (text: string) => number {
   };
 }
 
+/** A parser for a flag whose value is a whole number in this range. */
 export const wholeNumber = (least: number, most?: number): ((text: string) => number) =>
   numberIn(wholeNumbers(least, most));
 
@@ -223,12 +232,12 @@ function powerOfTwo(text: string): number {
   return value;
 }
 
-/** The range of a number of threads; its upper end is more than any machine has. */
+/** The range of a number of threads. Its upper end is more than any machine has. */
 export const threadsRange = wholeNumbers(1, 256);
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** Without the entries that are undefined. */
+/** A copy without the entries that are undefined. */
 function definedOnly<T extends object>(entries: T): Defined<T> {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

@@ -22,25 +22,21 @@ type ImportFlags = NetworkFlags & {
   readonly json?: boolean;
 };
 
-/** `mobinet import`: weights that were trained elsewhere, as a packed file. */
+/** `mobinet import`: saves weights that were trained elsewhere as a packed file. */
 export function importCommand(network: Network): Command {
   const command = new Command('import')
-    .description('save float weights from elsewhere with 1-bit weights')
-    .argument('<file>', 'a safetensors file: every parameter and running statistic as docs/interop.md names them')
+    .description('convert float weights trained elsewhere to a packed file with 1-bit weights')
+    .argument('<file>', 'safetensors file with all parameters and running statistics, named as in docs/interop.md')
     .option('--out <file>', orStdout, packedFile);
   addClassesFlag(addNetworkFlags(command, network), network)
     .option(...classNamesFlag)
     .option(
       '--resize <pixels>',
-      'what images are scaled to before cutting (default: 256/224 of --size)',
+      'shorter side that images are scaled to before cropping (default: 256/224 of --size)',
       numberIn(resizeRange),
     )
-    .option(
-      '--mean <r,g,b>',
-      "what is subtracted from colours of 0 to 1 (default: ImageNet's mean)",
-      threeNumbers('mean'),
-    )
-    .option('--std <r,g,b>', "what they are then divided by (default: ImageNet's deviation)", threeNumbers('std'))
+    .option('--mean <r,g,b>', "mean to subtract from colours in [0, 1] (default: ImageNet's)", threeNumbers('mean'))
+    .option('--std <r,g,b>', "standard deviation to divide by (default: ImageNet's)", threeNumbers('std'))
     .option(...jsonFlag)
     .addHelpText(
       'after',
@@ -61,19 +57,19 @@ async function runImport(file: string, flags: ImportFlags, network: Network): Pr
     resize: flags.resize ?? resize,
     normalization: { mean: flags.mean ?? normalization.mean, std: flags.std ?? normalization.std },
   };
-  const model = importWeights(await readBytes(file, 'file of weights'), { network, options, source: file });
+  const model = importWeights(await readBytes(file, 'weights file'), { network, options, source: file });
   const bytes = packModel(model, { imageShape: imageShapeOf(options), preprocessing, classes });
   await saveResult(out, bytes, json);
 }
 
-/** Parses one number each for red, green and blue. */
+/** A parser for three numbers: red, green and blue. */
 function threeNumbers(key: keyof Normalization): (text: string) => Normalization['mean'] {
   const range = normalizationRanges[key];
   return (text) => {
     const [red, green, blue, ...more] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
     if (![red, green, blue].every((number) => isInRange(number, range)) || more.length > 0) {
       const each = describeRange(range).replace(/^a number /, '');
-      throw new InvalidArgumentError(`It must be three numbers with commas between them, each ${each}.`);
+      throw new InvalidArgumentError(`It must be three numbers separated by commas, each ${each}.`);
     }
     return [red, green, blue];
   };

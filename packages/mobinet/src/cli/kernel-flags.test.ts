@@ -16,7 +16,7 @@ const train = ['train', '--data', data, ...tiny, '--epochs', '1', '--json'];
 const evaluate = ['evaluate', '--data', data, '--model', model, '--workers', '1', '--json'];
 const predict = ['predict', '--model', model, join(image, readdirSync(image)[0]), '--json'];
 
-/** The rows of a table by their first cell, and what stands around the table. */
+/** Parses the table of a profile: its rows by their first cell, and the lines around it. */
 function readProfile({ stderr }: Outcome) {
   const lines = stderr.trimEnd().split('\n');
   const head = lines.findIndex((line) => line.startsWith('operation'));
@@ -43,7 +43,7 @@ describe('--threads', () => {
     [...predict, '--threads', '-2'],
   ];
 
-  test('is a whole number from 1 to 256, or one clear line and exit code 1', async () => {
+  test('must be a whole number from 1 to 256, or is refused in one line with exit code 1', async () => {
     const outcomes = await askAll(cases);
     cases.forEach((args, index) => {
       const given = args.at(-1);
@@ -58,11 +58,11 @@ describe('--threads', () => {
 
 describe('--device', () => {
   const noGpu = commandLineIn(folder, { VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' });
-  // The driver's loader has its own complaints, which are not ours.
+  // The driver's loader prints messages of its own.
   const ownLines = ({ stderr }: Outcome): string[] =>
     stderr.split('\n').filter((line) => /^(error|computing)/.test(line));
 
-  test('names a GPU that is not there: one clear line and exit code 1', async () => {
+  test('reports a missing GPU in one line, with exit code 1', async () => {
     const outcomes = await noGpu.askAll(
       [train, evaluate, predict].map((command) => [...command, '--device', 'webgpu']),
     );
@@ -74,19 +74,19 @@ describe('--device', () => {
     }
   });
 
-  test('takes the processor by itself where there is none, and says why', async () => {
+  test('falls back to the CPU if there is no GPU, and says why if asked for', async () => {
     const [asked, silent] = await noGpu.askAll([
       [...train, '--device', 'auto', '--out', join(folder, 'asked')],
       [...train, '--out', join(folder, 'silent')],
     ]);
     expect(asked.code, asked.stderr).toBe(0);
     expect(ownLines(asked)).toEqual([expect.stringMatching(/^computing on the CPU: .+/)]);
-    // Where nobody has asked, there is nothing to say.
+    // Without --device, the CPU is used silently.
     expect(silent.code, silent.stderr).toBe(0);
     expect(ownLines(silent)).toEqual([]);
   });
 
-  test('knows three', async () => {
+  test('has three choices', async () => {
     const [{ code, stderr }] = await askAll([[...train, '--device', 'tpu']]);
     expect(code).toBe(1);
     expect(stderr).toBe(
@@ -106,11 +106,11 @@ describe('--threads and --profile', () => {
     for (const { code, stderr } of trained) expect(code, stderr).toBe(0);
   });
 
-  test('do not change what is trained, nor what is said on stdout', () => {
+  test('change neither the trained network nor stdout', () => {
     const [alone, profiled] = [one, two].map((run) => readFileSync(join(run, 'checkpoint.safetensors')));
     expect(contentsOf(profiled)).toEqual(contentsOf(alone));
     const results = trained.map(({ stdout }) => {
-      // Names of files and rates differ.
+      // File names and rates differ.
       const { out, model, imagesPerSecond, seconds, best, ...result } = JSON.parse(stdout);
       return { ...result, best: best.epoch };
     });
@@ -118,12 +118,12 @@ describe('--threads and --profile', () => {
     expect(trained[0].stderr).not.toContain('operation');
   });
 
-  test('tell at the end of a training what each operation has cost', () => {
+  test('print the cost of each operation at the end of training', () => {
     const { before, names, rule, last, row } = readProfile(trained[1]);
     expect(before.at(-1)).toMatch(/^epoch 1: /);
     expect(names).toEqual(['operation', 'calls', 'ms', '%', 'GMAC/s', 'MB', 'GB/s']);
     expect(rule).toMatch(/^─[─ ]+─$/);
-    // 24 images in batches of 8: as many steps, with 39 segments each.
+    // 24 images in batches of 8 make 3 steps, with 39 segments each.
     expect(row('adam').calls).toBe('3');
     expect(row('scalePreluBatchNormGradient').calls).toBe(String(3 * 39));
     expect(row('conv2d')['GMAC/s']).toMatch(/^\d+\.\d$/);
@@ -158,7 +158,7 @@ describe('--threads and --profile', () => {
 });
 
 describe('formatKernelTimes', () => {
-  test('shows runs, time and its share', () => {
+  test('shows runs, time and share of time', () => {
     const kernels = [
       { kernel: 'f32_gemm', runs: 12, milliseconds: 30 },
       { kernel: 'add_1', runs: 3, milliseconds: 10 },
@@ -175,7 +175,7 @@ describe('formatKernelTimes', () => {
 });
 
 describe('formatProfile', () => {
-  test('shows calls, time, its share, multiply-adds and bytes, the most expensive first', () => {
+  test('shows calls, time, share of time, multiply-adds and bytes', () => {
     const ops = [
       { op: 'conv2d', calls: 12, milliseconds: 30, bytes: 6e6, multiplyAdds: 9e8, gmacPerSecond: 30 },
       { op: 'relu', calls: 3, milliseconds: 10, bytes: 4e7, multiplyAdds: 0, gmacPerSecond: null },
@@ -189,7 +189,7 @@ describe('formatProfile', () => {
     ]);
   });
 
-  test('stands where nothing ran, or took no time that a clock would show', () => {
+  test('formats a profile without operations, or with one that takes no measurable time', () => {
     expect(formatProfile([], 10).split('\n').slice(2)).toEqual(['operations took 0.00 s of 0.01 s']);
     const fleeting = { op: 'add', calls: 1, milliseconds: 0, bytes: 12, multiplyAdds: 4, gmacPerSecond: Infinity };
     expect(formatProfile([fleeting], 1)).toMatch(/^add +1 +0\.0 +– +– +0\.0 +–$/m);

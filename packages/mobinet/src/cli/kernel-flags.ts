@@ -20,17 +20,17 @@ interface KernelFlags {
 
 type Device = BackendName | 'auto';
 
-/** --device, --threads and --profile. What was profiled goes to stderr, when the command has succeeded. */
+/** Adds --device, --threads and --profile. A profile is printed to stderr after the command succeeds. */
 export function addKernelFlags(command: Command, usualDevice: Device = 'auto'): Command {
   let report = async (): Promise<void> => {};
   return command
     .addOption(
-      new Option('--device <name>', 'where to compute: the processor, a GPU (docs/gpu.md), or a GPU if there is one')
+      new Option('--device <name>', 'compute device: the CPU, a GPU (see docs/gpu.md), or a GPU if available')
         .choices(['cpu', 'webgpu', 'auto'] satisfies Device[])
         .default(usualDevice),
     )
-    .option('--threads <number>', 'threads that compute (default: one for each processor)', numberIn(threadsRange))
-    .option('--profile', 'tell at the end, on stderr, what each operation has cost, or on a GPU each kernel')
+    .option('--threads <number>', 'compute threads (default: one per processor)', numberIn(threadsRange))
+    .option('--profile', 'print the cost of each operation, or each GPU kernel, to stderr at the end')
     .hook('preAction', async () => {
       const { threads, profile } = command.opts<KernelFlags>();
       await chooseDevice(command);
@@ -40,22 +40,25 @@ export function addKernelFlags(command: Command, usualDevice: Device = 'auto'): 
     .hook('postAction', () => report());
 }
 
-/** Chooses the device, and says which it is, unless it is the processor and nobody has asked. */
+/** Chooses the device and reports it, unless it is the CPU and the user did not ask for a device. */
 async function chooseDevice(command: Command): Promise<void> {
   const { device } = command.opts<KernelFlags>();
-  const isAsked = command.getOptionValueSource('device') !== 'default';
+  const isRequested = command.getOptionValueSource('device') !== 'default';
   if (device === 'cpu') return;
   const { backend, reason, hint } = await useBackend(device);
-  if (isAsked || backend === 'webgpu') say(`computing on ${reason}`);
+  if (isRequested || backend === 'webgpu') say(`computing on ${reason}`);
   else if (hint !== undefined) say(hint);
 }
 
-/** Begins to profile. @returns Ends it, and says what was found. */
+/**
+ * Starts profiling.
+ * @returns A function that stops it and prints the result.
+ */
 async function startReport(): Promise<() => Promise<void>> {
   const start = performance.now();
   const elapsed = (): number => performance.now() - start;
   if (currentBackend() === 'webgpu') {
-    // What an operation takes on the processor is no more than to ask for its kernels.
+    // On the CPU, an operation only enqueues its GPU kernels, so the kernels themselves are timed.
     const stop = await startGpuTimes();
     return async () => say(...formatKernelTimes(await stop(), elapsed()).split('\n'));
   }
@@ -64,13 +67,15 @@ async function startReport(): Promise<() => Promise<void>> {
 }
 
 /**
- * A table of what kernels have taken on a GPU.
- * @param milliseconds What all took, work outside of kernels included.
+ * A table of the time that kernels took on a GPU.
+ * @param milliseconds The total time, including work outside kernels.
  */
 export function formatKernelTimes(kernels: readonly KernelTime[], milliseconds: number): string {
   const inKernels = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
   const rows = kernels.map(({ kernel, runs, milliseconds: own }) => [
-    ...[kernel, runs, own.toFixed(1)],
+    kernel,
+    runs,
+    own.toFixed(1),
     inKernels > 0 ? ((100 * own) / inKernels).toFixed(1) : '–',
   ]);
   return [
@@ -80,12 +85,12 @@ export function formatKernelTimes(kernels: readonly KernelTime[], milliseconds: 
 }
 
 /**
- * A table of what operations have cost. Bytes are those of their operands: what they had at least to read and write.
- * @param milliseconds What all took, work outside of operations included.
+ * A table of the cost of operations. Bytes are those of their operands, the least that must be read and written.
+ * @param milliseconds The total time, including work outside operations.
  */
 export function formatProfile(ops: readonly OpProfile[], milliseconds: number): string {
   const inOps = ops.reduce((sum, op) => sum + op.milliseconds, 0);
-  // What was too short for the clock has no rate.
+  // An operation too short for the clock has no rate.
   const rate = (amount: number, time: number): string => (time > 0 ? (amount / time).toFixed(1) : '–');
   const rows = ops.map((op) => [
     op.op,

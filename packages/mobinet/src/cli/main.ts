@@ -11,7 +11,7 @@ import { serveDemoCommand } from './serve-demo.js';
 import { summaryCommand } from './summary.js';
 import { trainCommand } from './train.js';
 
-/** The command line `mobinet`. */
+/** Runs the command line `mobinet`. */
 export async function main(): Promise<void> {
   await runProgram(commandsFor);
 }
@@ -19,9 +19,7 @@ export async function main(): Promise<void> {
 /** All commands, with the options of a kind of network as flags. */
 export function commandsFor(network: Network): Command {
   const program = new Command('mobinet')
-    .description(
-      'binary neural networks: train, evaluate and run networks whose weights and activations are single bits',
-    )
+    .description('train, evaluate and run binary neural networks, whose weights and activations are single bits')
     .version(version);
   for (const command of [
     summaryCommand(network),

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { sharedFolder } from '../training/fixtures.test.helper.js';
 
-// A limit of virtual memory, as computers of many users set it. Node wants 10 GiB of addresses for a memory of WebAssembly.
+// A limit on virtual memory, as on shared machines. Node reserves 10 GiB of address space for a WebAssembly memory.
 
 const mobinet = fileURLToPath(new URL('../../bin/mobinet.js', import.meta.url));
 
@@ -15,7 +15,7 @@ function limited(args: string, environment = ''): Promise<{ failed: boolean; std
   );
 }
 
-// Elsewhere there is no such limit.
+// Other systems have no such limit.
 describe.skipIf(process.platform !== 'linux')('under ulimit -v', () => {
   const model = join(sharedFolder(), 'model');
   const tiny = '--width 0.0625 --k 1 --size 32 --classes 3';
@@ -28,7 +28,7 @@ describe.skipIf(process.platform !== 'linux')('under ulimit -v', () => {
     }
   });
 
-  test('a command that needs tensors says in one line what helps, and that helps', async () => {
+  test('a command that needs tensors gives a remedy in one line, and the remedy works', async () => {
     const untrained = `export --untrained ${tiny} --out '${model}'`;
     const refused = await limited(untrained);
     expect({ ...refused, stderr: '' }).toEqual({ failed: true, stdout: '', stderr: '' });

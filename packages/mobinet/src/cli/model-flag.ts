@@ -10,23 +10,24 @@ import { networkFlag } from './network-flag.js';
 /** A network to run, from a packed file or a checkpoint. */
 export interface LoadedModel {
   readonly model: Module;
-  /** Names of the classes, where they are known. */
+  /** The names of the classes, if they are known. */
   readonly classes?: readonly string[] | undefined;
   readonly classCount: number;
-  /** Height and width of its images. */
+  /** Height and width of its input images. */
   readonly imageSize: number;
   readonly preprocessing: Preprocessing;
-  /** Where it comes from a checkpoint. */
+  /** The run that it comes from, if it was read from a checkpoint. */
   readonly run?: TrainingRun;
 }
 
+/** Adds the flags that say which network to run. */
 export function addModelFlag(command: Command): Command {
   return command
-    .option('--model <file>', "a packed model, a checkpoint, or a run's folder", packedFile)
+    .option('--model <file>', 'packed model, checkpoint or run folder', packedFile)
     .addOption(networkFlag());
 }
 
-/** Reads a packed network or the network of a checkpoint: what the file says it is. A run's folder stands for its files. */
+/** Reads a packed model or a checkpoint, whichever the file contains. A run's folder stands for its files. */
 export async function loadModel(path: string): Promise<LoadedModel> {
   const found = await readModel(path);
   if ('run' in found) {
@@ -34,7 +35,11 @@ export async function loadModel(path: string): Promise<LoadedModel> {
     const { options, training, classes } = run;
     const { resize, normalization } = training;
     return {
-      ...{ model: run.model.eval(), run, classes, classCount: options.classes, imageSize: options.imageSize },
+      model: run.model.eval(),
+      run,
+      classes,
+      classCount: options.classes,
+      imageSize: options.imageSize,
       preprocessing: { resize, normalization },
     };
   }
@@ -44,7 +49,7 @@ export async function loadModel(path: string): Promise<LoadedModel> {
   if (height !== width || channels !== 3) {
     model.dispose();
     throw new DataError(
-      `${found.file}: a network of images [${imageShape}]. The command line makes square ones ready, of 3 colours`,
+      `${found.file}: its images have shape [${imageShape}], but the command line supports only square RGB images`,
     );
   }
   return { model, classes: info.classes, classCount, imageSize: height, preprocessing };

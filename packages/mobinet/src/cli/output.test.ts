@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { formatTable, ImageProgress } from './output.js';
 
 describe('formatTable', () => {
-  test('has a rule under the head and no borders; numbers are to the right', () => {
+  test('draws a rule under the head, no borders, and right-aligns numbers', () => {
     const table = formatTable(
       ['layer', 'bits'],
       [
@@ -19,19 +19,19 @@ describe('formatTable', () => {
     ]);
   });
 
-  test('stands with no rows', () => {
+  test('formats a table without rows', () => {
     expect(formatTable(['a', 'bc'], []).split('\n')).toHaveLength(2);
   });
 });
 
 describe('ImageProgress', () => {
-  /** What is written to a terminal, or to a file. */
+  /** A stream that stands for a terminal or a file, and its contents. */
   function output(isTTY: boolean) {
     const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
     return { stream, text: (): string => String(stream.read() ?? '') };
   }
 
-  test('is a bar on a terminal, without colours, takes itself away, and changes nothing that would have to be undone', () => {
+  test('shows a bar on a terminal, without colours, removes it, and changes no mode of the terminal', () => {
     const { stream, text } = output(true);
     const progress = new ImageProgress(stream);
     progress.show('epoch 1/2', 5, 20, { details: ['loss 1.25'] });
@@ -41,9 +41,9 @@ describe('ImageProgress', () => {
     progress.stop();
     const rest = text();
     expect(rest).toContain('validation [============------------] 2/4 images');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what must not be there.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches colours, which must not occur.
     expect(rest).not.toMatch(/\x1b\[[\d;]*m/);
-    // Modes, such as a hidden cursor, or lines that are not wrapped, would stay where the program is killed.
+    // Modes such as a hidden cursor or disabled line wrapping would persist if the program were killed.
     expect(first + rest).not.toContain('\x1b[?');
   });
 
@@ -51,14 +51,14 @@ describe('ImageProgress', () => {
     const { stream, text } = output(true);
     const progress = new ImageProgress(stream);
     progress.show('epoch 1/2', 5, 20, { details: ['x'.repeat(200)] });
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves the cursor takes no room.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches cursor movements, which have no width.
     const line = text().replace(/\x1b(\[\d*[A-Z]|\d)/g, '');
     expect(line).toMatch(/^epoch 1\/2 .*x$/);
     expect(line).toHaveLength(100);
     progress.stop();
   });
 
-  test('is a line now and then elsewhere, with the time that is left once there is a pace', async () => {
+  test('prints a line now and then to a file, with the time left once there is a pace', async () => {
     const { stream, text } = output(false);
     const progress = new ImageProgress(stream, { secondsPerLine: 0 });
     progress.show('epoch 1/2', 5, 1_000_000);
@@ -71,7 +71,7 @@ describe('ImageProgress', () => {
     expect(text()).toBe('');
   });
 
-  test('says nothing where the next line is not due', () => {
+  test('prints nothing before the next line is due', () => {
     const { stream, text } = output(false);
     const progress = new ImageProgress(stream, { secondsPerLine: 60 });
     progress.show('epoch 1/2', 5, 20);

@@ -7,11 +7,12 @@ import { hasCode } from '../files/write-error.js';
 import type { NetworkSummary } from '../summary/summary.js';
 import type { EpochMetrics } from '../training/run.js';
 
-/** Results go to stdout; everything that is said on the way goes to stderr. Names in these lines cannot do more than be read. */
+/** Prints lines of a result to stdout; all other messages go to stderr (`say`). Control characters are escaped. */
 export function printResult(...lines: readonly string[]): void {
   writeResult(asLines(lines));
 }
 
+/** Prints a result to stdout as one line of JSON. */
 export function printJson(value: unknown): void {
   printResult(JSON.stringify(value));
 }
@@ -19,38 +20,39 @@ export function printJson(value: unknown): void {
 let hasReader = true;
 
 /**
- * Writes to stdout, whole. Once its reader has left, as `head` does, nothing is written any more, and that is no error.
- * @throws DataError if it cannot be written, as to a file on a disk that is full.
+ * Writes all bytes to stdout. After its reader has closed the pipe, as `head` does, nothing more is written.
+ * @throws DataError if the bytes cannot be written, for example to a file on a full disk.
  */
 export function writeResult(content: string | Uint8Array): void {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-  // Not by the stream of the process: to a file it writes once, and takes no notice of how much that was.
+  // Not through process.stdout: it writes to a file once, and ignores how many bytes were written.
   for (let done = 0; hasReader && done < bytes.length; ) {
     try {
       done += writeSync(process.stdout.fd, bytes, done);
     } catch (error) {
       const isClosedTerminal = hasCode(error, 'EIO') && process.stdout.isTTY;
       if (hasCode(error, 'EPIPE') || isClosedTerminal) hasReader = false;
-      // The reader of a pipe is slower than we are.
+      // The pipe is full, so wait for its reader.
       else if (hasCode(error, 'EAGAIN')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
       else
         throw new DataError(
-          `the result could not be written to stdout: ${messageOf(error)}. Make room, or write it elsewhere`,
+          `cannot write the result to stdout: ${messageOf(error)}. Free up space, or write it elsewhere`,
         );
     }
   }
 }
 
-/** Whether what is written to stdout may be read by somebody. */
-export const isResultRead = (): boolean => hasReader;
+/** Whether stdout may still have a reader. */
+export const stdoutHasReader = (): boolean => hasReader;
 
+/** Prints messages to stderr, one per line. Control characters in names are escaped. */
 export function say(...lines: readonly string[]): void {
   process.stderr.write(asLines(lines));
 }
 
 const asLines = (lines: readonly string[]): string => lines.map((line) => `${printable(line)}\n`).join('');
 
-/** A table without borders: the head, a rule, the rows. Columns of numbers are to the right. */
+/** Formats a table without borders: the head, a rule, the rows. Columns of numbers are right-aligned. */
 export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const texts = rows.map((row) => row.map((cell) => printable(String(cell))));
   const columns = head.map((name, column) => [name, ...texts.map((row) => row[column])]);
@@ -65,12 +67,24 @@ export function formatTable(head: readonly string[], rows: readonly (readonly (s
 }
 
 const noBorders = {
-  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
-  ...{ mid: '', 'mid-mid': '', 'left-mid': '', 'right-mid': '' },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-  ...{ left: '', middle: '  ', right: '' },
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  mid: '',
+  'mid-mid': '',
+  'left-mid': '',
+  'right-mid': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  middle: '  ',
+  right: '',
 };
 
+/** Formats a network's summary: a table of its layers, and totals. */
 export function formatSummary({ layers, ...total }: NetworkSummary): string {
   const rows = layers.map((layer) => [
     layer.name,
@@ -89,11 +103,12 @@ export function formatSummary({ layers, ...total }: NetworkSummary): string {
     `parameters   ${count(total.parameters)} (${count(total.binaryParameters)} binary, ${count(total.floatParameters)} float)`,
     `FLOPs        ${millions(total.flops)} M = ${millions(total.floatMultiplyAdds)} M float + ${millions(total.binaryMultiplyAdds)} M binary / 64`,
     total.savedBytes === null
-      ? 'saved size   – (an op of it has no place in a packed file)'
+      ? 'saved size   – (packed files do not support all of its ops)'
       : `saved size   ${count(total.savedBytes)} bytes`,
   ].join('\n');
 }
 
+/** Formats the metrics of an epoch as one line. */
 export function formatMetrics({ epoch, trainLoss, valLoss, top1, top5, imagesPerSecond }: EpochMetrics): string {
   return (
     `epoch ${epoch}: training loss ${trainLoss.toFixed(4)}, validation loss ${valLoss.toFixed(4)}, ` +
@@ -101,7 +116,7 @@ export function formatMetrics({ epoch, trainLoss, valLoss, top1, top5, imagesPer
   );
 }
 
-/** One decimal below ten images a second, two digits below one in ten seconds. */
+/** Formats a rate with one decimal below 10 images/s, and two significant digits below 0.1 images/s. */
 export function formatRate(imagesPerSecond: number): string {
   if (imagesPerSecond < 0.1) return `${imagesPerSecond.toPrecision(2)} images/s`;
   return `${imagesPerSecond.toFixed(imagesPerSecond < 9.95 ? 1 : 0)} images/s`;
@@ -109,7 +124,7 @@ export function formatRate(imagesPerSecond: number): string {
 
 const [minute, hour, day] = [60, 3600, 86_400];
 
-/** In the two largest units that matter: 12 s, 3 min 5 s, 7 h 12 min, 3 days 4 h, 115 days. */
+/** Formats seconds in the two largest units that matter: 12 s, 3 min 5 s, 7 h 12 min, 3 days 4 h, 115 days. */
 export function formatDuration(duration: number): string {
   const seconds = Math.ceil(duration);
   if (seconds < minute) return `${seconds} s`;
@@ -120,22 +135,22 @@ export function formatDuration(duration: number): string {
   return `${days} ${days === 1 ? 'day' : 'days'} ${Math.floor((seconds % day) / hour)} h`;
 }
 
-/** With five classes or fewer, every image would be among the top five, so top-5 is left out. */
+/** Formats accuracies in percent. With five classes or fewer, top-5 would always be 100 % and is left out. */
 export function formatAccuracy({ top1, top5 }: Pick<EpochMetrics, 'top1' | 'top5'>): string {
   return `top-1 ${top1.toFixed(2)} %${top5 === null ? '' : `, top-5 ${top5.toFixed(2)} %`}`;
 }
 
-/** A terminal, or whatever stderr is. */
+/** A terminal, file or pipe. */
 type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 interface ProgressDetails {
-  /** What else there is to say. */
+  /** Further information to show. */
   readonly details?: readonly string[];
-  /** How many seconds are left of the run that the work is a part of, if that is known. */
+  /** Seconds left of the whole run that the task is part of, if known. */
   readonly run?: number | null;
 }
 
-/** Shows how far a long work over images is: a bar on a terminal; elsewhere, as in a log file, a line now and then. */
+/** Shows the progress of a long task over images: a bar on a terminal, or a line now and then in a log file. */
 export class ImageProgress {
   readonly #output: Output;
   readonly #millisecondsPerLine: number;
@@ -150,8 +165,8 @@ export class ImageProgress {
     this.#bar = new SingleBar({
       format: '{title} [{bar}] {value}/{total} images{details}',
       stream: output,
-      // The cursor stays, and lines are cut to the terminal's width here, not by the terminal: whatever ends the program, there is
-      // nothing that would have to be undone.
+      // The cursor stays visible, and lines are cut to the terminal's width here rather than by the terminal, so that
+      // no mode of the terminal has to be restored, however the program ends.
       hideCursor: false,
       linewrap: true,
       clearOnComplete: true,
@@ -159,7 +174,7 @@ export class ImageProgress {
     });
   }
 
-  /** Another title starts another bar. */
+  /** Shows the number of images done. A new title starts a new bar. */
   show(title: string, images: number, total: number, { details = [], run = null }: ProgressDetails = {}): void {
     const now = performance.now();
     const isNew = title !== this.#title;
@@ -171,7 +186,7 @@ export class ImageProgress {
     const parts = [
       ...details,
       ...timeLeft((now - this.#start.time) / 1000, images - this.#start.images, total - images),
-      ...(run === null ? [] : [`${formatDuration(run)} for the run`]),
+      ...(run === null ? [] : [`${formatDuration(run)} left in the run`]),
     ];
     if (!this.#output.isTTY) {
       if (now - this.#lastLine < this.#millisecondsPerLine) return;
@@ -184,14 +199,14 @@ export class ImageProgress {
     else this.#bar.update(images, payload);
   }
 
-  /** Takes the bar away, so that lines can be printed. */
+  /** Removes the bar, so that lines can be printed. */
   stop(): void {
     this.#bar.stop();
     this.#title = null;
   }
 }
 
-/** What is left at the pace so far; nothing is said before there is one. */
+/** The time left at the current pace; nothing before there is one. */
 function timeLeft(seconds: number, done: number, remaining: number): string[] {
   return done > 0 ? [`${formatDuration((seconds * remaining) / done)} left`] : [];
 }

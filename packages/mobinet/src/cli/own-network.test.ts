@@ -9,8 +9,8 @@ import { unpackModel } from '../export/packed-model.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn } from './cli.test.helper.js';
 
-// A network that the command line has never heard of is trained there by the file that defines it, and runs by a packed file, which says
-// itself what it does.
+// A network unknown to the command line is trained through the file that defines it. Its packed file, which contains
+// the program of the network, then runs without that file.
 
 const folder = sharedFolder();
 const { ask, cli } = commandLineIn(folder);
@@ -32,7 +32,7 @@ beforeAll(() => {
   writeFileSync(file, packModel(ownNetwork(), { imageShape: [28, 28, 3], classes }));
 });
 
-describe("a network of one's own on the command line", () => {
+describe('a packed file of an unknown network', () => {
   test('predicts', async () => {
     const ofOneClass = join(images, 'val', classes[1]);
     const [name] = readdirSync(ofOneClass);
@@ -48,17 +48,17 @@ describe("a network of one's own on the command line", () => {
     expect(JSON.parse(stdout)).toMatchObject({ images: 12, top5: null });
   });
 
-  test('says what cannot be done with it', async () => {
+  test('is refused if its images are not RGB', async () => {
     const grey = join(folder, 'grey.mobinet.safetensors');
     writeFileSync(grey, packModel(ownNetwork(1), { imageShape: [28, 28, 1] }));
     const { code, stderr } = await ask(['evaluate', '--model', grey, '--data', images]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^error: .*grey.*: a network of images \[28,28,1\]\. The command line makes square ones ready, of 3 colours\n$/,
+      /^error: .*grey.*: its images have shape \[28,28,1\], but the command line supports only square RGB images\n$/,
     );
   });
 
-  test('names its classes by what the file says', () => {
+  test('has the class names of the file', () => {
     const network = unpackModel(packModel(ownNetwork(), { imageShape: [28, 28, 3], classes }));
     expect(network.info).toEqual({ classes });
     expect(network).toMatchObject({ classCount: 3, imageShape: [28, 28, 3] });
@@ -71,7 +71,7 @@ describe("a network of one's own on the command line", () => {
 
 const urlOf = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
 
-/** Writes a file that defines a network as users do, but for where the library is. */
+/** Writes a file that defines a network as users do, except for the paths of the libraries. */
 function define(name: string, body: string): string {
   const path = join(folder, name);
   writeFileSync(
@@ -103,7 +103,7 @@ const plain = `{
   },
 }`;
 
-describe('a kind of network that a file defines', () => {
+describe('a kind of network defined in a file', () => {
   const network = define('plain.mjs', `export default defineNetwork(${plain});`);
   const small = ['--network', network, '--data', images, '--preset', 'small', '--batch', '8', '--workers', '1'];
   const run = join(folder, 'run');
@@ -115,7 +115,7 @@ describe('a kind of network that a file defines', () => {
     expect(stdout).not.toContain('--stem-stride');
   });
 
-  test('is summarised and drawn before there is any', async () => {
+  test('is summarised and drawn without training', async () => {
     const flags = ['summary', '--network', network, '--channels', '16', '--size', '28', '--classes', '3'];
     const { stdout } = await ask([...flags, '--json']);
     const summary = JSON.parse(stdout);
@@ -161,7 +161,7 @@ describe('a kind of network that a file defines', () => {
     expect(JSON.parse(bench.stdout).layers).toHaveLength(3);
   }, 60_000);
 
-  test('is not taken for another, and its absence says what to do', async () => {
+  test('is not mistaken for another, and is asked for if it is missing', async () => {
     const other = await cli(['train', '--resume', run, '--k', '1']);
     expect(other.code).toBe(1);
     expect(other.stderr).toMatch(
@@ -174,7 +174,7 @@ describe('a kind of network that a file defines', () => {
     });
   });
 
-  test('that cannot be packed is refused before it is trained', async () => {
+  test('is refused before training if it cannot be packed', async () => {
     const waved = plain.replace(
       'new GlobalAveragePool2d()',
       'new GlobalAveragePool2d(), new (class extends Module { forward(x) { return exp(x); } })()',
@@ -187,7 +187,7 @@ describe('a kind of network that a file defines', () => {
     expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(false);
   });
 
-  test('whose packed form does something else leaves none', async () => {
+  test('leaves no packed file if that disagrees with the trained network', async () => {
     const counted = plain.replace(
       'new GlobalAveragePool2d()',
       'new (class extends Module { forward(x) { this.calls = (this.calls ?? 0) + 1; return mul(x, this.calls); } })(), new GlobalAveragePool2d()',
@@ -197,42 +197,38 @@ describe('a kind of network that a file defines', () => {
     const outcome = await ask(['train', '--network', file, ...small.slice(2), '--epochs', '1', '--out', out]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(
-      /\nerror: .*must depend on its images and its tensors alone, and be the same for each image\n$/,
+      /\nerror: the packed network disagrees with the trained one .* must treat all images alike\n$/,
     );
     expect(existsSync(join(out, 'model.mobinet.safetensors'))).toBe(false);
     expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(true);
   }, 60_000);
 
   const wrong: [what: string, file: string, message: RegExp][] = [
+    ['a missing file', join(folder, 'none.mjs'), /^error: there is no network file at .*none\.mjs\. Check the path$/],
     [
-      'a file that is not there',
-      join(folder, 'none.mjs'),
-      /^error: there is no file of a network at .*none\.mjs\. Check the path$/,
-    ],
-    [
-      'one that cannot be read',
+      'a file with a syntax error',
       define('broken.mjs', 'export default {'),
       /broken\.mjs: Unexpected end of input\. node --check .*broken\.mjs shows where$/,
     ],
     [
-      'one that exports no network',
+      'a file that exports something else',
       define('empty.mjs', 'export default 3;'),
       /empty\.mjs: a network must be made by defineNetwork, not 3$/,
     ],
-    ['a folder', './', /^error: .* is a folder\. Name the file of a network in it$/],
+    ['a folder', './', /^error: .* is a folder\. Name the network file in it$/],
     [
-      'one without a default export',
+      'a file without a default export',
       define('named.mjs', 'export const network = 3;'),
-      /named\.mjs: it has no default export\. It must be: export default defineNetwork/,
+      /named\.mjs: it has no default export\. Add one: export default defineNetwork/,
     ],
     [
-      'one that throws what is no error',
+      'a file that throws a value that is not an error',
       define('thrown.mjs', 'throw Object.create(null);'),
-      /thrown\.mjs: something was thrown that is no error$/,
+      /thrown\.mjs: a value that is not an error was thrown$/,
     ],
-    ['a name of nobody', 'lenet', /^error: no network is called "lenet"\. Registered are mobinet/],
+    ['an unknown name', 'lenet', /^error: no network is called "lenet"\. Registered are mobinet/],
     [
-      'one that makes no module',
+      'a network that makes no module',
       define('none-made.mjs', "export default defineNetwork({ name: 'x', make: () => 5 });"),
       /^error: x: make must give a Module of @mobinet\/autograd, not 5$/,
     ],
@@ -243,17 +239,17 @@ describe('a kind of network that a file defines', () => {
     ],
   ];
 
-  test('that waits for ever says so, and a second one is refused', async () => {
+  test('is refused if its file never finishes loading, or if two are given', async () => {
     const waiting = define('waiting.mjs', 'await new Promise(() => {});');
     const { code, stderr } = await cli(['summary', '--network', waiting]);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/^error: .*waiting\.mjs: it waits for something that never comes\n/),
+      stderr: expect.stringMatching(/^error: .*waiting\.mjs: its top-level await never settles\n/),
     });
     const twice = await ask(['summary', '--network', network, '--network', 'mobinet']);
     expect(twice).toMatchObject({
       code: 1,
-      stderr: 'error: --network is given more than once. Name one kind of network\n',
+      stderr: 'error: --network was given more than once. Choose one kind of network\n',
     });
   });
 

@@ -8,7 +8,7 @@ import { mostProbable, type Prediction } from '../export/prediction.js';
 import { jsonFlag, wholeNumber } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
-import { isResultRead, printResult, say, writeResult } from './output.js';
+import { printResult, say, stdoutHasReader, writeResult } from './output.js';
 import { interruptible } from './program.js';
 
 interface PredictFlags {
@@ -24,18 +24,23 @@ interface ImagePrediction {
   readonly classes: readonly Prediction[];
 }
 
-/** `mobinet predict`: the most probable classes of images. */
+/** `mobinet predict`: prints the most probable classes of images. */
 export function predictCommand(): Command {
-  const command = addModelFlag(new Command('predict').description('the most probable classes of images'))
+  const command = addModelFlag(new Command('predict').description('print the most probable classes of images'))
     .argument('<images...>', 'JPEG, PNG, GIF, WebP, AVIF or TIFF files')
-    .option('--top <number>', 'how many classes to show', wholeNumber(1), 5)
-    .option('--no-resize', 'refuse images that are not of the size that the network takes, in place of scaling them');
-  // A few images are done before a GPU has compiled its kernels.
+    .option('--top <number>', 'number of classes to show', wholeNumber(1), 5)
+    .option('--no-resize', "reject images that do not have the network's input size, instead of scaling them");
+  // The CPU is done with a few images before a GPU has compiled its kernels.
   return addKernelFlags(command, 'cpu')
     .option(...jsonFlag)
     .addHelpText(
       'after',
-      '\nEach answer is printed when it is known. Ctrl-C ends it early; with --json, images that were not reached are listed as "missing".\n\nExample:\n  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png',
+      `
+Each prediction is printed as soon as it is computed. Ctrl-C stops early; with --json, the remaining images are then
+listed as "missing".
+
+Example:
+  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png`,
     )
     .action(runPrediction);
 }
@@ -57,29 +62,29 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
     rng: Rng.fromSeed(0),
     onWarning: (message) => say(`error: ${message}`),
   });
-  const answers = new Answers(flags.json);
+  const printer = new PredictionPrinter(flags.json);
   const { signal, release } = interruptible('stopping …');
   let reached = 0;
   try {
     for await (const batch of untilAborted(loader.epoch(0), signal)) {
       const probabilities = tidy(() => softmax(noGradient(() => model.forward(batch.images))));
       const classes = mostProbable(await probabilities.data(), names, flags.top);
-      answers.add({ image: images[batch.index], classes });
+      printer.add({ image: images[batch.index], classes });
       reached = batch.index + 1;
       dispose([batch, probabilities]);
-      if (!isResultRead()) break;
+      if (!stdoutHasReader()) break;
     }
   } finally {
     release();
     await loader.close();
-    answers.end(signal.aborted ? images.slice(reached) : []);
+    printer.end(signal.aborted ? images.slice(reached) : []);
   }
   signal.throwIfAborted();
   if (loader.skipped > 0) process.exitCode = 1;
 }
 
-/** Prints each answer as soon as it is known. With --json, they are pieces of one object, which is whole when it has ended. */
-class Answers {
+/** Prints each prediction as soon as it is computed. With --json, they form one object, which `end` completes. */
+class PredictionPrinter {
   readonly #json: boolean;
   #count = 0;
 
@@ -98,9 +103,9 @@ class Answers {
     this.#count++;
   }
 
-  /** @param missing Images that were not reached. */
+  /** @param missing The images without predictions after an interruption. */
   end(missing: readonly string[]): void {
-    if (missing.length > 0) say(`stopped before ${missing[0]}, and ${missing.length - 1} images more`);
+    if (missing.length > 0) say(`stopped before ${missing[0]} and ${missing.length - 1} more images`);
     if (!this.#json) return;
     writeResult(
       `${this.#count === 0 ? head : ''}]${missing.length > 0 ? `,"missing":${printable(JSON.stringify(missing))}` : ''}}\n`,

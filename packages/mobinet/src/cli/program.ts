@@ -8,10 +8,10 @@ import { networkOf } from './network-flag.js';
 import { say, writeResult } from './output.js';
 
 /**
- * Runs a command line. Whatever goes wrong ends in one line on stderr and exit code 1, without a stack trace
+ * Runs a command line. Any error ends the program with one line on stderr and exit code 1, without a stack trace
  * (`MOBINET_DEBUG=1` shows it).
  *
- * @param program The commands, or what makes them for the kind of network that `--network` names: its options are their flags.
+ * @param program The commands, or a function that makes them for the network named by `--network`.
  */
 export async function runProgram(program: Command | ((network: Network) => Command)): Promise<void> {
   ignoreReadersThatLeave();
@@ -23,52 +23,52 @@ export async function runProgram(program: Command | ((network: Network) => Comma
       command
         .showHelpAfterError(false)
         .configureOutput({ writeOut: writeResult, outputError: (text) => say(oneLine(text)) })
-        // It would end the process, here and now. Who runs the program does more than one command line, perhaps.
+        // Commander would end the process immediately, but the caller may run further command lines.
         .exitOverride();
     }
     await root.parseAsync();
   } catch (error) {
-    // What Commander has to say, help or a mistake, is said already.
+    // Commander has already printed its help or error.
     if (error instanceof Interruption || error instanceof CommanderError) {
       process.exitCode = error.exitCode;
-      // At its own end Node restores the terminal, and aborts with a stack trace where that was closed. The signal ends it before that, once
-      // all others have heard of the end.
+      // On exit, Node restores the terminal, and aborts with a stack trace if that was closed. The signal ends the
+      // process before that, after all other exit handlers.
       if (hasTerminal && error instanceof Interruption && error.signal === 'SIGHUP') {
         process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
       }
       return;
     }
-    tell(error);
+    report(error);
     process.exitCode = 1;
   }
 }
 
-/** The work that goes on, if it can be interrupted. */
+/** The running work, if it can be interrupted. */
 let work: AbortController | null = null;
 
-/** An error that nobody awaits, such as one of a thread, ends the program. Work that can be interrupted saves first what it has. */
+/** Ends the program at an uncaught error, such as one of a thread. Interruptible work gets to save its state first. */
 function endInOrder(error: unknown): void {
   if (work && !work.signal.aborted) {
     work.abort(error);
     return;
   }
-  tell(error);
+  report(error);
   process.exit(1);
 }
 
-function tell(error: unknown): void {
+function report(error: unknown): void {
   say(`error: ${oneLine(messageOf(error))}`);
   if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(...(error.stack ?? '').split('\n'));
 }
 
 const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
 
-/** Libraries write to these, too. A terminal that was closed, or a pipe without a reader, is no reason to end. */
+/** Ignores errors of stdout and stderr, since a closed terminal or a pipe without a reader is no reason to end. */
 function ignoreReadersThatLeave(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 }
 
-/** A signal of the operating system that asked work to end. */
+/** The reason why work was aborted: a signal of the operating system. */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
 
@@ -76,16 +76,16 @@ export class Interruption extends Error {
     super(`interrupted by ${signal}`);
   }
 
-  /** What shells expect of a program that a signal ended. */
+  /** The exit code that shells expect from a program ended by a signal. */
   get exitCode(): number {
     return 128 + constants.signals[this.signal];
   }
 }
 
 /**
- * A signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is closed, so that work can end
- * cleanly; its reason is an `Interruption`, or an error that nobody has awaited. A second Ctrl-C ends the program at once.
- * Call `release` when there is nothing left to interrupt.
+ * Returns a signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is
+ * closed, so that work can end cleanly. Its reason is an `Interruption` or an uncaught error. A second Ctrl-C ends the
+ * program immediately. Call `release` when there is nothing left to interrupt.
  */
 export function interruptible(message: string): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
@@ -96,13 +96,13 @@ export function interruptible(message: string): { signal: AbortSignal; release: 
     if (!controller.signal.aborted) {
       interruptedAt = performance.now();
       controller.abort(interruption);
-      // Said when work knows of it: nobody may be left to hear.
-      say('', `${message} (Ctrl-C again quits at once)`);
+      // Printed after the abort, since nobody may be left to read it.
+      say('', `${message} (press Ctrl-C again to quit immediately)`);
       return;
     }
-    // npm passes a Ctrl-C on to its child, which has it already: nobody presses a key twice so soon.
+    // npm forwards a Ctrl-C to its child, which has already received it. Nobody presses a key twice that quickly.
     const isEcho = performance.now() - interruptedAt < 100;
-    // A terminal that is closed says so twice, by the shell and by the system.
+    // Closing a terminal sends the signal twice, from the shell and from the system.
     if (!isEcho && name !== 'SIGHUP') process.exit(interruption.exitCode);
   };
   const listeners = { SIGINT: interrupt, SIGTERM: interrupt, SIGHUP: isUnderNohup() ? () => {} : interrupt };
@@ -117,7 +117,7 @@ export function interruptible(message: string): { signal: AbortSignal; release: 
   };
 }
 
-/** Ends the program in order if a signal comes before `work` is done: what has to be removed at its exit is removed then. */
+/** Awaits work, and exits in order if a signal arrives first, so that exit handlers can clean up. */
 export async function exitingOnSignals<T>(work: Promise<T>): Promise<T> {
   const exit = (name: Interruption['signal']): never => process.exit(new Interruption(name).exitCode);
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -127,5 +127,8 @@ export async function exitingOnSignals<T>(work: Promise<T>): Promise<T> {
   });
 }
 
-/** `nohup` makes programs ignore that their terminal is closed, but Node undoes that. Shells leave the name of what they have started. */
+/**
+ * Whether the program runs under `nohup`, which makes programs ignore a closed terminal, though Node undoes that.
+ * Shells set `_` to the command that they have started.
+ */
 const isUnderNohup = (): boolean => /(^|\/)nohup$/.test(environmentVariable('_') ?? '');

@@ -19,8 +19,8 @@ import { bestFile } from '../training/run-folder.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
 
-/** What there is to be told of a run that has ended. */
-export interface EndOfRun {
+/** What is needed to report the result of a finished run. */
+export interface FinishedRun {
   readonly out: string;
   readonly dataset: ImageDataset;
   readonly loading: LoadingFlags;
@@ -29,19 +29,19 @@ export interface EndOfRun {
   readonly signal: AbortSignal;
 }
 
-/** Packs the network of a run that has ended, checks what was saved, and prints what came of it. */
-export async function tellResult(run: TrainingRun, end: EndOfRun): Promise<void> {
-  const { out, json, skippedImages } = end;
+/** Packs the network of a finished run, verifies the saved file, and prints the result. */
+export async function reportResult(run: TrainingRun, finished: FinishedRun): Promise<void> {
+  const { out, json, skippedImages } = finished;
   const { training, history, progress } = run;
   const best = bestEpoch(history)!;
   if (progress.epoch < training.epochs) {
-    say(`stopped early: no epoch of the last ${history.length - best.epoch} was better than epoch ${best.epoch}`);
+    say(`stopped early: no improvement over epoch ${best.epoch} in the last ${history.length - best.epoch} epochs`);
   }
-  // A packed network does, bit for bit, what the trained one does on the CPU.
+  // A packed network matches the trained one bit for bit on the CPU.
   await useBackend('cpu');
   const chosen = await networkToKeep(run, best, out);
   const metrics = chosen.history[chosen.history.length - 1];
-  const saved = await saveAndCheck(chosen, end);
+  const saved = await saveAndVerify(chosen, finished);
   const bestPath = join(out, bestFile);
   if (json) {
     return printJson({ out, ...saved, ...metrics, best: { ...best, checkpoint: bestPath }, skippedImages });
@@ -49,45 +49,52 @@ export async function tellResult(run: TrainingRun, end: EndOfRun): Promise<void>
   printResult(
     `top-1   ${metrics.top1.toFixed(2)} %${chosen === run ? '' : ` (epoch ${metrics.epoch})`}`,
     ...(metrics.top5 === null ? [] : [`top-5   ${metrics.top5.toFixed(2)} %`]),
-    `best epoch ${best.epoch}: ${best.top1.toFixed(2)} %, kept as ${bestPath}`,
+    `best    ${best.top1.toFixed(2)} % in epoch ${best.epoch}, kept as ${bestPath}`,
     `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
-    `check   loaded again, its logits differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
+    `check   logits of the saved file differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
   );
 }
 
 /**
- * The run whose network is packed. Who asks for patience wants the best network: that is what the epochs after it were waited for. Without,
- * it is that of the last epoch, which the schedule of the learning rate was made for.
+ * The run whose network is packed. With patience, it is that of the best epoch, which the later epochs failed to
+ * improve on. Without, it is that of the last epoch, for which the learning rate schedule is designed.
  */
 async function networkToKeep(run: TrainingRun, best: EpochMetrics, out: string): Promise<TrainingRun> {
   if (run.training.patience === 0 || best.epoch === run.history.length) return run;
   const file = join(out, bestFile);
   const kept = await readCheckpoint(file).catch(() => null);
   if (kept?.history.length === best.epoch) return kept;
-  say(`warning: ${file} is not the checkpoint of epoch ${best.epoch}, so the network of the last epoch is packed`);
+  say(
+    `warning: ${file} is not the checkpoint of epoch ${best.epoch}, so the network of the last epoch is packed instead`,
+  );
   return run;
 }
 
-async function saveAndCheck(
+async function saveAndVerify(
   run: TrainingRun,
-  end: EndOfRun,
+  finished: FinishedRun,
 ): Promise<{ model: string; bytes: number; agreement: Agreement }> {
-  const { out, signal } = end;
+  const { out, signal } = finished;
   const onHost = await runOnHost(run);
   const model = join(out, packedFile);
   const bytes = await writePacked(onHost, model).catch((error: unknown) => {
-    const again = `The run is saved: mobinet export --checkpoint ${out} makes this file, too`;
-    throw new DataError(`${messageOf(error)}. ${again}`, { cause: error });
+    const remedy = `The run itself is saved; write this file with mobinet export --checkpoint ${out}`;
+    throw new DataError(`${messageOf(error)}. ${remedy}`, { cause: error });
   });
-  const agreement = await checkPacked(onHost, model, end).catch((error: unknown) => {
-    if (error === signal.reason) say(`stopped. The run has ended and is saved as ${model}, but that was not checked`);
+  const agreement = await verifyPacked(onHost, model, finished).catch((error: unknown) => {
+    if (error === signal.reason)
+      say(`stopped. The run is finished and saved as ${model}, but that file was not verified`);
     throw error;
   });
   return { model, bytes, agreement };
 }
 
-/** Loads the file again and compares it with the network in memory. */
-async function checkPacked(run: TrainingRun, file: string, { dataset, loading, signal }: EndOfRun): Promise<Agreement> {
+/** Loads the packed file and compares it with the network in memory. */
+async function verifyPacked(
+  run: TrainingRun,
+  file: string,
+  { dataset, loading, signal }: FinishedRun,
+): Promise<Agreement> {
   const packed = await readPacked(file);
   const progress = new ImageProgress();
   const { resize, normalization } = run.training;
@@ -103,14 +110,14 @@ async function checkPacked(run: TrainingRun, file: string, { dataset, loading, s
   });
   try {
     const onProgress = (images: number): void =>
-      progress.show('checking the saved model', images, dataset.val.length - loader.skipped);
+      progress.show('verifying the saved model', images, dataset.val.length - loader.skipped);
     const agreement = await comparePacked(run, packed, loader, { signal, onProgress });
     if (!(agreement.largestDifference <= 1e-4)) {
-      // Nobody is to take it for the network.
+      // Nobody should use this file as the network.
       await rm(file);
       throw new DataError(
-        `the packed network does not agree with the trained one: logits differ by ${agreement.largestDifference}, so it was not kept. ` +
-          'What forward does in evaluation must depend on its images and its tensors alone, and be the same for each image',
+        `the packed network disagrees with the trained one (logits differ by ${agreement.largestDifference}), so it was deleted. ` +
+          'In evaluation, forward may depend only on its images and the tensors of the module, and must treat all images alike',
       );
     }
     return agreement;

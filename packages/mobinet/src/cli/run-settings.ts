@@ -11,10 +11,10 @@ import type { StepPlan } from '../training/step-memory.js';
 import { type NetworkFlags, networkOptionsOf, type TrainingFlags, trainingOf } from './flags.js';
 import { say } from './output.js';
 
-/** The flags that say what a run is. */
+/** The flags that define a run. */
 export type RunFlags = TrainingFlags & NetworkFlags & { readonly preset?: PresetName };
 
-/** What a new run is made of. */
+/** What a new run is created from. */
 export interface RunStart {
   readonly network: Network;
   readonly preset: PresetName;
@@ -23,14 +23,14 @@ export interface RunStart {
   readonly source: ImageLocation;
 }
 
-/** A run from its beginning: a preset, with what flags change of it. */
+/** Creates a new run from a preset, overridden by flags. */
 export function startRun({ network, preset, flags, dataset, source }: RunStart): TrainingRun {
   const { classes } = dataset;
   const { model, training } = presets[preset];
-  const usual = { ...model, ...network.presets[preset] };
-  const options = network.resolve({ ...usual, ...networkOptionsOf(flags, network), classes: classes.length });
-  // Another --size keeps the preset's proportion of scaled image to cut.
-  const { imageSize } = network.resolve(usual);
+  const defaults = { ...model, ...network.presets[preset] };
+  const options = network.resolve({ ...defaults, ...networkOptionsOf(flags, network), classes: classes.length });
+  // Another --size keeps the preset's ratio of scaled image to crop.
+  const { imageSize } = network.resolve(defaults);
   const resize = flags.resize ?? Math.round((options.imageSize * training.resize) / imageSize);
   const settings = trainingOf(flags, { ...training, resize });
   const microBatches = flags.microBatches ?? chooseMicroBatches({ network, options, training: settings });
@@ -38,24 +38,27 @@ export function startRun({ network, preset, flags, dataset, source }: RunStart):
   return newRun(options, { ...settings, microBatches }, data);
 }
 
-/** As few as fit into the memory of this machine. Since what is computed depends on it, it is reported, and kept when the run goes on. */
+/**
+ * Chooses as few micro-batches as fit into the memory of this machine. Results depend on the number, so it is reported,
+ * and kept when the run is resumed.
+ */
 function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
   const { microBatches, needed, available } = fitMicroBatches(step);
   if (microBatches > 1) {
     say(
-      `each batch of ${step.training.batchSize} is cut into ${microBatches} micro-batches, as memory has room for ` +
-        `${gigabytes(available)}, and a step takes up to ${gigabytes(needed)} so (--micro-batches ${microBatches})`,
+      `splitting each batch of ${step.training.batchSize} into ${microBatches} micro-batches, so that a step needs up to ` +
+        `${gigabytes(needed)} of the ${gigabytes(available)} available (--micro-batches ${microBatches})`,
     );
   }
   return microBatches;
 }
 
-/** Settings that a run may change when it goes on. All others make it what it is. */
+/** The settings that may change when a run is resumed. All others define the run. */
 const changeable = ['epochs', 'patience', 'microBatches'] as const satisfies (keyof TrainingOptions)[];
 
 /**
- * A run that goes on from its checkpoint.
- * @throws RangeError for flags that describe another one.
+ * Resumes a run from its checkpoint.
+ * @throws RangeError if flags contradict the settings of the run.
  */
 export async function resumeRun(path: string, flags: RunFlags, network: Network): Promise<TrainingRun> {
   const run = await readCheckpoint(path);
@@ -64,10 +67,10 @@ export async function resumeRun(path: string, flags: RunFlags, network: Network)
   const { epoch, batch } = run.progress;
   const begun = batch > 0 ? epoch + 1 : epoch;
   if (training.epochs < begun) {
-    throw new RangeError(`${path} is in epoch ${begun} already. Use at least --epochs ${begun}`);
+    throw new RangeError(`${path} is already in epoch ${begun}. Use at least --epochs ${begun}`);
   }
   const resumed = { ...run, training };
-  tellChanges(run.training, resumed);
+  reportChanges(run.training, resumed);
   return resumed;
 }
 
@@ -77,48 +80,47 @@ function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Net
     throw new RangeError(`${path} is a run of the network ${run.network.name}, not ${network.name}`);
   }
   if (flags.preset !== undefined && flags.preset !== run.preset) {
-    const what = run.preset === undefined ? 'does not say its preset' : `was started with the preset ${run.preset}`;
-    throw new RangeError(`${path} ${what}, and goes on with its own settings. Leave out --preset ${flags.preset}`);
+    const what = run.preset === undefined ? 'does not record a preset' : `was started with the preset ${run.preset}`;
+    throw new RangeError(`${path} ${what} and keeps its own settings. Leave out --preset ${flags.preset}`);
   }
   for (const [key, value] of Object.entries(networkOptionsOf(flags, run.network))) {
     const saved = run.options[key as keyof ImageOptions];
-    if (saved !== value)
-      throw new RangeError(`${path} is a run of another architecture: its ${key} is ${saved}, not ${value}`);
+    if (saved !== value) throw new RangeError(`${path} has another architecture: its ${key} is ${saved}, not ${value}`);
   }
   const given = { ...trainingOf(flags, run.training), ...pick(run.training, changeable) };
   for (const key of Object.keys(given) as (keyof TrainingOptions)[]) {
     if (JSON.stringify(given[key]) !== JSON.stringify(run.training[key])) {
       throw new RangeError(
-        `--resume goes on with the run's own settings: its ${key} is ${JSON.stringify(run.training[key])}. ` +
-          'Only --epochs, --patience and --micro-batches may be others',
+        `--resume keeps the settings of the run: its ${key} is ${JSON.stringify(run.training[key])}. ` +
+          'Only --epochs, --patience and --micro-batches may change',
       );
     }
   }
 }
 
-/** Says what is not as it was. */
-function tellChanges(before: TrainingOptions, run: TrainingRun): void {
+/** Reports settings that have changed, and how to continue a finished run. */
+function reportChanges(before: TrainingOptions, run: TrainingRun): void {
   const { training, trainImages, progress } = run;
   if (training.microBatches !== before.microBatches) {
     say(
-      `each batch is cut into ${training.microBatches} micro-batches from here on, not ${before.microBatches}: ` +
-        'batch normalisation takes its statistics from them, so this is another run than it would have been',
+      `from here on, each batch is split into ${training.microBatches} micro-batches instead of ${before.microBatches}. ` +
+        'Batch normalisation takes its statistics from each, so the results will differ',
     );
   }
   if (isFinished(run)) {
     const isStopped = progress.epoch < training.epochs;
     say(
       isStopped
-        ? `the run has stopped after epoch ${progress.epoch}, as its --patience is ${training.patience}: with more it goes on`
-        : `all ${training.epochs} epochs are done: with more --epochs it goes on`,
+        ? `the run stopped early after epoch ${progress.epoch} (--patience ${training.patience}). Raise --patience to continue`
+        : `all ${training.epochs} epochs are done. Raise --epochs to continue`,
     );
   } else if (training.epochs !== before.epochs) {
     const batches = Math.ceil(trainImages / training.batchSize);
     const rate = makeSchedule(training, training.epochs * batches);
     const next = progress.epoch * batches + progress.batch;
     say(
-      `the run goes on to epoch ${training.epochs}, not ${before.epochs}: from here on its learning rate is that of so many epochs ` +
-        `(${training.schedule}), ${significant(rate(next))} in the next step`,
+      `training for ${training.epochs} epochs instead of ${before.epochs}: the learning rate now follows the ` +
+        `${training.schedule} schedule of ${training.epochs} epochs, with ${significant(rate(next))} in the next step`,
     );
   }
 }

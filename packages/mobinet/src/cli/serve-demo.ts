@@ -10,7 +10,7 @@ import { networkFlag } from './network-flag.js';
 import { printJson, printResult, say } from './output.js';
 import { serveSite } from './serve-site.js';
 
-/** Where `npm run demo:build` puts the page of examples/web. It is published with the package. */
+/** The folder where `npm run demo:build` puts the page of examples/web. It is published with the package. */
 const demoFolder = fileURLToPath(new URL('../../demo', import.meta.url));
 
 interface ServeFlags {
@@ -20,23 +20,23 @@ interface ServeFlags {
   json?: boolean;
 }
 
-/** `mobinet serve-demo`: the page that runs a packed model in the browser. */
+/** `mobinet serve-demo`: serves the page that runs a packed model in the browser. */
 export function serveDemoCommand(): Command {
   return new Command('serve-demo')
-    .description('serve a page that runs a packed model in the browser, to be looked into bit by bit')
+    .description('serve a web page that runs a packed model in the browser and shows it bit by bit')
     .option(
       '--model <file>',
-      "a packed model, a checkpoint, or a run's folder (default: the small one that comes with the page)",
+      'packed model, checkpoint or run folder (default: the small model that comes with the page)',
     )
     .addOption(networkFlag())
-    .option('--port <number>', 'where it listens; 0 is any port that is free', wholeNumber(0, 65_535), 8080)
-    .option('--host <name>', 'who may ask: localhost, or 0.0.0.0 for other machines too', 'localhost')
+    .option('--port <number>', 'port to listen on, or 0 for any free port', wholeNumber(0, 65_535), 8080)
+    .option('--host <name>', 'address to listen on: localhost, or 0.0.0.0 to admit other machines', 'localhost')
     .option(...jsonFlag)
     .addHelpText(
       'after',
       `
-Browsers give threads and the camera only to localhost and to https. Only a page of this server may use it: requests for
-other names than --host are refused, or with 0.0.0.0 for others than this computer's name and addresses.
+Browsers allow threads and the camera only on localhost and over https. So that no other site can use this server, it
+refuses requests for host names other than --host or, with 0.0.0.0, other than this computer's name and addresses.
 
 Examples:
   mobinet serve-demo
@@ -47,7 +47,7 @@ Examples:
 
 async function runServeDemo({ model, port, host, json }: ServeFlags): Promise<void> {
   if (!existsSync(demoFolder)) {
-    throw new Error(`the page is not built: there is no ${demoFolder}. In the repository, use npm run demo`);
+    throw new Error(`the demo page is not built: there is no ${demoFolder}. In the repository, run npm run demo`);
   }
   const server = serveSite(demoFolder, { host, ...(model !== undefined && { model: await readChecked(model) }) });
   await listen(server, port, host);
@@ -55,10 +55,13 @@ async function runServeDemo({ model, port, host, json }: ServeFlags): Promise<vo
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${found}/`;
   if (json) printJson({ url });
   else printResult(url);
-  say('Ctrl-C ends it');
+  say('press Ctrl-C to stop');
 }
 
-/** @throws FormatError if it is no packed model: better here than in the page. */
+/**
+ * Reads a packed model and checks it here rather than in the page.
+ * @throws FormatError if it is not a packed model.
+ */
 async function readChecked(path: string): Promise<Uint8Array> {
   const { bytes, file } = await readPackedBytes(path);
   unpackModel(bytes, file).dispose();
@@ -69,10 +72,12 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
       const isTaken = code === 'EADDRINUSE';
-      reject(new Error(isTaken ? `port ${port} is taken. Use another --port, or 0 for any that is free` : message));
+      reject(
+        new Error(isTaken ? `port ${port} is already in use. Choose another --port, or 0 for any free port` : message),
+      );
     });
     server.listen(port, host, () => {
-      // From now on an error is reported and the server goes on, when no file handles are left, for example.
+      // From now on, the server reports errors and continues, for example when no file handles are left.
       server.removeAllListeners('error').on('error', ({ message }) => say(`warning: ${message}`));
       resolve();
     });

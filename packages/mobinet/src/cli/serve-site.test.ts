@@ -17,7 +17,7 @@ const files: Record<string, string> = {
   'index.html': page,
   'assets/page.js': 'export {};',
   'with space.css': 'p {}',
-  'model.mobinet.safetensors': 'the one that comes along',
+  'model.mobinet.safetensors': 'the model of the site',
   'module.wasm': 'wasm',
 };
 let [server, open, named]: Server[] = [];
@@ -29,7 +29,7 @@ beforeAll(async () => {
   server = await listening({ model });
   open = await listening({ host: '0.0.0.0' });
   named = await listening({ host: 'Workshop.lan' });
-  // Nothing is read again.
+  // The files must not be read again.
   rmSync(folder, { recursive: true });
 });
 
@@ -37,7 +37,7 @@ afterAll(() => {
   for (const each of [server, open, named]) each.close();
 });
 
-// Whatever was asked, the server answers the next one.
+// Whatever was requested, the server answers the next request.
 afterEach(async () => expect(await (await fetch(urlOf(server))).text()).toBe(page));
 
 async function listening(options: Parameters<typeof serveSite>[1]): Promise<Server> {
@@ -49,20 +49,20 @@ async function listening(options: Parameters<typeof serveSite>[1]): Promise<Serv
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 const urlOf = (server: Server, path = '/'): string => `http://127.0.0.1:${portOf(server)}${path}`;
 
-/** What a server answers to exactly these bytes, after which nothing more is sent. */
-async function answerTo(
+/** The response of a server to exactly these bytes, after which the connection is half-closed. */
+async function responseTo(
   bytes: string | Uint8Array,
   asked = server,
 ): Promise<{ status: number; head: string; body: string }> {
   const socket: Socket = connect(portOf(asked), '127.0.0.1');
-  let answer = '';
-  socket.setEncoding('latin1').on('data', (text) => {
-    answer += text;
+  let text = '';
+  socket.setEncoding('latin1').on('data', (chunk) => {
+    text += chunk;
   });
   socket.on('error', () => {});
   socket.end(bytes);
   await once(socket, 'close');
-  const [head, ...body] = answer.split('\r\n\r\n');
+  const [head, ...body] = text.split('\r\n\r\n');
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0), head, body: body.join('\r\n\r\n') };
 }
 
@@ -77,7 +77,7 @@ describe('serveSite', () => {
     ['/assets/page.js?x=1#y', 200, 'text/javascript; charset=utf-8', 'export {};'],
     ['/with%20space.css', 200, 'text/css; charset=utf-8', 'p {}'],
     ['/module.wasm', 200, 'application/wasm', 'wasm'],
-    ['/none.js', 404, 'text/plain; charset=utf-8', 'there is no such file\n'],
+    ['/none.js', 404, 'text/plain; charset=utf-8', 'file not found\n'],
   ])('answers %s with %d', async (path, status, type, text) => {
     const response = await fetch(urlOf(server, path));
     expect(response.status).toBe(status);
@@ -85,14 +85,14 @@ describe('serveSite', () => {
     expect(await response.text()).toBe(text);
   });
 
-  test('gives the model that is named, whatever follows its path', async () => {
+  test('serves the given model, whatever the query', async () => {
     for (const query of ['', '?x=1', '?', '?a=/../b', '?%00']) {
       const response = await fetch(urlOf(server, `/model.mobinet.safetensors${query}`));
       expect(Buffer.from(await response.arrayBuffer()).equals(model)).toBe(true);
     }
   });
 
-  test('says of every answer what a page may do with it, errors included', async () => {
+  test('sends the security headers with every response, including errors', async () => {
     for (const path of ['/', '/none', '/model.mobinet.safetensors', '/%E0%A4']) {
       const { headers } = await fetch(urlOf(server, path));
       expect(headers.get('Cross-Origin-Opener-Policy')).toBe('same-origin');
@@ -106,18 +106,18 @@ describe('serveSite', () => {
     }
   });
 
-  test('HEAD tells what GET would, without the bytes', async () => {
-    const [got, told] = [
-      await answerTo(request('GET /model.mobinet.safetensors')),
-      await answerTo(request('HEAD /model.mobinet.safetensors')),
+  test('answers HEAD like GET, without the bytes', async () => {
+    const [got, head] = [
+      await responseTo(request('GET /model.mobinet.safetensors')),
+      await responseTo(request('HEAD /model.mobinet.safetensors')),
     ];
     const undated = (head: string): string => head.replace(/^Date: .*$/m, '');
-    expect(undated(told.head)).toBe(undated(got.head));
-    expect(told.head).toContain(`Content-Length: ${model.length}`);
-    expect([got.body.length, told.body.length]).toEqual([model.length, 0]);
+    expect(undated(head.head)).toBe(undated(got.head));
+    expect(head.head).toContain(`Content-Length: ${model.length}`);
+    expect([got.body.length, head.body.length]).toEqual([model.length, 0]);
   });
 
-  test('what a browser has already is not sent again', async () => {
+  test('does not resend a file that the browser already has', async () => {
     const first = await fetch(urlOf(server, '/model.mobinet.safetensors'));
     const etag = first.headers.get('ETag')!;
     await first.arrayBuffer();
@@ -129,7 +129,7 @@ describe('serveSite', () => {
       ['"other"', 200],
       ['"""', 200],
     ] as const) {
-      const { status: found, body } = await answerTo(
+      const { status: found, body } = await responseTo(
         request('GET /model.mobinet.safetensors', `If-None-Match: ${tags}`),
       );
       expect([found, body.length], tags).toEqual([status, status === 304 ? 0 : model.length]);
@@ -137,7 +137,7 @@ describe('serveSite', () => {
   });
 
   test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND'])('refuses %s', async (method) => {
-    const { status, head } = await answerTo(request(`${method} /`));
+    const { status, head } = await responseTo(request(`${method} /`));
     expect(status).toBe(405);
     expect(head).toContain('\r\nAllow: GET, HEAD\r\n');
   });
@@ -157,9 +157,11 @@ describe('serveSite', () => {
     `bytes=${'0-1,'.repeat(2000)}`,
     'bytes=-99999999999999999999',
     'bytes=NaN-Infinity',
-  ])('gives the whole file for the range %j', async (range) => {
+  ])('serves the whole file for the range %j', async (range) => {
     for (const method of ['GET', 'HEAD']) {
-      const { status, body } = await answerTo(request(`${method} /assets/page.js`, `Range: ${range}`, 'If-Range: "x"'));
+      const { status, body } = await responseTo(
+        request(`${method} /assets/page.js`, `Range: ${range}`, 'If-Range: "x"'),
+      );
       expect([status, body]).toEqual([200, method === 'GET' ? 'export {};' : '']);
     }
   });
@@ -185,14 +187,14 @@ describe('serveSite', () => {
     [`/${'a'.repeat(8000)}`, 404],
     ['/\u00e9', 400],
   ])('answers the path %s with %d', async (path, expected) => {
-    const { status, body } = await answerTo(request(`GET ${path}`));
+    const { status, body } = await responseTo(request(`GET ${path}`));
     expect(status).toBe(expected);
     expect(body).not.toContain('secret');
   });
 
-  test('takes a request only under its own name, so that no page of another site can read here', async () => {
+  test('accepts requests only under its own host names, so that no other site can read its files', async () => {
     const statusOf = async (asked: Server, host: string): Promise<number> =>
-      (await answerTo(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, asked)).status;
+      (await responseTo(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, asked)).status;
     for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:8080', '[::1]', '[::1]:80']) {
       for (const each of [server, open, named]) expect(await statusOf(each, host), host).toBe(200);
     }
@@ -215,17 +217,17 @@ describe('serveSite', () => {
     expect(await statusOf(open, hostname())).toBe(200);
     expect(await statusOf(named, 'workshop.lan:80')).toBe(200);
     expect(await statusOf(named, '192.168.1.2')).toBe(403);
-    // HTTP/1.0 may leave the name out.
-    expect((await answerTo('GET / HTTP/1.0\r\n\r\n')).status).toBe(403);
+    // HTTP/1.0 allows requests without a host.
+    expect((await responseTo('GET / HTTP/1.0\r\n\r\n')).status).toBe(403);
   });
 
-  test('goes on when somebody sends too much, too little, or leaves', async () => {
-    expect((await answerTo(request('GET /', `X: ${'x'.repeat(100_000)}`))).status).toBe(431);
-    expect((await answerTo(request('GET /', 'Upgrade: websocket', 'Connection: Upgrade'))).status).toBe(200);
-    expect((await answerTo(request('GET /', 'Expect: 100-continue'))).status).not.toBe(500);
-    expect((await answerTo(request('GET /', 'Content-Length: 5', 'Content-Length: 6'))).status).toBe(400);
-    await answerTo(request('CONNECT localhost:1'));
-    await answerTo(request('POST /', 'Content-Length: 100000000').concat('x'.repeat(100_000)));
+  test('survives requests that are too large, incomplete or aborted', async () => {
+    expect((await responseTo(request('GET /', `X: ${'x'.repeat(100_000)}`))).status).toBe(431);
+    expect((await responseTo(request('GET /', 'Upgrade: websocket', 'Connection: Upgrade'))).status).toBe(200);
+    expect((await responseTo(request('GET /', 'Expect: 100-continue'))).status).not.toBe(500);
+    expect((await responseTo(request('GET /', 'Content-Length: 5', 'Content-Length: 6'))).status).toBe(400);
+    await responseTo(request('CONNECT localhost:1'));
+    await responseTo(request('POST /', 'Content-Length: 100000000').concat('x'.repeat(100_000)));
     for (const leaveAfter of ['GET / HT', request('GET /model.mobinet.safetensors').repeat(20)]) {
       const socket = connect(portOf(server), '127.0.0.1').on('error', () => {});
       socket.write(leaveAfter);
@@ -258,7 +260,7 @@ describe('serveSite', () => {
       ),
     ],
     { numRuns: 100 },
-  )('goes on after any bytes', async (parts) => {
-    await answerTo(`GET /${parts.join('')} HTTP/1.1\r\nHost: localhost\r\n${parts.join('')}\r\n\r\n`);
+  )('survives arbitrary bytes', async (parts) => {
+    await responseTo(`GET /${parts.join('')} HTTP/1.1\r\nHost: localhost\r\n${parts.join('')}\r\n\r\n`);
   });
 });

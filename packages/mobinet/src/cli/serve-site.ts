@@ -12,20 +12,20 @@ interface SiteFile {
   readonly headers: OutgoingHttpHeaders;
 }
 
-/** What is answered: bytes only where a file was asked for. */
-interface Answer {
+/** A response. It has bytes only if a file was requested or the request is refused. */
+interface SiteResponse {
   readonly status: number;
   readonly headers?: OutgoingHttpHeaders;
   readonly bytes?: Uint8Array;
 }
 
-/** With every answer. Workers need them as the page does. */
+/** The headers of every response. Workers need them as much as the page. */
 const commonHeaders = {
-  // These two make a page cross-origin isolated, so that its threads may share memory.
+  // The first two make a page cross-origin isolated, so that its threads may share memory.
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  // The page's own files, kernels that it assembles, and images that a user gives it; nothing else.
+  // Allows the page's own files, kernels that it assembles, and images that a user gives it, but nothing else.
   'Content-Security-Policy': [
     "default-src 'none'",
     "script-src 'self' 'wasm-unsafe-eval'",
@@ -43,28 +43,29 @@ const commonHeaders = {
 };
 
 interface SiteOptions {
-  /** Takes the place of the packed model among the files. */
+  /** Replaces the packed model among the files. */
   readonly model?: Uint8Array;
-  /** Where the server will listen, by which it may be asked. Default: `'localhost'`. */
+  /** The host name or address that the server listens on. Default: `'localhost'`. */
   readonly host?: string;
 }
 
 /**
- * A server of a folder's files, isolated. They are read once, so that no request reaches the disk: no path leads out of the
- * folder, and no file can vanish while it is sent. Parts of files (`Range`) are not given, which a server need not do.
+ * Creates a server for the files of a folder, with cross-origin isolation. The files are read once, so no request
+ * reaches the disk: no path leads out of the folder, and no file can vanish while it is sent. Requests for a `Range`
+ * get the whole file, as HTTP permits.
  */
 export function serveSite(folder: string, { model, host = 'localhost' }: SiteOptions = {}): Server {
   const files = readFiles(folder);
   if (model) files.set(`/${packedFile}`, siteFile(packedFile, model));
   return createServer((request, response) => {
-    const { status, headers, bytes } = answerTo(request, files, host);
+    const { status, headers, bytes } = respondTo(request, files, host);
     const length = bytes && { 'Content-Length': bytes.byteLength };
     response.writeHead(status, { ...commonHeaders, ...length, ...headers });
     response.end(request.method === 'HEAD' ? undefined : bytes);
   });
 }
 
-/** Every file below a folder, by its path in URLs. */
+/** All files in a folder and its subfolders, by their URL paths. */
 function readFiles(folder: string): Map<string, SiteFile> {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return new Map(
@@ -82,34 +83,40 @@ function siteFile(name: string, bytes: Uint8Array): SiteFile {
     bytes,
     headers: {
       'Content-Type': type.startsWith('text/') ? `${type}; charset=utf-8` : type,
-      // Browsers ask each time whether a file is still the same: another --model has the same name.
+      // Browsers must check every time whether a file has changed, since another --model has the same name.
       'Cache-Control': 'no-cache',
       ETag: `"${createHash('sha256').update(bytes).digest('base64url')}"`,
     },
   };
 }
 
-function answerTo({ method, url = '', headers }: IncomingMessage, files: Map<string, SiteFile>, host: string): Answer {
+function respondTo(
+  { method, url = '', headers }: IncomingMessage,
+  files: Map<string, SiteFile>,
+  host: string,
+): SiteResponse {
   if (!isOwnName(headers.host, host))
-    return refusal(403, `this server does not answer to ${headers.host ?? 'no name'}`);
-  if (method !== 'GET' && method !== 'HEAD') return refusal(405, 'only GET and HEAD', { Allow: 'GET, HEAD' });
+    return refusal(403, `this server does not serve the host ${headers.host ?? '(none)'}`);
+  if (method !== 'GET' && method !== 'HEAD') {
+    return refusal(405, 'only GET and HEAD are allowed', { Allow: 'GET, HEAD' });
+  }
   const path = pathOf(url);
-  if (path === null) return refusal(400, 'this is no path');
+  if (path === null) return refusal(400, 'invalid path');
   const file = files.get(path.replace(/\/index\.html$/, '/'));
-  if (!file) return refusal(404, 'there is no such file');
+  if (!file) return refusal(404, 'file not found');
   if (isUnchanged(headers['if-none-match'], String(file.headers.ETag))) return { status: 304, headers: file.headers };
   return { status: 200, headers: file.headers, bytes: file.bytes };
 }
 
-/** Whoever is refused may still be sending: the connection ends. */
-function refusal(status: number, reason: string, headers: OutgoingHttpHeaders = {}): Answer {
+/** A refusal. It closes the connection, since the client may still be sending. */
+function refusal(status: number, reason: string, headers: OutgoingHttpHeaders = {}): SiteResponse {
   const plain = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' };
   return { status, headers: { ...plain, ...headers }, bytes: Buffer.from(`${reason}\n`) };
 }
 
 /**
- * Whether a request was meant for this server. A page of another site may have its own name point here (“DNS rebinding”), and
- * would then read what it gets as its own; its name is in the header `Host`.
+ * Whether a request is meant for this server. Another site may make its own host name resolve to this machine (DNS
+ * rebinding) and could then read the responses as its own. The header `Host` gives that name away.
  */
 function isOwnName(header: string | undefined, host: string): boolean {
   const name = /^(?:\[([\da-f:.]+)\]|([^:]+))(?::\d+)?$/i
@@ -119,13 +126,13 @@ function isOwnName(header: string | undefined, host: string): boolean {
     .toLowerCase();
   if (!name) return false;
   if ([host.toLowerCase(), 'localhost', '127.0.0.1', '::1'].includes(name)) return true;
-  // Open to all, it is asked by any address of this computer. No name points to those.
+  // A server open to all machines is reached by any address of this computer. An address cannot be rebound.
   const isOpen = host === '0.0.0.0' || host === '::';
   const own = hostname().toLowerCase();
   return isOpen && (isIP(name) > 0 || name === own || name === `${own}.local`);
 }
 
-/** The path of a URL without its query; null where it cannot be one. */
+/** The decoded path of a URL without its query; null if it is invalid. */
 function pathOf(url: string): string | null {
   const path = url.replace(/[?#].*$/s, '');
   try {
@@ -135,7 +142,7 @@ function pathOf(url: string): string | null {
   }
 }
 
-/** Whether the browser has the file already: RFC 9110, 13.1.2. */
+/** Whether the browser already has the file (RFC 9110, section 13.1.2). */
 function isUnchanged(ifNoneMatch: string | undefined, etag: string): boolean {
   const known = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return known !== undefined && (known.includes(etag) || known.includes('*'));

@@ -12,16 +12,16 @@ import { presets } from '../training/presets.js';
 import { decodeCheckpoint, newRun } from '../training/run.js';
 import { tiny } from './cli.test.helper.js';
 
-// What a terminal, a pipe or another process does to a command line while it works.
+// What happens to a running command line when its terminal or pipe is closed, or another process sends a signal.
 
 const mobinet = fileURLToPath(new URL('../../bin/mobinet.js', import.meta.url));
 const folder = sharedFolder();
 const data = join(folder, 'images');
 const model = join(folder, 'model.safetensors');
-/** Trains for ever, as far as these tests are concerned. */
+/** Effectively trains forever. */
 const training = ['train', '--data', data, ...tiny, '--threads', '1', '--device', 'cpu', '--epochs', '100000'];
 
-/** What a test that failed has left running. */
+/** All started processes, to be killed at the end if a failed test has left them running. */
 const children: ChildProcess[] = [];
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
@@ -33,14 +33,14 @@ function start(args: readonly string[]) {
   return child;
 }
 
-/** Waits until a stream has said this. */
-async function said(stream: Readable, text: RegExp): Promise<string> {
+/** Waits until the output of a stream matches `text`. */
+async function outputMatching(stream: Readable, text: RegExp): Promise<string> {
   let all = '';
   for await (const piece of stream.iterator({ destroyOnReturn: false })) {
     all += piece;
     if (text.test(all)) return all;
   }
-  throw new Error(`it has not said ${text}: ${all}`);
+  throw new Error(`the output did not match ${text}: ${all}`);
 }
 
 function savedSteps(out: string): number {
@@ -58,17 +58,17 @@ beforeAll(async () => {
   run.model.dispose();
 });
 
-describe('a training', () => {
-  test('keeps others out of its folder, saves at SIGTERM, and ends with its code', async () => {
+describe('train', () => {
+  test('keeps others out of its folder, saves at SIGTERM, and exits with its code', async () => {
     const out = join(folder, 'terminated');
     const child = start([...training, '--out', out]);
-    await said(child.stderr, /^epoch 1:/m);
+    await outputMatching(child.stderr, /^epoch 1:/m);
     const { status, stderr } = spawnSync(process.execPath, [mobinet, ...training, '--out', out], { encoding: 'utf8' });
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: expect.stringMatching(/^error: .*terminated is in use: process \d+ on .*\n$/),
+      stderr: expect.stringMatching(/^error: .*terminated is in use by process \d+ on .*\n$/),
     });
-    const ending = said(child.stderr, /stopped and saved\. Continue with --resume/);
+    const ending = outputMatching(child.stderr, /stopped and saved\. Continue with --resume/);
     child.kill('SIGTERM');
     await ending;
     const [code] = await once(child, 'close');
@@ -76,16 +76,16 @@ describe('a training', () => {
     expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
   });
 
-  test('goes on when nobody reads any more what it says, and is saved when its terminal is closed then', async () => {
+  test('continues when nobody reads its output any more, and saves when its terminal is closed', async () => {
     const out = join(folder, 'unread');
     const child = start([...training, '--out', out]);
-    await said(child.stderr, /^epoch 1:/m);
+    await outputMatching(child.stderr, /^epoch 1:/m);
     const before = savedSteps(out);
     child.stdout.destroy();
     child.stderr.destroy();
-    // Every epoch says a line, to nobody.
+    // Every epoch prints a line that nobody reads.
     while (savedSteps(out) < before + 6) await new Promise((resolve) => setTimeout(resolve, 50));
-    // The shell and the system both tell that a terminal was closed.
+    // The shell and the system both signal that a terminal was closed.
     for (const signal of ['SIGHUP', 'SIGHUP'] as const) child.kill(signal);
     const [code] = await once(child, 'exit');
     expect(code).toBe(129);
@@ -100,7 +100,7 @@ describe('predict', () => {
     .map((name) => join(folder, 'many', 'val', name));
   const many = Array.from({ length: 5000 }, (_, i) => images[i % images.length]);
 
-  test('gives its answers until it is interrupted, and says what is missing', async () => {
+  test('prints predictions until it is interrupted, and lists the missing images', async () => {
     const child = start(['predict', '--model', model, '--json', ...many]);
     let stdout = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -115,7 +115,7 @@ describe('predict', () => {
     expect(missing.length).toBeGreaterThan(0);
   });
 
-  test('gives its first answer at once, and ends quietly when its reader leaves', async () => {
+  test('prints its first prediction immediately, and ends quietly when its reader closes the pipe', async () => {
     const child = start(['predict', '--model', model, ...many]);
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -138,45 +138,45 @@ describe('work that can be interrupted', () => {
     console.log('ready');`;
 
   interface Case {
-    /** Sent at the same time. */
+    /** Signals sent together. */
     readonly first: readonly NodeJS.Signals[];
-    /** Sent once the first was heard, with time for a person to press a key in between. */
+    /** Signals sent after the first were handled, with pauses as between key presses. */
     readonly later: readonly NodeJS.Signals[];
     readonly code: number;
-    readonly heard: string;
+    readonly received: string;
     readonly env?: Record<string, string>;
   }
 
   const cases: [what: string, signals: Case][] = [
-    ['a second Ctrl-C', { first: ['SIGINT'], later: ['SIGINT'], code: 130, heard: 'SIGINT' }],
+    ['a second Ctrl-C', { first: ['SIGINT'], later: ['SIGINT'], code: 130, received: 'SIGINT' }],
     [
-      'a signal after a Ctrl-C that npm has passed on',
-      { first: ['SIGINT', 'SIGINT'], later: ['SIGTERM'], code: 143, heard: 'SIGINT' },
+      'a signal after a Ctrl-C that npm has forwarded',
+      { first: ['SIGINT', 'SIGINT'], later: ['SIGTERM'], code: 143, received: 'SIGINT' },
     ],
     [
-      'SIGTERM after a terminal was closed, which is told twice',
-      { first: ['SIGHUP'], later: ['SIGHUP', 'SIGTERM'], code: 143, heard: 'SIGHUP' },
+      'SIGTERM after a closed terminal, which signals twice',
+      { first: ['SIGHUP'], later: ['SIGHUP', 'SIGTERM'], code: 143, received: 'SIGHUP' },
     ],
     [
-      'a second SIGTERM under nohup, to which a closed terminal is nothing',
+      'a second SIGTERM under nohup, which ignores a closed terminal',
       {
         first: ['SIGHUP', 'SIGTERM'],
         later: ['SIGHUP', 'SIGTERM'],
         code: 143,
-        heard: 'SIGTERM',
+        received: 'SIGTERM',
         env: { _: '/usr/bin/nohup' },
       },
     ],
   ];
 
-  test.each(cases)('ends at once at %s', async (_, { first, later, code, heard, env = {} }) => {
+  test.each(cases)('ends immediately at %s', async (_, { first, later, code, received, env = {} }) => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env: { ...process.env, ...env } });
     children.push(child);
-    await said(child.stdout, /ready/);
-    const hearing = said(child.stdout, /interrupted by \w+/);
+    await outputMatching(child.stdout, /ready/);
+    const interruption = outputMatching(child.stdout, /interrupted by \w+/);
     const closed = once(child, 'close');
     for (const signal of first) child.kill(signal);
-    expect((await hearing).trim()).toBe(`interrupted by ${heard}`);
+    expect((await interruption).trim()).toBe(`interrupted by ${received}`);
     for (const signal of later) {
       await new Promise((resolve) => setTimeout(resolve, 300));
       expect(child.exitCode).toBeNull();
@@ -186,8 +186,8 @@ describe('work that can be interrupted', () => {
   });
 });
 
-describe('an error that nobody awaits', () => {
-  test('lets work save first, and is one line then', async () => {
+describe('an uncaught error', () => {
+  test('lets work save first, and is then reported in one line', async () => {
     const program = `
       import { once } from 'node:events';
       import { Command } from ${JSON.stringify(import.meta.resolve('commander'))};
@@ -210,7 +210,7 @@ describe('an error that nobody awaits', () => {
 const hasTerminal = spawnSync('script', ['--version']).status === 0;
 
 describe.skipIf(!hasTerminal)('in a terminal', () => {
-  /** Runs a command line in a terminal of its own, in which Ctrl-C is pressed when this was shown. */
+  /** Runs a command line in its own terminal, and presses Ctrl-C when the screen matches `shown`. */
   async function inTerminal(args: readonly string[], shown: RegExp): Promise<{ code: number; screen: string }> {
     const command = [process.execPath, mobinet, ...args].map((word) => `'${word}'`).join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] });
@@ -224,7 +224,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     return { code, screen };
   }
 
-  test('evaluate stops at Ctrl-C, and leaves the terminal as it was', async () => {
+  test('evaluate stops at Ctrl-C, and leaves the terminal unchanged', async () => {
     const { code, screen } = await inTerminal(
       ['evaluate', data, '--model', model, '--batch', '1', '--workers', '1'],
       /evaluating \[/,
@@ -234,7 +234,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     expect(screen).not.toContain('\x1b[?');
   });
 
-  test('train saves at Ctrl-C, and leaves the terminal as it was', async () => {
+  test('train saves at Ctrl-C, and leaves the terminal unchanged', async () => {
     const out = join(folder, 'terminal');
     const { code, screen } = await inTerminal([...training, '--out', out], /epoch 2\/100000 \[/);
     expect(code).toBe(130);
@@ -242,7 +242,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     expect(screen).not.toContain('\x1b[?');
   });
 
-  test('train saves when its terminal is closed, and ends without a word more', async () => {
+  test('train saves when its terminal is closed, and ends without further output', async () => {
     const out = join(folder, 'closed');
     const [errors, number] = [join(folder, 'closed.stderr'), join(folder, 'closed.pid')];
     const line = [process.execPath, mobinet, ...training, '--out', out].map((word) => `'${word}'`).join(' ');
@@ -256,7 +256,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     while (!isSaved()) await new Promise((next) => setTimeout(next, 50));
     terminal.kill('SIGKILL');
     while (isAlive(Number(readFileSync(number, 'utf8')))) await new Promise((next) => setTimeout(next, 50));
-    // Node would print why it could not restore the terminal, and abort.
+    // Otherwise Node would fail to restore the terminal, print why, and abort.
     expect(readFileSync(errors, 'utf8')).toMatch(/stopped and saved\. Continue with --resume .*\n$/);
     expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
   });

@@ -6,25 +6,32 @@ import { makeWithoutMemory, type Network } from '../networks/network.js';
 import { drawGraph } from '../summary/graph.js';
 import { summary } from '../summary/summary.js';
 import { exportOptionsOf, imageShapeOf, readModel } from '../training/files.js';
-import { addClassesFlag, addNetworkFlags, hasItsOwn, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
+import {
+  addClassesFlag,
+  addNetworkFlags,
+  architectureIsFixed,
+  jsonFlag,
+  type NetworkFlags,
+  networkOptionsOf,
+} from './flags.js';
 import { formatSummary, printJson, printResult } from './output.js';
 import { saveText } from './save-result.js';
 
 type SummaryFlags = NetworkFlags & { readonly model?: string; readonly graph?: string; readonly json?: boolean };
 
-/** `mobinet summary`: what a network is made of and what it costs. */
+/** `mobinet summary`: shows the layers of a network and their cost. */
 export function summaryCommand(network: Network): Command {
   const command = new Command('summary')
-    .description('shapes, parameters, multiply-adds and saved bytes of a network')
-    .option('--model <file>', "of this packed model, checkpoint or run's folder, in place of the flags below")
-    .option('--graph <file>', 'draw its layers as a Mermaid flowchart into this file, or - for stdout');
+    .description('show the layers of a network: shapes, parameters, multiply-adds and saved bytes')
+    .option('--model <file>', 'summarise this packed model, checkpoint or run folder, instead of the flags below')
+    .option('--graph <file>', 'draw the layers as a Mermaid flowchart into this file, or - for stdout');
   addClassesFlag(addNetworkFlags(command, network), network)
     .option(...jsonFlag)
     .addHelpText(
       'after',
       `
-Layers are those of the network in evaluation: a convolution or a matrix product, and what follows it. FLOPs are the paper's:
-float multiply-adds + binary multiply-adds / 64. Editors and code hosts draw Mermaid files.
+Each layer is a convolution or matrix product, with the operations that follow it in evaluation. FLOPs are counted as in
+the paper: float multiply-adds + binary multiply-adds / 64. Most editors and code hosts can display Mermaid files.
 
 Examples:
   mobinet summary --block mid --k 3
@@ -37,7 +44,7 @@ Examples:
 async function runSummary(flags: SummaryFlags, network: Network): Promise<void> {
   const { model, graph, json } = flags;
   const options = networkOptionsOf(flags, network);
-  if (model !== undefined && Object.keys(options).length > 0) throw new RangeError(hasItsOwn('model'));
+  if (model !== undefined && Object.keys(options).length > 0) throw new RangeError(architectureIsFixed('model'));
   const [module, about] = model === undefined ? fresh(network, options) : await saved(model);
   if (graph !== undefined) return saveText(graph, drawGraph(module, about), json);
   const result = summary(module, about);
@@ -45,7 +52,7 @@ async function runSummary(flags: SummaryFlags, network: Network): Promise<void> 
   else printResult(...formatSummary(result).split('\n'));
 }
 
-/** A network of options needs no memory to be looked at. */
+/** A network made from options. To be summarised, it needs no memory. */
 function fresh(network: Network, given: Record<string, unknown>): [Module, ExportOptions] {
   const options = network.resolve(given);
   return [makeWithoutMemory(network, options), { imageShape: imageShapeOf(options) }];

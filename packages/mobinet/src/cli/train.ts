@@ -30,7 +30,7 @@ import {
 import { addKernelFlags } from './kernel-flags.js';
 import { formatSummary, say } from './output.js';
 import { interruptible } from './program.js';
-import { tellResult } from './result-of-run.js';
+import { reportResult } from './result-of-run.js';
 import { type RunFlags, resumeRun, startRun } from './run-settings.js';
 import { TrainingProgress } from './training-progress.js';
 
@@ -38,43 +38,47 @@ type TrainFlags = RunFlags &
   DataFlags &
   LoadingFlags & { readonly resume?: string; readonly out?: string; readonly json?: boolean };
 
+/** Defaults of the training command. */
 export interface TrainDefaults {
-  /** Images to train on where neither --data nor --idx names any. */
+  /** The image folder to train on if neither --data nor --idx is given. */
   readonly data?: string;
-  /** The preset for them. With --data it is `imagenet`, with --idx `small`. */
+  /** The preset for that folder. With --data it is `imagenet`, with --idx `small`. */
   readonly preset?: PresetName;
   /** The kind of network to train (`networkOf`). Default: MoBiNet. */
   readonly network?: Network;
 }
 
-/** The command that trains a network, saves it packed, loads it again, and checks that both agree. */
+/** The command that trains a network, saves it packed, loads it again, and verifies that both agree. */
 export function trainCommand(name: string, defaults: TrainDefaults = {}): Command {
   const command = new Command(name).description(
-    'train a network, save it with 1-bit weights, and check what was saved',
+    'train a network, save it with 1-bit weights, and verify the saved file',
   );
   addDataFlags(command, {
-    data: 'images as train/<class>/* and val/<class>/*, or as <class>/* alone',
-    valShare: 'of images as <class>/* alone, draw this share of each class for validation (default: 0.2)',
+    data: 'image folder with train/<class>/* and val/<class>/*, or with <class>/* only',
+    valShare: 'with <class>/* only: hold out this share of each class for validation (default: 0.2)',
   });
   command.addOption(
-    new Option('--preset <name>', 'settings to start from (default: imagenet with --data, else small)').choices(
-      Object.keys(presets),
-    ),
+    new Option(
+      '--preset <name>',
+      'settings to start from, which other flags override (default: imagenet with --data, else small)',
+    ).choices(Object.keys(presets)),
   );
   addNetworkFlags(command, defaults.network ?? mobinet);
   addTrainingFlags(command);
   addKernelFlags(addLoadingFlags(command))
-    .option('--out <folder>', 'where the run is kept (default: runs/<time>)')
+    .option('--out <folder>', 'folder to keep the run in (default: runs/<time>)')
     .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
     .option(...jsonFlag)
     .addHelpText(
       'after',
       ({ command }) => `
-A run's folder holds ${checkpointFile}, ${metricsFile} and, at the end, ${packedFile}.
-${bestFile} is the checkpoint of the epoch with the best top-1. The network of the last epoch is packed; with --patience that of the best.
-It is saved after each epoch, every ten minutes, and when something goes wrong. Ctrl-C stops after the step and saves; continue with --resume.
-A run that goes on keeps its settings; --epochs, --patience and --micro-batches may be others. With other --epochs the learning rate
-follows, from there on, the schedule of so many epochs.
+The run folder holds ${checkpointFile}, ${metricsFile}, ${bestFile} (the checkpoint of the epoch with
+the best top-1) and, at the end, ${packedFile}: the packed network of the last epoch, or with --patience
+that of the best.
+
+The run is saved after each epoch, every ten minutes, and when an error occurs. Ctrl-C stops after the current step and
+saves. Continue with --resume: the run keeps its settings, except that --epochs, --patience and --micro-batches may
+change. With other --epochs, the learning rate follows the schedule for the new number of epochs from there on.
 
 Examples:
   ${callOf(command)} --data photos --preset imagenet --k 4 --out runs/photos
@@ -84,7 +88,7 @@ Examples:
   return command.action((flags: TrainFlags) => runTraining(flags, defaults));
 }
 
-/** How a command is called: with the name of the program that it belongs to, if there is one. */
+/** How to invoke a command: its name, after that of the program it belongs to, if any. */
 const callOf = (command: Command): string => [command.parent?.name(), command.name()].filter(Boolean).join(' ');
 
 async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<void> {
@@ -97,7 +101,7 @@ async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<
   }
 }
 
-/** Takes the folder that the run will be kept in, before anything is read: it may be that of another run, or none to write to. */
+/** Locks the run folder before anything is read, since it may be in use by another run or not be writable. */
 async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
   if (resume === undefined) return out === undefined ? ownNewFolder('runs') : ownFolder(out);
   const checkpoint = await findCheckpoint(resume);
@@ -105,7 +109,7 @@ async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
   const path = out ?? dirname(checkpoint);
   const resumed = resolve(checkpoint) === resolve(path, checkpointFile);
   if (!resumed) {
-    // A file that is no checkpoint is said to be none, before it is said what else is in the folder.
+    // If the file is not a checkpoint, that error comes before any about the contents of the folder.
     const { model, optimizer } = await readCheckpoint(checkpoint);
     model.dispose();
     optimizer.dispose();
@@ -130,18 +134,18 @@ async function trainIn(
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
   const run = resumedRun ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
-  // Better now than after the last epoch.
+  // Fails now rather than after the last epoch.
   checkPackable(run.model, exportOptionsOf(run));
 
   if (!flags.json) say(...formatSummary(summary(run.model, exportOptionsOf(run))).split('\n'));
   if (dataset.split) {
     const { valShare, splitSeed } = dataset.split;
     say(
-      `${source.data} has no train/ and val/: of each class, ${100 * valShare} % of the images are drawn for validation ` +
+      `${source.data} has no train/ and val/, so ${100 * valShare} % of the images of each class are held out for validation ` +
         `(--val-share ${valShare} --seed ${splitSeed})`,
     );
   }
-  say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
+  say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; saving the run to ${out}`);
   if (flags.resume) await takeBestAlong(dirname(await findCheckpoint(flags.resume)), out);
   const progress = new TrainingProgress({ advice: howToBeFaster(run) });
   const { finished, skippedImages } = await train(run, dataset, {
@@ -150,35 +154,34 @@ async function trainIn(
     ...progress,
     ...loadingOf(flags),
   }).finally(() => progress.stop());
-  if (skippedImages > 0) say(`${skippedImages} images could not be decoded and were skipped`);
+  if (skippedImages > 0) say(`skipped images that could not be decoded: ${skippedImages}`);
   if (!finished) {
     say(run.optimizer.step > 0 ? `stopped and saved. Continue with --resume ${out}` : 'stopped before the first step');
     throw signal.reason;
   }
 
-  await tellResult(run, { out, dataset, loading: flags, json: flags.json, skippedImages, signal });
+  await reportResult(run, { out, dataset, loading: flags, json: flags.json, skippedImages, signal });
 }
 
-/** The images that a run was made with. They may have been moved since. */
+/** Opens the images of a resumed run, which may have been moved since. */
 function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
   try {
     return openData(source, flags);
   } catch (error) {
     const isIdx = source.idx !== undefined;
     throw new DataError(
-      `${messageOf(error).replace(/\.$/, '')}. The run was made with images at ${source.idx ?? source.data}: ` +
-        `if they are elsewhere now, say where: ${isIdx ? '--idx' : '--data'} FOLDER`,
+      `${messageOf(error)}. The run used the images at ${source.idx ?? source.data}. ` +
+        `If they have moved, give their new folder with ${isIdx ? '--idx' : '--data'} FOLDER`,
       { cause: error },
     );
   }
 }
 
-/** What a run that takes weeks had better be. */
+/** Advice for a run that would take weeks. */
 function howToBeFaster({ options }: TrainingRun): string {
   const { imageSize, width } = options as { imageSize: number; width?: unknown };
-  const gpu = currentBackend() === 'cpu' ? 'A GPU (docs/gpu.md), ' : '';
+  const gpu = currentBackend() === 'cpu' ? 'a GPU (docs/gpu.md), ' : '';
   const size = 32 * Math.max(1, Math.round(imageSize / 64));
   const smaller = typeof width === 'number' ? ` (--width ${width / 2})` : '';
-  const rest = `fewer pixels (--size ${size}) or a smaller network${smaller} would be wiser`;
-  return `${gpu}${gpu ? rest : rest[0].toUpperCase() + rest.slice(1)}`;
+  return `Consider ${gpu}smaller images (--size ${size}) or a smaller network${smaller}`;
 }

@@ -28,33 +28,39 @@ test.each([
   expect(formatDuration(seconds)).toBe(text);
 });
 
-describe('the progress of training', () => {
+describe('TrainingProgress', () => {
   const report: StepReport = {
-    ...{ epoch: 1, epochs: 50, images: 256, imagesPerEpoch: 1_281_167, loss: 6.9, imagesPerSecond: 6.43 },
-    ...{ secondsLeft: null, secondsPerEpoch: null },
+    epoch: 1,
+    epochs: 50,
+    images: 256,
+    imagesPerEpoch: 1_281_167,
+    loss: 6.9,
+    imagesPerSecond: 6.43,
+    secondsLeft: null,
+    secondsPerEpoch: null,
   };
 
-  /** What is told of steps, and what the log shows. */
-  function toldOf(...reports: Partial<StepReport>[]): { told: string[]; log: string } {
-    const [stream, told]: [PassThrough, string[]] = [new PassThrough(), []];
+  /** The lines printed for these steps, and the log. */
+  function outputOf(...reports: Partial<StepReport>[]): { lines: string[]; log: string } {
+    const [stream, lines]: [PassThrough, string[]] = [new PassThrough(), []];
     const progress = new ImageProgress(stream, { secondsPerLine: 0 });
-    const training = new TrainingProgress({ advice: 'Have a GPU.', progress, tell: (text) => told.push(text) });
+    const training = new TrainingProgress({ advice: 'Consider a GPU.', progress, print: (text) => lines.push(text) });
     for (const changes of reports) training.onStep({ ...report, ...changes });
-    return { told, log: String(stream.read() ?? '') };
+    return { lines, log: String(stream.read() ?? '') };
   }
 
-  test('says once, when it is known, what an epoch and the run will take, and what would be wiser than weeks', () => {
+  test('prints an estimate for the epoch and the run once it is known, with advice for a run of weeks', () => {
     const known = { secondsPerEpoch: 199_000, secondsLeft: 9_950_000 };
-    const { told, log } = toldOf({}, known, { ...known, images: 512 });
-    expect(told).toEqual(['at this pace an epoch takes 2 days 7 h, all 50 epochs 115 days. Have a GPU.']);
+    const { lines, log } = outputOf({}, known, { ...known, images: 512 });
+    expect(lines).toEqual(['at this pace, an epoch takes 2 days 7 h and all 50 epochs 115 days. Consider a GPU.']);
     expect(log).toMatch(/^epoch 1\/50: 256\/1281167 images, loss 6\.9000, 6\.4 images\/s\n/);
-    expect(log).toMatch(/, 115 days for the run\n$/);
+    expect(log).toMatch(/, 115 days left in the run\n$/);
   });
 
-  test('gives no advice to a run of a day, and says nothing of one that is over in a minute', () => {
-    expect(toldOf({ epoch: 3, secondsPerEpoch: 1800, secondsLeft: 86_000 }).told).toEqual([
-      'at this pace an epoch takes 30 min 0 s, what is left of 50 epochs 23 h 53 min',
+  test('gives no advice for a run of a day, and no estimate for one of a minute', () => {
+    expect(outputOf({ epoch: 3, secondsPerEpoch: 1800, secondsLeft: 86_000 }).lines).toEqual([
+      'at this pace, an epoch takes 30 min 0 s and the rest of the 50 epochs 23 h 53 min',
     ]);
-    expect(toldOf({ secondsPerEpoch: 1, secondsLeft: 50 }).told).toEqual([]);
+    expect(outputOf({ secondsPerEpoch: 1, secondsLeft: 50 }).lines).toEqual([]);
   });
 });

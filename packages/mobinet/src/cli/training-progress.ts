@@ -2,35 +2,37 @@ import type { EpochProgress, StepReport } from '../training/epoch.js';
 import type { EpochMetrics } from '../training/run.js';
 import { formatDuration, formatMetrics, formatRate, ImageProgress, say } from './output.js';
 
-/** A run that takes longer than this, in seconds, had better be another. */
+/** A longer run, in seconds, gets advice on how to shorten it. */
 const tooLong = 7 * 86_400;
 
-/** One that is shorter is over before anybody asks. */
+/** A shorter run, in seconds, is over before an estimate helps. */
 const tooShort = 60;
 
+/** Options of `TrainingProgress`. */
 export interface TrainingProgressOptions {
-  /** What would make the run shorter, for one that takes weeks. */
+  /** How to shorten a run that would take weeks. */
   readonly advice: string;
   readonly progress?: ImageProgress;
-  readonly tell?: (text: string) => void;
+  /** Prints a line. Default: `say`. */
+  readonly print?: (text: string) => void;
 }
 
-/** Bars for training and validation, a line when an epoch is done, and one that says how long all will take, as soon as that is known. */
+/** Shows bars for training and validation, a line per epoch, and once an estimate of how long the run will take. */
 export class TrainingProgress {
   readonly #progress: ImageProgress;
   readonly #advice: string;
-  readonly #tell: (text: string) => void;
-  #hasToldDuration = false;
+  readonly #print: (text: string) => void;
+  #hasPrintedEstimate = false;
 
-  constructor({ advice, progress = new ImageProgress(), tell = say }: TrainingProgressOptions) {
+  constructor({ advice, progress = new ImageProgress(), print = say }: TrainingProgressOptions) {
     this.#advice = advice;
     this.#progress = progress;
-    this.#tell = tell;
+    this.#print = print;
   }
 
   onStep = (report: StepReport): void => {
     const { epoch, epochs, images, imagesPerEpoch, loss, imagesPerSecond, secondsLeft: run } = report;
-    this.#tellDuration(report);
+    this.#printEstimate(report);
     const details = [`loss ${loss.toFixed(4)}`, formatRate(imagesPerSecond)];
     this.#progress.show(`epoch ${epoch}/${epochs}`, images, imagesPerEpoch, { details, run });
   };
@@ -41,27 +43,27 @@ export class TrainingProgress {
 
   onEpoch = (metrics: EpochMetrics): void => {
     this.stop();
-    this.#tell(formatMetrics(metrics));
+    this.#print(formatMetrics(metrics));
   };
 
   onWarning = (message: string): void => {
     this.stop();
-    this.#tell(`warning: ${message}`);
+    this.#print(`warning: ${message}`);
   };
 
   stop(): void {
     this.#progress.stop();
   }
 
-  #tellDuration({ epoch, epochs, secondsPerEpoch, secondsLeft }: StepReport): void {
-    if (this.#hasToldDuration || secondsPerEpoch === null || secondsLeft === null) return;
-    this.#hasToldDuration = true;
+  #printEstimate({ epoch, epochs, secondsPerEpoch, secondsLeft }: StepReport): void {
+    if (this.#hasPrintedEstimate || secondsPerEpoch === null || secondsLeft === null) return;
+    this.#hasPrintedEstimate = true;
     if (secondsLeft < tooShort) return;
     this.stop();
-    const whole = epoch === 1 ? `all ${epochs} epochs` : `what is left of ${epochs} epochs`;
+    const whole = epoch === 1 ? `all ${epochs} epochs` : `the rest of the ${epochs} epochs`;
     const advice = secondsLeft > tooLong ? `. ${this.#advice}` : '';
-    this.#tell(
-      `at this pace an epoch takes ${formatDuration(secondsPerEpoch)}, ${whole} ${formatDuration(secondsLeft)}${advice}`,
+    this.#print(
+      `at this pace, an epoch takes ${formatDuration(secondsPerEpoch)} and ${whole} ${formatDuration(secondsLeft)}${advice}`,
     );
   }
 }

@@ -7,25 +7,25 @@ const image = (height: number, width: number) => ({ height, width });
 const rng = Rng.fromSeed(1);
 
 describe('drawView', () => {
-  test('cuts the middle', () => {
+  test('crops the centre', () => {
     const { rows, columns } = drawView(image(6, 9), 4, centerCrop, rng);
     expect([...rows]).toEqual([1, 2, 3, 4]);
     expect([...columns]).toEqual([2, 3, 4, 5]);
   });
 
-  test('pads what is smaller than the square evenly with black', () => {
+  test('pads an image smaller than the square evenly with black', () => {
     const { rows, columns } = drawView(image(2, 3), 4, { ...centerCrop, crop: 'random' }, rng);
     expect([...rows]).toEqual([-1, 0, 1, -1]);
     expect([...columns]).toEqual([0, 1, 2, -1]);
   });
 
-  test('mirrors at the edges when asked to', () => {
+  test('reflects at the edges if requested', () => {
     const { rows, columns } = drawView(image(3, 1), 9, { ...centerCrop, paddingMode: 'reflect' }, rng);
     expect([...rows]).toEqual([1, 2, 1, 0, 1, 2, 1, 0, 1]);
     expect([...columns]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0]);
   });
 
-  test('reaches every place within the padding, mirrored or not, and no other', () => {
+  test('draws every position within the padding, mirrored or not, and no other', () => {
     const seen = new Set<string>();
     for (let i = 0; i < 400; i++) {
       const view = drawView(image(3, 2), 3, { ...randomCropAndFlip, padding: 1 }, rng.split(i));
@@ -36,7 +36,7 @@ describe('drawView', () => {
   });
 
   test.prop([fc.nat(), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.nat(3)])(
-    'depends on the seed alone',
+    'depends only on the seed',
     (seed, height, width, padding) => {
       const draw = () => drawView(image(height, width), 5, { ...randomCropAndFlip, padding }, Rng.fromSeed(seed));
       expect(draw()).toEqual(draw());
@@ -45,7 +45,7 @@ describe('drawView', () => {
 });
 
 describe('writeExample', () => {
-  test('normalises what the view shows', () => {
+  test('normalises the pixels of the view', () => {
     const mean = [0.5, 0.25, 0] as const;
     const std = [0.5, 0.25, 2] as const;
     const target = new Float32Array(7).fill(9);

@@ -9,22 +9,25 @@ import {
 } from '@mobinet/tensor';
 import { type Image, largestSide } from './source.js';
 
-/** How an example is cut from its image. */
+/** How an example is cropped from its image. */
 export interface Augmentation {
-  /** Where the square is cut: the middle, or anywhere. */
+  /** Where the square is cropped: in the centre, or at a random position. */
   readonly crop: 'center' | 'random';
-  /** Pixels added on every side before cutting. An image smaller than the square is padded up to it in any case. */
+  /** Pixels added on every side before cropping. An image smaller than the square is always padded to its size. */
   readonly padding: number;
-  /** What padding shows: black, or the image mirrored at its edge (the edge itself not repeated). */
+  /** What padding shows: black, or the image reflected at its edge (the edge itself not repeated). */
   readonly paddingMode: 'zero' | 'reflect';
-  /** Whether half of the images are mirrored, left to right. */
+  /** Whether a random half of the images are mirrored left to right. */
   readonly flip: boolean;
 }
 
-/** Pixels that may be added on a side. */
+/** The range of pixels to pad each side with. */
 export const cropPaddingRange = wholeNumbers(0, largestSide);
 
-/** @throws RangeError or TypeError, one line that names the field, unless examples can be cut so. */
+/**
+ * Checks that a value is an `Augmentation`.
+ * @throws RangeError or TypeError, one line that names the field.
+ */
 export function checkAugmentation(value: unknown, name = 'augment'): asserts value is Augmentation {
   checkRecord(name, value);
   checkChoice(`${name}.crop`, value.crop, ['center', 'random']);
@@ -33,15 +36,15 @@ export function checkAugmentation(value: unknown, name = 'augment'): asserts val
   checkChoice(`${name}.flip`, value.flip, [true, false]);
 }
 
-/** The middle of each image, as for validation. */
+/** The centre of each image, for validation. */
 export const centerCrop: Augmentation = { crop: 'center', padding: 0, paddingMode: 'zero', flip: false };
 
-/** A random square of each image, mirrored half of the time: the usual choice for training. */
+/** A random square of each image, mirrored half of the time: the usual augmentation for training. */
 export const randomCropAndFlip: Augmentation = { ...centerCrop, crop: 'random', flip: true };
 
 /**
- * What an example shows of its image: for each of its rows and columns, the row and column of the image that it
- * reads, −1 being black. Cutting, padding and mirroring all come down to this.
+ * The part of an image that an example shows: for each of its rows and columns, the row or column of the image to read,
+ * or −1 for black. Cropping, padding and mirroring all reduce to this.
  */
 export interface View {
   readonly rows: Int32Array;
@@ -50,7 +53,7 @@ export interface View {
 
 /**
  * Draws a view of `size` × `size` pixels. The same generator state and image size give the same view.
- * @param rng Null where nothing is left to chance: no random crop, no flip.
+ * @param rng May be null if nothing is random: no random crop and no flip.
  */
 export function drawView(
   image: Pick<Image, 'height' | 'width'>,
@@ -69,26 +72,31 @@ export function drawView(
   return { rows, columns };
 }
 
-/** The element that `position` shows along an axis of `length` elements with padding beyond. */
+/**
+ * The element to read for `position` along an axis of `length` elements with padding beyond its ends, or −1 for black.
+ */
 function padded(position: number, length: number, mode: Augmentation['paddingMode']): number {
   if (position >= 0 && position < length) return position;
   if (mode === 'zero') return -1;
-  // 0 1 2 3 | 2 1 0 1 …: going on past an edge walks back, with a period of 2 (length − 1).
+  // 0 1 2 3 | 2 1 0 1 …: reflection walks back and forth with a period of 2 (length − 1).
   const period = Math.max(1, 2 * (length - 1));
   const folded = ((position % period) + period) % period;
   return Math.min(folded, period - folded);
 }
 
-/** Mean and standard deviation of each channel, of values in 0 … 1. */
+/** Mean and standard deviation of each channel, for values in [0, 1]. */
 export interface Normalization {
   readonly mean: readonly [red: number, green: number, blue: number];
   readonly std: readonly [red: number, green: number, blue: number];
 }
 
-/** Those of ImageNet's training images, which nearly every published model uses. */
+/** The statistics of ImageNet's training images, which nearly every published model uses. */
 export const imageNetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/** @throws RangeError, one line that names the number, unless these are statistics of values in 0 … 1. */
+/**
+ * Checks that a value is a `Normalization` with statistics of values in [0, 1].
+ * @throws RangeError, one line that names the number.
+ */
 export function checkNormalization(value: unknown, name = 'normalization'): asserts value is Normalization {
   checkRecord(name, value);
   for (const [key, range] of Object.entries(normalizationRanges)) {
@@ -102,18 +110,18 @@ export function checkNormalization(value: unknown, name = 'normalization'): asse
   }
 }
 
-/** For values in 0 … 1: the mean and deviation of bytes, as other programs give them, would make all images alike. */
+/** Ranges for values in [0, 1]. Statistics of bytes, which some programs give, would make all images look alike. */
 export const normalizationRanges = {
   mean: { from: -10, to: 10 },
   std: { from: 1e-6, to: 10 },
 } as const satisfies Record<keyof Normalization, NumberRange>;
 
-/** (x / 255 − mean) / std for every channel and byte x. f32 [3, 256]. */
+/** The table of (x / 255 − mean) / std for every channel and byte x. f32 [3, 256]. */
 export function normalizationTable({ mean, std }: Normalization): Float32Array {
   return Float32Array.from({ length: 3 * 256 }, (_, i) => ((i % 256) / 255 - mean[i >> 8]) / std[i >> 8]);
 }
 
-/** Writes an example to `target` from element `at` on: what `view` shows of `image`, normalised. f32 [rows, columns, 3]. */
+/** Writes the normalised view of an image to `target`, starting at element `at`. f32 [rows, columns, 3]. */
 export function writeExample(
   { width, pixels }: Image,
   { rows, columns }: View,

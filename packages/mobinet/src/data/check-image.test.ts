@@ -10,17 +10,17 @@ import type { Image } from './source.js';
 const pixels = new Uint8Array(3 * 4 * 5);
 
 const wrong: [what: string, image: unknown, message: RegExp][] = [
-  ['RGBA', { height: 4, width: 5, pixels: new Uint8Array(80) }, /: 80 bytes are not .* = 60 .*with imageFromRgba\(/],
-  ['one channel', { height: 4, width: 5, pixels: new Uint8Array(20) }, /: 20 bytes are not .*One byte a pixel is gray/],
-  ['too short', { height: 4, width: 5, pixels: new Uint8Array(59) }, /: 59 bytes are not the 3 × 5 × 4 = 60 of/],
-  ['none', { height: 4, width: 5, pixels: new Uint8Array(0) }, /: 0 bytes are not/],
+  ['RGBA', { height: 4, width: 5, pixels: new Uint8Array(80) }, /: got 80 bytes .* = 60 .*with imageFromRgba\(/],
+  ['one channel', { height: 4, width: 5, pixels: new Uint8Array(20) }, /: got 20 bytes .*For a grayscale image/],
+  ['too short', { height: 4, width: 5, pixels: new Uint8Array(59) }, /: got 59 bytes instead of 3 × 5 × 4 = 60 /],
+  ['none', { height: 4, width: 5, pixels: new Uint8Array(0) }, /: got 0 bytes/],
   [
     'floats',
     { height: 4, width: 5, pixels: new Float32Array(60) },
-    /must be bytes .* not a Float32Array\. Convert numbers from/,
+    /must be a Uint8Array .* not a Float32Array\. Convert values in/,
   ],
-  ['a plain array', { height: 4, width: 5, pixels: [...pixels] }, /must be bytes .* not a plain array$/],
-  ['no pixels', { height: 4, width: 5 }, /pixels must be bytes .* not undefined$/],
+  ['a plain array', { height: 4, width: 5, pixels: [...pixels] }, /must be a Uint8Array .* not a plain array$/],
+  ['no pixels', { height: 4, width: 5 }, /pixels must be a Uint8Array .* not undefined$/],
   ['no width', { height: 4, pixels }, /width must be a whole number from 1 to 16384, not undefined$/],
   [
     '0 × 0',
@@ -37,13 +37,13 @@ const wrong: [what: string, image: unknown, message: RegExp][] = [
 ];
 
 describe('an image in memory', () => {
-  test('of three bytes a pixel is taken', () => {
+  test('with three bytes per pixel is accepted', () => {
     checkImage({ height: 4, width: 5, pixels });
     checkImage({ height: 4, width: 5, pixels: Buffer.from(pixels) });
     checkImage({ height: 4, width: 5, pixels: new Uint8ClampedArray(pixels) });
   });
 
-  test.each(wrong)('%s is refused in one line, wherever it is given', async (_, image, message) => {
+  test.each(wrong)('%s is refused in one line by every function', async (_, image, message) => {
     const preprocessing = { resize: 8, normalization: imageNetNormalization };
     expect(() => checkImage(image)).toThrow(message);
     expect(() => prepareImages([image as Image], preprocessing, 8)).toThrow(message);
@@ -60,29 +60,25 @@ describe('an image in memory', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    [
-      'RGB',
-      { height: 4, width: 5, data: pixels },
-      /: 60 bytes are not .* = 80 of .*Three bytes a pixel are an image already/,
-    ],
-    ['floats', { height: 4, width: 5, data: new Float64Array(80) }, /data must be bytes .* not a Float64Array/],
+    ['RGB', { height: 4, width: 5, data: pixels }, /: got 60 bytes .* = 80 .*RGB without alpha is already an image/],
+    ['floats', { height: 4, width: 5, data: new Float64Array(80) }, /data must be a Uint8Array .* not a Float64Array/],
     ['nothing', undefined, /must be an object, not undefined/],
     ['no canvas', { height: 0, width: 0, data: new Uint8ClampedArray(0) }, /height must be a whole number from 1/],
   ])('imageFromRgba refuses %s', (_, image, message) => {
     expect(() => imageFromRgba(image as never)).toThrow(message);
   });
 
-  test('a strip that would be scaled beyond all memory is refused', () => {
+  test('refuses a thin strip whose scaled image would not fit in memory', () => {
     const strip = { height: 1, width: 16_384, pixels: new Uint8Array(3 * 16_384) };
     expect(() => prepareImages([strip], { resize: 256, normalization: imageNetNormalization }, 224)).toThrow(
-      /^image 0: scaled to 4194304 × 256 it has more than 100000000 pixels/,
+      /^image 0: scaled to 4194304 × 256, it would exceed the limit of 100000000 pixels/,
     );
   });
 
-  test('an image alone, in place of a list, is told how it is given', () => {
+  test('a single image instead of an array gets a remedy', () => {
     const preprocessing = { resize: 8, normalization: imageNetNormalization };
     expect(() => prepareImages({ height: 4, width: 5, pixels } as never, preprocessing, 8)).toThrow(
-      'images must be a list of images, not an object. Give one alone as [image]',
+      'images must be an array of images, not an object. Wrap a single image as [image]',
     );
   });
 });

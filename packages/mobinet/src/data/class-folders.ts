@@ -2,26 +2,26 @@ import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'no
 import { extname, join, sep } from 'node:path';
 import { DataError, unreadable } from './errors.js';
 import type { IgnoredFiles } from './ignored-files.js';
-import { foreignImageExtensions, imageExtensions } from './image-extensions.js';
+import { imageExtensions, unsupportedImageExtensions } from './image-extensions.js';
 
-/** A folder of images of one class. */
+/** The folder with the images of one class. */
 export interface ClassFolder {
-  /** Its name in Unicode's composed form (NFC), which is the same whatever file system wrote it. */
+  /** Its name in Unicode's composed form (NFC), which does not depend on the file system. */
   readonly name: string;
   readonly path: string;
 }
 
 /** The images of a class. */
 export interface ClassImages {
-  /** Paths within the folder of the class, with slashes, in order. */
+  /** Paths relative to the class folder, with slashes, in order. */
   readonly files: readonly string[];
-  /** How many images there are of formats that are not read. */
-  readonly foreign: number;
+  /** The number of images in unsupported formats. */
+  readonly unsupported: number;
 }
 
 /**
- * The folders within a folder, sorted by name. Hidden ones are ignored, and so is what is no folder.
- * @throws DataError if it cannot be read, or if two names are the same but for the way in which Unicode writes them.
+ * Lists the folders in a folder, sorted by name. Hidden folders and everything else are ignored.
+ * @throws DataError if the folder cannot be read, or if two names differ only in their Unicode form.
  */
 export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFolder[] {
   const real = realPath(folder);
@@ -29,33 +29,33 @@ export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFo
     const path = join(folder, entry.name);
     if (isHidden(entry)) return ignore(ignored, 'hidden files', path);
     const kind = kindOf(entry, path);
-    if (kind === 'nowhere') return ignore(ignored, 'links that lead nowhere', path);
-    if (kind !== 'folder') return ignore(ignored, 'files beside the folders of classes', path);
+    if (kind === 'broken') return ignore(ignored, 'broken links', path);
+    if (kind !== 'folder') return ignore(ignored, 'files outside class folders', path);
     if (entry.isSymbolicLink() && contains(realPath(path), real)) {
-      return ignore(ignored, 'folders that are read already', path);
+      return ignore(ignored, 'links to folders already read', path);
     }
     return [{ name: composed(entry.name), path }];
   });
   classes.forEach(({ name, path }, index) => {
     if (index === 0 || classes[index - 1].name !== name) return;
     throw new DataError(
-      `${classes[index - 1].path} and ${path} have the same name, which Unicode writes in two ways. Rename one of them`,
+      `${classes[index - 1].path} and ${path} have the same name in different Unicode forms. Rename one of them`,
     );
   });
   return classes;
 }
 
 /**
- * The images of a class: files with an image's extension, also in folders within its folder, as torchvision's ImageFolder lists them: by
- * folder, then by name, both by code unit. Links are followed; a folder that they lead to twice is read once.
+ * Lists the images of a class: files with an image extension in its folder and all subfolders. As in torchvision's
+ * ImageFolder, they are sorted by folder, then by name, by code unit. Links are followed, but no folder is read twice.
  *
- * @throws DataError if something cannot be read, or if there is no image.
+ * @throws DataError if something cannot be read, or if there are no images.
  */
 export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFiles): ClassImages {
   const realRoot = realPath(root);
   const seen = new Set([realRoot]);
   const folders: { path: string; files: string[] }[] = [];
-  const foreign = new Map<string, number>();
+  const otherFiles = new Map<string, number>();
 
   const visit = (folder: string, real: string): void => {
     const files: string[] = [];
@@ -65,20 +65,20 @@ export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFi
       const path = join(root, within);
       const kind = isHidden(entry) ? 'hidden' : kindOf(entry, path);
       if (kind === 'hidden') ignored.add('hidden files', path);
-      else if (kind === 'nowhere') ignored.add('links that lead nowhere', path);
-      else if (kind === 'other') ignored.add('what is neither file nor folder', path);
+      else if (kind === 'broken') ignored.add('broken links', path);
+      else if (kind === 'other') ignored.add('special files', path);
       else if (kind === 'file') {
         const extension = extname(entry.name).toLowerCase();
         if (imageExtensions.has(extension)) files.push(within);
         else {
-          foreign.set(extension, (foreign.get(extension) ?? 0) + 1);
-          const isImage = foreignImageExtensions.has(extension);
-          ignored.add(isImage ? 'files of formats that are not read' : 'files with no extension of an image', path);
+          otherFiles.set(extension, (otherFiles.get(extension) ?? 0) + 1);
+          const isImage = unsupportedImageExtensions.has(extension);
+          ignored.add(isImage ? 'images in unsupported formats' : 'files without an image extension', path);
         }
       } else {
         const target = entry.isSymbolicLink() ? realPath(path) : join(real, entry.name);
-        // A link to a folder around this one would bring in the other classes.
-        if (seen.has(target) || contains(target, realRoot)) ignored.add('folders that are read already', path);
+        // A link to a parent folder would bring in the other classes.
+        if (seen.has(target) || contains(target, realRoot)) ignored.add('links to folders already read', path);
         else {
           seen.add(target);
           visit(within, target);
@@ -90,23 +90,25 @@ export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFi
 
   const files = folders.sort((a, b) => byCodeUnit(composed(a.path), composed(b.path))).flatMap(({ files }) => files);
   if (files.length === 0) {
-    const found = Array.from(foreign, ([extension, count]) => `${count} × ${extension || 'no extension'}`).join(', ');
+    const found = Array.from(otherFiles, ([extension, count]) => `${count} × ${extension || 'no extension'}`).join(
+      ', ',
+    );
     const what = found === '' ? '' : `, only other files (${found})`;
     throw new DataError(
       `${root} holds no images${what}. ` +
-        `Add some with the extensions ${[...imageExtensions].join(' ')}, or remove the class ${name} wherever it is`,
+        `Add files with the extensions ${[...imageExtensions].join(' ')}, or remove the class ${name} from all splits`,
     );
   }
-  const images = [...foreign].filter(([extension]) => foreignImageExtensions.has(extension));
-  return { files, foreign: images.reduce((sum, [, count]) => sum + count, 0) };
+  const images = [...otherFiles].filter(([extension]) => unsupportedImageExtensions.has(extension));
+  return { files, unsupported: images.reduce((sum, [, count]) => sum + count, 0) };
 }
 
-/** Whether a folder holds images itself, and not in folders alone. */
+/** Whether a folder holds images itself, not only in subfolders. */
 export function holdsImages(folder: string): boolean {
   return listFolder(folder).some((entry) => !isHidden(entry) && imageExtensions.has(extname(entry.name).toLowerCase()));
 }
 
-/** What is in a folder, sorted by name by code unit: alike on every machine. */
+/** The entries of a folder, sorted by name by code unit, so that the order is the same on every machine. */
 function listFolder(folder: string): Dirent[] {
   try {
     const entries = readdirSync(folder, { withFileTypes: true });
@@ -118,23 +120,23 @@ function listFolder(folder: string): Dirent[] {
   }
 }
 
-/** Links are what they lead to. */
-function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'nowhere' | 'other' {
+/** The kind of an entry, or of what it links to. */
+function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'broken' | 'other' {
   let item: Pick<Dirent, 'isFile' | 'isDirectory'> | undefined = entry;
   if (entry.isSymbolicLink()) {
     try {
       item = statSync(path, { throwIfNoEntry: false });
     } catch (error) {
-      if (!leadsNowhere.has((error as NodeJS.ErrnoException).code)) throw cannotRead(path, error);
+      if (!brokenLinkCodes.has((error as NodeJS.ErrnoException).code)) throw cannotRead(path, error);
       item = undefined;
     }
   }
-  if (!item) return 'nowhere';
+  if (!item) return 'broken';
   return item.isFile() ? 'file' : item.isDirectory() ? 'folder' : 'other';
 }
 
-/** Error codes of a link to itself, and of one through a file. */
-const leadsNowhere: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
+/** Error codes of links to a missing file, to themselves, and through a file. */
+const brokenLinkCodes: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
 
 function realPath(path: string): string {
   try {
@@ -144,8 +146,9 @@ function realPath(path: string): string {
   }
 }
 
+/** The error for a folder of images that cannot be read. */
 export function cannotRead(path: string, error: unknown): DataError {
-  return unreadable(error, path, 'folder of images');
+  return unreadable(error, path, 'image folder');
 }
 
 function ignore(ignored: IgnoredFiles, reason: Parameters<IgnoredFiles['add']>[0], path: string): [] {
@@ -157,5 +160,5 @@ const isHidden = ({ name }: Dirent): boolean => name.startsWith('.');
 const composed = (name: string): string => name.normalize('NFC');
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Whether `path` is `folder`, or lies in it. */
+/** Whether `path` is `folder` or lies inside it. */
 const contains = (folder: string, path: string): boolean => `${path}${sep}`.startsWith(`${folder}${sep}`);

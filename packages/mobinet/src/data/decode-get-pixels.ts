@@ -13,8 +13,8 @@ import { imageOnWhite, type Samples } from './rgb.js';
 import { tiffTags } from './tiff-tags.js';
 
 /**
- * The decoder where sharp has no binary: get-pixels, which is JavaScript. It decodes JPEG, PNG and GIF, takes several times as long,
- * and is told more about here: what it would decode to wrong colours, or not come to an end with, never reaches it.
+ * Loads get-pixels, the decoder in JavaScript for platforms where sharp has no binary. It decodes JPEG, PNG and GIF and
+ * takes several times as long as sharp. Files that it would decode to wrong colours, or never finish, are refused here.
  *
  * @throws Error if it cannot be loaded.
  */
@@ -24,20 +24,20 @@ export async function loadGetPixels(): Promise<Decoder> {
   return {
     name: `get-pixels ${createRequire(import.meta.url)('get-pixels/package.json').version}`,
     notice:
-      'pictures are decoded by get-pixels, which takes several times as long as sharp and knows only JPEG, PNG and GIF. To change that: npm install sharp',
+      'decoding images with get-pixels, which is several times slower than sharp and reads only JPEG, PNG and GIF. To use sharp: npm install sharp',
     async decode(bytes, format, { pixelLimit }) {
       const orientation = orientations[format];
-      if (!orientation) throw new Error(`a picture of format ${format} ${onlySharp}`);
-      const turn = orientation(bytes);
-      checkSize(bytes, Math.min(pixelLimit, mostPixels));
+      if (!orientation) throw new Error(`the format ${format} ${needsSharp}`);
+      const stored = orientation(bytes);
+      checkSize(bytes, Math.min(pixelLimit, maxPixels));
       const pixels = await unpack(decode, bytes, `image/${format.toLowerCase()}`);
-      return { image: imageOnWhite(toSamples(pixels)), orientation: turn };
+      return { image: imageOnWhite(toSamples(pixels)), orientation: stored };
     },
   };
 }
 
-/** JavaScript takes some 5 seconds for so many pixels of a JPEG. */
-const mostPixels = 16e6;
+/** JavaScript takes about 5 seconds for this many pixels of a JPEG. */
+const maxPixels = 16e6;
 
 function checkSize(bytes: Buffer, limit: number): void {
   let size: { readonly width: number; readonly height: number };
@@ -50,8 +50,8 @@ function checkSize(bytes: Buffer, limit: number): void {
 }
 
 /**
- * How a picture of each format is to be turned, as far as that is told.
- * @throws Error if the decoder would get it wrong.
+ * Reads the EXIF orientation for each format that get-pixels decodes.
+ * @throws Error if get-pixels would decode the image to wrong colours.
  */
 const orientations: Partial<Record<ImageFormat, (bytes: Buffer) => number | undefined>> = {
   JPEG: orientationOfJpeg,
@@ -59,26 +59,28 @@ const orientations: Partial<Record<ImageFormat, (bytes: Buffer) => number | unde
   GIF: () => undefined,
 };
 
-/** The JPEG decoder takes all pictures of three components for YCbCr. Which are, libjpeg (jdapimin.c) knows by the same signs as here. */
+/**
+ * Refuses RGB and CMYK, since the JPEG decoder takes three components for YCbCr. The colour space is detected as in
+ * libjpeg (jdapimin.c).
+ */
 function orientationOfJpeg(bytes: Buffer): number | undefined {
   const header = jpegHeader(bytes);
   checkJpeg(header);
   const { components, isJfif, adobeTransform, exif } = header;
   const saysRgb = adobeTransform === null ? String.fromCharCode(...components) === 'RGB' : adobeTransform === 0;
-  const colours =
-    components.length === 4 ? 'inks (CMYK)' : components.length === 3 && saysRgb && !isJfif ? 'RGB' : null;
-  if (colours) throw new Error(`a JPEG whose colours are stored as ${colours} ${onlySharp}`);
+  const colours = components.length === 4 ? 'CMYK' : components.length === 3 && saysRgb && !isJfif ? 'RGB' : null;
+  if (colours) throw new Error(`a JPEG stored as ${colours} ${needsSharp}`);
   return orientationOf(exif);
 }
 
 const orientationOf = (exif: Buffer | null): number | undefined => (exif ? tiffTags(exif).orientation : undefined);
 
-const onlySharp = 'is decoded by sharp only: npm install sharp, or convert it to PNG';
+const needsSharp = 'can only be decoded by sharp. Run npm install sharp, or convert the image to PNG';
 
 /** Rejects the decoding that an asynchronous call belongs to. */
 const rejection = new AsyncLocalStorage<(error: unknown) => void>();
 
-/** get-pixels as a promise. What it does after its first answer is ignored. */
+/** Calls get-pixels and returns a promise. Anything it does after its first callback is ignored. */
 function unpack(decode: typeof getPixels, bytes: Buffer, mimeType: string): Promise<Pixels> {
   return new Promise((resolve, reject) => {
     rejection.run(reject, () => {
@@ -92,8 +94,8 @@ function unpack(decode: typeof getPixels, bytes: Buffer, mimeType: string): Prom
 }
 
 /**
- * Lets an exception that nobody caught fail the decoding that caused it, instead of the thread: the PNG decoder
- * throws from the events of its streams, some of them after it has called back. For threads that only decode.
+ * Makes an uncaught exception fail the decoding that caused it instead of the thread: the PNG decoder throws from
+ * events of its streams, sometimes after it has called back. Only for threads that do nothing but decode.
  */
 function surviveDecoders(): void {
   process.on('uncaughtException', (error) => {
@@ -101,13 +103,13 @@ function surviveDecoders(): void {
     if (reject === undefined) throw error;
     reject(error);
   });
-  // The GIF decoder complains of damaged data here and nowhere else.
+  // The GIF decoder reports damaged data here and nowhere else.
   console.log = (complaint: unknown) => {
     throw new Error(String(complaint));
   };
 }
 
-/** Pixels as rows from the top, whatever way they lie. */
+/** Copies pixels of any strides to RGBA rows from the top. */
 function toSamples({ data, shape, stride, offset }: Pixels): Samples {
   const [width, height] = shape.slice(-3);
   const [columnStride, rowStride, channelStride] = stride.slice(-3);

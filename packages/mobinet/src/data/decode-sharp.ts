@@ -1,5 +1,5 @@
 import type { Metadata, OutputInfo, Sharp, SharpOptions } from 'sharp';
-import { checkPixels, type Decoder, type Stored, type Wanted } from './decoder.js';
+import { checkPixels, type DecodeOptions, type Decoder, type StoredImage } from './decoder.js';
 import { messageOf } from './errors.js';
 import type { ImageFormat } from './image-format.js';
 import { checkJpeg, jpegHeader } from './jpeg-header.js';
@@ -8,56 +8,66 @@ import { imageFromCmyk, imageFromGray, imageOnWhite } from './rgb.js';
 import type { Image } from './source.js';
 import { tiffTags } from './tiff-tags.js';
 
-/** The decoder that is used wherever it installs: libvips, by the package sharp. @throws Error if it cannot be loaded. */
+/**
+ * Loads sharp, the default decoder, which wraps libvips.
+ * @throws Error if it cannot be loaded.
+ */
 export async function loadSharp(): Promise<Decoder> {
   const { default: sharp } = await import('sharp');
-  // Whoever calls decides how many pictures are decoded at a time; and none is decoded twice.
+  // The caller decides how many images are decoded in parallel, and none is decoded twice.
   sharp.concurrency(1);
   sharp.cache(false);
   return {
     name: `sharp ${sharp.versions.sharp} (libvips ${sharp.versions.vips})`,
     notice: null,
-    async decode(bytes, format, wanted) {
-      const open = (options: SharpOptions): Sharp => sharp(bytes, { ...usual, ...options });
-      const facts = readers[format]?.(bytes) ?? (await orCorrupt(open({ limitInputPixels: false }).metadata(), format));
-      return decode(open, format, facts, wanted);
+    async decode(bytes, format, options) {
+      const open = (changes: SharpOptions): Sharp => sharp(bytes, { ...defaults, ...changes });
+      const properties =
+        readers[format]?.(bytes) ?? (await orCorrupt(open({ limitInputPixels: false }).metadata(), format));
+      return decode(open, format, properties, options);
     },
   };
 }
 
 /**
- * Bits as they are in the file: no colour profile is applied, as PyTorch's image folders and our page do not either. The input is
- * read from the top, so that what is stored row by row is never in memory as a whole.
+ * Samples are taken from the file unchanged: no colour profile is applied, as in PyTorch's image folders and the demo
+ * page. The input is read from the top, so an image stored row by row is never in memory as a whole.
  */
-const usual: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, unlimited: false, ignoreIcc: true };
+const defaults: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, unlimited: false, ignoreIcc: true };
 
-/** What is known of a picture before it is unpacked. */
-type Facts = Pick<Metadata, 'height' | 'width' | 'space' | 'depth' | 'channels' | 'orientation' | 'isProgressive'>;
+/** The properties of an image that are known before it is unpacked. */
+type Properties = Pick<Metadata, 'height' | 'width' | 'space' | 'depth' | 'channels' | 'orientation' | 'isProgressive'>;
 
-/** Where they are read here: that takes a tenth of the time that libvips takes for it, of small pictures a fifth of all time. */
-const readers: Partial<Record<ImageFormat, (bytes: Buffer) => Facts>> = { JPEG: jpegFacts, PNG: pngFacts };
+/**
+ * Header parsers for formats that are not left to libvips. They take a tenth of its time, which for small images is a
+ * fifth of the total.
+ */
+const readers: Partial<Record<ImageFormat, (bytes: Buffer) => Properties>> = {
+  JPEG: jpegProperties,
+  PNG: pngProperties,
+};
 
-function jpegFacts(bytes: Buffer): Facts {
+function jpegProperties(bytes: Buffer): Properties {
   const header = jpegHeader(bytes);
   checkJpeg(header);
   const { height, width, components, exif, isProgressive } = header;
-  const channels = components.length as Facts['channels'];
+  const channels = components.length as Properties['channels'];
   const space = channels === 1 ? 'b-w' : channels === 4 ? 'cmyk' : 'srgb';
   return { height, width, space, depth: 'uchar', channels, isProgressive, ...orientationOf(exif) };
 }
 
-/** As libvips unpacks it: with a palette's colours in place of its numbers. */
-function pngFacts(bytes: Buffer): Facts {
+/** Describes the image as libvips unpacks it, with palette indices replaced by their colours. */
+function pngProperties(bytes: Buffer): Properties {
   const { height, width, bitDepth, isGray, hasAlpha, isInterlaced, exif } = pngHeader(bytes);
   const [space, depth] =
     bitDepth === 16
       ? ([isGray ? 'grey16' : 'rgb16', 'ushort'] as const)
       : ([isGray ? 'b-w' : 'srgb', 'uchar'] as const);
-  const channels = ((isGray ? 1 : 3) + Number(hasAlpha)) as Facts['channels'];
+  const channels = ((isGray ? 1 : 3) + Number(hasAlpha)) as Properties['channels'];
   return { height, width, space, depth, channels, isProgressive: isInterlaced, ...orientationOf(exif) };
 }
 
-function orientationOf(exif: Buffer | null): Pick<Facts, 'orientation'> {
+function orientationOf(exif: Buffer | null): Pick<Properties, 'orientation'> {
   const orientation = exif ? tiffTags(exif).orientation : undefined;
   return orientation === undefined ? {} : { orientation };
 }
@@ -65,22 +75,22 @@ function orientationOf(exif: Buffer | null): Pick<Facts, 'orientation'> {
 async function decode(
   open: (options: SharpOptions) => Sharp,
   format: ImageFormat,
-  facts: Facts,
-  { pixelLimit, side }: Wanted,
-): Promise<Stored> {
-  checkPixels(facts.width, facts.height, pixelLimit * shareOfLimit(format, facts));
-  checkSamples(facts);
+  properties: Properties,
+  { pixelLimit, side }: DecodeOptions,
+): Promise<StoredImage> {
+  checkPixels(properties.width, properties.height, pixelLimit * shareOfLimit(format, properties));
+  checkSamples(properties);
   const unpack = (failOn: SharpOptions['failOn'] = 'error'): Promise<Unpacked> => {
     const sharp = open({ limitInputPixels: pixelLimit, failOn });
-    // Otherwise libvips would make light of inks by a profile that it assumes.
-    if (facts.space === 'cmyk') sharp.pipelineColourspace('cmyk').toColourspace('cmyk');
-    // To make three equal channels of one is quicker here: of a small picture, that was a third of the time of libvips.
-    if (facts.space === 'b-w' && facts.channels === 1) sharp.toColourspace('b-w');
-    if (side !== undefined) reduce(sharp, facts, side);
+    // Otherwise libvips would convert CMYK to RGB with a profile that it assumes.
+    if (properties.space === 'cmyk') sharp.pipelineColourspace('cmyk').toColourspace('cmyk');
+    // Copying gray to three channels is faster in JavaScript: for small images, it took libvips a third of its time.
+    if (properties.space === 'b-w' && properties.channels === 1) sharp.toColourspace('b-w');
+    if (side !== undefined) reduce(sharp, properties, side);
     return sharp.raw().toBuffer({ resolveWithObject: true });
   };
   const unpacked = await orCorrupt(format === 'JPEG' ? unpackJpeg(unpack) : unpack(), format);
-  return { image: toRgb(unpacked, facts), orientation: facts.orientation };
+  return { image: toRgb(unpacked, properties), orientation: properties.orientation };
 }
 
 interface Unpacked {
@@ -89,8 +99,8 @@ interface Unpacked {
 }
 
 /**
- * Decodes a JPEG with warnings as errors: libjpeg merely warns of damaged pixels, and makes some up. Warnings that have nothing to do
- * with pixels are let pass.
+ * Decodes a JPEG with warnings as errors, since libjpeg only warns of damaged pixels and makes some up. Warnings that
+ * do not concern pixels are ignored.
  */
 async function unpackJpeg(unpack: (failOn?: 'warning') => Promise<Unpacked>): Promise<Unpacked> {
   try {
@@ -102,23 +112,26 @@ async function unpackJpeg(unpack: (failOn?: 'warning') => Promise<Unpacked>): Pr
 }
 
 /**
- * A picture many times larger than what is wanted is made smaller while it is decoded (a JPEG of 48 megapixels then takes a tenth of
- * the time, and no memory to speak of), but no smaller than three times what is wanted: our own filter does the rest, and hardly
- * differs from what it makes of all pixels (it is what Pillow calls `reducing_gap`).
+ * Shrinks an image that is much larger than requested while it is decoded: a JPEG of 48 megapixels then takes a tenth
+ * of the time and hardly any memory. It stays at least three times as large as requested, so that our own filter, which
+ * does the rest, gives nearly the result of all pixels (Pillow calls this `reducing_gap`).
  */
-function reduce(sharp: Sharp, { width, height }: Facts, side: number): void {
+function reduce(sharp: Sharp, { width, height }: Properties, side: number): void {
   const factor = (3 * side) / Math.min(width, height);
   if (factor > 1 / 2) return;
   sharp.resize(Math.round(width * factor), Math.round(height * factor), { fit: 'fill', kernel: 'linear' });
 }
 
-/** What must be in memory as a whole may have fewer pixels: measured, an AVIF takes 18 bytes for each, a 16-bit interlaced PNG takes 9. */
-function shareOfLimit(format: ImageFormat, { isProgressive }: Facts): number {
+/**
+ * The share of the pixel limit for a format. Images that must be in memory as a whole get less: measured, an AVIF takes
+ * 18 bytes per pixel, a 16-bit interlaced PNG takes 9.
+ */
+function shareOfLimit(format: ImageFormat, { isProgressive }: Properties): number {
   if (format === 'AVIF') return 1 / 4;
   return format === 'PNG' && isProgressive ? 1 / 2 : 1;
 }
 
-/** How many channels there are in each colour space that is known, alpha included. */
+/** The possible numbers of channels in each supported colour space, alpha included. */
 const channelsOf: Readonly<Record<string, readonly number[]>> = {
   'b-w': [1, 2],
   grey16: [1, 2],
@@ -128,16 +141,16 @@ const channelsOf: Readonly<Record<string, readonly number[]>> = {
   cmyk: [4],
 };
 
-/** @throws Error where the samples are no colours of 8 or 16 bits: it would be a guess what they show. */
-function checkSamples({ space, depth, channels }: Facts): void {
+/** @throws Error if the samples are not colours of 8 or 16 bits, since their meaning would be a guess. */
+function checkSamples({ space, depth, channels }: Properties): void {
   const depths = space === 'cmyk' ? ['uchar'] : ['uchar', 'ushort'];
   if (channelsOf[space]?.includes(channels) && depths.includes(depth)) return;
   throw new Error(
-    `its samples are ${space} of type ${depth} in ${channels} channel${channels === 1 ? '' : 's'}, which is not supported. Convert it to PNG`,
+    `its pixel format (${space}, ${depth}, ${channels} channel${channels === 1 ? '' : 's'}) is not supported. Convert it to PNG`,
   );
 }
 
-function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }: Facts): Image {
+function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }: Properties): Image {
   const samples = { height, width, data };
   if (space === 'cmyk') return imageFromCmyk(samples);
   if (channels === 4) return imageOnWhite(samples);
@@ -145,7 +158,7 @@ function toRgb({ data, info: { height, width, channels } }: Unpacked, { space }:
   return { height, width, pixels: new Uint8Array(data.buffer, data.byteOffset, data.length) };
 }
 
-/** Errors of libvips have several lines, with the names of its functions in front. */
+/** Reports an error of libvips in one line. Its messages have several, prefixed with the names of its functions. */
 async function orCorrupt<T>(work: Promise<T>, format: ImageFormat): Promise<T> {
   try {
     return await work;
@@ -153,8 +166,8 @@ async function orCorrupt<T>(work: Promise<T>, format: ImageFormat): Promise<T> {
     const lines = messageOf(error)
       .replace(/^Input buffer (has|contains) [\w ]+: ?/, '')
       .split('\n');
-    const told = lines.find((line) => line !== '' && !line.startsWith('source: '));
-    const reason = told?.replace(/^(\w+: )+/, '') ?? 'its header cannot be read';
+    const cause = lines.find((line) => line !== '' && !line.startsWith('source: '));
+    const reason = cause?.replace(/^(\w+: )+/, '') ?? 'its header cannot be read';
     throw new Error(`it is a corrupt ${format} (${reason})`, { cause: error });
   }
 }

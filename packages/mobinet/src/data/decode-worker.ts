@@ -1,26 +1,27 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
-import type { Wanted } from './decoder.js';
+import type { DecodeOptions } from './decoder.js';
 import { DataError, FileError, isOutOfMemory, messageOf } from './errors.js';
 import { readImageFile } from './read-image-file.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
 import type { Image } from './source.js';
 
 /**
- * What a worker is asked: an image (a file's path, or its pixels), scaled so that its shorter side is `side`, or, with `exactSize`,
- * refused unless both are.
+ * A request to a worker: scale an image so that its shorter side is `side` or, with `exactSize`, refuse it unless both
+ * sides are.
  */
 export interface DecodeRequest {
   readonly id: number;
+  /** The path of a file, or the image itself. */
   readonly image: string | Image;
-  /** What messages call it. */
+  /** What messages call the image. */
   readonly name: string;
   readonly side: number;
   readonly exactSize: boolean;
   readonly pixelLimit: number;
 }
 
-/** A request that is no longer wanted. It is still answered: answers come in the order of requests. */
+/** Cancels the request with this id. It still gets a reply, since replies come in the order of requests. */
 export interface CancelRequest {
   readonly cancel: number;
 }
@@ -28,11 +29,11 @@ export interface CancelRequest {
 /** Why there is no image. */
 export interface Unreadable {
   readonly problem: string;
-  /** Whether its file could not be read. That may pass; what is wrong with the contents of a file will stay so. */
+  /** Whether its file could not be read. That may be temporary; bad contents of a file are permanent. */
   readonly isFileError: boolean;
 }
 
-/** That the file was read and is being decoded now, what came of it, or why nothing more can be decoded. */
+/** A notice that a file was read and is being decoded, a result, or why no more images can be decoded. */
 export type DecodeReply =
   | { readonly id: number; readonly isDecoding: true }
   | { readonly id: number; readonly result: Image | Unreadable }
@@ -45,12 +46,12 @@ let turn: Promise<void> = Promise.resolve();
 
 port.on('message', (message: DecodeRequest | CancelRequest) => {
   if ('cancel' in message) cancelled.add(message.cancel);
-  else turn = turn.then(() => answer(message));
+  else turn = turn.then(() => handle(message));
 });
 
-async function answer(request: DecodeRequest): Promise<void> {
+async function handle(request: DecodeRequest): Promise<void> {
   const { id } = request;
-  // Scaling an image in memory never waits: without a turn of the event loop, no cancellation would be heard.
+  // Scaling an image in memory is synchronous, so cancellations arrive only if the event loop gets a turn.
   await nextTurn();
   const reply = (result: Image | Unreadable, transfer: ArrayBufferLike[] = []): void =>
     port.postMessage({ id, result } satisfies DecodeReply, transfer as ArrayBuffer[]);
@@ -60,10 +61,10 @@ async function answer(request: DecodeRequest): Promise<void> {
     reply(image, [image.pixels.buffer]);
   } catch (error) {
     const problem = messageOf(error);
-    // No decoder, or no memory, is no fault of the image.
+    // A missing decoder or a lack of memory is not the image's fault.
     if (error instanceof DataError) fail(id, problem);
     else if (isOutOfMemory(error))
-      fail(id, `there is too little memory to decode ${request.name}: ${problem}. Try fewer --workers`);
+      fail(id, `not enough memory to decode ${request.name}: ${problem}. Try fewer --workers`);
     else reply({ problem, isFileError: error instanceof FileError });
   }
 }
@@ -71,27 +72,25 @@ async function answer(request: DecodeRequest): Promise<void> {
 const fail = (id: number, failure: string): void => port.postMessage({ id, failure } satisfies DecodeReply);
 
 async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
-  const wanted = { pixelLimit, side: exactSize ? undefined : side };
-  const original = typeof image === 'string' ? await decodeFile(id, image, wanted) : image;
+  const options = { pixelLimit, side: exactSize ? undefined : side };
+  const original = typeof image === 'string' ? await decodeFile(id, image, options) : image;
   if (exactSize && (original.height !== side || original.width !== side)) {
-    throw new Error(
-      `its ${original.width} × ${original.height} pixels are not the ${side} × ${side} that are asked for`,
-    );
+    throw new Error(`it has ${original.width} × ${original.height} pixels, not the required ${side} × ${side}`);
   }
   const [height, width] = shorterSideTo(side, original.height, original.width);
   if (height * width > pixelLimit)
-    throw new Error(`scaled to ${width} × ${height} it has more than ${pixelLimit} pixels`);
+    throw new Error(`scaled to ${width} × ${height}, it would exceed the limit of ${pixelLimit} pixels`);
   const scaled = resizeShorterSide(original, side);
-  // Pixels of a decoder's own memory cannot be handed over.
+  // Pixels in a decoder's own memory cannot be transferred to another thread.
   return scaled === original ? { ...original, pixels: original.pixels.slice() } : scaled;
 }
 
-async function decodeFile(id: number, path: string, wanted: Wanted): Promise<Image> {
-  const bytes = readImageFile(path, wanted.pixelLimit);
+async function decodeFile(id: number, path: string, options: DecodeOptions): Promise<Image> {
+  const bytes = readImageFile(path, options.pixelLimit);
   const { decodeImage } = await decoder();
   port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
-  return decodeImage(bytes, wanted);
+  return decodeImage(bytes, options);
 }
 
-/** The decoders are large, and images in memory need none: they are loaded when the first file comes. */
+/** Decoders are large, and images in memory need none, so they are loaded with the first file. */
 const decoder = (): Promise<typeof import('./decode.js')> => import('./decode.js');

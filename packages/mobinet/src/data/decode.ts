@@ -1,4 +1,4 @@
-import { checkPixels, type Decoder, type Wanted } from './decoder.js';
+import { checkPixels, type DecodeOptions, type Decoder } from './decoder.js';
 import { DataError, messageOf } from './errors.js';
 import { firstFrame, placeFrame } from './gif.js';
 import { formatOf } from './image-format.js';
@@ -6,46 +6,47 @@ import { orient } from './orientation.js';
 import type { Image } from './source.js';
 
 /**
- * Decodes a picture: JPEG, PNG, GIF, WebP, AVIF or TIFF, and of several pictures in one file the first. The content decides
- * which it is, and its header tells its size before anything is unpacked.
+ * Decodes a JPEG, PNG, GIF, WebP, AVIF or TIFF; if the file holds several images, the first. The format is detected
+ * from the content, and the size is read from the header before anything is unpacked.
  *
- * The pixels are those that Pillow gives after `ImageOps.exif_transpose` and `convert('RGB')`, but that what is transparent lies on
- * white: the picture is turned as the camera was held, gray becomes red, green and blue alike, of 16 bits the upper 8 are taken, no
- * colour profile is applied. In a browser, `imageFromRgba` and our page do the same.
+ * The pixels are those of Pillow after `ImageOps.exif_transpose` and `convert('RGB')`, except that transparency is
+ * blended onto white: the image is rotated as its EXIF orientation says, gray is copied to red, green and blue, 16-bit
+ * samples keep their upper 8 bits, and no colour profile is applied. `imageFromRgba` and the demo page do the same.
  *
- * @param wanted.side A much larger picture may come smaller: see `Wanted`.
- * @param by Default: what `findDecoder` finds.
- * @throws Error saying what is wrong: no picture, of a format that is not supported, corrupt, or of more than `pixelLimit` pixels.
+ * @param options.side A much larger image may be decoded at a reduced size: see `DecodeOptions`.
+ * @param by Default: the result of `findDecoder`.
+ * @throws Error saying what is wrong: not an image, an unsupported format, corrupt, or more than `pixelLimit` pixels.
  * @throws DataError if there is no decoder.
  */
-export async function decodeImage(bytes: Buffer, wanted: Wanted, by?: Decoder): Promise<Image> {
+export async function decodeImage(bytes: Buffer, options: DecodeOptions, by?: Decoder): Promise<Image> {
   const format = formatOf(bytes);
   const decoder = by ?? (await findDecoder());
-  if (format === 'GIF') return decodeGif(bytes, wanted, decoder);
-  const { image, orientation } = await decoder.decode(bytes, format, wanted);
+  if (format === 'GIF') return decodeGif(bytes, options, decoder);
+  const { image, orientation } = await decoder.decode(bytes, format, options);
   return orient(image, orientation);
 }
 
-async function decodeGif(bytes: Buffer, { pixelLimit, side }: Wanted, decoder: Decoder): Promise<Image> {
+async function decodeGif(bytes: Buffer, { pixelLimit, side }: DecodeOptions, decoder: Decoder): Promise<Image> {
   const frame = firstFrame(bytes);
   checkPixels(frame.width, frame.height, pixelLimit);
-  const wanted = { pixelLimit, ...(frame.fillsPicture && { side }) };
-  const { image } = await decoder.decode(frame.gif, 'GIF', wanted);
+  // A frame that covers only part of the picture must keep its size.
+  const options = { pixelLimit, ...(frame.fillsPicture && { side }) };
+  const { image } = await decoder.decode(frame.gif, 'GIF', options);
   return frame.fillsPicture ? image : placeFrame(image, frame);
 }
 
 let found: Promise<Decoder> | null = null;
 
 /**
- * The decoder that there is: sharp, else get-pixels. The environment variable `MOBINET_DECODER` may ask for one of them.
- * @throws DataError, one line, if there is none.
+ * Loads the available decoder: sharp, or else get-pixels. The environment variable `MOBINET_DECODER` selects one.
+ * @throws DataError, one line, if none can be loaded.
  */
 export function findDecoder(): Promise<Decoder> {
   found ??= find();
   return found;
 }
 
-// What is not used is not loaded, either: a program that predicts one image would feel it.
+// Only the decoder in use is loaded, which matters to a program that predicts a single image.
 const loaders = {
   sharp: async () => (await import('./decode-sharp.js')).loadSharp(),
   'get-pixels': async () => (await import('./decode-get-pixels.js')).loadGetPixels(),
@@ -66,6 +67,6 @@ async function find(): Promise<Decoder> {
     }
   }
   throw new DataError(
-    `there is no decoder for pictures (${reasons.join('; ')}). Install one: npm install sharp, or, where that has no binary, npm install get-pixels`,
+    `no image decoder could be loaded (${reasons.join('; ')}). Install one: npm install sharp, or npm install get-pixels where sharp has no binary`,
   );
 }

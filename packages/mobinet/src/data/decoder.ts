@@ -1,33 +1,44 @@
 import type { ImageFormat } from './image-format.js';
 import type { Image } from './source.js';
 
-/** What makes pixels of the bytes of a picture. */
+/** A library that decodes the bytes of an image file into pixels. */
 export interface Decoder {
-  /** With its version: another one may decode to other bits. */
+  /** Includes the version, since another version may decode to other bits. */
   readonly name: string;
-  /** What is to be said, once, to whoever uses it. */
+  /** A message to show users once, or null. */
   readonly notice: string | null;
   /**
-   * @returns The picture as it is stored, not yet turned.
-   * @throws Error saying what is wrong: it is corrupt, of a kind that this decoder cannot decode, or of more than `pixelLimit` pixels.
+   * Decodes an image file of a known format.
+   * @returns The image as stored, not yet rotated.
+   * @throws Error saying what is wrong: corrupt, a kind that this decoder does not support, or more than `pixelLimit`
+   * pixels.
    */
-  decode(bytes: Buffer, format: ImageFormat, wanted: Wanted): Promise<Stored>;
+  decode(bytes: Buffer, format: ImageFormat, options: DecodeOptions): Promise<StoredImage>;
 }
 
-export interface Wanted {
+/** Options for decoding an image. */
+export interface DecodeOptions {
+  /** Images with more pixels are refused. */
   readonly pixelLimit: number;
-  /** A picture whose shorter side is much longer than this may come smaller, but never with less than three times as many pixels a side. */
+  /**
+   * The shorter side that the image will be scaled to. A much larger image may be decoded at a reduced size, but never
+   * with a shorter side below three times this length.
+   */
   readonly side?: number | undefined;
 }
 
-export interface Stored {
+/** An image as stored in its file. */
+export interface StoredImage {
   readonly image: Image;
-  /** How it is to be turned: see `orient`. */
+  /** Its EXIF orientation: see `orient`. */
   readonly orientation: number | undefined;
 }
 
-/** @throws Error if there are no pixels, or too many. */
+/**
+ * Checks the size of an image.
+ * @throws Error if it has no pixels or too many.
+ */
 export function checkPixels(width: number, height: number, limit: number): void {
   if (!(width * height > 0)) throw new Error(`its size is ${width} × ${height}`);
-  if (width * height > limit) throw new Error(`its ${width} × ${height} pixels are more than ${limit}`);
+  if (width * height > limit) throw new Error(`its ${width} × ${height} pixels exceed the limit of ${limit}`);
 }

@@ -1,4 +1,4 @@
-// The parts that we use of packages without types of their own.
+// Types for packages that come without any, as far as they are used here.
 
 declare module 'get-pixels' {
   interface Pixels {
@@ -9,8 +9,8 @@ declare module 'get-pixels' {
   }
 
   /**
-   * Decodes to RGBA, shape [width, height, 4], or [frames, width, height, 4] for a GIF. `error` may be a string.
-   * It may also throw, call back twice, throw later from an event, or never call back.
+   * Decodes to RGBA, shape [width, height, 4], or [frames, width, height, 4] for a GIF. `error` may be a string. It may
+   * also throw, call back twice, throw later from an event, or never call back.
    */
   export default function getPixels(
     data: Buffer,
@@ -22,7 +22,7 @@ declare module 'get-pixels' {
 declare module 'worker-threads-pool' {
   import type { Worker, WorkerOptions } from 'node:worker_threads';
 
-  /** A semaphore: at most `max` workers live at a time, and one that ends makes room for the next in line. */
+  /** A semaphore: at most `max` workers exist at a time, and one that ends makes room for the next in line. */
   export default class Pool {
     constructor(options: { max: number });
     acquire(file: URL, options: WorkerOptions, callback: (error: Error | null, worker: Worker) => void): void;

@@ -6,16 +6,16 @@ import jpeg from 'jpeg-js';
 import { onTestFinished } from 'vitest';
 import type { Image } from './source.js';
 
-/** Encoders just large enough to make images of every kind, and a folder to put them in. */
+// Minimal encoders for images of every kind, and a folder to put them in.
 
-/** A folder that lives as long as the running test. */
+/** A folder that is removed when the running test finishes. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mobinet-data-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Writes files, each named by its path below `folder`. */
+/** Writes files, given by their paths relative to `folder`. */
 export function writeFiles(folder: string, files: Record<string, string | Uint8Array>): void {
   for (const [name, content] of Object.entries(files)) {
     const path = join(folder, name);
@@ -24,7 +24,7 @@ export function writeFiles(folder: string, files: Record<string, string | Uint8A
   }
 }
 
-/** A smooth picture that looks different for every `seed`. */
+/** A smooth image that differs for every `seed`. */
 export function picture(height: number, width: number, seed = 0): Image {
   const pixels = new Uint8Array(height * width * 3);
   for (let i = 0; i < pixels.length; i++) {
@@ -50,7 +50,7 @@ export interface PngKind {
 
 const pngChannels = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 } as const;
 
-/** A PNG of `samples` [height, width, channels], as many channels as the colour type has. */
+/** A PNG of `samples` [height, width, channels]; the colour type determines the number of channels. */
 export function encodePng(
   height: number,
   width: number,
@@ -89,8 +89,8 @@ export function pngChunk(type: string, data: Buffer): Buffer {
 }
 
 /**
- * An animated GIF of 128 colours, colour i being (i, 2i, 0); each frame lists its pixels' colours. It does not compress:
- * codes have 8 bits as long as the table of sequences is cleared in time.
+ * An animated GIF of 128 colours, where colour i is (i, 2i, 0); each frame lists the colours of its pixels. It is
+ * uncompressed: codes keep 8 bits as long as the table of sequences is cleared in time.
  */
 export function encodeGif(height: number, width: number, frames: readonly (readonly number[])[]): Buffer {
   const u16 = (value: number): number[] => [value & 255, value >> 8];

@@ -1,11 +1,12 @@
 /**
- * How many pixels the data of a frame stand for. Where there are too few, decoders show some colour or other and say nothing.
+ * Counts the pixels that the data of a frame encodes. If there are too few, decoders silently fill in some colours.
  *
- * The data are codes of Lempel, Ziv and Welch (GIF89a specification, appendix F). A code stands for a row of pixels: for one of a colour,
- * or for what the code before stood for and one more. Their colours do not matter here, so that it is enough to keep their lengths.
+ * The data consists of Lempel-Ziv-Welch codes (GIF89a specification, appendix F). A code stands for a sequence of
+ * pixels: one pixel of a colour, or the sequence of an earlier code plus one more pixel. Colours do not matter for the
+ * count, so it is enough to track the length of each code's sequence.
  *
- * @param at Where the data begin: a byte that says how many bits a colour has, then sub-blocks.
- * @throws Error at a code that stands for nothing.
+ * @param at Where the data begins: a byte with the number of bits per colour, then sub-blocks.
+ * @throws Error at an undefined code.
  */
 export function countPixels(gif: Buffer, at: number): number {
   const colourBits = gif[at];
@@ -31,7 +32,7 @@ export function countPixels(gif: Buffer, at: number): number {
           lengths[next++] = lengths[previous] + 1;
           if (next === 1 << bits && bits < 12) bits++;
         }
-        if (code >= next) throw new Error(`it is a corrupt GIF (code ${code} of ${next})`);
+        if (code >= next) throw new Error(`it is a corrupt GIF (code ${code} is undefined)`);
         count += lengths[code];
         previous = code;
       }

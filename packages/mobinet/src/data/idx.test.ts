@@ -32,14 +32,14 @@ describe('readIdx', () => {
   });
 
   test.each([
-    ['nothing', [], 'it has 0 bytes'],
-    ['other magic', [1, 0, 8, 1, 0, 0, 0, 0], 'two zero bytes'],
+    ['an empty file', [], 'it has 0 bytes'],
+    ['another magic number', [1, 0, 8, 1, 0, 0, 0, 0], 'two zero bytes'],
     ['floats', [0, 0, 13, 1, 0, 0, 0, 0], 'element type is 0xd'],
     ['no axes', [0, 0, 8, 0], '0 axes'],
     ['half a header', [0, 0, 8, 2, 0, 0, 0, 1, 0], 'within its header'],
-    ['too few elements', [0, 0, 8, 1, 0, 0, 0, 2, 1], 'promises 2 elements, and 1 follow'],
-    ['too many elements', [0, 0, 8, 1, 0, 0, 0, 1, 1, 2], 'promises 1 elements, and 2 follow'],
-    ['a flood', [0, 0, 8, 3, ...new Array(12).fill(255)], 'and 0 follow'],
+    ['too few elements', [0, 0, 8, 1, 0, 0, 0, 2, 1], 'promises 2 elements, but 1 follow'],
+    ['too many elements', [0, 0, 8, 1, 0, 0, 0, 1, 1, 2], 'promises 1 elements, but 2 follow'],
+    ['a huge shape', [0, 0, 8, 3, ...new Array(12).fill(255)], 'but 0 follow'],
     ['broken gzip', [0x1f, 0x8b, 8, 0, 1], 'cannot read'],
   ])('refuses %s', (_, bytes, problem) => {
     const folder = temporaryFolder();
@@ -66,7 +66,7 @@ describe('readIdx', () => {
     );
   });
 
-  test('explains a file that is not there, and a folder', () => {
+  test('explains a missing file, and a folder', () => {
     expect(() => readIdx(join(temporaryFolder(), 'absent'))).toThrow(
       /there is no IDX file at .*absent\. Check the path/,
     );
@@ -81,7 +81,7 @@ describe('openIdx', () => {
     const warnings: string[] = [];
     const { classes, train, val } = openIdx(folder, { onWarning: (message) => warnings.push(message) });
     expect(warnings).toEqual([
-      `${join(folder, 'train-images-idx3-ubyte')} has no image of the classes 1, which will not be learnt`,
+      `${join(folder, 'train-images-idx3-ubyte')} has no images of the classes 1, which cannot be learnt`,
     ]);
     expect(classes).toEqual(['0', '1', '2']);
     expect([0, 1, 2].map((i) => train.label(i))).toEqual([2, 0, 2]);
@@ -89,10 +89,10 @@ describe('openIdx', () => {
     expect(val.length).toBe(1);
     expect(val.name(0)).toBe(`${join(folder, 't10k-images-idx3-ubyte.gz')}[0]`);
     expect(openIdx(folder, { limit: 3, onWarning: () => {} }).train.name(1)).toContain('[1]');
-    expect(() => openIdx(folder, { limit: 2 })).toThrow('2 images are fewer than the 3 classes');
+    expect(() => openIdx(folder, { limit: 2 })).toThrow('a limit of 2 images leaves some of the 3 classes without any');
   });
 
-  test('knows the names that Kaggle gives them, with a folder around each or not', () => {
+  test("reads Kaggle's file names, with or without a folder around each", () => {
     const folder = temporaryFolder();
     writeFiles(folder, {
       'train-images.idx3-ubyte': mnist['train-images-idx3-ubyte'],
@@ -105,16 +105,16 @@ describe('openIdx', () => {
     expect([train.length, val.length]).toEqual([3, 1]);
   });
 
-  test('evaluates with two of the files, though not all classes are among them', () => {
+  test('evaluates with two of the files, even if they lack some classes', () => {
     const folder = temporaryFolder();
     const { 't10k-images-idx3-ubyte.gz': images, 't10k-labels-idx1-ubyte.gz': labels } = mnist;
     writeFiles(folder, { 't10k-images-idx3-ubyte.gz': images, 't10k-labels-idx1-ubyte.gz': labels });
     expect(openValidationIdx(folder).classes).toEqual(['0', '1']);
     expect(openValidationIdx(folder, { classes: 3 })).toMatchObject({ classes: ['0', '1', '2'], val: { length: 1 } });
-    expect(() => openIdx(folder)).toThrow('train-images-idx3-ubyte, plain or with .gz, nor train-images.idx3-ubyte');
+    expect(() => openIdx(folder)).toThrow('train-images-idx3-ubyte nor train-images.idx3-ubyte, plain or with .gz');
   });
 
-  test('tells other images, labels and orders apart', () => {
+  test('has a fingerprint that depends on images, labels and order', () => {
     const of = (images: number[], labels: number[]) => {
       const folder = temporaryFolder();
       const train = { 'train-images-idx3-ubyte': encodeIdx([3, 1, 2], images) };
@@ -125,14 +125,14 @@ describe('openIdx', () => {
     const difference = (images: number[], labels: number[]) =>
       differenceOf(['0', '1', '2'], before, of(images, labels));
     expect(difference([1, 2, 3, 4, 5, 6], [2, 0, 2])).toBeNull();
-    expect(difference([1, 2, 3, 4, 5, 7], [2, 0, 2])).toContain('of the 2 images of the class 2 for training');
-    expect(difference([1, 2, 3, 4, 5, 6], [2, 2, 2])).toContain('the class 0 has 0 images for training, and had 1');
-    expect(difference([3, 4, 1, 2, 5, 6], [0, 2, 2])).toContain('of the 1 images of the class 0 for training');
+    expect(difference([1, 2, 3, 4, 5, 7], [2, 0, 2])).toContain('some of the 2 training images of class 2');
+    expect(difference([1, 2, 3, 4, 5, 6], [2, 2, 2])).toContain('class 0 has 0 training images, but had 1');
+    expect(difference([3, 4, 1, 2, 5, 6], [0, 2, 2])).toContain('some of the 1 training images of class 0');
   });
 
   test('explains files that are missing or do not belong together', () => {
     const folder = temporaryFolder();
-    expect(() => openIdx(folder)).toThrow('train-images-idx3-ubyte, plain or with .gz');
+    expect(() => openIdx(folder)).toThrow('train-images.idx3-ubyte, plain or with .gz');
     writeFiles(folder, { ...mnist, 'train-labels-idx1-ubyte': encodeIdx([2], [0, 1]) });
     expect(() => openIdx(folder)).toThrow('has shape [2], not [3]');
     writeFiles(folder, { ...mnist, 'train-images-idx3-ubyte': encodeIdx([3], [0, 1, 2]) });

@@ -13,27 +13,27 @@ import {
   type ValidationSet,
 } from './source.js';
 
-/** The contents of an IDX file of bytes. */
+/** The contents of an IDX file of unsigned bytes. */
 export interface IdxArray {
   readonly shape: readonly number[];
   readonly values: Uint8Array;
 }
 
-/** No file of this format in use comes near it (EMNIST, the largest, unpacks to 0.6 GB). */
+/** A limit well above all files in use: EMNIST, the largest, unpacks to 0.6 GB. */
 const largestIdx = 2 ** 30;
 
 /**
- * Reads an IDX file of unsigned bytes, plain or gzipped (by its content, whatever its name).
+ * Reads an IDX file of unsigned bytes, plain or gzipped; the content decides, not the name.
  *
- * The format (LeCun, "The MNIST database"), all numbers big-endian: two zero bytes, the element type (8 is u8),
- * the number of axes, their sizes as u32, then the elements.
+ * The format (LeCun, "The MNIST database"), all numbers big-endian: two zero bytes, the element type (8 is u8), the
+ * number of axes, their sizes as u32, then the elements.
  *
- * @throws DataError if the file cannot be read, or is not exactly that.
+ * @throws DataError if the file cannot be read, or does not match the format exactly.
  */
 export function readIdx(path: string): IdxArray {
   const bytes = readUnzipped(path);
   const bad = (problem: string): DataError =>
-    new DataError(`${path} is not an IDX file of bytes: ${problem}. Fetch it again, or give another.`);
+    new DataError(`${path} is not an IDX file of bytes: ${problem}. Download it again, or give another`);
   if (bytes.length < 4) throw bad(`it has ${bytes.length} bytes`);
   const [zero, alsoZero, type, rank] = bytes;
   if (zero !== 0 || alsoZero !== 0) throw bad('it does not begin with two zero bytes');
@@ -44,7 +44,7 @@ export function readIdx(path: string): IdxArray {
   const shape = Array.from({ length: rank }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis));
   const promised = shape.reduce((size, axis) => size * axis, 1);
   if (bytes.length - header !== promised) {
-    throw bad(`its header promises ${shape.join(' × ')} elements, and ${bytes.length - header} follow`);
+    throw bad(`its header promises ${shape.join(' × ')} elements, but ${bytes.length - header} follow`);
   }
   return { shape, values: bytes.subarray(header) };
 }
@@ -52,29 +52,31 @@ export function readIdx(path: string): IdxArray {
 function readUnzipped(path: string): Buffer {
   try {
     const size = statSync(path).size;
-    if (size > largestIdx) throw new RangeError(`${size} bytes are more than ${largestIdx}`);
+    if (size > largestIdx) throw new RangeError(`its ${size} bytes exceed the limit of ${largestIdx}`);
     const bytes = readFileSync(path);
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
     return isGzip ? gunzipSync(bytes, { maxOutputLength: largestIdx }) : bytes;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw unreadable(error, path, 'IDX file');
-    throw new DataError(`cannot read ${path}: ${messageOf(error)}. Check the file, or fetch it again.`, {
+    throw new DataError(`cannot read ${path}: ${messageOf(error)}. Check the file, or download it again`, {
       cause: error,
     });
   }
 }
 
+/** Options for opening IDX files. */
 export interface IdxOptions {
-  /** Use only this many images of each split, drawn evenly over the classes. Default: all. */
+  /** Use only this many images of each split, balanced across classes. Default: all. */
   limit?: number | undefined;
-  /** Hears, in one line, of classes that have no image to train on. Default: `console.warn`. */
+  /** Called with one line if some classes have no training images. Default: `console.warn`. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
- * Opens a folder of MNIST's four files (Fashion-MNIST's are alike): `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
- * `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`. Each may have a dot before `idx`, `.gz` at its end, and a folder of its own of the
- * same name: so they come from other places. Classes are named by their numbers; gray becomes red, green and blue alike.
+ * Opens a folder with the four files of MNIST or Fashion-MNIST: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+ * `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`. Each may have a dot before `idx`, `.gz` at its end, and its
+ * own folder of the same name, as in other distributions. Classes are named by their numbers; gray is copied to red,
+ * green and blue.
  *
  * @throws DataError if a file is missing or broken, or if images and labels differ in number.
  */
@@ -87,15 +89,15 @@ export function openIdx(directory: string, options: IdxOptions = {}): ImageDatas
   const absent = classes.filter((_, label) => !present.has(label));
   if (absent.length > 0) {
     const { onWarning = console.warn } = options;
-    onWarning(oneLine(`${train.path} has no image of the classes ${absent.join(', ')}, which will not be learnt`));
+    onWarning(oneLine(`${train.path} has no images of the classes ${absent.join(', ')}, which cannot be learnt`));
   }
   return { classes, train: openSplit(train, classes, options), val: openSplit(val, classes, options) };
 }
 
 /**
- * Opens the two files of a folder to evaluate with, those of `t10k`.
- * @param options.classes How many classes there are at least: not every one need have an image.
- * @throws DataError as `openIdx`.
+ * Opens only the two `t10k` files of a folder, for evaluation.
+ * @param options.classes The least number of classes, since some may have no images.
+ * @throws DataError like `openIdx`.
  */
 export function openValidationIdx(
   directory: string,
@@ -121,26 +123,28 @@ function readSplit(directory: string, split: 'train' | 't10k'): IdxSplit {
   const labels = readIdx(labelPath);
   if (images.shape.length !== 3 || images.values.length === 0) {
     throw new DataError(
-      `${path} has shape [${images.shape.join(', ')}], not [images, height, width]. Give MNIST's image file.`,
+      `${path} has shape [${images.shape.join(', ')}], not [images, height, width]. Give MNIST's image file`,
     );
   }
   if (labels.shape.length !== 1 || labels.shape[0] !== images.shape[0]) {
     throw new DataError(
-      `${labelPath} has shape [${labels.shape.join(', ')}], not [${images.shape[0]}], one label an image of ${path}. ` +
-        'Give files that belong together.',
+      `${labelPath} has shape [${labels.shape.join(', ')}], not [${images.shape[0]}], one label per image of ${path}. ` +
+        'Give files that belong together',
     );
   }
   return { path, images, labels };
 }
 
-/** LeCun's page and Zalando have a hyphen in the names, Kaggle has a dot, and sometimes a folder around each file. */
+/**
+ * The files of LeCun and Zalando have a hyphen in their names; Kaggle's have a dot, and sometimes a folder around each.
+ */
 function findFile(directory: string, what: string, format: string): string {
   const names = [`${what}-${format}`, `${what}.${format}`].flatMap((name) => [name, `${name}.gz`]);
   const paths = ['', ...names].flatMap((folder) => names.map((name) => join(directory, folder, name)));
   const found = paths.find(isFile);
   if (found !== undefined) return found;
   throw new DataError(
-    `there is no ${paths[0]}, plain or with .gz, nor ${names[2]}. Give a folder that holds MNIST's four IDX files.`,
+    `there is neither ${paths[0]} nor ${names[2]}, plain or with .gz. Give a folder that holds MNIST's four IDX files`,
   );
 }
 
@@ -167,7 +171,7 @@ function openSplit({ path, images, labels }: IdxSplit, classes: readonly string[
   };
 }
 
-/** The pixels, and where they are: images of all classes are in one order. */
+/** Hashes the pixels and positions of images, since images of all classes share one order. */
 function fingerprintImages(
   classes: number,
   chosen: Uint32Array,

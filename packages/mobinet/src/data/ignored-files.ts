@@ -1,14 +1,14 @@
-/** What in a folder is no image of a class. */
+/** Why an entry of a folder is not an image of a class. */
 export type IgnoreReason =
   | 'hidden files'
-  | 'files of formats that are not read'
-  | 'files with no extension of an image'
-  | 'files beside the folders of classes'
-  | 'links that lead nowhere'
-  | 'folders that are read already'
-  | 'what is neither file nor folder';
+  | 'images in unsupported formats'
+  | 'files without an image extension'
+  | 'files outside class folders'
+  | 'broken links'
+  | 'links to folders already read'
+  | 'special files';
 
-/** Counts what is ignored in a data set, so that it can be said in one line. */
+/** Counts the ignored files of a data set, so that one line can report them all. */
 export class IgnoredFiles {
   readonly #counts = new Map<IgnoreReason, { count: number; example: string }>();
 
@@ -18,7 +18,9 @@ export class IgnoredFiles {
     else this.#counts.set(reason, { count: 1, example: path });
   }
 
-  /** "hidden files (3, such as a/.b), links that lead nowhere (1, such as a/c)", or null if there is nothing to say. */
+  /**
+   * A summary such as "hidden files (3, such as a/.b), broken links (1, such as a/c)", or null if nothing was ignored.
+   */
   describe(): string | null {
     if (this.#counts.size === 0) return null;
     return Array.from(this.#counts, ([reason, { count, example }]) => `${reason} (${count}, such as ${example})`).join(

@@ -1,4 +1,4 @@
-/** How the names of image files end: what torchvision's ImageFolder takes, as far as it is decoded here, and more. */
+/** Extensions of image files: those of torchvision's ImageFolder, as far as they can be decoded here, and more. */
 export const imageExtensions: ReadonlySet<string> = new Set([
   '.jpg',
   '.jpeg',
@@ -12,8 +12,8 @@ export const imageExtensions: ReadonlySet<string> = new Set([
   '.tiff',
 ]);
 
-/** Images as well, but nothing here decodes them. A folder of them is no folder without images, and must not be passed over as one. */
-export const foreignImageExtensions: ReadonlySet<string> = new Set([
+/** Extensions of unsupported image formats. A folder of such images must not be treated like one without images. */
+export const unsupportedImageExtensions: ReadonlySet<string> = new Set([
   '.heic',
   '.heif',
   '.bmp',

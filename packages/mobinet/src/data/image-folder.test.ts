@@ -1,15 +1,14 @@
-import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DataError } from './errors.js';
-import { differenceOf, fingerprintOf } from './fingerprint.js';
 import { temporaryFolder, writeFiles } from './fixtures.test.helper.js';
 import { type ImageFolderOptions, openImageFolder, openValidationFolder } from './image-folder.js';
 import type { ImageSource } from './source.js';
 
 const twoByTwo = { 'train/a/1.png': '', 'train/b/1.png': '', 'val/a/1.png': '', 'val/b/1.png': '' };
 
-/** Opens a folder that gives no reason for warnings. */
+/** Opens a folder, failing at any warning. */
 const open = (folder: string, options: ImageFolderOptions = {}) =>
   openImageFolder(folder, {
     onWarning: (message) => {
@@ -18,7 +17,7 @@ const open = (folder: string, options: ImageFolderOptions = {}) =>
     ...options,
   });
 
-/** What opening a folder says, which must be one line. */
+/** The error of opening a folder, which must be one line. */
 function complaint(
   folder: string,
   options: ImageFolderOptions = {},
@@ -40,12 +39,12 @@ const contents = (source: ImageSource): string[] =>
     (_, i) => `${source.label(i)} ${source.name(i).split('/').slice(-2).join('/')}`,
   );
 
-/** The paths of images below `folder`. */
+/** The paths of images relative to `folder`. */
 const pathsIn = (folder: string, source: ImageSource): string[] =>
   Array.from({ length: source.length }, (_, i) => relative(folder, source.image(i) as string));
 
 describe('openImageFolder', () => {
-  test('sorts classes and files by code unit, and says what it ignores', () => {
+  test('sorts classes and files by code unit, and reports ignored files', () => {
     const folder = temporaryFolder();
     writeFiles(folder, {
       ...twoByTwo,
@@ -77,13 +76,13 @@ describe('openImageFolder', () => {
     expect(train.image(0)).toBe(join(folder, 'train', 'B', '10.gif'));
     expect(warnings).toEqual([
       `${folder}: ignored hidden files (2, such as ${join(folder, 'train/.cache')}), ` +
-        `files beside the folders of classes (1, such as ${join(folder, 'train/notes.txt')}), ` +
-        `files with no extension of an image (1, such as ${join(folder, 'train/B/Thumbs.db')}), ` +
-        `files of formats that are not read (1, such as ${join(folder, 'train/B/raw.heic')})`,
+        `files outside class folders (1, such as ${join(folder, 'train/notes.txt')}), ` +
+        `files without an image extension (1, such as ${join(folder, 'train/B/Thumbs.db')}), ` +
+        `images in unsupported formats (1, such as ${join(folder, 'train/B/raw.heic')})`,
     ]);
   });
 
-  test('reads folders within those of classes: by folder, then by name', () => {
+  test('reads subfolders of classes: by folder, then by name', () => {
     const folder = temporaryFolder();
     writeFiles(folder, {
       ...twoByTwo,
@@ -94,13 +93,13 @@ describe('openImageFolder', () => {
       'train/a/0.jpeg/6.webp': '',
     });
     const { train } = open(folder, { onWarning: () => {} });
-    // As sorted(os.walk(…)) has it, which torchvision lists by.
+    // The order of sorted(os.walk(…)), which torchvision uses.
     expect(pathsIn(join(folder, 'train/a'), train).slice(0, -1)).toEqual([
       ...['1.png', '0.jpeg/6.webp', 'session/2.png', 'session-b/4.png', 'session/deep/3.png'],
     ]);
   });
 
-  test('follows links, cuts loops, and passes over what leads nowhere', () => {
+  test('follows links, but neither loops nor broken links', () => {
     const folder = temporaryFolder();
     writeFiles(folder, { ...twoByTwo, 'elsewhere/1.png': '', 'elsewhere/more/2.png': '', 'val/c/1.png': '' });
     const link = (target: string, at: string) => symlinkSync(target, join(folder, at));
@@ -121,12 +120,10 @@ describe('openImageFolder', () => {
     expect(pathsIn(join(folder, 'train'), train)).toEqual([
       ...['a/1.png', 'a/2.png', 'b/1.png', 'c/1.png', 'c/again/2.png'],
     ]);
-    expect(warnings).toEqual([
-      expect.stringMatching(/folders that are read already \(5, .*links that lead nowhere \(3, /),
-    ]);
+    expect(warnings).toEqual([expect.stringMatching(/links to folders already read \(5, .*broken links \(3, /)]);
   });
 
-  test('takes names that Unicode writes in two ways for one', () => {
+  test('treats names in different Unicode forms as the same', () => {
     const folder = temporaryFolder();
     const [composed, decomposed] = ['é', 'é'].map((name, i) => name.normalize(i === 0 ? 'NFC' : 'NFD'));
     writeFiles(folder, { ...twoByTwo, [`train/${decomposed}/1.png`]: '', [`val/${composed}/1.png`]: '' });
@@ -134,10 +131,10 @@ describe('openImageFolder', () => {
     expect(classes).toEqual(['a', 'b', composed]);
     expect(train.image(2)).toBe(join(folder, 'train', decomposed, '1.png'));
     writeFiles(folder, { [`train/${composed}/1.png`]: '' });
-    expect(complaint(folder)).toContain('the same name, which Unicode writes in two ways');
+    expect(complaint(folder)).toContain('the same name in different Unicode forms');
   });
 
-  test('draws a limited number evenly over the classes', () => {
+  test('balances a limited number of images across classes', () => {
     const folder = temporaryFolder();
     writeFiles(folder, {
       ...twoByTwo,
@@ -151,7 +148,7 @@ describe('openImageFolder', () => {
     expect(limited(5)).toEqual(['0 a/1.png', '0 a/2.png', '0 a/3.png', '1 b/1.png', '1 b/2.png']);
     expect(limited(50)).toHaveLength(6);
     expect(() => limited(0)).toThrow('limit must be');
-    expect(() => limited(1)).toThrow('1 images are fewer than the 2 classes, some of which would have none');
+    expect(() => limited(1)).toThrow('a limit of 1 images leaves some of the 2 classes without any');
   });
 
   test('explains what is missing', () => {
@@ -167,10 +164,10 @@ describe('openImageFolder', () => {
     expect(complaint(folder)).toContain(`${join(folder, 'train')} holds no class folders`);
     writeFiles(folder, { 'train/cat/1.png': '' });
     expect(complaint(folder)).toContain(`there is no folder ${join(folder, 'val')}`);
-    expect(complaint(folder)).toContain(`or give ${join(folder, 'train')} alone, of which a share is drawn`);
-    expect(complaint(folder, { valShare: 0.2 })).toContain(`Give ${join(folder, 'train')} to draw it from`);
+    expect(complaint(folder)).toContain(`or give ${join(folder, 'train')} to hold out a share of it`);
+    expect(complaint(folder, { valShare: 0.2 })).toContain(`Give ${join(folder, 'train')} to split that folder`);
     mkdirSync(join(folder, 'test'));
-    expect(complaint(folder)).toContain('if its test is to validate with, rename it to val');
+    expect(complaint(folder)).toContain('if test holds the validation images, rename it to val');
     writeFiles(folder, { 'val/cat/1.png': '', 'val/dog/1.png': '' });
     expect(complaint(folder)).toContain('val has classes that train lacks: dog.');
     writeFiles(folder, { 'train/dog/1.txt': '', 'train/emu/1.png': '' });
@@ -187,31 +184,31 @@ describe('openImageFolder', () => {
   });
 
   // Nothing is unreadable to root.
-  test.skipIf(process.getuid?.() === 0)('explains a folder that may not be read', () => {
+  test.skipIf(process.getuid?.() === 0)('explains missing permission to read a folder', () => {
     const folder = temporaryFolder();
     writeFiles(folder, twoByTwo);
     chmodSync(join(folder, 'train/a'), 0);
-    expect(complaint(folder)).toContain(`${join(folder, 'train', 'a')} may not be read. Change the permissions`);
+    expect(complaint(folder)).toContain(`no permission to read the image folder ${join(folder, 'train', 'a')}. Change`);
     chmodSync(join(folder, 'train/a'), 0o700);
   });
 
-  test('does not pass over a class, or much of one, whose format is not read', () => {
+  test('refuses a class of images that are mostly in unsupported formats', () => {
     const folder = temporaryFolder();
     writeFiles(folder, { ...twoByTwo, 'val/c/1.HEIC': '', 'val/c/2.heic': '', 'val/c/3': '', 'train/c/1.png': '' });
     const unread = complaint(folder, { onWarning: () => {} });
     expect(unread).toContain(
       `${join(folder, 'val/c')} holds no images, only other files (2 × .heic, 1 × no extension)`,
     );
-    expect(unread).toContain('Add some with the extensions .jpg');
+    expect(unread).toContain('Add files with the extensions .jpg');
     for (let i = 0; i < 10; i++) writeFiles(folder, { [`val/c/${i}.png`]: '', [`val/c/more/${i}.bmp`]: '' });
     expect(complaint(folder, { onWarning: () => {} })).toMatch(
-      /val\/c holds 12 images of formats that are not read, beside 10/,
+      /val\/c holds 12 images in unsupported formats and 10 in supported ones/,
     );
     expect(open(folder, { maxSkipped: 0.6, onWarning: () => {} }).val.length).toBe(12);
   });
 });
 
-describe('a folder of classes alone', () => {
+describe('a folder with class folders only', () => {
   /** Classes of 10, 5 and 2 images. */
   function plain(): string {
     const folder = temporaryFolder();
@@ -224,7 +221,7 @@ describe('a folder of classes alone', () => {
   const counts = (source: ImageSource): number[] =>
     [0, 1, 2].map((label) => contents(source).filter((line) => line.startsWith(`${label} `)).length);
 
-  test('is split evenly over the classes, the same for the same seed', () => {
+  test('is split by class, in the same way for the same seed', () => {
     const folder = plain();
     const { classes, train, val, split } = open(folder);
     expect({ classes, split }).toEqual({ classes: ['cat', 'dog', 'emu'], split: { valShare: 0.2, splitSeed: 0 } });
@@ -240,13 +237,13 @@ describe('a folder of classes alone', () => {
       [5, 3, 1],
       [9, 4, 1],
     ]);
-    // What is drawn of a class depends on no other.
+    // The images drawn from a class do not depend on other classes.
     const cats = contents(val).slice(0, 2);
     writeFiles(folder, { 'bee/1.png': '', 'bee/2.png': '' });
     expect(contents(open(folder).val).slice(1, 3)).toEqual(cats.map((line) => line.replace('0 ', '1 ')));
   });
 
-  test('is evaluated as it is, or by the share that was drawn for validation', () => {
+  test('is evaluated whole, or on the share held out for validation', () => {
     const folder = plain();
     expect(openValidationFolder(folder)).toMatchObject({ isUnsplit: true, val: { length: 17 } });
     const drawn = openValidationFolder(folder, { valShare: 0.3, splitSeed: 4 });
@@ -261,73 +258,31 @@ describe('a folder of classes alone', () => {
     expect(complaint(folder, {}, openImageFolder)).toContain(`there is no folder ${join(folder, 'train')}`);
   });
 
-  test('may have classes that are called train and val', () => {
+  test('may have a class named train', () => {
     const folder = temporaryFolder();
     writeFiles(folder, { 'car/1.png': '', 'car/2.png': '', 'train/1.png': '', 'train/2.png': '' });
     expect(open(folder).classes).toEqual(['car', 'train']);
   });
 
-  test('is not split where it cannot be, or is already', () => {
+  test('is refused if it cannot be split, or already is', () => {
     const folder = plain();
     rmSync(join(folder, 'emu/1.png'));
-    expect(complaint(folder)).toContain(`${join(folder, 'emu')} holds one image, and both`);
+    expect(complaint(folder)).toContain(
+      `${join(folder, 'emu')} holds one image, but training and validation need one each`,
+    );
     const split = temporaryFolder();
     writeFiles(split, twoByTwo);
     expect(complaint(split, { valShare: 0.2 })).toMatch(
-      /holds train\/ and val\/, so that no share .*Leave out --val-share/,
+      /already has train\/ and val\/, so it cannot be split again\. Leave out --val-share/,
     );
     expect(complaint(split, { valShare: 0.2 }, openValidationFolder)).toContain('Leave out --val-share');
     const looksSplit = temporaryFolder();
     writeFiles(looksSplit, { 'seg_train/a/1.png': '', 'seg_test/a/1.png': '' });
-    expect(complaint(looksSplit)).toContain('look like splits, not like classes. Name them train and val');
+    expect(complaint(looksSplit)).toContain('look like splits, not classes. Rename them to train and val');
     const wrapped = temporaryFolder();
     writeFiles(wrapped, { 'photos/a/1.png': '', 'photos/b/1.png': '' });
     expect(complaint(wrapped)).toContain(
-      `holds one folder, photos, which holds others. Give ${join(wrapped, 'photos')}`,
-    );
-  });
-});
-
-describe('the fingerprint of a folder', () => {
-  /** What differs after a change, if anything. */
-  function differenceAfter(change: (folder: string) => void, limit?: number): string | null {
-    const folder = temporaryFolder();
-    const names = ['train/a', 'train/b', 'val/a', 'val/b'];
-    for (const name of names) for (let i = 0; i < 4; i++) writeFiles(folder, { [`${name}/${i}.png`]: 'x' });
-    const fingerprint = () => fingerprintOf(open(folder, { limit }))!;
-    const before = fingerprint();
-    change(folder);
-    return differenceOf(['a', 'b'], before, fingerprint());
-  }
-  const move = (from: string, to: string) => (folder: string) => renameSync(join(folder, from), join(folder, to));
-
-  test.each([
-    ['nothing', () => {}, null],
-    [
-      'a name',
-      move('train/b/0.png', 'train/b/x.png'),
-      'of the 4 images of the class b for training, some have other names',
-    ],
-    ['a class', move('train/a/0.png', 'train/b/x.png'), 'the class a has 3 images for training, and had 4 (and 1 more'],
-    [
-      'a size',
-      (folder: string) => appendFileSync(join(folder, 'val/b/0.png'), 'y'),
-      'the class b for validation, some have',
-    ],
-    [
-      'a new file',
-      (folder: string) => writeFiles(folder, { 'val/a/9.png': '' }),
-      'the class a has 5 images for validation',
-    ],
-  ])('tells a change of %s', (_, change, difference) => {
-    const found = differenceAfter(change);
-    if (difference === null) expect(found).toBeNull();
-    else expect(found).toContain(difference);
-  });
-
-  test('tells which images are used, though there are as many', () => {
-    expect(differenceAfter((folder) => rmSync(join(folder, 'train/a/0.png')), 4)).toContain(
-      'of the 2 images of the class a for training, some have other names',
+      `holds a single folder, photos, which holds others. Give ${join(wrapped, 'photos')}`,
     );
   });
 });

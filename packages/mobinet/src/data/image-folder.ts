@@ -4,7 +4,7 @@ import { type ClassFolder, cannotRead, holdsImages, listClassFolders, listImages
 import { DataError, oneLine, unreadable } from './errors.js';
 import { hashOf } from './fingerprint.js';
 import { IgnoredFiles } from './ignored-files.js';
-import { isTooMany, usualMaxSkipped } from './skipped-images.js';
+import { defaultMaxSkipped, isTooMany } from './skipped-images.js';
 import {
   type ClassFingerprint,
   checkLimit,
@@ -15,34 +15,42 @@ import {
 } from './source.js';
 import { type Split, splitImages } from './split.js';
 
+/** Options for opening an image folder. */
 export interface ImageFolderOptions {
-  /** Use only this many images of each split, drawn evenly over the classes. Default: all. */
+  /** Use only this many images of each split, balanced across classes. Default: all. */
   limit?: number | undefined;
-  /** The share of each class that validates, where a folder has no train/ and val/. Default: 0.2, or all images to evaluate with. */
+  /**
+   * The share of each class to hold out for validation in a folder without train/ and val/. Default: 0.2 for training;
+   * for evaluation, all images are used.
+   */
   valShare?: number | undefined;
-  /** What those are drawn from. Default: 0. */
+  /** The seed that draws the validation images. Default: 0. */
   splitSeed?: number | undefined;
-  /** More than this share of images in formats that are not read, and at least ten, are an error. Default: 0.01. */
+  /**
+   * The largest share of images in unsupported formats. A larger share, of at least ten images, is an error. Default:
+   * 0.01.
+   */
   maxSkipped?: number | undefined;
-  /** Hears, in one line, of all that is ignored. Default: `console.warn`. */
+  /** Called with one line that lists all ignored files. Default: `console.warn`. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** The images of one class that are used, as paths within its folder. */
+/** The images to use of one class, as paths relative to its folder. */
 interface ClassFiles {
   readonly folder: ClassFolder;
   readonly files: readonly string[];
 }
 
 /**
- * Opens a folder of images as ImageNet lays it out, `DIR/train/<class>/*` and `DIR/val/<class>/*`, or one of classes alone,
- * `DIR/<class>/*`, a share of which is then drawn for validation.
+ * Opens an image folder in ImageNet's layout, `DIR/train/<class>/*` and `DIR/val/<class>/*`, or with class folders
+ * only, `DIR/<class>/*`, of which a share is then held out for validation.
  *
- * Files are images by their extensions, in folders within that of a class, too, and links are followed, as in torchvision's ImageFolder;
- * hidden ones are ignored. Classes and files are sorted by name (by code unit: alike on every machine). Files are not looked into: what
- * they hold shows when they are decoded.
+ * As in torchvision's ImageFolder, images are found by their extensions, also in subfolders of a class, and links are
+ * followed. Hidden files are ignored. Classes and files are sorted by name, by code unit, so that the order is the same
+ * on every machine. Files are not opened here; broken ones are found when they are decoded.
  *
- * @throws DataError if a folder is missing or unreadable, if a class has no images, or if the splits differ in their classes.
+ * @throws DataError if a folder is missing or unreadable, if a class has no images, or if the splits differ in their
+ * classes.
  */
 export function openImageFolder(directory: string, options: ImageFolderOptions = {}): ImageDataset {
   const ignored = new IgnoredFiles();
@@ -50,15 +58,15 @@ export function openImageFolder(directory: string, options: ImageFolderOptions =
     ? openSplits(directory, options, ignored)
     : openUnsplit(directory, options, ignored);
   checkLimit(options.limit, dataset.classes);
-  tellIgnored(directory, ignored, options);
+  warnIgnored(directory, ignored, options);
   return dataset;
 }
 
 /**
- * Opens what a folder has to evaluate with: `DIR/val/<class>/*`, or of `DIR/<class>/*` the images that `openImageFolder` with the same
- * `valShare` and `splitSeed` would validate with, or, without a share, all.
+ * Opens the images of a folder for evaluation: `DIR/val/<class>/*`, or from `DIR/<class>/*` those that
+ * `openImageFolder` holds out for validation with the same `valShare` and `splitSeed`, or all of them without a share.
  *
- * @throws DataError as `openImageFolder`.
+ * @throws DataError like `openImageFolder`.
  */
 export function openValidationFolder(directory: string, options: ImageFolderOptions = {}): ValidationSet {
   const ignored = new IgnoredFiles();
@@ -73,27 +81,26 @@ export function openValidationFolder(directory: string, options: ImageFolderOpti
     return { classes: namesOf(classes), val, isUnsplit: true };
   };
   const dataset = open();
-  tellIgnored(directory, ignored, options);
+  warnIgnored(directory, ignored, options);
   return dataset;
 }
 
-/** Whether a folder has the splits train and val, or one of them. A folder of that name that holds images is a class. */
+/**
+ * Whether a folder has the splits train and val, or one of them. A single folder of that name with images is a class.
+ */
 function isSplit(directory: string, { valShare }: ImageFolderOptions): boolean {
-  checkFolder(directory, 'Give one that holds train/<class>/ and val/<class>/, or folders of classes alone.');
+  checkFolder(directory, 'Give a folder with train/<class>/ and val/<class>/, or with one folder per class');
   const found = ['train', 'val'].filter((name) => isFolder(join(directory, name)));
   if (found.length === 0 || (found.length === 1 && holdsImages(join(directory, found[0])))) return false;
   if (valShare === undefined) return true;
   const remedy =
-    found.join() === 'train' ? `Give ${join(directory, 'train')} to draw it from` : 'Leave out --val-share';
-  throw new DataError(
-    `${directory} holds ${found.join('/ and ')}/, so that no share of its images is drawn for validation. ${remedy}`,
-  );
+    found.join() === 'train' ? `Give ${join(directory, 'train')} to split that folder` : 'Leave out --val-share';
+  throw new DataError(`${directory} already has ${found.join('/ and ')}/, so it cannot be split again. ${remedy}`);
 }
 
 function openSplits(directory: string, options: ImageFolderOptions, ignored: IgnoredFiles): ImageDataset {
   const [train, val] = ['train', 'val'].map((split) => listClasses(directory, join(directory, split), ignored));
-  checkSameClasses(directory, train, 'train', val, 'val');
-  checkSameClasses(directory, val, 'val', train, 'train');
+  checkSameClasses(directory, { train, val });
   return {
     classes: namesOf(train),
     train: openFiles(train.map(allFiles(options, ignored)), options),
@@ -119,20 +126,20 @@ function openUnsplit(directory: string, options: ImageFolderOptions, ignored: Ig
   };
 }
 
-/** The folders of classes in `folder`, which is `directory` or one of its splits. */
+/** The class folders in `folder`, which is `directory` or one of its splits. */
 function listClasses(directory: string, folder: string, ignored: IgnoredFiles): ClassFolder[] {
-  checkFolder(folder, `${directory} must hold train/<class>/ and val/<class>/${insteadOfVal(directory)}.`);
+  checkFolder(folder, `${directory} must hold train/<class>/ and val/<class>/${insteadOfVal(directory)}`);
   const classes = listClassFolders(folder, ignored);
   const names = namesOf(classes);
   if (classes.length === 0) {
     throw new DataError(
-      `${folder} holds no class folders. Put the images of each class into ${join(folder, '<class>')}.`,
+      `${folder} holds no class folders. Put the images of each class into ${join(folder, '<class>')}`,
     );
   }
   const [only] = classes;
   if (classes.length === 1 && !holdsImages(only.path) && listClassFolders(only.path, new IgnoredFiles()).length > 1) {
     throw new DataError(
-      `${folder} holds one folder, ${only.name}, which holds others. Give ${only.path} if those are the classes`,
+      `${folder} holds a single folder, ${only.name}, which holds others. Give ${only.path} if those are the classes`,
     );
   }
   if (
@@ -141,48 +148,47 @@ function listClasses(directory: string, folder: string, ignored: IgnoredFiles): 
     names.some((name) => /val|test/i.test(name))
   ) {
     throw new DataError(
-      `the folders of ${directory}, ${names.slice(0, 5).join(', ')}, look like splits, not like classes. Name them train and val`,
+      `the folders of ${directory}, ${names.slice(0, 5).join(', ')}, look like splits, not classes. Rename them to train and val`,
     );
   }
   return classes;
 }
 
-/** What may be done where only train/ is there. */
+/** Suggests what to do if there is train/ but no val/. */
 function insteadOfVal(directory: string): string {
   const train = join(directory, 'train');
   if (!isFolder(train)) return '';
   const name = ['valid', 'validation', 'test', 'testing'].find((name) => isFolder(join(directory, name)));
   return name === undefined
-    ? `, or give ${train} alone, of which a share is drawn for validation`
-    : `; if its ${name} is to validate with, rename it to val`;
+    ? `, or give ${train} to hold out a share of it for validation`
+    : `; if ${name} holds the validation images, rename it to val`;
 }
 
-function checkSameClasses(
-  directory: string,
-  classes: readonly ClassFolder[],
-  split: string,
-  others: readonly ClassFolder[],
-  otherSplit: string,
-): void {
-  const known = new Set(namesOf(others));
-  const missing = namesOf(classes).filter((name) => !known.has(name));
-  if (missing.length === 0) return;
-  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
-  throw new DataError(
-    `${directory}: ${split} has classes that ${otherSplit} lacks: ${missing.slice(0, 3).join(', ')}${more}. ` +
-      'Both splits need the same class folders.',
-  );
+function checkSameClasses(directory: string, splits: Record<'train' | 'val', readonly ClassFolder[]>): void {
+  for (const [split, other] of [
+    ['train', 'val'],
+    ['val', 'train'],
+  ] as const) {
+    const known = new Set(namesOf(splits[other]));
+    const missing = namesOf(splits[split]).filter((name) => !known.has(name));
+    if (missing.length === 0) continue;
+    const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+    throw new DataError(
+      `${directory}: ${split} has classes that ${other} lacks: ${missing.slice(0, 3).join(', ')}${more}. ` +
+        'Both splits need the same class folders',
+    );
+  }
 }
 
 const namesOf = (classes: readonly ClassFolder[]): string[] => classes.map(({ name }) => name);
 
-/** All images of a class, if not too many are of formats that are not read. */
-function allFiles({ maxSkipped = usualMaxSkipped }: ImageFolderOptions, ignored: IgnoredFiles) {
+/** Lists all images of a class, unless too many have unsupported formats. */
+function allFiles({ maxSkipped = defaultMaxSkipped }: ImageFolderOptions, ignored: IgnoredFiles) {
   return (folder: ClassFolder): ClassFiles => {
-    const { files, foreign } = listImages(folder, ignored);
-    if (isTooMany(foreign, files.length + foreign, maxSkipped)) {
+    const { files, unsupported } = listImages(folder, ignored);
+    if (isTooMany(unsupported, files.length + unsupported, maxSkipped)) {
       throw new DataError(
-        `${folder.path} holds ${foreign} images of formats that are not read, beside ${files.length} that are: ${ignored.describe()}. ` +
+        `${folder.path} holds ${unsupported} images in unsupported formats and ${files.length} in supported ones: ${ignored.describe()}. ` +
           'Convert them to JPEG or PNG, or remove them',
       );
     }
@@ -209,7 +215,7 @@ function openFiles(classes: readonly ClassFiles[], { limit }: ImageFolderOptions
   };
 }
 
-/** Names and sizes: reading all files would take as long as an epoch. */
+/** Hashes names and sizes, since reading all files would take as long as an epoch. */
 function fingerprintFiles(
   classes: number,
   chosen: Uint32Array,
@@ -232,7 +238,7 @@ function sizeOf(path: string): number {
   }
 }
 
-function tellIgnored(directory: string, ignored: IgnoredFiles, { onWarning = console.warn }: ImageFolderOptions): void {
+function warnIgnored(directory: string, ignored: IgnoredFiles, { onWarning = console.warn }: ImageFolderOptions): void {
   const what = ignored.describe();
   if (what !== null) onWarning(oneLine(`${directory}: ignored ${what}`));
 }

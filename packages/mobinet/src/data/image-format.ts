@@ -1,11 +1,11 @@
 import { tiffTags } from './tiff-tags.js';
 
-/** The formats of pictures that can be read. */
+/** The image formats that can be decoded. */
 export type ImageFormat = 'JPEG' | 'PNG' | 'GIF' | 'WebP' | 'AVIF' | 'TIFF';
 
 /**
- * Which format a file has, by what is in it: its name may say anything. Decoders know more formats than these, and some of them are
- * no pictures but programs (SVG, PDF), so that what is not listed here never reaches one.
+ * Detects the format of an image file from its content, since its name may be wrong. Decoders know more formats than
+ * these, and some are programs rather than images (SVG, PDF), so other formats never reach a decoder.
  *
  * @throws Error that names the format, if it is known, and says what to do.
  */
@@ -15,24 +15,24 @@ export function formatOf(bytes: Buffer): ImageFormat {
   const exact =
     name === 'TIFF' ? kindOfTiff(bytes) : name === 'ISO' ? kindOfIsoMedia(bytes) : (name ?? kindOfText(bytes));
   if (isSupported(exact)) return exact;
-  if (exact === null) throw new Error(`it is no picture of a known format (${formats.join(', ')})`);
-  throw new Error(remedies[exact] ?? `a picture of format ${exact} is not supported. Convert it to JPEG or PNG`);
+  if (exact === null) throw new Error(`it is not an image in a supported format (${formats.join(', ')})`);
+  throw new Error(remedies[exact] ?? `its format, ${exact}, is not supported. Convert it to JPEG or PNG`);
 }
 
 const formats: readonly ImageFormat[] = ['JPEG', 'PNG', 'GIF', 'WebP', 'AVIF', 'TIFF'];
 
 const isSupported = (name: string | null): name is ImageFormat => formats.includes(name as ImageFormat);
 
-/** What is no picture, though it may be named like one. */
+/** Messages for files that are not images, though they may be named like one. */
 const remedies: Readonly<Record<string, string>> = {
-  HTML: 'it is a page of HTML and no picture. Download the picture itself',
-  'Git LFS': 'it is a pointer of Git LFS and no picture. Fetch the files with git lfs pull',
-  ZIP: 'it is a ZIP archive and no picture. Unpack it',
-  gzip: 'it is a gzip archive and no picture. Unpack it',
-  video: 'it is a video and no picture. Take pictures out of it',
+  HTML: 'it is an HTML page, not an image. Download the image itself',
+  'Git LFS': 'it is a Git LFS pointer, not an image. Fetch the files with git lfs pull',
+  ZIP: 'it is a ZIP archive, not an image. Unpack it',
+  gzip: 'it is a gzip archive, not an image. Unpack it',
+  video: 'it is a video, not an image. Extract its frames',
 };
 
-/** First bytes as Latin-1, and where they stand if it is not at the start. */
+/** Magic bytes as Latin-1, with their offset if it is not 0. */
 const signatures: readonly { readonly name: string; readonly magic: string; readonly at?: number }[] = [
   { name: 'JPEG', magic: '\xff\xd8\xff' },
   { name: 'PNG', magic: '\x89PNG\r\n\x1a\n' },
@@ -42,7 +42,7 @@ const signatures: readonly { readonly name: string; readonly magic: string; read
   { name: 'Canon CR2', magic: 'CR\x02', at: 8 },
   { name: 'TIFF', magic: 'II*\0' },
   { name: 'TIFF', magic: 'MM\0*' },
-  // With addresses of 64 bits.
+  // BigTIFF, with 64-bit offsets.
   { name: 'TIFF', magic: 'II+\0' },
   { name: 'TIFF', magic: 'MM\0+' },
   { name: 'ISO', magic: 'ftyp', at: 4 },
@@ -72,13 +72,15 @@ const signatures: readonly { readonly name: string; readonly magic: string; read
   { name: 'Git LFS', magic: 'version https://git-lfs' },
 ];
 
-/** Raw files of cameras are TIFFs whose first picture is but a small preview, which nobody means. */
+/** Camera raw files are TIFFs whose first image is only a small preview. */
 function kindOfTiff(bytes: Buffer): string {
   const { newSubfileType = 0, isDng } = tiffTags(bytes);
   return isDng || newSubfileType & 1 ? 'camera raw' : 'TIFF';
 }
 
-/** AVIF, HEIC and videos are boxes of one kind (ISO/IEC 14496-12). The first box lists brands, the main one first. */
+/**
+ * AVIF, HEIC and videos share a container format (ISO/IEC 14496-12). Its first box lists brands, the main one first.
+ */
 function kindOfIsoMedia(bytes: Buffer): string {
   const end = Math.min(bytes.readUInt32BE(0), bytes.length, 256);
   const brands = [bytes.toString('latin1', 8, 12)];
@@ -89,7 +91,7 @@ function kindOfIsoMedia(bytes: Buffer): string {
     ['HEIF', /^(mif|msf)/],
     ['Canon CR3', /^crx /],
   ];
-  // Brand by brand: the main one decides, unless it only says that there are pictures (mif1).
+  // The first brand that is known decides, unless it only says that the file holds images (mif1).
   const specific = brands.flatMap((brand) => kinds.filter(([, pattern]) => pattern.test(brand)).map(([kind]) => kind));
   return specific.find((kind) => kind !== 'HEIF') ?? specific[0] ?? 'video';
 }

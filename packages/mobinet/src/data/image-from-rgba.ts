@@ -3,8 +3,8 @@ import { imageOnWhite, type Samples } from './rgb.js';
 import type { Image } from './source.js';
 
 /**
- * The image in four bytes a pixel, such as a canvas gives (`ImageData`): red, green, blue, and alpha, how opaque it is. What lies
- * under a transparent pixel is white, as in files and on pages: whatever colour a transparent pixel may have itself, nobody ever saw it.
+ * Converts RGBA pixels, such as a canvas' `ImageData`, to an image. Transparent pixels are blended onto white, as for
+ * image files: their own colour was never visible.
  *
  * @throws RangeError or TypeError, one line, unless there are four bytes for each pixel.
  */

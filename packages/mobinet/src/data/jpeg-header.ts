@@ -1,25 +1,28 @@
-/** What the segments of a JPEG tell of it, before anything is decoded (ITU-T T.81, annex B). */
+/** The properties of a JPEG given by its segments, before anything is decoded (ITU-T T.81, annex B). */
 export interface JpegHeader {
   readonly height: number;
   readonly width: number;
-  /** Bits of a sample. */
+  /** Bits per sample. */
   readonly precision: number;
   /** The identifiers of its colour components. */
   readonly components: readonly number[];
-  /** Whether it says that it keeps to JFIF: then its colours are YCbCr, or gray. */
+  /** Whether it declares itself as JFIF, in which case its colours are YCbCr or gray. */
   readonly isJfif: boolean;
-  /** What Adobe's segment says of the colours: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. Null without that segment. */
+  /** The colour transform of Adobe's segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. Null without that segment. */
   readonly adobeTransform: number | null;
   readonly isProgressive: boolean;
-  /** How often the picture is gone through. */
+  /** The number of passes over the image. */
   readonly scans: number;
-  /** The EXIF: a TIFF without a picture. Null where there is none. */
+  /** The EXIF data, which is a TIFF without an image. Null if there is none. */
   readonly exif: Buffer | null;
 }
 
 const [startOfImage, endOfImage, startOfScan, app0, app1, app14] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xee];
 
-/** @throws Error if it ends before it says how large it is. */
+/**
+ * Reads the segments of a JPEG.
+ * @throws Error if it has no frame header, which gives the size.
+ */
 export function jpegHeader(jpeg: Buffer): JpegHeader {
   let frame: Pick<JpegHeader, 'height' | 'width' | 'precision' | 'components' | 'isProgressive'> | null = null;
   let adobeTransform: number | null = null;
@@ -51,20 +54,20 @@ export function jpegHeader(jpeg: Buffer): JpegHeader {
     if (marker === app1 && name === 'Exif\0\0') exif ??= segment.subarray(6);
     at += 2 + length;
   }
-  if (!frame) throw new Error('it does not say how large it is');
+  if (!frame) throw new Error('it is a corrupt JPEG (its size is missing)');
   return { ...frame, isJfif, adobeTransform, scans, exif };
 }
 
-/** C4, C8 and CC among these say something else. */
+/** Markers C0 to CF start a frame, except for C4, C8 and CC. */
 const isStartOfFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
-/** Restarts, the start and the end stand alone. */
+/** The markers for restart, start and end of image stand alone. */
 const hasLength = (marker: number): boolean => !(marker >= 0xd0 && marker <= startOfImage) && marker !== 0x01;
 
 /**
- * Where the next marker begins: 0xff, as often as one likes, and its number. In the data of a scan, 0xff is followed by 0, or by the
- * number of a restart.
+ * Finds the next marker: any number of bytes 0xff, then the marker's number. Within the data of a scan, 0xff is
+ * followed by 0 or by the number of a restart marker.
  */
 function nextMarker(jpeg: Buffer, from: number): number {
   for (let at = jpeg.indexOf(0xff, from); at >= 0; at = jpeg.indexOf(0xff, at + 1)) {
@@ -75,14 +78,17 @@ function nextMarker(jpeg: Buffer, from: number): number {
 }
 
 /**
- * A progressive JPEG may go through its pixels as often as it likes, each time at the cost of a whole picture for a few bytes.
- * Those that are meant to be seen do so some ten times.
+ * A progressive JPEG may have any number of scans, each of which costs as much time as a whole image for a few bytes.
+ * Real images have about ten.
  */
-const mostScans = 50;
+const maxScans = 50;
 
-/** @throws Error if it has samples of other than 8 bits, or too many scans. */
+/**
+ * Refuses JPEGs that cannot be decoded correctly or in reasonable time.
+ * @throws Error if samples do not have 8 bits, or if there are too many scans.
+ */
 export function checkJpeg({ precision, scans }: JpegHeader): void {
   if (precision !== 8)
-    throw new Error(`it is a JPEG of ${precision} bits a sample, and only 8 are supported. Convert it to PNG`);
-  if (scans > mostScans) throw new Error(`it is a JPEG of ${scans} scans, more than any picture needs`);
+    throw new Error(`it is a JPEG with ${precision} bits per sample, but only 8 are supported. Convert it to PNG`);
+  if (scans > maxScans) throw new Error(`it is a JPEG with ${scans} scans, but only ${maxScans} are allowed`);
 }

@@ -11,7 +11,7 @@ import { openImageFolder } from './image-folder.js';
 import { ImageLoader, type ImageLoaderOptions } from './loader.js';
 import type { ImageSource } from './source.js';
 
-/** Thirteen files of every format and several sizes in two classes; the images 3, 8 and 9 are broken. */
+/** Thirteen training files in two classes, of several formats and sizes; images 3, 8 and 9 are broken. */
 function trainFolder(): string {
   const folder = temporaryFolder();
   const png = (height: number, width: number, seed: number) =>
@@ -52,7 +52,7 @@ function loaderOf(source: ImageSource, changes: Partial<ImageLoaderOptions> = {}
   return loader;
 }
 
-/** Thirteen images of several sizes in memory. `asked` counts how often one was fetched. */
+/** Thirteen images of several sizes in memory. `asked` counts the calls of `image`. */
 function memorySource(): ImageSource & { asked: number } {
   const images = Array.from({ length: 13 }, (_, i) => picture(6 + i, 18 - i, i));
   return {
@@ -90,7 +90,7 @@ async function readEpoch(loader: ImageLoader, epoch: number, startBatch = 0): Pr
 }
 
 describe('ImageLoader', () => {
-  test('the same seed gives the same bits, however they come about', async () => {
+  test('the same seed gives the same bits, whatever the workers, prefetch and cache', async () => {
     const { train } = openImageFolder(trainFolder());
     const first = loaderOf(train, { cacheBytes: 0 });
     const expected = [await readEpoch(first, 0), await readEpoch(first, 1)];
@@ -107,9 +107,9 @@ describe('ImageLoader', () => {
     }
   });
 
-  test('micro-batches are the batch in pieces, cut by places in the order, whatever is skipped', async () => {
+  test('micro-batches are cut by position in the epoch, whatever is skipped', async () => {
     const { train } = openImageFolder(trainFolder());
-    // Without shuffling the order is that of the names: 3, 8 and 9 are broken.
+    // Without shuffling, images are in the order of their names, in which 3, 8 and 9 are broken.
     const loader = loaderOf(train, { shuffle: false, batchSize: 8, microBatches: 8, cacheBytes: 0 });
     const whole = await readEpoch(loader, 0);
     const batches = [];
@@ -132,7 +132,7 @@ describe('ImageLoader', () => {
     expect(await labels(5)).not.toEqual(await labels(6));
   });
 
-  test('entering in the middle gives the rest, and decodes nothing before it', async () => {
+  test('starting in the middle gives the remaining batches and decodes no others', async () => {
     const whole = await readEpoch(loaderOf(memorySource()), 2);
     const source = memorySource();
     const loader = loaderOf(source);
@@ -141,7 +141,7 @@ describe('ImageLoader', () => {
     expect(await readEpoch(loader, 2, 4)).toEqual([]);
   });
 
-  test('in the order of the source, an unscaled image comes out normalised', async () => {
+  test('normalises images of the right size', async () => {
     const images = [picture(10, 10, 1), picture(10, 10, 2)];
     const source: ImageSource = { length: 2, label: (i) => i, name: String, image: (i) => images[i] };
     const loader = loaderOf(source, {
@@ -153,7 +153,7 @@ describe('ImageLoader', () => {
     const [{ bytes, labels }] = await readEpoch(loader, 0);
     expect(labels).toEqual([0, 1]);
     const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    // The middle 8 × 8 of 10 × 10 pixels begin at row 1, column 1.
+    // The centre 8 × 8 of 10 × 10 pixels begin at row 1, column 1.
     const middle = Array.from(
       { length: 8 * 24 },
       (_, i) => images[1].pixels[Math.floor(i / 24 + 1) * 30 + 3 + (i % 24)],
@@ -174,20 +174,20 @@ describe('ImageLoader', () => {
     expect(batches.map(({ labels }) => labels.length)).toEqual([3, 4, 2, 1]);
     expect(loader.skipped).toBe(3);
     expect(warnings).toEqual([
-      `skipped ${join(folder, 'train/a/03.png')}: it is no picture of a known format (JPEG, PNG, GIF, WebP, AVIF, TIFF)`,
+      `skipped ${join(folder, 'train/a/03.png')}: it is not an image in a supported format (JPEG, PNG, GIF, WebP, AVIF, TIFF)`,
       expect.stringContaining(`skipped ${join(folder, 'train/b/08.jpg')}: `),
       `skipped ${join(folder, 'train/b/09.png')}: it is empty`,
     ]);
   });
 
-  test('passes over a batch without images', async () => {
+  test('leaves out a batch whose images are all skipped', async () => {
     const broken = join(trainFolder(), 'train/a/03.png');
     const source: ImageSource = { ...memorySource(), image: (i) => (i % 5 === 3 ? broken : picture(9, 9, i)) };
     const single = await readEpoch(loaderOf(source, { batchSize: 1, shuffle: false }), 0);
     expect(single.map(({ index }) => index)).toEqual([0, 1, 2, 4, 5, 6, 7, 9, 10, 11, 12]);
   });
 
-  test('a file that cannot be read ends the epoch, and is asked for again in the next', async () => {
+  test('a file that cannot be read ends the epoch, and is tried again in the next', async () => {
     const folder = trainFolder();
     const missing = join(folder, 'train/a/05.png');
     const bytes = readFileSync(missing);
@@ -197,15 +197,13 @@ describe('ImageLoader', () => {
     rmSync(missing);
     const failed = readEpoch(loader, 0);
     await expect(failed).rejects.toThrow(DataError);
-    await expect(failed).rejects.toThrow(
-      `cannot read ${missing}: ENOENT: no such file or directory. Bring the file back`,
-    );
+    await expect(failed).rejects.toThrow(`cannot read ${missing}: ENOENT: no such file or directory. Restore the file`);
     expect(warnings.join()).not.toContain('05.png');
     writeFiles(folder, { 'train/a/05.png': bytes });
     expect(await readEpoch(loader, 0)).toEqual(expected);
   });
 
-  test('images that stand for themselves are each skipped, whatever is wrong', async () => {
+  test('isolated images are skipped individually, whatever is wrong', async () => {
     const warnings: string[] = [];
     const folder = trainFolder();
     const files = ['absent.png', 'train/a/03.png', 'train/a/00.png', 'train'].map((name) => join(folder, name));
@@ -214,13 +212,15 @@ describe('ImageLoader', () => {
     expect((await readEpoch(loaderOf(source, isolated), 0)).map(({ index }) => index)).toEqual([2]);
     expect(warnings).toEqual([
       `cannot read ${files[0]}: ENOENT: no such file or directory`,
-      `skipped ${files[1]}: it is no picture of a known format (JPEG, PNG, GIF, WebP, AVIF, TIFF)`,
+      `skipped ${files[1]}: it is not an image in a supported format (JPEG, PNG, GIF, WebP, AVIF, TIFF)`,
       `cannot read ${files[3]}: it is a folder`,
     ]);
   });
 
-  describe('a data set of which much cannot be decoded', () => {
-    /** 1,000 images in two classes; the first `broken` of class b, and all of class c where there is one, are no images. */
+  describe('a data set with many broken images', () => {
+    /**
+     * 1,000 images in two classes. The first `broken` of class b are broken, and so are all of class c, if it exists.
+     */
     function damaged({ broken, isLost = false }: { broken: number; isLost?: boolean }): ImageSource {
       const file = join(trainFolder(), 'train/a/03.png');
       const good = picture(8, 8);
@@ -234,32 +234,32 @@ describe('ImageLoader', () => {
     }
     const plain = { batchSize: 100, shuffle: false, augment: {}, resize: 8 };
 
-    test('is an error, if it is more than the share that may be', async () => {
+    test('is an error if their share is too large', async () => {
       await readEpoch(loaderOf(damaged({ broken: 10 }), plain), 0);
       await expect(readEpoch(loaderOf(damaged({ broken: 11 }), plain), 0)).rejects.toThrow(
-        /^11 of 1000 images cannot be decoded, more than 1 %, the last of them image 21: it is no picture of a known format \(.*\)\. .*--max-skipped$/,
+        /^11 of 1000 images cannot be decoded, more than 1 %\. The last failure was image 21: it is not an image in a supported format \(.*\)\. .*--max-skipped$/,
       );
       const lenient = loaderOf(damaged({ broken: 11 }), { ...plain, maxSkipped: 0.011 });
       await readEpoch(lenient, 0);
       expect(lenient.skipped).toBe(11);
     });
 
-    test('is an error, if no image of a class is left', async () => {
+    test('is an error if no image of a class is left', async () => {
       const lost = readEpoch(loaderOf(damaged({ broken: 0, isLost: true }), plain), 0);
       await expect(lost).rejects.toThrow(DataError);
       await expect(lost).rejects.toThrow(
-        /^no image of the class c can be decoded, the last of them image 1001: it is no picture of a known format \(.*\)\. Convert/,
+        /^no image of class c can be decoded\. The last failure was image 1001: it is not an image in a supported format \(.*\)\. Convert/,
       );
     });
   });
 
-  test('drops a last batch that is not full, if asked to', async () => {
+  test('drops the last batch if requested and not full', async () => {
     const loader = loaderOf(memorySource(), { dropLast: true, batchSize: 5 });
     expect(loader.batchesPerEpoch).toBe(2);
     expect((await readEpoch(loader, 0)).map(({ index }) => index)).toEqual([0, 1]);
   });
 
-  test('decodes ahead as far as it may, and no farther', async () => {
+  test('decodes ahead as far as prefetch allows', async () => {
     const source = memorySource();
     const asked: number[] = [];
     for await (const batch of loaderOf(source, { prefetch: 3 }).epoch(0)) {
@@ -269,7 +269,7 @@ describe('ImageLoader', () => {
     expect(asked).toEqual([7, 11, 13, 13]);
   });
 
-  test('decodes each file once if the cache has room', async () => {
+  test('fetches each image once if the cache is large enough', async () => {
     const source = memorySource();
     const loader = loaderOf(source);
     for (let epoch = 0; epoch < 3; epoch++) await readEpoch(loader, epoch);
@@ -299,11 +299,11 @@ describe('ImageLoader', () => {
     });
     const crash = readEpoch(loader, 0);
     await expect(crash).rejects.toThrow(DataError);
-    await expect(crash).rejects.toThrow(/crashed at .*00\.png: it ended with exit code 7/);
-    await expect(readEpoch(loader, 1)).rejects.toThrow('exit code 7');
+    await expect(crash).rejects.toThrow(/crashed on .*00\.png: it exited with code 7/);
+    await expect(readEpoch(loader, 1)).rejects.toThrow('exited with code 7');
   });
 
-  test('a closed loader says so', async () => {
+  test('a closed loader refuses to read', async () => {
     const loader = loaderOf(memorySource(), { prefetch: 0 });
     const batches = loader.epoch(0);
     const first = await batches.next();
@@ -315,7 +315,7 @@ describe('ImageLoader', () => {
     await expect(loader.epoch(1).next()).rejects.toThrow('closed');
   });
 
-  test('a program ends by itself, with its decoding threads idle', () => {
+  test('idle decoding threads do not keep a program running', () => {
     const folder = trainFolder();
     const module = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
     writeFiles(folder, {
@@ -332,7 +332,7 @@ describe('ImageLoader', () => {
     expect(output).toBe('2\n');
   });
 
-  test('refuses options that make no sense', () => {
+  test('refuses options out of range', () => {
     for (const changes of [{ batchSize: 0 }, { size: 1.5 }, { workers: 0 }, { prefetch: -1 }, { resize: Number.NaN }]) {
       const [name] = Object.keys(changes);
       expect(() => new ImageLoader(memorySource(), { ...options, ...changes })).toThrow(

@@ -7,7 +7,7 @@ const sizes = fc
   .filter(({ batchSize, microBatches }) => microBatches <= batchSize);
 
 test.prop([sizes, fc.double({ min: 0, max: 1, noNaN: true })])(
-  'a batch is cut into as few micro-batches as hold it, which differ by one image at most',
+  'a batch is cut into as few micro-batches as can hold it, whose sizes differ by at most one image',
   (sizes, share) => {
     const count = Math.max(1, Math.round(share * sizes.batchSize));
     const pieces = cutBatch(count, sizes);
@@ -23,7 +23,7 @@ test.prop([sizes, fc.double({ min: 0, max: 1, noNaN: true })])(
   },
 );
 
-test('a whole batch of a power of two is cut in equal pieces, and one micro-batch is the batch', () => {
+test('a full batch of a power of two is cut into equal parts, and a single micro-batch is the whole batch', () => {
   expect(cutBatch(8, { batchSize: 8, microBatches: 4 })).toEqual([
     [0, 2],
     [2, 4],
@@ -31,7 +31,7 @@ test('a whole batch of a power of two is cut in equal pieces, and one micro-batc
     [6, 8],
   ]);
   expect(cutBatch(5, { batchSize: 8, microBatches: 1 })).toEqual([[0, 5]]);
-  // Not 2 + 2 + 1: none is left with a single image as long as there are two for it.
+  // As few micro-batches as can hold the images, in even sizes.
   expect(cutBatch(3, { batchSize: 8, microBatches: 4 })).toEqual([
     [0, 1],
     [1, 3],

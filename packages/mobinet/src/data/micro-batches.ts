@@ -1,21 +1,22 @@
-/** A batch, and how many micro-batches it is cut into at most. */
+/** The size of a batch, and the most micro-batches that it is cut into. */
 export interface BatchSizes {
   readonly batchSize: number;
   readonly microBatches: number;
 }
 
-/** Images in a micro-batch, at most. */
+/** The largest number of images in a micro-batch. */
 export function microBatchSize({ batchSize, microBatches }: BatchSizes): number {
   return Math.ceil(batchSize / microBatches);
 }
 
 /**
- * Where a batch is cut into micro-batches: from which image to before which.
+ * Cuts a batch into micro-batches.
  *
- * The last batch of an epoch may have fewer images. It is cut into as few micro-batches as hold them, all of about the same size: batch
- * normalisation learns nothing from a micro-batch of one image.
+ * The last batch of an epoch may have fewer images. It is cut into as few micro-batches as can hold them, all of about
+ * the same size, since batch normalisation learns nothing from a micro-batch of one image.
  *
- * @param count Images in the batch, those included that turn out to be unreadable.
+ * @param count The number of images in the batch, including those that turn out to be unreadable.
+ * @returns The half-open range of images in each micro-batch.
  */
 export function cutBatch(count: number, sizes: BatchSizes): readonly (readonly [from: number, to: number])[] {
   const pieces = Math.ceil(count / microBatchSize(sizes));

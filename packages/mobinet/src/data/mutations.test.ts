@@ -8,7 +8,7 @@ import { DecodePool } from './decode-pool.js';
 import { picture, temporaryFolder } from './fixtures.test.helper.js';
 import { resizeShorterSide } from './resize.js';
 
-// Thousands of damaged pictures of all formats: each is an image or an error, soon, and in little memory.
+// Thousands of damaged files of all formats: each gives an image or an error, quickly and in little memory.
 
 const folder = new URL('../../fixtures/', import.meta.url);
 const pictures = readdirSync(folder)
@@ -19,12 +19,12 @@ const avif = await sharp(pixels, { raw: { height, width, channels: 3 } })
   .avif()
   .toBuffer();
 
-/** A picture with some bytes changed, left out, doubled or replaced by those of another, and perhaps cut. */
+/** A file with some bytes changed, removed, duplicated or replaced by those of another file, and perhaps truncated. */
 function mutated(originals: readonly Buffer[], rng: Rng): Buffer {
   const any = (): Buffer => originals[rng.integer(originals.length)];
   let bytes = Buffer.from(any());
   for (let changes = 1 + rng.integer(4); changes > 0; changes--) {
-    // Half of the changes are made where headers are.
+    // Half of the changes are made where the headers are.
     const at = rng.integer(rng.float() < 0.5 ? Math.min(bytes.length, 200) : bytes.length);
     const length = rng.integer(20);
     const kind = rng.integer(6);
@@ -44,7 +44,7 @@ const cpuSeconds = (): number => {
   return (user + system) / 1e6;
 };
 
-test('2,000 damaged pictures take sharp no 5 s of CPU time each, and no 500 MB beyond their pixels', async () => {
+test('2,000 damaged files each take sharp less than 5 s of CPU time, and less than 500 MB beyond their pixels', async () => {
   const rng = Rng.fromSeed(5);
   const outcomes = { images: 0, errors: 0 };
   for (let i = 0; i < 2000; i++) {
@@ -62,21 +62,21 @@ test('2,000 damaged pictures take sharp no 5 s of CPU time each, and no 500 MB b
       outcomes.errors++;
     }
     expect(cpuSeconds() - cpu).toBeLessThan(5);
-    // In KiB. The peak of the process only grows, so that what a picture adds to it is what it took at least.
+    // In KiB. The peak of the process only grows, and a file took at least as much memory as it added to the peak.
     expect(1024 * (process.resourceUsage().maxRSS - peak)).toBeLessThan(500e6 + decoded);
   }
-  // Both are common, or the damage is none, or nothing but damage.
+  // Both must be common; otherwise there is too little damage, or too much.
   expect(outcomes.images).toBeGreaterThan(200);
   expect(outcomes.errors).toBeGreaterThan(200);
 }, 120_000);
 
-// Its threads take the decoder from here.
+// The threads of the pool inherit the environment.
 process.env.MOBINET_DECODER = 'get-pixels';
 const pool = new DecodePool({ workers: 1, side: 16, pixelLimit: 1e8, cpuLimit: 5 });
 delete process.env.MOBINET_DECODER;
 afterAll(() => pool.close());
 
-test('300 damaged pictures end with get-pixels, too', async () => {
+test('300 damaged files are also handled by get-pixels', async () => {
   const rng = Rng.fromSeed(6);
   const known = pictures.filter((bytes) => [0xff, 0x89, 0x47].includes(bytes[0]));
   const file = join(temporaryFolder(), 'picture');

@@ -1,17 +1,17 @@
 import type { Image } from './source.js';
 
 /**
- * Turns a picture as the camera noted that it was held. The tag Orientation of EXIF says where the first row and the first column of
- * what is stored belong: 1 top and left, 2 top and right, 3 bottom and right, 4 bottom and left, 5 left and top, 6 right and top,
- * 7 right and bottom, 8 left and bottom.
+ * Rotates or mirrors an image according to the EXIF tag Orientation, which says on which sides of the image the first
+ * stored row and the first stored column belong: 1 top and left, 2 top and right, 3 bottom and right, 4 bottom and
+ * left, 5 left and top, 6 right and top, 7 right and bottom, 8 left and bottom.
  *
- * @returns `image` itself where there is nothing to turn, as for numbers that mean nothing.
+ * @returns `image` itself for orientation 1 and for undefined values.
  */
 export function orient(image: Image, orientation = 1): Image {
   if (!(orientation >= 2 && orientation <= 8)) return image;
   const { height, width, pixels } = image;
   const rowsAreColumns = orientation >= 5;
-  // How far apart two neighbours of a column, and two of a row, are in the result.
+  // The distance, in the result, between vertical neighbours and between horizontal neighbours of the stored image.
   let downStep = rowsAreColumns ? 1 : width;
   let rightStep = rowsAreColumns ? height : 1;
   let start = 0;

@@ -10,7 +10,7 @@ function randomImage(height: number, width: number): Image {
   return { height, width, pixels: Uint8Array.from({ length: 3 * height * width }, () => rng.integer(256)) };
 }
 
-test('images are prepared as the loader does it for validation', async () => {
+test('prepares images like the loader for validation', async () => {
   const images = [randomImage(40, 60), randomImage(70, 33), randomImage(20, 20)];
   const settings = { resize: 37, normalization: imageNetNormalization };
   const prepared = prepareImages(images, settings, 32);

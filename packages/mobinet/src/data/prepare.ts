@@ -11,17 +11,20 @@ import { checkImage } from './check-image.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
 import { type Image, largestSide } from './source.js';
 
-/** How an image becomes an input: scaled, cut in its middle to the network's size, and normalised. */
+/** How an image becomes an input: it is scaled, centre-cropped to the network's size, and normalised. */
 export interface Preprocessing {
   /** The shorter side that images are scaled to, in pixels. */
   readonly resize: number;
   readonly normalization: Normalization;
 }
 
-/** The shorter side that images may be scaled to. */
+/** The range of the shorter side that images are scaled to. */
 export const resizeRange = wholeNumbers(1, largestSide);
 
-/** @throws RangeError, one line that names the number, unless images can be made ready so. */
+/**
+ * Checks that a value is a `Preprocessing`.
+ * @throws RangeError or TypeError, one line that names the field.
+ */
 export function checkPreprocessing(value: unknown, name = 'preprocessing'): asserts value is Preprocessing {
   checkRecord(name, value);
   checkNumber(`${name}.resize`, value.resize, resizeRange);
@@ -29,10 +32,10 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
 }
 
 /**
- * Images made ready for a network, as validation does it.
+ * Prepares images for a network as validation does: scales, centre-crops and normalises them.
  * @param size Height and width of the network's input.
  * @returns f32 [images, size, size, 3]
- * @throws RangeError or TypeError, one line, for what is no image or no number in its range.
+ * @throws RangeError or TypeError, one line, for a value that is not an image or a number out of range.
  */
 export function prepareImages(
   images: readonly Image[],
@@ -41,7 +44,7 @@ export function prepareImages(
 ): Tensor {
   if (!Array.isArray(images)) {
     const what = typeof images === 'object' && images !== null ? 'an object' : shown(images);
-    throw new TypeError(`images must be a list of images, not ${what}. Give one alone as [image]`);
+    throw new TypeError(`images must be an array of images, not ${what}. Wrap a single image as [image]`);
   }
   checkPreprocessing({ resize, normalization });
   checkNumber('size', size, wholeNumbers(1, largestSide));
@@ -49,7 +52,9 @@ export function prepareImages(
     checkImage(image, `image ${index}`);
     const [height, width] = shorterSideTo(resize, image.height, image.width);
     if (height * width > largestScaled) {
-      throw new RangeError(`image ${index}: scaled to ${width} × ${height} it has more than ${largestScaled} pixels`);
+      throw new RangeError(
+        `image ${index}: scaled to ${width} × ${height}, it would exceed the limit of ${largestScaled} pixels`,
+      );
     }
   });
   const table = normalizationTable(normalization);
@@ -62,5 +67,5 @@ export function prepareImages(
   return tensor(examples, { shape: [images.length, size, size, 3] });
 }
 
-/** Pixels that an image may have once it is scaled: a strip becomes a long one. */
+/** The most pixels of a scaled image, since a thin strip may become a very long one. */
 const largestScaled = 100e6;

@@ -9,12 +9,12 @@ import { createMoBiNet } from '../networks/mobinet/mobinet.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { printable } from './printable.js';
 
-/** All but line feeds that a terminal obeys. */
+/** Characters that a terminal obeys. */
 const obeyed = /[\p{Cc}\u2028\u2029]|\p{Bidi_Control}/gu;
 const withoutLineFeeds = (text: string): string => text.replaceAll('\n', '');
 
 describe('printable', () => {
-  test('shows what a terminal would obey, and leaves all else as it is', () => {
+  test('escapes characters that a terminal would obey, and leaves all others unchanged', () => {
     expect(printable('\x1b[31mred\x1b[0m\r\n\t\x07\x7f\x9b2J')).toBe(
       '\\u001b[31mred\\u001b[0m\\u000d\\u000a\\u0009\\u0007\\u007f\\u009b2J',
     );
@@ -24,11 +24,11 @@ describe('printable', () => {
     expect(printable('Käse, 猫, 🐈‍⬛, a\\b "c"')).toBe('Käse, 猫, 🐈‍⬛, a\\b "c"');
   });
 
-  test.prop([fc.string({ unit: 'binary' })])('leaves nothing that a terminal obeys', (text) => {
+  test.prop([fc.string({ unit: 'binary' })])('leaves no character that a terminal obeys', (text) => {
     expect(printable(text)).not.toMatch(obeyed);
   });
 
-  test.prop([fc.json({ stringUnit: 'binary' })])('leaves JSON the same data', (json) => {
+  test.prop([fc.json({ stringUnit: 'binary' })])('does not change the data in JSON', (json) => {
     const compact = JSON.stringify(JSON.parse(json));
     expect(JSON.parse(printable(compact))).toEqual(JSON.parse(json));
   });
@@ -54,22 +54,22 @@ describe('names that forge lines and colours', () => {
   copyFileSync(join(data, 'val', first, photo), image);
   writeFileSync(broken, 'no image');
 
-  test('are shown by predict, and are data in its JSON', async () => {
+  test('are escaped by predict, and unchanged in its JSON', async () => {
     const args = ['predict', '--model', model, image, broken];
-    const [told, json] = await askAll([args, [...args, '--json']]);
-    for (const { code, stdout, stderr } of [told, json]) {
+    const [text, json] = await askAll([args, [...args, '--json']]);
+    for (const { code, stdout, stderr } of [text, json]) {
       expect(code).toBe(1);
       expect(withoutLineFeeds(stdout + stderr)).not.toMatch(obeyed);
       expect(stderr.trimEnd().split('\n')).toHaveLength(1);
     }
-    expect(told.stdout.trimEnd().split('\n')).toHaveLength(1 + classes.length);
-    expect(told.stdout).toContain('photo\\u001b[31m\\u000aforged.png');
+    expect(text.stdout.trimEnd().split('\n')).toHaveLength(1 + classes.length);
+    expect(text.stdout).toContain('photo\\u001b[31m\\u000aforged.png');
     const [prediction] = JSON.parse(json.stdout).predictions;
     expect(prediction.image).toBe(image);
     expect(prediction.classes.map(({ name }: { name: string }) => name).sort()).toEqual(classes.toSorted());
   });
 
-  test('are shown in errors', async () => {
+  test('are escaped in errors', async () => {
     mkdirSync(join(data, 'val', 'class\x1b[8m\nhidden'));
     for (const args of [
       ['evaluate', '--data', data, '--model', model],

@@ -33,7 +33,7 @@ const transpose = ({ height, width, pixels }: Image): Image => ({
 });
 
 describe('resize', () => {
-  test('gives the bytes of Pillow', () => {
+  test("matches Pillow's bytes", () => {
     const expected = JSON.parse(readFileSync(new URL('../../fixtures/expected.json', import.meta.url), 'utf8'));
     const bytes = (name: string): Uint8Array => new Uint8Array(Buffer.from(expected[name].pixels, 'base64'));
     const image: Image = { ...expected['rgb.png'], pixels: bytes('rgb.png') };
@@ -43,12 +43,12 @@ describe('resize', () => {
     }
   });
 
-  test.prop([images, sides, sides])('is the same fast and plain', (image, height, width) => {
+  test.prop([images, sides, sides])('the fast kernel matches the definition', (image, height, width) => {
     const filters = [triangleFilter(image.width, width), triangleFilter(image.height, height)] as const;
     expect(resizeFast(image, ...filters)).toEqual(resizePlain(image, ...filters));
   });
 
-  test('is the same fast and plain where sums are largest, and where an image shrinks to a pixel', () => {
+  test('the fast kernel matches the definition for the largest sums, and for an image that shrinks to a pixel', () => {
     for (const [height, width] of [
       [1, 40_000],
       [300, 1],
@@ -62,12 +62,12 @@ describe('resize', () => {
     }
   });
 
-  test.prop([images])('leaves an image of the right size as it is', (image) => {
+  test.prop([images])('returns an image of the right size unchanged', (image) => {
     expect(resize(image, image.height, image.width)).toBe(image);
   });
 
   test.prop([sides, sides, sides, sides, fc.nat(255)])(
-    'keeps a constant',
+    'keeps a constant image constant',
     (height, width, toHeight, toWidth, value) => {
       const pixels = new Uint8Array(height * width * 3).fill(value);
       const result = resize({ height, width, pixels }, toHeight, toWidth);
@@ -76,12 +76,12 @@ describe('resize', () => {
   );
 
   test('interpolates when an image grows', () => {
-    // The new centres lie at ¼, ¾, 1¼ and 1¾; the old ones at ½ and 1½.
+    // The new centres are at ¼, ¾, 1¼ and 1¾; the old ones at ½ and 1½.
     expect(resize(grayRow(0, 255), 1, 4)).toEqual(grayRow(0, 64, 191, 255));
   });
 
-  test('weighs all pixels when an image shrinks', () => {
-    // Around the centre 1 the weights are ¾, ¾, ¼, 0, of the sum 1¾: (70 · ¾ + 140 · ¼) / 1¾ = 50.
+  test('averages all pixels when an image shrinks', () => {
+    // Around the centre 1, the weights are ¾, ¾, ¼, 0 with sum 1¾: (70 · ¾ + 140 · ¼) / 1¾ = 50.
     expect(resize(grayRow(0, 70, 140, 210), 1, 2)).toEqual(grayRow(50, 160));
   });
 
@@ -93,7 +93,8 @@ describe('resize', () => {
   test.prop([fc.array(fc.nat(255), { minLength: 60, maxLength: 60 }), fc.integer({ min: 2, max: 6 })])(
     'keeps the mean',
     (values, factor) => {
-      // Edges are cut-off triangles, which weigh their pixels more. So they are constant here, and wider than a triangle.
+      // At the edges, truncated triangles give pixels more weight. So the edges are constant here, and wider than a
+      // triangle.
       const edge = Array.from({ length: 3 * factor }, () => 100);
       const row = [...edge, ...values, ...edge];
       const shrunk = resize(grayRow(...row), 1, row.length / factor);
@@ -103,16 +104,16 @@ describe('resize', () => {
 
   test.prop([images, sides, sides])('treats rows and columns alike', (image, height, width) => {
     const direct = resize(image, height, width).pixels;
-    const turned = transpose(resize(transpose(image), width, height)).pixels;
-    // The two passes change places. Both round to whole bytes, as in Pillow: either way is off by 1 at most.
+    const transposed = transpose(resize(transpose(image), width, height)).pixels;
+    // The two passes swap. Both round to bytes, as in Pillow, so each order is off by at most 1.
     direct.forEach((value, i) => {
-      expect(Math.abs(value - turned[i])).toBeLessThanOrEqual(2);
+      expect(Math.abs(value - transposed[i])).toBeLessThanOrEqual(2);
     });
   });
 });
 
 describe('resizeShorterSide', () => {
-  test.prop([images, sides])('keeps the proportion, rounded down', (image, side) => {
+  test.prop([images, sides])('keeps the aspect ratio, rounded down', (image, side) => {
     const { height, width, pixels } = resizeShorterSide(image, side);
     const [short, long] = [image.height, image.width].sort((a, b) => a - b);
     expect(Math.min(height, width)).toBe(side);

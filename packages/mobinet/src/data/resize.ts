@@ -3,29 +3,29 @@ import type { Image } from './source.js';
 import { type Filter, half, triangleFilter, weightBits } from './triangle-filter.js';
 
 /**
- * Scales an image so that its shorter side has `side` pixels; the longer keeps the proportion, rounded down
- * (as torchvision's `Resize` does).
+ * Scales an image so that its shorter side has `side` pixels. The longer side keeps the aspect ratio, rounded down, as
+ * in torchvision's `Resize`.
  */
 export function resizeShorterSide(image: Image, side: number): Image {
   const [height, width] = shorterSideTo(side, image.height, image.width);
   return resize(image, height, width);
 }
 
-/** The height and width of an image once its shorter side is `side`. */
+/** The height and width of an image after its shorter side is scaled to `side`. */
 export function shorterSideTo(side: number, height: number, width: number): [height: number, width: number] {
   return height < width ? [side, Math.floor((side * width) / height)] : [Math.floor((side * height) / width), side];
 }
 
 /**
- * Bilinear scaling, antialiased: the filter of Pillow, and so of torchvision, to the last bit.
+ * Resizes an image with antialiased bilinear interpolation, bit-identical to Pillow and so to torchvision.
  *
- * A new pixel is a weighted mean of the old ones near the place that it covers. The weights fall off linearly, as a
- * triangle, over one old pixel to either side when an image grows (plain bilinear interpolation), and over one new
- * pixel when it shrinks, so that every old pixel counts and fine patterns do not alias. The filter is separable: first
- * along the rows, then along the columns.
+ * A new pixel is a weighted mean of the old ones around it. The weights fall off linearly, as a triangle, over one old
+ * pixel to either side when an image grows (plain bilinear interpolation), and over one new pixel when it shrinks, so
+ * that every old pixel counts and fine patterns do not alias. The filter is separable: it runs along the rows, then
+ * along the columns.
  *
  * @param image u8 [image.height, image.width, 3].
- * @returns u8 [height, width, 3]; `image` itself if it has this size already.
+ * @returns u8 [height, width, 3]; `image` itself if it already has this size.
  */
 export function resize(image: Image, height: number, width: number): Image {
   if (image.height === height && image.width === width) return image;
@@ -38,7 +38,7 @@ export function resize(image: Image, height: number, width: number): Image {
 
 const usesDefinitions = globalThis.process?.env.MOBINET_KERNELS === 'reference';
 
-/** The definition: what `resizeFast` is held to. u8 [image.height, image.width, 3] to u8 [height, width, 3]. */
+/** The definition that `resizeFast` must match. u8 [image.height, image.width, 3] to u8 [height, width, 3]. */
 export function resizePlain({ height, width, pixels }: Image, alongRows: Filter, alongColumns: Filter): Uint8Array {
   return resizeColumns(resizeRows(pixels, height, width, alongRows), alongRows.first.length, alongColumns);
 }

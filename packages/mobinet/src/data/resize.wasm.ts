@@ -16,23 +16,30 @@ import {
 import type { Image } from './source.js';
 import { type Filter, half, weightBits } from './triangle-filter.js';
 
-// The same whole numbers as in resize.ts, several at a time. The memory is its own: threads that decode images have no tensors.
+// The integer arithmetic of resize.ts in SIMD. It has a memory of its own, since decoding threads have no tensors.
 
-type WasmFunction = (...parameters: number[]) => void;
+/** A compiled pass over an image. It takes its parameters by name. */
+type Pass<Name extends string> = (parameters: Readonly<Record<Name, number>>) => void;
 
-/** A memory, and the functions that were needed so far: one for each number of taps, since loops of few are unrolled. */
+const rowParameters = ['pixels', 'result', 'height', 'width', 'newWidth', 'first', 'weights', 'taps'] as const;
+const columnParameters = ['pixels', 'result', 'newHeight', 'rowBytes', 'first', 'weights', 'taps'] as const;
+
+/** A memory and the passes compiled so far: one per number of taps, since short loops are unrolled. */
 interface Scaler {
   readonly memory: PrivateMemory;
-  readonly rows: Map<number, WasmFunction>;
-  readonly columns: Map<number, WasmFunction>;
+  readonly rows: Map<number, Pass<(typeof rowParameters)[number]>>;
+  readonly columns: Map<number, Pass<(typeof columnParameters)[number]>>;
 }
 
 let scaler: Scaler | null = null;
 
-/** More than this is not kept from one image to the next. */
-const keptBytes = 64 * 2 ** 20;
+/** A larger memory is not kept for the next image. */
+const maxKeptBytes = 64 * 2 ** 20;
 
-/** @returns u8 [height, width, 3], or null where the memory for it cannot be had, or the machine knows no SIMD. */
+/**
+ * The fast form of `resizePlain`, to the last bit.
+ * @returns u8 [height, width, 3], or null if there is not enough memory or the machine has no SIMD.
+ */
 export function resizeFast(image: Image, alongRows: Filter, alongColumns: Filter): Uint8Array | null {
   try {
     scaler ??= { memory: new PrivateMemory(), rows: new Map(), columns: new Map() };
@@ -41,7 +48,7 @@ export function resizeFast(image: Image, alongRows: Filter, alongColumns: Filter
     if (['RangeError', 'CompileError'].includes((error as Error).name)) return null;
     throw error;
   } finally {
-    if (scaler && scaler.memory.byteLength > keptBytes) scaler = null;
+    if (scaler && scaler.memory.byteLength > maxKeptBytes) scaler = null;
   }
 }
 
@@ -53,40 +60,69 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
   let end = 0;
   for (const size of sizes) {
     addresses.push(end);
-    // Both functions read and write up to 16 bytes more than there are, before they come to what lies there.
+    // Both passes read and write up to 16 bytes past an array, before anything else is stored there.
     end = (end + size + 31) & ~15;
   }
   memory.reserve(end);
-  const [rowsFirst, rowsWeights, columnsFirst, columnsWeights, pixels, wide, result] = addresses;
+  const [rowsFirst, rowsWeights, columnsFirst, columnsWeights, pixels, intermediate, result] = addresses;
   for (const [i, { first, weights }] of [alongRows, alongColumns].entries()) {
     memory.words(addresses[2 * i], first.length).set(first);
     memory.words(addresses[2 * i + 1], weights.length).set(weights);
   }
   memory.bytes(pixels, image.pixels.length).set(image.pixels);
-  const resizeRows = loaded(memory, rows, rowsModule, alongRows.taps);
-  resizeRows(pixels, wide, image.height, image.width, width, rowsFirst, rowsWeights, alongRows.taps);
-  const resizeColumns = loaded(memory, columns, columnsModule, alongColumns.taps);
-  resizeColumns(wide, result, height, 3 * width, columnsFirst, columnsWeights, alongColumns.taps);
+  const resizeRows = loadPass(rows, alongRows.taps, (unrolled) => loadRows(memory, unrolled));
+  resizeRows({
+    pixels,
+    result: intermediate,
+    height: image.height,
+    width: image.width,
+    newWidth: width,
+    first: rowsFirst,
+    weights: rowsWeights,
+    taps: alongRows.taps,
+  });
+  const resizeColumns = loadPass(columns, alongColumns.taps, (unrolled) => loadColumns(memory, unrolled));
+  resizeColumns({
+    pixels: intermediate,
+    result,
+    newHeight: height,
+    rowBytes: 3 * width,
+    first: columnsFirst,
+    weights: columnsWeights,
+    taps: alongColumns.taps,
+  });
   return memory.bytes(result, 3 * height * width).slice();
 }
 
-/** Loops of so many taps are unrolled. */
-const mostUnrolled = 8;
+/** Loops of at most this many taps are unrolled. */
+const maxUnrolled = 8;
 
-function loaded(
-  memory: PrivateMemory,
-  functions: Map<number, WasmFunction>,
-  module: (unrolled: number | null) => Uint8Array<ArrayBuffer>,
-  taps: number,
-): WasmFunction {
-  const unrolled = taps <= mostUnrolled ? taps : null;
+/** Looks up the pass for a number of taps, and loads it if this is its first use. */
+function loadPass<P>(known: Map<number, P>, taps: number, load: (unrolled: number | null) => P): P {
+  const unrolled = taps <= maxUnrolled ? taps : null;
   const key = unrolled ?? 0;
-  const known = functions.get(key) ?? memory.load(module(unrolled));
-  functions.set(key, known);
-  return known;
+  const pass = known.get(key) ?? load(unrolled);
+  known.set(key, pass);
+  return pass;
 }
 
-/** For each tap: where its weight is, and the number of bytes by which it is farther than `at`, which a loop moves along. */
+/** Assembles a pass whose body gets its parameters by name, and loads it. */
+function load<Name extends string>(
+  memory: PrivateMemory,
+  name: string,
+  names: readonly Name[],
+  body: (parameters: Readonly<Record<Name, I32>>) => void,
+): Pass<Name> {
+  const module = assemble(name, names, privateMemory, (...values) =>
+    body(Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<Name, I32>),
+  );
+  const pass = memory.load(module);
+  return (parameters) => pass(...names.map((name) => parameters[name]));
+}
+
+/**
+ * Writes the loop over the taps of an output: `body` gets each weight, and `at` moves on by `stride` bytes after it.
+ */
 function forTaps(
   unrolled: number | null,
   { weight, taps, at, stride }: { weight: I32; taps: I32; at: Variable<I32>; stride: I32 | number },
@@ -100,13 +136,15 @@ function forTaps(
   else for (let k = 0; k < unrolled; k++) step(weight, 4 * k);
 }
 
-/** One pixel at a time: its three channels are three of four lanes; what the fourth writes, the next pixel overwrites. */
-const rowsModule = (unrolled: number | null) =>
-  assemble(
+/**
+ * Resizes one pixel at a time. Its channels fill three of four lanes; the next pixel overwrites what the fourth writes.
+ */
+const loadRows = (memory: PrivateMemory, unrolled: number | null) =>
+  load(
+    memory,
     'bytes_resize_rows',
-    ['pixels', 'result', 'height', 'width', 'newWidth', 'first', 'weights', 'taps'],
-    privateMemory,
-    (pixels, result, height, width, newWidth, first, weights, taps) => {
+    rowParameters,
+    ({ pixels, result, height, width, newWidth, first, weights, taps }) => {
       const from = i32.variable(pixels, 'from');
       const to = i32.variable(result, 'to');
       forRange(0, height, 1, () => {
@@ -126,13 +164,13 @@ const rowsModule = (unrolled: number | null) =>
     },
   );
 
-/** Sixteen bytes of a row at a time; what is beyond its end, the next row overwrites. */
-const columnsModule = (unrolled: number | null) =>
-  assemble(
+/** Resizes sixteen bytes of a row at a time. The next row overwrites bytes written past the end of a row. */
+const loadColumns = (memory: PrivateMemory, unrolled: number | null) =>
+  load(
+    memory,
     'bytes_resize_columns',
-    ['pixels', 'result', 'newHeight', 'rowBytes', 'first', 'weights', 'taps'],
-    privateMemory,
-    (pixels, result, newHeight, rowBytes, first, weights, taps) => {
+    columnParameters,
+    ({ pixels, result, newHeight, rowBytes, first, weights, taps }) => {
       const to = i32.variable(result, 'to');
       const weight = i32.variable(weights, 'weight');
       forRange(0, newHeight, 1, (i) => {
@@ -156,7 +194,7 @@ const columnsModule = (unrolled: number | null) =>
     },
   );
 
-/** Sixteen sums, or four of them four times, as the bytes that they are nearest to: each begins with a half. */
+/** Rounds sixteen sums, or four sums four times, to bytes: each sum began with a half. */
 function toBytes(sums: readonly I32x4[]): I8x16 {
   const [a, b, c, d] = sums.map((sum) => sum.shrS(i32.const(weightBits)));
   return a.narrowS(b).narrowU(c.narrowS(d));

@@ -1,15 +1,15 @@
 import type { Image } from './source.js';
 
-// Threads that decode load this, and no tensors: that would take them longer than all else.
+// Decoding threads load this file, so it must not import tensors, which would dominate their startup time.
 
-/** Pixels of some kind: so many bytes each, rows from the top. */
+/** Pixels with a fixed number of bytes each, in rows from the top. */
 export interface Samples {
   readonly height: number;
   readonly width: number;
   readonly data: ArrayLike<number>;
 }
 
-/** Red, green, blue and alpha, on white: see `imageFromRgba`. */
+/** Blends RGBA pixels onto white: see `imageFromRgba`. */
 export function imageOnWhite({ height, width, data }: Samples): Image {
   const pixels = new Uint8Array(3 * height * width);
   for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
@@ -21,7 +21,7 @@ export function imageOnWhite({ height, width, data }: Samples): Image {
   return { height, width, pixels };
 }
 
-/** Gray is red, green and blue alike. */
+/** Copies gray to red, green and blue. */
 export function imageFromGray({ height, width, data }: Samples): Image {
   const pixels = new Uint8Array(3 * height * width);
   for (let from = 0, to = 0; to < pixels.length; from++, to += 3) {
@@ -33,8 +33,8 @@ export function imageFromGray({ height, width, data }: Samples): Image {
 }
 
 /**
- * Inks as light, without a colour profile: what cyan leaves of the red, black leaves a part of (Pillow's `convert('RGB')`, and what
- * browsers do with pictures without a profile).
+ * Converts CMYK to RGB without a colour profile: red is (255 − cyan)(255 − black) / 255, rounded, and likewise green
+ * and blue. Pillow's `convert('RGB')` does the same, and so do browsers for images without a profile.
  */
 export function imageFromCmyk({ height, width, data }: Samples): Image {
   const pixels = new Uint8Array(3 * height * width);
@@ -50,5 +50,5 @@ export function imageFromCmyk({ height, width, data }: Samples): Image {
 const onWhite = (value: number, alpha: number): number =>
   alpha === 255 ? value : dividedBy255(value * alpha + 255 * (255 - alpha));
 
-/** A product of two bytes, or a sum of such, divided by 255 and rounded. */
+/** Divides a product of two bytes, or a sum of such products, by 255 and rounds. */
 const dividedBy255 = (product: number): number => ((product + 127) / 255) | 0;

@@ -2,30 +2,33 @@ import type { Unreadable } from './decode-worker.js';
 import { DataError, oneLine } from './errors.js';
 import type { ImageSource } from './source.js';
 
+/** When a skipped image is an error. */
 export interface SkippingOptions {
-  /** More than this share of the images, and at least ten, are an error. */
+  /** The largest share of images that may be skipped. A larger share, of at least ten images, is an error. */
   readonly maxSkipped: number;
-  /** Whether each image stands for itself: then no number of skipped ones is an error, and a file that cannot be read is skipped, too. */
+  /**
+   * Whether the images are independent inputs. Any number of them may then be skipped, even files that cannot be read.
+   */
   readonly isolated: boolean;
   readonly onWarning: (message: string) => void;
 }
 
-/** Where nothing else is said. */
-export const usualMaxSkipped = 0.01;
+/** The default of `maxSkipped`. */
+export const defaultMaxSkipped = 0.01;
 
-/** So few broken images are never an error, however small the data set is. */
+/** Fewer broken images than this are never an error, however small the data set is. */
 const fewImages = 10;
 
-/** Whether something must be wrong with a data set, of which so many images have no pixels. */
+/** Whether so many images are broken that the data set itself must be at fault. */
 export const isTooMany = (skipped: number, images: number, maxSkipped: number): boolean =>
   skipped >= fewImages && skipped > maxSkipped * images;
 
-/** The images of a source that have no pixels, why, and when that is too much. */
+/** Tracks the images of a source that could not be read or decoded, and decides when there are too many. */
 export class SkippedImages {
   readonly #source: ImageSource;
   readonly #options: SkippingOptions;
   readonly #reasons = new Map<number, Unreadable>();
-  /** How many images of each class are left. Counted when the first one is skipped. */
+  /** The number of remaining images of each class. Counted when the first image is skipped. */
   #left: number[] | null = null;
 
   constructor(source: ImageSource, options: SkippingOptions) {
@@ -37,18 +40,21 @@ export class SkippedImages {
     return this.#reasons.size;
   }
 
-  /** Why there is no use in decoding an image again. A file that could not be read may be there by now. */
+  /** Why an image cannot be decoded. Undefined if its file could not be read, since that may have changed. */
   reason(index: number): Unreadable | undefined {
     const reason = this.#reasons.get(index);
     return reason?.isFileError ? undefined : reason;
   }
 
-  /** @throws DataError if it is one that must not be skipped, or one too many. */
+  /**
+   * Skips an image and warns about it.
+   * @throws DataError if the image must not be skipped, or if too many have been.
+   */
   add(index: number, reason: Unreadable): void {
     const { isolated, onWarning } = this.#options;
     const name = this.#source.name(index);
     if (reason.isFileError && !isolated) {
-      throw new DataError(`cannot read ${name}: ${reason.problem}. Bring the file back (is its disk there?)`);
+      throw new DataError(`cannot read ${name}: ${reason.problem}. Restore the file (is its disk mounted?)`);
     }
     if (this.#reasons.has(index)) return;
     this.#reasons.set(index, reason);
@@ -67,14 +73,14 @@ export class SkippedImages {
     if (this.#left[label] === 0) {
       const name = source.classes?.[label] ?? label;
       throw new DataError(
-        `no image of the class ${name} can be decoded, the last of them ${example}. ` +
+        `no image of class ${name} can be decoded. The last failure was ${example}. ` +
           'Convert its images to JPEG or PNG, or remove the class',
       );
     }
     if (isTooMany(this.size, source.length, maxSkipped)) {
       throw new DataError(
-        `${this.size} of ${source.length} images cannot be decoded, more than ${100 * maxSkipped} %, the last of them ${example}. ` +
-          'Convert or remove them, or allow for more with --max-skipped',
+        `${this.size} of ${source.length} images cannot be decoded, more than ${100 * maxSkipped} %. The last failure was ${example}. ` +
+          'Convert or remove them, or allow more with --max-skipped',
       );
     }
   }

@@ -2,71 +2,74 @@ import { checkNumber, wholeNumbers } from '@mobinet/tensor';
 import { DataError } from './errors.js';
 import type { Split } from './split.js';
 
-/** One image in memory: rows from the top, three bytes (red, green, blue) a pixel. u8 [height, width, 3]. */
+/** An image in memory: rows from the top, three bytes per pixel (red, green, blue). u8 [height, width, 3]. */
 export interface Image {
   readonly height: number;
   readonly width: number;
   readonly pixels: Uint8Array;
 }
 
-/** No side of an image is longer, given or scaled: more would be a mistake, and its pixels would fill the memory. */
+/** The longest side of an image, given or scaled. A longer one is a mistake, and its pixels would fill the memory. */
 export const largestSide = 16_384;
 
-/** What tells the images of a class from others: how many, and a hash of what they are. */
+/** Identifies the images of a class by their number and a hash. */
 export interface ClassFingerprint {
   readonly images: number;
   readonly hash: string;
 }
 
-/** Where the images of one split come from. An image is known by its index, 0 … length − 1. */
+/** The images of one split. An image is identified by its index, 0 … length − 1. */
 export interface ImageSource {
   readonly length: number;
 
-  /** Names of the classes, for messages. */
+  /** The names of the classes, for messages. */
   readonly classes?: readonly string[];
 
   /** The class of an image, as an index into the data set's `classes`. */
   label(index: number): number;
 
-  /** What messages call an image. */
+  /** The name of an image in messages. */
   name(index: number): string;
 
-  /** The path of the file that holds an image, or the image itself where it is in memory already. */
+  /** The path of an image file, or the image itself if it is already in memory. */
   image(index: number): string | Image;
 
   /**
-   * What tells the images of each class from others, so that a run goes on with those that it began with. A source without it is not
-   * checked.
+   * Identifies the images of each class, so that a resumed run can check that it continues with the same images.
+   * Sources without it are not checked.
    */
   fingerprint?(): readonly ClassFingerprint[];
 }
 
-/** A data set for classification: its classes, and the images to train on and to validate with. */
+/** A data set for classification: its classes, and the images for training and validation. */
 export interface ImageDataset {
   readonly classes: readonly string[];
   readonly train: ImageSource;
   readonly val: ImageSource;
-  /** How `val` was drawn, where the images were not split already. */
+  /** How `val` was drawn, if the images were not already split. */
   readonly split?: Split;
 }
 
-/** What to validate with. */
+/** The part of a data set that evaluation needs. */
 export interface ValidationSet extends Omit<ImageDataset, 'train'> {
-  /** Whether these are all images of a folder that has no train/ and val/. */
+  /** Whether these are all images of a folder without train/ and val/. */
   readonly isUnsplit?: boolean;
 }
 
-/** @throws DataError if so few images cannot have one of each class: a network would never see an example of some. */
+/**
+ * Checks a limit on the number of images.
+ * @throws DataError if it is smaller than the number of classes, so that a network would see no example of some.
+ */
 export function checkLimit(limit: number | undefined, classes: readonly string[]): void {
   if (limit === undefined || limit >= classes.length || !(limit >= 1)) return;
   throw new DataError(
-    `${limit} images are fewer than the ${classes.length} classes, some of which would have none. Use a larger --limit, or none`,
+    `a limit of ${limit} images leaves some of the ${classes.length} classes without any. Raise --limit, or leave it out`,
   );
 }
 
 /**
- * Chooses `limit` images, drawn evenly over the classes: the first of each class, then the second of each, and
- * so on. Returns their positions in `labels`, ascending; all of them without a limit.
+ * Chooses `limit` images, balanced across classes: the first of each class, then the second of each, and so on.
+ * @returns Their positions in `labels`, ascending; without a limit, all positions.
  */
 export function chooseEvenly(labels: ArrayLike<number>, limit = Number.POSITIVE_INFINITY): Uint32Array {
   if (limit !== Number.POSITIVE_INFINITY) checkNumber('limit', limit, wholeNumbers(1));

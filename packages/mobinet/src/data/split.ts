@@ -2,18 +2,18 @@ import { checkNumber, Rng, withBackend } from '@mobinet/tensor';
 import type { ClassFolder } from './class-folders.js';
 import { DataError } from './errors.js';
 
-/** How validation images are drawn from images that are not split yet. */
+/** How validation images are drawn from images that are not yet split. */
 export interface Split {
-  /** The share of the images of each class that validates. */
+  /** The share of the images of each class that is held out for validation. */
   readonly valShare: number;
   readonly splitSeed: number;
 }
 
 /**
- * Divides the images of a class, given in order. The share is drawn for each class by itself, from the seed and its name; at least one
- * image is left on either side.
+ * Splits the sorted images of a class into training and validation. Each class is drawn independently, from the seed
+ * and the name of the class, and both sides get at least one image.
  *
- * @throws DataError if there are fewer than two.
+ * @throws DataError if there are fewer than two images.
  */
 export function splitImages(
   { name, path }: ClassFolder,
@@ -23,7 +23,7 @@ export function splitImages(
   checkNumber('valShare', valShare, { above: 0, below: 1 });
   if (files.length < 2) {
     throw new DataError(
-      `${path} holds one image, and both training and validation need one. Add more, or remove the class`,
+      `${path} holds one image, but training and validation need one each. Add more, or remove the class`,
     );
   }
   const count = Math.min(files.length - 1, Math.max(1, Math.round(valShare * files.length)));

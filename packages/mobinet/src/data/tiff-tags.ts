@@ -1,16 +1,16 @@
-/** What is told of a picture in the first directory of a TIFF. The EXIF of a JPEG or PNG is such a TIFF, too. */
+/** Tags from the first directory of a TIFF. The EXIF data of a JPEG or PNG is such a TIFF, too. */
 export interface TiffTags {
-  /** How the picture is to be turned: see `orient`. */
+  /** How the image must be rotated or mirrored: see `orient`. */
   readonly orientation?: number;
-  /** Its lowest bit says that this is a smaller version of another picture in the file. */
+  /** Its lowest bit marks a reduced version of another image in the file. */
   readonly newSubfileType?: number;
-  /** Whether it is a digital negative, Adobe's raw format. */
+  /** Whether it is a Digital Negative (DNG), Adobe's raw format. */
   readonly isDng: boolean;
 }
 
 /**
- * Reads the first directory of a TIFF (TIFF 6.0, section 2): a byte order, the address of the directory, and there entries of 12
- * bytes: tag, type, count, value. What is damaged is left out.
+ * Reads the first directory of a TIFF (TIFF 6.0, section 2): a byte order, the offset of the directory, and there
+ * entries of 12 bytes: tag, type, count, value. Damaged entries are left out.
  */
 export function tiffTags(tiff: Buffer): TiffTags {
   const order = tiff.toString('latin1', 0, 4);
@@ -22,7 +22,7 @@ export function tiffTags(tiff: Buffer): TiffTags {
   const count = directory + 2 <= tiff.length ? u16(directory) : 0;
   const values = new Map<number, number>();
   for (let at = directory + 2; at < directory + 2 + 12 * count && at + 12 <= tiff.length; at += 12) {
-    // A number of 16 bits (type 3) stands at the beginning of its place.
+    // A 16-bit number (type 3) is stored in the first bytes of its field.
     values.set(u16(at), u16(at + 2) === 3 ? u16(at + 8) : u32(at + 8));
   }
   const [orientation, newSubfileType] = [values.get(0x0112), values.get(0x00fe)];

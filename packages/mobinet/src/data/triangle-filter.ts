@@ -1,6 +1,6 @@
 /**
- * How each output element is made along one axis: Σ_k weights[i · taps + k] · input[first[i] + k], divided by `one` and
- * rounded. Whole numbers, as in Pillow's Resample.c: every machine gets the same bits.
+ * How each output element is computed along one axis: Σ_k weights[i · taps + k] · input[first[i] + k], divided by `one`
+ * and rounded. The weights are integers, as in Pillow's Resample.c, so every machine gets the same bits.
  */
 export interface Filter {
   readonly first: Int32Array;
@@ -8,12 +8,12 @@ export interface Filter {
   readonly weights: Int32Array;
 }
 
-/** A weight of 1 is 2 to this power: with 8 bits of a pixel, sums have 30 bits, and stay positive. */
+/** The fixed-point precision of weights: 1 is 2^22. With 8-bit pixels, sums have 30 bits and stay positive. */
 export const weightBits = 22;
 const one = 1 << weightBits;
 export const half = one >> 1;
 
-/** Places triangles along an axis. Weights of one output sum to `one`, give or take their rounding, also where the edge cuts its triangle off. */
+/** Places triangles along an axis. The weights of each output sum to `one`, up to rounding, even at the edges. */
 export function triangleFilter(input: number, output: number): Filter {
   const scale = input / output;
   const radius = Math.max(1, scale);
@@ -24,7 +24,7 @@ export function triangleFilter(input: number, output: number): Filter {
   const taps = from.reduce((most, start, i) => Math.max(most, to[i] - start), 1);
   const weights = new Int32Array(output * taps);
   const triangle = new Float64Array(taps);
-  // Every output has as many taps. Those that its triangle does not reach weigh nothing, and lie inside the image, too.
+  // All outputs have the same number of taps. Taps beyond the triangle weigh 0, but must lie inside the image.
   const first = from.map((start) => Math.min(start, input - taps));
   for (let i = 0; i < output; i++) {
     const count = to[i] - from[i];

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { untilAborted } from './until-aborted.js';
 
 describe('untilAborted', () => {
-  /** Batches, of which the third comes when `late` does. */
+  /** Four batches, the third of which waits for `late`. */
   async function* batches(late: Promise<void>, ended: string[]) {
     try {
       for (let index = 0; index < 4; index++) {
@@ -30,13 +30,13 @@ describe('untilAborted', () => {
     return seen;
   }
 
-  test('gives all batches where nothing aborts', async () => {
+  test('yields all batches if nothing aborts', async () => {
     const ended: string[] = [];
     expect(await indices(batches(Promise.resolve(), ended), undefined)).toEqual([0, 1, 2, 3]);
     expect(ended).toEqual(['ended']);
   });
 
-  test('ends the work ahead when it is aborted between two batches, or before the first', async () => {
+  test('stops decoding ahead if aborted between two batches, or before the first', async () => {
     const ended: string[] = [];
     const controller = new AbortController();
     const epoch = batches(Promise.resolve(), ended);
@@ -45,7 +45,7 @@ describe('untilAborted', () => {
     expect(await indices(batches(Promise.resolve(), ended), controller.signal)).toEqual([]);
   });
 
-  test('does not wait for a batch that may never come, and frees it if it does', async () => {
+  test('does not wait for a batch that may never arrive, and frees it if it does', async () => {
     const before = memory().tensors;
     const ended: string[] = [];
     let arrive = (): void => {};

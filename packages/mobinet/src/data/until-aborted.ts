@@ -1,8 +1,8 @@
 import { dispose } from '@mobinet/tensor';
 
 /**
- * The batches of an epoch until the signal aborts. One that is being waited for then is given up: its images may be on a disk that does
- * not answer.
+ * Yields the batches of an epoch until the signal aborts. A batch that is still pending then is abandoned, since its
+ * images may be on a disk that does not respond.
  */
 export async function* untilAborted<T>(
   epoch: AsyncGenerator<T, void, void>,
@@ -29,7 +29,7 @@ export async function* untilAborted<T>(
     }
   } finally {
     signal.removeEventListener('abort', listener);
-    // Ends the work ahead. While a batch is being waited for, that is done after it.
+    // Stops decoding ahead. A pending batch delays this, so it is not awaited then.
     const end = epoch.return();
     if (isWaiting) end.catch(() => {});
     else await end;

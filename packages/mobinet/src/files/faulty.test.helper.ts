@@ -3,17 +3,17 @@ import { type FileSystem, nodeFileSystem } from './file-system.js';
 type Operation = 'open' | 'write' | 'sync' | 'close' | 'rename' | 'link';
 
 export interface Faults {
-  /** Bytes that the disk still takes. The write that meets its end is short, as it is on a real one; the next fails. */
+  /** Bytes that the disk still accepts. As on a real disk, the write that fills it is short, and the next one fails. */
   readonly room?: number;
-  /** How much one write takes at most. */
+  /** The most bytes that a single write accepts. */
   readonly longestWrite?: number;
-  /** Operations that fail, and how. Before them, everything is done as usual. */
+  /** The error codes of operations that fail. All others succeed. */
   readonly errors?: Partial<Record<Operation, string>>;
-  /** Loses the end of every file, and does not tell. */
+  /** Bytes silently lost at the end of every file. */
   readonly loses?: number;
 }
 
-/** The real file system with faults. The files that it writes are real. */
+/** The real file system with injected faults. The files that it writes are real. */
 export function faultyFileSystem({
   room = Infinity,
   longestWrite = Infinity,
@@ -63,5 +63,5 @@ export function faultyFileSystem({
 }
 
 function systemError(code: string, operation: string): Error {
-  return Object.assign(new Error(`${code}: it was told to, ${operation}`), { code });
+  return Object.assign(new Error(`${code}: injected fault, ${operation}`), { code });
 }

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
 
-/** What writing a file asks of the file system: a seam, at which tests put in one that fails. */
+/** The file system calls that writing a file makes. Tests substitute a faulty implementation. */
 export interface FileSystem {
   open(path: string, flags: string, mode?: number): Promise<OpenFile>;
   rename(from: string, to: string): Promise<void>;
@@ -8,6 +8,7 @@ export interface FileSystem {
   unlink(path: string): Promise<void>;
 }
 
+/** An open file. */
 export interface OpenFile {
   write(bytes: Uint8Array, offset: number): Promise<{ readonly bytesWritten: number }>;
   chown(owner: number, group: number): Promise<void>;
@@ -17,5 +18,5 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
-/** The real one. */
+/** The real file system. */
 export const nodeFileSystem: FileSystem = fs;

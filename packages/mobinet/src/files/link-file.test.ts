@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 
 describe('linkFile', () => {
-  test('gives a file a second name, under which it stays when the first is given to another', async () => {
+  test('creates a link that keeps its contents when the original is replaced', async () => {
     await linkFile(first, second);
     expect(statSync(second).ino).toBe(statSync(first).ino);
     await saveFile(first, 'two');
@@ -27,21 +27,21 @@ describe('linkFile', () => {
     expect(readdirSync(folder)).toEqual(['first', 'second']);
   });
 
-  test('does nothing the second time', async () => {
+  test('leaves no temporary file if the link already exists', async () => {
     for (let time = 0; time < 2; time++) await linkFile(first, second);
     expect(readdirSync(folder)).toEqual(['first', 'second']);
   });
 
-  test('copies where a file has one name only', async () => {
+  test('copies on a file system without hard links', async () => {
     await linkFile(first, second, faultyFileSystem({ errors: { link: 'EPERM' } }));
     expect(statSync(second).ino).not.toBe(statSync(first).ino);
     expect(readFileSync(second, 'utf8')).toBe('one');
   });
 
-  test('leaves what was there where it fails, and says why', async () => {
+  test('leaves an existing file unchanged if it fails, and says why', async () => {
     writeFileSync(second, 'before');
     await expect(linkFile(first, second, faultyFileSystem({ errors: { rename: 'EIO' } }))).rejects.toThrow(
-      /^the disk of .*second reports an error/,
+      /^the disk of .*second reports a write error/,
     );
     await expect(linkFile(join(folder, 'none'), join(folder, 'no', 'x'))).rejects.toThrow(/there is no folder .*no\./);
     expect(readFileSync(second, 'utf8')).toBe('before');

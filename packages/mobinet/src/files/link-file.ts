@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { saveFile } from './save-file.js';
 import { temporaryName } from './temporary-files.js';
-import { explained, hasCode } from './write-error.js';
+import { explainWriteError, hasCode } from './write-error.js';
 
 /**
- * Gives a file a second name, which another file may have had before. That takes no room, and what stands under the second name stays when
- * the file is replaced under its first. Where a file system knows no second names, as FAT, the file is copied.
+ * Creates a hard link to a file, replacing any file of that name. It takes no space, and keeps its contents when the
+ * original is replaced by another file. On file systems without hard links, such as FAT, the file is copied.
  *
- * @throws DataError, one line with the remedy, if that cannot be done.
+ * @throws DataError, one line with the remedy, if that fails.
  */
 export async function linkFile(from: string, to: string, files: FileSystem = nodeFileSystem): Promise<void> {
   const draft = join(dirname(to), temporaryName());
@@ -17,10 +17,10 @@ export async function linkFile(from: string, to: string, files: FileSystem = nod
     await files.link(from, draft);
     await files.rename(draft, to);
   } catch (error) {
-    if (!hasCode(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK', 'EXDEV')) throw await explained(error, to);
+    if (!hasCode(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK', 'EXDEV')) throw await explainWriteError(error, to);
     await saveFile(to, await readFile(from), files);
   } finally {
-    // Renaming does nothing where both names are of one file already.
+    // If both names are links to the same file, renaming does nothing and the draft remains.
     await files.unlink(draft).catch(() => {});
   }
 }

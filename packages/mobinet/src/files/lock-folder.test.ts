@@ -23,13 +23,13 @@ const writeLock = (generation: number, owner: object | string): void =>
   );
 
 describe('lockFolder', () => {
-  test('lets one in at a time, tells who it is, and leaves nothing', async () => {
+  test('admits one process at a time, names it, and leaves nothing behind', async () => {
     const lock = await lockFolder(folder);
     const file = join(folder, readdirSync(folder)[0]);
     await expect(lockFolder(folder)).rejects.toThrow(DataError);
     await expect(lockFolder(folder)).rejects.toThrow(
-      `${folder} is in use: process ${process.pid} on ${hostname()} has it since ${JSON.parse(readFileSync(file, 'utf8')).since}. ` +
-        `Wait for that run, or choose another --out. If no such process runs any more, remove ${file}`,
+      `${folder} is in use by process ${process.pid} on ${hostname()} since ${JSON.parse(readFileSync(file, 'utf8')).since}. ` +
+        `Wait for that run, or choose another --out. If that process has ended, remove ${file}`,
     );
     lock.release();
     expect(readdirSync(folder)).toEqual([]);
@@ -39,7 +39,7 @@ describe('lockFolder', () => {
   const stale: [what: string, owner: object][] = [
     ['that has ended', { host: hostname(), pid: ended, start: '1' }],
     ['that has ended, on a system without /proc', { host: hostname(), pid: ended, start: null }],
-    ['whose number another one has now', { ...thisProcess(), start: '1' }],
+    ['whose ID now belongs to another', { ...thisProcess(), start: '1' }],
   ];
 
   test.each(stale)('takes over from a process %s', async (_, owner) => {
@@ -52,19 +52,19 @@ describe('lockFolder', () => {
   });
 
   const held: [what: string, owner: object | string, message: RegExp][] = [
-    ['another machine has', { host: `not-${hostname()}`, pid: ended, start: '1' }, /process \d+ on not-/],
-    ['a process of another user has', { host: hostname(), pid: 1, start: null }, /process 1 on/],
-    ['is written just now', '', /it is locked/],
-    ['cannot be read', '{"pid": "many"}', /it is locked/],
+    ['another machine holds', { host: `not-${hostname()}`, pid: ended, start: '1' }, /process \d+ on not-/],
+    ['a process of another user holds', { host: hostname(), pid: 1, start: null }, /process 1 on/],
+    ['is just being written', '', /in use by an unknown process/],
+    ['cannot be parsed', '{"pid": "many"}', /in use by an unknown process/],
   ];
 
-  test.each(held)('does not take a lock that %s', async (_, owner, message) => {
+  test.each(held)('does not take over a lock that %s', async (_, owner, message) => {
     writeLock(1, owner);
     await expect(lockFolder(folder)).rejects.toThrow(message);
     expect(readdirSync(folder)).toEqual(['run-1.lock']);
   });
 
-  test.each(['free', 'stale'])('lets in one of many that come at the same time: the folder is %s', async (state) => {
+  test.each(['free', 'stale'])('admits one of many concurrent attempts: the folder is %s', async (state) => {
     for (let round = 0; round < 20; round++) {
       if (state === 'stale') writeLock(1 + (round % 3), stale[0][1]);
       const attempts = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
@@ -75,7 +75,7 @@ describe('lockFolder', () => {
     }
   });
 
-  test('lets in one of several processes, and goes with a process that is killed', async () => {
+  test('admits one of several processes, and goes stale when that is killed', async () => {
     const program = `
       import { lockFolder } from ${JSON.stringify(new URL('./lock-folder.js', import.meta.url))};
       process.stdin.once('data', async () => {

@@ -6,12 +6,12 @@ import { hasEnded, type ProcessIdentity, thisProcess } from './process-identity.
 import { temporaryName } from './temporary-files.js';
 import { hasCode } from './write-error.js';
 
-/** A folder that belongs to this process alone, until it is released. */
+/** A lock that gives this process exclusive use of a folder until it is released. */
 export interface FolderLock {
   release(): void;
 }
 
-/** Who has a folder, as its lock says; null where the lock cannot be read. */
+/** The process that a lock names as its owner; null if the lock cannot be parsed. */
 type Owner = (ProcessIdentity & { readonly since: string }) | null;
 
 interface Found {
@@ -21,11 +21,11 @@ interface Found {
 }
 
 /**
- * Locks a folder: among those who do, one has it at a time. The lock is a file that says whose it is. That of a process which has ended does not
- * count; who takes over does not remove it first, but makes the one of the next generation, which can be made only once. So of several
- * who find a stale lock at the same time, one wins.
+ * Locks a folder, so that only one process uses it at a time. The lock is a file that names its owner. The lock of a
+ * process that has ended is stale. A process that takes over does not remove it first, but creates the lock of the next
+ * generation, which can be created only once. So of several processes that find a stale lock, only one wins.
  *
- * @throws DataError if another process has it, or this one already.
+ * @throws DataError if another process, or this one, already holds the lock.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   for (;;) {
@@ -33,11 +33,12 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     refuseIfHeld(folder, found);
     const generation = 1 + Math.max(0, ...found.map((lock) => lock.generation));
     const file = join(folder, nameOf(generation));
-    // Somebody was faster: look at who it is.
+    // Another process was faster: look again to see which.
     if (!(await createOnce(file, JSON.stringify({ ...thisProcess(), since: new Date().toISOString() })))) continue;
-    const lock = held(file);
+    const lock = lockOf(file);
     try {
-      // Whoever has looked before an older lock was released, and comes late, may have made one of another generation: then both see the other here.
+      // A slow process that looked before an older lock was released may have created a lock of another generation.
+      // Then both processes see each other's lock here.
       const others = (await locksIn(folder)).filter((other) => other.generation !== generation);
       refuseIfHeld(folder, others);
       for (const stale of others) await unlink(stale.file).catch(() => {});
@@ -62,7 +63,7 @@ async function locksIn(folder: string): Promise<Found[]> {
         if (hasCode(error, 'ENOENT')) return null;
         throw error;
       });
-      // It was released a moment ago.
+      // The lock was released in the meantime.
       return text === null ? [] : [{ generation, file, owner: parse(text) }];
     }),
   );
@@ -82,21 +83,24 @@ function parse(text: string): Owner {
 function refuseIfHeld(folder: string, locks: readonly Found[]): void {
   for (const { file, owner } of locks) {
     if (owner && hasEnded(owner)) continue;
-    const who = owner ? `process ${owner.pid} on ${owner.host} has it since ${owner.since}` : 'it is locked';
+    const user = owner ? `process ${owner.pid} on ${owner.host} since ${owner.since}` : 'an unknown process';
     throw new DataError(
-      `${folder} is in use: ${who}. Wait for that run, or choose another --out. If no such process runs any more, remove ${file}`,
+      `${folder} is in use by ${user}. Wait for that run, or choose another --out. If that process has ended, remove ${file}`,
     );
   }
 }
 
-/** Makes a file with this text in one go, so that nobody sees a part of it. @returns Whether it was not there before. */
+/**
+ * Creates a file with this text atomically, so that no process sees part of it.
+ * @returns False if the file already existed.
+ */
 async function createOnce(file: string, text: string): Promise<boolean> {
   const draft = join(dirname(file), temporaryName());
   try {
     await writeFile(draft, text, { flag: 'wx', flush: true });
     await link(draft, file).catch((error: unknown) => {
       if (!hasCode(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) throw error;
-      // No file can have two names here, as on FAT. Somebody may then see a lock that is still empty, and takes it for one that is held.
+      // A file system without hard links, such as FAT. Another process may see an empty lock, and treats it as held.
       return writeFile(file, text, { flag: 'wx' });
     });
     return true;
@@ -108,14 +112,14 @@ async function createOnce(file: string, text: string): Promise<boolean> {
   }
 }
 
-/** The lock in `file`, which goes with this process at the latest. */
-function held(file: string): FolderLock {
+/** The lock in `file`, which is released when this process exits at the latest. */
+function lockOf(file: string): FolderLock {
   const release = (): void => {
     process.off('exit', release);
     try {
       unlinkSync(file);
     } catch {
-      // The folder was removed, or cannot be written to any more: then the lock is that of a process that has ended, and does not count.
+      // The folder was removed or is no longer writable. The lock goes stale when this process ends.
     }
   };
   process.on('exit', release);

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sharedFolder } from '../training/fixtures.test.helper.js';
 import { makeFolders } from './make-folders.js';
-import { explained } from './write-error.js';
+import { explainWriteError } from './write-error.js';
 
 const folder = sharedFolder();
 
 const problemOf = async (path: string): Promise<string> => {
   const error = await makeFolders(path).catch((error: unknown) => error);
-  return (await explained(error, path)).message;
+  return (await explainWriteError(error, path)).message;
 };
 
 describe('makeFolders', () => {
-  test('makes those that are missing, and tells the outermost', async () => {
+  test('creates missing folders, and returns the outermost', async () => {
     const path = join(folder, 'a', 'b', 'c');
     expect(await makeFolders(path)).toBe(join(folder, 'a'));
     expect(existsSync(path)).toBe(true);
@@ -21,7 +21,7 @@ describe('makeFolders', () => {
     expect(await makeFolders(join(folder, 'a', 'd'))).toBe(join(folder, 'a', 'd'));
   });
 
-  test('can be asked for one folder by several at once', async () => {
+  test('may be called concurrently for the same folder', async () => {
     const path = join(folder, 'many', 'hands');
     await Promise.all(Array.from({ length: 8 }, () => makeFolders(path)));
     expect(existsSync(path)).toBe(true);
@@ -29,17 +29,19 @@ describe('makeFolders', () => {
 
   test('names a file that is in the way', async () => {
     writeFileSync(join(folder, 'file'), '');
-    expect(await problemOf(join(folder, 'file'))).toBe(`${join(folder, 'file')} is a file, not a folder. Name another`);
+    expect(await problemOf(join(folder, 'file'))).toBe(
+      `${join(folder, 'file')} is a file, not a folder. Choose another`,
+    );
     mkdirSync(join(folder, 'other'));
     writeFileSync(join(folder, 'other', 'file'), '');
     const deeper = join(folder, 'other', 'file', 'x');
     expect(await problemOf(deeper)).toBe(
-      `${deeper} cannot be written: ${join(folder, 'other', 'file')} is no folder. Name another`,
+      `cannot write ${deeper}: ${join(folder, 'other', 'file')} is not a folder. Choose another`,
     );
   });
 
-  // Node's own never comes back from there.
-  test.runIf(existsSync('/proc/self'))('says where there can be no folder', async () => {
-    expect(await problemOf('/proc/x')).toBe('/proc/x cannot be made: /proc takes no new files. Name another folder');
+  // Node's own recursive mkdir never returns there.
+  test.runIf(existsSync('/proc/self'))('explains a parent that accepts no folders', async () => {
+    expect(await problemOf('/proc/x')).toBe('cannot create /proc/x: /proc accepts no new files. Choose another folder');
   });
 });

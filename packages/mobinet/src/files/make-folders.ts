@@ -3,10 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { hasCode } from './write-error.js';
 
 /**
- * Makes a folder, and those around it that are missing. Node's own `mkdir` with `recursive` never ends where a folder is there but takes
- * no other, such as /proc (nodejs/node, as of version 20).
+ * Creates a folder and its missing parents. Node's own `mkdir` with `recursive` never returns for a parent that exists
+ * but accepts no new folders, such as /proc (nodejs/node, as of version 20).
  *
- * @returns The outermost folder that had to be made; undefined where all were there.
+ * @returns The outermost folder that was created; undefined if all existed.
  * @throws The error of the operating system.
  */
 export async function makeFolders(path: string): Promise<string | undefined> {
@@ -19,9 +19,9 @@ export async function makeFolders(path: string): Promise<string | undefined> {
     try {
       await mkdir(folder);
     } catch (error) {
-      // Another process may have made it just now.
+      // Another process may have created it in the meantime.
       if (hasCode(error, 'EEXIST') && (await isFolder(folder))) continue;
-      // What is in the way is a file, further up than what was asked for.
+      // If one of the parents is a file, the error must say so.
       throw folder === resolve(path) || !hasCode(error, 'EEXIST')
         ? error
         : Object.assign(error as Error, { code: 'ENOTDIR' });

@@ -1,4 +1,4 @@
-/** Does something as a user with no permissions of its own, if this one, the superuser, has all: for it nothing is forbidden. */
+/** Runs `work` as the user nobody if this process runs as the superuser, for whom no permission is ever missing. */
 export async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return work();
   process.seteuid!('nobody');

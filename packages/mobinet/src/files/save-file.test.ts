@@ -30,7 +30,7 @@ beforeEach(() => {
   file = join(folder, 'model.bin');
 });
 
-/** What saving has thrown: one line of a `DataError`. */
+/** The message of the `DataError` that saving throws, which must be one line. */
 async function problemOf(saving: Promise<void>): Promise<string> {
   const error = await saving.then(
     () => null,
@@ -41,10 +41,10 @@ async function problemOf(saving: Promise<void>): Promise<string> {
   return (error as DataError).message;
 }
 
-/** The repository. */
+/** The root of the repository. */
 const root = new URL('../../../../', import.meta.url);
 
-test('nothing else writes files', () => {
+test('all other code writes files through saveFile', () => {
   const writers = ['packages', 'examples', 'bench', 'scripts'].flatMap((part) =>
     readdirSync(new URL(part, root), { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(ts|mjs)$/.test(name) && !/(^|\/)(dist|node_modules)\/|\.test\.|\.d\.ts$/.test(name))
@@ -55,7 +55,7 @@ test('nothing else writes files', () => {
         ),
       ),
   );
-  // A lock is made once, not replaced.
+  // A lock is created once, never replaced.
   expect(writers).toEqual(['packages/mobinet/src/files/lock-folder.ts']);
 });
 
@@ -68,7 +68,7 @@ describe('saveFile', () => {
     expect(readdirSync(folder)).toEqual([basename(file)]);
   });
 
-  test('writes all bytes, however few of them each write takes', async () => {
+  test('writes all bytes, however few each write accepts', async () => {
     for (const longestWrite of [1, 7, 999]) {
       await saveFile(file, content, faultyFileSystem({ longestWrite }));
       expect(readFileSync(file).equals(content)).toBe(true);
@@ -81,33 +81,33 @@ describe('saveFile', () => {
     ...[0, 1, 500, 999].map((room): [string, Faults, RegExp] => [
       `a disk with room for ${room} of 1000 bytes`,
       { room },
-      /no space is left for .*model\.bin: it takes 1,000 bytes, and [\d,]+ bytes are free\. Make room/,
+      /no space left for .*model\.bin: it needs 1,000 bytes, and [\d,]+ bytes are free\. Free up space/,
     ]),
-    ['a quota that is used up', { errors: { write: 'EDQUOT' } }, /your quota has no room for .*model\.bin/],
+    ['an exhausted quota', { errors: { write: 'EDQUOT' } }, /model\.bin exceeds your disk quota/],
     ['a limit on file sizes', { errors: { write: 'EFBIG' } }, /ulimit -f/],
-    ['a disk that fails in writing', { errors: { write: 'EIO' } }, /reports an error \(EIO\)/],
-    ['a disk that fails when asked to keep it', { errors: { sync: 'EIO' } }, /reports an error \(EIO\)/],
-    ['a disk that fails at the end', { errors: { close: 'EIO' } }, /reports an error \(EIO\)/],
-    ['a name that is not given', { errors: { rename: 'EIO' } }, /reports an error \(EIO\)/],
-    ['a disk that became read-only', { errors: { open: 'EROFS' } }, /mounted for reading only/],
-    ['a disk that takes nothing', { longestWrite: 0 }, /takes no more bytes/],
-    ['a disk that loses bytes', { loses: 3 }, /has kept 997 of the 1000 bytes of .*model\.bin/],
-    ['an error without a remedy', { errors: { write: 'ENXIO' } }, /cannot write .*model\.bin: ENXIO/],
+    ['a disk that fails to write', { errors: { write: 'EIO' } }, /reports a write error \(EIO\)/],
+    ['a disk that fails to sync', { errors: { sync: 'EIO' } }, /reports a write error \(EIO\)/],
+    ['a disk that fails on close', { errors: { close: 'EIO' } }, /reports a write error \(EIO\)/],
+    ['a rename that fails', { errors: { rename: 'EIO' } }, /reports a write error \(EIO\)/],
+    ['a disk that became read-only', { errors: { open: 'EROFS' } }, /on a read-only disk/],
+    ['a disk that accepts nothing', { longestWrite: 0 }, /accepts no more bytes/],
+    ['a disk that loses bytes', { loses: 3 }, /kept only 997 of the 1000 bytes of .*model\.bin/],
+    ['an unknown error', { errors: { write: 'ENXIO' } }, /cannot write .*model\.bin: ENXIO/],
   ];
 
-  test.each(faults)('leaves the file as it was, and nothing beside it: %s', async (_, faults, message) => {
+  test.each(faults)('leaves the file unchanged, and no temporary file: %s', async (_, faults, message) => {
     writeFileSync(file, 'precious');
     expect(await problemOf(saveFile(file, content, faultyFileSystem(faults)))).toMatch(message);
     expect(readFileSync(file, 'utf8')).toBe('precious');
     expect(readdirSync(folder)).toEqual([basename(file)]);
   });
 
-  test.each(['EINVAL', 'ENOTSUP'])('takes a file system that cannot be asked to keep a file: %s', async (code) => {
+  test.each(['EINVAL', 'ENOTSUP'])('accepts a file system that cannot sync: %s', async (code) => {
     await saveFile(file, content, faultyFileSystem({ errors: { sync: code } }));
     expect(readFileSync(file).equals(content)).toBe(true);
   });
 
-  test('follows symbolic links, to what there is and to what is not there yet', async () => {
+  test('follows symbolic links to existing and to missing files', async () => {
     mkdirSync(join(folder, 'elsewhere'));
     symlinkSync(join('elsewhere', 'target'), file);
     for (const text of ['made', 'replaced']) {
@@ -129,7 +129,7 @@ describe('saveFile', () => {
     }
   });
 
-  test('refuses what is no regular file, and leaves it', async () => {
+  test('refuses anything but regular files, and leaves it unchanged', async () => {
     mkdirSync(join(folder, 'folder'));
     expect(await problemOf(saveFile(join(folder, 'folder'), ''))).toMatch(/is a folder, not a file/);
     execFileSync('mkfifo', [join(folder, 'pipe')]);
@@ -143,41 +143,41 @@ describe('saveFile', () => {
     server.close();
   });
 
-  test('refuses what stands for an open pipe, and is not there by its real name', () => {
+  test('refuses a path that stands for an open pipe and does not exist under its real name', () => {
     const module = JSON.stringify(new URL('./save-file.js', import.meta.url));
     const program = `import(${module}).then(({ saveFile }) => saveFile('/dev/stdout', '')).catch((error) => console.error(error.message));`;
     const { stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
     expect(stderr).toMatch(/^\/dev\/stdout is a (pipe|socket), not a file/);
   });
 
-  test('names a folder that is not there, or is none', async () => {
-    expect(await problemOf(saveFile(join(folder, 'no', 'x'), ''))).toMatch(/there is no folder .*no\. Make it/);
+  test('explains a folder that is missing, or is a file', async () => {
+    expect(await problemOf(saveFile(join(folder, 'no', 'x'), ''))).toMatch(/there is no folder .*no\. Create it/);
     writeFileSync(file, '');
-    expect(await problemOf(saveFile(join(file, 'x'), ''))).toMatch(/model\.bin is no folder/);
+    expect(await problemOf(saveFile(join(file, 'x'), ''))).toMatch(/model\.bin is not a folder/);
     expect(await problemOf(saveFile(join(folder, 'x'.repeat(300)), ''))).toMatch(/name is too long/);
   });
 
-  test('takes a name of the greatest length', async () => {
+  test('accepts a name of the maximum length', async () => {
     await saveFile(join(folder, 'ä'.repeat(127)), content);
     expect(readdirSync(folder)).toEqual(['ä'.repeat(127)]);
   });
 
-  test('names permissions that are missing: of the folder, or of the file', async () => {
+  test('explains missing permissions of the file or its folder', async () => {
     await asNobody(async () => {
       const own = temporaryFolder();
       writeFileSync(join(own, 'kept'), 'precious', { mode: 0o444 });
-      const message = /kept may not be written\. Change the permissions/;
+      const message = /no permission to write .*kept\. Change the permissions/;
       expect(await problemOf(saveFile(join(own, 'kept'), content))).toMatch(message);
       expect(await problemOf(checkWritable(join(own, 'kept')))).toMatch(message);
       chmodSync(own, 0o555);
-      expect(await problemOf(saveFile(join(own, 'new'), content))).toMatch(/new may not be written/);
+      expect(await problemOf(saveFile(join(own, 'new'), content))).toMatch(/no permission to write .*new\./);
       expect(readdirSync(own)).toEqual(['kept']);
       expect(readFileSync(join(own, 'kept'), 'utf8')).toBe('precious');
       chmodSync(own, 0o755);
     });
   });
 
-  test('removes what a process that was killed has left, and nothing of one that lives', async () => {
+  test('removes temporary files of killed processes, but not of running ones', async () => {
     const { pid } = spawnSync(process.execPath, ['--version']);
     const host = hostname();
     const abandoned = [`.mobinet-${pid}-1-0a@${host}.tmp`, `.mobinet-${process.pid}-1-0b@${host}.tmp`];

@@ -4,13 +4,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../data/errors.js';
 import { type FileSystem, nodeFileSystem, type OpenFile } from './file-system.js';
 import { removeAbandoned, temporaryName } from './temporary-files.js';
-import { explained, hasCode } from './write-error.js';
+import { explainWriteError, hasCode } from './write-error.js';
 
 /**
- * Writes a file whole, or leaves it as it was: to a temporary file beside it, which is checked, brought to the disk, and renamed into place.
- * A symbolic link stays one, an existing file keeps its mode and owner.
+ * Writes a file atomically: to a temporary file beside it, which is checked, flushed to disk, and renamed into place.
+ * Symbolic links are followed, and an existing file keeps its mode and owner.
  *
- * @throws DataError, one line with the remedy, if it cannot be written, or if `path` is no regular file. Nothing is left beside it then.
+ * @throws DataError, one line with the remedy, if the file cannot be written, or if `path` is not a regular file. The
+ * old contents are then unchanged, and no temporary file is left.
  */
 export async function saveFile(
   path: string,
@@ -24,24 +25,24 @@ export async function saveFile(
     await removeAbandoned(dirname(target));
     await replace(target, bytes, existing, files);
   } catch (error) {
-    throw await explained(error, path, bytes.length);
+    throw await explainWriteError(error, path, bytes.length);
   }
 }
 
 /**
- * Throws what `saveFile` would of a file that is there: so that nobody works for hours first.
- * @throws DataError if it cannot be replaced.
+ * Checks whether `saveFile` could replace an existing file, before hours of work are spent on its contents.
+ * @throws DataError if it could not.
  */
 export async function checkWritable(path: string): Promise<void> {
   try {
     await writableFile(path);
     await followLinks(path);
   } catch (error) {
-    throw await explained(error, path);
+    throw await explainWriteError(error, path);
   }
 }
 
-/** Where a chain of symbolic links ends, whether or not there is a file yet. */
+/** The end of a chain of symbolic links, whether or not that file exists yet. */
 async function followLinks(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -53,7 +54,10 @@ async function followLinks(path: string): Promise<string> {
   }
 }
 
-/** The file that will be replaced, at the end of links, if there is one. @throws DataError if it is not one to write to. */
+/**
+ * The existing file at the end of all links, or null if there is none.
+ * @throws DataError if it is not a regular file.
+ */
 async function writableFile(path: string): Promise<Stats | null> {
   let found: Stats;
   try {
@@ -63,9 +67,9 @@ async function writableFile(path: string): Promise<Stats | null> {
     throw error;
   }
   if (!found.isFile()) {
-    throw new DataError(`${path} is ${kindOf(found)}, not a file, and is left as it is. Name a file to write`);
+    throw new DataError(`${path} is ${kindOf(found)}, not a file, and was left unchanged. Give the path of a file`);
   }
-  // One that is protected stays: renaming would ask for no permission of its own.
+  // Renaming over a write-protected file would need no permission for it, so ask for that permission here.
   await (await open(path, 'r+')).close();
   return found;
 }
@@ -77,7 +81,7 @@ function kindOf(found: Stats): string {
   return 'a device';
 }
 
-/** Temporary files of this process, to be removed if it must end in the middle. */
+/** Temporary files of this process, to be removed if it exits before they are renamed. */
 const unfinished = new Set<string>();
 
 function removeUnfinished(): void {
@@ -85,7 +89,7 @@ function removeUnfinished(): void {
     try {
       unlinkSync(path);
     } catch {
-      // The next who writes there will find it.
+      // The next process that writes there removes it.
     }
   }
 }
@@ -102,7 +106,7 @@ async function replace(target: string, bytes: Uint8Array, existing: Stats | null
       await sync(file);
       const { size } = await file.stat();
       if (size !== bytes.length) {
-        throw new DataError(`the disk has kept ${size} of the ${bytes.length} bytes of ${target}`);
+        throw new DataError(`the disk kept only ${size} of the ${bytes.length} bytes of ${target}`);
       }
     } finally {
       await file.close();
@@ -118,23 +122,23 @@ async function replace(target: string, bytes: Uint8Array, existing: Stats | null
   await syncFolder(dirname(target), files);
 }
 
-/** A write may take only a part of what it was given: so it does on a disk that fills up. */
+/** Writes all bytes. A single write may accept only some of them, for example on a disk that fills up. */
 async function writeWhole(file: OpenFile, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, done);
-    if (bytesWritten === 0) throw new DataError('the disk takes no more bytes, and does not say why');
+    if (bytesWritten === 0) throw new DataError('the disk accepts no more bytes, but reports no error');
     done += bytesWritten;
   }
 }
 
 async function keepOwnerAndMode(file: OpenFile, { uid, gid, mode }: Stats): Promise<void> {
-  // Only the superuser gives files away; whoever else may write here becomes the owner.
+  // Only the superuser can give files away; for anyone else, the new file belongs to them.
   await file.chown(uid, gid).catch(() => {});
-  // Some file systems know no modes.
+  // Some file systems have no modes.
   await file.chmod(mode & 0o7777).catch(() => {});
 }
 
-/** Some network and user-space file systems cannot be asked to. */
+/** Flushes a file to disk, if the file system can: some network and user-space file systems cannot. */
 async function sync(file: OpenFile): Promise<void> {
   try {
     await file.sync();
@@ -143,7 +147,7 @@ async function sync(file: OpenFile): Promise<void> {
   }
 }
 
-/** Brings the new name to the disk, too, where folders can be opened. */
+/** Flushes the new name to disk, too, on systems where folders can be opened. */
 async function syncFolder(folder: string, files: FileSystem): Promise<void> {
   const handle = await files.open(folder, 'r').catch(() => null);
   if (!handle) return;

@@ -3,15 +3,15 @@ import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasEnded, thisProcess } from './process-identity.js';
 
-/** A name for a temporary file. It says whose it is: once that process has ended, nobody will finish the file. */
+/** A name for a temporary file that identifies its process: once that has ended, the file will never be completed. */
 export function temporaryName(): string {
   const { host, pid, start } = thisProcess();
   return `.mobinet-${pid}-${start ?? 'unknown'}-${randomBytes(6).toString('hex')}@${host}.tmp`;
 }
 
-/** Removes temporary files of processes that were killed: on a full disk, theirs is the room that is missing. */
+/** Removes temporary files of processes that were killed, which on a full disk may take the space that is missing. */
 export async function removeAbandoned(folder: string): Promise<void> {
-  // A folder that cannot be listed may still be written to.
+  // A folder that cannot be listed may still be writable.
   for (const name of await readdir(folder).catch(() => [])) {
     const found = name.match(/^\.mobinet-(\d+)-(\d+|unknown)-[0-9a-f]+@(.*)\.tmp$/);
     if (!found) continue;

@@ -105,7 +105,7 @@ describe('a disk that fills up', () => {
       const error = await trainOn(out, { files, onStep });
       // At the end of an epoch its last step is saved already.
       expect(error?.message).toMatch(
-        /^no space is left for .*checkpoint\.safetensors: it takes [\d,]+ bytes, and [\d,]+ bytes are free\. .* (What was done since the (start|last checkpoint) is lost: 1 steps|The run is saved with its last step: .*)$/,
+        /^no space left for .*checkpoint\.safetensors: it needs [\d,]+ bytes, and [\d,]+ bytes are free\. .* (What was done since the (start|last checkpoint) is lost: 1 steps|The run is saved with its last step: .*)$/,
       );
       expect(savedSteps(out)).toBe(steps);
     }
@@ -143,7 +143,7 @@ describe('a disk that fills up', () => {
     writeFileSync(file, 'precious');
     for (const point of points) {
       const files = faultyFileSystem({ room: Math.floor((bytes.length * point) / points.length), longestWrite: 4096 });
-      await expect(saveFile(file, bytes, files)).rejects.toThrow(/^no space is left for .*exported: it takes /);
+      await expect(saveFile(file, bytes, files)).rejects.toThrow(/^no space left for .*exported: it needs /);
       expect(readFileSync(file, 'utf8')).toBe('precious');
     }
   });
@@ -169,7 +169,7 @@ describe.skipIf(!isMounted)('a real disk that fills up', () => {
       const { bavail, bsize } = statfsSync(disk);
       const left = Math.floor((bytes.length * point) / points.length);
       writeFileSync(ballast, new Uint8Array(bavail * bsize - left));
-      await expect(saveFile(file, bytes)).rejects.toThrow(/^no space is left for .*exported: it takes /);
+      await expect(saveFile(file, bytes)).rejects.toThrow(/^no space left for .*exported: it needs /);
       expect(readFileSync(file, 'utf8')).toBe('precious');
       expect(readdirSync(disk).sort()).toEqual(['ballast', 'exported']);
       rmSync(ballast);
@@ -184,7 +184,7 @@ describe.skipIf(!isMounted)('a real disk that fills up', () => {
     writeFileSync(join(disk, 'ballast'), new Uint8Array(2 ** 20 - 1.5 * size));
     const error = await trainOn(out);
     expect(error?.message).toMatch(
-      /^no space is left for .*checkpoint\.safetensors.*What was done since the last checkpoint is lost: 1 steps$/,
+      /^no space left for .*checkpoint\.safetensors.*What was done since the last checkpoint is lost: 1 steps$/,
     );
     expect(savedSteps(out)).toBe(1);
     rmSync(join(disk, 'ballast'));

@@ -18,7 +18,7 @@ describe('ownFolder', () => {
     const path = join(parent, 'a', 'b');
     const folder = await ownFolder(path);
     expect(folder.path).toBe(path);
-    await expect(ownFolder(path)).rejects.toThrow(/b is in use: process \d+ on /);
+    await expect(ownFolder(path)).rejects.toThrow(/b is in use by process \d+ on /);
     await expect(ownFolder(path, { resumed: true })).rejects.toThrow(/is in use/);
     await folder.close();
     expect(readdirSync(parent)).toEqual([]);
@@ -45,15 +45,17 @@ describe('ownFolder', () => {
       chmodSync(closed, 0o555);
       for (const path of [closed, join(closed, 'new', 'run')]) {
         await expect(ownFolder(path)).rejects.toThrow(DataError);
-        await expect(ownFolder(path)).rejects.toThrow(/^[^\n]* may not be written\. Change the permissions [^\n]*$/);
+        await expect(ownFolder(path)).rejects.toThrow(
+          /^no permission to write [^\n]*\. Change the permissions [^\n]*$/,
+        );
       }
       expect(readdirSync(closed)).toEqual([]);
       chmodSync(closed, 0o755);
     });
     const file = join(parent, 'file');
     writeFileSync(file, '');
-    await expect(ownFolder(file)).rejects.toThrow(/file is a file, not a folder\. Name another$/);
-    await expect(ownFolder(join(file, 'run'))).rejects.toThrow(/no folder/);
+    await expect(ownFolder(file)).rejects.toThrow(/file is a file, not a folder\. Choose another$/);
+    await expect(ownFolder(join(file, 'run'))).rejects.toThrow(/file is not a folder/);
     const taken = join(parent, 'taken');
     mkdirSync(join(taken, 'model.mobinet.safetensors'), { recursive: true });
     await expect(ownFolder(taken)).rejects.toThrow(/model\.mobinet\.safetensors is a folder, not a file/);

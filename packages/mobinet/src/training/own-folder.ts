@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type FolderLock, lockFolder } from '../files/lock-folder.js';
 import { makeFolders } from '../files/make-folders.js';
 import { checkWritable } from '../files/save-file.js';
-import { explained, hasCode } from '../files/write-error.js';
+import { explainWriteError, hasCode } from '../files/write-error.js';
 import { packedFile } from './files.js';
 import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
 
@@ -47,7 +47,7 @@ async function makeFolder(path: string, recursive: boolean): Promise<string | un
     await mkdir(path);
     return path;
   } catch (error) {
-    throw await explained(error, path);
+    throw await explainWriteError(error, path);
   }
 }
 
@@ -65,7 +65,7 @@ async function lock(path: string, made: string | undefined, resumed: boolean): P
     return { path, close };
   } catch (error) {
     await close();
-    throw await explained(error, path);
+    throw await explainWriteError(error, path);
   }
 }
 

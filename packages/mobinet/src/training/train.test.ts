@@ -416,7 +416,7 @@ describe('a run that something else ends', () => {
     const failed = train(run, files, { out, workers: 1, onStep });
     await expect(failed).rejects.toThrow(TrainingError);
     await expect(failed).rejects.toThrow(
-      /^cannot read .*\.png: ENOENT: .*\. Bring the file back \(is its disk there\?\)\. The run is saved .*: continue with --resume /,
+      /^cannot read .*\.png: ENOENT: .*\. Restore the file \(is its disk mounted\?\)\. The run is saved .*: continue with --resume /,
     );
     free(run);
     renameSync(away, here);
@@ -443,7 +443,7 @@ describe('a run that something else ends', () => {
     };
     expect(await broken(out, 2, 10, replaceFolder)).toMatchObject({
       message:
-        `the ice is thin. ${join(out, checkpointFile)} cannot be written: ${out} is no folder. Name another. ` +
+        `the ice is thin. cannot write ${join(out, checkpointFile)}: ${out} is not a folder. Choose another. ` +
         'What was done since the start is lost: 2 steps',
     });
   });
@@ -480,7 +480,7 @@ describe('data of another run', () => {
     const others = { ...dataset, classes: ['a', 'b', 'c'] };
     await expect(train(run, others, { out })).rejects.toThrow(DataError);
     await expect(train(run, others, { out })).rejects.toThrow(
-      /^the images are not of the run's classes: .*only the images are of "a", "b", "c"/,
+      /^the images are not of the run's classes: .*only the images have "a", "b", "c"/,
     );
     const fewer = openImageFolder(join(folder, 'images'), { limit: 20 });
     await expect(train(run, fewer, { out })).rejects.toThrow(
@@ -506,7 +506,7 @@ describe('data of another run', () => {
     const [file] = readdirSync(join(moved, 'train', first));
     renameSync(join(moved, 'train', first, file), join(moved, 'train', second, 'new.png'));
     expect(() => checkData(resumed, openImageFolder(moved))).toThrow(
-      `the data is not what the run was made with: the class ${first} has 7 images for training, and had 8 (and 1 more `,
+      `the data is not what the run was made with: class ${first} has 7 training images, but had 8 (and 1 more `,
     );
     delete resumed.fingerprint;
     checkData(resumed, openImageFolder(moved));
