@@ -53,11 +53,18 @@ function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
 /** Settings that a run may change when it goes on. All others make it what it is. */
 const changeable = ['epochs', 'patience', 'microBatches'] as const satisfies (keyof TrainingOptions)[];
 
+/** A run resumed from its checkpoint, and the training options that it had before flags changed them. */
+export interface ResumedRun {
+  readonly run: TrainingRun;
+  readonly before: TrainingOptions;
+}
+
 /**
- * A run that goes on from its checkpoint.
- * @throws RangeError for flags that describe another one.
+ * Resumes a run from its checkpoint. Prints nothing: `tellChanges` does, once the caller has checked everything else.
+ *
+ * @throws RangeError for flags that describe another run.
  */
-export async function resumeRun(path: string, flags: RunFlags, network: Network): Promise<TrainingRun> {
+export async function resumeRun(path: string, flags: RunFlags, network: Network): Promise<ResumedRun> {
   const run = await readCheckpoint(path);
   checkSame(path, run, flags, network);
   const training = trainingOf(flags, run.training);
@@ -66,9 +73,7 @@ export async function resumeRun(path: string, flags: RunFlags, network: Network)
   if (training.epochs < begun) {
     throw new RangeError(`${path} is in epoch ${begun} already. Use at least --epochs ${begun}`);
   }
-  const resumed = { ...run, training };
-  tellChanges(run.training, resumed);
-  return resumed;
+  return { run: { ...run, training }, before: run.training };
 }
 
 function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Network): void {
@@ -96,8 +101,8 @@ function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Net
   }
 }
 
-/** Says what is not as it was. */
-function tellChanges(before: TrainingOptions, run: TrainingRun): void {
+/** Reports what flags have changed in a resumed run, or why it has nothing left to train. */
+export function tellChanges({ run, before }: ResumedRun): void {
   const { training, trainImages, progress } = run;
   if (training.microBatches !== before.microBatches) {
     say(

@@ -31,7 +31,7 @@ import { addKernelFlags } from './kernel-flags.js';
 import { formatSummary, say } from './output.js';
 import { interruptible } from './program.js';
 import { tellResult } from './result-of-run.js';
-import { type RunFlags, resumeRun, startRun } from './run-settings.js';
+import { type RunFlags, resumeRun, startRun, tellChanges } from './run-settings.js';
 import { TrainingProgress } from './training-progress.js';
 
 type TrainFlags = RunFlags &
@@ -119,20 +119,21 @@ async function trainIn(
   { signal, network = mobinet, ...defaults }: TrainDefaults & { signal: AbortSignal },
 ): Promise<void> {
   const out = folder.path;
-  const resumedRun = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
+  const resumed = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
   const named = locationOf(flags);
-  const known: ImageLocation = resumedRun?.source ?? { data: defaults.data };
+  const known: ImageLocation = resumed?.run.source ?? { data: defaults.data };
   const { limit = known.limit, valShare = known.valShare } = flags;
   const source = named
     ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
     : { ...known, limit, valShare };
-  const dataset = resumedRun && !named ? openKnown(source, flags) : openData(source, flags);
+  const dataset = resumed && !named ? openKnown(source, flags) : openData(source, flags);
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
-  const run = resumedRun ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
+  const run = resumed?.run ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
   // Better now than after the last epoch.
   checkPackable(run.model, exportOptionsOf(run));
 
+  if (resumed) tellChanges(resumed);
   if (!flags.json) say(...formatSummary(summary(run.model, exportOptionsOf(run))).split('\n'));
   if (dataset.split) {
     const { valShare, splitSeed } = dataset.split;

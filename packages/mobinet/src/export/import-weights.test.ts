@@ -13,8 +13,9 @@ import {
 } from '@mobinet/tensor';
 import { beforeAll, describe, expect } from 'vitest';
 import { mobinetOptions } from '../networks/mobinet/options.js';
+import { encodeCheckpoint } from '../training/checkpoint.js';
 import { paperTraining } from '../training/options.js';
-import { encodeCheckpoint, newRun } from '../training/run.js';
+import { newRun } from '../training/run.js';
 import { importWeights } from './import-weights.js';
 import { trainALittle } from './networks.test.helper.js';
 import { packModel } from './pack.js';

@@ -1,8 +1,9 @@
 import { Linear, type Module, Sequential } from '@mobinet/autograd';
 import { assign, ones, Rng, wholeNumbers, zeros } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
+import { decodeCheckpoint, encodeCheckpoint } from '../training/checkpoint.js';
 import { paperTraining } from '../training/options.js';
-import { decodeCheckpoint, encodeCheckpoint, newRun } from '../training/run.js';
+import { newRun } from '../training/run.js';
 import { mobinet } from './mobinet/network.js';
 import { defineNetwork, networkNamed, registerNetwork } from './network.js';
 

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { modelTensors } from '../networks/tensors.js';
+import { decodeCheckpoint } from './checkpoint.js';
 import { copyImages, sharedFolder } from './fixtures.test.helper.js';
-import { decodeCheckpoint } from './run.js';
 
 // A GPU that fails is of no use to other tests: each fails in a process of its own.
 

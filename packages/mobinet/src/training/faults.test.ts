@@ -11,10 +11,11 @@ import { packModel } from '../export/pack.js';
 import { faultyFileSystem } from '../files/faulty.test.helper.js';
 import { lockFolder } from '../files/lock-folder.js';
 import { saveFile } from '../files/save-file.js';
+import { decodeCheckpoint } from './checkpoint.js';
 import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
 import { inMemory } from './in-memory.test.helper.js';
 import { paperTraining, type TrainingOptions } from './options.js';
-import { decodeCheckpoint, newRun, type TrainingRun } from './run.js';
+import { newRun, type TrainingRun } from './run.js';
 import { bestFile, checkpointFile, metricsFile } from './run-folder.js';
 import { type TrainOptions, train } from './train.js';
 

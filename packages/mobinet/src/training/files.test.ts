@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { FormatError } from '@mobinet/tensor';
 import { afterAll, describe, expect, test } from 'vitest';
 import { packModel } from '../export/pack.js';
+import { encodeCheckpoint } from './checkpoint.js';
 import { exportOptionsOf, readCheckpoint, readModel, readPackedBytes } from './files.js';
 import { paperTraining } from './options.js';
-import { encodeCheckpoint, newRun } from './run.js';
+import { newRun } from './run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mobinet-files-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -11,8 +11,9 @@ import { type ExportOptions, packModel } from '../export/pack.js';
 import { type PackedModel, unpackModel } from '../export/packed-model.js';
 import { saveFile } from '../files/save-file.js';
 import type { ImageOptions } from '../networks/options.js';
+import { decodeCheckpoint } from './checkpoint.js';
 import type { EvaluateOptions } from './evaluate.js';
-import { decodeCheckpoint, type TrainingRun } from './run.js';
+import type { TrainingRun } from './run.js';
 import { checkpointFile } from './run-folder.js';
 
 /** The name of a packed model in its run's folder. */

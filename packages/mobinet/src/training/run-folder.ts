@@ -7,7 +7,9 @@ import { makeFolders } from '../files/make-folders.js';
 import { saveFile } from '../files/save-file.js';
 import { modelTensors } from '../networks/tensors.js';
 import { bestEpoch } from './best.js';
-import { encodeCheckpoint, runOnHost, type TrainingRun } from './run.js';
+import { encodeCheckpoint } from './checkpoint.js';
+import type { TrainingRun } from './run.js';
+import { runOnHost } from './run-on-host.js';
 import { diverged, TrainingError } from './training-error.js';
 
 /** The files of a run, in its folder. */

@@ -17,8 +17,10 @@ import { packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
 import { modelTensors } from '../networks/tensors.js';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 import { paperTraining } from './options.js';
-import { decodeCheckpoint, encodeCheckpoint, newRun, runOnHost } from './run.js';
+import { newRun } from './run.js';
+import { runOnHost } from './run-on-host.js';
 
 // Training on a GPU, or on a software adapter, beside training on the CPU.
 

@@ -8,9 +8,10 @@ import {
   zeros,
 } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 import { contentsOf, mobinetOf } from './fixtures.test.helper.js';
 import { paperTraining } from './options.js';
-import { decodeCheckpoint, encodeCheckpoint, newRun, type TrainingRun } from './run.js';
+import { newRun, type TrainingRun } from './run.js';
 
 const source = { data: '/photos', limit: 24, valShare: 0.2, splitSeed: 3 };
 const images = { images: 8, hash: '0123456789abcdef' };
