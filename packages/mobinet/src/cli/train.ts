@@ -12,7 +12,7 @@ import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
 import type { ImageLocation, TrainingRun } from '../training/run.js';
-import { bestFile, checkpointFile, metricsFile, takeBestAlong } from '../training/run-folder.js';
+import { bestFile, checkpointFile, metricsFile, copyBestCheckpoint } from '../training/run-folder.js';
 import { checkData, train } from '../training/train.js';
 import {
   addDataFlags,
@@ -143,7 +143,7 @@ async function trainIn(
     );
   }
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; the run is kept in ${out}`);
-  if (flags.resume) await takeBestAlong(dirname(await findCheckpoint(flags.resume)), out);
+  if (flags.resume) await copyBestCheckpoint(dirname(await findCheckpoint(flags.resume)), out);
   const progress = new TrainingProgress({ advice: howToBeFaster(run) });
   const { finished, skippedImages } = await train(run, dataset, {
     out: folder,
