@@ -8,12 +8,13 @@ import { checkPackable } from '../export/pack.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
 import { summary } from '../summary/summary.js';
+import { checkData } from '../training/check-data.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
 import type { ImageLocation, TrainingRun } from '../training/run.js';
-import { bestFile, checkpointFile, metricsFile, copyBestCheckpoint } from '../training/run-folder.js';
-import { checkData, train } from '../training/train.js';
+import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile } from '../training/run-folder.js';
+import { train } from '../training/train.js';
 import {
   addDataFlags,
   addLoadingFlags,

@@ -1,12 +1,11 @@
 import { Rng } from '@mobinet/tensor';
-import { classDifference } from '../data/class-names.js';
-import { DataError } from '../data/errors.js';
-import { differenceOf, fingerprintOf } from '../data/fingerprint.js';
+import { fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import type { FileSystem } from '../files/file-system.js';
 import { isFinished } from './best.js';
+import { checkData } from './check-data.js';
 import { type EpochOptions, finishEpoch, trainEpoch } from './epoch.js';
 import { explainOutOfMemory } from './fit-memory.js';
 import { type OwnFolder, ownFolder } from './own-folder.js';
@@ -102,26 +101,5 @@ async function trainIn(
     throw await folder.rescue(explainOutOfMemory(error, run));
   } finally {
     await Promise.all([trainLoader.close(), valLoader.close()]);
-  }
-}
-
-/** @throws DataError, one line, unless the dataset is that of the run, as far as fingerprints can tell. */
-export function checkData(run: TrainingRun, dataset: ImageDataset): void {
-  const classes = classDifference(run.classes, dataset.classes);
-  if (classes) {
-    throw new DataError(`the images do not have the classes of the run: ${classes}. Pass its images with --data`);
-  }
-  const now = run.fingerprint && fingerprintOf(dataset);
-  const difference = now ? differenceOf(run.classes, run.fingerprint!, now) : null;
-  if (dataset.train.length !== run.trainImages) {
-    throw new DataError(
-      `the data has ${dataset.train.length} training images, but the run was started with ${run.trainImages}` +
-        `${difference ? `: ${difference}` : ''}. Use the same --data, --limit and --val-share`,
-    );
-  }
-  if (difference) {
-    throw new DataError(
-      `the data has changed since the run was started: ${difference}. Restore it, or start a new run with another --out`,
-    );
   }
 }
