@@ -1,4 +1,4 @@
-/** What runs anywhere, web pages included: networks, their training step by step, and packed models. */
+/** Everything that runs anywhere, including web pages: networks, training step by step, and packed models. */
 export {
   type Augmentation,
   centerCrop,

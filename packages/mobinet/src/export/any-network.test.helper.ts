@@ -102,7 +102,7 @@ class AnyBlock extends Module {
   }
 }
 
-/** A stem, any blocks, and two branches to the logits: one from the mean over all pixels, one from the pixels themselves. */
+/** A stem, any blocks, and two branches to the logits: one from the mean over all pixels, one from all pixels. */
 export class AnyNetwork extends Module {
   readonly stem: Conv2d;
   readonly blocks: readonly AnyBlock[];

@@ -27,14 +27,18 @@ import { exportOnnx } from './onnx.js';
 import { packModel } from './pack.js';
 import { unpackModel } from './packed-model.js';
 
-// Random networks that no library code knows: whatever a `forward` does with layers can be compiled, packed and exported to ONNX.
+// Random networks that no library code knows: whatever a `forward` does with layers can be compiled, packed and
+// exported to ONNX.
 
 ort.env.wasm.numThreads = 1;
 
 const size = 16;
 const imageShape = [size, size, 3] as const;
 
-/** Ops that should have been fused: each is the only reader of a binary convolution or of an output transform, and could be part of it. */
+/**
+ * Ops that should have been fused: each is the only reader of a binary convolution or of an output transform, and could
+ * be part of it.
+ */
 function unfused({ calls, outputs }: Program): string[] {
   const ops = calls.flatMap((call) => (call.kind === 'op' ? call : []));
   const isPass = /^(bitConv2d|countTransform)$/;
@@ -98,7 +102,7 @@ describe('any network', () => {
     },
   );
 
-  // A fixed seed: in one of several hundred networks, the input of a sign is 0 up to rounding, and then all logits may differ.
+  // A fixed seed: in one of several hundred networks, a sign depends on rounding, and then all logits may differ.
   test.prop([blocks, fc.nat()], { numRuns: 12, seed: 1 })(
     'gives the same logits in onnxruntime',
     async (blocks, seed) => {

@@ -2,7 +2,10 @@ import { inferenceRules } from '@mobinet/bnn';
 import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor';
 import type { ReadyProgram, TensorFunction } from '@mobinet/tensor/kernels';
 
-/** A function of images, compiled for the batch size of its last call, since most callers use one size for all batches but the last. */
+/**
+ * A function of images, compiled for the batch size of its last call, since most callers use one size for all batches
+ * but the last.
+ */
 export class BatchProgram {
   readonly #forward: TensorFunction;
   /** [height, width, channels] of an image. */

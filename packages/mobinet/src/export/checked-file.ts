@@ -18,7 +18,7 @@ export interface FileFormat {
   readonly version: string;
   /** The remaining metadata keys. */
   readonly keys: readonly string[];
-  /** What error messages call such a file, with its article. */
+  /** How error messages refer to such a file, with its article. */
   readonly description: string;
   /** What to do with such a file where another format was expected. */
   readonly remedy: string;
@@ -63,9 +63,9 @@ export function encodeChecked(format: FileFormat, tensors: Tensors, metadata: Sa
 }
 
 /**
- * Decodes a file of the given format and verifies its checksum. Files written before checksums were introduced have none.
+ * Decodes a file of the given format and verifies its checksum. Old files have none.
  *
- * @param source What error messages call the file.
+ * @param source The name of the file in error messages.
  * @throws FormatError, one line, if the file has another format or is damaged.
  */
 export function decodeChecked(bytes: Uint8Array, expected: FileFormat, source: string): Safetensors {
@@ -110,8 +110,8 @@ function checkFormat(metadata: SafetensorsMetadata, expected: FileFormat, fail: 
 }
 
 /**
- * Hashes the contents of a file: its metadata except the checksum, and each tensor's name, dtype, shape and the hash of its bytes. Order
- * and spacing do not matter, so the checksum remains valid when other programs rewrite the file.
+ * Hashes the contents of a file: its metadata except the checksum, and each tensor's name, dtype, shape and the hash of
+ * its bytes. Order and spacing do not matter, so the checksum remains valid when other programs rewrite the file.
  */
 function checksumOf(tensors: Tensors, metadata: SafetensorsMetadata): string {
   const texts = Object.entries(metadata).filter(([key]) => key !== checksumKey);

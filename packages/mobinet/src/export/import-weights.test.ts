@@ -25,7 +25,7 @@ type Tensors = Map<string, Tensor<DType>>;
 const small = { width: 0.125, imageSize: 32, k: 1 } as const;
 const data = { classes: ['a', 'b', 'c'], trainImages: 24 };
 
-/** The weights of a checkpoint as other frameworks would save them: without the optimizer, and without the prefix `model.`. */
+/** The weights of a checkpoint as other frameworks save them: without the optimizer and without our prefix. */
 function weightsOf(checkpoint: Uint8Array, change: (tensors: Tensors) => void = () => {}): Uint8Array {
   const { tensors } = decodeSafetensors(checkpoint);
   const own: Tensors = new Map();

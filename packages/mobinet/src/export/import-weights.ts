@@ -7,21 +7,22 @@ import { checkSaved, modelTensors } from '../networks/tensors.js';
 import { checkpointFormat, packedFormat } from './checked-file.js';
 import { checkFinite } from './metadata.js';
 
-/** What `importWeights` cannot read from the file. */
+/** Options of `importWeights`. */
 export interface ImportOptions {
   /** Options of the network. */
   readonly options?: Readonly<Record<string, unknown>>;
   /** The kind of network. Default: MoBiNet. */
   readonly network?: Network;
-  /** What error messages call the file. Default: `'weights'`. */
+  /** The name of the file in error messages. Default: `'weights'`. */
   readonly source?: string;
 }
 
 /**
- * Makes a network with weights that were trained elsewhere. The safetensors file must contain exactly the parameters and running
- * statistics of the network, as floats, under the names and in the shapes that docs/interop.md lists.
+ * Makes a network with weights that were trained elsewhere. The safetensors file must contain exactly the parameters
+ * and running statistics of the network, as floats, under the names and in the shapes that docs/interop.md lists.
  *
- * @throws FormatError, one line that names the tensor, if the file does not match the network. RangeError for invalid options.
+ * @throws FormatError, one line that names the tensor, if the file does not fit the network; RangeError for
+ * invalid options.
  */
 export function importWeights(
   bytes: Uint8Array,

@@ -2,8 +2,8 @@ import { type DType, FormatError, type Tensor } from '@mobinet/tensor';
 import { oneLine } from '../data/errors.js';
 
 /**
- * Checks the structure of JSON that was read from a file: `value` must have the fields of `example`, with values of the same types and
- * lists of the same lengths. Additional fields are allowed.
+ * Checks the structure of JSON that was read from a file: `value` must have the fields of `example`, with values of the
+ * same types and lists of the same lengths. Additional fields are allowed.
  *
  * @throws RangeError, one line that names the field.
  */
@@ -41,7 +41,7 @@ export function checkClasses(value: unknown, count: number): asserts value is re
 /**
  * Checks that a network can compute with the values of a tensor from a file. Integer tensors always pass.
  *
- * @throws FormatError, one line, if a value is not finite, or negative where the name of the tensor says that it holds variances.
+ * @throws FormatError, one line, if a value is not finite, or is a negative variance (by the name of the tensor).
  */
 export function checkFinite(name: string, { values, dtype }: Tensor<DType>, source: string): void {
   if (dtype !== 'f32') return;

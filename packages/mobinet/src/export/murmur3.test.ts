@@ -5,7 +5,7 @@ import { murmur3 } from './murmur3.js';
 const hashOf = (text: string): string => murmur3(new TextEncoder().encode(text));
 
 describe('murmur3', () => {
-  // From the reference implementation (MurmurHash3_x86_128, seed 0), as quoted by Wikipedia and by packages for other languages.
+  // From the reference implementation (MurmurHash3_x86_128, seed 0), as quoted by Wikipedia and by other packages.
   test('gives the published hashes', () => {
     expect(hashOf('')).toBe('00000000000000000000000000000000');
     expect(hashOf('The quick brown fox jumps over the lazy dog')).toBe('2f1583c3ecee2c675d7bf66ce5e91d2c');

@@ -1,7 +1,7 @@
 /**
- * MurmurHash3 in its 128-bit variant for 32-bit machines (Austin Appleby, 2011, public domain), as 32 hexadecimal digits. It detects
- * accidental damage by disks, networks and editors, and is fast with JavaScript's 32-bit integers. It is not cryptographic: it does not
- * protect from tampering.
+ * MurmurHash3 in its 128-bit variant for 32-bit machines (Austin Appleby, 2011, public domain), as 32 hexadecimal
+ * digits. It detects accidental damage by disks, networks and editors, and is fast with JavaScript's 32-bit integers.
+ * It is not cryptographic: it does not protect from tampering.
  */
 export function murmur3(bytes: Uint8Array): string {
   // A Uint32Array needs an aligned address; other bytes are copied first.

@@ -94,7 +94,10 @@ const mutations: Record<string, Mutation> = {
   'another header': editHeader,
 };
 
-/** Reads `count` mutations of a file. Each must be refused in one line, without leaking memory, or give the same result as the original. */
+/**
+ * Reads `count` mutations of a file. Each must be refused in one line, without leaking memory, or give the same result
+ * as the original.
+ */
 function expectRefusedOrSame(original: Uint8Array, count: number, read: (bytes: Uint8Array) => unknown): void {
   const same = read(original);
   const names = Object.keys(mutations);

@@ -6,11 +6,14 @@ import type { onnx as proto } from 'onnx-proto';
 const AttributeType = { FLOAT: 1, INT: 2, INTS: 7 } as const;
 const DataType = { FLOAT: 1, INT64: 7 } as const;
 
-/** The operator set, and the version of the format that introduced it (https://github.com/onnx/onnx/blob/main/docs/Versioning.md). */
+/**
+ * The operator set, and the version of the format that introduced it
+ * (https://github.com/onnx/onnx/blob/main/docs/Versioning.md).
+ */
 const opset = 17;
 const irVersion = 8;
 
-/** An attribute of a node: an integer, a list of integers, or a float, which is wrapped since JavaScript has one number type. */
+/** An attribute: an integer, a list of integers, or a float, which is wrapped to tell it from an integer. */
 export type Attribute = number | readonly number[] | { readonly float: number };
 
 /** An input or output of a graph. */
@@ -30,8 +33,8 @@ export interface OnnxModelInfo {
 }
 
 /**
- * Builds an ONNX graph node by node (https://onnx.ai/onnx/repo-docs/IR.html). Values are identified by name. Each node has one output,
- * which has the name of the node.
+ * Builds an ONNX graph node by node (https://onnx.ai/onnx/repo-docs/IR.html). Values are identified by name. Each node
+ * has one output, which has the name of the node.
  */
 export class OnnxGraph {
   readonly #nodes: proto.INodeProto[] = [];
@@ -49,7 +52,7 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Adds an f32 tensor, optionally reshaped. Its memory is read by `encode`, so it must live until then. Returns its name. */
+  /** Adds an f32 tensor, optionally reshaped, which must live until `encode` reads it. Returns its name. */
   tensor(name: string, { dtype, shape, values }: Tensor<DType>, as: Shape = shape): string {
     if (dtype !== 'f32') throw new RangeError(`tensor ${name} is ${dtype}, but ONNX export supports only f32`);
     return this.#constant(name, DataType.FLOAT, as, values);

@@ -133,7 +133,9 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
   ...elementwise({ add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', maximum: 'Max', minimum: 'Min', pow: 'Pow' }),
 };
 
-/** Element-wise ops, each of which is one ONNX operator. A vector operand of images is broadcast along their channels. */
+/**
+ * Element-wise ops, each of which is one ONNX operator. A vector operand of images is broadcast along their channels.
+ */
 function elementwise(operators: Readonly<Record<string, string>>): Record<string, Emitter> {
   const emit =
     (operator: string): Emitter =>

@@ -5,8 +5,8 @@ import { type Attribute, OnnxGraph } from './onnx-graph.js';
 /**
  * Writes the calls of a program as nodes of an ONNX graph. All tensors there are floats, and signs are ±1.0.
  *
- * Images [batch, height, width, channels] become [batch, channels, height, width], and filters likewise. So every tensor of rank 4 is
- * transposed, and a vector of channels that is combined with one becomes [channels, 1, 1].
+ * Images [batch, height, width, channels] become [batch, channels, height, width], and filters likewise. So every
+ * tensor of rank 4 is transposed, and a vector of channels that is combined with one becomes [channels, 1, 1].
  */
 export class OnnxWriter {
   readonly graph = new OnnxGraph();
@@ -23,7 +23,11 @@ export class OnnxWriter {
     this.#names.set(program.inputs[0], this.unique(input));
   }
 
-  /** Writes all calls. Must run in a `tidy` that lasts until the graph is encoded. @param output The name of the graph's output. */
+  /**
+   * Writes all calls. Must run in a `tidy` that lasts until the graph is encoded.
+   *
+   * @param output The name of the graph's output.
+   */
   write(output: string): void {
     const { calls, outputs } = this.#program;
     const layers = layerNames(this.#program);
@@ -49,7 +53,11 @@ export class OnnxWriter {
     return this.#program.values[value].shape;
   }
 
-  /** The name of a value. A constant is added to the graph when it is first used. @param name The name to give a constant. */
+  /**
+   * The name of a value. A constant is added to the graph when it is first used.
+   *
+   * @param name The name to give a constant.
+   */
   value(at: number, name = `constant.${at}`): string {
     const known = this.#names.get(at);
     if (known !== undefined) return known;

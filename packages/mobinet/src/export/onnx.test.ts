@@ -42,8 +42,8 @@ const largestDifference = (a: readonly number[], b: readonly number[]): number =
 const sizes = fc.integer({ min: 32, max: 45 });
 
 describe('an ONNX model', () => {
-  // The two sum floats in different orders, so they agree up to rounding, unless the input of a sign is so near 0 that rounding decides
-  // it. That happens in about 1 of 400 such networks, so a fixed seed keeps this test from failing one day.
+  // The two sum floats in different orders, so they agree up to rounding, unless the input of a sign is so near 0 that
+  // rounding decides it. That happens in about 1 of 400 such networks, so the seed is fixed.
   test.prop([architectures, sizes], { numRuns: 8, seed: 1 })(
     'gives the same top-5 as the packed network in onnxruntime, and the same logits within 1e-3',
     async (variant, imageSize) => {
@@ -69,7 +69,7 @@ describe('an ONNX model', () => {
   );
 
   test.each([0, -0, Number.NaN])('takes the sign of %d as +1, as this library does', async (pixel) => {
-    // Untrained, so that the stem maps these constant images to themselves; without skips, which would carry NaN to the logits.
+    // Untrained, so that the stem keeps these constant images; without skips, which would carry NaN to the logits.
     const model = createMoBiNet({ width: 0.25, classes: 10, imageSize: 32, k: 1, skip: 'none', pool: 'max' });
     const images = tensor(new Float32Array(32 * 32 * 3).fill(pixel), { shape: [1, 32, 32, 3] });
     const packed = unpackModel(packModel(model));

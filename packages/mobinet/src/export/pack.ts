@@ -6,21 +6,23 @@ import { checkImageMemory, withNetworkProgram } from './network-program.js';
 import { encodeInfo, type PackedInfo } from './packed-info.js';
 import { checkPortable, type PortableConstant, toPortable } from './portable-program.js';
 
-/** What `packModel` and `exportOnnx` need to know about a network. */
+/** Options of `packModel`, `exportOnnx` and `summary`. */
 export interface ExportOptions extends PackedInfo {
   /** [height, width, channels] of an image. Default: the `imageShape` of the network, if it has one. */
   readonly imageShape?: Shape | undefined;
 }
 
 /**
- * Packs a network of images into a file that runs without the code that defined the network. The file contains what `forward` does in
- * evaluation mode, call by call, and its tensors, with one bit per binary weight. Latent weights and optimizer state are left out.
+ * Packs a network of images into a file that runs without the code that defined the network. The file contains what
+ * `forward` does in evaluation mode, call by call, and its tensors, with one bit per binary weight. Latent weights and
+ * optimizer state are left out.
  *
  * ```ts
  * await saveFile('mine.mobinet.safetensors', packModel(network, { imageShape: [32, 32, 3], classes }));
  * ```
  *
- * @throws RangeError, one line, for ops that packed files do not support; TraceError if `forward` cannot be traced (see `trace`).
+ * @throws RangeError, one line, for ops that packed files do not support; TraceError if `forward` cannot be traced (see
+ * `trace`).
  */
 export function packModel(network: Module, { imageShape, ...info }: ExportOptions = {}): UnsharedBytes {
   checkPackable(network, { imageShape, ...info });

@@ -11,14 +11,19 @@ export interface PackedInfo {
 }
 
 /**
- * The preprocessing for files that do not name any, such as those of untrained networks. As in the paper, images are resized to slightly
- * more than the crop and normalized with the statistics of ImageNet.
+ * The preprocessing for files that do not name any, such as those of untrained networks. As in the paper, images are
+ * resized to slightly more than the crop and normalized with the statistics of ImageNet.
  */
 export function defaultPreprocessing(imageSize: number): Preprocessing {
   return { resize: Math.round((imageSize * 256) / 224), normalization: imageNetNormalization };
 }
 
-/** Encodes the information as metadata of a file. @param count The number of classes. @throws RangeError, one line, if it is invalid. */
+/**
+ * Encodes the information as metadata of a file.
+ *
+ * @param count The number of classes.
+ * @throws RangeError, one line, if it is invalid.
+ */
 export function encodeInfo({ classes, preprocessing }: PackedInfo, count: number): Record<string, string> {
   if (classes) checkClasses(classes, count);
   if (preprocessing) checkPreprocessing(preprocessing);

@@ -43,7 +43,7 @@ describe('packModel and unpackModel', () => {
     expect(names.filter((name) => name.endsWith('.weight'))).toEqual(['stem.weight', 'classifier.weight']);
     const byDtype = (dtype: string): number =>
       [...tensors.values()].filter((t) => t.dtype === dtype).reduce((sum, { size }) => sum + size, 0);
-    // Rows of bits are padded to whole words, by less than one word per filter. Floats are exactly those that the summary counts.
+    // Rows of bits are padded to whole words, by less than one word per filter. Floats are those that are counted.
     const filters = names
       .filter((name) => name.endsWith('.lines'))
       .reduce((sum, name) => sum + tensors.get(name)!.shape[1], 0);

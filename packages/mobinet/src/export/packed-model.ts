@@ -28,8 +28,8 @@ import { checkPortable, fromPortable, type PortableProgram, portableConstants } 
 import { mostProbable, type Prediction } from './prediction.js';
 
 /**
- * The network of a packed file. On the CPU its logits equal those of the trained network in evaluation mode, bit for bit. It runs on the
- * backend of its images.
+ * The network of a packed file. On the CPU its logits equal those of the trained network in evaluation mode, bit for
+ * bit. It runs on the backend of its images.
  */
 export class PackedModel extends Module {
   readonly info: PackedInfo;
@@ -65,8 +65,8 @@ export class PackedModel extends Module {
   }
 
   /**
-   * Like `forward`, and calls `onLayer` after each layer. On a GPU the layer has only been submitted by then; awaiting `data()` of its signs
-   * waits for the result.
+   * Like `forward`, and calls `onLayer` after each layer. On a GPU the layer has only been submitted by then; awaiting
+   * `data()` of its signs waits for the result.
    */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
     const ready = this.#program.for(x);
@@ -110,7 +110,7 @@ export class PackedModel extends Module {
   }
 }
 
-/** What a layer did in one run, as `PackedModel.watch` reports it. */
+/** One layer of a run, as `PackedModel.watch` reports it. */
 export interface LayerReport {
   /** Index among the layers of `programFor(x).program`. */
   readonly index: number;
@@ -118,7 +118,8 @@ export interface LayerReport {
   /** Running time; on a GPU, the time that submitting the layer took. */
   readonly milliseconds: number;
   /**
-   * The signs passed to the next layer, [batch, height, width, channels], or null if the layer outputs floats. Later layers overwrite them.
+   * The signs passed to the next layer, [batch, height, width, channels], or null if the layer outputs floats. Later
+   * layers overwrite them.
    */
   readonly signs: BitTensor | null;
 }
@@ -132,9 +133,9 @@ function signsOf(ready: ReadyProgram, { from, to }: Layer): BitTensor | null {
 }
 
 /**
- * Decodes a packed file into a network that is ready to run. The file is checked completely before the network takes memory.
+ * Decodes a packed file into a network that is ready to run. The whole file is checked before it takes memory.
  *
- * @param source What error messages call the file.
+ * @param source The name of the file in error messages.
  * @throws FormatError, one line that names the tensor or the node, if it is not an intact packed file.
  */
 export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedModel {

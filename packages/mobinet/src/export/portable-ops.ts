@@ -40,7 +40,9 @@ export type Options = Readonly<Record<string, unknown>>;
 
 /** How an op is written to a file and read back. */
 export interface PortableOp {
-  /** The roles of its inputs, which name its constants. Inputs with `?` are optional, and a last input with `…` repeats. */
+  /**
+   * The roles of its inputs, which name its constants. Inputs with `?` are optional, and a last input with `…` repeats.
+   */
   readonly inputs: readonly string[];
   /** The dtypes of its inputs. Counts are u8 or i16. */
   readonly kinds: readonly ('f32' | 'bits' | 'i32' | 'counts')[];

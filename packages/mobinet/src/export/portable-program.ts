@@ -28,7 +28,7 @@ export interface PortableProgram {
   readonly signs: Readonly<Record<string, Shape>>;
 }
 
-/** A call. Each input is the name of a tensor, or a number: 0 for the images, n for the result of node n, counted from 1. */
+/** A call. Each input is the name of a tensor, or a number: 0 for the images, n ≥ 1 for the result of node n. */
 export type PortableNode = readonly [op: string, inputs: readonly (number | string)[], options: Options];
 
 /** A tensor of a packed file. */
@@ -119,7 +119,9 @@ export function fromPortable({ nodes }: PortableProgram, constants: ReadonlyMap<
   };
 }
 
-/** @throws RangeError or TypeError, one line, unless `value` has the structure of a program. Calls are checked when they are made. */
+/**
+ * @throws RangeError or TypeError, one line, unless `value` has the structure of a program. Calls are checked later.
+ */
 export function checkPortable(value: unknown): asserts value is PortableProgram {
   checkRecord('program', value);
   const { images, nodes, signs } = value;
@@ -175,7 +177,10 @@ function callOp(name: string, inputs: readonly Value[], options: Options): Value
   return op.read(inputs, options);
 }
 
-/** All weights of a filter in one row of bits, as u32. Rows of single taps would waste most of a word where groups have few channels. */
+/**
+ * All weights of a filter in one row of bits, as u32. Rows of single taps would waste most of a word where groups have
+ * few channels.
+ */
 function packFilters(filters: BitTensor): Omit<PortableConstant, 'index'> {
   const [count, ...rest] = filters.shape;
   const shape = [count, wordsPerRow(sizeOf(rest))];
@@ -187,7 +192,11 @@ function plainConstant(tensor: Tensor<DType>): Omit<PortableConstant, 'index'> {
   return { dtype: tensor.dtype, shape: tensor.shape, tensor: () => tensor };
 }
 
-/** The inverse of `packFilters`: one row per tap, as convolutions read them. @throws RangeError, one line, if the rows do not fit. */
+/**
+ * The inverse of `packFilters`: one row per tap, as convolutions read them.
+ *
+ * @throws RangeError, one line, if the rows do not fit.
+ */
 function unpackFilters(rows: Tensor<DType> | undefined, shape: Shape, name: string): BitTensor {
   const [count] = shape;
   const rowLength = sizeOf(shape.slice(1));

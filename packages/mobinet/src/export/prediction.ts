@@ -6,7 +6,11 @@ export interface Prediction {
   readonly probability: number;
 }
 
-/** The `top` most probable classes, in descending order. @param classes Their names. Default: `class 0`, `class 1`, … */
+/**
+ * The `top` most probable classes, in descending order.
+ *
+ * @param classes Their names. Default: `class 0`, `class 1`, …
+ */
 export function mostProbable(
   probabilities: ArrayLike<number>,
   classes: readonly string[] | undefined,

@@ -19,11 +19,15 @@ export interface Network<O extends ImageOptions = ImageOptions> {
   readonly presets: Readonly<Record<string, Partial<O> | undefined>>;
   /** Fills in defaults and checks every option. @throws RangeError or TypeError, one line that names the option. */
   resolve(options: unknown): O;
-  /** Makes a network with fresh weights, which depend only on the options. @throws RangeError for incompatible options. */
+  /**
+   * Makes a network with fresh weights, which depend only on the options.
+   *
+   * @throws RangeError for incompatible options.
+   */
   make(options: O): Module;
 }
 
-/** What `defineNetwork` needs to know about a kind of network. */
+/** The definition of a kind of network, for `defineNetwork`. */
 export interface NetworkDefinition<S extends OptionSchema> {
   /** Letters, digits, `-` and `_`. */
   readonly name: string;
@@ -31,7 +35,10 @@ export interface NetworkDefinition<S extends OptionSchema> {
   readonly options?: S;
   /** The options that training presets set, by the name of the preset. */
   readonly presets?: Readonly<Record<string, Partial<OptionsOf<typeof imageOptions & S>>>>;
-  /** Makes a module from images [batch, imageSize, imageSize, 3] to logits [batch, classes]. Weights must be drawn from `options.seed`. */
+  /**
+   * Makes a module from images [batch, imageSize, imageSize, 3] to logits [batch, classes]. Weights must be drawn from
+   * `options.seed`.
+   */
   make(options: OptionsOf<typeof imageOptions & S>): Module;
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@mobinet/tensor';
 import { largestSide } from '../data/source.js';
 
-/** An option of a network: a number in a range, or one of several choices. Command lines and files are checked against it. */
+/** An option of a network: a number in a range, or one of several choices. Command lines and files are checked. */
 export type NetworkOption = NumberOption | ChoiceOption;
 
 interface NumberOption {
@@ -29,7 +29,7 @@ interface ChoiceOption {
 /** The options of a network, by name. */
 export type OptionSchema = Readonly<Record<string, NetworkOption>>;
 
-/** The type of the values of a schema's options, such as `{ width: number; pool: 'max' | 'min' }` for a range and a choice. */
+/** The values of a schema's options: `{ width: number; pool: 'max' | 'min' }` for a range and a choice. */
 export type OptionsOf<S> = {
   -readonly [K in keyof S]: S[K] extends { readonly choices: readonly (infer C)[] } ? C : number;
 };
@@ -86,7 +86,7 @@ const reservedNames: ReadonlySet<string> = new Set(commandFlags.split(' '));
 /**
  * Fills in defaults and checks every option.
  *
- * @param name What error messages call the network.
+ * @param name The name of the network in error messages.
  * @throws RangeError or TypeError, one line that names the option.
  */
 export function resolveOptions<S extends OptionSchema>(schema: S, given: unknown, name: string): OptionsOf<S> {

@@ -5,8 +5,8 @@ export interface MultiplyAdds {
 }
 
 /**
- * FLOPs as the paper counts them, following Bi-Real Net: float multiply-adds plus 1/64 of the binary ones, since one instruction handles
- * 64 bits. Convolutions and the classifier are counted; BatchNorm, PReLU, skips, pooling and α are not.
+ * FLOPs as the paper and Bi-Real Net count them: float multiply-adds plus 1/64 of the binary ones, since one
+ * instruction handles 64 bits. Only convolutions and the classifier count, not BatchNorm, PReLU, skips, pooling or α.
  */
 export function countFlops(layers: readonly MultiplyAdds[]): number {
   return layers.reduce((sum, layer) => sum + layer.floatMultiplyAdds + layer.binaryMultiplyAdds / 64, 0);

@@ -6,8 +6,8 @@ import type { ExportOptions } from '../export/pack.js';
 import { kindOf } from './kind.js';
 
 /**
- * A flowchart of a network of images in evaluation mode, as Mermaid text (https://mermaid.js.org), which GitHub, GitLab and many editors
- * render. Each call is a box with the shape of its output, grouped by layer.
+ * A flowchart of a network of images in evaluation mode, as Mermaid text (https://mermaid.js.org), which GitHub, GitLab
+ * and many editors render. Each call is a box with the shape of its output, grouped by layer.
  *
  * @param network A trained network or a packed model.
  */

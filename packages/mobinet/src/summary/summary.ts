@@ -34,9 +34,9 @@ export interface NetworkSummary extends MultiplyAdds {
 }
 
 /**
- * Counts the parameters, multiply-adds and bytes of a network of images in evaluation mode, layer by layer. The parameters are the numbers
- * that inference uses: the signs of weights, and for each channel the constants into which α, batch normalization and activation fold.
- * Nothing is computed, so the network may be made without memory:
+ * Counts the parameters, multiply-adds and bytes of a network of images in evaluation mode, layer by layer. The
+ * parameters are the numbers that inference uses: the signs of weights, and for each channel the constants into which
+ * α, batch normalization and activation fold. Nothing is computed, so the network may be made without memory:
  *
  * ```ts
  * const { flops } = withoutMemory(() => summary(createMoBiNet({ width: 2 })));

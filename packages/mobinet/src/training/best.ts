@@ -4,7 +4,9 @@ import type { EpochMetrics, TrainingRun } from './run.js';
 const isBetter = (epoch: EpochMetrics, other: EpochMetrics): boolean =>
   epoch.top1 > other.top1 || (epoch.top1 === other.top1 && epoch.valLoss < other.valLoss);
 
-/** The epoch with the highest top-1, then the lowest validation loss, then the first; undefined for an empty history. */
+/**
+ * The epoch with the highest top-1, then the lowest validation loss, then the first; undefined for an empty history.
+ */
 export function bestEpoch(history: readonly EpochMetrics[]): EpochMetrics | undefined {
   return history.reduce<EpochMetrics | undefined>(
     (best, epoch) => (best === undefined || isBetter(epoch, best) ? epoch : best),

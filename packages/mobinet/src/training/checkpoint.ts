@@ -47,7 +47,7 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
 /**
  * Restores a saved run, ready to be resumed where it stopped.
  *
- * @param source What error messages call the file.
+ * @param source The name of the file in error messages.
  * @throws FormatError, one line, if the file is not an intact checkpoint.
  */
 export function decodeCheckpoint(bytes: Uint8Array, source = 'checkpoint'): TrainingRun {
@@ -176,7 +176,7 @@ function checkFingerprint(fingerprint: unknown, classes: number): void {
   checkLike(fingerprint, { train: ofClasses, val: ofClasses }, 'run.fingerprint');
 }
 
-/** Checks that the progress lies within the epochs of the run, and that the history has metrics for each completed epoch. */
+/** Checks that the progress lies within the epochs of the run, and that there are metrics for each completed epoch. */
 function checkProgress({ training, trainImages, progress, steps, history }: SavedRun): void {
   const batches = Math.ceil(checkNumber('run.trainImages', trainImages, wholeNumbers(1)) / training.batchSize);
   const { epoch, batch } = progress;

@@ -18,11 +18,11 @@ export interface EpochProgress {
   readonly images: number;
   /** All images of the training or of the validation. */
   readonly imagesPerEpoch: number;
-  /** Estimated time for the rest of the run, at the pace since it was started or resumed; null while the pace is unknown. */
+  /** Estimated time for the rest of the run, at the pace since its start or resumption; null while unknown. */
   readonly secondsLeft: number | null;
 }
 
-/** What `onStep` receives after each training step. */
+/** The report that `onStep` receives after each training step. */
 export interface StepReport extends EpochProgress {
   /** Mean over this epoch so far. */
   readonly loss: number;
@@ -33,7 +33,7 @@ export interface StepReport extends EpochProgress {
 
 /** Options of a training that concern its epochs. */
 export interface EpochOptions {
-  /** Aborting it stops the run with a checkpoint, after the current step or between two micro-batches, which discards the step. */
+  /** Aborting it stops the run with a checkpoint: after a step, or between micro-batches, discarding the step. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each step. */
   readonly onStep?: ((report: StepReport) => void) | undefined;
@@ -104,7 +104,9 @@ function progressOf(work: EpochWork, done: ImageCounts) {
   return { epoch: progress.epoch + 1, epochs: training.epochs, secondsLeft: work.pace.secondsFor(left) };
 }
 
-/** Validates after an epoch and moves the run on to the next one. Returns null if the signal ended the validation early. */
+/**
+ * Validates after an epoch and moves the run on to the next one. Returns null if the signal ended the validation early.
+ */
 export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null> {
   const { run, trainLoader, valLoader: loader, pace, options } = work;
   const { signal, onValidation } = options;

@@ -9,7 +9,10 @@ export interface Evaluation {
   readonly loss: number;
   /** Share of images whose class has the highest score, in percent. */
   readonly top1: number;
-  /** Share of images whose class is among the five highest scores, in percent; null for five classes or fewer, where it is always 100. */
+  /**
+   * Share of images whose class is among the five highest scores, in percent; null for five classes or fewer, where it
+   * is always 100.
+   */
   readonly top5: number | null;
   /** The number of images. */
   readonly images: number;
@@ -24,7 +27,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * Computes loss and accuracy over all images of a loader, in evaluation mode. Restores the mode of the network afterwards.
+ * Computes loss and accuracy over all images of a loader, in evaluation mode, and restores the mode of the network.
  *
  * @throws The signal's reason when it aborts.
  */
@@ -59,7 +62,7 @@ export async function evaluate(
   return { loss: tally.loss / images, top1: percent(tally.top1), top5: hasTop5 ? percent(tally.top5) : null, images };
 }
 
-/** The number of rows of `logits` [batch, classes] whose label is among the k highest. Ties are broken in favor of the first class. */
+/** Counts the rows of `logits` [batch, classes] whose label is among the k highest. Ties go to the first class. */
 export async function countTopK(logits: Tensor, labels: Tensor<'i32'>, k: number): Promise<number> {
   const [scores, targets] = await Promise.all([logits.data(), labels.data()]);
   const classes = logits.shape[1];

@@ -10,7 +10,11 @@ import { copyImages, sharedFolder } from './fixtures.test.helper.js';
 
 const folder = sharedFolder();
 
-/** Trains on a GPU until the code `fault` breaks it in the first validation. @returns The error message, and the weights before it. */
+/**
+ * Trains on a GPU until the code `fault` breaks it in the first validation.
+ *
+ * @returns The error message, and the weights before it.
+ */
 function trainUntil(fault: string, out: string): { message: string; weights: Record<string, number[]> } {
   const images = copyImages(join(folder, `images-${out}`), { classes: 2, train: 4, val: 3 });
   const tensor = '../../../tensor/dist';

@@ -47,7 +47,7 @@ const start = (seed = 0): TrainingRun =>
 
 const checkpointIn = (out: string): Buffer => readFileSync(join(out, checkpointFile));
 
-/** The steps of the saved run, 0 without one. Throws unless its checkpoints are intact and the folder contains no unknown files. */
+/** The steps of the saved run, or 0. Throws unless its checkpoints are intact and there are no unknown files. */
 function savedSteps(out: string): number {
   const known = [checkpointFile, bestFile, metricsFile];
   expect(readdirSync(out).filter((name) => !known.includes(name))).toEqual([]);
@@ -86,8 +86,8 @@ describe('a disk that fills up', () => {
     const out = join(folder, 'full');
     let steps = 0;
     for (const point of points) {
-      // There is room for the next checkpoint and for a part of the one after it. At the start of an epoch there is room for one more, in
-      // case the end of the previous epoch is not saved yet.
+      // There is room for the next checkpoint and for a part of the one after it. At the start of an epoch there is
+      // room for one more, in case the end of the previous epoch is not saved yet.
       const whole = steps % batches === 0 ? 2 : 1;
       const room = Math.round(size * (whole + 0.05 + (0.9 * point) / points.length));
       const files = faultyFileSystem({ room, longestWrite: point % 2 === 0 ? 50_000 : Infinity });

@@ -19,8 +19,8 @@ const overheadBytes = 1e9;
 /**
  * Finds the smallest number of micro-batches, a power of two, with which a training step fits into memory.
  *
- * On the CPU, the limit is what WebAssembly and the machine have left. A GPU only reports how large a tensor may be, not how much memory
- * it has.
+ * On the CPU, the limit is what WebAssembly and the machine have left. A GPU only reports how large a tensor may be,
+ * not how much memory it has.
  *
  * @param options.moreThan The result must exceed this number. Default 0.
  * @param options.available Bytes available. Default: what the current backend has.
@@ -60,7 +60,7 @@ function machineMemory(): number {
   return Math.max(available - overheadBytes, available / 2);
 }
 
-/** Adds the number of micro-batches that would fit to an out-of-memory error in training. Returns other errors unchanged. */
+/** Adds the number of micro-batches that would fit to an out-of-memory error. Returns other errors unchanged. */
 export function explainOutOfMemory(error: unknown, { network, options, training }: TrainingRun): unknown {
   if (!(error instanceof OutOfMemoryError)) return error;
   const problem = `out of memory with ${microBatchSize(training)} images at a time`;

@@ -16,7 +16,9 @@ export function sharedFolder(): string {
   return folder;
 }
 
-/** Runs the tests of the file on one thread. Small networks would spend more time waiting for threads than computing. */
+/**
+ * Runs the tests of the file on one thread. Small networks would spend more time waiting for threads than computing.
+ */
 export function useOneThread(): void {
   const threads = threadCount();
   beforeAll(() => setThreads(1));
@@ -41,7 +43,7 @@ export function copyImages(folder: string, { classes = 3, train = 8, val = 4 } =
   return folder;
 }
 
-/** The contents of a checkpoint, except for times and the image decoder: every bit of every tensor, and the progress of the run. */
+/** The contents of a checkpoint, except times and the image decoder: every bit of its tensors, and its progress. */
 export function contentsOf(checkpoint: Uint8Array): unknown {
   const { tensors, metadata } = decodeSafetensors(checkpoint);
   const bits = [...tensors].map(([name, { values }]) => [

@@ -26,7 +26,7 @@ describe('a run that was interrupted', () => {
   /** Where to stop: after a step, counted over the whole run, or in the validation after an epoch. */
   type Stop = { step: number } | { validation: number };
 
-  /** Trains from the start or from the checkpoint in `out`, until `stop` or to the end. Returns whether the run has finished. */
+  /** Trains from the start or from the checkpoint in `out`, until `stop` or to the end. Returns whether it finished. */
   async function trainUntil(stop: Stop | null, out: string, isFirst: boolean): Promise<boolean> {
     const run = isFirst ? start() : decodeCheckpoint(await checkpointOf(out));
     const controller = new AbortController();

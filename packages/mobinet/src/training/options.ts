@@ -34,8 +34,8 @@ export interface TrainingOptions {
   readonly epochs: number;
   readonly batchSize: number;
   /**
-   * The maximum number of micro-batches that a batch is split into, a power of two. Only one at a time needs memory. The number affects the
-   * result, since batch normalization takes its statistics from each micro-batch.
+   * The maximum number of micro-batches that a batch is split into, a power of two. Only one at a time needs memory.
+   * The number affects the result, since batch normalization takes its statistics from each micro-batch.
    */
   readonly microBatches: number;
   readonly optimizer: (typeof optimizerNames)[number];
@@ -57,8 +57,8 @@ export interface TrainingOptions {
 }
 
 /**
- * Training as in the paper: from scratch with Adam and multiplicative decay, on random crops of 224 pixels from images resized to 256. The
- * paper's numbers of epochs, learning rates and batch size are not known; these are ours.
+ * Training as in the paper: from scratch with Adam and multiplicative decay, on random crops of 224 pixels from images
+ * resized to 256. The paper's numbers of epochs, learning rates and batch size are not known; these are ours.
  */
 export const paperTraining: TrainingOptions = {
   epochs: 50,

@@ -15,8 +15,8 @@ export interface OwnFolder {
 }
 
 /**
- * Locks a folder for a run, and creates it if necessary. Anything that would prevent the run from being saved is an error now, not after
- * hours of training.
+ * Locks a folder for a run, and creates it if necessary. Anything that would prevent the run from being saved is an
+ * error now, not after hours of training.
  *
  * @param options.resumed Whether the run in the folder is being resumed. Any other run would overwrite its checkpoint.
  * @throws DataError if the folder contains another run, is in use by another process, or cannot be written to.
@@ -26,7 +26,7 @@ export async function ownFolder(path: string, { resumed = false } = {}): Promise
   return lock(path, made, resumed);
 }
 
-/** Creates and locks a folder for a new run, named after the local time. Runs that start in the same second get different folders. */
+/** Creates and locks a folder for a new run, named after the local time and, if that is taken, a number. */
 export async function ownNewFolder(parent: string): Promise<OwnFolder> {
   const parentMade = await makeFolder(parent, true);
   const name = join(parent, timeStamp());

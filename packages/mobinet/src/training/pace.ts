@@ -13,7 +13,9 @@ export interface ImageCounts {
 /** A first step of at least this many seconds is representative, although it includes the warm-up. */
 const longStep = 10;
 
-/** The backward pass costs about twice as much as the forward pass, so validation takes a third of the time of training. */
+/**
+ * The backward pass costs about twice as much as the forward pass, so validation takes a third of the time of training.
+ */
 const forwardShare = 1 / 3;
 
 /** Estimates the duration of training from the steps since it was started or resumed. */
@@ -22,7 +24,9 @@ export class Pace {
   readonly #train: Work = { images: 0, seconds: 0 };
   readonly #validation: Work = { images: 0, seconds: 0 };
 
-  /** Records a step. The first one waits for images and compiles kernels, so it only counts until there is a second one. */
+  /**
+   * Records a step. The first one waits for images and compiles kernels, so it only counts until there is a second one.
+   */
   step(images: number, seconds: number): void {
     add(this.#first.images === 0 ? this.#first : this.#train, images, seconds);
   }

@@ -3,7 +3,8 @@ import type { ImageSource } from '../data/source.js';
 import type { TrainingRun } from './run.js';
 
 /**
- * Records the image decoder in a run, and warns if it differs from the one before, since then the run does not end with the same bits.
+ * Records the image decoder in a run, and warns if it differs from the one before, since then the run does not end with
+ * the same bits.
  *
  * @throws DataError if the images are files and no decoder is installed.
  */

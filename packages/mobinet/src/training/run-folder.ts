@@ -21,7 +21,11 @@ export const bestFile = 'best.safetensors';
 /** The file name of the metrics in a run folder: one JSON object (`EpochMetrics`) per line and epoch. */
 export const metricsFile = 'metrics.jsonl';
 
-/** Refuses to start a run in a folder that contains one, since it would overwrite the checkpoint. @throws DataError if it does. */
+/**
+ * Refuses to start a run in a folder that contains one, since it would overwrite the checkpoint.
+ *
+ * @throws DataError if it does.
+ */
 export async function refuseToOverwrite(out: string): Promise<void> {
   const file = join(out, checkpointFile);
   if (await exists(file)) {
@@ -71,7 +75,7 @@ export class RunFolder {
 
   static async open(run: TrainingRun, options: RunFolderOptions): Promise<RunFolder> {
     const folder = new RunFolder(run, options);
-    // Completes what is missing if the run was killed after it wrote its checkpoint: the best checkpoint and the last metrics.
+    // A run that was killed after it wrote its checkpoint may lack its best checkpoint and its last metrics.
     if (isBestSoFar(run) && (await exists(join(options.out, checkpointFile)))) await folder.#keepBest();
     if (run.history.length > 0 && (await folder.#savedMetrics()) !== metricsOf(run)) await folder.#saveMetrics(run);
     return folder;

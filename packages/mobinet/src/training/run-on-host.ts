@@ -4,8 +4,8 @@ import { makeOptimizer } from './options.js';
 import type { TrainingRun } from './run.js';
 
 /**
- * The run on the CPU, ready to be written to files. Returns the run itself if it is on the CPU already, else a copy whose network and
- * optimizer the caller must dispose.
+ * The run on the CPU, ready to be written to files. Returns the run itself if it is on the CPU already, else a copy
+ * whose network and optimizer the caller must dispose.
  *
  * @param options.salvage As in `toHost`.
  */

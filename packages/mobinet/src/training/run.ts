@@ -23,8 +23,8 @@ export interface EpochMetrics {
 }
 
 /**
- * How far a run has come. Together with the seed it determines everything random: the order and augmentation of images depend on
- * nothing else.
+ * How far a run has come. Together with the seed it determines everything random: the order and augmentation of images
+ * depend on nothing else.
  */
 export interface Progress {
   /** Completed epochs. */
@@ -57,13 +57,18 @@ export interface TrainingRun {
   readonly source?: ImageLocation;
   /** Identifies the images, so that the run resumes with the same ones. Missing in old checkpoints. */
   fingerprint?: Fingerprint | undefined;
-  /** Name and version of the image decoder, since another one may give other bits. Missing where images are not files. */
+  /**
+   * Name and version of the image decoder, since another one may give other bits. Missing where images are not files.
+   */
   decoder?: string | undefined;
   progress: Progress;
   readonly history: EpochMetrics[];
 }
 
-/** An image folder or a folder of IDX files, how it is split if it has no split of its own, and how many images of each split are used. */
+/**
+ * An image folder or a folder of IDX files, how it is split if it has no split of its own, and how many images of each
+ * split are used.
+ */
 export interface ImageLocation {
   readonly data?: string | undefined;
   readonly idx?: string | undefined;

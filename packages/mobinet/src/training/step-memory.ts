@@ -28,7 +28,7 @@ const kernelBytes = 1.25e7;
 /** An allowance for fragmentation: blocks of many sizes leave gaps. */
 const fragmentation = 1.15;
 
-/** Measures the memory that a training step needs on the current backend. Runs the step `withoutMemory`, so it takes none itself. */
+/** Measures the memory that a training step needs on the current backend, by running it `withoutMemory`. */
 export function stepMemory({ network, options, training, microBatches }: StepPlan): StepMemory {
   return withoutMemory((tally) => {
     tidy(() => {

@@ -45,7 +45,9 @@ describe('a training step', () => {
   test('gives the same bits on any number of threads', async () => {
     const hex = ({ values }: Tensor): string => Buffer.from(values.slice().buffer).toString('hex');
     const bitsOf = (tensors: Iterable<[string, Tensor]>) => Array.from(tensors, ([name, x]) => [name, hex(x)]);
-    /** Everything that two steps compute: losses, gradients, and the final parameters, running statistics and moments. */
+    /**
+     * Everything that two steps compute: losses, gradients, and the final parameters, running statistics and moments.
+     */
     const trainTwice = () => {
       const [model, optimizer] = [createMoBiNet(small), new Adam({ learningRate: 0.01 })];
       const steps = [0, 1].map((step) => {
@@ -82,7 +84,7 @@ describe('a training step', () => {
   ];
 
   test.each(variants)('agrees with the definitions up to rounding: %o', (variant) => {
-    // If rounding flips the sign of an activation, gradients change, too. With this seed, no activation is that close to 0.
+    // If rounding flips the sign of an activation, gradients change. With this seed, none is that close to 0.
     const model = createMoBiNet({ ...small, ...variant, seed: 4 });
     const images = imagesOf(0);
     const [fast, reference] = (['fast', 'reference'] as const).map((tier) =>
@@ -110,7 +112,9 @@ describe('a batch in micro-batches', () => {
     crossEntropy(model.forward(images), labels, smoothing),
   );
 
-  /** The batch, cut into the given ranges. An empty range stands for a micro-batch in which no image could be decoded. */
+  /**
+   * The batch, cut into the given ranges. An empty range stands for a micro-batch in which no image could be decoded.
+   */
   function cutAt(places: readonly (readonly [from: number, to: number])[]) {
     const parts = places.map(([from, to]) =>
       from === to

@@ -19,8 +19,8 @@ export interface StepOptions {
 /**
  * Trains a network on a batch, and disposes the batch.
  *
- * @returns The mean loss and the number of images, or null if the signal ended the step. In that case, and if the step throws, the run is
- * unchanged.
+ * @returns The mean loss and the number of images, or null if the signal ended the step. In that case, and if the step
+ * throws, the run is unchanged.
  * @throws TrainingError if the loss is NaN or infinite.
  */
 export async function trainStep(
@@ -60,12 +60,12 @@ export interface BatchGradients {
 }
 
 /**
- * Computes the loss and the gradients of a batch, and disposes the batch. Micro-batches are processed one at a time, so that only one needs
- * memory.
+ * Computes the loss and the gradients of a batch, and disposes the batch. Micro-batches are processed one at a time, so
+ * that only one needs memory.
  *
- * The gradients of each micro-batch are weighted by its share of the images and summed in a fixed tree (`TreeSum`). Up to rounding, that is
- * the gradient of the whole batch, except where the loss of an image depends on other images: batch normalization takes its statistics from
- * each micro-batch. Each of them also updates the running statistics, in order.
+ * The gradients of each micro-batch are weighted by its share of the images and summed in a fixed tree (`TreeSum`). Up
+ * to rounding, that is the gradient of the whole batch, except where the loss of an image depends on other images:
+ * batch normalization takes its statistics from each micro-batch. Each also updates the running statistics, in order.
  *
  * @param options.signal Aborting it ends the work between two micro-batches.
  * @returns null if the signal ended the work. Running statistics may have changed by then, but not parameters.

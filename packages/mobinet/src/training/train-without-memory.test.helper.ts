@@ -1,6 +1,6 @@
 /**
- * Trains with hardly any memory left, in a thread of its own, since WebAssembly memory is never returned to the system and other tests depend
- * on theirs. Posts the error, and the memory use before and after training.
+ * Trains with hardly any memory left, in a thread of its own, since WebAssembly memory is never returned to the system
+ * and other tests depend on theirs. Posts the error, and the memory use before and after training.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { dispose, fromHost, memory, type Tensor } from '@mobinet/tensor';

@@ -17,8 +17,8 @@ import { RunFolder } from './run-folder.js';
 /** Options of `train`. */
 export interface TrainOptions extends EpochOptions {
   /**
-   * The run folder, for checkpoint.safetensors and metrics.jsonl: a path, which is created if necessary and locked during training, or a
-   * folder that is owned already.
+   * The run folder, for checkpoint.safetensors and metrics.jsonl: a path, which is created if necessary and locked
+   * during training, or a folder that is owned already.
    */
   readonly out: string | OwnFolder;
   /** Minutes between checkpoints within an epoch. Default 10. */
@@ -29,13 +29,16 @@ export interface TrainOptions extends EpochOptions {
   readonly maxSkipped?: number | undefined;
   /** Called after each epoch. */
   readonly onEpoch?: ((metrics: EpochMetrics) => void) | undefined;
-  /** Called with a message for each image that has to be skipped, and if the image decoder has changed. Default: `console.warn`. */
+  /**
+   * Called with a message for each image that has to be skipped, and if the image decoder has changed. Default:
+   * `console.warn`.
+   */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** @internal The file system that the run is written to. */
   readonly files?: FileSystem | undefined;
 }
 
-/** What `train` returns. */
+/** The result of `train`. */
 export interface TrainResult {
   /** False if the signal ended training early. The run can be resumed from its checkpoint. */
   readonly finished: boolean;
@@ -43,13 +46,13 @@ export interface TrainResult {
 }
 
 /**
- * Trains a run from its current progress to its last epoch, or until its patience runs out. The run is saved after each epoch, every few
- * minutes, when the signal aborts, and when training fails. A run that is resumed from a checkpoint ends with the same bits as one that was
- * never interrupted.
+ * Trains a run from its current progress to its last epoch, or until its patience runs out. The run is saved after each
+ * epoch, every few minutes, when the signal aborts, and when training fails. A run that is resumed from a checkpoint
+ * ends with the same bits as one that was never interrupted.
  *
  * @throws DataError before the first step if the data does not belong to the run, or its folder cannot be used.
- * @throws TrainingError if the loss becomes NaN or infinite; the last checkpoint is from before that. Also if training fails for another
- * reason after some steps; the message says what was saved.
+ * @throws TrainingError if the loss becomes NaN or infinite; the last checkpoint is from before that. Also if training
+ * fails for another reason after some steps; the message says what was saved.
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
   checkData(run, dataset);

@@ -81,8 +81,8 @@ async function trainOnBoth(steps: number): Promise<Found[]> {
   const [cpu, gpu] = [trainee('cpu'), trainee('webgpu')];
   const found: Found[] = [];
   for (let number = 0; number < steps; number++) {
-    // Each step starts from the state of the CPU. Otherwise both would agree only until rounding flips the sign of a weight or an activation
-    // close to 0, which changes everything after it and can happen within a few steps.
+    // Each step starts from the state of the CPU. Otherwise both would agree only until rounding flips the sign of a
+    // weight or an activation close to 0, which changes everything after it and can happen within a few steps.
     gpu.copyFrom(cpu);
     const [expected, made] = [await cpu.step(number), await gpu.step(number)];
     const lossAgrees = Math.abs(made.loss - expected.loss) < 1e-4;

@@ -3,15 +3,16 @@
  *
  *     sum(leaves) = sum(first half) + sum(second half)        halves of 2^level leaves; absent leaves are skipped
  *
- * Float addition is not associative, so a sum is reproducible only if its order is fixed. A tree has an advantage over other orders: any
- * half, quarter or eighth of the leaves can be summed elsewhere without changing the result, since their sum is a node of the same tree.
+ * Float addition is not associative, so a sum is reproducible only if its order is fixed. A tree has an advantage over
+ * other orders: any half, quarter or eighth of the leaves can be summed elsewhere without changing the result, since
+ * their sum is a node of the same tree.
  *
- * The sum works like a binary counter: partial sums of 1, 2, 4, 8 … leaves are its digits, and two of the same size are added and carried.
- * So for n leaves, at most log₂ n + 1 partial sums are alive at a time.
+ * The sum works like a binary counter: partial sums of 1, 2, 4, 8 … leaves are its digits, and two of the same size are
+ * added and carried. So for n leaves, at most log₂ n + 1 partial sums are alive at a time.
  */
 export class TreeSum<T> {
   readonly #add: (left: T, right: T) => T;
-  /** For each level, a sum of 2^level leaves that waits for its sibling: null if all of them are absent, undefined if no sum waits. */
+  /** By level, the sum of 2^level leaves that waits for its sibling: null if all are absent, undefined without one. */
   readonly #waiting: (T | null | undefined)[] = [];
 
   /** @param add Takes ownership of both of its arguments. */
@@ -30,7 +31,9 @@ export class TreeSum<T> {
     this.#waiting[level] = sum;
   }
 
-  /** Returns the sum of all leaves so far, or null if there are none, and resets. Leaves missing to fill the tree count as absent. */
+  /**
+   * Returns the sum of all leaves so far, or null without any, and resets. Leaves missing in the tree count as absent.
+   */
   take(): T | null {
     const waiting = this.#waiting.splice(0);
     return waiting.reduce<T | null>((right, left) => this.#join(left ?? null, right), null);

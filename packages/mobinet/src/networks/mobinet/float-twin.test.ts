@@ -9,7 +9,7 @@ import type { Segment } from './segment.js';
 
 const small = { precision: 'float', width: 0.125, k: 2, imageSize: 32, classes: 3 } as const;
 
-/** The definition of a float segment, element by element: zero-padded convolution, activation, BatchNorm, skip connection. */
+/** The definition of a float segment, element by element: zero-padded convolution, activation, BatchNorm, skip. */
 function segmentOf({ conv, activation, norm, plan }: Segment, x: Tensor, isTraining: boolean): number[] {
   const [batch, height, width, inChannels] = x.shape;
   const { kernel, outChannels, groups, skipRepeats } = plan;

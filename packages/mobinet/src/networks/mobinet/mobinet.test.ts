@@ -24,7 +24,7 @@ const variants: Partial<MoBiNetOptions>[] = mobinetOptions.block.choices.flatMap
   ),
 );
 
-/** Waves, different for each image and channel. Noise alone would not do, since its means over a few pixels are all similar. */
+/** Waves, different for each image and channel. The means of plain noise would all be similar. */
 function imagesFor({ options: { imageSize } }: MoBiNet, count: number): Tensor {
   const shape = [count, imageSize, imageSize, 3] as const;
   const images = Rng.fromSeed(imageSize).normal(shape);
@@ -61,7 +61,8 @@ describe('createMoBiNet', () => {
       pool,
       activation: mobinetOptions.activation.choices[(i + j) % 2],
       padding: mobinetOptions.padding.choices[j % 2],
-      // Where signs are constant, BatchNorm divides by √ε in layer after layer, which overflows unless the estimator clips gradients.
+      // Where signs are constant, BatchNorm divides by √ε in layer after layer, which overflows unless the estimator
+      // clips gradients.
       estimator: pool === 'average' ? mobinetOptions.estimator.choices[i % 3] : mobinetOptions.estimator.choices[j % 2],
       scalingGradient: mobinetOptions.scalingGradient.choices[j],
       k: i % 3,
@@ -79,8 +80,8 @@ describe('createMoBiNet', () => {
     for (const [name, gradient] of paths) {
       expect(gradient.shape, name).toEqual(parameters.get(name)?.shape);
       expect(gradient.values.every(Number.isFinite), `${name} is finite`).toBe(true);
-      // Repeated max pools make all activations positive, min pools negative. Deep units then see constant signs, and only skip
-      // connections carry gradients.
+      // Repeated max pools make all activations positive, min pools negative. Deep units then see constant signs, and
+      // only skip connections carry gradients.
       const mustLearn = variant.pool === 'average' || /^(stem|classifier)/.test(name);
       if (mustLearn) expect(gradient.values.some(Boolean), `${name} has a gradient`).toBe(true);
     }

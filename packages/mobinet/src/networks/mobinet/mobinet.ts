@@ -6,7 +6,8 @@ import { type NetworkPlan, planNetwork, type UnitPlan } from './plan.js';
 import { Segment } from './segment.js';
 
 /**
- * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits. Stem and classifier use floats.
+ * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits, between a stem and a
+ * classifier of floats.
  *
  *     images [batch, size, size, 3] → stem → 13 units → mean over the pixels → classifier → logits [batch, classes]
  */
@@ -53,7 +54,8 @@ export class MoBiNet extends Module {
 }
 
 /**
- * Creates a MoBiNet with freshly initialized weights: `createMoBiNet({ width: 0.5, classes: 10 })`. Missing options take their defaults.
+ * Creates a MoBiNet with freshly initialized weights: `createMoBiNet({ width: 0.5, classes: 10 })`. Missing options
+ * take their defaults.
  *
  * @throws RangeError or TypeError, one line that names the option, for invalid options.
  */
@@ -62,8 +64,9 @@ export function createMoBiNet(options: Partial<MoBiNetOptions> = {}): MoBiNet {
 }
 
 /**
- * Float 3×3 convolution → BatchNorm → PReLU. The stem is not binary, since three color channels hold too little information to reduce them
- * to bits. It has a PReLU whatever `activation` is: the outputs of a ReLU all have the sign +1, so the units would see a constant.
+ * Float 3×3 convolution → BatchNorm → PReLU. The stem is not binary, since three color channels hold too little
+ * information to reduce them to bits. It has a PReLU whatever `activation` is: the outputs of a ReLU all have the sign
+ * +1, so the units would see a constant.
  */
 class Stem extends Module {
   readonly conv: Conv2d;

@@ -10,7 +10,7 @@ export const mobinetOptions = {
     default: 'mid',
     choices: ['none', 'pre', 'mid', 'post'],
   },
-  /** K-dependency: depth-wise groups have 2^K channels. 2^K must divide the channels of every depth-wise layer. Default 3. */
+  /** K-dependency: depth-wise groups have 2^K channels, which must divide those of every such layer. Default 3. */
   k: { help: 'K-dependency: groups of 2^K channels', default: 3, range: wholeNumbers(0, 64) },
   /** Activation after a binary convolution. The stem always has a PReLU. Default `'prelu'`. */
   activation: { help: 'activation after a binary convolution', default: 'prelu', choices: ['prelu', 'relu'] },
@@ -50,8 +50,8 @@ export const mobinetOptions = {
     choices: ['full', 'xnor-net', 'detached'],
   },
   /**
-   * Whether the units compute on single bits, or on floats like those of a MobileNet. The latter, called the float twin, shows what accuracy
-   * the bits cost. Default `'binary'`.
+   * Whether the units compute on single bits, or on floats like those of a MobileNet. The latter, called the float
+   * twin, shows what accuracy the bits cost. Default `'binary'`.
    */
   precision: {
     help: 'precision of the units; float is for comparison',

@@ -77,7 +77,8 @@ export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): n
 /**
  * Plans a MoBiNet for options that were checked by `mobinet.resolve`.
  *
- * @throws RangeError if 2^K does not divide a depth-wise layer's channels, the image is too small, or the network needs too much memory.
+ * @throws RangeError if 2^K does not divide a depth-wise layer's channels, the image is too small, or the network needs
+ * too much memory.
  */
 export function planNetwork(options: MoBiNetOptions): NetworkPlan {
   const { block, k, skip, width, imageSize, stemStride } = options;
@@ -122,10 +123,13 @@ export function planNetwork(options: MoBiNetOptions): NetworkPlan {
   return plan;
 }
 
-/** Limit in bytes on the weights of a network, as floats, and on its activations for one image. Even half of it is tight on a phone. */
+/**
+ * Limit in bytes on the weights of a network, as floats, and on its activations for one image. Even half of it is tight
+ * on a phone.
+ */
 const maxBytes = 2 ** 30;
 
-/** Runs before memory is taken, since a few characters of options, in a file or on a command line, could ask for any size. */
+/** Runs before memory is taken, since options in a file or on a command line could ask for any size. */
 function checkMemory({ stem, units, features }: NetworkPlan, { classes, width, imageSize }: MoBiNetOptions): void {
   const segments = units.flatMap((unit) => unit.segments);
   const weights = segments.reduce((sum, plan) => sum + plan.outChannels * weightsPerFilter(plan), features * classes);
@@ -135,7 +139,7 @@ function checkMemory({ stem, units, features }: NetworkPlan, { classes, width, i
         `more than the limit of ${gigabytes(maxBytes)}. Use a smaller width or fewer classes`,
     );
   }
-  // Two buffers of floats take turns as input and output of the segments. Counts need at most two bytes each in addition.
+  // Two float buffers take turns as input and output of the segments. Counts add at most two bytes each.
   const outputs = units.flatMap(({ segments, outSize }) =>
     segments.map(({ size, outChannels }, at) => (segments[at + 1] ? size : outSize) ** 2 * outChannels),
   );

@@ -7,7 +7,7 @@ import { createMoBiNet, type MoBiNet } from './mobinet.js';
 import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
 // Compares the gradients of all parameters of 55 random networks with those that PyTorch computes in double precision.
-// scripts/torch-gradients.py wrote the fixture; it documents its contents and how the networks are drawn, which this test repeats.
+// scripts/torch-gradients.py wrote the fixture; it documents its contents and how networks are drawn, as here.
 
 interface Network {
   readonly options: Partial<MoBiNetOptions> & { classes: number; imageSize: number };
@@ -62,8 +62,8 @@ function projectionsOf(values: Float32Array, rng: Rng): number[] {
 }
 
 /**
- * The loss, and the relative difference of each parameter's gradient from PyTorch's: an estimate of the norm of their difference, over the
- * norm of PyTorch's.
+ * The loss, and the relative difference of each parameter's gradient from PyTorch's: an estimate of the norm of their
+ * difference, over the norm of PyTorch's.
  */
 function compare(
   index: number,
