@@ -126,7 +126,7 @@ describe('any network', () => {
     },
   );
 
-  test('whose export fails is told the unsupported op, or that the image shape is missing', () => {
+  test('that ONNX export does not support gets an error that names the op or asks for the image shape', () => {
     class Transposed extends Module {
       override forward(x: Tensor): Tensor {
         return mean(transpose(x, [0, 2, 1, 3]), { axes: [1, 2] });

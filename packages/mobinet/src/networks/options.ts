@@ -9,7 +9,7 @@ import {
 } from '@mobinet/tensor';
 import { largestSide } from '../data/source.js';
 
-/** An option of a network: a number in a range, or one of several choices. Command lines and files are checked. */
+/** An option of a network, a number or a choice, against which command lines and files are checked. */
 export type NetworkOption = NumberOption | ChoiceOption;
 
 interface NumberOption {

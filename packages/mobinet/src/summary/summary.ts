@@ -70,7 +70,7 @@ function summarize(program: Program, info: PackedInfo): NetworkSummary {
   };
 }
 
-/** null for a network that packed files do not support. */
+/** The sizes in the packed file; null for a network that packed files do not support. */
 function packedBytesOf(program: Program, info: PackedInfo): PackedBytes | null {
   try {
     return packedBytes(program, info);

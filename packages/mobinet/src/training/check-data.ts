@@ -4,7 +4,11 @@ import { differenceOf, fingerprintOf } from '../data/fingerprint.js';
 import type { ImageDataset } from '../data/source.js';
 import type { TrainingRun } from './run.js';
 
-/** @throws DataError, one line, unless the dataset is that of the run, as far as fingerprints can tell. */
+/**
+ * Checks that a dataset is that of the run, as far as fingerprints can tell.
+ *
+ * @throws DataError, one line, if it is not.
+ */
 export function checkData(run: TrainingRun, dataset: ImageDataset): void {
   const classes = classDifference(run.classes, dataset.classes);
   if (classes) {

@@ -26,7 +26,7 @@ export async function ownFolder(path: string, { resumed = false } = {}): Promise
   return lock(path, made, resumed);
 }
 
-/** Creates and locks a folder for a new run, named after the local time and, if that is taken, a number. */
+/** Creates and locks a folder for a new run, named after the local time, plus a number if that exists already. */
 export async function ownNewFolder(parent: string): Promise<OwnFolder> {
   const parentMade = await makeFolder(parent, true);
   const name = join(parent, timeStamp());

@@ -1,7 +1,7 @@
 import { wholeNumbers } from '@mobinet/tensor';
 import { imageOptions, type OptionSchema, type OptionsOf } from '../options.js';
 
-/** The options of MoBiNet, in addition to those of all networks of images. */
+/** The options of MoBiNet, including those of all networks of images. */
 export const mobinetOptions = {
   ...imageOptions,
   /** Position of the extra point-wise convolution in a unit (paper, section 3.1). Default `'mid'`. */
@@ -10,7 +10,7 @@ export const mobinetOptions = {
     default: 'mid',
     choices: ['none', 'pre', 'mid', 'post'],
   },
-  /** K-dependency: depth-wise groups have 2^K channels, which must divide those of every such layer. Default 3. */
+  /** K-dependency: depth-wise groups have 2^K channels, a divisor of the channels of each such layer. Default 3. */
   k: { help: 'K-dependency: groups of 2^K channels', default: 3, range: wholeNumbers(0, 64) },
   /** Activation after a binary convolution. The stem always has a PReLU. Default `'prelu'`. */
   activation: { help: 'activation after a binary convolution', default: 'prelu', choices: ['prelu', 'relu'] },
