@@ -68,7 +68,7 @@ const largestOf = (values: Float32Array): number => values.reduce((most, value) 
 const largestDifference = (a: Float32Array, b: Float32Array): number => largestOf(a.map((value, at) => value - b[at]));
 
 /** The outcome of a step on the GPU. */
-interface Found {
+interface StepOutcome {
   /** Whether it agrees with the step on the CPU. */
   readonly agrees: boolean;
   /** Memory use after the step. */
@@ -77,9 +77,9 @@ interface Found {
 }
 
 /** Trains on the CPU and on the GPU in parallel, and compares each step. */
-async function trainOnBoth(steps: number): Promise<Found[]> {
+async function trainOnBoth(steps: number): Promise<StepOutcome[]> {
   const [cpu, gpu] = [trainee('cpu'), trainee('webgpu')];
-  const found: Found[] = [];
+  const outcomes: StepOutcome[] = [];
   for (let number = 0; number < steps; number++) {
     // Each step starts from the state of the CPU. Otherwise both would agree only until rounding flips the sign of a
     // weight or an activation close to 0, which changes everything after it and can happen within a few steps.
@@ -98,29 +98,29 @@ async function trainOnBoth(steps: number): Promise<Found[]> {
       differing += trained.values.filter((value, at) => Math.abs(value - values[at]) > 1e-5).length;
     }
     const agrees = lossAgrees && gradientsAgree && differing <= 0.01 * updates;
-    found.push({ agrees, memory: memory(), buffers: gpuBufferCount() });
+    outcomes.push({ agrees, memory: memory(), buffers: gpuBufferCount() });
   }
   for (const one of [cpu, gpu]) one.dispose();
-  return found;
+  return outcomes;
 }
 
 describe('training on a GPU', () => {
   describe('five steps in a row', () => {
-    let found: Found[];
+    let outcomes: StepOutcome[];
 
     beforeAll(async () => {
-      found = await trainOnBoth(5);
+      outcomes = await trainOnBoth(5);
     }, 480_000);
 
     test('give the losses, gradients and updates of training on the CPU', () => {
       // Rounding may flip a sign in some steps. If a kernel were wrong, no step would agree.
-      expect(found.filter(({ agrees }) => agrees).length).toBeGreaterThanOrEqual(3);
+      expect(outcomes.filter(({ agrees }) => agrees).length).toBeGreaterThanOrEqual(3);
     });
 
     test('leak no memory', () => {
-      for (const { memory, buffers } of found.slice(2)) {
-        expect(memory).toEqual(found[1].memory);
-        expect(buffers).toBe(found[1].buffers);
+      for (const { memory, buffers } of outcomes.slice(2)) {
+        expect(memory).toEqual(outcomes[1].memory);
+        expect(buffers).toBe(outcomes[1].buffers);
       }
     });
   });
