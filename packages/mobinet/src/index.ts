@@ -1,3 +1,5 @@
+/** The package in Node: all of web.ts, and reading images, training runs in folders, files and ONNX export. */
+
 export { decodeImage, findDecoder } from './data/decode.js';
 export type { DecodeOptions, Decoder } from './data/decoder.js';
 export { type IdxArray, type IdxOptions, openIdx, openValidationIdx, readIdx } from './data/idx.js';

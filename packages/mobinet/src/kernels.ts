@@ -1,3 +1,3 @@
-/** How images are scaled, for those who measure it or prepare images in ways of their own. */
+/** Image resizing, for benchmarks and for custom preparation of images. */
 
 export { resize, resizeShorterSide } from './data/resize.js';

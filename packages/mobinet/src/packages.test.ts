@@ -1,50 +1,33 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { gzipSync } from 'node:zlib';
-import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Bundle,
+  bundleWithEsbuild,
+  bundleWithRollup,
+  bundleWithVite,
+  bundleWithWebpack,
+} from './bundlers.test.helper.js';
+import { consumers, installPublished, npm, published, repository } from './published.test.helper.js';
 
-// What is published, as a stranger's project finds it: packed, installed beside nothing else, imported and bundled.
-
-const packages = ['tensor', 'autograd', 'bnn', 'mobinet'];
-const published = ['@mobinet/tensor', '@mobinet/autograd', '@mobinet/bnn', 'mobinet'];
-const repository = fileURLToPath(new URL('../../..', import.meta.url));
-/** Where the bundlers and the oldest TypeScript are installed. */
-const consumers = pathToFileURL(join(repository, 'consumers/package.json'));
-const project = mkdtempSync(join(tmpdir(), 'mobinet-project-'));
-
-const npm = (cwd: string, ...args: string[]): string => execFileSync('npm', args, { cwd, encoding: 'utf8' });
-
-beforeAll(() => {
-  const tarballs = join(project, 'tarballs');
-  mkdirSync(tarballs);
-  npm(
-    repository,
-    'pack',
-    '--silent',
-    ...packages.flatMap((name) => ['-w', `packages/${name}`]),
-    '--pack-destination',
-    tarballs,
-  );
-  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-  const files = readdirSync(tarballs).map((file) => join(tarballs, file));
-  expect(files).toHaveLength(packages.length);
-  // Types of Node as old as the oldest TypeScript reads them.
-  const nodeTypes = `@types/node@${createRequire(import.meta.url)('@types/node/package.json').version}`;
-  npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', nodeTypes, ...files);
-}, 300_000);
+// Tests what is published, as the project of a user finds it: packed, installed, imported and bundled.
 
 const page = `
   import { imageFromRgba, loadPacked } from 'mobinet';
   const model = await loadPacked('model.mobinet.safetensors');
   window.predict = (imageData) => model.predict([imageFromRgba(imageData)]);`;
 
-beforeAll(() => writeFileSync(join(project, 'page.js'), page));
+const project = mkdtempSync(join(tmpdir(), 'mobinet-project-'));
+
+beforeAll(() => {
+  installPublished(project);
+  writeFileSync(join(project, 'page.js'), page);
+}, 300_000);
 
 afterAll(() => rmSync(project, { recursive: true }));
 
@@ -63,17 +46,17 @@ describe('the published packages', () => {
       const [classes] = await packed.predict([{ width: 40, height: 32, pixels: new Uint8Array(40 * 32 * 3) }]);
       const all = [Tensor, Kernel, valueAndGradient, defineUpdate, binaryConv2d, foldedOutputTransform, train, resize];
       console.log(all.every((it) => typeof it === 'function'), classes.length);`;
-    const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       cwd: project,
       encoding: 'utf8',
     });
-    expect(said.trim()).toBe('true 3');
+    expect(output.trim()).toBe('true 3');
     expect(npm(project, 'exec', '--', 'mobinet', '--version').trim()).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
-  test('bring sharp to decode pictures, and nothing of get-pixels, whose old request has known faults', () => {
-    const brought = npm(project, 'ls', '--omit=dev', '--all', '--parseable').split('\n');
-    const names = brought.map((path) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length));
+  test('install sharp, but not get-pixels, which depends on an old version of request with known vulnerabilities', () => {
+    const installed = npm(project, 'ls', '--omit=dev', '--all', '--parseable').split('\n');
+    const names = installed.map((path) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length));
     expect(names).toContain('sharp');
     for (const name of ['get-pixels', 'request', '@cypress/request', 'form-data', 'qs', 'tough-cookie', 'jpeg-js']) {
       expect(names).not.toContain(name);
@@ -89,16 +72,16 @@ describe('the published packages', () => {
       } catch ({ message }) { console.log(message); }
       await loader.close();`;
     writeFileSync(join(project, 'decode.js'), program);
-    const said = (env: NodeJS.ProcessEnv): string =>
+    const run = (env: NodeJS.ProcessEnv): string =>
       execFileSync(process.execPath, ['decode.js'], { cwd: project, encoding: 'utf8', env });
-    expect(said(process.env).trim()).toBe('1,8,8,3');
-    // Without sharp, which this stands for, and without get-pixels, which nobody has installed here.
-    expect(said({ ...process.env, MOBINET_DECODER: 'get-pixels' })).toMatch(
+    expect(run(process.env).trim()).toBe('1,8,8,3');
+    // Asking for get-pixels, which is not installed here, is the same as having no decoder.
+    expect(run({ ...process.env, MOBINET_DECODER: 'get-pixels' })).toMatch(
       /^no image decoder could be loaded \(get-pixels: .*\)\. Install one: npm install sharp, or npm install get-pixels .*\n$/,
     );
   });
 
-  test('serve the demo, isolated, with the model that is named', async () => {
+  test('serve the demo with cross-origin isolation and the requested model', async () => {
     const shipped = join(project, 'node_modules/mobinet/demo/model.mobinet.safetensors');
     const own = join(project, 'own.safetensors');
     const bin = join(project, 'node_modules/mobinet/bin/mobinet.js');
@@ -109,8 +92,8 @@ describe('the published packages', () => {
     ] as const) {
       const child = spawn(process.execPath, [bin, 'serve-demo', '--port', '0', '--json', ...flags], { cwd: project });
       try {
-        const [said] = await once(child.stdout, 'data');
-        const { url } = JSON.parse(String(said));
+        const [output] = await once(child.stdout, 'data');
+        const { url } = JSON.parse(String(output));
         const page = await fetch(url);
         expect(page.headers.get('Cross-Origin-Opener-Policy')).toBe('same-origin');
         expect(page.headers.get('Cross-Origin-Embedder-Policy')).toBe('require-corp');
@@ -119,7 +102,7 @@ describe('the published packages', () => {
         expect(Buffer.from(await served.arrayBuffer()).equals(readFileSync(model))).toBe(true);
         expect((await fetch(new URL('none.js', url))).status).toBe(404);
         if (model === own) continue;
-        // A second one on the same port is told so.
+        // A second server on the same port fails with a clear error.
         const { port } = new URL(url);
         const second = spawnSync(process.execPath, [bin, 'serve-demo', '--port', port], {
           cwd: project,
@@ -135,11 +118,11 @@ describe('the published packages', () => {
     }
   });
 
-  test('say who may use them and how; a GPU in Node takes a package of 131 MB, which is asked for', () => {
-    const licence = readFileSync(join(repository, 'LICENSE'), 'utf8');
+  test('contain a license and a readme, and ask for the package webgpu, of 131 MB, only where Node needs a GPU', () => {
+    const license = readFileSync(join(repository, 'LICENSE'), 'utf8');
     for (const name of published) {
       const folder = join(project, 'node_modules', name);
-      expect(readFileSync(join(folder, 'LICENSE'), 'utf8')).toBe(licence);
+      expect(readFileSync(join(folder, 'LICENSE'), 'utf8')).toBe(license);
       expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain(`npm install ${name}`);
       expect(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))).toMatchObject({
         license: 'MIT',
@@ -169,11 +152,14 @@ describe('the published packages', () => {
       export const exports = [Tensor, useBackend, Kernel, Shader, valueAndGradient, binaryConv2d, loadPacked, bytes];`;
     const strict = { noEmit: true, strict: true, skipLibCheck: false, target: 'es2022' };
     const inNode = { ...strict, module: 'nodenext', lib: ['es2022'], types: ['node'] };
-    // From TypeScript 6 on, the DOM has types of WebGPU: no others may be beside them.
+    // From TypeScript 6 on, the types of the DOM include WebGPU and conflict with any other types of it.
     const inBrowser = {
       ...strict,
-      ...{ module: 'esnext', moduleResolution: 'bundler', customConditions: ['browser'] },
-      ...{ lib: ['es2022', 'dom'], types: [] },
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      customConditions: ['browser'],
+      lib: ['es2022', 'dom'],
+      types: [],
     };
 
     test.each([
@@ -192,7 +178,7 @@ describe('the published packages', () => {
         inNode,
       ],
       ['7', 'a browser', import.meta.url, `${uses} new Blob([bytes]);`, inBrowser],
-    ])('that TypeScript %s reads in %s, without skipLibCheck', (version, where, from, code, compilerOptions) => {
+    ])('that TypeScript %s accepts for %s, without skipLibCheck', (version, where, from, code, compilerOptions) => {
       const name = `types-${version}-${where.replace(' ', '-')}`;
       writeFileSync(join(project, `${name}.ts`), code);
       writeFileSync(join(project, `${name}.json`), JSON.stringify({ compilerOptions, files: [`${name}.ts`] }));
@@ -205,7 +191,7 @@ describe('the published packages', () => {
     });
   });
 
-  test('hold no tests, and no maps to sources that are not there', () => {
+  test('contain no tests, and no source maps without their sources', () => {
     for (const name of published) {
       const files = readdirSync(join(project, 'node_modules', name), { recursive: true, encoding: 'utf8' });
       expect(files.filter((file) => /\.test\./.test(file))).toEqual([]);
@@ -219,37 +205,19 @@ describe('the published packages', () => {
   });
 
   describe('are bundled for a page', () => {
-    /** What Vite makes of a page's script. */
-    async function bundleOf(name: string, script: string) {
-      const root = join(project, name);
-      mkdirSync(root);
-      writeFileSync(join(root, 'index.html'), '<script type="module" src="page.js"></script>');
-      writeFileSync(join(root, 'page.js'), script);
-      const warnings: string[] = [];
-      const { output } = (await build({
-        root,
-        logLevel: 'silent',
-        build: { target: 'esnext', rolldownOptions: { onwarn: ({ message }) => warnings.push(message) } },
-      })) as Rolldown.RolldownOutput;
-      expect(warnings).toEqual([]);
-      const chunks = output.filter((file) => file.type === 'chunk');
-      const scripts = output.filter(({ fileName }) => fileName.endsWith('.js'));
-      const contents = scripts.map((file) => (file.type === 'chunk' ? file.code : Buffer.from(file.source).toString()));
-      return {
-        modules: chunks.flatMap(({ moduleIds }) => moduleIds).filter((id) => id.includes('node_modules')),
-        contents,
-        entry: join(root, 'dist', chunks.find(({ isEntry }) => isEntry)!.fileName),
-        gzipped: contents.reduce((sum, content) => sum + gzipSync(content).length, 0),
-      };
+    async function bundleOf(name: string, script: string): Promise<Bundle> {
+      const bundle = await bundleWithVite(join(project, name), script);
+      expect(bundle.warnings).toEqual([]);
+      return bundle;
     }
 
-    /** What the README says of it. */
-    function expectSaid(gzipped: number, sentence: RegExp): void {
-      const [, said] = sentence.exec(readFileSync(join(repository, 'README.md'), 'utf8').replaceAll('\n', ' '))!;
-      expect(Math.abs(gzipped / 1000 - Number(said)), `${gzipped} bytes`).toBeLessThan(5);
+    /** Checks a size that README.md quotes in kB. */
+    function expectQuoted(gzipped: number, sentence: RegExp): void {
+      const [, quoted] = sentence.exec(readFileSync(join(repository, 'README.md'), 'utf8').replaceAll('\n', ' '))!;
+      expect(Math.abs(gzipped / 1000 - Number(quoted)), `${gzipped} bytes`).toBeLessThan(5);
     }
 
-    test('that only runs a network: small, and without what trains, needs Node or a GPU', async () => {
+    test('that only runs a network: small, without code for training, Node or GPUs', async () => {
       const { modules, contents, gzipped } = await bundleOf('runs', page);
       const foreign = modules.filter((id) => !/node_modules\/(@mobinet\/\w+|mobinet)\//.test(id));
       expect(foreign).toEqual([]);
@@ -258,10 +226,10 @@ describe('the published packages', () => {
       ).toEqual([]);
       for (const content of contents) expect(content).not.toMatch(/from ?["']node:|import\(["']node:/);
       expect(gzipped).toBeLessThan(60_000);
-      expectSaid(gzipped, /only runs networks is (\d+) kB gzipped/);
+      expectQuoted(gzipped, /only runs networks is (\d+) kB gzipped/);
     });
 
-    test('that runs it on a GPU, with all kernels of its operations', async () => {
+    test('that runs a network on a GPU, with all GPU kernels that it needs', async () => {
       const { modules, gzipped } = await bundleOf(
         'gpu',
         `import '@mobinet/bnn/webgpu';
@@ -272,10 +240,10 @@ describe('the published packages', () => {
       for (const kernel of ['conv2d', 'bits', 'pool', 'folded-output-transform', 'sign-thresholds']) {
         expect(modules.filter((id) => id.endsWith(`/${kernel}.wgsl.js`))).toHaveLength(1);
       }
-      expectSaid(gzipped, /only runs networks is \d+ kB gzipped, or (\d+) kB with the kernels for GPUs/);
+      expectQuoted(gzipped, /only runs networks is \d+ kB gzipped, or (\d+) kB with the kernels for GPUs/);
     });
 
-    test('that trains, with the gradient rules that have files of their own, and kernels for what it evaluates', async () => {
+    test('that trains, with the gradient rules of convolutions, and with GPU kernels for evaluation', async () => {
       const { modules, entry } = await bundleOf(
         'trains',
         `import { binarySegment } from '@mobinet/bnn';
@@ -286,69 +254,32 @@ describe('the published packages', () => {
          withRecorder({ record }, () => bitConv2d(signs, signs));`,
       );
       expect(modules.filter((id) => id.endsWith('bnn/dist/folded-output-transform.wgsl.js'))).toHaveLength(1);
-      // All that Vite asks a page for.
+      // The only part of a page that Vite's code needs.
       const browser = 'globalThis.document = { createElement: () => ({ relList: { supports: () => true } }) };';
       const program = `${browser} await import(${JSON.stringify(pathToFileURL(entry).href)});`;
-      const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
-      expect(said).toBe('bitConv2d true\n');
+      const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+      expect(output).toBe('bitConv2d true\n');
     });
   });
 
   describe('are bundled without a warning', () => {
-    const load = createRequire(consumers);
-    const entry = join(project, 'page.js');
-    const folder = join(project, 'bundles');
-
-    test('by plain Rollup, which knows no CommonJS', async () => {
-      const { rollup } = load('rollup') as {
-        rollup(options: object): Promise<{ generate(options: object): Promise<{ output: { code: string }[] }> }>;
-      };
-      const { default: nodeResolve } = load('@rollup/plugin-node-resolve');
-      const warnings: string[] = [];
-      const onLog = (_: string, { code, message }: { code: string; message: string }): void => {
-        // Rollup tells of modules that call each other, too, which is no fault.
-        if (code !== 'CIRCULAR_DEPENDENCY') warnings.push(message);
-      };
-      const bundle = await rollup({ input: entry, plugins: [nodeResolve({ browser: true })], onLog });
-      const { output } = await bundle.generate({ format: 'es' });
+    test('by plain Rollup, which does not support CommonJS', async () => {
+      const { code, warnings } = await bundleWithRollup(join(project, 'page.js'));
       expect(warnings).toEqual([]);
-      expect(output[0].code).not.toMatch(/\bmodule\.exports\b|\brequire\(/);
+      expect(code).not.toMatch(/\bmodule\.exports\b|\brequire\(/);
     });
 
     test('by esbuild', async () => {
-      const { build } = load('esbuild') as {
-        build(options: object): Promise<{ warnings: unknown[]; errors: unknown[] }>;
-      };
-      const options = {
-        bundle: true,
-        format: 'esm',
-        target: 'es2022',
-        outdir: join(folder, 'esbuild'),
-        logLevel: 'silent',
-      };
-      const { warnings, errors } = await build({ ...options, minify: true, entryPoints: [entry] });
+      const outfile = join(project, 'bundles/esbuild/page.js');
+      const { warnings, errors, bytes } = await bundleWithEsbuild(join(project, 'page.js'), outfile);
       expect({ warnings, errors }).toEqual({ warnings: [], errors: [] });
-      // Beyond 244 KiB webpack warns.
-      expect(statSync(join(folder, 'esbuild/page.js')).size).toBeLessThan(244 * 1024);
+      // webpack warns above 244 KiB.
+      expect(bytes).toBeLessThan(244 * 1024);
     });
 
-    test('by webpack, with the file of the threads', async () => {
-      interface Report {
-        readonly warnings: unknown[];
-        readonly errors: unknown[];
-        readonly chunks: unknown[];
-      }
-      type Stats = { toJson(options: object): Report };
-      const webpack = load('webpack') as (options: object, done: (error: Error | null, stats: Stats) => void) => void;
-      const options = {
-        ...{ mode: 'production', context: project, entry, output: { path: join(folder, 'webpack') } },
-        // To make it small takes webpack long, and esbuild has told already how small it gets.
-        ...{ optimization: { minimize: false }, performance: false },
-      };
-      const wanted = { all: false, warnings: true, errors: true, chunks: true };
-      const { warnings, errors, chunks } = await new Promise<Report>((resolve, reject) =>
-        webpack(options, (error, stats) => (error ? reject(error) : resolve(stats.toJson(wanted)))),
-      );
+    test('by webpack, with a separate chunk for threads', async () => {
+      const outputFolder = join(project, 'bundles/webpack');
+      const { warnings, errors, chunks } = await bundleWithWebpack(project, join(project, 'page.js'), outputFolder);
       expect({ warnings, errors }).toEqual({ warnings: [], errors: [] });
       expect(chunks).toHaveLength(2);
     });

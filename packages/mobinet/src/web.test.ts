@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-// Node without what a web page lacks: Node's modules, its globals, and, as on a page that is not isolated, shared memory. What
-// only an export to ONNX needs is not there either: pages that run a network should not have to load it.
+// Removes from Node what web pages lack: Node's modules, its globals and, as on a page without cross-origin isolation,
+// shared memory. Also removes the package that only ONNX export needs, since pages that run a network should not have
+// to load it.
 const likeAPage = `
   import { register } from 'node:module';
   register(\`data:text/javascript,\${encodeURIComponent(\`export async function resolve(name, context, next) {
@@ -17,7 +18,7 @@ const likeAPage = `
 
 const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
 
-test('the network is trained, packed and loaded with nothing of Node', () => {
+test('a network is trained, packed and loaded without anything of Node', () => {
   const train = `
     const { Adam, crossEntropy, noGradient, valueAndGradient } = await import('@mobinet/autograd');
     const { Rng, tensor, threadCount } = await import('@mobinet/tensor');
@@ -33,6 +34,6 @@ test('the network is trained, packed and loaded with nothing of Node', () => {
     const [trained, restored] = noGradient(() => [model.eval().forward(images), packed.forward(images)]);
     console.log(threadCount(), Number.isFinite(value.values[0]), trained.values.join() === restored.values.join());`;
   const args = ['--input-type=module', '-e', likeAPage + train];
-  const said = execFileSync(process.execPath, args, { encoding: 'utf8', cwd: import.meta.dirname, timeout: 60_000 });
-  expect(said.trim()).toBe('1 true true');
+  const output = execFileSync(process.execPath, args, { encoding: 'utf8', cwd: import.meta.dirname, timeout: 60_000 });
+  expect(output.trim()).toBe('1 true true');
 });

@@ -1,4 +1,4 @@
-/** What runs anywhere, web pages included: networks, their training step by step, and packed models. */
+/** Everything that runs anywhere, including web pages: networks, training step by step, and packed models. */
 export {
   type Augmentation,
   centerCrop,
@@ -30,6 +30,7 @@ export type { ImageOptions, NetworkOption, OptionSchema, OptionsOf } from './net
 export { countFlops, type MultiplyAdds } from './summary/flops.js';
 export { drawGraph } from './summary/graph.js';
 export { type LayerSummary, type NetworkSummary, summary } from './summary/summary.js';
+export { decodeCheckpoint, encodeCheckpoint } from './training/checkpoint.js';
 export { type Evaluation, evaluate } from './training/evaluate.js';
 export {
   makeOptimizer,
@@ -41,9 +42,7 @@ export {
 } from './training/options.js';
 export { type Preset, type PresetName, presets } from './training/presets.js';
 export {
-  decodeCheckpoint,
   type EpochMetrics,
-  encodeCheckpoint,
   type ImageLocation,
   type NewRun,
   newRun,

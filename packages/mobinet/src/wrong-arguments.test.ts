@@ -45,7 +45,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { createMoBiNet, ImageLoader, loadPacked, mobinet, packModel, unpackModel } from './index.js';
 
-/** Calls as JavaScript allows them, where no compiler says that the argument is wrong. */
+/** Wrong arguments, which JavaScript allows since no compiler rejects them. */
 const wrong = undefined as never;
 const five = 5 as never;
 const text = 'x' as never;
@@ -55,7 +55,7 @@ const labels = tensor([0, 1], { dtype: 'i32' });
 const huge = [2 ** 30, 2 ** 30];
 
 const calls: [call: string, run: () => unknown, message: RegExp][] = [
-  // What is no tensor.
+  // Not a tensor.
   ['add', () => add(x, wrong), /^add: b must be a tensor, not undefined/],
   ['add of a list', () => add([1, 2] as never, x), /^add: a must be a tensor, not \[1,2\]\. Make one with tensor/],
   ['relu', () => relu(text), /^relu: input 0 must be a tensor, not "x"/],
@@ -82,7 +82,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['mse', () => mse(x, 1 as never), /^mse: target must be a tensor, not 1/],
   ['Parameter', () => new Parameter([1] as never), /^Parameter: the first value must be a tensor/],
   ['encodeSafetensors', () => encodeSafetensors({ w: [1] as never }), /^encodeSafetensors: w must be a tensor/],
-  // What is no shape, or no list.
+  // Not a shape, or not a list.
   ['zeros', () => zeros(five), /^zeros: needs a list such as \[2, 3\], not 5$/],
   ['ones', () => ones(wrong), /^ones: needs a list .* not undefined$/],
   [
@@ -95,7 +95,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['slice', () => slice(x, five), /^slice: needs a list/],
   ['transpose', () => transpose(x, five), /^transpose: needs a list such as \[1, 0\], not 5$/],
   ['pad', () => pad(x, five), /^pad: needs a list/],
-  // What is no function, no bytes, no record.
+  // Not a function, bytes or an object.
   ['tidy', () => tidy(wrong), /^tidy: needs a function, not undefined$/],
   ['noGradient', () => noGradient(x as never), /^noGradient: needs a function, not a Tensor$/],
   ['valueAndGradient', () => valueAndGradient(five), /^valueAndGradient: needs a function, not 5$/],
@@ -117,7 +117,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['BinaryLinear', () => new BinaryLinear(4, 4, wrong), /^BinaryLinear: options must be an object/],
   ['SGD', () => new SGD(wrong), /^sgd: options must be an object, not undefined$/],
   ['ImageLoader', () => new ImageLoader(wrong, wrong), /^the image loader's options must be an object/],
-  // What is out of its range.
+  // Out of range.
   [
     'Adam',
     () => new Adam({ learningRate: Number.NaN }),
@@ -138,8 +138,8 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['normal', () => rng.normal([2], 0, -1), /^normal: standardDeviation must be a number of at least 0, not -1$/],
 ];
 
-describe('the public functions, called as only JavaScript allows', () => {
-  test.each(calls)('%s says what is wrong in one line, and keeps no memory', (_, run, message) => {
+describe('public functions, with arguments of a wrong type or range', () => {
+  test.each(calls)('%s throws a one-line error and leaks no memory', (_, run, message) => {
     const before = memory();
     let error: unknown;
     try {
@@ -156,7 +156,7 @@ describe('the public functions, called as only JavaScript allows', () => {
     await expect(loadPacked(wrong)).rejects.toThrow('the model must be a path or a URL, not undefined');
   });
 
-  test('the learning rate of an update is checked before anything changes', () => {
+  test('an update checks its learning rate before it changes anything', () => {
     const optimizer = new Adam();
     const weight = new Parameter(ones([1]) as Tensor);
     optimizer.learningRate = Number.NaN;

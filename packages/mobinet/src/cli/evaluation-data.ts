@@ -2,8 +2,8 @@ import { DataError } from '../data/errors.js';
 import { openValidationIdx } from '../data/idx.js';
 import { openImageFolder, openValidationFolder } from '../data/image-folder.js';
 import type { ValidationSet } from '../data/source.js';
+import { checkData } from '../training/check-data.js';
 import type { ImageLocation, TrainingRun } from '../training/run.js';
-import { checkData } from '../training/train.js';
 import { type DataFlags, folderOptions, type LoadingFlags, locationOf, noImagesGiven } from './flags.js';
 import { say } from './output.js';
 

@@ -5,7 +5,7 @@ import { resizeRange } from '../data/prepare.js';
 import { readBytes } from '../data/read-bytes.js';
 import { importWeights } from '../export/import-weights.js';
 import { packModel } from '../export/pack.js';
-import { usualPreprocessing } from '../export/packed-info.js';
+import { defaultPreprocessing } from '../export/packed-info.js';
 import type { Network } from '../networks/network.js';
 import { imageShapeOf, packedFile } from '../training/files.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
@@ -52,7 +52,7 @@ async function runImport(file: string, flags: ImportFlags, network: Network): Pr
   const classes =
     classNames === undefined ? undefined : await readClassNames(classNames, flags.classes, '--classes is');
   const options = network.resolve({ ...networkOptionsOf(flags, network), ...(classes && { classes: classes.length }) });
-  const { resize, normalization } = usualPreprocessing(options.imageSize);
+  const { resize, normalization } = defaultPreprocessing(options.imageSize);
   const preprocessing = {
     resize: flags.resize ?? resize,
     normalization: { mean: flags.mean ?? normalization.mean, std: flags.std ?? normalization.std },

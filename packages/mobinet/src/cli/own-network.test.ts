@@ -165,7 +165,7 @@ describe('a kind of network defined in a file', () => {
     const other = await cli(['train', '--resume', run, '--k', '1']);
     expect(other.code).toBe(1);
     expect(other.stderr).toMatch(
-      /^error: .*no network is called "plain"\. Registered are mobinet: name the file that defines it with --network FILE, or call registerNetwork before\n$/,
+      /^error: .*unknown network "plain" \(registered: mobinet\)\. Pass the file that defines it with --network FILE, or call registerNetwork first\n$/,
     );
     const named = await ask(['train', '--network', 'mobinet', '--resume', run]);
     expect(named).toMatchObject({
@@ -183,7 +183,7 @@ describe('a kind of network defined in a file', () => {
     const out = join(folder, 'waved');
     const outcome = await ask(['train', '--network', file, ...small.slice(2), '--epochs', '1', '--out', out]);
     expect(outcome).toMatchObject({ code: 1, stdout: '' });
-    expect(outcome.stderr).toMatch(/^error: .*exp has no place in a packed file\n$/);
+    expect(outcome.stderr).toMatch(/^error: .*packed files do not support exp\n$/);
     expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(false);
   });
 
@@ -226,11 +226,11 @@ describe('a kind of network defined in a file', () => {
       define('thrown.mjs', 'throw Object.create(null);'),
       /thrown\.mjs: a value that is not an error was thrown$/,
     ],
-    ['an unknown name', 'lenet', /^error: no network is called "lenet"\. Registered are mobinet/],
+    ['an unknown name', 'lenet', /^error: unknown network "lenet" \(registered: mobinet/],
     [
       'a network that makes no module',
       define('none-made.mjs', "export default defineNetwork({ name: 'x', make: () => 5 });"),
-      /^error: x: make must give a Module of @mobinet\/autograd, not 5$/,
+      /^error: x: make must return a Module of @mobinet\/autograd, not 5$/,
     ],
     [
       'a name with a space',

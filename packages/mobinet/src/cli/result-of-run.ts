@@ -14,8 +14,9 @@ import {
   readPacked,
   writePacked,
 } from '../training/files.js';
-import { type EpochMetrics, runOnHost, type TrainingRun } from '../training/run.js';
+import type { EpochMetrics, TrainingRun } from '../training/run.js';
 import { bestFile } from '../training/run-folder.js';
+import { runOnHost } from '../training/run-on-host.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
 

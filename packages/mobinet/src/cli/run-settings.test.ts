@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { mobinet } from '../networks/mobinet/network.js';
+import { encodeCheckpoint } from '../training/checkpoint.js';
 import { sharedFolder } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
-import { type EpochMetrics, encodeCheckpoint, newRun, type TrainingRun } from '../training/run.js';
-import { type RunFlags, resumeRun } from './run-settings.js';
+import { type EpochMetrics, newRun, type TrainingRun } from '../training/run.js';
+import { type RunFlags, reportChanges, resumeRun } from './run-settings.js';
 
 const folder = sharedFolder();
 const path = join(folder, 'checkpoint.safetensors');
@@ -45,9 +46,10 @@ afterEach(() => vi.restoreAllMocks());
 
 /** The settings with which a run resumes. */
 async function resumed(flags: RunFlags): Promise<TrainingRun['training']> {
-  const { model, training } = await resumeRun(path, flags, mobinet);
-  model.dispose();
-  return training;
+  const resumed = await resumeRun(path, flags, mobinet);
+  reportChanges(resumed);
+  resumed.run.model.dispose();
+  return resumed.run.training;
 }
 
 describe('a finished run of three epochs', () => {

@@ -56,11 +56,18 @@ function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
 /** The settings that may change when a run is resumed. All others define the run. */
 const changeable = ['epochs', 'patience', 'microBatches'] as const satisfies (keyof TrainingOptions)[];
 
+/** A run resumed from its checkpoint, and the training options that it had before flags changed them. */
+export interface ResumedRun {
+  readonly run: TrainingRun;
+  readonly before: TrainingOptions;
+}
+
 /**
- * Resumes a run from its checkpoint.
+ * Resumes a run from its checkpoint. Prints nothing: `reportChanges` does, once the caller has checked everything else.
+ *
  * @throws RangeError if flags contradict the settings of the run.
  */
-export async function resumeRun(path: string, flags: RunFlags, network: Network): Promise<TrainingRun> {
+export async function resumeRun(path: string, flags: RunFlags, network: Network): Promise<ResumedRun> {
   const run = await readCheckpoint(path);
   checkSame(path, run, flags, network);
   const training = trainingOf(flags, run.training);
@@ -69,9 +76,7 @@ export async function resumeRun(path: string, flags: RunFlags, network: Network)
   if (training.epochs < begun) {
     throw new RangeError(`${path} is already in epoch ${begun}. Use at least --epochs ${begun}`);
   }
-  const resumed = { ...run, training };
-  reportChanges(run.training, resumed);
-  return resumed;
+  return { run: { ...run, training }, before: run.training };
 }
 
 function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Network): void {
@@ -98,8 +103,8 @@ function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Net
   }
 }
 
-/** Reports settings that have changed, and how to continue a finished run. */
-function reportChanges(before: TrainingOptions, run: TrainingRun): void {
+/** Reports what flags have changed in a resumed run, or how to continue a finished one. */
+export function reportChanges({ run, before }: ResumedRun): void {
   const { training, trainImages, progress } = run;
   if (training.microBatches !== before.microBatches) {
     say(

@@ -6,10 +6,11 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openImageFolder } from '../data/image-folder.js';
+import { decodeCheckpoint } from '../training/checkpoint.js';
 import { writePacked } from '../training/files.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { presets } from '../training/presets.js';
-import { decodeCheckpoint, newRun } from '../training/run.js';
+import { newRun } from '../training/run.js';
 import { tiny } from './cli.test.helper.js';
 
 // What happens to a running command line when its terminal or pipe is closed, or another process sends a signal.

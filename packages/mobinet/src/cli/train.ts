@@ -8,12 +8,13 @@ import { checkPackable } from '../export/pack.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
 import { summary } from '../summary/summary.js';
+import { checkData } from '../training/check-data.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
 import type { ImageLocation, TrainingRun } from '../training/run.js';
-import { bestFile, checkpointFile, metricsFile, takeBestAlong } from '../training/run-folder.js';
-import { checkData, train } from '../training/train.js';
+import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile } from '../training/run-folder.js';
+import { train } from '../training/train.js';
 import {
   addDataFlags,
   addLoadingFlags,
@@ -31,7 +32,7 @@ import { addKernelFlags } from './kernel-flags.js';
 import { formatSummary, say } from './output.js';
 import { interruptible } from './program.js';
 import { reportResult } from './result-of-run.js';
-import { type RunFlags, resumeRun, startRun } from './run-settings.js';
+import { type RunFlags, reportChanges, resumeRun, startRun } from './run-settings.js';
 import { TrainingProgress } from './training-progress.js';
 
 type TrainFlags = RunFlags &
@@ -123,20 +124,21 @@ async function trainIn(
   { signal, network = mobinet, ...defaults }: TrainDefaults & { signal: AbortSignal },
 ): Promise<void> {
   const out = folder.path;
-  const resumedRun = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
+  const resumed = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
   const named = locationOf(flags);
-  const known: ImageLocation = resumedRun?.source ?? { data: defaults.data };
+  const known: ImageLocation = resumed?.run.source ?? { data: defaults.data };
   const { limit = known.limit, valShare = known.valShare } = flags;
   const source = named
     ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
     : { ...known, limit, valShare };
-  const dataset = resumedRun && !named ? openKnown(source, flags) : openData(source, flags);
+  const dataset = resumed && !named ? openKnown(source, flags) : openData(source, flags);
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
-  const run = resumedRun ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
+  const run = resumed?.run ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
   // Fails now rather than after the last epoch.
   checkPackable(run.model, exportOptionsOf(run));
 
+  if (resumed) reportChanges(resumed);
   if (!flags.json) say(...formatSummary(summary(run.model, exportOptionsOf(run))).split('\n'));
   if (dataset.split) {
     const { valShare, splitSeed } = dataset.split;
@@ -146,7 +148,7 @@ async function trainIn(
     );
   }
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; saving the run to ${out}`);
-  if (flags.resume) await takeBestAlong(dirname(await findCheckpoint(flags.resume)), out);
+  if (flags.resume) await copyBestCheckpoint(dirname(await findCheckpoint(flags.resume)), out);
   const progress = new TrainingProgress({ advice: howToBeFaster(run) });
   const { finished, skippedImages } = await train(run, dataset, {
     out: folder,

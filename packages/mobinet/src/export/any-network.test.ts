@@ -1,29 +1,15 @@
 import { fc, test } from '@fast-check/vitest';
-import {
-  BatchNorm2d,
-  Conv2d,
-  Linear,
-  Module,
-  noGradient,
-  Parameter,
-  Pool2d,
-  PReLU,
-  ReLU,
-  Sequential,
-} from '@mobinet/autograd';
-import { BinaryConv2d, inferenceRules } from '@mobinet/bnn';
+import { Module, noGradient } from '@mobinet/autograd';
+import { inferenceRules } from '@mobinet/bnn';
 import {
   add,
-  avgPool2d,
   compile,
   concat,
-  maxPool2d,
   mean,
   memory,
   mul,
   Rng,
   relu,
-  reshape,
   slice,
   type Tensor,
   tidy,
@@ -35,146 +21,24 @@ import { withKernels } from '@mobinet/tensor/testing';
 import * as ort from 'onnxruntime-web';
 import { describe, expect } from 'vitest';
 import { summary } from '../summary/summary.js';
+import { AnyNetwork, blocks } from './any-network.test.helper.js';
 import { trainALittle } from './networks.test.helper.js';
 import { exportOnnx } from './onnx.js';
 import { packModel } from './pack.js';
 import { unpackModel } from './packed-model.js';
 
-// Networks that the library has never seen: whatever a `forward` does with layers can be compiled, and exported to ONNX.
+// Random networks that no library code knows: whatever a `forward` does with layers can be compiled, packed and
+// exported to ONNX.
 
 ort.env.wasm.numThreads = 1;
-
-interface Block {
-  readonly conv: 'binary' | 'float';
-  readonly kernel: 1 | 3;
-  readonly stride: 1 | 2;
-  readonly groups: 1 | 4;
-  readonly dilation: 1 | 2;
-  readonly paddingValue: 'zero' | 'one';
-  /** Whether the convolution sees its input moved by a learned threshold, as in ReActNet (Liu et al., 2020). */
-  readonly moves: boolean;
-  readonly order: 'norm first' | 'activation first';
-  readonly activation: 'prelu' | 'rprelu' | 'relu' | 'none';
-  /** What is added, or put beside: where shapes agree, the block's input; else a pooled one, or none. */
-  readonly join: 'add' | 'add before the activation' | 'concat' | 'none';
-  readonly pool: 'max' | 'average' | 'none';
-}
-
-const blocks = fc.array(
-  fc.record<Block>({
-    conv: fc.constantFrom('binary', 'binary', 'float'),
-    kernel: fc.constantFrom(1, 3),
-    stride: fc.constantFrom(1, 1, 2),
-    groups: fc.constantFrom(1, 4),
-    dilation: fc.constantFrom(1, 1, 2),
-    paddingValue: fc.constantFrom('zero', 'one'),
-    moves: fc.boolean(),
-    order: fc.constantFrom('norm first', 'activation first'),
-    activation: fc.constantFrom('prelu', 'rprelu', 'relu', 'none'),
-    join: fc.constantFrom('add', 'add before the activation', 'concat', 'none'),
-    pool: fc.constantFrom('none', 'none', 'max', 'average'),
-  }),
-  { minLength: 1, maxLength: 4 },
-);
-
-const channels = 8;
-
-/** Adds a learned number to each channel. */
-class Shift extends Module {
-  readonly offset: Parameter;
-
-  constructor(rng: Rng) {
-    super();
-    this.offset = new Parameter(rng.normal([channels]));
-  }
-
-  override forward(x: Tensor): Tensor {
-    return add(x, this.offset);
-  }
-}
-
-const activations: Record<Block['activation'], (rng: Rng) => Module> = {
-  prelu: () => new PReLU(channels),
-  rprelu: (rng) => new Sequential(new Shift(rng.split('before')), new PReLU(channels), new Shift(rng.split('after'))),
-  relu: () => new ReLU(),
-  none: () => new Sequential(),
-};
-
-class AnyBlock extends Module {
-  readonly move: Module;
-  readonly conv: BinaryConv2d | Conv2d;
-  readonly norm: BatchNorm2d;
-  readonly activation: Module;
-  readonly shrink: Pool2d | null;
-  readonly reduce: Conv2d | null;
-  readonly #block: Block;
-
-  constructor(block: Block, rng: Rng) {
-    super();
-    const { kernel, stride, groups, dilation, paddingValue } = block;
-    const shape = { kernel, stride, groups, dilation, rng };
-    this.move = block.moves ? new Shift(rng.split('move')) : new Sequential();
-    this.conv =
-      block.conv === 'binary'
-        ? new BinaryConv2d(channels, channels, { ...shape, paddingValue })
-        : new Conv2d(channels, channels, { ...shape, padding: (dilation * (kernel - 1)) / 2 });
-    this.norm = new BatchNorm2d(channels);
-    this.activation = activations[block.activation](rng);
-    this.shrink = stride === 2 && block.join !== 'none' ? new Pool2d('average', 2) : null;
-    this.reduce = block.join === 'concat' ? new Conv2d(2 * channels, channels, { kernel: 1, rng }) : null;
-    this.#block = block;
-  }
-
-  override forward(x: Tensor): Tensor {
-    return tidy(() => {
-      const { order, join, pool } = this.#block;
-      const beside = this.shrink ? this.shrink.forward(x) : x;
-      let y = this.conv.forward(this.move.forward(x));
-      if (order === 'norm first') y = this.norm.forward(y);
-      if (join === 'add before the activation') y = add(y, beside);
-      y = this.activation.forward(y);
-      if (order === 'activation first') y = this.norm.forward(y);
-      if (join === 'add') y = add(y, beside);
-      if (this.reduce) y = this.reduce.forward(concat([y, beside], -1));
-      if (pool === 'max') return maxPool2d(y, { window: 3, stride: 1, padding: 1 });
-      return pool === 'average' ? avgPool2d(y, { window: [1, 3], stride: 1, padding: [0, 1] }) : y;
-    });
-  }
-}
-
-/** A stem, any blocks, and two branches to the logits: the mean of all pixels, and the pixels themselves. */
-class AnyNetwork extends Module {
-  readonly stem: Conv2d;
-  readonly blocks: readonly AnyBlock[];
-  readonly ofMeans: Linear;
-  readonly ofPixels: Linear;
-
-  constructor(blocks: readonly Block[], size: number, seed: number) {
-    super();
-    const rng = Rng.fromSeed(seed);
-    this.stem = new Conv2d(3, channels, { kernel: 3, padding: 1, rng });
-    this.blocks = blocks.map((block, at) => new AnyBlock(block, rng.split('block', at)));
-    const side = blocks.reduce((side, { stride }) => side / stride, size);
-    this.ofMeans = new Linear(channels, 5, { rng });
-    this.ofPixels = new Linear(side * side * channels, 5, { rng });
-    this.label();
-  }
-
-  override forward(images: Tensor): Tensor {
-    return tidy(() => {
-      const x = this.blocks.reduce((x, block) => block.forward(x), this.stem.forward(images));
-      return add(
-        this.ofMeans.forward(mean(x, { axes: [1, 2] })),
-        this.ofPixels.forward(reshape(x, [images.shape[0], -1])),
-      );
-    });
-  }
-}
 
 const size = 16;
 const imageShape = [size, size, 3] as const;
 
-/** The ops which alone read what a binary convolution, or a pass over its counts, makes, though that pass might have done them. */
+/**
+ * Ops that should have been fused: each is the only reader of a binary convolution or of an output transform, and could
+ * be part of it.
+ */
 function unfused({ calls, outputs }: Program): string[] {
   const ops = calls.flatMap((call) => (call.kind === 'op' ? call : []));
   const isPass = /^(bitConv2d|outputTransform)$/;
@@ -191,17 +55,17 @@ function unfused({ calls, outputs }: Program): string[] {
 
 describe('any network', () => {
   test.prop([blocks, fc.nat()], { numRuns: 60 })(
-    'is a program that gives its logits, bit for bit, on either kernel tier',
+    'compiles to a program with the same logits, bit for bit, on either kernel tier',
     (blocks, seed) => {
       const before = memory();
       tidy(() => {
         const network = new AnyNetwork(blocks, size, seed);
         const images = Rng.fromSeed(seed).split('images').normal([2, size, size, 3]);
-        // Batch norms that have seen something.
+        // A forward pass in training mode gives the batch norms running statistics.
         network.train().forward(images);
         network.eval();
         for (const tier of ['fast', 'reference'] as const) {
-          // Constants are calculated by the kernels of the tier, too.
+          // Compiles within the tier, too, since compilation computes constants.
           withKernels(tier, () => {
             const ready = compile((x) => network.forward(x as Tensor), [images], { rules: inferenceRules });
             const [made, expected] = [ready.run([images])[0] as Tensor, network.forward(images)];
@@ -216,7 +80,7 @@ describe('any network', () => {
   );
 
   test.prop([blocks, fc.nat()], { numRuns: 40 })(
-    'is trained a step and packed, and loaded gives its logits, bit for bit',
+    'gives the same logits, bit for bit, after a training step, packing and loading',
     (blocks, seed) => {
       const before = memory();
       tidy(() => {
@@ -238,7 +102,7 @@ describe('any network', () => {
     },
   );
 
-  // Always the same: one network in some hundreds has a sign that is 0 but for rounding, and then all may differ.
+  // A fixed seed: in one of several hundred networks, a sign depends on rounding, and then all logits may differ.
   test.prop([blocks, fc.nat()], { numRuns: 12, seed: 1 })(
     'gives the same logits in onnxruntime',
     async (blocks, seed) => {
@@ -262,17 +126,17 @@ describe('any network', () => {
     },
   );
 
-  test('names the op that ONNX has no operator for, and the shape that it lacks', () => {
-    class Sorted extends Module {
+  test('that ONNX export does not support gets an error that names the op or asks for the image shape', () => {
+    class Transposed extends Module {
       override forward(x: Tensor): Tensor {
         return mean(transpose(x, [0, 2, 1, 3]), { axes: [1, 2] });
       }
     }
-    expect(() => exportOnnx(new Sorted(), { imageShape: [4, 4, 3] })).toThrow(
-      'layer.0: ONNX export knows no operator for transpose',
+    expect(() => exportOnnx(new Transposed(), { imageShape: [4, 4, 3] })).toThrow(
+      'layer.0: ONNX export does not support transpose',
     );
-    expect(() => exportOnnx(new Sorted())).toThrow(
-      'exportOnnx: name the shape of an image, such as imageShape: [32, 32, 3]',
+    expect(() => exportOnnx(new Transposed())).toThrow(
+      'exportOnnx: pass the shape of an image, such as imageShape: [32, 32, 3]',
     );
   });
 
@@ -290,24 +154,24 @@ describe('any network', () => {
       /result 0 of the function must be a tensor, not a Promise/,
     ],
     ['nothing', () => undefined, image, /result 0 of the function must be a tensor, not undefined/],
-    ['a constant', () => zeros([1, 3]), image, /packModel: what the network gives does not depend on the images/],
+    ['a constant', () => zeros([1, 3]), image, /packModel: the output does not depend on the images/],
     [
       'images',
       (x) => relu(x),
       image,
-      /packModel: its result is f32 \[1, 4, 4, 3\], but must be f32 \[batch, classes\]/,
+      /packModel: the output is f32 \[1, 4, 4, 3\], but must be f32 \[batch, classes\]/,
     ],
     [
-      'what other images do',
+      'a mean over the batch',
       (x) => add(mean(x, { axes: [1, 2] }), mean(x, { axes: [0, 1, 2] })),
       image,
-      /mixes the images of a batch/,
+      /do not support ops that mix the images of a batch/,
     ],
     [
-      'a branch for batches',
+      'a branch on the batch size',
       (x) => mean(x.shape[0] > 1 ? relu(x) : x, { axes: [1, 2] }),
       image,
-      /depends on how many images it is given/,
+      /packModel: forward does different things for different batch sizes/,
     ],
     [
       'elements',
@@ -319,7 +183,7 @@ describe('any network', () => {
       'half a pixel',
       (x) => mean(x, { axes: [1, 2] }),
       { imageShape: [4, 3.5, 3] },
-      /packModel: a size of an image must be a whole number/,
+      /packModel: imageShape\[1\] must be a whole number/,
     ],
     [
       'two axes',
@@ -331,11 +195,11 @@ describe('any network', () => {
       'an image of 2 GB',
       (x) => mean(relu(concat([x, x], -1)), { axes: [1, 2] }),
       { imageShape: [16_000, 16_000, 3] },
-      /bytes on its way through/,
+      /one image needs \d+ bytes of memory/,
     ],
   ];
 
-  test.each(cases)('that gives %s is refused before there is a file, in one line', (_, forward, options, message) => {
+  test.each(cases)('that cannot be packed is refused in one line: %s', (_, forward, options, message) => {
     class Odd extends Module {
       override forward = forward as (x: Tensor) => Tensor;
     }
@@ -344,7 +208,7 @@ describe('any network', () => {
     expect(memory()).toEqual(before);
   });
 
-  test('keeps the mode of each of its modules, whoever looks at it', () => {
+  test('keeps the mode of each of its modules when it is traced', () => {
     const network = new AnyNetwork([], size, 1);
     network.train();
     network.stem.training = false;

@@ -2,7 +2,10 @@ import { inferenceRules } from '@mobinet/bnn';
 import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor';
 import type { ReadyProgram, TensorFunction } from '@mobinet/tensor/kernels';
 
-/** A function of images, compiled for the batch of its last call: a caller's batches are of one size, but for the last. */
+/**
+ * A function of images, compiled for the batch size of its last call, since most callers use one size for all batches
+ * but the last.
+ */
 export class BatchProgram {
   readonly #forward: TensorFunction;
   /** [height, width, channels] of an image. */
@@ -14,7 +17,7 @@ export class BatchProgram {
     this.#imageShape = imageShape;
   }
 
-  /** The program for batches like x, which runs where x is. @throws ShapeError unless x is [batch, ...imageShape]. */
+  /** The program for batches like x, on the backend of x. @throws ShapeError unless x is [batch, ...imageShape]. */
   for(x: Pick<Tensor, 'shape' | 'backend'>): ReadyProgram {
     const [batch, ...image] = x.shape;
     if (x.shape.length !== 4 || image.join() !== this.#imageShape.join()) {
@@ -24,7 +27,7 @@ export class BatchProgram {
     }
     const key = `${batch} on ${x.backend}`;
     if (this.#ready?.key !== key) {
-      // Before the next one takes memory; and none is left that is gone, if the next one finds no memory.
+      // Frees the old program before the new one takes memory. `#ready` stays null if compilation runs out of memory.
       this.dispose();
       const program = withBackend(x.backend, () =>
         compile(this.#forward, [{ dtype: 'f32', shape: x.shape }], { rules: inferenceRules }),

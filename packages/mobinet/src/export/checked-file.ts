@@ -12,36 +12,35 @@ import {
 import { oneLine } from '../data/errors.js';
 import { murmur3 } from './murmur3.js';
 
-/** A format of ours: what a file's metadata say of it, and nothing else. */
+/** A file format of this library, as its metadata declares it. */
 export interface FileFormat {
   readonly format: string;
   readonly version: string;
-  /** The other keys of its metadata. */
+  /** The remaining metadata keys. */
   readonly keys: readonly string[];
-  /** What errors call such a file, with its article. */
-  readonly called: string;
-  /** What to do with one where another was asked for. */
+  /** How error messages refer to such a file, with its article. */
+  readonly description: string;
+  /** What to do with such a file where another format was expected. */
   readonly remedy: string;
 }
 
 type Tensors = ReadonlyMap<string, Tensor<DType>>;
 
-/** A network of any kind to run: it says itself what it does. */
+/** A packed network of any kind, ready to run: the file contains its program. */
 export const packedFormat: FileFormat = {
   format: 'mobinet',
   version: '2',
   keys: ['program', 'classes', 'preprocessing'],
-  called: 'a packed model',
-  remedy:
-    'It holds the bits of a network and nothing to go on training from. Give the run: its folder, or its checkpoint',
+  description: 'a packed model',
+  remedy: 'Packed models cannot be trained further: pass the run folder or its checkpoint',
 };
 
-/** A training run, from which it can go on. */
+/** A training run that can be resumed. */
 export const checkpointFormat: FileFormat = {
   format: 'mobinet-checkpoint',
   version: '1',
   keys: ['network', 'options', 'run'],
-  called: 'a training checkpoint',
+  description: 'a training checkpoint',
   remedy: 'Pack its network with mobinet export --checkpoint',
 };
 
@@ -49,22 +48,25 @@ const formats = [packedFormat, checkpointFormat];
 
 const checksumKey = 'checksum';
 
-/** The metadata of a format with a place for the checksum, which is as long as the checksum itself: for counting bytes. */
-export function unsealedMetadata({ format, version }: FileFormat, metadata: SafetensorsMetadata): SafetensorsMetadata {
+/** The full metadata of a file, with a placeholder as long as the checksum: enough to compute the size of the file. */
+export function metadataWithPlaceholder(
+  { format, version }: FileFormat,
+  metadata: SafetensorsMetadata,
+): SafetensorsMetadata {
   return { format, version, ...metadata, [checksumKey]: murmur3(new Uint8Array(0)) };
 }
 
-/** A file of a format, with a checksum over all that it holds. */
+/** Encodes a file of the given format, with a checksum over its entire contents. */
 export function encodeChecked(format: FileFormat, tensors: Tensors, metadata: SafetensorsMetadata): UnsharedBytes {
-  const unsealed = unsealedMetadata(format, metadata);
-  return encodeSafetensors(tensors, { ...unsealed, [checksumKey]: checksumOf(tensors, unsealed) });
+  const full = metadataWithPlaceholder(format, metadata);
+  return encodeSafetensors(tensors, { ...full, [checksumKey]: checksumOf(tensors, full) });
 }
 
 /**
- * Reads a file of a format. Its checksum must be right; those written before there were checksums have none.
+ * Decodes a file of the given format and verifies its checksum. Old files have none.
  *
- * @param source What errors call the file.
- * @throws FormatError, one line, if it is something else, or was damaged.
+ * @param source The name of the file in error messages.
+ * @throws FormatError, one line, if the file has another format or is damaged.
  */
 export function decodeChecked(bytes: Uint8Array, expected: FileFormat, source: string): Safetensors {
   const file = decodeSafetensors(bytes, { source });
@@ -75,13 +77,12 @@ export function decodeChecked(bytes: Uint8Array, expected: FileFormat, source: s
     };
     checkFormat(metadata, expected, fail);
     const known = ['format', 'version', checksumKey, ...expected.keys];
-    // Damage could make the checksum's name another one, and hide what else it did.
+    // Damage to the name of the checksum key would otherwise disable the check and hide any other damage.
     const unknown = Object.keys(metadata).find((key) => !known.includes(key));
-    if (unknown !== undefined)
-      fail(`its metadata has a key ${JSON.stringify(unknown)} that ${expected.called} has not`);
+    if (unknown !== undefined) fail(`unknown metadata key ${JSON.stringify(unknown)} for ${expected.description}`);
     const checksum = Object.hasOwn(metadata, checksumKey) ? metadata[checksumKey] : undefined;
     if (checksum !== undefined && checksum !== checksumOf(tensors, metadata)) {
-      fail('it is damaged: what it holds does not match its checksum. Take it from where it was made once more');
+      fail('the file is damaged: its contents do not match its checksum. Copy it again from where it was created');
     }
     return file;
   } catch (error) {
@@ -94,22 +95,23 @@ function checkFormat(metadata: SafetensorsMetadata, expected: FileFormat, fail: 
   const { format, version } = metadata;
   if (format !== expected.format) {
     const other = formats.find((known) => known.format === format);
-    if (other) fail(`not ${expected.called}, but ${other.called}. ${other.remedy}`);
+    if (other) fail(`not ${expected.description}, but ${other.description}. ${other.remedy}`);
     fail(
-      `not ${expected.called}: a safetensors file without the metadata of one. ` +
-        'Float weights that were trained elsewhere become one with mobinet import',
+      `not ${expected.description}: a safetensors file without its metadata. ` +
+        'Float weights that were trained elsewhere can be converted with mobinet import',
     );
   }
   if (version !== expected.version) {
     fail(
-      `version ${version} of the format is not known, only ${expected.version}: it was made by another release. Make it anew, from its run, with this one`,
+      `format version ${version} is not supported, only ${expected.version}: another release wrote this file. ` +
+        'Create it again from its run with this release',
     );
   }
 }
 
 /**
- * The hash of a list of all that a file holds: its metadata but for the checksum itself, and each tensor's name, type, shape and the hash of
- * its bytes. Order and spacing do not count, so that a file stays whole if other programs copy its contents.
+ * Hashes the contents of a file: its metadata except the checksum, and each tensor's name, dtype, shape and the hash of
+ * its bytes. Order and spacing do not matter, so the checksum remains valid when other programs rewrite the file.
  */
 function checksumOf(tensors: Tensors, metadata: SafetensorsMetadata): string {
   const texts = Object.entries(metadata).filter(([key]) => key !== checksumKey);

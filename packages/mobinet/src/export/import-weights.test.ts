@@ -13,8 +13,9 @@ import {
 } from '@mobinet/tensor';
 import { beforeAll, describe, expect } from 'vitest';
 import { mobinetOptions } from '../networks/mobinet/options.js';
+import { encodeCheckpoint } from '../training/checkpoint.js';
 import { paperTraining } from '../training/options.js';
-import { encodeCheckpoint, newRun } from '../training/run.js';
+import { newRun } from '../training/run.js';
 import { importWeights } from './import-weights.js';
 import { trainALittle } from './networks.test.helper.js';
 import { packModel } from './pack.js';
@@ -24,7 +25,7 @@ type Tensors = Map<string, Tensor<DType>>;
 const small = { width: 0.125, imageSize: 32, k: 1 } as const;
 const data = { classes: ['a', 'b', 'c'], trainImages: 24 };
 
-/** The network of a checkpoint as others would save it: without the optimizer, and without our prefix. */
+/** The weights of a checkpoint as other frameworks save them: without the optimizer and without our prefix. */
 function weightsOf(checkpoint: Uint8Array, change: (tensors: Tensors) => void = () => {}): Uint8Array {
   const { tensors } = decodeSafetensors(checkpoint);
   const own: Tensors = new Map();
@@ -45,13 +46,12 @@ describe('importWeights', () => {
   });
 
   test.prop([variants], { numRuns: 4 })(
-    'makes of the floats of a checkpoint the network that they are from, to the last bit',
+    'restores the network from the floats of a checkpoint, bit for bit',
     (variant) => {
       const run = newRun({ ...small, ...variant }, paperTraining, data);
       trainALittle(run.model, Rng.fromSeed(variant.seed));
       const weights = weightsOf(encodeCheckpoint(run));
       const before = memory();
-      // The seed is that of weights which are replaced; the packed file tells it.
       const imported = importWeights(weights, { options: { ...small, ...variant, classes: 3 } });
       expect(Buffer.from(packModel(imported)).equals(packModel(run.model))).toBe(true);
       imported.dispose();
@@ -62,7 +62,7 @@ describe('importWeights', () => {
   );
 });
 
-describe('weights that are not those of the network', () => {
+describe('importWeights refuses, in one line,', () => {
   let checkpoint: Uint8Array;
 
   beforeAll(() => {
@@ -106,12 +106,12 @@ describe('weights that are not those of the network', () => {
       'tensor stem.norm.runningMean is missing',
     ],
     [
-      'a tensor of something else, with a name of two lines',
+      'an unknown tensor, with a line break in its name',
       (tensors) => tensors.set('head\n.weight', zeros([2])),
       'tensor head .weight does not belong to this network',
     ],
     [
-      'filters as PyTorch has them',
+      "filters in PyTorch's layout",
       (tensors) => replaced('units.2.depthwise.conv.weight', zeros([16, 2, 3, 3]))(tensors),
       'tensor units.2.depthwise.conv.weight is f32 [16,2,3,3], but the network has f32 [16,3,3,2]',
     ],
@@ -123,17 +123,17 @@ describe('weights that are not those of the network', () => {
     [
       'NaN',
       set('units.5.pointwise.activation.slope', Number.NaN),
-      'tensor units.5.pointwise.activation.slope holds a number that is not finite',
+      'tensor units.5.pointwise.activation.slope contains a NaN or infinite value',
     ],
     [
       'infinity',
       set('units.0.depthwise.conv.weight', Number.POSITIVE_INFINITY),
-      'tensor units.0.depthwise.conv.weight holds a number that is not finite',
+      'tensor units.0.depthwise.conv.weight contains a NaN or infinite value',
     ],
     [
       'a negative variance',
       set('units.12.extra.norm.runningVariance', -1e-9),
-      'tensor units.12.extra.norm.runningVariance holds a variance below 0',
+      'tensor units.12.extra.norm.runningVariance contains a negative variance',
     ],
   ];
 
@@ -141,7 +141,7 @@ describe('weights that are not those of the network', () => {
     expectRefused(weightsOf(checkpoint, change), message);
   });
 
-  test('those of another architecture', () => {
+  test('weights of another architecture', () => {
     const weights = weightsOf(checkpoint);
     expectRefused(weights, 'tensor stem.conv.weight is f32 [4,3,3,3], but the network has f32 [8,3,3,3]', {
       width: 0.25,
@@ -152,10 +152,10 @@ describe('weights that are not those of the network', () => {
   });
 
   test('a whole checkpoint', () => {
-    expectRefused(checkpoint, 'a training checkpoint, which needs no import. Use mobinet export --checkpoint');
+    expectRefused(checkpoint, 'this is a training checkpoint, which needs no import. Use mobinet export --checkpoint');
   });
 
-  test('bad options are refused before the file is read', () => {
+  test('invalid options, before reading the file', () => {
     expect(() => importWeights(new Uint8Array(), { options: { k: -1 } })).toThrow(RangeError);
   });
 });

@@ -3,25 +3,26 @@ import { assign, type DType, decodeSafetensors, dispose, FormatError, type Tenso
 import { oneLine } from '../data/errors.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
-
 import { checkSaved, modelTensors } from '../networks/tensors.js';
 import { checkpointFormat, packedFormat } from './checked-file.js';
 import { checkFinite } from './metadata.js';
 
+/** Options of `importWeights`. */
 export interface ImportOptions {
+  /** Options of the network. */
   readonly options?: Readonly<Record<string, unknown>>;
+  /** The kind of network. Default: MoBiNet. */
   readonly network?: Network;
+  /** The name of the file in error messages. Default: `'weights'`. */
   readonly source?: string;
 }
 
 /**
- * A network with weights that were trained elsewhere: a safetensors file of floats, with all parameters and running statistics
- * under the names and in the shapes that they have here (docs/interop.md lists them), and nothing else.
+ * Makes a network with weights that were trained elsewhere. The safetensors file must contain exactly the parameters
+ * and running statistics of the network, as floats, under the names and in the shapes that docs/interop.md lists.
  *
- * @param about.options Those of the network, which the file does not tell.
- * @param about.network Default: MoBiNet.
- * @param about.source What errors call the file.
- * @throws FormatError, one line that names the tensor, if the file is not of this network. RangeError for bad options.
+ * @throws FormatError, one line that names the tensor, if the file does not fit the network; RangeError for
+ * invalid options.
  */
 export function importWeights(
   bytes: Uint8Array,
@@ -33,11 +34,11 @@ export function importWeights(
     try {
       if (metadata.format === checkpointFormat.format) {
         throw new FormatError(
-          `${source}: a training checkpoint, which needs no import. Use mobinet export --checkpoint`,
+          `${source}: this is a training checkpoint, which needs no import. Use mobinet export --checkpoint`,
         );
       }
       if (metadata.format === packedFormat.format) {
-        throw new FormatError(`${source}: a packed model, which needs no import. It runs as it is`);
+        throw new FormatError(`${source}: this is a packed model, which needs no import. Run it directly`);
       }
       fill(model, tensors, source);
     } finally {

@@ -2,8 +2,9 @@ import { type DType, FormatError, type Tensor } from '@mobinet/tensor';
 import { oneLine } from '../data/errors.js';
 
 /**
- * Checks what was read from a file: `value` must be built like `example`, with the same kinds of values in the same
- * fields, lists as long, and numbers that are finite. It may have more fields.
+ * Checks the structure of JSON that was read from a file: `value` must have the fields of `example`, with values of the
+ * same types and lists of the same lengths. Additional fields are allowed.
+ *
  * @throws RangeError, one line that names the field.
  */
 export function checkLike(value: unknown, example: unknown, name: string): void {
@@ -27,19 +28,20 @@ function kindOf(value: unknown): string {
   return `a ${typeof value}`;
 }
 
-/** @throws RangeError unless `value` is a list of `count` names, each of its own. */
+/** @throws RangeError unless `value` is a list of `count` distinct names. */
 export function checkClasses(value: unknown, count: number): asserts value is readonly string[] {
   const isList = Array.isArray(value) && value.every((name) => typeof name === 'string');
   if (!isList || value.length !== count) {
-    throw new RangeError(`classes must be a list of ${count} names${isList ? `, not of ${value.length}` : ''}`);
+    throw new RangeError(`classes must be a list of ${count} names${isList ? `, not ${value.length}` : ''}`);
   }
-  const twice = value.find((name, at) => value.indexOf(name) < at);
-  if (twice !== undefined) throw new RangeError(`classes name ${JSON.stringify(twice)} twice`);
+  const duplicate = value.find((name, at) => value.indexOf(name) < at);
+  if (duplicate !== undefined) throw new RangeError(`classes lists ${JSON.stringify(duplicate)} twice`);
 }
 
 /**
- * Numbers of a file that a network can compute with.
- * @throws FormatError, one line, if one is not finite, or a variance (by the tensor's name) is below 0.
+ * Checks that a network can compute with the values of a tensor from a file. Integer tensors always pass.
+ *
+ * @throws FormatError, one line, if a value is not finite, or is a negative variance (by the name of the tensor).
  */
 export function checkFinite(name: string, { values, dtype }: Tensor<DType>, source: string): void {
   if (dtype !== 'f32') return;
@@ -47,7 +49,7 @@ export function checkFinite(name: string, { values, dtype }: Tensor<DType>, sour
   for (const value of values as Float32Array) {
     // Comparisons with NaN are false.
     if (value >= least && Math.abs(value) < Number.POSITIVE_INFINITY) continue;
-    const problem = Number.isFinite(value) ? 'a variance below 0' : 'a number that is not finite';
-    throw new FormatError(oneLine(`${source}: tensor ${name} holds ${problem}`));
+    const problem = Number.isFinite(value) ? 'a negative variance' : 'a NaN or infinite value';
+    throw new FormatError(oneLine(`${source}: tensor ${name} contains ${problem}`));
   }
 }

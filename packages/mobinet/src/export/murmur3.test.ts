@@ -5,7 +5,7 @@ import { murmur3 } from './murmur3.js';
 const hashOf = (text: string): string => murmur3(new TextEncoder().encode(text));
 
 describe('murmur3', () => {
-  // From the author's own program (MurmurHash3_x86_128, seed 0), as quoted by Wikipedia and by packages for other languages.
+  // From the reference implementation (MurmurHash3_x86_128, seed 0), as quoted by Wikipedia and by other packages.
   test('gives the published hashes', () => {
     expect(hashOf('')).toBe('00000000000000000000000000000000');
     expect(hashOf('The quick brown fox jumps over the lazy dog')).toBe('2f1583c3ecee2c675d7bf66ce5e91d2c');
@@ -13,7 +13,7 @@ describe('murmur3', () => {
   });
 
   test.prop([fc.uint8Array({ maxLength: 70 }), fc.nat(7)], { numRuns: 60 })(
-    'does not depend on where the bytes lie, and changes with each of them',
+    'does not depend on the alignment of the bytes, and changes with each of them',
     (bytes, offset) => {
       const moved = new Uint8Array(offset + bytes.length).subarray(offset);
       moved.set(bytes);

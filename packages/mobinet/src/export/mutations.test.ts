@@ -2,9 +2,10 @@ import { dispose, FormatError, memory, Rng, zeros } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { imageNetNormalization } from '../data/augment.js';
 import { createMoBiNet } from '../networks/mobinet/mobinet.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../training/checkpoint.js';
 import { mobinetOf } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
-import { decodeCheckpoint, encodeCheckpoint, newRun } from '../training/run.js';
+import { newRun } from '../training/run.js';
 import { decodeChecked, encodeChecked, packedFormat } from './checked-file.js';
 import { packModel } from './pack.js';
 import { unpackModel } from './packed-model.js';
@@ -14,20 +15,20 @@ const classes = ['cat', 'dog', 'owl'];
 
 type Mutation = (bytes: Uint8Array, rng: Rng) => Uint8Array;
 
-/** The bytes from `start` up to `end` of a file in place of those of another, or of none. */
+/** Replaces the bytes from `start` to `end` by others, or removes them. */
 function splice(bytes: Uint8Array, start: number, end: number, insert: Uint8Array = new Uint8Array(0)): Uint8Array {
   return Uint8Array.from([...bytes.subarray(0, start), ...insert, ...bytes.subarray(end)]);
 }
 
 const lengthOf = (rng: Rng): number => 2 ** rng.integer(12);
 
-/** Half of all places are in the header, which is where a byte says most. */
+/** A random offset. Half of them are in the header, where a byte matters most. */
 function placeIn(bytes: Uint8Array, rng: Rng): number {
   const header = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return rng.integer(rng.integer(2) === 0 ? Math.min(header, bytes.length) : bytes.length);
 }
 
-/** A change of the header's text that leaves its length as it is. */
+/** Changes the text of the header without changing its length. */
 function editHeader(bytes: Uint8Array, rng: Rng): Uint8Array {
   const edits: [RegExp, string][] = [
     [/\d/g, String(rng.integer(10))],
@@ -73,7 +74,7 @@ const mutations: Record<string, Mutation> = {
     bytes.copyWithin(to, from, from + lengthOf(rng));
     return bytes;
   },
-  'two ranges that have changed places': (bytes, rng) => {
+  'two ranges swapped': (bytes, rng) => {
     const length = Math.min(lengthOf(rng), bytes.length >> 1);
     const [first, second] = [placeIn(bytes, rng), placeIn(bytes, rng)].map((at) => Math.min(at, bytes.length - length));
     const [a, b] = [bytes.slice(first, first + length), bytes.slice(second, second + length)];
@@ -93,7 +94,10 @@ const mutations: Record<string, Mutation> = {
   'another header': editHeader,
 };
 
-/** Reads a file in so many mutations. Each is refused in one line, with nothing left in memory, or gives what the file gave. */
+/**
+ * Reads `count` mutations of a file. Each must be refused in one line, without leaking memory, or give the same result
+ * as the original.
+ */
 function expectRefusedOrSame(original: Uint8Array, count: number, read: (bytes: Uint8Array) => unknown): void {
   const same = read(original);
   const names = Object.keys(mutations);
@@ -111,11 +115,11 @@ function expectRefusedOrSame(original: Uint8Array, count: number, read: (bytes: 
     }
     expect(memory()).toEqual(before);
   }
-  // Few mutations change nothing: a byte that is written again.
+  // A few mutations change nothing, such as overwriting a byte with the same value.
   expect(refused).toBeGreaterThan(0.95 * count);
 }
 
-/** A change of a value somewhere in JSON: a number, a name, an entry that is twice there or not at all. */
+/** Changes a random value in JSON: replaces a number or name, or duplicates or drops an entry. */
 function editJson(value: unknown, rng: Rng): unknown {
   if (Array.isArray(value) && value.length > 0) {
     const at = rng.integer(value.length);
@@ -157,12 +161,11 @@ function editJson(value: unknown, rng: Rng): unknown {
   return others[rng.integer(others.length)];
 }
 
-describe('of thousands of mutated files, each is refused in one line or is the same network', () => {
+describe('each of thousands of mutated files is refused in one line or gives the same network', () => {
   test('packed files', () => {
     const model = createMoBiNet({ ...tiny, padding: 'zero', pool: 'max', skip: 'none' });
-    const bytes = packModel(model, {
-      ...{ classes, preprocessing: { resize: 36, normalization: imageNetNormalization } },
-    });
+    const preprocessing = { resize: 36, normalization: imageNetNormalization };
+    const bytes = packModel(model, { classes, preprocessing });
     model.dispose();
     const images = Rng.fromSeed(1).normal([1, 32, 32, 3]);
     expectRefusedOrSame(bytes, 2000, (bytes) => {
@@ -176,7 +179,7 @@ describe('of thousands of mutated files, each is refused in one line or is the s
     images.dispose();
   });
 
-  test('programs with the right checksum run, or are refused in one line', () => {
+  test('programs with a valid checksum run or are refused in one line', () => {
     const model = createMoBiNet({ ...tiny, pool: 'max' });
     const { tensors, metadata } = decodeChecked(packModel(model), packedFormat, 'network');
     model.dispose();
@@ -200,7 +203,7 @@ describe('of thousands of mutated files, each is refused in one line or is the s
       }
       expect(memory()).toEqual(before);
     }
-    // A stride that is another, say, can be as good a network.
+    // Some changes, such as another stride, give another valid network.
     expect(ran).toBeGreaterThan(10);
     expect(ran).toBeLessThan(500);
     dispose(tensors);

@@ -14,20 +14,21 @@ import {
 import { disposeProgram, type Program, placedBytes, prune, trace } from '@mobinet/tensor/kernels';
 import { largestSide } from '../data/source.js';
 
-/** How images [batch, height, width, channels] become logits, to be written down. */
+/** A function from images [batch, height, width, channels] to logits [batch, classes], to be traced. */
 export interface ImageFunction {
   readonly forward: (images: Tensor) => Tensor;
   /** [height, width, channels] of an image. */
   readonly imageShape: Shape;
-  /** What errors begin with, if anything. */
+  /** Prefix of error messages. */
   readonly caller?: string;
   /** Default 1. */
   readonly batch?: number;
 }
 
 /**
- * What a function does with images, for as long as `use` looks at it.
- * @throws RangeError or ShapeError, one line, if these are no images, or what comes out are no logits.
+ * Traces a function of images and passes the program to `use`. The program is disposed when `use` returns.
+ *
+ * @throws RangeError or ShapeError, one line, if the image shape is invalid or the output is not logits.
  */
 export function withProgram<T>(
   { forward, imageShape, caller, batch = 1 }: ImageFunction,
@@ -52,23 +53,27 @@ export function withProgram<T>(
 
 function checkImageShape(prefix: string, shape: Shape): void {
   if (!Array.isArray(shape) || shape.length !== 3) {
-    throw new RangeError(`${prefix}the shape of an image must be [height, width, channels], not ${shown(shape)}`);
+    throw new RangeError(`${prefix}imageShape must be [height, width, channels], not ${shown(shape)}`);
   }
-  for (const size of shape) checkNumber(`${prefix}a size of an image`, size, wholeNumbers(1, largestSide));
+  for (const [axis, size] of shape.entries()) {
+    checkNumber(`${prefix}imageShape[${axis}]`, size, wholeNumbers(1, largestSide));
+  }
 }
 
-/** Logits are f32 [batch, classes], and depend on the images. */
+/** @throws RangeError unless the output is f32 [batch, classes] and depends on the images. */
 function checkLogits(prefix: string, { values, inputs, outputs, constants }: Program): void {
   const { dtype, shape } = values[outputs[0]];
-  if (constants.has(outputs[0])) throw new RangeError(`${prefix}what the network gives does not depend on the images`);
+  if (constants.has(outputs[0])) throw new RangeError(`${prefix}the output does not depend on the images`);
   const [batch] = values[inputs[0]].shape;
   if (outputs.length === 1 && dtype === 'f32' && shape.length === 2 && shape[0] === batch) return;
-  throw new RangeError(`${prefix}its result is ${dtype} [${shape.join(', ')}], but must be f32 [batch, classes]`);
+  throw new RangeError(`${prefix}the output is ${dtype} [${shape.join(', ')}], but must be f32 [batch, classes]`);
 }
 
 /**
- * The same of a network in evaluation.
- * @param caller What errors begin with. @param imageShape The shape of an image, where the network itself does not say it.
+ * Traces a network in evaluation mode and passes the program to `use`.
+ *
+ * @param caller Prefix of error messages.
+ * @param options.imageShape [height, width, channels] of an image. Default: the network's own `imageShape`.
  */
 export function withNetworkProgram<T>(
   caller: string,
@@ -78,12 +83,12 @@ export function withNetworkProgram<T>(
 ): T {
   checkRecord(`${caller}: the network`, network);
   const imageShape = given ?? network.imageShape;
-  if (!imageShape) throw new TypeError(`${caller}: name the shape of an image, such as imageShape: [32, 32, 3]`);
+  if (!imageShape) throw new TypeError(`${caller}: pass the shape of an image, such as imageShape: [32, 32, 3]`);
   const forward = (images: Tensor): Tensor => network.forward(images);
   return inEvaluation(network, () => withProgram({ forward, imageShape, caller, ...(batch && { batch }) }, use));
 }
 
-/** Runs `body` with a network in evaluation, and puts all its modules back into the modes they were in. */
+/** Runs `body` with a network in evaluation mode, then restores the mode of each of its modules. */
 function inEvaluation<T>(network: Module, body: () => T): T {
   const modes = modulesOf(network).map((module) => [module, module.training] as const);
   network.eval();
@@ -94,14 +99,12 @@ function inEvaluation<T>(network: Module, body: () => T): T {
   }
 }
 
-/** What a network may take for one image on its way through, in bytes. Half of that is tight on a phone. */
-const largestMemory = 2 ** 30;
+/** Limit on the memory that a network uses for one image, in bytes. Even half of it is tight on a phone. */
+const maxImageBytes = 2 ** 30;
 
-/** @throws RangeError if a program takes too much for an image. */
+/** @throws RangeError if a program needs too much memory for one image. */
 export function checkImageMemory(program: Program): void {
   const bytes = placedBytes(program);
-  if (bytes <= largestMemory) return;
-  throw new RangeError(
-    `an image takes ${bytes} bytes on its way through, more than the ${largestMemory} that it may take`,
-  );
+  if (bytes <= maxImageBytes) return;
+  throw new RangeError(`one image needs ${bytes} bytes of memory, more than the limit of ${maxImageBytes}`);
 }

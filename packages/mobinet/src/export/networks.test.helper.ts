@@ -3,7 +3,7 @@ import { Adam, crossEntropy, flatten, type Module, valueAndGradient } from '@mob
 import { dispose, type Rng, type Shape, type Tensor, tensor } from '@mobinet/tensor';
 import { mobinetOptions } from '../networks/mobinet/options.js';
 
-/** Networks of every kind: the tests take them at width 0.25, which K = 3 asks for. */
+/** MoBiNets of every kind, for a width of 0.25, the smallest that K = 3 allows. */
 export const architectures = fc.record({
   block: fc.constantFrom(...mobinetOptions.block.choices),
   k: fc.nat(3),
@@ -20,7 +20,7 @@ const lossAndGradient = valueAndGradient((model: Module, images: Tensor, labels:
   crossEntropy(model.forward(images), labels),
 );
 
-/** A few steps, so that neither weights nor running statistics are what they were at first. */
+/** Trains for a few steps, so that weights and running statistics differ from their initial values. */
 export function trainALittle(model: Module & { readonly imageShape?: Shape }, rng: Rng, steps = 2): void {
   const { imageShape = [16, 16, 3] } = model;
   const optimizer = new Adam({ learningRate: 1e-2 });
@@ -28,7 +28,7 @@ export function trainALittle(model: Module & { readonly imageShape?: Shape }, rn
     const images = rng.split('images', step).normal([3, ...imageShape]);
     const labels = tensor(Int32Array.of(0, 1, 2), { dtype: 'i32' });
     const { value, gradients } = lossAndGradient(model, images, labels);
-    // Some of these networks cannot be trained: what overflows in them moves nothing.
+    // Some of these networks cannot be trained. Zeroing gradients that overflowed keeps their weights finite.
     for (const [, { values }] of flatten(gradients)) {
       values.forEach((value, i) => {
         if (!Number.isFinite(value)) values[i] = 0;

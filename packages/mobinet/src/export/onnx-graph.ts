@@ -2,23 +2,28 @@ import { createRequire } from 'node:module';
 import { type DType, type Shape, sizeOf, type Tensor } from '@mobinet/tensor';
 import type { onnx as proto } from 'onnx-proto';
 
-/** What is written here of AttributeProto.AttributeType and of TensorProto.DataType. */
+/** The members of AttributeProto.AttributeType and TensorProto.DataType that are used here. */
 const AttributeType = { FLOAT: 1, INT: 2, INTS: 7 } as const;
 const DataType = { FLOAT: 1, INT64: 7 } as const;
 
-/** The version of the operators, and that of the format which came with them (https://github.com/onnx/onnx/blob/main/docs/Versioning.md). */
+/**
+ * The operator set, and the version of the format that introduced it
+ * (https://github.com/onnx/onnx/blob/main/docs/Versioning.md).
+ */
 const opset = 17;
 const irVersion = 8;
 
-/** Integers and lists of them as they are; a float says that it is one. */
+/** An attribute: an integer, a list of integers, or a float, which is wrapped to tell it from an integer. */
 export type Attribute = number | readonly number[] | { readonly float: number };
 
-/** A named axis has any size. */
+/** An input or output of a graph. */
 export interface OnnxValue {
   readonly name: string;
+  /** Axes given by name may have any size. */
   readonly shape: readonly (number | string)[];
 }
 
+/** Everything in an ONNX model file besides nodes and constants. */
 export interface OnnxModelInfo {
   readonly name: string;
   readonly input: OnnxValue;
@@ -28,14 +33,14 @@ export interface OnnxModelInfo {
 }
 
 /**
- * An ONNX graph that grows node by node (https://onnx.ai/onnx/repo-docs/IR.html). Values are known by name; each node has one
- * output, which is called as the node is.
+ * Builds an ONNX graph node by node (https://onnx.ai/onnx/repo-docs/IR.html). Values are identified by name. Each node
+ * has one output, which has the name of the node.
  */
 export class OnnxGraph {
   readonly #nodes: proto.INodeProto[] = [];
   readonly #constants = new Map<string, proto.ITensorProto>();
 
-  /** Adds a node whose inputs are there already. Returns the name of its output. */
+  /** Adds a node, whose inputs must exist already. Returns the name of its output. */
   node(
     operator: string,
     name: string,
@@ -47,18 +52,18 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Adds a tensor, in another shape if one is given. It is read by `encode`, so it must live until then. Returns its name. */
+  /** Adds an f32 tensor, optionally reshaped, which must live until `encode` reads it. Returns its name. */
   tensor(name: string, { dtype, shape, values }: Tensor<DType>, as: Shape = shape): string {
-    if (dtype !== 'f32') throw new RangeError(`${name} is ${dtype}; only f32 has a place in these graphs`);
+    if (dtype !== 'f32') throw new RangeError(`tensor ${name} is ${dtype}, but ONNX export supports only f32`);
     return this.#constant(name, DataType.FLOAT, as, values);
   }
 
-  /** A tensor that is `value` all over. Several nodes may ask for the same. */
+  /** Adds a tensor filled with `value`, or reuses the one that has this name. Returns its name. */
   filled(name: string, shape: Shape, value: number): string {
     return this.#constant(name, DataType.FLOAT, shape, new Float32Array(sizeOf(shape)).fill(value));
   }
 
-  /** A list of integers. Several nodes may ask for the same. */
+  /** Adds a list of integers, or reuses the one that has this name. Returns its name. */
   integers(name: string, values: readonly number[]): string {
     return this.#constant(name, DataType.INT64, [values.length], BigInt64Array.from(values, BigInt));
   }
@@ -82,7 +87,7 @@ export class OnnxGraph {
       input: [valueProto(input)],
       output: [valueProto(output)],
     };
-    // It is loaded when it is needed, since that takes longer than to load most else of this package.
+    // Loaded lazily: it takes longer to load than most of this package.
     const { onnx }: typeof import('onnx-proto') = createRequire(import.meta.url)('onnx-proto');
     return onnx.ModelProto.encode({
       irVersion,

@@ -3,7 +3,7 @@ import { type BitConv2dAttributes, reshape, slice, type Tensor } from '@mobinet/
 import type { Reduction, Window } from '@mobinet/tensor/kernels';
 import { type Emitter, type OnnxCall, windowAttributes } from './onnx-writer.js';
 
-/** How each op is written, by its name. An op that is not here cannot be exported, and the export says so. */
+/** How each op is written as ONNX nodes, by its name. Exporting any other op is an error. */
 export const onnxEmitters: Readonly<Record<string, Emitter>> = {
   conv2d({ writer, call, layer }) {
     const { window, groups } = call.attributes as { window: Window; groups: number };
@@ -12,7 +12,7 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
     return writer.node('Conv', `${layer}.conv`, inputs, { group: groups, ...windowAttributes(window) });
   },
 
-  /** −1 where x < 0, else +1: so also of 0 and NaN. (The operator Sign says 0 of 0.) */
+  /** −1 where x < 0, else +1, also for 0 and NaN. (ONNX's Sign maps 0 to 0.) */
   packBits({ writer, call, layer }) {
     const { graph } = writer;
     const isNegative = writer.node('Less', `${layer}.negative`, [
@@ -23,33 +23,33 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
     return writer.node('Where', `${layer}.sign`, [isNegative, ...signs]);
   },
 
-  /** Signs are numbers already. */
+  /** Nothing to do: signs are floats in ONNX. */
   unpackBits: ({ writer, call }) => writer.value(call.inputs[0]),
 
-  /** Sums of ±1 are whole numbers, so each runtime comes to the same, in whatever order it adds. */
+  /** Sums of ±1 are exact integers, so every runtime computes the same counts, in whatever order it adds. */
   bitConv2d({ writer, call, layer }) {
     const { window, groups, paddingValue } = call.attributes as BitConv2dAttributes;
     const { pads, ...slide } = windowAttributes(window);
     const filter = writer.value(call.inputs[1], `${layer}.signs`);
     let x = writer.value(call.inputs[0]);
-    const isSurrounded = paddingValue === 'one' && pads.some((pixels) => pixels > 0);
-    if (isSurrounded) {
+    const padsWithOnes = paddingValue === 'one' && pads.some((pixels) => pixels > 0);
+    if (padsWithOnes) {
       const [top, left, bottom, right] = pads;
       const border = writer.graph.integers(`border.${pads.join('.')}`, [0, 0, top, left, 0, 0, bottom, right]);
       x = writer.node('Pad', `${layer}.border`, [x, border, writer.graph.filled('one', [], 1)]);
     }
-    const attributes = { group: groups, ...slide, pads: isSurrounded ? [0, 0, 0, 0] : pads };
+    const attributes = { group: groups, ...slide, pads: padsWithOnes ? [0, 0, 0, 0] : pads };
     return writer.node('Conv', `${layer}.conv`, [x, filter], attributes);
   },
 
-  /** α comes first: onnxruntime moves a factor that comes second into the weights, and sums of ±α have to be rounded. */
+  /** α must be the first operand: onnxruntime folds a second operand into the weights, and sums of ±α are not exact. */
   scaleCounts: ({ writer, call, layer }) =>
     writer.node('Mul', `${layer}.scaled`, [
-      writer.alongChannels(call.inputs[1], 4, `${layer}.alpha`),
+      writer.channelVector(call.inputs[1], 4, `${layer}.alpha`),
       writer.value(call.inputs[0]),
     ]),
 
-  /** Product and sum for sum as the kernels have it, so that signs come out alike. */
+  /** Multiplies and adds in the same order as the kernels, so that signs agree. */
   foldedOutputTransform({ writer, call, layer }) {
     const { skipRepeats, pool } = call.attributes as FoldedOutputTransformAttributes;
     const [counts, folded, skipped] = call.inputs;
@@ -75,20 +75,19 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
     return pool ? pooled({ writer, layer }, pool, y, halves) : y;
   },
 
-  /** Runtimes may take what is not a BatchNormalization apart. This one has mean 0 and variance 1. */
   affine({ writer, call, layer }) {
     const [x, scale, shift] = call.inputs;
     const rank = writer.shape(x).length;
     const scaled = writer.node('Mul', `${layer}.scaled`, [
       writer.value(x),
-      writer.alongChannels(scale, rank, `${layer}.scale`),
+      writer.channelVector(scale, rank, `${layer}.scale`),
     ]);
-    return writer.node('Add', `${layer}.norm`, [scaled, writer.alongChannels(shift, rank, `${layer}.shift`)]);
+    return writer.node('Add', `${layer}.norm`, [scaled, writer.channelVector(shift, rank, `${layer}.shift`)]);
   },
 
   prelu({ writer, call, layer }) {
     const [x, slope] = call.inputs;
-    const slopes = writer.alongChannels(slope, writer.shape(x).length, `${layer}.slope`);
+    const slopes = writer.channelVector(slope, writer.shape(x).length, `${layer}.slope`);
     return writer.node('PRelu', `${layer}.activation`, [writer.value(x), slopes]);
   },
 
@@ -134,7 +133,9 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
   ...elementwise({ add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', maximum: 'Max', minimum: 'Min', pow: 'Pow' }),
 };
 
-/** Ops that are operators: a vector beside images lies along their channels. */
+/**
+ * Element-wise ops, each of which is one ONNX operator. A vector operand of images is broadcast along their channels.
+ */
 function elementwise(operators: Readonly<Record<string, string>>): Record<string, Emitter> {
   const emit =
     (operator: string): Emitter =>
@@ -142,7 +143,7 @@ function elementwise(operators: Readonly<Record<string, string>>): Record<string
       const rank = writer.shape(call.outputs[0]).length;
       const inputs = call.inputs.map((input) =>
         writer.shape(input).length === 1 && rank === 4
-          ? writer.alongChannels(input, rank, `${layer}.${call.op.name}.operand`)
+          ? writer.channelVector(input, rank, `${layer}.${call.op.name}.operand`)
           : writer.value(input, `${layer}.${call.op.name}.operand`),
       );
       return writer.node(operator, `${layer}.${call.op.name}`, inputs);
@@ -171,7 +172,7 @@ function pooled(
   return writer.node('Neg', name, [writer.node('MaxPool', `${name}.max`, [negated], attributes)]);
 }
 
-/** Where an axis of ours is in ONNX, of a tensor of so many axes. */
+/** The ONNX axis that corresponds to an axis of a tensor of the given rank: NHWC becomes NCHW. */
 function imageAxis(axis: number, rank: number): number {
   return rank === 4 ? [0, 2, 3, 1][axis] : axis;
 }

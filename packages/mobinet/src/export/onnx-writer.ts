@@ -3,27 +3,31 @@ import { layerNames, type OpCall, type Program, type Window } from '@mobinet/ten
 import { type Attribute, OnnxGraph } from './onnx-graph.js';
 
 /**
- * Writes the calls of a program as nodes of an ONNX graph, one after the other. All tensors are of floats there, and signs are ±1.0.
+ * Writes the calls of a program as nodes of an ONNX graph. All tensors there are floats, and signs are ±1.0.
  *
- * Images [batch, height, width, channels] are [batch, channels, height, width] in ONNX, and filters alike. So every tensor of four axes is
- * transposed, and a vector along the channels lies as [channels, 1, 1] beside it.
+ * Images [batch, height, width, channels] become [batch, channels, height, width], and filters likewise. So every
+ * tensor of rank 4 is transposed, and a vector of channels that is combined with one becomes [channels, 1, 1].
  */
 export class OnnxWriter {
   readonly graph = new OnnxGraph();
   readonly #program: Program;
   readonly #emitters: Readonly<Record<string, Emitter>>;
-  /** What values are called in the graph. */
+  /** The names of values in the graph. */
   readonly #names = new Map<number, string>();
   readonly #used = new Set<string>();
 
-  /** @param emitters By the names of ops. @param input What the input of the graph is called. */
+  /** @param emitters By the name of the op. @param input The name of the graph's input. */
   constructor(program: Program, emitters: Readonly<Record<string, Emitter>>, input: string) {
     this.#program = program;
     this.#emitters = emitters;
     this.#names.set(program.inputs[0], this.unique(input));
   }
 
-  /** Writes all calls. Call it in a `tidy`, which has to live until the graph is encoded. @param output What the result is called. */
+  /**
+   * Writes all calls. Must run in a `tidy` that lasts until the graph is encoded.
+   *
+   * @param output The name of the graph's output.
+   */
   write(output: string): void {
     const { calls, outputs } = this.#program;
     const layers = layerNames(this.#program);
@@ -34,13 +38,13 @@ export class OnnxWriter {
         continue;
       }
       const emit = this.#emitters[call.op.name];
-      if (!emit) throw new RangeError(`${layer}: ONNX export knows no operator for ${call.op.name}`);
+      if (!emit) throw new RangeError(`${layer}: ONNX export does not support ${call.op.name}`);
       this.#names.set(call.outputs[0], emit({ writer: this, call, layer }));
     }
     this.node('Identity', output, [this.value(outputs[0])]);
   }
 
-  /** Adds a node, under a name that begins with its layer's. */
+  /** Adds a node, whose name is made unique. Returns the name of its output. */
   node(operator: string, name: string, inputs: readonly string[], attributes?: Record<string, Attribute>): string {
     return this.graph.node(operator, this.unique(name), inputs, attributes);
   }
@@ -49,12 +53,16 @@ export class OnnxWriter {
     return this.#program.values[value].shape;
   }
 
-  /** The name of a value. A constant comes into the graph when it is first asked for. @param name What a constant is called. */
+  /**
+   * The name of a value. A constant is added to the graph when it is first used.
+   *
+   * @param name The name to give a constant.
+   */
   value(at: number, name = `constant.${at}`): string {
     const known = this.#names.get(at);
     if (known !== undefined) return known;
     const constant = this.constant(at);
-    if (!constant) throw new RangeError(`ONNX export: ${name}: the second output of an op has no place in the graph`);
+    if (!constant) throw new RangeError(`${name}: ONNX export does not support ops with a second output`);
     const floats = constant.dtype === 'bits' ? unpackBits(constant) : (constant as Tensor);
     const unique = this.unique(name);
     this.graph.tensor(unique, floats.rank === 4 ? transpose(floats, [0, 3, 1, 2]) : floats);
@@ -66,10 +74,10 @@ export class OnnxWriter {
     return this.#program.constants.get(at) as BitTensor | Tensor | undefined;
   }
 
-  /** A vector [channels] as it lies beside a value of so many axes. */
-  alongChannels(at: number, rank: number, name: string): string {
+  /** A vector [channels], shaped so that it broadcasts along the channels of a value of the given rank. */
+  channelVector(at: number, rank: number, name: string): string {
     const vector = this.constant(at);
-    if (!vector) throw new RangeError(`ONNX export: ${name} must be a constant, since it lies along the channels`);
+    if (!vector) throw new RangeError(`${name}: ONNX export supports only constants as vectors of channels`);
     if (rank < 4) return this.value(at, name);
     return this.graph.tensor(this.unique(name), vector as Tensor, [vector.size, 1, 1]);
   }
@@ -82,7 +90,7 @@ export class OnnxWriter {
     return unique;
   }
 
-  /** In the order of our elements: images have their channels last for as long as that takes. */
+  /** Reshapes in our element order: images are transposed to channels-last and back. */
   #reshape(layer: string, from: number, to: number): string {
     const [shape, target] = [this.shape(from), this.shape(to)];
     let x = this.value(from);
@@ -96,15 +104,15 @@ export class OnnxWriter {
 /** Writes the nodes of one op. @returns The name of its first output. */
 export type Emitter = (call: OnnxCall) => string;
 
-/** What an emitter sees of a call. */
+/** The arguments of an emitter. */
 export interface OnnxCall {
   readonly writer: OnnxWriter;
   readonly call: OpCall;
-  /** What names of its nodes begin with. */
+  /** The prefix of the names of its nodes. */
   readonly layer: string;
 }
 
-/** The attributes of a window that slides: pads are top, left, bottom, right. */
+/** The ONNX attributes of a sliding window. Pads are in the order top, left, bottom, right. */
 export function windowAttributes({ height, width }: Window): {
   strides: number[];
   dilations: number[];

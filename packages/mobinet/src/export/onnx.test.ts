@@ -14,7 +14,7 @@ import { unpackModel } from './packed-model.js';
 
 ort.env.wasm.numThreads = 1;
 
-/** The logits that onnxruntime computes, with all of its optimisations, as users have them. */
+/** The logits that onnxruntime computes, with all of its default optimizations. */
 async function runOnnx(model: Uint8Array, images: Tensor): Promise<number[]> {
   const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
   const [batch, height, width, channels] = images.shape;
@@ -38,12 +38,12 @@ function topFive(logits: readonly number[], classes: number): number[][] {
 const largestDifference = (a: readonly number[], b: readonly number[]): number =>
   Math.max(...a.map((value, at) => Math.abs(value - b[at])));
 
-// Odd sizes, too: pools leave out their last row and column.
+// Includes odd sizes, where pools drop the last row and column.
 const sizes = fc.integer({ min: 32, max: 45 });
 
 describe('an ONNX model', () => {
-  // The two add floats up in different orders, so they agree to rounding: unless a sign's input is so near 0 that rounding decides
-  // it. That is rare, 1 of 400 networks drawn like these, but it would come one day: so always the same networks are drawn.
+  // The two sum floats in different orders, so they agree up to rounding, unless the input of a sign is so near 0 that
+  // rounding decides it. That happens in about 1 of 400 such networks, so the seed is fixed.
   test.prop([architectures, sizes], { numRuns: 8, seed: 1 })(
     'gives the same top-5 as the packed network in onnxruntime, and the same logits within 1e-3',
     async (variant, imageSize) => {
@@ -68,8 +68,8 @@ describe('an ONNX model', () => {
     },
   );
 
-  test.each([0, -0, Number.NaN])('takes the sign of %d as +1, as we do', async (pixel) => {
-    // Untrained, so that all that the stem makes of these pixels is the pixel; without skips, by which NaN would reach the logits.
+  test.each([0, -0, Number.NaN])('takes the sign of %d as +1, as this library does', async (pixel) => {
+    // Untrained, so that the stem keeps these constant images; without skips, which would carry NaN to the logits.
     const model = createMoBiNet({ width: 0.25, classes: 10, imageSize: 32, k: 1, skip: 'none', pool: 'max' });
     const images = tensor(new Float32Array(32 * 32 * 3).fill(pixel), { shape: [1, 32, 32, 3] });
     const packed = unpackModel(packModel(model));
@@ -81,19 +81,19 @@ describe('an ONNX model', () => {
     model.dispose();
   });
 
-  test.each(mobinetOptions.pool.choices)('of a float twin with %s pools gives its logits', async (pool) => {
+  test.each(mobinetOptions.pool.choices)('of a float twin with %s pools gives the same logits', async (pool) => {
     const model = createMoBiNet({ precision: 'float', width: 0.125, k: 2, classes: 10, imageSize: 37, pool });
     trainALittle(model, Rng.fromSeed(3));
     const images = Rng.fromSeed(1).normal([2, 37, 37, 3]);
     const ours = logitsOf(model.eval(), images);
-    // After so short a training, running statistics produce large numbers, so the tolerance is relative to their size.
+    // After so little training, running statistics lead to large logits, so the tolerance is relative to their size.
     const size = Math.max(...ours.map(Math.abs));
     expect(largestDifference(ours, await runOnnx(exportOnnx(model), images)) / size).toBeLessThan(1e-5);
     images.dispose();
     model.dispose();
   });
 
-  test('names its tensors by their layers, and says what images and classes are', () => {
+  test('names tensors after their layers, and stores classes and preprocessing', () => {
     const model = createMoBiNet({ width: 0.125, k: 2, classes: 3, imageSize: 32 });
     const info = { classes: ['ö', 'b"', 'c'], preprocessing: { resize: 40, normalization: imageNetNormalization } };
     const { irVersion, opsetImport, producerName, producerVersion, graph, metadataProps } =
@@ -108,7 +108,7 @@ describe('an ONNX model', () => {
 
     const constants = new Map(graph!.initializer!.map((constant) => [constant.name!, constant]));
     for (const { dataType } of constants.values()) {
-      // Signs and all.
+      // All constants are floats, signs included, except for the shapes and pads of operators.
       if (dataType === onnxProto.onnx.TensorProto.DataType.INT64) continue;
       expect(dataType).toBe(onnxProto.onnx.TensorProto.DataType.FLOAT);
     }

@@ -7,16 +7,19 @@ import { encodeInfo } from './packed-info.js';
 import { version } from './version.js';
 
 /**
- * A network of images, in evaluation, as an ONNX model, for runtimes that know nothing of bits: all its operators are of floats, and signs
- * are ±1.0.
+ * Exports a network of images, in evaluation mode, as an ONNX model for runtimes without binary kernels: all operators
+ * work on floats, and signs are ±1.0.
  *
  *     images f32 [batch, channels, height, width] → logits f32 [batch, classes]
  *
- * What its `forward` does is written op by op. Images are normalised as ours are, but their channels come first, as is the custom there, and
- * filters are [filters, channels / groups, height, width]. Classes and preprocessing are in the metadata, as JSON.
+ * The model contains what `forward` does, op by op. Images are normalized as in this library, but channels come first,
+ * as is usual in ONNX, and filters are [filters, channels / groups, height, width]. Classes and preprocessing are
+ * stored in the metadata, as JSON.
  *
- * @param network Trained here, or of a packed file.
- * @throws RangeError, one line, for an op that has no place in ONNX; TraceError for what cannot be written down (`trace`).
+ * @param network A trained network or a packed model.
+ * @returns The bytes of the ONNX file.
+ * @throws RangeError, one line, for ops that ONNX export does not support; TraceError if `forward` cannot be traced
+ * (see `trace`).
  */
 export function exportOnnx(network: Module, { imageShape, ...info }: ExportOptions = {}): Uint8Array {
   return withNetworkProgram('exportOnnx', network, { imageShape }, (program) => {

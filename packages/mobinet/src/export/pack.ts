@@ -1,26 +1,28 @@
 import type { Module } from '@mobinet/autograd';
 import { type Shape, safetensorsByteLength, sizeOf, type UnsharedBytes, withoutMemory } from '@mobinet/tensor';
 import { bytesOf, type Program } from '@mobinet/tensor/kernels';
-import { encodeChecked, packedFormat, unsealedMetadata } from './checked-file.js';
+import { encodeChecked, metadataWithPlaceholder, packedFormat } from './checked-file.js';
 import { checkImageMemory, withNetworkProgram } from './network-program.js';
 import { encodeInfo, type PackedInfo } from './packed-info.js';
 import { checkPortable, type PortableConstant, toPortable } from './portable-program.js';
 
-/** What `packModel` and `exportOnnx` want to know of a network. */
+/** Options of `packModel`, `exportOnnx` and `summary`. */
 export interface ExportOptions extends PackedInfo {
-  /** [height, width, channels] of an image. Default: the `imageShape` of the network, where it has one. */
+  /** [height, width, channels] of an image. Default: the `imageShape` of the network, if it has one. */
   readonly imageShape?: Shape | undefined;
 }
 
 /**
- * A network of images as a file, to be run without the code that made it: what its `forward` does in evaluation, call by call, and
- * its tensors, with one bit for each binary weight. Latent weights and all that training needs stay behind.
+ * Packs a network of images into a file that runs without the code that defined the network. The file contains what
+ * `forward` does in evaluation mode, call by call, and its tensors, with one bit per binary weight. Latent weights and
+ * optimizer state are left out.
  *
  * ```ts
  * await saveFile('mine.mobinet.safetensors', packModel(network, { imageShape: [32, 32, 3], classes }));
  * ```
  *
- * @throws RangeError, one line, for an op that has no place in such a file; TraceError for what cannot be written down (`trace`).
+ * @throws RangeError, one line, for ops that packed files do not support; TraceError if `forward` cannot be traced (see
+ * `trace`).
  */
 export function packModel(network: Module, { imageShape, ...info }: ExportOptions = {}): UnsharedBytes {
   checkPackable(network, { imageShape, ...info });
@@ -32,8 +34,9 @@ export function packModel(network: Module, { imageShape, ...info }: ExportOption
 }
 
 /**
- * Whether a network can be packed, before it is trained, say. Nothing is calculated, and no memory is taken.
- * @throws RangeError or TraceError as `packModel`.
+ * Checks that a network can be packed, for example before it is trained. Computes nothing and takes no memory.
+ *
+ * @throws RangeError or TraceError, like `packModel`.
  */
 export function checkPackable(network: Module, { imageShape, ...info }: ExportOptions = {}): void {
   const [one, three] = [1, 3].map((batch) =>
@@ -46,19 +49,27 @@ export function checkPackable(network: Module, { imageShape, ...info }: ExportOp
   );
   if (one !== three) {
     throw new RangeError(
-      'packModel: what the network does depends on how many images it is given: it has no place in a file',
+      'packModel: forward does different things for different batch sizes. Make it independent of the batch size',
     );
   }
 }
 
-/** What the file of a program takes, in bytes: all of it, and the tensor of each constant, by its place. Constants need not have elements. */
-export function packedBytes(program: Program, info: PackedInfo): { total: number; ofConstants: Map<number, number> } {
+/** Sizes in a packed file, in bytes. */
+export interface PackedBytes {
+  /** The whole file. */
+  readonly total: number;
+  /** The tensor of each constant, by its index among the values of the program. */
+  readonly perConstant: ReadonlyMap<number, number>;
+}
+
+/** The size of the packed file of a program. Works on absent tensors, too. */
+export function packedBytes(program: Program, info: PackedInfo): PackedBytes {
   const { constants, metadata } = packedParts(program, info);
   const specs = Array.from(constants, ([name, { dtype, shape }]) => ({ name, dtype, shape }));
   return {
-    total: safetensorsByteLength(specs, unsealedMetadata(packedFormat, metadata)),
-    ofConstants: new Map(
-      Array.from(constants.values(), ({ place, dtype, shape }) => [place, bytesOf(dtype, 'cpu') * sizeOf(shape)]),
+    total: safetensorsByteLength(specs, metadataWithPlaceholder(packedFormat, metadata)),
+    perConstant: new Map(
+      Array.from(constants.values(), ({ index, dtype, shape }) => [index, bytesOf(dtype, 'cpu') * sizeOf(shape)]),
     ),
   };
 }

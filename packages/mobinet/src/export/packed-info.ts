@@ -2,21 +2,28 @@ import { imageNetNormalization } from '../data/augment.js';
 import { checkPreprocessing, type Preprocessing } from '../data/prepare.js';
 import { checkClasses } from './metadata.js';
 
-/** What a file says of a network, beside what it does. */
+/** Information about a network that a packed or ONNX file carries besides its program. */
 export interface PackedInfo {
   /** Names of the classes, in the order of the logits. */
   readonly classes?: readonly string[] | undefined;
-  /** How images are made ready for it. */
+  /** How images are prepared for the network. */
   readonly preprocessing?: Preprocessing | undefined;
 }
 
-/** What is assumed where a file, made of an untrained network say, tells nothing of images. As in the paper: they are scaled to a
- * little more than what is cut, and normalised with the statistics of ImageNet. */
-export function usualPreprocessing(imageSize: number): Preprocessing {
+/**
+ * The preprocessing for files that do not name any, such as those of untrained networks. As in the paper, images are
+ * resized to slightly more than the crop and normalized with the statistics of ImageNet.
+ */
+export function defaultPreprocessing(imageSize: number): Preprocessing {
   return { resize: Math.round((imageSize * 256) / 224), normalization: imageNetNormalization };
 }
 
-/** As metadata of a file: JSON. @param count How many classes there are. @throws RangeError, one line, for what does not fit. */
+/**
+ * Encodes the information as metadata of a file.
+ *
+ * @param count The number of classes.
+ * @throws RangeError, one line, if it is invalid.
+ */
 export function encodeInfo({ classes, preprocessing }: PackedInfo, count: number): Record<string, string> {
   if (classes) checkClasses(classes, count);
   if (preprocessing) checkPreprocessing(preprocessing);
@@ -26,7 +33,7 @@ export function encodeInfo({ classes, preprocessing }: PackedInfo, count: number
   };
 }
 
-/** The way back. */
+/** The inverse of `encodeInfo`. @throws RangeError or SyntaxError if the metadata is invalid. */
 export function decodeInfo({ classes, preprocessing }: Record<string, string>, count: number): PackedInfo {
   const info: { classes?: readonly string[]; preprocessing?: Preprocessing } = {};
   if (classes !== undefined) {

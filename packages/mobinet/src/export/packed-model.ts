@@ -22,26 +22,26 @@ import { BatchProgram } from './batch-program.js';
 import { decodeChecked, packedFormat } from './checked-file.js';
 import { checkFinite } from './metadata.js';
 import { checkImageMemory, withProgram } from './network-program.js';
-import { decodeInfo, type PackedInfo, usualPreprocessing } from './packed-info.js';
+import { decodeInfo, defaultPreprocessing, type PackedInfo } from './packed-info.js';
 import type { Value } from './portable-ops.js';
 import { checkPortable, fromPortable, type PortableProgram, portableConstants } from './portable-program.js';
 import { mostProbable, type Prediction } from './prediction.js';
 
 /**
- * The network of a packed file. On the CPU its logits are those of the trained network in evaluation, bit for bit: both calculate the same,
- * number by number. It runs where its images are.
+ * The network of a packed file. On the CPU its logits equal those of the trained network in evaluation mode, bit for
+ * bit. It runs on the backend of its images.
  */
 export class PackedModel extends Module {
   readonly info: PackedInfo;
   /** [height, width, channels] of an image. */
   readonly imageShape: Shape;
-  /** How many classes it tells apart. */
+  /** The number of classes. */
   readonly classCount: number;
   readonly #forward: TensorFunction;
   readonly #program: BatchProgram;
   readonly #constants: ReadonlyMap<string, Value>;
 
-  /** @internal Takes over the constants of a program. */
+  /** @internal Takes ownership of the constants. */
   constructor(program: PortableProgram, constants: ReadonlyMap<string, Value>, info: PackedInfo, classCount: number) {
     super();
     this.info = info;
@@ -53,9 +53,9 @@ export class PackedModel extends Module {
     this.eval();
   }
 
-  /** How images are made ready for it: as its file says, or else as usual. */
+  /** How images are prepared for the network: as its file says, else the default. */
   get preprocessing(): Preprocessing {
-    return this.info.preprocessing ?? usualPreprocessing(this.imageShape[0]);
+    return this.info.preprocessing ?? defaultPreprocessing(this.imageShape[0]);
   }
 
   /** Images [batch, height, width, channels] to logits [batch, classes]. */
@@ -64,7 +64,10 @@ export class PackedModel extends Module {
     return this.#program.for(x).run([x])[0] as Tensor;
   }
 
-  /** Like `forward`, and tells of each layer once it is done, or on a GPU once it is asked for: ask for its signs' `data()` there. */
+  /**
+   * Like `forward`, and calls `onLayer` after each layer. On a GPU the layer has only been submitted by then; awaiting
+   * `data()` of its signs waits for the result.
+   */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
     const ready = this.#program.for(x);
     const layers = layersOf(ready.program);
@@ -79,14 +82,16 @@ export class PackedModel extends Module {
     return logits as Tensor;
   }
 
-  /** The program that runs for batches like x. It belongs to the network. */
+  /** The program that runs for batches like x. The network owns it and replaces it when the batch size changes. */
   programFor(x: { readonly shape: Shape; readonly backend: Tensor['backend'] }): ReadyProgram {
     return this.#program.for(x);
   }
 
   /**
-   * The most probable classes of each image, wherever the network is.
-   * @param images Of any size, with three colours. @param options.top How many classes. Default 5.
+   * The most probable classes of each image, on the current backend.
+   *
+   * @param images RGB images of any size.
+   * @param options.top How many classes to return for each image. Default 5.
    */
   async predict(images: readonly Image[], { top = 5 }: { top?: number } = {}): Promise<Prediction[][]> {
     const [size] = this.imageShape;
@@ -105,18 +110,21 @@ export class PackedModel extends Module {
   }
 }
 
-/** What a layer did in one run. */
+/** One layer of a run, as `PackedModel.watch` reports it. */
 export interface LayerReport {
-  /** Its place among the layers of `programFor(x).program`. */
+  /** Index among the layers of `programFor(x).program`. */
   readonly index: number;
   readonly name: string;
-  /** On a GPU, of asking for it. */
+  /** Running time; on a GPU, the time that submitting the layer took. */
   readonly milliseconds: number;
-  /** The signs that it hands to the next layer, [batch, height, width, channels], overwritten later; null where it hands on floats. */
+  /**
+   * The signs passed to the next layer, [batch, height, width, channels], or null if the layer outputs floats. Later
+   * layers overwrite them.
+   */
   readonly signs: BitTensor | null;
 }
 
-/** The last signs that a layer has made. */
+/** The signs that a layer makes last, if any. */
 function signsOf(ready: ReadyProgram, { from, to }: Layer): BitTensor | null {
   const { calls, values } = ready.program;
   const made = calls.slice(from, to).flatMap(({ outputs }) => outputs);
@@ -125,10 +133,10 @@ function signsOf(ready: ReadyProgram, { from, to }: Layer): BitTensor | null {
 }
 
 /**
- * Makes a packed file ready to run. Nothing of its memory is taken before all of it was checked.
+ * Decodes a packed file into a network that is ready to run. The whole file is checked before it takes memory.
  *
- * @param source What errors call the file.
- * @throws FormatError, one line that names the tensor or the node, if it is none, or not a whole one.
+ * @param source The name of the file in error messages.
+ * @throws FormatError, one line that names the tensor or the node, if it is not an intact packed file.
  */
 export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedModel {
   return withBackend('cpu', () => {
@@ -136,17 +144,17 @@ export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedM
     try {
       return tidy(() => {
         for (const [name, tensor] of tensors) checkFinite(name, tensor, source);
-        if (metadata.program === undefined) throw new RangeError('its metadata have no program');
+        if (metadata.program === undefined) throw new RangeError('its metadata has no program');
         const program: unknown = JSON.parse(metadata.program);
         checkPortable(program);
         const constants = portableConstants(program, tensors);
-        const classCount = checkedRun(program, constants);
+        const classCount = checkNodes(program, constants);
         const info = decodeInfo(metadata, classCount);
         const [height, width, channels] = program.images;
         if (info.preprocessing && (height !== width || channels !== 3)) {
-          throw new RangeError('only square images of three colours are prepared');
+          throw new RangeError('preprocessing requires square images with three channels');
         }
-        // What the file's tensors are, the constants are other handles on.
+        // Handles of their own, since the file's tensors are disposed below.
         const own = new Map(Array.from(constants, ([name, constant]) => [name, twinOf(constant)]));
         return new PackedModel(program, own, info, classCount);
       });
@@ -158,24 +166,27 @@ export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedM
   });
 }
 
-/** Goes through all nodes without calculating anything. @returns The number of classes. */
-function checkedRun(program: PortableProgram, constants: ReadonlyMap<string, Value>): number {
+/** Checks all nodes by tracing them, which computes nothing. @returns The number of classes. */
+function checkNodes(program: PortableProgram, constants: ReadonlyMap<string, Value>): number {
   const forward = fromPortable(program, constants) as (images: Tensor) => Tensor;
   const classCount = withProgram({ forward, imageShape: program.images }, (traced) => {
     checkImageMemory(traced);
     return traced.values[traced.outputs[0]].shape[1];
   });
-  const read = new Set(program.nodes.flatMap(([, inputs]) => inputs));
-  for (const name of constants.keys()) if (!read.has(name)) throw new RangeError(`tensor ${name} is read by no node`);
+  const used = new Set(program.nodes.flatMap(([, inputs]) => inputs));
+  for (const name of constants.keys()) {
+    if (!used.has(name)) throw new RangeError(`tensor ${name} is not used by any node`);
+  }
   return classCount;
 }
 
 /**
- * Loads a packed network: from bytes, from a URL, or from a path. On a web page, a path is a URL relative to the page.
- * @throws FormatError as `unpackModel`; Error, one line, if there is no such file.
+ * Loads a packed network from bytes, a URL or a path. On a web page, a path is a URL relative to the page.
+ *
+ * @throws FormatError like `unpackModel`; Error, one line, if the file cannot be read.
  */
 export async function loadPacked(source: Uint8Array | string | URL): Promise<PackedModel> {
-  // Threads start between calls. A program that predicts again and again, and never waits, would not have them.
+  // Threads start asynchronously: without this wait, a caller that predicts in a synchronous loop would never get them.
   await setThreads(threadCount());
   if (source instanceof Uint8Array) return unpackModel(source);
   return unpackModel(await readBytes(source, 'model'), String(source));

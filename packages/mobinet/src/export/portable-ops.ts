@@ -32,25 +32,27 @@ import {
 } from '@mobinet/tensor';
 import type { OpCall, Reduction, Window } from '@mobinet/tensor/kernels';
 
-/** A tensor of any kind, floats, counts or bits. */
+/** A tensor of floats, counts or bits. */
 export type Value = Tensor<DType> | BitTensor;
 
-/** Options of an op as its user gives them: no size that follows from others. */
+/** Options of an op as its caller passes them, without sizes that follow from other sizes. */
 export type Options = Readonly<Record<string, unknown>>;
 
-/** How an op is kept in a file, and made again of what a file says. */
+/** How an op is written to a file and read back. */
 export interface PortableOp {
-  /** What its inputs are, and what constants among them are called. Those with `?` may be left out, and the last with `…` repeats. */
+  /**
+   * The roles of its inputs, which name its constants. Inputs with `?` are optional, and a last input with `…` repeats.
+   */
   readonly inputs: readonly string[];
-  /** The kinds of its inputs. Counts are u8 or i16. */
+  /** The dtypes of its inputs. Counts are u8 or i16. */
   readonly kinds: readonly ('f32' | 'bits' | 'i32' | 'counts')[];
-  /** The options of a call. */
+  /** The options of a call, for a file. */
   write(call: OpCall): Options;
-  /** Calls it. @throws Error for inputs and options that do not fit. */
+  /** Calls the op. @throws Error for invalid inputs or options. */
   read(inputs: readonly Value[], options: Options): Value;
 }
 
-/** Sizes in options: no window or stride of an image is larger. */
+/** The ranges of sizes in options: no window or stride of an image is larger. */
 const sizes = wholeNumbers(1, 2 ** 14);
 const offsets = wholeNumbers(0, 2 ** 14);
 const dilations = wholeNumbers(1, 256);
@@ -58,7 +60,7 @@ const dilations = wholeNumbers(1, 256);
 const f32 = (inputs: readonly Value[]): Tensor[] => inputs as Tensor[];
 const noOptions = (): Options => ({});
 
-/** An op of floats, without options. */
+/** An op on floats without options. */
 function plain(inputs: readonly string[], call: (...inputs: Tensor[]) => Tensor): PortableOp {
   return { inputs, kinds: inputs.map(() => 'f32'), write: noOptions, read: (given) => call(...f32(given)) };
 }
@@ -66,7 +68,7 @@ function plain(inputs: readonly string[], call: (...inputs: Tensor[]) => Tensor)
 /** Names of ops in packed files, where they differ from `op.name`: files keep the name under which an op was first stored. */
 export const storedNames: Readonly<Record<string, string>> = { foldedOutputTransform: 'countLines' };
 
-/** The vocabulary of packed files, by the names of ops there. */
+/** The ops that packed files support, by name. */
 export const portableOps: Readonly<Record<string, PortableOp>> = {
   conv2d: {
     inputs: ['x', 'weight'],
@@ -164,7 +166,7 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
     },
     read: (inputs, { axis }) => concat(f32(inputs), checkNumber('axis', axis, wholeNumbers(1, 8))),
   },
-  /** The first axis, the batch, is what the others leave: so batches may be of any size. */
+  /** The file holds the shape without the batch axis, which is inferred, so that batches may have any size. */
   reshape: {
     inputs: ['x'],
     kinds: ['f32'],
@@ -195,7 +197,7 @@ interface WindowOptions {
   readonly dilation: readonly [number, number];
 }
 
-/** @throws RangeError for a window whose padding cannot be said in options. */
+/** @throws RangeError for a window whose padding cannot be expressed as options. */
 function windowOptions({ height, width }: Window): WindowOptions {
   const axes = [height, width];
   const extent = ({ taps, dilation }: Window['height']): number => (taps - 1) * dilation + 1;
@@ -203,7 +205,7 @@ function windowOptions({ height, width }: Window): WindowOptions {
     (axis) => axis.output === Math.floor((axis.input + 2 * axis.before - extent(axis)) / axis.stride) + 1,
   );
   const isSame = axes.every(({ output, input, stride }) => output === Math.ceil(input / stride));
-  if (!isEven && !isSame) throw new RangeError('a window with this padding has no place in a packed file');
+  if (!isEven && !isSame) throw new RangeError('packed files do not support this padding of a window');
   return {
     stride: [height.stride, width.stride],
     padding: isEven ? [height.before, width.before] : 'same',
@@ -230,9 +232,9 @@ function listOf(name: string, value: unknown, range = wholeNumbers(0, 2 ** 31)):
   return value.map((number) => checkNumber(name, number, range));
 }
 
-/** @throws RangeError for the first axis, the batch: what is done to an image must not depend on the others. */
+/** @throws RangeError for the batch axis: the result for an image must not depend on the other images. */
 function checkAxes(axes: readonly number[]): readonly number[] {
-  if (axes.includes(0)) throw new RangeError('what mixes the images of a batch has no place in a packed file');
+  if (axes.includes(0)) throw new RangeError('packed files do not support ops that mix the images of a batch');
   return axes;
 }
 

@@ -1,12 +1,16 @@
 import { checkNumber, wholeNumbers } from '@mobinet/tensor';
 
-/** A class, and how probable a network takes it to be. */
+/** A class and its probability, according to a network. */
 export interface Prediction {
   readonly name: string;
   readonly probability: number;
 }
 
-/** The most probable classes, the likeliest first. @param classes Their names; without these, they are counted. */
+/**
+ * The `top` most probable classes, in descending order.
+ *
+ * @param classes Their names. Default: `class 0`, `class 1`, …
+ */
 export function mostProbable(
   probabilities: ArrayLike<number>,
   classes: readonly string[] | undefined,

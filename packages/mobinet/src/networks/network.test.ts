@@ -1,8 +1,9 @@
 import { Linear, type Module, Sequential } from '@mobinet/autograd';
 import { assign, ones, Rng, wholeNumbers, zeros } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
+import { decodeCheckpoint, encodeCheckpoint } from '../training/checkpoint.js';
 import { paperTraining } from '../training/options.js';
-import { decodeCheckpoint, encodeCheckpoint, newRun } from '../training/run.js';
+import { newRun } from '../training/run.js';
 import { mobinet } from './mobinet/network.js';
 import { defineNetwork, networkNamed, registerNetwork } from './network.js';
 
@@ -11,7 +12,7 @@ const width = { help: 'channels', default: 8, range: wholeNumbers(1, 64) };
 
 describe('the definition of a network', () => {
   const wrong: [what: string, definition: unknown, message: RegExp][] = [
-    ['nothing', undefined, /^defineNetwork must be an object, not undefined$/],
+    ['nothing', undefined, /^defineNetwork: the definition must be an object, not undefined$/],
     ['no name', { make }, /^defineNetwork: the name must be letters, digits, - and _, not undefined$/],
     ['no function', { name: 'x' }, /^defineNetwork: make: needs a function, not undefined$/],
     ['options that are a number', { name: 'x', make, options: 5 }, /^the options of x must be an object, not 5$/],
@@ -23,7 +24,7 @@ describe('the definition of a network', () => {
     [
       'no help',
       { name: 'x', make, options: { width: { ...width, help: undefined } } },
-      /^option "width" of x: help must be a text/,
+      /^option "width" of x: help must be a string/,
     ],
     [
       'no range',
@@ -31,17 +32,17 @@ describe('the definition of a network', () => {
       /^option "width" of x: range must be an object/,
     ],
     [
-      'a default outside',
+      'a default outside its range',
       { name: 'x', make, options: { width: { ...width, default: 65 } } },
       /^option "width" of x: default must be a whole number from 1 to 64, not 65$/,
     ],
     [
-      'a default that is no choice',
+      'a default that is not among the choices',
       { name: 'x', make, options: { kind: { help: '', default: 'c', choices: ['a', 'b'] } } },
       /default must be one of a, b, not "c"$/,
     ],
     [
-      'choices that are no list',
+      'choices that are not a list',
       { name: 'x', make, options: { kind: { help: '', default: 'c', choices: 'abc' } } },
       /^option "kind" of x: choices: needs a list/,
     ],
@@ -49,28 +50,32 @@ describe('the definition of a network', () => {
       (name): [string, unknown, RegExp] => [
         `an option called "${name}"`,
         { name: 'x', make, options: { [name]: width } },
-        /it becomes a flag of commands, so its name must be/,
+        /becomes a command-line flag, so its name must be/,
       ],
     ),
-    ['presets of nothing', { name: 'x', make, presets: null }, /^the presets of x must be an object, not null$/],
+    ['presets that are null', { name: 'x', make, presets: null }, /^the presets of x must be an object, not null$/],
     [
       'a preset that is a number',
       { name: 'x', make, presets: { small: 3 } },
       /^the options of x must be an object, not 3$/,
     ],
-    ['a preset of another network', { name: 'x', make, presets: { small: { depth: 3 } } }, /^x has no option "depth"/],
+    [
+      'a preset with unknown options',
+      { name: 'x', make, presets: { small: { depth: 3 } } },
+      /^x has no option "depth"/,
+    ],
   ];
 
   test.each(wrong)('with %s is refused in one line', (_, definition, message) => {
     expect(() => defineNetwork(definition as never)).toThrow(message);
   });
 
-  test('belongs to one name, and one name to it', () => {
+  test('is registered under a unique name', () => {
     const own = registerNetwork(defineNetwork({ name: 'own', make }));
     expect(registerNetwork(own)).toBe(own);
     expect(networkNamed('own')).toBe(own);
     expect(() => registerNetwork(defineNetwork({ name: 'mobinet', make }))).toThrow(
-      'there is another network called "mobinet". Choose a name of its own',
+      'another network is registered as "mobinet". Choose a different name',
     );
     expect(networkNamed('mobinet')).toBe(mobinet);
     expect(() => registerNetwork({} as never)).toThrow('a network must be made by defineNetwork, not {}');
@@ -83,33 +88,33 @@ describe('a run', () => {
   const layer = () => new Linear(3, 2, { rng: Rng.fromSeed(0) });
 
   const wrong: [what: string, make: () => unknown, message: RegExp][] = [
-    ['no module', () => 5, /^odd: make must give a Module of @mobinet\/autograd, not 5$/],
-    ['a promise', async () => layer(), /^odd: make must give a Module .* not a Promise$/],
+    ['no module', () => 5, /^odd: make must return a Module of @mobinet\/autograd, not 5$/],
+    ['a promise', async () => layer(), /^odd: make must return a Module .* not a Promise$/],
     [
-      'one module for all',
+      'the same module each time',
       (
         (shared) => () =>
           shared
       )(layer()),
-      /^odd: make must give a new Module each time$/,
+      /^odd: make must return a new Module each time$/,
     ],
     [
-      'what depends on elements',
+      'a module by writing elements',
       () => {
         const made = layer();
         made.weight.values.fill(1);
         return made;
       },
-      /^odd: make reads elements of tensors, but is also called where these have none/,
+      /^odd: make reads elements of tensors, but it is also called without memory/,
     ],
   ];
 
-  test.each(wrong)('of a network that makes %s is refused at its beginning', (_, make, message) => {
+  test.each(wrong)('of a network that makes %s is refused before it starts', (_, make, message) => {
     const network = defineNetwork({ name: 'odd', make: make as () => Module });
     expect(() => newRun({}, paperTraining, { ...data, network })).toThrow(message);
   });
 
-  test('of a network that fills its tensors by assign can be taken up again', () => {
+  test('of a network that fills its tensors with assign can be restored', () => {
     const network = registerNetwork(
       defineNetwork({
         name: 'filled',

@@ -10,30 +10,40 @@ import {
   resolveOptions,
 } from './options.js';
 
-/** A kind of network: what `train`, checkpoints and the command line have to know of it. */
+/** A kind of network: what `train`, checkpoints and the command line need to know about it. */
 export interface Network<O extends ImageOptions = ImageOptions> {
-  /** What checkpoints and the flag `--network` call it. */
+  /** Its name in checkpoints and for the flag `--network`. */
   readonly name: string;
   readonly options: OptionSchema;
-  /** What the presets of training set of its options, by their names. */
+  /** The options that training presets set, by the name of the preset. */
   readonly presets: Readonly<Record<string, Partial<O> | undefined>>;
   /** Fills in defaults and checks every option. @throws RangeError or TypeError, one line that names the option. */
   resolve(options: unknown): O;
-  /** A network with fresh weights, which depend on the options alone. @throws RangeError for options that do not go together. */
+  /**
+   * Makes a network with fresh weights, which depend only on the options.
+   *
+   * @throws RangeError for incompatible options.
+   */
   make(options: O): Module;
 }
 
-/** What makes a network: its name, the options that it has beside `imageOptions` (or other defaults for these), and its module. */
+/** The definition of a kind of network, for `defineNetwork`. */
 export interface NetworkDefinition<S extends OptionSchema> {
+  /** Letters, digits, `-` and `_`. */
   readonly name: string;
+  /** Options in addition to `imageOptions`, or other defaults for these. */
   readonly options?: S;
+  /** The options that training presets set, by the name of the preset. */
   readonly presets?: Readonly<Record<string, Partial<OptionsOf<typeof imageOptions & S>>>>;
-  /** Images [batch, imageSize, imageSize, 3] to logits [batch, classes]. Weights are drawn from `options.seed`. */
+  /**
+   * Makes a module from images [batch, imageSize, imageSize, 3] to logits [batch, classes]. Weights must be drawn from
+   * `options.seed`.
+   */
   make(options: OptionsOf<typeof imageOptions & S>): Module;
 }
 
 /**
- * Defines a kind of network, so that it can be trained, resumed, packed and exported like those that come with the library.
+ * Defines a kind of network, so that it can be trained, resumed, packed and exported like the built-in ones.
  *
  * ```ts
  * export default registerNetwork(defineNetwork({
@@ -43,12 +53,14 @@ export interface NetworkDefinition<S extends OptionSchema> {
  * }));
  * ```
  *
- * A file that exports one by default is what `mobinet train --network FILE` takes.
+ * `mobinet train --network FILE` takes a file with such a default export.
+ *
+ * @throws RangeError or TypeError, one line, for an invalid definition.
  */
 export function defineNetwork<const S extends OptionSchema = Record<never, never>>(
   definition: NetworkDefinition<S>,
 ): Network<OptionsOf<typeof imageOptions & S>> {
-  checkRecord('defineNetwork', definition);
+  checkRecord('defineNetwork: the definition', definition);
   const { name, presets = {} } = definition;
   if (typeof name !== 'string' || !/^[\w-]+$/.test(name)) {
     throw new TypeError(`defineNetwork: the name must be letters, digits, - and _, not ${shown(name)}`);
@@ -64,9 +76,9 @@ export function defineNetwork<const S extends OptionSchema = Record<never, never
   const make = (resolved: OptionsOf<typeof imageOptions & S>): Module => {
     const module = definition.make(resolved);
     if (!(module instanceof Module)) {
-      throw new TypeError(`${name}: make must give a Module of @mobinet/autograd, not ${shown(module)}`);
+      throw new TypeError(`${name}: make must return a Module of @mobinet/autograd, not ${shown(module)}`);
     }
-    if (made.has(module)) throw new TypeError(`${name}: make must give a new Module each time`);
+    if (made.has(module)) throw new TypeError(`${name}: make must return a new Module each time`);
     made.add(module);
     return module.label();
   };
@@ -75,22 +87,23 @@ export function defineNetwork<const S extends OptionSchema = Record<never, never
   return network;
 }
 
-/** What `defineNetwork` has made. */
+/** All networks made by `defineNetwork`. */
 const defined = new WeakSet<object>();
 
 /** @throws TypeError, one line, unless `value` was made by `defineNetwork`. */
 function checkNetwork(value: unknown): asserts value is Network {
   if (typeof value === 'object' && value !== null && defined.has(value)) return;
-  const isOfAnotherCopy = typeof (value as Partial<Network> | null | undefined)?.resolve === 'function';
+  const isFromAnotherCopy = typeof (value as Partial<Network> | null | undefined)?.resolve === 'function';
   throw new TypeError(
-    isOfAnotherCopy
-      ? 'the network was defined with another copy of this library. Its file and the program must find the same one'
+    isFromAnotherCopy
+      ? 'the network was defined with another copy of this library. Its file and the program must import the same copy'
       : `a network must be made by defineNetwork, not ${shown(value)}`,
   );
 }
 
 /**
- * A network of shapes alone, to be looked at.
+ * Makes a network whose tensors have shapes but no elements, to be inspected.
+ *
  * @throws TypeError, one line, if its definition reads elements.
  */
 export function makeWithoutMemory<O extends ImageOptions>(network: Network<O>, options: O): Module {
@@ -99,8 +112,8 @@ export function makeWithoutMemory<O extends ImageOptions>(network: Network<O>, o
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;
     throw new TypeError(
-      `${network.name}: make reads elements of tensors, but is also called where these have none, to see what the network takes. ` +
-        'Make them with their values: tensor, full, rng.normal',
+      `${network.name}: make reads elements of tensors, but it is also called without memory, to measure the network. ` +
+        'Create tensors with their values instead: tensor, full, rng.normal',
       { cause: error },
     );
   }
@@ -108,25 +121,31 @@ export function makeWithoutMemory<O extends ImageOptions>(network: Network<O>, o
 
 const networks = new Map<string, Network>();
 
-/** Makes a kind of network known by its name: checkpoints of it can be read then. @returns The same. @throws RangeError if another has its name. */
+/**
+ * Registers a kind of network under its name, so that checkpoints of it can be read.
+ *
+ * @returns The same network.
+ * @throws RangeError if another network has the same name. TypeError if it was not made by `defineNetwork`.
+ */
 export function registerNetwork<N extends Network>(network: N): N {
   checkNetwork(network);
   const known = networks.get(network.name);
   if (known && known !== network) {
-    throw new RangeError(`there is another network called ${shown(network.name)}. Choose a name of its own`);
+    throw new RangeError(`another network is registered as ${shown(network.name)}. Choose a different name`);
   }
   networks.set(network.name, network);
   return network;
 }
 
-/** @throws DataError, one line that says what to do, if no network of that name is registered. */
+/** The network that is registered under a name. @throws DataError, one line with a remedy, if there is none. */
 export function networkNamed(name: string): Network {
   const network = networks.get(name);
   if (network) return network;
   throw new DataError(
-    `no network is called ${shown(name)}. Registered are ${[...networks.keys()].join(', ')}: name the file that defines it ` +
-      'with --network FILE, or call registerNetwork before',
+    `unknown network ${shown(name)} (registered: ${networkNames().join(', ')}). ` +
+      'Pass the file that defines it with --network FILE, or call registerNetwork first',
   );
 }
 
+/** The names of all registered networks. */
 export const networkNames = (): string[] => [...networks.keys()];

@@ -6,7 +6,11 @@ export function modelTensors(model: Module): Map<string, Tensor> {
   return new Map([...model.parameters(), ...model.state()]);
 }
 
-/** A tensor of a file that `target` is to be filled with. @throws FormatError unless it is there, f32, and of the same shape. */
+/**
+ * Checks a tensor of a file before it is copied to `target`.
+ *
+ * @throws FormatError unless it exists, is f32, and has the same shape.
+ */
 export function checkSaved(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): Tensor {
   if (!saved) throw new FormatError(`${source}: tensor ${name} is missing`);
   if (saved.dtype !== 'f32' || saved.shape.join() !== target.shape.join()) {

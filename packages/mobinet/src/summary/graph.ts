@@ -6,10 +6,10 @@ import type { ExportOptions } from '../export/pack.js';
 import { kindOf } from './kind.js';
 
 /**
- * A network of images in evaluation as a flowchart, in the language of Mermaid (https://mermaid.js.org): a box for each call, framed by its
- * layer, with the shape of what it makes. GitHub, GitLab and many editors draw it.
+ * A flowchart of a network of images in evaluation mode, as Mermaid text (https://mermaid.js.org), which GitHub, GitLab
+ * and many editors render. Each call is a box with the shape of its output, grouped by layer.
  *
- * @param network Trained here, or of a packed file.
+ * @param network A trained network or a packed model.
  */
 export function drawGraph(network: Module, { imageShape }: ExportOptions = {}): string {
   return withoutMemory(() => withNetworkProgram('drawGraph', network, { imageShape }, flowchart));

@@ -1,6 +1,6 @@
 import type { Call, Program, Window } from '@mobinet/tensor/kernels';
 
-/** What a call is, in a few words: `binary conv 3×3, groups of 8`. */
+/** Describes a call in a few words: `binary conv 3×3, groups of 8`. */
 export function kindOf({ values }: Program, call: Call): string {
   if (call.kind === 'view') return 'reshape';
   const { name } = call.op;

@@ -46,9 +46,9 @@ describe('FLOPs', () => {
         new Linear(512, 1000, { rng }),
       );
     const { layers } = withoutMemory(() => tidy(() => summary(network(), { imageShape: [224, 224, 3] })));
-    // Beside each stage is a shortcut of 1×1 floats, on the pixels that the stage leaves.
+    // The 1×1 float shortcut of each stage, on the pixels that the stage outputs.
     const shortcuts = [28, 14, 7].map((size, stage) => float(size ** 2 * 64 * 2 ** stage * 128 * 2 ** stage));
-    // At stride 4 the stem has a quarter of the pixels that it has in the paper, whose pool then takes a quarter of them.
+    // With stride 4, this stem has a quarter of the output pixels of the paper's, where a pool follows stride 2.
     const [stem, ...rest] = [...layers, ...shortcuts];
     const all = [float(4 * stem.floatMultiplyAdds), ...rest];
     const total = (key: keyof MultiplyAdds): number => all.reduce((sum, layer) => sum + layer[key], 0);
@@ -57,7 +57,7 @@ describe('FLOPs', () => {
     expect(countFlops(all) / 1e6).toBeCloseTo(163.99, 1);
   });
 
-  test('are those of float operations plus a 64th of the binary ones', () => {
+  test('are float multiply-adds plus 1/64 of the binary ones', () => {
     expect(
       countFlops([
         float(10),
@@ -76,7 +76,7 @@ describe('summary', () => {
     { block: 'none', k: 1, skip: 'none', padding: 'zero' },
   ];
 
-  test.each(variants)('counts the numbers that the network calculates with: %o', (variant) => {
+  test.each(variants)('counts the parameters that inference uses: %o', (variant) => {
     const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 10, ...variant });
     const parameters = [...model.parameters().values()];
     const binary = parameters.filter((parameter) => parameter.binary);
@@ -84,7 +84,7 @@ describe('summary', () => {
     const classifier = model.classifier.weight.size + model.options.classes;
     const counted = summary(model);
     expect(counted.binaryParameters).toBe(binary.reduce((sum, { size }) => sum + size, 0));
-    // All that follows a binary convolution is two lines over the counts: three numbers a filter.
+    // Everything after a binary convolution folds into three numbers per filter.
     expect(counted.floatParameters).toBe(stem + classifier + 3 * binary.reduce((sum, { shape }) => sum + shape[0], 0));
     expect(counted.parameters).toBe(counted.binaryParameters + counted.floatParameters);
     expect(counted).toEqual(summaryOf(model.options));
@@ -94,7 +94,7 @@ describe('summary', () => {
     model.dispose();
   });
 
-  test('holds in each layer what the totals say, with shapes that fit together', () => {
+  test('has totals that are the sums over the layers, and shapes that match from layer to layer', () => {
     const { layers, ...total } = summaryOf({ block: 'post', k: 4 });
     const sum = (pick: (layer: (typeof layers)[number]) => number): number =>
       layers.reduce((all, layer) => all + pick(layer), 0);
@@ -103,13 +103,13 @@ describe('summary', () => {
     expect(sum((layer) => layer.binaryParameters + layer.floatParameters)).toBe(total.parameters);
     expect(layers).toHaveLength(2 + 13 * 3);
     for (let i = 1; i < layers.length; i++) expect(layers[i].inputShape).toEqual(layers[i - 1].outputShape);
-    // All but the header of the file is tensors.
+    // The rest of the file is its header.
     const header = total.savedBytes! - sum((layer) => layer.savedBytes!);
     expect(header).toBeGreaterThan(0);
     expect(header).toBeLessThan(0.01 * total.savedBytes!);
   });
 
-  test('from options, no memory is taken', () => {
+  test('takes no memory for a network made without memory', () => {
     const before = memory();
     const { savedBytes } = summaryOf({ block: 'mid', k: 3 });
     expect(memory()).toEqual(before);
@@ -118,7 +118,7 @@ describe('summary', () => {
     expect(savedBytes! / 1e6).toBeLessThan(5.5);
   });
 
-  test('of a float twin counts the same work as work of floats', () => {
+  test('counts the same work for a float twin, as float operations', () => {
     const [binary, float] = [summaryOf({}), summaryOf({ precision: 'float' })];
     expect(float.floatMultiplyAdds).toBe(binary.floatMultiplyAdds + binary.binaryMultiplyAdds);
     expect([float.binaryMultiplyAdds, float.binaryParameters]).toEqual([0, 0]);
@@ -129,15 +129,15 @@ describe('summary', () => {
     model.dispose();
   });
 
-  test('of what has no place in a packed file counts all but the bytes', () => {
-    class Turned extends Module {
+  test('counts everything except bytes for a network that cannot be packed', () => {
+    class Transposed extends Module {
       readonly head = new Linear(4, 2, { rng: Rng.fromSeed(0) });
 
       override forward(x: Tensor): Tensor {
         return this.head.forward(new GlobalAveragePool2d().forward(transpose(x, [0, 1, 3, 2])));
       }
     }
-    const { layers, savedBytes, parameters } = summary(new Turned().label(), { imageShape: [2, 4, 3] });
+    const { layers, savedBytes, parameters } = summary(new Transposed().label(), { imageShape: [2, 4, 3] });
     expect([layers.length, savedBytes, parameters]).toEqual([1, null, 10]);
     expect(layers[0]).toMatchObject({ name: 'head', kind: 'linear', inputShape: [4], outputShape: [2] });
   });

@@ -2,45 +2,48 @@ import type { Module } from '@mobinet/autograd';
 import { type Shape, sizeOf, withoutMemory } from '@mobinet/tensor';
 import { type Layer, layersOf, multiplyAddsOf, type Program } from '@mobinet/tensor/kernels';
 import { withNetworkProgram } from '../export/network-program.js';
-import { type ExportOptions, packedBytes } from '../export/pack.js';
+import { type ExportOptions, type PackedBytes, packedBytes } from '../export/pack.js';
 import type { PackedInfo } from '../export/packed-info.js';
 import { countFlops, type MultiplyAdds } from './flops.js';
 import { kindOf } from './kind.js';
 
-/** A convolution or a matrix product, and what is done to its result. */
+/** A layer: a convolution or a matrix product, with the ops that follow it. */
 export interface LayerSummary extends MultiplyAdds {
   readonly name: string;
+  /** What the layer is, in a few words: `binary conv 3×3, groups of 8`. */
   readonly kind: string;
-  /** Without the batch: [height, width, channels], or [features]. */
+  /** [height, width, channels] or [features], without the batch. */
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   readonly binaryParameters: number;
   readonly floatParameters: number;
-  /** Bytes of its tensors in the packed file; null of a network that has no place in one. */
+  /** Bytes of its tensors in the packed file; null for networks that cannot be packed. */
   readonly savedBytes: number | null;
 }
 
+/** A network's layers and their totals. */
 export interface NetworkSummary extends MultiplyAdds {
   readonly layers: readonly LayerSummary[];
   readonly parameters: number;
   readonly binaryParameters: number;
   readonly floatParameters: number;
-  /** The paper's measure; see `countFlops`. */
+  /** FLOPs as the paper counts them; see `countFlops`. */
   readonly flops: number;
-  /** Size of the packed file, header included; null of a network that has no place in one. */
+  /** Size of the packed file in bytes, header included; null for networks that cannot be packed. */
   readonly savedBytes: number | null;
 }
 
 /**
- * What a network of images is made of in evaluation and what it costs, layer by layer. Its parameters are the numbers that it then calculates
- * with: signs of weights, and of each channel what α, batch normalisation and activation come to. Nothing is calculated, so a
- * network without memory will do:
+ * Counts the parameters, multiply-adds and bytes of a network of images in evaluation mode, layer by layer. The
+ * parameters are the numbers that inference uses: the signs of weights, and for each channel the constants into which
+ * α, batch normalization and activation fold. Nothing is computed, so the network may be made without memory:
  *
  * ```ts
  * const { flops } = withoutMemory(() => summary(createMoBiNet({ width: 2 })));
  * ```
  *
- * @param network Trained here, or of a packed file. @param options As those of `packModel`, for the size of its file.
+ * @param network A trained network or a packed model.
+ * @param options As for `packModel`. Classes and preprocessing count towards the size of the file.
  */
 export function summary(network: Module, { imageShape, ...info }: ExportOptions = {}): NetworkSummary {
   return withoutMemory(() =>
@@ -49,7 +52,7 @@ export function summary(network: Module, { imageShape, ...info }: ExportOptions 
 }
 
 function summarize(program: Program, info: PackedInfo): NetworkSummary {
-  const file = fileOf(program, info);
+  const file = packedBytesOf(program, info);
   const counted = new Set<number>();
   const layers = layersOf(program).map((layer) => summarizeLayer(program, layer, file, counted));
   const total = (key: 'binaryParameters' | 'floatParameters' | 'binaryMultiplyAdds' | 'floatMultiplyAdds'): number =>
@@ -67,10 +70,8 @@ function summarize(program: Program, info: PackedInfo): NetworkSummary {
   };
 }
 
-type PackedBytes = ReturnType<typeof packedBytes>;
-
-/** Null where the network does something that has no place in a file. */
-function fileOf(program: Program, info: PackedInfo): PackedBytes | null {
+/** The sizes in the packed file; null for a network that packed files do not support. */
+function packedBytesOf(program: Program, info: PackedInfo): PackedBytes | null {
   try {
     return packedBytes(program, info);
   } catch (error) {
@@ -79,7 +80,7 @@ function fileOf(program: Program, info: PackedInfo): PackedBytes | null {
   }
 }
 
-/** @param counted Constants of layers before, which are not counted again. */
+/** @param counted Constants of earlier layers, which are not counted again. */
 function summarizeLayer(
   program: Program,
   { name, from, to }: Layer,
@@ -106,6 +107,6 @@ function summarizeLayer(
     floatParameters: sizes(false),
     binaryMultiplyAdds: multiplyAdds(true),
     floatMultiplyAdds: multiplyAdds(false),
-    savedBytes: file && own.reduce((sum, at) => sum + (file.ofConstants.get(at) ?? 0), 0),
+    savedBytes: file && own.reduce((sum, at) => sum + (file.perConstant.get(at) ?? 0), 0),
   };
 }

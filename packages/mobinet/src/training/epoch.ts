@@ -9,35 +9,39 @@ import { Snapshot } from './snapshot.js';
 import { trainStep } from './step.js';
 import { diverged } from './training-error.js';
 
-/** How far an epoch has come, in training or in validation. */
+/** Progress within an epoch, in training or in validation. */
 export interface EpochProgress {
   /** Counted from 1. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Images done so far, and in all. */
+  /** Images done so far. */
   readonly images: number;
+  /** All images of the training or of the validation. */
   readonly imagesPerEpoch: number;
-  /** How long the rest of the run takes at the pace since it was started or taken up; null while there is none. */
+  /** Estimated time for the rest of the run, at the pace since its start or resumption; null while unknown. */
   readonly secondsLeft: number | null;
 }
 
+/** The report that `onStep` receives after each training step. */
 export interface StepReport extends EpochProgress {
   /** Mean over this epoch so far. */
   readonly loss: number;
   readonly imagesPerSecond: number;
-  /** How long a whole epoch takes at that pace, its validation included. */
+  /** Estimated time for a whole epoch, its validation included; null while the pace is unknown. */
   readonly secondsPerEpoch: number | null;
 }
 
+/** Options of a training that concern its epochs. */
 export interface EpochOptions {
-  /** Aborting it ends the run after the step, or between two micro-batches without the step, with a checkpoint. */
+  /** Aborting it stops the run with a checkpoint: after a step, or between micro-batches, discarding the step. */
   readonly signal?: AbortSignal | undefined;
+  /** Called after each step. */
   readonly onStep?: ((report: StepReport) => void) | undefined;
-  /** Called for each batch of the validation after an epoch. */
+  /** Called after each batch of a validation. */
   readonly onValidation?: ((progress: EpochProgress) => void) | undefined;
 }
 
-/** What a run is trained with, epoch after epoch. */
+/** Everything that trains the epochs of a run. */
 export interface EpochWork {
   readonly run: TrainingRun;
   readonly trainLoader: ImageLoader;
@@ -48,7 +52,7 @@ export interface EpochWork {
   readonly options: EpochOptions;
 }
 
-/** Trains the rest of the current epoch. Returns false where the signal ended it early. */
+/** Trains the rest of the current epoch. Returns false if the signal ended it early. */
 export async function trainEpoch(work: EpochWork): Promise<boolean> {
   const { run, trainLoader: loader, folder, pace, options } = work;
   const { signal, onStep } = options;
@@ -86,7 +90,7 @@ export async function trainEpoch(work: EpochWork): Promise<boolean> {
   }
 }
 
-/** Images of an epoch that can be decoded, as far as is known. */
+/** Images per epoch, without those that are known to be undecodable. */
 function imagesOf({ run, trainLoader, valLoader, valImages }: EpochWork): ImageCounts {
   return { train: run.trainImages - trainLoader.skipped, val: valImages - valLoader.skipped };
 }
@@ -100,7 +104,9 @@ function progressOf(work: EpochWork, done: ImageCounts) {
   return { epoch: progress.epoch + 1, epochs: training.epochs, secondsLeft: work.pace.secondsFor(left) };
 }
 
-/** Validates after an epoch and opens the next. Returns null where the signal ended it early. */
+/**
+ * Validates after an epoch and moves the run on to the next one. Returns null if the signal ended the validation early.
+ */
 export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null> {
   const { run, trainLoader, valLoader: loader, pace, options } = work;
   const { signal, onValidation } = options;
@@ -121,8 +127,8 @@ export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null>
   if (!Number.isFinite(validation.loss)) {
     throw diverged(`the validation loss became ${validation.loss} after epoch ${epoch + 1}`, training);
   }
-  const secondsOfValidation = (performance.now() - start) / 1000;
-  pace.validation(validation.images, secondsOfValidation);
+  const validationSeconds = (performance.now() - start) / 1000;
+  pace.validation(validation.images, validationSeconds);
   const { batchesPerEpoch } = trainLoader;
   const metrics: EpochMetrics = {
     epoch: epoch + 1,
@@ -132,7 +138,7 @@ export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null>
     top5: validation.top5,
     learningRate: makeSchedule(training, training.epochs * batchesPerEpoch)((epoch + 1) * batchesPerEpoch - 1),
     imagesPerSecond: images / seconds,
-    seconds: seconds + secondsOfValidation,
+    seconds: seconds + validationSeconds,
   };
   history.push(metrics);
   run.progress = startOfEpoch(epoch + 1);

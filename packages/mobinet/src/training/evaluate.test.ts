@@ -24,18 +24,18 @@ describe('countTopK', () => {
     expect(await hitsFor([3, 3])).toEqual([0, 0, 0, 2]);
   });
 
-  test('of equal scores the first counts more, so that a constant network is no better than chance', async () => {
+  test('ranks the first of equal scores highest, so that a constant network is no better than chance', async () => {
     const constant = Array.from({ length: 4 }, () => [1, 1, 1, 1]);
     for (const k of [1, 2, 3]) expect(await count(constant, [0, 1, 2, 3], k)).toBe(k);
   });
 
-  test('with k beyond the classes every row counts, except where the score is NaN', async () => {
+  test('counts every row if k exceeds the number of classes, except where the score is NaN', async () => {
     expect(await count([[3, 1, 2]], [1], 5)).toBe(1);
     expect(await count([[3, Number.NaN, 2]], [1], 5)).toBe(0);
   });
 
   test.prop([fc.nat(1000), fc.integer({ min: 1, max: 7 })], { numRuns: 30 })(
-    'is what sorting the scores says',
+    'agrees with sorting the scores',
     async (seed, k) => {
       const rng = Rng.fromSeed(seed);
       const rows = Array.from({ length: 5 }, () => Array.from({ length: 6 }, () => rng.integer(4)));

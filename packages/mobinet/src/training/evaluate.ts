@@ -3,23 +3,32 @@ import { dispose, type Tensor, tidy } from '@mobinet/tensor';
 import type { ImageLoader } from '../data/loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 
+/** Loss and accuracy of a network on a set of images. */
 export interface Evaluation {
+  /** Mean cross-entropy, in nats. */
   readonly loss: number;
-  /** Share of images whose class got the highest score, in percent. */
+  /** Share of images whose class has the highest score, in percent. */
   readonly top1: number;
-  /** Share of images whose class is among the five highest scores, in percent; null of five classes or fewer, where that is always so. */
+  /**
+   * Share of images whose class is among the five highest scores, in percent; null for five classes or fewer, where it
+   * is always 100.
+   */
   readonly top5: number | null;
+  /** The number of images. */
   readonly images: number;
 }
 
+/** Options of `evaluate` and `comparePacked`. */
 export interface EvaluateOptions {
+  /** Aborting it ends the evaluation with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Hears how many images are done after each batch. */
+  /** Called after each batch with the number of images done so far. */
   readonly onProgress?: ((images: number) => void) | undefined;
 }
 
 /**
- * Loss and accuracy over all images of a loader, with running statistics. Puts the network back into the mode it was in.
+ * Computes loss and accuracy over all images of a loader, in evaluation mode, and restores the mode of the network.
+ *
  * @throws The signal's reason when it aborts.
  */
 export async function evaluate(
@@ -53,7 +62,7 @@ export async function evaluate(
   return { loss: tally.loss / images, top1: percent(tally.top1), top5: hasTop5 ? percent(tally.top5) : null, images };
 }
 
-/** How many rows of `logits` [batch, classes] have their label among the k highest. Ties are broken in favour of the first class. */
+/** Counts the rows of `logits` [batch, classes] whose label is among the k highest. Ties go to the first class. */
 export async function countTopK(logits: Tensor, labels: Tensor<'i32'>, k: number): Promise<number> {
   const [scores, targets] = await Promise.all([logits.data(), labels.data()]);
   const classes = logits.shape[1];

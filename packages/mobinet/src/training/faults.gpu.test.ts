@@ -3,14 +3,18 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { modelTensors } from '../networks/tensors.js';
+import { decodeCheckpoint } from './checkpoint.js';
 import { copyImages, sharedFolder } from './fixtures.test.helper.js';
-import { decodeCheckpoint } from './run.js';
 
-// A GPU that fails is of no use to other tests: each fails in a process of its own.
+// Other tests cannot use a GPU that has failed, so each of these runs in a process of its own.
 
 const folder = sharedFolder();
 
-/** Trains on a GPU that fails by `fault` in the first validation. @returns What is said, and the network as it was before that. */
+/**
+ * Trains on a GPU until the code `fault` breaks it in the first validation.
+ *
+ * @returns The error message, and the weights before it.
+ */
 function trainUntil(fault: string, out: string): { message: string; weights: Record<string, number[]> } {
   const images = copyImages(join(folder, `images-${out}`), { classes: 2, train: 4, val: 3 });
   const tensor = '../../../tensor/dist';
@@ -37,23 +41,23 @@ function trainUntil(fault: string, out: string): { message: string; weights: Rec
     };
     const onValidation = () => { ${fault} };
     const message = await train(current, dataset, { out: ${JSON.stringify(join(folder, out))}, workers: 1, onStep, onValidation }).then(
-      () => 'it has not failed',
+      () => 'training did not fail',
       ({ message }) => message,
     );
     console.log(JSON.stringify({ message, weights: Object.fromEntries(await Promise.all(weights)) }));`;
-  // Not by `node -e`: the threads that decode images cannot be started from there.
+  // A file, since threads that decode images cannot be started from `node -e`.
   const file = join(folder, `${out}.mjs`);
   writeFileSync(file, program);
   return JSON.parse(execFileSync(process.execPath, [file], { encoding: 'utf8' }));
 }
 
 describe('training on a GPU', () => {
-  test('that has no memory left is saved as it was after the last step', () => {
-    // The second batch of the validation, two images, is smaller than all before: it takes new buffers.
+  test('that runs out of memory is saved as after the last step', () => {
+    // The second batch of the validation, of two images, is smaller than all earlier ones, so it needs new buffers.
     const { message, weights } = trainUntil('gpu().device.popErrorScope = async () => ({ message: "full" });', 'full');
     const out = join(folder, 'full');
     expect(message).toMatch(
-      /^out of memory with 4 images at a time: the GPU has no \d+ bytes left for .*, in addition to \d+ buffers\. Use --micro-batches 2 \(2 at a time\), or a smaller --batch\. The run is saved with its last step: /,
+      /^out of memory with 4 images at a time: the GPU has no \d+ bytes left for .*, in addition to \d+ buffers\. Use --micro-batches 2 \(2 at a time\), or a smaller --batch\. The run was saved after its last step\. /,
     );
     const saved = decodeCheckpoint(readFileSync(join(out, 'checkpoint.safetensors')));
     expect(saved.progress).toMatchObject({ epoch: 0, batch: 2, images: 8 });
@@ -61,10 +65,10 @@ describe('training on a GPU', () => {
     expect(Object.fromEntries(found)).toEqual(weights);
   }, 240_000);
 
-  test('that is lost says what is lost with it', () => {
+  test('that is lost reports which steps are lost', () => {
     const { message } = trainUntil('gpu().device.destroy();', 'lost');
     expect(message).toMatch(
-      /^the GPU was lost \(destroyed\): .* Its contents are lost\. What was done since the start is lost: 2 steps$/,
+      /^the GPU was lost \(destroyed\): .* Its contents are lost\. Lost 2 steps since the start$/,
     );
   }, 240_000);
 });

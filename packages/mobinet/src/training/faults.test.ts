@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Rng, setThreads, threadCount } from '@mobinet/tensor';
+import { Rng } from '@mobinet/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
@@ -11,18 +11,19 @@ import { packModel } from '../export/pack.js';
 import { faultyFileSystem } from '../files/faulty.test.helper.js';
 import { lockFolder } from '../files/lock-folder.js';
 import { saveFile } from '../files/save-file.js';
-import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
+import { decodeCheckpoint } from './checkpoint.js';
+import { contentsOf, copyImages, free, sharedFolder, useOneThread } from './fixtures.test.helper.js';
 import { inMemory } from './in-memory.test.helper.js';
 import { paperTraining, type TrainingOptions } from './options.js';
-import { decodeCheckpoint, newRun, type TrainingRun } from './run.js';
+import { newRun, type TrainingRun } from './run.js';
 import { bestFile, checkpointFile, metricsFile } from './run-folder.js';
 import { type TrainOptions, train } from './train.js';
 
-// What must not cost anything: disks that fill up, and processes that are killed.
+// Full disks and killed processes must not cost any saved step.
 
 const folder = sharedFolder();
 const points = Array.from({ length: 20 }, (_, i) => i);
-/** Images in an epoch: many, since each validation starts threads of its own. */
+/** Batches per epoch. There are many, since each validation starts threads of its own. */
 const batches = 8;
 const training: TrainingOptions = {
   ...paperTraining,
@@ -34,7 +35,7 @@ const training: TrainingOptions = {
 };
 
 let dataset: ImageDataset;
-/** Bytes of a checkpoint, once it has the optimizer's memory, and with its metrics. */
+/** The size of a checkpoint with optimizer state, in bytes. */
 let size: number;
 
 const start = (seed = 0): TrainingRun =>
@@ -46,7 +47,7 @@ const start = (seed = 0): TrainingRun =>
 
 const checkpointIn = (out: string): Buffer => readFileSync(join(out, checkpointFile));
 
-/** Steps of the run that is saved; 0 where there is none. Throws unless its checkpoint is whole, and there is nothing else but its metrics and its best epoch. */
+/** The steps of the saved run, or 0. Throws unless its checkpoints are intact and there are no unknown files. */
 function savedSteps(out: string): number {
   const known = [checkpointFile, bestFile, metricsFile];
   expect(readdirSync(out).filter((name) => !known.includes(name))).toEqual([]);
@@ -59,12 +60,7 @@ function savedSteps(out: string): number {
   return steps;
 }
 
-function free({ model, optimizer }: TrainingRun): void {
-  model.dispose();
-  optimizer.dispose();
-}
-
-/** Goes on with the run in `out`, or starts one, and saves it after each step. @returns What has ended it, if anything. */
+/** Resumes the run in `out`, or starts one, and saves it after each step. @returns The error that ended it, if any. */
 async function trainOn(out: string, options: Partial<TrainOptions> = {}): Promise<Error | null> {
   const run = existsSync(join(out, checkpointFile)) ? decodeCheckpoint(checkpointIn(out)) : start();
   const ended = train(run, dataset, { out, workers: 1, checkpointMinutes: 0, ...options });
@@ -78,24 +74,20 @@ async function trainOn(out: string, options: Partial<TrainOptions> = {}): Promis
 
 const straight = join(folder, 'straight');
 
-// The network is so small that threads would spend more time on waiting than on work.
-const threads = threadCount();
-afterAll(() => setThreads(threads));
-
+useOneThread();
 beforeAll(async () => {
-  await setThreads(1);
   dataset = await inMemory(openImageFolder(copyImages(join(folder, 'images'))));
   expect(await trainOn(straight)).toBeNull();
   size = checkpointIn(straight).length;
 });
 
 describe('a disk that fills up', () => {
-  test('at 20 points of a training ends it with one line each time; it goes on from its last checkpoint to the same bits', async () => {
+  test('at 20 points of a run ends it with a one-line error each time; resumed, it ends with the same bits', async () => {
     const out = join(folder, 'full');
     let steps = 0;
     for (const point of points) {
-      // There is room for the next checkpoint, and for a part of the one after it; where an epoch begins, first for that which the end of the
-      // one before may lack.
+      // There is room for the next checkpoint and for a part of the one after it. At the start of an epoch there is
+      // room for one more, in case the end of the previous epoch is not saved yet.
       const whole = steps % batches === 0 ? 2 : 1;
       const room = Math.round(size * (whole + 0.05 + (0.9 * point) / points.length));
       const files = faultyFileSystem({ room, longestWrite: point % 2 === 0 ? 50_000 : Infinity });
@@ -103,9 +95,9 @@ describe('a disk that fills up', () => {
         steps = (epoch - 1) * batches + Math.ceil(images / training.batchSize);
       };
       const error = await trainOn(out, { files, onStep });
-      // At the end of an epoch its last step is saved already.
+      // At the end of an epoch, its last step is saved already.
       expect(error?.message).toMatch(
-        /^no space left for .*checkpoint\.safetensors: it needs [\d,]+ bytes, and [\d,]+ bytes are free\. .* (What was done since the (start|last checkpoint) is lost: 1 steps|The run is saved with its last step: .*)$/,
+        /^no space left for .*checkpoint\.safetensors: it needs [\d,]+ bytes, and [\d,]+ bytes are free\. .* (Lost 1 step since the (start|last checkpoint)|The run was saved after its last step\. .*)$/,
       );
       expect(savedSteps(out)).toBe(steps);
     }
@@ -117,11 +109,11 @@ describe('a disk that fills up', () => {
   test('before the first checkpoint leaves no file and no folder', async () => {
     const out = join(folder, 'full-at-once');
     const error = await trainOn(out, { files: faultyFileSystem({ room: 1000 }) });
-    expect(error?.message).toMatch(/What was done since the start is lost: 1 steps$/);
+    expect(error?.message).toMatch(/Lost 1 step since the start$/);
     expect(existsSync(out)).toBe(false);
   });
 
-  test('between a checkpoint and its metrics is made good by whoever goes on', async () => {
+  test('between a checkpoint and its metrics is repaired on resuming', async () => {
     const out = join(folder, 'late-metrics');
     const controller = new AbortController();
     const signal = controller.signal;
@@ -149,7 +141,7 @@ describe('a disk that fills up', () => {
   });
 });
 
-/** A disk of one megabyte, where this user may mount one. */
+/** A disk of one megabyte, if this user may mount one. */
 const disk = join(folder, 'disk');
 mkdirSync(disk);
 const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]).status === 0;
@@ -184,7 +176,7 @@ describe.skipIf(!isMounted)('a real disk that fills up', () => {
     writeFileSync(join(disk, 'ballast'), new Uint8Array(2 ** 20 - 1.5 * size));
     const error = await trainOn(out);
     expect(error?.message).toMatch(
-      /^no space left for .*checkpoint\.safetensors.*What was done since the last checkpoint is lost: 1 steps$/,
+      /^no space left for .*checkpoint\.safetensors.*Lost 1 step since the last checkpoint$/,
     );
     expect(savedSteps(out)).toBe(1);
     rmSync(join(disk, 'ballast'));
@@ -194,7 +186,7 @@ describe.skipIf(!isMounted)('a real disk that fills up', () => {
   });
 });
 
-describe('a process that saves one file after the other', () => {
+describe('a process that saves a file again and again', () => {
   const bytes = 4_000_000;
   const file = join(folder, 'versions', 'file');
   const program = `
@@ -208,7 +200,7 @@ describe('a process that saves one file after the other', () => {
       console.log(version);
     }`;
 
-  test('is killed at 40 random times: the file is whole, and none older than was told', async () => {
+  test('leaves an intact file, no older than it reported, when killed at 40 random times', async () => {
     mkdirSync(join(folder, 'versions'));
     const random = Rng.fromSeed(Date.now());
     let last = 0;
@@ -233,13 +225,13 @@ describe('a process that saves one file after the other', () => {
   }, 240_000);
 });
 
-describe('trainings that are killed', () => {
+describe('killed runs', () => {
   const seeds = [0, 1, 2, 3];
-  /** Each kill hits all four, so that 40 trainings are killed. */
+  /** Each kill hits all four runs, 40 in total. */
   const kills = 10;
   const outOf = (seed: number): string => join(folder, `killed-${seed}`);
 
-  /** Goes on with all of the trainings at once, and tells each step that is saved. */
+  /** Trains or resumes all runs together, and prints each step that is saved. */
   const program = `
     import { existsSync, readFileSync } from 'node:fs';
     import { setThreads } from ${JSON.stringify(import.meta.resolve('@mobinet/tensor'))};
@@ -257,13 +249,13 @@ describe('trainings that are killed', () => {
     }));
     console.log('end');`;
 
-  test(`at ${kills} random times, ${seeds.length} at once, lose no step that was saved, and end with the bits of one that was not`, async () => {
+  test(`lose no saved step at ${kills} random times, ${seeds.length} together, and end with the same bits after resuming`, async () => {
     const file = join(folder, 'train.mjs');
     writeFileSync(file, program);
     const runs = seeds.map((seed) => ({ seed, out: outOf(seed) }));
     const options = JSON.stringify({ images: join(folder, 'images'), training, runs });
     const random = Rng.fromSeed(Date.now());
-    const told = new Map(seeds.map((seed) => [seed, 0]));
+    const reported = new Map(seeds.map((seed) => [seed, 0]));
     for (let kill = 0; kill < kills; kill++) {
       const child = spawn(process.execPath, [file, options], { stdio: ['ignore', 'pipe', 'inherit'] });
       const delay = 100 * random.split(kill).uniform([1]).values[0];
@@ -272,7 +264,7 @@ describe('trainings that are killed', () => {
       for await (const line of createInterface(child.stdout)) {
         if (line === 'end') break;
         const [seed, step] = line.split(' ').map(Number);
-        told.set(seed, step);
+        reported.set(seed, step);
         timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
       }
       await closed;
@@ -280,15 +272,15 @@ describe('trainings that are killed', () => {
       for (const { seed, out } of runs) {
         const saved = decodeCheckpoint(checkpointIn(out));
         const message = `seed ${seed} after ${kill + 1} kills, the last ${delay} ms after the first step`;
-        expect(saved.optimizer.step, message).toBeGreaterThanOrEqual(told.get(seed)!);
-        expect(saved.optimizer.step, message).toBeLessThanOrEqual(told.get(seed)! + 1);
-        told.set(seed, saved.optimizer.step);
+        expect(saved.optimizer.step, message).toBeGreaterThanOrEqual(reported.get(seed)!);
+        expect(saved.optimizer.step, message).toBeLessThanOrEqual(reported.get(seed)! + 1);
+        reported.set(seed, saved.optimizer.step);
         free(saved);
       }
     }
     const out = outOf(0);
     expect(await trainOn(out)).toBeNull();
-    // Neither locks nor temporary files of those that were killed are left.
+    // Neither locks nor temporary files of killed processes are left.
     expect(savedSteps(out)).toBe(batches * training.epochs);
     expect(contentsOf(checkpointIn(out))).toEqual(contentsOf(checkpointIn(straight)));
   }, 240_000);

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { FormatError } from '@mobinet/tensor';
 import { afterAll, describe, expect, test } from 'vitest';
 import { packModel } from '../export/pack.js';
+import { encodeCheckpoint } from './checkpoint.js';
 import { exportOptionsOf, readCheckpoint, readModel, readPackedBytes } from './files.js';
 import { paperTraining } from './options.js';
-import { encodeCheckpoint, newRun } from './run.js';
+import { newRun } from './run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mobinet-files-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,21 +18,21 @@ function makeFolder(name: string, files: Record<string, Uint8Array | string>): s
   return join(folder, name);
 }
 
-describe('a network that is named', () => {
+describe('readModel', () => {
   const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, paperTraining, { classes: ['a', 'b'], trainImages: 4 });
   const checkpoint = encodeCheckpoint(run);
   const packed = packModel(run.model, exportOptionsOf(run));
   const finished = makeFolder('finished', {
     'checkpoint.safetensors': checkpoint,
     'model.mobinet.safetensors': packed,
-    // What a file is called says nothing.
+    // The names of files do not matter.
     'packed.checkpoint.safetensors': packed,
     'renamed.bin': checkpoint,
   });
   const stopped = makeFolder('stopped', { 'checkpoint.safetensors': checkpoint });
   const other = makeFolder('other', { 'notes.txt': '' });
 
-  test('is what its file says it is, and of a folder the packed model, else the checkpoint', async () => {
+  test('reads what the file contains, and from a folder the packed model, else the checkpoint', async () => {
     for (const name of ['', 'model.mobinet.safetensors', 'packed.checkpoint.safetensors']) {
       expect(await readModel(join(finished, name))).toMatchObject({ packed: Buffer.from(packed) });
     }
@@ -41,15 +42,15 @@ describe('a network that is named', () => {
     }
   });
 
-  test('and is not there, or is another kind of file, says so in one line, with the remedy', async () => {
+  test('reports a missing or wrong file in one line, with a remedy', async () => {
     await expect(readModel(other)).rejects.toThrow(
-      `${other} is a folder without model.mobinet.safetensors and checkpoint.safetensors. Name a run's folder, or a model`,
+      `${other} is a folder without model.mobinet.safetensors or checkpoint.safetensors. Pass a run folder or a model`,
     );
     const model = join(finished, 'model.mobinet.safetensors');
     await expect(readCheckpoint(model)).rejects.toThrow(
       new FormatError(
-        `${model}: not a training checkpoint, but a packed model. It holds the bits of a network and nothing to go on ` +
-          'training from. Give the run: its folder, or its checkpoint',
+        `${model}: not a training checkpoint, but a packed model. ` +
+          'Packed models cannot be trained further: pass the run folder or its checkpoint',
       ),
     );
   });

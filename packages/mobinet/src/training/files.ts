@@ -11,17 +11,18 @@ import { type ExportOptions, packModel } from '../export/pack.js';
 import { type PackedModel, unpackModel } from '../export/packed-model.js';
 import { saveFile } from '../files/save-file.js';
 import type { ImageOptions } from '../networks/options.js';
+import { decodeCheckpoint } from './checkpoint.js';
 import type { EvaluateOptions } from './evaluate.js';
-import { decodeCheckpoint, type TrainingRun } from './run.js';
+import type { TrainingRun } from './run.js';
 import { checkpointFile } from './run-folder.js';
 
-/** The name of a packed model in its run's folder. */
+/** The file name of the packed model in a run folder. */
 export const packedFile = 'model.mobinet.safetensors';
 
-/** The name of an ONNX model, where none is given. */
+/** The default file name of an ONNX model. */
 export const onnxFile = 'model.onnx';
 
-/** The file of a checkpoint that is named by itself or by its run's folder. */
+/** Resolves a path to a checkpoint: the file itself, or the checkpoint in a run folder. */
 export async function findCheckpoint(path: string): Promise<string> {
   const isFolder = await stat(path).then(
     (status) => status.isDirectory(),
@@ -30,29 +31,31 @@ export async function findCheckpoint(path: string): Promise<string> {
   return isFolder ? join(path, checkpointFile) : path;
 }
 
-/** Reads a checkpoint: a file, or a run's folder. */
+/**
+ * Reads a training run from a checkpoint or a run folder.
+ *
+ * @throws FormatError, one line, if the file is not an intact checkpoint; DataError if it cannot be read.
+ */
 export async function readCheckpoint(path: string): Promise<TrainingRun> {
   const file = await findCheckpoint(path);
   return decodeCheckpoint(await readBytes(file, 'checkpoint'), file);
 }
 
-/** The file of a network that is named by itself or by its run's folder: there the packed model, else the checkpoint. */
+/** Resolves a path to a network: the file itself, or in a run folder the packed model, else the checkpoint. */
 async function findModel(path: string): Promise<string> {
   const files = await readdir(path).catch(() => null);
   if (files === null) return path;
   const file = [packedFile, checkpointFile].find((name) => files.includes(name));
   if (file === undefined) {
-    throw new DataError(
-      `${path} is a folder without ${packedFile} and ${checkpointFile}. Name a run's folder, or a model`,
-    );
+    throw new DataError(`${path} is a folder without ${packedFile} or ${checkpointFile}. Pass a run folder or a model`);
   }
   return join(path, file);
 }
 
-/** A network to run: packed, or of a checkpoint. */
+/** A network that was read: packed, or with its run. */
 export type ReadModel = { readonly packed: Uint8Array; readonly file: string } | { readonly run: TrainingRun };
 
-/** Reads a network from a file, which says itself what it is, or from a run's folder. */
+/** Reads a network from a file or a run folder. The contents of the file decide what it is, not its name. */
 export async function readModel(path: string): Promise<ReadModel> {
   const file = await findModel(path);
   const bytes = await readBytes(file, 'model');
@@ -60,7 +63,7 @@ export async function readModel(path: string): Promise<ReadModel> {
   return format === checkpointFormat.format ? { run: decodeCheckpoint(bytes, file) } : { packed: bytes, file };
 }
 
-/** Reads a packed model, or packs the network of a checkpoint. */
+/** Reads the bytes of a packed model, or packs the network of a checkpoint. */
 export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array; file: string }> {
   const found = await readModel(path);
   if ('packed' in found) return { bytes: found.packed, file: found.file };
@@ -73,20 +76,24 @@ export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array
   }
 }
 
-/** The same, ready to run. */
+/**
+ * Reads a network that is ready to run, from a packed model, a checkpoint or a run folder.
+ *
+ * @throws FormatError, one line, if the file is neither; DataError if it cannot be read.
+ */
 export async function readPacked(path: string): Promise<PackedModel> {
   const { bytes, file } = await readPackedBytes(path);
   return unpackModel(bytes, file);
 }
 
-/** Saves a run's network in packed form, as `saveFile` does. Returns its size in bytes. */
+/** Packs the network of a run and saves it with `saveFile`. Returns the size of the file in bytes. */
 export async function writePacked(run: TrainingRun, path: string): Promise<number> {
   const bytes = packModel(run.model, exportOptionsOf(run));
   await saveFile(path, bytes);
   return bytes.byteLength;
 }
 
-/** What a file of a run's network says of it. */
+/** The options for packing or exporting the network of a run: its image shape, classes and preprocessing. */
 export function exportOptionsOf({ options, classes, training }: TrainingRun): ExportOptions {
   const { resize, normalization } = training;
   return { imageShape: imageShapeOf(options), classes, preprocessing: { resize, normalization } };
@@ -95,14 +102,17 @@ export function exportOptionsOf({ options, classes, training }: TrainingRun): Ex
 /** [height, width, channels] of an image. */
 export const imageShapeOf = ({ imageSize }: ImageOptions): Shape => [imageSize, imageSize, 3];
 
+/** How well a packed network agrees with the network it was made from. */
 export interface Agreement {
+  /** The number of images compared. */
   readonly images: number;
   /** max |logit of the trained network − logit of the packed one| */
   readonly largestDifference: number;
 }
 
 /**
- * Compares a packed network with the one it was made from, in evaluation, on all images of a loader.
+ * Compares a packed network with the network it was made from, in evaluation mode, on all images of a loader.
+ *
  * @throws The signal's reason when it aborts.
  */
 export async function comparePacked(

@@ -4,23 +4,26 @@ import { microBatchSize } from '../data/micro-batches.js';
 import type { TrainingRun } from './run.js';
 import { type StepPlan, stepMemory } from './step-memory.js';
 
-/** How a step fits into memory. */
+/** How a training step fits into memory. */
 export interface StepFit {
   readonly microBatches: number;
-  /** How much memory the step takes, and how much there is for it, in bytes: on a GPU, for its largest tensor. */
+  /** Bytes that the step needs; on a GPU, those of its largest tensor. */
   readonly needed: number;
+  /** Bytes available; on a GPU, the size limit of a tensor. */
   readonly available: number;
 }
 
-/** What a program takes beside tensors: decoded images, the threads that decode them, and itself. */
-const otherBytes = 1e9;
+/** What a program needs besides tensors: decoded images, the threads that decode them, and itself. */
+const overheadBytes = 1e9;
 
 /**
- * The least number of micro-batches, a power of two, with which a step fits into the memory that there is.
+ * Finds the smallest number of micro-batches, a power of two, with which a training step fits into memory.
  *
- * On the CPU that is what WebAssembly and the machine have left. A GPU does not tell how much it has, only how large a tensor may be.
+ * On the CPU, the limit is what WebAssembly and the machine have left. A GPU only reports how large a tensor may be,
+ * not how much memory it has.
  *
- * @param options.moreThan Only so many micro-batches will do that are more than these. Default 0.
+ * @param options.moreThan The result must exceed this number. Default 0.
+ * @param options.available Bytes available. Default: what the current backend has.
  * @throws RangeError if not even single images fit.
  */
 export function fitMicroBatches(
@@ -36,28 +39,28 @@ export function fitMicroBatches(
     if (microBatches > moreThan && needed <= available) return { microBatches, needed, available };
   }
   throw new RangeError(
-    `a step of training takes ${gigabytes(needed)}, even with one image at a time, but there are ${gigabytes(available)}. ` +
+    `a training step needs ${gigabytes(needed)} even with one image at a time, but only ${gigabytes(available)} is available. ` +
       'Use a smaller --size, --width or --batch',
   );
 }
 
-/** Memory for a step, in bytes: for all of it, or, on a GPU, for one tensor. */
+/** Bytes available for a step; on a GPU, for its largest tensor. */
 export function availableMemory(): number {
   if (currentBackend() === 'webgpu') return gpuTensorLimit();
   const { limit } = memory();
-  // There is none at all. Whoever asks for some hears why, and what to do.
+  // Without any memory, the allocation throws an error that says why, with a remedy.
   if (limit === 0) zeros([1]).dispose();
   return Math.min(limit, machineMemory());
 }
 
 function machineMemory(): number {
   const free = process.availableMemory();
-  // macOS counts as used what it would give away at once.
+  // macOS counts cached memory as used, although it would release it immediately.
   const available = process.platform === 'darwin' ? Math.max(free, totalmem() / 2) : free;
-  return Math.max(available - otherBytes, available / 2);
+  return Math.max(available - overheadBytes, available / 2);
 }
 
-/** Adds to an out-of-memory error in training what would fit. Other errors are returned unchanged. */
+/** Adds the number of micro-batches that would fit to an out-of-memory error. Returns other errors unchanged. */
 export function explainOutOfMemory(error: unknown, { network, options, training }: TrainingRun): unknown {
   if (!(error instanceof OutOfMemoryError)) return error;
   const problem = `out of memory with ${microBatchSize(training)} images at a time`;
@@ -67,11 +70,12 @@ export function explainOutOfMemory(error: unknown, { network, options, training 
     const fewer = microBatchSize({ ...training, microBatches });
     remedy = `Use --micro-batches ${microBatches} (${fewer} at a time), or a smaller --batch`;
   } catch {
-    // Then nothing fits.
+    // No number of micro-batches fits, so the first remedy stands.
   }
   const { lack } = error;
   return new OutOfMemoryError(`${lack ? `${problem}: ${lack}` : problem}. ${remedy}`, { lack, cause: error });
 }
 
+/** Formats a number of bytes as MB or GB. */
 export const gigabytes = (bytes: number): string =>
   bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;

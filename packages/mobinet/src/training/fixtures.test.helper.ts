@@ -2,21 +2,30 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { decodeSafetensors, dispose } from '@mobinet/tensor';
-import { afterAll } from 'vitest';
+import { decodeSafetensors, dispose, setThreads, threadCount } from '@mobinet/tensor';
+import { afterAll, beforeAll } from 'vitest';
 import { MoBiNet } from '../networks/mobinet/mobinet.js';
 import type { TrainingRun } from './run.js';
 
 const embedded = fileURLToPath(new URL('../../../../examples/data/fashion-mnist-subset', import.meta.url));
 
-/** A folder that lives as long as the tests of its file. */
+/** A temporary folder, which is removed after the tests of the file. */
 export function sharedFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mobinet-run-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Copies a few of the embedded images to `folder`: the first of each of the first classes. */
+/**
+ * Runs the tests of the file on one thread. Small networks would spend more time waiting for threads than computing.
+ */
+export function useOneThread(): void {
+  const threads = threadCount();
+  beforeAll(() => setThreads(1));
+  afterAll(() => setThreads(threads));
+}
+
+/** Copies a few of the embedded images to `folder`: the first ones of the first classes. */
 export function copyImages(folder: string, { classes = 3, train = 8, val = 4 } = {}): string {
   const names = readdirSync(join(embedded, 'train')).sort().slice(0, classes);
   for (const [split, count] of [
@@ -34,7 +43,7 @@ export function copyImages(folder: string, { classes = 3, train = 8, val = 4 } =
   return folder;
 }
 
-/** All that a checkpoint says, but for what time it took and what decoded its images: every bit of every tensor, and the run's progress. */
+/** The contents of a checkpoint, except times and the image decoder: every bit of its tensors, and its progress. */
 export function contentsOf(checkpoint: Uint8Array): unknown {
   const { tensors, metadata } = decodeSafetensors(checkpoint);
   const bits = [...tensors].map(([name, { values }]) => [
@@ -48,7 +57,13 @@ export function contentsOf(checkpoint: Uint8Array): unknown {
   return { bits, run, options: metadata.options };
 }
 
-/** The network of a run that is of the default kind. */
+/** Disposes the network and the optimizer of a run. */
+export function free({ model, optimizer }: TrainingRun): void {
+  model.dispose();
+  optimizer.dispose();
+}
+
+/** The network of a run of the default kind. */
 export function mobinetOf({ model }: TrainingRun): MoBiNet {
   if (model instanceof MoBiNet) return model;
   throw new Error('not a MoBiNet');

@@ -3,8 +3,8 @@ import { decodeImage } from '../data/decode.js';
 import type { ImageDataset, ImageSource } from '../data/source.js';
 
 /**
- * The same images, decoded already. Each training starts threads that decode, and each of them would load a decoder: for a few small
- * images, that takes longer than to train with them.
+ * The same images, already decoded. Otherwise the decoding threads of each training would load a decoder, which for a
+ * few small images takes longer than training on them.
  */
 export async function inMemory(dataset: ImageDataset): Promise<ImageDataset> {
   return { ...dataset, train: await decoded(dataset.train), val: await decoded(dataset.val) };

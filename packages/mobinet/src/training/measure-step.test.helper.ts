@@ -1,6 +1,6 @@
 /**
- * How far the memory grows in training, in a thread of its own: there it starts from nothing. Answers with the bytes of the memory after some
- * steps.
+ * Measures how far memory grows in training, in a thread of its own, where it starts empty. Posts the size of the
+ * memory in bytes after two steps.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { dispose, Rng, setThreads, tensor, tidy } from '@mobinet/tensor';

@@ -23,39 +23,42 @@ import {
 } from '../data/augment.js';
 import { resizeRange } from '../data/prepare.js';
 
+/** The names of the optimizers that `makeOptimizer` makes. */
 export const optimizerNames = ['adam', 'adamw', 'sgd', 'bop'] as const;
+
+/** The names of the learning-rate schedules that `makeSchedule` makes. */
 export const scheduleNames = ['step', 'one-cycle', 'cosine', 'constant'] as const;
 
-/** How a network is trained. Everything a run depends on, beside the network and the images. */
+/** How a network is trained: everything a run depends on besides the network and the images. */
 export interface TrainingOptions {
   readonly epochs: number;
   readonly batchSize: number;
   /**
-   * How many pieces a batch is cut into, at most, a power of two: memory is needed for one at a time. It is part of what is computed,
-   * since batch normalisation takes its statistics from a micro-batch.
+   * The maximum number of micro-batches that a batch is split into, a power of two. Only one at a time needs memory.
+   * The number affects the result, since batch normalization takes its statistics from each micro-batch.
    */
   readonly microBatches: number;
   readonly optimizer: (typeof optimizerNames)[number];
-  /** The run ends after so many epochs in a row that were no better than the best one before; 0 for never. */
+  /** Stop after this many epochs in a row without improvement over the best one; 0 to never stop early. */
   readonly patience: number;
   /** The highest learning rate of the schedule. */
   readonly learningRate: number;
-  /** `'step'` multiplies the rate by 0.1 at 60 % and at 85 % of the steps. */
+  /** `'step'` multiplies the rate by 0.1 at 60 % and again at 85 % of the steps. */
   readonly schedule: (typeof scheduleNames)[number];
   /** Not applied to binary weights. */
   readonly weightDecay: number;
   readonly labelSmoothing: number;
-  /** Seed of the order of images and their augmentation. */
+  /** Seed for the order of images and for augmentation. */
   readonly seed: number;
-  /** The shorter side that images are scaled to before they are cut, in pixels. */
+  /** The shorter side that images are resized to before they are cropped, in pixels. */
   readonly resize: number;
   readonly augment: Augmentation;
   readonly normalization: Normalization;
 }
 
 /**
- * The paper's setting: Adam from scratch with multiplicative decay, random crops of 224 pixels from images scaled to
- * 256. Its figures for epochs, rates and batch are lost; these are ours.
+ * Training as in the paper: from scratch with Adam and multiplicative decay, on random crops of 224 pixels from images
+ * resized to 256. The paper's numbers of epochs, learning rates and batch size are not known; these are ours.
  */
 export const paperTraining: TrainingOptions = {
   epochs: 50,
@@ -73,7 +76,7 @@ export const paperTraining: TrainingOptions = {
   normalization: imageNetNormalization,
 };
 
-/** The ranges of the options that are numbers; command lines and files are checked against them. */
+/** The ranges of numeric options. Command lines and files are checked against them. */
 export const trainingRanges = {
   epochs: wholeNumbers(1, 1_000_000),
   batchSize: wholeNumbers(1, 1_000_000),
@@ -86,7 +89,7 @@ export const trainingRanges = {
   resize: resizeRange,
 } as const satisfies { [K in keyof TrainingOptions]?: NumberRange };
 
-/** @throws RangeError or TypeError, one line that names the option, unless a run can be trained so. */
+/** @throws RangeError or TypeError, one line that names the option, unless `value` is valid training options. */
 export function checkTraining(value: unknown, name = 'training'): asserts value is TrainingOptions {
   checkRecord(name, value);
   const { optimizer, schedule, augment, normalization, ...numbers } = value as {
@@ -100,11 +103,12 @@ export function checkTraining(value: unknown, name = 'training'): asserts value 
   checkMicroBatches(numbers.microBatches as number, `${name}.microBatches`);
 }
 
-/** @throws RangeError unless it is a power of two, as the gradients of micro-batches are summed in pairs. */
+/** @throws RangeError unless it is a power of two, since the gradients of micro-batches are summed in pairs. */
 function checkMicroBatches(value: number, name: string): void {
-  if (!Number.isInteger(Math.log2(value))) throw new RangeError(`${name} must be a power of two, got ${value}`);
+  if (!Number.isInteger(Math.log2(value))) throw new RangeError(`${name} must be a power of two, not ${value}`);
 }
 
+/** Makes the optimizer that the training options name. */
 export function makeOptimizer({ optimizer, learningRate, weightDecay }: TrainingOptions): Optimizer {
   switch (optimizer) {
     case 'adam':
@@ -118,7 +122,7 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
   }
 }
 
-/** The learning rate of each step, for a run of `steps`. */
+/** Makes the learning-rate schedule for a run of `steps` steps. */
 export function makeSchedule({ schedule, learningRate: rate }: TrainingOptions, steps: number): Schedule {
   switch (schedule) {
     case 'step':

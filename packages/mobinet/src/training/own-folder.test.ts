@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 
 describe('ownFolder', () => {
-  test('makes a folder, keeps others out of it, and takes it away if nothing was saved', async () => {
+  test('creates and locks a folder, and removes it if nothing was saved', async () => {
     const path = join(parent, 'a', 'b');
     const folder = await ownFolder(path);
     expect(folder.path).toBe(path);
@@ -24,7 +24,7 @@ describe('ownFolder', () => {
     expect(readdirSync(parent)).toEqual([]);
   });
 
-  test('leaves a folder that was there, and one in which something is', async () => {
+  test('keeps folders that existed before and folders that are not empty', async () => {
     const [empty, used] = ['empty', 'used'].map((name) => join(parent, name));
     mkdirSync(empty);
     await (await ownFolder(empty)).close();
@@ -33,13 +33,13 @@ describe('ownFolder', () => {
     await folder.close();
     expect(readdirSync(parent).sort()).toEqual(['empty', 'used']);
     expect(readdirSync(used)).toEqual([checkpointFile]);
-    // What is in it is a run, which only its continuation may write to.
-    await expect(ownFolder(used)).rejects.toThrow(/checkpoint\.safetensors exists\. Continue it with --resume/);
+    // Only the resumed run may write to a folder that contains a run.
+    await expect(ownFolder(used)).rejects.toThrow(/checkpoint\.safetensors exists\. Resume that run with --resume/);
     await (await ownFolder(used, { resumed: true })).close();
     expect(readdirSync(used)).toEqual([checkpointFile]);
   });
 
-  test('cannot be written to: says so before there is anything to save, and leaves nothing', async () => {
+  test('refuses a folder that cannot be written to, and leaves nothing behind', async () => {
     await asNobody(async () => {
       const closed = temporaryFolder();
       chmodSync(closed, 0o555);
@@ -64,7 +64,7 @@ describe('ownFolder', () => {
 });
 
 describe('ownNewFolder', () => {
-  test('gives each run its own folder, however many start in a second', async () => {
+  test('creates a different folder for each run, even for runs that start in the same second', async () => {
     const runs = join(parent, 'runs');
     const folders = await Promise.all(Array.from({ length: 5 }, () => ownNewFolder(runs)));
     expect(new Set(folders.map(({ path }) => path)).size).toBe(5);
@@ -73,7 +73,7 @@ describe('ownNewFolder', () => {
       expect(path).toMatch(/\d{4}(-\d\d){5}(-\d)?$/);
     }
     for (const folder of folders) await folder.close();
-    // The one that has made their parent may not be the last.
+    // The parent remains if the run that created it does not close last.
     expect(readdirSync(parent).flatMap((name) => readdirSync(join(parent, name)))).toEqual([]);
   });
 });

@@ -7,26 +7,26 @@ import { explainWriteError, hasCode } from '../files/write-error.js';
 import { packedFile } from './files.js';
 import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
 
-/** The folder of a run, which belongs to this process until it is closed. */
+/** The folder of a run, locked by this process until it is closed. */
 export interface OwnFolder {
   readonly path: string;
-  /** Gives it up. A folder that was made for the run, and in which nothing was saved, goes away again. */
+  /** Releases the lock. Removes the folder if it was created for the run and is still empty. */
   close(): Promise<void>;
 }
 
 /**
- * Takes a folder for a run, and makes it where it is missing. Whatever would keep the run from being saved there is an error now, not after
- * hours of training.
+ * Locks a folder for a run, and creates it if necessary. Anything that would prevent the run from being saved is an
+ * error now, not after hours of training.
  *
- * @param options.resumed Whether the run in it goes on. Another would overwrite its checkpoint.
- * @throws DataError if another run is in it, or goes on in another process, or if it cannot be written to.
+ * @param options.resumed Whether the run in the folder is being resumed. Any other run would overwrite its checkpoint.
+ * @throws DataError if the folder contains another run, is in use by another process, or cannot be written to.
  */
 export async function ownFolder(path: string, { resumed = false } = {}): Promise<OwnFolder> {
   const made = await makeFolder(path, true);
   return lock(path, made, resumed);
 }
 
-/** Makes a folder for a new run, named after the time. Runs that start in the same second each get their own. */
+/** Creates and locks a folder for a new run, named after the local time, plus a number if that exists already. */
 export async function ownNewFolder(parent: string): Promise<OwnFolder> {
   const parentMade = await makeFolder(parent, true);
   const name = join(parent, timeStamp());
@@ -40,7 +40,7 @@ export async function ownNewFolder(parent: string): Promise<OwnFolder> {
   }
 }
 
-/** @returns The outermost folder that had to be made. */
+/** @returns The outermost folder that had to be created. */
 async function makeFolder(path: string, recursive: boolean): Promise<string | undefined> {
   try {
     if (recursive) return await makeFolders(path);
@@ -59,7 +59,7 @@ async function lock(path: string, made: string | undefined, resumed: boolean): P
   };
   try {
     folderLock = await lockFolder(path);
-    // Under the lock: a run that was in the folder has ended by now, and has left its checkpoint.
+    // Checked under the lock, so that a run that has just ended in this folder has saved its checkpoint.
     if (!resumed) await refuseToOverwrite(path);
     for (const name of [checkpointFile, bestFile, metricsFile, packedFile]) await checkWritable(join(path, name));
     return { path, close };
@@ -69,7 +69,7 @@ async function lock(path: string, made: string | undefined, resumed: boolean): P
   }
 }
 
-/** Removes a folder and those around it, up to the outermost that was made, as far as there is nothing in them. */
+/** Removes a folder and its parents, as far as they are empty, up to the outermost one that was created. */
 async function removeEmpty(path: string, outermost: string | undefined): Promise<void> {
   if (outermost === undefined) return;
   const last = resolve(outermost);
@@ -82,7 +82,7 @@ async function removeEmpty(path: string, outermost: string | undefined): Promise
   }
 }
 
-/** Local time as a folder name: 2026-01-31-17-05-09. */
+/** The local time as a folder name: 2026-01-31-17-05-09. */
 function timeStamp(): string {
   const now = new Date();
   const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Pace } from './pace.js';
 
-test('the pace is that of all steps but the first, unless that took long', () => {
+test('the pace ignores the first step, unless it is the only one and took long', () => {
   const pace = new Pace();
   expect(pace.secondsFor({ train: 100, val: 0 })).toBeNull();
   pace.step(10, 9);
@@ -17,7 +17,7 @@ test('the pace is that of all steps but the first, unless that took long', () =>
   expect(slow.secondsFor({ train: 1000, val: 0 })).toBeCloseTo(250);
 });
 
-test('a validation is taken for a third of the work, until there was one', () => {
+test('validation is estimated at a third of the work per image until one was measured', () => {
   const pace = new Pace();
   pace.step(10, 60);
   pace.step(10, 30);

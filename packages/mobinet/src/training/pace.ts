@@ -1,38 +1,42 @@
-/** Some images, and how long they took. */
+/** A number of images and the time they took. */
 interface Work {
   images: number;
   seconds: number;
 }
 
-/** How many images there are in an epoch, or are left of it. */
+/** A number of images to train and to validate on. */
 export interface ImageCounts {
   readonly train: number;
   readonly val: number;
 }
 
-/** A step that takes so many seconds tells the pace by itself. */
+/** A first step of at least this many seconds is representative, although it includes the warm-up. */
 const longStep = 10;
 
-/** Backward costs about twice what forward does: so an image is validated in a third of the time of training. */
+/**
+ * The backward pass costs about twice as much as the forward pass, so validation takes a third of the time of training.
+ */
 const forwardShare = 1 / 3;
 
-/** How long training takes, from the steps since it was started, or taken up from a checkpoint. */
+/** Estimates the duration of training from the steps since it was started or resumed. */
 export class Pace {
   readonly #first: Work = { images: 0, seconds: 0 };
   readonly #train: Work = { images: 0, seconds: 0 };
   readonly #validation: Work = { images: 0, seconds: 0 };
 
-  /** Called for a step. The first one waits for images and compiles kernels: it counts for as long as there is no other. */
+  /**
+   * Records a step. The first one waits for images and compiles kernels, so it only counts until there is a second one.
+   */
   step(images: number, seconds: number): void {
     add(this.#first.images === 0 ? this.#first : this.#train, images, seconds);
   }
 
-  /** Called for a whole validation. */
+  /** Records a whole validation. */
   validation(images: number, seconds: number): void {
     add(this.#validation, images, seconds);
   }
 
-  /** How long so many images will take, in seconds; null while that is not known. */
+  /** Estimates how many seconds the given images will take; null while the pace is unknown. */
   secondsFor({ train, val }: ImageCounts): number | null {
     const measured = this.#train.images > 0 ? this.#train : this.#first;
     if (measured === this.#first && measured.seconds < longStep) return null;

@@ -1,18 +1,19 @@
 import type { ImageOptions } from '../networks/options.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 
+/** Named settings for a network and its training. */
 export interface Preset {
-  /** What it sets of any network; a network adds what it has of its own (`Network.presets`). */
+  /** Options for any kind of network. `Network.presets` adds those of a particular kind. */
   readonly model: Partial<ImageOptions>;
   readonly training: TrainingOptions;
 }
 
-/** Settings to start from; single options can still be changed. */
+/** The presets that a run can start from. Individual options can still be changed. */
 export const presets = {
-  /** As in the paper, for ImageNet: images of 224 pixels. */
+  /** For ImageNet, as in the paper, with images of 224 pixels. */
   imagenet: { model: {}, training: paperTraining },
 
-  /** For a few thousand small images and less than a minute: 32 pixels. */
+  /** For a few thousand images of 32 pixels, in less than a minute. */
   small: {
     model: { imageSize: 32 },
     training: {
@@ -28,4 +29,5 @@ export const presets = {
   },
 } as const satisfies Record<string, Preset>;
 
+/** The name of a preset. */
 export type PresetName = keyof typeof presets;

@@ -7,20 +7,30 @@ import { makeFolders } from '../files/make-folders.js';
 import { saveFile } from '../files/save-file.js';
 import { modelTensors } from '../networks/tensors.js';
 import { bestEpoch } from './best.js';
-import { encodeCheckpoint, runOnHost, type TrainingRun } from './run.js';
+import { encodeCheckpoint } from './checkpoint.js';
+import type { TrainingRun } from './run.js';
+import { runOnHost } from './run-on-host.js';
 import { diverged, TrainingError } from './training-error.js';
 
-/** The files of a run, in its folder. */
+/** The file name of the latest checkpoint in a run folder. */
 export const checkpointFile = 'checkpoint.safetensors';
-/** The checkpoint of the best epoch. */
+
+/** The file name of the checkpoint of the best epoch in a run folder. */
 export const bestFile = 'best.safetensors';
+
+/** The file name of the metrics in a run folder: one JSON object (`EpochMetrics`) per line and epoch. */
 export const metricsFile = 'metrics.jsonl';
 
-/** Throws if `out` holds a run already: starting another would overwrite its checkpoint. */
+/**
+ * Refuses to start a run in a folder that contains one, since it would overwrite the checkpoint.
+ *
+ * @throws DataError if it does.
+ */
 export async function refuseToOverwrite(out: string): Promise<void> {
   const file = join(out, checkpointFile);
-  if (await exists(file))
-    throw new DataError(`${file} exists. Continue it with --resume ${out}, or choose another --out`);
+  if (await exists(file)) {
+    throw new DataError(`${file} exists. Resume that run with --resume ${out}, or choose another --out`);
+  }
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -29,22 +39,22 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Copies the best checkpoint of a run that goes on in another folder. */
-export async function takeBestAlong(from: string, to: string): Promise<void> {
+/** Copies the best checkpoint of a run that is resumed in another folder. */
+export async function copyBestCheckpoint(from: string, to: string): Promise<void> {
   if (resolve(from) === resolve(to)) return;
   const bytes = await readFile(join(from, bestFile)).catch(() => null);
   if (bytes) await saveFile(join(to, bestFile), bytes);
 }
 
 export interface RunFolderOptions {
-  /** A folder that belongs to the run. */
+  /** A folder that this process owns. */
   readonly out: string;
-  /** How long after a checkpoint the next one is due. */
+  /** Minutes between two checkpoints. */
   readonly minutes: number;
   readonly files?: FileSystem | undefined;
 }
 
-/** Where a run is kept, and how much of it is kept already. */
+/** Saves a run to its folder, and keeps track of what is not saved yet. */
 export class RunFolder {
   readonly #run: TrainingRun;
   readonly #out: string;
@@ -59,25 +69,25 @@ export class RunFolder {
     this.#out = out;
     this.#interval = 60_000 * minutes;
     this.#files = files;
-    // A run that has steps already was taken up from a checkpoint.
+    // A run that already has steps was resumed from a checkpoint.
     this.#hasCheckpoint = run.optimizer.step > 0;
   }
 
   static async open(run: TrainingRun, options: RunFolderOptions): Promise<RunFolder> {
     const folder = new RunFolder(run, options);
-    // The checkpoint is written first: a run that was killed then lacks its best one and its last metrics.
-    if (isAtItsBest(run) && (await exists(join(options.out, checkpointFile)))) await folder.#keepBest();
+    // A run that was killed after it wrote its checkpoint may lack its best checkpoint and its last metrics.
+    if (isBestSoFar(run) && (await exists(join(options.out, checkpointFile)))) await folder.#keepBest();
     if (run.history.length > 0 && (await folder.#savedMetrics()) !== metricsOf(run)) await folder.#saveMetrics(run);
     return folder;
   }
 
-  /** Counts a step, and saves if the last checkpoint is too old: a crash, or a GPU that is lost, costs no more. */
+  /** Counts a step, and saves if the last checkpoint is too old. That limits what a crash or a lost GPU can cost. */
   async afterStep(): Promise<void> {
     this.#unsavedSteps++;
     if (performance.now() - this.#savedAt >= this.#interval) await this.save();
   }
 
-  /** @param options.salvage From a GPU that has failed, too, if its memory is still there. */
+  /** Saves the run. @param options.salvage Whether to try reading it from a GPU that has failed. */
   async save({ salvage = false } = {}): Promise<void> {
     const run = await runOnHost(this.#run, { salvage });
     try {
@@ -90,35 +100,36 @@ export class RunFolder {
     this.#hasCheckpoint = true;
   }
 
-  /** Saves what can be saved when training cannot go on. @returns What to throw: the error, and what became of the run. */
+  /** Saves what it can when training fails. @returns The error to throw, whose message adds what became of the run. */
   async rescue(error: unknown): Promise<unknown> {
     const steps = this.#unsavedSteps;
     if (error instanceof TrainingError || (steps === 0 && !this.#hasCheckpoint)) return error;
     const saved = steps === 0 ? Promise.resolve() : this.save({ salvage: true });
-    const fate = await saved.then(
-      () => `The run is saved with its last step: continue with --resume ${this.#out}`,
+    const outcome = await saved.then(
+      () => `The run was saved after its last step. Resume it with --resume ${this.#out}`,
       (failure: unknown) => {
-        const lost = `What was done since ${this.#hasCheckpoint ? 'the last checkpoint' : 'the start'} is lost: ${steps} steps`;
+        const since = this.#hasCheckpoint ? 'the last checkpoint' : 'the start';
+        const lost = `Lost ${steps === 1 ? '1 step' : `${steps} steps`} since ${since}`;
         const why = messageOf(failure);
         return why === messageOf(error) ? lost : `${why}. ${lost}`;
       },
     );
-    return new TrainingError(`${messageOf(error).replace(/\.$/, '')}. ${fate}`, { cause: error });
+    return new TrainingError(`${messageOf(error).replace(/\.$/, '')}. ${outcome}`, { cause: error });
   }
 
-  /** All else follows from the checkpoint, so it comes first: whatever happens, no file tells of more than can be taken up. */
+  /** Writes the checkpoint first, so that no other file describes more than can be resumed. */
   async #write(run: TrainingRun): Promise<void> {
     for (const [name, { values }] of [...modelTensors(run.model), ...run.optimizer.state.tensors]) {
-      if (!values.every(Number.isFinite)) throw diverged(`${name} holds numbers that are not finite`, run.training);
+      if (!values.every(Number.isFinite)) throw diverged(`${name} contains NaN or infinite values`, run.training);
     }
-    // Somebody may have tidied up: a run is worth more than that.
+    // The folder may have been deleted in the meantime.
     await makeFolders(this.#out).catch(() => {});
     await saveFile(join(this.#out, checkpointFile), encodeCheckpoint(run), this.#files);
-    if (isAtItsBest(run)) await this.#keepBest();
+    if (isBestSoFar(run)) await this.#keepBest();
     await this.#saveMetrics(run);
   }
 
-  /** The checkpoint gets a second name, which the next one does not take over. */
+  /** Links the checkpoint under a second name, which the next checkpoint does not overwrite. */
   #keepBest(): Promise<void> {
     return linkFile(join(this.#out, checkpointFile), join(this.#out, bestFile), this.#files);
   }
@@ -133,7 +144,7 @@ export class RunFolder {
 }
 
 /** Whether the epoch that has just ended is the best one so far. */
-const isAtItsBest = ({ progress, history }: TrainingRun): boolean =>
+const isBestSoFar = ({ progress, history }: TrainingRun): boolean =>
   progress.batch === 0 && history.length > 0 && bestEpoch(history)?.epoch === progress.epoch;
 
 const metricsOf = ({ history }: TrainingRun): string =>

@@ -1,6 +1,6 @@
 import { assign, keep, type Tensor, zeros } from '@mobinet/tensor';
 
-/** Copies of some tensors, to go back to where a step cannot be finished. */
+/** Copies of tensors, which restore them if a step is aborted. */
 export class Snapshot {
   readonly #tensors: readonly Tensor[];
   readonly #copies: readonly Tensor[];

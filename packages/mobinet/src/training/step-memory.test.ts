@@ -15,7 +15,7 @@ const planOf = (options: Partial<MoBiNetOptions>, training: StepPlan['training']
   training,
 });
 
-/** How many bytes the memory has after some steps. */
+/** The size of the memory in bytes after two steps. */
 async function measure(step: MeasuredStep): Promise<number> {
   const worker = new Worker(new URL('./measure-step.test.helper.js', import.meta.url), { workerData: step });
   const [bytes] = await once(worker, 'message');
@@ -41,7 +41,7 @@ describe('the memory of a step', () => {
   ];
 
   test.each(cases)(
-    '%o, %s, %i images in %i pieces: as estimated, up to half more',
+    '%o, %s, %i images in %i pieces: the estimate is at most 1.5 times the measured size',
     async (options, optimizer, batchSize, microBatches) => {
       const training = { optimizer, batchSize, microBatches };
       const measured = await measure({ options, training });
@@ -52,10 +52,10 @@ describe('the memory of a step', () => {
   );
 });
 
-describe('micro-batches that fit', () => {
+describe('fitMicroBatches', () => {
   const training = { ...paperTraining, batchSize: 100 };
 
-  test('are as few as there can be', () => {
+  test('finds the smallest number', () => {
     for (const pieces of [1, 2, 8, 64]) {
       const exactly = stepMemory({ ...planOf({}, training), microBatches: pieces }).peak;
       expect(fitMicroBatches(planOf({}, training), { available: exactly })).toEqual({
@@ -69,18 +69,18 @@ describe('micro-batches that fit', () => {
     expect(fitMicroBatches(planOf({}, training), { available: 1e12, moreThan: 4 }).microBatches).toBe(8);
   });
 
-  test('are there for the preset of ImageNet in 4 GiB, and in one', () => {
+  test('fits the preset for ImageNet into 4 GiB, and into 1 GiB', () => {
     expect(fitMicroBatches(planOf({}, paperTraining), { available: 4 * 2 ** 30 }).microBatches).toBe(8);
     expect(fitMicroBatches(planOf({}, paperTraining), { available: 2 ** 30 }).microBatches).toBe(64);
   });
 
-  test('are an error where one image is too much', () => {
+  test('throws if not even single images fit', () => {
     expect(() => fitMicroBatches(planOf({}, training), { available: 1e8 })).toThrow(
-      /^a step of training takes \d+ MB, even with one image at a time, but there are 100 MB\. Use a smaller --size/,
+      /^a training step needs \d+ MB even with one image at a time, but only 100 MB is available\. Use a smaller --size/,
     );
   });
 
-  test('need not hold more than a tensor where each is a buffer of its own', () => {
+  test('considers only the largest tensor on a GPU', () => {
     const largest = (options: Partial<MoBiNetOptions>): number =>
       withBackend('webgpu', () => stepMemory({ ...planOf(options, training), microBatches: 128 }).largest);
     // 128 channels of 112×112 pixels.

@@ -6,7 +6,7 @@ import type { ImageOptions } from '../networks/options.js';
 import { makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
 import { microBatchGradients } from './step.js';
 
-/** A step of training whose memory is asked for. */
+/** A training step whose memory is to be measured. */
 export interface StepPlan {
   readonly network: Network;
   readonly options: ImageOptions;
@@ -14,36 +14,36 @@ export interface StepPlan {
   readonly microBatches: number;
 }
 
-/** What a step takes, in bytes. */
+/** The memory that a step needs, in bytes. */
 export interface StepMemory {
-  /** All of it, at most. What is measured on the CPU is less, but more than two thirds of it. */
+  /** An upper bound on all of it. Measured values on the CPU are lower, but above two thirds of it. */
   readonly peak: number;
-  /** The largest tensor: on a GPU, each is a buffer of its own. */
+  /** The largest tensor, which counts on a GPU, where each tensor is a buffer of its own. */
   readonly largest: number;
 }
 
-/** What kernels take beside tensors, patches of convolutions say, and what the memory grows by. */
+/** Scratch memory of kernels, such as the patches of convolutions, and the granularity in which memory grows. */
 const kernelBytes = 1.25e7;
 
-/** Blocks of many sizes do not fill memory without gaps. */
-const gaps = 1.15;
+/** An allowance for fragmentation: blocks of many sizes leave gaps. */
+const fragmentation = 1.15;
 
-/** How much memory a step of training takes on the current backend. The step is done, but `withoutMemory`, so that it takes none. */
+/** Measures the memory that a training step needs on the current backend, by running it `withoutMemory`. */
 export function stepMemory({ network, options, training, microBatches }: StepPlan): StepMemory {
   return withoutMemory((tally) => {
     tidy(() => {
       const { imageSize } = options;
-      const atOnce = microBatchSize({ ...training, microBatches });
+      const size = microBatchSize({ ...training, microBatches });
       const model = network.make(options).train();
       const optimizer = makeOptimizer({ ...paperTraining, ...training });
-      const labels = zeros([atOnce], 'i32');
-      // All images of the batch are there from its beginning, and one sum of gradients waits at each level of the tree.
-      const pieces = Math.ceil(training.batchSize / atOnce);
-      const [images] = Array.from({ length: pieces }, () => zeros([atOnce, imageSize, imageSize, 3]));
+      const labels = zeros([size], 'i32');
+      // All images of the batch exist from the start, and one sum of gradients waits at each level of the tree.
+      const pieces = Math.ceil(training.batchSize / size);
+      const [images] = Array.from({ length: pieces }, () => zeros([size, imageSize, imageSize, 3]));
       for (const { shape } of model.parameters().values()) {
         for (let level = 0; level < Math.log2(microBatches); level++) zeros(shape);
       }
-      // The optimizer has its moments from the first step on.
+      // Two steps, since the optimizer creates its moments in the first one.
       for (let step = 0; step < 2; step++) {
         const { loss, gradients } = microBatchGradients(model, { images, labels, labelSmoothing: 0, weight: 0.5 });
         optimizer.update(model, unflatten(model, gradients));
@@ -51,6 +51,6 @@ export function stepMemory({ network, options, training, microBatches }: StepPla
       }
       dispose(optimizer.state.tensors);
     });
-    return { peak: gaps * tally.peak + kernelBytes, largest: tally.largest };
+    return { peak: fragmentation * tally.peak + kernelBytes, largest: tally.largest };
   });
 }

@@ -45,7 +45,9 @@ describe('a training step', () => {
   test('gives the same bits on any number of threads', async () => {
     const hex = ({ values }: Tensor): string => Buffer.from(values.slice().buffer).toString('hex');
     const bitsOf = (tensors: Iterable<[string, Tensor]>) => Array.from(tensors, ([name, x]) => [name, hex(x)]);
-    /** All that two steps make: losses, gradients, and in the end parameters, running statistics and moments. */
+    /**
+     * Everything that two steps compute: losses, gradients, and the final parameters, running statistics and moments.
+     */
     const trainTwice = () => {
       const [model, optimizer] = [createMoBiNet(small), new Adam({ learningRate: 0.01 })];
       const steps = [0, 1].map((step) => {
@@ -66,7 +68,7 @@ describe('a training step', () => {
     const alone = trainTwice();
     for (const threads of [2, 3]) {
       await setThreads(threads);
-      // Threads join as soon as they have compiled the kernels: once they have, and once while they do.
+      // Threads join once they have compiled the kernels, which happens during the first run.
       for (const time of ['first', 'second']) {
         expect(trainTwice(), `${threads} threads, ${time} time`).toEqual(alone);
       }
@@ -81,8 +83,8 @@ describe('a training step', () => {
     { precision: 'float' },
   ];
 
-  test.each(variants)('has the gradients of its definitions, but for rounding: %o', (variant) => {
-    // Where rounding turns the sign of an activation, the gradients turn, too. With this seed none is so near to 0.
+  test.each(variants)('agrees with the definitions up to rounding: %o', (variant) => {
+    // If rounding flips the sign of an activation, gradients change. With this seed, none is that close to 0.
     const model = createMoBiNet({ ...small, ...variant, seed: 4 });
     const images = imagesOf(0);
     const [fast, reference] = (['fast', 'reference'] as const).map((tier) =>
@@ -95,7 +97,7 @@ describe('a training step', () => {
       error: relativeError(gradient.values, expected.get(name)!.values),
     }));
     expect(errors.map(({ name }) => name).sort()).toEqual([...model.parameters().keys()].sort());
-    // No number, where there is no gradient at all, is not below.
+    // The comparison is negated so that it also finds NaN, the error of a gradient that is missing.
     expect(errors.filter(({ error }) => !(error < 1e-4))).toEqual([]);
     dispose([images, fast, reference]);
     model.dispose();
@@ -110,7 +112,9 @@ describe('a batch in micro-batches', () => {
     crossEntropy(model.forward(images), labels, smoothing),
   );
 
-  /** The batch, cut at these places; where nothing is between two, nothing could be decoded. */
+  /**
+   * The batch, cut into the given ranges. An empty range stands for a micro-batch in which no image could be decoded.
+   */
   function cutAt(places: readonly (readonly [from: number, to: number])[]) {
     const parts = places.map(([from, to]) =>
       from === to
@@ -122,7 +126,7 @@ describe('a batch in micro-batches', () => {
   const piecesOf = (microBatches: number) => cutBatch(7, { batchSize: 7, microBatches });
   const bits = ({ values }: Tensor): string => Buffer.from(values.slice().buffer).toString('hex');
 
-  test('of one piece has the bits of the batch as it is', async () => {
+  test('gives the same bits as the whole batch if there is only one piece', async () => {
     const [model, other] = [createMoBiNet(small), createMoBiNet(small)];
     const whole = step(model, images, labels);
     const cut = (await batchGradients(other, cutAt(piecesOf(1)), smoothing))!;
@@ -137,7 +141,7 @@ describe('a batch in micro-batches', () => {
   });
 
   test.each([2, 4, 7])(
-    'has the gradients of the whole batch but for rounding, without batch normalisation: %i',
+    'has the gradients of the whole batch up to rounding, without batch normalization: %i pieces',
     async (pieces) => {
       const rng = Rng.fromSeed(5);
       const layers = [new Conv2d(3, 8, { stride: 4, rng: rng.split(0) }), new PReLU(8), new GlobalAveragePool2d()];
@@ -153,8 +157,8 @@ describe('a batch in micro-batches', () => {
     },
   );
 
-  test('is a mean over images, each normalised by its micro-batch, and moves running statistics piece by piece', async () => {
-    // Two pieces of 3 images and one, and between them one of which none could be decoded.
+  test('averages over images, normalizes by micro-batch, and updates running statistics piece by piece', async () => {
+    // Pieces of 3, 3 and 1 images, and an empty one.
     const places = [
       [0, 3],
       [3, 3],
@@ -189,7 +193,7 @@ describe('a batch in micro-batches', () => {
     other.dispose();
   });
 
-  test('costs one addition of each gradient for each further micro-batch', async () => {
+  test('adds each gradient once per additional micro-batch', async () => {
     const model = createMoBiNet(small);
     const additions = async (microBatches: number): Promise<number> => {
       const end = startProfile();
@@ -197,13 +201,13 @@ describe('a batch in micro-batches', () => {
       return end().find(({ op }) => op === 'add')?.calls ?? 0;
     };
     const ofOne = await additions(1);
-    // And one of each loss.
+    // The losses are added, too.
     expect(await additions(4)).toBe(4 * ofOne + 3 * (model.parameters().size + 1));
     model.dispose();
   });
 });
 
-/** The largest difference, as a share of the largest element. */
+/** The largest difference, relative to the largest element. */
 function relativeError(found: Float32Array, exact: Float32Array): number {
   const scale = exact.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   return found.reduce((worst, value, at) => Math.max(worst, Math.abs(value - exact[at])), 0) / scale;

@@ -7,18 +7,20 @@ import type { Snapshot } from './snapshot.js';
 import { diverged } from './training-error.js';
 import { TreeSum } from './tree-sum.js';
 
+/** Options of a training step. */
 export interface StepOptions {
   readonly learningRate: number;
-  /** The running statistics, to go back to where the step is not finished. */
+  /** A snapshot of the running statistics, which restores them if the step is not completed. */
   readonly statistics: Snapshot;
-  /** Aborting it ends the work between two micro-batches. */
+  /** Aborting it ends the step between two micro-batches. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Trains a network on a batch, which is disposed of.
+ * Trains a network on a batch, and disposes the batch.
  *
- * @returns The mean loss of so many images; null where the signal ended it. Then, or if it throws, the run is as it was before.
+ * @returns The mean loss and the number of images, or null if the signal ended the step. In that case, and if the step
+ * throws, the run is unchanged.
  * @throws TrainingError if the loss is NaN or infinite.
  */
 export async function trainStep(
@@ -50,7 +52,7 @@ export async function trainStep(
 
 const imagesIn = ({ parts }: CutBatch): number => parts.reduce((sum, part) => sum + (part?.count ?? 0), 0);
 
-/** The mean loss of a batch, and its gradients; the caller's to dispose of. */
+/** The mean loss of a batch and its gradients, which the caller must dispose. */
 export interface BatchGradients {
   readonly loss: Tensor;
   /** By the names of the parameters. */
@@ -58,14 +60,15 @@ export interface BatchGradients {
 }
 
 /**
- * Loss and gradients of a batch, which is disposed of. One micro-batch is in work at a time, so that memory is needed for one alone.
+ * Computes the loss and the gradients of a batch, and disposes the batch. Micro-batches are processed one at a time, so
+ * that only one needs memory.
  *
- * Each is weighted by its share of the batch's images, and they are summed over a fixed tree (`TreeSum`). But for rounding that is the
- * gradient of the whole batch, except where an image's loss depends on the other images: batch normalisation takes its statistics from
- * a micro-batch. Running statistics are moved by each of them, in order.
+ * The gradients of each micro-batch are weighted by its share of the images and summed in a fixed tree (`TreeSum`). Up
+ * to rounding, that is the gradient of the whole batch, except where the loss of an image depends on other images:
+ * batch normalization takes its statistics from each micro-batch. Each also updates the running statistics, in order.
  *
  * @param options.signal Aborting it ends the work between two micro-batches.
- * @returns Null where the signal ended it: the running statistics have been moved then, the parameters have not.
+ * @returns null if the signal ended the work. Running statistics may have changed by then, but not parameters.
  */
 export async function batchGradients(
   model: Module,
@@ -76,7 +79,7 @@ export async function batchGradients(
   const sum = new TreeSum<BatchGradients>(addGradients);
   try {
     for (const [index, part] of batch.parts.entries()) {
-      // Each may take seconds: let signals be heard between them.
+      // A micro-batch may take seconds, so pending events, such as signals, get a turn in between.
       if (index > 0) await nextTurn();
       if (index > 0 && signal?.aborted) return null;
       sum.push(part && microBatchGradients(model, { ...part, labelSmoothing, weight: part.count / images }));
@@ -95,7 +98,7 @@ const lossAndGradient = valueAndGradient(
   },
 );
 
-/** @param part.weight The share of the batch's images that these are. */
+/** The weighted loss of one micro-batch and its gradients. @param part.weight Its share of the images of the batch. */
 export function microBatchGradients(
   model: Module,
   { images, labels, labelSmoothing, weight }: Pick<ImageBatch, 'images' | 'labels'> & GradientOptions,
@@ -109,7 +112,7 @@ interface GradientOptions {
   readonly weight: number;
 }
 
-/** Frees both. */
+/** Adds two results and disposes both. */
 function addGradients(left: BatchGradients, right: BatchGradients): BatchGradients {
   try {
     return tidy(() => ({

@@ -1,6 +1,6 @@
 /**
- * Trains where there is hardly any memory left, in a thread of its own: memory that was taken once is never given back to the system, and
- * other tests count on what theirs has. Answers with the error, and with what lives before the training and after it.
+ * Trains with hardly any memory left, in a thread of its own, since WebAssembly memory is never returned to the system
+ * and other tests depend on theirs. Posts the error, and the memory use before and after training.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { dispose, fromHost, memory, type Tensor } from '@mobinet/tensor';
@@ -24,11 +24,11 @@ const run = newRun(
 );
 const before = memory();
 const taken = takeAllButAFew();
-const message = await train(run, dataset, { out, workers: 1 }).then(() => 'it has not failed', messageOf);
+const message = await train(run, dataset, { out, workers: 1 }).then(() => 'training did not fail', messageOf);
 dispose(taken);
 parentPort!.postMessage({ message, before, after: memory() });
 
-/** Takes memory, which nobody writes to, until no more than 10 MB are to be had at once. */
+/** Allocates memory, without writing to it, until no block above 10 MB is available. */
 function takeAllButAFew(): Tensor[] {
   const taken: Tensor[] = [];
   for (let bytes = 2 ** 30; bytes > 1e7; ) {

@@ -1,84 +1,22 @@
-import { once } from 'node:events';
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { memory, setThreads, threadCount } from '@mobinet/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DataError } from '../data/errors.js';
-import { fingerprintOf } from '../data/fingerprint.js';
-import { openImageFolder } from '../data/image-folder.js';
-import type { ImageDataset } from '../data/source.js';
-import { contentsOf, copyImages, mobinetOf, sharedFolder } from './fixtures.test.helper.js';
-import { inMemory } from './in-memory.test.helper.js';
-import { makeSchedule, paperTraining, type TrainingOptions } from './options.js';
-import { decodeCheckpoint, type EpochMetrics, newRun, startOfEpoch, type TrainingRun } from './run.js';
-import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
-import { checkData, type TrainOptions, train } from './train.js';
-import type { TrainingWithoutMemory } from './train-without-memory.test.helper.js';
-import { TrainingError } from './training-error.js';
+import { memory } from '@mobinet/tensor';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { decodeCheckpoint } from './checkpoint.js';
+import { contentsOf, free, sharedFolder, useOneThread } from './fixtures.test.helper.js';
+import { makeSchedule } from './options.js';
+import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
+import { bestFile, checkpointFile } from './run-folder.js';
+import { batches, checkpointOf, images, metricsOf, smallRuns, withoutRates } from './small-run.test.helper.js';
+import { train } from './train.js';
 
 const folder = sharedFolder();
-const images = 24;
-const batches = 3;
-const training: TrainingOptions = {
-  ...paperTraining,
-  epochs: 2,
-  batchSize: 10,
-  learningRate: 2e-3,
-  schedule: 'one-cycle',
-  resize: 32,
-  augment: { ...paperTraining.augment, padding: 2 },
-};
-
-/** Images in files, and the same in memory. */
-let files: ImageDataset;
-let dataset: ImageDataset;
-
-const start = (changes: Partial<TrainingOptions> = {}): TrainingRun =>
-  newRun(
-    { width: 0.0625, k: 1, imageSize: 32 },
-    { ...training, ...changes },
-    { classes: dataset.classes, trainImages: dataset.train.length },
-  );
-
-function free({ model, optimizer }: TrainingRun): void {
-  model.dispose();
-  optimizer.dispose();
-}
-
-const checkpointOf = (out: string): Promise<Buffer> => readFile(join(out, checkpointFile));
-
-const metricsOf = async (out: string): Promise<EpochMetrics[]> =>
-  (await readFile(join(out, metricsFile), 'utf8'))
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-
-const withoutRates = (history: readonly EpochMetrics[]) => history.map(({ imagesPerSecond, seconds, ...rest }) => rest);
-
-/** Trains to the end in one go. */
-async function trainThrough(
-  run: TrainingRun,
-  out: string,
-  { images = dataset, ...options }: Partial<TrainOptions> & { images?: ImageDataset } = {},
-): Promise<void> {
-  expect(await train(run, images, { out, workers: 1, ...options })).toEqual({ finished: true, skippedImages: 0 });
-  free(run);
-}
-
+const { files, dataset, start, trainThrough } = await smallRuns(folder);
 const straight = join(folder, 'straight');
 
-// The network is so small that threads would spend more time on waiting than on work.
-const threads = threadCount();
-afterAll(() => setThreads(threads));
-
-beforeAll(async () => {
-  await setThreads(1);
-  files = openImageFolder(copyImages(join(folder, 'images')));
-  dataset = await inMemory(files);
-  await trainThrough(start(), straight);
-});
+useOneThread();
+beforeAll(() => trainThrough(start(), straight));
 
 describe('train', () => {
   test('writes a line of metrics for each epoch', async () => {
@@ -86,21 +24,28 @@ describe('train', () => {
     expect(history.map(({ epoch }) => epoch)).toEqual([1, 2]);
     for (const metrics of history) {
       expect(Object.keys(metrics)).toEqual([
-        ...['epoch', 'trainLoss', 'valLoss', 'top1', 'top5', 'learningRate', 'imagesPerSecond', 'seconds'],
+        'epoch',
+        'trainLoss',
+        'valLoss',
+        'top1',
+        'top5',
+        'learningRate',
+        'imagesPerSecond',
+        'seconds',
       ]);
       const { top5, ...numbers } = metrics;
       expect(Object.values(numbers).every(Number.isFinite)).toBe(true);
-      // With three classes, all are among the five highest, which says nothing.
+      // With only three classes, every image would count.
       expect(top5).toBeNull();
-      // In percent of 12 images.
+      // A percentage of 12 images.
       expect((metrics.top1 / 100) * 12).toBeCloseTo(Math.round((metrics.top1 / 100) * 12), 9);
       expect(metrics.imagesPerSecond).toBeGreaterThan(0);
-      // Its steps, and its validation.
+      // The time includes the validation.
       expect(metrics.seconds).toBeGreaterThan(images / metrics.imagesPerSecond);
     }
   });
 
-  test('tells how far it is, and leaves no tensors but those of the run', async () => {
+  test('reports its progress, and leaves no tensors except those of the run', async () => {
     const before = memory();
     const run = start();
     const own = run.model.parameters().size;
@@ -112,7 +57,7 @@ describe('train', () => {
       workers: 1,
       onStep: ({ epoch, epochs, images, imagesPerEpoch, loss, secondsPerEpoch, secondsLeft }) => {
         expect(loss).toBeGreaterThan(0);
-        // After the first step, the pace is known.
+        // The pace is known after the second step.
         expect(secondsLeft === null).toBe(epoch === 1 && images === 10);
         if (secondsLeft !== null) expect(secondsLeft).toBeLessThan((epochs - epoch + 1) * secondsPerEpoch!);
         seen.push(`step ${epoch}/${epochs} ${images}/${imagesPerEpoch}`);
@@ -129,14 +74,14 @@ describe('train', () => {
       ]),
     );
     expect(epochs).toEqual(run.history);
-    // Adam's two moments of each parameter.
+    // Adam has two moments for each parameter.
     expect(memory().tensors).toBe(withModel + 2 * own);
     free(run);
     expect(memory()).toEqual(before);
   });
 
   test.each([1, 3])(
-    'the same seed gives the same bits of images in files, with %i decoding threads',
+    'gives the same bits for the same seed, also from files, with %i decoding threads',
     async (workers) => {
       const out = join(folder, `workers-${workers}`);
       await trainThrough(start(), out, { workers, images: files });
@@ -145,13 +90,13 @@ describe('train', () => {
     },
   );
 
-  test('another seed gives another order of images', async () => {
+  test('gives another result for another seed', async () => {
     const out = join(folder, 'seed');
     await trainThrough(start({ seed: 1 }), out);
     expect(withoutRates(await metricsOf(out))).not.toEqual(withoutRates(await metricsOf(straight)));
   });
 
-  test('a run that has ended already is left as it is', async () => {
+  test('leaves a finished run unchanged', async () => {
     const before = await checkpointOf(straight);
     const run = decodeCheckpoint(before);
     expect(await train(run, dataset, { out: straight, workers: 1 })).toEqual({ finished: true, skippedImages: 0 });
@@ -160,7 +105,7 @@ describe('train', () => {
   });
 });
 
-test('a run knows what decoded its images, and says once if that is another now', async () => {
+test('a run records its image decoder, and warns once if it changes', async () => {
   const run = decodeCheckpoint(await checkpointOf(straight));
   const out = join(folder, 'decoder');
   await train(run, files, { out, workers: 1 });
@@ -171,76 +116,13 @@ test('a run knows what decoded its images, and says once if that is another now'
     await train(run, files, { out, workers: 1, onWarning: (message) => warnings.push(message) });
   }
   expect(warnings).toEqual([
-    `images are decoded by ${now} from here on, and were by get-pixels 3.3.3 before: their pixels may differ a little`,
+    `images are now decoded by ${now}, not by get-pixels 3.3.3 as before: their pixels may differ slightly`,
   ]);
   free(run);
 });
 
-describe('a run that was interrupted', () => {
-  /** Where to stop: after a step of the whole run, or in the validation after an epoch. */
-  type Stop = { step: number } | { validation: number };
-
-  /** Trains on from the checkpoint in `out`, if there is one, until it is told to stop. */
-  async function trainUntil(stop: Stop | null, out: string, isFirst: boolean): Promise<boolean> {
-    const run = isFirst ? start() : decodeCheckpoint(await checkpointOf(out));
-    const controller = new AbortController();
-    const { finished } = await train(run, dataset, {
-      out,
-      workers: 1,
-      signal: controller.signal,
-      onStep: ({ epoch, images }) => {
-        const step = (epoch - 1) * batches + Math.ceil(images / training.batchSize);
-        if (stop && 'step' in stop && stop.step === step) controller.abort();
-      },
-      onValidation: ({ epoch }) => {
-        if (stop && 'validation' in stop && stop.validation === epoch) controller.abort();
-      },
-    });
-    free(run);
-    return finished;
-  }
-
-  test('between two micro-batches gives the step up, and ends with the bits of one that was not', async () => {
-    const [straight, out] = [join(folder, 'cut'), join(folder, 'cut-and-interrupted')];
-    await trainThrough(start({ microBatches: 4 }), straight);
-    const run = start({ microBatches: 4 });
-    const controller = new AbortController();
-    // After step 2, while the loader takes its turn: so step 3 begins, and ends after its first micro-batch.
-    const onStep = ({ images }: { images: number }) => {
-      if (images === 20) setImmediate(() => controller.abort());
-    };
-    const before = memory().tensors;
-    expect(await train(run, dataset, { out, workers: 1, signal: controller.signal, onStep })).toMatchObject({
-      finished: false,
-    });
-    expect(run.progress).toMatchObject({ epoch: 0, batch: 2, images: 20 });
-    expect(memory().tensors).toBe(before + run.optimizer.state.tensors.size);
-    free(run);
-    await trainThrough(decodeCheckpoint(await checkpointOf(out)), out);
-    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
-    expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
-  });
-
-  const stops: [where: string, stops: Stop[]][] = [
-    ['in the middle of an epoch', [{ step: 2 }]],
-    ['at the end of an epoch', [{ step: batches }]],
-    ['in a validation', [{ validation: 1 }]],
-    ['again and again', [{ step: 1 }, { step: batches }, { validation: 1 }, { step: 5 }, { validation: 2 }]],
-  ];
-
-  test.each(stops)('%s ends with the bits of one that was not', async (where, interruptions) => {
-    const out = join(folder, where.replaceAll(' ', '-'));
-    for (const [index, stop] of interruptions.entries()) {
-      expect(await trainUntil(stop, out, index === 0)).toBe(false);
-    }
-    expect(await trainUntil(null, out, false)).toBe(true);
-    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
-    expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
-  });
-});
-
 describe('the best epoch', () => {
-  /** Trains nine epochs at most, and has the first taken for better than there can be. */
+  /** Trains a run after whose first epoch the metrics are replaced by perfect ones. */
   async function trainWithGoodStart(out: string, patience: number, epochs: number): Promise<TrainingRun> {
     const run = start({ epochs, patience });
     const onEpoch = ({ epoch }: EpochMetrics) => {
@@ -250,7 +132,7 @@ describe('the best epoch', () => {
     return run;
   }
 
-  test('has a checkpoint of its own, which the others after it leave as it is', async () => {
+  test('has its own checkpoint, which later epochs do not change', async () => {
     const out = join(folder, 'best');
     const run = await trainWithGoodStart(out, 0, 2);
     const best = decodeCheckpoint(await readFile(join(out, bestFile)));
@@ -262,7 +144,7 @@ describe('the best epoch', () => {
     free(run);
   });
 
-  test('gets its checkpoint from whoever goes on, where the run was killed just before', async () => {
+  test('gets its checkpoint on resuming if the run was killed before it was written', async () => {
     const out = join(folder, 'killed-before-best');
     await trainThrough(start({ epochs: 1 }), out);
     rmSync(join(out, bestFile));
@@ -270,7 +152,7 @@ describe('the best epoch', () => {
     expect((await readFile(join(out, bestFile))).equals(await checkpointOf(out))).toBe(true);
   });
 
-  test('ends a run by being too long ago, and a longer patience takes it up again', async () => {
+  test('ends a run once it is longer ago than the patience, and more patience resumes the run', async () => {
     const out = join(folder, 'patience');
     const run = await trainWithGoodStart(out, 2, 9);
     expect(run.progress.epoch).toBe(3);
@@ -285,8 +167,8 @@ describe('the best epoch', () => {
   });
 });
 
-describe('a run that has ended', () => {
-  test('goes on for more epochs, as if it had been meant to from there on', async () => {
+describe('a finished run', () => {
+  test('resumes for more epochs, with the learning rate of the longer schedule', async () => {
     const out = join(folder, 'longer');
     await mkdir(out);
     await writeFile(join(out, checkpointFile), await checkpointOf(straight));
@@ -296,227 +178,12 @@ describe('a run that has ended', () => {
     await train(longer, dataset, { out, workers: 1 });
     expect(longer.history.slice(0, 2)).toEqual(before);
     expect(longer.optimizer.step).toBe(3 * batches);
-    // The rate of its last step is that of the last of nine.
+    // The last step has the learning rate of step 9 of 9.
     const last = makeSchedule(longer.training, 3 * batches)(3 * batches - 1);
     expect(longer.history[2]).toMatchObject({ epoch: 3, learningRate: last });
     const saved = decodeCheckpoint(await checkpointOf(out));
     expect(saved.training.epochs).toBe(3);
     free(saved);
     free(run);
-  });
-});
-
-describe('a run that diverges', () => {
-  let saved: Buffer;
-
-  beforeAll(async () => {
-    const run = start();
-    const controller = new AbortController();
-    const onStep = ({ epoch }: { epoch: number }) => {
-      if (epoch === 2) controller.abort();
-    };
-    const out = join(folder, 'second-epoch');
-    await train(run, dataset, { out, workers: 1, signal: controller.signal, onStep });
-    saved = await checkpointOf(out);
-    free(run);
-  });
-
-  /** A run in the middle of its second epoch, with its checkpoint in `out`. */
-  async function interrupted(out: string): Promise<TrainingRun> {
-    await mkdir(out);
-    await writeFile(join(out, checkpointFile), saved);
-    return decodeCheckpoint(saved);
-  }
-
-  test('stops at the first loss of NaN, and keeps its last checkpoint', async () => {
-    const out = join(folder, 'poisoned');
-    const run = await interrupted(out);
-    const before = memory();
-    mobinetOf(run).classifier.weight.values[0] = Number.NaN;
-    await expect(train(run, dataset, { out, workers: 1 })).rejects.toThrow(
-      /^the loss became NaN in epoch 2, batch 2\. The last checkpoint is kept; try a learning rate below 0\.002$/,
-    );
-    expect((await checkpointOf(out)).equals(saved)).toBe(true);
-    expect(memory()).toEqual(before);
-    free(run);
-  });
-
-  test('does not save weights that became NaN or infinite in the last step before a stop', async () => {
-    const out = join(folder, 'poisoned-last');
-    const run = await interrupted(out);
-    const controller = new AbortController();
-    const onStep = () => {
-      mobinetOf(run).units[3].pointwise.norm.gamma.values[1] = Number.POSITIVE_INFINITY;
-      controller.abort();
-    };
-    const again = train(run, dataset, { out, workers: 1, signal: controller.signal, onStep });
-    await expect(again).rejects.toThrow(TrainingError);
-    await expect(again).rejects.toThrow(/^units\.3\.pointwise\.norm\.gamma holds numbers that are not finite/);
-    expect((await checkpointOf(out)).equals(saved)).toBe(true);
-    free(run);
-  });
-
-  test('stops where only the validation shows it', async () => {
-    const out = join(folder, 'poisoned-statistics');
-    const run = await interrupted(out);
-    const onStep = () => mobinetOf(run).stem.norm.runningMean.values.fill(Number.NaN);
-    await expect(train(run, dataset, { out, workers: 1, onStep })).rejects.toThrow(
-      /^the validation loss became NaN after epoch 2/,
-    );
-    expect((await checkpointOf(out)).equals(saved)).toBe(true);
-    free(run);
-  });
-
-  test('says so with a learning rate beyond all bounds', async () => {
-    const run = start({ learningRate: 1e30, schedule: 'constant' });
-    await expect(train(run, dataset, { out: join(folder, 'huge'), workers: 1 })).rejects.toThrow(TrainingError);
-    free(run);
-  });
-});
-
-describe('a run that something else ends', () => {
-  /** Trains with checkpoints after so many minutes, until something breaks after `step` steps of the whole run. */
-  async function broken(out: string, step: number, minutes: number, onBreak = () => {}): Promise<unknown> {
-    const run = start();
-    const onStep = ({ epoch, images }: { epoch: number; images: number }) => {
-      if ((epoch - 1) * batches + Math.ceil(images / training.batchSize) !== step) return;
-      onBreak();
-      throw new RangeError('the ice is thin.');
-    };
-    const failed = train(run, dataset, { out, workers: 1, checkpointMinutes: minutes, onStep });
-    const error = await failed.then(
-      () => null,
-      (error: unknown) => error,
-    );
-    free(run);
-    return error;
-  }
-
-  test.each([1, 2, 5])('is saved first, and ends with the bits of one that was not: after %i steps', async (step) => {
-    const out = join(folder, `broken-${step}`);
-    const before = memory();
-    const error = await broken(out, step, 10);
-    expect(error).toBeInstanceOf(TrainingError);
-    expect((error as TrainingError).cause).toBeInstanceOf(RangeError);
-    expect((error as TrainingError).message).toBe(
-      `the ice is thin. The run is saved with its last step: continue with --resume ${out}`,
-    );
-    expect(memory()).toEqual(before);
-    await trainThrough(decodeCheckpoint(await checkpointOf(out)), out);
-    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
-  });
-
-  test('goes on when data that vanished are back', async () => {
-    const out = join(folder, 'vanished');
-    const [here, away] = ['val', 'away'].map((name) => join(folder, 'images', name));
-    const run = start();
-    const onStep = () => {
-      if (existsSync(here)) renameSync(here, away);
-    };
-    const failed = train(run, files, { out, workers: 1, onStep });
-    await expect(failed).rejects.toThrow(TrainingError);
-    await expect(failed).rejects.toThrow(
-      /^cannot read .*\.png: ENOENT: .*\. Restore the file \(is its disk mounted\?\)\. The run is saved .*: continue with --resume /,
-    );
-    free(run);
-    renameSync(away, here);
-    await trainThrough(decodeCheckpoint(await checkpointOf(out)), out, { images: files });
-    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
-  });
-
-  test('is saved to its folder even if somebody has removed that', async () => {
-    const out = join(folder, 'no-folder');
-    const removeFolder = () => rmSync(out, { recursive: true });
-    expect(await broken(out, 2, 10, removeFolder)).toMatchObject({
-      message: `the ice is thin. The run is saved with its last step: continue with --resume ${out}`,
-    });
-    const saved = decodeCheckpoint(await checkpointOf(out));
-    expect(saved.progress).toMatchObject({ epoch: 0, batch: 2 });
-    free(saved);
-  });
-
-  test('says why it cannot be saved, and what is lost', async () => {
-    const out = join(folder, 'file-in-place-of-folder');
-    const replaceFolder = () => {
-      rmSync(out, { recursive: true });
-      writeFileSync(out, '');
-    };
-    expect(await broken(out, 2, 10, replaceFolder)).toMatchObject({
-      message:
-        `the ice is thin. cannot write ${join(out, checkpointFile)}: ${out} is not a folder. Choose another. ` +
-        'What was done since the start is lost: 2 steps',
-    });
-  });
-
-  test('has a checkpoint that is no older than was asked for', async () => {
-    const out = join(folder, 'every-step');
-    // Saved after the step: nothing is left to save.
-    expect(await broken(out, 2, 0)).toMatchObject({
-      message: `the ice is thin. The run is saved with its last step: continue with --resume ${out}`,
-    });
-    const saved = decodeCheckpoint(await checkpointOf(out));
-    expect(saved.progress).toMatchObject({ epoch: 0, batch: 2 });
-    free(saved);
-  });
-});
-
-describe('a run for which there is not enough memory', () => {
-  test('says what fits, and leaves no tensors behind', async () => {
-    const workerData: TrainingWithoutMemory = { images: join(folder, 'images'), out: join(folder, 'no-memory') };
-    const worker = new Worker(new URL('./train-without-memory.test.helper.js', import.meta.url), { workerData });
-    const [{ message, before, after }] = await once(worker, 'message');
-    await worker.terminate();
-    expect(message).toMatch(
-      /^out of memory with 24 images at a time: .* requested .* while \d+ live tensors hold .*\. Use --micro-batches 2 \(12 at a time\), or a smaller --batch$/,
-    );
-    expect(after).toEqual(before);
-  });
-});
-
-describe('data of another run', () => {
-  test('is refused: other classes, another number of images', async () => {
-    const run = start();
-    const out = join(folder, 'refused');
-    const others = { ...dataset, classes: ['a', 'b', 'c'] };
-    await expect(train(run, others, { out })).rejects.toThrow(DataError);
-    await expect(train(run, others, { out })).rejects.toThrow(
-      /^the images are not of the run's classes: .*only the images have "a", "b", "c"/,
-    );
-    const fewer = openImageFolder(join(folder, 'images'), { limit: 20 });
-    await expect(train(run, fewer, { out })).rejects.toThrow(
-      'the data has 20 training images, but the run was made for 24. Use the same --data, --limit and --val-share',
-    );
-    expect(() => readFileSync(join(out, checkpointFile))).toThrow(/ENOENT/);
-    free(run);
-  });
-
-  test('is refused: other names and sizes; a moved folder is not, nor is a run that knows none', async () => {
-    const out = join(folder, 'other-files');
-    const run = start();
-    const controller = new AbortController();
-    await train(run, dataset, { out, workers: 1, signal: controller.signal, onStep: () => controller.abort() });
-    free(run);
-    const resumed = decodeCheckpoint(await checkpointOf(out));
-    expect(resumed.fingerprint).toEqual(fingerprintOf(dataset));
-    const moved = join(folder, 'moved');
-    cpSync(join(folder, 'images'), moved, { recursive: true });
-    checkData(resumed, openImageFolder(moved));
-
-    const [first, second] = dataset.classes;
-    const [file] = readdirSync(join(moved, 'train', first));
-    renameSync(join(moved, 'train', first, file), join(moved, 'train', second, 'new.png'));
-    expect(() => checkData(resumed, openImageFolder(moved))).toThrow(
-      `the data is not what the run was made with: class ${first} has 7 training images, but had 8 (and 1 more `,
-    );
-    delete resumed.fingerprint;
-    checkData(resumed, openImageFolder(moved));
-    free(resumed);
-  });
-
-  test('a folder that holds a run is refused to another', async () => {
-    await expect(refuseToOverwrite(straight)).rejects.toThrow(
-      /checkpoint\.safetensors exists\. Continue it with --resume/,
-    );
-    await expect(refuseToOverwrite(folder)).resolves.toBeUndefined();
   });
 });

@@ -1,49 +1,58 @@
 import { Rng } from '@mobinet/tensor';
-import { classDifference } from '../data/class-names.js';
-import { DataError } from '../data/errors.js';
-import { differenceOf, fingerprintOf } from '../data/fingerprint.js';
+import { fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import type { FileSystem } from '../files/file-system.js';
 import { isFinished } from './best.js';
+import { checkData } from './check-data.js';
 import { type EpochOptions, finishEpoch, trainEpoch } from './epoch.js';
 import { explainOutOfMemory } from './fit-memory.js';
-import { noteDecoder } from './note-decoder.js';
 import { type OwnFolder, ownFolder } from './own-folder.js';
 import { Pace } from './pace.js';
+import { recordDecoder } from './record-decoder.js';
 import type { EpochMetrics, TrainingRun } from './run.js';
 import { RunFolder } from './run-folder.js';
 
+/** Options of `train`. */
 export interface TrainOptions extends EpochOptions {
-  /** Folder for checkpoint.safetensors and metrics.jsonl; made where it is missing, and locked while the training lasts, or one that is owned already. */
+  /**
+   * The run folder, for checkpoint.safetensors and metrics.jsonl: a path, which is created if necessary and locked
+   * during training, or a folder that is owned already.
+   */
   readonly out: string | OwnFolder;
   /** Minutes between checkpoints within an epoch. Default 10. */
   readonly checkpointMinutes?: number | undefined;
-  /** Threads that decode images. No result depends on it. */
+  /** Threads that decode images. The result does not depend on their number. */
   readonly workers?: number | undefined;
-  /** As that of `ImageLoader`: the share of images that may be skipped. */
+  /** The share of images that may be skipped, as in `ImageLoader`. */
   readonly maxSkipped?: number | undefined;
+  /** Called after each epoch. */
   readonly onEpoch?: ((metrics: EpochMetrics) => void) | undefined;
-  /** Called for each image that had to be skipped. */
+  /**
+   * Called with a message for each image that has to be skipped, and if the image decoder has changed. Default:
+   * `console.warn`.
+   */
   readonly onWarning?: ((message: string) => void) | undefined;
-  /** @internal Where the files of the run are written. */
+  /** @internal The file system that the run is written to. */
   readonly files?: FileSystem | undefined;
 }
 
+/** The result of `train`. */
 export interface TrainResult {
-  /** False where the signal ended it early: the checkpoint goes on from there. */
+  /** False if the signal ended training early. The run can be resumed from its checkpoint. */
   readonly finished: boolean;
   readonly skippedImages: number;
 }
 
 /**
- * Trains a run to its last epoch, from wherever it is, or until its patience ends. After each epoch, every few minutes, and when the signal aborts or something goes
- * wrong, its state is saved; a run that was taken up from its checkpoint ends with the same bits as one that was never interrupted.
+ * Trains a run from its current progress to its last epoch, or until its patience runs out. The run is saved after each
+ * epoch, every few minutes, when the signal aborts, and when training fails. A run that is resumed from a checkpoint
+ * ends with the same bits as one that was never interrupted.
  *
- * @throws DataError before the first step if the folder belongs to another run, or cannot be written to.
- * @throws TrainingError if the loss became NaN or infinite; the last checkpoint is from before that. Or if something else ends the training
- * after some steps: it says what is saved of them.
+ * @throws DataError before the first step if the data does not belong to the run, or its folder cannot be used.
+ * @throws TrainingError if the loss becomes NaN or infinite; the last checkpoint is from before that. Also if training
+ * fails for another reason after some steps; the message says what was saved.
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
   checkData(run, dataset);
@@ -64,7 +73,7 @@ async function trainIn(
   options: TrainOptions,
 ): Promise<TrainResult> {
   const { onWarning, files, checkpointMinutes = 10 } = options;
-  await noteDecoder(run, dataset.train, onWarning);
+  await recordDecoder(run, dataset.train, onWarning);
   const folder = await RunFolder.open(run, { out: path, minutes: checkpointMinutes, files });
   const { training, model } = run;
   const loading = {
@@ -85,7 +94,7 @@ async function trainIn(
     while (!isFinished(run)) {
       const isWhole = await trainEpoch(work);
       const metrics = isWhole ? await finishEpoch(work) : null;
-      // A run that was stopped before its first step has nothing to keep.
+      // A run that was stopped before its first step has nothing to save.
       if (run.optimizer.step > 0) await folder.save();
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
       options.onEpoch?.(metrics);
@@ -95,27 +104,5 @@ async function trainIn(
     throw await folder.rescue(explainOutOfMemory(error, run));
   } finally {
     await Promise.all([trainLoader.close(), valLoader.close()]);
-  }
-}
-
-/** Throws unless the images are those of the run, as far as can be told. */
-export function checkData(run: TrainingRun, dataset: ImageDataset): void {
-  const classes = classDifference(run.classes, dataset.classes);
-  if (classes)
-    throw new DataError(
-      `the images are not of the run's classes: ${classes}. Name those that it was made with by --data`,
-    );
-  const now = run.fingerprint && fingerprintOf(dataset);
-  const difference = now ? differenceOf(run.classes, run.fingerprint!, now) : null;
-  if (dataset.train.length !== run.trainImages) {
-    throw new DataError(
-      `the data has ${dataset.train.length} training images, but the run was made for ${run.trainImages}` +
-        `${difference ? `: ${difference}` : ''}. Use the same --data, --limit and --val-share`,
-    );
-  }
-  if (difference) {
-    throw new DataError(
-      `the data is not what the run was made with: ${difference}. Bring back what it was, or train anew with another --out`,
-    );
   }
 }

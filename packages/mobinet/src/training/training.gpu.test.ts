@@ -17,19 +17,21 @@ import { packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
 import { modelTensors } from '../networks/tensors.js';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 import { paperTraining } from './options.js';
-import { decodeCheckpoint, encodeCheckpoint, newRun, runOnHost } from './run.js';
+import { newRun } from './run.js';
+import { runOnHost } from './run-on-host.js';
 
-// Training on a GPU, or on a software adapter, beside training on the CPU.
+// Compares training on a GPU, or on a software adapter, with training on the CPU.
 
-/** Without extra convolutions, which use no kernels that the others do not. */
+/** Without extra convolutions, which use the same kernels as the others. */
 const small = { width: 0.25, block: 'none', imageSize: 32, classes: 3 } as const;
 
 const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels: Tensor<'i32'>) =>
   crossEntropy(model.forward(images), labels, { labelSmoothing: 0.1 }),
 );
 
-/** A network on a backend, trained step by step. */
+/** A network on a backend, to be trained step by step. */
 function trainee(backend: BackendName) {
   const on = <T>(body: () => T): T => withBackend(backend, body);
   const { model, labels } = on(() => ({
@@ -52,8 +54,8 @@ function trainee(backend: BackendName) {
       dispose([images, value, gradients]);
       return { loss, gradients: new Map(made) };
     },
-    /** Goes on from where another is. */
-    takeOver(other: { model: MoBiNet; optimizer: Adam }): void {
+    /** Copies the state of another trainee. */
+    copyFrom(other: { model: MoBiNet; optimizer: Adam }): void {
       const own = modelTensors(model);
       for (const [name, source] of modelTensors(other.model)) assign(own.get(name)!, source);
       on(() => optimizer.load(other.optimizer.state));
@@ -65,21 +67,23 @@ function trainee(backend: BackendName) {
 const largestOf = (values: Float32Array): number => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 const largestDifference = (a: Float32Array, b: Float32Array): number => largestOf(a.map((value, at) => value - b[at]));
 
-/** What a step did on the GPU: whether as on the CPU, and what was held after it. */
-interface Found {
+/** The outcome of a step on the GPU. */
+interface StepOutcome {
+  /** Whether it agrees with the step on the CPU. */
   readonly agrees: boolean;
+  /** Memory use after the step. */
   readonly memory: ReturnType<typeof memory>;
   readonly buffers: number;
 }
 
-/** Trains on the CPU and on the GPU, side by side. */
-async function trainOnBoth(steps: number): Promise<Found[]> {
+/** Trains on the CPU and on the GPU in parallel, and compares each step. */
+async function trainOnBoth(steps: number): Promise<StepOutcome[]> {
   const [cpu, gpu] = [trainee('cpu'), trainee('webgpu')];
-  const found: Found[] = [];
+  const outcomes: StepOutcome[] = [];
   for (let number = 0; number < steps; number++) {
-    // Each step begins where the CPU is. Left to themselves, both go the same way until a sign of a weight or an activation that is 0
-    // but for rounding comes out otherwise, and with it all that follows: sometimes within a few steps.
-    gpu.takeOver(cpu);
+    // Each step starts from the state of the CPU. Otherwise both would agree only until rounding flips the sign of a
+    // weight or an activation close to 0, which changes everything after it and can happen within a few steps.
+    gpu.copyFrom(cpu);
     const [expected, made] = [await cpu.step(number), await gpu.step(number)];
     const lossAgrees = Math.abs(made.loss - expected.loss) < 1e-4;
     const gradientsAgree = Array.from(expected.gradients).every(
@@ -90,38 +94,38 @@ async function trainOnBoth(steps: number): Promise<Found[]> {
     for (const [name, trained] of modelTensors(cpu.model)) {
       const values = await gpuTensors.get(name)!.data();
       updates += values.length;
-      // Adam makes whole steps of 1e-3 even of gradients that are rounding errors alone.
+      // Adam takes full steps of 1e-3 even for gradients that are only rounding errors.
       differing += trained.values.filter((value, at) => Math.abs(value - values[at]) > 1e-5).length;
     }
     const agrees = lossAgrees && gradientsAgree && differing <= 0.01 * updates;
-    found.push({ agrees, memory: memory(), buffers: gpuBufferCount() });
+    outcomes.push({ agrees, memory: memory(), buffers: gpuBufferCount() });
   }
   for (const one of [cpu, gpu]) one.dispose();
-  return found;
+  return outcomes;
 }
 
 describe('training on a GPU', () => {
   describe('five steps in a row', () => {
-    let found: Found[];
+    let outcomes: StepOutcome[];
 
     beforeAll(async () => {
-      found = await trainOnBoth(5);
+      outcomes = await trainOnBoth(5);
     }, 480_000);
 
-    test('have the losses, gradients and updates of training on the CPU', () => {
-      // In some steps a sign is such a one; where a kernel is wrong, no step agrees.
-      expect(found.filter(({ agrees }) => agrees).length).toBeGreaterThanOrEqual(3);
+    test('give the losses, gradients and updates of training on the CPU', () => {
+      // Rounding may flip a sign in some steps. If a kernel were wrong, no step would agree.
+      expect(outcomes.filter(({ agrees }) => agrees).length).toBeGreaterThanOrEqual(3);
     });
 
-    test('leave nothing behind', () => {
-      for (const { memory, buffers } of found.slice(2)) {
-        expect(memory).toEqual(found[1].memory);
-        expect(buffers).toBe(found[1].buffers);
+    test('leak no memory', () => {
+      for (const { memory, buffers } of outcomes.slice(2)) {
+        expect(memory).toEqual(outcomes[1].memory);
+        expect(buffers).toBe(outcomes[1].buffers);
       }
     });
   });
 
-  test('of its first layers leaves nothing behind in two hundred steps, and adds no buffer', async () => {
+  test('the first layers for two hundred steps leaks no memory and adds no buffer', async () => {
     const { network, images, labels } = withBackend('webgpu', () => {
       const { stem, units } = createMoBiNet(small);
       const classifier = new Linear(8, 3, { rng: Rng.fromSeed(0) });
@@ -147,12 +151,12 @@ describe('training on a GPU', () => {
     for (let number = 0; number < 20; number++) await step();
     const early = await step();
     for (let number = 0; number < 200; number++) expect(await step()).toEqual(early);
-    // It did train, all the while.
+    // The steps did train the network.
     expect(losses.at(-1)).toBeLessThan(losses[0] / 2);
     dispose([network, images, labels, optimizer.state.tensors]);
   }, 480_000);
 
-  test('is saved from the CPU, and taken up on either', async () => {
+  test('is saved through the CPU, and resumed on either backend', async () => {
     const run = withBackend('webgpu', () => newRun(small, paperTraining, { classes: ['a', 'b', 'c'], trainImages: 4 }));
     const onHost = await runOnHost(run);
     const bytes = encodeCheckpoint(onHost);
@@ -164,7 +168,7 @@ describe('training on a GPU', () => {
     for (const { model } of [run, onHost, again]) model.dispose();
   });
 
-  test('a packed network answers as on the CPU', async () => {
+  test('gives a packed network with the same results as on the CPU', async () => {
     const model = createMoBiNet({ ...small, block: 'pre' });
     const bytes = packModel(model);
     const [cpu, gpu] = (['cpu', 'webgpu'] as const).map((backend) => withBackend(backend, () => unpackModel(bytes)));
@@ -181,7 +185,7 @@ describe('training on a GPU', () => {
     for (const each of [model, cpu, gpu]) each.dispose();
   });
 
-  test('refuses images that are elsewhere, and names both places', () => {
+  test('refuses images on another backend, and names both backends', () => {
     const model = withBackend('webgpu', () => createMoBiNet(small));
     const images = Rng.fromSeed(3).normal([1, 32, 32, 3]);
     expect(() => model.forward(images)).toThrow(BackendError);

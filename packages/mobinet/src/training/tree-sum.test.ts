@@ -6,7 +6,7 @@ type Leaf = number | null;
 
 const add = (left: number, right: number): number => Math.fround(left + right);
 
-/** The definition: the sum of a tree is that of its first half plus that of its second. */
+/** The definition: the sum of a tree is the sum of its first half plus the sum of its second half. */
 function definition(leaves: readonly Leaf[]): Leaf {
   if (leaves.length === 1) return leaves[0];
   const half = leaves.length / 2;
@@ -25,12 +25,12 @@ const fullTree = fc
   .integer({ min: 0, max: 6 })
   .chain((levels) => fc.array(leaf, { minLength: 2 ** levels, maxLength: 2 ** levels }));
 
-describe('a sum over a tree', () => {
-  test.prop([fullTree])('is its definition to the last bit', (leaves) => {
+describe('TreeSum', () => {
+  test.prop([fullTree])('agrees with its definition bit for bit', (leaves) => {
     expect(treeSum(leaves)).toBe(definition(leaves));
   });
 
-  test.prop([fullTree, fc.nat(6)])('has the same bits whatever subtrees are added up apart', (leaves, level) => {
+  test.prop([fullTree, fc.nat(6)])('gives the same bits if subtrees are summed separately', (leaves, level) => {
     const size = Math.min(2 ** level, leaves.length);
     const parts = Array.from({ length: leaves.length / size }, (_, i) =>
       treeSum(leaves.slice(i * size, (i + 1) * size)),
@@ -38,17 +38,17 @@ describe('a sum over a tree', () => {
     expect(treeSum(parts)).toBe(treeSum(leaves));
   });
 
-  test.prop([fc.array(leaf, { maxLength: 40 })])('takes leaves that do not fill the tree for absent ones', (leaves) => {
+  test.prop([fc.array(leaf, { maxLength: 40 })])('treats leaves missing to fill the tree as absent', (leaves) => {
     const filled = [...leaves, ...new Array<null>(64 - leaves.length).fill(null)];
     expect(treeSum(leaves)).toBe(definition(filled));
   });
 
-  test('differs from a sum in order, so that the order does matter', () => {
+  test('differs from a sequential sum, so the order matters', () => {
     const leaves = [1e8, 1, -1e8, 1].map(Math.fround);
     expect(treeSum(leaves)).not.toBe(leaves.reduce(add));
   });
 
-  test('holds no more sums at a time than a tree has levels, adds each leaf once, and starts again', () => {
+  test('holds at most as many sums as the tree has levels, adds each leaf once, and resets', () => {
     let held = 0;
     let most = 0;
     const sum = new TreeSum((left: number[], right: number[]) => {

@@ -1,26 +1,26 @@
 /**
- * Adds up numbers in a fixed binary tree, whose leaves come one after the other:
+ * Sums values in a fixed binary tree whose leaves arrive one by one:
  *
- *     sum(leaves) = sum(first half) + sum(second half)        halves of 2^level leaves; an absent leaf is left out
+ *     sum(leaves) = sum(first half) + sum(second half)        halves of 2^level leaves; absent leaves are skipped
  *
- * Addition of floats is not associative, so a sum has the same bits everywhere only if its order is fixed. Among all orders, a tree is the
- * one in which any half, quarter or eighth of the leaves can be added up apart, wherever they are, and still nothing changes: their sum
- * is one node of the same tree.
+ * Float addition is not associative, so a sum is reproducible only if its order is fixed. A tree has an advantage over
+ * other orders: any half, quarter or eighth of the leaves can be summed elsewhere without changing the result, since
+ * their sum is a node of the same tree.
  *
- * It is done as a binary counter counts. Partial sums of 1, 2, 4, 8 … leaves are the digits; two of the same size are added and carried.
- * So of n leaves at most log₂ n + 1 sums are held at a time.
+ * The sum works like a binary counter: partial sums of 1, 2, 4, 8 … leaves are its digits, and two of the same size are
+ * added and carried. So for n leaves, at most log₂ n + 1 partial sums are alive at a time.
  */
 export class TreeSum<T> {
   readonly #add: (left: T, right: T) => T;
-  /** By level, the sum of 2^level leaves whose neighbour is still to come: null if all of these are absent, undefined where no sum waits. */
+  /** By level, the sum of 2^level leaves that waits for its sibling: null if all are absent, undefined without one. */
   readonly #waiting: (T | null | undefined)[] = [];
 
-  /** @param add Takes over both of its arguments. */
+  /** @param add Takes ownership of both of its arguments. */
   constructor(add: (left: T, right: T) => T) {
     this.#add = add;
   }
 
-  /** Takes over the next leaf, or null where there is none at its place. */
+  /** Adds the next leaf and takes ownership of it. null stands for an absent leaf. */
   push(leaf: T | null): void {
     let sum = leaf;
     let level = 0;
@@ -31,13 +31,15 @@ export class TreeSum<T> {
     this.#waiting[level] = sum;
   }
 
-  /** The sum of all leaves so far, as if those that fill the tree were absent; null if there was none. Starts again from nothing. */
+  /**
+   * Returns the sum of all leaves so far, or null without any, and resets. Leaves missing in the tree count as absent.
+   */
   take(): T | null {
     const waiting = this.#waiting.splice(0);
     return waiting.reduce<T | null>((right, left) => this.#join(left ?? null, right), null);
   }
 
-  /** Ends it without a sum. Returns the partial sums that were held. */
+  /** Resets without a sum. Returns the partial sums, for the caller to dispose. */
   clear(): T[] {
     return this.#waiting.splice(0).filter((sum) => sum !== undefined && sum !== null);
   }

@@ -9,7 +9,7 @@ import type { Segment } from './segment.js';
 
 const small = { precision: 'float', width: 0.125, k: 2, imageSize: 32, classes: 3 } as const;
 
-/** What a segment of floats is, element by element: convolution with a border of 0, activation, BatchNorm, skip. */
+/** The definition of a float segment, element by element: zero-padded convolution, activation, BatchNorm, skip. */
 function segmentOf({ conv, activation, norm, plan }: Segment, x: Tensor, isTraining: boolean): number[] {
   const [batch, height, width, inChannels] = x.shape;
   const { kernel, outChannels, groups, skipRepeats } = plan;
@@ -42,7 +42,7 @@ function segmentOf({ conv, activation, norm, plan }: Segment, x: Tensor, isTrain
   return [...y];
 }
 
-/** One channel, by its own statistics in training, else by the running ones. */
+/** Normalizes one channel with its own statistics in training, else with the running ones. */
 function normalize(values: readonly number[], norm: BatchNorm2d, channel: number, isTraining: boolean): number[] {
   const meanOf = (numbers: readonly number[]): number =>
     numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
@@ -54,7 +54,7 @@ function normalize(values: readonly number[], norm: BatchNorm2d, channel: number
   return values.map((value) => (value - mean) * factor + norm.beta.values[channel]);
 }
 
-/** Numbers as training makes them, in place of the zeros and ones that vectors start as. */
+/** Replaces the zeros and ones that vectors are initialized with by numbers such as training makes. */
 function scramble(segment: Segment): void {
   const vectors = [...segment.norm.parameters(), ...segment.norm.state(), ...segment.activation.parameters()];
   vectors.forEach(([, { values }], index) => {
@@ -65,11 +65,11 @@ function scramble(segment: Segment): void {
 describe('the float twin', () => {
   const variants: Partial<MoBiNetOptions>[] = [{}, { block: 'pre', activation: 'relu', skip: 'none', k: 0 }];
 
-  test.each(variants)('has segments that are what their definition says: %o', (variant) => {
+  test.each(variants)('has segments that agree with their definition: %o', (variant) => {
     const model = createMoBiNet({ ...small, ...variant });
     for (const segment of model.units[1].segments) {
       scramble(segment);
-      // Its shape is not that of the network's images: segments accept any.
+      // Segments accept any image size, not only that of the network.
       const x = Rng.fromSeed(5).normal([2, 5, 4, segment.plan.inChannels]);
       for (const isTraining of [false, true]) {
         if (isTraining) segment.train();
@@ -86,19 +86,19 @@ describe('the float twin', () => {
     model.dispose();
   });
 
-  test('has the layers, the names and the shapes of the binary network, but no binary weights', () => {
+  test('has the layers, names and shapes of the binary network, but no binary weights', () => {
     const [float, binary] = (['float', 'binary'] as const).map((precision) => createMoBiNet({ ...small, precision }));
     const shapesOf = (model: MoBiNet) =>
       [...model.parameters(), ...model.state()].map(([name, { shape }]) => `${name} [${shape}]`);
     expect(shapesOf(float)).toEqual(shapesOf(binary));
-    // Weights that decay, and that no optimizer flips.
+    // So weight decay applies to them, and Bop does not flip them.
     expect([...float.parameters().values()].some((parameter) => parameter.binary)).toBe(false);
     for (const { segments } of float.units) for (const { conv } of segments) expect(conv).toBeInstanceOf(Conv2d);
     float.dispose();
     binary.dispose();
   });
 
-  test('learns: the loss falls, and nothing is left behind', () => {
+  test('learns: the loss falls, and no memory leaks', () => {
     const model = createMoBiNet(small);
     const optimizer = new Adam({ learningRate: 5e-3 });
     const images = Rng.fromSeed(1).normal([6, 32, 32, 3]);
@@ -123,7 +123,7 @@ describe('the float twin', () => {
     model.dispose();
   });
 
-  test('is packed as what it is, and gives the same logits', () => {
+  test('gives the same logits when packed', () => {
     const model = createMoBiNet(small);
     const images = Rng.fromSeed(1).normal([2, 32, 32, 3]);
     const packed = unpackModel(packModel(model));

@@ -6,13 +6,17 @@ import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
 const tiny = { width: 0.125, k: 2, classes: 3 } as const;
 
-/** Every block × pool × activation × padding × stem stride, at the smallest image that each can take. */
+/** Every block × pool × activation × padding × stem stride, with the smallest images that each accepts. */
 const variants: Partial<MoBiNetOptions>[] = mobinetOptions.block.choices.flatMap((block) =>
   mobinetOptions.pool.choices.flatMap((pool) =>
     mobinetOptions.activation.choices.flatMap((activation) =>
       mobinetOptions.padding.choices.flatMap((padding) =>
         mobinetOptions.stemStride.choices.map((stemStride) => ({
-          ...{ block, pool, activation, padding, stemStride },
+          block,
+          pool,
+          activation,
+          padding,
+          stemStride,
           imageSize: 16 * stemStride,
         })),
       ),
@@ -20,7 +24,7 @@ const variants: Partial<MoBiNetOptions>[] = mobinetOptions.block.choices.flatMap
   ),
 );
 
-/** Waves, each image and colour with its own: of mere noise, means over a few pixels are all alike. */
+/** Waves, different for each image and channel. The means of plain noise would all be similar. */
 function imagesFor({ options: { imageSize } }: MoBiNet, count: number): Tensor {
   const shape = [count, imageSize, imageSize, 3] as const;
   const images = Rng.fromSeed(imageSize).normal(shape);
@@ -37,7 +41,7 @@ const lossAndGradient = valueAndGradient((model: MoBiNet, images: Tensor, labels
 );
 
 describe('createMoBiNet', () => {
-  test('every architecture turns images into logits, and frees all else', () => {
+  test('makes networks of every architecture, which map images to logits and leak no memory', () => {
     for (const variant of variants) {
       const model = createMoBiNet({ ...tiny, ...variant });
       const images = imagesFor(model, 1);
@@ -57,14 +61,15 @@ describe('createMoBiNet', () => {
       pool,
       activation: mobinetOptions.activation.choices[(i + j) % 2],
       padding: mobinetOptions.padding.choices[j % 2],
-      // Where signs are constant BatchNorm divides by √ε, again and again: without the estimators' cut-off that overflows.
+      // Where signs are constant, BatchNorm divides by √ε in layer after layer, which overflows unless the estimator
+      // clips gradients.
       estimator: pool === 'average' ? mobinetOptions.estimator.choices[i % 3] : mobinetOptions.estimator.choices[j % 2],
       scalingGradient: mobinetOptions.scalingGradient.choices[j],
       k: i % 3,
     })),
   );
 
-  test.each(trained)('with skip all, the loss reaches every parameter: %o', (variant) => {
+  test.each(trained)('with skip all, every parameter gets a gradient: %o', (variant) => {
     const model = createMoBiNet({ ...tiny, imageSize: 32, ...variant });
     const images = imagesFor(model, 6);
     const labels = tensor(Int32Array.of(0, 1, 2, 0, 1, 2), { dtype: 'i32' });
@@ -75,8 +80,8 @@ describe('createMoBiNet', () => {
     for (const [name, gradient] of paths) {
       expect(gradient.shape, name).toEqual(parameters.get(name)?.shape);
       expect(gradient.values.every(Number.isFinite), `${name} is finite`).toBe(true);
-      // Pooled maxima of sums of maxima end up positive all over, minima negative: deep units then see constant signs, and
-      // only skips carry the gradient on.
+      // Repeated max pools make all activations positive, min pools negative. Deep units then see constant signs, and
+      // only skip connections carry gradients.
       const mustLearn = variant.pool === 'average' || /^(stem|classifier)/.test(name);
       if (mustLearn) expect(gradient.values.some(Boolean), `${name} has a gradient`).toBe(true);
     }
@@ -84,7 +89,7 @@ describe('createMoBiNet', () => {
     model.dispose();
   });
 
-  test('images of another size or kind are a ShapeError that shows both', () => {
+  test('refuses images of another shape with a ShapeError that shows both shapes', () => {
     const model = createMoBiNet({ ...tiny, imageSize: 32 });
     for (const shape of [
       [2, 16, 16, 3],
@@ -100,7 +105,7 @@ describe('createMoBiNet', () => {
     model.dispose();
   });
 
-  test('the same seed gives the same weights, another one others', () => {
+  test('the same seed gives the same weights, and another seed different ones', () => {
     const [first, second, other] = [1, 1, 2].map((seed) => createMoBiNet({ ...tiny, imageSize: 32, seed }));
     const weights = (model: MoBiNet): [string, string][] =>
       [...model.parameters(), ...model.state()].map(([name, { values }]) => [name, values.toString()]);
@@ -112,7 +117,7 @@ describe('createMoBiNet', () => {
     for (const model of [first, second, other]) model.dispose();
   });
 
-  test('names are field paths, and label the tensors', () => {
+  test('names and labels tensors by their field paths', () => {
     const model = createMoBiNet({ ...tiny, imageSize: 32 });
     const names = [...model.parameters().keys()];
     expect(names.slice(0, 4)).toEqual([

@@ -6,7 +6,8 @@ import { type NetworkPlan, planNetwork, type UnitPlan } from './plan.js';
 import { Segment } from './segment.js';
 
 /**
- * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits. Stem and classifier are float.
+ * MoBiNet (Phan et al., WACV 2020): a MobileNet v1 whose 13 units compute on single bits, between a stem and a
+ * classifier of floats.
  *
  *     images [batch, size, size, 3] → stem → 13 units → mean over the pixels → classifier → logits [batch, classes]
  */
@@ -52,14 +53,20 @@ export class MoBiNet extends Module {
   }
 }
 
-/** Builds a freshly initialised MoBiNet. Options have defaults: `createMoBiNet({ width: 0.5, classes: 10 })`. */
+/**
+ * Creates a MoBiNet with freshly initialized weights: `createMoBiNet({ width: 0.5, classes: 10 })`. Missing options
+ * take their defaults.
+ *
+ * @throws RangeError or TypeError, one line that names the option, for invalid options.
+ */
 export function createMoBiNet(options: Partial<MoBiNetOptions> = {}): MoBiNet {
   return new MoBiNet(resolveOptions(mobinetOptions, options, 'mobinet'));
 }
 
 /**
- * Float 3×3 convolution → BatchNorm → PReLU: the pixels of three colours hold too little to be made bits. It is a PReLU
- * whatever the other activations are: the signs of what a ReLU leaves are all +1, so the units would see nothing.
+ * Float 3×3 convolution → BatchNorm → PReLU. The stem is not binary, since three color channels hold too little
+ * information to reduce them to bits. It has a PReLU whatever `activation` is: the outputs of a ReLU all have the sign
+ * +1, so the units would see a constant.
  */
 class Stem extends Module {
   readonly conv: Conv2d;
@@ -68,7 +75,7 @@ class Stem extends Module {
 
   constructor({ stem }: NetworkPlan, rng: Rng) {
     super();
-    // One pixel is padded on every side, as PyTorch's MobileNets do.
+    // Padded by one pixel on every side, as in PyTorch's MobileNets.
     this.conv = new Conv2d(3, stem.outChannels, { stride: stem.stride, padding: 1, bias: false, rng });
     this.norm = new BatchNorm2d(stem.outChannels);
     this.activation = new PReLU(stem.outChannels);
@@ -79,7 +86,7 @@ class Stem extends Module {
   }
 }
 
-/** A depth-wise and one or two point-wise segments, then perhaps a pool. */
+/** A depth-wise segment and one or two point-wise ones, optionally followed by a pool. */
 class Unit extends Module {
   readonly depthwise: Segment;
   readonly pointwise: Segment;
@@ -96,7 +103,7 @@ class Unit extends Module {
     this.#layers = [...segments.values(), ...(plan.pool ? [new Pool2d(options.pool)] : [])];
   }
 
-  /** The segments, in the order in which they run. */
+  /** The segments in execution order. */
   get segments(): readonly Segment[] {
     return this.#layers.filter((layer) => layer instanceof Segment);
   }

@@ -2,7 +2,7 @@ import { defineNetwork, registerNetwork } from '../network.js';
 import { MoBiNet } from './mobinet.js';
 import { mobinetOptions } from './options.js';
 
-/** The network of the paper, which is trained where no other is named. */
+/** The network of the paper. It is the default wherever no other network is named. */
 export const mobinet = registerNetwork(
   defineNetwork({
     name: 'mobinet',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { mobinet } from './network.js';
 
 describe('the options of a MoBiNet', () => {
-  test('fills in the defaults, also for what is undefined', () => {
+  test('take their defaults, also where they are undefined', () => {
     const defaults = mobinet.resolve({});
     expect(defaults).toMatchObject({
       block: 'mid',
@@ -40,7 +40,7 @@ describe('the options of a MoBiNet', () => {
     [{ seed: 0.5 }, /^seed must be a whole number, not 0.5$/],
   ];
 
-  test.each(wrong)('refuses %o in one line', (given, message) => {
+  test.each(wrong)('are refused in one line: %o', (given, message) => {
     expect(() => mobinet.resolve(given)).toThrow(RangeError);
     expect(() => mobinet.resolve(given)).toThrow(message);
   });

@@ -46,7 +46,7 @@ describe('planNetwork', () => {
     }
   });
 
-  /** How often the input of each segment is added to its output: in a unit that doubles the channels, and in one that keeps them. */
+  /** The skip repeats of each segment: in units that double the channels, and in units that keep them. */
   const skipTable: [block: Block, skip: Skip, doubling: number[], keeping: number[]][] = [
     ['none', 'figure', [1, 0], [1, 0]],
     ['pre', 'figure', [0, 1, 1], [0, 1, 1]],
@@ -71,21 +71,21 @@ describe('planNetwork', () => {
     for (const unit of [2, 4, 6, 7, 8, 9, 10, 12]) expect(repeats[unit]).toEqual(keeping);
   });
 
-  test('a K whose groups do not divide the channels names the unit and the remedy', () => {
+  test('names the unit and a remedy if 2^K does not divide the channels', () => {
     expect(() => plan({ k: 6 })).toThrow(
       new RangeError(
         'units.0.depthwise: groups of 2^K = 64 channels do not divide its 32 channels. ' +
-          'Use k ≤ 5, or a larger width than 1',
+          'Use k ≤ 5, or a width above 1',
       ),
     );
-    // Before the depth-wise layer of block pre the channels have doubled already; the remedy suits every unit.
+    // In block pre, the channels have doubled already before the depth-wise layer. The remedy applies to every unit.
     expect(() => plan({ block: 'pre', k: 5, width: 0.25 })).toThrow(
       /^units\.0\.depthwise: .* its 16 channels\. Use k ≤ /,
     );
     expect(() => plan({ k: 2000 })).toThrow(RangeError);
   });
 
-  test.each([0.1, 0.25, 0.3, 0.5, 0.75, 1])('the K that the remedy names works at width %d', (width) => {
+  test.each([0.1, 0.25, 0.3, 0.5, 0.75, 1])('suggests the largest K that works at width %d', (width) => {
     const message = (() => {
       try {
         return String(plan({ width, k: 40 }));
@@ -98,7 +98,7 @@ describe('planNetwork', () => {
     expect(() => plan({ width, k: k + 1 })).toThrow(RangeError);
   });
 
-  test('an image that shrinks to nothing names the size that would do', () => {
+  test('suggests the smallest size if an image shrinks to nothing', () => {
     expect(() => plan({ imageSize: 16 })).toThrow(
       /^imageSize 16 is too small: .*units\.11\. Use at least 32 with stemStride 2$/,
     );

@@ -1,8 +1,9 @@
 import type { Block, MoBiNetOptions, Skip } from './options.js';
 
+/** The role of a segment in its unit. */
 export type SegmentName = 'depthwise' | 'pointwise' | 'extra';
 
-/** One convolution segment: sign → binary convolution · α → activation → batch normalisation, plus its skip. */
+/** A segment: sign → binary convolution · α → activation → batch normalization, plus its skip connection. */
 export interface SegmentPlan {
   readonly name: SegmentName;
   readonly kernel: 1 | 3;
@@ -11,10 +12,11 @@ export interface SegmentPlan {
   readonly groups: number;
   /** Height and width of its input and output, in pixels. */
   readonly size: number;
-  /** How many times the input is repeated along the channels to be added to the output; 0 where there is no skip. */
+  /** How many times the skip connection repeats the input along the channels; 0 without a skip connection. */
   readonly skipRepeats: number;
 }
 
+/** A unit of MoBiNet, which replaces a depth-wise separable convolution of MobileNet. */
 export interface UnitPlan {
   readonly segments: readonly SegmentPlan[];
   /** Whether the unit ends in a 2×2 pool. */
@@ -23,14 +25,15 @@ export interface UnitPlan {
   readonly outSize: number;
 }
 
-/** The whole network, layer by layer, before any memory exists: what model, summary and packed file are built from. */
+/** The layout of a whole MoBiNet, made before its tensors. */
 export interface NetworkPlan {
   readonly stem: { readonly outChannels: number; readonly stride: number; readonly outSize: number };
   readonly units: readonly UnitPlan[];
+  /** The number of inputs of the classifier. */
   readonly features: number;
 }
 
-/** Units of the paper: channels in and out, in multiples of the stem's, and whether they end in a pool. */
+/** The units of the paper: input and output channels, as multiples of the stem's, and whether they end in a pool. */
 const unitTable: readonly (readonly [inChannels: number, outChannels: number, pool: boolean])[] = [
   [1, 2, false],
   [2, 4, true],
@@ -43,7 +46,7 @@ const unitTable: readonly (readonly [inChannels: number, outChannels: number, po
   [32, 32, false],
 ];
 
-/** The segments of each block, in order: which one, and whether it already has the unit's output channels. */
+/** The segments of each block in execution order, with their channels: those of the unit's input or output. */
 const blockTable: Record<Block, readonly (readonly [SegmentName, from: 'in' | 'out', to: 'in' | 'out'])[]> = {
   none: [
     ['depthwise', 'in', 'in'],
@@ -66,14 +69,16 @@ const blockTable: Record<Block, readonly (readonly [SegmentName, from: 'in' | 'o
   ],
 };
 
-/** What a filter of a segment sees of a patch, and so the largest count of its signs. */
+/** The number of weights of each filter in a segment, which is also the largest count of its convolution. */
 export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): number {
   return (kernel * kernel * inChannels) / groups;
 }
 
 /**
- * Lays out MoBiNet for checked options.
- * @throws RangeError if 2^K does not divide a depth-wise layer's channels, the image shrinks to nothing, or too much memory is asked for.
+ * Plans a MoBiNet for options that were checked by `mobinet.resolve`.
+ *
+ * @throws RangeError if 2^K does not divide a depth-wise layer's channels, the image is too small, or the network needs
+ * too much memory.
  */
 export function planNetwork(options: MoBiNetOptions): NetworkPlan {
   const { block, k, skip, width, imageSize, stemStride } = options;
@@ -90,7 +95,7 @@ export function planNetwork(options: MoBiNetOptions): NetworkPlan {
       if (isDepthwise && inChannels % groupSize !== 0) {
         throw new RangeError(
           `units.${index}.depthwise: groups of 2^K = ${groupSize} channels do not divide its ${inChannels} channels. ` +
-            `Use k ≤ ${largestK(base)}, or a larger width than ${width}`,
+            `Use k ≤ ${largestK(base)}, or a width above ${width}`,
         );
       }
       return {
@@ -106,7 +111,7 @@ export function planNetwork(options: MoBiNetOptions): NetworkPlan {
     const outSize = pool ? Math.floor(size / 2) : size;
     if (outSize < 1) {
       throw new RangeError(
-        `imageSize ${imageSize} is too small: nothing is left of it to pool in units.${index}. ` +
+        `imageSize ${imageSize} is too small: nothing is left to pool in units.${index}. ` +
           `Use at least ${16 * stemStride} with stemStride ${stemStride}`,
       );
     }
@@ -118,30 +123,33 @@ export function planNetwork(options: MoBiNetOptions): NetworkPlan {
   return plan;
 }
 
-/** What a network may take, in bytes: for its weights as floats, and for one image on its way through. Half of that is tight on a phone. */
-const largestMemory = 2 ** 30;
+/**
+ * Limit in bytes on the weights of a network, as floats, and on its activations for one image. Even half of it is tight
+ * on a phone.
+ */
+const maxBytes = 2 ** 30;
 
-/** Before memory is taken: a few characters of options, in a file or on a command line, could ask for any size. */
+/** Runs before memory is taken, since options in a file or on a command line could ask for any size. */
 function checkMemory({ stem, units, features }: NetworkPlan, { classes, width, imageSize }: MoBiNetOptions): void {
   const segments = units.flatMap((unit) => unit.segments);
   const weights = segments.reduce((sum, plan) => sum + plan.outChannels * weightsPerFilter(plan), features * classes);
-  if (4 * weights > largestMemory) {
+  if (4 * weights > maxBytes) {
     throw new RangeError(
       `a network of width ${width} for ${classes} classes has ${gigabytes(4 * weights)} of weights, ` +
-        `more than the ${gigabytes(largestMemory)} that one may have. Use a smaller width or fewer classes`,
+        `more than the limit of ${gigabytes(maxBytes)}. Use a smaller width or fewer classes`,
     );
   }
-  // What the segments read and write, floats, takes turns; their counts are beside them, two bytes each at most.
+  // Two float buffers take turns as input and output of the segments. Counts add at most two bytes each.
   const outputs = units.flatMap(({ segments, outSize }) =>
     segments.map(({ size, outChannels }, at) => (segments[at + 1] ? size : outSize) ** 2 * outChannels),
   );
   const counts = segments.map(({ size, outChannels }) => size ** 2 * outChannels);
   const floats = 3 * imageSize ** 2 + 2 * Math.max(stem.outSize ** 2 * stem.outChannels, ...outputs);
   const image = 4 * floats + 2 * Math.max(...counts);
-  if (image > largestMemory) {
+  if (image > maxBytes) {
     throw new RangeError(
-      `with imageSize ${imageSize} and width ${width}, an image takes ${gigabytes(image)} on its way through the network, ` +
-        `more than the ${gigabytes(largestMemory)} that it may take. Use a smaller imageSize or width`,
+      `with imageSize ${imageSize} and width ${width}, one image needs ${gigabytes(image)} of memory, ` +
+        `more than the limit of ${gigabytes(maxBytes)}. Use a smaller imageSize or width`,
     );
   }
 }
@@ -152,7 +160,7 @@ function skips(skip: Skip, name: SegmentName, block: Block, inChannels: number, 
   if (skip === 'none' || skip === 'all') return skip === 'all';
   if (inChannels !== outChannels) return false;
   if (skip === 'same-shape') return true;
-  // Fig. 2: the depth-wise segment, and the point-wise one that keeps its channels in every unit of the block.
+  // Fig. 2: the depth-wise segment, and the point-wise segment that keeps its channels in every unit of the block.
   return name === 'depthwise' || (name === 'pointwise' && block !== 'none');
 }
 

@@ -37,7 +37,7 @@ export class Segment extends Module {
     });
   }
 
-  /** All in one, with the statistics of the batch. */
+  /** One fused op, which normalizes with the statistics of the batch. */
   #trainBinary(conv: BinaryConv2d, x: Tensor): Tensor {
     const { activation, norm, plan } = this;
     const slope = activation instanceof PReLU ? activation.slope : zeros([plan.outChannels]);
@@ -48,7 +48,7 @@ export class Segment extends Module {
     return output;
   }
 
-  /** As a packed network does it, so that both come to the same bits. */
+  /** Computes exactly what a packed network does, so that both give the same bits. */
   #evaluateBinary({ weight, options }: BinaryConv2d, x: Tensor): Tensor {
     const { activation, norm, plan } = this;
     const { signs, alpha } = binarizeWeights(weight);
@@ -61,7 +61,7 @@ export class Segment extends Module {
     return foldedOutputTransform(counts, folded, skipRepeats > 0 ? x : null, attributes).output;
   }
 
-  /** The float twin, and evaluation that is differentiated. */
+  /** For the float twin, and for evaluation that is differentiated. */
   #stepByStep(x: Tensor): Tensor {
     const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
     return addSkip(y, x, this.plan.skipRepeats);
@@ -72,7 +72,7 @@ function makeActivation({ activation }: MoBiNetOptions, channels: number): PReLU
   return activation === 'prelu' ? new PReLU(channels) : new ReLU();
 }
 
-/** y plus x repeated along the channels until it has as many as y; y alone for 0 repeats. */
+/** Adds x, repeated along the channels, to y. */
 function addSkip(y: Tensor, x: Tensor, repeats: number): Tensor {
   if (repeats === 0) return y;
   return add(

@@ -6,16 +6,16 @@ import { describe, expect, test } from 'vitest';
 import { createMoBiNet, type MoBiNet } from './mobinet.js';
 import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
-// The gradients of all parameters of 55 random networks are those that PyTorch finds in double precision. scripts/torch-gradients.py
-// has written the file, and says what is in it and how its networks were drawn; the same is drawn here.
+// Compares the gradients of all parameters of 55 random networks with those that PyTorch computes in double precision.
+// scripts/torch-gradients.py wrote the fixture; it documents its contents and how networks are drawn, as here.
 
 interface Network {
   readonly options: Partial<MoBiNetOptions> & { classes: number; imageSize: number };
   readonly seed: number;
-  /** By how many 64ths which channels of which normalisations were shifted, to keep the inputs of signs off 0. */
+  /** Shifts of some channels of normalizations, in 64ths, which keep the inputs of signs away from 0. */
   readonly nudges: Readonly<Record<string, readonly (readonly [channel: number, steps: number])[]>>;
   readonly loss: number;
-  /** Counts of exactly 0, in all convolutions. */
+  /** The number of counts that are exactly 0, over all convolutions. */
   readonly zeroCounts: number;
 }
 
@@ -37,7 +37,7 @@ const ranges: readonly (readonly [end: string, low: number, high: number])[] = [
   ['classifier.bias', -0.1, 0.1],
 ];
 
-/** The network with the weights that PyTorch had. */
+/** The network, with the same weights as in PyTorch. */
 function networkOf({ options, seed, nudges }: Network): MoBiNet {
   const model = createMoBiNet(options);
   for (const [name, { shape, values }] of model.parameters()) {
@@ -51,7 +51,7 @@ function networkOf({ options, seed, nudges }: Network): MoBiNet {
   return model;
 }
 
-/** Products with the vectors of ±1 of a parameter. */
+/** Dot products of a gradient with random vectors of ±1. */
 function projectionsOf(values: Float32Array, rng: Rng): number[] {
   const sums = new Array<number>(projections).fill(0);
   for (const value of values) {
@@ -61,7 +61,10 @@ function projectionsOf(values: Float32Array, rng: Rng): number[] {
   return sums;
 }
 
-/** The loss, and for each parameter the estimated norm of the difference from PyTorch's gradient, over the norm of that. */
+/**
+ * The loss, and the relative difference of each parameter's gradient from PyTorch's: an estimate of the norm of their
+ * difference, over the norm of PyTorch's.
+ */
 function compare(
   index: number,
   tier: 'fast' | 'reference',
@@ -90,7 +93,7 @@ function compare(
 }
 
 describe('gradients', () => {
-  test('are of 55 networks, all of which have counts of exactly 0', () => {
+  test('are compared for 55 networks, each with some counts of exactly 0', () => {
     expect(networks.length).toBe(55);
     for (const { zeroCounts } of networks) expect(zeroCounts).toBeGreaterThan(0);
     for (const [name, option] of Object.entries(mobinetOptions)) {
@@ -100,13 +103,13 @@ describe('gradients', () => {
     }
   });
 
-  // The definitions are slow, and other tests hold the kernels to them: two networks are enough.
+  // The definitions are slow, and other tests compare the kernels with them, so two networks are enough.
   const runs = networks.flatMap(({ options }, index) =>
     (index < 2 ? (['fast', 'reference'] as const) : (['fast'] as const)).map((tier) => ({ index, tier, ...options })),
   );
 
   test.each(runs)(
-    'are those of PyTorch: network $index ($tier), block $block, K = $k, $activation, skip $skip, pool $pool',
+    'agree with PyTorch: network $index ($tier), block $block, K = $k, $activation, skip $skip, pool $pool',
     ({ index, tier }) => {
       const { loss, differences } = compare(index, tier);
       expect(Math.abs(loss - networks[index].loss)).toBeLessThan(1e-4 * Math.abs(networks[index].loss));

@@ -3,10 +3,12 @@ import type { ImageSource } from '../data/source.js';
 import type { TrainingRun } from './run.js';
 
 /**
- * Notes in a run what decodes its images, and warns where it was another before: then the run does not end with the same bits.
- * @throws DataError if the images are files, and there is nothing that decodes them.
+ * Records the image decoder in a run, and warns if it differs from the one before, since then the run does not end with
+ * the same bits.
+ *
+ * @throws DataError if the images are files and no decoder is installed.
  */
-export async function noteDecoder(
+export async function recordDecoder(
   run: TrainingRun,
   images: ImageSource,
   onWarning: (message: string) => void = console.warn,
@@ -14,9 +16,7 @@ export async function noteDecoder(
   if (images.length === 0 || typeof images.image(0) !== 'string') return;
   const { name } = await findDecoder();
   if (run.decoder !== undefined && run.decoder !== name) {
-    onWarning(
-      `images are decoded by ${name} from here on, and were by ${run.decoder} before: their pixels may differ a little`,
-    );
+    onWarning(`images are now decoded by ${name}, not by ${run.decoder} as before: their pixels may differ slightly`);
   }
   run.decoder = name;
 }

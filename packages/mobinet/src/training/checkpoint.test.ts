@@ -8,9 +8,10 @@ import {
   zeros,
 } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
-import { contentsOf, mobinetOf } from './fixtures.test.helper.js';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+import { contentsOf, free, mobinetOf } from './fixtures.test.helper.js';
 import { paperTraining } from './options.js';
-import { decodeCheckpoint, encodeCheckpoint, newRun, type TrainingRun } from './run.js';
+import { newRun, type TrainingRun } from './run.js';
 
 const source = { data: '/photos', limit: 24, valShare: 0.2, splitSeed: 3 };
 const images = { images: 8, hash: '0123456789abcdef' };
@@ -19,7 +20,7 @@ const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24, source, fingerpri
 
 const training = { ...paperTraining, batchSize: 10 };
 
-/** A run with moments and progress that are not what they are at first. */
+/** A run whose moments and progress differ from their initial values. */
 function advanced(): TrainingRun {
   const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, training, data);
   const gradients = { classifier: { weight: zeros([3, 64]), bias: zeros([3]) } };
@@ -29,18 +30,13 @@ function advanced(): TrainingRun {
   mobinetOf(run).stem.norm.runningMean.values[1] = 1.5;
   run.progress = { epoch: 2, batch: 2, lossSum: 1 / 3, images: 20, seconds: 1.25 };
   const metrics = { trainLoss: 1, valLoss: 2, top1: 50, learningRate: 0.1, imagesPerSecond: 7, seconds: 4.5 };
-  // Files of before had a top-5 of three classes, too.
+  // Old files have a top-5 for three classes, too.
   for (const [index, top5] of [100, null].entries()) run.history.push({ ...metrics, epoch: index + 1, top5 });
   return run;
 }
 
-function free({ model, optimizer }: TrainingRun): void {
-  model.dispose();
-  optimizer.dispose();
-}
-
 describe('checkpoints', () => {
-  test('give back every tensor and all progress', () => {
+  test('restore every tensor and all progress', () => {
     const run = advanced();
     const bytes = encodeCheckpoint(run);
     const restored = decodeCheckpoint(bytes);
@@ -57,11 +53,12 @@ describe('checkpoints', () => {
 
   type Parts = ReturnType<typeof decodeSafetensors>;
 
-  function spoiled(change: (parts: Parts) => void): Uint8Array {
+  /** A checkpoint with something changed. */
+  function corrupted(change: (parts: Parts) => void): Uint8Array {
     const run = advanced();
     const parts = decodeSafetensors(encodeCheckpoint(run));
     const before = [...parts.tensors.values()];
-    // Files of before had none, and say nothing of what was changed.
+    // Without a checksum, as in old files, the changes get past that first check.
     delete parts.metadata.checksum;
     change(parts);
     const bytes = encodeSafetensors(parts.tensors, parts.metadata);
@@ -70,9 +67,9 @@ describe('checkpoints', () => {
     return bytes;
   }
 
-  test('of before there were micro-batches go on with none', () => {
+  test('from before micro-batches existed are resumed without them', () => {
     const { microBatches, ...before } = training;
-    const restored = decodeCheckpoint(spoiled(runWith({ training: before })));
+    const restored = decodeCheckpoint(corrupted(runWith({ training: before })));
     expect(restored.training).toEqual({ ...training, microBatches: 1 });
     free(restored);
   });
@@ -110,7 +107,7 @@ describe('checkpoints', () => {
       ({ metadata }) => (metadata.format = 'mobinet'),
       'not a training checkpoint, but a packed model',
     ],
-    ['another version', ({ metadata }) => (metadata.version = '7'), 'version 7 of the format is not known, only 1'],
+    ['another version', ({ metadata }) => (metadata.version = '7'), 'format version 7 is not supported, only 1'],
     [
       'a missing weight',
       ({ tensors }) => tensors.delete('model.stem.conv.weight'),
@@ -127,32 +124,28 @@ describe('checkpoints', () => {
       'tensor model.classifier.weight is f32 [64,3], but the network has f32 [3,64]',
     ],
     [
-      'a moment of no parameter',
+      'a moment of an unknown parameter',
       ({ tensors }) => tensors.set('optimizer.mean.nobody', zeros([2])),
-      'tensor optimizer.mean.nobody belongs to no parameter',
+      'tensor optimizer.mean.nobody does not match any parameter',
     ],
     [
       'a moment of another shape',
       ({ tensors }) => tensors.set('optimizer.mean.classifier.bias', zeros([2])),
-      'tensor optimizer.mean.classifier.bias belongs to no parameter',
+      'tensor optimizer.mean.classifier.bias does not match any parameter',
     ],
-    ['no options', ({ metadata }) => delete metadata.options, 'its metadata cannot be read'],
+    ['no options', ({ metadata }) => delete metadata.options, 'cannot read the metadata'],
+    ['options that are cut off', ({ metadata }) => (metadata.options = '{"block":\n"mid"'), 'cannot read the metadata'],
     [
-      'options that are cut off',
-      ({ metadata }) => (metadata.options = '{"block":\n"mid"'),
-      'its metadata cannot be read',
-    ],
-    [
-      'a network beyond the file',
+      'a larger network than in the file',
       ({ metadata }) => (metadata.options = '{"width":2}'),
       'tensor model.stem.conv.weight is f32 [2,3,3,3], but the network has f32 [64,',
     ],
     [
-      'a network that nobody knows',
+      'an unknown network',
       ({ metadata }) => (metadata.network = 'lenet'),
-      'no network is called "lenet". Registered are mobinet',
+      'unknown network "lenet" (registered: mobinet',
     ],
-    ['no run', ({ metadata }) => delete metadata.run, 'its metadata cannot be read'],
+    ['no run', ({ metadata }) => delete metadata.run, 'cannot read the metadata'],
     ['a run that is null', ({ metadata }) => (metadata.run = 'null'), 'run must be an object, not null'],
     ['no progress', runWith({ progress: undefined }), 'run.progress is missing'],
     [
@@ -160,16 +153,20 @@ describe('checkpoints', () => {
       runWith({ progress: { epoch: 'one' } }),
       'run.progress.epoch must be a number, not "one"',
     ],
-    ['a history that is none', runWith({ history: { 0: 1 } }), 'run.history must be a list'],
-    ['a history that is too short', runWith({ history: [] }), 'run.history must be a list of the 2 epochs'],
+    ['a history that is not a list', runWith({ history: { 0: 1 } }), 'run.history must be a list'],
+    ['a history that is too short', runWith({ history: [] }), 'run.history must be a list of the 2 completed epochs'],
     ['a history without losses', runWith({ history: [{ epoch: 1 }, 0] }), 'run.history.0.trainLoss is missing'],
     ['progress beyond the end', progressWith({ epoch: 51 }), 'run.progress.epoch must be a whole number from 0 to 50'],
     ['a batch beyond the epoch', progressWith({ batch: 4 }), 'run.progress.batch must be a whole number from 0 to 3'],
-    ['a batch that is none', progressWith({ batch: 0.5 }), 'run.progress.batch must be a whole number from 0 to 3'],
+    ['a fraction of a batch', progressWith({ batch: 0.5 }), 'run.progress.batch must be a whole number from 0 to 3'],
     ['more steps than batches', runWith({ steps: 9 }), 'run.steps must be a whole number from 0 to 8, not 9'],
-    ['no image', runWith({ trainImages: 0 }), 'run.trainImages must be a whole number of at least 1'],
-    ['a class twice', runWith({ classes: ['a', 'b', 'a'] }), 'classes name "a" twice'],
-    ['a deviation of 0', trainingWith({ normalization: { mean: [0, 0, 0], std: [0, 1, 1] } }), 'normalization.std[0]'],
+    ['no images', runWith({ trainImages: 0 }), 'run.trainImages must be a whole number of at least 1'],
+    ['a duplicate class', runWith({ classes: ['a', 'b', 'a'] }), 'classes lists "a" twice'],
+    [
+      'a standard deviation of 0',
+      trainingWith({ normalization: { mean: [0, 0, 0], std: [0, 1, 1] } }),
+      'normalization.std[0]',
+    ],
     ['a resize to nothing', trainingWith({ resize: 0 }), 'run.training.resize must be a whole number from 1 to 16384'],
     ['half a batch', trainingWith({ batchSize: 0.5 }), 'run.training.batchSize must be a whole number'],
     ['smoothing of 2', trainingWith({ labelSmoothing: 2 }), 'run.training.labelSmoothing must be a number from 0 to 1'],
@@ -178,33 +175,33 @@ describe('checkpoints', () => {
       trainingWith({ augment: { ...training.augment, crop: 1 } }),
       'run.training.augment.crop must be',
     ],
-    ['a huge image', ({ metadata }) => (metadata.options = '{"imageSize":5000}'), 'an image takes 8.30 GB'],
-    ['a weight that is none', numberIn('model.stem.conv.weight', Number.NaN), 'model.stem.conv.weight holds a number'],
+    ['a huge image', ({ metadata }) => (metadata.options = '{"imageSize":5000}'), 'one image needs 8.30 GB of memory'],
+    ['a NaN weight', numberIn('model.stem.conv.weight', Number.NaN), 'model.stem.conv.weight contains a NaN'],
     [
       'an infinite moment',
       numberIn('optimizer.mean.classifier.bias', Number.POSITIVE_INFINITY),
-      'tensor optimizer.mean.classifier.bias holds a number that is not finite',
+      'tensor optimizer.mean.classifier.bias contains a NaN or infinite value',
     ],
     [
-      'a mean square below 0',
+      'a negative mean square',
       numberIn('optimizer.square.classifier.bias', -1),
-      'tensor optimizer.square.classifier.bias holds a variance below 0',
+      'tensor optimizer.square.classifier.bias contains a negative variance',
     ],
     [
-      'a variance below 0',
+      'a negative variance',
       numberIn('model.stem.norm.runningVariance', -1e-3),
-      'tensor model.stem.norm.runningVariance holds a variance below 0',
+      'tensor model.stem.norm.runningVariance contains a negative variance',
     ],
     [
-      'a tensor of nobody',
+      'an unknown tensor',
       ({ tensors }) => tensors.set('model.nobody', zeros([2])),
       'tensor model.nobody does not belong to this network',
     ],
-    ['metadata of nobody', ({ metadata }) => (metadata.checksun = ''), 'a key "checksun"'],
-    ['another checksum', ({ metadata }) => (metadata.checksum = '0'.repeat(32)), 'does not match its checksum'],
-    ['classes of another network', runWith({ classes: ['a'] }), 'classes must be a list of 3 names'],
-    ['a place of no kind', runWith({ source: 5 }), 'run.source must be an object, not 5'],
-    ['a place that is no name', runWith({ source: { data: 5 } }), 'run.source.data must be a string, not 5'],
+    ['unknown metadata', ({ metadata }) => (metadata.checksun = ''), 'unknown metadata key "checksun"'],
+    ['a wrong checksum', ({ metadata }) => (metadata.checksum = '0'.repeat(32)), 'do not match its checksum'],
+    ['too few classes', runWith({ classes: ['a'] }), 'classes must be a list of 3 names'],
+    ['a source that is not an object', runWith({ source: 5 }), 'run.source must be an object, not 5'],
+    ['a folder that is not a string', runWith({ source: { data: 5 } }), 'run.source.data must be a string, not 5'],
     [
       'fingerprints of other classes',
       runWith({ fingerprint: { train: [images], val: [images] } }),
@@ -214,22 +211,22 @@ describe('checkpoints', () => {
     [
       'three micro-batches',
       trainingWith({ microBatches: 3 }),
-      'run.training.microBatches must be a power of two, got 3',
+      'run.training.microBatches must be a power of two, not 3',
     ],
     ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
     [
-      'a rate that is none',
+      'a learning rate that is not a number',
       trainingWith({ learningRate: null }),
       'run.training.learningRate must be a number, not null',
     ],
   ];
 
   test.each(cases)('with %s are refused in one line', (_, change, message) => {
-    expectRefused(spoiled(change), message);
+    expectRefused(corrupted(change), message);
   });
 
   test('that are cut off are refused', () => {
-    const bytes = spoiled(() => {});
+    const bytes = corrupted(() => {});
     free(decodeCheckpoint(bytes));
     for (const length of [0, 7, 50, 5000, bytes.length - 4, bytes.length - 1]) expectRefused(bytes.subarray(0, length));
   });

@@ -1,0 +1,200 @@
+import type { Module, Optimizer } from '@mobinet/autograd';
+import {
+  assign,
+  checkNumber,
+  type DType,
+  dispose,
+  FormatError,
+  type Tensor,
+  tidy,
+  wholeNumbers,
+} from '@mobinet/tensor';
+import { messageOf, oneLine } from '../data/errors.js';
+import { checkpointFormat, decodeChecked, encodeChecked } from '../export/checked-file.js';
+import { checkClasses, checkFinite, checkLike } from '../export/metadata.js';
+import { mobinet } from '../networks/mobinet/network.js';
+import { makeWithoutMemory, type Network, networkNamed } from '../networks/network.js';
+import type { ImageOptions } from '../networks/options.js';
+import { checkSaved, modelTensors } from '../networks/tensors.js';
+import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
+import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
+
+/** The run as a safetensors file: parameters, running statistics, optimizer state and progress. */
+export function encodeCheckpoint(run: TrainingRun): Uint8Array {
+  const { network, options, model, optimizer, training, classes, trainImages, progress, history } = run;
+  const { preset, source, fingerprint, decoder } = run;
+  const tensors = new Map<string, Tensor<DType>>();
+  for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
+  for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
+  return encodeChecked(checkpointFormat, tensors, {
+    network: network.name,
+    options: JSON.stringify(options),
+    run: JSON.stringify({
+      training,
+      classes,
+      trainImages,
+      preset,
+      source,
+      fingerprint,
+      decoder,
+      progress,
+      history,
+      steps: optimizer.state.step,
+    }),
+  });
+}
+
+/**
+ * Restores a saved run, ready to be resumed where it stopped.
+ *
+ * @param source The name of the file in error messages.
+ * @throws FormatError, one line, if the file is not an intact checkpoint.
+ */
+export function decodeCheckpoint(bytes: Uint8Array, source = 'checkpoint'): TrainingRun {
+  const { tensors, metadata } = decodeChecked(bytes, checkpointFormat, source);
+  try {
+    return restore(metadata, tensors, source);
+  } finally {
+    dispose(tensors);
+  }
+}
+
+function restore(
+  metadata: Record<string, string>,
+  tensors: ReadonlyMap<string, Tensor<DType>>,
+  source: string,
+): TrainingRun {
+  const { network, options, run } = readMetadata(metadata, tensors, source);
+  const { steps, ...rest } = run;
+  for (const [name, tensor] of tensors) checkFinite(name, tensor, source);
+  const model = network.make(options);
+  try {
+    for (const [name, target] of modelTensors(model)) assign(target, tensors.get(`model.${name}`) as Tensor);
+    const optimizer = restoreOptimizer(rest.training, steps, model, tensors, source);
+    return { network, options, model, optimizer, ...rest };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+/** Runs before memory is taken for the network, since a few bytes of metadata could ask for any size. */
+function checkModelTensors(
+  network: Network,
+  options: ImageOptions,
+  tensors: ReadonlyMap<string, Tensor<DType>>,
+  source: string,
+): void {
+  tidy(() => {
+    const own = modelTensors(makeWithoutMemory(network, options));
+    for (const [name, tensor] of own) checkSaved(tensor, tensors.get(`model.${name}`), `model.${name}`, source);
+    for (const name of tensors.keys()) {
+      if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
+        throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
+      }
+    }
+  });
+}
+
+function restoreOptimizer(
+  training: TrainingOptions,
+  step: number,
+  model: Module,
+  tensors: ReadonlyMap<string, Tensor<DType>>,
+  source: string,
+): Optimizer {
+  const optimizer = makeOptimizer(training);
+  const parameters = model.parameters();
+  const moments = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) {
+    if (name.startsWith('model.')) continue;
+    const slot = name.slice('optimizer.'.length);
+    const parameter = parameters.get(slot.slice(slot.indexOf('.') + 1));
+    const isMoment = name.startsWith('optimizer.');
+    if (!isMoment || !parameter || tensor.dtype !== 'f32' || tensor.shape.join() !== parameter.shape.join()) {
+      throw new FormatError(oneLine(`${source}: tensor ${name} does not match any parameter of this network`));
+    }
+    moments.set(slot, tensor as Tensor);
+  }
+  optimizer.load({ step, tensors: moments });
+  return optimizer;
+}
+
+type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer'> & { readonly steps: number };
+
+function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<string, Tensor<DType>>, source: string) {
+  try {
+    // Old checkpoints do not name their network: there was only MoBiNet.
+    const network = networkNamed(metadata.network ?? mobinet.name);
+    const options = network.resolve(JSON.parse(metadata.options));
+    checkModelTensors(network, options, tensors, source);
+    const run = withMissingSettings(JSON.parse(metadata.run));
+    checkLike(run, exampleRun, 'run');
+    const saved = run as SavedRun;
+    checkTraining(saved.training, 'run.training');
+    checkClasses(saved.classes, options.classes);
+    checkLocation(saved.source);
+    if (saved.preset !== undefined) checkLike(saved.preset, '', 'run.preset');
+    checkFingerprint(saved.fingerprint, options.classes);
+    if (saved.decoder !== undefined) checkLike(saved, { decoder: '' }, 'run');
+    checkProgress(saved);
+    return { network, options, run: saved };
+  } catch (error) {
+    if (error instanceof FormatError) throw error;
+    throw new FormatError(oneLine(`${source}: cannot read the metadata: ${messageOf(error)}`));
+  }
+}
+
+/** Adds settings that did not exist yet when old checkpoints were written, with the values those runs had. */
+function withMissingSettings(run: { training?: object } | null): unknown {
+  if (typeof run?.training !== 'object') return run;
+  return { ...run, training: { microBatches: 1, patience: 0, ...run.training } };
+}
+
+const exampleMetrics: Omit<EpochMetrics, 'top5'> = {
+  epoch: 1,
+  trainLoss: 0,
+  valLoss: 0,
+  top1: 0,
+  learningRate: 0,
+  imagesPerSecond: 0,
+  seconds: 0,
+};
+
+const exampleRun = { training: paperTraining, trainImages: 1, progress: startOfEpoch(0), steps: 0 };
+
+function checkLocation(source: unknown): void {
+  if (source === undefined) return;
+  const example = { data: '', idx: '', limit: 1, valShare: 0.5, splitSeed: 0 };
+  const given = Object.keys(Object(source)).filter((key) => key in example) as (keyof typeof example)[];
+  checkLike(source, Object.fromEntries(given.map((key) => [key, example[key]])), 'run.source');
+}
+
+function checkFingerprint(fingerprint: unknown, classes: number): void {
+  if (fingerprint === undefined) return;
+  const ofClasses = new Array(classes).fill({ images: 1, hash: '' });
+  checkLike(fingerprint, { train: ofClasses, val: ofClasses }, 'run.fingerprint');
+}
+
+/** Checks that the progress lies within the epochs of the run, and that there are metrics for each completed epoch. */
+function checkProgress({ training, trainImages, progress, steps, history }: SavedRun): void {
+  const batches = Math.ceil(checkNumber('run.trainImages', trainImages, wholeNumbers(1)) / training.batchSize);
+  const { epoch, batch } = progress;
+  checkNumber('run.progress.epoch', epoch, wholeNumbers(0, training.epochs));
+  // The end of an epoch is the start of the next one, so no batch can follow the last epoch.
+  checkNumber('run.progress.batch', batch, wholeNumbers(0, epoch < training.epochs ? batches : 0));
+  checkNumber('run.progress.images', progress.images, wholeNumbers(0, trainImages));
+  checkNumber('run.progress.seconds', progress.seconds, { from: 0 });
+  // There may be fewer steps than batches: a batch in which no image can be decoded makes none.
+  checkNumber('run.steps', steps, wholeNumbers(0, epoch * batches + batch));
+  if (!Array.isArray(history) || history.length !== epoch) {
+    throw new RangeError(`run.history must be a list of the ${epoch} completed epochs`);
+  }
+  history.forEach((metrics, index) => {
+    const name = `run.history.${index}`;
+    checkLike(metrics, exampleMetrics, name);
+    const { epoch, top5 } = metrics as EpochMetrics;
+    checkNumber(`${name}.epoch`, epoch, wholeNumbers(index + 1, index + 1));
+    if (top5 !== null) checkNumber(`${name}.top5`, top5, { from: 0, to: 100 });
+  });
+}
