@@ -7,7 +7,8 @@ import { apply, defineOp } from '../../op.js';
 import { formatShape, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
-import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
+import { type CopyBlock, copyBlock } from './copy-block.js';
+import { copyBlockByRows } from './copy-rows.wasm.js';
 
 /**
  * x repeated along its axes of size 1, and along new axes in front, until it has this shape (NumPy's rule).

@@ -6,7 +6,8 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
+import { type CopyBlock, copyBlock } from './copy-block.js';
+import { copyBlockByRows } from './copy-rows.wasm.js';
 import { unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
 

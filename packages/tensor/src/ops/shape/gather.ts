@@ -29,10 +29,10 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
   reference([x, { values: indices }], [y], { axis }) {
     const [outer, size, run] = aroundAxis(x.shape, axis);
     checkIndices('gather', indices, size);
-    const [source, target] = [bitsOf(x), bitsOf(y)];
+    const [source, target] = [x, y].map((tensor) => ({ bits: bitsOf(tensor), stride: 1 }));
     for (let o = 0, at = 0; o < outer; o++) {
       for (let i = 0; i < indices.length; i++, at += run) {
-        copyRun(run, source, (o * size + indices[i]) * run, 1, target, at, 1);
+        copyRun(run, source, (o * size + indices[i]) * run, target, at);
       }
     }
   },

@@ -5,7 +5,8 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type CopyBlock, copyBlock, copyBlockByRows, offsetOf } from './copy-block.js';
+import { type CopyBlock, copyBlock, offsetOf } from './copy-block.js';
+import { copyBlockByRows } from './copy-rows.wasm.js';
 import { slice } from './slice.js';
 
 /** Elements added before and after an axis. */
