@@ -1,9 +1,8 @@
 /** What ops call on a GPU, by way of `gpuKernels`. */
 export * from './ops/bits/bits.wgsl.js';
 export * from './ops/conv2d/conv2d.wgsl.js';
-export * from './ops/elementwise/binary.wgsl.js';
+export * from './ops/elementwise/elementwise.wgsl.js';
 export * from './ops/elementwise/prelu.wgsl.js';
-export * from './ops/elementwise/unary.wgsl.js';
 export * from './ops/matmul/matmul.wgsl.js';
 export * from './ops/norm/norm.wgsl.js';
 export * from './ops/pool/pool.wgsl.js';

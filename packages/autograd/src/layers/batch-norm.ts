@@ -3,13 +3,12 @@ import {
   batchNorm,
   batchNormEval,
   checkNumber,
-  defineOp,
   foldBatchNorm,
   ones,
   type Tensor,
   zeros,
 } from '@mobinet/tensor';
-import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, flushedWgsl, MapShader } from '@mobinet/tensor/kernels';
+import { elementwiseOp, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import { epsilonRange, shareRange } from '../ranges.js';
@@ -49,7 +48,9 @@ export class BatchNorm2d extends Module {
 
   override forward(x: Tensor): Tensor {
     const { gamma, beta, runningMean, runningVariance, epsilon } = this;
-    if (!this.training) return batchNormEval(x, gamma, beta, runningMean, runningVariance, { epsilon });
+    if (!this.training) {
+      return batchNormEval(x, { gamma, beta, mean: runningMean, variance: runningVariance, epsilon });
+    }
     const { output, mean, variance } = batchNorm(x, gamma, beta, { epsilon });
     this.observe(mean, variance, x.size / gamma.size);
     return output;
@@ -79,28 +80,11 @@ function moveTowards(average: Tensor, value: Tensor, rate: number, scale: number
   applyInto(movingAverageOp, [average, value], [average], { rate, scale });
 }
 
-const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; scale: number }>({
+const movingAverageOp = elementwiseOp({
   name: 'movingAverage',
-  outputs: ([average]) => [average],
-  reference([{ values: average }, { values: value }], [{ values: result }], { rate, scale }) {
-    for (let i = 0; i < result.length; i++) {
-      result[i] = flushed(average[i] + rate * (scale * value[i] - average[i]));
-    }
-  },
-  fast: (inputs, [result], attributes) => movingAverageKernel.run(inputs, result, attributes),
-  webgpu: (inputs, [result], attributes) => movingAverageShader.run(inputs, result, attributes),
-});
-
-const movingAverageKernel = new ElementwiseKernel(
-  'moving_average',
-  2,
-  ([average, value], { rate, scale }) =>
-    flushedLanes(average.add(f32x4.splat(rate).mul(f32x4.splat(scale).mul(value).sub(average)))),
-  { rate: f32, scale: f32 },
-);
-
-/** There are few numbers, so copying the average before overwriting it costs nothing. */
-const movingAverageShader = new MapShader('moving_average', flushedWgsl('(a + p.rate * (p.scale * b - a))'), {
-  rate: 'f32',
-  scale: 'f32',
+  operands: ['average', 'value'],
+  numbers: ['rate', 'scale'],
+  scalar: (average, value, { rate, scale }) => flushed(average + rate * (scale * value - average)),
+  lanes: (average, value, { rate, scale }) => flushedLanes(average.add(rate.mul(scale.mul(value).sub(average)))),
+  wgsl: 'flushed(average + p.rate * (p.scale * value - average))',
 });

@@ -46,7 +46,7 @@ const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]
     }
   },
   fast: ([x, slope], [y]) => preluKernel.run([x], [slope], y, x.size / slope.size, slope.size),
-  webgpu: (inputs, [y]) => gpuKernels().preluShader.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().preluShader.run(inputs, y),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, slope] }) {
@@ -89,7 +89,7 @@ const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Te
     dslope.values.set(preluSlopeSums.run([dy, x], [], rows, channels)[0]);
   },
   webgpu([dy, x, slope], [dx, dslope]) {
-    gpuKernels().preluGradientShader.run([dy, x, slope], dx, {});
+    gpuKernels().preluGradientShader.run([dy, x, slope], dx);
     gpuKernels().preluSlopeShader.run({ dy, x }, { dslope }, {}, x.size / slope.size, slope.size);
   },
 });

@@ -117,7 +117,7 @@ describe('batchNormEval', () => {
     (parameters) => {
       const { x, gamma, beta, mean, variance } = parameters;
       const { scale, shift } = foldBatchNorm(parameters);
-      const output = batchNormEval(x, gamma, beta, mean, variance);
+      const output = batchNormEval(x, parameters);
       expect(output.values).toEqual(affine(x, tensor(scale.values), tensor(shift.values)).values);
       output.values.forEach((value, at) => {
         const c = at % gamma.size;
@@ -129,7 +129,7 @@ describe('batchNormEval', () => {
 
   test.prop([cases], { numRuns: 15 })('has a gradient', ({ x, gamma, beta, mean, variance }) => {
     const f = (x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) =>
-      batchNormEval(x, gamma, beta, mean, variance);
+      batchNormEval(x, { gamma, beta, mean, variance });
     checkGradient(f, [x, gamma, beta, mean, variance]);
   });
 
@@ -137,7 +137,7 @@ describe('batchNormEval', () => {
     const x = Rng.fromSeed(5).normal([20, 3]);
     const [gamma, beta] = [tensor([1, -2, 0.5]), tensor([0, 1, -1])];
     const { output, mean, variance } = batchNorm(x, gamma, beta);
-    batchNormEval(x, gamma, beta, mean, variance).values.forEach((value, at) => {
+    batchNormEval(x, { gamma, beta, mean, variance }).values.forEach((value, at) => {
       expect(value).toBeCloseTo(output.values[at], 5);
     });
   });

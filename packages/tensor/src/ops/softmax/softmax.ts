@@ -6,8 +6,9 @@ import type { OpDefinition } from '../../op-definition.js';
 import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { mul, sub } from '../elementwise/binary.js';
+import { sameShapeAsInput } from '../elementwise/elementwise.js';
 import { flushTiny } from '../elementwise/flush-tiny.js';
-import { exp, sameShapeAsInput } from '../elementwise/unary.js';
+import { exp } from '../elementwise/unary.js';
 import { sum } from '../reduce/sum.js';
 import { softmaxRows } from './softmax.wasm.js';
 
