@@ -118,7 +118,7 @@ export function gelu(x: Tensor): Tensor {
 
 const geluScale = Math.sqrt(2 / Math.PI);
 const geluCubic = 0.044715;
-/** Beyond this |x| the slope is 0 or 1 to the last bit. The gradient clamps x to it, so that powers of x do not overflow. */
+/** Beyond this |x| the slope is exactly 0 or 1. The gradient clamps x to it, so that powers of x do not overflow. */
 const geluLimit = 20;
 
 // The kernels use σ(2u) = (1 + tanh u) / 2. In WGSL, tanh may overflow.

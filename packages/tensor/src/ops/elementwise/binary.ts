@@ -13,9 +13,9 @@ import { applyBinary, type Binary, type Operands } from './operands.js';
 import { abs, log, neg } from './unary.js';
 import { where } from './where.js';
 
-// Arithmetic of two operands, with NumPy's broadcasting: see `broadcastShapes`. Elements of a broadcast operand are read
-// several times, so its gradient is summed back to its shape. Integers take JavaScript's results, truncated to their bits:
-// division truncates towards zero.
+// Arithmetic of two operands, with NumPy's broadcasting: see `broadcastShapes`. Elements of a broadcast operand are
+// read several times, so its gradient is summed back to its shape. Integers take JavaScript's results, truncated to
+// their bits: division truncates towards zero.
 
 type BinaryOp<S extends readonly AnyTensor[]> = OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>;
 
@@ -97,8 +97,8 @@ export const div: Binary = arithmetic<[Tensor, Tensor]>({
 });
 
 /**
- * Raises a to the power of b. As in IEEE 754, 1 to any power is 1, and so is anything to the power of 0, even NaN. Throws as
- * `add` does.
+ * Raises a to the power of b. As in IEEE 754, 1 to any power is 1, and so is anything to the power of 0, even NaN.
+ * Throws as `add` does.
  */
 export const pow: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'pow',
@@ -106,8 +106,9 @@ export const pow: Binary = arithmetic<[Tensor, Tensor]>({
   lanes: powLanes,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    // ∂aᵇ/∂a = b·aᵇ⁻¹. For b = 0 it is 0, even where a is NaN or so near 0 that the power overflows, so 1 replaces such an a.
-    // Masking the result instead would not do: its infinities would come back as NaN, 0·∞, in the second derivative.
+    // ∂aᵇ/∂a = b·aᵇ⁻¹. For b = 0 it is 0, even where a is NaN or so near 0 that the power overflows, so 1 replaces such
+    // an a. Masking the result instead would not do: its infinities would come back as NaN, 0·∞, in the second
+    // derivative.
     () => {
       const base = where(equal(b, 0), where(greater(abs(a), 2 ** -126), a, 1), a);
       return sumTo(mul(dy, mul(b, pow(base, sub(b, 1)))), a.shape);
@@ -120,14 +121,14 @@ export const pow: Binary = arithmetic<[Tensor, Tensor]>({
   ],
 });
 
-/** aᵇ as IEEE 754, C and PyTorch define it. In JavaScript, 1 to the power of NaN or ±∞ and −1 to the power of ±∞ are NaN. */
+/** aᵇ as in IEEE 754, C and PyTorch. In JavaScript, 1 to the power of NaN or ±∞ is NaN, and so is −1 to that of ±∞. */
 export function power(a: number, b: number): number {
   return a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
 }
 
 /**
- * Takes the larger of a and b, element by element, or NaN where either is NaN. Where they are equal, each receives half of the
- * gradient, as in PyTorch. Throws as `add` does.
+ * Takes the larger of a and b, element by element, or NaN where either is NaN. Where they are equal, each receives half
+ * of the gradient, as in PyTorch. Throws as `add` does.
  */
 export const maximum: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'maximum',

@@ -3,8 +3,8 @@ import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
- * Visits a run: elements `at` … `end` − 1 of the result, which are consecutive. Operand `k` is read from index `from[k]` on,
- * `step[k]` apart: 1, or 0 where the operand is repeated.
+ * Visits a run: elements `at` … `end` − 1 of the result, which are consecutive. Operand `k` is read from index
+ * `from[k]` on, `step[k]` apart: 1, or 0 where the operand is repeated.
  */
 export type VisitRun = (at: number, end: number, from: readonly number[], step: readonly number[]) => void;
 
@@ -14,7 +14,9 @@ export interface Axis {
   strides: readonly number[];
 }
 
-/** Writes f(a, b) for all pairs of elements that broadcasting combines. The definition of arithmetic and comparisons. */
+/**
+ * Writes f(a, b) for all pairs of elements that broadcasting combines: the definition of arithmetic and comparisons.
+ */
 export function mapPairs(
   a: Tensor<DType>,
   b: Tensor<DType>,
@@ -29,8 +31,8 @@ export function mapPairs(
 
 /**
  * Walks over a result of this shape in row-major order, together with operands that broadcast to it, in runs as long as
- * possible. Equal shapes are one run; a bias [channels] on [batch, height, width, channels] makes one run for each pixel.
- * Index arithmetic is paid once per run, so that an element costs only what `visit` does with it.
+ * possible. Equal shapes are one run; a bias [channels] on [batch, height, width, channels] makes one run for each
+ * pixel. Index arithmetic is paid once per run, so that an element costs only what `visit` does with it.
  */
 export function forEachRun(shape: Shape, operands: readonly Shape[], visit: VisitRun): void {
   const total = sizeOf(shape);
@@ -51,7 +53,9 @@ export function forEachRun(shape: Shape, operands: readonly Shape[], visit: Visi
   }
 }
 
-/** The axes of `shape` without those of size 1. Neighbouring axes are joined where every operand can cross them as one. */
+/**
+ * The axes of `shape` without those of size 1. Neighbouring axes are joined where every operand can cross them as one.
+ */
 export function collapsedAxes(shape: Shape, operands: readonly Shape[]): Axis[] {
   const strides = operands.map((operand) => broadcastStrides(operand, shape.length));
   const axes: Axis[] = [];
@@ -69,7 +73,9 @@ export function collapsedAxes(shape: Shape, operands: readonly Shape[]): Axis[] 
   return axes;
 }
 
-/** The strides of an operand in a result of `rank` axes, aligned at the last axis: 0 along axes where it is repeated. */
+/**
+ * The strides of an operand in a result of `rank` axes, aligned at the last axis: 0 along axes where it is repeated.
+ */
 function broadcastStrides(operand: Shape, rank: number): number[] {
   const strides = stridesOf(operand).map((stride, axis) => (operand[axis] === 1 ? 0 : stride));
   return [...new Array<number>(rank - operand.length).fill(0), ...strides];

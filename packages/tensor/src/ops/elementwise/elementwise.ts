@@ -25,7 +25,7 @@ type ElementwiseOp<N extends Names, P extends string, S extends readonly Tensor[
 >;
 
 /**
- * An element-wise op on one f32 tensor, or on two of the same shape: its formula for each kind of processor, and its gradient.
+ * An element-wise op on one f32 tensor, or two of one shape: its formula for each kind of processor, and its gradient.
  *
  * `N` are the names of the operands, `P` those of the numbers, `S` the tensors that the gradient rule reads.
  */
@@ -33,7 +33,7 @@ export interface Elementwise<N extends Names, P extends string, S extends readon
   readonly name: string;
   /** Names of the operands in `wgsl`, where `i`, `p` and `result` are taken. Default: a single operand, `x`. */
   readonly operands?: N;
-  /** Names of the op's attributes: numbers that are the same for all elements. Default: none. */
+  /** Names of the op's attributes, numbers that are the same for all elements. `y`, `size` and `count` are taken. */
   readonly numbers?: readonly P[];
   /** The definition: an element of the result from the elements of the operands, and the attributes. */
   readonly scalar: Formula<N, P, number>;
@@ -91,7 +91,7 @@ export function elementwiseOp<
     },
     fast: (inputs, [y], attributes) => kernel.run(inputs, y, attributes),
     webgpu: (inputs, [y], attributes) => gpuKernels().mapOnGpu(map, inputs, y, attributes),
-    // Programs make use of this, and hold no gradients, which are the ops of two operands.
+    // Only programs use this, and they contain no gradients, which are the ops of two operands.
     inPlace: operands.length === 1,
     ...rules,
   });

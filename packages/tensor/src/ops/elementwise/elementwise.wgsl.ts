@@ -51,8 +51,8 @@ export function mapOnGpu(
 /**
  * y = f(a, b, …), element by element, with broadcasting.
  *
- * The shader finds the operands of an element from its index, axis by axis. Neighbouring axes are joined where all operands
- * allow it, so tensors of one shape have a single axis.
+ * The shader finds the operands of an element from its index, axis by axis. Neighbouring axes are joined where all
+ * operands allow it, so tensors of one shape have a single axis.
  */
 export class MapShader {
   readonly #definition: MapDefinition;
@@ -125,7 +125,7 @@ export function positionOf(name: string, axes: number): string {
 }
 
 /**
- * WGSL for `flushed` of flush.ts. Drivers may flush subnormal numbers or keep them, so the limit must be far above those for GPUs
- * and CPUs to agree.
+ * WGSL for `flushed` of flush.ts. Drivers may flush subnormal numbers or keep them. The limit is far above these, so
+ * GPUs and CPUs agree.
  */
 export const flushedWgsl = (x: string): string => `select(${x}, 0.0, abs(${x}) < 1e-30)`;

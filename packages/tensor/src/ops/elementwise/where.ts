@@ -9,7 +9,7 @@ import { type Operands, withTensors } from './operands.js';
 import { whereByKernel } from './where.wasm.js';
 
 /**
- * Takes a where the condition is not 0, else b: element by element, all three with broadcasting.
+ * Selects a where the condition is not 0, else b: element by element, all three with broadcasting.
  *
  * @throws ShapeError if the shapes do not broadcast.
  * @throws DTypeError if a and b differ in dtype.

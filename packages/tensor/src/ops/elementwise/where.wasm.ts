@@ -9,8 +9,8 @@ import { flatStep } from './compare.wasm.js';
 const itemSize = 64;
 
 /**
- * Takes a where the condition holds, else b: floats of one shape, where a or b may be a single number. Returns false, having
- * done nothing, for other dtypes and shapes.
+ * Selects a where the condition holds, else b: floats of one shape, where a or b may be a single number. Returns false,
+ * having done nothing, for other dtypes and shapes.
  */
 export function whereByKernel(condition: Tensor<'u8'>, a: Tensor<DType>, b: Tensor<DType>, y: Tensor<DType>): boolean {
   const [aStep, bStep] = [flatStep(a, y), flatStep(b, y)];

@@ -28,8 +28,8 @@ export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: F
 }
 
 /**
- * Normalises x by fixed statistics, as in evaluation: `affine` with the folded scale and shift. An exported network stores
- * these two in f32, and so computes the same bits.
+ * Normalises x by fixed statistics, as in evaluation: `affine` with the folded scale and shift. An exported network
+ * stores these two in f32, and so computes the same bits.
  *
  * @param x [..., channels].
  * @param batchNorm Its mean and variance are the running averages of training.

@@ -27,7 +27,7 @@ export interface BatchNormResult {
 }
 
 /**
- * Normalises each channel by the statistics of the batch (Ioffe & Szegedy 2015, algorithm 1), over all axes but the last:
+ * Normalises each channel by the statistics of the batch, over all axes but the last (Ioffe & Szegedy 2015, alg. 1):
  *
  *     μ = mean(x)    σ² = mean((x − μ)²)    x̂ = (x − μ) / √(σ² + ε)    y = γ·x̂ + β
  *
@@ -111,8 +111,8 @@ const batchNormOp = defineOp<
  *   3. dxᵢ = s·dx̂ᵢ − s/N·Σ dx̂ − s³/N·(xᵢ − μ)·Σ dx̂·(x − μ)
  *   4.     = γ·s·(dyᵢ − dβ/N − x̂ᵢ·dγ/N).
  *
- * In words: the parts of dy along a constant and along x̂ are removed, since the output ignores the shift and scale of x.
- * (Ioffe & Szegedy 2015, section 3, states the parts; step 4 is their sum.) Tiny values of dx are flushed to 0.
+ * In words: the parts of dy along a constant and along x̂ are removed, since the output ignores the shift and scale of
+ * x. (Ioffe & Szegedy 2015, section 3, states the parts; step 4 is their sum.) Tiny values of dx are flushed to 0.
  */
 const batchNormGradientOp = defineOp<
   [dy: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor],

@@ -22,8 +22,8 @@ export function batchNormByKernel(
   epsilon: number,
 ): void {
   const [channels, count] = [gamma.size, x.size / gamma.size];
-  // Σ(x − k) and Σ(x − k)² for a k near the mean, here the first row (Chan, Golub & LeVeque 1983). One pass, and
-  // unlike Σx² − (Σx)²/N it does not cancel where the mean is large.
+  // Σ(x − k) and Σ(x − k)² for a k near the mean, here the first row (Chan, Golub & LeVeque 1983). One pass, and unlike
+  // Σx² − (Σx)²/N it does not cancel where the mean is large.
   const [sum, sumOfSquares] = momentSums.run([x], [x], count, channels);
   withVectors(channels, ['factor'], ({ factor }) => {
     for (let c = 0; c < channels; c++) {

@@ -2,7 +2,7 @@ import { bytesPerElement, type DType, typedArrayOver } from '../../dtype.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 
-/** The place of a block of elements in a tensor: element [i, j, …] is at index offset + i·strides[0] + j·strides[1] + … */
+/** A block of elements in a tensor: element [i, j, …] is at index offset + i·strides[0] + j·strides[1] + … */
 export interface Layout {
   readonly tensor: Tensor<DType>;
   readonly strides: readonly number[];
@@ -19,8 +19,8 @@ export type CopyBlock = (shape: Shape, from: Layout, to: Layout) => void;
 /**
  * Copies a block of elements of this shape from one layout to another of the same dtype.
  *
- * Most shape ops are this copy with particular layouts: transposition permutes the strides, broadcasting sets them to 0,
- * slicing moves the offset of the source, and padding and concatenation move that of the destination.
+ * Most shape ops are this copy with particular layouts: transposition permutes the strides, broadcasting sets them to
+ * 0, slicing moves the offset of the source, and padding and concatenation move that of the destination.
  */
 export function copyBlock(shape: Shape, from: Layout, to: Layout): void {
   if (sizeOf(shape) === 0) return;
@@ -61,7 +61,7 @@ export function joinAxes(shape: Shape, from: readonly number[], to: readonly num
   return { sizes, fromStrides, toStrides };
 }
 
-/** The elements as bits. With one element type for each width, not one for each dtype, the loop of a copy is twice as fast. */
+/** The elements as bits. With one array type per element width, not one per dtype, a copy's loop is twice as fast. */
 export function bitsOf({ dtype, values }: Tensor<DType>): Bits {
   const { buffer, byteOffset, length } = values;
   return typedArrayOver(typeOfWidth[bytesPerElement(dtype) as keyof typeof typeOfWidth], buffer, byteOffset, length);

@@ -17,7 +17,7 @@ import { transpose } from './transpose.js';
 
 type Index = readonly number[];
 
-/** The oracle: a tensor written index by index. */
+/** The oracle: a tensor that is computed index by index. */
 function build<D extends DType>(dtype: D, shape: Shape, element: (index: Index) => number): Tensor<D> {
   const result = emptyTensor(dtype, shape);
   const strides = stridesOf(shape);
@@ -48,7 +48,7 @@ const floats = (constraints: Parameters<typeof shapes>[0] = { maxRank: 3, maxSiz
   shapes(constraints).chain((shape) => tensors(shape));
 
 describe('reshape', () => {
-  test('shares memory, and fills in an axis of −1', () => {
+  test('shares memory, and computes an axis of −1', () => {
     const x = arange(12);
     const y = reshape(x, [3, -1]);
     expect(y.shape).toEqual([3, 4]);
@@ -66,7 +66,7 @@ describe('reshape', () => {
     expect(() => reshape(zeros([6]), shape)).toThrow(ShapeError);
   });
 
-  test('squeeze and unsqueeze drop and add axes of size 1', () => {
+  test('squeeze and unsqueeze remove and add axes of size 1', () => {
     const x = zeros([1, 3, 1]);
     expect(squeeze(x).shape).toEqual([3]);
     expect(squeeze(x, -1).shape).toEqual([1, 3]);
@@ -130,7 +130,7 @@ describe('concat and stack', () => {
       fc.record({ axis: fc.constant(axis), inputs: fc.tuple(...sizes.map((size) => tensors(shape.with(axis, size)))) }),
     );
 
-  test.prop([parts], { numRuns: 60 })('slices give the parts back', ({ inputs, axis }) => {
+  test.prop([parts], { numRuns: 60 })('is undone by slices', ({ inputs, axis }) => {
     const whole = concat(inputs, axis - inputs[0].rank);
     let start = 0;
     for (const input of inputs) {
@@ -146,7 +146,7 @@ describe('concat and stack', () => {
     checkOp((...inputs) => concat(inputs, axis), inputs);
   });
 
-  test('repeats channels, in rows long and short', () => {
+  test('repeats channels in long and short rows', () => {
     for (const channels of [3, 200]) {
       const x = build('f32', [2, 2, channels], ([i, j, c]) => i * 1000 + j * 500 + c);
       expectSame(
@@ -165,7 +165,7 @@ describe('concat and stack', () => {
     );
   });
 
-  test.prop([floats(), fc.nat()], { numRuns: 30 })('stack makes a new axis', (x, nth) => {
+  test.prop([floats(), fc.nat()], { numRuns: 30 })('stack adds an axis', (x, nth) => {
     const axis = nth % (x.rank + 1);
     const shape = x.shape.toSpliced(axis, 0, 2);
     expectSame(
@@ -175,7 +175,7 @@ describe('concat and stack', () => {
     checkOp((a, b) => stack([a, b], axis), [x, x]);
   });
 
-  test('explains tensors that do not fit', () => {
+  test('explains shapes that do not match', () => {
     expect(() => concat([zeros([2, 3]), zeros([3, 3])], 1)).toThrow('All axes except 1 must be equal.');
     expect(() => stack([zeros([2]), zeros([3])])).toThrow(ShapeError);
     expect(() => concat([], 0)).toThrow(ShapeError);
@@ -195,7 +195,7 @@ describe('slice', () => {
     }),
   );
 
-  test.prop([sliced], { numRuns: 60 })('takes what lies between start and end', ({ x, ranges }) => {
+  test.prop([sliced], { numRuns: 60 })('takes the elements between start and end', ({ x, ranges }) => {
     const start = ranges.map(([from]) => from);
     const end = ranges.map(([, to]) => to);
     const expected = build(
@@ -211,13 +211,13 @@ describe('slice', () => {
     checkOp((x) => slice(x, start, end), [x], { gradient: false });
   });
 
-  test('counts negative positions from the end, and takes whole what is not listed', () => {
+  test('counts negative positions from the end, and takes all of the axes that are not listed', () => {
     const x = reshape(arange(24), [2, 3, 4]);
     expectSame(slice(x, [-1, 0, 1], [undefined, -1]), slice(x, [1, 0, 1], [2, 2, 4]));
     expectSame(slice(x, []), x);
   });
 
-  test('has the gradient that pads with zeros', () => {
+  test('has a gradient padded with zeros', () => {
     checkOp(
       (x) => slice(x, [1, 0], [3, -1]),
       [
@@ -294,7 +294,7 @@ describe('gather and scatterAdd', () => {
     ),
   );
 
-  test.prop([picks], { numRuns: 60 })('picks positions of an axis', ({ x, axis, indices }) => {
+  test.prop([picks], { numRuns: 60 })('gather picks slices along an axis', ({ x, axis, indices }) => {
     const expected = build(x.dtype, x.shape.toSpliced(axis, 1, ...indices.shape), (index) => {
       const picked = at(indices, index.slice(axis, axis + indices.rank));
       return at(x, index.toSpliced(axis, indices.rank, picked));
@@ -308,7 +308,7 @@ describe('gather and scatterAdd', () => {
     checkOp((updates) => scatterAdd(updates, toBackend(indices), x.shape[axis], axis), [gather(floats, indices, axis)]);
   });
 
-  test('scatterAdd adds up what meets', () => {
+  test('scatterAdd adds up slices of equal indices', () => {
     const indices = tensor([2, 0, 2], { dtype: 'i32' });
     expectSame(
       scatterAdd(
@@ -355,6 +355,6 @@ describe('broadcastTo', () => {
 
   test('refuses to change an axis that is not of size 1', () => {
     expect(() => broadcastTo(zeros([3]), [2, 2])).toThrow(ShapeError);
-    expect(() => broadcastTo(zeros([3]), [1])).toThrow('broadcastTo: [3] does not stretch to [1]');
+    expect(() => broadcastTo(zeros([3]), [1])).toThrow('broadcastTo: shape [3] does not broadcast to [1]');
   });
 });
