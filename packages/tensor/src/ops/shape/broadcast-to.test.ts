@@ -4,7 +4,7 @@ import { zeros } from '../../create.js';
 import { ShapeError } from '../../errors.js';
 import { broadcastableShapes, checkOp } from '../../testing/index.js';
 import { broadcastTo } from './broadcast-to.js';
-import { at, build, expectSame } from './shape-ops.test.helper.js';
+import { at, build, expectSame } from './oracle.test.helper.js';
 
 describe('broadcastTo', () => {
   test.prop([broadcastableShapes({ maxRank: 3, maxSize: 4 })], { numRuns: 60 })('repeats elements', ([from, other]) => {

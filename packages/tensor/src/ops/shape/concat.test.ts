@@ -5,7 +5,7 @@ import type { DType } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { checkGradient, checkOp, shapes, tensors } from '../../testing/index.js';
 import { concat, stack } from './concat.js';
-import { at, build, expectSame, floats } from './shape-ops.test.helper.js';
+import { at, build, expectSame, floats } from './oracle.test.helper.js';
 import { slice } from './slice.js';
 
 describe('concat and stack', () => {

@@ -6,7 +6,7 @@ import { toBackend } from '../../move.js';
 import { sizeOf } from '../../shape.js';
 import { checkOp, shapes } from '../../testing/index.js';
 import { gather, scatterAdd } from './gather.js';
-import { at, build, counted, expectSame } from './shape-ops.test.helper.js';
+import { at, build, counted, expectSame } from './oracle.test.helper.js';
 
 describe('gather and scatterAdd', () => {
   const picks = counted({ minRank: 1, maxRank: 3 }).chain((x) =>

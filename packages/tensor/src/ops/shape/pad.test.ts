@@ -5,8 +5,8 @@ import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp } from '../../testing/index.js';
+import { at, build, counted, expectSame, floats } from './oracle.test.helper.js';
 import { pad } from './pad.js';
-import { at, build, counted, expectSame, floats } from './shape-ops.test.helper.js';
 import { slice } from './slice.js';
 
 describe('pad', () => {

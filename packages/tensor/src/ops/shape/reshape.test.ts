@@ -3,8 +3,8 @@ import { describe, expect } from 'vitest';
 import { arange, zeros } from '../../create.js';
 import { ShapeError } from '../../errors.js';
 import { checkGradient } from '../../testing/index.js';
+import { floats } from './oracle.test.helper.js';
 import { reshape, squeeze, unsqueeze } from './reshape.js';
-import { floats } from './shape-ops.test.helper.js';
 
 describe('reshape', () => {
   test('shares memory, and computes an axis of −1', () => {

@@ -3,8 +3,8 @@ import { describe, expect } from 'vitest';
 import { arange, tensor, zeros } from '../../create.js';
 import { ShapeError } from '../../errors.js';
 import { checkOp } from '../../testing/index.js';
+import { at, build, counted, expectSame } from './oracle.test.helper.js';
 import { reshape } from './reshape.js';
-import { at, build, counted, expectSame } from './shape-ops.test.helper.js';
 import { slice } from './slice.js';
 
 describe('slice', () => {

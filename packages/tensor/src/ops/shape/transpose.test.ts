@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { tensor, zeros } from '../../create.js';
 import { ShapeError } from '../../errors.js';
 import { checkOp } from '../../testing/index.js';
-import { at, build, counted, expectSame, floats } from './shape-ops.test.helper.js';
+import { at, build, counted, expectSame, floats } from './oracle.test.helper.js';
 import { transpose } from './transpose.js';
 
 describe('transpose', () => {

@@ -9,7 +9,7 @@ import { reshape } from './reshape.js';
 
 export type Index = readonly number[];
 
-/** The oracle: a tensor that is computed index by index. */
+/** A tensor that is computed index by index. */
 export function build<D extends DType>(dtype: D, shape: Shape, element: (index: Index) => number): Tensor<D> {
   const result = emptyTensor(dtype, shape);
   const strides = stridesOf(shape);
@@ -19,11 +19,13 @@ export function build<D extends DType>(dtype: D, shape: Shape, element: (index: 
   return result;
 }
 
+/** The element of x at an index. */
 export function at(x: Tensor<DType>, index: Index): number {
   const strides = stridesOf(x.shape);
   return x.values[index.reduce((sum, position, axis) => sum + position * strides[axis], 0)];
 }
 
+/** Demands the same dtype, shape and elements. */
 export function expectSame(actual: Tensor<DType>, expected: Tensor<DType>): void {
   expect(actual.dtype).toBe(expected.dtype);
   expect(actual.shape).toEqual(expected.shape);
@@ -36,5 +38,6 @@ export const counted = (constraints: Parameters<typeof shapes>[0] = {}): fc.Arbi
     .tuple(fc.constantFrom(...dtypes), shapes(constraints))
     .map(([dtype, shape]) => reshape(arange(0, sizeOf(shape), 1, dtype), shape));
 
+/** Random floats of some shape. */
 export const floats = (constraints: Parameters<typeof shapes>[0] = { maxRank: 3, maxSize: 4 }): fc.Arbitrary<Tensor> =>
   shapes(constraints).chain((shape) => tensors(shape));
