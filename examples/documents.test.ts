@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 
@@ -11,6 +11,8 @@ import { afterAll, describe, expect, test } from 'vitest';
  * - A first line such as `// softsign.ts` names the file, so that other blocks of the document can import it.
  * - If a block has comments `// → …`, they are the lines that it must print.
  * - A block named `….test.ts` becomes part of this test file.
+ * - A block marked `diff` adds files to the packages, and lines to existing files. Added files and lines are compiled as
+ *   if they were in their places.
  */
 const root = join(import.meta.dirname, '..');
 
@@ -42,11 +44,36 @@ function readBlocks(document: string): Block[] {
   }));
 }
 
-const blocks = documents.flatMap((document) => readBlocks(document).map((block) => ({ document, ...block })));
+/** The lines that the diffs of a document add to each file, as modules that import each other. */
+function readDiffs(document: string): Block[] {
+  const text = readFileSync(join(root, document), 'utf8');
+  const added = new Map<string, string>();
+  for (const [, diff] of text.matchAll(/^```diff\n(.*?)^```$/gms)) {
+    for (const file of diff.split(/^--- .*\n\+\+\+ b\//m).slice(1)) {
+      const path = file.slice(0, file.indexOf('\n'));
+      const lines = Array.from(file.matchAll(/^\+(.*\n)/gm), ([, line]) => line);
+      added.set(path, [added.get(path) ?? '', ...lines].join(''));
+    }
+  }
+  // A relative import is of another file that a diff adds, or of one that is compiled already.
+  const place = (path: string, specifier: string): string => {
+    const module = join(dirname(path), specifier);
+    if (added.has(module.replace(/\.js$/, '.ts'))) return `./${basename(module)}`;
+    return relative(join(workspace, document), join(root, module.replace('/src/', '/dist/')));
+  };
+  return Array.from(added, ([path, code]) => ({
+    name: basename(path, '.ts'),
+    code: code.replace(/(?<= from ')\..*(?=';)/g, (specifier) => place(path, specifier)),
+  }));
+}
 
 // Inside this package, so that imports resolve as in the examples. tsc and Biome ignore names that start with a dot.
 const workspace = mkdtempSync(join(import.meta.dirname, '.documents-'));
 afterAll(() => rmSync(workspace, { recursive: true }));
+
+const blocks = documents.flatMap((document) =>
+  [...readBlocks(document), ...readDiffs(document)].map((block) => ({ document, ...block })),
+);
 
 for (const { document, name, code } of blocks) {
   mkdirSync(join(workspace, document), { recursive: true });

@@ -1,8 +1,8 @@
 import { customGradient } from '@mobinet/autograd';
 import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor';
-import { forEachBit, packMask, packMaskOnGpu, setBits } from '@mobinet/tensor/kernels';
-import { passByKernel } from './estimator.wasm.js';
-import { passApproxShader, passClippedOnGpu } from './estimator.wgsl.js';
+import { elementwiseOp, forEachBit, packMask, packMaskOnGpu, setBits } from '@mobinet/tensor/kernels';
+import { passApproxLanes, passClipped } from './estimator.wasm.js';
+import { passClippedOnGpu } from './estimator.wgsl.js';
 import type { Estimator } from './gradient-kinds.js';
 
 /**
@@ -58,19 +58,14 @@ const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
       dx[at] = stops ? 0 : dy[at];
     });
   },
-  fast: ([dy, mask], [dx]) => passByKernel('clip', dy, mask, dx),
+  fast: ([dy, mask], [dx]) => passClipped(dy, mask, dx),
   webgpu: ([dy, mask], [dx]) => passClippedOnGpu(dy, mask, dx),
 });
 
-const passApproxOp = defineOp<[Tensor, Tensor], [Tensor]>({
+const passApproxOp = elementwiseOp({
   name: 'passApprox',
-  outputs: ([dy]) => [dy],
-  reference([{ values: dy }, { values: x }], [{ values: dx }]) {
-    for (let i = 0; i < dx.length; i++) {
-      const distance = Math.abs(x[i]);
-      dx[i] = distance > 1 ? 0 : dy[i] * (2 - 2 * distance);
-    }
-  },
-  fast: ([dy, x], [dx]) => passByKernel('approx', dy, x, dx),
-  webgpu: (inputs, [dx]) => passApproxShader.run(inputs, dx, {}),
+  operands: ['dy', 'x'],
+  scalar: (dy, x) => (Math.abs(x) > 1 ? 0 : dy * (2 - 2 * Math.abs(x))),
+  lanes: passApproxLanes,
+  wgsl: 'select(dy * (2.0 - 2.0 * abs(x)), 0.0, abs(x) > 1.0)',
 });

@@ -11,9 +11,7 @@ import {
   i32,
   i32x4,
   Kernel,
-  type KernelParameters,
   kernelFamily,
-  type ParameterTypes,
   storeFour,
 } from '@mobinet/tensor/kernels';
 import type { Estimator } from './gradient-kinds.js';
@@ -42,8 +40,8 @@ export const estimatorEpilogue = kernelFamily(
           const at = (address: I32): F32x4 => f32x4.load(address.add(offset), constant);
           const passed = {
             identity: () => value,
-            approx: () => passApprox(value, at(row)),
-            clip: () => passClipped(value, row, offset.add(constant)),
+            approx: () => passApproxLanes(value, at(row)),
+            clip: () => passClippedLanes(value, row, offset.add(constant)),
           }[estimator]();
           return repeats.reduce((sum, repeat) => sum.add(at(repeat)), passed);
         };
@@ -62,13 +60,13 @@ export function epilogueArguments(
 }
 
 /** dy · max(0, 2 − 2|x|) */
-function passApprox(dy: F32x4, x: F32x4): F32x4 {
+export function passApproxLanes(dy: F32x4, x: F32x4): F32x4 {
   const two = f32x4.const(2);
   return dy.mul(two.subMul(two, x.abs()).pmax(f32x4.const(0)));
 }
 
 /** dy, or 0 where the bit of an element is 1. `offset` is that of its floats, in bytes from the start of the row. */
-function passClipped(dy: F32x4, maskRow: I32, offset: I32): F32x4 {
+function passClippedLanes(dy: F32x4, maskRow: I32, offset: I32): F32x4 {
   // Four elements, 16 bytes of floats, are four bits of a mask word.
   const word = i32.load(maskRow.add(offset.shrU(7).mul(4))).shrU(offset.shrU(2).and(28));
   const lanes = i32x4.const(1, 2, 4, 8);
@@ -76,31 +74,23 @@ function passClipped(dy: F32x4, maskRow: I32, offset: I32): F32x4 {
   return dy.and(passes.as(f32x4));
 }
 
-/** The kernels of `passThrough`: dx from dy row by row, without a skip. */
-const passKernels = Object.fromEntries(
-  (['approx', 'clip'] as const).map((estimator) => {
-    const { row } = estimatorEpilogue(estimator, 0);
-    const types: ParameterTypes = { ...parameters, dy: i32, dx: i32 };
-    const kernel = new Kernel<ParameterTypes>(`f32_pass_${estimator}`, types, (all, from, to) => {
-      const p = all as KernelParameters<typeof parameters & { dy: typeof i32; dx: typeof i32 }>;
-      const at = i32.variable(from.mul(p.channels).mul(4), 'at');
-      forRange(from, to, 1, (pixel) => {
-        const pass = row(p, pixel);
-        forEachFour(p.channels, (offset, rest) => {
-          const four = f32x4.variable(pass(f32x4.load(p.dy.add(at)), offset, 0), 'four');
-          storeFour(p.dx.add(at), four, rest);
-          at.set(at.add(rest ? rest.mul(4) : 16));
-        });
-      });
-    });
-    return [estimator, kernel];
-  }),
-) as Record<'approx' | 'clip', Kernel<ParameterTypes>>;
-
-export function passByKernel(estimator: 'approx' | 'clip', dy: Tensor, memory: Tensor | BitTensor, dx: Tensor): void {
+/** dx from dy and the mask of `'clip'`. */
+export function passClipped(dy: Tensor, mask: BitTensor, dx: Tensor): void {
   const channels = dy.shape[dy.rank - 1] ?? 1;
-  if (dy.size === 0) return;
-  const args = { ...epilogueArguments(memory, null, channels), dy, dx };
   const rows = dy.size / channels;
-  passKernels[estimator].run(args, rows, { grain: chunksOf(rows, 3 + channels * 0.3) });
+  const args = { ...epilogueArguments(mask, null, channels), dy, dx };
+  passClippedKernel.run(args, rows, { grain: chunksOf(rows, 3 + channels * 0.3) });
 }
+
+const passClippedKernel = new Kernel('f32_pass_clip', { ...parameters, dy: i32, dx: i32 }, (p, from, to) => {
+  const { row } = estimatorEpilogue('clip', 0);
+  const at = i32.variable(from.mul(p.channels).mul(4), 'at');
+  forRange(from, to, 1, (pixel) => {
+    const pass = row(p, pixel);
+    forEachFour(p.channels, (offset, rest) => {
+      const four = f32x4.variable(pass(f32x4.load(p.dy.add(at)), offset, 0), 'four');
+      storeFour(p.dx.add(at), four, rest);
+      at.set(at.add(rest ? rest.mul(4) : 16));
+    });
+  });
+});

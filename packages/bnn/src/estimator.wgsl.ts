@@ -1,5 +1,5 @@
 import type { BitTensor, Tensor } from '@mobinet/tensor';
-import { groupsOf, linear, linearWorkgroup, MapShader, Shader } from '@mobinet/tensor/kernels';
+import { groupsOf, linear, linearWorkgroup, Shader } from '@mobinet/tensor/kernels';
 
 /** dy where the bit of the mask is 0, else 0. */
 export function passClippedOnGpu(dy: Tensor, mask: BitTensor, dx: Tensor): void {
@@ -16,6 +16,3 @@ const passClippedShader = new Shader('pass_clipped', {
   let word = mask[(i / p.channels) * ((p.channels + 31u) / 32u) + c / 32u];
   dx[i] = select(dy[i], 0.0, ((word >> (c % 32u)) & 1u) == 1u);`,
 });
-
-/** dy · estimator(x) for `'approx'`; a is dy, b is x. */
-export const passApproxShader = new MapShader('pass_approx', 'select(a * (2.0 - 2.0 * abs(b)), 0.0, abs(b) > 1.0)');

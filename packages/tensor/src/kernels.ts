@@ -33,8 +33,9 @@ export {
   inputGradientOnGpu,
 } from './ops/conv2d/conv2d-input-gradient.wgsl.js';
 export type { InputGradientTensors } from './ops/conv2d/input-gradient-tensors.js';
+export { type Elementwise, elementwiseOp } from './ops/elementwise/elementwise.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
-export { flushedWgsl, MapShader } from './ops/elementwise/elementwise.wgsl.js';
+export { flushedWgsl } from './ops/elementwise/elementwise.wgsl.js';
 export { flushed, smallestGradient } from './ops/flush.js';
 export { flushedLanes, flushLimit } from './ops/flush.wasm.js';
 export type { Reduction } from './ops/reduce/reduction.js';

@@ -6,7 +6,7 @@ import { packBits } from './ops/bits/pack-bits.js';
 import { conv2d } from './ops/conv2d/conv2d.js';
 import { relu } from './ops/elementwise/activation.js';
 import { add } from './ops/elementwise/binary.js';
-import { sameShapeAsInput } from './ops/elementwise/unary.js';
+import { sameShapeAsInput } from './ops/elementwise/elementwise.js';
 import { matmul } from './ops/matmul/matmul.js';
 import type { OpProfile } from './profile.js';
 import { tidy } from './scope.js';

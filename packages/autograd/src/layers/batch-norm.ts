@@ -43,7 +43,9 @@ export class BatchNorm2d extends Module {
 
   override forward(x: Tensor): Tensor {
     const { gamma, beta, runningMean, runningVariance, epsilon } = this;
-    if (!this.training) return batchNormEval(x, gamma, beta, runningMean, runningVariance, { epsilon });
+    if (!this.training) {
+      return batchNormEval(x, { gamma, beta, mean: runningMean, variance: runningVariance, epsilon });
+    }
     const { output, mean, variance } = batchNorm(x, gamma, beta, { epsilon });
     this.observe(mean, variance, x.size / gamma.size);
     return output;

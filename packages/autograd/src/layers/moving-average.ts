@@ -1,7 +1,5 @@
-import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
-import { flushed } from '@mobinet/tensor/kernels';
-import { movingAverageKernel } from './moving-average.wasm.js';
-import { movingAverageShader } from './moving-average.wgsl.js';
+import { applyInto, type Tensor } from '@mobinet/tensor';
+import { elementwiseOp, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 
 /**
  * average += rate · (scale · value − average), in place. The variance of a dead channel decays towards 0, so tiny
@@ -11,14 +9,11 @@ export function moveTowards(average: Tensor, value: Tensor, rate: number, scale:
   applyInto(movingAverageOp, [average, value], [average], { rate, scale });
 }
 
-const movingAverageOp = defineOp<[Tensor, Tensor], [Tensor], { rate: number; scale: number }>({
+const movingAverageOp = elementwiseOp({
   name: 'movingAverage',
-  outputs: ([average]) => [average],
-  reference([{ values: average }, { values: value }], [{ values: result }], { rate, scale }) {
-    for (let i = 0; i < result.length; i++) {
-      result[i] = flushed(average[i] + rate * (scale * value[i] - average[i]));
-    }
-  },
-  fast: (inputs, [result], attributes) => movingAverageKernel.run(inputs, result, attributes),
-  webgpu: (inputs, [result], attributes) => movingAverageShader.run(inputs, result, attributes),
+  operands: ['average', 'value'],
+  numbers: ['rate', 'scale'],
+  scalar: (average, value, { rate, scale }) => flushed(average + rate * (scale * value - average)),
+  lanes: (average, value, { rate, scale }) => flushedLanes(average.add(rate.mul(scale.mul(value).sub(average)))),
+  wgsl: 'flushed(average + p.rate * (p.scale * value - average))',
 });

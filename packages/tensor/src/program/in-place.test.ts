@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { definedOps, withKernels } from '../op.js';
 import { clip, gelu, leakyRelu, relu, sigmoid, tanh } from '../ops/elementwise/activation.js';
 import { add, div, maximum, minimum, mul, pow, sub } from '../ops/elementwise/binary.js';
+import { flushTiny } from '../ops/elementwise/flush-tiny.js';
 import { prelu } from '../ops/elementwise/prelu.js';
 import { abs, exp, log, neg, sign, sqrt, square } from '../ops/elementwise/unary.js';
 import { affine } from '../ops/norm/affine.js';
@@ -35,6 +36,7 @@ const ops: Record<string, readonly ((x: Tensor) => Tensor)[]> = {
       [(x: Tensor) => op(x, y), (x: Tensor) => op(x, row), (x: Tensor) => op(x, 1.5), (x: Tensor) => op(x, x)],
     ]),
   ),
+  flushTiny: [flushTiny],
   prelu: [(x) => prelu(x, slope)],
   affine: [(x) => affine(x, slope, row)],
 };

@@ -1,99 +1,91 @@
-import { gpuKernels } from '../../gpu-kernels.js';
-import { apply, defineOp, isRecording } from '../../op.js';
+import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
+import { exp, type F32x4, f32x4, tanh as tanhLanes } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
+import { flushedLanes } from '../flush.wasm.js';
 import { add, mul, sub } from './binary.js';
 import { equal } from './compare.js';
+import { elementwiseOp } from './elementwise.js';
 import { flushTiny } from './flush-tiny.js';
-import { sameShapeAsInput, square, unaryOp } from './unary.js';
-import {
-  clipKernel,
-  geluCubic,
-  geluGradientKernel,
-  geluKernel,
-  geluLimit,
-  geluScale,
-  leakyReluGradientKernel,
-  leakyReluKernel,
-  reluGradientKernel,
-  reluKernel,
-  sigmoidKernel,
-  tanhKernel,
-} from './unary.wasm.js';
+import { square } from './unary.js';
 import { where } from './where.js';
 
-// Gradients that an activation passes on are flushed to 0 where they are tiny: see flush.ts.
+// The gradients of activations flush tiny values to 0: see flush.ts.
 
-/** 1 / (1 + e⁻ˣ). */
+/** Computes 1 / (1 + e⁻ˣ), the logistic function. */
 export function sigmoid(x: Tensor): Tensor {
   return apply(sigmoidOp, [x], undefined)[0];
 }
 
-const sigmoidOp = unaryOp<[Tensor]>({
+const sigmoidOp = elementwiseOp({
   name: 'sigmoid',
-  formula: (x) => 1 / (1 + Math.exp(-x)),
-  kernel: sigmoidKernel,
+  scalar: (x) => 1 / (1 + Math.exp(-x)),
+  lanes: (x) => sigmoidLanes(x),
+  wgsl: '1.0 / (1.0 + exp(-x))',
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
 });
 
-/** The hyperbolic tangent. */
+function sigmoidLanes(x: F32x4): F32x4 {
+  const one = f32x4.const(1);
+  return one.div(one.add(exp(x.neg())));
+}
+
+/** Computes the hyperbolic tangent of x. */
 export function tanh(x: Tensor): Tensor {
   return apply(tanhOp, [x], undefined)[0];
 }
 
-const tanhOp = unaryOp<[Tensor]>({
+const tanhOp = elementwiseOp({
   name: 'tanh',
-  formula: Math.tanh,
-  kernel: tanhKernel,
+  scalar: Math.tanh,
+  lanes: (x) => tanhLanes(x),
+  // tanh may return NaN for large numbers in WGSL.
+  wgsl: 'tanh(clamp(x, -15.0, 15.0))',
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
 });
 
-/** max(x, 0). At 0 the derivative is 0. */
+/** Computes max(x, 0). At 0 the derivative is 0. */
 export function relu(x: Tensor): Tensor {
   return apply(reluOp, [x], undefined)[0];
 }
 
-const reluOp = unaryOp<[Tensor]>({
+const reluOp = elementwiseOp({
   name: 'relu',
-  formula: (x) => Math.max(x, 0),
-  kernel: reluKernel,
+  scalar: (x) => Math.max(x, 0),
+  lanes: (x) => x.max(f32x4.const(0)),
+  wgsl: 'max(x, 0.0)',
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
 });
 
-/** ∂L/∂x of `relu` from ∂L/∂y and y, which is above 0 where x is. */
+/** ∂L/∂x of `relu` from ∂L/∂y and y, which is positive where x is. */
 function reluGradient(dy: Tensor, y: Tensor): Tensor {
   return apply(reluGradientOp, [dy, y], undefined)[0];
 }
 
-const reluGradientOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor]>({
+const reluGradientOp = elementwiseOp({
   name: 'reluGradient',
-  outputs: sameShapeAsInput,
-  reference([{ values: dy }, { values: y }], [{ values: dx }]) {
-    for (let i = 0; i < dx.length; i++) dx[i] = y[i] <= 0 ? 0 : flushed(dy[i]);
-  },
-  fast: ([dy, y], [dx]) => reluGradientKernel.run([dy, y], dx),
-  webgpu: ([dy, y], [dx]) => gpuKernels().unaryShaders.reluGradient.run([dy, y], dx, {}),
+  operands: ['dy', 'y'],
+  scalar: (dy, y) => (y <= 0 ? 0 : flushed(dy)),
+  lanes: (dy, y) => flushedLanes(f32x4.const(0).where(y.le(f32x4.const(0)), dy)),
+  wgsl: 'flushed(select(0.0, dy, y > 0.0))',
   saves: ([, y]) => [y],
   gradient: (ddx, { saved: [y] }) => [() => reluGradient(ddx, y), null],
 });
 
-/** x where x > 0, else slope · x. At 0 the derivative is the slope, as in PyTorch. */
+/** Computes x where x > 0, else slope · x. At 0 the derivative is the slope, as in PyTorch. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   return apply(leakyReluOp, [x], { slope })[0];
 }
 
-const leakyReluOp = defineOp<[Tensor], [Tensor], { slope: number }, [Tensor]>({
+const leakyReluOp = elementwiseOp({
   name: 'leakyRelu',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }], { slope }) {
-    for (let i = 0; i < x.length; i++) y[i] = x[i] > 0 ? x[i] : slope * x[i];
-  },
-  fast: ([x], [y], { slope }) => leakyReluKernel.run([x], y, { slope }),
-  webgpu: ([x], [y], { slope }) => gpuKernels().unaryShaders.leakyRelu.run([x], y, { slope }),
-  inPlace: true,
+  numbers: ['slope'],
+  scalar: (x, { slope }) => (x > 0 ? x : slope * x),
+  lanes: (x, { slope }) => x.where(x.gt(f32x4.const(0)), x.mul(slope)),
+  wgsl: 'select(x * p.slope, x, x > 0.0)',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x], attributes: { slope } }) => [() => leakyReluGradient(dy, x, slope)],
 });
@@ -102,20 +94,19 @@ function leakyReluGradient(dy: Tensor, x: Tensor, slope: number): Tensor {
   return apply(leakyReluGradientOp, [dy, x], { slope })[0];
 }
 
-const leakyReluGradientOp = defineOp<[Tensor, Tensor], [Tensor], { slope: number }, [Tensor]>({
+const leakyReluGradientOp = elementwiseOp({
   name: 'leakyReluGradient',
-  outputs: sameShapeAsInput,
-  reference([{ values: dy }, { values: x }], [{ values: dx }], { slope }) {
-    for (let i = 0; i < dx.length; i++) dx[i] = flushed(x[i] > 0 ? dy[i] : slope * dy[i]);
-  },
-  fast: ([dy, x], [dx], { slope }) => leakyReluGradientKernel.run([dy, x], dx, { slope }),
-  webgpu: ([dy, x], [dx], { slope }) => gpuKernels().unaryShaders.leakyReluGradient.run([dy, x], dx, { slope }),
+  operands: ['dy', 'x'],
+  numbers: ['slope'],
+  scalar: (dy, x, { slope }) => flushed(x > 0 ? dy : slope * dy),
+  lanes: (dy, x, { slope }) => flushedLanes(dy.where(x.gt(f32x4.const(0)), dy.mul(slope))),
+  wgsl: 'flushed(select(dy * p.slope, dy, x > 0.0))',
   saves: ([, x]) => [x],
   gradient: (ddx, { saved: [x], attributes: { slope } }) => [() => leakyReluGradient(ddx, x, slope), null],
 });
 
 /**
- * The Gaussian error linear unit x·Φ(x), with Φ, the normal distribution function, in the form
+ * The Gaussian error linear unit x·Φ(x), with the normal distribution function Φ in the form
  *
  *     Φ(x) ≈ (1 + tanh u(x)) / 2,   u(x) = √(2/π) · (x + 0.044715 x³)
  *
@@ -125,33 +116,60 @@ export function gelu(x: Tensor): Tensor {
   return apply(geluOp, [x], undefined)[0];
 }
 
-const geluOp = unaryOp<[Tensor]>({
+const geluScale = Math.sqrt(2 / Math.PI);
+const geluCubic = 0.044715;
+/** Beyond this |x| the slope is exactly 0 or 1. The gradient clamps x to it, so that powers of x do not overflow. */
+const geluLimit = 20;
+
+// The kernels use σ(2u) = (1 + tanh u) / 2. In WGSL, tanh may overflow.
+const geluOp = elementwiseOp({
   name: 'gelu',
-  formula: (x) => 0.5 * x * (1 + Math.tanh(geluScale * x * (1 + geluCubic * x * x))),
-  kernel: geluKernel,
+  scalar: (x) => 0.5 * x * (1 + Math.tanh(geluScale * x * (1 + geluCubic * x * x))),
+  lanes: (x) => x.mul(sigmoidLanes(twiceU(x))),
+  wgsl: `x * ${sigmaWgsl('x')}`,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [
     () => (isRecording() ? geluGradientByOps(dy, x) : apply(geluGradientOp, [dy, x], undefined)[0]),
   ],
 });
 
+const clamped = `clamp(x, -${geluLimit}.0, ${geluLimit}.0)`;
+const sigma = sigmaWgsl(clamped);
+
 /** d/dx ½x(1 + tanh u) = ½(1 + tanh u) + ½x(1 − tanh² u) · u′. */
-const geluGradientOp = defineOp<[Tensor, Tensor], [Tensor]>({
+const geluGradientOp = elementwiseOp({
   name: 'geluGradient',
-  outputs: sameShapeAsInput,
-  reference([{ values: dy }, { values: x }], [{ values: dx }]) {
-    for (let i = 0; i < dx.length; i++) {
-      const z = Math.max(-geluLimit, Math.min(x[i], geluLimit));
-      const t = Math.tanh(geluScale * z * (1 + geluCubic * z * z));
-      const slope = geluScale * (1 + 3 * geluCubic * z * z);
-      dx[i] = flushed(0.5 * dy[i] * (1 + t + z * (1 - t * t) * slope));
-    }
+  operands: ['dy', 'x'],
+  scalar(dy, x) {
+    const z = Math.max(-geluLimit, Math.min(x, geluLimit));
+    const t = Math.tanh(geluScale * z * (1 + geluCubic * z * z));
+    const slope = geluScale * (1 + 3 * geluCubic * z * z);
+    return flushed(0.5 * dy * (1 + t + z * (1 - t * t) * slope));
   },
-  fast: ([dy, x], [dx]) => geluGradientKernel.run([dy, x], dx),
-  webgpu: ([dy, x], [dx]) => gpuKernels().unaryShaders.geluGradient.run([dy, x], dx, {}),
+  lanes(dy, x) {
+    const one = f32x4.const(1);
+    const z = f32x4.variable(x.pmin(f32x4.const(geluLimit)).pmax(f32x4.const(-geluLimit)), 'clamped');
+    const sigma = f32x4.variable(sigmoidLanes(twiceU(z)), 'sigma');
+    const slope = one.add(f32x4.const(3 * geluCubic).mul(z.mul(z))).mul(f32x4.const(2 * geluScale));
+    return flushedLanes(dy.mul(sigma.addMul(z.mul(slope), sigma.mul(one.sub(sigma)))));
+  },
+  wgsl:
+    `flushed(dy * (${sigma} + ${clamped} * ${sigma} * (1.0 - ${sigma})` +
+    ` * ${2 * geluScale} * (1.0 + ${3 * geluCubic} * ${clamped} * ${clamped})))`,
 });
 
-/** The same, so that it can be differentiated again. */
+function twiceU(x: F32x4): F32x4 {
+  const one = f32x4.const(1);
+  return one.add(f32x4.const(geluCubic).mul(x.mul(x))).mul(x.mul(f32x4.const(2 * geluScale)));
+}
+
+/** σ(2u) in WGSL. */
+/* @__NO_SIDE_EFFECTS__ */
+function sigmaWgsl(x: string): string {
+  return `(1.0 / (1.0 + exp(${-2 * geluScale} * ${x} * (1.0 + ${geluCubic} * ${x} * ${x}))))`;
+}
+
+/** The gradient of `gelu` as plain ops, which can be differentiated again. */
 function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
   const cubic = mul(square(x), geluCubic);
   const t = tanh(mul(mul(x, geluScale), add(cubic, 1)));
@@ -159,21 +177,22 @@ function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
   return mul(mul(dy, 0.5), add(add(t, 1), mul(mul(x, sub(1, square(t))), slope)));
 }
 
-/** x, but at least `min` and at most `max`. Nothing flows back from elements outside of them. */
+/**
+ * Clamps x to the range from `min` to `max`. Elements outside it receive no gradient.
+ *
+ * @throws RangeError if `min` is above `max`.
+ */
 export function clip(x: Tensor, min: number, max: number): Tensor {
   if (!(min <= max)) throw new RangeError(`clip: min ${min} is above max ${max}`);
   return apply(clipOp, [x], { min, max })[0];
 }
 
-const clipOp = defineOp<[Tensor], [Tensor], { min: number; max: number }, [Tensor, Tensor]>({
+const clipOp = elementwiseOp({
   name: 'clip',
-  outputs: sameShapeAsInput,
-  reference([{ values: x }], [{ values: y }], { min, max }) {
-    for (let i = 0; i < x.length; i++) y[i] = Math.min(Math.max(x[i], min), max);
-  },
-  fast: ([x], [y], { min, max }) => clipKernel.run([x], y, { least: min, most: max }),
-  webgpu: ([x], [y], { min, max }) => gpuKernels().unaryShaders.clip.run([x], y, { least: min, most: max }),
-  inPlace: true,
+  numbers: ['min', 'max'],
+  scalar: (x, { min, max }) => Math.min(Math.max(x, min), max),
+  lanes: (x, { min, max }) => x.max(min).min(max),
+  wgsl: 'min(max(x, p.min), p.max)',
   saves: ([x], [y]) => [x, y],
   gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],
 });

@@ -12,7 +12,7 @@ import { add, div, maximum, minimum, mul, pow, sub } from './binary.js';
 import { equal, greater, greaterEqual, less, lessEqual, notEqual } from './compare.js';
 import { where } from './where.js';
 
-/** The element of x that broadcasting puts at `index` of a result: aligned at the last axis, 0 on axes of size 1. */
+/** The element of x that broadcasting puts at `index`: aligned at the last axis, position 0 along axes of size 1. */
 function elementAt(x: Tensor, index: readonly number[]): number {
   const strides = stridesOf(x.shape);
   const at = index.slice(index.length - x.rank).map((position, axis) => (x.shape[axis] === 1 ? 0 : position));
@@ -30,32 +30,33 @@ const pairsAwayFromZero = broadcastableShapes({ maxRank: 3, maxSize: 3 }).chain(
   fc.tuple(tensorsAwayFromZero(a), tensorsAwayFromZero(b)),
 );
 
-type Case = readonly [op: (a: Tensor, b: Tensor) => Tensor<DType>, meaning: (a: number, b: number) => number | boolean];
+type Op = (a: Tensor, b: Tensor) => Tensor<DType>;
+type Case = readonly [name: string, op: Op, meaning: (a: number, b: number) => number | boolean];
 
 const arithmetic: readonly Case[] = [
-  [add, (a, b) => a + b],
-  [sub, (a, b) => a - b],
-  [mul, (a, b) => a * b],
-  [div, (a, b) => a / b],
-  [pow, (a, b) => a ** b],
-  [maximum, Math.max],
-  [minimum, Math.min],
+  ['add', add, (a, b) => a + b],
+  ['sub', sub, (a, b) => a - b],
+  ['mul', mul, (a, b) => a * b],
+  ['div', div, (a, b) => a / b],
+  ['pow', pow, (a, b) => a ** b],
+  ['maximum', maximum, Math.max],
+  ['minimum', minimum, Math.min],
 ];
 
 const comparisons: readonly Case[] = [
-  [equal, (a, b) => a === b],
-  [notEqual, (a, b) => a !== b],
-  [less, (a, b) => a < b],
-  [lessEqual, (a, b) => a <= b],
-  [greater, (a, b) => a > b],
-  [greaterEqual, (a, b) => a >= b],
+  ['equal', equal, (a, b) => a === b],
+  ['notEqual', notEqual, (a, b) => a !== b],
+  ['less', less, (a, b) => a < b],
+  ['lessEqual', lessEqual, (a, b) => a <= b],
+  ['greater', greater, (a, b) => a > b],
+  ['greaterEqual', greaterEqual, (a, b) => a >= b],
 ];
 
 describe('broadcasting', () => {
-  for (const [op, f] of [...arithmetic, ...comparisons]) {
-    test.prop([pairs], { numRuns: 50 })(`${op.name} reads each operand where NumPy does`, ([a, b]) => {
+  for (const [name, op, f] of [...arithmetic, ...comparisons]) {
+    test.prop([pairs], { numRuns: 50 })(`${name} reads each operand where NumPy does`, ([a, b]) => {
       const y = op(a, b);
-      expect(y.shape).toEqual(broadcastShapes(op.name, a.shape, b.shape));
+      expect(y.shape).toEqual(broadcastShapes(name, a.shape, b.shape));
       const expected = oracle(y.shape, (index) => Math.fround(Number(f(elementAt(a, index), elementAt(b, index)))));
       expect([...y.values]).toEqual(expected);
     });
@@ -73,7 +74,7 @@ describe('broadcasting', () => {
     expect(pow(x, 1).values).toEqual(x.values);
   });
 
-  test('an axis of size 0 leaves nothing to do', () => {
+  test('an axis of size 0 gives an empty result', () => {
     expect(add(zeros([0, 3]), zeros([1, 3])).shape).toEqual([0, 3]);
   });
 
@@ -84,8 +85,8 @@ describe('broadcasting', () => {
 });
 
 describe('arithmetic', () => {
-  for (const op of [add, sub, mul, div]) {
-    test.prop([pairsAwayFromZero], { numRuns: 25 })(`${op.name} obeys the laws of ops`, (inputs) => {
+  for (const [name, op] of Object.entries({ add, sub, mul, div })) {
+    test.prop([pairsAwayFromZero], { numRuns: 25 })(`${name} obeys the laws of ops`, (inputs) => {
       checkOp((a: Tensor, b: Tensor) => op(a, b), inputs, { step: 2e-3, gradientTolerance: 2e-2 });
     });
   }
@@ -108,9 +109,9 @@ describe('arithmetic', () => {
     checkOp((exponent: Tensor) => pow(0, exponent), [tensor([1, 2])]);
   });
 
-  for (const op of [maximum, minimum]) {
+  for (const [name, op] of Object.entries({ maximum, minimum })) {
     test.prop([pairs.filter(([a, b]) => !equal(a, b).values.includes(1))], { numRuns: 25 })(
-      `${op.name} obeys the laws of ops`,
+      `${name} obeys the laws of ops`,
       (inputs) => checkOp((a: Tensor, b: Tensor) => op(a, b), inputs, { step: 2e-3 }),
     );
   }
@@ -122,10 +123,10 @@ describe('arithmetic', () => {
     expect(() => mul(a, 0.5)).toThrow(DTypeError);
   });
 
-  test('two dtypes do not mix', () => {
+  test('operands of different dtypes are refused', () => {
     const [a, b] = [tensor([1]), tensor([1], { dtype: 'i32' })];
     // @ts-expect-error: f32 and i32
-    expect(() => add(a, b)).toThrow("add: a is f32, but b is i32. Bring them together with cast(b, 'f32').");
+    expect(() => add(a, b)).toThrow("add: a is f32, but b is i32. Convert one of them, such as with cast(b, 'f32').");
     // @ts-expect-error: no tensor
     expect(() => add(1, 2)).toThrow(DTypeError);
   });
@@ -150,7 +151,7 @@ describe('where', () => {
     ),
   );
 
-  test.prop([choices], { numRuns: 40 })('chooses, with broadcasting', ([condition, a, b]) => {
+  test.prop([choices], { numRuns: 40 })('selects elements, with broadcasting', ([condition, a, b]) => {
     const y = where(condition, a, b);
     const flags = tensor([...condition.values], { shape: condition.shape });
     expect([...y.values]).toEqual(

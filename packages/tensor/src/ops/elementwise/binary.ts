@@ -4,114 +4,116 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { defineOp } from '../../op.js';
 import type { AnyTensor, OpDefinition } from '../../op-definition.js';
 import type { Tensor } from '../../tensor.js';
+import { type F32x4, pow as powLanes } from '../../wasm/assembler.js';
 import { sumTo } from '../reduce/sum.js';
-import { binaryKernels } from './binary.wasm.js';
-import { forEachRun } from './broadcast.js';
+import { ArithmeticKernel } from './binary.wasm.js';
+import { mapPairs } from './broadcast.js';
 import { equal, greater, greaterEqual, less } from './compare.js';
 import { applyBinary, type Binary, type Operands } from './operands.js';
 import { abs, log, neg } from './unary.js';
 import { where } from './where.js';
 
-// Arithmetic of two operands, with NumPy's broadcasting: see `broadcastShapes`. An operand that was stretched has been
-// read many times, so its gradient is summed back to its shape. Integers take JavaScript's results, cut off to their
-// bits: division truncates towards zero.
+// Arithmetic of two operands, with NumPy's broadcasting: see `broadcastShapes`. Elements of a broadcast operand are
+// read several times, so its gradient is summed back to its shape. Integers take JavaScript's results, truncated to
+// their bits: division truncates towards zero.
 
 type BinaryOp<S extends readonly AnyTensor[]> = OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>;
 
-interface Arithmetic<S extends readonly AnyTensor[]> extends Pick<BinaryOp<S>, 'reference' | 'saves' | 'gradient'> {
-  readonly name: keyof typeof binaryKernels;
+interface Arithmetic<S extends readonly AnyTensor[]> extends Pick<BinaryOp<S>, 'saves' | 'gradient'> {
+  readonly name: string;
+  /** The definition. It also runs for integers, and for broadcasts that the kernel does not support. */
+  readonly scalar: (a: number, b: number) => number;
+  /** The same in WebAssembly, for four elements. */
+  readonly lanes: (a: F32x4, b: F32x4) => F32x4;
+  /** The same in WGSL. Absent where no GPU has to compute it. */
+  readonly wgsl?: string;
 }
 
-/** The function of tensors, or of a tensor and a number. Its definition runs where there is no kernel for the shapes. */
+/** Makes a function of two tensors, or of a tensor and a number. */
 /* @__NO_SIDE_EFFECTS__ */
 function arithmetic<S extends readonly [] | readonly [Tensor, Tensor] = readonly []>(parts: Arithmetic<S>): Binary {
-  const { name } = parts;
+  const { name, scalar, lanes, wgsl, ...rules } = parts;
+  const kernel = new ArithmeticKernel(name, lanes);
+  const map = wgsl === undefined ? null : { name, operands: ['a', 'b'], wgsl };
   const op: BinaryOp<S> = defineOp<[Tensor, Tensor], [Tensor], undefined, S>({
-    ...parts,
+    name,
     outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes(name, a.shape, b.shape) }],
+    reference: ([a, b], [y]) => mapPairs(a, b, y, scalar),
     fast([a, b], [y]) {
-      if (!binaryKernels[name].run(a, b, y)) op.reference([a, b], [y], undefined);
+      if (!kernel.run(a, b, y)) op.reference([a, b], [y], undefined);
     },
-    ...(name !== 'pow' && {
-      webgpu: (inputs: [Tensor, Tensor], [y]: [Tensor]) => gpuKernels().binaryShaders[name].run(inputs, y, {}),
-    }),
+    ...(map && { webgpu: (inputs: [Tensor, Tensor], [y]: [Tensor]) => gpuKernels().mapOnGpu(map, inputs, y) }),
     inPlace: true,
+    ...rules,
   });
   return <D extends DType>(...operands: Operands<D>) => applyBinary(op, operands);
 }
 
 /**
- * a + b.
+ * Computes a + b.
  *
  * @throws ShapeError if the shapes do not broadcast.
  * @throws DTypeError if the dtypes differ.
  */
 export const add: Binary = arithmetic({
   name: 'add',
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
-    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] + b[bAt];
-    });
-  },
+  scalar: (a, b) => a + b,
+  lanes: (a, b) => a.add(b),
+  wgsl: 'a + b',
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
 });
 
-/** a − b. Errors as for `add`. */
+/** Computes a − b. Throws as `add` does. */
 export const sub: Binary = arithmetic({
   name: 'sub',
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
-    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] - b[bAt];
-    });
-  },
+  scalar: (a, b) => a - b,
+  lanes: (a, b) => a.sub(b),
+  wgsl: 'a - b',
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
 });
 
-/** a · b, element by element. Errors as for `add`. */
+/** Computes a · b, element by element. Throws as `add` does. */
 export const mul: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'mul',
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
-    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] * b[bAt];
-    });
-  },
+  scalar: (a, b) => a * b,
+  lanes: (a, b) => a.mul(b),
+  wgsl: 'a * b',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
 });
 
-/** a / b. Errors as for `add`. */
+/** Computes a / b. Throws as `add` does. */
 export const div: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'div',
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
-    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] / b[bAt];
-    });
-  },
+  scalar: (a, b) => a / b,
+  lanes: (a, b) => a.div(b),
+  wgsl: 'a / b',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
     () => sumTo(div(dy, b), a.shape),
-    // As two quotients: b² overflows, or becomes 0, long before b does.
+    // Two quotients, since b² overflows, or underflows to 0, long before b does.
     () => sumTo(neg(mul(dy, div(div(a, b), b))), b.shape),
   ],
 });
 
-/** a to the power of b; 1 to any power is 1, even to NaN, and so is anything to the power of 0. Errors as for `add`. */
+/**
+ * Raises a to the power of b. As in IEEE 754, 1 to any power is 1, and so is anything to the power of 0, even NaN.
+ * Throws as `add` does.
+ */
 export const pow: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'pow',
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
-    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = power(a[aAt], b[bAt]);
-    });
-  },
+  scalar: power,
+  lanes: powLanes,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    // ∂aᵇ/∂a = b·aᵇ⁻¹, which is 0 for b = 0 even where a is NaN, or so near 0 that the power overflows; 1 in place of a gives 0, too.
-    // An infinity that is taken out afterwards would come back as NaN, 0·∞, once this is differentiated.
+    // ∂aᵇ/∂a = b·aᵇ⁻¹. For b = 0 it is 0, even where a is NaN or so near 0 that the power overflows, so 1 replaces such
+    // an a. Masking the result instead would not do: its infinities would come back as NaN, 0·∞, in the second
+    // derivative.
     () => {
       const base = where(equal(b, 0), where(greater(abs(a), 2 ** -126), a, 1), a);
       return sumTo(mul(dy, mul(b, pow(base, sub(b, 1)))), a.shape);
     },
-    // ∂aᵇ/∂b = aᵇ·ln a, which tends to 0 with a, unless b is below 0: it is 0 for 1 in place of a.
+    // ∂aᵇ/∂b = aᵇ·ln a, which tends to 0 with a unless b < 0. Replacing a = 0 by 1 gives that 0.
     () => {
       const base = where(equal(a, 0), where(greaterEqual(b, 0), 1, a), a);
       return sumTo(mul(dy, mul(pow(base, b), log(base))), b.shape);
@@ -119,45 +121,41 @@ export const pow: Binary = arithmetic<[Tensor, Tensor]>({
   ],
 });
 
-/** aᵇ by IEEE 754, as in C and PyTorch. JavaScript differs: there, 1 to the power of NaN or ±∞ and −1 to that of ±∞ are NaN. */
+/** aᵇ as in IEEE 754, C and PyTorch. In JavaScript, 1 to the power of NaN or ±∞ is NaN, and so is −1 to that of ±∞. */
 export function power(a: number, b: number): number {
   return a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
 }
 
 /**
- * The larger of a and b, element by element; NaN where either is. Where they are equal, half of the gradient goes to each, as in
- * PyTorch. Errors as for `add`.
+ * Takes the larger of a and b, element by element, or NaN where either is NaN. Where they are equal, each receives half
+ * of the gradient, as in PyTorch. Throws as `add` does.
  */
 export const maximum: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'maximum',
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
-    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.max(a[aAt], b[bAt]);
-    });
-  },
+  scalar: (a, b) => Math.max(a, b),
+  lanes: (a, b) => a.max(b),
+  wgsl: 'max(a, b)',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    () => sumTo(where(less(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),
-    () => sumTo(where(greater(a, b), 0, halfWhereEqual(dy, a, b)), b.shape),
+    () => sumTo(where(less(a, b), 0, halvedAtTies(dy, a, b)), a.shape),
+    () => sumTo(where(greater(a, b), 0, halvedAtTies(dy, a, b)), b.shape),
   ],
 });
 
-/** The smaller of a and b, element by element: see `maximum`. */
+/** Takes the smaller of a and b, element by element: see `maximum`. */
 export const minimum: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'minimum',
-  reference([{ values: a, shape: aShape }, { values: b, shape: bShape }], [{ values: y, shape }]) {
-    forEachRun(shape, [aShape, bShape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-      for (; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.min(a[aAt], b[bAt]);
-    });
-  },
+  scalar: (a, b) => Math.min(a, b),
+  lanes: (a, b) => a.min(b),
+  wgsl: 'min(a, b)',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [a, b] }) => [
-    () => sumTo(where(greater(a, b), 0, halfWhereEqual(dy, a, b)), a.shape),
-    () => sumTo(where(less(a, b), 0, halfWhereEqual(dy, a, b)), b.shape),
+    () => sumTo(where(greater(a, b), 0, halvedAtTies(dy, a, b)), a.shape),
+    () => sumTo(where(less(a, b), 0, halvedAtTies(dy, a, b)), b.shape),
   ],
 });
 
-/** What of dy goes to each of two operands, unless the other one is alone chosen. */
-function halfWhereEqual(dy: Tensor, a: Tensor, b: Tensor): Tensor {
+/** dy, halved where a = b, since both operands share it there. */
+function halvedAtTies(dy: Tensor, a: Tensor, b: Tensor): Tensor {
   return where(equal(a, b), mul(dy, 0.5), dy);
 }

@@ -1,21 +1,38 @@
+import type { DType } from '../../dtype.js';
 import { type Shape, sizeOf, stridesOf } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
 
 /**
- * Elements `at` … `end` of the result, which follow one another in the result and in each operand `k`: there they start
- * at `from[k]` and go on by `step[k]`, which is 1, or 0 where the operand stretches.
+ * Visits a run: elements `at` … `end` − 1 of the result, which are consecutive. Operand `k` is read from index
+ * `from[k]` on, `step[k]` apart: 1, or 0 where the operand is repeated.
  */
 export type VisitRun = (at: number, end: number, from: readonly number[], step: readonly number[]) => void;
 
 export interface Axis {
   size: number;
-  /** How far a step along the axis takes each operand. */
+  /** How far apart neighbours along the axis are in each operand. */
   strides: readonly number[];
 }
 
 /**
- * Walks over a result of this shape in its order, together with operands that broadcast to it, in runs as long as they
- * can be. Equal shapes are one run; a bias [channels] on [batch, height, width, channels] makes a run of each pixel.
- * Index arithmetic is paid once a run, so what `visit` does with an element is all that an element costs.
+ * Writes f(a, b) for all pairs of elements that broadcasting combines: the definition of arithmetic and comparisons.
+ */
+export function mapPairs(
+  a: Tensor<DType>,
+  b: Tensor<DType>,
+  y: Tensor<DType>,
+  f: (a: number, b: number) => number,
+): void {
+  const [aValues, bValues, yValues] = [a.values, b.values, y.values];
+  forEachRun(y.shape, [a.shape, b.shape], (at, end, [aAt, bAt], [aStep, bStep]) => {
+    for (; at < end; at++, aAt += aStep, bAt += bStep) yValues[at] = f(aValues[aAt], bValues[bAt]);
+  });
+}
+
+/**
+ * Walks over a result of this shape in row-major order, together with operands that broadcast to it, in runs as long as
+ * possible. Equal shapes are one run; a bias [channels] on [batch, height, width, channels] makes one run for each
+ * pixel. Index arithmetic is paid once per run, so that an element costs only what `visit` does with it.
  */
 export function forEachRun(shape: Shape, operands: readonly Shape[], visit: VisitRun): void {
   const total = sizeOf(shape);
@@ -29,14 +46,16 @@ export function forEachRun(shape: Shape, operands: readonly Shape[], visit: Visi
       const { size, strides } = outer[axis];
       for (let k = 0; k < from.length; k++) from[k] += strides[k];
       if (++index[axis] < size) break;
-      // Like an odometer: this axis starts over, and the next one outwards moves on.
+      // Like an odometer: this axis starts over, and the next one outwards advances.
       for (let k = 0; k < from.length; k++) from[k] -= size * strides[k];
       index[axis] = 0;
     }
   }
 }
 
-/** The axes of `shape` without those of size 1, and with neighbours joined where every operand goes through both as one. */
+/**
+ * The axes of `shape` without those of size 1. Neighbouring axes are joined where every operand can cross them as one.
+ */
 export function collapsedAxes(shape: Shape, operands: readonly Shape[]): Axis[] {
   const strides = operands.map((operand) => broadcastStrides(operand, shape.length));
   const axes: Axis[] = [];
@@ -54,7 +73,9 @@ export function collapsedAxes(shape: Shape, operands: readonly Shape[]): Axis[] 
   return axes;
 }
 
-/** Strides of an operand aligned at its last axis with a result of `rank` axes: 0 where it stretches. */
+/**
+ * The strides of an operand in a result of `rank` axes, aligned at the last axis: 0 along axes where it is repeated.
+ */
 function broadcastStrides(operand: Shape, rank: number): number[] {
   const strides = stridesOf(operand).map((stride, axis) => (operand[axis] === 1 ? 0 : stride));
   return [...new Array<number>(rank - operand.length).fill(0), ...strides];

@@ -4,8 +4,8 @@ import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
- * x in another dtype, converted as typed arrays convert: fractions are cut off, and of integers that do not fit the low
- * bits stay. From f32 to f32 the gradient passes unchanged; through integers it does not pass.
+ * Converts x to another dtype as typed arrays do: fractions are truncated, and integers that do not fit keep their low
+ * bits. The gradient passes unchanged from f32 to f32; no gradient passes through integers.
  */
 export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
   checkTensor('cast', x);

@@ -16,13 +16,23 @@ const specials = [0, -0, 1, -1, 1e-40, -1e-40, Number.POSITIVE_INFINITY, Number.
 
 describe('kernels of one operand', () => {
   const functions: Record<string, (x: Tensor) => Tensor> = {
-    ...{ neg, abs, sqrt, square, sign, exp, log, sigmoid, tanh, gelu, relu },
+    neg,
+    abs,
+    sqrt,
+    square,
+    sign,
+    exp,
+    log,
+    sigmoid,
+    tanh,
+    gelu,
+    relu,
     leakyRelu: (x) => leakyRelu(x, 0.2),
     clip: (x) => clip(x, -0.5, 0.75),
   };
 
   test.prop([fc.constantFrom(...Object.keys(functions)), borderSizes, rngs], { numRuns: 150 })(
-    'agree with definitions, special values included, on and beside the borders of their work',
+    'agree with the definitions, special values included, at and near the limits of vectors and items',
     (name, size, rng) => {
       const x = sprinkled(rng, [size], specials);
       checkOp(functions[name], [x], withoutDifferences);
@@ -30,9 +40,9 @@ describe('kernels of one operand', () => {
   );
 
   test.prop([fc.constantFrom(...Object.keys(functions)), borderSizes, rngs], { numRuns: 150 })(
-    'agree with definitions in their gradients, too',
+    'agree with the definitions in their gradients, too',
     (name, size, rng) => {
-      // Kept within what log, sqrt and 1/√x take.
+      // Within the domains of log, sqrt and 1/√x.
       const x =
         name === 'log' || name === 'sqrt'
           ? rng.uniform([size], 0.1, 3)
@@ -42,7 +52,7 @@ describe('kernels of one operand', () => {
   );
 });
 
-/** How two operands may lie to each other: ways that a kernel takes by rows, and some that are left to the definition. */
+/** Pairs of shapes that broadcast. Kernels compute most of them row by row, and the definition the others. */
 // biome-ignore format: a table
 const broadcasts = (rows: number, columns: number): [a: Shape, b: Shape][] => [
   [[rows, columns], [rows, columns]],
@@ -60,21 +70,21 @@ const broadcasts = (rows: number, columns: number): [a: Shape, b: Shape][] => [
 ];
 
 const pairs = fc
-  .record({ rows: fc.constantFrom(1, 2, 3, 5), columns: borderSizes, way: fc.nat({ max: 11 }), rng: rngs })
-  .map(({ rows, columns, way, rng }) => ({ shapes: broadcasts(rows, columns)[way], rng }));
+  .record({ rows: fc.constantFrom(1, 2, 3, 5), columns: borderSizes, row: fc.nat({ max: 11 }), rng: rngs })
+  .map(({ rows, columns, row, rng }) => ({ shapes: broadcasts(rows, columns)[row], rng }));
 
 describe('kernels of two operands', () => {
   const operations = { add, sub, mul, div, maximum, minimum };
 
   test.prop([fc.constantFrom(...Object.values(operations)), pairs], { numRuns: 200 })(
-    'read each operand where its definition does, special values included',
+    'read each operand where the definition does, special values included',
     (op, { shapes, rng }) => {
       const [a, b] = shapes.map((shape, side) => sprinkled(rng.split(side), shape, specials));
       checkOp((a: Tensor, b: Tensor) => op(a, b), [a, b], withoutDifferences);
     },
   );
 
-  test.prop([pairs], { numRuns: 60 })('do so for powers', ({ shapes: [aShape, bShape], rng }) => {
+  test.prop([pairs], { numRuns: 60 })('agree with the definition of pow', ({ shapes: [aShape, bShape], rng }) => {
     const operands: [Tensor, Tensor] = [rng.split('a').uniform(aShape, 0, 3), rng.split('b').normal(bShape)];
     checkOp((a: Tensor, b: Tensor) => pow(a, b), operands, withoutDifferences);
   });
@@ -82,7 +92,7 @@ describe('kernels of two operands', () => {
   test.prop([fc.constantFrom(add, sub, mul, div, maximum, minimum, pow), fc.constantFrom(0, 1), pairs], {
     numRuns: 120,
   })(
-    'have the gradients of their definitions, summed back to the shapes of operands',
+    'have the gradients of the definitions, summed to the shapes of the operands',
     (op, input, { shapes: [aShape, bShape], rng }) => {
       const [a, b] = [rng.split('a').uniform(aShape, 0.5, 2), rng.split('b').uniform(bShape, 0.5, 2)];
       const dy = rng.split('dy').normal(add(a, b).shape);
@@ -95,11 +105,11 @@ describe('kernels of two operands', () => {
   );
 });
 
-describe('comparisons by kernel', () => {
+describe('kernels of comparisons', () => {
   const comparisons = [equal, notEqual, less, lessEqual, greater, greaterEqual] as const;
 
   test.prop([fc.constantFrom(...comparisons), pairs], { numRuns: 200 })(
-    'answer as their definitions do, of equal numbers and NaN, too',
+    'agree with the definitions, also for equal numbers and NaN',
     (op, { shapes, rng }) => {
       const [a, b] = shapes.map((shape, side) => sprinkled(rng.split(side), shape, specials));
       checkOp((a: Tensor, b: Tensor) => op(a, b), [a, b], withoutDifferences);
@@ -107,7 +117,7 @@ describe('comparisons by kernel', () => {
   );
 
   test.prop([fc.constantFrom(...comparisons), borderSizes, fc.constantFrom(0, 1, Number.NaN), rngs], { numRuns: 100 })(
-    'take a number on either side',
+    'accept a number on either side',
     (op, size, number, rng) => {
       const x = sprinkled(rng, [size], specials);
       checkOp((x: Tensor) => op(x, number), [x], withoutDifferences);
@@ -116,29 +126,29 @@ describe('comparisons by kernel', () => {
   );
 });
 
-describe('where by kernel', () => {
+describe('the kernel of where', () => {
   const choices = fc.record({ size: borderSizes, rng: rngs }).map(({ size, rng }) => ({
-    // Any byte but 0 counts as yes.
+    // Every byte except 0 counts as true.
     condition: cast(rng.split('condition').uniform([size], 0, 3), 'u8'),
     a: sprinkled(rng.split('a'), [size], specials),
     b: sprinkled(rng.split('b'), [size], specials),
     dy: rng.split('dy').normal([size]),
   }));
 
-  test.prop([choices], { numRuns: 60 })('chooses between tensors', ({ condition, a, b }) => {
+  test.prop([choices], { numRuns: 60 })('selects from two tensors', ({ condition, a, b }) => {
     checkOp((condition: Tensor<'u8'>, a: Tensor, b: Tensor) => where(condition, a, b), [condition, a, b], {
       gradient: false,
     });
   });
 
-  test.prop([choices], { numRuns: 60 })('chooses between a tensor and a number', ({ condition, a, b }) => {
+  test.prop([choices], { numRuns: 60 })('selects from a tensor and a number', ({ condition, a, b }) => {
     checkOp((b: Tensor) => where(condition, 0.5, b), [b], withoutDifferences);
     checkOp((a: Tensor) => where(condition, a, -0.5), [a], withoutDifferences);
     checkOp((b: Tensor) => where(condition, tensor([[0.5]]), b), [b], withoutDifferences);
   });
 
   test.prop([choices, fc.constantFrom(0, 1)], { numRuns: 60 })(
-    'hands each gradient to what was chosen',
+    'passes each gradient to the selected operand',
     ({ condition, a, b, dy }, input) => {
       checkOp(
         gradientOf((a, b) => where(condition, a, b), input + 1),

@@ -10,83 +10,106 @@ import type { DType } from '../../dtype.js';
 import { MissingKernelError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { collapsedAxes } from './broadcast.js';
+import { kernelName } from './kernel-name.js';
 
-/** WGSL names of the operands of an expression, in order. */
-const operandNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'] as const;
-
-/** What the elements of a dtype are on the GPU. */
+/** The type that elements of a dtype have on the GPU. */
 export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {
   return dtype === 'f32' ? 'f32' : dtype === 'u32' || dtype === 'u8' ? 'u32' : 'i32';
+}
+
+/** The part of an element-wise op that a GPU needs. */
+export interface MapDefinition {
+  /** The name of the op. */
+  readonly name: string;
+  /** Names of the operands in `wgsl`. The names `i`, `p` and `result` are taken. */
+  readonly operands: readonly string[];
+  /** Names of f32 parameters, `p.name` in `wgsl`. Default: none. */
+  readonly numbers?: readonly string[];
+  /** An element of the result, as an expression in WGSL. It may call `flushed`. */
+  readonly wgsl: string;
+  /** Element types of operands and result. Default: f32 and i32, since narrower integers would have to be truncated. */
+  readonly dtypes?: readonly DType[];
+}
+
+const shaders = new WeakMap<MapDefinition, MapShader>();
+
+/** Runs an element-wise op on the GPU. The shader of each definition is made when it is first needed, then kept. */
+export function mapOnGpu(
+  definition: MapDefinition,
+  operands: readonly Tensor<DType>[],
+  y: Tensor<DType>,
+  numbers?: Readonly<Record<string, number>>,
+): void {
+  let shader = shaders.get(definition);
+  if (!shader) {
+    shader = new MapShader(definition);
+    shaders.set(definition, shader);
+  }
+  shader.run(operands, y, numbers);
 }
 
 /**
  * y = f(a, b, …), element by element, with broadcasting.
  *
- * Where an element of the result finds its operands is worked out from its number: axis by axis, of which neighbours are joined
- * where they can be, so that tensors of one shape have one axis.
+ * The shader finds the operands of an element from its index, axis by axis. Neighbouring axes are joined where all
+ * operands allow it, so tensors of one shape have a single axis.
  */
-export class MapShader<P extends Readonly<Record<string, 'f32'>> = Record<never, never>> {
+export class MapShader {
+  readonly #definition: MapDefinition;
   readonly #family: (
     axes: number,
     result: ElementType,
     ...operands: ElementType[]
-  ) => Shader<Record<string, ElementType>, { y: ElementType }, Record<string, 'f32' | 'u32'>>;
+  ) => Shader<Record<string, ElementType>, { result: ElementType }, Record<string, 'f32' | 'u32'>>;
 
-  /** @param expression WGSL in terms of the operands a, b, c, which are values, and of `p.name` for parameters. */
-  constructor(
-    readonly name: string,
-    readonly expression: string,
-    readonly parameters: P = {} as P,
-    /** Element types that operands and results may have. Results of narrow integers would have to be truncated. */
-    readonly dtypes: readonly DType[] = ['f32', 'i32'],
-  ) {
+  constructor(definition: MapDefinition) {
+    this.#definition = definition;
     this.#family = shaderFamily((axes, result, ...operands) => this.#make(axes, result, operands));
   }
 
-  run(operands: readonly Tensor<DType>[], y: Tensor<DType>, parameters: { readonly [K in keyof P]: number }): void {
-    const types = [y, ...operands].map(({ dtype }) => {
-      if (this.dtypes.includes(dtype)) return elementType(dtype);
-      throw new MissingKernelError(`${this.name} of ${dtype}`);
+  run(operands: readonly Tensor<DType>[], y: Tensor<DType>, numbers: Readonly<Record<string, number>> = {}): void {
+    const { name, operands: names, dtypes = ['f32', 'i32'] } = this.#definition;
+    const [result, ...types] = [y, ...operands].map(({ dtype }) => {
+      if (dtypes.includes(dtype)) return elementType(dtype);
+      throw new MissingKernelError(`${name} of ${dtype}`);
     });
-    const axes = collapsedAxes(
-      y.shape,
-      operands.map(({ shape }) => shape),
-    );
-    const [result, ...rest] = types;
-    const shader = this.#family(axes.length, result, ...rest);
-    const numbers: Record<string, number> = { ...parameters, count: y.size };
+    const shapes = operands.map(({ shape }) => shape);
+    const axes = collapsedAxes(y.shape, shapes);
+    const parameters: Record<string, number> = { ...numbers, count: y.size };
     axes.forEach(({ size, strides }, axis) => {
-      numbers[`size${axis}`] = size;
+      parameters[`size${axis}`] = size;
       strides.forEach((stride, k) => {
-        numbers[`stride${axis}_${operandNames[k]}`] = stride;
+        parameters[`stride${axis}_${names[k]}`] = stride;
       });
     });
-    const reads = Object.fromEntries(operands.map((operand, k) => [`of_${operandNames[k]}`, operand]));
-    shader.run(reads, { y }, numbers, groupsOf(y.size));
+    const reads = Object.fromEntries(operands.map((operand, k) => [`of_${names[k]}`, operand]));
+    this.#family(axes.length, result, ...types).run(reads, { result: y }, parameters, groupsOf(y.size));
   }
 
-  #make(axes: number, result: ElementType, operands: readonly ElementType[]) {
-    const names = operandNames.slice(0, operands.length);
-    const parameters: Record<string, 'f32' | 'u32'> = { ...this.parameters, count: 'u32' };
+  #make(axes: number, result: ElementType, types: readonly ElementType[]) {
+    const { name, operands, numbers = [], wgsl } = this.#definition;
+    const parameters: Record<string, 'f32' | 'u32'> = { count: 'u32' };
+    for (const number of numbers) parameters[number] = 'f32';
     for (let axis = 0; axis < axes; axis++) {
       parameters[`size${axis}`] = 'u32';
-      for (const name of names) parameters[`stride${axis}_${name}`] = 'u32';
+      for (const operand of operands) parameters[`stride${axis}_${operand}`] = 'u32';
     }
-    return new Shader(`${this.name}_${axes}`, {
-      reads: Object.fromEntries(names.map((name, k) => [`of_${name}`, operands[k]])) as Record<string, ElementType>,
-      writes: { y: result },
+    return new Shader(`${kernelName(name)}_${axes}`, {
+      reads: Object.fromEntries(operands.map((operand, k) => [`of_${operand}`, types[k]])),
+      writes: { result },
       parameters,
       workgroup: linearWorkgroup,
+      declarations: `fn flushed(value: f32) -> f32 { return ${flushedWgsl('value')}; }`,
       main: `
   ${linear('p.count')}
   ${odometer(axes)}
-  ${names.map((name) => `let ${name} = of_${name}[${positionOf(name, axes)}];`).join('\n  ')}
-  y[i] = ${this.expression};`,
+  ${operands.map((operand) => `let ${operand} = of_${operand}[${positionOf(operand, axes)}];`).join('\n  ')}
+  result[i] = ${wgsl};`,
     });
   }
 }
 
-/** WGSL that takes the number `i` of an element apart: `at0`, `at1`, … along axes `p.size0`, `p.size1`, … */
+/** WGSL that splits the index `i` of an element into positions `at0`, `at1`, … along axes of `p.size0`, `p.size1`, … */
 export function odometer(axes: number): string {
   const lines = ['var rest = i;'];
   for (let axis = axes - 1; axis >= 0; axis--) {
@@ -96,10 +119,13 @@ export function odometer(axes: number): string {
   return lines.join('\n  ');
 }
 
-/** WGSL for where an operand's element lies. */
+/** WGSL for the index of an operand's element. */
 export function positionOf(name: string, axes: number): string {
   return Array.from({ length: axes }, (_, axis) => `at${axis} * p.stride${axis}_${name}`).join(' + ') || '0';
 }
 
-/** x with 0 in place of what is tiny, as `flushed`: subnormal numbers are the driver's affair, but sums must agree. */
+/**
+ * WGSL for `flushed` of flush.ts. Drivers may flush subnormal numbers or keep them. The limit is far above these, so
+ * GPUs and CPUs agree.
+ */
 export const flushedWgsl = (x: string): string => `select(${x}, 0.0, abs(${x}) < 1e-30)`;

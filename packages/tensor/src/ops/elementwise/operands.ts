@@ -9,20 +9,20 @@ import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
- * Two operands of one dtype, of which one may be a number: it counts as a scalar of the other's dtype. Functions that
- * take them have two overloads, so that TypeScript infers D from the first tensor alone, not a union from both.
+ * Two operands of the same dtype. One of them may be a number, which acts as a scalar of the other's dtype. Functions
+ * of such operands have two overloads, so that TypeScript infers D from the first tensor only, not a union from both.
  */
 export type Operands<D extends DType> = [a: Tensor<D>, b: Tensor<NoInfer<D>> | number] | [a: number, b: Tensor<D>];
 
-/** A function of such operands, whose result is of their dtype. */
+/** A function of such operands whose result has their dtype. */
 export interface Binary {
   <D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<D>;
   <D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
 }
 
 /**
- * Applies an op that works alike on every dtype, as JavaScript's arithmetic does. Such an op is typed by f32, the dtype
- * that can be differentiated; here, and only here, it is handed another.
+ * Applies an op that works the same way on every dtype, as JavaScript's arithmetic does. Such an op has the types of
+ * f32, the dtype that can be differentiated. Only here is it called with others.
  */
 export function applyBinary<D extends DType, S extends readonly AnyTensor[]>(
   op: OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>,
@@ -34,7 +34,7 @@ export function applyBinary<D extends DType, S extends readonly AnyTensor[]>(
   });
 }
 
-/** Checks that the dtypes agree, and turns a number among the operands into a scalar for as long as `use` runs. */
+/** Checks that the dtypes agree, and replaces a number by a scalar tensor while `use` runs. */
 export function withTensors<D extends DType, R extends DType>(
   op: string,
   [a, b]: Operands<D>,
@@ -51,7 +51,7 @@ export function withTensors<D extends DType, R extends DType>(
   checkTensor(op, b, 'b');
   if (a.dtype !== b.dtype) {
     throw new DTypeError(
-      `${op}: a is ${a.dtype}, but b is ${b.dtype}. Bring them together with cast(b, '${a.dtype}').`,
+      `${op}: a is ${a.dtype}, but b is ${b.dtype}. Convert one of them, such as with cast(b, '${a.dtype}').`,
     );
   }
   return use(a, b);
@@ -60,7 +60,7 @@ export function withTensors<D extends DType, R extends DType>(
 function scalarLike<D extends DType>(op: string, value: number, { dtype, backend }: Tensor<D>): Tensor<D> {
   const [rounded] = newTypedArray(dtype, 1).fill(value);
   if (dtype !== 'f32' && rounded !== value) {
-    throw new DTypeError(`${op}: ${value} is not of dtype ${dtype}. Use cast(x, 'f32') to calculate with fractions.`);
+    throw new DTypeError(`${op}: ${dtype} cannot represent ${value}. To compute with fractions, use cast(x, 'f32').`);
   }
   return withBackend(backend, () => scalar(value, dtype));
 }

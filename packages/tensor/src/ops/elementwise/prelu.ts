@@ -10,12 +10,12 @@ import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.j
 import { where } from './where.js';
 
 /**
- * The parametric rectifier, with a learned slope for each channel: x where x > 0, else slope · x
- * (He et al., "Delving deep into rectifiers", 2015). At 0 the derivative is the slope, as in PyTorch.
+ * The parametric rectifier, with a learned slope for each channel: x where x > 0, else slope · x (He et al., "Delving
+ * deep into rectifiers", 2015). At 0 the derivative is the slope, as in PyTorch.
  *
  * @param x [..., channels].
  * @param slope [channels].
- * @throws ShapeError if the channels do not agree.
+ * @throws ShapeError unless there is one slope per channel.
  */
 export function prelu(x: Tensor, slope: Tensor): Tensor {
   return apply(preluOp, [x, slope], undefined)[0];
@@ -27,12 +27,12 @@ const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]
     if (x.rank === 0 || slope.rank !== 1 || slope.size !== x.shape[x.rank - 1]) {
       throw new ShapeError(
         'prelu',
-        'slope must hold one number for each channel of x',
+        'slope must have one element per channel of x',
         [
           { name: 'x', shape: x.shape, note: '…, channels' },
           { name: 'slope', shape: slope.shape, note: slope.label ?? 'channels' },
         ],
-        'channels are the last axis of x.',
+        'The channels are the last axis of x.',
       );
     }
     return [{ dtype: 'f32', shape: x.shape }];
@@ -46,12 +46,12 @@ const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]
     }
   },
   fast: ([x, slope], [y]) => preluKernel.run([x], [slope], y, x.size / slope.size, slope.size),
-  webgpu: (inputs, [y]) => gpuKernels().preluShader.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().preluShader.run(inputs, y),
   inPlace: true,
   saves: (inputs) => inputs,
   gradient(dy, { saved: [x, slope] }) {
     if (isRecording()) {
-      // The same, so that it can be differentiated again.
+      // Plain ops, which can be differentiated again.
       const isPositive = greater(x, 0);
       return [() => mul(dy, where(isPositive, 1, slope)), () => sumTo(where(isPositive, 0, mul(dy, x)), slope.shape)];
     }
@@ -64,7 +64,7 @@ const preluOp = defineOp<[Tensor, Tensor], [Tensor], undefined, [Tensor, Tensor]
   },
 });
 
-/** ∂L/∂x and ∂L/∂slope of `prelu`, in one pass over ∂L/∂y and x. What is tiny of ∂L/∂x is flushed to 0. */
+/** ∂L/∂x and ∂L/∂slope of `prelu`. Tiny values of ∂L/∂x are flushed to 0. */
 const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Tensor, dslope: Tensor]>({
   name: 'preluGradient',
   outputs: ([, x, slope]) => [
@@ -89,7 +89,7 @@ const preluGradientOp = defineOp<[dy: Tensor, x: Tensor, slope: Tensor], [dx: Te
     dslope.values.set(preluSlopeSums.run([dy, x], [], rows, channels)[0]);
   },
   webgpu([dy, x, slope], [dx, dslope]) {
-    gpuKernels().preluGradientShader.run([dy, x, slope], dx, {});
+    gpuKernels().preluGradientShader.run([dy, x, slope], dx);
     gpuKernels().preluSlopeShader.run({ dy, x }, { dslope }, {}, x.size / slope.size, slope.size);
   },
 });

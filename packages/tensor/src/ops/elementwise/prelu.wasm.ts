@@ -10,5 +10,5 @@ export const preluGradientKernel = new ChannelKernel('prelu_gradient', 2, 1, ([d
   flushedLanes(dy.where(x.gt(zero), dy.mul(slope))),
 );
 
-/** Σ dy·x over x that are not above 0. */
+/** Σ dy·x over the x that are not above 0, NaN included. */
 export const preluSlopeSums = new ColumnSums('prelu_slope', 2, 0, 1, ([dy, x]) => [zero.where(x.gt(zero), dy.mul(x))]);

@@ -1,11 +1,18 @@
 import { ColumnSumsShader } from '../column-sums.wgsl.js';
-import { flushedWgsl, MapShader } from './elementwise.wgsl.js';
+import { MapShader } from './elementwise.wgsl.js';
 
-/** Takes x as a and slope as b. */
-export const preluShader = new MapShader('prelu', 'select(a * b, a, a > 0.0)');
+export const preluShader = new MapShader({
+  name: 'prelu',
+  operands: ['x', 'slope'],
+  wgsl: 'select(x * slope, x, x > 0.0)',
+});
 
-/** ∂L/∂x, of dy, x and slope. */
-export const preluGradientShader = new MapShader('prelu_gradient', flushedWgsl('select(a * c, a, b > 0.0)'));
+/** ∂L/∂x. */
+export const preluGradientShader = new MapShader({
+  name: 'preluGradient',
+  operands: ['dy', 'x', 'slope'],
+  wgsl: 'flushed(select(dy * slope, dy, x > 0.0))',
+});
 
 /** ∂L/∂slope. */
 export const preluSlopeShader = new ColumnSumsShader(

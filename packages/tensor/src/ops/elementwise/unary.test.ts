@@ -15,7 +15,7 @@ const anywhere = small.chain((shape) => tensors(shape));
 const positive = small.chain((shape) => tensors(shape, { min: 0.25 }));
 const awayFromZero = small.chain((shape) => tensorsAwayFromZero(shape));
 
-/** Each function, what it means, and where it is smooth. */
+/** Each function, its formula, and inputs where it is smooth. */
 const functions = [
   [neg, (x: number) => -x, anywhere],
   [exp, Math.exp, anywhere],
@@ -32,7 +32,7 @@ const functions = [
 
 describe('functions of one tensor', () => {
   for (const [op, f, inputs] of functions) {
-    test.prop([inputs], { numRuns: 30 })(`${op.name} is what it says, and obeys the laws of ops`, (x) => {
+    test.prop([inputs], { numRuns: 30 })(`${op.name} computes its formula, and obeys the laws of ops`, (x) => {
       op(x).values.forEach((y, at) => {
         expect(y).toBeCloseTo(f(x.values[at]), 5);
       });
@@ -49,8 +49,8 @@ describe('functions of one tensor', () => {
     });
   });
 
-  test.prop([anywhere], { numRuns: 30 })('clip keeps its bounds, and obeys the laws of ops', (x) => {
-    // Bounds between the multiples of 1/64 that x is made of, further from them than a step.
+  test.prop([anywhere], { numRuns: 30 })('clip clamps to its bounds, and obeys the laws of ops', (x) => {
+    // The elements of x are multiples of 1/64. The bounds lie between these, further from them than a step.
     const [min, max] = [-0.5 - 1 / 128, 1 + 1 / 128];
     expect([...clip(x, min, max).values]).toEqual([...x.values].map((v) => Math.max(min, Math.min(max, v))));
     checkOp((x: Tensor) => clip(x, min, max), [x], { step: 1 / 256 });
@@ -77,13 +77,13 @@ describe('prelu', () => {
     checkOp(prelu, [x, slope]);
   });
 
-  test('explains slopes that do not fit', () => {
+  test('explains slopes of the wrong shape', () => {
     expect(() => prelu(zeros([2, 3]), zeros([2]))).toThrow(
       [
-        'prelu: slope must hold one number for each channel of x',
+        'prelu: slope must have one element per channel of x',
         '  x      [2, 3]  …, channels',
         '  slope  [2]     channels',
-        'Hint: channels are the last axis of x.',
+        'Hint: The channels are the last axis of x.',
       ].join('\n'),
     );
   });
@@ -102,7 +102,7 @@ describe('cast', () => {
   });
 });
 
-describe('at 0 and at ties, where a derivative could be one thing or another', () => {
+describe('at 0 and at ties, where the derivative is a matter of choice', () => {
   const [dy, x, tied] = [tensor([1, -2, 3, 4]), tensor([0, -0, 1, -1]), tensor([0, 0, 1, -2])];
   const slope = tensor([0.25, -0.5, 2, 3]);
   const rules: Record<string, [op: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]]> = {
@@ -114,7 +114,7 @@ describe('at 0 and at ties, where a derivative could be one thing or another', (
     minimum: [(a, b) => minimum(a, b), [x, tied]],
   };
 
-  test.each(Object.entries(rules))('every kernel has the rule of the definition: %s', (_, [op, inputs]) => {
+  test.each(Object.entries(rules))('every kernel follows the rule of the definition: %s', (_, [op, inputs]) => {
     inputs.forEach((_, input) => {
       checkOp(gradientOf(op, input), [dy, ...inputs], withoutDifferences);
     });

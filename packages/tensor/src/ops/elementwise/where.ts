@@ -1,15 +1,15 @@
 import { broadcastShapes } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
 import { forEachRun } from './broadcast.js';
-import { whereByKernel } from './compare.wasm.js';
 import { type Operands, withTensors } from './operands.js';
+import { whereByKernel } from './where.wasm.js';
 
 /**
- * a where the condition is not 0, else b: element by element, all three with broadcasting.
+ * Selects a where the condition is not 0, else b: element by element, all three with broadcasting.
  *
  * @throws ShapeError if the shapes do not broadcast.
  * @throws DTypeError if a and b differ in dtype.
@@ -23,6 +23,8 @@ export function where<D extends DType>(condition: Tensor<'u8'>, a: number, b: Te
 export function where<D extends DType>(condition: Tensor<'u8'>, ...operands: Operands<D>): Tensor<D> {
   return withTensors('where', operands, (a, b) => apply(whereOp, [condition, a, b], undefined)[0] as Tensor<D>);
 }
+
+const whereMap = { name: 'where', operands: ['condition', 'a', 'b'], wgsl: 'select(b, a, condition != 0u)', dtypes };
 
 type WhereInputs = [Tensor<'u8'>, Tensor<DType>, Tensor<DType>];
 
@@ -45,7 +47,7 @@ const whereOp = defineOp<WhereInputs, [Tensor<DType>], undefined, [Tensor<'u8'>]
   fast(inputs, outputs) {
     if (!whereByKernel(...inputs, outputs[0])) whereOp.reference(inputs, outputs, undefined);
   },
-  webgpu: (inputs, [y]) => gpuKernels().whereShader.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().mapOnGpu(whereMap, inputs, y),
   saves: ([condition]) => [condition],
   gradient: (dy, { saved: [condition], inputShapes: [, a, b] }) => [
     null,

@@ -8,9 +8,9 @@ import { sumTo } from '../reduce/sum.js';
 import { affineKernel } from './norm.wasm.js';
 
 /**
- * A line for every channel: y[..., c] = x[..., c] · scale[c] + shift[c].
+ * Scales and shifts each channel: y[..., c] = x[..., c] · scale[c] + shift[c].
  *
- * Product and sum are f32, each rounded: so that engines of every kind come to the same bits. GPUs may round once.
+ * Product and sum are rounded to f32 separately, so that every engine computes the same bits. GPUs may round only once.
  *
  * @param x [..., channels].
  * @param scale [channels].
@@ -34,7 +34,7 @@ const affineOp = defineOp<[Tensor, Tensor, Tensor], [Tensor], undefined, [Tensor
     }
   },
   fast: ([x, scale, shift], [y]) => affineKernel.run([x], [scale, shift], y, x.size / scale.size, scale.size),
-  webgpu: (inputs, [y]) => gpuKernels().affineShader.run(inputs, y, {}),
+  webgpu: (inputs, [y]) => gpuKernels().affineShader.run(inputs, y),
   inPlace: true,
   saves: ([x, scale]) => [x, scale],
   gradient: (dy, { saved: [x, scale] }) => [

@@ -4,7 +4,7 @@ import { sqrt } from '../elementwise/unary.js';
 import { affine } from './affine.js';
 import type { BatchNormOptions } from './batch-norm.js';
 
-/** Batch normalisation with fixed statistics, each [channels]. */
+/** Parameters and fixed statistics of a batch normalisation, each [channels]. */
 export interface FoldableBatchNorm extends BatchNormOptions {
   readonly gamma: Tensor;
   readonly beta: Tensor;
@@ -13,11 +13,11 @@ export interface FoldableBatchNorm extends BatchNormOptions {
 }
 
 /**
- * Batch normalisation with fixed statistics is a line per channel, y = x·scale + shift:
+ * Folds a batch normalisation with fixed statistics into a scale and a shift for each channel:
  *
  *     γ·(x − μ) / √(σ² + ε) + β  =  x·scale + shift    with    scale = γ / √(σ² + ε),    shift = β − μ·scale
  *
- * Differentiable by all four tensors.
+ * The result, each [channels], is differentiable with respect to all four tensors.
  */
 export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: FoldableBatchNorm): {
   scale: Tensor;
@@ -28,19 +28,14 @@ export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: F
 }
 
 /**
- * Batch normalisation in evaluation: `affine` with the folded scale and shift. An exported network stores these two,
- * as f32, and so computes the same bits.
+ * Normalises x by fixed statistics, as in evaluation: `affine` with the folded scale and shift. An exported network
+ * stores these two in f32, and so computes the same bits.
  *
- * @param x [..., channels]; the others are [channels], mean and variance from training's running averages.
+ * @param x [..., channels].
+ * @param batchNorm Its mean and variance are the running averages of training.
+ * @throws ShapeError unless all vectors have one element per channel.
  */
-export function batchNormEval(
-  x: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  mean: Tensor,
-  variance: Tensor,
-  options: BatchNormOptions = {},
-): Tensor {
-  const { scale, shift } = foldBatchNorm({ gamma, beta, mean, variance, ...options });
+export function batchNormEval(x: Tensor, batchNorm: FoldableBatchNorm): Tensor {
+  const { scale, shift } = foldBatchNorm(batchNorm);
   return affine(x, scale, shift);
 }

@@ -18,7 +18,7 @@ function statistics(x: Tensor): { mean: number; variance: number }[] {
   });
 }
 
-/** An input of normal numbers with its channel parameters; γ and σ² keep clear of 0. */
+/** A normally distributed input, with parameters for its channels. γ and σ² are away from 0. */
 const cases = fc
   .tuple(
     fc.constantFrom([6], [2, 3], [2, 2, 2]),
@@ -47,7 +47,7 @@ describe('batchNorm', () => {
   });
 
   test.prop([cases], { numRuns: 25 })('obeys the laws of ops', ({ x, gamma, beta }) => {
-    // A large ε bounds the curvature, for finite differences, where a channel happens to vary little.
+    // A large ε bounds the curvature where a channel happens to vary little, so that finite differences are accurate.
     checkOp((x, gamma, beta) => batchNorm(x, gamma, beta, { epsilon: 0.1 }).output, [x, gamma, beta]);
   });
 
@@ -57,7 +57,7 @@ describe('batchNorm', () => {
     checkOp((x, gamma, beta) => batchNorm(x, gamma, beta).variance, [x, gamma, beta], { gradient: false });
   });
 
-  test('takes many rows', () => {
+  test('is accurate for many rows', () => {
     const x = Rng.fromSeed(2).normal([1500, 7]);
     const { mean, variance } = batchNorm(x, zeros([7]), zeros([7]));
     statistics(x).forEach((expected, c) => {
@@ -66,7 +66,7 @@ describe('batchNorm', () => {
     });
   });
 
-  test('keeps the variance of numbers far from 0, and a constant channel finite', () => {
+  test('has an exact variance far from 0, and stays finite for a constant channel', () => {
     const x = tensor([
       [4096.5, 3],
       [4097.5, 3],
@@ -79,7 +79,7 @@ describe('batchNorm', () => {
     expect(output.values[1]).toBe(0);
   });
 
-  test('explains parameters that do not fit', () => {
+  test('explains parameters of the wrong shape', () => {
     expect(() => batchNorm(zeros([2, 3]), zeros([3]), zeros([4]))).toThrow(
       [
         'batchNorm: x has 3 channels, beta does not fit',
@@ -96,7 +96,7 @@ describe('affine', () => {
     .tuple(fc.constantFrom([], [4], [2, 3]), fc.integer({ min: 1, max: 6 }))
     .chain(([rows, channels]) => fc.tuple(tensors([...rows, channels]), tensors([channels]), tensors([channels])));
 
-  test.prop([lines], { numRuns: 40 })('is a line for every channel', ([x, scale, shift]) => {
+  test.prop([lines], { numRuns: 40 })('scales and shifts each channel', ([x, scale, shift]) => {
     const channels = scale.size;
     const y = affine(x, scale, shift);
     y.values.forEach((value, at) => {
@@ -117,7 +117,7 @@ describe('batchNormEval', () => {
     (parameters) => {
       const { x, gamma, beta, mean, variance } = parameters;
       const { scale, shift } = foldBatchNorm(parameters);
-      const output = batchNormEval(x, gamma, beta, mean, variance);
+      const output = batchNormEval(x, parameters);
       expect(output.values).toEqual(affine(x, tensor(scale.values), tensor(shift.values)).values);
       output.values.forEach((value, at) => {
         const c = at % gamma.size;
@@ -129,7 +129,7 @@ describe('batchNormEval', () => {
 
   test.prop([cases], { numRuns: 15 })('has a gradient', ({ x, gamma, beta, mean, variance }) => {
     const f = (x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) =>
-      batchNormEval(x, gamma, beta, mean, variance);
+      batchNormEval(x, { gamma, beta, mean, variance });
     checkGradient(f, [x, gamma, beta, mean, variance]);
   });
 
@@ -137,7 +137,7 @@ describe('batchNormEval', () => {
     const x = Rng.fromSeed(5).normal([20, 3]);
     const [gamma, beta] = [tensor([1, -2, 0.5]), tensor([0, 1, -1])];
     const { output, mean, variance } = batchNorm(x, gamma, beta);
-    batchNormEval(x, gamma, beta, mean, variance).values.forEach((value, at) => {
+    batchNormEval(x, { gamma, beta, mean, variance }).values.forEach((value, at) => {
       expect(value).toBeCloseTo(output.values[at], 5);
     });
   });

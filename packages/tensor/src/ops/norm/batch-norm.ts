@@ -6,27 +6,28 @@ import { add, div, mul, sub } from '../elementwise/binary.js';
 import { sqrt } from '../elementwise/unary.js';
 import { flushed } from '../flush.js';
 import { sumTo } from '../reduce/sum.js';
-import { withVectors } from '../rows.wasm.js';
 import { broadcastTo } from '../shape/broadcast-to.js';
 import { checkChannels } from './affine.js';
-import { batchNormGradientKernel, batchNormGradientSums, momentSums, normalizeKernel } from './norm.wasm.js';
+import { batchNormByKernel, batchNormGradientByKernel } from './norm.wasm.js';
 
+/** Options of `batchNorm`. */
 export interface BatchNormOptions {
-  /** Added to the variance, so that constant channels do not divide by 0. Default 1e-5. */
+  /** Added to the variance, so that constant channels do not cause a division by 0. Default 1e-5. */
   epsilon?: number;
 }
 
+/** The result of `batchNorm`. */
 export interface BatchNormResult {
-  /** Shaped like x. */
+  /** [..., channels]: the normalised x. */
   readonly output: Tensor;
-  /** [channels]: the statistics of this batch, for running averages. */
+  /** [channels]: the means of this batch, for running averages. */
   readonly mean: Tensor;
-  /** [channels]: the biased variance, Σ(x − mean)² / N. */
+  /** [channels]: the biased variances, Σ(x − mean)² / N. */
   readonly variance: Tensor;
 }
 
 /**
- * Batch normalisation in training (Ioffe & Szegedy 2015, algorithm 1), over all axes but the last:
+ * Normalises each channel by the statistics of the batch, over all axes but the last (Ioffe & Szegedy 2015, alg. 1):
  *
  *     μ = mean(x)    σ² = mean((x − μ)²)    x̂ = (x − μ) / √(σ² + ε)    y = γ·x̂ + β
  *
@@ -75,22 +76,7 @@ const batchNormOp = defineOp<
       }
     }
   },
-  fast([x, gamma, beta], [y, mean, variance], { epsilon }) {
-    const [channels, count] = [gamma.size, x.size / gamma.size];
-    // Σ(x − k) and Σ(x − k)² for a k near the mean, here the first row (Chan, Golub & LeVeque 1983). One pass, and
-    // unlike Σx² − (Σx)²/N it does not cancel where the mean is large.
-    const [sum, sumOfSquares] = momentSums.run([x], [x], count, channels);
-    withVectors(channels, ['factor'], ({ factor }) => {
-      for (let c = 0; c < channels; c++) {
-        const mu = x.values[c] + sum[c] / count;
-        const sigma2 = Math.max(0, sumOfSquares[c] / count - (sum[c] / count) ** 2);
-        mean.values[c] = mu;
-        variance.values[c] = sigma2;
-        factor.values[c] = gamma.values[c] / Math.sqrt(sigma2 + epsilon);
-      }
-      normalizeKernel.run([x], [mean, factor, beta], y, count, channels);
-    });
-  },
+  fast: (inputs, outputs, { epsilon }) => batchNormByKernel(inputs, outputs, epsilon),
   webgpu([x, gamma, beta], [y, mean, variance], { epsilon }) {
     gpuKernels().momentsShader.run({ x, near: x }, { mean, variance }, {}, x.size / gamma.size, gamma.size);
     gpuKernels().normalizeShader.run([x, mean, variance, gamma, beta], y, { epsilon });
@@ -99,7 +85,7 @@ const batchNormOp = defineOp<
   gradient(dy, { saved, attributes }) {
     if (isRecording()) return batchNormGradientByOps([dy, ...saved], attributes);
     let gradients: [Tensor, Tensor, Tensor] | undefined;
-    const all = () => {
+    const all = (): [Tensor, Tensor, Tensor] => {
       gradients ??= apply(batchNormGradientOp, [dy, ...saved], attributes);
       return gradients;
     };
@@ -119,14 +105,14 @@ const batchNormOp = defineOp<
 /**
  * ∂L/∂x, ∂L/∂γ and ∂L/∂β of `batchNorm`, which share their sums. For one channel of N elements, with s = 1/√(σ² + ε):
  *
- *   1. y = γ·x̂ + β, so  dβ = Σ dy  and  dγ = Σ dy·x̂;  and x̂ receives  dx̂ = γ·dy.
+ *   1. y = γ·x̂ + β, so  dβ = Σ dy  and  dγ = Σ dy·x̂;  and the gradient of x̂ is  dx̂ = γ·dy.
  *   2. x̂ = (x − μ)·s depends on each xᵢ directly, through μ (∂μ/∂xᵢ = 1/N), and through σ² (∂σ²/∂xᵢ = 2(xᵢ − μ)/N,
- *      where ∂s/∂σ² = −s³/2). That the term through μ in σ² vanishes follows from Σ(x − μ) = 0.
+ *      where ∂s/∂σ² = −s³/2). The term through μ in σ² vanishes, since Σ(x − μ) = 0.
  *   3. dxᵢ = s·dx̂ᵢ − s/N·Σ dx̂ − s³/N·(xᵢ − μ)·Σ dx̂·(x − μ)
  *   4.     = γ·s·(dyᵢ − dβ/N − x̂ᵢ·dγ/N).
  *
- * In words: what dy has in common with a constant and with x̂ is removed, since the output ignores shift and scale of x.
- * (Ioffe & Szegedy 2015, section 3, states the parts; step 4 is their sum.) What is tiny of dx is flushed to 0.
+ * In words: the parts of dy along a constant and along x̂ are removed, since the output ignores the shift and scale of
+ * x. (Ioffe & Szegedy 2015, section 3, states the parts; step 4 is their sum.) Tiny values of dx are flushed to 0.
  */
 const batchNormGradientOp = defineOp<
   [dy: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, variance: Tensor],
@@ -158,22 +144,7 @@ const batchNormGradientOp = defineOp<
       }
     }
   },
-  fast([dy, x, gamma, mean, variance], [dx, dgamma, dbeta], { epsilon }) {
-    const [channels, count] = [gamma.size, x.size / gamma.size];
-    const [sum, sumCentred] = batchNormGradientSums.run([dy, x], [mean], count, channels);
-    withVectors(channels, ['factor', 'slope', 'offset'], ({ factor, slope, offset }) => {
-      for (let c = 0; c < channels; c++) {
-        const s = 1 / Math.sqrt(variance.values[c] + epsilon);
-        dbeta.values[c] = sum[c];
-        dgamma.values[c] = sumCentred[c] * s;
-        // Step 4, with what belongs to x centred.
-        factor.values[c] = s * gamma.values[c];
-        slope.values[c] = (-factor.values[c] * s * s * sumCentred[c]) / count;
-        offset.values[c] = (-factor.values[c] * sum[c]) / count;
-      }
-      batchNormGradientKernel.run([dy, x], [mean, factor, slope, offset], dx, count, channels);
-    });
-  },
+  fast: (inputs, outputs, { epsilon }) => batchNormGradientByKernel(inputs, outputs, epsilon),
   webgpu([dy, x, gamma, mean, variance], [dx, dgamma, dbeta], { epsilon }) {
     const [channels, count] = [gamma.size, x.size / gamma.size];
     gpuKernels().batchNormSumsShader.run({ dy, x, mean, variance }, { dgamma, dbeta }, { epsilon }, count, channels);
@@ -182,7 +153,7 @@ const batchNormGradientOp = defineOp<
   },
 });
 
-/** The same, so that it can be differentiated again. */
+/** `batchNormGradient` as plain ops, which can be differentiated again. */
 function batchNormGradientByOps(
   [dy, x, gamma, mean, variance]: readonly [Tensor, Tensor, Tensor, Tensor, Tensor],
   { epsilon }: Attributes,

@@ -1,10 +1,13 @@
 import { ColumnSumsShader } from '../column-sums.wgsl.js';
-import { flushedWgsl, MapShader } from '../elementwise/elementwise.wgsl.js';
+import { MapShader } from '../elementwise/elementwise.wgsl.js';
 
-/** x, scale and shift as a, b and c. */
-export const affineShader = new MapShader('affine', 'a * b + c');
+export const affineShader = new MapShader({
+  name: 'affine',
+  operands: ['x', 'scale', 'shift'],
+  wgsl: 'x * scale + shift',
+});
 
-/** Mean and variance of each channel, of x and its first row: see `batchNorm`. */
+/** The mean and variance of each channel, from x and its first row: see `batchNorm`. */
 export const momentsShader = new ColumnSumsShader(
   'moments',
   {
@@ -23,8 +26,13 @@ export const momentsShader = new ColumnSumsShader(
   },
 );
 
-/** Takes x, mean, variance, gamma and beta. The mean is subtracted first, since the difference of close numbers is exact. */
-export const normalizeShader = new MapShader('batch_norm', '(a - b) / sqrt(c + p.epsilon) * d + e', { epsilon: 'f32' });
+/** Subtracts the mean first, since the difference of close numbers is exact. */
+export const normalizeShader = new MapShader({
+  name: 'batchNorm',
+  operands: ['x', 'mean', 'variance', 'gamma', 'beta'],
+  numbers: ['epsilon'],
+  wgsl: '(x - mean) / sqrt(variance + p.epsilon) * gamma + beta',
+});
 
 /** ∂L/∂γ and ∂L/∂β. */
 export const batchNormSumsShader = new ColumnSumsShader(
@@ -40,9 +48,13 @@ export const batchNormSumsShader = new ColumnSumsShader(
   { epsilon: 'f32' },
 );
 
-/** ∂L/∂x, of dy, x, mean, variance, gamma, dgamma and dbeta. */
-export const batchNormGradientShader = new MapShader(
-  'batch_norm_gradient',
-  flushedWgsl('(e * inverseSqrt(d + p.epsilon) * (a - (g + (b - c) * inverseSqrt(d + p.epsilon) * f) * p.share))'),
-  { epsilon: 'f32', share: 'f32' },
-);
+const inverseDeviation = 'inverseSqrt(variance + p.epsilon)';
+
+/** ∂L/∂x. */
+export const batchNormGradientShader = new MapShader({
+  name: 'batchNormGradient',
+  operands: ['dy', 'x', 'mean', 'variance', 'gamma', 'dgamma', 'dbeta'],
+  numbers: ['epsilon', 'share'],
+  wgsl:
+    `flushed(gamma * ${inverseDeviation} * ` + `(dy - (dbeta + (x - mean) * ${inverseDeviation} * dgamma) * p.share))`,
+});

@@ -15,23 +15,23 @@ import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js'
 import { sum } from './sum.js';
 
 /**
- * The largest element over `axes`; NaN if there is one. Where several are largest, each has an equal share of the gradient, as in
- * PyTorch's `amax` (its `max` along one axis gives all to the first); where it is NaN, so is the gradient.
+ * Takes the largest element over `axes`, or NaN if there is one. Equal largest elements share the gradient equally, as
+ * in PyTorch's `amax` (its `max` along an axis gives all of it to the first). If the result is NaN, so is the gradient.
  *
- * @throws ShapeError if an axis is out of range or named twice, or there are no elements to choose from.
+ * @throws ShapeError if an axis is out of range or named twice, or if there are no elements to choose from.
  */
 export function max<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkTensor('max', x);
   return apply(maxOp, [x], reductionOf('max', x.shape, options))[0] as Tensor<D>;
 }
 
-/** The smallest element over `axes`: see `max`. */
+/** Takes the smallest element over `axes`: see `max`. */
 export function min<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkTensor('min', x);
   return apply(minOp, [x], reductionOf('min', x.shape, options))[0] as Tensor<D>;
 }
 
-/** Which way is up: 1 looks for the largest element, −1 for the smallest. */
+/** 1 finds the largest element, −1 the smallest. */
 type Direction = 1 | -1;
 
 const maxOp = extremeOp('max', 1);
@@ -59,13 +59,16 @@ function extremeOp(name: string, direction: Direction) {
   });
 }
 
-/** The index of the largest element along `axis`, the first if there are several; of the first NaN if there is one. Errors as for `max`. */
+/**
+ * Finds the index of the largest element along `axis`, or of the first NaN if there is one. Among equals, the first
+ * counts. Throws as `max` does.
+ */
 export function argMax(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
   checkTensor('argMax', x);
   return apply(argMaxOp, [x], { axis: normalizeAxis('argMax', axis, x.rank) })[0];
 }
 
-/** The index of the smallest element along `axis`: see `argMax`. */
+/** Finds the index of the smallest element along `axis`: see `argMax`. */
 export function argMin(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
   checkTensor('argMin', x);
   return apply(argMinOp, [x], { axis: normalizeAxis('argMin', axis, x.rank) })[0];
@@ -95,20 +98,20 @@ function checkNotEmpty(op: string, shape: Shape, count: number): void {
       op,
       'there are no elements to choose from',
       [{ name: 'x', shape }],
-      'The axes reduced must hold at least one element.',
+      'The reduced axes must have at least one element.',
     );
   }
 }
 
 const nowhere = -1;
 
-/** Where in x the first extreme element of each element of `kept` is. */
+/** The position in x of the first extreme element for each element of `kept`. */
 function findExtremes(x: TypedArray, shape: Shape, kept: Shape, direction: Direction): Int32Array {
   const positions = new Int32Array(sizeOf(kept)).fill(nowhere);
   forEachRun(shape, [kept], (at, end, [to], [step]) => {
     for (; at < end; at++, to += step) {
       const best = positions[to];
-      // The first NaN is above all, and stays so: nothing is above it.
+      // The first NaN beats all numbers, and no number or NaN beats it.
       const isFirstNaN = Number.isNaN(x[at]) && !Number.isNaN(x[best]);
       if (best === nowhere || direction * x[at] > direction * x[best] || isFirstNaN) positions[to] = at;
     }

@@ -12,8 +12,8 @@ import { sumsOf, sumTo } from './sum.js';
 import { sumByKernel } from './sum.wasm.js';
 
 /**
- * The mean over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the share of equal elements. Accumulated in double
- * precision; of no elements, NaN. Errors as for `sum`.
+ * Averages over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the fraction of equal elements. Sums are in
+ * double precision. The mean of no elements is NaN. Throws as `sum` does.
  */
 export function mean(x: Tensor<DType>, options: ReduceOptions = {}): Tensor {
   checkTensor('mean', x);
@@ -36,12 +36,13 @@ const meanOp = defineOp<[Tensor<DType>], [Tensor], Reduction>({
   ],
 });
 
+/** Options of `variance`. */
 export interface VarianceOptions extends ReduceOptions {
-  /** The sum of squares is divided by (count − correction). 0 (the default): the variance of a population; 1: of a sample. */
+  /** The sum of squares is divided by (count − correction): 0 for a population, 1 for a sample. Default 0. */
   correction?: number;
 }
 
-/** The mean squared distance from the mean over `axes`. Two passes, accumulated in double precision. Errors as for `sum`. */
+/** Computes the mean squared distance from the mean over `axes`, in double precision. Throws as `sum` does. */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   checkTensor('variance', x);
   const reduction = reductionOf('variance', x.shape, options);
@@ -61,7 +62,7 @@ const varianceOp = defineOp<[Tensor], [Tensor], Reduction & { divisor: number },
     for (let i = 0; i < y.length; i++) y[i] = squares[i] / divisor;
   },
   saves: (inputs) => inputs,
-  // The mean moves with x too, but the squares are at their smallest there, so that it does not count.
+  // The mean depends on x, too, but the sum of squares is minimal at the mean, so this adds nothing to the gradient.
   gradient: (dy, { saved: [x], attributes: { kept, count, divisor } }) => [
     () => mul(sub(x, mul(sumTo(x, kept), 1 / count)), reshape(mul(dy, 2 / divisor), kept)),
   ],

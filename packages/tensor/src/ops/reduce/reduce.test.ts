@@ -20,7 +20,7 @@ import { mean, variance } from './mean.js';
 import type { ReduceOptions } from './reduction.js';
 import { sum, sumTo } from './sum.js';
 
-/** The elements that a reduction over `axes` puts together, in row-major order, for each element of its result. */
+/** The elements that a reduction over `axes` combines for each element of its result, in row-major order. */
 function groups(x: Tensor, axes: readonly number[]): number[][] {
   const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
   const result = Array.from({ length: sizeOf(kept) }, (): number[] => []);
@@ -83,11 +83,11 @@ describe('reductions', () => {
     });
   }
 
-  test('without options, everything is reduced', () => {
+  test('all axes are reduced by default', () => {
     expect(sum(tensor([[1, 2], [3, 4]])).toString()).toBe('Tensor<f32> []\n10.0000'); // biome-ignore format: a matrix
   });
 
-  test('the correction makes the variance that of a sample', () => {
+  test('a correction of 1 gives the variance of a sample', () => {
     expect(variance(tensor([1, 2, 3]), { correction: 1 }).values[0]).toBe(1);
   });
 
@@ -103,7 +103,7 @@ describe('reductions', () => {
     expectTypeOf(mean(matches)).toEqualTypeOf<Tensor<'f32'>>();
   });
 
-  test('explains axes that do not exist, and reductions of nothing', () => {
+  test('explains axes that do not exist and reductions of no elements', () => {
     expect(() => sum(zeros([2, 3]), { axes: 2 })).toThrow('sum: axis 2 is out of range for a tensor of rank 2');
     expect(() => max(zeros([2, 0]), { axes: 1 })).toThrow('max: there are no elements to choose from');
     expect(sum(zeros([2, 0]), { axes: 1 }).values).toEqual(new Float32Array(2));
@@ -120,7 +120,7 @@ describe('extremes', () => {
     },
   );
 
-  test('a NaN is not overlooked', () => {
+  test('NaN counts as extreme', () => {
     expect(max(tensor([1, Number.NaN, 2])).values[0]).toBeNaN();
     expect(argMin(tensor([1, Number.NaN, 0])).values[0]).toBe(1);
   });
@@ -130,26 +130,26 @@ describe('sumTo', () => {
   test.prop([broadcastableShapes({ maxRank: 3, maxSize: 3 }).chain(([a, b]) => fc.tuple(tensors(a), tensors(b)))], {
     numRuns: 40,
   })('undoes broadcasting', ([a, b]) => {
-    const stretched = add(a, b);
-    const back = sumTo(stretched, a.shape);
+    const broadcast = add(a, b);
+    const back = sumTo(broadcast, a.shape);
     expect(back.shape).toEqual(a.shape);
-    expect(total([...back.values])).toBeCloseTo(total([...stretched.values]), 3);
-    checkOp((x: Tensor) => sumTo(x, a.shape), [stretched]);
+    expect(total([...back.values])).toBeCloseTo(total([...broadcast.values]), 3);
+    checkOp((x: Tensor) => sumTo(x, a.shape), [broadcast]);
   });
 
-  test('refuses shapes that would not stretch to that of x', () => {
+  test('refuses shapes that do not broadcast to that of x', () => {
     expect(() => sumTo(zeros([2, 3]), [2])).toThrow(ShapeError);
-    expect(() => sumTo(zeros([2, 1]), [2, 3])).toThrow('sumTo: [2, 3] does not stretch to [2, 1]');
+    expect(() => sumTo(zeros([2, 1]), [2, 3])).toThrow('sumTo: shape [2, 3] does not broadcast to [2, 1]');
   });
 });
 
 const summers = fc.constantFrom(sum, mean);
 const small = fc.constantFrom(1, 2, 3, 5);
 
-/** Sums are of doubles, so they are rounded alike, but for a few that lie between two floats. */
+/** Sums are in double precision, so results agree except for a few that lie between two floats. */
 const exact = { gradient: false, tolerance: 1e-7 } as const;
 
-/** What is left of [outer, reduced, inner]: sums of rows, of columns, of columns of blocks, of one term; and two axes apart. */
+/** Cases of [outer, reduced, inner]: sums of rows, of columns, of columns of blocks, of one term; and separate axes. */
 const layouts: readonly (readonly [name: string, shape: (n: number, m: number) => Shape, axes: readonly number[]])[] = [
   ['rows', (n, m) => [m, n], [1]],
   ['rows along two axes', (n, m) => [m, n, 2], [1, 2]],
@@ -158,23 +158,23 @@ const layouts: readonly (readonly [name: string, shape: (n: number, m: number) =
   ['columns in blocks', (n, m) => [3, n, m], [1]],
   ['everything', (n, m) => [n, m], [0, 1]],
   ['single terms', (n, m) => [n, 1, m], [1]],
-  ['axes apart, for which there is no kernel', (n, m) => [3, n, m], [0, 2]],
+  ['separate axes, for which there is no kernel', (n, m) => [3, n, m], [0, 2]],
 ];
 
-describe('sums by kernel', () => {
+describe('kernels of sums', () => {
   for (const [name, shapeOf, axes] of layouts) {
     test.prop([summers, borderSizes, borderChannels, fc.boolean(), rngs], { numRuns: 40 })(
-      `agree with the definition: of ${name}`,
+      `agree with the definition for ${name}`,
       (reduce, n, m, keepDims, rng) => {
         const x = sprinkled(rng, shapeOf(n, m), [0, 1e4, -1e4]);
-        // A GPU adds in f32, and terms of 10,000 cancel.
+        // A GPU adds in f32, where terms of ±10,000 cancel.
         checkOp((x: Tensor) => reduce(x, { axes, keepDims }), [x], { ...exact, gpuTolerance: 2e-2 });
       },
     );
   }
 
   test.prop([borderSizes, borderChannels, small, rngs], { numRuns: 60 })(
-    'bring gradients back to shapes that were stretched',
+    'sum gradients back to shapes that were broadcast',
     (n, m, k, rng) => {
       const x = rng.normal([k, n, m]);
       for (const shape of [[m], [n, m], [1, m], [k, 1, m], [n, 1], [k, 1, 1], []]) {
@@ -183,22 +183,25 @@ describe('sums by kernel', () => {
     },
   );
 
-  test.prop([summers, borderSizes, small, rngs], { numRuns: 40 })('have gradients that repeat', (reduce, n, m, rng) => {
-    const x = rng.split('x').normal([m, n]);
-    for (const [axes, size] of [
-      [0, n],
-      [1, m],
-    ] as const) {
-      const dy = rng.split('dy', axes).normal([size]);
-      checkOp(
-        gradientOf((x) => reduce(x, { axes }), 0),
-        [dy, x],
-        withoutDifferences,
-      );
-    }
-  });
+  test.prop([summers, borderSizes, small, rngs], { numRuns: 40 })(
+    'have gradients that broadcast',
+    (reduce, n, m, rng) => {
+      const x = rng.split('x').normal([m, n]);
+      for (const [axes, size] of [
+        [0, n],
+        [1, m],
+      ] as const) {
+        const dy = rng.split('dy', axes).normal([size]);
+        checkOp(
+          gradientOf((x) => reduce(x, { axes }), 0),
+          [dy, x],
+          withoutDifferences,
+        );
+      }
+    },
+  );
 
-  test.prop([summers, borderSizes, rngs], { numRuns: 40 })('pass on infinities and NaN', (reduce, n, rng) => {
+  test.prop([summers, borderSizes, rngs], { numRuns: 40 })('propagate infinities and NaN', (reduce, n, rng) => {
     const x = sprinkled(rng, [n, 5], [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]);
     for (const axes of [0, 1]) checkOp((x: Tensor) => reduce(x, { axes }), [x], { ...exact, gpu: false });
   });

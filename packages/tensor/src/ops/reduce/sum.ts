@@ -12,11 +12,11 @@ import { reshape } from '../shape/reshape.js';
 import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js';
 import { sumByKernel } from './sum.wasm.js';
 
-/** Sums keep their dtype, but for narrow ones, which overflow soon: `sum(equal(a, b))` counts in i32. */
+/** The dtype of a sum: that of the input, but i32 for narrow integers, which would soon overflow. */
 export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
 
 /**
- * The sum over `axes`, accumulated in double precision.
+ * Sums over `axes`, in double precision.
  *
  * @throws ShapeError if an axis is out of range or named twice.
  */
@@ -26,8 +26,8 @@ export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
 }
 
 /**
- * Sums over the axes along which `shape` would stretch to become that of x: the way back from broadcasting, which is why
- * it ends so many gradient rules. Where nothing stretches, x itself is returned.
+ * Sums over the axes along which `shape` would be repeated to give the shape of x. This is the transpose of
+ * broadcasting, so many gradient rules end with it. Returns x itself if the shapes are equal.
  *
  * @throws ShapeError if `shape` does not broadcast to x.shape.
  */
@@ -35,7 +35,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   checkTensor('sumTo', x);
   if (sameShape(x.shape, shape)) return x;
   if (!sameShape(broadcastShapes('sumTo', x.shape, shape), x.shape)) {
-    throw new ShapeError('sumTo', `${formatShape(shape)} does not stretch to ${formatShape(x.shape)}`);
+    throw new ShapeError('sumTo', `shape ${formatShape(shape)} does not broadcast to ${formatShape(x.shape)}`);
   }
   const kept = [...new Array<number>(x.rank - shape.length).fill(1), ...shape];
   const axes = kept.flatMap((size, axis) => (size === x.shape[axis] ? [] : axis));
@@ -54,8 +54,8 @@ const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
 });
 
 /**
- * Sums x into the elements of `kept`, its shape with 1 on the reduced axes. A reduction is a broadcast read backwards:
- * where the result would stretch (step 0), its element collects.
+ * Sums x into the elements of `kept`, its shape with 1 on the reduced axes. A reduction is a broadcast in reverse:
+ * where the result would be repeated (step 0), its element accumulates.
  */
 export function sumsOf(x: TypedArray, shape: Shape, kept: Shape): Float64Array {
   const sums = new Float64Array(sizeOf(kept));

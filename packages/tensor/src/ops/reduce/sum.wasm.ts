@@ -6,13 +6,13 @@ import { type F32x4, f32x4, f64x2, forRange, i32, i32x4, store, storeFour, when 
 import { collapsedAxes } from '../elementwise/broadcast.js';
 
 /**
- * Sums x into the elements of `kept` (its shape with 1 on the reduced axes), divided by `divisor`, where the reduced axes come
- * down to one: x is [outer, reduced, inner]. Returns false where they do not, and has done nothing.
+ * Sums x into the elements of `kept` (its shape with 1 on the reduced axes), divided by `divisor`, where the reduced
+ * axes collapse into one: x is [outer, reduced, inner]. Returns false, having done nothing, for other axes and dtypes.
  */
 export function sumByKernel(x: Tensor, kept: Shape, y: Tensor, divisor = 1): boolean {
   if (x.dtype !== 'f32' || x.size === 0) return false;
   const axes = collapsedAxes(x.shape, [kept]).map(({ size, strides }) => ({ size, reduced: strides[0] === 0 }));
-  // Where all reduced axes have size 1, each sum has one term.
+  // If all reduced axes have size 1, each sum has one term.
   if (!axes.some(({ reduced }) => reduced)) axes.unshift({ size: 1, reduced: true });
   const at = axes.findIndex(({ reduced }) => reduced);
   if (at > 1 || axes.length > at + 2) return false;
@@ -28,7 +28,7 @@ export function sumByKernel(x: Tensor, kept: Shape, y: Tensor, divisor = 1): boo
 
 const firstLane = i32x4.const(-1, 0, 0, 0).as(f32x4);
 
-/** Sums of rows, or of columns, four at a time; in double precision, as the definition has them. */
+/** Sums rows, or columns, four elements at a time, in double precision like the definition. */
 const sumKernel = kernelFamily(
   (direction: 'row' | 'column') =>
     new Kernel(

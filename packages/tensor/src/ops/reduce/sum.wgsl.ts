@@ -6,12 +6,12 @@ import type { Tensor } from '../../tensor.js';
 import { collapsedAxes } from '../elementwise/broadcast.js';
 import { elementType } from '../elementwise/elementwise.wgsl.js';
 
-/** Invocations that add up one result. */
+/** Invocations per result. */
 const lanes = 64;
 
 /**
- * Sums x into the elements of `kept`, its shape with 1 on the reduced axes, and divides them. A workgroup makes one sum: each of its
- * invocations adds every 64th element, then they add up what they have.
+ * Sums x into the elements of `kept`, its shape with 1 on the reduced axes, and divides them by `divisor`. A workgroup
+ * computes each sum: its invocations add every 64th element each, then a tree adds their partial sums.
  */
 export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, divisor = 1): void {
   const axes = collapsedAxes(x.shape, [kept]);
@@ -39,7 +39,7 @@ export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, diviso
 const sumShader = shaderFamily((outer: number, inner: number, from: 'f32' | 'i32' | 'u32', to: 'f32' | 'i32') => {
   const axisNames = (name: string, count: number) =>
     Array.from({ length: count }, (_, axis) => [`${name}${axis}_size`, `${name}${axis}_stride`]).flat();
-  /** Adds to `at` where element `number` of some axes is. */
+  /** Adds the offset of element `number` of some axes to `at`. */
   const walk = (name: string, count: number, number: string): string =>
     Array.from({ length: count }, (_, k) => count - 1 - k)
       .map(
@@ -79,7 +79,7 @@ fn place(number: u32, base: u32) -> u32 {
   });
 });
 
-/** WGSL of a function that adds a number of each invocation of a workgroup. All have to call it. */
+/** WGSL of a function that sums a value over all invocations of a workgroup. All of them must call it. */
 export function workgroupSum(type: 'f32' | 'i32', size: number, name = 'sumOfWorkgroup'): string {
   return `
 var<workgroup> ${name}Parts: array<${type}, ${size}>;

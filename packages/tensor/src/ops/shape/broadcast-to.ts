@@ -7,10 +7,11 @@ import { apply, defineOp } from '../../op.js';
 import { formatShape, type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { sumTo } from '../reduce/sum.js';
-import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
+import { type CopyBlock, copyBlock } from './copy-block.js';
+import { copyBlockByRows } from './copy-rows.wasm.js';
 
 /**
- * x repeated along its axes of size 1, and along new axes in front, until it has this shape (NumPy's rule).
+ * Repeats x along its axes of size 1, and along new leading axes, to give it this shape (NumPy's rule).
  *
  * @throws ShapeError if another axis would have to change.
  */
@@ -23,17 +24,17 @@ const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape 
   name: 'broadcastTo',
   outputs([x], { shape }) {
     if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
-      throw new ShapeError('broadcastTo', `${formatShape(x.shape)} does not stretch to ${formatShape(shape)}`);
+      throw new ShapeError('broadcastTo', `shape ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`);
     }
     return [{ dtype: x.dtype, shape }];
   },
-  reference: ([x], [y]) => stretch(x, y, copyBlock),
-  fast: ([x], [y]) => stretch(x, y, copyBlockByRows),
-  webgpu: ([x], [y]) => stretch(x, y, gpuKernels().copyBlockOnGpu),
+  reference: ([x], [y]) => repeat(x, y, copyBlock),
+  fast: ([x], [y]) => repeat(x, y, copyBlockByRows),
+  webgpu: ([x], [y]) => repeat(x, y, gpuKernels().copyBlockOnGpu),
   gradient: (dy, { inputShapes: [shape] }) => [() => sumTo(dy, shape)],
 });
 
-function stretch(x: Tensor<DType>, y: Tensor<DType>, copy: CopyBlock): void {
+function repeat(x: Tensor<DType>, y: Tensor<DType>, copy: CopyBlock): void {
   const added = y.rank - x.rank;
   const inner = stridesOf(x.shape);
   const strides = y.shape.map((_, axis) => (axis < added || x.shape[axis - added] === 1 ? 0 : inner[axis - added]));

@@ -6,14 +6,16 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type CopyBlock, copyBlock, copyBlockByRows } from './copy-block.js';
+import { type CopyBlock, copyBlock } from './copy-block.js';
+import { copyBlockByRows } from './copy-rows.wasm.js';
 import { unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
 
 /**
- * Tensors one after another along an axis. Their other axes are equal.
+ * Joins tensors one after another along an axis.
  *
- * @throws ShapeError if they are not, or if there are no tensors. DTypeError if the dtypes differ.
+ * @throws ShapeError unless there is at least one tensor and all other axes are equal.
+ * @throws DTypeError if the dtypes differ.
  */
 export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> {
   checkTensors('concat', tensors);
@@ -27,13 +29,13 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
     const [{ dtype, shape }] = inputs;
     if (inputs.some((input) => input.dtype !== dtype)) {
       throw new DTypeError(
-        `concat: tensors must share one dtype, got ${inputs.map((input) => input.dtype).join(', ')}`,
+        `concat: all tensors must have the same dtype, not ${inputs.map((input) => input.dtype).join(', ')}`,
       );
     }
     if (!inputs.every((input) => sameShape(input.shape.with(axis, 0), shape.with(axis, 0)))) {
       throw new ShapeError(
         'concat',
-        'the tensors do not fit together',
+        'the shapes of the tensors do not match',
         inputs.map((input, index) => ({ name: `tensors[${index}]`, shape: input.shape, note: input.label })),
         `All axes except ${axis} must be equal.`,
       );
@@ -64,14 +66,19 @@ function join(inputs: readonly Tensor<DType>[], y: Tensor<DType>, axis: number, 
 
 const shapesOf = (tensors: readonly Tensor<DType>[]): Shape[] => tensors.map(({ shape }) => shape);
 
-/** Where each part begins along the axis, and after the last where it ends. */
+/** The start of each part along the axis, then the end of the last. */
 function startsAlong(axis: number, parts: readonly Shape[]): number[] {
   const starts = [0];
   for (const shape of parts) starts.push(starts.at(-1)! + shape[axis]);
   return starts;
 }
 
-/** Tensors of one shape along a new axis: n × [...shape] to [n, ...shape] for axis 0. */
+/**
+ * Joins n tensors of one shape along a new axis: the result is [n, ...shape] for axis 0.
+ *
+ * @throws ShapeError unless there is at least one tensor and all shapes are equal.
+ * @throws DTypeError if the dtypes differ.
+ */
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
   checkTensors('stack', tensors);
   if (tensors.length === 0) throw new ShapeError('stack', 'no tensors', [], 'Pass at least one tensor.');

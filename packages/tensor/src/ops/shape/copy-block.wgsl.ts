@@ -5,7 +5,7 @@ import type { Tensor } from '../../tensor.js';
 import { odometer, positionOf } from '../elementwise/elementwise.wgsl.js';
 import { joinAxes, type Layout } from './copy-block.js';
 
-/** `copyBlock` on a GPU: an invocation for each element. */
+/** `copyBlock` on a GPU, with one invocation per element. */
 export function copyBlockOnGpu(shape: Shape, from: Layout, to: Layout): void {
   const count = sizeOf(shape);
   const { sizes, fromStrides, toStrides } = joinAxes(shape, from.strides, to.strides);
@@ -23,7 +23,7 @@ const copyShader = shaderFamily((axes: number) => {
   const parameters = Object.fromEntries(
     ['count', 'fromOffset', 'toOffset', ...names.flat()].map((name) => [name, 'u32'] as const),
   );
-  // Bits as they are: the same for all dtypes.
+  // Bits are copied unchanged, so one shader serves all dtypes.
   return new Shader(`copy_${axes}`, {
     reads: { x: 'u32' },
     writes: { y: 'u32' },
@@ -36,7 +36,7 @@ const copyShader = shaderFamily((axes: number) => {
   });
 });
 
-/** Every element of y becomes `value`. */
+/** Sets every element of y to `value`. */
 export function fillOnGpu(y: Tensor<DType>, value: number): void {
   const bits = y.dtype === 'f32' ? new Uint32Array(Float32Array.of(value).buffer)[0] : value;
   fillShader.run({}, { y }, { count: y.size, bits }, groupsOf(y.size));

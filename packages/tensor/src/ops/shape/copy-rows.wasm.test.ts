@@ -12,30 +12,30 @@ import { pad } from './pad.js';
 import { reshape } from './reshape.js';
 import { slice } from './slice.js';
 
-/** A byte, two or four an element: rows of them end on vectors, on words, and between. */
+/** Elements of one, two and four bytes, whose rows end at vectors, at words, and in between. */
 const dtypes = fc.constantFrom<DType>('u8', 'i16', 'f32', 'i32');
 const rows = fc.constantFrom(1, 2, 3, 7);
 
-/** No two elements in reach are equal, in bytes neither. */
+/** 1, 2, 3, …: nearby elements differ, also as bytes. */
 const counted = <D extends DType>(dtype: D, shape: Shape): Tensor<D> =>
   reshape(arange(1, 1 + sizeOf(shape), 1, dtype), shape);
 
-describe('copies by rows', () => {
+describe('copies of rows', () => {
   test.prop([dtypes, rows, borderSizes, borderSizes], { numRuns: 80 })(
-    'put parts side by side',
+    'join parts along the last axis',
     (dtype, rows, left, right) => {
       const parts = [left, right, left].map((columns) => counted(dtype, [2, rows, columns]));
       checkOp((...parts) => concat(parts as Tensor<DType>[], -1), parts, withoutDifferences);
     },
   );
 
-  test.prop([dtypes, rows, borderSizes], { numRuns: 60 })('put parts one after the other', (dtype, rows, columns) => {
+  test.prop([dtypes, rows, borderSizes], { numRuns: 60 })('join parts along an inner axis', (dtype, rows, columns) => {
     const parts = [rows, 1, 2].map((size) => counted(dtype, [2, size, columns]));
     checkOp((...parts) => concat(parts as Tensor<DType>[], 1), parts, withoutDifferences);
   });
 
   test.prop([dtypes, rows, borderSizes, fc.nat(), fc.nat()], { numRuns: 100 })(
-    'cut out parts, wherever these start',
+    'cut out parts at any position',
     (dtype, rows, columns, from, cut) => {
       const x = counted(dtype, [3, rows + 1, columns + 1]);
       const start = [1, from % (rows + 1), from % (columns + 1)];
@@ -46,7 +46,7 @@ describe('copies by rows', () => {
 
   test.prop([dtypes, rows, borderSizes, fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 17 })], {
     numRuns: 100,
-  })('surround parts, of any width', (dtype, rows, columns, before, after) => {
+  })('pad parts of any width', (dtype, rows, columns, before, after) => {
     const pads = [
       [0, 1],
       [before, 0],

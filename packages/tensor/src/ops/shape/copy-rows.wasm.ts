@@ -1,26 +1,43 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
+import { bytesPerElement } from '../../dtype.js';
+import { type Shape, sizeOf } from '../../shape.js';
 import { f32x4, forRange, i32, store, store8 } from '../../wasm/assembler.js';
+import { copyBlock, joinAxes, type Layout } from './copy-block.js';
 
-/** Rows of bytes that lie evenly apart, at either end. */
-export interface Rows {
-  /** The address of the first. */
-  readonly address: number;
-  readonly stride: number;
+/** `copyBlock` with a kernel for blocks whose last axis is contiguous in both layouts. Other blocks take the loops. */
+export function copyBlockByRows(shape: Shape, from: Layout, to: Layout): void {
+  const { sizes, fromStrides, toStrides } = joinAxes(shape, from.strides, to.strides);
+  if (sizeOf(shape) === 0 || fromStrides.at(-1) !== 1 || toStrides.at(-1) !== 1) {
+    copyBlock(shape, from, to);
+    return;
+  }
+  const width = bytesPerElement(from.tensor.dtype);
+  const bytes = width * sizes.pop()!;
+  const rows = sizes.pop() ?? 1;
+  const [fromStride, toStride] = [width * (fromStrides[sizes.length] ?? 0), width * (toStrides[sizes.length] ?? 0)];
+  const grain = chunksOf(rows, 3 + bytes / 10);
+  const copyAxes = (axis: number, fromAt: number, toAt: number): void => {
+    if (axis === sizes.length) {
+      const source = from.tensor.address + width * fromAt;
+      const target = to.tensor.address + width * toAt;
+      kernel.run({ from: source, fromStride, to: target, toStride, bytes }, rows, { grain });
+    } else {
+      for (let i = 0; i < sizes[axis]; i++) {
+        copyAxes(axis + 1, fromAt + i * fromStrides[axis], toAt + i * toStrides[axis]);
+      }
+    }
+  };
+  copyAxes(0, from.offset ?? 0, to.offset ?? 0);
 }
 
-/** Copies `count` rows of `bytes` each. */
-export function copyRows(count: number, bytes: number, from: Rows, to: Rows): void {
-  const args = { from: from.address, fromStride: from.stride, to: to.address, toStride: to.stride, bytes };
-  kernel.run(args, count, { grain: chunksOf(count, 3 + bytes / 10) });
-}
-
+/** Addresses of the first row at either end, and strides in bytes. */
 const parameters = { from: i32, fromStride: i32, to: i32, toStride: i32, bytes: i32 };
 
 const kernel = new Kernel('bytes_copy_rows', parameters, (p, first, end) => {
   const source = i32.variable(p.from.add(first.mul(p.fromStride)), 'source');
   const target = i32.variable(p.to.add(first.mul(p.toStride)), 'target');
-  // Whole vectors, then whole words, then bytes.
+  // Each row is copied as vectors, then words, then bytes.
   const [vectors, words] = [i32.variable(p.bytes.and(-16), 'vectors'), i32.variable(p.bytes.and(-4), 'words')];
   forRange(first, end, 1, () => {
     forRange(0, vectors, 16, (at) => store(target.add(at), f32x4.load(source.add(at))));

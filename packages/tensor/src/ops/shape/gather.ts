@@ -10,12 +10,12 @@ import { bitsOf, copyRun } from './copy-block.js';
 import { scatterAddKernel } from './gather.wasm.js';
 
 /**
- * Picks positions of an axis by index: NumPy's `take`.
+ * Picks slices of x along an axis by index, as NumPy's `take` does.
  *
  *     y[...before, ...i, ...after] = x[...before, indices[...i], ...after]
  *
- * @param indices Any shape; it replaces the axis in the result's.
- * @throws RangeError for an index outside the axis. A GPU cannot throw for that: such an index picks zeros there.
+ * @param indices Of any shape, which replaces the axis in the shape of the result.
+ * @throws RangeError for an index outside the axis. A GPU cannot throw, and picks zeros there.
  */
 export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, axis = 0): Tensor<D> {
   checkTensor('gather', x);
@@ -29,10 +29,10 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
   reference([x, { values: indices }], [y], { axis }) {
     const [outer, size, run] = aroundAxis(x.shape, axis);
     checkIndices('gather', indices, size);
-    const [source, target] = [bitsOf(x), bitsOf(y)];
+    const [source, target] = [x, y].map((tensor) => ({ bits: bitsOf(tensor), stride: 1 }));
     for (let o = 0, at = 0; o < outer; o++) {
       for (let i = 0; i < indices.length; i++, at += run) {
-        copyRun(run, source, (o * size + indices[i]) * run, 1, target, at, 1);
+        copyRun(run, source, (o * size + indices[i]) * run, target, at);
       }
     }
   },
@@ -48,14 +48,14 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
 });
 
 /**
- * Adds up slices by index: the transpose of `gather`, and its gradient.
+ * Adds up slices by index: the transpose of `gather`, and so its gradient.
  *
  *     y[...before, indices[...i], ...after] += updates[...before, ...i, ...after],   from y = 0
  *
  * @param updates [...before, ...indices.shape, ...after].
- * @param size How many positions the axis of the result has: [...before, size, ...after].
- * @throws ShapeError if updates and indices do not fit. RangeError for an index outside 0 … size − 1. A GPU cannot throw for that: what such an
- *   index picks is not added there.
+ * @param size The size of the axis of the result, [...before, size, ...after].
+ * @throws ShapeError if the shapes of updates and indices do not match.
+ * @throws RangeError for an index outside 0 … size − 1. A GPU cannot throw, and drops such an update.
  */
 export function scatterAdd(updates: Tensor, indices: Tensor<'i32'>, size: number, axis = 0): Tensor {
   checkTensor('scatterAdd', updates, 'updates');
@@ -71,12 +71,12 @@ const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number;
     if (!sameShape(updates.shape.slice(axis, axis + indices.rank), indices.shape)) {
       throw new ShapeError(
         'scatterAdd',
-        'updates and indices do not fit',
+        'the shapes of updates and indices do not match',
         [
           { name: 'updates', shape: updates.shape },
           { name: 'indices', shape: indices.shape },
         ],
-        `From axis ${axis} on, updates must have the axes of indices.`,
+        `From axis ${axis} on, updates must have the shape of indices.`,
       );
     }
     return [{ dtype: 'f32', shape: updates.shape.toSpliced(axis, indices.rank, size) }];
@@ -106,7 +106,7 @@ const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number;
   gradient: (dy, { saved: [indices], attributes: { axis } }) => [() => gather(dy, indices, axis), null],
 });
 
-/** How many elements lie before, along, and after an axis. */
+/** The number of elements before, along, and after an axis. */
 function aroundAxis(shape: Shape, axis: number): [outer: number, size: number, run: number] {
   return [sizeOf(shape.slice(0, axis)), shape[axis], sizeOf(shape.slice(axis + 1))];
 }

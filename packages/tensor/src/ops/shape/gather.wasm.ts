@@ -1,7 +1,9 @@
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { f32, f32x4, forRange, i32, store } from '../../wasm/assembler.js';
 
-/** Adds each run of `updates` to where its index says, for each block [size, run] of y on its own: indices may repeat. */
+/**
+ * Adds each run of `updates` to the slice of its index. Items are blocks [size, run] of y, since indices may repeat.
+ */
 export const scatterAddKernel = new Kernel(
   'f32_scatter_add',
   { updates: i32, indices: i32, y: i32, count: i32, size: i32, run: i32 },

@@ -3,17 +3,17 @@ import type { DType } from '../../dtype.js';
 import type { Tensor } from '../../tensor.js';
 import { fillOnGpu } from './copy-block.wgsl.js';
 
-// Indices are not checked on a GPU: those outside of the axis pick 0, and add to nothing.
+// Indices are not checked on a GPU. Those outside the axis pick 0, and add nothing.
 
 const parameters = { count: 'u32', picks: 'u32', size: 'u32', run: 'u32' } as const;
 
-/** Where element `i` of the picked slices belongs: slice `index` of block `i / (picks · run)`. */
+/** The place of element `i` of the picked slices: slice `index` of block `i / (picks · run)`. */
 const place = `
   let index = indices[(i / p.run) % p.picks];
   let at = ((i / (p.run * p.picks)) * p.size + u32(index)) * p.run + i % p.run;
   let isInside = index >= 0 && u32(index) < p.size;`;
 
-/** `gather`. @param size How many slices there are, @param run of so many elements each. */
+/** `gather` on a GPU. The axis has `size` slices of `run` elements each. */
 export function gatherOnGpu(
   x: Tensor<DType>,
   indices: Tensor<'i32'>,
@@ -36,7 +36,10 @@ const gatherShader = new Shader('gather', {
   if (isInside) { y[i] = x[at]; }`,
 });
 
-/** `scatterAdd`. WGSL adds no floats atomically: an invocation tries until nobody was faster. The order of sums is not fixed. */
+/**
+ * `scatterAdd` on a GPU. WGSL has no atomic addition of floats, so an invocation retries until no other one has changed
+ * the element in between. The order of additions is not fixed.
+ */
 export function scatterAddOnGpu(updates: Tensor, indices: Tensor<'i32'>, y: Tensor, size: number, run: number): void {
   fillOnGpu(y, 0);
   const numbers = { count: updates.size, picks: indices.size, size, run };

@@ -5,15 +5,17 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type CopyBlock, copyBlock, copyBlockByRows, offsetOf } from './copy-block.js';
+import { type CopyBlock, copyBlock, offsetOf } from './copy-block.js';
+import { copyBlockByRows } from './copy-rows.wasm.js';
 import { slice } from './slice.js';
 
-/** Elements added before and after an axis. */
+/** The numbers of elements to add before and after an axis. */
 export type AxisPadding = readonly [before: number, after: number];
 
 /**
- * x with a border of `value` around it: axis `i` grows by `pads[i]`. The inverse of `slice`.
+ * Surrounds x with a border of `value`: axis `i` grows by `pads[i]`. The inverse of `slice`.
  *
+ * @param value Default 0.
  * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis.
  */
 export function pad<D extends DType>(x: Tensor<D>, pads: readonly AxisPadding[], value = 0): Tensor<D> {
@@ -32,7 +34,7 @@ const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
     if (pads.length !== shape.length || !pads.flat().every((count) => Number.isInteger(count) && count >= 0)) {
       throw new ShapeError(
         'pad',
-        `pads ${JSON.stringify(pads)} do not fit`,
+        `pads ${JSON.stringify(pads)} do not match the axes of x`,
         [{ name: 'x', shape }],
         'Give [before, after] for each axis, both 0 or more. To remove elements, use slice.',
       );

@@ -7,9 +7,9 @@ import { formatShape, type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
- * The same elements under another shape: a view that shares memory with x.
+ * Gives x another shape. The result is a view that shares memory with x.
  *
- * @param shape Holds as many elements as x. One axis may be −1: it takes what the others leave.
+ * @param shape Must have as many elements as x. One axis may be −1, and is computed from the others.
  * @throws ShapeError if the sizes differ.
  */
 export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
@@ -26,7 +26,7 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> 
   return view;
 }
 
-/** Fills in an axis of −1, and checks that the sizes agree. */
+/** Computes an axis of −1, and checks that the sizes agree. */
 function completeShape(from: Shape, to: Shape): Shape {
   checkList('reshape', to);
   const known = to.filter((size) => size !== -1);
@@ -45,13 +45,21 @@ function completeShape(from: Shape, to: Shape): Shape {
   return to.map((axis) => (axis === -1 ? rest : axis));
 }
 
-/** Adds an axis of size 1 at `axis` (−1: after the last). A view. */
+/**
+ * Adds an axis of size 1 at `axis` (−1: after the last). The result is a view.
+ *
+ * @throws ShapeError if the axis is out of range.
+ */
 export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
   checkTensor('unsqueeze', x);
   return reshape(x, x.shape.toSpliced(normalizeAxis('unsqueeze', axis, x.rank + 1), 0, 1));
 }
 
-/** Drops axes of size 1: those named, or all of them. A view. @throws ShapeError if a named axis is not of size 1. */
+/**
+ * Removes axes of size 1: the given ones, or all of them by default. The result is a view.
+ *
+ * @throws ShapeError if a given axis is not of size 1.
+ */
 export function squeeze<D extends DType>(x: Tensor<D>, axes?: number | readonly number[]): Tensor<D> {
   checkTensor('squeeze', x);
   const dropped = new Set(normalizeAxes('squeeze', axes, x.rank));

@@ -5,16 +5,17 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { formatShape, type Shape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { type CopyBlock, copyBlock, copyBlockByRows, offsetOf } from './copy-block.js';
+import { type CopyBlock, copyBlock, offsetOf } from './copy-block.js';
+import { copyBlockByRows } from './copy-rows.wasm.js';
 import { pad } from './pad.js';
 
 /**
- * The part of x from `start` up to, not including, `end`: `slice(x, [2, 0], [5, -1])` is NumPy's `x[2:5, 0:-1]`.
+ * Takes the part of x from `start` up to, not including, `end`: `slice(x, [2, 0], [5, -1])` is NumPy's `x[2:5, 0:-1]`.
  *
- * Both list one position per axis, outermost first; negative ones count from the axis's end. Axes that `start` does
- * not list begin at 0, and axes that `end` does not list, or lists as undefined, run to their end.
+ * Both have one position per axis, outermost first. Negative positions count from the end of the axis. By default, axes
+ * begin at 0 and run to their end; undefined in `end` means this, too.
  *
- * @throws ShapeError for positions outside x, or an end before its start (NumPy would clip them in silence).
+ * @throws ShapeError for positions outside x, or an end before its start (NumPy clips these silently).
  */
 export function slice<D extends DType>(
   x: Tensor<D>,
@@ -28,7 +29,7 @@ export function slice<D extends DType>(
 interface SliceAttributes {
   /** The first position along each axis. */
   readonly first: readonly number[];
-  /** What is left of each axis. */
+  /** The size of each axis of the result. */
   readonly sizes: Shape;
 }
 
@@ -47,7 +48,7 @@ function sliceAttributes(
   if (!fits || !whole || start.length > shape.length || end.length > shape.length) {
     throw new ShapeError(
       'slice',
-      `the part from ${formatShape(start)} to [${end.map((position) => position ?? '').join(', ')}] is not within x`,
+      `the part from ${formatShape(start)} to [${end.map((position) => position ?? '').join(', ')}] is not inside x`,
       [{ name: 'x', shape }],
       'Along each axis, 0 ≤ start ≤ end ≤ size; negative positions count from the end.',
     );

@@ -8,10 +8,10 @@ import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock } from './copy-block.js';
 
 /**
- * Axes in another order: axis `i` of the result is axis `permutation[i]` of x.
+ * Permutes the axes of x: axis `i` of the result is axis `permutation[i]` of x.
  *
- * @param permutation Names every axis once. Default: the axes reversed.
- * @throws ShapeError if it does not.
+ * @param permutation Must contain every axis once. Default: the axes in reverse order.
+ * @throws ShapeError if it is not a permutation.
  */
 export function transpose<D extends DType>(x: Tensor<D>, permutation?: readonly number[]): Tensor<D> {
   checkTensor('transpose', x);
@@ -28,7 +28,7 @@ const transposeOp = defineOp<[Tensor<DType>], [Tensor<DType>], { permutation: re
         'transpose',
         `[${permutation}] is not a permutation of the axes`,
         [{ name: 'x', shape }],
-        `Name each of the axes 0 … ${shape.length - 1} once.`,
+        `It must contain each axis from 0 to ${shape.length - 1} once.`,
       );
     }
     return [{ dtype, shape: permutation.map((axis) => shape[axis]) }];

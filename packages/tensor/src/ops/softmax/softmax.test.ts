@@ -27,14 +27,14 @@ function expectClose(actual: Tensor, expected: Tensor): void {
 }
 
 describe('softmax', () => {
-  test.prop([inputs], { numRuns: 60 })('makes probabilities', ({ x, axis }) => {
+  test.prop([inputs], { numRuns: 60 })('gives probabilities', ({ x, axis }) => {
     const y = softmax(x, axis);
     for (const probability of y.values) expect(probability).toBeGreaterThan(0);
     for (const total of sum(y, { axes: axis }).values) expect(total).toBeCloseTo(1, 5);
   });
 
   test.prop([inputs, fc.integer({ min: -500, max: 500 })], { numRuns: 60 })(
-    'does not change if x is shifted',
+    'does not change when x is shifted',
     ({ x, axis }, shift) => {
       expectClose(softmax(add(x, shift), axis), softmax(x, axis));
     },
@@ -68,15 +68,18 @@ describe('softmax of many rows and classes', () => {
     'agrees with its definition for any number of classes',
     (op, rows, classes, deviation, rng) => {
       const x = rng.normal([rows, classes], 0, deviation);
-      // Sums of up to 70 numbers, each right to a few units in the last place.
+      // Sums of up to 70 numbers, each accurate to a few units in the last place.
       checkOp((x: Tensor) => op(x), [x], { gradient: false, tolerance: 2e-6 });
     },
   );
 
-  test.prop([ops, classes, rngs], { numRuns: 40 })('along other axes is as along the last', (op, classes, rng) => {
-    const x = rng.normal([2, classes, 3]);
-    expectClose(op(x, 1), transpose(op(transpose(x, [0, 2, 1])), [0, 2, 1]));
-  });
+  test.prop([ops, classes, rngs], { numRuns: 40 })(
+    'is the same along other axes as along the last',
+    (op, classes, rng) => {
+      const x = rng.normal([2, classes, 3]);
+      expectClose(op(x, 1), transpose(op(transpose(x, [0, 2, 1])), [0, 2, 1]));
+    },
+  );
 
   test.prop([ops, rows, classes, rngs], { numRuns: 60 })(
     'has the gradient of its definition',
@@ -90,12 +93,12 @@ describe('softmax of many rows and classes', () => {
     },
   );
 
-  test.prop([ops, classes, rngs], { numRuns: 60 })('passes NaN on, and leaves out −∞', (op, classes, rng) => {
+  test.prop([ops, classes, rngs], { numRuns: 60 })('propagates NaN, and gives 0 for −∞', (op, classes, rng) => {
     const x = sprinkled(rng, [7, classes], [Number.NEGATIVE_INFINITY, Number.NaN]);
     checkOp((x: Tensor) => op(x), [x], { ...withoutDifferences, gpu: false });
   });
 
-  test('is right where probabilities are tiny, up to where they would be denormal', () => {
+  test('is accurate for tiny probabilities, and 0 where they would be denormal', () => {
     const x = [0, -20, -50, -80, -87];
     const exact = withKernels('reference', () => softmax(tensor(x)).values);
     const found = withKernels('fast', () => softmax(tensor(x)).values);

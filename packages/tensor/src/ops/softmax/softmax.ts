@@ -6,8 +6,9 @@ import type { OpDefinition } from '../../op-definition.js';
 import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { mul, sub } from '../elementwise/binary.js';
+import { sameShapeAsInput } from '../elementwise/elementwise.js';
 import { flushTiny } from '../elementwise/flush-tiny.js';
-import { exp, sameShapeAsInput } from '../elementwise/unary.js';
+import { exp } from '../elementwise/unary.js';
 import { sum } from '../reduce/sum.js';
 import { softmaxRows } from './softmax.wasm.js';
 
@@ -16,10 +17,12 @@ interface SoftmaxAttributes {
 }
 
 /**
- * Probabilities proportional to eˣ along `axis`.
+ * Computes probabilities proportional to eˣ along `axis`.
  *
- * The largest x is subtracted first. That changes nothing, as e^(x − m) = eˣ / eᵐ, but no exponential overflows then.
+ * The largest x is subtracted first. This does not change the result, since e^(x − m) = eˣ / eᵐ, but keeps exponentials
+ * from overflowing.
  *
+ * @param axis Default: the last one.
  * @throws ShapeError if the axis is out of range.
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
@@ -31,14 +34,14 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
   name: 'softmax',
   outputs: sameShapeAsInput,
   reference([{ values: x, shape }], [{ values: y }], { axis }) {
-    forEachLane(shape, axis, (from, end, stride) => {
+    forEachLine(shape, axis, (from, end, stride) => {
       const shift = largest(x, from, end, stride);
       let total = 0;
       for (let at = from; at < end; at += stride) total += Math.exp(x[at] - shift);
       for (let at = from; at < end; at += stride) y[at] = Math.exp(x[at] - shift) / total;
     });
   },
-  fast: (inputs, outputs, attributes) => calculate(softmaxOp, inputs, outputs, attributes),
+  fast: (inputs, outputs, attributes) => runFast(softmaxOp, inputs, outputs, attributes),
   webgpu: ([x], [y], { axis }) => gpuKernels().softmaxOnGpu('softmax', x, y, x.shape[axis], stridesOf(x.shape)[axis]),
   saves: (_, outputs) => outputs,
   // ∂yᵢ/∂xⱼ = yᵢ·([i = j] − yⱼ), so dx = y ⊙ (dy − Σ dy ⊙ y).
@@ -48,8 +51,10 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
 });
 
 /**
- * The logarithm of `softmax`: x − m − ln Σ e^(x − m) with the largest x as m, exact where the softmax itself is near 0.
+ * Computes the logarithm of `softmax` as x − m − ln Σ e^(x − m), where m is the largest x. It is accurate even where
+ * the softmax itself is near 0.
  *
+ * @param axis Default: the last one.
  * @throws ShapeError if the axis is out of range.
  */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
@@ -61,7 +66,7 @@ const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
   name: 'logSoftmax',
   outputs: sameShapeAsInput,
   reference([{ values: x, shape }], [{ values: y }], { axis }) {
-    forEachLane(shape, axis, (from, end, stride) => {
+    forEachLine(shape, axis, (from, end, stride) => {
       const shift = largest(x, from, end, stride);
       let total = 0;
       for (let at = from; at < end; at += stride) total += Math.exp(x[at] - shift);
@@ -69,7 +74,7 @@ const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
       for (let at = from; at < end; at += stride) y[at] = x[at] - shift - logTotal;
     });
   },
-  fast: (inputs, outputs, attributes) => calculate(logSoftmaxOp, inputs, outputs, attributes),
+  fast: (inputs, outputs, attributes) => runFast(logSoftmaxOp, inputs, outputs, attributes),
   webgpu: ([x], [y], { axis }) =>
     gpuKernels().softmaxOnGpu('logSoftmax', x, y, x.shape[axis], stridesOf(x.shape)[axis]),
   saves: (_, outputs) => outputs,
@@ -79,8 +84,8 @@ const logSoftmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
   ],
 });
 
-/** Runs the kernel along the last axis, the definition along others. */
-function calculate(
+/** Runs the kernel along the last axis, and the definition along others. */
+function runFast(
   op: OpDefinition<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>,
   [x]: [Tensor],
   [y]: [Tensor],
@@ -90,8 +95,8 @@ function calculate(
   else op.reference([x], [y], attributes);
 }
 
-/** Visits the elements from, from + stride, … below `end` of each line along `axis`. */
-function forEachLane(shape: Shape, axis: number, visit: (from: number, end: number, stride: number) => void): void {
+/** Visits each line along `axis`: the elements at from, from + stride, … below `end`. */
+function forEachLine(shape: Shape, axis: number, visit: (from: number, end: number, stride: number) => void): void {
   const stride = stridesOf(shape)[axis];
   const length = shape[axis] * stride;
   const size = length * sizeOf(shape.slice(0, axis));

@@ -19,7 +19,8 @@ import {
 } from '../../wasm/assembler.js';
 
 /**
- * The softmax of each row of x [..., classes], or its logarithm.
+ * Computes the softmax of each row of x [..., classes], or its logarithm.
+ *
  * @returns ln Σ eˣ of each row.
  */
 export function softmaxRows(x: Tensor, y: Tensor, kind: 'softmax' | 'logSoftmax' = 'softmax'): Float64Array {
@@ -73,11 +74,11 @@ const resultKernel = kernelFamily(
           const row = i32.variable(x.add(item.mul(classes).mul(4)), 'row');
           const statistic = i32.variable(statistics.add(item.mul(8)), 'statistic');
           const largest = f32x4.variable(f32x4.loadSplat(statistic), 'largest');
-          /** 1 / Σ of the exponentials, or ln Σ. */
-          const ofSum = f32x4.variable(f32x4.loadSplat(statistic, 4), 'ofSum');
+          /** 1 / Σ of the exponentials for `softmax`, ln Σ for `logSoftmax`. */
+          const scaleOrShift = f32x4.variable(f32x4.loadSplat(statistic, 4), 'scaleOrShift');
           forEachFour(classes, (offset, rest) => {
             const shifted = f32x4.load(row.add(offset)).sub(largest);
-            const result = kind === 'softmax' ? exp(shifted).mul(ofSum) : shifted.sub(ofSum);
+            const result = kind === 'softmax' ? exp(shifted).mul(scaleOrShift) : shifted.sub(scaleOrShift);
             storeFour(target.add(offset), f32x4.variable(result, 'result'), rest);
           });
           target.set(target.add(classes.mul(4)));

@@ -4,7 +4,7 @@ import { workgroupSum } from '../reduce/sum.wgsl.js';
 
 const lanes = 64;
 
-/** WGSL of a function for the largest number of a workgroup. All invocations have to call it. */
+/** WGSL of a function that finds the largest value of a workgroup. All invocations must call it. */
 const largestOfWorkgroup = `
 var<workgroup> largestParts: array<f32, ${lanes}>;
 fn largestOfWorkgroup(value: f32, lane: u32) -> f32 {
@@ -18,14 +18,21 @@ fn largestOfWorkgroup(value: f32, lane: u32) -> f32 {
   return largestParts[0];
 }`;
 
-/**
- * WGSL for a workgroup that goes through a line of `p.length` elements x[at(k)]: the largest, `shift`, and the sum of exponentials,
- * `total`. The kernel declares `at`.
- */
+/** WGSL of the functions that `lineSums` calls, for the declarations of a shader. */
 export const softmaxDeclarations = `${largestOfWorkgroup}
 ${workgroupSum('f32', lanes)}`;
+
+/** The size of the workgroup that `lineSums` needs. */
 export const softmaxWorkgroup = [lanes, 1] as const;
+/** The distance between the elements of an invocation: the invocations of a workgroup. */
 export const softmaxStep = `${lanes}u`;
+
+/**
+ * WGSL for a workgroup that reads a line of `p.length` elements. It computes their maximum, `shift`, and the sum of all
+ * e^(x − shift), `total`.
+ *
+ * @param at The index in `x` of element `k` of the line.
+ */
 export const lineSums = (at: string): string => `
   var most = -3.4e38;
   for (var k = lane; k < p.length; k += ${lanes}u) { most = max(most, x[${at}]); }
@@ -34,7 +41,7 @@ export const lineSums = (at: string): string => `
   for (var k = lane; k < p.length; k += ${lanes}u) { sum += exp(x[${at}] - shift); }
   let total = sumOfWorkgroup(sum, lane);`;
 
-/** `softmax` and `logSoftmax`, a workgroup for each line along the axis, whose elements are `stride` apart. */
+/** `softmax` and `logSoftmax` on a GPU: a workgroup for each line along the axis, whose elements are `stride` apart. */
 export function softmaxOnGpu(op: 'softmax' | 'logSoftmax', x: Tensor, y: Tensor, length: number, stride: number): void {
   const lines = x.size / length;
   softmaxShader(op).run({ x }, { y }, { lines, length, stride }, groupsOf(lines, 1));
