@@ -61,12 +61,12 @@ function triangleFilter(input: number, output: number): Filter {
   const first = new Int32Array(output);
   const weights = new Float64Array(output * taps);
   for (let i = 0; i < output; i++) {
-    // Pixel k covers [k, k + 1) of its axis, so its centre lies at k + ½.
-    const centre = (i + 0.5) * scale;
-    first[i] = Math.max(0, Math.min(input - taps, Math.floor(centre - radius)));
+    // Pixel k covers [k, k + 1) of its axis, so its center lies at k + ½.
+    const center = (i + 0.5) * scale;
+    first[i] = Math.max(0, Math.min(input - taps, Math.floor(center - radius)));
     let sum = 0;
     for (let k = 0; k < taps; k++) {
-      const distance = Math.abs(first[i] + k + 0.5 - centre) / radius;
+      const distance = Math.abs(first[i] + k + 0.5 - center) / radius;
       const weight = Math.max(0, 1 - distance);
       weights[i * taps + k] = weight;
       sum += weight;

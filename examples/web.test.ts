@@ -30,10 +30,10 @@ const fixtures = join(import.meta.dirname, '../packages/mobinet/fixtures');
 const pictures = [
   ['a photo with an EXIF rotation', 'exif-6.jpg'],
   ['a photo with an EXIF rotation and reflection', 'exif-7.jpg'],
-  ['a photo with a colour profile', 'icc.jpg'],
+  ['a photo with a color profile', 'icc.jpg'],
   ['a JPEG stored as RGB', 'rgb-names.jpg'],
   ['a PNG with an alpha channel', 'rgba.png'],
-  ['a PNG with a transparent colour', 'rgb-key.png'],
+  ['a PNG with a transparent color', 'rgb-key.png'],
   ['a GIF whose frame is smaller than the image', 'offset.gif'],
   ['a PNG with 16 bits per channel', 'rgb-16.png'],
   ['a transparent WebP', 'transparent.webp'],

@@ -54,7 +54,7 @@ function encodeGrayPng(pixels: Uint8Array, width: number, height: number): Buffe
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header[8] = 8; // bits per sample; the colour type 0 after it is grayscale
+  header[8] = 8; // bits per sample; the color type 0 after it is grayscale
   const rows = Buffer.alloc(height * (1 + width)); // each row starts with its filter: 0 is none
   for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * width, (y + 1) * width), y * (1 + width) + 1);
   return Buffer.concat([

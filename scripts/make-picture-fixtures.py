@@ -103,7 +103,7 @@ def with_adobe(data, transform):
     return data[:2] + b'\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00' + bytes([transform]) + data[2:]
 
 
-# Pillow cannot write JPEGs that store RGB. But a YCbCr JPEG is decoded as RGB, with other colours, if it has Adobe's
+# Pillow cannot write JPEGs that store RGB. But a YCbCr JPEG is decoded as RGB, with other colors, if it has Adobe's
 # segment instead of JFIF's, or if its components are named R, G and B.
 plain = without_jfif(jpeg(photo, subsampling=0))
 write('rgb-adobe.jpg', with_adobe(plain, 0), tolerance=1)
@@ -137,7 +137,7 @@ twelve = bytearray(jpeg(photo))
 twelve[bytes(twelve).index(b'\xff\xc0') + 4] = 12
 (folder / 'twelve-bit.jpg').write_bytes(bytes(twelve))
 
-# A colour profile that swaps red and green. Neither Pillow's convert('RGB') nor the demo page applies it.
+# A color profile that swaps red and green. Neither Pillow's convert('RGB') nor the demo page applies it.
 profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 swapped = profile.replace(b'rXYZ', b'????').replace(b'gXYZ', b'rXYZ').replace(b'????', b'gXYZ')
 write('icc.jpg', jpeg(photo, icc_profile=swapped), tolerance=1)
@@ -162,10 +162,10 @@ def chunk(kind, data):
     return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
 
 
-def png_of(colour_type, bits, passes):
+def png_of(color_type, bits, passes):
     """Encodes a PNG. Each pass is an array [height, width, bytes per pixel]."""
     lines = b''.join(b'\0' + line.tobytes() for one in passes for line in one if one.size)
-    header = struct.pack('>IIBBBBB', WIDTH, HEIGHT, bits, colour_type, 0, 0, len(passes) > 1)
+    header = struct.pack('>IIBBBBB', WIDTH, HEIGHT, bits, color_type, 0, 0, len(passes) > 1)
     chunks = chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(lines)) + chunk(b'IEND', b'')
     return b'\x89PNG\r\n\x1a\n' + chunks
 
@@ -177,7 +177,7 @@ def adam7(samples):
 
 three = np.stack([red, green, blue], -1)
 write('interlaced.png', png_of(2, 8, adam7(three)))
-# The upper 8 of 16 bits are used, as in Pillow for colours (gray is clipped at 255 there). A decoder that rounds may
+# The upper 8 of 16 bits are used, as in Pillow for colors (gray is clipped at 255 there). A decoder that rounds may
 # differ by 1.
 low = np.stack([green, blue, red], -1)
 sixteen = (three.astype('>u2') << 8) | low
@@ -192,7 +192,7 @@ few = photo.quantize(31)
 write('palette.gif', gif(few))
 write('transparent.gif', gif(few, transparency=few.getpixel((5, 5))))
 write('animated.gif', gif(few, save_all=True, append_images=[few.transpose(Image.Transpose.ROTATE_180)]))
-# A first frame smaller than the picture: the rest is transparent, as in browsers. (Pillow uses the first colour.)
+# A first frame smaller than the picture: the rest is transparent, as in browsers. (Pillow uses the first color.)
 small = gif(few)
 descriptor = small.index(b'\x2c\0\0\0\0')
 offset = bytearray(small)

@@ -9,11 +9,11 @@ numbers. The file contains only a few numbers per gradient: its norm, and its do
 -1. The mean square of such products estimates a squared norm, including that of the difference of two gradients.
 
 The sign function jumps at 0: if its input is so close to 0 that rounding decides, single and double precision may give
-different bits, and the gradients cannot be compared. So the shifts of normalisations are nudged, channel by channel,
+different bits, and the gradients cannot be compared. So the shifts of normalizations are nudged, channel by channel,
 until no input of a sign is that close to 0. Counts of exactly 0, where the derivative of an activation at 0 matters,
 are common nevertheless; each network is checked to have some.
 
-Some networks, especially those without skips, amplify rounding errors: their channels hardly vary, and normalisation
+Some networks, especially those without skips, amplify rounding errors: their channels hardly vary, and normalization
 divides by that variation. So a network is used only if PyTorch's single precision agrees with its double precision more
 closely than our gradients are required to.
 """
@@ -157,7 +157,7 @@ def check_windows(x, sign):
 
 
 def keep_clear(model, images, options):
-    """Nudges all normalisations, in the order in which they run. Returns the nudges by name."""
+    """Nudges all normalizations, in the order in which they run. Returns the nudges by name."""
     kinks = [0, 1] if options["estimator"] == "clip" else [0]
     nudges = {}
     with torch.no_grad():

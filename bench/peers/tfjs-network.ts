@@ -26,13 +26,13 @@ const weights = <R extends tf.Rank = tf.Rank.R2>(shape: tf.ShapeMap[R]): tf.Tens
   tf.variable(tf.randomNormal<R>(shape, 0, 0.03)) as tf.Tensor<R>;
 const parameter = (channels: number, value: number): tf.Tensor => tf.variable(tf.fill([channels], value));
 
-/** PReLU and batch normalisation, with the statistics of the batch, after a convolution. */
+/** PReLU and batch normalization, with the statistics of the batch, after a convolution. */
 function tail(channels: number, normalizesFirst: boolean): (x: tf.Tensor2D) => tf.Tensor2D {
   const [slope, gamma, beta] = [parameter(channels, 0.25), parameter(channels, 1), parameter(channels, 0)];
   const normalize = (x: tf.Tensor): tf.Tensor => {
-    const centred = tf.sub(x, tf.mean(x, 0));
-    const factor = tf.mul(gamma, tf.rsqrt(tf.add(tf.mean(tf.square(centred), 0), 1e-5)));
-    return tf.add(tf.mul(centred, factor), beta);
+    const centered = tf.sub(x, tf.mean(x, 0));
+    const factor = tf.mul(gamma, tf.rsqrt(tf.add(tf.mean(tf.square(centered), 0), 1e-5)));
+    return tf.add(tf.mul(centered, factor), beta);
   };
   return (x) => (normalizesFirst ? tf.prelu(normalize(x), slope) : normalize(tf.prelu(x, slope))) as tf.Tensor2D;
 }

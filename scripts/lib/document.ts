@@ -38,10 +38,10 @@ export const mean = (numbers: readonly number[]): number =>
 
 /** The mean ± the sample standard deviation; a single number without one. */
 export function spread(numbers: readonly number[], digits: number): string {
-  const centre = mean(numbers);
-  if (numbers.length === 1) return centre.toFixed(digits);
-  const variance = numbers.reduce((sum, number) => sum + (number - centre) ** 2, 0) / (numbers.length - 1);
-  return `${centre.toFixed(digits)} ± ${Math.sqrt(variance).toFixed(digits)}`;
+  const center = mean(numbers);
+  if (numbers.length === 1) return center.toFixed(digits);
+  const variance = numbers.reduce((sum, number) => sum + (number - center) ** 2, 0) / (numbers.length - 1);
+  return `${center.toFixed(digits)} ± ${Math.sqrt(variance).toFixed(digits)}`;
 }
 
 export const thousands = (number: number): string => Math.round(number).toLocaleString('en-US');

@@ -3,8 +3,8 @@ import { parse, View } from 'vega';
 import { type Config, compile, type TopLevelSpec } from 'vega-lite';
 import type { Training } from './trainings.js';
 
-/** Colours that can be told apart with red-green colour blindness (Okabe and Ito, "Color Universal Design"). */
-const colours = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00'];
+/** Colors that can be told apart with red-green color blindness (Okabe and Ito, "Color Universal Design"). */
+const colors = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00'];
 
 const config: Config = {
   font: 'Helvetica, Arial, sans-serif',
@@ -43,7 +43,7 @@ export function curves(title: string, lines: readonly PlottedLine[]): Panel {
     },
     encoding: {
       x: { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, grid: false }, scale: { nice: false } },
-      color: { field: 'label', type: 'nominal', title: null, scale: { domain: labels, range: colours } },
+      color: { field: 'label', type: 'nominal', title: null, scale: { domain: labels, range: colors } },
     },
     layer: [
       {
@@ -79,13 +79,13 @@ export function lastAgainst(title: string, axis: string, lines: readonly Plotted
     },
     encoding: { x: { field: 'label', type: 'ordinal', title: axis, axis: { labelAngle: 0 } } },
     layer: [
-      { mark: { type: 'line', color: colours[0] }, encoding: { y: { ...top1, aggregate: 'mean' } } },
-      { mark: { type: 'point', filled: true, color: colours[0], size: 40, opacity: 1 }, encoding: { y: top1 } },
+      { mark: { type: 'line', color: colors[0] }, encoding: { y: { ...top1, aggregate: 'mean' } } },
+      { mark: { type: 'point', filled: true, color: colors[0], size: 40, opacity: 1 }, encoding: { y: top1 } },
     ],
   };
 }
 
-/** Arranges panels in two columns. Each has colours of its own and its legend below it. */
+/** Arranges panels in two columns. Each has colors of its own and its legend below it. */
 export const grid = (panels: Panel[]): TopLevelSpec => ({
   concat: panels,
   columns: 2,

@@ -33,7 +33,7 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  /** The centre of the current frame, square like the network's input. */
+  /** The center of the current frame, square like the network's input. */
   picture(): Picture {
     const { videoWidth, videoHeight } = this.video;
     const scale = side / Math.min(videoWidth, videoHeight);

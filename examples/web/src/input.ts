@@ -48,7 +48,7 @@ const maxPixels = 16e6;
 export async function readPicture(file: Blob, name: string): Promise<Picture> {
   let bitmap: ImageBitmap;
   try {
-    // Applies the EXIF orientation but no colour profile: the network needs the values in the file, as Node reads them.
+    // Applies the EXIF orientation but no color profile: the network needs the values in the file, as Node reads them.
     bitmap = await createImageBitmap(file, {
       imageOrientation: 'from-image',
       premultiplyAlpha: 'none',

@@ -74,7 +74,7 @@ export class Inside {
     );
   }
 
-  /** Selects a layer, and the centre of its first channel. */
+  /** Selects a layer, and the center of its first channel. */
   #choose(layer: number): void {
     const { size, binary } = this.#layers[layer];
     const middle = (binary?.size ?? size) >> 1;

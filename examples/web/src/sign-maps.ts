@@ -3,7 +3,7 @@ import { byId, create } from './dom.js';
 import type { Signs } from './protocol.js';
 
 /** The pixel of each bit: 0 (+1) is white, 1 (−1) is black. */
-const colours = [0xffffffff, 0xff1a1616];
+const colors = [0xffffffff, 0xff1a1616];
 
 /**
  * Shows the output signs of a layer as black-and-white tiles, one per channel, and the chosen channel enlarged. The
@@ -89,6 +89,6 @@ function draw(canvas: HTMLCanvasElement, signs: Signs, channel: number): void {
   const image = new ImageData(signs.size, signs.size);
   const pixels = new Uint32Array(image.data.buffer);
   let at = 0;
-  for (const bit of channelBits(signs, channel)) pixels[at++] = colours[bit];
+  for (const bit of channelBits(signs, channel)) pixels[at++] = colors[bit];
   canvas.getContext('2d')!.putImageData(image, 0, 0);
 }

@@ -37,7 +37,7 @@ describe.each(Object.keys(initializers) as (keyof typeof initializers)[])('%s', 
   });
 });
 
-describe('uniform initialisers', () => {
+describe('uniform initializers', () => {
   test.prop([fc.integer(), fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 20 })], { numRuns: 50 })(
     'stay within √3 standard deviations',
     (seed, inputs, outputs) => {

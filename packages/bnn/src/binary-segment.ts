@@ -29,7 +29,7 @@ import { binarizeWeights, weightGradientInPlace } from './scaling.js';
 export interface BinarySegmentOptions extends BinaryConv2dOptions {
   /** How often the input is repeated along the channels when it is added to the output; 0 for no skip. Default 0. */
   skipRepeats?: number;
-  /** ε of the batch normalisation. Default 1e-5. */
+  /** ε of the batch normalization. Default 1e-5. */
   epsilon?: number;
 }
 

@@ -79,7 +79,7 @@ describe('foldedOutputTransform', () => {
   );
 
   test.prop([cases, fc.constantFrom('fast' as const, 'reference' as const)], { numRuns: 80 })(
-    'equals scaling, activation, normalisation, skip and pool in sequence',
+    'equals scaling, activation, normalization, skip and pool in sequence',
     (given, tier) => {
       const { counts, segment, skip, attributes } = given;
       const { signs, skipRepeats, pool } = attributes;

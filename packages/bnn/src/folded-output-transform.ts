@@ -17,13 +17,13 @@ export interface FoldableSegment {
   readonly alpha: Tensor;
   /** The slopes of a PReLU; null for a ReLU. */
   readonly slope: Tensor | null;
-  /** Batch normalisation as x·scale + shift (`foldBatchNorm`). */
+  /** Batch normalization as x·scale + shift (`foldBatchNorm`). */
   readonly scale: Tensor;
   readonly shift: Tensor;
 }
 
 /**
- * Folds scaling factors, PReLU and batch normalisation into two factors and a shift for each channel:
+ * Folds scaling factors, PReLU and batch normalization into two factors and a shift for each channel:
  *
  *     scale·PReLU(α·c) + shift = positive·c + shift  where c ≥ 0,  positive = α·scale
  *                              = negative·c + shift  where c < 0,  negative = α·slope·scale

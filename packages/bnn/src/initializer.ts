@@ -4,7 +4,7 @@ import type { Rng, Shape, Tensor } from '@mobinet/tensor';
  * Initial latent weights: normal, with standard deviation 0.03.
  *
  * The forward pass sees only their signs, and the BatchNorm that follows cancels the factor α. So their magnitude
- * matters only for how many optimizer steps it takes to flip a sign. Initialisers for floats (√(2/fanIn)) make latent
+ * matters only for how many optimizer steps it takes to flip a sign. Initializers for floats (√(2/fanIn)) make latent
  * weights so large that a short training run ends before most signs could change.
  */
 export function latentNormal(rng: Rng, shape: Shape): Tensor {

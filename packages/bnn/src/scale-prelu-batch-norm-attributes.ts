@@ -5,7 +5,7 @@ import type { Counts } from './counts.js';
 export interface ScalePreluBatchNormAttributes {
   /** The number of weights of a filter, an upper bound of |count|. */
   readonly signs: number;
-  /** ε of the batch normalisation. */
+  /** ε of the batch normalization. */
   readonly epsilon: number;
   /** How often the skip is repeated along the channels. */
   readonly skipRepeats: number;

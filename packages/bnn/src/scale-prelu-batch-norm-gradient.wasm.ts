@@ -21,7 +21,7 @@ import { blockRows, rowsByName } from './scale-prelu-batch-norm.wasm.js';
 import type { GradientInputs, ScalePreluBatchNormAttributes } from './scale-prelu-batch-norm-attributes.js';
 
 /** The rows of coefficients of p − μ: α and α·slope, the factors of counts above and below 0, and −μ. */
-const centringRows = ['positive', 'negative', 'minusMean'] as const;
+const centeringRows = ['positive', 'negative', 'minusMean'] as const;
 
 /** The rows of coefficients of dp: the factors of dy and of counts above and below 0, a constant, and 1 − slope. */
 const gradientRows = ['dyFactor', 'positive', 'negative', 'constant', 'oneMinusSlope'] as const;
@@ -42,7 +42,7 @@ export function scalePreluBatchNormGradientByKernels(
     const [means, variances] = [mean.values, variance.values];
     const gradients = { slope: dslope.values, gamma: dgamma.values, beta: dbeta.values };
 
-    const centring = rowsByName(centringRows, memory, channels);
+    const centring = rowsByName(centeringRows, memory, channels);
     for (let c = 0; c < channels; c++) {
       centring.positive[c] = alphas[c];
       centring.negative[c] = alphas[c] * slopes[c];
@@ -58,12 +58,12 @@ export function scalePreluBatchNormGradientByKernels(
     for (let c = 0; c < channels; c++) {
       const s = 1 / Math.sqrt(variances[c] + epsilon);
       const sum = total[c];
-      const centred = total[channels + c];
-      const through = (-gammas[c] * s * s * s * centred) / rows;
+      const centered = total[channels + c];
+      const through = (-gammas[c] * s * s * s * centered) / rows;
       gradients.beta[c] = sum;
-      gradients.gamma[c] = centred * s;
+      gradients.gamma[c] = centered * s;
       dyFactor[c] = gammas[c] * s;
-      const size = Math.abs(sum) + Math.abs(centred);
+      const size = Math.abs(sum) + Math.abs(centered);
       if (size > 0 && size * Math.min(1, Math.abs(dyFactor[c])) < tinySum) mayBeTiny = true;
       positive[c] = through * alphas[c];
       negative[c] = through * alphas[c] * slopes[c];
@@ -162,14 +162,14 @@ function byName<Name extends string, T>(
 const sumsKernel = kernelFamily(
   (dtype: CountDType) =>
     new Kernel(`scale_prelu_batch_norm_gradient_sums_${dtype}__madd`, parameters, (p, from, to) => {
-      const pass: Pass<(typeof centringRows)[number], 'sum' | 'centred'> = {
+      const pass: Pass<(typeof centeringRows)[number], 'sum' | 'centered'> = {
         dtype,
-        coefficients: centringRows,
-        sums: ['sum', 'centred'],
-        visit({ above, below, dy }, { positive, negative, minusMean }, { sum, centred }) {
+        coefficients: centeringRows,
+        sums: ['sum', 'centered'],
+        visit({ above, below, dy }, { positive, negative, minusMean }, { sum, centered }) {
           const distance = minusMean.addMul(above, positive).addMul(below, negative);
           sum.set(sum.add(dy));
-          centred.set(centred.addMul(dy, distance));
+          centered.set(centered.addMul(dy, distance));
         },
       };
       forEachCell(pass, p, from, to);

@@ -17,7 +17,7 @@ export interface ChannelParameters {
   readonly alpha: Tensor;
   /** The slopes of a PReLU; 0 for a ReLU. */
   readonly slope: Tensor;
-  /** γ and β of the batch normalisation. */
+  /** γ and β of the batch normalization. */
   readonly gamma: Tensor;
   readonly beta: Tensor;
 }
@@ -25,14 +25,14 @@ export interface ChannelParameters {
 /** The output of a segment in training, and the statistics of this batch. */
 export interface ScalePreluBatchNormResult {
   readonly output: Tensor;
-  /** [channels]: the mean of the activations before normalisation. */
+  /** [channels]: the mean of the activations before normalization. */
   readonly mean: Tensor;
   /** [channels]: their variance, biased. */
   readonly variance: Tensor;
 }
 
 /**
- * Everything that follows the convolution of a segment in training: scaling factors, PReLU, batch normalisation, skip.
+ * Everything that follows the convolution of a segment in training: scaling factors, PReLU, batch normalization, skip.
  *
  *     z = α·count    p = z where z > 0, else slope·z    y = γ·(p − μ)/√(σ² + ε) + β + skip
  *
@@ -166,22 +166,22 @@ const gradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Tensor], Sc
       const s = 1 / Math.sqrt(variance.values[c] + epsilon);
       const normalized = (pixel: number): number => (activation(pixel, c) - mean.values[c]) * s;
       let sum = 0;
-      let centred = 0;
+      let centered = 0;
       for (let pixel = 0; pixel < pixels; pixel++) {
         sum += dy.values[pixel * channels + c];
-        centred += dy.values[pixel * channels + c] * normalized(pixel);
+        centered += dy.values[pixel * channels + c] * normalized(pixel);
       }
       let throughSlope = 0;
       for (let pixel = 0; pixel < pixels; pixel++) {
         const at = pixel * channels + c;
-        const dp = gamma.values[c] * s * (dy.values[at] - sum / pixels - (normalized(pixel) * centred) / pixels);
+        const dp = gamma.values[c] * s * (dy.values[at] - sum / pixels - (normalized(pixel) * centered) / pixels);
         const takesSlope = products[at] <= 0;
         if (takesSlope) throughSlope += dp * alpha.values[c] * products[at];
         const gradient = takesSlope ? slope.values[c] * dp : dp;
         dz.values[at] = flushed(gradient);
       }
       dbeta.values[c] = sum;
-      dgamma.values[c] = centred;
+      dgamma.values[c] = centered;
       dslope.values[c] = throughSlope;
     }
   },

@@ -31,7 +31,7 @@ describe('binarizeWeights', () => {
   });
 
   test.prop([weights, fc.nat(), fc.double({ min: -3, max: 3, noNaN: true })])(
-    'minimises the distance to α·B over all α and signs B',
+    'minimizes the distance to α·B over all α and signs B',
     (weight, seed, otherAlpha) => {
       const { signs, alpha } = binarizeWeights(weight);
       const best = unpackBits(signs);

@@ -8,7 +8,7 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
-/** The row-major strides: for each axis, the distance in elements between neighbours along it. */
+/** The row-major strides: for each axis, the distance in elements between neighbors along it. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);
   let stride = 1;

@@ -49,7 +49,7 @@ describe('BatchNorm2d', () => {
     expect([...y.values]).toEqual(expected.map((value) => expect.closeTo(value, 5)));
   });
 
-  test('normalises with batch statistics in training, with running statistics in evaluation', () => {
+  test('normalizes with batch statistics in training, with running statistics in evaluation', () => {
     const x = Rng.fromSeed(4).normal([4, 3, 3, 2], 5, 3);
     const norm = new BatchNorm2d(2);
     norm.gamma.values.set([2, 0.5]);
@@ -62,8 +62,8 @@ describe('BatchNorm2d', () => {
     const [mean, variance] = [[...norm.runningMean.values], [...norm.runningVariance.values]];
     norm.forward(x).values.forEach((value, at) => {
       const c = at % 2;
-      const normalised = (x.values[at] - mean[c]) / Math.sqrt(variance[c] + norm.epsilon);
-      expect(value).toBeCloseTo(norm.gamma.values[c] * normalised + norm.beta.values[c], 4);
+      const normalized = (x.values[at] - mean[c]) / Math.sqrt(variance[c] + norm.epsilon);
+      expect(value).toBeCloseTo(norm.gamma.values[c] * normalized + norm.beta.values[c], 4);
     });
     expect([...norm.runningMean.values]).toEqual(mean);
     expect([...norm.runningVariance.values]).toEqual(variance);

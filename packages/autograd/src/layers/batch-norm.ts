@@ -13,7 +13,7 @@ export interface BatchNormOptions {
 }
 
 /**
- * Batch normalisation (Ioffe & Szegedy, 2015): gives each channel (the last axis) mean β and standard deviation γ. In
+ * Batch normalization (Ioffe & Szegedy, 2015): gives each channel (the last axis) mean β and standard deviation γ. In
  * training it uses the statistics of the batch, in evaluation their running averages.
  */
 export class BatchNorm2d extends Module {

@@ -166,7 +166,7 @@ describe.each(cases)('$name', ({ make, rule }) => {
           index % 2 ? new Parameter(parameter) : parameter,
         );
         const signs = parameters.map(({ values }) => values.map((value) => (value < 0 ? -1 : 1)));
-        // If a gradient and weight decay cancelled, only rounding errors would be left, and Adam would turn them into a
+        // If a gradient and weight decay canceled, only rounding errors would be left, and Adam would turn them into a
         // whole step. So both have the same sign, which no weight loses in these steps.
         for (const [at, { values }] of parameters.entries()) {
           for (let i = 0; i < values.length; i++) values[i] += 0.1 * signs[at][i];

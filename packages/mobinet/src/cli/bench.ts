@@ -87,7 +87,7 @@ async function measure(
   const runByLayer = (): void => {
     model.watch(images, ({ index, milliseconds }) => byLayer[index].push(milliseconds)).dispose();
   };
-  // Kernels are compiled when they first run, and optimised further while they run.
+  // Kernels are compiled when they first run, and optimized further while they run.
   await forSeconds(seconds / 4, async () => {
     await runAsAWhole();
     runByLayer();

@@ -77,7 +77,7 @@ describe('summary', () => {
     expect(stdout).not.toContain('\x1b');
   });
 
-  test('summarises a packed model', async () => {
+  test('summarizes a packed model', async () => {
     const { code, stdout, stderr } = await ask(['summary', '--model', model, '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { layers, savedBytes } = JSON.parse(stdout);

@@ -97,7 +97,7 @@ describe('import', () => {
     expect(readFileSync(out).equals(readFileSync(model))).toBe(true);
   });
 
-  test('stores the normalisation of images, and refuses a wrong number of class names', async () => {
+  test('stores the normalization of images, and refuses a wrong number of class names', async () => {
     const out = join(imports, 'gray.safetensors');
     const half = ['--mean', '0.5,0.5,0.5', '--std', '0.25,0.5,1'];
     const [gray, other] = await askAll([

@@ -33,13 +33,13 @@ type ExportFlags = NetworkFlags & {
   readonly json?: boolean;
 };
 
-/** `mobinet export`: saves a checkpoint, a packed model or a freshly initialised network, packed or as ONNX. */
+/** `mobinet export`: saves a checkpoint, a packed model or a freshly initialized network, packed or as ONNX. */
 export function exportCommand(network: Network): Command {
   const command = new Command('export').description('save a network with 1-bit weights, or as ONNX for other runtimes');
   command
     .option('--checkpoint <run>', 'export a training run, given its folder or checkpoint')
     .option('--model <file>', 'export a packed model, checkpoint or run folder, as ONNX or with other class names')
-    .option('--untrained', 'export a freshly initialised network with the options below')
+    .option('--untrained', 'export a freshly initialized network with the options below')
     .addOption(
       new Option('--format <name>', 'packed file with 1-bit weights, or ONNX with signs as floats')
         .choices(Object.keys(formats))

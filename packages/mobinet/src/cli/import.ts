@@ -35,7 +35,7 @@ export function importCommand(network: Network): Command {
       'shorter side that images are scaled to before cropping (default: 256/224 of --size)',
       numberIn(resizeRange),
     )
-    .option('--mean <r,g,b>', "mean to subtract from colours in [0, 1] (default: ImageNet's)", threeNumbers('mean'))
+    .option('--mean <r,g,b>', "mean to subtract from colors in [0, 1] (default: ImageNet's)", threeNumbers('mean'))
     .option('--std <r,g,b>', "standard deviation to divide by (default: ImageNet's)", threeNumbers('std'))
     .option(...jsonFlag)
     .addHelpText(

@@ -103,7 +103,7 @@ describe('mistakes', () => {
       ['import', model, '--class-names', join(folder, 'none')],
       /there is no class names file at/,
     ],
-    ['bad colours', ['import', model, '--mean', '0.5'], /--mean.*three numbers/],
+    ['bad colors', ['import', model, '--mean', '0.5'], /--mean.*three numbers/],
     ['a deviation of 0', ['import', model, '--std', '1,0,1'], /--std.*three numbers separated by commas/],
     [
       'a summary of two networks',

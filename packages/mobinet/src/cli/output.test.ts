@@ -31,7 +31,7 @@ describe('ImageProgress', () => {
     return { stream, text: (): string => String(stream.read() ?? '') };
   }
 
-  test('shows a bar on a terminal, without colours, removes it, and changes no mode of the terminal', () => {
+  test('shows a bar on a terminal, without colors, removes it, and changes no mode of the terminal', () => {
     const { stream, text } = output(true);
     const progress = new ImageProgress(stream);
     progress.show('epoch 1/2', 5, 20, { details: ['loss 1.25'] });
@@ -41,7 +41,7 @@ describe('ImageProgress', () => {
     progress.stop();
     const rest = text();
     expect(rest).toContain('validation [============------------] 2/4 images');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches colours, which must not occur.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches colors, which must not occur.
     expect(rest).not.toMatch(/\x1b\[[\d;]*m/);
     // Modes such as a hidden cursor or disabled line wrapping would persist if the program were killed.
     expect(first + rest).not.toContain('\x1b[?');

@@ -49,12 +49,12 @@ describe('a packed file of an unknown network', () => {
   });
 
   test('is refused if its images are not RGB', async () => {
-    const grey = join(folder, 'grey.mobinet.safetensors');
-    writeFileSync(grey, packModel(ownNetwork(1), { imageShape: [28, 28, 1] }));
-    const { code, stderr } = await ask(['evaluate', '--model', grey, '--data', images]);
+    const gray = join(folder, 'gray.mobinet.safetensors');
+    writeFileSync(gray, packModel(ownNetwork(1), { imageShape: [28, 28, 1] }));
+    const { code, stderr } = await ask(['evaluate', '--model', gray, '--data', images]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^error: .*grey.*: its images have shape \[28,28,1\], but the command line supports only square RGB images\n$/,
+      /^error: .*gray.*: its images have shape \[28,28,1\], but the command line supports only square RGB images\n$/,
     );
   });
 
@@ -115,7 +115,7 @@ describe('a kind of network defined in a file', () => {
     expect(stdout).not.toContain('--stem-stride');
   });
 
-  test('is summarised and drawn without training', async () => {
+  test('is summarized and drawn without training', async () => {
     const flags = ['summary', '--network', network, '--channels', '16', '--size', '28', '--classes', '3'];
     const { stdout } = await ask([...flags, '--json']);
     const summary = JSON.parse(stdout);

@@ -109,7 +109,7 @@ export function reportChanges({ run, before }: ResumedRun): void {
   if (training.microBatches !== before.microBatches) {
     say(
       `from here on, each batch is split into ${training.microBatches} micro-batches instead of ${before.microBatches}. ` +
-        'Batch normalisation takes its statistics from each, so the results will differ',
+        'Batch normalization takes its statistics from each, so the results will differ',
     );
   }
   if (isFinished(run)) {

@@ -23,7 +23,7 @@ type SummaryFlags = NetworkFlags & { readonly model?: string; readonly graph?: s
 export function summaryCommand(network: Network): Command {
   const command = new Command('summary')
     .description('show the layers of a network: shapes, parameters, multiply-adds and saved bytes')
-    .option('--model <file>', 'summarise this packed model, checkpoint or run folder, instead of the flags below')
+    .option('--model <file>', 'summarize this packed model, checkpoint or run folder, instead of the flags below')
     .option('--graph <file>', 'draw the layers as a Mermaid flowchart into this file, or - for stdout');
   addClassesFlag(addNetworkFlags(command, network), network)
     .option(...jsonFlag)
@@ -52,7 +52,7 @@ async function runSummary(flags: SummaryFlags, network: Network): Promise<void> 
   else printResult(...formatSummary(result).split('\n'));
 }
 
-/** A network made from options. To be summarised, it needs no memory. */
+/** A network made from options. To be summarized, it needs no memory. */
 function fresh(network: Network, given: Record<string, unknown>): [Module, ExportOptions] {
   const options = network.resolve(given);
   return [makeWithoutMemory(network, options), { imageShape: imageShapeOf(options) }];

@@ -7,7 +7,7 @@ const image = (height: number, width: number) => ({ height, width });
 const rng = Rng.fromSeed(1);
 
 describe('drawView', () => {
-  test('crops the centre', () => {
+  test('crops the center', () => {
     const { rows, columns } = drawView(image(6, 9), 4, centerCrop, rng);
     expect([...rows]).toEqual([1, 2, 3, 4]);
     expect([...columns]).toEqual([2, 3, 4, 5]);
@@ -45,7 +45,7 @@ describe('drawView', () => {
 });
 
 describe('writeExample', () => {
-  test('normalises the pixels of the view', () => {
+  test('normalizes the pixels of the view', () => {
     const mean = [0.5, 0.25, 0] as const;
     const std = [0.5, 0.25, 2] as const;
     const target = new Float32Array(7).fill(9);

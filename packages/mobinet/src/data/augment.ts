@@ -11,7 +11,7 @@ import { type Image, largestSide } from './source.js';
 
 /** How an example is cropped from its image. */
 export interface Augmentation {
-  /** Where the square is cropped: in the centre, or at a random position. */
+  /** Where the square is cropped: in the center, or at a random position. */
   readonly crop: 'center' | 'random';
   /** Pixels added on every side before cropping. An image smaller than the square is always padded to its size. */
   readonly padding: number;
@@ -36,7 +36,7 @@ export function checkAugmentation(value: unknown, name = 'augment'): asserts val
   checkChoice(`${name}.flip`, value.flip, [true, false]);
 }
 
-/** The centre of each image, for validation. */
+/** The center of each image, for validation. */
 export const centerCrop: Augmentation = { crop: 'center', padding: 0, paddingMode: 'zero', flip: false };
 
 /** A random square of each image, mirrored half of the time: the usual augmentation for training. */
@@ -121,7 +121,7 @@ export function normalizationTable({ mean, std }: Normalization): Float32Array {
   return Float32Array.from({ length: 3 * 256 }, (_, i) => ((i % 256) / 255 - mean[i >> 8]) / std[i >> 8]);
 }
 
-/** Writes the normalised view of an image to `target`, starting at element `at`. f32 [rows, columns, 3]. */
+/** Writes the normalized view of an image to `target`, starting at element `at`. f32 [rows, columns, 3]. */
 export function writeExample(
   { width, pixels }: Image,
   { rows, columns }: View,

@@ -14,7 +14,7 @@ import { tiffTags } from './tiff-tags.js';
 
 /**
  * Loads get-pixels, the decoder in JavaScript for platforms where sharp has no binary. It decodes JPEG, PNG and GIF and
- * takes several times as long as sharp. Files that it would decode to wrong colours, or never finish, are refused here.
+ * takes several times as long as sharp. Files that it would decode to wrong colors, or never finish, are refused here.
  *
  * @throws Error if it cannot be loaded.
  */
@@ -51,7 +51,7 @@ function checkSize(bytes: Buffer, limit: number): void {
 
 /**
  * Reads the EXIF orientation for each format that get-pixels decodes.
- * @throws Error if get-pixels would decode the image to wrong colours.
+ * @throws Error if get-pixels would decode the image to wrong colors.
  */
 const orientations: Partial<Record<ImageFormat, (bytes: Buffer) => number | undefined>> = {
   JPEG: orientationOfJpeg,
@@ -60,7 +60,7 @@ const orientations: Partial<Record<ImageFormat, (bytes: Buffer) => number | unde
 };
 
 /**
- * Refuses RGB and CMYK, since the JPEG decoder takes three components for YCbCr. The colour space is detected as in
+ * Refuses RGB and CMYK, since the JPEG decoder takes three components for YCbCr. The color space is detected as in
  * libjpeg (jdapimin.c).
  */
 function orientationOfJpeg(bytes: Buffer): number | undefined {
@@ -68,8 +68,8 @@ function orientationOfJpeg(bytes: Buffer): number | undefined {
   checkJpeg(header);
   const { components, isJfif, adobeTransform, exif } = header;
   const saysRgb = adobeTransform === null ? String.fromCharCode(...components) === 'RGB' : adobeTransform === 0;
-  const colours = components.length === 4 ? 'CMYK' : components.length === 3 && saysRgb && !isJfif ? 'RGB' : null;
-  if (colours) throw new Error(`a JPEG stored as ${colours} ${needsSharp}`);
+  const colors = components.length === 4 ? 'CMYK' : components.length === 3 && saysRgb && !isJfif ? 'RGB' : null;
+  if (colors) throw new Error(`a JPEG stored as ${colors} ${needsSharp}`);
   return orientationOf(exif);
 }
 

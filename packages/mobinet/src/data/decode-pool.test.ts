@@ -74,7 +74,7 @@ describe('DecodePool', () => {
     await expect(result).rejects.toThrow('MOBINET_DECODER must be sharp or get-pixels, not none');
   });
 
-  test('a lack of memory is recognised from the message of V8', () => {
+  test('a lack of memory is recognized from the message of V8', () => {
     expect(() => new ArrayBuffer(2 ** 52)).toThrow(expect.toSatisfy(isOutOfMemory));
     expect(isOutOfMemory(new Error('it is a corrupt TIFF (Not enough data)'))).toBe(false);
   });
@@ -102,14 +102,14 @@ describe('DecodePool', () => {
     expect(await result).toBe(7);
   });
 
-  test('a cancelled request gets a reply without being decoded', async () => {
+  test('a canceled request gets a reply without being decoded', async () => {
     // Scaling this keeps the only worker busy for long enough to receive the cancellation of the next request.
     const large: Image = { height: 3000, width: 3000, pixels: new Uint8Array(3000 * 3000 * 3) };
     const first = pool.decode(large, 'large');
     const second = pool.decode('/', 'folder');
     second.cancel();
     expect(await first.result).toMatchObject({ height: 2, width: 2 });
-    expect(await second.result).toMatchObject({ problem: 'cancelled' });
+    expect(await second.result).toMatchObject({ problem: 'canceled' });
   });
 
   test('closing fails pending requests', async () => {

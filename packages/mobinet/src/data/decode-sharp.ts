@@ -30,7 +30,7 @@ export async function loadSharp(): Promise<Decoder> {
 }
 
 /**
- * Samples are taken from the file unchanged: no colour profile is applied, as in PyTorch's image folders and the demo
+ * Samples are taken from the file unchanged: no color profile is applied, as in PyTorch's image folders and the demo
  * page. The input is read from the top, so an image stored row by row is never in memory as a whole.
  */
 const defaults: SharpOptions = { failOn: 'error', sequentialRead: true, pages: 1, unlimited: false, ignoreIcc: true };
@@ -56,7 +56,7 @@ function jpegProperties(bytes: Buffer): Properties {
   return { height, width, space, depth: 'uchar', channels, isProgressive, ...orientationOf(exif) };
 }
 
-/** Describes the image as libvips unpacks it, with palette indices replaced by their colours. */
+/** Describes the image as libvips unpacks it, with palette indices replaced by their colors. */
 function pngProperties(bytes: Buffer): Properties {
   const { height, width, bitDepth, isGray, hasAlpha, isInterlaced, exif } = pngHeader(bytes);
   const [space, depth] =
@@ -131,7 +131,7 @@ function shareOfLimit(format: ImageFormat, { isProgressive }: Properties): numbe
   return format === 'PNG' && isProgressive ? 1 / 2 : 1;
 }
 
-/** The possible numbers of channels in each supported colour space, alpha included. */
+/** The possible numbers of channels in each supported color space, alpha included. */
 const channelsOf: Readonly<Record<string, readonly number[]>> = {
   'b-w': [1, 2],
   grey16: [1, 2],
@@ -141,7 +141,7 @@ const channelsOf: Readonly<Record<string, readonly number[]>> = {
   cmyk: [4],
 };
 
-/** @throws Error if the samples are not colours of 8 or 16 bits, since their meaning would be a guess. */
+/** @throws Error if the samples are not colors of 8 or 16 bits, since their meaning would be a guess. */
 function checkSamples({ space, depth, channels }: Properties): void {
   const depths = space === 'cmyk' ? ['uchar'] : ['uchar', 'ushort'];
   if (channelsOf[space]?.includes(channels) && depths.includes(depth)) return;

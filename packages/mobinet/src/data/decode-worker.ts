@@ -41,11 +41,11 @@ export type DecodeReply =
 
 if (parentPort === null) throw new Error('decode-worker.js runs as a worker thread only');
 const port = parentPort;
-const cancelled = new Set<number>();
+const canceled = new Set<number>();
 let turn: Promise<void> = Promise.resolve();
 
 port.on('message', (message: DecodeRequest | CancelRequest) => {
-  if ('cancel' in message) cancelled.add(message.cancel);
+  if ('cancel' in message) canceled.add(message.cancel);
   else turn = turn.then(() => handle(message));
 });
 
@@ -55,7 +55,7 @@ async function handle(request: DecodeRequest): Promise<void> {
   await nextTurn();
   const reply = (result: Image | Unreadable, transfer: ArrayBufferLike[] = []): void =>
     port.postMessage({ id, result } satisfies DecodeReply, transfer as ArrayBuffer[]);
-  if (cancelled.delete(id)) return reply({ problem: 'cancelled', isFileError: false });
+  if (canceled.delete(id)) return reply({ problem: 'canceled', isFileError: false });
   try {
     const image = await prepare(request);
     reply(image, [image.pixels.buffer]);

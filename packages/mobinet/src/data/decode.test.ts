@@ -50,7 +50,7 @@ describe('sharp decodes like Pillow', () => {
 });
 
 describe('get-pixels decodes nearly like Pillow', () => {
-  // Unlike libjpeg, it does not interpolate subsampled colours, so it cannot match JPEGs more closely.
+  // Unlike libjpeg, it does not interpolate subsampled colors, so it cannot match JPEGs more closely.
   const tolerances: Record<string, number> = { jpg: 16, png: 1, gif: 0 };
 
   test.each(pictures)('%s', async (name) => {
@@ -127,14 +127,14 @@ describe('a file that is not an image, or not supported, is named, with a remedy
     await expect(decodeImage(bytes, options)).rejects.toThrow(new Error(message));
   });
 
-  test('samples that are not colours of 8 or 16 bits', async () => {
+  test('samples that are not colors of 8 or 16 bits', async () => {
     await expect(decodeImage(bytesOf('float.tif'), options)).rejects.toThrow(
       'its pixel format (b-w, float, 1 channel) is not supported. Convert it to PNG',
     );
   });
 });
 
-test('a number of channels that no colour space has is an error', async () => {
+test('a number of channels that no color space has is an error', async () => {
   const two = bytesOf('exif-1.jpg');
   two[two.indexOf(Buffer.of(0xff, 0xc0)) + 9] = 2;
   await expect(decodeImage(two, options)).rejects.toThrow(
@@ -165,7 +165,7 @@ describe('images that would take too much time or memory', () => {
     );
   });
 
-  test('a GIF whose codes have more bits than a colour', async () => {
+  test('a GIF whose codes have more bits than a color', async () => {
     const gif = encodeGif(4, 4, [new Array(16).fill(1)]);
     gif[gif.indexOf(Buffer.of(0, 7, 17)) + 1] = 200;
     await expect(decodeImage(gif, options)).rejects.toThrow('it is a corrupt GIF (codes of 200 bits)');

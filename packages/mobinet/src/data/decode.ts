@@ -11,7 +11,7 @@ import type { Image } from './source.js';
  *
  * The pixels are those of Pillow after `ImageOps.exif_transpose` and `convert('RGB')`, except that transparency is
  * blended onto white: the image is rotated as its EXIF orientation says, gray is copied to red, green and blue, 16-bit
- * samples keep their upper 8 bits, and no colour profile is applied. `imageFromRgba` and the demo page do the same.
+ * samples keep their upper 8 bits, and no color profile is applied. `imageFromRgba` and the demo page do the same.
  *
  * @param options.side A much larger image may be decoded at a reduced size: see `DecodeOptions`.
  * @param by Default: the result of `findDecoder`.

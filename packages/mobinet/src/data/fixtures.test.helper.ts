@@ -50,7 +50,7 @@ export interface PngKind {
 
 const pngChannels = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 } as const;
 
-/** A PNG of `samples` [height, width, channels]; the colour type determines the number of channels. */
+/** A PNG of `samples` [height, width, channels]; the color type determines the number of channels. */
 export function encodePng(
   height: number,
   width: number,
@@ -89,7 +89,7 @@ export function pngChunk(type: string, data: Buffer): Buffer {
 }
 
 /**
- * An animated GIF of 128 colours, where colour i is (i, 2i, 0); each frame lists the colours of its pixels. It is
+ * An animated GIF of 128 colors, where color i is (i, 2i, 0); each frame lists the colors of its pixels. It is
  * uncompressed: codes keep 8 bits as long as the table of sequences is cleared in time.
  */
 export function encodeGif(height: number, width: number, frames: readonly (readonly number[])[]): Buffer {

@@ -1,19 +1,19 @@
 /**
- * Counts the pixels that the data of a frame encodes. If there are too few, decoders silently fill in some colours.
+ * Counts the pixels that the data of a frame encodes. If there are too few, decoders silently fill in some colors.
  *
  * The data consists of Lempel-Ziv-Welch codes (GIF89a specification, appendix F). A code stands for a sequence of
- * pixels: one pixel of a colour, or the sequence of an earlier code plus one more pixel. Colours do not matter for the
+ * pixels: one pixel of a color, or the sequence of an earlier code plus one more pixel. Colors do not matter for the
  * count, so it is enough to track the length of each code's sequence.
  *
- * @param at Where the data begins: a byte with the number of bits per colour, then sub-blocks.
+ * @param at Where the data begins: a byte with the number of bits per color, then sub-blocks.
  * @throws Error at an undefined code.
  */
 export function countPixels(gif: Buffer, at: number): number {
-  const colourBits = gif[at];
-  const clear = 1 << colourBits;
+  const colorBits = gif[at];
+  const clear = 1 << colorBits;
   const end = clear + 1;
   const lengths = new Int32Array(4096).fill(1, 0, clear);
-  let [next, bits, previous] = [clear + 2, colourBits + 1, -1];
+  let [next, bits, previous] = [clear + 2, colorBits + 1, -1];
   let [held, heldBits, count] = [0, 0, 0];
   for (let block = at + 1; gif[block] > 0; block += 1 + gif[block]) {
     for (let i = block + 1; i <= block + gif[block]; i++) {
@@ -25,7 +25,7 @@ export function countPixels(gif: Buffer, at: number): number {
         heldBits -= bits;
         if (code === end) return count;
         if (code === clear) {
-          [next, bits, previous] = [clear + 2, colourBits + 1, -1];
+          [next, bits, previous] = [clear + 2, colorBits + 1, -1];
           continue;
         }
         if (previous >= 0 && next < 4096) {

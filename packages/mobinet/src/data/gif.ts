@@ -21,7 +21,7 @@ export interface FirstFrame {
  * pixels that are never used. Decoders also differ in how they fill parts of the picture that a frame leaves empty, so
  * that is done here (`placeFrame`).
  *
- * The format (GIF89a specification, W3C): a header of 13 bytes, an optional colour table, then blocks. The blocks that
+ * The format (GIF89a specification, W3C): a header of 13 bytes, an optional color table, then blocks. The blocks that
  * matter here end in sub-blocks, each preceded by its length; the last has length 0.
  *
  * @throws Error if there is no complete first frame.
@@ -32,7 +32,7 @@ export function firstFrame(bytes: Buffer): FirstFrame {
   if (bytes[at] !== imageDescriptor || bytes.length < at + 11) throw new Error('it has no frame');
   const data = at + 10 + colorTableBytes(bytes[at + 9]);
   const end = skipSubBlocks(bytes, data + 1);
-  // Colours have at most 8 bits. A larger initial code size sends decoders into endless loops.
+  // Colors have at most 8 bits. A larger initial code size sends decoders into endless loops.
   if (!(bytes[data] >= 1 && bytes[data] <= 8)) throw new Error(`it is a corrupt GIF (codes of ${bytes[data]} bits)`);
   const [frameWidth, frameHeight] = [5, 7].map((field) => bytes.readUInt16LE(at + field));
   const missing = frameWidth * frameHeight - countPixels(bytes, data);
@@ -58,7 +58,7 @@ export function placeFrame(frame: Image, { left, top, height, width }: FirstFram
   return { height, width, pixels };
 }
 
-/** The top bit of the flags says whether there is a colour table, the low three bits give its length. */
+/** The top bit of the flags says whether there is a color table, the low three bits give its length. */
 function colorTableBytes(flags: number): number {
   return flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0;
 }

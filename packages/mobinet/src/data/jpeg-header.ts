@@ -4,11 +4,11 @@ export interface JpegHeader {
   readonly width: number;
   /** Bits per sample. */
   readonly precision: number;
-  /** The identifiers of its colour components. */
+  /** The identifiers of its color components. */
   readonly components: readonly number[];
-  /** Whether it declares itself as JFIF, in which case its colours are YCbCr or gray. */
+  /** Whether it declares itself as JFIF, in which case its colors are YCbCr or gray. */
   readonly isJfif: boolean;
-  /** The colour transform of Adobe's segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. Null without that segment. */
+  /** The color transform of Adobe's segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. Null without that segment. */
   readonly adobeTransform: number | null;
   readonly isProgressive: boolean;
   /** The number of passes over the image. */

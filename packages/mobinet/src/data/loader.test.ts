@@ -141,7 +141,7 @@ describe('ImageLoader', () => {
     expect(await readEpoch(loader, 2, 4)).toEqual([]);
   });
 
-  test('normalises images of the right size', async () => {
+  test('normalizes images of the right size', async () => {
     const images = [picture(10, 10, 1), picture(10, 10, 2)];
     const source: ImageSource = { length: 2, label: (i) => i, name: String, image: (i) => images[i] };
     const loader = loaderOf(source, {
@@ -153,7 +153,7 @@ describe('ImageLoader', () => {
     const [{ bytes, labels }] = await readEpoch(loader, 0);
     expect(labels).toEqual([0, 1]);
     const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    // The centre 8 × 8 of 10 × 10 pixels begin at row 1, column 1.
+    // The center 8 × 8 of 10 × 10 pixels begin at row 1, column 1.
     const middle = Array.from(
       { length: 8 * 24 },
       (_, i) => images[1].pixels[Math.floor(i / 24 + 1) * 30 + 3 + (i % 24)],

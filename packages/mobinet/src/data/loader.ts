@@ -23,7 +23,7 @@ export interface EpochOptions {
 export interface ImageBatch {
   /** Its index in the epoch; `startBatch: index + 1` resumes after it. */
   readonly index: number;
-  /** f32 [count, size, size, 3], normalised. */
+  /** f32 [count, size, size, 3], normalized. */
   readonly images: Tensor;
   /** i32 [count] */
   readonly labels: Tensor<'i32'>;

@@ -13,7 +13,7 @@ export function microBatchSize({ batchSize, microBatches }: BatchSizes): number 
  * Cuts a batch into micro-batches.
  *
  * The last batch of an epoch may have fewer images. It is cut into as few micro-batches as can hold them, all of about
- * the same size, since batch normalisation learns nothing from a micro-batch of one image.
+ * the same size, since batch normalization learns nothing from a micro-batch of one image.
  *
  * @param count The number of images in the batch, including those that turn out to be unreadable.
  * @returns The half-open range of images in each micro-batch.

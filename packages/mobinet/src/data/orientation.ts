@@ -11,7 +11,7 @@ export function orient(image: Image, orientation = 1): Image {
   if (!(orientation >= 2 && orientation <= 8)) return image;
   const { height, width, pixels } = image;
   const rowsAreColumns = orientation >= 5;
-  // The distance, in the result, between vertical neighbours and between horizontal neighbours of the stored image.
+  // The distance, in the result, between vertical neighbors and between horizontal neighbors of the stored image.
   let downStep = rowsAreColumns ? 1 : width;
   let rightStep = rowsAreColumns ? height : 1;
   let start = 0;

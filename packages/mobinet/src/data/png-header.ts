@@ -14,20 +14,20 @@ export interface PngHeader {
 
 /**
  * Reads the chunks of a PNG.
- * @throws Error if it does not begin with a chunk IHDR, which gives the size and colour type.
+ * @throws Error if it does not begin with a chunk IHDR, which gives the size and color type.
  */
 export function pngHeader(png: Buffer): PngHeader {
   const chunks = chunksOf(png);
   const header = chunks.get('IHDR');
   if (chunks.keys().next().value !== 'IHDR' || header?.length !== 13)
     throw new Error('it is a corrupt PNG (its size is missing)');
-  const colourType = header[9];
+  const colorType = header[9];
   return {
     width: header.readUInt32BE(0),
     height: header.readUInt32BE(4),
     bitDepth: header[8],
-    isGray: (colourType & 2) === 0,
-    hasAlpha: (colourType & 4) !== 0 || chunks.has('tRNS'),
+    isGray: (colorType & 2) === 0,
+    hasAlpha: (colorType & 4) !== 0 || chunks.has('tRNS'),
     isInterlaced: header[12] === 1,
     exif: chunks.get('eXIf') ?? null,
   };

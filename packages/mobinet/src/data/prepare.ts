@@ -11,7 +11,7 @@ import { checkImage } from './check-image.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
 import { type Image, largestSide } from './source.js';
 
-/** How an image becomes an input: it is scaled, centre-cropped to the network's size, and normalised. */
+/** How an image becomes an input: it is scaled, center-cropped to the network's size, and normalized. */
 export interface Preprocessing {
   /** The shorter side that images are scaled to, in pixels. */
   readonly resize: number;
@@ -32,7 +32,7 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
 }
 
 /**
- * Prepares images for a network as validation does: scales, centre-crops and normalises them.
+ * Prepares images for a network as validation does: scales, center-crops and normalizes them.
  * @param size Height and width of the network's input.
  * @returns f32 [images, size, size, 3]
  * @throws RangeError or TypeError, one line, for a value that is not an image or a number out of range.

@@ -38,7 +38,7 @@ describe('printable', () => {
   });
 });
 
-describe('names that forge lines and colours', () => {
+describe('names that forge lines and colors', () => {
   const folder = sharedFolder();
   const { ask, askAll } = commandLineIn(folder);
   const classes = ['cat\n  99.99 %  forged', 'dog\x1b[2J', 'owl\u202e\x9b1A'];

@@ -1,5 +1,5 @@
 /**
- * Characters that a terminal obeys instead of showing: control codes (C0, DEL, C1), which can colour, move and
+ * Characters that a terminal obeys instead of showing: control codes (C0, DEL, C1), which can color, move and
  * overwrite text, line breaks, which can forge lines, and marks that change the text direction.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to find.

@@ -76,12 +76,12 @@ describe('resize', () => {
   );
 
   test('interpolates when an image grows', () => {
-    // The new centres are at ¼, ¾, 1¼ and 1¾; the old ones at ½ and 1½.
+    // The new centers are at ¼, ¾, 1¼ and 1¾; the old ones at ½ and 1½.
     expect(resize(grayRow(0, 255), 1, 4)).toEqual(grayRow(0, 64, 191, 255));
   });
 
   test('averages all pixels when an image shrinks', () => {
-    // Around the centre 1, the weights are ¾, ¾, ¼, 0 with sum 1¾: (70 · ¾ + 140 · ¼) / 1¾ = 50.
+    // Around the center 1, the weights are ¾, ¾, ¼, 0 with sum 1¾: (70 · ¾ + 140 · ¼) / 1¾ = 50.
     expect(resize(grayRow(0, 70, 140, 210), 1, 2)).toEqual(grayRow(50, 160));
   });
 

@@ -33,7 +33,7 @@ export function imageFromGray({ height, width, data }: Samples): Image {
 }
 
 /**
- * Converts CMYK to RGB without a colour profile: red is (255 − cyan)(255 − black) / 255, rounded, and likewise green
+ * Converts CMYK to RGB without a color profile: red is (255 − cyan)(255 − black) / 255, rounded, and likewise green
  * and blue. Pillow's `convert('RGB')` does the same, and so do browsers for images without a profile.
  */
 export function imageFromCmyk({ height, width, data }: Samples): Image {

@@ -17,10 +17,10 @@ export const half = one >> 1;
 export function triangleFilter(input: number, output: number): Filter {
   const scale = input / output;
   const radius = Math.max(1, scale);
-  // Pixel k covers [k, k + 1) of its axis, so its centre lies at k + ½.
-  const centre = (i: number): number => (i + 0.5) * scale;
-  const from = Int32Array.from({ length: output }, (_, i) => Math.max(0, Math.trunc(centre(i) - radius + 0.5)));
-  const to = Int32Array.from({ length: output }, (_, i) => Math.min(input, Math.trunc(centre(i) + radius + 0.5)));
+  // Pixel k covers [k, k + 1) of its axis, so its center lies at k + ½.
+  const center = (i: number): number => (i + 0.5) * scale;
+  const from = Int32Array.from({ length: output }, (_, i) => Math.max(0, Math.trunc(center(i) - radius + 0.5)));
+  const to = Int32Array.from({ length: output }, (_, i) => Math.min(input, Math.trunc(center(i) + radius + 0.5)));
   const taps = from.reduce((most, start, i) => Math.max(most, to[i] - start), 1);
   const weights = new Int32Array(output * taps);
   const triangle = new Float64Array(taps);
@@ -30,7 +30,7 @@ export function triangleFilter(input: number, output: number): Filter {
     const count = to[i] - from[i];
     let sum = 0;
     for (let k = 0; k < count; k++) {
-      triangle[k] = Math.max(0, 1 - Math.abs((from[i] + k - centre(i) + 0.5) * (1 / radius)));
+      triangle[k] = Math.max(0, 1 - Math.abs((from[i] + k - center(i) + 0.5) * (1 / radius)));
       sum += triangle[k];
     }
     const start = i * taps + from[i] - first[i];

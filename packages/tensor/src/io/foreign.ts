@@ -36,7 +36,7 @@ const kinds: readonly [pattern: RegExp, what: string][] = [
   [/^[\t\n\r -~\x80-\xff]{8,}$/, 'apparently text'],
 ];
 
-/** Describes a file without tensors, and a remedy: `'a ZIP archive, …'`. Null if it is not recognised. */
+/** Describes a file without tensors, and a remedy: `'a ZIP archive, …'`. Null if it is not recognized. */
 export function describeForeign(bytes: Uint8Array): string | null {
   if (bytes.length === 0) return 'empty. It may be an interrupted download: fetch it again';
   const start = String.fromCharCode(...bytes.subarray(0, 512));

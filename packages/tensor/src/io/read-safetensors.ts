@@ -74,7 +74,7 @@ interface Header {
   readonly dataStart: number;
 }
 
-/** Reads the header. If the file has another format that can be recognised, the error names it. */
+/** Reads the header. If the file has another format that can be recognized, the error names it. */
 function readHeader(bytes: Uint8Array, fail: Fail): Header {
   if (!(bytes instanceof Uint8Array)) {
     throw new TypeError(`a safetensors file is read from a Uint8Array, not from ${shown(bytes)}`);

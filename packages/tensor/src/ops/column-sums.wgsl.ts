@@ -52,7 +52,7 @@ const minRows = 16;
  * For each channel, sums one or more expressions over the rows of matrices [rows, channels] and processes the sums.
  *
  * There are two stages. Many workgroups sum blocks of rows; then a few add up the partial sums and run the finishing
- * code. Neighbouring invocations read neighbouring channels, so that memory accesses coalesce.
+ * code. Neighboring invocations read neighboring channels, so that memory accesses coalesce.
  *
  * All code can use the parameters as `p.name`, and also `p.rows` and `p.channels`.
  */

@@ -12,7 +12,7 @@ import { flushed, smallestGradient } from './flush.js';
 import { batchNorm } from './norm/batch-norm.js';
 import { logSoftmax, softmax } from './softmax/softmax.js';
 
-/** Gradients of functions that saturate or normalise, as functions of dy, x and vectors of its channels. */
+/** Gradients of functions that saturate or normalize, as functions of dy, x and vectors of its channels. */
 const gradients: Record<string, (dy: Tensor, x: Tensor, ...vectors: Tensor[]) => Tensor> = {
   relu: gradientOf(relu, 0),
   leakyRelu: gradientOf((x) => leakyRelu(x, 0.2), 0),
@@ -36,7 +36,7 @@ const cases = fc
 const tiers = fc.constantFrom('fast' as const, 'reference' as const);
 const exponents = fc.integer({ min: -45, max: -20 });
 
-describe('the gradient of a function that saturates or normalises', () => {
+describe('the gradient of a function that saturates or normalizes', () => {
   test.prop([cases, exponents, tiers], { numRuns: 200 })(
     'is linear in dy, except that tiny values are flushed to 0',
     ({ gradient, dy, inputs: [x, ...vectors] }, exponent, tier) => {

@@ -11,11 +11,11 @@ export type Padding = 'same' | 'valid' | Pair;
 
 /** How a window moves over an image. */
 export interface WindowOptions {
-  /** Distance between neighbouring outputs, in input elements. Default 1. */
+  /** Distance between neighboring outputs, in input elements. Default 1. */
   stride?: Pair;
   /** Default `'valid'`. */
   padding?: Padding;
-  /** Distance between neighbouring taps, in input elements. Default 1. */
+  /** Distance between neighboring taps, in input elements. Default 1. */
   dilation?: Pair;
 }
 

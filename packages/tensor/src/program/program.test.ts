@@ -233,7 +233,7 @@ describe('a program', () => {
     });
   });
 
-  test('recognises views by their memory', () => {
+  test('recognizes views by their memory', () => {
     tidy(() => {
       const program = trace((x) => add(relu(x as Tensor).alias(), (x as Tensor).alias([6, 3, 4]).alias(shape)), [spec]);
       expect(program.calls.map((call) => call.kind)).toEqual(['op', 'op']);

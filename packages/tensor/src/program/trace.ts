@@ -47,9 +47,9 @@ class ProgramTracer implements Tracer {
   readonly #constants = new Map<number, AnyTensor>();
   /** The index of each value, by tensor id. A twin has the id of its tensor. */
   readonly #places = new Map<number, number>();
-  /** The index of the value that each absent block belongs to, to recognise views of it. */
+  /** The index of the value that each absent block belongs to, to recognize views of it. */
   readonly #absent = new Map<Block, number>();
-  /** The names of tensors that were computed from labelled tensors, by block. */
+  /** The names of tensors that were computed from labeled tensors, by block. */
   readonly #names = new Map<Block, string>();
 
   /** Returns a tensor without elements, and adds a value for it. */

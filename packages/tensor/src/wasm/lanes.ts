@@ -73,7 +73,7 @@ export class I16x8 extends IntegerLanes<I16x8> {
   toI32x4HighS(): I32x4 {
     return new I32x4(sequence([this], simd(168)));
   }
-  /** Multiplies lane by lane, and adds neighbouring products, in 32 bits. */
+  /** Multiplies lane by lane, and adds neighboring products, in 32 bits. */
   dotS(b: I16x8): I32x4 {
     return new I32x4(sequence([this, b], simd(186)));
   }

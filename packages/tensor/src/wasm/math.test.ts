@@ -23,7 +23,7 @@ function floatOf(bits: number): number {
 /** All bit patterns with equal probability: half of the numbers are below 1 in magnitude, some are denormal or NaN. */
 const anyFloat = fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(floatOf);
 
-/** Powers of 2 and their neighbours, from the smallest denormal number to the largest number. */
+/** Powers of 2 and their neighbors, from the smallest denormal number to the largest number. */
 const besidePowers = fc
   .tuple(fc.integer({ min: 0, max: 254 }), fc.integer({ min: -2, max: 2 }), fc.boolean())
   .map(([exponent, beside, isNegative]) =>

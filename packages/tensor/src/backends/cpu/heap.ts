@@ -6,7 +6,7 @@ import { bytesAt, growMemory, memoryBuffer, memoryLimit } from './memory.js';
  * The memory of a CPU tensor: a block of the one shared WebAssembly memory, aligned to a cache line of 64 bytes.
  *
  * A training step requests the same few hundred sizes over and over. Freed small blocks go on the free list of their
- * size class. Freed large blocks, which make up most of the bytes, become free ranges that merge with their neighbours,
+ * size class. Freed large blocks, which make up most of the bytes, become free ranges that merge with their neighbors,
  * and an allocation takes the smallest range that fits. So memory freed by one layer can serve another layer of a
  * different size.
  *

@@ -178,7 +178,7 @@ function startNodeHelper(onEnd: OnEnd): Promise<Helper> {
 }
 
 async function startWebHelper(onEnd: OnEnd): Promise<Helper> {
-  // Bundlers recognise the worker file by exactly this expression.
+  // Bundlers recognize the worker file by exactly this expression.
   const worker = new Worker(new URL('./helper.js', import.meta.url), { type: 'module' });
   // If a script cannot be loaded, for example because a bundler left it out, browsers report an error without a
   // message.

@@ -76,7 +76,7 @@ export function bitConv2dByTables(x: BitTensor, filter: BitTensor, y: Tensor<Cou
 const cacheLine = 64;
 
 /**
- * How threads divide the work. Eight counts are a small part of a cache line, so threads that write neighbouring counts
+ * How threads divide the work. Eight counts are a small part of a cache line, so threads that write neighboring counts
  * would suffer from false sharing. If pixels are long, each thread has blocks of channels of its own. If not, each
  * thread has a part of the rows, and makes all tables for itself; then even adjacent cache lines, which processors
  * often prefetch in pairs, belong to one thread.

@@ -5,8 +5,8 @@ import { forRange, type I64, i32, i64, select, store, store8, type Variable } fr
 export const firstColumnBit = 8;
 
 /**
- * Transposes images of signs from channels to columns: for each image row and channel, the signs of neighbouring
- * columns are neighbouring bits. Works on squares of 8×8 bits.
+ * Transposes images of signs from channels to columns: for each image row and channel, the signs of neighboring
+ * columns are neighboring bits. Works on squares of 8×8 bits.
  */
 export const columnsKernel = new Kernel(
   'bits_columns',

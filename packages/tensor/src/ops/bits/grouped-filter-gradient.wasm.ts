@@ -24,8 +24,8 @@ import { makeTable } from './lookup.wasm.js';
 /**
  * dF [filters, height, width, channels] of a grouped convolution.
  *
- * The lanes are the filters of a group. A table is made from four neighbouring pixels of dY in a row. The signs with
- * which a tap adds them up are the signs of four neighbouring pixels in a channel of X. So that these are neighbouring
+ * The lanes are the filters of a group. A table is made from four neighboring pixels of dY in a row. The signs with
+ * which a tap adds them up are the signs of four neighboring pixels in a channel of X. So that these are neighboring
  * bits, X is first transposed from channels to columns.
  */
 export function groupedFilterGradient(dy: Tensor, x: BitTensor, df: Tensor, { height, width }: Window): void {

@@ -195,7 +195,7 @@ export function makeTable(f: readonly F32x4[], address: I32, offset: number): vo
   }
 }
 
-/** The i-th number of a Gray code, in which neighbours differ in a single bit. */
+/** The i-th number of a Gray code, in which neighbors differ in a single bit. */
 const grayCode = (i: number): number => i ^ (i >> 1);
 
 /** The sum as a balanced tree, whose additions do not wait for each other. */

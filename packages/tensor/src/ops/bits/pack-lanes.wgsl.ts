@@ -1,7 +1,7 @@
 import { groupsOf } from '../../backends/webgpu/shader.js';
 
 /**
- * A workgroup packs 8 words with one invocation per bit, so that neighbouring invocations read neighbouring channels.
+ * A workgroup packs 8 words with one invocation per bit, so that neighboring invocations read neighboring channels.
  */
 const wordsPerWorkgroup = 8;
 const lanes = 32 * wordsPerWorkgroup;
@@ -24,7 +24,7 @@ export const bitOfLane = `
   let isInside = word < p.words && c < p.channels;`;
 
 /**
- * WGSL of `wordOfLanes(isSet, lane)`, which packs the `isSet` of 32 neighbouring invocations into a word, and returns
+ * WGSL of `wordOfLanes(isSet, lane)`, which packs the `isSet` of 32 neighboring invocations into a word, and returns
  * it to the first of them. All invocations of the workgroup have to call it.
  */
 export const packLanes = `

@@ -6,9 +6,9 @@
  *
  * 1. Sixteen fields of 2 bits. A field holds 2p + q, and its count is p + q = (2p + q) − p: one subtraction of the bits
  *    p.
- * 2. Eight fields of 4 bits. Neighbours are masked before they are added, since two counts of up to 2 would overflow 2
+ * 2. Eight fields of 4 bits. Neighbors are masked before they are added, since two counts of up to 2 would overflow 2
  *    bits.
- * 3. Four bytes. Neighbours are masked after they are added, since their sum of up to 8 fits into 4 bits.
+ * 3. Four bytes. Neighbors are masked after they are added, since their sum of up to 8 fits into 4 bits.
  * 4. The whole word. A multiplication by 0x01010101 adds up the four bytes in the top byte.
  */
 export function popcount32(word: number): number {

@@ -3,7 +3,7 @@ import { type I8x16, i8x16 } from '../../wasm/assembler.js';
 /** Transposes an 8×16 matrix of bytes, from 8 vectors with a row each to 8 vectors with two columns each. */
 export function transposeBytes(vectors: readonly I8x16[]): I8x16[] {
   let level: I8x16[][] = vectors.map((vector) => [vector]);
-  // Neighbours are interleaved in pieces of increasing width: bytes, then pairs, then quads.
+  // Neighbors are interleaved in pieces of increasing width: bytes, then pairs, then quads.
   for (let width = 1; level.length > 1; width *= 2) {
     const pairs = Array.from({ length: level.length / 2 }, (_, pair) => [level[2 * pair], level[2 * pair + 1]]);
     level = pairs.map(([a, b]) =>

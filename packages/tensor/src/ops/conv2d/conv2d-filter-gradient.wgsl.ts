@@ -121,7 +121,7 @@ fn tapped(pixel: u32, column: u32) -> f32 {
  */
 const maxTaps = 3;
 
-/** Neighbouring invocations have neighbouring filters, each for a few taps and channels. */
+/** Neighboring invocations have neighboring filters, each for a few taps and channels. */
 const filterGradientOfGroups = shaderFamily((operand: Operand, channelCount: number, tapCount: number) => {
   const lanes = Array.from({ length: channelCount }, (_, lane) => lane);
   const taps = Array.from({ length: tapCount }, (_, tap) => tap);

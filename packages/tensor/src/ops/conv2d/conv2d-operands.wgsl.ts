@@ -47,7 +47,7 @@ fn ${name}(row: u32, channel: u32) -> f32 {
 }`;
 }
 
-/** A run of neighbouring elements in a row of a buffer, in WGSL expressions. */
+/** A run of neighboring elements in a row of a buffer, in WGSL expressions. */
 interface Run {
   readonly buffer: string;
   readonly row: string;

@@ -98,7 +98,7 @@ type Grouping = readonly [groups: number, channels: number, filters: number];
 const groupings: Record<string, fc.Arbitrary<Grouping>> = {
   'for depth-wise filters': fc.integer({ min: 1, max: 10 }).map((fours) => [4 * fours, 1, 1]),
   'for small groups': fc.tuple(fc.constantFrom(2, 3, 5), fc.constantFrom(4, 8, 16)).map(([n, size]) => [n, size, size]),
-  // Without groups, neighbouring taps are copied together.
+  // Without groups, neighboring taps are copied together.
   'for a single group': fc
     .tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 9 }))
     .map(([c, f]) => [1, c, f]),

@@ -8,7 +8,7 @@ import { convolutionArguments, convolutionParameters } from './conv2d-operands.w
 
 /**
  * `conv2d`. Without groups it is a matrix product whose elements are looked up in place (“implicit GEMM”). With groups,
- * each invocation computes one output, so that neighbours read neighbouring channels.
+ * each invocation computes one output, so that neighbors read neighboring channels.
  */
 export function conv2dOnGpu(x: Tensor, weights: Tensor, y: Tensor, attributes: Conv2dAttributes): void {
   const [outChannels, ...perFilter] = weights.shape;

@@ -170,7 +170,7 @@ interface PairShape {
 }
 
 /**
- * Statements for two neighbouring output pixels, none of whose taps lies left or right of the image. They share the
+ * Statements for two neighboring output pixels, none of whose taps lies left or right of the image. They share the
  * filter and some columns of the image, which are loaded once for both. The number of channels is known, so most
  * addresses are constant offsets.
  */

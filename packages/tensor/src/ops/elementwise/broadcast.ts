@@ -10,7 +10,7 @@ export type VisitRun = (at: number, end: number, from: readonly number[], step: 
 
 export interface Axis {
   size: number;
-  /** How far apart neighbours along the axis are in each operand. */
+  /** How far apart neighbors along the axis are in each operand. */
   strides: readonly number[];
 }
 
@@ -54,7 +54,7 @@ export function forEachRun(shape: Shape, operands: readonly Shape[], visit: Visi
 }
 
 /**
- * The axes of `shape` without those of size 1. Neighbouring axes are joined where every operand can cross them as one.
+ * The axes of `shape` without those of size 1. Neighboring axes are joined where every operand can cross them as one.
  */
 export function collapsedAxes(shape: Shape, operands: readonly Shape[]): Axis[] {
   const strides = operands.map((operand) => broadcastStrides(operand, shape.length));

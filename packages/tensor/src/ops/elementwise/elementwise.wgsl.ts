@@ -51,7 +51,7 @@ export function mapOnGpu(
 /**
  * y = f(a, b, …), element by element, with broadcasting.
  *
- * The shader finds the operands of an element from its index, axis by axis. Neighbouring axes are joined where all
+ * The shader finds the operands of an element from its index, axis by axis. Neighboring axes are joined where all
  * operands allow it, so tensors of one shape have a single axis.
  */
 export class MapShader {

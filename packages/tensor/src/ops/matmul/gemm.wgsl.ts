@@ -29,7 +29,7 @@ export interface GemmDefinition<R extends string, P extends string> {
   readonly a: string;
   readonly b: string;
   /**
-   * Whether steps along k are contiguous in memory. Otherwise the rows of A, or the columns of B, are. Neighbouring
+   * Whether steps along k are contiguous in memory. Otherwise the rows of A, or the columns of B, are. Neighboring
    * invocations read along the contiguous axis, so that memory accesses coalesce.
    */
   readonly aAlongSteps: boolean;
@@ -94,13 +94,13 @@ export class GemmShader<R extends string, P extends string> {
     } = this.definition;
     const vec = element === 'f32' ? 'vec4f' : 'vec4u';
     const width = side * fours;
-    // If a strip is read along steps, neighbouring invocations write the same line of different steps, and all of these
+    // If a strip is read along steps, neighboring invocations write the same line of different steps, and all of these
     // would lie in one memory bank. To avoid these conflicts, each step stores its lines in a different order.
     const place = (alongSteps: boolean, four: string): string =>
       `step * ${width}u + ${alongSteps ? `((${four}) ^ (step & 7u))` : four}`;
     const parts = Array.from({ length: fours }, (_, part) => part);
     const rows = Array.from({ length: 4 * fours }, (_, row) => row);
-    /** The row (or column) of a tile in a lane of an invocation's vector. Neighbours have neighbouring rows. */
+    /** The row (or column) of a tile in a lane of an invocation's vector. Neighbors have neighboring rows. */
     const lineOf = (part: number, lane: number): number => part * side + lane * width;
     /** WGSL that reads a strip. Each invocation reads one vector of four elements, or two of them. */
     const load = (strip: string, alongSteps: boolean): string =>

@@ -4,7 +4,7 @@ import { sqrt } from '../elementwise/unary.js';
 import { affine } from './affine.js';
 import type { BatchNormOptions } from './batch-norm.js';
 
-/** Parameters and fixed statistics of a batch normalisation, each [channels]. */
+/** Parameters and fixed statistics of a batch normalization, each [channels]. */
 export interface FoldableBatchNorm extends BatchNormOptions {
   readonly gamma: Tensor;
   readonly beta: Tensor;
@@ -13,7 +13,7 @@ export interface FoldableBatchNorm extends BatchNormOptions {
 }
 
 /**
- * Folds a batch normalisation with fixed statistics into a scale and a shift for each channel:
+ * Folds a batch normalization with fixed statistics into a scale and a shift for each channel:
  *
  *     γ·(x − μ) / √(σ² + ε) + β  =  x·scale + shift    with    scale = γ / √(σ² + ε),    shift = β − μ·scale
  *
@@ -28,7 +28,7 @@ export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: F
 }
 
 /**
- * Normalises x by fixed statistics, as in evaluation: `affine` with the folded scale and shift. An exported network
+ * Normalizes x by fixed statistics, as in evaluation: `affine` with the folded scale and shift. An exported network
  * stores these two in f32, and so computes the same bits.
  *
  * @param x [..., channels].

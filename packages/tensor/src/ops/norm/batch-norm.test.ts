@@ -121,8 +121,8 @@ describe('batchNormEval', () => {
       expect(output.values).toEqual(affine(x, tensor(scale.values), tensor(shift.values)).values);
       output.values.forEach((value, at) => {
         const c = at % gamma.size;
-        const normalised = (x.values[at] - mean.values[c]) / Math.sqrt(variance.values[c] + 1e-5);
-        expect(value).toBeCloseTo(gamma.values[c] * normalised + beta.values[c], 4);
+        const normalized = (x.values[at] - mean.values[c]) / Math.sqrt(variance.values[c] + 1e-5);
+        expect(value).toBeCloseTo(gamma.values[c] * normalized + beta.values[c], 4);
       });
     },
   );

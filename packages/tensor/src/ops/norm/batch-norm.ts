@@ -18,7 +18,7 @@ export interface BatchNormOptions {
 
 /** The result of `batchNorm`. */
 export interface BatchNormResult {
-  /** [..., channels]: the normalised x. */
+  /** [..., channels]: the normalized x. */
   readonly output: Tensor;
   /** [channels]: the means of this batch, for running averages. */
   readonly mean: Tensor;
@@ -27,7 +27,7 @@ export interface BatchNormResult {
 }
 
 /**
- * Normalises each channel by the statistics of the batch, over all axes but the last (Ioffe & Szegedy 2015, alg. 1):
+ * Normalizes each channel by the statistics of the batch, over all axes but the last (Ioffe & Szegedy 2015, alg. 1):
  *
  *     μ = mean(x)    σ² = mean((x − μ)²)    x̂ = (x − μ) / √(σ² + ε)    y = γ·x̂ + β
  *

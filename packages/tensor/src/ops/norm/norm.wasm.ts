@@ -51,14 +51,14 @@ export function batchNormGradientByKernel(
   epsilon: number,
 ): void {
   const [channels, count] = [gamma.size, x.size / gamma.size];
-  const [sum, sumCentred] = gradientSums.run([dy, x], [mean], count, channels);
+  const [sum, sumCentered] = gradientSums.run([dy, x], [mean], count, channels);
   withVectors(channels, ['factor', 'slope', 'offset'], ({ factor, slope, offset }) => {
     for (let c = 0; c < channels; c++) {
       const s = 1 / Math.sqrt(variance.values[c] + epsilon);
       dbeta.values[c] = sum[c];
-      dgamma.values[c] = sumCentred[c] * s;
+      dgamma.values[c] = sumCentered[c] * s;
       factor.values[c] = s * gamma.values[c];
-      slope.values[c] = (-factor.values[c] * s * s * sumCentred[c]) / count;
+      slope.values[c] = (-factor.values[c] * s * s * sumCentered[c]) / count;
       offset.values[c] = (-factor.values[c] * sum[c]) / count;
     }
     gradientKernel.run([dy, x], [mean, factor, slope, offset], dx, count, channels);

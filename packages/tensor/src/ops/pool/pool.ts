@@ -6,7 +6,7 @@ import { type Padding, type Pair, pair, type Slide, slidingWindow, type Window }
 export interface PoolOptions {
   /** Size of a window, in elements. */
   window: Pair;
-  /** Distance between neighbouring windows. Default: the size of the window, so that windows tile the image. */
+  /** Distance between neighboring windows. Default: the size of the window, so that windows tile the image. */
   stride?: Pair;
   /** Must be smaller than the window, so that every window contains real elements. Default `'valid'`. */
   padding?: Padding;

@@ -3,7 +3,7 @@ import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { pixelReadBy, pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
 
-// Pooling on a GPU. Each invocation computes one element of the result, so that neighbours read neighbouring channels.
+// Pooling on a GPU. Each invocation computes one element of the result, so that neighbors read neighboring channels.
 
 const parameters = { ...windowParametersOnGpu, channels: 'u32', count: 'u32' } as const;
 

@@ -39,7 +39,7 @@ export function copyBlock(shape: Shape, from: Layout, to: Layout): void {
   copyAxes(0, from.offset ?? 0, to.offset ?? 0);
 }
 
-/** Joins neighbouring axes that both layouts cross in even steps, so that runs are as long as possible. */
+/** Joins neighboring axes that both layouts cross in even steps, so that runs are as long as possible. */
 export function joinAxes(shape: Shape, from: readonly number[], to: readonly number[]) {
   const sizes = [1];
   const fromStrides = [1];
