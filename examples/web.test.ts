@@ -173,7 +173,7 @@ describe.skipIf(lacksBrowser)('the demo in a browser', () => {
         '#count',
         new RegExp(`^${signs} signs − 2 × ${(signs - count) / 2} .* = ${count < 0 ? '−' : ''}${Math.abs(count)}$`),
       );
-      await shows('#line', `bit ${bit}`);
+      await shows('#explanation', `bit ${bit}`);
       const ones = onesOf(layers[index + 1], channel);
       await shows('#map-caption', new RegExp(`^Channel ${channel}: ${ones} of ${segment.outSize ** 2} signs`));
       expect(await page.locator('#tiles input').count()).toBe(segment.outChannels);

@@ -6,14 +6,14 @@ const wordBits = 32;
 /** Shows one output of a binary layer: input bits, filter bits and their xor for each tap, and the steps after the sum. */
 export class BitView {
   readonly #count = byId('count', HTMLElement);
-  readonly #line = byId('line', HTMLElement);
+  readonly #explanation = byId('explanation', HTMLElement);
   readonly #key = byId('key', HTMLElement);
   readonly #taps = byId('taps', HTMLElement);
 
   show(output: OneOutput): void {
     const { taps, signs, popcount, count } = output;
     this.#count.textContent = `${signs} signs − 2 × ${popcount} that differ = ${signed(count)}`;
-    this.#line.textContent = whatFollows(output);
+    this.#explanation.textContent = whatFollows(output);
     this.#key.hidden = false;
     const isWindow = taps.length > 1;
     this.#taps.classList.toggle('window', isWindow);
@@ -24,18 +24,18 @@ export class BitView {
   /** Shows a text instead of bits. */
   explain(text: string): void {
     this.#count.textContent = '';
-    this.#line.textContent = text;
+    this.#explanation.textContent = text;
     this.#key.hidden = true;
     this.#taps.replaceChildren();
   }
 }
 
 /** Explains how the count becomes the sign that the layer outputs. */
-function whatFollows({ count, line, hasSkip, pool, bit }: OneOutput): string {
+function whatFollows({ count, folded, hasSkip, pool, bit }: OneOutput): string {
   const sign = bit === null ? '' : ` The output sign is ${bit === 1 ? '−1: bit 1, black' : '+1: bit 0, white'}.`;
-  if (!line) return `The steps after the count are not shown for this network.${sign}`;
-  const { plus, minus, shift } = line;
-  const slope = count < 0 ? minus : plus;
+  if (!folded) return `The steps after the count are not shown for this network.${sign}`;
+  const { positive, negative, shift } = folded;
+  const slope = count < 0 ? negative : positive;
   const product = `${signed(count)} × ${signed(slope, 4)}`;
   const sum = `${product} ${shift < 0 ? '−' : '+'} ${Math.abs(shift).toFixed(4)}`;
   const value = `${sum} = ${signed(slope * count + shift, 4)}`;

@@ -25,7 +25,7 @@ export interface BinaryLayer {
    * The folded transform of the counts, if that is what follows the convolution, else null: [3, filters], the slope for
    * counts from 0 up, the slope for counts below 0, and the shift.
    */
-  readonly lines: Tensor | null;
+  readonly folded: Tensor | null;
   readonly hasSkip: boolean;
   /** The 2×2 pool after the convolution: its name, or null. */
   readonly pool: string | null;
@@ -68,16 +68,16 @@ function binaryLayer({ constants }: Program, { own, conv, input, signs }: Convol
   const { window, groups, paddingValue } = conv.attributes as BitConv2dAttributes;
   const [counts] = conv.outputs;
   const next = own.find(({ inputs }) => inputs[0] === counts);
-  const lines = isOp(next, 'foldedOutputTransform') ? next : null;
+  const transform = isOp(next, 'foldedOutputTransform') ? next : null;
   return {
     input,
     window,
     groups,
     paddingValue,
     signs: constants.get(conv.inputs[1]) as BitTensor,
-    lines: lines && (constants.get(lines.inputs[1]) as Tensor),
-    hasSkip: lines !== null && lines.inputs.length > 2,
-    pool: lines && (lines.attributes as { pool: string | null }).pool,
+    folded: transform && (constants.get(transform.inputs[1]) as Tensor),
+    hasSkip: transform !== null && transform.inputs.length > 2,
+    pool: transform && (transform.attributes as { pool: string | null }).pool,
     hasDirectSigns: signs !== undefined && (next?.outputs.includes(signs) ?? false),
   };
 }

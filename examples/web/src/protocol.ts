@@ -124,7 +124,7 @@ export interface OneOutput {
    * The folded transform of the count: the slopes for counts from 0 up and for counts below 0, and the shift. Null if
    * something else follows the convolution.
    */
-  readonly line: { readonly plus: number; readonly minus: number; readonly shift: number } | null;
+  readonly folded: { readonly positive: number; readonly negative: number; readonly shift: number } | null;
   readonly hasSkip: boolean;
   readonly pool: string | null;
   /** The output bit; null where a pool drops the last row or column, or if the layer outputs floats. */

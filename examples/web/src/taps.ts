@@ -24,10 +24,10 @@ export async function explainOutput(
   { input, output }: LayerSigns,
   place: Place,
 ): Promise<OneOutput> {
-  const { signs, lines, pool, hasSkip, hasDirectSigns } = layer;
+  const { signs, folded, pool, hasSkip, hasDirectSigns } = layer;
   const step = stepOf(layer);
   const { row, column, channel } = place;
-  const [filters, numbers] = await Promise.all([signs.data(), lines?.data()]);
+  const [filters, numbers] = await Promise.all([signs.data(), folded?.data()]);
   const taps = tapsOf(layer, filters, input, place);
 
   let count = 0;
@@ -41,14 +41,14 @@ export async function explainOutput(
   }
 
   const [outChannels] = signs.shape;
-  const lineAt = (at: number): number => numbers![at * outChannels + channel];
+  const numberAt = (row: number): number => numbers![row * outChannels + channel];
   return {
     place,
     taps,
     signs: count,
     popcount,
     count: count - 2 * popcount,
-    line: numbers ? { plus: lineAt(0), minus: lineAt(1), shift: lineAt(2) } : null,
+    folded: numbers ? { positive: numberAt(0), negative: numberAt(1), shift: numberAt(2) } : null,
     hasSkip,
     pool,
     bit: hasDirectSigns && output ? bitOf(output, Math.floor(row / step), Math.floor(column / step), channel) : null,

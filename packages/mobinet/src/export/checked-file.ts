@@ -29,7 +29,7 @@ type Tensors = ReadonlyMap<string, Tensor<DType>>;
 /** A packed network of any kind, ready to run: the file contains its program. */
 export const packedFormat: FileFormat = {
   format: 'mobinet',
-  version: '2',
+  version: '3',
   keys: ['program', 'classes', 'preprocessing'],
   description: 'a packed model',
   remedy: 'Packed models cannot be trained further: pass the run folder or its checkpoint',

@@ -54,15 +54,15 @@ export const onnxEmitters: Readonly<Record<string, Emitter>> = {
     const { skipRepeats, pool } = call.attributes as FoldedOutputTransformAttributes;
     const [counts, folded, skipped] = call.inputs;
     const rows = writer.constant(folded) as Tensor;
-    const [plus, minus, shift] = ['plus', 'minus', 'shift'].map((name, row) => {
-      const line = reshape(slice(rows, [row], [row + 1]), [-1]);
-      return writer.graph.tensor(writer.unique(`${layer}.${name}`), line, [line.size, 1, 1]);
+    const [positive, negative, shift] = ['positive', 'negative', 'shift'].map((name, at) => {
+      const row = reshape(slice(rows, [at], [at + 1]), [-1]);
+      return writer.graph.tensor(writer.unique(`${layer}.${name}`), row, [row.size, 1, 1]);
     });
     const isNegative = writer.node('Less', `${layer}.below`, [
       writer.value(counts),
       writer.graph.filled('zero', [], 0),
     ]);
-    const slopes = writer.node('Where', `${layer}.slopes`, [isNegative, minus, plus]);
+    const slopes = writer.node('Where', `${layer}.slopes`, [isNegative, negative, positive]);
     const sloped = writer.node('Mul', `${layer}.sloped`, [slopes, writer.value(counts)]);
     let offset = shift;
     if (skipRepeats > 0) {

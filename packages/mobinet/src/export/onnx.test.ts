@@ -117,7 +117,7 @@ describe('an ONNX model', () => {
       'stem.weight': [4, 3, 3, 3],
       'stem.slope': [4, 1, 1],
       'units.3.depthwise.signs': [16, 4, 3, 3],
-      'units.3.depthwise.minus': [16, 1, 1],
+      'units.3.depthwise.negative': [16, 1, 1],
       'units.12.extra.shift': [128, 1, 1],
       'classifier.weight': [3, 128],
     };

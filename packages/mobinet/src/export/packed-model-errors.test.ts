@@ -69,7 +69,7 @@ describe('unpackModel refuses, in one line,', () => {
 
   const cases: [what: string, change: (parts: Parts) => void, message: string | RegExp][] = [
     ['another format', metadata('format', 'pt'), 'not a packed model: a safetensors file without'],
-    ['an old version', metadata('version', '1'), 'format version 1 is not supported, only 2'],
+    ['an old version', metadata('version', '1'), 'format version 1 is not supported, only 3'],
     ['no program', ({ metadata }) => delete metadata.program, 'its metadata has no program'],
     ['a program that is not JSON', metadata('program', '{"images":\n [32'), 'JSON'],
     ['a program that is null', metadata('program', 'null'), 'program must be an object, not null'],
@@ -154,7 +154,7 @@ describe('unpackModel refuses, in one line,', () => {
     [
       'counts of another dtype',
       program(({ nodes }) => {
-        const at = nodes.findIndex(([op]) => op === 'countLines');
+        const at = nodes.findIndex(([op]) => op === 'foldedOutputTransform');
         nodes[at][0] = 'scaleCounts';
         (nodes[at][1] as unknown[]).pop();
         nodes[at][2] = {};
@@ -191,8 +191,8 @@ describe('unpackModel refuses, in one line,', () => {
     ],
     [
       'a missing tensor',
-      ({ tensors }) => tensors.delete('units.3.extra.lines'),
-      'its input "units.3.extra.lines" is not defined before it',
+      ({ tensors }) => tensors.delete('units.3.extra.folded'),
+      'its input "units.3.extra.folded" is not defined before it',
     ],
     [
       'missing signs',
@@ -217,8 +217,8 @@ describe('unpackModel refuses, in one line,', () => {
     ],
     [
       'NaN',
-      ({ tensors }) => tensors.get('units.5.pointwise.lines')?.values.fill(Number.NaN, 7, 8),
-      'tensor units.5.pointwise.lines contains a NaN or infinite value',
+      ({ tensors }) => tensors.get('units.5.pointwise.folded')?.values.fill(Number.NaN, 7, 8),
+      'tensor units.5.pointwise.folded contains a NaN or infinite value',
     ],
     [
       'infinity',

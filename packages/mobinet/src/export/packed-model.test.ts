@@ -45,7 +45,7 @@ describe('packModel and unpackModel', () => {
       [...tensors.values()].filter((t) => t.dtype === dtype).reduce((sum, { size }) => sum + size, 0);
     // Rows of bits are padded to whole words, by less than one word per filter. Floats are those that are counted.
     const filters = names
-      .filter((name) => name.endsWith('.lines'))
+      .filter((name) => name.endsWith('.folded'))
       .reduce((sum, name) => sum + tensors.get(name)!.shape[1], 0);
     expect(32 * byDtype('u32')).toBeGreaterThanOrEqual(counted.binaryParameters);
     expect(32 * byDtype('u32')).toBeLessThan(counted.binaryParameters + 32 * filters);

@@ -65,9 +65,6 @@ function plain(inputs: readonly string[], call: (...inputs: Tensor[]) => Tensor)
   return { inputs, kinds: inputs.map(() => 'f32'), write: noOptions, read: (given) => call(...f32(given)) };
 }
 
-/** Names of ops in packed files, where they differ from `op.name`: files keep the name under which an op was first stored. */
-export const storedNames: Readonly<Record<string, string>> = { foldedOutputTransform: 'countLines' };
-
 /** The ops that packed files support, by name. */
 export const portableOps: Readonly<Record<string, PortableOp>> = {
   conv2d: {
@@ -106,8 +103,8 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
     write: noOptions,
     read: ([counts, alpha]) => scaleCounts(counts as Tensor<'i32'>, alpha as Tensor),
   },
-  countLines: {
-    inputs: ['counts', 'lines', 'skip?'],
+  foldedOutputTransform: {
+    inputs: ['counts', 'folded', 'skip?'],
     kinds: ['counts', 'f32', 'f32'],
     write({ attributes }) {
       const { signs, skipRepeats, pool } = attributes as FoldedOutputTransformAttributes;

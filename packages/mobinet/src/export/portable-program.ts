@@ -16,7 +16,7 @@ import {
 } from '@mobinet/tensor';
 import { layerNames, type Program, type TensorFunction } from '@mobinet/tensor/kernels';
 import { messageOf } from '../data/errors.js';
-import { type Options, portableOps, storedNames, type Value } from './portable-ops.js';
+import { type Options, portableOps, type Value } from './portable-ops.js';
 
 /** The program of a packed file: JSON, which refers to the tensors of the file by name. */
 export interface PortableProgram {
@@ -70,7 +70,7 @@ export function toPortable(program: Program): {
   };
   const nodes = calls.map((call, at): PortableNode => {
     const layer = layers[at];
-    const name = call.kind === 'view' ? 'reshape' : (storedNames[call.op.name] ?? call.op.name);
+    const name = call.kind === 'view' ? 'reshape' : call.op.name;
     const op = portableOps[name];
     if (!op) throw new RangeError(`${layer}: packed files do not support ${name}`);
     const roles = op.inputs.map((role) => role.replace(/[?…]$/, ''));
