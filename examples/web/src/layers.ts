@@ -4,7 +4,7 @@ import { type Call, layersOf, type Program, type Window } from '@mobinet/tensor/
 /** A layer of any network, for inspection. Everything is read from the calls of the network's program. */
 export interface InnerLayer {
   readonly name: string;
-  /** Of the last signs that the layer makes, else of its output: [height, width, channels], or [features]. */
+  /** The shape of the last signs that the layer makes, else of its output: [height, width, channels], or [features]. */
   readonly shape: readonly number[];
   /** Whether the layer makes signs. */
   readonly hasSigns: boolean;

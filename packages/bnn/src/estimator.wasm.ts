@@ -11,7 +11,7 @@ import {
   i32,
   i32x4,
   Kernel,
-  kernelFamily,
+  memoize,
   storeFour,
 } from '@mobinet/tensor/kernels';
 import type { Estimator } from './gradient-kinds.js';
@@ -22,33 +22,31 @@ const parameters = { x: i32, mask: i32, skip: i32, channels: i32 };
  * Multiplies a gradient by the slope of the estimator and adds the gradient of a skip, [..., skipRepeats · channels],
  * summed over its repeats. Each epilogue is made once, since kernels are assembled for each epilogue object.
  */
-export const estimatorEpilogue = kernelFamily(
-  (estimator: Estimator, skipRepeats: number): Epilogue<typeof parameters> => {
-    return {
-      name: `${estimator}_skip${skipRepeats}`,
-      parameters,
-      row({ x, mask, skip, channels }, pixel) {
-        const rowBytes = i32.variable(channels.mul(4), 'rowBytes');
-        const row = i32.variable(
-          estimator === 'clip' ? mask.add(pixel.mul(channels.add(31).shrU(5)).mul(4)) : x.add(pixel.mul(rowBytes)),
-          'row',
-        );
-        const repeats = Array.from({ length: skipRepeats }, (_, repeat) =>
-          i32.variable(skip.add(pixel.mul(skipRepeats).add(repeat).mul(rowBytes)), 'skipRow'),
-        );
-        return (value, offset, constant) => {
-          const at = (address: I32): F32x4 => f32x4.load(address.add(offset), constant);
-          const passed = {
-            identity: () => value,
-            approx: () => passApproxLanes(value, at(row)),
-            clip: () => passClippedLanes(value, row, offset.add(constant)),
-          }[estimator]();
-          return repeats.reduce((sum, repeat) => sum.add(at(repeat)), passed);
-        };
-      },
-    };
-  },
-);
+export const estimatorEpilogue = memoize((estimator: Estimator, skipRepeats: number): Epilogue<typeof parameters> => {
+  return {
+    name: `${estimator}_skip${skipRepeats}`,
+    parameters,
+    row({ x, mask, skip, channels }, pixel) {
+      const rowBytes = i32.variable(channels.mul(4), 'rowBytes');
+      const row = i32.variable(
+        estimator === 'clip' ? mask.add(pixel.mul(channels.add(31).shrU(5)).mul(4)) : x.add(pixel.mul(rowBytes)),
+        'row',
+      );
+      const repeats = Array.from({ length: skipRepeats }, (_, repeat) =>
+        i32.variable(skip.add(pixel.mul(skipRepeats).add(repeat).mul(rowBytes)), 'skipRow'),
+      );
+      return (value, offset, constant) => {
+        const at = (address: I32): F32x4 => f32x4.load(address.add(offset), constant);
+        const passed = {
+          identity: () => value,
+          approx: () => passApproxLanes(value, at(row)),
+          clip: () => passClippedLanes(value, row, offset.add(constant)),
+        }[estimator]();
+        return repeats.reduce((sum, repeat) => sum.add(at(repeat)), passed);
+      };
+    },
+  };
+});
 
 export function epilogueArguments(
   memory: AnyTensor | undefined,

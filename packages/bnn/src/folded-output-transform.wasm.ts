@@ -10,7 +10,7 @@ import {
   i32,
   i32x4,
   Kernel,
-  kernelFamily,
+  memoize,
   store,
   store8,
   store16,
@@ -59,7 +59,7 @@ export function foldedOutputTransformByKernel(
 const unrolledChannels = 32;
 
 /** For each output pixel, eight channels at a time: the transform, then the signs of the result as a byte. */
-const transformKernel = kernelFamily(
+const transformKernel = memoize(
   (dtype: CountDType, hasSkip: boolean, pool: OutputPool | '', step: number) =>
     new Kernel(
       `folded_output_transform_${[dtype, ...(hasSkip ? ['skip'] : []), ...(pool ? [pool] : [])].join('_')}_x${step}`,

@@ -4,11 +4,11 @@ import {
   groupsOf,
   linear,
   linearWorkgroup,
+  memoize,
   packGroups,
   packLanes,
   packWorkgroup,
   Shader,
-  shaderFamily,
   storeWord,
 } from '@mobinet/tensor/kernels';
 import { type CountType, countOf, countType } from './counts.wgsl.js';
@@ -25,7 +25,7 @@ export function foldOutputTransformOnGpu([alpha, scale, shift, ...[slope]]: Fold
   foldShader(slope !== undefined).run(reads, { folded }, { channels: alpha.size }, groupsOf(alpha.size));
 }
 
-const foldShader = shaderFamily((hasSlope: boolean) => {
+const foldShader = memoize((hasSlope: boolean) => {
   const reads: Record<string, 'f32'> = { alpha: 'f32', scale: 'f32', shift: 'f32' };
   if (hasSlope) reads.slope = 'f32';
   return new Shader(`fold_output_transform${hasSlope ? '_slope' : ''}`, {
@@ -66,7 +66,7 @@ const pools: Record<OutputPool, string> = {
   min: 'min(min(v0, v1), min(v2, v3))',
 };
 
-const transformShader = shaderFamily((type: CountType, hasSkip: boolean, pool: OutputPool | 'none') => {
+const transformShader = memoize((type: CountType, hasSkip: boolean, pool: OutputPool | 'none') => {
   const reads: Record<string, 'f32' | CountType> = { counts: type, folded: 'f32' };
   if (hasSkip) reads.skip = 'f32';
   return new Shader(`folded_output_transform_${type}_${pool}${hasSkip ? '_skip' : ''}`, {

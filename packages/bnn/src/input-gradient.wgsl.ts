@@ -1,5 +1,5 @@
 import { type AnyTensor, type BitConv2dAttributes, type BitTensor, type Tensor, wordsPerRow } from '@mobinet/tensor';
-import { type GpuEpilogue, inputGradientOnGpu, shaderFamily } from '@mobinet/tensor/kernels';
+import { type GpuEpilogue, inputGradientOnGpu, memoize } from '@mobinet/tensor/kernels';
 import type { Estimator } from './gradient-kinds.js';
 
 /** For each estimator, the type of its memory and WGSL for the gradient that it passes. */
@@ -33,7 +33,7 @@ export function binaryInputGradientOnGpu(
 const addSkip = 'for (var r = 0u; r < p.repeats; r++) { sum += skip[(pixel * p.repeats + r) * p.channels + channel]; }';
 
 /** Each epilogue is made once, since shaders are compiled for each epilogue object. */
-const epilogueOf = shaderFamily((estimator: Estimator, hasSkip: boolean): GpuEpilogue => {
+const epilogueOf = memoize((estimator: Estimator, hasSkip: boolean): GpuEpilogue => {
   const { memory, passed } = estimators[estimator];
   return {
     name: `${estimator}${hasSkip ? '_skip' : ''}`,

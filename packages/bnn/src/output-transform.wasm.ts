@@ -9,7 +9,7 @@ import {
   i32x4,
   Kernel,
   type KernelParameters,
-  kernelFamily,
+  memoize,
   type ParameterTypes,
   store,
   store8,
@@ -64,7 +64,7 @@ const arithmetic: StepArithmetic<F32x4> = {
  * For each row, eight channels at a time: the steps, then the signs of the result as a byte. The number of channels is
  * compiled into the kernel, which saves address arithmetic.
  */
-const transformKernel = kernelFamily(
+const transformKernel = memoize(
   (dtype: CountDType, channels: number, steps: string, hasSigns: boolean, signSteps: string) => {
     const skips = skipNames([...keyToSteps(steps), ...keyToSteps(signSteps)]);
     const parameters: ParameterTypes = {

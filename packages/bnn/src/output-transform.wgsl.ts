@@ -1,13 +1,5 @@
 import { countWords } from '@mobinet/tensor';
-import {
-  bitOfLane,
-  packGroups,
-  packLanes,
-  packWorkgroup,
-  Shader,
-  shaderFamily,
-  storeWord,
-} from '@mobinet/tensor/kernels';
+import { bitOfLane, memoize, packGroups, packLanes, packWorkgroup, Shader, storeWord } from '@mobinet/tensor/kernels';
 import { type CountType, countOf, countType } from './counts.wgsl.js';
 import type {
   OutputTransformAttributes,
@@ -32,7 +24,7 @@ export function outputTransformOnGpu(
   );
 }
 
-const transformShader = shaderFamily((type: CountType, steps: string, hasSigns: boolean, signSteps: string) => {
+const transformShader = memoize((type: CountType, steps: string, hasSigns: boolean, signSteps: string) => {
   const lines: string[] = [];
   const named = (expression: string): string => {
     lines.push(`let x${lines.length} = ${expression};`);

@@ -10,7 +10,7 @@ import {
   i32,
   Kernel,
   type KernelParameters,
-  kernelFamily,
+  memoize,
   store,
   sumBlocks,
   type Variable,
@@ -159,7 +159,7 @@ function byName<Name extends string, T>(
 }
 
 /** For each block of rows: Σ dy and Σ dy·(p − μ). */
-const sumsKernel = kernelFamily(
+const sumsKernel = memoize(
   (dtype: CountDType) =>
     new Kernel(`scale_prelu_batch_norm_gradient_sums_${dtype}__madd`, parameters, (p, from, to) => {
       const pass: Pass<(typeof centeringRows)[number], 'sum' | 'centered'> = {
@@ -177,7 +177,7 @@ const sumsKernel = kernelFamily(
 );
 
 /** dz, and for each block of rows Σ dp·c over the counts below 0. */
-const gradientKernel = kernelFamily(
+const gradientKernel = memoize(
   (dtype: CountDType, flushes: boolean) =>
     new Kernel(
       `scale_prelu_batch_norm_gradient_${dtype}${flushes ? '_flush' : ''}__madd`,

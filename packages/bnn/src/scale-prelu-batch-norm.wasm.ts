@@ -9,7 +9,7 @@ import {
   i32,
   i32x4,
   Kernel,
-  kernelFamily,
+  memoize,
   select,
   store,
   sumBlocks,
@@ -104,7 +104,7 @@ function computeStatistics(
 }
 
 /** For each block of rows and each channel: Σ c, Σ |c|, Σ c² and Σ c·|c|. */
-const sumsKernel = kernelFamily(
+const sumsKernel = memoize(
   (dtype: CountDType) =>
     new Kernel(
       `counts_sums_${dtype}__dot`,
@@ -159,7 +159,7 @@ function interleaved(first: number): number[] {
 }
 
 /** y = positive·max(c, 0) + negative·min(c, 0) + shift + skip, with the coefficients of `outputRows`. */
-const normalizeKernel = kernelFamily(
+const normalizeKernel = memoize(
   (dtype: CountDType, hasSkip: boolean) =>
     new Kernel(
       `scale_prelu_batch_norm_${dtype}${hasSkip ? '_skip' : ''}__madd`,

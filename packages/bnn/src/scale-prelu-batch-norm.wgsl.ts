@@ -6,8 +6,8 @@ import {
   groupsOf,
   linear,
   linearWorkgroup,
+  memoize,
   Shader,
-  shaderFamily,
 } from '@mobinet/tensor/kernels';
 import { activationOf, type CountType, countOf, countType } from './counts.wgsl.js';
 import type {
@@ -55,7 +55,7 @@ export function scalePreluBatchNormOnGpu(
  * μ, σ² and γ/√(σ² + ε). The sums are of distances from the first pixel, since σ² as a difference of large squares
  * would lose its precision.
  */
-const statisticsOf = shaderFamily((type: CountType) => {
+const statisticsOf = memoize((type: CountType) => {
   const origin = `
     let firstCount = ${countOf(type, 'first')};
     let origin = ${activationOf('firstCount')};`;
@@ -84,7 +84,7 @@ const statisticsOf = shaderFamily((type: CountType) => {
   );
 });
 
-const normalizeShader = shaderFamily((type: CountType, hasSkip: boolean) => {
+const normalizeShader = memoize((type: CountType, hasSkip: boolean) => {
   const reads: Record<string, 'f32' | CountType> = {
     counts: type,
     alphas: 'f32',
@@ -126,7 +126,7 @@ export function scalePreluBatchNormGradientOnGpu(
 }
 
 /** dγ and dβ, and the terms of dp = term₀·(dy − term₁ − (p − μ)·term₂). */
-const gradientSumsOf = shaderFamily(
+const gradientSumsOf = memoize(
   (type: CountType) =>
     new ColumnSumsShader(
       `scale_prelu_batch_norm_gradient_sums_${type}`,
@@ -153,7 +153,7 @@ const gradientSumsOf = shaderFamily(
 );
 
 /** dz and dslope. */
-const gradientOf = shaderFamily(
+const gradientOf = memoize(
   (type: CountType) =>
     new ColumnSumsShader(
       `scale_prelu_batch_norm_gradient_${type}`,

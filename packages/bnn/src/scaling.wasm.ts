@@ -10,7 +10,7 @@ import {
   i32,
   i32x4,
   Kernel,
-  kernelFamily,
+  memoize,
   store,
   storeFour,
   sumOfFour,
@@ -41,7 +41,7 @@ export const alphaKernel = new Kernel(
 export const filterGrain = (filters: number, n: number): number => chunksOf(filters, 5 + n * 0.15);
 
 /** ∂L/∂W from ∂L/∂Ŵ, filter by filter; `weightGradient` has the equations. */
-export const weightGradientKernel = kernelFamily(
+export const weightGradientKernel = memoize(
   (mode: ScalingGradient) =>
     new Kernel(
       `f32_binary_weight_gradient_${mode}`,

@@ -1,5 +1,5 @@
 import type { Tensor } from '@mobinet/tensor';
-import { groupsOf, Shader, shaderFamily, shareMemory, workgroupSum } from '@mobinet/tensor/kernels';
+import { groupsOf, memoize, Shader, shareMemory, workgroupSum } from '@mobinet/tensor/kernels';
 import type { ScalingGradient } from './gradient-kinds.js';
 
 /** Invocations per filter. */
@@ -62,7 +62,7 @@ const alignment = (gradient: string): string => `
   let alignment = sumOfWorkgroup(sum, lane);`;
 
 /** In place, once the sum is known, each invocation overwrites only the elements that it alone reads. */
-const weightGradientShader = shaderFamily((mode: ScalingGradient, isInPlace: boolean) => {
+const weightGradientShader = memoize((mode: ScalingGradient, isInPlace: boolean) => {
   const gradient = isInPlace ? 'dw' : 'gradient';
   const reads: Record<string, 'f32'> = { weight: 'f32', alpha: 'f32' };
   if (!isInPlace) reads.gradient = 'f32';

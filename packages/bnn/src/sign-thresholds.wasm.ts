@@ -1,15 +1,5 @@
 import type { BitTensor, Tensor } from '@mobinet/tensor';
-import {
-  chunksOf,
-  forRange,
-  type I16x8,
-  type I32,
-  i16x8,
-  i32,
-  Kernel,
-  kernelFamily,
-  store8,
-} from '@mobinet/tensor/kernels';
+import { chunksOf, forRange, type I16x8, type I32, i16x8, i32, Kernel, memoize, store8 } from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 import { bytesOf, type CountDType } from './counts.wasm.js';
 
@@ -28,7 +18,7 @@ export function signThresholdsByKernel(
 }
 
 /** Eight channels at a time: one subtraction and one unsigned comparison. */
-const thresholdsKernel = kernelFamily(
+const thresholdsKernel = memoize(
   (dtype: CountDType) =>
     new Kernel(
       `sign_thresholds_${dtype}`,

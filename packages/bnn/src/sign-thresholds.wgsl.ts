@@ -1,13 +1,5 @@
 import { type BitTensor, countWords, type Tensor } from '@mobinet/tensor';
-import {
-  bitOfLane,
-  packGroups,
-  packLanes,
-  packWorkgroup,
-  Shader,
-  shaderFamily,
-  storeWord,
-} from '@mobinet/tensor/kernels';
+import { bitOfLane, memoize, packGroups, packLanes, packWorkgroup, Shader, storeWord } from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 import { type CountType, countType } from './counts.wgsl.js';
 
@@ -18,7 +10,7 @@ export function signThresholdsOnGpu(counts: Counts, thresholds: Tensor<'i16'>, s
   thresholdsShader(countType(counts)).run({ counts, thresholds }, { words: signs }, numbers, packGroups(words));
 }
 
-const thresholdsShader = shaderFamily(
+const thresholdsShader = memoize(
   (type: CountType) =>
     new Shader(`sign_thresholds_${type}`, {
       reads: { counts: type, thresholds: 'i32' },

@@ -11,11 +11,11 @@ export {
   Kernel,
   type KernelBody,
   type KernelParameters,
-  kernelFamily,
   type ParameterTypes,
 } from './backends/cpu/kernel.js';
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
-export { type ElementType, groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from './backends/webgpu/shader.js';
+export { memoize } from './backends/memoize.js';
+export { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from './backends/webgpu/shader.js';
 export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';

@@ -1,4 +1,5 @@
-import { type ElementType, Shader, shaderFamily } from '../backends/webgpu/shader.js';
+import { memoize } from '../backends/memoize.js';
+import { type ElementType, Shader } from '../backends/webgpu/shader.js';
 import type { Handle } from '../handle.js';
 import { dispose } from '../scope.js';
 import { emptyTensor } from '../tensor.js';
@@ -89,7 +90,7 @@ export class ColumnSumsShader<
       finish: Object.keys(finish.vectors ?? {}),
     };
     this.#writes = { each: Object.keys(writes ?? {}), finish: Object.keys(finish.writes) };
-    this.#blocks = shaderFamily((width: number) => blocksShader(name, width, definition, parameters));
+    this.#blocks = memoize((width: number) => blocksShader(name, width, definition, parameters));
     this.#finish = finishShader(name, sums.length, finish, parameters);
   }
 

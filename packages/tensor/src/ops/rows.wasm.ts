@@ -1,13 +1,8 @@
 import { chunksOf } from '../backends/cpu/dispatch.js';
 import { withTemporary } from '../backends/cpu/heap.js';
-import {
-  type Argument,
-  Kernel,
-  type KernelParameters,
-  kernelFamily,
-  type ParameterTypes,
-} from '../backends/cpu/kernel.js';
+import { type Argument, Kernel, type KernelParameters, type ParameterTypes } from '../backends/cpu/kernel.js';
 import { doublesAt, floatsAt } from '../backends/cpu/memory.js';
+import { memoize } from '../backends/memoize.js';
 import {
   type F32x4,
   f32x4,
@@ -193,7 +188,7 @@ export function sumBlocks(type: 'f32' | 'i32', address: number, blocks: number, 
   });
 }
 
-const sumBlocksKernel = kernelFamily(
+const sumBlocksKernel = memoize(
   (type: 'f32' | 'i32') =>
     new Kernel(
       `${type}_sum_blocks`,

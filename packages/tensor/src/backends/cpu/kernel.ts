@@ -17,8 +17,6 @@ import { chunkWord, countWord, endWord, grainWord, parametersWord } from './job.
 import { memoryType } from './memory.js';
 import type { LoadedKernel } from './threads.js';
 
-export { family as kernelFamily } from '../family.js';
-
 /** The types of a kernel's parameters: i32 for addresses and integers, f32 for other numbers. */
 export type ParameterTypes = Readonly<Record<string, Type<I32> | Type<F32>>>;
 

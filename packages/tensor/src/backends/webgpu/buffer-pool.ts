@@ -16,7 +16,7 @@ export const bufferUsage = {
  * request the same sizes over and over. It may be reused while earlier commands on it are still pending, since commands
  * run in order.
  *
- * Of several free buffers the oldest is reused. Each training step then gets the same buffer for the same tensor, in
+ * The oldest of several free buffers is reused. Each training step then gets the same buffer for the same tensor, in
  * whatever order they were released, and cached bind groups apply again (`Pipeline.bindGroup`).
  */
 export class BufferPool {

@@ -5,8 +5,6 @@ import { type Gpu, gpu } from './gpu.js';
 import { GpuBlock } from './gpu-block.js';
 import { Pipeline } from './pipeline.js';
 
-export { family as shaderFamily } from '../family.js';
-
 /** The type of a buffer's elements in WGSL. All take four bytes: on a GPU, i16 and u8 tensors store i32 and u32. */
 export type ElementType = 'f32' | 'i32' | 'u32' | 'atomic<u32>';
 

@@ -1,7 +1,8 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoryBuffer } from '../../backends/cpu/memory.js';
+import { memoize } from '../../backends/memoize.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import { typedArrayOver } from '../../dtype.js';
 import type { Tensor } from '../../tensor.js';
@@ -45,7 +46,7 @@ function sumOfSignsPerTap(filter: BitTensor): Int32Array {
   return sums;
 }
 
-const borderKernel = kernelFamily(
+const borderKernel = memoize(
   (kernelHeight: number, kernelWidth: number, dtype: BorderDType) =>
     new Kernel(
       `bits_conv_border_${kernelHeight}x${kernelWidth}_${dtype}`,

@@ -1,6 +1,7 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { threadCount } from '../../backends/cpu/threads.js';
+import { memoize } from '../../backends/memoize.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import {
@@ -147,8 +148,8 @@ interface KernelShape {
   readonly dtype: CountDType;
 }
 
-const kernelsOf = kernelFamily((dtype: CountDType, groupChannels: number) =>
-  kernelFamily((kernelHeight: number, kernelWidth: number, strideX: number, dilationX: number) =>
+const kernelsOf = memoize((dtype: CountDType, groupChannels: number) =>
+  memoize((kernelHeight: number, kernelWidth: number, strideX: number, dilationX: number) =>
     tablesKernel({ kernelHeight, kernelWidth, groupChannels, strideX, dilationX, dtype }),
   ),
 );

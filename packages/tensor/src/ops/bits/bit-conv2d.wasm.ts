@@ -1,7 +1,8 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { bytesAt } from '../../backends/cpu/memory.js';
+import { memoize } from '../../backends/memoize.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import { forRange, type I32, type I64, i8x16, i32, i64, store, type Variable } from '../../wasm/assembler.js';
@@ -121,7 +122,7 @@ function maskBits(bits: I64, count: number): I64 {
 }
 
 /** In a packed filter, each tap starts a new word. This kernel joins them. */
-const joinKernel = kernelFamily(
+const joinKernel = memoize(
   (taps: number, groupChannels: number) =>
     new Kernel(
       `bits_conv_join_t${taps}_c${groupChannels}`,
@@ -152,7 +153,7 @@ const maxWords = 16;
 const filtersPerPass = 8;
 
 /** Computes the counts of all filters for each pixel. Taps outside the image read a row of +1. */
-const convolveKernel = kernelFamily(
+const convolveKernel = memoize(
   (kernelHeight: number, kernelWidth: number, groupChannels: number, dtype: CountDType) =>
     new Kernel(
       `bits_conv_${kernelHeight}x${kernelWidth}_c${groupChannels}_${dtype}__popcnt64`,

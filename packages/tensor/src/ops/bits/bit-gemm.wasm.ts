@@ -1,5 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import {
@@ -69,7 +70,7 @@ const parameters = { a: i32, b: i32, y: i32, n: i32, signs: i32, rowBytes: i32 }
 /**
  * Keeps two rows of a in registers and loops over the rows of b: one load, xor, popcount and add for 64 signs of each.
  */
-const unrolledKernel = kernelFamily(
+const unrolledKernel = memoize(
   (words: number, dtype: CountDType) =>
     new Kernel(`bits_gemm_w${words}_${dtype}_2x8__popcnt64`, parameters, ({ a, b, y, n, signs }, from, to) => {
       const bytes = countBytes(dtype);
@@ -113,7 +114,7 @@ const unrolledKernel = kernelFamily(
 );
 
 /** For rows that are too long for registers: compares each word of a row of a with the words of 8 rows of b. */
-const loopKernel = kernelFamily(
+const loopKernel = memoize(
   (dtype: CountDType) =>
     new Kernel(`bits_gemm_${dtype}_1x8__popcnt64`, parameters, ({ a, b, y, n, signs, rowBytes }, from, to) => {
       const bytes = countBytes(dtype);

@@ -1,4 +1,5 @@
-import { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import { type BitTensor, countWords, wordsPerRow } from '../../bit-tensor.js';
 import { sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -28,7 +29,7 @@ export function packMaskOnGpu(predicate: MaskPredicate, x: Tensor, bits: BitTens
 const shortRow = 8;
 
 /** Each invocation packs a row, which is a single word. */
-const packShortRows = shaderFamily(
+const packShortRows = memoize(
   (predicate: MaskPredicate) =>
     new Shader(`pack_${predicate}_short`, {
       reads: { values: 'f32' },
@@ -47,7 +48,7 @@ const packShortRows = shaderFamily(
 );
 
 /** Each invocation computes one bit. */
-const packShader = shaderFamily(
+const packShader = memoize(
   (predicate: MaskPredicate) =>
     new Shader(`pack_${predicate}`, {
       reads: { values: 'f32' },
@@ -175,7 +176,7 @@ fn bitsAt(row: u32, first: u32, length: u32) -> u32 {
 const maxWords = 25;
 
 /** Each invocation reads the signs that one group sees of a window, and compares them with all filters of the group. */
-const bitConvolveGroups = shaderFamily((taps: number, tapWords: number) => {
+const bitConvolveGroups = memoize((taps: number, tapWords: number) => {
   const words = Array.from({ length: taps * tapWords }, (_, at) => at);
   return new Shader(`bits_conv_groups_${taps}x${tapWords}`, {
     reads: { x: 'u32', weights: 'u32' },

@@ -1,10 +1,5 @@
-import {
-  type Argument,
-  Kernel,
-  type KernelParameters,
-  kernelFamily,
-  type ParameterTypes,
-} from '../../backends/cpu/kernel.js';
+import { type Argument, Kernel, type KernelParameters, type ParameterTypes } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import type { F32x4, I32 } from '../../wasm/assembler.js';
 import { perEpilogue } from '../epilogue.js';
 
@@ -52,11 +47,11 @@ export interface EpilogueKernel<P extends ParameterTypes> {
 /* @__NO_SIDE_EFFECTS__ */
 export function epilogueFamily<P extends ParameterTypes, S extends readonly (number | boolean)[]>(
   parameters: P,
-  make: (...specialisation: S) => EpilogueKernel<P>,
-): <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialisation: S) => Kernel<P & E> {
+  make: (...specialization: S) => EpilogueKernel<P>,
+): <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialization: S) => Kernel<P & E> {
   const families = perEpilogue((epilogue: Epilogue<ParameterTypes>) =>
-    kernelFamily((...specialisation: S) => {
-      const { name, body } = make(...specialisation);
+    memoize((...specialization: S) => {
+      const { name, body } = make(...specialization);
       return new Kernel<ParameterTypes>(
         `${name}_${epilogue.name}__lookup`,
         { ...parameters, ...epilogue.parameters },
@@ -65,6 +60,6 @@ export function epilogueFamily<P extends ParameterTypes, S extends readonly (num
       );
     }),
   );
-  return <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialisation: S) =>
-    families(epilogue as unknown as Epilogue<ParameterTypes>)(...specialisation) as unknown as Kernel<P & E>;
+  return <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialization: S) =>
+    families(epilogue as unknown as Epilogue<ParameterTypes>)(...specialization) as unknown as Kernel<P & E>;
 }

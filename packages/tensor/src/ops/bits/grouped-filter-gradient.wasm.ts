@@ -1,7 +1,8 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { bytesAt } from '../../backends/cpu/memory.js';
+import { memoize } from '../../backends/memoize.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import {
@@ -76,7 +77,7 @@ export function groupedFilterGradient(dy: Tensor, x: BitTensor, df: Tensor, { he
 /** Tables that are made together, of four pixels each. */
 const pixelTables = 4;
 
-const filterGradientKernel = kernelFamily(
+const filterGradientKernel = memoize(
   (kernelHeight: number, kernelWidth: number, channels: number) =>
     new Kernel(
       `bits_grouped_filter_gradient_${kernelHeight}x${kernelWidth}_c${channels}__lookup`,

@@ -1,5 +1,6 @@
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { type Argument, Kernel, kernelFamily, type ParameterTypes } from '../../backends/cpu/kernel.js';
+import { type Argument, Kernel, type ParameterTypes } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import { f32x4, forRange, type I32, i32, store, store8, when } from '../../wasm/assembler.js';
 import type { InputGradientTensors } from '../conv2d/input-gradient-tensors.js';
@@ -82,7 +83,7 @@ const parameters = {
 /**
  * Byte offsets of table entries for each tap, channel and four filters of a group. Bit 4 + j is the sign of filter j.
  */
-const indexKernel = kernelFamily(
+const indexKernel = memoize(
   (taps: number, channels: number) =>
     new Kernel(
       `bits_grouped_indices_t${taps}_c${channels}`,

@@ -1,5 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 import {
   type F32x4,
@@ -85,7 +86,7 @@ export function packIndices(
   });
 }
 
-const indexKernel = kernelFamily(
+const indexKernel = memoize(
   (g: number) =>
     new Kernel(
       `bits_lookup_indices_g${g}`,

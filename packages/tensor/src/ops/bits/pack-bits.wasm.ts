@@ -1,5 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import { type F32x4, f32x4, forRange, type I32, i32, i32x4, store, when } from '../../wasm/assembler.js';
@@ -33,7 +34,7 @@ function wordRows({ rowLength, size }: BitTensor): { rows: number; length: numbe
   return { rows: rowLength === 0 ? 0 : size / length, length };
 }
 
-const packKernel = kernelFamily(
+const packKernel = memoize(
   (predicate: MaskPredicate) =>
     new Kernel(`bits_pack_${predicate}`, { x: i32, words: i32, length: i32 }, ({ x, words, length }, from, to) => {
       const xAt = i32.variable(x.add(from.mul(length).mul(4)), 'xAt');

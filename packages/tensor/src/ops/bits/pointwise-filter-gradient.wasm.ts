@@ -1,5 +1,6 @@
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
 import { f32x4, forRange, type I32, i32, repeat, when } from '../../wasm/assembler.js';
@@ -37,7 +38,7 @@ export function pointwiseFilterGradient(dy: Tensor, x: BitTensor, df: Tensor): v
   });
 }
 
-const filterGradientKernel = kernelFamily(
+const filterGradientKernel = memoize(
   (g: number) =>
     new Kernel(
       `bits_filter_gradient_g${g}__lookup`,

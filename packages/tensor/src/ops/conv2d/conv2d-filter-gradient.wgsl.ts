@@ -1,4 +1,5 @@
-import { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import { sizeOf } from '../../shape.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
@@ -92,7 +93,7 @@ const addParts = new Shader('f32_add_parts', {
 });
 
 /** Without groups, the gradient is a matrix product whose elements are looked up in place (“implicit GEMM”). */
-const filterGradientByGemm = shaderFamily(
+const filterGradientByGemm = memoize(
   (operand: Operand, pointwise: boolean) =>
     new GemmShader({
       name: `${operand}_conv${pointwise ? '_1x1' : ''}_filter_gradient`,
@@ -122,7 +123,7 @@ fn tapped(pixel: u32, column: u32) -> f32 {
 const maxTaps = 3;
 
 /** Neighboring invocations have neighboring filters, each for a few taps and channels. */
-const filterGradientOfGroups = shaderFamily((operand: Operand, channelCount: number, tapCount: number) => {
+const filterGradientOfGroups = memoize((operand: Operand, channelCount: number, tapCount: number) => {
   const lanes = Array.from({ length: channelCount }, (_, lane) => lane);
   const taps = Array.from({ length: tapCount }, (_, tap) => tap);
   const perTap = (line: (tap: number) => string, separator = '\n    '): string => taps.map(line).join(separator);

@@ -1,11 +1,5 @@
-import {
-  type ElementType,
-  groupsOf,
-  linear,
-  linearWorkgroup,
-  Shader,
-  shaderFamily,
-} from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { Handle } from '../../handle.js';
 import { perEpilogue } from '../epilogue.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
@@ -84,7 +78,7 @@ export function inputGradientOnGpu(
 
 /** Without groups, the gradient is a matrix product whose elements are looked up in place (“implicit GEMM”). */
 const inputGradientByGemm = perEpilogue((epilogue: GpuEpilogue) =>
-  shaderFamily(
+  memoize(
     (operand: Operand, hasScale: boolean, pointwise: boolean) =>
       new GemmShader({
         name: `${operand}_conv${pointwise ? '_1x1' : ''}_input_gradient_${epilogue.name}`,
@@ -116,7 +110,7 @@ fn arriving(pixel: u32, step: u32) -> f32 {
 
 /** An invocation computes a few channels of a pixel, so that each arriving gradient is read once for all of them. */
 const inputGradientOfGroups = perEpilogue((epilogue: GpuEpilogue) =>
-  shaderFamily((operand: Operand, hasScale: boolean, channelCount: number) => {
+  memoize((operand: Operand, hasScale: boolean, channelCount: number) => {
     const lanes = Array.from({ length: channelCount }, (_, lane) => lane);
     const elements = {
       buffer: 'weights',

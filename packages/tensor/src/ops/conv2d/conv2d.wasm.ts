@@ -1,7 +1,8 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { floatsAt } from '../../backends/cpu/memory.js';
+import { memoize } from '../../backends/memoize.js';
 import type { Tensor } from '../../tensor.js';
 import { f32, f32x4, forRange, type I32, i32, select, store, type Variable, when } from '../../wasm/assembler.js';
 import { gemm, type Matrix, transposed } from '../matmul/gemm.wasm.js';
@@ -156,7 +157,7 @@ const patchKernels = (kernelHeight: number, kernelWidth: number) => ({
 });
 
 /** Copies the patch of each output pixel into its row. */
-const gatherKernel = kernelFamily(
+const gatherKernel = memoize(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(`f32_patches_${kernelHeight}x${kernelWidth}`, parameters, (p, from, to) => {
       const tapBytes = i32.variable(p.channels.mul(4), 'tapBytes');
@@ -186,7 +187,7 @@ const gatherKernel = kernelFamily(
 );
 
 /** The reverse: each pixel of x sums its copies in the patches. */
-const scatterKernel = kernelFamily(
+const scatterKernel = memoize(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(`f32_unpatch_${kernelHeight}x${kernelWidth}`, parameters, (p, from, to) => {
       const tapBytes = i32.variable(p.channels.mul(4), 'tapBytes');

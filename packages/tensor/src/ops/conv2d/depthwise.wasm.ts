@@ -1,7 +1,8 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, type KernelParameters, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel, type KernelParameters } from '../../backends/cpu/kernel.js';
 import { floatsAt } from '../../backends/cpu/memory.js';
+import { memoize } from '../../backends/memoize.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import {
@@ -98,7 +99,7 @@ function withFilterByTap(filter: Tensor, borderPixels: number, use: (byTap: numb
 }
 
 /** Transposes [channels, taps] in squares of four by four. The last square may overlap the one before. */
-const byTapKernel = kernelFamily(
+const byTapKernel = memoize(
   (taps: number) =>
     new Kernel(`f32_taps_first_${taps}`, { filter: i32, byTap: i32, tapBytes: i32 }, (p, from, to) => {
       const source = i32.variable(p.filter.add(from.mul(16 * taps)), 'source');
@@ -124,7 +125,7 @@ const parameters = { x: i32, y: i32, filter: i32, border: i32, pixelBytes: i32, 
 type KernelSize = readonly [height: number, width: number];
 
 /** Each output pixel is the sum over the taps of pixel times filter. The items are rows of output pixels. */
-const forwardKernel = kernelFamily(
+const forwardKernel = memoize(
   (kernelHeight: number, kernelWidth: number, strideX: number, dilationX: number, channels: number) =>
     new Kernel(
       `f32_depthwise_${kernelHeight}x${kernelWidth}_${strideX}_${dilationX}_${channels}__madd`,
@@ -204,7 +205,7 @@ function sumPairs(
 }
 
 /** Each pixel of dx is the sum over the taps of dy times filter. */
-const backwardKernel = kernelFamily(
+const backwardKernel = memoize(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(`f32_depthwise_${kernelHeight}x${kernelWidth}_backward__madd`, parameters, (p, from, to) => {
       const sumTaps = tapSummer(p, [kernelHeight, kernelWidth], reverseTapAddress);
@@ -243,7 +244,7 @@ function tapSummer(
 }
 
 /** For each block of output pixels, and each tap and channel: Σ dy · x over the elements x that the tap reads. */
-const filterGradientKernel = kernelFamily(
+const filterGradientKernel = memoize(
   (kernelHeight: number, kernelWidth: number) =>
     new Kernel(
       `f32_depthwise_filter_gradient_${kernelHeight}x${kernelWidth}__madd`,

@@ -1,6 +1,7 @@
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { floatsAt } from '../../backends/cpu/memory.js';
+import { memoize } from '../../backends/memoize.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { f32x4, forRange, i32, repeat, store, when } from '../../wasm/assembler.js';
@@ -82,7 +83,7 @@ function orderFilter(filter: Tensor, direction: Direction, target: Float32Array)
 /** Pixels that are computed together. Their sums fill eight registers. */
 const pixelsPerTile = (channels: number): number => 32 / channels;
 
-const convolveKernel = kernelFamily(
+const convolveKernel = memoize(
   (kernelHeight: number, kernelWidth: number, channels: number, direction: Direction) =>
     new Kernel(
       `f32_small_groups_${kernelHeight}x${kernelWidth}_c${channels}_${direction}__madd`,
@@ -190,7 +191,7 @@ export function smallGroupsFilterGradient(
 }
 
 /** For each block of output pixels, group, tap, channel and filter: Σ dy · x over the elements x that the tap reads. */
-const filterGradientKernel = kernelFamily(
+const filterGradientKernel = memoize(
   (kernelHeight: number, kernelWidth: number, channels: number) =>
     new Kernel(
       `f32_small_groups_filter_gradient_${kernelHeight}x${kernelWidth}_c${channels}__madd`,

@@ -1,11 +1,5 @@
-import {
-  type ElementType,
-  groupsOf,
-  linear,
-  linearWorkgroup,
-  Shader,
-  shaderFamily,
-} from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { MissingKernelError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
@@ -56,7 +50,7 @@ export function mapOnGpu(
  */
 export class MapShader {
   readonly #definition: MapDefinition;
-  readonly #family: (
+  readonly #shaderFor: (
     axes: number,
     result: ElementType,
     ...operands: ElementType[]
@@ -64,7 +58,7 @@ export class MapShader {
 
   constructor(definition: MapDefinition) {
     this.#definition = definition;
-    this.#family = shaderFamily((axes, result, ...operands) => this.#make(axes, result, operands));
+    this.#shaderFor = memoize((axes, result, ...operands) => this.#make(axes, result, operands));
   }
 
   run(operands: readonly Tensor<DType>[], y: Tensor<DType>, numbers: Readonly<Record<string, number>> = {}): void {
@@ -83,7 +77,7 @@ export class MapShader {
       });
     });
     const reads = Object.fromEntries(operands.map((operand, k) => [`of_${names[k]}`, operand]));
-    this.#family(axes.length, result, ...types).run(reads, { result: y }, parameters, groupsOf(y.size));
+    this.#shaderFor(axes.length, result, ...types).run(reads, { result: y }, parameters, groupsOf(y.size));
   }
 
   #make(axes: number, result: ElementType, types: readonly ElementType[]) {

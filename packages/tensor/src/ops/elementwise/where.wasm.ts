@@ -1,5 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import type { DType } from '../../dtype.js';
 import type { Tensor } from '../../tensor.js';
 import { f32x4, forEachFour, i8x16, i32, i32x4, storeFour } from '../../wasm/assembler.js';
@@ -21,7 +22,7 @@ export function whereByKernel(condition: Tensor<'u8'>, a: Tensor<DType>, b: Tens
   return true;
 }
 
-const whereKernel = kernelFamily(
+const whereKernel = memoize(
   (aStep: 0 | 1, bStep: 0 | 1) =>
     new Kernel(
       `f32_where${aStep ? '' : '_left1'}${bStep ? '' : '_right1'}`,

@@ -1,6 +1,7 @@
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { threadCount } from '../../backends/cpu/threads.js';
+import { memoize } from '../../backends/memoize.js';
 import {
   type F32x4,
   f32,
@@ -101,7 +102,7 @@ const roundUp4 = (k: number): number => (k + 3) & -4;
 const edgeAt = 4 * blockRows * blockSteps;
 
 /** Computes all tiles of C in a block of rows and a block of columns. */
-const tilesKernel = kernelFamily(
+const tilesKernel = memoize(
   (copiesA: boolean) =>
     new Kernel(
       `f32_gemm_4x8${copiesA ? '_transposed' : ''}__madd`,
@@ -246,7 +247,7 @@ function packPanels({ n, k }: Omit<ProductSize, 'm'>, b: Matrix, target: number,
 }
 
 /** A panel has the numbers of its 8 columns for each step along k. Columns past the last one repeat another. */
-const packKernel = kernelFamily(
+const packKernel = memoize(
   (isRowMajor: boolean) =>
     new Kernel(
       `f32_gemm_pack_8${isRowMajor ? '' : '_transposed'}`,

@@ -1,4 +1,5 @@
-import { type ElementType, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { type ElementType, Shader } from '../../backends/webgpu/shader.js';
 import type { Handle } from '../../handle.js';
 import type { ProductSize } from './gemm.wasm.js';
 
@@ -50,7 +51,7 @@ const products = {
 /** The shaders of a matrix product, compiled for large and for small tiles when first needed. */
 export class GemmShader<R extends string, P extends string> {
   /** By the number of rows and columns per invocation, divided by four. Large matrices take large tiles. */
-  readonly #shader = shaderFamily((fours: number) => this.#make(fours));
+  readonly #shader = memoize((fours: number) => this.#make(fours));
 
   constructor(readonly definition: GemmDefinition<R, P>) {}
 

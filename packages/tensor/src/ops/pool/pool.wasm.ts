@@ -1,5 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import type { Tensor } from '../../tensor.js';
 import {
   type F32x4,
@@ -140,7 +141,7 @@ function windowsOver(at: I32, stride: I32, before: I32, taps: I32, outputs: I32)
  * The largest (or smallest) element of each window and its flat index in x. NaN wins over every number, and a later NaN
  * over an earlier one, as in the definition.
  */
-const extremeKernel = kernelFamily(
+const extremeKernel = memoize(
   (sign: 1 | -1) =>
     new Kernel(sign === 1 ? 'f32_max_pool' : 'f32_min_pool', parameters, (p, from, to) => {
       forEachPixel(p.outHeight, p.outWidth, from, to, (n, i, j, pixel) => {

@@ -1,4 +1,5 @@
-import { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { pixelReadBy, pixelUnderTap, windowArgumentsOnGpu, windowParametersOnGpu } from '../window.wgsl.js';
@@ -76,7 +77,7 @@ export function extremePoolOnGpu(x: Tensor, y: Tensor, winners: Tensor<'i32'>, w
   extremePool(sign).run({ x }, { y, winners }, argumentsOf(window, y), groupsOf(y.size));
 }
 
-const extremePool = shaderFamily(
+const extremePool = memoize(
   (sign: number) =>
     new Shader(sign > 0 ? 'f32_max_pool' : 'f32_min_pool', {
       reads: { x: 'f32' },

@@ -1,5 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
+import { memoize } from '../../backends/memoize.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type F32x4, f32x4, f64x2, forRange, i32, i32x4, store, storeFour, when } from '../../wasm/assembler.js';
@@ -29,7 +30,7 @@ export function sumByKernel(x: Tensor, kept: Shape, y: Tensor, divisor = 1): boo
 const firstLane = i32x4.const(-1, 0, 0, 0).as(f32x4);
 
 /** Sums rows, or columns, four elements at a time, in double precision like the definition. */
-const sumKernel = kernelFamily(
+const sumKernel = memoize(
   (direction: 'row' | 'column') =>
     new Kernel(
       `f32_sum_${direction}s`,

@@ -1,4 +1,5 @@
-import { groupsOf, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { groupsOf, Shader } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { BackendError } from '../../errors.js';
 import { type Shape, stridesOf } from '../../shape.js';
@@ -36,7 +37,7 @@ export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, diviso
   shader.run({ x }, { y }, numbers, groupsOf(y.size, 1));
 }
 
-const sumShader = shaderFamily((outer: number, inner: number, from: 'f32' | 'i32' | 'u32', to: 'f32' | 'i32') => {
+const sumShader = memoize((outer: number, inner: number, from: 'f32' | 'i32' | 'u32', to: 'f32' | 'i32') => {
   const axisNames = (name: string, count: number) =>
     Array.from({ length: count }, (_, axis) => [`${name}${axis}_size`, `${name}${axis}_stride`]).flat();
   /** Adds the offset of element `number` of some axes to `at`. */

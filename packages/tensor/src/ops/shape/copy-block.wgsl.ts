@@ -1,4 +1,5 @@
-import { groupsOf, linear, linearWorkgroup, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -18,7 +19,7 @@ export function copyBlockOnGpu(shape: Shape, from: Layout, to: Layout): void {
   copyShader(sizes.length).run({ x: from.tensor }, { y: to.tensor }, numbers, groupsOf(count));
 }
 
-const copyShader = shaderFamily((axes: number) => {
+const copyShader = memoize((axes: number) => {
   const names = Array.from({ length: axes }, (_, axis) => [`size${axis}`, `stride${axis}_from`, `stride${axis}_to`]);
   const parameters = Object.fromEntries(
     ['count', 'fromOffset', 'toOffset', ...names.flat()].map((name) => [name, 'u32'] as const),

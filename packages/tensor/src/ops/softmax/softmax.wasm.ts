@@ -1,6 +1,7 @@
 import { withTemporary } from '../../backends/cpu/heap.js';
-import { Kernel, kernelFamily } from '../../backends/cpu/kernel.js';
+import { Kernel } from '../../backends/cpu/kernel.js';
 import { floatsAt } from '../../backends/cpu/memory.js';
+import { memoize } from '../../backends/memoize.js';
 import type { Tensor } from '../../tensor.js';
 import {
   exp,
@@ -63,7 +64,7 @@ const largestAndSumKernel = new Kernel(
   },
 );
 
-const resultKernel = kernelFamily(
+const resultKernel = memoize(
   (kind: 'softmax' | 'logSoftmax') =>
     new Kernel(
       `f32_${kind}`,

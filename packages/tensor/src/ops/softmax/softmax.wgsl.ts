@@ -1,4 +1,5 @@
-import { groupsOf, Shader, shaderFamily } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { groupsOf, Shader } from '../../backends/webgpu/shader.js';
 import type { Tensor } from '../../tensor.js';
 import { workgroupSum } from '../reduce/sum.wgsl.js';
 
@@ -47,7 +48,7 @@ export function softmaxOnGpu(op: 'softmax' | 'logSoftmax', x: Tensor, y: Tensor,
   softmaxShader(op).run({ x }, { y }, { lines, length, stride }, groupsOf(lines, 1));
 }
 
-const softmaxShader = shaderFamily(
+const softmaxShader = memoize(
   (op: 'softmax' | 'logSoftmax') =>
     new Shader(op, {
       reads: { x: 'f32' },
