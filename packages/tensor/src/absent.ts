@@ -10,12 +10,12 @@ export class MemoryTally {
   #peak = 0;
   #largest = 0;
 
-  /** The peak over time of all of them together. */
+  /** The peak of their total size. */
   get peak(): number {
     return this.#peak;
   }
 
-  /** The size of the largest. */
+  /** The size of the largest tensor. */
   get largest(): number {
     return this.#largest;
   }

@@ -11,7 +11,7 @@ export function bytesInUse(): number {
 export abstract class Block {
   abstract readonly backend: BackendName;
 
-  /** The byte address in the memory of the CPU backend. @throws BackendError if the block is on a GPU. */
+  /** The byte address in the memory of the CPU backend. @throws BackendError if it is on a GPU. */
   abstract readonly address: number;
 
   #references = 1;

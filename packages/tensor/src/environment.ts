@@ -2,8 +2,8 @@
 export const isNode = typeof process !== 'undefined' && typeof process.getBuiltinModule === 'function';
 
 /**
- * Returns an environment variable. The result is undefined where there is no environment, as on a web page, or where it
- * must not be read, as in Deno without `--allow-env`.
+ * Returns an environment variable. The result is undefined where there is no environment, as on a web page, or where
+ * reading it is not allowed, as in Deno without `--allow-env`.
  */
 export function environmentVariable(name: string): string | undefined {
   if (typeof process === 'undefined') return undefined;

@@ -41,10 +41,10 @@ export class FormatError extends Error {
   override readonly name = 'FormatError';
 }
 
-/** Thrown when memory for a tensor runs out. The message says who requested it, what is in use, and what to do. */
+/** Thrown when memory for a tensor runs out. The message says what requested it, what is in use, and what to do. */
 export class OutOfMemoryError extends RangeError {
   override readonly name = 'OutOfMemoryError';
-  /** A clause that says who requested how many bytes. Undefined if there is no memory at all, so that nobody did. */
+  /** A clause that says what requested how many bytes. Undefined if the CPU's memory could not be created at all. */
   readonly lack: string | undefined;
 
   constructor(message: string, { lack, ...options }: ErrorOptions & { readonly lack?: string | undefined } = {}) {
@@ -68,7 +68,7 @@ export class BackendError extends Error {
   override readonly name: string = 'BackendError';
 }
 
-/** Thrown when an op on a GPU has no kernel for it. */
+/** Thrown when an op without a GPU kernel is called on a GPU. */
 export class MissingKernelError extends BackendError {
   override readonly name = 'MissingKernelError';
 

@@ -23,7 +23,7 @@ export abstract class Handle {
   protected constructor(
     readonly shape: Shape,
     block: Block,
-    /** Identifies the value on a gradient tape. A view has its own id; a twin shares that of its original. */
+    /** Identifies the value on a gradient tape. A view has its own id; a twin has the id of its original. */
     readonly id = nextId++,
   ) {
     this.#block = block;
@@ -75,7 +75,7 @@ export abstract class Handle {
     return this.block.address;
   }
 
-  /** Frees the memory, unless another view still uses it. Disposing twice is harmless. */
+  /** Frees the memory, unless another handle still uses it. Disposing twice is harmless. */
   dispose(): void {
     if (this.#block === null) return;
     const block = this.#block;

@@ -5,7 +5,10 @@ import type { AnyTensor } from './op-definition.js';
 /** Returns another handle on the memory of a tensor, with its own id. A gradient tape treats it as another tensor. */
 export const aliasOf = <T extends AnyTensor>(x: T): T => x.alias(x.shape) as T;
 
-/** Returns another handle on the value of a tensor, with the same id. A gradient tape treats both as one tensor. */
+/**
+ * Returns another handle on the value of a tensor, with the same id, which may outlive the tensor. A gradient tape
+ * treats both as one tensor.
+ */
 export const twinOf = <T extends AnyTensor>(x: T): T => x.twin() as T;
 
 /** The byte address of a tensor's first element in the CPU memory. @throws BackendError if the tensor is on a GPU. */

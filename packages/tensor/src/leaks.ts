@@ -1,6 +1,6 @@
 import { formatShape, type Shape } from './shape.js';
 
-/** The description of a tensor, which outlives it. A reference to the tensor would keep that from being collected. */
+/** The description of a tensor. It must not refer to the tensor, which could then never be garbage collected. */
 interface Origin {
   readonly shape: string;
   label: string;

@@ -135,7 +135,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   }
   const outputs = specs.map((spec) => emptyFrom(spec, op.name, backend)) as Tensors as O;
   run(op, inputs, outputs, attributes);
-  listener?.calculated(op, inputs, outputs);
+  listener?.computed(op, inputs, outputs);
   if (isRecording()) recordOutputs(op, inputs, outputs, attributes);
   return outputs;
 }
@@ -187,12 +187,12 @@ let profiler: Profiler | null = null;
 
 /** Starts timing every op. Returns a function that stops and returns the cost of each op, the most expensive first. */
 export function startProfile(): () => OpProfile[] {
-  const own = new Profiler();
+  const inner = new Profiler();
   const outer = profiler;
-  profiler = own;
+  profiler = inner;
   return () => {
-    if (profiler === own) profiler = outer;
-    return own.report();
+    if (profiler === inner) profiler = outer;
+    return inner.report();
   };
 }
 

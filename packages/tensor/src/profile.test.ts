@@ -97,8 +97,8 @@ describe('profile', () => {
   });
 
   test('lists the most expensive op first', () => {
-    const [cheap, dear] = [() => {}, () => keepBusy(10)].map((body, n) => opThatRuns(`op ${n}`, () => 0, body));
-    const { ops } = profile(() => dear(cheap(zeros([1]))));
+    const [cheap, expensive] = [() => {}, () => keepBusy(10)].map((body, n) => opThatRuns(`op ${n}`, () => 0, body));
+    const { ops } = profile(() => expensive(cheap(zeros([1]))));
     const milliseconds = ops.map((op) => op.milliseconds);
     expect(milliseconds).toEqual(milliseconds.toSorted((a, b) => b - a));
   });

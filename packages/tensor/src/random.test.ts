@@ -86,7 +86,7 @@ describe('Rng', () => {
     expect(draw(copy.spawn('weight'))).toEqual(draw(rng.spawn('weight')));
   });
 
-  test('spawn gives another generator at each call, and first that of split', () => {
+  test('spawn returns another generator at each call, and the first equals that of split', () => {
     const rng = Rng.fromSeed(4);
     const spawned = [rng.spawn('weight'), rng.spawn('weight'), rng.spawn('weight'), rng.spawn('other')].map((one) =>
       draw(one),

@@ -96,8 +96,8 @@ export class Rng {
   /**
    * Returns a new independent generator at each call, like NumPy's `Generator.spawn`. The first is `split(label)`.
    *
-   * Layers draw their initial weights from it, so that two layers with the same `rng` start different. Which layer gets
-   * which weights depends on the order of their construction.
+   * Layers draw their initial weights from it, so that two layers with the same `rng` start with different ones. Which
+   * layer gets which weights depends on the order of their construction.
    */
   spawn(label: string): Rng {
     const earlier = this.#spawned++;

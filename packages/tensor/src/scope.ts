@@ -2,7 +2,7 @@ import { checkFunction } from './check.js';
 
 /**
  * A scope owns the tensors that are created while it runs. Memory is freed by `dispose()` or at the end of a `tidy`,
- * never by the garbage collector: it does not see the memory behind a tensor, and would free that of a GPU far too
+ * never by the garbage collector, which does not see the memory behind a tensor, and would free GPU memory far too
  * late.
  */
 interface Scope {

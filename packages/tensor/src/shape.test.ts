@@ -54,7 +54,7 @@ describe('broadcasting', () => {
     expect(result.length).toBe(Math.max(a.length, b.length));
   });
 
-  test.prop([shapes({ minSize: 0 })])('has equal shapes, scalars and ones as identities', (shape) => {
+  test.prop([shapes({ minSize: 0 })])('with an equal shape, a scalar or ones leaves a shape unchanged', (shape) => {
     expect(broadcastShapes('op', shape, shape)).toEqual(shape);
     expect(broadcastShapes('op', shape, [])).toEqual(shape);
     expect(

@@ -6,10 +6,10 @@ export type AnyOp = OpDefinition<readonly AnyTensor[], readonly AnyTensor[], unk
 
 /** Records the calls on tensors whose elements are not known yet (`program/trace.ts`). */
 export interface Tracer {
-  /** Called instead of the kernel if an input is such a tensor. @returns Tensors without elements, as its outputs. */
+  /** Called instead of the kernel if an input has no elements. @returns Outputs without elements. */
   call(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly Spec[], attributes: unknown): AnyTensor[];
   /** Called after an op has run on ordinary tensors. */
-  calculated(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void;
+  computed(op: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void;
 }
 
 const listener = new Setting<Tracer | null>(null);
@@ -19,7 +19,7 @@ export function tracer(): Tracer | null {
   return listener.current;
 }
 
-/** Whether a function is being traced: elements that depend on its inputs do not exist, and programs cannot be run. */
+/** Whether a function is being traced: tensors that depend on its inputs have no elements, and no program can run. */
 export const isTracing = (): boolean => tracer() !== null;
 
 /** Runs `body` while a tracer records it. */

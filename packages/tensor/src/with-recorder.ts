@@ -6,7 +6,7 @@ import { type Recorder, replaceRecorders } from './op.js';
  * recording: when a gradient is differentiated, both tapes see the function. With null, nothing records.
  *
  * Importing this function also loads the gradient rules of convolutions, which have files of their own because their
- * kernels are large. A bundle that only runs networks contains neither.
+ * kernels are large. A bundle that only runs networks contains neither the function nor the rules.
  */
 export function withRecorder<T>(recorder: Recorder | null, body: () => T): T {
   return replaceRecorders((outer) => (recorder ? [...outer, recorder] : []), body);

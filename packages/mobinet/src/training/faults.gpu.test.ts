@@ -57,7 +57,7 @@ describe('training on a GPU', () => {
     const { message, weights } = trainUntil('gpu().device.popErrorScope = async () => ({ message: "full" });', 'full');
     const out = join(folder, 'full');
     expect(message).toMatch(
-      /^out of memory with 4 images at a time: the GPU has no \d+ bytes left for .*, in addition to \d+ buffers\. Use --micro-batches 2 \(2 at a time\), or a smaller --batch\. The run was saved after its last step\. /,
+      /^out of memory with 4 images at a time: the GPU cannot allocate \d+ bytes for .* in addition to \d+ buffers\. Use --micro-batches 2 \(2 at a time\), or a smaller --batch\. The run was saved after its last step\. /,
     );
     const saved = decodeCheckpoint(readFileSync(join(out, 'checkpoint.safetensors')));
     expect(saved.progress).toMatchObject({ epoch: 0, batch: 2, images: 8 });

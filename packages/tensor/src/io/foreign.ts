@@ -5,7 +5,7 @@ const kinds: readonly [pattern: RegExp, what: string][] = [
   [/^version https:\/\/git-lfs/, 'a Git LFS pointer, not the file itself. Fetch the file: git lfs pull'],
   [
     /^(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)/i,
-    'an HTML page. Fetch the file itself: the address may be that of a page about it, or require a login',
+    'an HTML page. Fetch the file itself: the address may be a page about it, or require a login',
   ],
   [
     /^PK\x03\x04/,

@@ -83,7 +83,7 @@ describe('fromNdarray', () => {
 
   test('rejects views that exceed their data, and big integers', () => {
     expect(() => fromNdarray(ndarray(new Uint8Array(8), [3, 3]))).toThrow(
-      new RangeError('fromNdarray: the view needs elements 0 to 8, but the array has 8'),
+      new RangeError('fromNdarray: the view needs elements 0 to 8, but its data has only 8'),
     );
     const big = ndarray(new BigInt64Array(2) as unknown as Float32Array, [2]);
     expect(() => fromNdarray(big)).toThrow(DTypeError);

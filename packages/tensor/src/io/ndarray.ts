@@ -34,7 +34,8 @@ export interface NdArray<Data extends ArrayLike<number> = ArrayLike<number>> {
   pick(...index: (number | null)[]): NdArray<Data>;
 }
 
-// Not a named import, so that bundlers without CommonJS support do not fail on it where toNdarray is never called.
+// Not a default import, because a bundler without CommonJS support would report a missing export even where toNdarray
+// is never called.
 const { default: ndarray } = commonJs;
 
 /**
@@ -74,6 +75,8 @@ function checkReach({ data, shape, stride, offset }: NdArray): void {
   const first = steps.reduce((at, step) => at + Math.min(0, step), offset);
   const last = steps.reduce((at, step) => at + Math.max(0, step), offset);
   if (!(first >= 0 && last < data.length)) {
-    throw new RangeError(`fromNdarray: the view needs elements ${first} to ${last}, but the array has ${data.length}`);
+    throw new RangeError(
+      `fromNdarray: the view needs elements ${first} to ${last}, but its data has only ${data.length}`,
+    );
   }
 }

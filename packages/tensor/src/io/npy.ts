@@ -29,7 +29,10 @@ interface Conversion {
   readonly read: (view: DataView, at: number, isLittle: boolean) => number;
 }
 
-/** NumPy's number types, by kind and size in bytes. They include f8, i8 and b1, the types of arrays made from lists. */
+/**
+ * NumPy's number types, by kind and size in bytes. They include f8, i8 and b1, the types of arrays made from lists of
+ * Python numbers.
+ */
 const conversions: Readonly<Record<string, Conversion>> = {
   b1: { dtype: 'u8', read: (view, at) => view.getUint8(at) },
   u1: { dtype: 'u8', read: (view, at) => view.getUint8(at) },

@@ -45,7 +45,7 @@ export function encodeSafetensors(
   return file;
 }
 
-/** Returns the exact size in bytes that `encodeSafetensors` gives the file of such tensors, without encoding it. */
+/** Returns the exact size in bytes of the file that `encodeSafetensors` would return, without encoding it. */
 export function safetensorsByteLength(specs: readonly SafetensorsSpec[], metadata: SafetensorsMetadata = {}): number {
   const { header, dataLength } = layOut(specs, metadata);
   return lengthBytes + header.length + dataLength;

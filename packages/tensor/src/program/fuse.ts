@@ -24,7 +24,7 @@ export function fuse(program: Program, rules: readonly Rule[]): Program {
   return draft.program();
 }
 
-/** Whether a call is a call of `op`. If so, its attributes get their type. */
+/** Whether `call` calls `op`. Narrows the type of its attributes. */
 export function isCallOf<
   I extends readonly AnyTensor[],
   O extends readonly AnyTensor[],
@@ -89,9 +89,9 @@ export class Draft {
 
   /** Adds a constant, and takes ownership of the tensor. Returns the index of the value. */
   addConstant(x: AnyTensor, name?: string): number {
-    const place = this.add({ dtype: x.dtype, shape: x.shape, name });
-    this.#constants.set(place, x);
-    return place;
+    const index = this.add({ dtype: x.dtype, shape: x.shape, name });
+    this.#constants.set(index, x);
+    return index;
   }
 
   /** Replaces a call by another one, or removes it if `by` is null. */

@@ -26,8 +26,9 @@ export function layersOf({ values, constants, calls }: Program): Layer[] {
   const cuts = [0, ...beginnings.slice(1), calls.length];
   const used = new Map<string, number>();
   return cuts.slice(1).map((to, index) => {
-    const own = calls.slice(cuts[index], to);
-    const name = commonPath(labelsOf(own)) || commonPath(labelsOf(own.filter(isWeighted))) || `layer.${index}`;
+    const layerCalls = calls.slice(cuts[index], to);
+    const name =
+      commonPath(labelsOf(layerCalls)) || commonPath(labelsOf(layerCalls.filter(isWeighted))) || `layer.${index}`;
     // A second call with the same weights is another layer.
     const times = (used.get(name) ?? 0) + 1;
     used.set(name, times);
@@ -57,7 +58,7 @@ export function multiplyAddsOf({ values }: Program, call: Call): number {
   const { op, inputs, outputs, attributes } = call;
   return withoutMemory(() =>
     tidy(() => {
-      const [from, to] = [inputs, outputs].map((places) => places.map((at) => emptyFrom(values[at])));
+      const [from, to] = [inputs, outputs].map((indices) => indices.map((at) => emptyFrom(values[at])));
       return op.multiplyAdds!(from, to, attributes);
     }),
   );

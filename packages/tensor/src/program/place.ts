@@ -25,8 +25,8 @@ interface Storage {
  *
  * Values with disjoint lifetimes can share a piece. The largest values are placed first, each in the first piece that
  * is free during its lifetime, so that no piece has to grow ("greedy by size" of Pisarchyk and Lee, "Efficient memory
- * management for deep neural net inference", 2020). No order among values of equal size is always best. Both the order
- * of the calls and its reverse are tried.
+ * management for deep neural net inference", 2020). No order among values of equal size is always best, so the order of
+ * the calls and its reverse are both tried.
  */
 export function place(program: Program, backend: BackendName): Placement {
   const storages = storagesOf(program, backend);

@@ -11,10 +11,10 @@ export function prune(program: Program): Program {
     calls.push(call);
   }
   const constants = new Map(program.constants);
-  for (const [place, constant] of program.constants) {
-    if (read.has(place)) continue;
+  for (const [index, constant] of program.constants) {
+    if (read.has(index)) continue;
     dispose(constant);
-    constants.delete(place);
+    constants.delete(index);
   }
   return { ...program, constants, calls: calls.toReversed() };
 }

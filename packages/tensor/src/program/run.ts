@@ -22,7 +22,7 @@ export class ReadyProgram {
   readonly #memory: { dispose(): void }[] = [];
   #isRunning = false;
   /** The tensors that the current run has created: results, and further outputs of the same calls. */
-  readonly #made: AnyTensor[] = [];
+  readonly #created: AnyTensor[] = [];
 
   /** Prepares a program to run on the current backend, and takes ownership of it. */
   constructor(program: Program) {
@@ -68,8 +68,8 @@ export class ReadyProgram {
       return this.program.outputs.map((at) => tensors[at]!.alias(tensors[at]!.shape) as AnyTensor);
     } finally {
       this.#isRunning = false;
-      dispose(this.#made);
-      this.#made.length = 0;
+      dispose(this.#created);
+      this.#created.length = 0;
     }
   }
 
@@ -120,17 +120,17 @@ export class ReadyProgram {
     };
     if (outputs.some((at) => results.has(at))) {
       return () => {
-        for (const [index, made] of apply(op, gather(), attributes).entries())
-          tensors[outputs[index]] = this.#note(made);
+        for (const [index, output] of apply(op, gather(), attributes).entries())
+          tensors[outputs[index]] = this.#note(output);
       };
     }
     const targets = outputs.map((at) => tensors[at] as AnyTensor);
     return () => applyInto(op, gather(), targets, attributes);
   }
 
-  #note(made: AnyTensor): AnyTensor {
-    this.#made.push(made);
-    return made;
+  #note(created: AnyTensor): AnyTensor {
+    this.#created.push(created);
+    return created;
   }
 
   #hold<T extends { dispose(): void }>(part: T): T {

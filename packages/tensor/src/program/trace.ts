@@ -22,7 +22,7 @@ export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly An
  * mode or the branch of an `if`, is fixed at its value during this call. All tensors are on the CPU.
  *
  * @param inputs The dtypes and shapes of the inputs.
- * @returns The program. It must be passed on, or disposed with `disposeProgram`.
+ * @returns The program. The caller owns it: pass it to `fuse`, `prune` or `ReadyProgram`, or to `disposeProgram`.
  * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers.
  */
 export function trace(f: TensorFunction, inputs: readonly Spec[]): Program {
@@ -46,7 +46,7 @@ class ProgramTracer implements Tracer {
   readonly #calls: Call[] = [];
   readonly #constants = new Map<number, AnyTensor>();
   /** The index of each value, by tensor id. A twin has the id of its tensor. */
-  readonly #places = new Map<number, number>();
+  readonly #indices = new Map<number, number>();
   /** The index of the value that each absent block belongs to, to recognize views of it. */
   readonly #absent = new Map<Block, number>();
   /** The names of tensors that were computed from labeled tensors, by block. */
@@ -62,32 +62,32 @@ class ProgramTracer implements Tracer {
 
   call(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[], attributes: unknown): AnyTensor[] {
     if (!inputs.some(({ block }) => this.#absent.has(block))) return this.#calledOnAbsentConstants(op, inputs, specs);
-    const places = inputs.map((input) => this.#placeOf(input));
+    const inputIndices = inputs.map((input) => this.#indexOf(input));
     const outputs = specs.map((spec) => this.absent(spec));
-    const made = outputs.map(({ id }) => this.#places.get(id)!);
-    this.#calls.push({ kind: 'op', op, attributes, inputs: places, outputs: made });
+    const outputIndices = outputs.map(({ id }) => this.#indices.get(id)!);
+    this.#calls.push({ kind: 'op', op, attributes, inputs: inputIndices, outputs: outputIndices });
     return outputs;
   }
 
   /** Inside `withoutMemory`, constants have no elements either. Results that depend only on them are constants, too. */
   #calledOnAbsentConstants(op: AnyOp, inputs: readonly AnyTensor[], specs: readonly Spec[]): AnyTensor[] {
     const outputs = specs.map((spec) => tensorOn(new AbsentBlock(), spec));
-    this.calculated(op, inputs, outputs);
+    this.computed(op, inputs, outputs);
     return outputs;
   }
 
-  calculated({ name }: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void {
+  computed({ name }: AnyOp, inputs: readonly AnyTensor[], outputs: readonly AnyTensor[]): void {
     const path = commonPath(inputs.flatMap((input) => this.#nameOf(input) ?? []));
     if (path) for (const { block } of outputs) this.#names.set(block, `${path}.${name}`);
   }
 
   program(inputs: readonly AnyTensor[], results: readonly AnyTensor[]): Program {
-    const placesOf = (tensors: readonly AnyTensor[]) => tensors.map((x) => this.#placeOf(x));
+    const indicesOf = (tensors: readonly AnyTensor[]) => tensors.map((x) => this.#indexOf(x));
     return {
       values: this.#values,
-      inputs: placesOf(inputs),
+      inputs: indicesOf(inputs),
       constants: this.#constants,
-      outputs: placesOf(results),
+      outputs: indicesOf(results),
       calls: this.#calls,
     };
   }
@@ -98,9 +98,9 @@ class ProgramTracer implements Tracer {
 
   #add(x: AnyTensor): number {
     const { id, dtype, shape } = x;
-    const place = this.#values.push({ dtype, shape, name: this.#nameOf(x) }) - 1;
-    this.#places.set(id, place);
-    return place;
+    const index = this.#values.push({ dtype, shape, name: this.#nameOf(x) }) - 1;
+    this.#indices.set(id, index);
+    return index;
   }
 
   #nameOf({ block, label }: AnyTensor): string | undefined {
@@ -108,18 +108,18 @@ class ProgramTracer implements Tracer {
   }
 
   /** The index of a tensor's value. An unknown tensor is a view of a known one, if they share memory, or a constant. */
-  #placeOf(x: AnyTensor): number {
-    const known = this.#places.get(x.id);
+  #indexOf(x: AnyTensor): number {
+    const known = this.#indices.get(x.id);
     if (known !== undefined) return known;
     const whole = this.#absent.get(x.block);
     if (whole === undefined) {
-      const place = this.#add(x);
-      this.#constants.set(place, keep(x.twin() as AnyTensor));
-      return place;
+      const index = this.#add(x);
+      this.#constants.set(index, keep(x.twin() as AnyTensor));
+      return index;
     }
     if (sameShape(x.shape, this.#values[whole].shape)) return whole;
-    const place = this.#add(x);
-    this.#calls.push({ kind: 'view', inputs: [whole], outputs: [place] });
-    return place;
+    const index = this.#add(x);
+    this.#calls.push({ kind: 'view', inputs: [whole], outputs: [index] });
+    return index;
   }
 }

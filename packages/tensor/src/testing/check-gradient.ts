@@ -12,7 +12,10 @@ import { withRecorder } from '../with-recorder.js';
 export interface GradientOptions {
   /** Half the distance between the two points of a central difference. Default: 1e-2, which suits f32. */
   step?: number;
-  /** The tolerance of |gradient − difference|, relative to the largest derivative or 1. Default: 5e-3. */
+  /**
+   * The tolerance of |gradient − difference|, relative to the largest derivative, or to 1 if that is larger. Default:
+   * 5e-3.
+   */
   gradientTolerance?: number;
   /** Whether to check second derivatives, too. Default: true. */
   secondOrder?: boolean;

@@ -52,17 +52,17 @@ export function checkOnGpu<I extends readonly AnyTensor[]>(
     withBackend('webgpu', () => {
       const moved = new Map<AnyTensor, AnyTensor>();
       for (const input of inputs) moved.set(input, moved.get(input) ?? toBackend(input));
-      const own = inputs.map((input) => moved.get(input)!);
+      const copies = inputs.map((input) => moved.get(input)!);
       tidy(() => {
-        for (const [index, output] of all(own as unknown as Tensor[]).entries()) {
+        for (const [index, output] of all(copies as unknown as Tensor[]).entries()) {
           const what = index === 0 ? '' : ` in gradient ${index - 1}`;
           pending.push(compare(`GPU and definition disagree${what}`, expected[index], output, gpuTolerance));
         }
-        for (const [index, input] of own.entries()) {
+        for (const [index, input] of copies.entries()) {
           pending.push(compare(`the GPU changed input ${index}`, before[index], input, 0));
         }
       });
-      dispose(own);
+      dispose(copies);
     });
   } catch (error) {
     // Ops may lack a GPU kernel. training.gpu.test.ts makes sure that those needed to train a network have one.

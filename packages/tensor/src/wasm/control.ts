@@ -55,7 +55,7 @@ export function breakable(body: (exit: () => void) => void): void {
   emit([block, noResult], statements, [end]);
 }
 
-/** Runs `body` forever. The way out is a `breakable` around it. */
+/** Runs `body` forever. To exit, wrap it in a `breakable`. */
 export function forever(body: () => void): void {
   const statements = capture((label) => {
     body();

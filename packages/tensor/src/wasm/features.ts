@@ -36,8 +36,8 @@ export function hasRelaxedSimd(): boolean {
 
 /**
  * V8 11.3, the engine of Node 20, has relaxed SIMD behind a flag. It can be set while the program runs, until a module
- * that needs it is compiled. Later versions have it without a flag. They would print a warning about an unknown flag,
- * so it is only set for this version.
+ * that needs it is compiled. V8 11.4 and later have relaxed SIMD without a flag. An engine that does not know a flag
+ * prints a warning to stderr, so the flag is only set for 11.3.
  */
 function isBehindFlag(): boolean {
   return isNode && process.versions.v8?.startsWith('11.3.');

@@ -1,14 +1,15 @@
 import { type F32x4, type F64x2, f32x4, f64x2, type I32x4, i32x4 } from './lanes.js';
 import { i32 } from './scalars.js';
 
-// Functions without an instruction. Their error is about one unit in the last place, also at the ends of the range.
+// Functions that WebAssembly has no instruction for. They are accurate to 4 units in the last place or better, also at
+// the ends of their ranges (math.test.ts).
 
 /**
  * eˣ, lane by lane (S. L. Moshier, Cephes, expf):
  *
  * 1. x = n·ln 2 + r with an integer n and |r| ≤ ln 2 / 2. ln 2 is subtracted in two parts, so that r stays exact.
  * 2. eʳ is approximated by a polynomial.
- * 3. 2ⁿ is built by writing n into the exponent of a float. This is done for each half of n, since a half always fits.
+ * 3. 2ⁿ is built by writing n into the exponent of a float, in two factors, since n may not fit but half of it does.
  */
 export function exp(x: F32x4): F32x4 {
   const limited = f32x4.variable(x.min(f32x4.const(90)).max(f32x4.const(-105)), 'limited');

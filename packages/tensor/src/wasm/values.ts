@@ -17,7 +17,7 @@ export abstract class Value {
   constructor(readonly code: Code) {}
 }
 
-/** The base class of a kind of types. `Self` is the type itself, which most instructions take and return. */
+/** The base class of all types. `Self` is the type itself, which most instructions take and return. */
 export abstract class Kind<Self> extends Value {
   /** Applies an instruction to this value and further operands. The result has the same type. */
   protected apply(instruction: Code, ...operands: readonly Value[]): Self {

@@ -35,7 +35,7 @@ export abstract class V128<Self extends Value = Value> extends Kind<Self> {
   }
 }
 
-/** A vector type: its constants, variables, and values in memory. */
+/** A type of vectors: creates constants and variables, and loads values from memory. */
 export class LanesType<V extends Value, S extends Value = Value> extends Type<V> {
   constructor(
     of: new (code: Code) => V,

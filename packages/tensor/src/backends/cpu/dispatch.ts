@@ -1,6 +1,6 @@
 import { Setting } from '../../setting.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
-import { reserve, unreserve } from './heap.js';
+import { allocateRange, freeRange } from './heap.js';
 import * as job from './job.js';
 import { memoryBuffer, openMemory } from './memory.js';
 import { helpersFailed, helpersFor, type LoadedKernel, shareKernel, threadCount } from './threads.js';
@@ -44,7 +44,7 @@ export function loadKernel(name: string, bytes: UnsharedBytes): LoadedKernel {
 /** The approximate minimum duration of a chunk: long compared with the overhead of a chunk. */
 const chunkNanoseconds = 20_000;
 
-/** The approximate maximum of chunks per thread: enough that no thread waits long for the last chunk. */
+/** The approximate maximum number of chunks per thread: enough that none waits long for the last chunk. */
 const chunksPerThread = 8;
 
 /** Returns a good number of items per chunk, given the total and the approximate time per item. */
@@ -89,28 +89,31 @@ let scratchAddress = 0;
 let scratchThreads = 0;
 let scratchStride = 0;
 
-/** Returns the address of this thread's scratch memory. All threads' memory is kept between kernels, and grows. */
+/**
+ * Returns the address of this thread's scratch memory. The scratch memory of all threads is one range, which is kept
+ * between kernels, and replaced by a larger one when a kernel needs more.
+ */
 function provideScratch(words: Int32Array, bytes: number, threads: number): number {
   if (bytes > scratchStride || threads > scratchThreads) {
-    if (scratchThreads > 0) unreserve(scratchAddress, scratchStride * scratchThreads);
+    if (scratchThreads > 0) freeRange(scratchAddress, scratchStride * scratchThreads);
     scratchStride = Math.ceil(Math.max(bytes, scratchStride, 65536) / 4096) * 4096;
     scratchThreads = Math.max(threads, scratchThreads);
-    scratchAddress = reserve(scratchStride * scratchThreads, 'scratch memory of kernels');
+    scratchAddress = allocateRange(scratchStride * scratchThreads, 'scratch memory of kernels');
     words[job.scratchWord] = scratchAddress;
     words[job.scratchStrideWord] = scratchStride;
   }
   return scratchAddress;
 }
 
-/** The number of times to poll the number of active helpers before sleeping. */
+/** The number of times to poll `activeWord` before sleeping. */
 const spins = 20_000;
 
 /** A helper that has not finished after this time is assumed to be dead or to hang. */
-let patienceMs = 20_000;
+let timeoutMs = 20_000;
 
-/** For tests: sets the time after which an unfinished helper is given up. */
-export function setPatience(milliseconds: number): void {
-  patienceMs = milliseconds;
+/** For tests: sets the time to wait for a helper. */
+export function setHelperTimeout(milliseconds: number): void {
+  timeoutMs = milliseconds;
 }
 
 const forcedGrain = new Setting<number | null>(null);
@@ -138,9 +141,9 @@ function sleepUntilHelpersReturn({ name }: LoadedKernel, words: Int32Array): voi
     // If the computer was suspended, the clock jumps. That does not count as waiting.
     waited += Math.min(now - last, 100);
     last = now;
-    if (waited > patienceMs) {
+    if (waited > timeoutMs) {
       Atomics.store(words, job.activeWord, 0);
-      throw helpersFailed(name, `a thread did not finish within ${patienceMs / 1000} s: it has died or hangs`);
+      throw helpersFailed(name, `a thread did not finish within ${timeoutMs / 1000} s: it has died or hangs`);
     }
   }
 }

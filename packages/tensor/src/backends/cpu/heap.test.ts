@@ -91,7 +91,7 @@ describe('the heap', () => {
     x.dispose();
   });
 
-  test('reports who requested memory, what is in use and what to do when it is full', () => {
+  test('reports what requested memory, what is in use and what to do when it is full', () => {
     const x = zeros([1_500_000]);
     const ask = () => zeros([2 ** 20, 2 ** 12]);
     expect(ask).toThrow(OutOfMemoryError);
@@ -105,7 +105,7 @@ describe('the heap', () => {
     x.dispose();
   });
 
-  test('frees temporary memory, also if its use throws', () => {
+  test('frees temporary memory even if its use throws', () => {
     const before = bytesInUse();
     expect(() =>
       withTemporary(1000, () => {

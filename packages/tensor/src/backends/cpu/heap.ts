@@ -30,7 +30,7 @@ export class HeapBlock extends Block {
     liveBlocks.delete(this);
     if (this.guard !== null) checkGuard(this, this.guard);
     const list = freeLists.get(capacity);
-    if (capacity > largestSmall) unreserve(address, capacity);
+    if (capacity > largestSmall) freeRange(address, capacity);
     else if (list) list.push(address);
     else freeLists.set(capacity, [address]);
   }
@@ -42,7 +42,7 @@ const alignment = 64;
 const largestSmall = 16384;
 
 /** The start of the memory, which belongs to the dispatcher of kernels. */
-export const reservedBytes = 4096;
+const reservedBytes = 4096;
 
 /** Spare bytes at the end of the memory, because vector loads may read a little past the last element of a tensor. */
 const slack = 1024;
@@ -65,7 +65,7 @@ const liveBlocks = new Set<HeapBlock>();
  */
 export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
   const capacity = capacityFor(poison === null ? byteLength : byteLength + guardBytes);
-  const address = freeLists.get(capacity)?.pop() ?? reserve(capacity, purpose);
+  const address = freeLists.get(capacity)?.pop() ?? allocateRange(capacity, purpose);
   const block = new HeapBlock(address, byteLength, capacity, poison);
   liveBlocks.add(block);
   if (poison !== null) bytesAt(address, capacity).fill(poison);
@@ -85,7 +85,10 @@ export function withTemporary<T>(byteLength: number, use: (address: number) => T
   }
 }
 
-/** Rounds large sizes up to whole KiB, small ones to four steps per octave: at most a fifth is unused. */
+/**
+ * Rounds large sizes up to whole KiB, and small ones to one of four steps per octave, so that at most a fifth of a
+ * block is unused. (Steps are no smaller than the alignment, so below 256 bytes it may be more.)
+ */
 function capacityFor(byteLength: number): number {
   if (byteLength > largestSmall) return roundUp(byteLength, 1024);
   if (byteLength <= alignment) return alignment;
@@ -95,8 +98,8 @@ function capacityFor(byteLength: number): number {
 
 const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
 
-/** Allocates memory without a block: it is neither counted nor recycled by size. @throws OutOfMemoryError */
-export function reserve(byteLength: number, purpose: string): number {
+/** Allocates memory without a block: it is neither counted nor recycled by size. @throws OutOfMemoryError if full. */
+export function allocateRange(byteLength: number, purpose: string): number {
   return takeRange(byteLength) ?? takeNew(byteLength, purpose);
 }
 
@@ -133,7 +136,7 @@ function takeNew(capacity: number, purpose: string): number {
 }
 
 /** Frees a range, and merges it with adjacent free ranges, or with the unused memory above. */
-export function unreserve(start: number, byteLength: number): void {
+export function freeRange(start: number, byteLength: number): void {
   const end = start + byteLength;
   let at = 0;
   for (let high = ranges.length; at < high; ) {

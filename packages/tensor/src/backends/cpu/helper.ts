@@ -53,7 +53,10 @@ function work(run: (scratch: number) => void): void {
   }
 }
 
-/** How often to poll for a job before sleeping: a few tenths of a ms, since jobs of a training step follow closely. */
+/**
+ * The number of polls for a job before sleeping. They take a few tenths of a millisecond, because jobs follow each other
+ * closely within a training step.
+ */
 const spins = 20_000;
 
 function nextJob(): number {

@@ -42,7 +42,7 @@ type MemoryClass = new (descriptor: { initial: number; maximum: number; shared: 
  * Creates a memory with the largest maximum size that is available. Pages are only reserved: the operating system
  * provides them when they are first written.
  *
- * @param Memory The class to instantiate; tests pass a fake device's.
+ * @param Memory The class to instantiate. Tests pass one that simulates a device.
  * @throws OutOfMemoryError if no size is available.
  */
 export function largestMemory(Memory: MemoryClass = WebAssembly.Memory): {
@@ -64,7 +64,7 @@ export function largestMemory(Memory: MemoryClass = WebAssembly.Memory): {
   throw new OutOfMemoryError(`cannot reserve memory for tensors, not even ${sizes.at(-1)} GiB: ${reason}.${remedy()}`);
 }
 
-/** Instead of checking every access, Node reserves 10 GiB of addresses around each memory, unless this flag is set. */
+/** Unless this flag is set, Node reserves 10 GiB of addresses for each memory, instead of checking every access. */
 function remedy(): string {
   const flag = '--disable-wasm-trap-handler';
   const isKnown = isNode && process.allowedNodeEnvironmentFlags.has(flag);

@@ -8,7 +8,7 @@ import { matmul } from '../../ops/matmul/matmul.js';
 import { Rng } from '../../random.js';
 import { tidy } from '../../scope.js';
 import { atomicAdd, forever, forRange, i32, select, store, when } from '../../wasm/assembler.js';
-import { setPatience } from './dispatch.js';
+import { setHelperTimeout } from './dispatch.js';
 import { withTemporary } from './heap.js';
 import { Kernel } from './kernel.js';
 import { wordsAt } from './memory.js';
@@ -107,7 +107,7 @@ describe('a thread that fails', () => {
     };
     expect(run).toThrow(
       new KernelError(
-        'kernel test_faulty: failed in thread 1. Its result is lost. setThreads(n) restarts the threads.',
+        'kernel test_faulty: failed in thread 1. The result is lost. setThreads(n) restarts the threads.',
       ),
     );
     expect(bytesInUse()).toBe(before);
@@ -125,7 +125,7 @@ describe('a thread that fails', () => {
   test('to return causes an error after a while, instead of a hang', async () => {
     await setThreads(2);
     await untilHelped();
-    setPatience(300);
+    setHelperTimeout(300);
     try {
       const hanging = new Kernel('test_hanging', { own: i32 }, ({ own }, from, to, scratch) => {
         forRange(from, to, 1, () => {
@@ -138,7 +138,7 @@ describe('a thread that fails', () => {
       };
       expect(run).toThrow(/^kernel test_hanging: a thread did not finish within 0\.3 s: it has died or hangs\./);
     } finally {
-      setPatience(20_000);
+      setHelperTimeout(20_000);
     }
   });
 

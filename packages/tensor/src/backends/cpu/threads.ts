@@ -97,7 +97,7 @@ export function helpersFailed(kernel: string, problem: string): KernelError {
   dismissHelpers();
   // If the program continues, it runs on this thread alone.
   requested = 1;
-  return new KernelError(`kernel ${kernel}: ${problem}. Its result is lost. setThreads(n) restarts the threads.`);
+  return new KernelError(`kernel ${kernel}: ${problem}. The result is lost. setThreads(n) restarts the threads.`);
 }
 
 function dismissHelpers(): void {

@@ -32,8 +32,7 @@ export class BufferPool {
   #count = 0;
 
   /**
-   * @param on.creation Called before a buffer is created. That may fail, so commands that do not need it should be
-   * sent.
+   * @param on.creation Called before a buffer is created, which may fail: submits the commands that do not need it.
    * @param on.fault Called if a buffer could not be created.
    */
   constructor(device: GPUDevice, on: { readonly creation: () => void; readonly fault: (error: Error) => void }) {
@@ -93,7 +92,7 @@ export class BufferPool {
     const count = this.#count;
     void this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      const lack = `the GPU has no ${size} bytes left for ${purpose}, in addition to ${count - 1} buffers`;
+      const lack = `the GPU cannot allocate ${size} bytes for ${purpose} in addition to ${count - 1} buffers`;
       const remedy = 'Use a smaller batch or image, or free tensors with tidy() or dispose()';
       this.#onFault(new OutOfMemoryError(`out of memory: ${lack}. ${remedy}.`, { lack }));
     });
@@ -103,7 +102,7 @@ export class BufferPool {
 
 const smallest = 256;
 
-/** Rounds up to one of four steps per octave, so that at most a fifth of a buffer is unused. */
+/** Rounds up to one of four steps per octave, at least 256 bytes apart. From 1 KiB up, at most a fifth is unused. */
 function capacityFor(byteLength: number): number {
   if (byteLength <= smallest) return smallest;
   const step = Math.max(smallest, 2 ** (Math.floor(Math.log2(byteLength - 1)) - 2));

@@ -27,8 +27,8 @@ let instance: GPU | null = null;
 
 /** Opens the fastest GPU available. */
 export async function openDevice(): Promise<OpenedDevice | NoDevice> {
-  const own = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? null;
-  instance ??= own;
+  const builtIn = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? null;
+  instance ??= builtIn;
   if (!instance) {
     const dawn = isNode ? await openDawn() : { reason: 'this browser has no WebGPU' };
     if ('reason' in dawn) return dawn;
@@ -46,7 +46,7 @@ export async function openDevice(): Promise<OpenedDevice | NoDevice> {
     },
   });
   const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ');
-  return { device, name: name || 'an unnamed GPU', isSoftware: isSoftware(info), isPolled: instance !== own };
+  return { device, name: name || 'an unnamed GPU', isSoftware: isSoftware(info), isPolled: instance !== builtIn };
 }
 
 /** WebGPU for Node, from the package `webgpu`. It takes 131 MB, so users with a GPU install it themselves. */
@@ -72,8 +72,8 @@ function isVulkanMissing(): boolean {
   if (process.platform !== 'linux') return false;
   const machine = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
   const folders = ['/lib', '/usr/lib', '/usr/lib64', '/usr/local/lib', `/lib/${machine}`, `/usr/lib/${machine}`];
-  const own = environmentVariable('LD_LIBRARY_PATH')?.split(':') ?? [];
-  return ![...own, ...folders].some((folder) => fileExists(`${folder}/libvulkan.so.1`));
+  const searched = environmentVariable('LD_LIBRARY_PATH')?.split(':') ?? [];
+  return ![...searched, ...folders].some((folder) => fileExists(`${folder}/libvulkan.so.1`));
 }
 
 /** Assumes a GPU in every Mac and Windows machine. On Linux, looks for its device file. */

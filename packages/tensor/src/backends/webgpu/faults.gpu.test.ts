@@ -88,7 +88,7 @@ describe('a GPU', () => {
     expect(outcome[3]).toBe('a tensor was on a GPU that has failed');
   });
 
-  test('that runs out of memory reports who requested it, and earlier tensors can be salvaged', () => {
+  test('that runs out of memory reports what requested it, and earlier tensors can be salvaged', () => {
     const outcome = outputOf(`
       await add(x, 1).data();
       // The kernel is compiled, but nothing is submitted yet.
@@ -100,7 +100,7 @@ describe('a GPU', () => {
       console.log(await outcome(y.data()));
       console.log(...(await toHost(y, { salvage: true })).values);`).split('\n');
     expect(outcome[0]).toMatch(
-      /^OutOfMemoryError: out of memory: the GPU has no \d+ bytes left for zeros, in addition to \d+ buffers\./,
+      /^OutOfMemoryError: out of memory: the GPU cannot allocate \d+ bytes for zeros in addition to \d+ buffers\./,
     );
     expect(outcome[1]).toBe(outcome[0]);
     expect(outcome[2]).toBe('2 3 4');

@@ -9,7 +9,7 @@ import { KernelTimes } from './kernel-times.js';
 import { withPausedPolling } from './paused-polling.js';
 import type { Pipeline } from './pipeline.js';
 
-/** A unit of work for the GPU. */
+/** A unit of work for the GPU. Commands run in the order in which they were enqueued. */
 type Command =
   | {
       readonly kind: 'dispatch';
@@ -21,15 +21,15 @@ type Command =
   | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: UnsharedBytes }
   | { readonly kind: 'copy'; readonly source: GPUBuffer; readonly target: GPUBuffer; readonly byteLength: number };
 
-/** The number of commands per submission. Each one has overhead, but the GPU idles until the first is submitted. */
+/** The number of commands per submission. Each submission has overhead, but the GPU idles until the first one. */
 const commandsAtOnce = 128;
 
 /** The alignment in bytes of each dispatch's parameters. `minUniformBufferOffsetAlignment` is never larger. */
 const parameterStride = 256;
 
 /**
- * A GPU with a command queue. Commands return immediately: they are collected, encoded together, and run in order. Only
- * reading results back has to wait (`read`).
+ * A GPU with a command queue. Enqueuing a command returns immediately: commands are collected, encoded together, and
+ * run in order. Only reading results back has to wait (`read`).
  *
  * A command may use a kernel that is still being compiled. It and all later ones are held back until the kernel is
  * ready.

@@ -1,7 +1,7 @@
 /// <reference types="@webgpu/types" />
 import { KernelError } from '../../errors.js';
 
-/** What a compute pipeline is made from. */
+/** The code and the interface of a compute pipeline. */
 export interface PipelineDefinition {
   readonly name: string;
   /** WGSL with a function `main`. Binding 0 holds the parameters, followed by the buffers read, then those written. */
@@ -66,7 +66,7 @@ export class Pipeline {
 /** The most bind groups cached per kernel: more than any network needs, but a bound where sizes keep changing. */
 const mostGroups = 1024;
 
-/** The size of the parameters that a kernel sees. */
+/** The size of the parameter binding in bytes: the most that the parameters of a kernel can take. */
 const uniformBytes = 256;
 
 const numbers = new WeakMap<GPUBuffer, number>();

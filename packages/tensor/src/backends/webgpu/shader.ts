@@ -134,8 +134,8 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
 
 function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
   if (block instanceof GpuBlock && block.gpu === owner) return block;
-  const place = block instanceof GpuBlock ? 'was on a GPU that has failed' : 'is not on the GPU';
-  throw new BackendError(`${label ?? 'a tensor'} ${place}`);
+  const problem = block instanceof GpuBlock ? 'was on a GPU that has failed' : 'is not on the GPU';
+  throw new BackendError(`${label ?? 'a tensor'} ${problem}`);
 }
 
 /** The number of invocations in a workgroup of a `linear` kernel. */
@@ -143,7 +143,7 @@ const elementsAtOnce = 64;
 
 /**
  * Returns the number of workgroups along x and y for a `linear` kernel over `count` elements. Two axes are needed
- * because WebGPU allows at most 65,535 workgroups along each.
+ * because WebGPU guarantees no more than 65,535 workgroups along each.
  */
 export function groupsOf(count: number, perGroup: number = elementsAtOnce): [number, number] {
   const all = Math.ceil(count / perGroup);
