@@ -162,8 +162,8 @@ function readEntry(name: string, value: unknown, dataLength: number, fail: Fail)
   }
   const [begin, end] = offsets;
   if (begin > end || end > dataLength) {
-    const cut = end > dataLength ? '. It may be truncated: fetch it again' : '';
-    return failHere(`data_offsets ${quote(offsets)} are out of range: the file has ${dataLength} bytes of data${cut}`);
+    const hint = end > dataLength ? '. It may be truncated: fetch it again' : '';
+    return failHere(`data_offsets ${quote(offsets)} are out of range: the file has ${dataLength} bytes of data${hint}`);
   }
   if (end - begin !== byteLength) {
     const needs = `${value.dtype} ${quote(shape)} needs ${byteLength}`;

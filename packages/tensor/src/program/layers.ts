@@ -22,17 +22,17 @@ export function layersOf({ values, constants, calls }: Program): Layer[] {
     calls.flatMap(({ inputs }) => inputs.flatMap((at) => (constants.has(at) ? (values[at].name ?? []) : [])));
   const isWeighted = (call: Call): boolean =>
     call.kind === 'op' && call.op.multiplyAdds !== undefined && call.inputs.some((input) => constants.has(input));
-  const beginnings = calls.flatMap((call, at) => (isWeighted(call) ? at : []));
-  const cuts = [0, ...beginnings.slice(1), calls.length];
+  const starts = calls.flatMap((call, at) => (isWeighted(call) ? at : []));
+  const boundaries = [0, ...starts.slice(1), calls.length];
   const used = new Map<string, number>();
-  return cuts.slice(1).map((to, index) => {
-    const layerCalls = calls.slice(cuts[index], to);
+  return boundaries.slice(1).map((to, index) => {
+    const layerCalls = calls.slice(boundaries[index], to);
     const name =
       commonPath(labelsOf(layerCalls)) || commonPath(labelsOf(layerCalls.filter(isWeighted))) || `layer.${index}`;
     // A second call with the same weights is another layer.
     const times = (used.get(name) ?? 0) + 1;
     used.set(name, times);
-    return { name: times === 1 ? name : `${name}.${times}`, from: cuts[index], to };
+    return { name: times === 1 ? name : `${name}.${times}`, from: boundaries[index], to };
   });
 }
 

@@ -68,7 +68,7 @@ function storagesOf({ values, calls, outputs }: Program, backend: BackendName): 
       const bytes = bytesOfValue(values[output], backend);
       const isShared =
         call.kind === 'view' ||
-        (index === 0 && call.op.inPlace === true && shared?.to === at && isAlike(values[first], values[output]));
+        (index === 0 && call.op.inPlace === true && shared?.to === at && haveSameSpec(values[first], values[output]));
       const to = lastRead.get(output) ?? at;
       if (!isShared) storages.set(output, { bytes, from: at, to });
       else if (shared) {
@@ -93,7 +93,7 @@ export function resultsOf({ calls, outputs }: Pick<Program, 'calls' | 'outputs'>
   return results;
 }
 
-const isAlike = (a: Value, b: Value): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
+const haveSameSpec = (a: Value, b: Value): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
 function bytesOfValue({ dtype, shape }: Value, backend: BackendName): number {
   return dtype === 'bits' ? 4 * countWords(shape) : sizeOf(shape) * bytesOf(dtype, backend);

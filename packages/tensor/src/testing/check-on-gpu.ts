@@ -40,9 +40,9 @@ export function checkOnGpu<I extends readonly AnyTensor[]>(
   { gpuTolerance = 1e-4, gradient = true }: { gpuTolerance?: number; gradient?: boolean },
 ): void {
   const g = f as unknown as (...inputs: Tensor[]) => Tensor;
-  const all = (of: readonly Tensor[]): (AnyTensor | null)[] => [g(...of), ...(gradient ? reverseSweep(g, of) : [])];
+  const evaluate = (x: readonly Tensor[]): (AnyTensor | null)[] => [g(...x), ...(gradient ? reverseSweep(g, x) : [])];
   const expected = tidy(() => ({
-    results: withKernels('reference', () => all(inputs as unknown as Tensor[])).map(
+    results: withKernels('reference', () => evaluate(inputs as unknown as Tensor[])).map(
       (result) => result && resultOf(result),
     ),
   })).results;
@@ -54,7 +54,7 @@ export function checkOnGpu<I extends readonly AnyTensor[]>(
       for (const input of inputs) moved.set(input, moved.get(input) ?? toBackend(input));
       const copies = inputs.map((input) => moved.get(input)!);
       tidy(() => {
-        for (const [index, output] of all(copies as unknown as Tensor[]).entries()) {
+        for (const [index, output] of evaluate(copies as unknown as Tensor[]).entries()) {
           const what = index === 0 ? '' : ` in gradient ${index - 1}`;
           pending.push(compare(`GPU and definition disagree${what}`, expected[index], output, gpuTolerance));
         }

@@ -70,9 +70,9 @@ export function threadCount(): number {
 /** The number of helpers that may join a job now. The first call starts them. @throws KernelError if one has died. */
 export function helpersFor(kernel: string): number {
   if (fault !== null) throw helpersFailed(kernel, fault);
-  const most = threadCount() - 1;
-  if (most > started) void startHelpers();
-  return Math.min(most, helperList.length);
+  const max = threadCount() - 1;
+  if (max > started) void startHelpers();
+  return Math.min(max, helperList.length);
 }
 
 /** Makes a kernel known to all present and future helpers. */

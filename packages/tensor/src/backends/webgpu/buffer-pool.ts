@@ -22,7 +22,7 @@ export const bufferUsage = {
 export class BufferPool {
   readonly #device: GPUDevice;
   /** Limits on the size of a buffer. Cached, because querying the device takes longer than the rest of `take`. */
-  readonly #limits: readonly (readonly [name: string, most: number])[];
+  readonly #limits: readonly (readonly [name: string, max: number])[];
   readonly #beforeCreation: () => void;
   readonly #onFault: (error: Error) => void;
   /** Free buffers by size, the oldest last. */
@@ -50,7 +50,7 @@ export class BufferPool {
 
   /** The size of the largest possible buffer, in bytes. */
   get limit(): number {
-    return Math.min(...this.#limits.map(([, most]) => most));
+    return Math.min(...this.#limits.map(([, max]) => max));
   }
 
   /**
@@ -61,12 +61,12 @@ export class BufferPool {
    */
   take(byteLength: number, purpose: string): GPUBuffer {
     let size = capacityFor(byteLength);
-    for (const [limit, most] of this.#limits) {
-      if (byteLength > most) {
-        const lack = `${purpose} requested ${byteLength} bytes, but a buffer of this GPU holds at most ${most} (${limit})`;
+    for (const [limit, max] of this.#limits) {
+      if (byteLength > max) {
+        const lack = `${purpose} requested ${byteLength} bytes, but a buffer of this GPU holds at most ${max} (${limit})`;
         throw new OutOfMemoryError(`out of memory: ${lack}. Use a smaller batch or image.`, { lack });
       }
-      size = Math.min(size, most);
+      size = Math.min(size, max);
     }
     return this.#free.get(size)?.pop() ?? this.#create(size, purpose);
   }

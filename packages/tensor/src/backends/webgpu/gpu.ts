@@ -22,7 +22,7 @@ type Command =
   | { readonly kind: 'copy'; readonly source: GPUBuffer; readonly target: GPUBuffer; readonly byteLength: number };
 
 /** The number of commands per submission. Each submission has overhead, but the GPU idles until the first one. */
-const commandsAtOnce = 128;
+const commandsPerSubmission = 128;
 
 /** The alignment in bytes of each dispatch's parameters. `minUniformBufferOffsetAlignment` is never larger. */
 const parameterStride = 256;
@@ -58,7 +58,7 @@ export class Gpu {
       fault: (error) => this.#fail(error),
     });
     this.#uniforms = device.createBuffer({
-      size: commandsAtOnce * parameterStride,
+      size: commandsPerSubmission * parameterStride,
       usage: bufferUsage.uniform | bufferUsage.copyTarget,
     });
     void device.lost.then(({ reason, message }) => {
@@ -84,7 +84,7 @@ export class Gpu {
     this.#add({ kind: 'dispatch', pipeline, buffers, parameters, workgroups });
   }
 
-  /** Writes bytes to the start of a buffer. Their number is a multiple of four, and they must not change afterwards. */
+  /** Writes bytes to the start of a buffer. Their number must be a multiple of 4, and they must not change later. */
   upload(target: GPUBuffer, bytes: UnsharedBytes): void {
     if (bytes.length > 0) this.#add({ kind: 'upload', target, bytes });
   }
@@ -93,7 +93,7 @@ export class Gpu {
     if (byteLength > 0) this.#add({ kind: 'copy', source, target, byteLength });
   }
 
-  /** Reads the start of a buffer, after all commands so far. @param byteLength A multiple of four. */
+  /** Reads the start of a buffer, after all commands so far. @param byteLength A multiple of 4. */
   async read(source: GPUBuffer, byteLength: number): Promise<ArrayBuffer> {
     if (byteLength === 0) return new ArrayBuffer(0);
     const staging = this.#createStaging(byteLength);
@@ -172,7 +172,7 @@ export class Gpu {
   #add(command: Command): void {
     if (this.#fault) throw this.#fault;
     this.#commands.push(command);
-    if (this.#commands.length >= commandsAtOnce) this.#sendReady();
+    if (this.#commands.length >= commandsPerSubmission) this.#sendReady();
   }
 
   #fail(error: Error): void {
@@ -183,7 +183,7 @@ export class Gpu {
   /** Submits commands, up to the first one whose kernel is not compiled yet. */
   #sendReady(): void {
     for (;;) {
-      const batch = this.#commands.slice(0, commandsAtOnce);
+      const batch = this.#commands.slice(0, commandsPerSubmission);
       const unready = batch.findIndex((command) => command.kind === 'dispatch' && !command.pipeline.ready);
       const count = unready < 0 ? batch.length : unready;
       if (count === 0) return;

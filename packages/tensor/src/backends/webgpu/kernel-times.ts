@@ -3,7 +3,7 @@ import { bufferUsage } from './buffer-pool.js';
 import type { KernelTime } from './kernel-time.js';
 
 /** The size of a timestamp in bytes: nanoseconds in a u64. */
-const bytesOfTime = 8;
+const timestampBytes = 8;
 
 /**
  * Measures kernels with the GPU's timestamp queries. Each kernel then runs in a pass of its own so that kernels do not
@@ -67,7 +67,7 @@ class BatchTimes {
 
   /** Encodes the readback of the timestamps. @returns A function to call after the submission. */
   finish(encoder: GPUCommandEncoder): () => void {
-    const size = 2 * bytesOfTime * this.#kernels.length;
+    const size = 2 * timestampBytes * this.#kernels.length;
     if (size === 0) return () => this.#queries.destroy();
     const resolved = this.#device.createBuffer({ size, usage: bufferUsage.queryResolve | bufferUsage.copySource });
     const staging = this.#device.createBuffer({ size, usage: bufferUsage.mapRead | bufferUsage.copyTarget });

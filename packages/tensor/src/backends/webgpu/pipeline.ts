@@ -53,7 +53,7 @@ export class Pipeline {
     const key = buffers.map(numberOf).join();
     let group = this.#groups.get(key);
     if (!group) {
-      if (this.#groups.size >= mostGroups) this.#groups.clear();
+      if (this.#groups.size >= maxBindGroups) this.#groups.clear();
       const resources = [{ buffer: uniforms, size: uniformBytes }, ...buffers.map((buffer) => ({ buffer }))];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
       group = this.#device.createBindGroup({ layout: this.#layout, entries });
@@ -64,7 +64,7 @@ export class Pipeline {
 }
 
 /** The most bind groups cached per kernel: more than any network needs, but a bound where sizes keep changing. */
-const mostGroups = 1024;
+const maxBindGroups = 1024;
 
 /** The size of the parameter binding in bytes: the most that the parameters of a kernel can take. */
 const uniformBytes = 256;

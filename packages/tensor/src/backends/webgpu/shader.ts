@@ -62,9 +62,9 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
     const [x, y = 1, z = 1] = workgroups;
     if (x * y * z === 0) return;
     const owner = gpu();
-    const most = owner.maxWorkgroups;
-    if (Math.max(x, y, z) > most) {
-      throw new BackendError(`kernel ${this.name}: ${x} × ${y} × ${z} workgroups are more than ${most} along an axis`);
+    const max = owner.maxWorkgroups;
+    if (Math.max(x, y, z) > max) {
+      throw new BackendError(`kernel ${this.name}: ${x} × ${y} × ${z} workgroups are more than ${max} along an axis`);
     }
     if (this.#gpu !== owner) {
       this.#pipeline = new Pipeline(owner.device, {
@@ -139,13 +139,15 @@ function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
 }
 
 /** The number of invocations in a workgroup of a `linear` kernel. */
-const elementsAtOnce = 64;
+const linearGroupSize = 64;
 
 /**
  * Returns the number of workgroups along x and y for a `linear` kernel over `count` elements. Two axes are needed
  * because WebGPU guarantees no more than 65,535 workgroups along each.
+ *
+ * @param perGroup The number of elements per workgroup. Default: one per invocation of `linearWorkgroup`.
  */
-export function groupsOf(count: number, perGroup: number = elementsAtOnce): [number, number] {
+export function groupsOf(count: number, perGroup: number = linearGroupSize): [number, number] {
   const all = Math.ceil(count / perGroup);
   const columns = Math.min(all, 32768);
   return [columns, columns === 0 ? 0 : Math.ceil(all / columns)];
@@ -157,8 +159,8 @@ export function groupsOf(count: number, perGroup: number = elementsAtOnce): [num
  * @param count A WGSL expression for the number of elements.
  */
 export const linear = (count: string): string => `
-  let i = (group.y * groups.x + group.x) * ${elementsAtOnce}u + lane;
+  let i = (group.y * groups.x + group.x) * ${linearGroupSize}u + lane;
   if (i >= ${count}) { return; }`;
 
 /** The workgroup size of a `linear` kernel. */
-export const linearWorkgroup = [elementsAtOnce, 1] as const;
+export const linearWorkgroup = [linearGroupSize, 1] as const;
