@@ -22,7 +22,7 @@ export async function runProgram(program: Command | ((network: Network) => Comma
     for (const command of [root, ...root.commands]) {
       command
         .showHelpAfterError(false)
-        .configureOutput({ writeOut: writeResult, outputError: (text) => say(oneLine(text)) })
+        .configureOutput({ writeOut: writeResult, outputError: (text) => say(joinLines(text)) })
         // Commander would end the process immediately, but the caller may run further command lines.
         .exitOverride();
     }
@@ -57,11 +57,11 @@ function endCleanly(error: unknown): void {
 }
 
 function report(error: unknown): void {
-  say(`error: ${oneLine(messageOf(error))}`);
+  say(`error: ${joinLines(messageOf(error))}`);
   if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(...(error.stack ?? '').split('\n'));
 }
 
-const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
+const joinLines = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
 
 /**
  * Ignores errors of stdout and stderr, to which libraries write, too. A closed terminal or a pipe without a reader is
