@@ -97,7 +97,7 @@ class CommandServer {
     for (const name of ['stdout', 'stderr'] as const) {
       this.#child[name].setEncoding('utf8').on('data', (text) => {
         this.#outputs[name] += text;
-        this.#look();
+        this.#deliver();
       });
     }
     this.#ended = once(this.#child, 'close').then(([code]) => {
@@ -114,7 +114,7 @@ class CommandServer {
   }
 
   /** Resolves pending calls with their output: on both streams, everything before a zero byte and the exit code. */
-  #look(): void {
+  #deliver(): void {
     const ends = /^([^\0]*)\0(\d+)\n/;
     for (;;) {
       const [stdout, stderr] = [this.#outputs.stdout.match(ends), this.#outputs.stderr.match(ends)];

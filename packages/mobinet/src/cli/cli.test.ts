@@ -15,7 +15,7 @@ const lastMetrics = (out: string) =>
   JSON.parse(readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1)!);
 
 describe('help', () => {
-  test('of every command lists its flags; the example has all flags of train', async () => {
+  test('lists the flags of every command; the example has all flags of train', async () => {
     const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict', 'bench', 'serve-demo'];
     const [program, ...helps] = await askAll([['--help'], ...commands.map((command) => [command, '--help'])]);
     for (const { code, stdout, stderr } of [program, ...helps])

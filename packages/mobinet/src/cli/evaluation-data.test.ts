@@ -55,7 +55,7 @@ describe('evaluation on a folder with class folders only', () => {
     expect(names(open({ limit: 3 }, run).dataset)).toEqual(drawn.filter((_, i) => i % 2 === 0));
   });
 
-  test('uses all images with a message for other runs, unless the share is given', () => {
+  test('uses all images otherwise, and says so, unless the share is given', () => {
     const { dataset, messages } = open({ data: photos }, undefined);
     expect(dataset.val.length).toBe(24);
     expect(messages).toMatch(

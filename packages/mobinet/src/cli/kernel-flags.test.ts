@@ -75,12 +75,12 @@ describe('--device', () => {
   });
 
   test('falls back to the CPU if there is no GPU, and says why if asked for', async () => {
-    const [asked, silent] = await noGpu.askAll([
+    const [requested, silent] = await noGpu.askAll([
       [...train, '--device', 'auto', '--out', join(folder, 'asked')],
       [...train, '--out', join(folder, 'silent')],
     ]);
-    expect(asked.code, asked.stderr).toBe(0);
-    expect(ownLines(asked)).toEqual([expect.stringMatching(/^computing on the CPU: .+/)]);
+    expect(requested.code, requested.stderr).toBe(0);
+    expect(ownLines(requested)).toEqual([expect.stringMatching(/^computing on the CPU: .+/)]);
     // Without --device, the CPU is used silently.
     expect(silent.code, silent.stderr).toBe(0);
     expect(ownLines(silent)).toEqual([]);
@@ -107,8 +107,8 @@ describe('--threads and --profile', () => {
   });
 
   test('change neither the trained network nor stdout', () => {
-    const [alone, profiled] = [one, two].map((run) => readFileSync(join(run, 'checkpoint.safetensors')));
-    expect(contentsOf(profiled)).toEqual(contentsOf(alone));
+    const [plain, profiled] = [one, two].map((run) => readFileSync(join(run, 'checkpoint.safetensors')));
+    expect(contentsOf(profiled)).toEqual(contentsOf(plain));
     const results = trained.map(({ stdout }) => {
       // File names and rates differ.
       const { out, model, imagesPerSecond, seconds, best, ...result } = JSON.parse(stdout);
@@ -138,13 +138,13 @@ describe('--threads and --profile', () => {
     ['evaluate', evaluate],
     ['predict', predict],
   ])('do the same for %s', async (_, command) => {
-    const [alone, profiled] = await askAll([
+    const [plain, profiled] = await askAll([
       [...command, '--threads', '1'],
       [...command, '--threads', '2', '--profile'],
     ]);
-    expect({ ...alone, stdout: '' }).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect({ ...plain, stdout: '' }).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(profiled.code, profiled.stderr).toBe(0);
-    expect(profiled.stdout).toBe(alone.stdout);
+    expect(profiled.stdout).toBe(plain.stdout);
     expect(
       profiled.stdout
         .trimEnd()

@@ -21,13 +21,13 @@ interface KernelFlags {
 type Device = BackendName | 'auto';
 
 /** Adds --device, --threads and --profile. A profile is printed to stderr after the command succeeds. */
-export function addKernelFlags(command: Command, usualDevice: Device = 'auto'): Command {
+export function addKernelFlags(command: Command, defaultDevice: Device = 'auto'): Command {
   let report = async (): Promise<void> => {};
   return command
     .addOption(
       new Option('--device <name>', 'compute device: the CPU, a GPU (see docs/gpu.md), or a GPU if available')
         .choices(['cpu', 'webgpu', 'auto'] satisfies Device[])
-        .default(usualDevice),
+        .default(defaultDevice),
     )
     .option('--threads <number>', 'compute threads (default: one per processor)', numberIn(threadsRange))
     .option('--profile', 'print the cost of each operation, or each GPU kernel, to stderr at the end')
@@ -40,7 +40,10 @@ export function addKernelFlags(command: Command, usualDevice: Device = 'auto'): 
     .hook('postAction', () => report());
 }
 
-/** Chooses the device and reports it, unless it is the CPU and the user did not ask for a device. */
+/**
+ * Chooses the device. Reports it if it is a GPU or if the user gave --device auto. Otherwise prints only a hint, if
+ * there is one.
+ */
 async function chooseDevice(command: Command): Promise<void> {
   const { device } = command.opts<KernelFlags>();
   const isRequested = command.getOptionValueSource('device') !== 'default';

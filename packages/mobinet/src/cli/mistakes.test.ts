@@ -60,6 +60,12 @@ describe('mistakes', () => {
     ['another architecture', resuming('--block', 'pre'), /another architecture: its block is mid, not pre/],
     ['another setting', resuming('--no-flip'), /--resume keeps the settings of the run: its augment is /],
     ['another preset', resuming('--preset', 'imagenet'), /the preset small .*Leave out --preset imagenet/],
+    // The one line must be the error, without the announcement of the new --epochs.
+    [
+      'other images for a resumed run',
+      ['train', '--resume', run, '--epochs', '3', '--limit', '3'],
+      /^error: the data has 3 training images, but /,
+    ],
     ['three micro-batches', [...train, '--micro-batches', '3'], /--micro-batches.*a power of two/],
     [
       'a share of a split folder',

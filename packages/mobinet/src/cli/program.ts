@@ -14,15 +14,15 @@ import { say, writeResult } from './output.js';
  * @param program The commands, or a function that makes them for the network named by `--network`.
  */
 export async function runProgram(program: Command | ((network: Network) => Command)): Promise<void> {
-  ignoreReadersThatLeave();
+  ignoreClosedOutputs();
   const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
-  process.on('uncaughtException', endInOrder);
+  process.on('uncaughtException', endCleanly);
   try {
     const root = typeof program === 'function' ? program(await networkOf(process.argv)) : program;
     for (const command of [root, ...root.commands]) {
       command
         .showHelpAfterError(false)
-        .configureOutput({ writeOut: writeResult, outputError: (text) => say(oneLine(text)) })
+        .configureOutput({ writeOut: writeResult, outputError: (text) => say(joinLines(text)) })
         // Commander would end the process immediately, but the caller may run further command lines.
         .exitOverride();
     }
@@ -47,7 +47,7 @@ export async function runProgram(program: Command | ((network: Network) => Comma
 let work: AbortController | null = null;
 
 /** Ends the program at an uncaught error, such as one of a thread. Interruptible work gets to save its state first. */
-function endInOrder(error: unknown): void {
+function endCleanly(error: unknown): void {
   if (work && !work.signal.aborted) {
     work.abort(error);
     return;
@@ -57,19 +57,22 @@ function endInOrder(error: unknown): void {
 }
 
 function report(error: unknown): void {
-  say(`error: ${oneLine(messageOf(error))}`);
+  say(`error: ${joinLines(messageOf(error))}`);
   if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(...(error.stack ?? '').split('\n'));
 }
 
-const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
+const joinLines = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
 
-/** Ignores errors of stdout and stderr, since a closed terminal or a pipe without a reader is no reason to end. */
-function ignoreReadersThatLeave(): void {
+/**
+ * Ignores errors of stdout and stderr, to which libraries write, too. A closed terminal or a pipe without a reader is
+ * no reason to end.
+ */
+function ignoreClosedOutputs(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 }
 
 /** The reason why work was aborted: a signal of the operating system. */
-export class Interruption extends Error {
+class Interruption extends Error {
   override readonly name = 'Interruption';
 
   constructor(readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
@@ -117,7 +120,7 @@ export function interruptible(message: string): { signal: AbortSignal; release: 
   };
 }
 
-/** Awaits work, and exits in order if a signal arrives first, so that exit handlers can clean up. */
+/** Awaits work. If a signal arrives first, exits the process through its exit handlers, which clean up. */
 export async function exitingOnSignals<T>(work: Promise<T>): Promise<T> {
   const exit = (name: Interruption['signal']): never => process.exit(new Interruption(name).exitCode);
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -52,9 +52,9 @@ const urlOf = (server: Server, path = '/'): string => `http://127.0.0.1:${portOf
 /** The response of a server to exactly these bytes, after which the connection is half-closed. */
 async function responseTo(
   bytes: string | Uint8Array,
-  asked = server,
+  target = server,
 ): Promise<{ status: number; head: string; body: string }> {
-  const socket: Socket = connect(portOf(asked), '127.0.0.1');
+  const socket: Socket = connect(portOf(target), '127.0.0.1');
   let text = '';
   socket.setEncoding('latin1').on('data', (chunk) => {
     text += chunk;
@@ -193,8 +193,8 @@ describe('serveSite', () => {
   });
 
   test('accepts requests only under its own host names, so that no other site can read its files', async () => {
-    const statusOf = async (asked: Server, host: string): Promise<number> =>
-      (await responseTo(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, asked)).status;
+    const statusOf = async (target: Server, host: string): Promise<number> =>
+      (await responseTo(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, target)).status;
     for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:8080', '[::1]', '[::1]:80']) {
       for (const each of [server, open, named]) expect(await statusOf(each, host), host).toBe(200);
     }

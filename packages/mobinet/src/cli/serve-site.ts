@@ -12,7 +12,7 @@ interface SiteFile {
   readonly headers: OutgoingHttpHeaders;
 }
 
-/** A response. It has bytes only if a file was requested or the request is refused. */
+/** A response. 304 (Not Modified) has no bytes. */
 interface SiteResponse {
   readonly status: number;
   readonly headers?: OutgoingHttpHeaders;

@@ -17,7 +17,7 @@ export interface Augmentation {
   readonly padding: number;
   /** What padding shows: black, or the image reflected at its edge (the edge itself not repeated). */
   readonly paddingMode: 'zero' | 'reflect';
-  /** Whether a random half of the images are mirrored left to right. */
+  /** Whether each image is mirrored left to right with probability ½. */
   readonly flip: boolean;
 }
 
@@ -39,7 +39,7 @@ export function checkAugmentation(value: unknown, name = 'augment'): asserts val
 /** The center of each image, for validation. */
 export const centerCrop: Augmentation = { crop: 'center', padding: 0, paddingMode: 'zero', flip: false };
 
-/** A random square of each image, mirrored half of the time: the usual augmentation for training. */
+/** A random square of each image, mirrored with probability ½: the usual augmentation for training. */
 export const randomCropAndFlip: Augmentation = { ...centerCrop, crop: 'random', flip: true };
 
 /**
@@ -53,7 +53,7 @@ export interface View {
 
 /**
  * Draws a view of `size` × `size` pixels. The same generator state and image size give the same view.
- * @param rng May be null if nothing is random: no random crop and no flip.
+ * @param rng May be null if nothing is random: a center crop without a flip.
  */
 export function drawView(
   image: Pick<Image, 'height' | 'width'>,

@@ -32,7 +32,7 @@ export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFo
     if (kind === 'broken') return ignore(ignored, 'broken links', path);
     if (kind !== 'folder') return ignore(ignored, 'files outside class folders', path);
     if (entry.isSymbolicLink() && contains(realPath(path), real)) {
-      return ignore(ignored, 'links to folders already read', path);
+      return ignore(ignored, 'folders already read', path);
     }
     return [{ name: composed(entry.name), path }];
   });
@@ -78,7 +78,7 @@ export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFi
       } else {
         const target = entry.isSymbolicLink() ? realPath(path) : join(real, entry.name);
         // A link to a parent folder would bring in the other classes.
-        if (seen.has(target) || contains(target, realRoot)) ignored.add('links to folders already read', path);
+        if (seen.has(target) || contains(target, realRoot)) ignored.add('folders already read', path);
         else {
           seen.add(target);
           visit(within, target);

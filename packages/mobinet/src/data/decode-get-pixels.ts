@@ -20,23 +20,23 @@ import { tiffTags } from './tiff-tags.js';
  */
 export async function loadGetPixels(): Promise<Decoder> {
   const { default: decode } = await import('get-pixels');
-  if (!isMainThread) surviveDecoders();
+  if (!isMainThread) rejectOnUncaughtException();
   return {
     name: `get-pixels ${createRequire(import.meta.url)('get-pixels/package.json').version}`,
     notice:
       'decoding images with get-pixels, which is several times slower than sharp and reads only JPEG, PNG and GIF. To use sharp: npm install sharp',
     async decode(bytes, format, { pixelLimit }) {
-      const orientation = orientations[format];
-      if (!orientation) throw new Error(`the format ${format} ${needsSharp}`);
-      const stored = orientation(bytes);
+      const readOrientation = orientationReaders[format];
+      if (!readOrientation) throw new Error(`the format ${format} ${needsSharp}`);
+      const orientation = readOrientation(bytes);
       checkSize(bytes, Math.min(pixelLimit, maxPixels));
       const pixels = await unpack(decode, bytes, `image/${format.toLowerCase()}`);
-      return { image: imageOnWhite(toSamples(pixels)), orientation: stored };
+      return { image: imageOnWhite(toSamples(pixels)), orientation };
     },
   };
 }
 
-/** JavaScript takes about 5 seconds for this many pixels of a JPEG. */
+/** JavaScript takes about 5 seconds to decode a JPEG of this many pixels. */
 const maxPixels = 16e6;
 
 function checkSize(bytes: Buffer, limit: number): void {
@@ -50,18 +50,18 @@ function checkSize(bytes: Buffer, limit: number): void {
 }
 
 /**
- * Reads the EXIF orientation for each format that get-pixels decodes.
- * @throws Error if get-pixels would decode the image to wrong colors.
+ * Readers of the EXIF orientation for the formats that get-pixels decodes. They throw an error if get-pixels would
+ * decode the image to wrong colors.
  */
-const orientations: Partial<Record<ImageFormat, (bytes: Buffer) => number | undefined>> = {
+const orientationReaders: Partial<Record<ImageFormat, (bytes: Buffer) => number | undefined>> = {
   JPEG: orientationOfJpeg,
   PNG: (bytes) => orientationOf(pngHeader(bytes).exif),
   GIF: () => undefined,
 };
 
 /**
- * Refuses RGB and CMYK, since the JPEG decoder takes three components for YCbCr. The color space is detected as in
- * libjpeg (jdapimin.c).
+ * Reads the orientation of a JPEG. Refuses CMYK, and also RGB, which get-pixels would take for YCbCr. The color space
+ * is detected as in libjpeg (jdapimin.c).
  */
 function orientationOfJpeg(bytes: Buffer): number | undefined {
   const header = jpegHeader(bytes);
@@ -97,15 +97,15 @@ function unpack(decode: typeof getPixels, bytes: Buffer, mimeType: string): Prom
  * Makes an uncaught exception fail the decoding that caused it instead of the thread: the PNG decoder throws from
  * events of its streams, sometimes after it has called back. Only for threads that do nothing but decode.
  */
-function surviveDecoders(): void {
+function rejectOnUncaughtException(): void {
   process.on('uncaughtException', (error) => {
     const reject = rejection.getStore();
     if (reject === undefined) throw error;
     reject(error);
   });
   // The GIF decoder reports damaged data here and nowhere else.
-  console.log = (complaint: unknown) => {
-    throw new Error(String(complaint));
+  console.log = (message: unknown) => {
+    throw new Error(String(message));
   };
 }
 

@@ -125,7 +125,7 @@ export class DecodePool {
     if (slot.jobs.length === 0) slot.worker?.unref();
   }
 
-  /** Fails the pool if a worker has used more CPU time than any image takes. */
+  /** Fails the pool if a worker has used more CPU time than any image takes, and warns of a long wait. */
   #check(): void {
     const { cpuLimit, workers, onWarning } = this.options;
     const limit = cpuLimit * (workers + availableParallelism());
@@ -135,7 +135,8 @@ export class DecodePool {
       const problem = `decoding ${jobs[0].request.name} took more than ${cpuLimit} s of CPU time, a bug in the decoder`;
       return void this.#fail(new DataError(`${problem}. Re-save the image with another program, or remove it`));
     }
-    // Checks are counted, since a suspended program makes none. A slow disk is no reason to skip an image.
+    // Checks are counted rather than seconds, since a suspended program makes none. This only warns, since a slow disk
+    // is no reason to skip an image.
     if (busy.length > 0 && ++this.#checks === checksBeforeWarning)
       onWarning?.(`still waiting for ${busy[0].jobs[0].request.name}`);
   }

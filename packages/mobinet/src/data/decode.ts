@@ -14,13 +14,13 @@ import type { Image } from './source.js';
  * samples keep their upper 8 bits, and no color profile is applied. `imageFromRgba` and the demo page do the same.
  *
  * @param options.side A much larger image may be decoded at a reduced size: see `DecodeOptions`.
- * @param by Default: the result of `findDecoder`.
+ * @param chosen The decoder to use. Default: that of `findDecoder`.
  * @throws Error saying what is wrong: not an image, an unsupported format, corrupt, or more than `pixelLimit` pixels.
  * @throws DataError if there is no decoder.
  */
-export async function decodeImage(bytes: Buffer, options: DecodeOptions, by?: Decoder): Promise<Image> {
+export async function decodeImage(bytes: Buffer, options: DecodeOptions, chosen?: Decoder): Promise<Image> {
   const format = formatOf(bytes);
-  const decoder = by ?? (await findDecoder());
+  const decoder = chosen ?? (await findDecoder());
   if (format === 'GIF') return decodeGif(bytes, options, decoder);
   const { image, orientation } = await decoder.decode(bytes, format, options);
   return orient(image, orientation);
@@ -53,13 +53,13 @@ const loaders = {
 };
 
 async function find(): Promise<Decoder> {
-  const asked = process.env.MOBINET_DECODER;
+  const requested = process.env.MOBINET_DECODER;
   const names = Object.keys(loaders) as (keyof typeof loaders)[];
-  if (asked && !(asked in loaders)) {
-    throw new DataError(`MOBINET_DECODER must be ${names.join(' or ')}, not ${asked}`);
+  if (requested && !(requested in loaders)) {
+    throw new DataError(`MOBINET_DECODER must be ${names.join(' or ')}, not ${requested}`);
   }
   const reasons: string[] = [];
-  for (const name of asked ? [asked as keyof typeof loaders] : names) {
+  for (const name of requested ? [requested as keyof typeof loaders] : names) {
     try {
       return await loaders[name]();
     } catch (error) {

@@ -7,7 +7,7 @@ export class DataError extends Error {
   }
 }
 
-/** Replaces control characters by spaces, since file names may contain newlines and terminal codes. */
+/** Replaces control characters with spaces, since file names may contain newlines and terminal codes. */
 export function oneLine(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
 }

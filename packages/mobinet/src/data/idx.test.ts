@@ -81,7 +81,7 @@ describe('openIdx', () => {
     const warnings: string[] = [];
     const { classes, train, val } = openIdx(folder, { onWarning: (message) => warnings.push(message) });
     expect(warnings).toEqual([
-      `${join(folder, 'train-images-idx3-ubyte')} has no images of the classes 1, which cannot be learnt`,
+      `${join(folder, 'train-images-idx3-ubyte')} has no images of the classes 1, which cannot be learned`,
     ]);
     expect(classes).toEqual(['0', '1', '2']);
     expect([0, 1, 2].map((i) => train.label(i))).toEqual([2, 0, 2]);

@@ -89,7 +89,7 @@ export function openIdx(directory: string, options: IdxOptions = {}): ImageDatas
   const absent = classes.filter((_, label) => !present.has(label));
   if (absent.length > 0) {
     const { onWarning = console.warn } = options;
-    onWarning(oneLine(`${train.path} has no images of the classes ${absent.join(', ')}, which cannot be learnt`));
+    onWarning(oneLine(`${train.path} has no images of the classes ${absent.join(', ')}, which cannot be learned`));
   }
   return { classes, train: openSplit(train, classes, options), val: openSplit(val, classes, options) };
 }

@@ -5,7 +5,7 @@ export type IgnoreReason =
   | 'files without an image extension'
   | 'files outside class folders'
   | 'broken links'
-  | 'links to folders already read'
+  | 'folders already read'
   | 'special files';
 
 /** Counts the ignored files of a data set, so that one line can report them all. */

@@ -18,7 +18,7 @@ const open = (folder: string, options: ImageFolderOptions = {}) =>
   });
 
 /** The error of opening a folder, which must be one line. */
-function complaint(
+function errorOf(
   folder: string,
   options: ImageFolderOptions = {},
   opener: (...args: Parameters<typeof open>) => unknown = open,
@@ -120,7 +120,7 @@ describe('openImageFolder', () => {
     expect(pathsIn(join(folder, 'train'), train)).toEqual([
       ...['a/1.png', 'a/2.png', 'b/1.png', 'c/1.png', 'c/again/2.png'],
     ]);
-    expect(warnings).toEqual([expect.stringMatching(/links to folders already read \(5, .*broken links \(3, /)]);
+    expect(warnings).toEqual([expect.stringMatching(/folders already read \(5, .*broken links \(3, /)]);
   });
 
   test('treats names in different Unicode forms as the same', () => {
@@ -131,7 +131,7 @@ describe('openImageFolder', () => {
     expect(classes).toEqual(['a', 'b', composed]);
     expect(train.image(2)).toBe(join(folder, 'train', decomposed, '1.png'));
     writeFiles(folder, { [`train/${composed}/1.png`]: '' });
-    expect(complaint(folder)).toContain('the same name in different Unicode forms');
+    expect(errorOf(folder)).toContain('the same name in different Unicode forms');
   });
 
   test('balances a limited number of images across classes', () => {
@@ -153,34 +153,34 @@ describe('openImageFolder', () => {
 
   test('explains what is missing', () => {
     const folder = temporaryFolder();
-    expect(complaint(join(folder, 'absent'))).toContain(`there is no folder ${join(folder, 'absent')}`);
-    expect(complaint(join(folder, 'line\nbreak'))).toContain('line break');
+    expect(errorOf(join(folder, 'absent'))).toContain(`there is no folder ${join(folder, 'absent')}`);
+    expect(errorOf(join(folder, 'line\nbreak'))).toContain('line break');
     writeFiles(folder, { file: '' });
-    expect(complaint(join(folder, 'file'))).toContain('is not a folder');
-    expect(complaint(join(folder, 'file', 'below'))).toContain('below');
+    expect(errorOf(join(folder, 'file'))).toContain('is not a folder');
+    expect(errorOf(join(folder, 'file', 'below'))).toContain('below');
     rmSync(join(folder, 'file'));
-    expect(complaint(folder)).toContain(`${folder} holds no class folders`);
+    expect(errorOf(folder)).toContain(`${folder} holds no class folders`);
     mkdirSync(join(folder, 'train'));
-    expect(complaint(folder)).toContain(`${join(folder, 'train')} holds no class folders`);
+    expect(errorOf(folder)).toContain(`${join(folder, 'train')} holds no class folders`);
     writeFiles(folder, { 'train/cat/1.png': '' });
-    expect(complaint(folder)).toContain(`there is no folder ${join(folder, 'val')}`);
-    expect(complaint(folder)).toContain(`or give ${join(folder, 'train')} to hold out a share of it`);
-    expect(complaint(folder, { valShare: 0.2 })).toContain(`Give ${join(folder, 'train')} to split that folder`);
+    expect(errorOf(folder)).toContain(`there is no folder ${join(folder, 'val')}`);
+    expect(errorOf(folder)).toContain(`or give ${join(folder, 'train')} to hold out a share of it`);
+    expect(errorOf(folder, { valShare: 0.2 })).toContain(`Give ${join(folder, 'train')} to split that folder`);
     mkdirSync(join(folder, 'test'));
-    expect(complaint(folder)).toContain('if test holds the validation images, rename it to val');
+    expect(errorOf(folder)).toContain('if test holds the validation images, rename it to val');
     writeFiles(folder, { 'val/cat/1.png': '', 'val/dog/1.png': '' });
-    expect(complaint(folder)).toContain('val has classes that train lacks: dog.');
+    expect(errorOf(folder)).toContain('val has classes that train lacks: dog.');
     writeFiles(folder, { 'train/dog/1.txt': '', 'train/emu/1.png': '' });
-    expect(complaint(folder)).toContain('train has classes that val lacks: emu.');
+    expect(errorOf(folder)).toContain('train has classes that val lacks: emu.');
     writeFiles(folder, { 'val/emu/1.png': '' });
-    expect(complaint(folder)).toContain(`${join(folder, 'train', 'dog')} holds no images, only other files (1 × .txt)`);
+    expect(errorOf(folder)).toContain(`${join(folder, 'train', 'dog')} holds no images, only other files (1 × .txt)`);
   });
 
   test.runIf(process.platform === 'linux')('explains a name that is not UTF-8', () => {
     const folder = temporaryFolder();
     writeFiles(folder, twoByTwo);
     writeFileSync(Buffer.concat([Buffer.from(join(folder, 'train/a/')), Buffer.from('caf\xe9.png', 'latin1')]), '');
-    expect(complaint(folder)).toMatch(/train\/a\/caf.\.png has a name that is not UTF-8\. Rename it$/);
+    expect(errorOf(folder)).toMatch(/train\/a\/caf.\.png has a name that is not UTF-8\. Rename it$/);
   });
 
   // Nothing is unreadable to root.
@@ -188,20 +188,20 @@ describe('openImageFolder', () => {
     const folder = temporaryFolder();
     writeFiles(folder, twoByTwo);
     chmodSync(join(folder, 'train/a'), 0);
-    expect(complaint(folder)).toContain(`no permission to read the image folder ${join(folder, 'train', 'a')}. Change`);
+    expect(errorOf(folder)).toContain(`no permission to read the image folder ${join(folder, 'train', 'a')}. Change`);
     chmodSync(join(folder, 'train/a'), 0o700);
   });
 
   test('refuses a class of images that are mostly in unsupported formats', () => {
     const folder = temporaryFolder();
     writeFiles(folder, { ...twoByTwo, 'val/c/1.HEIC': '', 'val/c/2.heic': '', 'val/c/3': '', 'train/c/1.png': '' });
-    const unread = complaint(folder, { onWarning: () => {} });
+    const unread = errorOf(folder, { onWarning: () => {} });
     expect(unread).toContain(
       `${join(folder, 'val/c')} holds no images, only other files (2 × .heic, 1 × no extension)`,
     );
     expect(unread).toContain('Add files with the extensions .jpg');
     for (let i = 0; i < 10; i++) writeFiles(folder, { [`val/c/${i}.png`]: '', [`val/c/more/${i}.bmp`]: '' });
-    expect(complaint(folder, { onWarning: () => {} })).toMatch(
+    expect(errorOf(folder, { onWarning: () => {} })).toMatch(
       /val\/c holds 12 images in unsupported formats and 10 in supported ones/,
     );
     expect(open(folder, { maxSkipped: 0.6, onWarning: () => {} }).val.length).toBe(12);
@@ -255,7 +255,7 @@ describe('a folder with class folders only', () => {
     const folder = temporaryFolder();
     writeFiles(folder, { 'val/a/1.png': '', 'val/b/1.png': '' });
     expect(contents(openValidationFolder(folder).val)).toEqual(['0 a/1.png', '1 b/1.png']);
-    expect(complaint(folder, {}, openImageFolder)).toContain(`there is no folder ${join(folder, 'train')}`);
+    expect(errorOf(folder, {}, openImageFolder)).toContain(`there is no folder ${join(folder, 'train')}`);
   });
 
   test('may have a class named train', () => {
@@ -267,21 +267,21 @@ describe('a folder with class folders only', () => {
   test('is refused if it cannot be split, or already is', () => {
     const folder = plain();
     rmSync(join(folder, 'emu/1.png'));
-    expect(complaint(folder)).toContain(
+    expect(errorOf(folder)).toContain(
       `${join(folder, 'emu')} holds one image, but training and validation need one each`,
     );
     const split = temporaryFolder();
     writeFiles(split, twoByTwo);
-    expect(complaint(split, { valShare: 0.2 })).toMatch(
+    expect(errorOf(split, { valShare: 0.2 })).toMatch(
       /already has train\/ and val\/, so it cannot be split again\. Leave out --val-share/,
     );
-    expect(complaint(split, { valShare: 0.2 }, openValidationFolder)).toContain('Leave out --val-share');
+    expect(errorOf(split, { valShare: 0.2 }, openValidationFolder)).toContain('Leave out --val-share');
     const looksSplit = temporaryFolder();
     writeFiles(looksSplit, { 'seg_train/a/1.png': '', 'seg_test/a/1.png': '' });
-    expect(complaint(looksSplit)).toContain('look like splits, not classes. Rename them to train and val');
+    expect(errorOf(looksSplit)).toContain('look like splits, not classes. Rename them to train and val');
     const wrapped = temporaryFolder();
     writeFiles(wrapped, { 'photos/a/1.png': '', 'photos/b/1.png': '' });
-    expect(complaint(wrapped)).toContain(
+    expect(errorOf(wrapped)).toContain(
       `holds a single folder, photos, which holds others. Give ${join(wrapped, 'photos')}`,
     );
   });

@@ -27,8 +27,8 @@ export interface ImageFolderOptions {
   /** The seed that draws the validation images. Default: 0. */
   splitSeed?: number | undefined;
   /**
-   * The largest share of images in unsupported formats. A larger share, of at least ten images, is an error. Default:
-   * 0.01.
+   * The largest share of a class's images that may have unsupported formats. A larger share, of at least ten images, is
+   * an error. Default: 0.01.
    */
   maxSkipped?: number | undefined;
   /** Called with one line that lists all ignored files. Default: `console.warn`. */
@@ -86,7 +86,7 @@ export function openValidationFolder(directory: string, options: ImageFolderOpti
 }
 
 /**
- * Whether a folder has the splits train and val, or one of them. A single folder of that name with images is a class.
+ * Whether a folder is split into train and val. If only one of them exists and holds images itself, it is a class.
  */
 function isSplit(directory: string, { valShare }: ImageFolderOptions): boolean {
   checkFolder(directory, 'Give a folder with train/<class>/ and val/<class>/, or with one folder per class');

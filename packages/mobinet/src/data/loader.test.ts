@@ -8,7 +8,8 @@ import { randomCropAndFlip } from './augment.js';
 import { DataError } from './errors.js';
 import { encodeGif, encodeJpeg, encodePng, picture, temporaryFolder, writeFiles } from './fixtures.test.helper.js';
 import { openImageFolder } from './image-folder.js';
-import { ImageLoader, type ImageLoaderOptions } from './loader.js';
+import { ImageLoader } from './loader.js';
+import type { ImageLoaderOptions } from './loader-options.js';
 import type { ImageSource } from './source.js';
 
 /** Thirteen training files in two classes, of several formats and sizes; images 3, 8 and 9 are broken. */
@@ -52,16 +53,16 @@ function loaderOf(source: ImageSource, changes: Partial<ImageLoaderOptions> = {}
   return loader;
 }
 
-/** Thirteen images of several sizes in memory. `asked` counts the calls of `image`. */
-function memorySource(): ImageSource & { asked: number } {
+/** Thirteen images of several sizes in memory. `fetched` counts the calls of `image`. */
+function memorySource(): ImageSource & { fetched: number } {
   const images = Array.from({ length: 13 }, (_, i) => picture(6 + i, 18 - i, i));
   return {
-    asked: 0,
+    fetched: 0,
     length: images.length,
     label: (index) => index % 3,
     name: (index) => `image ${index}`,
     image(index) {
-      this.asked++;
+      this.fetched++;
       return images[index];
     },
   };
@@ -137,7 +138,7 @@ describe('ImageLoader', () => {
     const source = memorySource();
     const loader = loaderOf(source);
     expect(await readEpoch(loader, 2, 2)).toEqual(whole.slice(2));
-    expect(source.asked).toBe(13 - 8);
+    expect(source.fetched).toBe(13 - 8);
     expect(await readEpoch(loader, 2, 4)).toEqual([]);
   });
 
@@ -261,19 +262,19 @@ describe('ImageLoader', () => {
 
   test('decodes ahead as far as prefetch allows', async () => {
     const source = memorySource();
-    const asked: number[] = [];
+    const fetched: number[] = [];
     for await (const batch of loaderOf(source, { prefetch: 3 }).epoch(0)) {
-      asked.push(source.asked);
+      fetched.push(source.fetched);
       dispose(batch);
     }
-    expect(asked).toEqual([7, 11, 13, 13]);
+    expect(fetched).toEqual([7, 11, 13, 13]);
   });
 
   test('fetches each image once if the cache is large enough', async () => {
     const source = memorySource();
     const loader = loaderOf(source);
     for (let epoch = 0; epoch < 3; epoch++) await readEpoch(loader, epoch);
-    expect(source.asked).toBe(13);
+    expect(source.fetched).toBe(13);
   });
 
   test('leaving the loop stops the work, keeps no tensor, and leaves the loader usable', async () => {

@@ -11,8 +11,6 @@ import { cutBatch } from './micro-batches.js';
 import { SkippedImages } from './skipped-images.js';
 import type { Image, ImageSource } from './source.js';
 
-export type { ImageLoaderOptions } from './loader-options.js';
-
 /** Options of one pass over the images. */
 export interface EpochOptions {
   /** The batch to start at; earlier ones are not decoded. Default: 0. */
@@ -41,7 +39,8 @@ export interface CutBatch {
 /**
  * Turns images into batches. Threads decode ahead while the previous batch is being trained on.
  *
- *     const loader = new ImageLoader(folder.train, { batchSize: 64, size: 224, rng, shuffle: true });
+ *     const options = { batchSize: 64, size: 224, rng, shuffle: true, augment: randomCropAndFlip };
+ *     const loader = new ImageLoader(folder.train, options);
  *     for await (const batch of loader.epoch(0)) { …; dispose(batch); }
  *     await loader.close();
  *

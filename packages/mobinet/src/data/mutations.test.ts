@@ -62,7 +62,7 @@ test('2,000 damaged files each take sharp less than 5 s of CPU time, and less th
       outcomes.errors++;
     }
     expect(cpuSeconds() - cpu).toBeLessThan(5);
-    // In KiB. The peak of the process only grows, and a file took at least as much memory as it added to the peak.
+    // maxRSS is the peak of the process, in KiB. Only its growth can be attributed to a file.
     expect(1024 * (process.resourceUsage().maxRSS - peak)).toBeLessThan(500e6 + decoded);
   }
   // Both must be common; otherwise there is too little damage, or too much.

@@ -5,16 +5,16 @@ export interface PngHeader {
   /** Bits per sample, or per palette index. */
   readonly bitDepth: number;
   readonly isGray: boolean;
-  /** Whether pixels may be transparent, through an alpha channel or a chunk tRNS. */
+  /** Whether pixels may be transparent, through an alpha channel or a tRNS chunk. */
   readonly hasAlpha: boolean;
   readonly isInterlaced: boolean;
-  /** The EXIF data, which is a TIFF without an image (chunk eXIf). Null if there is none. */
+  /** The EXIF data, which is a TIFF without an image (the eXIf chunk). Null if there is none. */
   readonly exif: Buffer | null;
 }
 
 /**
  * Reads the chunks of a PNG.
- * @throws Error if it does not begin with a chunk IHDR, which gives the size and color type.
+ * @throws Error if it does not begin with an IHDR chunk, which gives the size and color type.
  */
 export function pngHeader(png: Buffer): PngHeader {
   const chunks = chunksOf(png);

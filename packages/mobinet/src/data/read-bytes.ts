@@ -17,9 +17,9 @@ export async function readBytes(source: string | URL, what = 'file'): Promise<Ui
     if (files && !isRemote) return await files.readFile(isFileUrl(source) ? new URL(source) : source);
     const response = await fetch(source);
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
-    const answer = `${response.status} ${response.statusText}`.trim();
+    const status = `${response.status} ${response.statusText}`.trim();
     throw new DataError(
-      `cannot read the ${what} ${source}: the server responded with ${answer}. ${remedyFor(response.status)}`,
+      `cannot read the ${what} ${source}: the server responded with ${status}. ${remedyFor(response.status)}`,
     );
   } catch (error) {
     if (error instanceof DataError) throw error;

@@ -31,12 +31,12 @@ export function resize(image: Image, height: number, width: number): Image {
   if (image.height === height && image.width === width) return image;
   const alongRows = triangleFilter(image.width, width);
   const alongColumns = triangleFilter(image.height, height);
-  const fast = usesDefinitions ? null : resizeFast(image, alongRows, alongColumns);
+  const fast = usesReference ? null : resizeFast(image, alongRows, alongColumns);
   const pixels = fast ?? resizePlain(image, alongRows, alongColumns);
   return { height, width, pixels };
 }
 
-const usesDefinitions = globalThis.process?.env.MOBINET_KERNELS === 'reference';
+const usesReference = globalThis.process?.env.MOBINET_KERNELS === 'reference';
 
 /** The definition that `resizeFast` must match. u8 [image.height, image.width, 3] to u8 [height, width, 3]. */
 export function resizePlain({ height, width, pixels }: Image, alongRows: Filter, alongColumns: Filter): Uint8Array {

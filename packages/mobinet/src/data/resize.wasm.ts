@@ -60,7 +60,7 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
   let end = 0;
   for (const size of sizes) {
     addresses.push(end);
-    // Both passes read and write up to 16 bytes past an array, before anything else is stored there.
+    // Both passes may read and write up to 15 bytes past the end of an array, so at least 16 bytes after it stay free.
     end = (end + size + 31) & ~15;
   }
   memory.reserve(end);
@@ -70,7 +70,7 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
     memory.words(addresses[2 * i + 1], weights.length).set(weights);
   }
   memory.bytes(pixels, image.pixels.length).set(image.pixels);
-  const resizeRows = loadPass(rows, alongRows.taps, (unrolled) => loadRows(memory, unrolled));
+  const resizeRows = passFor(rows, alongRows.taps, (unrolled) => compileRows(memory, unrolled));
   resizeRows({
     pixels,
     result: intermediate,
@@ -81,7 +81,7 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
     weights: rowsWeights,
     taps: alongRows.taps,
   });
-  const resizeColumns = loadPass(columns, alongColumns.taps, (unrolled) => loadColumns(memory, unrolled));
+  const resizeColumns = passFor(columns, alongColumns.taps, (unrolled) => compileColumns(memory, unrolled));
   resizeColumns({
     pixels: intermediate,
     result,
@@ -97,17 +97,17 @@ function run({ memory, rows, columns }: Scaler, image: Image, alongRows: Filter,
 /** Loops of at most this many taps are unrolled. */
 const maxUnrolled = 8;
 
-/** Looks up the pass for a number of taps, and loads it if this is its first use. */
-function loadPass<P>(known: Map<number, P>, taps: number, load: (unrolled: number | null) => P): P {
+/** Returns the pass for a number of taps, and compiles it at its first use. */
+function passFor<P>(known: Map<number, P>, taps: number, compile: (unrolled: number | null) => P): P {
   const unrolled = taps <= maxUnrolled ? taps : null;
   const key = unrolled ?? 0;
-  const pass = known.get(key) ?? load(unrolled);
+  const pass = known.get(key) ?? compile(unrolled);
   known.set(key, pass);
   return pass;
 }
 
-/** Assembles a pass whose body gets its parameters by name, and loads it. */
-function load<Name extends string>(
+/** Compiles a pass whose body gets its parameters by name. */
+function compilePass<Name extends string>(
   memory: PrivateMemory,
   name: string,
   names: readonly Name[],
@@ -121,7 +121,7 @@ function load<Name extends string>(
 }
 
 /**
- * Writes the loop over the taps of an output: `body` gets each weight, and `at` moves on by `stride` bytes after it.
+ * Emits the loop over the taps of an output: `body` gets each weight, and `at` advances by `stride` bytes after it.
  */
 function forTaps(
   unrolled: number | null,
@@ -139,8 +139,8 @@ function forTaps(
 /**
  * Resizes one pixel at a time. Its channels fill three of four lanes; the next pixel overwrites what the fourth writes.
  */
-const loadRows = (memory: PrivateMemory, unrolled: number | null) =>
-  load(
+const compileRows = (memory: PrivateMemory, unrolled: number | null) =>
+  compilePass(
     memory,
     'bytes_resize_rows',
     rowParameters,
@@ -165,8 +165,8 @@ const loadRows = (memory: PrivateMemory, unrolled: number | null) =>
   );
 
 /** Resizes sixteen bytes of a row at a time. The next row overwrites bytes written past the end of a row. */
-const loadColumns = (memory: PrivateMemory, unrolled: number | null) =>
-  load(
+const compileColumns = (memory: PrivateMemory, unrolled: number | null) =>
+  compilePass(
     memory,
     'bytes_resize_columns',
     columnParameters,

@@ -6,8 +6,9 @@ import { temporaryName } from './temporary-files.js';
 import { explainWriteError, hasCode } from './write-error.js';
 
 /**
- * Creates a hard link to a file, replacing any file of that name. It takes no space, and keeps its contents when the
- * original is replaced by another file. On file systems without hard links, such as FAT, the file is copied.
+ * Makes `to` a hard link to the file `from`, replacing any existing file `to`. The link takes no space, and keeps its
+ * contents when `from` is later replaced by another file. On file systems without hard links, such as FAT, the file is
+ * copied.
  *
  * @throws DataError, one line with the remedy, if that fails.
  */

@@ -90,9 +90,9 @@ describe('lockFolder', () => {
     const next = (child: (typeof children)[number]) =>
       new Promise<string>((resolve) => child.stdout!.once('data', (text) => resolve(String(text).trim())));
     await Promise.all(children.map(next));
-    const answers = Promise.all(children.map(next));
+    const outcomes = Promise.all(children.map(next));
     for (const child of children) child.stdin!.write('go\n');
-    expect((await answers).sort()).toEqual(['in', 'out', 'out']);
+    expect((await outcomes).sort()).toEqual(['in', 'out', 'out']);
     const gone = Promise.all(children.map((child) => new Promise((resolve) => child.once('close', resolve))));
     for (const child of children) child.stdin!.write('go\n');
     await gone;

@@ -33,7 +33,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     refuseIfHeld(folder, found);
     const generation = 1 + Math.max(0, ...found.map((lock) => lock.generation));
     const file = join(folder, nameOf(generation));
-    // Another process was faster: look again to see which.
+    // Another process was faster. Look again, to name it in the error.
     if (!(await createOnce(file, JSON.stringify({ ...thisProcess(), since: new Date().toISOString() })))) continue;
     const lock = lockOf(file);
     try {

@@ -31,8 +31,8 @@ export function hasEnded({ host, pid, start }: ProcessIdentity): boolean {
 
 function startOf(pid: number): string | null {
   try {
-    // Field 2 is the program's name in parentheses, which may itself contain spaces and parentheses; field 22 the
-    // start.
+    // Field 2 is the program's name in parentheses, which may itself contain spaces and parentheses. Field 22 is the
+    // start time.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\)/s, '').trim().split(' ');
     return fields[19] ?? null;
   } catch {

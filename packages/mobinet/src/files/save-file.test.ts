@@ -129,7 +129,7 @@ describe('saveFile', () => {
     }
   });
 
-  test('refuses anything but regular files, and leaves it unchanged', async () => {
+  test('refuses anything but a regular file, and leaves it unchanged', async () => {
     mkdirSync(join(folder, 'folder'));
     expect(await problemOf(saveFile(join(folder, 'folder'), ''))).toMatch(/is a folder, not a file/);
     execFileSync('mkfifo', [join(folder, 'pipe')]);

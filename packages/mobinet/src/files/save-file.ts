@@ -10,8 +10,8 @@ import { explainWriteError, hasCode } from './write-error.js';
  * Writes a file atomically: to a temporary file beside it, which is checked, flushed to disk, and renamed into place.
  * Symbolic links are followed, and an existing file keeps its mode and owner.
  *
- * @throws DataError, one line with the remedy, if the file cannot be written, or if `path` is not a regular file. The
- * old contents are then unchanged, and no temporary file is left.
+ * @throws DataError, one line with the remedy, if the file cannot be written, or if `path` is not a regular file. No
+ * temporary file is left, and the old contents are unchanged, unless only the last step failed: flushing the new name.
  */
 export async function saveFile(
   path: string,
