@@ -2,6 +2,7 @@ import {
   apply,
   arange,
   checkNumber,
+  checkOptions,
   checkTensor,
   DTypeError,
   defineOp,
@@ -34,13 +35,11 @@ import { labelSmoothingRange } from './ranges.js';
  * @throws ShapeError or DTypeError if the operands do not fit.
  * @throws RangeError if a label is not a class. A GPU cannot throw: there the loss is NaN.
  */
-export function crossEntropy(
-  logits: Tensor,
-  labels: Tensor<'i32'>,
-  { labelSmoothing = 0 }: { labelSmoothing?: number } = {},
-): Tensor {
+export function crossEntropy(logits: Tensor, labels: Tensor<'i32'>, options: { labelSmoothing?: number } = {}): Tensor {
   checkTensor('crossEntropy', logits, 'logits');
   checkTensor('crossEntropy', labels, 'labels');
+  checkOptions('crossEntropy', options, ['labelSmoothing']);
+  const { labelSmoothing = 0 } = options;
   if (logits.rank !== 2 || labels.rank !== 1 || labels.shape[0] !== logits.shape[0]) {
     throw new ShapeError('crossEntropy', 'every row of logits needs one label', [
       { name: 'logits', shape: logits.shape, note: 'batch, classes' },

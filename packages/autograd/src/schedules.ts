@@ -1,4 +1,4 @@
-import { checkList, checkNumber, checkRecord, wholeNumbers } from '@mobinet/tensor';
+import { checkList, checkNumber, checkOptions, wholeNumbers } from '@mobinet/tensor';
 import { shareRange, stepRateRange } from './ranges.js';
 
 /**
@@ -18,7 +18,7 @@ export function constant(rate: number): Schedule {
 
 /** Multiplies the rate by `factor` (default 0.1) at each of the steps `at`. */
 export function stepDecay(options: { rate: number; factor?: number; at: readonly number[] }): Schedule {
-  checkRecord('stepDecay: options', options);
+  checkOptions('stepDecay', options, ['rate', 'factor', 'at']);
   const { rate, factor = 0.1, at } = options;
   checkNumber('stepDecay: rate', rate, stepRateRange);
   checkNumber('stepDecay: factor', factor, { above: 0, to: 1e6 });
@@ -31,7 +31,7 @@ export function stepDecay(options: { rate: number; factor?: number; at: readonly
 
 /** Half a cosine wave, from `rate` at step 0 to `final` (default 0) at step `steps` (Loshchilov & Hutter, 2017). */
 export function cosine(options: { rate: number; steps: number; final?: number }): Schedule {
-  checkRecord('cosine: options', options);
+  checkOptions('cosine', options, ['rate', 'steps', 'final']);
   const { rate, steps, final = 0 } = options;
   checkNumber('cosine: rate', rate, stepRateRange);
   checkNumber('cosine: steps', steps, wholeSteps);
@@ -41,7 +41,7 @@ export function cosine(options: { rate: number; steps: number; final?: number })
 
 /** Rises linearly over `steps` steps to the first rate of `schedule`, then follows `schedule` from its start. */
 export function warmUp(options: { steps: number; schedule: Schedule }): Schedule {
-  checkRecord('warmUp: options', options);
+  checkOptions('warmUp', options, ['steps', 'schedule']);
   const { steps, schedule } = options;
   checkNumber('warmUp: steps', steps, wholeSteps);
   return (step) => (step < steps ? (schedule(0) * (step + 1)) / steps : schedule(step - steps));
@@ -52,7 +52,7 @@ export function warmUp(options: { steps: number; schedule: Schedule }): Schedule
  * half a cosine (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
  */
 export function oneCycle(options: { rate: number; steps: number; rise?: number }): Schedule {
-  checkRecord('oneCycle: options', options);
+  checkOptions('oneCycle', options, ['rate', 'steps', 'rise']);
   const { rate, steps, rise = 0.3 } = options;
   checkNumber('oneCycle: rate', rate, stepRateRange);
   checkNumber('oneCycle: steps', steps, wholeSteps);

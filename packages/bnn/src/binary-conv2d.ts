@@ -6,9 +6,11 @@ import {
   bitConv2d,
   bitConv2dAttributes,
   bitConv2dFilterGradient,
+  checkOptions,
   packBits,
   type Tensor,
 } from '@mobinet/tensor';
+import { bitConv2dOptions } from '@mobinet/tensor/kernels';
 import { estimatorMemory } from './estimator.js';
 import type { Estimator, ScalingGradient } from './gradient-kinds.js';
 import { binaryInputGradient } from './input-gradient.js';
@@ -22,6 +24,9 @@ export interface BinaryConv2dOptions extends BitConv2dOptions {
   /** How the gradient of the weights treats α. Default `'full'`. */
   scalingGradient?: ScalingGradient;
 }
+
+/** The names of `BinaryConv2dOptions`. */
+export const binaryConv2dOptions = [...bitConv2dOptions, 'estimator', 'scalingGradient'] as const;
 
 /**
  * A convolution of the signs of x with the signs of real-valued latent weights, one bit each:
@@ -37,6 +42,7 @@ export interface BinaryConv2dOptions extends BitConv2dOptions {
  * @throws ShapeError if the operands do not fit.
  */
 export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOptions = {}): Tensor {
+  checkOptions('binaryConv2d', options, binaryConv2dOptions);
   const { estimator = 'approx', scalingGradient = 'full', ...convolution } = options;
   const attributes = bitConv2dAttributes('binaryConv2d', x.shape, weight.shape, convolution, weight.label);
 

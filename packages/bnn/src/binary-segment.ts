@@ -5,6 +5,7 @@ import {
   bitConv2d,
   bitConv2dAttributes,
   bitConv2dFilterGradient,
+  checkOptions,
   dispose,
   keep,
   packBits,
@@ -13,7 +14,7 @@ import {
   type Tensor,
 } from '@mobinet/tensor';
 import { aliasOf } from '@mobinet/tensor/kernels';
-import type { BinaryConv2dOptions } from './binary-conv2d.js';
+import { type BinaryConv2dOptions, binaryConv2dOptions } from './binary-conv2d.js';
 import { countDType } from './counts.js';
 import { estimatorMemory } from './estimator.js';
 import { binaryInputGradient } from './input-gradient.js';
@@ -53,6 +54,7 @@ export function binarySegment(
   parameters: Omit<ChannelParameters, 'alpha'>,
   options: BinarySegmentOptions = {},
 ): ScalePreluBatchNormResult {
+  checkOptions('binarySegment', options, [...binaryConv2dOptions, 'skipRepeats', 'epsilon']);
   const { estimator = 'approx', scalingGradient = 'full', skipRepeats = 0, epsilon = 1e-5, ...convolution } = options;
   const attributes = bitConv2dAttributes('binarySegment', x.shape, weight.shape, convolution, weight.label);
   const tail = { signs: sizeOf(weight.shape.slice(1)), epsilon, skipRepeats };

@@ -208,7 +208,9 @@ describe('scalePreluBatchNormGradient', () => {
     (all, tier) => {
       const { dy, counts, alpha, slope, gamma, beta, attributes } = all;
       const normalize = (inputs: { z: Tensor; slope: Tensor; gamma: Tensor; beta: Tensor }) => {
-        const { output } = batchNorm(prelu(inputs.z, inputs.slope), inputs.gamma, inputs.beta, attributes);
+        const { output } = batchNorm(prelu(inputs.z, inputs.slope), inputs.gamma, inputs.beta, {
+          epsilon: attributes.epsilon,
+        });
         return sum(mul(output, dy));
       };
       const expected = gradient(normalize)({ z: mul(productsOf(counts, attributes.signs), alpha), slope, gamma, beta });

@@ -50,6 +50,7 @@ const wrong = undefined as never;
 const five = 5 as never;
 const text = 'x' as never;
 const x = ones([2, 2]);
+const image = ones([1, 4, 4, 1]);
 const rng = Rng.fromSeed(0);
 const labels = tensor([0, 1], { dtype: 'i32' });
 const huge = [2 ** 30, 2 ** 30];
@@ -117,6 +118,22 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['BinaryLinear', () => new BinaryLinear(4, 4, wrong), /^BinaryLinear: options must be an object/],
   ['SGD', () => new SGD(wrong), /^sgd: options must be an object, not undefined$/],
   ['ImageLoader', () => new ImageLoader(wrong, wrong), /^the image loader's options must be an object/],
+  // A misplaced argument or a misspelled option, which would otherwise be ignored.
+  ['tensor', () => tensor([1, 2, 3, 4], [2, 2] as never), /^tensor: options must be an object, not \[2,2\]$/],
+  ['sum of an axis', () => sum(x, { axis: 0 } as never), /^sum has no option "axis"\. Its options are axes, keepDims$/],
+  ['matmul, transposed', () => matmul(x, x, true as never), /^matmul: options must be an object, not true$/],
+  ['conv2d, stride', () => conv2d(image, ones([1, 1, 1, 1]), 2 as never), /^conv2d: options must be an object, not 2$/],
+  ['maxPool2d, window', () => maxPool2d(image, 2 as never), /^maxPool2d: options must be an object, not 2$/],
+  ['avgPool2d, size', () => avgPool2d(image, { size: 2 } as never), /^avgPool2d has no option "size"/],
+  ['crossEntropy, smoothing', () => crossEntropy(x, labels, { smoothing: 0.1 } as never), /has no option "smoothing"/],
+  ['Adam, lr', () => new Adam({ lr: 1e-3 } as never), /^adam has no option "lr"\. Its options are learningRate, /],
+  ['SGD, lr', () => new SGD({ learningRate: 1, nesterov: true } as never), /^sgd has no option "nesterov"/],
+  ['BinaryConv2d, size', () => new BinaryConv2d(4, 4, { rng, size: 3 } as never), /^BinaryConv2d has no option "size"/],
+  [
+    'createMoBiNet, depth',
+    () => createMoBiNet({ depth: 3 } as never),
+    /^mobinet has no option "depth"\. Its options are/,
+  ],
   // Out of range.
   [
     'Adam',

@@ -88,6 +88,26 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
   throw new TypeError(`${name} must be an object, not ${shown(value)}`);
 }
 
+/**
+ * Checks the options of a function, for callers from JavaScript: a list in place of options, or a misspelled name, would
+ * otherwise be ignored.
+ *
+ * @param owner The function or class, for the message.
+ * @param names The options that it has.
+ * @throws TypeError with one line if `options` is not an object, RangeError with one line for an unknown name.
+ */
+export function checkOptions<O extends object>(owner: string, options: O, names: readonly (keyof O & string)[]): void {
+  checkRecord(`${owner}: options`, options);
+  checkOptionNames(owner, options, names);
+}
+
+/** Checks only the names of options. @throws RangeError with one line for an unknown name. */
+export function checkOptionNames(owner: string, options: object, names: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new RangeError(`${owner} has no option ${quote(unknown)}. Its options are ${names.join(', ')}`);
+}
+
 /** Formats any value for an error message: on one line, and not too long. */
 export function shown(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);

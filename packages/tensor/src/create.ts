@@ -1,7 +1,7 @@
 import { absentMemory } from './absent.js';
 import { currentBackend } from './backend.js';
 import { writeBytes } from './backends/webgpu/transfer.js';
-import { checkChoice, checkTensor } from './check.js';
+import { checkChoice, checkOptions, checkTensor } from './check.js';
 import { checkShape } from './check-shape.js';
 import {
   type DType,
@@ -67,6 +67,7 @@ export function tensor(
   values: NestedArray | TypedArray,
   options: { dtype?: DType; shape?: Shape } = {},
 ): Tensor<DType> {
+  checkOptions('tensor', options, ['dtype', 'shape']);
   const isTyped = ArrayBuffer.isView(values);
   const flat: ArrayLike<number> = isTyped ? values : flatten(values, nestedShape(values));
   const shape = checkShape('tensor', options.shape ?? (isTyped ? [values.length] : nestedShape(values)));

@@ -19,6 +19,8 @@ export {
   checkList,
   checkNumber,
   checkNumbers,
+  checkOptionNames,
+  checkOptions,
   checkRecord,
   checkTensor,
   describeRange,

@@ -19,6 +19,7 @@ export { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from './b
 export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
+export { bitConv2dOptions } from './ops/bits/bit-conv2d-attributes.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
 export { packMaskOnGpu } from './ops/bits/bits.wgsl.js';
 export { forEachBit, setBits } from './ops/bits/each-bit.js';
@@ -27,6 +28,7 @@ export { packBitsOp } from './ops/bits/pack-bits.js';
 export { type MaskPredicate, packMask } from './ops/bits/pack-bits.wasm.js';
 export { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './ops/bits/pack-lanes.wgsl.js';
 export { type ColumnSumsDefinition, ColumnSumsShader, type FinishDefinition } from './ops/column-sums.wgsl.js';
+export { conv2dOptions } from './ops/conv2d/conv2d-attributes.js';
 export {
   type GpuEpilogue,
   type GpuEpilogueCall,

@@ -1,4 +1,13 @@
-import { batchNorm, batchNormEval, checkNumber, foldBatchNorm, ones, type Tensor, zeros } from '@mobinet/tensor';
+import {
+  batchNorm,
+  batchNormEval,
+  checkNumber,
+  checkOptions,
+  foldBatchNorm,
+  ones,
+  type Tensor,
+  zeros,
+} from '@mobinet/tensor';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import { epsilonRange, shareRange } from '../ranges.js';
@@ -29,8 +38,10 @@ export class BatchNorm2d extends Module {
   readonly momentum: number;
 
   /** @throws RangeError if an option is out of range. */
-  constructor(channels: number, { epsilon = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
+  constructor(channels: number, options: BatchNormOptions = {}) {
     super();
+    checkOptions('BatchNorm2d', options, ['epsilon', 'momentum']);
+    const { epsilon = 1e-5, momentum = 0.1 } = options;
     checkNumber('BatchNorm2d: epsilon', epsilon, epsilonRange);
     checkNumber('BatchNorm2d: momentum', momentum, shareRange);
     this.gamma = new Parameter(ones([channels]));

@@ -1,7 +1,7 @@
 import {
   add,
   type Conv2dOptions,
-  checkRecord,
+  checkOptions,
   checkRng,
   conv2d,
   type Pair,
@@ -9,6 +9,7 @@ import {
   type Tensor,
   zeros,
 } from '@mobinet/tensor';
+import { conv2dOptions } from '@mobinet/tensor/kernels';
 import { kaimingNormal } from '../initializers.js';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
@@ -36,7 +37,7 @@ export class Conv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, given: Conv2dLayerOptions) {
     super();
-    checkRecord('Conv2d: options', given);
+    checkOptions('Conv2d', given, [...conv2dOptions, 'kernel', 'bias', 'rng']);
     const { kernel = 3, bias = true, rng, ...options } = given;
     checkRng('Conv2d', rng);
     const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;

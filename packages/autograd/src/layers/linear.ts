@@ -1,7 +1,7 @@
 import {
   add,
   checkNumber,
-  checkRecord,
+  checkOptions,
   checkRng,
   matmul,
   type Rng,
@@ -32,7 +32,7 @@ export class Linear extends Module {
 
   constructor(inputs: number, outputs: number, options: LinearOptions) {
     super();
-    checkRecord('Linear: options', options);
+    checkOptions('Linear', options, ['bias', 'rng']);
     const { bias = true, rng } = options;
     checkRng('Linear', rng);
     checkNumber('Linear: inputs', inputs, wholeNumbers(1));

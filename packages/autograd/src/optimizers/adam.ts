@@ -1,7 +1,7 @@
-import { checkNumber, shown } from '@mobinet/tensor';
+import { checkNumber, checkOptions, shown } from '@mobinet/tensor';
 import { f32x4, flushed, flushedLanes, flushedWgsl, flushLimit, smallestGradient } from '@mobinet/tensor/kernels';
 import { decayRange, epsilonRange } from '../ranges.js';
-import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
+import { Optimizer, type Update, type WeightDecayOptions, weightDecayOptions } from './optimizer.js';
 import { defineUpdate } from './update.js';
 
 /** Options of `Adam` and `AdamW`. */
@@ -26,7 +26,9 @@ export class Adam extends Optimizer {
   protected readonly decoupled: boolean = false;
 
   /** @throws RangeError if an option is out of range. */
-  constructor({ learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay }: AdamOptions = {}) {
+  constructor(options: AdamOptions = {}) {
+    checkOptions('adam', options, ['learningRate', 'betas', 'epsilon', ...weightDecayOptions]);
+    const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay } = options;
     super(learningRate, decay);
     if (!Array.isArray(betas) || betas.length !== 2) {
       throw new RangeError(`adam: betas must be two numbers, not ${shown(betas)}`);

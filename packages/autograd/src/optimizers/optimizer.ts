@@ -32,6 +32,9 @@ export interface WeightDecayOptions {
   decays?: (path: string, parameter: Tensor) => boolean;
 }
 
+/** The names of `WeightDecayOptions`. */
+export const weightDecayOptions = ['weightDecay', 'decays'] as const;
+
 /** A parameter to be changed, its path, and its gradient. */
 export interface Update {
   readonly path: string;

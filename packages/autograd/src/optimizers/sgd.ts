@@ -1,7 +1,7 @@
-import { checkNumber, checkRecord } from '@mobinet/tensor';
+import { checkNumber, checkOptions } from '@mobinet/tensor';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 import { decayRange } from '../ranges.js';
-import { Optimizer, type Update, type WeightDecayOptions } from './optimizer.js';
+import { Optimizer, type Update, type WeightDecayOptions, weightDecayOptions } from './optimizer.js';
 import { defineUpdate } from './update.js';
 
 /** Options of `SGD`. */
@@ -21,7 +21,7 @@ export class SGD extends Optimizer {
 
   /** @throws RangeError if an option is out of range. */
   constructor(options: SGDOptions) {
-    checkRecord('sgd: options', options);
+    checkOptions('sgd', options, ['learningRate', 'momentum', ...weightDecayOptions]);
     const { learningRate, momentum = 0, ...decay } = options;
     super(learningRate, decay);
     this.#momentum = checkNumber('sgd: momentum', momentum, decayRange);

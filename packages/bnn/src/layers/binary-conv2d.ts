@@ -1,6 +1,6 @@
 import { Module, Parameter } from '@mobinet/autograd';
-import { checkRecord, checkRng, type Pair, type Rng, ShapeError, type Tensor } from '@mobinet/tensor';
-import { type BinaryConv2dOptions, binaryConv2d } from '../binary-conv2d.js';
+import { checkOptions, checkRng, type Pair, type Rng, ShapeError, type Tensor } from '@mobinet/tensor';
+import { type BinaryConv2dOptions, binaryConv2d, binaryConv2dOptions } from '../binary-conv2d.js';
 import { latentNormal } from '../initializer.js';
 
 /** Options of the layer `BinaryConv2d`. */
@@ -19,7 +19,7 @@ export class BinaryConv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, given: BinaryConv2dLayerOptions) {
     super();
-    checkRecord('BinaryConv2d: options', given);
+    checkOptions('BinaryConv2d', given, [...binaryConv2dOptions, 'kernel', 'rng']);
     const { kernel = 3, rng, ...options } = given;
     checkRng('BinaryConv2d', rng);
     const groups = options.groups ?? 1;

@@ -1,5 +1,5 @@
 import { Module, Parameter } from '@mobinet/autograd';
-import { checkRecord, checkRng, type Rng, reshape, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
+import { checkOptions, checkRng, type Rng, reshape, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
 import { binaryConv2d } from '../binary-conv2d.js';
 import type { Estimator, ScalingGradient } from '../gradient-kinds.js';
 import { latentNormal } from '../initializer.js';
@@ -22,7 +22,7 @@ export class BinaryLinear extends Module {
 
   constructor(inputs: number, outputs: number, given: BinaryLinearOptions) {
     super();
-    checkRecord('BinaryLinear: options', given);
+    checkOptions('BinaryLinear', given, ['estimator', 'scalingGradient', 'rng']);
     const { rng, ...options } = given;
     checkRng('BinaryLinear', rng);
     this.weight = new Parameter(latentNormal(rng.spawn('weight'), [outputs, inputs]), { binary: true });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -226,12 +226,20 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
   }
 
   test('evaluate stops at Ctrl-C, and leaves the terminal unchanged', async () => {
+    // Enough images that the evaluation is still running when the key arrives, however slow the terminal is.
+    const [some, many] = ['50-of-each', '400-of-each'].map((name) => join(folder, name));
+    copyImages(some, { train: 1, val: 50 });
+    for (const name of readdirSync(join(some, 'val'))) {
+      for (let copy = 0; copy < 8; copy++) {
+        cpSync(join(some, 'val', name), join(many, 'val', name, `${copy}`), { recursive: true });
+      }
+    }
     const { code, screen } = await inTerminal(
-      ['evaluate', data, '--model', model, '--batch', '1', '--workers', '1'],
+      ['evaluate', many, '--model', model, '--batch', '1', '--workers', '1'],
       /evaluating \[/,
     );
     expect(code).toBe(130);
-    expect(screen).toMatch(/stopped after \d+ of 12 images\r\n$/);
+    expect(screen).toMatch(/stopped after \d+ of 1200 images\r\n$/);
     expect(screen).not.toContain('\x1b[?');
   });
 

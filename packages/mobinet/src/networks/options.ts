@@ -2,6 +2,7 @@ import {
   checkChoice,
   checkList,
   checkNumber,
+  checkOptionNames,
   checkRecord,
   type NumberRange,
   shown,
@@ -91,10 +92,7 @@ const reservedNames: ReadonlySet<string> = new Set(commandFlags.split(' '));
  */
 export function resolveOptions<S extends OptionSchema>(schema: S, given: unknown, name: string): OptionsOf<S> {
   checkRecord(`the options of ${name}`, given);
-  const unknown = Object.keys(given).find((key) => !Object.hasOwn(schema, key));
-  if (unknown !== undefined) {
-    throw new RangeError(`${name} has no option ${shown(unknown)}. Its options are ${Object.keys(schema).join(', ')}`);
-  }
+  checkOptionNames(name, given, Object.keys(schema));
   const entries = Object.entries(schema).map(([key, option]) => {
     const value = given[key] === undefined ? option.default : given[key];
     if ('choices' in option) checkChoice(key, value, option.choices);

@@ -51,11 +51,12 @@ export class Segment extends Module {
   /** Computes exactly what a packed network does, so that both give the same bits. */
   #evaluateBinary({ weight, options }: BinaryConv2d, x: Tensor): Tensor {
     const { activation, norm, plan } = this;
+    const { estimator, scalingGradient, ...convolution } = options;
     const { signs, alpha } = binarizeWeights(weight);
     const slope = activation instanceof PReLU ? activation.slope : null;
     const folded = foldOutputTransform({ alpha, slope, ...norm.fold() });
     const count = weightsPerFilter(plan);
-    const counts = bitConv2d(packBits(x), signs, { ...options, dtype: countDType(count, options) });
+    const counts = bitConv2d(packBits(x), signs, { ...convolution, dtype: countDType(count, convolution) });
     const { skipRepeats } = plan;
     const attributes = { signs: count, skipRepeats, pool: null };
     return foldedOutputTransform(counts, folded, skipRepeats > 0 ? x : null, attributes).output;

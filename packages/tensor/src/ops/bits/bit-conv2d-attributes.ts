@@ -1,5 +1,10 @@
 import type { Shape } from '../../shape.js';
-import { type Conv2dAttributes, type Conv2dOptions, conv2dAttributes } from '../conv2d/conv2d-attributes.js';
+import {
+  type Conv2dAttributes,
+  type Conv2dOptions,
+  conv2dAttributes,
+  conv2dOptions,
+} from '../conv2d/conv2d-attributes.js';
 
 /** What surrounds an image of signs: the sign +1, or zeros that add nothing. */
 export type PaddingValue = 'one' | 'zero';
@@ -12,6 +17,9 @@ export interface BitConv2dOptions extends Conv2dOptions {
    */
   paddingValue?: PaddingValue;
 }
+
+/** The names of `BitConv2dOptions`. */
+export const bitConv2dOptions = [...conv2dOptions, 'paddingValue'] as const;
 
 /** The checked options of a `bitConv2d` of given shapes, as its gradients take them. */
 export interface BitConv2dAttributes extends Conv2dAttributes {

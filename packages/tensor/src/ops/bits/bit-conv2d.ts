@@ -1,4 +1,5 @@
 import type { BitTensor } from '../../bit-tensor.js';
+import { checkOptions } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { sizeOf } from '../../shape.js';
@@ -6,7 +7,12 @@ import type { Tensor } from '../../tensor.js';
 import { forEachTap } from '../conv2d/conv2d.js';
 import { conv2dOutputShape, convolutionMultiplyAdds } from '../conv2d/conv2d-attributes.js';
 import { bitConv2dByKernels } from './bit-conv2d.wasm.js';
-import { type BitConv2dAttributes, type BitConv2dOptions, bitConv2dAttributes } from './bit-conv2d-attributes.js';
+import {
+  type BitConv2dAttributes,
+  type BitConv2dOptions,
+  bitConv2dAttributes,
+  bitConv2dOptions,
+} from './bit-conv2d-attributes.js';
 import type { CountDType } from './bit-gemm.wasm.js';
 import { checkBits } from './check-bits.js';
 import { signsOf } from './each-bit.js';
@@ -26,20 +32,21 @@ import { signsOf } from './each-bit.js';
 export function bitConv2d<D extends CountDType = 'i32'>(
   x: BitTensor,
   filter: BitTensor,
-  { dtype, ...options }: BitConv2dOptions & { dtype?: D } = {},
+  options: BitConv2dOptions & { dtype?: D } = {},
 ): Tensor<D> {
   checkBits('bitConv2d', 'x', x);
   checkBits('bitConv2d', 'filter', filter);
+  checkOptions('bitConv2d', options, [...bitConv2dOptions, 'dtype']);
   const attributes = bitConv2dAttributes('bitConv2d', x.shape, filter.shape, options, filter.label);
   const signs = sizeOf(filter.shape.slice(1));
-  const countType: CountDType = dtype ?? 'i32';
+  const countType: CountDType = options.dtype ?? 'i32';
   const limit = maxSigns[countType];
   if (signs > limit) {
     throw new RangeError(
       `bitConv2d: ${countType} can count at most ${limit} signs, and a filter has ${signs}. Omit dtype to count in i32.`,
     );
   }
-  if (dtype === 'u8' && attributes.paddingValue === 'zero') {
+  if (countType === 'u8' && attributes.paddingValue === 'zero') {
     throw new RangeError(
       "bitConv2d: u8 counts differing signs, and a padding of zero has no sign. Use dtype 'i16' or paddingValue 'one'.",
     );

@@ -9,6 +9,9 @@ export interface Conv2dOptions extends WindowOptions {
   groups?: number;
 }
 
+/** The names of `Conv2dOptions`. */
+export const conv2dOptions = ['stride', 'padding', 'dilation', 'groups'] as const;
+
 /** The checked options of a convolution of given shapes. */
 export interface Conv2dAttributes {
   readonly window: Window;

@@ -1,4 +1,4 @@
-import { checkTensor } from '../../check.js';
+import { checkOptions, checkTensor } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Shape } from '../../shape.js';
@@ -8,6 +8,7 @@ import {
   type Conv2dAttributes,
   type Conv2dOptions,
   conv2dAttributes,
+  conv2dOptions,
   conv2dOutputShape,
   convolutionMultiplyAdds,
 } from './conv2d-attributes.js';
@@ -27,6 +28,7 @@ import { hasSmallGroups, smallGroups } from './small-groups.wasm.js';
 export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
   checkTensor('conv2d', x);
   checkTensor('conv2d', filter, 'filter');
+  checkOptions('conv2d', options, conv2dOptions);
   return apply(conv2dOp, [x, filter], conv2dAttributes('conv2d', x.shape, filter.shape, options, filter.label))[0];
 }
 

@@ -1,4 +1,4 @@
-import { checkTensor } from '../../check.js';
+import { checkOptions, checkTensor } from '../../check.js';
 import { broadcastShapes } from '../../check-shape.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
@@ -28,9 +28,11 @@ export interface MatmulOptions {
  *
  * @throws ShapeError if the inner sizes K differ, the leading axes do not broadcast, or a rank is below 2.
  */
-export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   checkTensor('matmul', a, 'a');
   checkTensor('matmul', b, 'b');
+  checkOptions('matmul', options, ['transposeA', 'transposeB']);
+  const { transposeA = false, transposeB = false } = options;
   return apply(matmulOp, [a, b], { transposeA, transposeB })[0];
 }
 

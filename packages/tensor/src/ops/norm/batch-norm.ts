@@ -1,3 +1,4 @@
+import { checkOptions } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, isRecording } from '../../op.js';
 import type { InputGradients } from '../../op-definition.js';
@@ -37,6 +38,7 @@ export interface BatchNormResult {
  * @throws ShapeError unless gamma and beta have one element per channel.
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions = {}): BatchNormResult {
+  checkOptions('batchNorm', options, ['epsilon']);
   const [output, mean, variance] = apply(batchNormOp, [x, gamma, beta], { epsilon: options.epsilon ?? 1e-5 });
   return { output, mean, variance };
 }

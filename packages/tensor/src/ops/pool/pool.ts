@@ -1,3 +1,4 @@
+import { checkOptions } from '../../check.js';
 import { ShapeError } from '../../errors.js';
 import type { Shape } from '../../shape.js';
 import { type Padding, type Pair, pair, type Slide, slidingWindow, type Window } from '../window.js';
@@ -17,7 +18,9 @@ export interface PoolOptions {
  *
  * @throws ShapeError if x has not 4 axes, or the window does not fit.
  */
-export function poolWindow(op: string, x: Shape, { window, stride = window, padding = 'valid' }: PoolOptions): Window {
+export function poolWindow(op: string, x: Shape, options: PoolOptions): Window {
+  checkOptions(op, options, ['window', 'stride', 'padding']);
+  const { window, stride = window, padding = 'valid' } = options;
   const operands = [{ name: 'x', shape: x, note: 'batch, height, width, channels' }];
   if (x.length !== 4)
     throw new ShapeError(op, 'x must have 4 axes', operands, 'Reshape it to [batch, height, width, channels].');

@@ -45,7 +45,7 @@ export interface VarianceOptions extends ReduceOptions {
 /** Computes the mean squared distance from the mean over `axes`, in double precision. Throws as `sum` does. */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   checkTensor('variance', x);
-  const reduction = reductionOf('variance', x.shape, options);
+  const reduction = reductionOf('variance', x.shape, options, ['axes', 'keepDims', 'correction']);
   return apply(varianceOp, [x], { ...reduction, divisor: reduction.count - (options.correction ?? 0) })[0];
 }
 

@@ -1,4 +1,4 @@
-import { checkRecord } from '../../check.js';
+import { checkOptions } from '../../check.js';
 import { normalizeAxes } from '../../check-shape.js';
 import { type Shape, sizeOf } from '../../shape.js';
 
@@ -22,10 +22,15 @@ export interface Reduction {
   readonly count: number;
 }
 
-export function reductionOf(op: string, shape: Shape, options: ReduceOptions): Reduction {
+/** @param names The options of the op, for those that have more than `ReduceOptions`. */
+export function reductionOf<O extends ReduceOptions>(
+  op: string,
+  shape: Shape,
+  options: O,
+  names: readonly (keyof O & string)[] = ['axes', 'keepDims'],
+): Reduction {
+  checkOptions(op, options, names);
   const { axes, keepDims = false } = options;
-  // Without this check, a list of axes in place of the options would be silently ignored.
-  checkRecord(`${op}: options`, options);
   const reduced = new Set(normalizeAxes(op, axes, shape.length));
   const kept = shape.map((size, axis) => (reduced.has(axis) ? 1 : size));
   return {
