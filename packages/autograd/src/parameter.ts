@@ -8,7 +8,7 @@ import { checkTensor, Tensor } from '@mobinet/tensor';
  */
 export class Parameter extends Tensor<'f32'> {
   /**
-   * Whether the forward pass uses only its signs. Weight decay would not regularise it then, and it is exported as one
+   * Whether the forward pass uses only its signs. Weight decay would not regularize it then, and it is exported as one
    * bit per element.
    */
   readonly binary: boolean;

@@ -43,7 +43,7 @@ export class Tape implements Recorder {
   readonly #entries: Entry[] = [];
   /** Ids of the watched tensors, and of all tensors computed from them. */
   readonly #tracked = new Set<number>();
-  /** Ops that computed integers or bits from such tensors. No gradient flows through them. */
+  /** Ops that no gradient flows through: their output is integers or bits, or they have no rule for a tracked input. */
   readonly #ends = new Set<string>();
   readonly #check: ((call: RecordedCall) => void) | null;
 
@@ -77,8 +77,8 @@ export class Tape implements Recorder {
   overwrite(op: string, { id, label, shape }: AnyTensor): void {
     if (!this.#tracked.has(id)) return;
     throw new GradientError(
-      `${op} would overwrite ${label ?? `a tensor of shape [${shape}]`} while its gradient is being computed, so that gradient would be ` +
-        `wrong. Make a new tensor, as in w = sub(w, mul(rate, gradient)), or write after the differentiated function has returned.`,
+      `${op} would overwrite ${label ?? `a tensor of shape [${shape}]`} while its gradient is being computed, which would make that ` +
+        `gradient wrong. Make a new tensor, as in w = sub(w, mul(rate, gradient)), or write after the differentiated function has returned.`,
     );
   }
 
@@ -169,7 +169,7 @@ function missingRule({ call: { name }, ruleOf }: Entry): GradientError {
   }
   const rule = name === ruleOf ? '' : `: ${name}, which computes it, has no gradient rule`;
   return new GradientError(
-    `the gradient of ${ruleOf} cannot be differentiated again${rule}. It was taken inside a function that is itself differentiated. ` +
+    `the gradient of ${ruleOf} cannot be differentiated again${rule}. This gradient was taken inside a function that is itself differentiated. ` +
       'Take it in noGradient(() => …) to treat it as a constant, or use operations with derivatives of all orders (docs/operations.md).',
   );
 }
