@@ -190,10 +190,8 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
         saved: saved.map((tensor) => (tensor === result && tensor.id > before ? output : tensor)),
         // The tape records tensors of any kind, and passes back the same ones.
         gradient(dy, kept) {
-          const rules = (): InputGradients => gradient(dy, kept as readonly AnyTensor[] as S);
-          return onceDifferentiable && isRecording()
-            ? withoutDerivative(name, [dy, ...kept, ...inputs], rules)
-            : rules();
+          const rule = (): InputGradients => gradient(dy, kept as readonly AnyTensor[] as S);
+          return onceDifferentiable && isRecording() ? withoutDerivative(name, [dy, ...kept, ...inputs], rule) : rule();
         },
       });
       return output;
@@ -201,14 +199,14 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
 }
 
 /**
- * Wraps rules so that an outer tape sees that their results depend on `inputs`, but that this dependence has no
+ * Runs a gradient rule so that an outer tape sees that its results depend on `inputs`, but that this dependence has no
  * derivative.
  */
-function withoutDerivative(name: string, inputs: readonly AnyTensor[], rules: () => InputGradients): InputGradients {
-  return noGradient(rules).map((rule) => {
-    if (!rule) return null;
+function withoutDerivative(name: string, inputs: readonly AnyTensor[], rule: () => InputGradients): InputGradients {
+  return noGradient(rule).map((thunk) => {
+    if (!thunk) return null;
     return () => {
-      const output = aliasOf(noGradient(rule));
+      const output = aliasOf(noGradient(thunk));
       recordCall({ name, inputs, output, saved: [], gradient: null });
       return output;
     };

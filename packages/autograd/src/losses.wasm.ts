@@ -31,8 +31,8 @@ export function crossEntropyGradientByKernel(
   shiftAndScale.run([probabilities], dx, { shift: smoothing / classes, scale });
   const { values } = dx;
   for (let n = 0; n < batch; n++) {
-    const own = n * classes + labels[n];
-    values[own] = flushed(values[own] - scale * (1 - smoothing));
+    const labelAt = n * classes + labels[n];
+    values[labelAt] = flushed(values[labelAt] - scale * (1 - smoothing));
   }
 }
 

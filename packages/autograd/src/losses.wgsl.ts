@@ -53,8 +53,8 @@ const rowLosses = new Shader('cross_entropy', {
     // A GPU cannot throw if the label is not a class, so the loss becomes NaN. WGSL rejects NaN as a constant, so it is
     // computed from lane, which is 0 here.
     let nan = bitcast<f32>(0x7fc00000u | lane);
-    let own = select(nan, x[start + min(u32(label), p.length - 1u)], label >= 0 && label < i32(p.length));
-    losses[row] = logSum - (1.0 - p.smoothing) * own - p.smoothing / f32(p.length) * sumOfLogits;
+    let labelLogit = select(nan, x[start + min(u32(label), p.length - 1u)], label >= 0 && label < i32(p.length));
+    losses[row] = logSum - (1.0 - p.smoothing) * labelLogit - p.smoothing / f32(p.length) * sumOfLogits;
   }`,
 });
 

@@ -15,7 +15,7 @@ export class Parameter extends Tensor<'f32'> {
 
   /** @param initial The initial value. The parameter takes over its memory, and disposes of the handle. */
   constructor(initial: Tensor, { binary = false }: { binary?: boolean } = {}) {
-    checkTensor('Parameter', initial, 'the first value');
+    checkTensor('Parameter', initial, 'the initial value');
     super('f32', initial.shape, initial.share());
     this.binary = binary;
     initial.dispose();

@@ -114,18 +114,20 @@ export class Tape implements Recorder {
     const isRecorded = isRecording();
     ruleOf = isRecorded ? call.name : null;
     try {
-      const rules = call.gradient;
+      const rule = call.gradient;
       const inputGradients = tidy(() => {
-        const made = rules(outputGradient, saved);
-        if (made.length !== call.inputs.length) throw wrongCount(call, made.length);
-        return made.map((rule, index) => {
+        const thunks = rule(outputGradient, saved);
+        if (thunks.length !== call.inputs.length) throw wrongCount(call, thunks.length);
+        return thunks.map((thunk, index) => {
           if (!this.#tracked.has(call.inputs[index].id)) return null;
-          if (!rule) this.#ends.add(call.name);
-          if (!rule) return null;
+          if (!thunk) {
+            this.#ends.add(call.name);
+            return null;
+          }
           // Every gradient in the map is owned once. But a rule may pass on the tensor it was given, as that of
           // addition does, or return one tensor for two inputs. So take another handle: a twin if an outer tape has
           // recorded how the gradient was computed.
-          const gradient = rule();
+          const gradient = thunk();
           if (!sameShape(gradient.shape, call.inputs[index].shape)) throw wrongShape(call, index, gradient);
           return isRecorded ? twinOf(gradient) : aliasOf(gradient);
         });

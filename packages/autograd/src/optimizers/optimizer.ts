@@ -95,7 +95,7 @@ export abstract class Optimizer {
     return { step: this.#step, tensors: this.#tensors };
   }
 
-  /** Restores a saved state. Copies its tensors. */
+  /** Restores a saved state by copying its tensors. Tensors that the saved state lacks are set to 0. */
   load({ step, tensors }: OptimizerState): void {
     this.#step = step;
     tidy(() => {
@@ -110,7 +110,7 @@ export abstract class Optimizer {
     this.#tensors.clear();
   }
 
-  /** Performs a step. The step count has been incremented: it is 1 in the first one. */
+  /** Performs one step. `step` counts it already, so it is 1 in the first one. */
   protected abstract updateAll(updates: readonly Update[]): void;
 
   /**

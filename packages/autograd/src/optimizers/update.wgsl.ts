@@ -4,7 +4,7 @@ import type { ParameterUpdate, UpdateDefinition } from './update-definition.js';
 
 /** The kernel of an update for a GPU: in place, one dispatch per parameter. */
 export class UpdateShader<N extends string> {
-  readonly #shader: Shader<{ gBuffer: 'f32' }, Record<string, 'f32'>, Record<string, 'f32' | 'u32'>>;
+  readonly #shader: Shader<{ of_g: 'f32' }, Record<string, 'f32'>, Record<string, 'f32' | 'u32'>>;
   /** The variables that are written back, in the order of the tensors: the weight, then the slots. */
   readonly #written: readonly string[];
 
@@ -12,8 +12,8 @@ export class UpdateShader<N extends string> {
     const written = ['w', ...slots];
     this.#written = written;
     this.#shader = new Shader(name, {
-      reads: { gBuffer: 'f32' },
-      writes: Object.fromEntries(written.map((variable) => [`${variable}Buffer`, 'f32' as const])),
+      reads: { of_g: 'f32' },
+      writes: Object.fromEntries(written.map((variable) => [`of_${variable}`, 'f32' as const])),
       parameters: {
         count: 'u32',
         gradientDecay: 'f32',
@@ -23,18 +23,18 @@ export class UpdateShader<N extends string> {
       workgroup: linearWorkgroup,
       main: `
   ${linear('p.count')}
-  ${['g', ...written].map((variable) => `var ${variable} = ${variable}Buffer[i];`).join('\n  ')}
+  ${['g', ...written].map((variable) => `var ${variable} = of_${variable}[i];`).join('\n  ')}
   ${wgsl.trim()}
-  ${written.map((variable) => `${variable}Buffer[i] = ${variable};`).join('\n  ')}`,
+  ${written.map((variable) => `of_${variable}[i] = ${variable};`).join('\n  ')}`,
     });
   }
 
   run(updates: readonly ParameterUpdate[], numbers: Readonly<Record<N, number>>): void {
     for (const { tensors, gradientDecay, weightDecay } of updates) {
       const [w, g, ...slots] = tensors;
-      const buffers = [w, ...slots].map((tensor, k): [string, Tensor] => [`${this.#written[k]}Buffer`, tensor]);
+      const buffers = [w, ...slots].map((tensor, k): [string, Tensor] => [`of_${this.#written[k]}`, tensor]);
       const parameters = { ...numbers, gradientDecay, weightDecay, count: w.size };
-      this.#shader.run({ gBuffer: g }, Object.fromEntries(buffers), parameters, groupsOf(w.size));
+      this.#shader.run({ of_g: g }, Object.fromEntries(buffers), parameters, groupsOf(w.size));
     }
   }
 }
