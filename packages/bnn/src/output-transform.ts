@@ -22,7 +22,7 @@ export interface OutputTransform extends OutputTransformAttributes {
 }
 
 /** The results of `outputTransform`. */
-export interface OutputTransformResult {
+interface OutputTransformResult {
   readonly output: Tensor;
   /** Null if no signs are requested. */
   readonly outputSigns: BitTensor | null;

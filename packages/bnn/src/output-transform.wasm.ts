@@ -98,8 +98,8 @@ const transformKernel = memoize(
               vector: (row) => f32x4.load(vectorAt, 4 * channels * row + offset),
               skip: (index) => f32x4.load(skipsAt[index], offset),
             });
-            const whole = four === 0 ? counts.toI32x4LowS() : counts.toI32x4HighS();
-            const y = f32x4.variable(applySteps(whole.toF32x4S(), keyToSteps(steps)), 'y');
+            const widened = four === 0 ? counts.toI32x4LowS() : counts.toI32x4HighS();
+            const y = f32x4.variable(applySteps(widened.toF32x4S(), keyToSteps(steps)), 'y');
             store(target, y, offset);
             return hasSigns ? applySteps(y, keyToSteps(signSteps)).lt(zero).as(i32x4) : i32x4.const(0);
           });
