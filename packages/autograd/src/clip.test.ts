@@ -34,22 +34,23 @@ describe('globalNorm', () => {
   });
 
   describe.each(tiers)('(%s kernels)', (tier) => {
-    const find = (...values: number[][]): number => withKernels(tier, () => normOf(values.map((each) => tensor(each))));
+    const norm = (...arrays: number[][]): number =>
+      withKernels(tier, () => normOf(arrays.map((array) => tensor(array))));
 
     test.each([1e-25, 1e-19, 3e30, 9e37])('neither overflows nor underflows at %d', (size) => {
-      expect(find([3 * size, 0], [-2 * size], []) / size).toBeCloseTo(Math.sqrt(13), 5);
+      expect(norm([3 * size, 0], [-2 * size], []) / size).toBeCloseTo(Math.sqrt(13), 5);
     });
 
     test('is 0 for zeros and for a tree without gradients', () => {
-      expect(find([0, 0], [-0])).toBe(0);
-      expect(find()).toBe(0);
-      expect(find([])).toBe(0);
+      expect(norm([0, 0], [-0])).toBe(0);
+      expect(norm()).toBe(0);
+      expect(norm([])).toBe(0);
     });
 
     test('is NaN if an element is NaN, else infinite if one is infinite', () => {
-      expect(find([1, Number.NaN], [2])).toBeNaN();
-      expect(find([Number.NEGATIVE_INFINITY], [Number.NaN])).toBeNaN();
-      expect(find([1], [Number.NEGATIVE_INFINITY, 3e38])).toBe(Number.POSITIVE_INFINITY);
+      expect(norm([1, Number.NaN], [2])).toBeNaN();
+      expect(norm([Number.NEGATIVE_INFINITY], [Number.NaN])).toBeNaN();
+      expect(norm([1], [Number.NEGATIVE_INFINITY, 3e38])).toBe(Number.POSITIVE_INFINITY);
     });
   });
 });
@@ -71,9 +72,9 @@ describe('clipByGlobalNorm', () => {
   );
 
   describe.each(tiers)('(%s kernels)', (tier) => {
-    const clipped = (...values: number[][]): number[][] =>
+    const clipped = (...arrays: number[][]): number[][] =>
       withKernels(tier, () => {
-        const gradients = values.map((each) => tensor(each));
+        const gradients = arrays.map((array) => tensor(array));
         return clipByGlobalNorm(gradients, 10).map((gradient) => [...gradient.values]);
       });
 

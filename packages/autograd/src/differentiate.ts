@@ -18,7 +18,7 @@ import { nothingToTrain, refuseUnlisted } from './hidden.js';
 import { Tape } from './tape.js';
 import { flatten, type Gradients, unflatten } from './tree.js';
 
-/** What a differentiated function returns: the scalar loss, alone or followed by further tensors. */
+/** The result of a differentiated function: the scalar loss, alone or followed by further tensors. */
 export type Differentiated = Tensor | readonly [loss: Tensor, ...others: AnyTensor[]];
 
 /**
@@ -33,7 +33,7 @@ export type Differentiated = Tensor | readonly [loss: Tensor, ...others: AnyTens
  * in `noGradient`. The gradients are nested like the first argument; a parameter that the loss does not depend on gets
  * zeros. All intermediate tensors are freed.
  *
- * May be called inside a function that is itself differentiated: a gradient of a gradient is either right or a
+ * May be called inside a function that is itself differentiated: higher derivatives are either correct or throw a
  * GradientError.
  *
  * @throws TypeError if there are no parameters, or the loss is not an f32 tensor.
@@ -143,8 +143,9 @@ export function stopGradient(x: Tensor): Tensor {
 export interface CustomForward<S extends readonly AnyTensor[]> {
   readonly output: Tensor;
   /**
-   * The tensors that `gradient` reads. Everything else that the forward pass made is freed. For higher derivatives,
-   * save only inputs and the output: how other tensors depend on the inputs is not known.
+   * The tensors that `gradient` reads. Everything else that the forward pass made is freed. Higher derivatives
+   * differentiate the ops of `gradient`, so for these, save only inputs and the output: how other tensors depend on the
+   * inputs is not known.
    */
   readonly saved: readonly [...S];
   /** Computes ∂L/∂inputs, in the order of the inputs, from ∂L/∂output and the saved tensors. */
@@ -157,7 +158,7 @@ export interface CustomForward<S extends readonly AnyTensor[]> {
 }
 
 /**
- * Defines a function with its own gradient rule, such as a straight-through estimator, or a rule that saves memory.
+ * Defines a function with its own gradient rule, for example for a straight-through estimator or to save memory.
  * Everything that `forward` reads besides its inputs is constant.
  *
  *     const hardSign = customGradient('hardSign', (x: Tensor) => ({
@@ -189,10 +190,8 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
         saved: saved.map((tensor) => (tensor === result && tensor.id > before ? output : tensor)),
         // The tape records tensors of any kind, and passes back the same ones.
         gradient(dy, kept) {
-          const rules = (): InputGradients => gradient(dy, kept as readonly AnyTensor[] as S);
-          return onceDifferentiable && isRecording()
-            ? withoutDerivative(name, [dy, ...kept, ...inputs], rules)
-            : rules();
+          const rule = (): InputGradients => gradient(dy, kept as readonly AnyTensor[] as S);
+          return onceDifferentiable && isRecording() ? withoutDerivative(name, [dy, ...kept, ...inputs], rule) : rule();
         },
       });
       return output;
@@ -200,14 +199,14 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
 }
 
 /**
- * Wraps rules so that an outer tape sees that their results depend on `inputs`, but that this dependence has no
+ * Runs a gradient rule so that an outer tape sees that its results depend on `inputs`, but that this dependence has no
  * derivative.
  */
-function withoutDerivative(name: string, inputs: readonly AnyTensor[], rules: () => InputGradients): InputGradients {
-  return noGradient(rules).map((rule) => {
-    if (!rule) return null;
+function withoutDerivative(name: string, inputs: readonly AnyTensor[], rule: () => InputGradients): InputGradients {
+  return noGradient(rule).map((thunk) => {
+    if (!thunk) return null;
     return () => {
-      const output = aliasOf(noGradient(rule));
+      const output = aliasOf(noGradient(thunk));
       recordCall({ name, inputs, output, saved: [], gradient: null });
       return output;
     };

@@ -63,8 +63,8 @@ describe('a module whose parameters cannot be found', () => {
       "only f32 tensors have gradients, but this one is i32. Use cast(x, 'f32') first.",
     );
     expect(() => first(packBits(x))).toThrow('this one is bits');
-    expect(() => first({ stride: 2 })).toThrow('there is nothing to differentiate or to train');
-    expect(() => first([])).toThrow('there is nothing to differentiate or to train');
+    expect(() => first({ stride: 2 })).toThrow('there is nothing to train or to differentiate with respect to');
+    expect(() => first([])).toThrow('there is nothing to train or to differentiate with respect to');
     expect(() => gradient((_: object) => sum(mul(x, 2)))(new Map([['w', x]]))).toThrow('the parameters are a Map');
   });
 });

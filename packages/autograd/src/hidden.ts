@@ -15,7 +15,9 @@ export function nothingToTrain(tree: unknown): TypeError {
   if (tree instanceof Tensor || tree instanceof BitTensor) {
     return new TypeError(`only f32 tensors have gradients, but this one is ${tree.dtype}. Use cast(x, 'f32') first.`);
   }
-  return new TypeError(`there is nothing to differentiate or to train: no f32 tensor and no parameter. ${remedy}`);
+  return new TypeError(
+    `there is nothing to train or to differentiate with respect to: no f32 tensor and no parameter. ${remedy}`,
+  );
 }
 
 /**

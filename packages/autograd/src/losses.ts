@@ -19,7 +19,7 @@ import {
   where,
 } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
-import { crossEntropyFast, crossEntropyGradientFast } from './losses.wasm.js';
+import { crossEntropyByKernel, crossEntropyGradientByKernel } from './losses.wasm.js';
 import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
 import { labelSmoothingRange } from './ranges.js';
 
@@ -33,7 +33,8 @@ import { labelSmoothingRange } from './ranges.js';
  * @param options.labelSmoothing ε, from 0 to 1. Default 0.
  * @returns A scalar.
  * @throws ShapeError or DTypeError if the operands do not fit.
- * @throws RangeError if a label is not a class. A GPU cannot throw: there the loss is NaN.
+ * @throws RangeError if ε is out of range, or a label is not in 0 … classes − 1. A GPU cannot throw for a label: there,
+ *   the loss is NaN.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor<'i32'>, options: { labelSmoothing?: number } = {}): Tensor {
   checkTensor('crossEntropy', logits, 'logits');
@@ -94,7 +95,7 @@ const crossEntropyOp = defineOp<
   },
   fast([logits, labels], [loss, probabilities], { smoothing }) {
     checkLabels(labels.values, logits.shape[1]);
-    crossEntropyFast(logits, labels, loss, probabilities, smoothing);
+    crossEntropyByKernel(logits, labels, loss, probabilities, smoothing);
   },
   webgpu: ([logits, labels], [loss, probabilities], { smoothing }) =>
     crossEntropyOnGpu(logits, labels, loss, probabilities, smoothing),
@@ -136,7 +137,7 @@ const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor
       }
     }
   },
-  fast: (inputs, [dx], { smoothing }) => crossEntropyGradientFast(inputs, dx, smoothing),
+  fast: (inputs, [dx], { smoothing }) => crossEntropyGradientByKernel(inputs, dx, smoothing),
   webgpu: (inputs, [dx], { smoothing }) => crossEntropyGradientOnGpu(inputs, dx, smoothing),
 });
 

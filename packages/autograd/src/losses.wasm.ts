@@ -1,8 +1,8 @@
 import { mean, type Tensor, tidy } from '@mobinet/tensor';
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, softmaxRows } from '@mobinet/tensor/kernels';
 
-/** `crossEntropy`. The softmax over each row also gives the logarithm of its sum, and so the loss. */
-export function crossEntropyFast(
+/** `crossEntropy`. The softmax of each row also yields the row's log-sum-exp, from which the loss is computed. */
+export function crossEntropyByKernel(
   logits: Tensor,
   { values: labels }: Tensor<'i32'>,
   { values: loss }: Tensor,
@@ -20,10 +20,8 @@ export function crossEntropyFast(
   loss[0] = total / batch;
 }
 
-/**
- * `crossEntropyGradient`: first as if no class were the label, in one pass, then one element of each row is corrected.
- */
-export function crossEntropyGradientFast(
+/** `crossEntropyGradient`: one pass as if no class were the label, then a correction of one element per row. */
+export function crossEntropyGradientByKernel(
   [{ values: dy }, probabilities, { values: labels }]: readonly [Tensor, Tensor, Tensor<'i32'>],
   dx: Tensor,
   smoothing: number,
@@ -33,8 +31,8 @@ export function crossEntropyGradientFast(
   shiftAndScale.run([probabilities], dx, { shift: smoothing / classes, scale });
   const { values } = dx;
   for (let n = 0; n < batch; n++) {
-    const own = n * classes + labels[n];
-    values[own] = flushed(values[own] - scale * (1 - smoothing));
+    const labelAt = n * classes + labels[n];
+    values[labelAt] = flushed(values[labelAt] - scale * (1 - smoothing));
   }
 }
 

@@ -42,19 +42,19 @@ const rowLosses = new Shader('cross_entropy', {
   let start = row * p.length;
   ${lineSums('start + k')}
   let logSum = shift + log(total);
-  var logits = 0.0;
+  var laneSum = 0.0;
   for (var k = lane; k < p.length; k += ${softmaxStep}) {
-    logits += x[start + k];
+    laneSum += x[start + k];
     probabilities[start + k] = exp(x[start + k] - logSum);
   }
-  let sumOfLogits = sumOfWorkgroup(logits, lane);
+  let sumOfLogits = sumOfWorkgroup(laneSum, lane);
   if (lane == 0u) {
     let label = labels[row];
     // A GPU cannot throw if the label is not a class, so the loss becomes NaN. WGSL rejects NaN as a constant, so it is
     // computed from lane, which is 0 here.
     let nan = bitcast<f32>(0x7fc00000u | lane);
-    let own = select(nan, x[start + min(u32(label), p.length - 1u)], label >= 0 && label < i32(p.length));
-    losses[row] = logSum - (1.0 - p.smoothing) * own - p.smoothing / f32(p.length) * sumOfLogits;
+    let labelLogit = select(nan, x[start + min(u32(label), p.length - 1u)], label >= 0 && label < i32(p.length));
+    losses[row] = logSum - (1.0 - p.smoothing) * labelLogit - p.smoothing / f32(p.length) * sumOfLogits;
   }`,
 });
 

@@ -118,7 +118,7 @@ describe('layers', () => {
     expect(Math.max(...wide.weight.values.map(Math.abs))).toBeLessThanOrEqual(Math.fround(0.1));
   });
 
-  test('made with one generator start different, and the first as if it were alone', () => {
+  test('made with one generator start with different weights, the first with those of a single layer', () => {
     const [one, same] = [Rng.fromSeed(3), Rng.fromSeed(3)];
     const make = [
       (rng: Rng) => new Linear(2, 4, { rng }),

@@ -109,45 +109,45 @@ export function walk(
   const modules: Module[] = [];
   const listed = new Set<object>();
   /** The containers around the current node. The gradients of a module inside itself are a record inside itself. */
-  const around = new Set<object>();
-  const strangers: Stranger[] = [];
+  const ancestors = new Set<object>();
+  const foreign: ForeignObject[] = [];
   const visit = (node: unknown, path: string, inModule: boolean): void => {
     if (typeof node !== 'object' || node === null) return;
     if (node instanceof Tensor) {
       listed.add(node);
       found?.(path, node, inModule);
     } else if (!isContainer(node)) {
-      strangers.push({ path, node, inModule });
+      foreign.push({ path, node, inModule });
     } else {
       const isModule = node instanceof Module;
-      if (listed.has(node) || around.has(node)) return;
+      if (listed.has(node) || ancestors.has(node)) return;
       if (isModule) {
         listed.add(node);
         modules.push(node);
       }
-      around.add(node);
+      ancestors.add(node);
       forEachChild(node, (key, child) => visit(child, join(path, key), inModule || isModule));
-      around.delete(node);
+      ancestors.delete(node);
     }
   };
   visit(tree, '', inModule);
-  for (const stranger of strangers) refuseHidden(stranger, listed);
+  for (const object of foreign) refuseHidden(object, listed);
   return modules;
 }
 
 /** An object that is not part of a tree of parameters, such as a Map. */
-interface Stranger {
+interface ForeignObject {
   readonly path: string;
   readonly node: object;
-  /** Whether it is inside a module: then only `Parameter`s count, otherwise all f32 tensors. */
+  /** Whether it is inside a module. Then only `Parameter`s count, otherwise all f32 tensors. */
   readonly inModule: boolean;
 }
 
 /**
  * @param listed The modules and tensors of the tree.
- * @throws TypeError if the stranger holds parameters that are not listed.
+ * @throws TypeError if the foreign object holds parameters that are not listed.
  */
-function refuseHidden({ path, node, inModule }: Stranger, listed: ReadonlySet<object>): void {
+function refuseHidden({ path, node, inModule }: ForeignObject, listed: ReadonlySet<object>): void {
   const seen = new Set<unknown>();
   const holdsHidden = (inside: unknown): boolean => {
     if (typeof inside !== 'object' || inside === null || ArrayBuffer.isView(inside) || seen.has(inside)) return false;
@@ -177,7 +177,7 @@ export function forEachChild(node: object, visit: (key: string, child: unknown) 
   for (const key of Object.keys(fields)) visit(key, fields[key]);
 }
 
-/** Whether a walk descends into it: modules, arrays and plain records. */
+/** Whether a walk descends into a node: it does for modules, arrays and plain records. */
 export function isContainer(node: unknown): node is object {
   if (typeof node !== 'object' || node === null) return false;
   const prototype: unknown = Object.getPrototypeOf(node);

@@ -286,7 +286,7 @@ describe('where gradients would silently be 0 or wrong', () => {
     }));
     expect(values(gradient((x: Tensor) => sum(once(x)))(x))).toEqual([1, 4]);
     expect(() => derivative((x) => sum(once(x)), 2)(x)).toThrow(
-      /^the gradient of once cannot be differentiated again\. It was taken inside .* noGradient/,
+      /^the gradient of once cannot be differentiated again\. This gradient was taken inside .* noGradient/,
     );
     // If the inner gradient is not used, this is not an error.
     expect(values(gradient((x: Tensor) => valueAndGradient((x: Tensor) => sum(once(x)))(x).value)(x))).toEqual([1, 4]);

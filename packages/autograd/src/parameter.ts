@@ -8,14 +8,14 @@ import { checkTensor, Tensor } from '@mobinet/tensor';
  */
 export class Parameter extends Tensor<'f32'> {
   /**
-   * Whether the forward pass uses only its signs. Weight decay would not regularise it then, and it is exported as one
+   * Whether the forward pass uses only its signs. Weight decay would not regularize it then, and it is exported as one
    * bit per element.
    */
   readonly binary: boolean;
 
   /** @param initial The initial value. The parameter takes over its memory, and disposes of the handle. */
   constructor(initial: Tensor, { binary = false }: { binary?: boolean } = {}) {
-    checkTensor('Parameter', initial, 'the first value');
+    checkTensor('Parameter', initial, 'the initial value');
     super('f32', initial.shape, initial.share());
     this.binary = binary;
     initial.dispose();

@@ -11,7 +11,7 @@ const largest = 1e30;
 /** The learning rate of a single update: unlike a base rate it may be 0, since a schedule may end there. */
 export const stepRateRange: NumberRange = { from: 0, to: largest };
 
-/** The learning rate that a schedule starts from. */
+/** The base learning rate of a schedule. */
 export const learningRateRange: NumberRange = { above: 0, to: largest };
 
 /** λ of weight decay. */
@@ -20,11 +20,11 @@ export const weightDecayRange: NumberRange = { from: 0, to: largest };
 /** Decay rates of running means, such as β and μ. At 1, new values would have no effect. */
 export const decayRange: NumberRange = { from: 0, below: 1 };
 
-/** A fraction of a whole. */
-export const shareRange: NumberRange = { from: 0, to: 1 };
+/** Fractions, such as the momentum of running statistics. */
+export const fractionRange: NumberRange = { from: 0, to: 1 };
 
 /** ε of label smoothing. */
-export const labelSmoothingRange: NumberRange = shareRange;
+export const labelSmoothingRange: NumberRange = fractionRange;
 
 /** ε, added to a divisor to keep it away from 0. The lower bound keeps it far above denormal f32 numbers. */
 export const epsilonRange: NumberRange = { from: 1e-30, to: 1 };

@@ -1,5 +1,5 @@
 import { checkList, checkNumber, checkOptions, wholeNumbers } from '@mobinet/tensor';
-import { shareRange, stepRateRange } from './ranges.js';
+import { fractionRange, stepRateRange } from './ranges.js';
 
 /**
  * The learning rate as a function of the step, counted from 0. The functions below throw a RangeError if an option is
@@ -36,7 +36,7 @@ export function cosine(options: { rate: number; steps: number; final?: number })
   checkNumber('cosine: rate', rate, stepRateRange);
   checkNumber('cosine: steps', steps, wholeSteps);
   checkNumber('cosine: final', final, stepRateRange);
-  return (step) => interpolate(rate, final, share(step, steps));
+  return (step) => interpolate(rate, final, fractionDone(step, steps));
 }
 
 /** Rises linearly over `steps` steps to the first rate of `schedule`, then follows `schedule` from its start. */
@@ -48,27 +48,27 @@ export function warmUp(options: { steps: number; schedule: Schedule }): Schedule
 }
 
 /**
- * Rises from rate/25 to `rate` in the first `rise` (default 0.3) of the steps, then falls to rate/250 000, both along
- * half a cosine (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
+ * Rises from rate/25 to `rate` during the fraction `rise` (default 0.3) of the steps, then falls to rate/250 000, both
+ * along half a cosine (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
  */
 export function oneCycle(options: { rate: number; steps: number; rise?: number }): Schedule {
   checkOptions('oneCycle', options, ['rate', 'steps', 'rise']);
   const { rate, steps, rise = 0.3 } = options;
   checkNumber('oneCycle: rate', rate, stepRateRange);
   checkNumber('oneCycle: steps', steps, wholeSteps);
-  checkNumber('oneCycle: rise', rise, shareRange);
+  checkNumber('oneCycle: rise', rise, fractionRange);
   const start = rate / 25;
   const end = start / 1e4;
   const peak = rise * steps - 1;
   const last = steps - 1;
   return (step) =>
     step <= peak
-      ? interpolate(start, rate, share(step, peak))
-      : interpolate(rate, end, share(step - peak, last - peak));
+      ? interpolate(start, rate, fractionDone(step, peak))
+      : interpolate(rate, end, fractionDone(step - peak, last - peak));
 }
 
 /** The fraction of `steps` that is done, at most 1; 1 if there are none. */
-function share(step: number, steps: number): number {
+function fractionDone(step: number, steps: number): number {
   return steps > 0 ? Math.min(1, step / steps) : 1;
 }
 

@@ -31,7 +31,7 @@ const { cases } = JSON.parse(
 const pooled = (pool: typeof ops.maxPool2d) => (x: Tensor) =>
   pool(ops.reshape(x, [x.shape[0], 2, 2, 1]), { window: 2 });
 
-/** The cases that are not simply called after an exported operation. */
+/** The cases that are not named after an exported operation. */
 const functions: Record<string, (...inputs: Tensor[]) => Tensor> = {
   leakyRelu: (x) => ops.leakyRelu(x, 0.2),
   clip: (x) => ops.clip(x, -0.5, 2),

@@ -43,7 +43,7 @@ export class Tape implements Recorder {
   readonly #entries: Entry[] = [];
   /** Ids of the watched tensors, and of all tensors computed from them. */
   readonly #tracked = new Set<number>();
-  /** Ops that computed integers or bits from such tensors. No gradient flows through them. */
+  /** Ops that no gradient flows through: their output is integers or bits, or they have no rule for a tracked input. */
   readonly #ends = new Set<string>();
   readonly #check: ((call: RecordedCall) => void) | null;
 
@@ -77,8 +77,8 @@ export class Tape implements Recorder {
   overwrite(op: string, { id, label, shape }: AnyTensor): void {
     if (!this.#tracked.has(id)) return;
     throw new GradientError(
-      `${op} would overwrite ${label ?? `a tensor of shape [${shape}]`} while its gradient is being computed, so that gradient would be ` +
-        `wrong. Make a new tensor, as in w = sub(w, mul(rate, gradient)), or write after the differentiated function has returned.`,
+      `${op} would overwrite ${label ?? `a tensor of shape [${shape}]`} while its gradient is being computed, which would make that ` +
+        `gradient wrong. Make a new tensor, as in w = sub(w, mul(rate, gradient)), or write after the differentiated function has returned.`,
     );
   }
 
@@ -114,18 +114,20 @@ export class Tape implements Recorder {
     const isRecorded = isRecording();
     ruleOf = isRecorded ? call.name : null;
     try {
-      const rules = call.gradient;
+      const rule = call.gradient;
       const inputGradients = tidy(() => {
-        const made = rules(outputGradient, saved);
-        if (made.length !== call.inputs.length) throw wrongCount(call, made.length);
-        return made.map((rule, index) => {
+        const thunks = rule(outputGradient, saved);
+        if (thunks.length !== call.inputs.length) throw wrongCount(call, thunks.length);
+        return thunks.map((thunk, index) => {
           if (!this.#tracked.has(call.inputs[index].id)) return null;
-          if (!rule) this.#ends.add(call.name);
-          if (!rule) return null;
+          if (!thunk) {
+            this.#ends.add(call.name);
+            return null;
+          }
           // Every gradient in the map is owned once. But a rule may pass on the tensor it was given, as that of
           // addition does, or return one tensor for two inputs. So take another handle: a twin if an outer tape has
           // recorded how the gradient was computed.
-          const gradient = rule();
+          const gradient = thunk();
           if (!sameShape(gradient.shape, call.inputs[index].shape)) throw wrongShape(call, index, gradient);
           return isRecorded ? twinOf(gradient) : aliasOf(gradient);
         });
@@ -169,7 +171,7 @@ function missingRule({ call: { name }, ruleOf }: Entry): GradientError {
   }
   const rule = name === ruleOf ? '' : `: ${name}, which computes it, has no gradient rule`;
   return new GradientError(
-    `the gradient of ${ruleOf} cannot be differentiated again${rule}. It was taken inside a function that is itself differentiated. ` +
+    `the gradient of ${ruleOf} cannot be differentiated again${rule}. This gradient was taken inside a function that is itself differentiated. ` +
       'Take it in noGradient(() => …) to treat it as a constant, or use operations with derivatives of all orders (docs/operations.md).',
   );
 }

@@ -176,7 +176,7 @@ describe('the backward pass of binaryConv2d', () => {
   const x = Rng.fromSeed(9).normal([2, 6, 6, 64]);
   const weight = Rng.fromSeed(10).normal([4, 3, 3, 64]);
 
-  test.each(estimators)('saves bits with %s', (estimator) => {
+  test.each(estimators)('saves as little as possible of the activations with %s', (estimator) => {
     const calls: RecordedCall[] = [];
     withRecorder({ record: (call) => calls.push(call) }, () => binaryConv2d(x, weight, { estimator }));
     expect(calls.map(({ name }) => name)).toEqual(['binaryConv2d']);

@@ -1,4 +1,4 @@
-// A trained network is also evaluated; on a GPU, that takes these kernels.
+// Networks that are trained are also evaluated, which on a GPU needs these kernels.
 import './webgpu.js';
 import { customGradient } from '@mobinet/autograd';
 import {

@@ -3,7 +3,7 @@ import { defineUpdate } from '@mobinet/autograd/kernels';
 import { checkNumber } from '@mobinet/tensor';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 
-/** Options of `Bop`. Those of `AdamOptions` are for the parameters that are not binary. */
+/** Options of `Bop`. Those inherited from `AdamOptions` apply to the parameters that are not binary. */
 export interface BopOptions extends AdamOptions {
   /** τ, the magnitude that the mean gradient must exceed to flip a weight, 0 or more. Default 1e-8. */
   threshold?: number;

@@ -16,7 +16,7 @@ export function loadCounts(dtype: CountDType, signs: I16x8, address: I32, offset
   return signs.sub(differences.shl(i32.const(1)));
 }
 
-/** Loads four counts as floats, split at 0. Every lane of `signs` holds the number of weights of a filter. */
+/** `splitAtZero` of four counts from memory. Every lane of `signs` holds the number of weights of a filter. */
 export function splitCounts(dtype: CountDType, signs: F32x4, address: I32, offset = 0): { above: F32x4; below: F32x4 } {
   const four = dtype === 'i16' ? i32x4.load16S(address, offset) : i32x4.load8U(address, offset);
   const number = four.toF32x4S();
@@ -30,7 +30,10 @@ export function splitAtZero(numbers: F32x4): { above: F32x4; below: F32x4 } {
   return { above: count.pmax(zero), below: count.pmin(zero) };
 }
 
-/** Whether the kernels can run: they take channels eight at a time, and counts of one or two bytes. */
+/**
+ * Whether the kernels can run: they process eight channels at a time, and counts of one or two bytes. If they cannot,
+ * the definition runs.
+ */
 export function hasKernels(operands: readonly AnyTensor[]): boolean {
   return operands.every(({ shape, size, dtype }) => size > 0 && shape[shape.length - 1] % 8 === 0 && dtype !== 'i32');
 }

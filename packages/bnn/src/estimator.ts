@@ -20,8 +20,9 @@ export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): T
 }
 
 /**
- * What an estimator saves of x for the backward pass, as little as possible: nothing for `'identity'`, one bit per
- * element for `'clip'` (whether it stops the gradient), x itself for `'approx'`, whose slope depends on it.
+ * Returns the tensors that an estimator saves of x for the backward pass, as little as possible: nothing for
+ * `'identity'`, one bit per element for `'clip'` (whether it stops the gradient), x itself for `'approx'`, whose slope
+ * depends on it.
  */
 export function estimatorMemory(x: Tensor, estimator: Estimator): readonly AnyTensor[] {
   if (estimator === 'identity') return [];

@@ -7,7 +7,7 @@ export type FoldInputs = readonly [alpha: Tensor, scale: Tensor, shift: Tensor, 
 /** The skip is optional. */
 export type FoldedOutputTransformInputs = readonly [counts: Counts, folded: Tensor, ...skip: Tensor[]];
 
-/** What a 2×2 pool, which may end a unit, keeps of each 2×2 pixels. */
+/** The statistic that a 2×2 pool at the end of a unit computes. */
 export type OutputPool = 'average' | 'max' | 'min';
 
 /** Attributes of `foldedOutputTransform`. */

@@ -133,7 +133,12 @@ describe('the rules of foldedOutputTransform', () => {
   test('use thresholds where only signs are read', () => {
     const layer: Layer = { skip: false, pool: 'none', read: 'nothing' };
     expect(callsOf([layer, layer])).toEqual([
-      ...['packBits', 'bitConv2d', 'signThresholds', 'bitConv2d', 'signThresholds', 'unpackBits'],
+      'packBits',
+      'bitConv2d',
+      'signThresholds',
+      'bitConv2d',
+      'signThresholds',
+      'unpackBits',
     ]);
     expect(callsOf([{ ...layer, read: 'output' }])).toEqual([
       'packBits',

@@ -11,7 +11,7 @@ import type {
 } from './folded-output-transform-attributes.js';
 import { gpuKernels } from './gpu-kernels.js';
 
-/** What a trained segment does to the counts of its convolution, channel by channel. All tensors are [channels]. */
+/** The parameters by which a trained segment transforms the counts of its convolution. All tensors are [channels]. */
 export interface FoldableSegment {
   /** α, the scaling factors of the filters, above 0. */
   readonly alpha: Tensor;
@@ -34,7 +34,7 @@ export function foldOutputTransform({ alpha, slope, scale, shift }: FoldableSegm
   return apply(foldOp, slope ? [alpha, scale, shift, slope] : [alpha, scale, shift], undefined)[0];
 }
 
-/** It has no fast kernel, since there is so little to compute. */
+/** There is so little to compute that this op needs no fast kernel. */
 const foldOp = defineOp<FoldInputs, [Tensor]>({
   name: 'foldOutputTransform',
   outputs: ([alpha]) => [{ dtype: 'f32', shape: [3, alpha.size] }],
@@ -52,8 +52,8 @@ const foldOp = defineOp<FoldInputs, [Tensor]>({
 
 /**
  * The output of channel c for a count and a skipped element. Every product and sum is rounded to f32, so that all
- * kernels compute the same bits: a sign near 0 must not depend on which one ran. GPUs may round a product and its sum
- * together; there, signs at least match the floats beside them.
+ * kernels compute the same bits: a sign near 0 must not depend on which one ran. A GPU may fuse a product and its sum
+ * and round once; there, signs at least match the floats in the other output.
  */
 function outputOf({ values, shape: [, channels] }: Tensor, c: number, count: number, skipped: number): number {
   const [positive, negative, shift] = [values[c], values[channels + c], values[2 * channels + c]];

@@ -112,8 +112,8 @@ const transformKernel = memoize(
                 return pool ? f32x4.variable(lanes, 'folded') : lanes;
               });
               const values = sources.map(({ skip }, source) => {
-                const whole = four === 0 ? counts[source].toI32x4LowS() : counts[source].toI32x4HighS();
-                const { above, below } = splitAtZero(whole.toF32x4S());
+                const widened = four === 0 ? counts[source].toI32x4LowS() : counts[source].toI32x4HighS();
+                const { above, below } = splitAtZero(widened.toF32x4S());
                 // One of the two products is 0, so this rounds once, fused or not.
                 const product = above.mul(positive).addMul(below, negative);
                 return product.add(hasSkip ? shift.add(f32x4.load(skip, offset)) : shift);

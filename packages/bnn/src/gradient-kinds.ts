@@ -1,5 +1,5 @@
 /**
- * What stands in for the derivative of sign, which is 0 almost everywhere (eq. 2):
+ * The straight-through estimator that replaces the derivative of sign, which is 0 almost everywhere (eq. 2):
  *
  * - `'identity'`: 1
  * - `'clip'`: 1 where |x| ≤ 1, else 0 (Courbariaux et al., 2016)

@@ -35,9 +35,10 @@ export interface BinaryInputGradient {
   readonly signs: BitTensor;
   /** α, [outChannels] */
   readonly alpha: Tensor;
-  /** What the estimator saved of x (`estimatorMemory`). */
+  /** The tensors that the estimator saved of x (`estimatorMemory`). */
   readonly memory: readonly AnyTensor[];
   readonly xShape: Shape;
+  /** The attributes of the convolution (`bitConv2dAttributes`). */
   readonly attributes: BitConv2dAttributes;
   /** Default null: no skip. */
   readonly skip?: SkipGradient | null;

@@ -9,7 +9,7 @@ import { channels, type TransformLayer, transformLayer, transformNetwork } from 
  * Few steps per layer, since each adds a binary digit to the numbers. Starting from ±0.5, no sum or product is rounded
  * anywhere.
  */
-const layer = transformLayer.map((layer): TransformLayer => ({ ...layer, moves: layer.moves.slice(0, 4) }));
+const layer = transformLayer.map((layer): TransformLayer => ({ ...layer, ops: layer.ops.slice(0, 4) }));
 const round = (x: number): number => (x < 0 ? -0.5 : 0.5);
 
 // A fixed seed and few runs, since a software adapter takes a second to compile each kernel.

@@ -78,7 +78,7 @@ describe('the rules of outputTransform', () => {
         // A skip of another shape contains a float convolution, and steps after a pool are not fused.
         conv: { ...layer.conv, stride: 1 as const },
         read: 'no' as const,
-        moves: layer.moves.filter((move) => move !== 'pool').slice(0, 4),
+        ops: layer.ops.filter((op) => op !== 'pool').slice(0, 4),
       }));
       const calls = callsOf(transformNetwork(plain, Rng.fromSeed(1)));
       // Only the steps on the input of the network, before its signs are taken, remain ops.
@@ -98,9 +98,7 @@ describe('the rules of outputTransform', () => {
         const y = block(x);
         return add(conv(add(y, c)), y);
       };
-      expect(callsOf(network)).toEqual([
-        ...['packBits', 'bitConv2d', 'outputTransform', 'bitConv2d', 'outputTransform'],
-      ]);
+      expect(callsOf(network)).toEqual(['packBits', 'bitConv2d', 'outputTransform', 'bitConv2d', 'outputTransform']);
     }
   });
 
@@ -117,7 +115,10 @@ describe('the rules of outputTransform', () => {
       return [add(conv(y), y), conv(y)];
     };
     expect(callsOf(network).filter((name) => name !== 'bitConv2d')).toEqual([
-      ...['packBits', 'outputTransform', 'outputTransform', 'outputTransform'],
+      'packBits',
+      'outputTransform',
+      'outputTransform',
+      'outputTransform',
     ]);
   });
 
@@ -144,7 +145,12 @@ describe('the rules of outputTransform', () => {
       return [y, packSigns(add(y, 1)), packSigns(add(y, 2)), packSigns(y)];
     };
     expect(callsOf(otherSigns).filter((name) => name !== 'unpackBits')).toEqual([
-      ...['packBits', 'bitConv2d', 'outputTransform', 'add', 'packBits', 'packBits'],
+      'packBits',
+      'bitConv2d',
+      'outputTransform',
+      'add',
+      'packBits',
+      'packBits',
     ]);
     const withSigns = (x: Tensor): Tensor[] => {
       const counts = bitConv2d(packBits(x), signs, { padding: 'same', dtype: 'i16' });
@@ -172,7 +178,7 @@ describe('the rules of outputTransform', () => {
     expect(callsOf((x) => relu(maxPool2d(conv(x), { window: 3 })))).toEqual([...start, 'maxPool2d', 'relu']);
   });
 
-  test('leave numbers of channels that the kernel does not take', () => {
+  test('leave convolutions with a number of channels that the kernel does not support', () => {
     expect(callsOf((x) => relu(binaryConv2d(x, few)))).toEqual(['packBits', 'bitConv2d', 'scaleCounts', 'relu']);
   });
 });

@@ -22,7 +22,7 @@ const stepsOfOps: Readonly<Record<string, readonly TransformStep[]>> = {
   relu: ['relu'],
 };
 
-/** A GPU binds eight buffers to a kernel: four skips, beside counts, vectors and results. */
+/** A GPU binds eight buffers to a kernel: four skips besides counts, vectors and results. */
 const maxSkips = 4;
 
 /** The steps that a call applies to x, one of its inputs; null if it cannot be expressed as steps. */

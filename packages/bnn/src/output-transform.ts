@@ -22,7 +22,7 @@ export interface OutputTransform extends OutputTransformAttributes {
 }
 
 /** The results of `outputTransform`. */
-export interface OutputTransformResult {
+interface OutputTransformResult {
   readonly output: Tensor;
   /** Null if no signs are requested. */
   readonly outputSigns: BitTensor | null;
@@ -32,7 +32,7 @@ export interface OutputTransformResult {
  * The output transform of a binary convolution: any steps that follow it, in any order, in one pass over the counts.
  * It also takes the signs of the result, after further steps if there are any. The steps are those of `scaleCounts`,
  * `affine` (a scale and a shift), `prelu`, `relu` and `add`, and each is rounded to f32 as in these ops, so the results
- * have the same bits. GPUs may round two steps together.
+ * have the same bits. A GPU may fuse two steps and round once.
  *
  * @throws ShapeError if the operands do not match the steps.
  */
@@ -67,12 +67,12 @@ export const outputTransformOp = defineOp<OutputTransformInputs, OutputTransform
     const channels = vectors.shape[1];
     const beforeSigns = new Float32Array(y.length);
     for (let at = 0; at < y.length; at++) {
-      const take = stepper(arithmetic, {
+      const applySteps = stepper(arithmetic, {
         vector: (row) => vectors.values[row * channels + (at % channels)],
         skip: (index) => skips[index].values[at],
       });
-      y[at] = take(countOf(counts.dtype, attributes.signs, counts.values[at]), steps);
-      beforeSigns[at] = take(y[at], signSteps ?? []);
+      y[at] = applySteps(countOf(counts.dtype, attributes.signs, counts.values[at]), steps);
+      beforeSigns[at] = applySteps(y[at], signSteps ?? []);
     }
     if (signs) setBits(signs, (at) => beforeSigns[at] < 0);
   },

@@ -94,14 +94,14 @@ const transformKernel = memoize(
           const counts = i16x8.variable(loadCounts(dtype, signs, count, channel * bytes), 'counts');
           const isNegative = [0, 4].map((four) => {
             const offset = 4 * (channel + four);
-            const take = stepper(arithmetic, {
+            const applySteps = stepper(arithmetic, {
               vector: (row) => f32x4.load(vectorAt, 4 * channels * row + offset),
               skip: (index) => f32x4.load(skipsAt[index], offset),
             });
-            const whole = four === 0 ? counts.toI32x4LowS() : counts.toI32x4HighS();
-            const y = f32x4.variable(take(whole.toF32x4S(), keyToSteps(steps)), 'y');
+            const widened = four === 0 ? counts.toI32x4LowS() : counts.toI32x4HighS();
+            const y = f32x4.variable(applySteps(widened.toF32x4S(), keyToSteps(steps)), 'y');
             store(target, y, offset);
-            return hasSigns ? take(y, keyToSteps(signSteps)).lt(zero).as(i32x4) : i32x4.const(0);
+            return hasSigns ? applySteps(y, keyToSteps(signSteps)).lt(zero).as(i32x4) : i32x4.const(0);
           });
           return i16x8.variable(isNegative[0].narrowS(isNegative[1]), 'isNegative');
         };

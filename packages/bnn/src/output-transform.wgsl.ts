@@ -30,7 +30,7 @@ const transformShader = memoize((type: CountType, steps: string, hasSigns: boole
     lines.push(`let x${lines.length} = ${expression};`);
     return `x${lines.length - 1}`;
   };
-  const take = stepper<string>(
+  const applySteps = stepper<string>(
     {
       scale: (x, factor) => named(`${x} * ${factor}`),
       shift: (x, offset) => named(`${x} + ${offset}`),
@@ -39,10 +39,10 @@ const transformShader = memoize((type: CountType, steps: string, hasSigns: boole
     },
     { vector: (row) => `vectors[${row}u * p.channels + c]`, skip: (index) => `skip${index}[at]` },
   );
-  const y = take(named(`f32(${countOf(type, 'counts[at]')})`), keyToSteps(steps));
+  const y = applySteps(named(`f32(${countOf(type, 'counts[at]')})`), keyToSteps(steps));
   lines.push(`y[at] = ${y};`);
   // The sign is read from the stored bits, so that no compiler can recompute it differently. −0 is not below 0.
-  if (hasSigns) lines.push(`isBelow = bitcast<u32>(${take(y, keyToSteps(signSteps))}) > 0x80000000u;`);
+  if (hasSigns) lines.push(`isBelow = bitcast<u32>(${applySteps(y, keyToSteps(signSteps))}) > 0x80000000u;`);
 
   const reads: Record<string, 'f32' | CountType> = { counts: type, vectors: 'f32' };
   for (const name of skipNames([...keyToSteps(steps), ...keyToSteps(signSteps)])) reads[name] = 'f32';

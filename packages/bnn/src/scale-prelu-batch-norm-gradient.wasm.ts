@@ -42,16 +42,16 @@ export function scalePreluBatchNormGradientByKernels(
     const [means, variances] = [mean.values, variance.values];
     const gradients = { slope: dslope.values, gamma: dgamma.values, beta: dbeta.values };
 
-    const centring = rowsByName(centeringRows, memory, channels);
+    const centering = rowsByName(centeringRows, memory, channels);
     for (let c = 0; c < channels; c++) {
-      centring.positive[c] = alphas[c];
-      centring.negative[c] = alphas[c] * slopes[c];
-      centring.minusMean[c] = -means[c];
+      centering.positive[c] = alphas[c];
+      centering.negative[c] = alphas[c] * slopes[c];
+      centering.minusMean[c] = -means[c];
     }
     sumsKernel(counts.dtype).run(args, blocks, { grain });
 
-    // dp = dyFactor·dy + through·(p − μ) + constant, where p = α·max(c, 0) + α·slope·min(c, 0). The coefficients
-    // overwrite those of p − μ.
+    // dp = dyFactor·dy + through·p + constant, where p = α·max(c, 0) + α·slope·min(c, 0). The coefficients overwrite
+    // those of p − μ.
     const total = sumBlocks('f32', sums, blocks, 2 * channels);
     const { dyFactor, positive, negative, constant, oneMinusSlope } = rowsByName(gradientRows, memory, channels);
     let mayBeTiny = false;
@@ -77,9 +77,9 @@ export function scalePreluBatchNormGradientByKernels(
 }
 
 /**
- * If the sums of a channel are below this, possibly after multiplication by γ, its gradients may be so small that they
- * must be flushed to 0. Otherwise only a rare cancellation gives such a gradient, and a single denormal number does no
- * harm, so the kernel without the comparison is enough.
+ * If the sums of a channel are below this, possibly only after multiplication by γ/√(σ² + ε), its gradients may be so
+ * small that they must be flushed to 0. Otherwise only a rare cancellation produces such a gradient, and a single
+ * denormal number does no harm, so the kernel without the comparison is enough.
  */
 const tinySum = 1e-20;
 
@@ -95,7 +95,7 @@ interface Cell {
   readonly at: I32;
 }
 
-/** What `forEachCell` does: which coefficients it loads, which sums it keeps, and what happens to each cell. */
+/** A pass of `forEachCell`: the coefficients that it loads, the sums that it keeps, and what it does with each cell. */
 interface Pass<Coefficient extends string, Sum extends string> {
   readonly dtype: CountDType;
   readonly coefficients: readonly Coefficient[];

@@ -147,8 +147,8 @@ describe('scalePreluBatchNorm', () => {
     for (const value of output.values) expect(Math.abs(value - 0.5)).toBeLessThan(1e-4);
   });
 
-  /** Channels of the largest counts with alternating signs, of constant counts, and with an outlier as first count. */
-  const extremes: [what: string, signs: number, count: (pixel: number) => number][] = [
+  /** Counts on which rounding errors or overflow would show first. */
+  const extremes: [description: string, signs: number, count: (pixel: number) => number][] = [
     ['the largest counts', 32767, (pixel) => (pixel % 2 === 0 ? 32767 : -32767)],
     ['channels that do not vary', 4608, () => 4608],
     ['channels that hardly vary', 576, (pixel) => 576 - 2 * Number(pixel % 3 === 0)],
@@ -156,8 +156,8 @@ describe('scalePreluBatchNorm', () => {
   ];
 
   test.each(
-    extremes.flatMap(([what, ...rest]) =>
-      (['output', 'mean', 'variance'] as const).map((output) => [output, what, ...rest] as const),
+    extremes.flatMap(([description, ...rest]) =>
+      (['output', 'mean', 'variance'] as const).map((output) => [output, description, ...rest] as const),
     ),
   )('agrees with its definition in the %s of %s', (output, _, signs, count) => {
     const [pixels, channels] = [600, 8];

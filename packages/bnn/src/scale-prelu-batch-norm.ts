@@ -11,7 +11,7 @@ import type {
 } from './scale-prelu-batch-norm-attributes.js';
 import { scalePreluBatchNormGradientByKernels } from './scale-prelu-batch-norm-gradient.wasm.js';
 
-/** What a segment does to the counts of its convolution, channel by channel. All tensors are [channels]. */
+/** The parameters by which a segment transforms the counts of its convolution in training. All are [channels]. */
 export interface ChannelParameters {
   /** α, the scaling factors of the filters, above 0. */
   readonly alpha: Tensor;

@@ -107,7 +107,7 @@ function computeStatistics(
 const sumsKernel = memoize(
   (dtype: CountDType) =>
     new Kernel(
-      `counts_sums_${dtype}__dot`,
+      `scale_prelu_batch_norm_sums_${dtype}__dot`,
       { counts: i32, signs: i32, sums: i32, rows: i32, channels: i32, rowsPerBlock: i32 },
       ({ counts, signs, sums, rows, channels, rowsPerBlock }, from, to) => {
         const bytes = bytesOf[dtype];

@@ -84,12 +84,12 @@ describe('weightGradient', () => {
     const weight = tensor([[0.5, -1.5]]);
     const gradient = tensor([[2, 4]]);
     const { alpha } = binarizeWeights(weight);
-    const of = (mode: ScalingGradient) => [...weightGradient(gradient, weight, alpha, mode).values];
+    const gradientBy = (mode: ScalingGradient) => [...weightGradient(gradient, weight, alpha, mode).values];
     expect(alpha.values[0]).toBe(1);
     // Σ g·sign(w) = 2 − 4 = −2 and n = 2. The second weight is clipped.
-    expect(of('full')).toEqual([-1 + 2, 1 + 0]);
-    expect(of('xnor-net')).toEqual([1 + 2, 2 + 0]);
-    expect(of('detached')).toEqual([2, 0]);
+    expect(gradientBy('full')).toEqual([-1 + 2, 1 + 0]);
+    expect(gradientBy('xnor-net')).toEqual([1 + 2, 2 + 0]);
+    expect(gradientBy('detached')).toEqual([2, 0]);
   });
 });
 

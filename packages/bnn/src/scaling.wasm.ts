@@ -65,15 +65,15 @@ export const weightGradientKernel = memoize(
           const alpha = f32x4.variable(f32x4.splat(f32.load(alphas.add(filter.mul(4)))), 'alpha');
           const diagonal = f32x4.variable(f32x4.splat(f32.const(1).div(size)), 'diagonal');
           forEachFour(n, (offset, rest) => {
-            const own = f32x4.variable(f32x4.load(g.add(offset)), 'own');
+            const value = f32x4.variable(f32x4.load(g.add(offset)), 'value');
             const magnitude = f32x4.variable(f32x4.load(w.add(offset)).abs(), 'magnitude');
             const isInside = f32x4.const(1).ge(magnitude);
-            const throughSign = alpha.mul(own).and(isInside);
+            const throughSign = alpha.mul(value).and(isInside);
             const sum =
               mode === 'full'
                 ? throughSign.add(alignment.xor(flip(offset)).and(magnitude.gt(zero)))
                 : mode === 'xnor-net'
-                  ? throughSign.add(own.mul(diagonal))
+                  ? throughSign.add(value.mul(diagonal))
                   : throughSign;
             storeFour(target.add(offset), f32x4.variable(sum, 'sum'), rest);
           });

@@ -10,14 +10,14 @@ const countsPerCall = 1024;
 
 /**
  * Finds the interval of counts for which the output of a binary layer is below 0, channel by channel. It evaluates the
- * layer's own op on every possible count, so that thresholds and op give the same signs. Such an interval, or the
- * complement of one, exists for every transform of `foldOutputTransform`, whose two linear pieces meet at 0.
+ * layer's own op on every possible count, so thresholds and op agree on every sign. Such an interval, or the complement
+ * of one, exists for every transform of `foldOutputTransform`, whose two linear pieces meet at 0.
  *
  * @param signsOf Computes the signs of the layer's output from counts [1, any size, 1, channels].
  * @param options.dtype The dtype of the counts; thresholds apply to stored values.
  * @param options.signs The number of weights of a filter.
  * @returns i16 [3, channels]: the start of the interval, its number of counts, and 1 where the output is below 0
- * outside the interval instead; null if some channel has no such interval.
+ *   outside the interval instead; null if some channel has no such interval.
  */
 export function thresholdsOf(
   signsOf: (counts: Counts) => BitTensor,
@@ -64,8 +64,8 @@ export function intervalWhere(
 }
 
 /**
- * The signs of a layer's output, computed from its counts alone: a count gives −1 if it lies in the interval of its
- * channel (or outside, where the thresholds say so).
+ * The signs of a layer's output, computed from its counts alone: the sign is −1 if the count is in the interval of its
+ * channel, or outside of it where the thresholds say so.
  *
  * @param counts [..., channels]
  * @param thresholds [3, channels], from `thresholdsOf`, for counts of this dtype.

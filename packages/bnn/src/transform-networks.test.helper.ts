@@ -16,7 +16,7 @@ import { type BinaryConv2dOptions, binaryConv2d } from './binary-conv2d.js';
 
 export const channels = 16;
 
-interface MoveOperands {
+interface OpOperands {
   /** The input of the layer, and the filter of the convolution that gives it the shape of the output. */
   readonly x: Tensor;
   readonly projection: Tensor;
@@ -27,7 +27,7 @@ interface MoveOperands {
 }
 
 /** Ops that may follow a binary convolution. */
-const moves = {
+const ops = {
   affine: (y, { a, b }) => affine(y, a, b),
   prelu: (y, { a }) => prelu(y, a),
   relu: (y) => relu(y),
@@ -36,16 +36,16 @@ const moves = {
   factor: (y, { a }) => mul(y, a),
   skip: (y, { x, projection, stride }) => add(y, sameShape(x.shape, y.shape) ? x : conv2d(x, projection, { stride })),
   pool: (y) => maxPool2d(y, { window: 3, stride: 1, padding: 1 }),
-} satisfies Record<string, (y: Tensor, operands: MoveOperands) => Tensor>;
+} satisfies Record<string, (y: Tensor, operands: OpOperands) => Tensor>;
 
-export type Move = keyof typeof moves;
+export type OpName = keyof typeof ops;
 
 export interface TransformLayer {
   readonly conv: BinaryConv2dOptions & { readonly kernel: 1 | 3; readonly stride: 1 | 2; readonly groups: 1 | 4 };
   /** Ops after the convolution. */
-  readonly moves: readonly Move[];
+  readonly ops: readonly OpName[];
   /** Ops before the signs of its input are taken. */
-  readonly signMoves: readonly Move[];
+  readonly signOps: readonly OpName[];
   /** Whether the output of the layer, or the value before its last op, is also a result of the network. */
   readonly read: 'no' | 'output' | 'before';
 }
@@ -59,14 +59,14 @@ export const transformLayer: fc.Arbitrary<TransformLayer> = fc.record({
     padding: fc.constant('same'),
     paddingValue: fc.constantFrom('one', 'zero'),
   }),
-  moves: fc.array(fc.constantFrom(...(Object.keys(moves) as Move[])), { maxLength: 7 }),
-  signMoves: fc.array(fc.constantFrom('bias', 'number', 'affine', 'prelu'), { maxLength: 2 }),
+  ops: fc.array(fc.constantFrom(...(Object.keys(ops) as OpName[])), { maxLength: 7 }),
+  signOps: fc.array(fc.constantFrom('bias', 'number', 'affine', 'prelu'), { maxLength: 2 }),
   read: fc.constantFrom('no', 'no', 'no', 'output', 'before'),
 });
 
 /** A network of such layers for images of 16 channels. `round` is applied to its weights. */
 export function transformNetwork(layers: readonly TransformLayer[], rng: Rng, round = (x: number): number => x) {
-  const weights = layers.map(({ conv: { kernel, groups }, moves, signMoves }, at) => {
+  const weights = layers.map(({ conv: { kernel, groups }, ops, signOps }, at) => {
     const draw = (label: string | number, ...shape: number[]): Tensor => {
       const weight = rng.split(at, label).normal(shape);
       for (const [k, value] of weight.values.entries()) weight.values[k] = round(value);
@@ -75,18 +75,18 @@ export function transformNetwork(layers: readonly TransformLayer[], rng: Rng, ro
     return {
       filter: draw('filter', channels, kernel, kernel, channels / groups),
       projection: draw('projection', channels, 1, 1, channels),
-      vectors: [...signMoves, ...moves].map((_, k) => ({ a: draw(2 * k, channels), b: draw(2 * k + 1, channels) })),
+      vectors: [...signOps, ...ops].map((_, k) => ({ a: draw(2 * k, channels), b: draw(2 * k + 1, channels) })),
     };
   });
   return (images: Tensor): Tensor[] => {
     const read: Tensor[] = [];
-    const last = layers.reduce((x, { conv: { kernel, ...options }, signMoves, moves: names, ...layer }, at) => {
+    const last = layers.reduce((x, { conv: { kernel, ...options }, signOps, ops: names, ...layer }, at) => {
       const { filter, projection, vectors } = weights[at];
-      const move = (y: Tensor, name: Move, k: number): Tensor =>
-        moves[name](y, { x, projection, stride: options.stride, ...vectors[k] });
-      const input = signMoves.reduce((y, name, k) => move(y, name, k), x);
+      const applyOp = (y: Tensor, name: OpName, k: number): Tensor =>
+        ops[name](y, { x, projection, stride: options.stride, ...vectors[k] });
+      const input = signOps.reduce((y, name, k) => applyOp(y, name, k), x);
       let [before, y] = [x, binaryConv2d(input, filter, options)];
-      for (const [k, name] of names.entries()) [before, y] = [y, move(y, name, signMoves.length + k)];
+      for (const [k, name] of names.entries()) [before, y] = [y, applyOp(y, name, signOps.length + k)];
       if (layer.read === 'output') read.push(y);
       if (layer.read === 'before') read.push(before);
       return y;

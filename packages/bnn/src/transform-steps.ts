@@ -10,7 +10,7 @@ export interface StepArithmetic<T> {
 }
 
 /** Where steps find their operands; each kind is numbered in the order of the steps. */
-export interface StepOperands<T> {
+interface StepOperands<T> {
   vector(row: number): T;
   skip(index: number): T;
 }

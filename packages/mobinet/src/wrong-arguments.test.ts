@@ -81,7 +81,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['crossEntropy', () => crossEntropy(x, [0, 1] as never), /^crossEntropy: labels must be a tensor, not \[0,1\]/],
   ['crossEntropy of floats', () => crossEntropy(x, ones([2]) as never), /labels must be i32, not f32/],
   ['mse', () => mse(x, 1 as never), /^mse: target must be a tensor, not 1/],
-  ['Parameter', () => new Parameter([1] as never), /^Parameter: the first value must be a tensor/],
+  ['Parameter', () => new Parameter([1] as never), /^Parameter: the initial value must be a tensor/],
   ['encodeSafetensors', () => encodeSafetensors({ w: [1] as never }), /^encodeSafetensors: w must be a tensor/],
   // Not a shape, or not a list.
   ['zeros', () => zeros(five), /^zeros: needs a list such as \[2, 3\], not 5$/],

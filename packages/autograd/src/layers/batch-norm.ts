@@ -10,7 +10,7 @@ import {
 } from '@mobinet/tensor';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
-import { epsilonRange, shareRange } from '../ranges.js';
+import { epsilonRange, fractionRange } from '../ranges.js';
 import { moveTowards } from './moving-average.js';
 
 /** Options of `BatchNorm2d`. */
@@ -22,8 +22,8 @@ export interface BatchNormOptions {
 }
 
 /**
- * Batch normalization (Ioffe & Szegedy, 2015): gives each channel (the last axis) mean β and standard deviation γ. In
- * training it uses the statistics of the batch, in evaluation their running averages.
+ * Batch normalization (Ioffe & Szegedy, 2015): normalizes each channel (the last axis) to mean β and standard deviation
+ * γ. In training it uses the statistics of the batch, in evaluation their running averages.
  */
 export class BatchNorm2d extends Module {
   /** γ [channels], 1 at first. */
@@ -43,7 +43,7 @@ export class BatchNorm2d extends Module {
     checkOptions('BatchNorm2d', options, ['epsilon', 'momentum']);
     const { epsilon = 1e-5, momentum = 0.1 } = options;
     checkNumber('BatchNorm2d: epsilon', epsilon, epsilonRange);
-    checkNumber('BatchNorm2d: momentum', momentum, shareRange);
+    checkNumber('BatchNorm2d: momentum', momentum, fractionRange);
     this.gamma = new Parameter(ones([channels]));
     this.beta = new Parameter(zeros([channels]));
     this.runningMean = zeros([channels]);
@@ -69,7 +69,7 @@ export class BatchNorm2d extends Module {
   }
 
   /**
-   * Moves the running averages towards the statistics of a batch, and disposes of those.
+   * Moves the running averages towards the statistics of a batch, which it disposes of.
    *
    * @param variance The biased variance.
    * @param count The number of elements per channel in the batch.

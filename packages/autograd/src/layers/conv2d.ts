@@ -16,11 +16,11 @@ import { Parameter } from '../parameter.js';
 
 /** Options of `Conv2d`. Padding is `'same'` by default. */
 export interface Conv2dLayerOptions extends Conv2dOptions {
-  /** Height and width of the filter. Default 3. */
+  /** [height, width], or one number for both. Default 3. */
   kernel?: Pair;
   /** Whether a learned bias is added to each channel. Default true. */
   bias?: boolean;
-  /** Draws the initial weights. */
+  /** The source of the initial weights. */
   rng: Rng;
 }
 

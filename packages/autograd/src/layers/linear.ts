@@ -16,7 +16,7 @@ import { Parameter } from '../parameter.js';
 export interface LinearOptions {
   /** Whether a learned bias is added. Default true. */
   bias?: boolean;
-  /** Draws the initial weights. */
+  /** The source of the initial weights. */
   rng: Rng;
 }
 

@@ -3,7 +3,7 @@ import { Module } from '../module.js';
 
 const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d } as const;
 
-/** What `Pool2d` takes of each window. */
+/** The statistic that `Pool2d` computes of each window. */
 export type PoolKind = keyof typeof pools;
 
 /**

@@ -16,7 +16,7 @@ export interface AdamOptions extends WeightDecayOptions {
 
 /**
  * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its
- * square, corrected for starting at 0. Weight decay λ·w is added to the gradient (L2 regularisation). Tiny gradients
+ * square, corrected for starting at 0. Weight decay λ·w is added to the gradient (L2 regularization). Tiny gradients
  * and means are flushed to 0.
  */
 export class Adam extends Optimizer {

@@ -21,7 +21,7 @@ export interface OptimizerState {
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
-/** Weight decay is meaningless for weights of which only the sign is used. */
+/** Weight decay is meaningless for weights of which only the signs are used. */
 const notBinary = (_path: string, parameter: Tensor): boolean => !(parameter instanceof Parameter && parameter.binary);
 
 /** Options that all optimizers share. */
@@ -43,8 +43,8 @@ export interface Update {
 }
 
 /**
- * The base of optimizers, which change parameters in place by their gradients. Subclasses define how; this class keeps
- * their state (moments, by slot and parameter name) and the step count.
+ * The base class of optimizers, which update parameters in place from their gradients. Subclasses define the update;
+ * this class keeps their state (moments, by slot and parameter name) and the step count.
  */
 export abstract class Optimizer {
   #step = 0;
@@ -67,7 +67,7 @@ export abstract class Optimizer {
    *
    * @param gradients As returned by `valueAndGradient` for the same tree.
    * @throws Error if a parameter has no gradient, ShapeError if its gradient has a different shape, TypeError if there
-   *   are no parameters, RangeError if the learning rate is out of range. Nothing has changed then.
+   *   are no parameters, RangeError if the learning rate is out of range. In all these cases, nothing has changed.
    */
   update<T extends object>(tree: T, gradients: Gradients<T>): void {
     checkNumber('optimizer: learningRate', this.learningRate, stepRateRange);
@@ -98,7 +98,7 @@ export abstract class Optimizer {
     return { step: this.#step, tensors: this.#tensors };
   }
 
-  /** Restores a saved state. Copies its tensors. */
+  /** Restores a saved state by copying its tensors. Tensors that the saved state lacks are set to 0. */
   load({ step, tensors }: OptimizerState): void {
     this.#step = step;
     tidy(() => {
@@ -113,7 +113,7 @@ export abstract class Optimizer {
     this.#tensors.clear();
   }
 
-  /** Performs a step. The step count has been incremented: it is 1 in the first one. */
+  /** Performs one step. `step` counts it already, so it is 1 in the first one. */
   protected abstract updateAll(updates: readonly Update[]): void;
 
   /**
@@ -141,7 +141,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * The tensor that this optimizer keeps for a parameter under the name `slot`, on the same backend. It is 0 at first.
+   * The tensor that this optimizer keeps for a parameter under the name `slot`, on the parameter's backend. It is 0 at
+   * first.
    */
   protected slot(slot: string, path: string, parameter: Tensor): Tensor {
     const name = path === '' ? slot : `${slot}.${path}`;

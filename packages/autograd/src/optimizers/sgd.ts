@@ -45,8 +45,8 @@ const sgd = defineUpdate({
   lanes:
     (p) =>
     ([w, g, v]) => {
-      const pull = g.add(p.gradientDecay.mul(w));
-      const velocity = f32x4.variable(flushedLanes(p.momentum.mul(v).add(pull)), 'velocity');
+      const gradient = g.add(p.gradientDecay.mul(w));
+      const velocity = f32x4.variable(flushedLanes(p.momentum.mul(v).add(gradient)), 'velocity');
       return [w.sub(velocity.mul(p.rate)), velocity];
     },
   wgsl: `

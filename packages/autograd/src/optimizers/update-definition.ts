@@ -7,7 +7,7 @@ export type UpdateNumbers<N extends string, V = number> = Readonly<Record<N | 'g
 /**
  * One step of an optimizer, as a formula for a single element. It maps the weight `w`, its gradient `g` and the values
  * in its slots to the new weight and the new values in the slots. It is written three times: as the definition, as the
- * fast kernel of the CPU, and as the kernel of a GPU; tests hold the second and third to the first.
+ * fast kernel of the CPU, and as the kernel of a GPU; tests check the second and third against the first.
  */
 export interface UpdateDefinition<N extends string> {
   /** The name of the op, in profiles and errors. */
@@ -34,7 +34,7 @@ export interface UpdateDefinition<N extends string> {
 export interface ParameterUpdate {
   /** The parameter, its gradient, then its slots. */
   readonly tensors: readonly Tensor[];
-  /** λ as L2 regularisation: λ·w is added to the gradient. */
+  /** λ as L2 regularization: λ·w is added to the gradient. */
   readonly gradientDecay: number;
   /** λ as decoupled weight decay: λ·w is added to the step. */
   readonly weightDecay: number;

@@ -16,13 +16,13 @@ import {
 } from '@mobinet/tensor/kernels';
 import type { ParameterUpdate, UpdateDefinition, UpdateNumbers } from './update-definition.js';
 
-/** Elements in a block. Threads take some blocks at a time. */
+/** Elements in a block. A thread takes four blocks at a time. */
 const blockSize = 8192;
 
 /**
  * The fast kernel of an update. It changes all parameters of a network in one pass, in place, wherever they are in
- * memory: a table lists them block by block. An entry of the table is the addresses of the block's tensors, its size,
- * and the two decays.
+ * memory: a table lists them block by block. Each entry contains the addresses of a block in all tensors, its size, and
+ * the two decays.
  */
 export class UpdateKernel<N extends string> {
   readonly #kernel: Kernel<ParameterTypes>;
