@@ -90,7 +90,7 @@ const unpackShader = new Shader('unpack', {
   signs[i] = 1.0 - 2.0 * f32((word >> (column % 32u)) & 1u);`,
 });
 
-/** For each row of a and of b, the number of differing signs, or the dot product if `signs` is the length of a row. */
+/** Dot products of rows of `signs` signs, or for `signs` = 0 the numbers of signs that differ. */
 const bitGemm = new GemmShader({
   name: 'bits_gemm',
   reads: { x: 'u32', y: 'u32' },

@@ -146,7 +146,7 @@ export function lookUpChunk(g: number, chunk: LookupChunk): void {
       () => lookUp(g, chunk, count, true),
       () => lookUp(g, chunk, count, false),
     );
-  // Tables of rows of zeros are all 0 and can be skipped: this few rows only touch the first half of the tables.
+  // With 16 rows or fewer, the second half of the tables is made of rows of zeros, and can be skipped.
   when(
     chunk.rowsLeft.ltS(2 * tables + 1),
     () => lookUpIn(tables / 2),

@@ -10,7 +10,7 @@ import { flushTiny } from './flush-tiny.js';
 import { square } from './unary.js';
 import { where } from './where.js';
 
-// The gradients of activations flush tiny values to 0: see flush.ts.
+// The gradients of these activations, except `clip`, flush tiny values to 0: see flush.ts.
 
 /** Computes 1 / (1 + e⁻ˣ), the logistic function. */
 export function sigmoid(x: Tensor): Tensor {
@@ -106,7 +106,7 @@ const leakyReluGradientOp = elementwiseOp({
 });
 
 /**
- * The Gaussian error linear unit x·Φ(x), with the normal distribution function Φ in the form
+ * Computes the Gaussian error linear unit x·Φ(x), with the normal distribution function Φ in the form
  *
  *     Φ(x) ≈ (1 + tanh u(x)) / 2,   u(x) = √(2/π) · (x + 0.044715 x³)
  *

@@ -51,7 +51,7 @@ export function withTensors<D extends DType, R extends DType>(
   checkTensor(op, b, 'b');
   if (a.dtype !== b.dtype) {
     throw new DTypeError(
-      `${op}: a is ${a.dtype}, but b is ${b.dtype}. Convert one of them, such as with cast(b, '${a.dtype}').`,
+      `${op}: a is ${a.dtype}, but b is ${b.dtype}. Convert one of them, for example with cast(b, '${a.dtype}').`,
     );
   }
   return use(a, b);

@@ -1,8 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import {
-  type F32,
-  type F32x4,
   f32,
   f32x4,
   forRange,
@@ -10,6 +8,7 @@ import {
   i32,
   select,
   store,
+  sumOfFour,
   type Variable,
   when,
 } from '../../wasm/assembler.js';
@@ -72,7 +71,7 @@ const dotsKernel = new Kernel(
             sum.set(sum.addMul(left, f32x4.load(bAt[j].add(offset))));
           });
         });
-        const sums = vectors.map((sum) => f32.variable(sumOfLanes(sum), 'total'));
+        const sums = vectors.map((sum) => f32.variable(sumOfFour(sum), 'total'));
         forRange(wholeBytes, endBytes, 4, (offset) => {
           sums.forEach((sum, j) => {
             sum.set(sum.add(f32.load(aAt.add(offset)).mul(f32.load(bAt[j].add(offset)))));
@@ -86,10 +85,3 @@ const dotsKernel = new Kernel(
     });
   },
 );
-
-function sumOfLanes(vector: F32x4): F32 {
-  return vector
-    .lane(0)
-    .add(vector.lane(1))
-    .add(vector.lane(2).add(vector.lane(3)));
-}

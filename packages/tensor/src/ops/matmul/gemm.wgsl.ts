@@ -101,7 +101,10 @@ export class GemmShader<R extends string, P extends string> {
       `step * ${width}u + ${alongSteps ? `((${four}) ^ (step & 7u))` : four}`;
     const parts = Array.from({ length: fours }, (_, part) => part);
     const rows = Array.from({ length: 4 * fours }, (_, row) => row);
-    /** The row (or column) of a tile in a lane of an invocation's vector. Neighbors have neighboring rows. */
+    /**
+     * The row (or column) of a tile in a lane of an invocation's vector. Neighboring invocations have neighboring rows
+     * (or columns), so that they read and store contiguous memory.
+     */
     const lineOf = (part: number, lane: number): number => part * side + lane * width;
     /** WGSL that reads a strip. Each invocation reads one vector of four elements, or two of them. */
     const load = (strip: string, alongSteps: boolean): string =>

@@ -15,12 +15,13 @@ export interface PoolOptions {
 /**
  * Checks the images, and works out how the window slides.
  *
- * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ * @throws ShapeError unless x has 4 axes and the window fits.
  */
 export function poolWindow(op: string, x: Shape, { window, stride = window, padding = 'valid' }: PoolOptions): Window {
   const operands = [{ name: 'x', shape: x, note: 'batch, height, width, channels' }];
-  if (x.length !== 4)
+  if (x.length !== 4) {
     throw new ShapeError(op, 'x must have 4 axes', operands, 'Reshape it to [batch, height, width, channels].');
+  }
   const sliding = slidingWindow(op, x, pair(window), { stride, padding });
   for (const { taps, before } of [sliding.height, sliding.width]) {
     if (before >= taps) {
@@ -35,7 +36,7 @@ export function poolWindow(op: string, x: Shape, { window, stride = window, padd
   return sliding;
 }
 
-/** [batch, outHeight, outWidth, channels] */
+/** The output shape of a pooling: [batch, outHeight, outWidth, channels]. */
 export function poolOutputShape([batch, , , channels]: Shape, { height, width }: Window): Shape {
   return [batch, height.output, width.output, channels];
 }

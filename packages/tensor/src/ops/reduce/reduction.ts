@@ -22,6 +22,7 @@ export interface Reduction {
   readonly count: number;
 }
 
+/** Works out the reduction of a tensor of this shape, with the options of `sum` and its like. */
 export function reductionOf(op: string, shape: Shape, options: ReduceOptions): Reduction {
   const { axes, keepDims = false } = options;
   // Without this check, a list of axes in place of the options would be silently ignored.
