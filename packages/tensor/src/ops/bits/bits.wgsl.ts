@@ -11,7 +11,7 @@ import type { CountDType } from './bit-gemm.wasm.js';
 import type { MaskPredicate } from './pack-bits.wasm.js';
 import { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './pack-lanes.wgsl.js';
 
-// Signs on a GPU are packed 32 to a word, as on the CPU. WGSL's countOneBits counts bits in hardware.
+// Signs on a GPU are packed 32 to a word, as on the CPU. WGSL counts bits with its built-in function countOneBits.
 
 /** WGSL of the predicates of `packMask`, in terms of `x`. */
 const predicates: Record<MaskPredicate, string> = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' };

@@ -11,7 +11,7 @@ export interface Epilogue<P extends ParameterTypes> {
   /** Becomes part of the names of kernels, for profiles and error messages. */
   readonly name: string;
   readonly parameters: P;
-  /** Writes the statements that run once for each pixel, and returns the code for its elements. */
+  /** Emits the statements that run once for each pixel, and returns the code for its elements. */
   readonly row: (parameters: KernelParameters<P>, pixel: I32) => RowEpilogue;
 }
 
@@ -29,7 +29,7 @@ export const noEpilogue: Epilogue<Record<never, never>> = {
 };
 
 /** A kernel that ends in an epilogue. */
-export interface EpilogueKernel<P extends ParameterTypes> {
+interface EpilogueKernel<P extends ParameterTypes> {
   /** First part of the kernel's name. The name of the epilogue and `__lookup` follow. */
   readonly name: string;
   /** Like a `KernelBody`. Calls `epilogue` for each pixel, and passes its elements through the result. */

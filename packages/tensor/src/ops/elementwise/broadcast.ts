@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor.js';
  * Visits a run: elements `at` … `end` − 1 of the result, which are consecutive. Operand `k` is read from index
  * `from[k]` on, `step[k]` apart: 1, or 0 where the operand is repeated.
  */
-export type VisitRun = (at: number, end: number, from: readonly number[], step: readonly number[]) => void;
+type VisitRun = (at: number, end: number, from: readonly number[], step: readonly number[]) => void;
 
 export interface Axis {
   size: number;

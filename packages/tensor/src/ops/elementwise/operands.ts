@@ -22,7 +22,7 @@ export interface Binary {
 
 /**
  * Applies an op that works the same way on every dtype, as JavaScript's arithmetic does. Such an op has the types of
- * f32, the dtype that can be differentiated. Only here is it called with others.
+ * f32, the dtype that can be differentiated. No other function calls it with other dtypes.
  */
 export function applyBinary<D extends DType, S extends readonly AnyTensor[]>(
   op: OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>,

@@ -12,12 +12,12 @@ import type { ProductSize } from './gemm.wasm.js';
  * sums in its registers. Then the next pair of strips follows. An element that is read once serves a whole row or
  * column of the tile.
  */
-export interface GemmDefinition<R extends string, P extends string> {
+interface GemmDefinition<R extends string, P extends string> {
   readonly name: string;
   readonly reads: Readonly<Record<R, ElementType>>;
   /** The element type of C, which is bound as `c`. */
   readonly result: ElementType;
-  /** Parameters besides `m`, `n`, `k` and `depth`. */
+  /** Parameters besides `m`, `n`, `k`, `depth` and `splits`. */
   readonly parameters: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>;
   /** The elements of A and B: numbers, or words of bits. */
   readonly element: 'f32' | 'u32';

@@ -2,7 +2,7 @@ import { ShapeError } from '../../errors.js';
 import type { Shape } from '../../shape.js';
 import { type Padding, type Pair, pair, type Slide, slidingWindow, type Window } from '../window.js';
 
-/** The windows of a pooling. */
+/** Options of `avgPool2d`, `maxPool2d` and `minPool2d`. */
 export interface PoolOptions {
   /** Size of a window, in elements. */
   window: Pair;

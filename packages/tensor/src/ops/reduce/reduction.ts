@@ -22,7 +22,11 @@ export interface Reduction {
   readonly count: number;
 }
 
-/** Works out the reduction of a tensor of this shape, with the options of `sum` and its like. */
+/**
+ * Works out a reduction of a tensor of this shape.
+ *
+ * @throws ShapeError if an axis is out of range or named twice.
+ */
 export function reductionOf(op: string, shape: Shape, options: ReduceOptions): Reduction {
   const { axes, keepDims = false } = options;
   // Without this check, a list of axes in place of the options would be silently ignored.

@@ -31,7 +31,7 @@ export function copyBlockByRows(shape: Shape, from: Layout, to: Layout): void {
   copyAxes(0, from.offset ?? 0, to.offset ?? 0);
 }
 
-/** Addresses of the first row at either end, and strides in bytes. */
+/** The addresses of the first row of source and target, and strides in bytes. */
 const parameters = { from: i32, fromStride: i32, to: i32, toStride: i32, bytes: i32 };
 
 const kernel = new Kernel('bytes_copy_rows', parameters, (p, first, end) => {
