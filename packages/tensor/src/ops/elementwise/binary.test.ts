@@ -129,7 +129,7 @@ describe('arithmetic', () => {
     expect(() => add(a, b)).toThrow(
       "add: a is f32, but b is i32. Convert one of them, for example with cast(b, 'f32').",
     );
-    // @ts-expect-error: no tensor
+    // @ts-expect-error: neither is a tensor
     expect(() => add(1, 2)).toThrow(DTypeError);
   });
 
