@@ -18,3 +18,17 @@ export function memoize<A extends readonly (number | string | boolean)[], K>(
     return value;
   };
 }
+
+/** Caches what `make` returns for each object. Objects are told apart by identity: equal ones never share a value. */
+/* @__NO_SIDE_EFFECTS__ */
+export function memoizeByIdentity<T extends object, V>(make: (object: T) => V): (object: T) => V {
+  const made = new WeakMap<T, V>();
+  return (object) => {
+    let value = made.get(object);
+    if (value === undefined) {
+      value = make(object);
+      made.set(object, value);
+    }
+    return value;
+  };
+}

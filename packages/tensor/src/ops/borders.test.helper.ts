@@ -44,6 +44,6 @@ export function gradientOf(
 
 /**
  * Options of `checkOp` for ops without a gradient, and for those whose gradient is tested on its own. Gradients may be
- * long sums of floats whose terms are larger than the result, hence the tolerance.
+ * long sums of floats whose terms are larger than the result, so the tolerance is wide.
  */
 export const withoutDifferences = { gradient: false, tolerance: 5e-5 } as const;

@@ -7,7 +7,7 @@
  */
 export const smallestGradient = 1e-30;
 
-/** The value, or 0 if its absolute value is below `least`. NaN stays NaN. */
-export function flushed(value: number, least: number = smallestGradient): number {
-  return Math.abs(value) < least ? 0 : value;
+/** The value, or 0 if its absolute value is below `threshold`. NaN stays NaN. */
+export function flushed(value: number, threshold: number = smallestGradient): number {
+  return Math.abs(value) < threshold ? 0 : value;
 }

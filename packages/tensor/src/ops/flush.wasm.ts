@@ -13,8 +13,8 @@ export function flushedLanes(value: F32x4, limit: I32x4 = limitOf(smallestGradie
 }
 
 /** A variable with the limit for `flushedLanes`, below which values become 0. */
-export function flushLimit(least: number = smallestGradient): I32x4 {
-  return i32x4.variable(limitOf(least), 'limit');
+export function flushLimit(threshold: number = smallestGradient): I32x4 {
+  return i32x4.variable(limitOf(threshold), 'limit');
 }
 
-const limitOf = (least: number): I32x4 => i32x4.const(new Int32Array(Float32Array.of(least).buffer)[0] - 1);
+const limitOf = (threshold: number): I32x4 => i32x4.const(new Int32Array(Float32Array.of(threshold).buffer)[0] - 1);

@@ -177,7 +177,7 @@ export class ColumnSums {
 /**
  * Sums `blocks` rows of numbers in memory, column by column, in double precision.
  *
- * @param address Of the numbers [blocks, columns].
+ * @param address The address of the numbers [blocks, columns].
  * @param columns A multiple of 4.
  */
 export function sumBlocks(type: 'f32' | 'i32', address: number, blocks: number, columns: number): Float64Array {

@@ -6,7 +6,7 @@ import {
   conv2dOptions,
 } from '../conv2d/conv2d-attributes.js';
 
-/** What surrounds an image of signs: the sign +1, or zeros that add nothing. */
+/** The value that pads an image of signs: the sign +1, or 0, which adds nothing. */
 export type PaddingValue = 'one' | 'zero';
 
 /** Options of `bitConv2d`. */

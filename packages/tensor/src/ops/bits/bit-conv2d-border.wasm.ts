@@ -33,7 +33,7 @@ export function subtractBorder(y: Tensor<BorderDType>, filter: BitTensor, window
   });
 }
 
-/** What each tap of each filter adds in a border of +1, the sum of its signs: [outChannels, taps]. */
+/** The sum of the signs of each tap of each filter, [outChannels, taps]. A tap adds it where it reads a border of +1. */
 function sumOfSignsPerTap(filter: BitTensor): Int32Array {
   const { words, shape, rowLength } = filter;
   const wordsPerTap = wordsPerRow(rowLength);

@@ -138,7 +138,7 @@ const parameters = {
   ...windowParameters,
 };
 
-/** What the kernel knows when it is assembled. */
+/** The constants of the kernel, known when it is assembled. */
 interface KernelShape {
   readonly kernelHeight: number;
   readonly kernelWidth: number;

@@ -44,7 +44,7 @@ const tileColumns = 8;
 const maxWords = 32;
 
 /** A product of two matrices of signs, whose rows are packed one after the other. */
-export interface BitGemm {
+interface BitGemm {
   /** Rows of a, and rows of b. */
   readonly m: number;
   readonly n: number;

@@ -11,7 +11,7 @@ import type { CountDType } from './bit-gemm.wasm.js';
 import type { MaskPredicate } from './pack-bits.wasm.js';
 import { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './pack-lanes.wgsl.js';
 
-// Signs on a GPU are packed 32 to a word, as on the CPU. WGSL's countOneBits counts bits in hardware.
+// Signs on a GPU are packed 32 to a word, as on the CPU. WGSL counts bits with its built-in function countOneBits.
 
 /** WGSL of the predicates of `packMask`, in terms of `x`. */
 const predicates: Record<MaskPredicate, string> = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' };
@@ -90,7 +90,7 @@ const unpackShader = new Shader('unpack', {
   signs[i] = 1.0 - 2.0 * f32((word >> (column % 32u)) & 1u);`,
 });
 
-/** For each row of a and of b, the number of differing signs, or the dot product if `signs` is the length of a row. */
+/** Dot products of rows of `signs` signs, or for `signs` = 0 the numbers of signs that differ. */
 const bitGemm = new GemmShader({
   name: 'bits_gemm',
   reads: { x: 'u32', y: 'u32' },

@@ -2,7 +2,7 @@ import { forRange, type I32, i32, store, type Variable, when } from '../../wasm/
 import type { windowParameters } from '../window.wasm.js';
 
 /** A band of output rows of one image, for eight of its channels. */
-export interface Band {
+interface Band {
   readonly image: I32;
   /** Channels [8·octet, 8·octet + 8). */
   readonly octet: I32;

@@ -20,7 +20,7 @@ const convolutions: { name: string; x: number[]; filter: number[]; options: BitC
 ];
 
 describe('epilogues of the input gradient', () => {
-  test.each(convolutions)('do not share kernels because they share a name ($name)', ({ x, filter, options }) => {
+  test.each(convolutions)('of the same name do not share kernels ($name)', ({ x, filter, options }) => {
     const rng = Rng.fromSeed(1);
     const attributes = bitConv2dAttributes('test', x, filter, options);
     const dy = rng.normal([...x.slice(0, 3), filter[0]]);

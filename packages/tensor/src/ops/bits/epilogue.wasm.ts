@@ -1,7 +1,6 @@
 import { type Argument, Kernel, type KernelParameters, type ParameterTypes } from '../../backends/cpu/kernel.js';
-import { memoize } from '../../backends/memoize.js';
+import { memoize, memoizeByIdentity } from '../../backends/memoize.js';
 import type { F32x4, I32 } from '../../wasm/assembler.js';
-import { perEpilogue } from '../epilogue.js';
 
 /**
  * Code that is applied to a gradient in registers before it is stored, which saves a pass over memory.
@@ -12,7 +11,7 @@ export interface Epilogue<P extends ParameterTypes> {
   /** Becomes part of the names of kernels, for profiles and error messages. */
   readonly name: string;
   readonly parameters: P;
-  /** Writes the statements that run once for each pixel, and returns the code for its elements. */
+  /** Emits the statements that run once for each pixel, and returns the code for its elements. */
   readonly row: (parameters: KernelParameters<P>, pixel: I32) => RowEpilogue;
 }
 
@@ -30,8 +29,8 @@ export const noEpilogue: Epilogue<Record<never, never>> = {
 };
 
 /** A kernel that ends in an epilogue. */
-export interface EpilogueKernel<P extends ParameterTypes> {
-  /** To which the name of the epilogue is added. */
+interface EpilogueKernel<P extends ParameterTypes> {
+  /** First part of the kernel's name. The name of the epilogue and `__lookup` follow. */
   readonly name: string;
   /** Like a `KernelBody`. Calls `epilogue` for each pixel, and passes its elements through the result. */
   readonly body: (
@@ -43,13 +42,16 @@ export interface EpilogueKernel<P extends ParameterTypes> {
   ) => void;
 }
 
-/** Kernels that differ in constants and in their epilogue. Each is assembled when first needed, then kept. */
+/**
+ * Kernels that differ in constants and in their epilogue. Each is assembled when first needed, then kept. Epilogues are
+ * told apart by identity, so two of the same name do not share kernels.
+ */
 /* @__NO_SIDE_EFFECTS__ */
 export function epilogueFamily<P extends ParameterTypes, S extends readonly (number | boolean)[]>(
   parameters: P,
   make: (...specialization: S) => EpilogueKernel<P>,
 ): <E extends ParameterTypes>(epilogue: Epilogue<E>, ...specialization: S) => Kernel<P & E> {
-  const families = perEpilogue((epilogue: Epilogue<ParameterTypes>) =>
+  const families = memoizeByIdentity((epilogue: Epilogue<ParameterTypes>) =>
     memoize((...specialization: S) => {
       const { name, body } = make(...specialization);
       return new Kernel<ParameterTypes>(

@@ -8,7 +8,10 @@ import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 /** Bytes of a table of four rows: 2^4 entries of one vector each. */
 export const tableBytes = 16 * 16;
 
-/** Whether the grouped lookup kernels apply: groups of 4, 8 or 16 channels, padding with +1, and stride 1. */
+/**
+ * Whether the grouped lookup kernels apply: groups of 4, 8 or 16 channels and as many filters, padding with +1 by at most
+ * 4, and windows of up to 5×5 taps without stride or dilation.
+ */
 export function hasGroupedLookup(filter: Shape, { groups, window, paddingValue }: BitConv2dAttributes): boolean {
   const [outChannels, , , channels] = filter;
   const isPlain = ({ stride, dilation, before, taps }: Slide): boolean =>

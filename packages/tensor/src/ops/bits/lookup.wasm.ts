@@ -24,8 +24,7 @@ import { transposeBytes } from './transpose-bytes.wasm.js';
 // 1. Take g rows of F. Each output k needs one of the 2^g sums ±f₀ ± f₁ … of them, the one selected by its g bits.
 // 2. A table contains all 2^g sums. In the order of a Gray code, each differs from the previous one in a single sign,
 //    and costs one addition. An entry holds the sums of all lanes.
-// 3. Each k looks up one entry, with its g bits as the index. One load and one addition replace g multiply-adds per
-//    lane.
+// 3. Each k looks up one entry, with its g bits as the index. A load and an addition replace g multiply-adds per lane.
 // 4. Eight tables are made at a time, so that eight entries are summed before they are added to the sum in memory.
 //
 // This is the "method of four Russians", by which Arlazarov, Dinitz, Kronrod and Faradzhev (1970) multiplied Boolean
@@ -125,7 +124,7 @@ const indexKernel = memoize(
 );
 
 /** The operands and the result of a chunk of a product. All are addresses, except `rowsLeft`, `outputs` and `adds`. */
-export interface LookupChunk {
+interface LookupChunk {
   readonly tables: I32;
   /** Rows of F from the start of this chunk to the end. */
   readonly rowsLeft: I32;
@@ -146,7 +145,7 @@ export function lookUpChunk(g: number, chunk: LookupChunk): void {
       () => lookUp(g, chunk, count, true),
       () => lookUp(g, chunk, count, false),
     );
-  // Tables of rows of zeros are all 0 and can be skipped: this few rows only touch the first half of the tables.
+  // With 16 rows or fewer, the second half of the tables is made of rows of zeros, and can be skipped.
   when(
     chunk.rowsLeft.ltS(2 * tables + 1),
     () => lookUpIn(tables / 2),

@@ -84,7 +84,7 @@ describe('packBits and unpackBits', () => {
 
   test('arithmetic on signs does not compile', () => {
     const bits = packBits(tensor([1, -1]));
-    // @ts-expect-error a BitTensor is no operand of add
+    // @ts-expect-error a BitTensor is not an operand of add
     const sum = () => add(bits, 1);
     expect(sum).toBeTypeOf('function');
   });

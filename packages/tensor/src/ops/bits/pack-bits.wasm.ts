@@ -3,7 +3,7 @@ import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoize } from '../../backends/memoize.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import type { Tensor } from '../../tensor.js';
-import { type F32x4, f32x4, forRange, type I32, i32, i32x4, store, when } from '../../wasm/assembler.js';
+import { type F32x4, f32x4, forRange, type I32, type I32x4, i32, i32x4, store, when } from '../../wasm/assembler.js';
 
 /**
  * A predicate on numbers whose results are packed as bits. `negative`, x < 0, gives signs. `beyondOne`, |x| > 1, is the
@@ -42,7 +42,7 @@ const packKernel = memoize(
       forRange(from, to, 1, () => {
         forRange(0, length, 32, (done) => {
           const word = i32.variable(maskOf32(predicates[predicate], xAt), 'word');
-          // The numbers past the end of a row belong to others, so their bits, the tail of the last word, are cleared.
+          // Loads extend past the end of a row. The bits of those numbers, the tail of the last word, are cleared.
           const rest = i32.variable(length.sub(done), 'rest');
           when(rest.ltS(32), () => {
             word.set(word.and(i32.const(1).shl(rest).sub(1)));
@@ -86,7 +86,7 @@ const unpackKernel = new Kernel(
           rest.geS(32),
           () => {
             const bits = i32x4.variable(i32x4.splat(word), 'bits');
-            for (let v = 0; v < 8; v++) store(target, signsOf(bits, 4 * v), 16 * v);
+            for (let v = 0; v < 8; v++) store(target, signLanes(bits, 4 * v), 16 * v);
             target.set(target.add(128));
           },
           () =>
@@ -106,7 +106,7 @@ const unpackKernel = new Kernel(
 const oneAsBits = 0x3f800000;
 
 /** Bits [first, first + 4) of a word as ±1. All lanes contain the word. */
-export function signsOf(word: ReturnType<typeof i32x4.splat>, first: number): F32x4 {
+function signLanes(word: I32x4, first: number): F32x4 {
   const ownBit = i32x4.const(1 << first, 2 << first, 4 << first, 8 << first);
   const minus = word.and(ownBit).eq(ownBit);
   return minus.and(i32x4.const(-0x80000000)).or(i32x4.const(oneAsBits)).as(f32x4);

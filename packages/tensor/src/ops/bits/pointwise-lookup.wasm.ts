@@ -98,13 +98,13 @@ export function storeTransposed(
         return i32.variable(firstRow.add(i === 0 ? own : select(own.ltS(rowsLeft), own, lane)), `row${i}`);
       });
       const targets = rows.map((row, i) => i32.variable(address.add(row.mul(columns).mul(4)).add(first), `target${i}`));
-      const finishes = rows.map((row) => epilogue(row));
+      const rowEpilogues = rows.map((row) => epilogue(row));
       const source = i32.variable(block.add(lane.mul(4)), 'source');
       const offset = i32.variable(first, 'offset');
       // Square s has elements [4s, 4s + 4) of the four rows, counted from the current addresses.
       const square = (s: number, put: (target: I32, value: F32x4) => void): void => {
         const outputs = [0, 1, 2, 3].map((k) => f32x4.variable(f32x4.load(source, (4 * s + k) * laneBytes)));
-        const values = transpose4x4(outputs).map((value, i) => f32x4.variable(finishes[i](value, offset, 16 * s)));
+        const values = transpose4x4(outputs).map((value, i) => f32x4.variable(rowEpilogues[i](value, offset, 16 * s)));
         for (const i of [3, 2, 1, 0]) put(targets[i], values[i]);
       };
       const squares = (count: number): void => {

@@ -13,7 +13,7 @@ const times = (factor: number): GpuEpilogue => ({
   declarations: `fn finish(value: f32, pixel: u32, channel: u32) -> f32 { return ${factor.toFixed(1)} * value; }`,
 });
 
-test.each([1, 2])('epilogues do not share shaders because they share a name (%i groups)', async (groups) => {
+test.each([1, 2])('epilogues of the same name do not share shaders (%i groups)', async (groups) => {
   const rng = Rng.fromSeed(1);
   const [x, filter] = [
     [1, 5, 7, 4],

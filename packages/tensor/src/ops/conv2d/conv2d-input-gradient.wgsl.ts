@@ -1,7 +1,6 @@
-import { memoize } from '../../backends/memoize.js';
+import { memoize, memoizeByIdentity } from '../../backends/memoize.js';
 import { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { Handle } from '../../handle.js';
-import { perEpilogue } from '../epilogue.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
 import { isPointwise } from '../window.js';
 import { pixelReadBy } from '../window.wgsl.js';
@@ -77,7 +76,7 @@ export function inputGradientOnGpu(
 }
 
 /** Without groups, the gradient is a matrix product whose elements are looked up in place (“implicit GEMM”). */
-const inputGradientByGemm = perEpilogue((epilogue: GpuEpilogue) =>
+const inputGradientByGemm = memoizeByIdentity((epilogue: GpuEpilogue) =>
   memoize(
     (operand: Operand, hasScale: boolean, pointwise: boolean) =>
       new GemmShader({
@@ -109,7 +108,7 @@ fn arriving(pixel: u32, step: u32) -> f32 {
 );
 
 /** An invocation computes a few channels of a pixel, so that each arriving gradient is read once for all of them. */
-const inputGradientOfGroups = perEpilogue((epilogue: GpuEpilogue) =>
+const inputGradientOfGroups = memoizeByIdentity((epilogue: GpuEpilogue) =>
   memoize((operand: Operand, hasScale: boolean, channelCount: number) => {
     const lanes = Array.from({ length: channelCount }, (_, lane) => lane);
     const elements = {

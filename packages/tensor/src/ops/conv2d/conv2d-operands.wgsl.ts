@@ -34,7 +34,7 @@ export function channelsPerInvocation(groupChannels: number): number {
   return [8, 4, 2].find((count) => groupChannels % count === 0) ?? 1;
 }
 
-/** WGSL of function `name`, which returns element `channel` of row `row` of a buffer [rows, channels]. */
+/** WGSL of a function `name` that returns element `channel` of row `row` of a buffer [rows, channels]. */
 export function elementFunction(name: string, operand: Operand, buffer: string, channels: string): string {
   const body =
     operand === 'f32'

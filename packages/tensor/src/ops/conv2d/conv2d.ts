@@ -23,7 +23,7 @@ import { hasSmallGroups, smallGroups } from './small-groups.wasm.js';
  * @param x Images [batch, height, width, channels].
  * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups].
  * @returns [batch, outHeight, outWidth, outChannels].
- * @throws ShapeError if the channels or groups do not fit.
+ * @throws ShapeError if the channels or groups do not match, or the window does not fit.
  */
 export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
   checkTensor('conv2d', x);
@@ -58,8 +58,8 @@ export function kernelsFor(filter: Shape, attributes: Conv2dAttributes): 'depthw
 
 /**
  * Visits every product of a convolution once, one run of channels at a time: `visit(xAt, filterAt, yAt, channels)`
- * means that y[yAt] contains x[xAt + c] · filter[filterAt + c] for all c < channels. Taps in the padding read zeros, so
- * they are only visited if there is a `visitPadding`. The convolution and both of its gradients are this loop with
+ * means that x[xAt + c] · filter[filterAt + c] is a term of y[yAt] for all c < channels. Taps in the padding read zeros,
+ * so they are only visited if there is a `visitPadding`. The convolution and both of its gradients are this loop with
  * different bodies.
  */
 export function forEachTap(

@@ -162,7 +162,7 @@ const forwardKernel = memoize(
     ),
 );
 
-/** What `sumPairs` knows when it is assembled. */
+/** The constants of `sumPairs`, known when the kernel is assembled. */
 interface PairShape {
   readonly kernelWidth: number;
   readonly strideX: number;
@@ -190,12 +190,12 @@ function sumPairs(
       );
       const columns = (kernelWidth - 1) * dilationX + strideX + 1;
       for (let column = 0; column < columns; column++) {
-        const [ofLeft, ofRight] = [column / dilationX, (column - strideX) / dilationX];
+        const [leftTap, rightTap] = [column / dilationX, (column - strideX) / dilationX];
         const isTap = (tap: number): boolean => Number.isInteger(tap) && tap >= 0 && tap < kernelWidth;
-        if (!isTap(ofLeft) && !isTap(ofRight)) continue;
+        if (!isTap(leftTap) && !isTap(rightTap)) continue;
         const value = f32x4.variable(f32x4.load(row, 4 * channels * column), 'value');
-        if (isTap(ofLeft)) left.set(left.addMul(value, taps[ofLeft]));
-        if (isTap(ofRight)) right.set(right.addMul(value, taps[ofRight]));
+        if (isTap(leftTap)) left.set(left.addMul(value, taps[leftTap]));
+        if (isTap(rightTap)) right.set(right.addMul(value, taps[rightTap]));
       }
     });
     store(target, left);

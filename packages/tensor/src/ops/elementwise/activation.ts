@@ -10,7 +10,7 @@ import { flushTiny } from './flush-tiny.js';
 import { square } from './unary.js';
 import { where } from './where.js';
 
-// The gradients of activations flush tiny values to 0: see flush.ts.
+// The gradients of these activations, except `clip`, flush tiny values to 0: see flush.ts.
 
 /** Computes 1 / (1 + e⁻ˣ), the logistic function. */
 export function sigmoid(x: Tensor): Tensor {
@@ -106,11 +106,11 @@ const leakyReluGradientOp = elementwiseOp({
 });
 
 /**
- * The Gaussian error linear unit x·Φ(x), with the normal distribution function Φ in the form
+ * Computes the Gaussian error linear unit x·Φ(x), with the normal distribution function Φ in the form
  *
  *     Φ(x) ≈ (1 + tanh u(x)) / 2,   u(x) = √(2/π) · (x + 0.044715 x³)
  *
- * of Hendrycks and Gimpel, "Gaussian error linear units" (2016). It differs from the exact one by less than 1e-3.
+ * of Hendrycks and Gimpel, "Gaussian error linear units" (2016). It differs from the exact function by less than 1e-3.
  */
 export function gelu(x: Tensor): Tensor {
   return apply(geluOp, [x], undefined)[0];
@@ -180,7 +180,7 @@ function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
 /**
  * Clamps x to the range from `min` to `max`. Elements outside it receive no gradient.
  *
- * @throws RangeError if `min` is above `max`.
+ * @throws RangeError unless `min` ≤ `max`.
  */
 export function clip(x: Tensor, min: number, max: number): Tensor {
   if (!(min <= max)) throw new RangeError(`clip: min ${min} is above max ${max}`);

@@ -126,8 +126,10 @@ describe('arithmetic', () => {
   test('operands of different dtypes are refused', () => {
     const [a, b] = [tensor([1]), tensor([1], { dtype: 'i32' })];
     // @ts-expect-error: f32 and i32
-    expect(() => add(a, b)).toThrow("add: a is f32, but b is i32. Convert one of them, such as with cast(b, 'f32').");
-    // @ts-expect-error: no tensor
+    expect(() => add(a, b)).toThrow(
+      "add: a is f32, but b is i32. Convert one of them, for example with cast(b, 'f32').",
+    );
+    // @ts-expect-error: neither is a tensor
     expect(() => add(1, 2)).toThrow(DTypeError);
   });
 

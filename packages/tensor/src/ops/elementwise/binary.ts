@@ -25,7 +25,7 @@ interface Arithmetic<S extends readonly AnyTensor[]> extends Pick<BinaryOp<S>, '
   readonly scalar: (a: number, b: number) => number;
   /** The same in WebAssembly, for four elements. */
   readonly lanes: (a: F32x4, b: F32x4) => F32x4;
-  /** The same in WGSL. Absent where no GPU has to compute it. */
+  /** The same in WGSL. Absent if it is not needed on a GPU. */
   readonly wgsl?: string;
 }
 

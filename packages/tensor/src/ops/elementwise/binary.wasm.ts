@@ -44,13 +44,14 @@ export class ArithmeticKernel {
 }
 
 /** The smallest block of rows, in elements, that a call of the kernel (70 ns) computes faster than the definition. */
-const leastBlock = 16;
+const minBlock = 16;
 
 const rowParameters = { a: i32, b: i32, y: i32, columns: i32, aRow: i32, bRow: i32 };
 
 /**
  * A kernel for two f32 operands of different shapes. Along a row of the result, an operand advances with every element
- * or stays in place; the rows of either are evenly spaced. Where there are more axes, each block of rows takes a call.
+ * or stays in place; the rows of either are evenly spaced. If there are more than two axes, the kernel is called once
+ * for each block of rows.
  */
 export class RowsKernel {
   /** By the steps of a and b within a row. */
@@ -71,9 +72,9 @@ export class RowsKernel {
           const target = i32.variable(y.add(from.mul(columns).mul(elementBytes)), 'target');
           forRange(from, to, 1, (row) => {
             const [aAt, bAt] = [i32.variable(a.add(row.mul(aRow)), 'aAt'), i32.variable(b.add(row.mul(bRow)), 'bAt')];
-            const [aNow, bNow] = [operand(aAt, aStep), operand(bAt, bStep)];
+            const [loadA, loadB] = [operand(aAt, aStep), operand(bAt, bStep)];
             forEachFour(columns, (_, rest) => {
-              put(target, f32x4.variable(formula(aNow(), bNow())), rest);
+              put(target, f32x4.variable(formula(loadA(), loadB())), rest);
               target.set(target.add(rest ? rest.mul(elementBytes) : 4 * elementBytes));
               if (aStep) aAt.set(aAt.add(16));
               if (bStep) bAt.set(bAt.add(16));
@@ -91,7 +92,7 @@ export class RowsKernel {
     const rows = axes.pop() ?? { size: 1, strides: [0, 0] };
     const kernel = this.#kernels[columns.strides.join()];
     const block = rows.size * columns.size;
-    if (!kernel || (axes.length > 0 && block < leastBlock)) return false;
+    if (!kernel || (axes.length > 0 && block < minBlock)) return false;
     const [aRow, bRow] = rows.strides.map((stride) => 4 * stride);
     const grain = chunksOf(rows.size, 3 + columns.size * 0.4);
     let yAt = y.address;
@@ -113,7 +114,7 @@ function forEachBlock([axis, ...inner]: readonly Axis[], a: number, b: number, v
   for (let i = 0; i < axis.size; i++) forEachBlock(inner, a + 4 * i * aStride, b + 4 * i * bStride, visit);
 }
 
-/** The next four elements of a row, or the single one that all elements share, which is loaded once. */
+/** Returns code for the next four elements of a row, or for the single one of the row, which is loaded once. */
 function operand(at: Variable<I32>, step: 0 | 1): () => F32x4 {
   if (step === 1) return () => f32x4.load(at);
   const value = f32x4.variable(f32x4.loadSplat(at));

@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor.js';
  * Visits a run: elements `at` … `end` − 1 of the result, which are consecutive. Operand `k` is read from index
  * `from[k]` on, `step[k]` apart: 1, or 0 where the operand is repeated.
  */
-export type VisitRun = (at: number, end: number, from: readonly number[], step: readonly number[]) => void;
+type VisitRun = (at: number, end: number, from: readonly number[], step: readonly number[]) => void;
 
 export interface Axis {
   size: number;
@@ -16,16 +16,20 @@ export interface Axis {
 
 /**
  * Writes f(a, b) for all pairs of elements that broadcasting combines: the definition of arithmetic and comparisons.
+ * Results of comparisons become 1 and 0.
  */
 export function mapPairs(
   a: Tensor<DType>,
   b: Tensor<DType>,
   y: Tensor<DType>,
-  f: (a: number, b: number) => number,
+  f: (a: number, b: number) => number | boolean,
 ): void {
   const [aValues, bValues, yValues] = [a.values, b.values, y.values];
   forEachRun(y.shape, [a.shape, b.shape], (at, end, [aAt, bAt], [aStep, bStep]) => {
-    for (; at < end; at++, aAt += aStep, bAt += bStep) yValues[at] = f(aValues[aAt], bValues[bAt]);
+    for (; at < end; at++, aAt += aStep, bAt += bStep) {
+      // A typed array stores true as 1 and false as 0.
+      yValues[at] = f(aValues[aAt], bValues[bAt]) as number;
+    }
   });
 }
 

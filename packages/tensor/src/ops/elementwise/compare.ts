@@ -36,7 +36,7 @@ function comparison({ name, scalar, lanes, wgsl }: Comparison): Compare {
   const op: CompareOp = defineOp<[Tensor<DType>, Tensor<DType>], [Tensor<'u8'>]>({
     name,
     outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes(name, a.shape, b.shape) }],
-    reference: ([a, b], [y]) => mapPairs(a, b, y, (a, b) => Number(scalar(a, b))),
+    reference: ([a, b], [y]) => mapPairs(a, b, y, scalar),
     fast([a, b], [y]) {
       if (!kernel.run(a, b, y)) op.reference([a, b], [y], undefined);
     },

@@ -4,10 +4,8 @@ import type { DType } from '../../dtype.js';
 import type { Tensor } from '../../tensor.js';
 import { f32x4, forRange, i8x16, i32, i32x4, store, storeByte, when } from '../../wasm/assembler.js';
 import { type BinaryFormula, RowsKernel } from './binary.wasm.js';
+import { itemSize } from './elementwise.wasm.js';
 import { kernelName } from './kernel-name.js';
-
-/** Elements per item of work. */
-const itemSize = 64;
 
 const flatParameters = { a: i32, b: i32, y: i32, size: i32 };
 

@@ -31,9 +31,15 @@ type ElementwiseOp<N extends Names, P extends string, S extends readonly Tensor[
  */
 export interface Elementwise<N extends Names, P extends string, S extends readonly Tensor[]> {
   readonly name: string;
-  /** Names of the operands in `wgsl`, where `i`, `p` and `result` are taken. Default: a single operand, `x`. */
+  /**
+   * Names of the operands in `wgsl`. `i`, `p`, `rest`, `result` and the built-in values of `Shader` are taken. Default: a
+   * single operand, `x`.
+   */
   readonly operands?: N;
-  /** Names of the op's attributes, numbers that are the same for all elements. `y`, `size` and `count` are taken. */
+  /**
+   * Names of the op's attributes, numbers that are the same for all elements. `y`, `size`, `count`, `x0` and `x1` are
+   * taken. Default: none.
+   */
   readonly numbers?: readonly P[];
   /** The definition: an element of the result from the elements of the operands, and the attributes. */
   readonly scalar: Formula<N, P, number>;
@@ -91,7 +97,8 @@ export function elementwiseOp<
     },
     fast: (inputs, [y], attributes) => kernel.run(inputs, y, attributes),
     webgpu: (inputs, [y], attributes) => gpuKernels().mapOnGpu(map, inputs, y, attributes),
-    // Only programs use this, and they contain no gradients, which are the ops of two operands.
+    // This only matters in programs, and so far none contains an op of two operands: those are gradients, and the running
+    // averages of training.
     inPlace: operands.length === 1,
     ...rules,
   });

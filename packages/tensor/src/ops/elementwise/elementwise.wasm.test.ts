@@ -70,8 +70,8 @@ const broadcasts = (rows: number, columns: number): [a: Shape, b: Shape][] => [
 ];
 
 const pairs = fc
-  .record({ rows: fc.constantFrom(1, 2, 3, 5), columns: borderSizes, row: fc.nat({ max: 11 }), rng: rngs })
-  .map(({ rows, columns, row, rng }) => ({ shapes: broadcasts(rows, columns)[row], rng }));
+  .record({ rows: fc.constantFrom(1, 2, 3, 5), columns: borderSizes, index: fc.nat({ max: 11 }), rng: rngs })
+  .map(({ rows, columns, index, rng }) => ({ shapes: broadcasts(rows, columns)[index], rng }));
 
 describe('kernels of two operands', () => {
   const operations = { add, sub, mul, div, maximum, minimum };

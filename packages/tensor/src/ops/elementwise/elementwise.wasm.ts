@@ -6,10 +6,10 @@ import { type F32x4, f32x4, forRange, i32, store, storeFour, when } from '../../
 /** Computes four elements of the result from those of the operands. */
 type Formula<P extends ParameterTypes> = (operands: readonly F32x4[], parameters: KernelParameters<P>) => F32x4;
 
-/** Elements per item of work: whole vectors, and few enough to be shared out evenly among threads. */
-const itemSize = 64;
+/** Elements per item of work: whole vectors of bytes or floats, and few enough to be shared out evenly among threads. */
+export const itemSize = 64;
 /** Vectors per iteration of the main loop. */
-const vectorsAtOnce = 4;
+const vectorsPerPass = 4;
 
 /** A kernel that computes each element of an f32 tensor by a formula, from operands of the same size. */
 export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> {
@@ -41,18 +41,19 @@ export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> 
         for (const place of places) place.set(place.add(16 * count));
       };
       const size = i32.variable(end.sub(first), 'sizeHere');
-      const whole = i32.variable(size.and(-4 * vectorsAtOnce), 'whole');
-      forRange(0, whole, 4 * vectorsAtOnce, () => vectors(vectorsAtOnce));
+      const whole = i32.variable(size.and(-4 * vectorsPerPass), 'whole');
+      forRange(0, whole, 4 * vectorsPerPass, () => vectors(vectorsPerPass));
       forRange(whole, size.sub(3), 4, () => vectors(1));
       const rest = i32.variable(size.and(3), 'rest');
       when(rest, () => storeFour(target, f32x4.variable(element(0), 'last'), rest));
     });
   }
 
-  /** @throws RangeError for another number of operands. Their sizes are not checked. */
+  /** @throws RangeError if the number of operands is wrong. Their sizes are not checked. */
   run(operands: readonly Tensor[], y: Tensor, args = {} as { readonly [K in keyof P]: Argument }): void {
-    if (operands.length !== this.#operands)
-      throw new RangeError(`${this.#kernel.name} takes ${this.#operands} operands`);
+    if (operands.length !== this.#operands) {
+      throw new RangeError(`${this.#kernel.name} takes ${this.#operands} operands, not ${operands.length}`);
+    }
     const addresses = Object.fromEntries(operands.map((x, k) => [`x${k}`, x]));
     const items = Math.ceil(y.size / itemSize);
     const grain = chunksOf(items, itemSize * 0.15 * (operands.length + 1));

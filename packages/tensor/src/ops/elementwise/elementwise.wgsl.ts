@@ -1,4 +1,4 @@
-import { memoize } from '../../backends/memoize.js';
+import { memoize, memoizeByIdentity } from '../../backends/memoize.js';
 import { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { MissingKernelError } from '../../errors.js';
@@ -15,7 +15,7 @@ export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {
 export interface MapDefinition {
   /** The name of the op. */
   readonly name: string;
-  /** Names of the operands in `wgsl`. The names `i`, `p` and `result` are taken. */
+  /** Names of the operands in `wgsl`, as in `Elementwise`. */
   readonly operands: readonly string[];
   /** Names of f32 parameters, `p.name` in `wgsl`. Default: none. */
   readonly numbers?: readonly string[];
@@ -25,22 +25,17 @@ export interface MapDefinition {
   readonly dtypes?: readonly DType[];
 }
 
-const shaders = new WeakMap<MapDefinition, MapShader>();
-
-/** Runs an element-wise op on the GPU. The shader of each definition is made when it is first needed, then kept. */
+/** Runs an element-wise op on the GPU. The shader of a definition is made when it is first needed, then kept. */
 export function mapOnGpu(
   definition: MapDefinition,
   operands: readonly Tensor<DType>[],
   y: Tensor<DType>,
   numbers?: Readonly<Record<string, number>>,
 ): void {
-  let shader = shaders.get(definition);
-  if (!shader) {
-    shader = new MapShader(definition);
-    shaders.set(definition, shader);
-  }
-  shader.run(operands, y, numbers);
+  shaderOf(definition).run(operands, y, numbers);
 }
+
+const shaderOf = memoizeByIdentity((definition: MapDefinition) => new MapShader(definition));
 
 /**
  * y = f(a, b, …), element by element, with broadcasting.

@@ -22,7 +22,7 @@ export interface Binary {
 
 /**
  * Applies an op that works the same way on every dtype, as JavaScript's arithmetic does. Such an op has the types of
- * f32, the dtype that can be differentiated. Only here is it called with others.
+ * f32, the dtype that can be differentiated. No other function calls it with other dtypes.
  */
 export function applyBinary<D extends DType, S extends readonly AnyTensor[]>(
   op: OpDefinition<[Tensor, Tensor], [Tensor], undefined, S>,
@@ -51,7 +51,7 @@ export function withTensors<D extends DType, R extends DType>(
   checkTensor(op, b, 'b');
   if (a.dtype !== b.dtype) {
     throw new DTypeError(
-      `${op}: a is ${a.dtype}, but b is ${b.dtype}. Convert one of them, such as with cast(b, '${a.dtype}').`,
+      `${op}: a is ${a.dtype}, but b is ${b.dtype}. Convert one of them, for example with cast(b, '${a.dtype}').`,
     );
   }
   return use(a, b);

@@ -10,8 +10,8 @@ import { preluGradientKernel, preluKernel, preluSlopeSums } from './prelu.wasm.j
 import { where } from './where.js';
 
 /**
- * The parametric rectifier, with a learned slope for each channel: x where x > 0, else slope · x (He et al., "Delving
- * deep into rectifiers", 2015). At 0 the derivative is the slope, as in PyTorch.
+ * Computes the parametric rectifier, with a learned slope for each channel: x where x > 0, else slope · x (He et al.,
+ * "Delving deep into rectifiers", 2015). At 0 the derivative is the slope, as in PyTorch.
  *
  * @param x [..., channels].
  * @param slope [channels].

@@ -5,9 +5,7 @@ import type { DType } from '../../dtype.js';
 import type { Tensor } from '../../tensor.js';
 import { f32x4, forEachFour, i8x16, i32, i32x4, storeFour } from '../../wasm/assembler.js';
 import { flatStep } from './compare.wasm.js';
-
-/** Elements per item of work. */
-const itemSize = 64;
+import { itemSize } from './elementwise.wasm.js';
 
 /**
  * Selects a where the condition holds, else b: floats of one shape, where a or b may be a single number. Returns false,

@@ -1,8 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import {
-  type F32,
-  type F32x4,
   f32,
   f32x4,
   forRange,
@@ -10,6 +8,7 @@ import {
   i32,
   select,
   store,
+  sumOfFour,
   type Variable,
   when,
 } from '../../wasm/assembler.js';
@@ -27,8 +26,8 @@ export function areDots(m: number, a: Matrix, b: Matrix): boolean {
 const columnsPerPass = 4;
 
 /**
- * C = A·B for a few rows, such as a classifier's for a single image. B is read once and in place, at the speed of
- * memory. The conditions are those of `areDots`.
+ * C = A·B for a few rows, such as a classifier's for a single image. B is read in place, and only once from memory, whose
+ * speed is the limit. The conditions are those of `areDots`.
  */
 export function dots({ m, n, k }: ProductSize, a: Matrix, b: Matrix, c: Matrix): void {
   const blocks = Math.ceil(n / columnsPerPass);
@@ -72,7 +71,7 @@ const dotsKernel = new Kernel(
             sum.set(sum.addMul(left, f32x4.load(bAt[j].add(offset))));
           });
         });
-        const sums = vectors.map((sum) => f32.variable(sumOfLanes(sum), 'total'));
+        const sums = vectors.map((sum) => f32.variable(sumOfFour(sum), 'total'));
         forRange(wholeBytes, endBytes, 4, (offset) => {
           sums.forEach((sum, j) => {
             sum.set(sum.add(f32.load(aAt.add(offset)).mul(f32.load(bAt[j].add(offset)))));
@@ -86,10 +85,3 @@ const dotsKernel = new Kernel(
     });
   },
 );
-
-function sumOfLanes(vector: F32x4): F32 {
-  return vector
-    .lane(0)
-    .add(vector.lane(1))
-    .add(vector.lane(2).add(vector.lane(3)));
-}

@@ -35,8 +35,8 @@ export interface ProductSize {
 }
 
 /** The transpose of a matrix: the same memory with the strides exchanged. */
-export function transposed({ address, rowStride, columnStride }: Matrix): Matrix {
-  return { address, rowStride: columnStride, columnStride: rowStride };
+export function transposed<M extends Pick<Matrix, 'rowStride' | 'columnStride'>>(matrix: M): M {
+  return { ...matrix, rowStride: matrix.columnStride, columnStride: matrix.rowStride };
 }
 
 /** The tile of C that stays in registers: 8 vectors of sums, besides 2 for B and 1 for A. */

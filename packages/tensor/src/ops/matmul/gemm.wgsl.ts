@@ -12,12 +12,12 @@ import type { ProductSize } from './gemm.wasm.js';
  * sums in its registers. Then the next pair of strips follows. An element that is read once serves a whole row or
  * column of the tile.
  */
-export interface GemmDefinition<R extends string, P extends string> {
+interface GemmDefinition<R extends string, P extends string> {
   readonly name: string;
   readonly reads: Readonly<Record<R, ElementType>>;
   /** The element type of C, which is bound as `c`. */
   readonly result: ElementType;
-  /** Parameters besides `m`, `n`, `k` and `depth`. */
+  /** Parameters besides `m`, `n`, `k`, `depth` and `splits`. */
   readonly parameters: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>;
   /** The elements of A and B: numbers, or words of bits. */
   readonly element: 'f32' | 'u32';
@@ -101,7 +101,10 @@ export class GemmShader<R extends string, P extends string> {
       `step * ${width}u + ${alongSteps ? `((${four}) ^ (step & 7u))` : four}`;
     const parts = Array.from({ length: fours }, (_, part) => part);
     const rows = Array.from({ length: 4 * fours }, (_, row) => row);
-    /** The row (or column) of a tile in a lane of an invocation's vector. Neighbors have neighboring rows. */
+    /**
+     * The row (or column) of a tile in a lane of an invocation's vector. Neighboring invocations have neighboring rows
+     * (or columns), so that they read and store contiguous memory.
+     */
     const lineOf = (part: number, lane: number): number => part * side + lane * width;
     /** WGSL that reads a strip. Each invocation reads one vector of four elements, or two of them. */
     const load = (strip: string, alongSteps: boolean): string =>

@@ -8,7 +8,7 @@ import type { Tensor } from '../../tensor.js';
 import { forEachRun } from '../elementwise/broadcast.js';
 import { sumTo } from '../reduce/sum.js';
 import { areDots, dots } from './dots.wasm.js';
-import { gemm, type ProductSize } from './gemm.wasm.js';
+import { gemm, type ProductSize, transposed } from './gemm.wasm.js';
 
 /** How `matmul` reads its operands. */
 export interface MatmulOptions {
@@ -114,11 +114,7 @@ interface Matrix {
   readonly columnStride: number;
 }
 
-/** The transpose of a matrix: the same memory with the strides exchanged. */
-function transposed({ rowStride, columnStride, ...matrix }: Matrix): Matrix {
-  return { ...matrix, rowStride: columnStride, columnStride: rowStride };
-}
-
+/** The matrix as the kernels take it. */
 function inMemory({ tensor, offset, ...strides }: Matrix) {
   return { address: tensor.address + 4 * offset, ...strides };
 }

@@ -66,7 +66,7 @@ describe('batchNorm', () => {
     });
   });
 
-  test('has an exact variance far from 0, and stays finite for a constant channel', () => {
+  test('has an exact variance for elements far from 0, and stays finite for a constant channel', () => {
     const x = tensor([
       [4096.5, 3],
       [4097.5, 3],

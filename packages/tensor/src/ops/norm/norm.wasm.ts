@@ -16,6 +16,7 @@ const normalizeKernel = new ChannelKernel('batch_norm', 1, 3, ([x], [mean, facto
   beta.addMul(x.sub(mean), factor),
 );
 
+/** `batchNorm`. */
 export function batchNormByKernel(
   [x, gamma, beta]: readonly [Tensor, Tensor, Tensor],
   [y, mean, variance]: readonly [Tensor, Tensor, Tensor],
@@ -44,7 +45,7 @@ const gradientKernel = new ChannelKernel('batch_norm_gradient', 2, 4, ([dy, x], 
   flushedLanes(offset.addMul(x.sub(mean), slope).addMul(dy, factor)),
 );
 
-/** Step 4 of the derivation in batch-norm.ts, as dx = factor·dy + slope·(x − μ) + offset. */
+/** `batchNormGradient`: step 4 of the derivation in batch-norm.ts, as dx = factor·dy + slope·(x − μ) + offset. */
 export function batchNormGradientByKernel(
   [dy, x, gamma, mean, variance]: readonly [Tensor, Tensor, Tensor, Tensor, Tensor],
   [dx, dgamma, dbeta]: readonly [Tensor, Tensor, Tensor],

@@ -49,12 +49,12 @@ export const batchNormSumsShader = new ColumnSumsShader(
 );
 
 const inverseDeviation = 'inverseSqrt(variance + p.epsilon)';
+const shared = `(dbeta + (x - mean) * ${inverseDeviation} * dgamma) * p.share`;
 
-/** ∂L/∂x. */
+/** ∂L/∂x, where `share` is 1 / the number of rows. */
 export const batchNormGradientShader = new MapShader({
   name: 'batchNormGradient',
   operands: ['dy', 'x', 'mean', 'variance', 'gamma', 'dgamma', 'dbeta'],
   numbers: ['epsilon', 'share'],
-  wgsl:
-    `flushed(gamma * ${inverseDeviation} * ` + `(dy - (dbeta + (x - mean) * ${inverseDeviation} * dgamma) * p.share))`,
+  wgsl: `flushed(gamma * ${inverseDeviation} * (dy - ${shared}))`,
 });

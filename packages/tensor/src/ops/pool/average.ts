@@ -15,7 +15,7 @@ import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
  *
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
- * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ * @throws ShapeError unless x has 4 axes and the window fits.
  */
 export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('avgPool2d', x);

@@ -15,7 +15,7 @@ import { extremePoolByKernel } from './pool.wasm.js';
  *
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
- * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ * @throws ShapeError unless x has 4 axes and the window fits.
  */
 export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('maxPool2d', x);
@@ -27,7 +27,7 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
  *
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
- * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ * @throws ShapeError unless x has 4 axes and the window fits.
  */
 export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('minPool2d', x);

@@ -3,7 +3,7 @@ import { ShapeError } from '../../errors.js';
 import type { Shape } from '../../shape.js';
 import { type Padding, type Pair, pair, type Slide, slidingWindow, type Window } from '../window.js';
 
-/** The windows of a pooling. */
+/** Options of `avgPool2d`, `maxPool2d` and `minPool2d`. */
 export interface PoolOptions {
   /** Size of a window, in elements. */
   window: Pair;
@@ -16,14 +16,15 @@ export interface PoolOptions {
 /**
  * Checks the images, and works out how the window slides.
  *
- * @throws ShapeError if x has not 4 axes, or the window does not fit.
+ * @throws ShapeError unless x has 4 axes and the window fits.
  */
 export function poolWindow(op: string, x: Shape, options: PoolOptions): Window {
   checkOptions(op, options, ['window', 'stride', 'padding']);
   const { window, stride = window, padding = 'valid' } = options;
   const operands = [{ name: 'x', shape: x, note: 'batch, height, width, channels' }];
-  if (x.length !== 4)
+  if (x.length !== 4) {
     throw new ShapeError(op, 'x must have 4 axes', operands, 'Reshape it to [batch, height, width, channels].');
+  }
   const sliding = slidingWindow(op, x, pair(window), { stride, padding });
   for (const { taps, before } of [sliding.height, sliding.width]) {
     if (before >= taps) {
@@ -38,7 +39,7 @@ export function poolWindow(op: string, x: Shape, options: PoolOptions): Window {
   return sliding;
 }
 
-/** [batch, outHeight, outWidth, channels] */
+/** The output shape of a pooling: [batch, outHeight, outWidth, channels]. */
 export function poolOutputShape([batch, , , channels]: Shape, { height, width }: Window): Shape {
   return [batch, height.output, width.output, channels];
 }

@@ -8,6 +8,7 @@ import {
   forEachFour,
   forRange,
   type I32,
+  type I32x4,
   i32,
   i32x4,
   storeFour,
@@ -152,7 +153,7 @@ const extremeKernel = memoize(
           const first = n.mul(p.height).add(top).mul(p.width).add(left).mul(p.channels).mul(4).add(offset);
           const at = i32.variable(first, 'at');
           const best = f32x4.variable(f32x4.load(p.x.add(at)), 'best');
-          const indexAt = (): ReturnType<typeof i32x4.splat> => i32x4.splat(at.shrU(2)).add(i32x4.const(0, 1, 2, 3));
+          const indexAt = (): I32x4 => i32x4.splat(at.shrU(2)).add(i32x4.const(0, 1, 2, 3));
           const winner = i32x4.variable(indexAt(), 'winner');
           forRange(top, bottom, 1, (row) => {
             at.set(n.mul(p.height).add(row).mul(p.width).add(left).mul(p.channels).mul(4).add(offset));

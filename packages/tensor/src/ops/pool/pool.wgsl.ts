@@ -52,9 +52,9 @@ const avgPoolGradient = new Shader('f32_avg_pool_gradient', {
 // The number of taps that lie inside, if tap 0 is at \`first\`.
 fn tapsInside(first: i32, taps: u32, dilation: u32, size: u32) -> i32 {
   let step = i32(dilation);
-  let least = (max(0, -first) + step - 1) / step;
-  let most = min(i32(taps), (i32(size) - first + step - 1) / step);
-  return max(0, most - least);
+  let firstTap = (max(0, -first) + step - 1) / step;
+  let endTap = min(i32(taps), (i32(size) - first + step - 1) / step);
+  return max(0, endTap - firstTap);
 }
 fn coveredBy(pixel: u32) -> f32 {
   let i = (pixel / p.outWidth) % p.outHeight;

@@ -62,6 +62,8 @@ function extremeOp(name: string, direction: Direction) {
 /**
  * Finds the index of the largest element along `axis`, or of the first NaN if there is one. Among equals, the first
  * counts. Throws as `max` does.
+ *
+ * @param axis Default: the last one.
  */
 export function argMax(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
   checkTensor('argMax', x);

@@ -42,7 +42,10 @@ export interface VarianceOptions extends ReduceOptions {
   correction?: number;
 }
 
-/** Computes the mean squared distance from the mean over `axes`, in double precision. Throws as `sum` does. */
+/**
+ * Computes the mean squared distance from the mean over `axes`, in two passes and in double precision. Throws as `sum`
+ * does.
+ */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   checkTensor('variance', x);
   const reduction = reductionOf('variance', x.shape, options, ['axes', 'keepDims', 'correction']);

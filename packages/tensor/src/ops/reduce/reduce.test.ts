@@ -161,7 +161,7 @@ const layouts: readonly (readonly [name: string, shape: (n: number, m: number) =
   ['separate axes, for which there is no kernel', (n, m) => [3, n, m], [0, 2]],
 ];
 
-describe('kernels of sums', () => {
+describe('the kernels of sum and mean', () => {
   for (const [name, shapeOf, axes] of layouts) {
     test.prop([summers, borderSizes, borderChannels, fc.boolean(), rngs], { numRuns: 40 })(
       `agree with the definition for ${name}`,

@@ -22,7 +22,12 @@ export interface Reduction {
   readonly count: number;
 }
 
-/** @param names The options of the op, for those that have more than `ReduceOptions`. */
+/**
+ * Works out a reduction of a tensor of this shape.
+ *
+ * @param names The options of the op, if it has others than `ReduceOptions`.
+ * @throws ShapeError if an axis is out of range or named twice; as `checkOptions` for wrong options.
+ */
 export function reductionOf<O extends ReduceOptions>(
   op: string,
   shape: Shape,

@@ -8,7 +8,8 @@ import { collapsedAxes } from '../elementwise/broadcast.js';
 
 /**
  * Sums x into the elements of `kept` (its shape with 1 on the reduced axes), divided by `divisor`, where the reduced
- * axes collapse into one: x is [outer, reduced, inner]. Returns false, having done nothing, for other axes and dtypes.
+ * axes collapse into one: x is [outer, reduced, inner]. Returns false, having done nothing, for other axes, for other
+ * dtypes, and for an empty x.
  */
 export function sumByKernel(x: Tensor, kept: Shape, y: Tensor, divisor = 1): boolean {
   if (x.dtype !== 'f32' || x.size === 0) return false;

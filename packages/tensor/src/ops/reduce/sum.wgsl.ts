@@ -12,7 +12,7 @@ const lanes = 64;
 
 /**
  * Sums x into the elements of `kept`, its shape with 1 on the reduced axes, and divides them by `divisor`. A workgroup
- * computes each sum: its invocations add every 64th element each, then a tree adds their partial sums.
+ * computes each sum: each of its invocations adds every 64th element, then a tree adds their partial sums.
  */
 export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, divisor = 1): void {
   const axes = collapsedAxes(x.shape, [kept]);

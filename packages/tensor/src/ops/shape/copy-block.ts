@@ -69,13 +69,13 @@ export function bitsOf({ dtype, values }: Tensor<DType>): Bits {
 
 const typeOfWidth = { 1: 'u8', 2: 'i16', 4: 'u32' } as const;
 
-export type Bits = Uint8Array | Int16Array | Uint32Array;
+type Bits = Uint8Array | Int16Array | Uint32Array;
 
 /** Below this length a loop is faster than `set`, whose call and subarray cost as much as 80 elements. */
 const shortRun = 80;
 
 /** Elements that are `stride` apart. */
-export interface Strided {
+interface Strided {
   readonly bits: Bits;
   readonly stride: number;
 }

@@ -5,7 +5,7 @@ import { type Shape, sizeOf } from '../../shape.js';
 import { f32x4, forRange, i32, store, store8 } from '../../wasm/assembler.js';
 import { copyBlock, joinAxes, type Layout } from './copy-block.js';
 
-/** `copyBlock` with a kernel for blocks whose last axis is contiguous in both layouts. Other blocks take the loops. */
+/** `copyBlock`, with a kernel if the last axis is contiguous in both layouts. Other blocks are copied by the loops. */
 export function copyBlockByRows(shape: Shape, from: Layout, to: Layout): void {
   const { sizes, fromStrides, toStrides } = joinAxes(shape, from.strides, to.strides);
   if (sizeOf(shape) === 0 || fromStrides.at(-1) !== 1 || toStrides.at(-1) !== 1) {
@@ -31,7 +31,7 @@ export function copyBlockByRows(shape: Shape, from: Layout, to: Layout): void {
   copyAxes(0, from.offset ?? 0, to.offset ?? 0);
 }
 
-/** Addresses of the first row at either end, and strides in bytes. */
+/** The addresses of the first row of source and target, and strides in bytes. */
 const parameters = { from: i32, fromStride: i32, to: i32, toStride: i32, bytes: i32 };
 
 const kernel = new Kernel('bytes_copy_rows', parameters, (p, first, end) => {

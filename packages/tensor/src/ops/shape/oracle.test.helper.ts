@@ -7,9 +7,9 @@ import { emptyTensor, type Tensor } from '../../tensor.js';
 import { shapes, tensors } from '../../testing/index.js';
 import { reshape } from './reshape.js';
 
-export type Index = readonly number[];
+type Index = readonly number[];
 
-/** A tensor that is computed index by index. */
+/** A tensor computed index by index: the oracle that shape ops are compared with. */
 export function build<D extends DType>(dtype: D, shape: Shape, element: (index: Index) => number): Tensor<D> {
   const result = emptyTensor(dtype, shape);
   const strides = stridesOf(shape);
@@ -25,7 +25,7 @@ export function at(x: Tensor<DType>, index: Index): number {
   return x.values[index.reduce((sum, position, axis) => sum + position * strides[axis], 0)];
 }
 
-/** Demands the same dtype, shape and elements. */
+/** Expects the same dtype, shape and elements. */
 export function expectSame(actual: Tensor<DType>, expected: Tensor<DType>): void {
   expect(actual.dtype).toBe(expected.dtype);
   expect(actual.shape).toEqual(expected.shape);

@@ -12,8 +12,8 @@ import { pad } from './pad.js';
 /**
  * Takes the part of x from `start` up to, not including, `end`: `slice(x, [2, 0], [5, -1])` is NumPy's `x[2:5, 0:-1]`.
  *
- * Both have one position per axis, outermost first. Negative positions count from the end of the axis. By default, axes
- * begin at 0 and run to their end; undefined in `end` means this, too.
+ * Both have one position per axis, outermost first. Negative positions count from the end of the axis. Axes without a
+ * `start` begin at 0; axes without an `end`, or with undefined in its place, run to their end.
  *
  * @throws ShapeError for positions outside x, or an end before its start (NumPy clips these silently).
  */

@@ -53,12 +53,12 @@ const largestAndSumKernel = new Kernel(
         f32x4.variable(fillRest(f32x4.load(row.add(offset)), rest, Number.NEGATIVE_INFINITY), 'values');
       forEachFour(classes, (offset, rest) => largest.set(largest.max(values(offset, rest))));
       const [a, b, c, d] = [0, 1, 2, 3].map((lane) => largest.lane(lane));
-      const most = f32.variable(a.max(b).max(c.max(d)), 'most');
+      const maximum = f32.variable(a.max(b).max(c.max(d)), 'maximum');
       const sum = f32x4.variable(0, 'sum');
-      const shift = f32x4.variable(f32x4.splat(most), 'shift');
+      const shift = f32x4.variable(f32x4.splat(maximum), 'shift');
       forEachFour(classes, (offset, rest) => sum.set(sum.add(exp(values(offset, rest).sub(shift)))));
       const target = i32.variable(statistics.add(item.mul(8)), 'target');
-      store(target, most);
+      store(target, maximum);
       store(target, sumOfFour(sum), 4);
     });
   },

@@ -25,7 +25,7 @@ ${workgroupSum('f32', lanes)}`;
 
 /** The size of the workgroup that `lineSums` needs. */
 export const softmaxWorkgroup = [lanes, 1] as const;
-/** The distance between the elements of an invocation: the invocations of a workgroup. */
+/** The distance between the elements that an invocation reads: the number of invocations in the workgroup. */
 export const softmaxStep = `${lanes}u`;
 
 /**
@@ -35,9 +35,9 @@ export const softmaxStep = `${lanes}u`;
  * @param at The index in `x` of element `k` of the line.
  */
 export const lineSums = (at: string): string => `
-  var most = -3.4e38;
-  for (var k = lane; k < p.length; k += ${lanes}u) { most = max(most, x[${at}]); }
-  let shift = largestOfWorkgroup(most, lane);
+  var maximum = -3.4e38;
+  for (var k = lane; k < p.length; k += ${lanes}u) { maximum = max(maximum, x[${at}]); }
+  let shift = largestOfWorkgroup(maximum, lane);
   var sum = 0.0;
   for (var k = lane; k < p.length; k += ${lanes}u) { sum += exp(x[${at}] - shift); }
   let total = sumOfWorkgroup(sum, lane);`;
