@@ -44,7 +44,7 @@ export type Reply =
   | { readonly id: number; readonly result: Result<CallName> }
   | { readonly id: number; readonly error: string };
 
-/** Four bytes a pixel, as `ImageData` has them. */
+/** An image with four bytes per pixel: red, green, blue and alpha, as in `ImageData`. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
