@@ -112,8 +112,8 @@ export interface Agreement {
 }
 
 /**
- * Compares a packed network with the network it was made from, on all images of a loader. Puts the latter into evaluation
- * mode.
+ * Compares a packed network with the network it was made from, on all images of a loader. Leaves the latter in
+ * evaluation mode.
  *
  * @throws The signal's reason when it aborts.
  */
