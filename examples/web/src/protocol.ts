@@ -96,7 +96,10 @@ export interface Classification {
   readonly seen: Picture;
 }
 
-/** Signs [size, size, channels], packed as in a BitTensor: bit 1 is −1, the first channel is in the lowest bit. */
+/**
+ * Signs [size, size, channels], packed as in a BitTensor: bit 1 is −1, the first channel is in the lowest bit, and the
+ * channels of each pixel are padded to whole words.
+ */
 export interface Signs {
   readonly size: number;
   readonly channels: number;
