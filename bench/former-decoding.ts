@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-// The former way to decode and scale pictures: get-pixels, then a filter in plain loops over doubles.
+// The former way to decode and scale images, kept for comparison: get-pixels, then a filter in loops over doubles.
 
 interface Image {
   readonly height: number;

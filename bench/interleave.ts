@@ -19,7 +19,7 @@ interface Timer {
 /**
  * Times contenders in turns, so that a temporary slowdown of the machine affects all of them.
  *
- * @param milliseconds The least duration of a turn.
+ * @param milliseconds The minimum duration of a turn.
  * @returns The milliseconds per call of each: the median over its turns of mitata's median within a turn.
  */
 export async function interleave<N extends string>(

@@ -4,7 +4,7 @@ import type { Contender } from './interleave.js';
 
 /** Counts per iteration of the loop, each into a sum of its own, so that no count waits for another. */
 const sums = 8;
-const countsAnItem = 8000;
+const countsPerItem = 8000;
 
 /** Counts the bits of numbers in registers and nothing else: an upper bound for this processor. */
 const kernel = new Kernel('popcount_limit', { result: i32 }, ({ result }, from, to) => {
@@ -12,7 +12,7 @@ const kernel = new Kernel('popcount_limit', { result: i32 }, ({ result }, from, 
     Array.from({ length: sums }, (_, index) => i64.variable(index, `${name}${index}`)),
   );
   forRange(from, to, 1, () => {
-    forRange(0, i32.const(countsAnItem / sums), 1, () => {
+    forRange(0, i32.const(countsPerItem / sums), 1, () => {
       words.forEach((word, index) => {
         totals[index].set(totals[index].add(word.popcnt()));
         // The number changes every time; otherwise the compiler would hoist the count out of the loop.
@@ -25,7 +25,7 @@ const kernel = new Kernel('popcount_limit', { result: i32 }, ({ result }, from, 
 
 /** Counts `bits` bits, 64 at a time. */
 export function countingBits(bits: number): Contender {
-  const items = Math.round(bits / 64 / countsAnItem);
+  const items = Math.round(bits / 64 / countsPerItem);
   const result = tensor([0], { dtype: 'i32' });
   return { run: () => kernel.run({ result }, items) };
 }

@@ -23,7 +23,7 @@ export interface Ratio<N extends string = string> {
   readonly name: string;
   readonly fast: N;
   readonly slow: N;
-  /** The ratio to reach, at least. */
+  /** The minimum ratio to reach. */
   readonly target?: number;
 }
 

@@ -38,8 +38,8 @@ try {
     { ...training, epochs: 2, batchSize: 20, learningRate: 2e-3, resize: 28 },
     { network: residual, classes: dataset.classes, trainImages: dataset.train.length },
   );
-  const about = exportOptionsOf(run);
-  const { layers, parameters, flops } = summary(run.model, about);
+  const exportOptions = exportOptionsOf(run);
+  const { layers, parameters, flops } = summary(run.model, exportOptions);
   console.log(
     `${layers.length} layers, ${parameters.toLocaleString('en')} parameters, ${(flops / 1e6).toFixed(2)} MFLOPs`,
   );
@@ -52,7 +52,7 @@ try {
   });
 
   // 3. The packed file: the operations that `forward` calls in evaluation mode. It runs without networks/residual.ts.
-  const file = packModel(run.model, about);
+  const file = packModel(run.model, exportOptions);
   const packed = await loadPacked(file);
   run.model.eval();
   const validation = new ImageLoader(dataset.val, {
@@ -72,7 +72,7 @@ try {
   console.log(`packed: ${file.length.toLocaleString('en')} bytes, the same logits to the last bit`);
 
   // 4. The ONNX model, for other runtimes.
-  console.log(`as ONNX: ${exportOnnx(run.model, about).length.toLocaleString('en')} bytes`);
+  console.log(`as ONNX: ${exportOnnx(run.model, exportOptions).length.toLocaleString('en')} bytes`);
   packed.dispose();
   run.optimizer.dispose();
   run.model.dispose();

@@ -11,8 +11,8 @@ import { afterAll, describe, expect, test } from 'vitest';
  * - A first line such as `// softsign.ts` names the file, so that other blocks of the document can import it.
  * - If a block has comments `// → …`, they are the lines that it must print.
  * - A block named `….test.ts` becomes part of this test file.
- * - A block marked `diff` adds files to the packages, and lines to existing files. Added files and lines are compiled as
- *   if they were in their places.
+ * - A block marked `diff` adds files to the packages, and lines to existing files. Added files and lines are compiled
+ *   as if they were in their places.
  */
 const root = join(import.meta.dirname, '..');
 

@@ -48,7 +48,7 @@ single_precision = 5e-5
 
 
 def threefry(key, low, high):
-    """Threefry-2x32 with 20 rounds, as in packages/tensor/src/random.ts. `low` is a number or an array of int64."""
+    """Threefry-2x32 with 20 rounds, as in packages/tensor/src/random.ts. `low` is a number or an array of 64-bit integers."""
     mask = 0xFFFFFFFF
     keys = [*key, 0x1BD11BDA ^ key[0] ^ key[1]]
     x, y = (low + keys[0]) & mask, (high + keys[1]) & mask

@@ -66,7 +66,7 @@ export const convolutionWork: readonly Work[] = layers.map((shape) => ({
     const x = rng.normal([1, size, size, channels]);
     const filter = rng.normal([outputs, kernel, kernel, channels / groups]);
     const options = { stride, groups, padding: kernel >> 1 };
-    return timed(this, [{ name: 'vs the better', slow: ['tfjs-wasm', 'onnxruntime-web'], target: 1 }], {
+    return timed(this, [{ name: 'vs the faster peer', slow: ['tfjs-wasm', 'onnxruntime-web'], target: 1 }], {
       ours: making(() => conv2d(x, filter, options)),
       'tfjs-wasm': tfjsConv('wasm', shape),
       'onnxruntime-web': await onnxConv(shape),

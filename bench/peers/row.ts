@@ -23,7 +23,7 @@ export interface Row {
 export interface Comparison {
   readonly name: string;
   readonly slow: readonly string[];
-  /** The least ratio of their figure to ours to reach. */
+  /** The minimum ratio of their figure to ours to reach. */
   readonly target: number;
 }
 

@@ -1,9 +1,9 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // So that the built page works in any folder of a server.
+  // Relative paths, so that the built page works in any folder of a server.
   base: './',
   worker: { format: 'es' },
-  // Beside the program that serves it.
+  // Next to the program that serves the page.
   build: { outDir: '../../packages/mobinet/demo', emptyOutDir: true, target: 'esnext' },
 });

@@ -3,7 +3,9 @@ import type { OneOutput, Tap } from './protocol.js';
 
 const wordBits = 32;
 
-/** Shows one output of a binary layer: input bits, filter bits and their xor for each tap, and the steps after the sum. */
+/**
+ * Shows one output of a binary layer: input bits, filter bits and their xor for each tap, and the steps after the sum.
+ */
 export class BitView {
   readonly #count = byId('count', HTMLElement);
   readonly #explanation = byId('explanation', HTMLElement);

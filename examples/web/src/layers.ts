@@ -8,7 +8,7 @@ export interface InnerLayer {
   readonly shape: readonly number[];
   /** Whether the layer makes signs. */
   readonly hasSigns: boolean;
-  /** Null for other layers, and if the layer's input is not the last signs of a layer. */
+  /** Null without a binary convolution, and if the input is not the last signs of another layer. */
   readonly binary: BinaryLayer | null;
 }
 

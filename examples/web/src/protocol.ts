@@ -44,7 +44,7 @@ export type Reply =
   | { readonly id: number; readonly result: Result<CallName> }
   | { readonly id: number; readonly error: string };
 
-/** Four bytes a pixel, as `ImageData` has them. */
+/** An image with four bytes per pixel: red, green, blue and alpha, as in `ImageData`. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
@@ -96,7 +96,10 @@ export interface Classification {
   readonly seen: Picture;
 }
 
-/** Signs [size, size, channels], packed as in a BitTensor: bit 1 is −1, the first channel is in the lowest bit. */
+/**
+ * Signs [size, size, channels], packed as in a BitTensor: bit 1 is −1, the first channel is in the lowest bit, and the
+ * channels of each pixel are padded to whole words.
+ */
 export interface Signs {
   readonly size: number;
   readonly channels: number;

@@ -30,11 +30,11 @@ export async function explainOutput(
   const [filters, numbers] = await Promise.all([signs.data(), folded?.data()]);
   const taps = tapsOf(layer, filters, input, place);
 
-  let count = 0;
+  let total = 0;
   let popcount = 0;
   for (const tap of taps) {
     if (tap.place === 'nothing') continue;
-    count += tap.input.length;
+    total += tap.input.length;
     tap.input.forEach((bit, i) => {
       popcount += bit ^ tap.filter[i];
     });
@@ -45,9 +45,9 @@ export async function explainOutput(
   return {
     place,
     taps,
-    signs: count,
+    signs: total,
     popcount,
-    count: count - 2 * popcount,
+    count: total - 2 * popcount,
     folded: numbers ? { positive: numberAt(0), negative: numberAt(1), shift: numberAt(2) } : null,
     hasSkip,
     pool,

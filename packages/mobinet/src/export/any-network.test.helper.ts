@@ -102,12 +102,12 @@ class AnyBlock extends Module {
   }
 }
 
-/** A stem, any blocks, and two branches to the logits: one from the mean over all pixels, one from all pixels. */
+/** A stem, any blocks, and the sum of two heads: one reads the mean over all pixels, the other all pixels. */
 export class AnyNetwork extends Module {
   readonly stem: Conv2d;
   readonly blocks: readonly AnyBlock[];
-  readonly ofMeans: Linear;
-  readonly ofPixels: Linear;
+  readonly meanHead: Linear;
+  readonly pixelHead: Linear;
 
   constructor(blocks: readonly Block[], size: number, seed: number) {
     super();
@@ -115,8 +115,8 @@ export class AnyNetwork extends Module {
     this.stem = new Conv2d(3, channels, { kernel: 3, padding: 1, rng });
     this.blocks = blocks.map((block, at) => new AnyBlock(block, rng.split('block', at)));
     const side = blocks.reduce((side, { stride }) => side / stride, size);
-    this.ofMeans = new Linear(channels, 5, { rng });
-    this.ofPixels = new Linear(side * side * channels, 5, { rng });
+    this.meanHead = new Linear(channels, 5, { rng });
+    this.pixelHead = new Linear(side * side * channels, 5, { rng });
     this.label();
   }
 
@@ -124,8 +124,8 @@ export class AnyNetwork extends Module {
     return tidy(() => {
       const x = this.blocks.reduce((x, block) => block.forward(x), this.stem.forward(images));
       return add(
-        this.ofMeans.forward(mean(x, { axes: [1, 2] })),
-        this.ofPixels.forward(reshape(x, [images.shape[0], -1])),
+        this.meanHead.forward(mean(x, { axes: [1, 2] })),
+        this.pixelHead.forward(reshape(x, [images.shape[0], -1])),
       );
     });
   }

@@ -214,7 +214,7 @@ describe('any network', () => {
     network.stem.training = false;
     summary(network, { imageShape });
     packModel(network, { imageShape });
-    expect([network.training, network.stem.training, network.ofMeans.training]).toEqual([true, false, true]);
+    expect([network.training, network.stem.training, network.meanHead.training]).toEqual([true, false, true]);
     network.dispose();
   });
 });

@@ -63,7 +63,7 @@ export function encodeChecked(format: FileFormat, tensors: Tensors, metadata: Sa
 }
 
 /**
- * Decodes a file of the given format and verifies its checksum. Old files have none.
+ * Decodes a file of the given format and verifies its checksum, if it has one: the oldest checkpoints do not.
  *
  * @param source The name of the file in error messages.
  * @throws FormatError, one line, if the file has another format or is damaged.

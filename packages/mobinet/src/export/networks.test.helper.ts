@@ -3,7 +3,7 @@ import { Adam, crossEntropy, flatten, type Module, valueAndGradient } from '@mob
 import { dispose, type Rng, type Shape, type Tensor, tensor } from '@mobinet/tensor';
 import { mobinetOptions } from '../networks/mobinet/options.js';
 
-/** MoBiNets of every kind, for a width of 0.25, the smallest that K = 3 allows. */
+/** MoBiNets of every kind, for a width of 0.25: its stem has 8 channels, one group for K = 3. */
 export const architectures = fc.record({
   block: fc.constantFrom(...mobinetOptions.block.choices),
   k: fc.nat(3),

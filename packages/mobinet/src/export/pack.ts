@@ -6,7 +6,7 @@ import { checkImageMemory, withNetworkProgram } from './network-program.js';
 import { encodeInfo, type PackedInfo } from './packed-info.js';
 import { checkPortable, type PortableConstant, toPortable } from './portable-program.js';
 
-/** Options of `packModel`, `exportOnnx` and `summary`. */
+/** Options of `packModel`, `exportOnnx`, `summary` and `drawGraph`. */
 export interface ExportOptions extends PackedInfo {
   /** [height, width, channels] of an image. Default: the `imageShape` of the network, if it has one. */
   readonly imageShape?: Shape | undefined;
@@ -62,7 +62,7 @@ export interface PackedBytes {
   readonly perConstant: ReadonlyMap<number, number>;
 }
 
-/** The size of the packed file of a program. Works on absent tensors, too. */
+/** The size of the packed file of a program. Works on tensors without elements, too. */
 export function packedBytes(program: Program, info: PackedInfo): PackedBytes {
   const { constants, metadata } = packedParts(program, info);
   const specs = Array.from(constants, ([name, { dtype, shape }]) => ({ name, dtype, shape }));

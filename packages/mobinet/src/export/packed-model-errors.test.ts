@@ -28,7 +28,7 @@ describe('unpackModel refuses, in one line,', () => {
   function corrupted(change: (parts: Parts) => void): Uint8Array {
     const parts = decodeSafetensors(whole);
     const before = [...parts.tensors.values()];
-    // Without a checksum, as in old files, the changes get past that first check.
+    // Without a checksum, the changes get past that first check.
     delete parts.metadata.checksum;
     change(parts);
     const bytes = encodeSafetensors(parts.tensors, parts.metadata);
@@ -233,7 +233,7 @@ describe('unpackModel refuses, in one line,', () => {
 
   test('any part of a file', () => {
     unpackModel(whole).dispose();
-    // Old files have no checksum.
+    // A missing checksum is accepted.
     unpackModel(corrupted(() => {})).dispose();
     for (const length of [0, 4, 8, 100, 3000, whole.length >> 1, whole.length - 1]) {
       expectRefused(whole.subarray(0, length), /./);

@@ -124,7 +124,7 @@ export interface LayerReport {
   readonly signs: BitTensor | null;
 }
 
-/** The signs that a layer makes last, if any. */
+/** The last signs that a layer makes, or null. */
 function signsOf(ready: ReadyProgram, { from, to }: Layer): BitTensor | null {
   const { calls, values } = ready.program;
   const made = calls.slice(from, to).flatMap(({ outputs }) => outputs);

@@ -115,8 +115,12 @@ export const portableOps: Readonly<Record<string, PortableOp>> = {
       const skipRepeats = checkNumber('skipRepeats', options.skipRepeats, offsets);
       const pool = checkChoice('pool', options.pool, [null, 'average', 'max', 'min'] as const);
       const attributes = { signs, skipRepeats, pool };
-      const operands = [counts as Tensor<'u8'>, folded as Tensor, (skip ?? null) as Tensor | null] as const;
-      return foldedOutputTransform(...operands, attributes).output;
+      return foldedOutputTransform(
+        counts as Tensor<'u8'>,
+        folded as Tensor,
+        (skip ?? null) as Tensor | null,
+        attributes,
+      ).output;
     },
   },
   affine: plain(['x', 'scale', 'shift'], affine),
@@ -198,14 +202,14 @@ interface WindowOptions {
 function windowOptions({ height, width }: Window): WindowOptions {
   const axes = [height, width];
   const extent = ({ taps, dilation }: Window['height']): number => (taps - 1) * dilation + 1;
-  const isEven = axes.every(
+  const isSymmetric = axes.every(
     (axis) => axis.output === Math.floor((axis.input + 2 * axis.before - extent(axis)) / axis.stride) + 1,
   );
   const isSame = axes.every(({ output, input, stride }) => output === Math.ceil(input / stride));
-  if (!isEven && !isSame) throw new RangeError('packed files do not support this padding of a window');
+  if (!isSymmetric && !isSame) throw new RangeError('packed files do not support this padding of a window');
   return {
     stride: [height.stride, width.stride],
-    padding: isEven ? [height.before, width.before] : 'same',
+    padding: isSymmetric ? [height.before, width.before] : 'same',
     dilation: [height.dilation, width.dilation],
   };
 }

@@ -31,7 +31,7 @@ export interface StepReport extends EpochProgress {
   readonly secondsPerEpoch: number | null;
 }
 
-/** Options of a training that concern its epochs. */
+/** Options for training and validating epochs. */
 export interface EpochOptions {
   /** Aborting it stops the run with a checkpoint: after a step, or between micro-batches, discarding the step. */
   readonly signal?: AbortSignal | undefined;
@@ -41,7 +41,7 @@ export interface EpochOptions {
   readonly onValidation?: ((progress: EpochProgress) => void) | undefined;
 }
 
-/** Everything that trains the epochs of a run. */
+/** Everything needed to train the epochs of a run. */
 export interface EpochWork {
   readonly run: TrainingRun;
   readonly trainLoader: ImageLoader;

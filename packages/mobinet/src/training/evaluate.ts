@@ -27,7 +27,8 @@ export interface EvaluateOptions {
 }
 
 /**
- * Computes loss and accuracy over all images of a loader, in evaluation mode, and restores the mode of the network.
+ * Computes loss and accuracy over all images of a loader, in evaluation mode. Afterwards, the network is in training
+ * mode again if it was before.
  *
  * @throws The signal's reason when it aborts.
  */

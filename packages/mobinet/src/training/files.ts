@@ -79,7 +79,8 @@ export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array
 /**
  * Reads a network that is ready to run, from a packed model, a checkpoint or a run folder.
  *
- * @throws FormatError, one line, if the file is neither; DataError if it cannot be read.
+ * @throws FormatError, one line, if the file is not an intact packed model or checkpoint; DataError if it cannot be
+ * read.
  */
 export async function readPacked(path: string): Promise<PackedModel> {
   const { bytes, file } = await readPackedBytes(path);
@@ -111,7 +112,8 @@ export interface Agreement {
 }
 
 /**
- * Compares a packed network with the network it was made from, in evaluation mode, on all images of a loader.
+ * Compares a packed network with the network it was made from, on all images of a loader. Leaves the latter in
+ * evaluation mode.
  *
  * @throws The signal's reason when it aborts.
  */

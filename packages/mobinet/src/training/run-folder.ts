@@ -22,9 +22,9 @@ export const bestFile = 'best.safetensors';
 export const metricsFile = 'metrics.jsonl';
 
 /**
- * Refuses to start a run in a folder that contains one, since it would overwrite the checkpoint.
+ * Checks that a folder contains no run, whose checkpoint a new run would overwrite.
  *
- * @throws DataError if it does.
+ * @throws DataError if it contains one.
  */
 export async function refuseToOverwrite(out: string): Promise<void> {
   const file = join(out, checkpointFile);
@@ -46,6 +46,7 @@ export async function copyBestCheckpoint(from: string, to: string): Promise<void
   if (bytes) await saveFile(join(to, bestFile), bytes);
 }
 
+/** Options of `RunFolder.open`. */
 export interface RunFolderOptions {
   /** A folder that this process owns. */
   readonly out: string;
@@ -73,6 +74,7 @@ export class RunFolder {
     this.#hasCheckpoint = run.optimizer.step > 0;
   }
 
+  /** Opens the folder of a run, and completes files that a killed process has not written. */
   static async open(run: TrainingRun, options: RunFolderOptions): Promise<RunFolder> {
     const folder = new RunFolder(run, options);
     // A run that was killed after it wrote its checkpoint may lack its best checkpoint and its last metrics.
