@@ -22,8 +22,8 @@ export interface BinaryLayer {
   /** The filters, [filters, height, width, channels per group]. */
   readonly signs: BitTensor;
   /**
-   * The folded transform of the counts, if that is what follows the convolution, else null: [3, filters], the slope for
-   * counts from 0 up, the slope for counts below 0, and the shift.
+   * The folded transform of the counts, if that is what follows the convolution, else null: [3, filters], the factor
+   * for counts from 0 up, the factor for counts below 0, and the shift.
    */
   readonly folded: Tensor | null;
   readonly hasSkip: boolean;

@@ -124,7 +124,7 @@ export interface OneOutput {
   /** signs − 2·popcount: the sum of the products. */
   readonly count: number;
   /**
-   * The folded transform of the count: the slopes for counts from 0 up and for counts below 0, and the shift. Null if
+   * The folded transform of the count: the factors for counts from 0 up and for counts below 0, and the shift. Null if
    * something else follows the convolution.
    */
   readonly folded: { readonly positive: number; readonly negative: number; readonly shift: number } | null;

@@ -89,8 +89,8 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
 }
 
 /**
- * Checks the options of a function, for callers from JavaScript: a list in place of options, or a misspelled name, would
- * otherwise be ignored.
+ * Checks the options of a function, for callers from JavaScript: a list in place of options, or a misspelled name,
+ * would otherwise be ignored.
  *
  * @param owner The function or class, for the message.
  * @param names The options that it has.

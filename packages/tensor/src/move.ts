@@ -42,7 +42,8 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
 /**
  * Copies a tensor to the CPU, after all pending work on its elements has finished.
  *
- * @param options.salvage Also read from a GPU that has failed since. The elements are those of its last successful work.
+ * @param options.salvage Also read from a GPU that has failed since. The elements are those of its last successful
+ * work.
  * @throws BackendError if the GPU has failed, without `salvage`.
  */
 export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvage = false } = {}): Promise<T> {

@@ -25,7 +25,7 @@ export interface GradientContext<A, S extends Tensors> {
 }
 
 /**
- * The gradient of each input, in order: a thunk that is called only if the gradient is needed, or null for an input
+ * The gradient of each input, in order: a function that is called only if the gradient is needed, or null for an input
  * that has none, such as indices. The gradient of a BitTensor is an f32 tensor of its shape: the derivative with
  * respect to the signs that it represents.
  */

@@ -23,7 +23,9 @@ export interface ColumnSumsDefinition<M extends Names, V extends Names, B extend
   readonly perChannel?: string;
   /** Statements for each element, before it is summed. They can also use the matrices, `row` and the index `at`. */
   readonly each?: string;
-  /** Expressions that are summed over the rows, in f32. They can use the names that `each` can, and those it declares. */
+  /**
+   * Expressions that are summed over the rows, in f32. They can use the names that `each` can, and those it declares.
+   */
   readonly sums: readonly string[];
   /** Channels per workgroup, a power of two, on which the order of summation depends. Default: all, at most 64. */
   readonly width?: number;

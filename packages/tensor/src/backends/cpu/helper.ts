@@ -54,8 +54,8 @@ function work(run: (scratch: number) => void): void {
 }
 
 /**
- * The number of polls for a job before sleeping. They take a few tenths of a millisecond, because jobs follow each other
- * closely within a training step.
+ * The number of polls for a job before sleeping. They take a few tenths of a millisecond, because jobs follow each
+ * other closely within a training step.
  */
 const spins = 20_000;
 

@@ -33,7 +33,9 @@ export function subtractBorder(y: Tensor<BorderDType>, filter: BitTensor, window
   });
 }
 
-/** The sum of the signs of each tap of each filter, [outChannels, taps]. A tap adds it where it reads a border of +1. */
+/**
+ * The sum of the signs of each tap of each filter, [outChannels, taps]. A tap adds it where it reads a border of +1.
+ */
 function sumOfSignsPerTap(filter: BitTensor): Int32Array {
   const { words, shape, rowLength } = filter;
   const wordsPerTap = wordsPerRow(rowLength);

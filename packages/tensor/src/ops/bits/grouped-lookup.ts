@@ -9,8 +9,8 @@ import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 export const tableBytes = 16 * 16;
 
 /**
- * Whether the grouped lookup kernels apply: groups of 4, 8 or 16 channels and as many filters, padding with +1 by at most
- * 4, and windows of up to 5×5 taps without stride or dilation.
+ * Whether the grouped lookup kernels apply: groups of 4, 8 or 16 channels and as many filters, padding with +1 by at
+ * most 4, and windows of up to 5×5 taps without stride or dilation.
  */
 export function hasGroupedLookup(filter: Shape, { groups, window, paddingValue }: BitConv2dAttributes): boolean {
   const [outChannels, , , channels] = filter;

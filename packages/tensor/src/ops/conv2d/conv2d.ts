@@ -58,9 +58,9 @@ export function kernelsFor(filter: Shape, attributes: Conv2dAttributes): 'depthw
 
 /**
  * Visits every product of a convolution once, one run of channels at a time: `visit(xAt, filterAt, yAt, channels)`
- * means that x[xAt + c] · filter[filterAt + c] is a term of y[yAt] for all c < channels. Taps in the padding read zeros,
- * so they are only visited if there is a `visitPadding`. The convolution and both of its gradients are this loop with
- * different bodies.
+ * means that x[xAt + c] · filter[filterAt + c] is a term of y[yAt] for all c < channels. Taps in the padding read
+ * zeros, so they are only visited if there is a `visitPadding`. The convolution and both of its gradients are this loop
+ * with different bodies.
  */
 export function forEachTap(
   [batch, height, width, inChannels]: Shape,

@@ -23,8 +23,8 @@ import type { Conv2dAttributes } from './conv2d-attributes.js';
  *
  *     Y [pixels, filters] = patches(X) [pixels, taps·channels] · Fᵀ [taps·channels, filters]
  *
- * The gradients are matrix products as well: patches(dX) = dY·F, each element of which is added to the pixel that it was
- * copied from, and dF = dYᵀ·patches(X).
+ * The gradients are matrix products as well: patches(dX) = dY·F, each element of which is added to the pixel that it
+ * was copied from, and dF = dYᵀ·patches(X).
  *
  * Patches are made for a few images at a time. A 1×1 convolution of stride 1 needs none: its patches are the pixels.
  */

@@ -32,8 +32,8 @@ type ElementwiseOp<N extends Names, P extends string, S extends readonly Tensor[
 export interface Elementwise<N extends Names, P extends string, S extends readonly Tensor[]> {
   readonly name: string;
   /**
-   * Names of the operands in `wgsl`. `i`, `p`, `rest`, `result` and the built-in values of `Shader` are taken. Default: a
-   * single operand, `x`.
+   * Names of the operands in `wgsl`. `i`, `p`, `rest`, `result` and the built-in values of `Shader` are taken. Default:
+   * a single operand, `x`.
    */
   readonly operands?: N;
   /**
@@ -97,8 +97,8 @@ export function elementwiseOp<
     },
     fast: (inputs, [y], attributes) => kernel.run(inputs, y, attributes),
     webgpu: (inputs, [y], attributes) => gpuKernels().mapOnGpu(map, inputs, y, attributes),
-    // This only matters in programs, and so far none contains an op of two operands: those are gradients, and the running
-    // averages of training.
+    // This only matters in programs, and so far none contains an op of two operands: those are gradients, and the
+    // running averages of training.
     inPlace: operands.length === 1,
     ...rules,
   });

@@ -6,7 +6,9 @@ import { type F32x4, f32x4, forRange, i32, store, storeFour, when } from '../../
 /** Computes four elements of the result from those of the operands. */
 type Formula<P extends ParameterTypes> = (operands: readonly F32x4[], parameters: KernelParameters<P>) => F32x4;
 
-/** Elements per item of work: whole vectors of bytes or floats, and few enough to be shared out evenly among threads. */
+/**
+ * Elements per item of work: whole vectors of bytes or floats, and few enough to be shared out evenly among threads.
+ */
 export const itemSize = 64;
 /** Vectors per iteration of the main loop. */
 const vectorsPerPass = 4;

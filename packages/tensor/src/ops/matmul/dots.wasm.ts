@@ -26,8 +26,8 @@ export function areDots(m: number, a: Matrix, b: Matrix): boolean {
 const columnsPerPass = 4;
 
 /**
- * C = A·B for a few rows, such as a classifier's for a single image. B is read in place, and only once from memory, whose
- * speed is the limit. The conditions are those of `areDots`.
+ * C = A·B for a few rows, such as a classifier's for a single image. B is read in place, and only once from memory,
+ * whose speed is the limit. The conditions are those of `areDots`.
  */
 export function dots({ m, n, k }: ProductSize, a: Matrix, b: Matrix, c: Matrix): void {
   const blocks = Math.ceil(n / columnsPerPass);
