@@ -265,7 +265,9 @@ describe('killed runs', () => {
         if (line === 'end') break;
         const [seed, step] = line.split(' ').map(Number);
         reported.set(seed, step);
-        timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
+        // All runs must have a checkpoint before the first kill.
+        const allSaved = [...reported.values()].every((saved) => saved > 0);
+        if (allSaved) timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
       }
       await closed;
       clearTimeout(timer);

@@ -178,7 +178,8 @@ describe('the kernels of sum and mean', () => {
     (n, m, k, rng) => {
       const x = rng.normal([k, n, m]);
       for (const shape of [[m], [n, m], [1, m], [k, 1, m], [n, 1], [k, 1, 1], []]) {
-        checkOp((x: Tensor) => sumTo(x, shape), [x], exact);
+        // A GPU adds in f32: up to 97,500 terms, whose partial sums are in the hundreds and cancel.
+        checkOp((x: Tensor) => sumTo(x, shape), [x], { ...exact, gpuTolerance: 2e-3 });
       }
     },
   );
