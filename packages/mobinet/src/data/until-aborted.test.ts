@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { memory, zeros } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { untilAborted } from './until-aborted.js';
@@ -60,5 +63,22 @@ describe('untilAborted', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(ended).toEqual(['ended']);
     expect(memory().tensors).toBe(before);
+  });
+
+  test('keeps no batch after the loop is done with it', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    async function* records() {
+      for (let index = 0; index < 10; index++) yield { index };
+    }
+    const seen: WeakRef<object>[] = [];
+    for await (const record of untilAborted(records(), new AbortController().signal)) {
+      seen.push(new WeakRef(record));
+      await nextTurn();
+      collectGarbage();
+      // The current one, and perhaps the one before, which may still be in a register.
+      expect(seen.filter((reference) => reference.deref()).length).toBeLessThanOrEqual(2);
+    }
+    expect(seen).toHaveLength(10);
   });
 });

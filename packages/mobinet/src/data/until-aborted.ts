@@ -8,17 +8,19 @@ export async function* untilAborted<T>(
   epoch: AsyncGenerator<T, void, void>,
   signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<T, void, void> {
-  let listener = (): void => {};
-  const aborted = new Promise<null>((resolve) => {
-    listener = () => resolve(null);
-  });
+  let stopWaiting = (): void => {};
+  const listener = (): void => stopWaiting();
   signal.addEventListener('abort', listener);
   let isWaiting = false;
   try {
     while (!signal.aborted) {
       const next = epoch.next();
       isWaiting = true;
-      const found = await Promise.race([next, aborted]);
+      // Not a race with a promise of the abort: that promise would keep every batch until the epoch ends.
+      const found = await new Promise<IteratorResult<T, void> | null>((resolve, reject) => {
+        stopWaiting = () => resolve(null);
+        next.then(resolve, reject);
+      });
       if (found === null) {
         next.then(({ value }) => value && dispose(value)).catch(() => {});
         return;
