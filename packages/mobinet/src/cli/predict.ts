@@ -6,6 +6,7 @@ import { printable } from '../data/printable.js';
 import { untilAborted } from '../data/until-aborted.js';
 import { mostProbable, type Prediction } from '../export/prediction.js';
 import { jsonFlag, wholeNumber } from './flags.js';
+import { isImageUrl, listImageArguments } from './image-arguments.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
 import { printResult, say, stdoutHasReader, writeResult } from './output.js';
@@ -27,7 +28,7 @@ interface ImagePrediction {
 /** `mobinet predict`: prints the most probable classes of images. */
 export function predictCommand(): Command {
   const command = addModelFlag(new Command('predict').description('print the most probable classes of images'))
-    .argument('<images...>', 'JPEG, PNG, GIF, WebP, AVIF or TIFF files')
+    .argument('<images...>', 'JPEG, PNG, GIF, WebP, AVIF or TIFF files, folders of them, globs, or URLs')
     .option('--top <number>', 'number of classes to show', wholeNumber(1), 5)
     .option('--no-resize', "reject images that do not have the network's input size, instead of scaling them");
   // The CPU is done with a few images before a GPU has compiled its kernels.
@@ -36,22 +37,31 @@ export function predictCommand(): Command {
     .addHelpText(
       'after',
       `
+A folder stands for all images in it and its subfolders, found by their extensions and sorted by name. Links are
+followed, hidden files ignored. Globs are for shells that do not expand them, or not **: * and ? match within a name,
+** any folders, [ab] either letter, {jpg,png} either word. A URL, http or https, must lead to an image of up to 100 MB,
+not to a page that shows it.
+
 Each prediction is printed as soon as it is computed. Ctrl-C stops early; with --json, the remaining images are then
 listed as "missing".
 
-Example:
-  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png`,
+Examples:
+  mobinet predict --model runs/photos/model.mobinet.safetensors cat.jpg dog.png
+  mobinet predict --model runs/photos photos
+  mobinet predict --model runs/photos --top 1 --json "photos/**/*.jpg"
+  mobinet predict --model runs/photos https://example.com/cat.jpg`,
     )
     .action(runPrediction);
 }
 
-async function runPrediction(images: string[], flags: PredictFlags): Promise<void> {
+async function runPrediction(args: readonly string[], flags: PredictFlags): Promise<void> {
+  const images = listImageArguments(args, (message) => say(`warning: ${message}`));
   const { model, classes: names, imageSize, preprocessing } = await loadModel(flags.model);
   const source = {
     length: images.length,
     label: () => 0,
     name: (i: number) => images[i],
-    image: (i: number) => images[i],
+    image: (i: number) => (isImageUrl(images[i]) ? new URL(images[i]) : images[i]),
   };
   const loader = new ImageLoader(source, {
     ...preprocessing,
@@ -59,6 +69,8 @@ async function runPrediction(images: string[], flags: PredictFlags): Promise<voi
     size: imageSize,
     exactSize: !flags.resize,
     isolated: true,
+    // Each image is needed once.
+    cacheBytes: 0,
     rng: Rng.fromSeed(0),
     onWarning: (message) => say(`error: ${message}`),
   });

@@ -1,6 +1,15 @@
-import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { extname, join, sep } from 'node:path';
-import { DataError, unreadable } from './errors.js';
+import { extname, join } from 'node:path';
+import { DataError } from './errors.js';
+import {
+  composed,
+  contains,
+  describeOthers,
+  isHidden,
+  kindOf,
+  listFolder,
+  listFolderImages,
+  realPath,
+} from './folder-images.js';
 import type { IgnoredFiles } from './ignored-files.js';
 import { imageExtensions, unsupportedImageExtensions } from './image-extensions.js';
 
@@ -46,56 +55,14 @@ export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFo
 }
 
 /**
- * Lists the images of a class: files with an image extension in its folder and all subfolders. As in torchvision's
- * ImageFolder, they are sorted by folder, then by name, by code unit. Links are followed, but no folder is read twice.
- *
+ * Lists the images of a class, in its folder and all subfolders: see `listFolderImages`.
  * @throws DataError if something cannot be read, or if there are no images.
  */
-export function listImages({ name, path: root }: ClassFolder, ignored: IgnoredFiles): ClassImages {
-  const realRoot = realPath(root);
-  const seen = new Set([realRoot]);
-  const folders: { path: string; files: string[] }[] = [];
-  const otherFiles = new Map<string, number>();
-
-  const visit = (folder: string, real: string): void => {
-    const files: string[] = [];
-    folders.push({ path: folder, files });
-    for (const entry of listFolder(join(root, folder))) {
-      const within = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      const path = join(root, within);
-      const kind = isHidden(entry) ? 'hidden' : kindOf(entry, path);
-      if (kind === 'hidden') ignored.add('hidden files', path);
-      else if (kind === 'broken') ignored.add('broken links', path);
-      else if (kind === 'other') ignored.add('special files', path);
-      else if (kind === 'file') {
-        const extension = extname(entry.name).toLowerCase();
-        if (imageExtensions.has(extension)) files.push(within);
-        else {
-          otherFiles.set(extension, (otherFiles.get(extension) ?? 0) + 1);
-          const isImage = unsupportedImageExtensions.has(extension);
-          ignored.add(isImage ? 'images in unsupported formats' : 'files without an image extension', path);
-        }
-      } else {
-        const target = entry.isSymbolicLink() ? realPath(path) : join(real, entry.name);
-        // A link to a parent folder would bring in the other classes.
-        if (seen.has(target) || contains(target, realRoot)) ignored.add('folders already read', path);
-        else {
-          seen.add(target);
-          visit(within, target);
-        }
-      }
-    }
-  };
-  visit('', realRoot);
-
-  const files = folders.sort((a, b) => byCodeUnit(composed(a.path), composed(b.path))).flatMap(({ files }) => files);
+export function listImages({ name, path }: ClassFolder, ignored: IgnoredFiles): ClassImages {
+  const { files, otherFiles } = listFolderImages(path, ignored);
   if (files.length === 0) {
-    const found = Array.from(otherFiles, ([extension, count]) => `${count} × ${extension || 'no extension'}`).join(
-      ', ',
-    );
-    const what = found === '' ? '' : `, only other files (${found})`;
     throw new DataError(
-      `${root} holds no images${what}. ` +
+      `${path} holds no images${describeOthers(otherFiles)}. ` +
         `Add files with the extensions ${[...imageExtensions].join(' ')}, or remove the class ${name} from all splits`,
     );
   }
@@ -108,57 +75,7 @@ export function holdsImages(folder: string): boolean {
   return listFolder(folder).some((entry) => !isHidden(entry) && imageExtensions.has(extname(entry.name).toLowerCase()));
 }
 
-/** The entries of a folder, sorted by name by code unit, so that the order is the same on every machine. */
-function listFolder(folder: string): Dirent[] {
-  try {
-    const entries = readdirSync(folder, { withFileTypes: true });
-    const damaged = entries.find(({ name }) => name.includes('\ufffd') && !existsSync(join(folder, name)));
-    if (damaged) throw new DataError(`${join(folder, damaged.name)} has a name that is not UTF-8. Rename it`);
-    return entries.sort((a, b) => byCodeUnit(composed(a.name), composed(b.name)));
-  } catch (error) {
-    throw error instanceof DataError ? error : cannotRead(folder, error);
-  }
-}
-
-/** The kind of an entry, or of what it links to. */
-function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'broken' | 'other' {
-  let item: Pick<Dirent, 'isFile' | 'isDirectory'> | undefined = entry;
-  if (entry.isSymbolicLink()) {
-    try {
-      item = statSync(path, { throwIfNoEntry: false });
-    } catch (error) {
-      if (!brokenLinkCodes.has((error as NodeJS.ErrnoException).code)) throw cannotRead(path, error);
-      item = undefined;
-    }
-  }
-  if (!item) return 'broken';
-  return item.isFile() ? 'file' : item.isDirectory() ? 'folder' : 'other';
-}
-
-/** Error codes of links to a missing file, to themselves, and through a file. */
-const brokenLinkCodes: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch (error) {
-    throw cannotRead(path, error);
-  }
-}
-
-/** The error for a folder of images that cannot be read. */
-export function cannotRead(path: string, error: unknown): DataError {
-  return unreadable(error, path, 'image folder');
-}
-
 function ignore(ignored: IgnoredFiles, reason: Parameters<IgnoredFiles['add']>[0], path: string): [] {
   ignored.add(reason, path);
   return [];
 }
-
-const isHidden = ({ name }: Dirent): boolean => name.startsWith('.');
-const composed = (name: string): string => name.normalize('NFC');
-const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** Whether `path` is `folder` or lies inside it. */
-const contains = (folder: string, path: string): boolean => `${path}${sep}`.startsWith(`${folder}${sep}`);

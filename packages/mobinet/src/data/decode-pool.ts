@@ -78,9 +78,16 @@ export class DecodePool {
   }
 
   /** Decodes and scales an image. Messages call it `name`. */
-  decode(image: string | Image, name: string): Decoding {
+  decode(image: string | URL | Image, name: string): Decoding {
     const { side, exactSize = false, pixelLimit } = this.options;
-    const request: DecodeRequest = { id: this.#nextId++, image, name, side, exactSize, pixelLimit };
+    const request: DecodeRequest = {
+      id: this.#nextId++,
+      image: image instanceof URL ? { url: image.href } : image,
+      name,
+      side,
+      exactSize,
+      pixelLimit,
+    };
     const slot = this.#slots.reduce((best, other) => (other.jobs.length < best.jobs.length ? other : best));
     const result = new Promise<Image | Unreadable>((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import type { DecodeOptions } from './decoder.js';
 import { DataError, FileError, isOutOfMemory, messageOf } from './errors.js';
 import { readImageFile } from './read-image-file.js';
+import { readImageUrl } from './read-image-url.js';
 import { resizeShorterSide, shorterSideTo } from './resize.js';
 import type { Image } from './source.js';
 
@@ -12,8 +13,8 @@ import type { Image } from './source.js';
  */
 export interface DecodeRequest {
   readonly id: number;
-  /** The path of a file, or the image itself. */
-  readonly image: string | Image;
+  /** The path of a file, a URL (a `URL` cannot be sent to a thread), or the image itself. */
+  readonly image: string | { readonly url: string } | Image;
   /** What messages call the image. */
   readonly name: string;
   readonly side: number;
@@ -29,11 +30,11 @@ export interface CancelRequest {
 /** Why there is no image. */
 export interface Unreadable {
   readonly problem: string;
-  /** Whether its file could not be read. That may be temporary; bad contents of a file are permanent. */
+  /** Whether its file or URL could not be read. That may be temporary; bad contents of a file are permanent. */
   readonly isFileError: boolean;
 }
 
-/** A notice that a file was read and is being decoded, a result, or why no more images can be decoded. */
+/** A notice that a file or URL was read and is being decoded, a result, or why no more images can be decoded. */
 export type DecodeReply =
   | { readonly id: number; readonly isDecoding: true }
   | { readonly id: number; readonly result: Image | Unreadable }
@@ -73,7 +74,8 @@ const fail = (id: number, failure: string): void => port.postMessage({ id, failu
 
 async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
   const options = { pixelLimit, side: exactSize ? undefined : side };
-  const original = typeof image === 'string' ? await decodeFile(id, image, options) : image;
+  const isRead = typeof image === 'string' || 'url' in image;
+  const original = isRead ? await decodeFile(id, image, options) : image;
   if (exactSize && (original.height !== side || original.width !== side)) {
     throw new Error(`it has ${original.width} × ${original.height} pixels, not the required ${side} × ${side}`);
   }
@@ -85,8 +87,8 @@ async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest
   return scaled === original ? { ...original, pixels: original.pixels.slice() } : scaled;
 }
 
-async function decodeFile(id: number, path: string, options: DecodeOptions): Promise<Image> {
-  const bytes = readImageFile(path, options.pixelLimit);
+async function decodeFile(id: number, file: string | { readonly url: string }, options: DecodeOptions): Promise<Image> {
+  const bytes = typeof file === 'string' ? readImageFile(file, options.pixelLimit) : await readImageUrl(file.url);
   const { decodeImage } = await decoder();
   port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
   return decodeImage(bytes, options);

@@ -1,5 +1,23 @@
 // Types for packages that come without any, as far as they are used here.
 
+declare module 'picomatch' {
+  interface Options {
+    /** Whether paths have backslashes, which are then no escapes. */
+    readonly windows?: boolean;
+    /** Whether to ignore case. */
+    readonly nocase?: boolean;
+    /** Turns off negated patterns, such as !a. */
+    readonly nonegate?: boolean;
+    /** Turns off patterns such as @(a|b). */
+    readonly noextglob?: boolean;
+    /** False: [ab] does not match itself. */
+    readonly literalBrackets?: boolean;
+  }
+
+  /** Makes a function that tests whether a path matches a glob. */
+  export default function picomatch(glob: string, options: Options): (path: string) => boolean;
+}
+
 declare module 'get-pixels' {
   interface Pixels {
     readonly data: Uint8Array;

@@ -1,3 +1,5 @@
+import { oneLine } from './errors.js';
+
 /** Why an entry of a folder is not an image of a class. */
 export type IgnoreReason =
   | 'hidden files'
@@ -26,5 +28,11 @@ export class IgnoredFiles {
     return Array.from(this.#counts, ([reason, { count, example }]) => `${reason} (${count}, such as ${example})`).join(
       ', ',
     );
+  }
+
+  /** Warns of all ignored files in one line, if there are any. `where` is the folder that holds them. */
+  report(where: string, onWarning: (message: string) => void = console.warn): void {
+    const what = this.describe();
+    if (what !== null) onWarning(oneLine(`${where}: ignored ${what}`));
   }
 }

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClassFolder, cannotRead, holdsImages, listClassFolders, listImages } from './class-folders.js';
-import { DataError, oneLine, unreadable } from './errors.js';
+import { type ClassFolder, holdsImages, listClassFolders, listImages } from './class-folders.js';
+import { DataError, unreadable } from './errors.js';
 import { hashOf } from './fingerprint.js';
+import { cannotRead } from './folder-images.js';
 import { IgnoredFiles } from './ignored-files.js';
 import { defaultMaxSkipped, isTooMany } from './skipped-images.js';
 import {
@@ -58,7 +59,7 @@ export function openImageFolder(directory: string, options: ImageFolderOptions =
     ? openSplits(directory, options, ignored)
     : openUnsplit(directory, options, ignored);
   checkLimit(options.limit, dataset.classes);
-  warnIgnored(directory, ignored, options);
+  ignored.report(directory, options.onWarning);
   return dataset;
 }
 
@@ -81,7 +82,7 @@ export function openValidationFolder(directory: string, options: ImageFolderOpti
     return { classes: namesOf(classes), val, isUnsplit: true };
   };
   const dataset = open();
-  warnIgnored(directory, ignored, options);
+  ignored.report(directory, options.onWarning);
   return dataset;
 }
 
@@ -236,11 +237,6 @@ function sizeOf(path: string): number {
   } catch (error) {
     throw unreadable(error, path, 'image');
   }
-}
-
-function warnIgnored(directory: string, ignored: IgnoredFiles, { onWarning = console.warn }: ImageFolderOptions): void {
-  const what = ignored.describe();
-  if (what !== null) onWarning(oneLine(`${directory}: ignored ${what}`));
 }
 
 function isFolder(path: string): boolean {

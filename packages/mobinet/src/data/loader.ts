@@ -9,7 +9,7 @@ import { DataError } from './errors.js';
 import { type ImageLoaderOptions, type ResolvedLoaderOptions, resolveLoaderOptions } from './loader-options.js';
 import { cutBatch } from './micro-batches.js';
 import { SkippedImages } from './skipped-images.js';
-import type { Image, ImageSource } from './source.js';
+import { type Image, type ImageSource, isInMemory } from './source.js';
 
 /** Options of one pass over the images. */
 export interface EpochOptions {
@@ -161,9 +161,9 @@ export class ImageLoader {
     const known = this.#skipped.reason(index) ?? this.#cache.get(index);
     if (known) return { result: Promise.resolve(known), cancel: () => {} };
     const image = this.#source.image(index);
-    if (typeof image !== 'string') checkImage(image, this.#source.name(index));
+    if (isInMemory(image)) checkImage(image, this.#source.name(index));
+    else this.#readsFiles = true;
     this.#pool ??= new DecodePool(this.#options);
-    this.#readsFiles ||= typeof image === 'string';
     return this.#pool.decode(image, this.#source.name(index));
   }
 

@@ -17,22 +17,25 @@ export async function readBytes(source: string | URL, what = 'file'): Promise<Ui
     if (files && !isRemote) return await files.readFile(isFileUrl(source) ? new URL(source) : source);
     const response = await fetch(source);
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
-    const status = `${response.status} ${response.statusText}`.trim();
-    throw new DataError(
-      `cannot read the ${what} ${source}: the server responded with ${status}. ${remedyFor(response.status)}`,
-    );
+    throw new DataError(`cannot read the ${what} ${source}: ${statusProblem(response)}`);
   } catch (error) {
     if (error instanceof DataError) throw error;
     if (!isRemote && files) throw unreadable(error, source, what);
-    // The message of a failed fetch is useless ("fetch failed"); its cause says why.
-    const { cause } = Object(error) as Error;
-    const reason =
-      cause === undefined ? messageOf(error) : messageOf(cause) || String((cause as { code?: string }).code);
-    throw new DataError(
-      `cannot read the ${what} ${source}: ${reason}. Check the URL, and that the server is reachable`,
-      { cause: error },
-    );
+    throw new DataError(`cannot read the ${what} ${source}: ${fetchProblem(error)}`, { cause: error });
   }
+}
+
+/** Explains why `fetch` failed. */
+export function fetchProblem(error: unknown): string {
+  // The message of a failed fetch is useless ("fetch failed"); its cause says why.
+  const { cause } = Object(error) as Error;
+  const reason = cause === undefined ? messageOf(error) : messageOf(cause) || String((cause as { code?: string }).code);
+  return `${reason}. Check the URL, and that the server is reachable`;
+}
+
+/** Explains a response that is not ok. */
+export function statusProblem({ status, statusText }: Response): string {
+  return `the server responded with ${`${status} ${statusText}`.trim()}. ${remedyFor(status)}`;
 }
 
 function remedyFor(status: number): string {

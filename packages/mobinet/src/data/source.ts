@@ -31,8 +31,8 @@ export interface ImageSource {
   /** The name of an image in messages. */
   name(index: number): string;
 
-  /** The path of an image file, or the image itself if it is already in memory. */
-  image(index: number): string | Image;
+  /** The path of an image file, its URL (http or https), or the image itself if it is already in memory. */
+  image(index: number): string | URL | Image;
 
   /**
    * Identifies the images of each class, so that a resumed run can check that it continues with the same images.
@@ -40,6 +40,10 @@ export interface ImageSource {
    */
   fingerprint?(): readonly ClassFingerprint[];
 }
+
+/** Whether an image is already in memory, so that it need not be read and decoded. */
+export const isInMemory = (image: string | URL | Image): image is Image =>
+  !(typeof image === 'string' || image instanceof URL);
 
 /** A data set for classification: its classes, and the images for training and validation. */
 export interface ImageDataset {
