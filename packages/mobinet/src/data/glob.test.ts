@@ -34,13 +34,15 @@ describe('parseGlob', () => {
     expect(matches('b.j*', 'darwin')).toEqual(['b.JPG']);
     expect(matches('b.j*', 'win32')).toEqual(['b.JPG']);
     expect(parseGlob('C:\\photos\\*.jpg', 'win32')?.folder).toBe('C:/photos/');
+    expect(parseGlob('\\\\server\\photos\\*.jpg', 'win32')?.folder).toBe('//server/photos/');
     expect(matches('*\\x\\*', 'win32')).toEqual(['cat/x/a.png']);
   });
 
   test.each([
     ['*.jpg', '.', 0],
     ['/*.jpg', '/', 0],
-    ['../photos//*.jpg', '../photos/', 0],
+    ['../photos/*//*.jpg', '../photos/', 1],
+    ['photos/*/', 'photos/', 0],
     ['photos (2)/a\\[1\\]/*/*.jpg', 'photos (2)/a[1]/', 1],
     ['a/{b/c,d}/*.jpg', 'a/', 2],
     ['a/**/*.jpg', 'a/', Number.POSITIVE_INFINITY],

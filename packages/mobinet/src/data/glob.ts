@@ -17,19 +17,20 @@ export interface Glob {
  */
 export function parseGlob(text: string, platform: NodeJS.Platform = process.platform): Glob | null {
   const pattern = platform === 'win32' ? text.replaceAll('\\', '/') : text;
-  const segments = pattern.split('/').filter((segment, index) => segment !== '' || index === 0);
+  const segments = pattern.split('/');
   const first = segments.findIndex((segment) => /[*?[{]/.test(segment.replace(/\\./g, '')));
   if (first < 0) return null;
   const path = segments.slice(0, first).map((segment) => `${segment.replace(/\\(.)/g, '$1')}/`);
   // Parentheses are ordinary characters: "photos (2)" is how systems name copies.
-  const glob = segments.slice(first).join('/').normalize('NFC').replace(/[()]/g, '\\$&');
+  const wild = segments.slice(first).filter((segment) => segment !== '');
+  const glob = wild.join('/').normalize('NFC').replace(/[()]/g, '\\$&');
   const nocase = platform === 'win32' || platform === 'darwin';
   return {
     folder: path.join('') || '.',
     selection: {
       selects: picomatch(glob, { windows: false, nocase, nonegate: true, noextglob: true, literalBrackets: false }),
       // No match has more slashes than its pattern, except by **.
-      depth: glob.includes('**') ? Number.POSITIVE_INFINITY : glob.split('/').length - 1,
+      depth: glob.includes('**') ? Number.POSITIVE_INFINITY : wild.length - 1,
     },
   };
 }
