@@ -1,9 +1,13 @@
 import { resolve } from 'node:path';
 import { describeRange, isInRange, type NumberRange, wholeNumbers } from '@mobinet/tensor';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Augmentation, cropPaddingRange } from '../data/augment.js';
+import { type Augmentation, cropPaddingRange, crops } from '../data/augment.js';
+import { type ColorJitter, colorJitterRanges } from '../data/color-jitter.js';
 import { openIdx } from '../data/idx.js';
 import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
+import { erasingDefaults, erasingValues, probabilityRange, type RandomErasing } from '../data/random-erasing.js';
+import { checkInterval, type Interval, rectangleRanges } from '../data/random-rectangle.js';
+import { resizedCropDefaults } from '../data/resized-crop.js';
 import type { ImageDataset } from '../data/source.js';
 import type { Network } from '../networks/network.js';
 import type { NetworkOption } from '../networks/options.js';
@@ -32,8 +36,10 @@ export function addClassesFlag(command: Command, { options: { classes } }: Netwo
   return command.addOption(flagOf('classes', classes));
 }
 
+const nameOfFlag = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 function flagOf(name: string, option: NetworkOption): Option {
-  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = nameOfFlag(name);
   const help = `${option.help} (default: ${option.default})`;
   if ('range' in option) return new Option(`${flag} <number>`, help).argParser(numberIn(option.range));
   const choices = option.choices.map(String);
@@ -66,7 +72,14 @@ export interface TrainingFlags {
   weightDecay?: number;
   labelSmoothing?: number;
   resize?: number;
+  crop?: Augmentation['crop'];
   cropPadding?: number;
+  cropScale?: Interval;
+  cropRatio?: Interval;
+  colorJitter?: ColorJitter;
+  /** The probability of erasing a rectangle. */
+  erase?: number;
+  eraseValue?: RandomErasing['value'];
   /** False if images must not be mirrored. */
   flip?: boolean;
   seed?: number;
@@ -101,10 +114,44 @@ export function addTrainingFlags(command: Command): Command {
       'scale the shorter side of images to this before cropping',
       numberIn(trainingRanges.resize),
     )
+    .addOption(
+      new Option(
+        '--crop <kind>',
+        'crop training images at the center, at a random position, or resized: a random part, scaled to the size',
+      ).choices(crops),
+    )
     .option(
       '--crop-padding <pixels>',
       'pad all sides of images by this, then crop at random',
       numberIn(cropPaddingRange),
+    )
+    .option(
+      '--crop-scale <low,high>',
+      `with --crop resized: interval of the part's share of the area (default: ${resizedCropDefaults.scale})`,
+      intervalIn(rectangleRanges.scale),
+    )
+    .option(
+      '--crop-ratio <low,high>',
+      "with --crop resized: interval of the part's width / height (default: 0.75,1.333)",
+      intervalIn(rectangleRanges.ratio),
+    )
+    .option(
+      '--color-jitter <strengths>',
+      'vary brightness, contrast and saturation by random factors of 1 ± this: one number, or three (0.4,0.4,0.2)',
+      jitterStrengths,
+    )
+    .option(
+      '--erase <probability>',
+      'erase a random rectangle, 2 to 33 % of the area, of each training image with this probability',
+      numberIn(probabilityRange),
+    )
+    .addOption(
+      new Option(
+        '--erase-value <value>',
+        'what erased rectangles show: 0, the mean color, or random noise (default: 0)',
+      )
+        .choices(erasingValues.map(String))
+        .argParser(erasingValue),
     )
     .option('--no-flip', 'do not mirror images, for data where left and right differ');
 }
@@ -127,12 +174,38 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
   return { ...base, ...given, augment: augmentationOf(flags, base.augment) };
 }
 
-function augmentationOf({ cropPadding, flip }: TrainingFlags, base: Augmentation): Augmentation {
+function augmentationOf(flags: TrainingFlags, base: Augmentation): Augmentation {
+  const { cropScale, cropRatio, cropPadding, colorJitter, flip } = flags;
   return {
     ...base,
-    ...(cropPadding !== undefined && { crop: 'random', padding: cropPadding }),
+    ...definedOnly({ crop: cropOf(flags), cropScale, cropRatio, padding: cropPadding, colorJitter }),
     ...(flip === false && { flip }),
+    ...erasingOf(flags, base),
   };
+}
+
+/** The kind of crop that was given, or that other flags imply. */
+function cropOf({ crop, ...flags }: TrainingFlags): Augmentation['crop'] | undefined {
+  const kinds = { cropPadding: 'random', cropScale: 'resized', cropRatio: 'resized' } as const;
+  let chosen = crop;
+  for (const [key, kind] of Object.entries(kinds)) {
+    if (flags[key as keyof typeof kinds] === undefined) continue;
+    if (chosen !== undefined && chosen !== kind) {
+      throw new RangeError(
+        `${nameOfFlag(key)} needs --crop ${kind}, not ${chosen}. Leave out the flags of one of them`,
+      );
+    }
+    chosen = kind;
+  }
+  return chosen;
+}
+
+function erasingOf({ erase, eraseValue }: TrainingFlags, base: Augmentation): Pick<Augmentation, 'erase'> {
+  if (erase === undefined && eraseValue === undefined) return {};
+  if (erase === undefined && base.erase === undefined) {
+    throw new RangeError('--erase-value needs --erase, the probability with which a rectangle is erased');
+  }
+  return { erase: { ...erasingDefaults, ...base.erase, ...definedOnly({ probability: erase, value: eraseValue }) } };
 }
 
 /** The flags that say which images to use. */
@@ -220,6 +293,35 @@ export function numberIn(range: NumberRange): (text: string) => number {
     if (!isInRange(value, range)) throw new InvalidArgumentError(`It must be ${describeRange(range)}.`);
     return value;
   };
+}
+
+/** A parser for a flag whose value is two ascending numbers in this range, separated by a comma. */
+export function intervalIn(range: NumberRange): (text: string) => Interval {
+  return (text) => {
+    const interval = text.split(',').map(numberIn(range));
+    try {
+      checkInterval('It', interval, range);
+    } catch (error) {
+      throw new InvalidArgumentError(`${(error as Error).message}.`);
+    }
+    return interval;
+  };
+}
+
+/** Parses one strength for all, or three. */
+function jitterStrengths(text: string): ColorJitter {
+  const strengths = text.split(',').map(numberIn(colorJitterRanges.brightness));
+  if (strengths.length !== 1 && strengths.length !== 3) {
+    throw new InvalidArgumentError('It must be one number, or three: brightness,contrast,saturation.');
+  }
+  const [brightness, contrast = brightness, saturation = brightness] = strengths;
+  return { brightness, contrast, saturation };
+}
+
+function erasingValue(text: string): RandomErasing['value'] {
+  const value = erasingValues.find((value) => String(value) === text);
+  if (value === undefined) throw new InvalidArgumentError(`Allowed choices are ${erasingValues.join(', ')}.`);
+  return value;
 }
 
 /** A parser for a flag whose value is a whole number in this range. */
