@@ -1,19 +1,16 @@
 import { resolve } from 'node:path';
-import { describeRange, isInRange, type NumberRange, wholeNumbers } from '@mobinet/tensor';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Augmentation, cropPaddingRange, crops } from '../data/augment.js';
-import { type ColorJitter, colorJitterRanges } from '../data/color-jitter.js';
 import { openIdx } from '../data/idx.js';
 import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
-import { erasingDefaults, erasingValues, probabilityRange, type RandomErasing } from '../data/random-erasing.js';
-import { checkInterval, type Interval, rectangleRanges } from '../data/random-rectangle.js';
-import { resizedCropDefaults } from '../data/resized-crop.js';
 import type { ImageDataset } from '../data/source.js';
 import type { Network } from '../networks/network.js';
 import type { NetworkOption } from '../networks/options.js';
 import { optimizerNames, scheduleNames, type TrainingOptions, trainingRanges } from '../training/options.js';
 import type { ImageLocation } from '../training/run.js';
+import { type AugmentationFlags, addAugmentationFlags, augmentationOf } from './augmentation-flags.js';
+import { definedOnly } from './defined-only.js';
 import { networkFlag } from './network-flag.js';
+import { numberIn, threadsRange, wholeNumber } from './number-flags.js';
 import { say } from './output.js';
 
 /** The values of a network's flags, keyed by the names of its options. */
@@ -36,10 +33,8 @@ export function addClassesFlag(command: Command, { options: { classes } }: Netwo
   return command.addOption(flagOf('classes', classes));
 }
 
-const nameOfFlag = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
 function flagOf(name: string, option: NetworkOption): Option {
-  const flag = nameOfFlag(name);
+  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const help = `${option.help} (default: ${option.default})`;
   if ('range' in option) return new Option(`${flag} <number>`, help).argParser(numberIn(option.range));
   const choices = option.choices.map(String);
@@ -61,7 +56,7 @@ export const architectureIsFixed = (source: string): string =>
   `a ${source} already defines its architecture. Leave out the flags that describe one`;
 
 /** The flags that set training options. */
-export interface TrainingFlags {
+export interface TrainingFlags extends AugmentationFlags {
   epochs?: number;
   batch?: number;
   microBatches?: number;
@@ -72,22 +67,12 @@ export interface TrainingFlags {
   weightDecay?: number;
   labelSmoothing?: number;
   resize?: number;
-  crop?: Augmentation['crop'];
-  cropPadding?: number;
-  cropScale?: Interval;
-  cropRatio?: Interval;
-  colorJitter?: ColorJitter;
-  /** The probability of erasing a rectangle. */
-  erase?: number;
-  eraseValue?: RandomErasing['value'];
-  /** False if images must not be mirrored. */
-  flip?: boolean;
   seed?: number;
 }
 
 /** Adds the flags that set training options. */
 export function addTrainingFlags(command: Command): Command {
-  return command
+  command
     .option('--epochs <number>', 'number of passes over the training images', numberIn(trainingRanges.epochs))
     .option(
       '--patience <epochs>',
@@ -113,47 +98,8 @@ export function addTrainingFlags(command: Command): Command {
       '--resize <pixels>',
       'scale the shorter side of images to this before cropping',
       numberIn(trainingRanges.resize),
-    )
-    .addOption(
-      new Option(
-        '--crop <kind>',
-        'crop training images at the center, at a random position, or resized: a random part, scaled to the size',
-      ).choices(crops),
-    )
-    .option(
-      '--crop-padding <pixels>',
-      'pad all sides of images by this, then crop at random',
-      numberIn(cropPaddingRange),
-    )
-    .option(
-      '--crop-scale <low,high>',
-      `with --crop resized: interval of the part's share of the area (default: ${resizedCropDefaults.scale})`,
-      intervalIn(rectangleRanges.scale),
-    )
-    .option(
-      '--crop-ratio <low,high>',
-      "with --crop resized: interval of the part's width / height (default: 0.75,1.333)",
-      intervalIn(rectangleRanges.ratio),
-    )
-    .option(
-      '--color-jitter <strengths>',
-      'vary brightness, contrast and saturation by random factors of 1 ± this: one number, or three (0.4,0.4,0.2)',
-      jitterStrengths,
-    )
-    .option(
-      '--erase <probability>',
-      'erase a random rectangle, 2 to 33 % of the area, of each training image with this probability',
-      numberIn(probabilityRange),
-    )
-    .addOption(
-      new Option(
-        '--erase-value <value>',
-        'what erased rectangles show: 0, the mean color, or random noise (default: 0)',
-      )
-        .choices(erasingValues.map(String))
-        .argParser(erasingValue),
-    )
-    .option('--no-flip', 'do not mirror images, for data where left and right differ');
+    );
+  return addAugmentationFlags(command);
 }
 
 /** The training options `base`, overridden by the given flags. */
@@ -172,40 +118,6 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     seed: flags.seed,
   });
   return { ...base, ...given, augment: augmentationOf(flags, base.augment) };
-}
-
-function augmentationOf(flags: TrainingFlags, base: Augmentation): Augmentation {
-  const { cropScale, cropRatio, cropPadding, colorJitter, flip } = flags;
-  return {
-    ...base,
-    ...definedOnly({ crop: cropOf(flags), cropScale, cropRatio, padding: cropPadding, colorJitter }),
-    ...(flip === false && { flip }),
-    ...erasingOf(flags, base),
-  };
-}
-
-/** The kind of crop that was given, or that other flags imply. */
-function cropOf({ crop, ...flags }: TrainingFlags): Augmentation['crop'] | undefined {
-  const kinds = { cropPadding: 'random', cropScale: 'resized', cropRatio: 'resized' } as const;
-  let chosen = crop;
-  for (const [key, kind] of Object.entries(kinds)) {
-    if (flags[key as keyof typeof kinds] === undefined) continue;
-    if (chosen !== undefined && chosen !== kind) {
-      throw new RangeError(
-        `${nameOfFlag(key)} needs --crop ${kind}, not ${chosen}. Leave out the flags of one of them`,
-      );
-    }
-    chosen = kind;
-  }
-  return chosen;
-}
-
-function erasingOf({ erase, eraseValue }: TrainingFlags, base: Augmentation): Pick<Augmentation, 'erase'> {
-  if (erase === undefined && eraseValue === undefined) return {};
-  if (erase === undefined && base.erase === undefined) {
-    throw new RangeError('--erase-value needs --erase, the probability with which a rectangle is erased');
-  }
-  return { erase: { ...erasingDefaults, ...base.erase, ...definedOnly({ probability: erase, value: eraseValue }) } };
 }
 
 /** The flags that say which images to use. */
@@ -286,60 +198,8 @@ export const loadingOf = ({ workers, maxSkipped }: LoadingFlags) => definedOnly(
 /** The flag for machine-readable output. */
 export const jsonFlag = ['--json', 'print the result as a single JSON object'] as const;
 
-/** A parser for a flag whose value is a number in this range. */
-export function numberIn(range: NumberRange): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (!isInRange(value, range)) throw new InvalidArgumentError(`It must be ${describeRange(range)}.`);
-    return value;
-  };
-}
-
-/** A parser for a flag whose value is two ascending numbers in this range, separated by a comma. */
-export function intervalIn(range: NumberRange): (text: string) => Interval {
-  return (text) => {
-    const interval = text.split(',').map(numberIn(range));
-    try {
-      checkInterval('It', interval, range);
-    } catch (error) {
-      throw new InvalidArgumentError(`${(error as Error).message}.`);
-    }
-    return interval;
-  };
-}
-
-/** Parses one strength for all, or three. */
-function jitterStrengths(text: string): ColorJitter {
-  const strengths = text.split(',').map(numberIn(colorJitterRanges.brightness));
-  if (strengths.length !== 1 && strengths.length !== 3) {
-    throw new InvalidArgumentError('It must be one number, or three: brightness,contrast,saturation.');
-  }
-  const [brightness, contrast = brightness, saturation = brightness] = strengths;
-  return { brightness, contrast, saturation };
-}
-
-function erasingValue(text: string): RandomErasing['value'] {
-  const value = erasingValues.find((value) => String(value) === text);
-  if (value === undefined) throw new InvalidArgumentError(`Allowed choices are ${erasingValues.join(', ')}.`);
-  return value;
-}
-
-/** A parser for a flag whose value is a whole number in this range. */
-export const wholeNumber = (least: number, most?: number): ((text: string) => number) =>
-  numberIn(wholeNumbers(least, most));
-
 function powerOfTwo(text: string): number {
   const value = numberIn(trainingRanges.microBatches)(text);
   if (!Number.isInteger(Math.log2(value))) throw new InvalidArgumentError('It must be a power of two.');
   return value;
-}
-
-/** The range of a number of threads. Its upper end is more than any machine has. */
-export const threadsRange = wholeNumbers(1, 256);
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** A copy without the entries that are undefined. */
-function definedOnly<T extends object>(entries: T): Defined<T> {
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

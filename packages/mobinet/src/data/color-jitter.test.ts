@@ -51,10 +51,16 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('adjust', () => {
-  test('rounds down, as Pillow', () => {
-    const image = { height: 1, width: 1, pixels: Uint8Array.of(255, 3, 0) };
-    expect([...adjust.brightness(image, 0.5).pixels]).toEqual([127, 1, 0]);
-    expect([...adjust.brightness(image, 1.5).pixels]).toEqual([255, 4, 0]);
+  test.each([
+    ['brightness', 0.777, [7, 155, 23, 194, 99, 5, 0, 76, 198, 59, 59, 60]],
+    ['brightness', 1.9, [19, 255, 57, 255, 243, 13, 0, 188, 255, 146, 146, 148]],
+    ['contrast', 0.777, [32, 179, 47, 218, 123, 29, 24, 101, 222, 84, 84, 85]],
+    ['contrast', 1.9, [0, 255, 0, 255, 144, 0, 0, 89, 255, 47, 47, 49]],
+    ['saturation', 0.777, [35, 183, 50, 227, 133, 39, 19, 96, 217, 77, 77, 77]],
+    ['saturation', 1.9, [0, 255, 0, 255, 107, 0, 0, 109, 255, 77, 77, 78]],
+  ] as const)('gives the bytes of Pillow 13: %s by %d', (name, factor, expected) => {
+    const pixels = Uint8Array.of(10, 200, 30, 250, 128, 7, 0, 99, 255, 77, 77, 78);
+    expect([...adjust[name]({ height: 2, width: 2, pixels }, factor).pixels]).toEqual(expected);
   });
 
   test('grays have the weights of ITU-R BT.601', () => {

@@ -49,7 +49,7 @@ export function jitterColors(image: Image, jitter: ColorJitter, rng: Rng): Image
 
 /**
  * Each blends an image with a degenerate one: factor 0 gives the degenerate image, 1 the image itself, and more than 1
- * goes beyond it. They follow Pillow's `ImageEnhance`, which torchvision uses on its images.
+ * goes beyond it. The bytes are those of Pillow's `ImageEnhance`, which torchvision calls for Pillow's images.
  */
 export const adjust = {
   /** Blends with black. */
@@ -73,18 +73,18 @@ export const adjust = {
 /** a + alpha · (b − a) in f32, as in Pillow's Blend.c: the fraction is cut off, and the result clamped to a byte. */
 function blend(a: number, b: number, alpha: number): number {
   const value = Math.fround(a + Math.fround(alpha * (b - a)));
-  return Math.max(0, Math.min(255, Math.trunc(value)));
+  return value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value);
 }
 
 /** What becomes of each byte in a blend with a constant. */
 const blendTable = (constant: number, factor: number): Uint8Array =>
   Uint8Array.from({ length: 256 }, (_, byte) => blend(constant, byte, Math.fround(factor)));
 
-const mapBytes = ({ height, width, pixels }: Image, table: Uint8Array): Image => ({
-  height,
-  width,
-  pixels: pixels.map((byte) => table[byte]),
-});
+function mapBytes({ height, width, pixels }: Image, table: Uint8Array): Image {
+  const result = new Uint8Array(pixels.length);
+  for (let at = 0; at < pixels.length; at++) result[at] = table[pixels[at]];
+  return { height, width, pixels: result };
+}
 
 /** The gray of a pixel: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), in Pillow's 16-bit fixed point. */
 const grayOf = (pixels: Uint8Array, at: number): number =>
