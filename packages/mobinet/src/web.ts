@@ -6,9 +6,12 @@ export {
   type Normalization,
   randomCropAndFlip,
 } from './data/augment.js';
+export type { ColorJitter } from './data/color-jitter.js';
 export { DataError } from './data/errors.js';
 export { imageFromRgba } from './data/image-from-rgba.js';
 export { type Preprocessing, prepareImages } from './data/prepare.js';
+export type { RandomErasing } from './data/random-erasing.js';
+export type { Interval, RectangleOptions } from './data/random-rectangle.js';
 export type { Image, ImageDataset, ImageSource, ValidationSet } from './data/source.js';
 export { type ImportOptions, importWeights } from './export/import-weights.js';
 export { type ExportOptions, packModel } from './export/pack.js';

@@ -4,8 +4,9 @@ import { Command } from 'commander';
 import type { PackedModel } from '../export/packed-model.js';
 import { readPacked } from '../training/files.js';
 import { trainingRanges } from '../training/options.js';
-import { jsonFlag, numberIn, threadsRange } from './flags.js';
+import { jsonFlag } from './flags.js';
 import { networkFlag } from './network-flag.js';
+import { numberIn, threadsRange } from './number-flags.js';
 import { formatTable, printJson, printResult } from './output.js';
 
 interface BenchFlags {

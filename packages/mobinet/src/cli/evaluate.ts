@@ -6,17 +6,10 @@ import { ImageLoader } from '../data/loader.js';
 import { evaluate } from '../training/evaluate.js';
 import { trainingRanges } from '../training/options.js';
 import { openEvaluationData } from './evaluation-data.js';
-import {
-  addDataFlags,
-  addLoadingFlags,
-  type DataFlags,
-  jsonFlag,
-  type LoadingFlags,
-  loadingOf,
-  numberIn,
-} from './flags.js';
+import { addDataFlags, addLoadingFlags, type DataFlags, jsonFlag, type LoadingFlags, loadingOf } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, type LoadedModel, loadModel } from './model-flag.js';
+import { numberIn } from './number-flags.js';
 import { formatAccuracy, ImageProgress, printJson, printResult, say } from './output.js';
 import { interruptible } from './program.js';
 

@@ -1,7 +1,5 @@
 import { resolve } from 'node:path';
-import { describeRange, isInRange, type NumberRange, wholeNumbers } from '@mobinet/tensor';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Augmentation, cropPaddingRange } from '../data/augment.js';
 import { openIdx } from '../data/idx.js';
 import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
@@ -9,7 +7,10 @@ import type { Network } from '../networks/network.js';
 import type { NetworkOption } from '../networks/options.js';
 import { optimizerNames, scheduleNames, type TrainingOptions, trainingRanges } from '../training/options.js';
 import type { ImageLocation } from '../training/run.js';
+import { type AugmentationFlags, addAugmentationFlags, augmentationOf } from './augmentation-flags.js';
+import { definedOnly } from './defined-only.js';
 import { networkFlag } from './network-flag.js';
+import { numberIn, threadsRange, wholeNumber } from './number-flags.js';
 import { say } from './output.js';
 
 /** The values of a network's flags, keyed by the names of its options. */
@@ -55,7 +56,7 @@ export const architectureIsFixed = (source: string): string =>
   `a ${source} already defines its architecture. Leave out the flags that describe one`;
 
 /** The flags that set training options. */
-export interface TrainingFlags {
+export interface TrainingFlags extends AugmentationFlags {
   epochs?: number;
   batch?: number;
   microBatches?: number;
@@ -66,15 +67,12 @@ export interface TrainingFlags {
   weightDecay?: number;
   labelSmoothing?: number;
   resize?: number;
-  cropPadding?: number;
-  /** False if images must not be mirrored. */
-  flip?: boolean;
   seed?: number;
 }
 
 /** Adds the flags that set training options. */
 export function addTrainingFlags(command: Command): Command {
-  return command
+  command
     .option('--epochs <number>', 'number of passes over the training images', numberIn(trainingRanges.epochs))
     .option(
       '--patience <epochs>',
@@ -100,13 +98,8 @@ export function addTrainingFlags(command: Command): Command {
       '--resize <pixels>',
       'scale the shorter side of images to this before cropping',
       numberIn(trainingRanges.resize),
-    )
-    .option(
-      '--crop-padding <pixels>',
-      'pad all sides of images by this, then crop at random',
-      numberIn(cropPaddingRange),
-    )
-    .option('--no-flip', 'do not mirror images, for data where left and right differ');
+    );
+  return addAugmentationFlags(command);
 }
 
 /** The training options `base`, overridden by the given flags. */
@@ -125,14 +118,6 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     seed: flags.seed,
   });
   return { ...base, ...given, augment: augmentationOf(flags, base.augment) };
-}
-
-function augmentationOf({ cropPadding, flip }: TrainingFlags, base: Augmentation): Augmentation {
-  return {
-    ...base,
-    ...(cropPadding !== undefined && { crop: 'random', padding: cropPadding }),
-    ...(flip === false && { flip }),
-  };
 }
 
 /** The flags that say which images to use. */
@@ -213,31 +198,8 @@ export const loadingOf = ({ workers, maxSkipped }: LoadingFlags) => definedOnly(
 /** The flag for machine-readable output. */
 export const jsonFlag = ['--json', 'print the result as a single JSON object'] as const;
 
-/** A parser for a flag whose value is a number in this range. */
-export function numberIn(range: NumberRange): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (!isInRange(value, range)) throw new InvalidArgumentError(`It must be ${describeRange(range)}.`);
-    return value;
-  };
-}
-
-/** A parser for a flag whose value is a whole number in this range. */
-export const wholeNumber = (least: number, most?: number): ((text: string) => number) =>
-  numberIn(wholeNumbers(least, most));
-
 function powerOfTwo(text: string): number {
   const value = numberIn(trainingRanges.microBatches)(text);
   if (!Number.isInteger(Math.log2(value))) throw new InvalidArgumentError('It must be a power of two.');
   return value;
-}
-
-/** The range of a number of threads. Its upper end is more than any machine has. */
-export const threadsRange = wholeNumbers(1, 256);
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** A copy without the entries that are undefined. */
-function definedOnly<T extends object>(entries: T): Defined<T> {
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

@@ -9,7 +9,8 @@ import { defaultPreprocessing } from '../export/packed-info.js';
 import type { Network } from '../networks/network.js';
 import { imageShapeOf, packedFile } from '../training/files.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
-import { addClassesFlag, addNetworkFlags, jsonFlag, type NetworkFlags, networkOptionsOf, numberIn } from './flags.js';
+import { addClassesFlag, addNetworkFlags, jsonFlag, type NetworkFlags, networkOptionsOf } from './flags.js';
+import { numberIn } from './number-flags.js';
 import { orStdout, saveResult } from './save-result.js';
 
 type ImportFlags = NetworkFlags & {

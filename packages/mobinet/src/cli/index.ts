@@ -1,5 +1,6 @@
-export { jsonFlag, wholeNumber } from './flags.js';
+export { jsonFlag } from './flags.js';
 export { main } from './main.js';
+export { wholeNumber } from './number-flags.js';
 export { formatTable, printJson, printResult, say } from './output.js';
 export { runProgram } from './program.js';
 export { serveSite } from './serve-site.js';

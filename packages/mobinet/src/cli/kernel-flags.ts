@@ -9,7 +9,7 @@ import {
   useBackend,
 } from '@mobinet/tensor';
 import { type Command, Option } from 'commander';
-import { numberIn, threadsRange } from './flags.js';
+import { numberIn, threadsRange } from './number-flags.js';
 import { formatTable, say } from './output.js';
 
 interface KernelFlags {

@@ -59,6 +59,16 @@ describe('mistakes', () => {
     ],
     ['another architecture', resuming('--block', 'pre'), /another architecture: its block is mid, not pre/],
     ['another setting', resuming('--no-flip'), /--resume keeps the settings of the run: its augment is /],
+    [
+      'another augmentation',
+      resuming('--color-jitter', '0.4'),
+      /--resume keeps the settings of the run: its augment is /,
+    ],
+    [
+      'crops of two kinds',
+      [...train, '--crop', 'center', '--crop-scale', '0.5,1'],
+      /--crop-scale needs --crop resized/,
+    ],
     ['another preset', resuming('--preset', 'imagenet'), /the preset small .*Leave out --preset imagenet/],
     // The one line must be the error, without the announcement of the new --epochs.
     [

@@ -5,10 +5,11 @@ import { ImageLoader } from '../data/loader.js';
 import { printable } from '../data/printable.js';
 import { untilAborted } from '../data/until-aborted.js';
 import { mostProbable, type Prediction } from '../export/prediction.js';
-import { jsonFlag, wholeNumber } from './flags.js';
+import { jsonFlag } from './flags.js';
 import { isImageUrl, listImageArguments } from './image-arguments.js';
 import { addKernelFlags } from './kernel-flags.js';
 import { addModelFlag, loadModel } from './model-flag.js';
+import { wholeNumber } from './number-flags.js';
 import { printResult, say, stdoutHasReader, writeResult } from './output.js';
 import { interruptible } from './program.js';
 

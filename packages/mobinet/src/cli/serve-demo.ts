@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { unpackModel } from '../export/packed-model.js';
 import { readPackedBytes } from '../training/files.js';
-import { jsonFlag, wholeNumber } from './flags.js';
+import { jsonFlag } from './flags.js';
 import { networkFlag } from './network-flag.js';
+import { wholeNumber } from './number-flags.js';
 import { printJson, printResult, say } from './output.js';
 import { serveSite } from './serve-site.js';
 

@@ -7,18 +7,39 @@ import {
   shown,
   wholeNumbers,
 } from '@mobinet/tensor';
+import { type ColorJitter, checkColorJitter } from './color-jitter.js';
+import { checkErasing, type RandomErasing } from './random-erasing.js';
+import { checkInterval, type Interval, rectangleRanges } from './random-rectangle.js';
 import { type Image, largestSide } from './source.js';
 
-/** How an example is cropped from its image. */
+/** The values of `Augmentation.crop`. */
+export const crops = ['center', 'random', 'resized'] as const;
+
+/** How an example is drawn from its image. */
 export interface Augmentation {
-  /** Where the square is cropped: in the center, or at a random position. */
-  readonly crop: 'center' | 'random';
-  /** Pixels added on every side before cropping. An image smaller than the square is always padded to its size. */
+  /**
+   * Where the square is cropped: in the center, or at a random position. `'resized'` crops a rectangle of random size
+   * and place, and resizes it to the square, as torchvision's `RandomResizedCrop`. Unlike there, the image has been
+   * scaled before (`resize`), so that scaled images can be cached.
+   */
+  readonly crop: (typeof crops)[number];
+  /** For `'resized'`: the interval from which the share of the image's area is drawn. Default: 0.08 to 1. */
+  readonly cropScale?: Interval;
+  /** For `'resized'`: the interval from which width / height is drawn. Default: 3/4 to 4/3. */
+  readonly cropRatio?: Interval;
+  /**
+   * Pixels added on every side before cropping at a random position. An image smaller than the square is always padded
+   * to its size.
+   */
   readonly padding: number;
   /** What padding shows: black, or the image reflected at its edge (the edge itself not repeated). */
   readonly paddingMode: 'zero' | 'reflect';
   /** Whether each image is mirrored left to right with probability ½. */
   readonly flip: boolean;
+  /** How much brightness, contrast and saturation vary. Default: not at all. */
+  readonly colorJitter?: ColorJitter;
+  /** The rectangles to erase. Default: none. */
+  readonly erase?: RandomErasing;
 }
 
 /** The range of pixels to pad each side with. */
@@ -30,10 +51,15 @@ export const cropPaddingRange = wholeNumbers(0, largestSide);
  */
 export function checkAugmentation(value: unknown, name = 'augment'): asserts value is Augmentation {
   checkRecord(name, value);
-  checkChoice(`${name}.crop`, value.crop, ['center', 'random']);
+  checkChoice(`${name}.crop`, value.crop, crops);
   checkChoice(`${name}.paddingMode`, value.paddingMode, ['zero', 'reflect']);
   checkNumber(`${name}.padding`, value.padding, cropPaddingRange);
   checkChoice(`${name}.flip`, value.flip, [true, false]);
+  const { cropScale, cropRatio, colorJitter, erase } = value;
+  if (cropScale !== undefined) checkInterval(`${name}.cropScale`, cropScale, rectangleRanges.scale);
+  if (cropRatio !== undefined) checkInterval(`${name}.cropRatio`, cropRatio, rectangleRanges.ratio);
+  if (colorJitter !== undefined) checkColorJitter(colorJitter, `${name}.colorJitter`);
+  if (erase !== undefined) checkErasing(erase, `${name}.erase`);
 }
 
 /** The center of each image, for validation. */
@@ -64,13 +90,17 @@ export function drawView(
   const along = (length: number): Int32Array => {
     const room = length + 2 * padding - size;
     const offset = crop === 'random' && room > 0 ? rng!.integer(room + 1) : Math.trunc(room / 2);
-    return Int32Array.from({ length: size }, (_, i) => padded(offset - padding + i, length, paddingMode));
+    return rangeFrom(offset - padding, size).map((position) => padded(position, length, paddingMode));
   };
   const rows = along(image.height);
   const columns = along(image.width);
   if (flip && rng!.float() < 0.5) columns.reverse();
   return { rows, columns };
 }
+
+/** start, start + 1, …: `length` numbers. */
+export const rangeFrom = (start: number, length: number): Int32Array =>
+  Int32Array.from({ length }, (_, i) => start + i);
 
 /**
  * The element to read for `position` along an axis of `length` elements with padding beyond its ends, or −1 for black.
@@ -140,4 +170,22 @@ export function writeExample(
       target[at + 2] = table[512 + (isBlack ? 0 : pixels[from + 2])];
     }
   }
+}
+
+/** The view of an image as an image of its own. */
+export function readView({ width, pixels }: Image, { rows, columns }: View): Image {
+  const result = new Uint8Array(rows.length * columns.length * 3);
+  let at = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      if (row >= 0 && column >= 0) {
+        const from = (row * width + column) * 3;
+        result[at] = pixels[from];
+        result[at + 1] = pixels[from + 1];
+        result[at + 2] = pixels[from + 2];
+      }
+      at += 3;
+    }
+  }
+  return { height: rows.length, width: columns.length, pixels: result };
 }

@@ -26,7 +26,7 @@ export interface ImageLoaderOptions {
   readonly resize?: number;
   /** Whether to skip images that are not `size` × `size` instead of scaling and cropping them. Default: false. */
   readonly exactSize?: boolean;
-  /** Default: `centerCrop`. For training, use `randomCropAndFlip`, perhaps with padding. */
+  /** Default: `centerCrop`. For training, use `randomCropAndFlip`, perhaps with more: see `Augmentation`. */
   readonly augment?: Partial<Augmentation>;
   /** Whether to shuffle the images for each epoch. Default: false, the source's order. */
   readonly shuffle?: boolean;

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { dispose, memory, Rng } from '@mobinet/tensor';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { randomCropAndFlip } from './augment.js';
+import { type Augmentation, randomCropAndFlip } from './augment.js';
 import { DataError } from './errors.js';
 import { encodeGif, encodeJpeg, encodePng, picture, temporaryFolder, writeFiles } from './fixtures.test.helper.js';
 import { openImageFolder } from './image-folder.js';
 import { ImageLoader } from './loader.js';
 import type { ImageLoaderOptions } from './loader-options.js';
+import { erasingDefaults } from './random-erasing.js';
 import type { ImageSource } from './source.js';
 
 /** Thirteen training files in two classes, of several formats and sizes; images 3, 8 and 9 are broken. */
@@ -91,20 +92,31 @@ async function readEpoch(loader: ImageLoader, epoch: number, startBatch = 0): Pr
 }
 
 describe('ImageLoader', () => {
-  test('the same seed gives the same bits, whatever the workers, prefetch and cache', async () => {
+  const everything: Augmentation = {
+    ...randomCropAndFlip,
+    crop: 'resized',
+    colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
+    erase: { ...erasingDefaults, value: 'random' },
+  };
+
+  test.each([
+    ['cropped', { ...randomCropAndFlip, padding: 2 }],
+    ['fully augmented', everything],
+  ])('the same seed gives the same bits, whatever the workers, prefetch and cache: %s', async (_, augment) => {
     const { train } = openImageFolder(trainFolder());
-    const first = loaderOf(train, { cacheBytes: 0 });
+    const first = loaderOf(train, { cacheBytes: 0, augment });
     const expected = [await readEpoch(first, 0), await readEpoch(first, 1)];
     expect(expected[0]).not.toEqual(expected[1]);
     expect(expected[0].map(({ labels }) => labels.length).reduce((a, b) => a + b)).toBe(10);
     for (const changes of [
-      { workers: 2, prefetch: 0 },
-      { workers: 3, cacheBytes: 700 },
+      { workers: 2, prefetch: 0, augment },
+      { workers: 3, cacheBytes: 700, augment },
     ]) {
       const loader = loaderOf(train, changes);
       expect([await readEpoch(loader, 0), await readEpoch(loader, 1)]).toEqual(expected);
       expect(await readEpoch(loader, 0)).toEqual(expected[0]);
       expect(loader.skipped).toBe(3);
+      expect(await readEpoch(loader, 1, 2)).toEqual(expected[1].slice(2));
     }
   });
 

@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers, withBackend } from '@mobinet/tensor';
-import { drawView, normalizationTable, writeExample } from './augment.js';
+import { normalizationTable } from './augment.js';
 import { checkImage } from './check-image.js';
 import { findDecoder } from './decode.js';
 import { DecodePool, type Decoding } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
+import { drawExample } from './draw-example.js';
 import { DataError } from './errors.js';
 import { type ImageLoaderOptions, type ResolvedLoaderOptions, resolveLoaderOptions } from './loader-options.js';
 import { cutBatch } from './micro-batches.js';
@@ -183,8 +184,8 @@ export class ImageLoader {
     const images = fromHost('f32', [examples.length, size, size, 3], (values) => {
       examples.forEach(({ index, image }, i) => {
         this.#remember(index, image);
-        const view = drawView(image, size, augment, rng.split('augment', epoch, index));
-        writeExample(image, view, this.#table, values, i * size * size * 3);
+        const target = values.subarray(i * size * size * 3, (i + 1) * size * size * 3);
+        drawExample(image, { size, augment, table: this.#table }, rng.split('augment', epoch, index), target);
       });
     });
     const labels = tensor(

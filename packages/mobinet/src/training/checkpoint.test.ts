@@ -175,6 +175,11 @@ describe('checkpoints', () => {
       trainingWith({ augment: { ...training.augment, crop: 1 } }),
       'run.training.augment.crop must be',
     ],
+    [
+      'an erasing of nothing',
+      trainingWith({ augment: { ...training.augment, erase: {} } }),
+      'run.training.augment.erase.probability must be',
+    ],
     ['a huge image', ({ metadata }) => (metadata.options = '{"imageSize":5000}'), 'one image needs 8.30 GB of memory'],
     ['a NaN weight', numberIn('model.stem.conv.weight', Number.NaN), 'model.stem.conv.weight contains a NaN'],
     [

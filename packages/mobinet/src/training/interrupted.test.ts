@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { memory } from '@mobinet/tensor';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { type Augmentation, randomCropAndFlip } from '../data/augment.js';
+import { erasingDefaults } from '../data/random-erasing.js';
 import { decodeCheckpoint } from './checkpoint.js';
 import type { StepReport } from './epoch.js';
 import { contentsOf, free, mobinetOf, sharedFolder, useOneThread } from './fixtures.test.helper.js';
@@ -26,9 +28,9 @@ describe('a run that was interrupted', () => {
   /** Where to stop: after a step, counted over the whole run, or in the validation after an epoch. */
   type Stop = { step: number } | { validation: number };
 
-  /** Trains from the start or from the checkpoint in `out`, until `stop` or to the end. Returns whether it finished. */
-  async function trainUntil(stop: Stop | null, out: string, isFirst: boolean): Promise<boolean> {
-    const run = isFirst ? start() : decodeCheckpoint(await checkpointOf(out));
+  /** Trains from the start, if given, or from the checkpoint in `out`, until `stop` or to the end; whether it finished. */
+  async function trainUntil(stop: Stop | null, out: string, start?: () => TrainingRun): Promise<boolean> {
+    const run = start?.() ?? decodeCheckpoint(await checkpointOf(out));
     const controller = new AbortController();
     const { finished } = await train(run, dataset, {
       out,
@@ -66,6 +68,22 @@ describe('a run that was interrupted', () => {
     expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
   });
 
+  test('in the middle of an epoch ends with the same bits with all kinds of augmentation', async () => {
+    const augment: Augmentation = {
+      ...randomCropAndFlip,
+      crop: 'resized',
+      cropScale: [0.3, 1],
+      colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
+      erase: { ...erasingDefaults, value: 'random' },
+    };
+    const [straight, out] = [join(folder, 'augmented'), join(folder, 'augmented-and-interrupted')];
+    await trainThrough(start({ augment }), straight);
+    expect(await trainUntil({ step: 2 }, out, () => start({ augment }))).toBe(false);
+    expect(await trainUntil(null, out)).toBe(true);
+    expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
+    expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
+  });
+
   const stops: [where: string, stops: Stop[]][] = [
     ['in the middle of an epoch', [{ step: 2 }]],
     ['at the end of an epoch', [{ step: batches }]],
@@ -76,9 +94,9 @@ describe('a run that was interrupted', () => {
   test.each(stops)('%s ends with the same bits after resuming', async (where, interruptions) => {
     const out = join(folder, where.replaceAll(' ', '-'));
     for (const [index, stop] of interruptions.entries()) {
-      expect(await trainUntil(stop, out, index === 0)).toBe(false);
+      expect(await trainUntil(stop, out, index === 0 ? start : undefined)).toBe(false);
     }
-    expect(await trainUntil(null, out, false)).toBe(true);
+    expect(await trainUntil(null, out)).toBe(true);
     expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
     expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
   });
