@@ -1,5 +1,5 @@
 /**
- * Draws a folder of photos to train on, one folder per class: the test set of docs/small-data.md.
+ * Draws a folder of photos to train on, one folder per class: a test set for training on little data.
  *
  *     npm run photos -- --out photos
  *     npm run photos -- --out photos --set twenty --seed 2
