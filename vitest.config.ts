@@ -62,7 +62,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
-          include: ['packages/*/dist/**/*.test.js', '{bench,examples}/*.test.js'],
+          include: ['packages/*/dist/**/*.test.js', '{bench,examples,scripts}/*.test.js'],
           exclude: ['**/*.gpu.test.js'],
         },
       },
