@@ -19,7 +19,7 @@ describe('runtimes', () => {
     expect(rows).toHaveLength(2);
     for (const [index, name] of ['node', 'node-again'].entries())
       expect(rows[index]).toMatch(
-        new RegExp(`^\\| ${name} \\| ${process.versions.node} \\| \\d+ \\| fused \\| yes \\| `),
+        new RegExp(`^\\| ${name} \\| ${process.versions.node} \\| \\d+ \\| \\w+ \\| yes \\| `),
       );
   });
 

@@ -118,7 +118,9 @@ async function onPath(names: readonly string[]): Promise<Runtime[]> {
 /** Runs the program in a runtime. Prints what it writes to stderr, such as why it has no threads. */
 async function reportOf({ name, path }: Runtime, kernels?: 'portable'): Promise<RuntimeReport> {
   const program = join(root, 'scripts/lib/runtime-program.js');
-  const args = name.startsWith('deno') ? ['run', '--no-prompt', '--allow-read', '--allow-env=MOBINET_KERNELS', program] : [program];
+  const args = name.startsWith('deno')
+    ? ['run', '--no-prompt', '--allow-read', '--allow-env=MOBINET_KERNELS', program]
+    : [program];
   const env = kernels === undefined ? process.env : { ...process.env, MOBINET_KERNELS: kernels };
   try {
     const { stdout, stderr } = await promisify(execFile)(path, args, { cwd: root, timeout: 300_000, env });

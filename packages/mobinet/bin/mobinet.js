@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import '../dist/cli/optimize-later.js';
 import { main } from '../dist/cli/main.js';
 
 await main();
