@@ -1,4 +1,7 @@
 #!/usr/bin/env node
+import '../dist/cli/optimize-later.js';
 import { main } from '../dist/cli/main.js';
 
-await main();
+// Not awaited: Node 22 and later print a warning where a definition of a network never finishes loading, although the
+// command line reports it.
+main();

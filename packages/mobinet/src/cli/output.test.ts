@@ -28,7 +28,11 @@ describe('ImageProgress', () => {
   /** A stream that stands for a terminal or a file, and its contents. */
   function output(isTTY: boolean) {
     const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
-    return { stream, text: (): string => String(stream.read() ?? '') };
+    // Node 26 reads one chunk at a time, earlier versions all.
+    const chunks = function* () {
+      for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) yield String(chunk);
+    };
+    return { stream, text: (): string => [...chunks()].join('') };
   }
 
   test('shows a bar on a terminal, without colors, removes it, and changes no mode of the terminal', () => {

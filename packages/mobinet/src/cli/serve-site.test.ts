@@ -61,7 +61,8 @@ async function responseTo(
   });
   socket.on('error', () => {});
   socket.end(bytes);
-  await once(socket, 'close');
+  // Not `once` of node:events, which rejects if the server resets the connection.
+  await new Promise((resolve) => socket.once('close', resolve));
   const [head, ...body] = text.split('\r\n\r\n');
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0), head, body: body.join('\r\n\r\n') };
 }

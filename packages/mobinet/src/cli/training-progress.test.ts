@@ -46,7 +46,10 @@ describe('TrainingProgress', () => {
     const progress = new ImageProgress(stream, { secondsPerLine: 0 });
     const training = new TrainingProgress({ advice: 'Consider a GPU.', progress, print: (text) => lines.push(text) });
     for (const changes of reports) training.onStep({ ...report, ...changes });
-    return { lines, log: String(stream.read() ?? '') };
+    let log = '';
+    // Node 26 reads one chunk at a time, earlier versions all.
+    for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) log += chunk;
+    return { lines, log };
   }
 
   test('prints an estimate for the epoch and the run once it is known, with advice for a run of weeks', () => {

@@ -1,3 +1,4 @@
+import { environmentVariable } from '@mobinet/tensor/kernels';
 import { checkPixels, type DecodeOptions, type Decoder } from './decoder.js';
 import { DataError, messageOf } from './errors.js';
 import { firstFrame, placeFrame } from './gif.js';
@@ -53,7 +54,7 @@ const loaders = {
 };
 
 async function find(): Promise<Decoder> {
-  const requested = process.env.MOBINET_DECODER;
+  const requested = environmentVariable('MOBINET_DECODER');
   const names = Object.keys(loaders) as (keyof typeof loaders)[];
   if (requested && !(requested in loaders)) {
     throw new DataError(`MOBINET_DECODER must be ${names.join(' or ')}, not ${requested}`);

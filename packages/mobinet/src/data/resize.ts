@@ -1,3 +1,4 @@
+import { environmentVariable } from '@mobinet/tensor/kernels';
 import { resizeFast } from './resize.wasm.js';
 import type { Image } from './source.js';
 import { type Filter, half, triangleFilter, weightBits } from './triangle-filter.js';
@@ -36,7 +37,7 @@ export function resize(image: Image, height: number, width: number): Image {
   return { height, width, pixels };
 }
 
-const usesReference = globalThis.process?.env.MOBINET_KERNELS === 'reference';
+const usesReference = environmentVariable('MOBINET_KERNELS') === 'reference';
 
 /** The definition that `resizeFast` must match. u8 [image.height, image.width, 3] to u8 [height, width, 3]. */
 export function resizePlain({ height, width, pixels }: Image, alongRows: Filter, alongColumns: Filter): Uint8Array {

@@ -1,4 +1,4 @@
-import { isNode } from '../environment.js';
+import { environmentVariable, isNode } from '../environment.js';
 import { flatten, section, vector } from './encoding.js';
 
 /**
@@ -22,8 +22,15 @@ const zero = [0xfd, 0x0c, ...new Array<number>(16).fill(0)];
 
 let relaxedSimd: boolean | undefined;
 
-/** Whether relaxed SIMD is available, which includes the fused multiply-add. Turns it on in Node 20. */
+/**
+ * Whether to use relaxed SIMD, which includes the fused multiply-add. Turns it on in Node 20.
+ *
+ * Engines and processors may round the multiply-add of relaxed SIMD once or twice, and do: V8 once, where the processor
+ * can, but JavaScriptCore (Bun) twice on x86-64. `MOBINET_KERNELS=portable` does without, so that all compute the same
+ * bits.
+ */
 export function hasRelaxedSimd(): boolean {
+  if (relaxedSimd === undefined && environmentVariable('MOBINET_KERNELS') === 'portable') relaxedSimd = false;
   if (relaxedSimd === undefined) {
     const multiplyAdd = [...zero, ...zero, ...zero, 0xfd, 0x85, 0x02];
     if (!supports(multiplyAdd) && isBehindFlag()) {
