@@ -8,8 +8,8 @@ import { jsonFlag, printJson, printResult, runProgram, wholeNumber } from 'mobin
 import { resize, resizeShorterSide } from 'mobinet/kernels';
 import sharp from 'sharp';
 import { formerDecodeJpeg, formerResize } from './former-decoding.js';
-import { median } from './interleave.js';
 import { machine } from './machine.js';
+import { median } from './median.js';
 
 interface Flags {
   images: number;

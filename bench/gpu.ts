@@ -16,7 +16,7 @@ import {
 } from '@mobinet/tensor';
 import { Shader } from '@mobinet/tensor/kernels';
 import { createMoBiNet, type MoBiNet, packModel, unpackModel } from 'mobinet';
-import { median } from './interleave.js';
+import { median } from './median.js';
 
 // Timing on a GPU. Waiting for each result would measure the waiting, so each round submits many runs and waits once.
 

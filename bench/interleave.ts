@@ -1,4 +1,5 @@
 import { measure } from 'mitata';
+import { median } from './median.js';
 
 /** One implementation of some work: a function that runs it, or one that times it elsewhere, as in another process. */
 export type Contender = (Runner | Timer) & {
@@ -43,10 +44,4 @@ export async function interleave<N extends string>(
 async function time({ run }: Runner, milliseconds: number): Promise<number> {
   const { p50 } = await measure(run, { min_samples: 3, min_cpu_time: milliseconds * 1e6, warmup_samples: 1 });
   return p50 / 1e6;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -1,8 +1,8 @@
 import { setThreads } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { jsonFlag, printJson, printResult, runProgram, wholeNumber } from 'mobinet/cli';
-import { median } from './interleave.js';
 import { machine } from './machine.js';
+import { median } from './median.js';
 import { makeTrainingStep, type StepOptions } from './training-step.js';
 
 interface Flags extends StepOptions {

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { Adam, crossEntropy, noGradient, valueAndGradient } from '@mobinet/autograd';
 import { dispose, matmul, Rng, setThreads, type Tensor, tensor, threadCount } from '@mobinet/tensor';
 import { createMoBiNet, loadPacked, type MoBiNet } from 'mobinet';
+import { median } from '../../bench/median.js';
 import { root } from './flags.js';
-import { type Measured, median, type RuntimeReport } from './runtime-report.js';
+import type { Measured, RuntimeReport } from './runtime-report.js';
 
 const file = join(root, 'examples/web/public/model.mobinet.safetensors');
 

@@ -1,3 +1,5 @@
+import { median } from '../../bench/median.js';
+
 /** How fast a runtime is, in milliseconds. */
 export interface Measured {
   /** The CPU time of the first 50 images that a network of layers (not a packed one) sees, including all compiling. */
@@ -35,8 +37,4 @@ export function merge(rounds: readonly RuntimeReport[]): RuntimeReport {
     minimum: Math.min(...rounds.map(({ minimum }) => minimum)),
     median: median(rounds.map(({ median }) => median)),
   };
-}
-
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
