@@ -23,7 +23,7 @@ export class Segment extends Module {
         ? new Conv2d(inChannels, outChannels, { ...shape, bias: false })
         : new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient });
     this.activation = makeActivation(options, outChannels);
-    this.norm = new BatchNorm2d(outChannels);
+    this.norm = new BatchNorm2d(outChannels, { gamma: options.gamma });
   }
 
   override forward(x: Tensor): Tensor {
