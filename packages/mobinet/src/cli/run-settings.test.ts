@@ -73,7 +73,7 @@ describe('a finished run of three epochs', () => {
   });
 
   test('accepts its own preset and settings, but no others', async () => {
-    expect(await resumed({ preset: 'small', batch: 8, schedule: 'cosine', flip: true })).toEqual({
+    expect(await resumed({ preset: 'small', batch: 8, schedule: 'cosine', flip: 'horizontal' })).toEqual({
       ...training,
       epochs: 3,
     });
@@ -81,6 +81,8 @@ describe('a finished run of three epochs', () => {
       [{ preset: 'imagenet' }, /was started with the preset small .*Leave out --preset imagenet$/],
       [{ lr: 0.5 }, /its learningRate is 0\.125\. Only --epochs, --patience and --micro-batches may change$/],
       [{ flip: false }, /its augment is /],
+      [{ flip: 'both' }, /its augment is /],
+      [{ rotate: 5 }, /its augment is /],
       [{ cropPadding: 3 }, /its augment is /],
       [{ batch: 16, epochs: 9 }, /its batchSize is 8/],
       [{ size: 64 }, /its imageSize is 32, not 64/],

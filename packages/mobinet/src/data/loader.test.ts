@@ -95,6 +95,8 @@ describe('ImageLoader', () => {
   const everything: Augmentation = {
     ...randomCropAndFlip,
     crop: 'resized',
+    verticalFlip: true,
+    rotate: 15,
     colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
     erase: { ...erasingDefaults, value: 'random' },
   };

@@ -73,6 +73,8 @@ describe('a run that was interrupted', () => {
       ...randomCropAndFlip,
       crop: 'resized',
       cropScale: [0.3, 1],
+      verticalFlip: true,
+      rotate: 15,
       colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
       erase: { ...erasingDefaults, value: 'random' },
     };
