@@ -64,6 +64,7 @@ export interface TrainingFlags extends AugmentationFlags {
   lr?: number;
   optimizer?: TrainingOptions['optimizer'];
   schedule?: TrainingOptions['schedule'];
+  warmupEpochs?: number;
   weightDecay?: number;
   labelSmoothing?: number;
   resize?: number;
@@ -88,6 +89,11 @@ export function addTrainingFlags(command: Command): Command {
     .option('--lr <rate>', 'peak learning rate', numberIn(trainingRanges.learningRate))
     .addOption(new Option('--optimizer <name>', 'optimizer that updates the weights').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'learning rate schedule').choices(scheduleNames))
+    .option(
+      '--warmup-epochs <number>',
+      'epochs in which the learning rate rises linearly to its peak, before the schedule (default: 0)',
+      numberIn(trainingRanges.warmupEpochs),
+    )
     .option('--weight-decay <factor>', 'weight decay of non-binary weights', numberIn(trainingRanges.weightDecay))
     .option(
       '--label-smoothing <share>',
@@ -112,6 +118,7 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     learningRate: flags.lr,
     optimizer: flags.optimizer,
     schedule: flags.schedule,
+    warmupEpochs: flags.warmupEpochs,
     weightDecay: flags.weightDecay,
     labelSmoothing: flags.labelSmoothing,
     resize: flags.resize,

@@ -81,7 +81,7 @@ const commandFlags =
   'batch checkpoint classNames colorJitter crop cropPadding cropRatio cropScale data device epochs erase ' +
   'eraseValue flip format graph help host idx json labelSmoothing limit lr maxSkipped mean microBatches model ' +
   'network optimizer out patience port preset profile resize resume schedule seconds size std threads top ' +
-  'untrained valShare version weightDecay workers';
+  'untrained valShare version warmupEpochs weightDecay workers';
 
 const reservedNames: ReadonlySet<string> = new Set(commandFlags.split(' '));
 

@@ -67,10 +67,10 @@ describe('checkpoints', () => {
     return bytes;
   }
 
-  test('from before micro-batches existed are resumed without them', () => {
-    const { microBatches, ...before } = training;
+  test('from before some settings existed are resumed without them', () => {
+    const { microBatches, patience, warmupEpochs, ...before } = training;
     const restored = decodeCheckpoint(corrupted(runWith({ training: before })));
-    expect(restored.training).toEqual({ ...training, microBatches: 1 });
+    expect(restored.training).toEqual({ ...training, microBatches: 1, patience: 0, warmupEpochs: 0 });
     free(restored);
   });
 
@@ -219,6 +219,7 @@ describe('checkpoints', () => {
       'run.training.microBatches must be a power of two, not 3',
     ],
     ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
+    ['only a warm-up', trainingWith({ warmupEpochs: 50 }), 'run.training.warmupEpochs must be less than the 50 epochs'],
     [
       'a learning rate that is not a number',
       trainingWith({ learningRate: null }),
