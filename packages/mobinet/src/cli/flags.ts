@@ -67,6 +67,7 @@ export interface TrainingFlags extends AugmentationFlags {
   warmupEpochs?: number;
   weightDecay?: number;
   labelSmoothing?: number;
+  ema?: number;
   resize?: number;
   seed?: number;
 }
@@ -101,6 +102,11 @@ export function addTrainingFlags(command: Command): Command {
       numberIn(trainingRanges.labelSmoothing),
     )
     .option(
+      '--ema <decay>',
+      'evaluate, keep and pack moving averages of the weights with this decay, such as 0.999 (default: 0, none)',
+      numberIn(trainingRanges.ema),
+    )
+    .option(
       '--resize <pixels>',
       'scale the shorter side of images to this before cropping',
       numberIn(trainingRanges.resize),
@@ -121,6 +127,7 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     warmupEpochs: flags.warmupEpochs,
     weightDecay: flags.weightDecay,
     labelSmoothing: flags.labelSmoothing,
+    ema: flags.ema,
     resize: flags.resize,
     seed: flags.seed,
   });

@@ -68,9 +68,9 @@ describe('checkpoints', () => {
   }
 
   test('from before some settings existed are resumed without them', () => {
-    const { microBatches, patience, warmupEpochs, ...before } = training;
+    const { microBatches, patience, warmupEpochs, ema, ...before } = training;
     const restored = decodeCheckpoint(corrupted(runWith({ training: before })));
-    expect(restored.training).toEqual({ ...training, microBatches: 1, patience: 0, warmupEpochs: 0 });
+    expect(restored.training).toEqual({ ...training, microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0 });
     free(restored);
   });
 
@@ -133,6 +133,13 @@ describe('checkpoints', () => {
       ({ tensors }) => tensors.set('optimizer.mean.classifier.bias', zeros([2])),
       'tensor optimizer.mean.classifier.bias does not match any parameter',
     ],
+    [
+      'an average of a run without averages',
+      ({ tensors }) => tensors.set('average.classifier.bias', zeros([3])),
+      'tensor average.classifier.bias does not match any parameter',
+    ],
+    ['no averages', trainingWith({ ema: 0.9 }), 'tensor average.stem.conv.weight is missing'],
+    ['averages that never change', trainingWith({ ema: 1 }), 'run.training.ema must be a number from 0 to below 1'],
     ['no options', ({ metadata }) => delete metadata.options, 'cannot read the metadata'],
     ['options that are cut off', ({ metadata }) => (metadata.options = '{"block":\n"mid"'), 'cannot read the metadata'],
     [

@@ -3,6 +3,7 @@ import {
   AdamW,
   constant,
   cosine,
+  decayRange,
   labelSmoothingRange,
   learningRateRange,
   type Optimizer,
@@ -54,6 +55,11 @@ export interface TrainingOptions {
   /** Not applied to binary weights. */
   readonly weightDecay: number;
   readonly labelSmoothing: number;
+  /**
+   * The decay of the moving averages of parameters and running statistics that are evaluated, kept as the best and
+   * packed in place of the last ones (`ExponentialMovingAverage`); 0 for no averages.
+   */
+  readonly ema: number;
   /** Seed for the order of images and for augmentation. */
   readonly seed: number;
   /** The shorter side that images are resized to before they are cropped, in pixels. */
@@ -77,6 +83,7 @@ export const paperTraining: TrainingOptions = {
   warmupEpochs: 0,
   weightDecay: 0,
   labelSmoothing: 0,
+  ema: 0,
   seed: 0,
   resize: 256,
   augment: { crop: 'random', padding: 0, paddingMode: 'zero', flip: true },
@@ -93,6 +100,7 @@ export const trainingRanges = {
   warmupEpochs: wholeNumbers(0, 1_000_000),
   weightDecay: weightDecayRange,
   labelSmoothing: labelSmoothingRange,
+  ema: decayRange,
   seed: wholeNumbers(0),
   resize: resizeRange,
 } as const satisfies { [K in keyof TrainingOptions]?: NumberRange };
