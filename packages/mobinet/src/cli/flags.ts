@@ -64,8 +64,10 @@ export interface TrainingFlags extends AugmentationFlags {
   lr?: number;
   optimizer?: TrainingOptions['optimizer'];
   schedule?: TrainingOptions['schedule'];
+  warmupEpochs?: number;
   weightDecay?: number;
   labelSmoothing?: number;
+  ema?: number;
   resize?: number;
   seed?: number;
 }
@@ -88,11 +90,21 @@ export function addTrainingFlags(command: Command): Command {
     .option('--lr <rate>', 'peak learning rate', numberIn(trainingRanges.learningRate))
     .addOption(new Option('--optimizer <name>', 'optimizer that updates the weights').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'learning rate schedule').choices(scheduleNames))
+    .option(
+      '--warmup-epochs <number>',
+      'epochs in which the learning rate rises linearly to its peak, before the schedule (default: 0)',
+      numberIn(trainingRanges.warmupEpochs),
+    )
     .option('--weight-decay <factor>', 'weight decay of non-binary weights', numberIn(trainingRanges.weightDecay))
     .option(
       '--label-smoothing <share>',
       'share of the target to spread over all classes',
       numberIn(trainingRanges.labelSmoothing),
+    )
+    .option(
+      '--ema <decay>',
+      'evaluate, keep and pack moving averages of the weights with this decay, such as 0.999 (default: 0, none)',
+      numberIn(trainingRanges.ema),
     )
     .option(
       '--resize <pixels>',
@@ -112,8 +124,10 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     learningRate: flags.lr,
     optimizer: flags.optimizer,
     schedule: flags.schedule,
+    warmupEpochs: flags.warmupEpochs,
     weightDecay: flags.weightDecay,
     labelSmoothing: flags.labelSmoothing,
+    ema: flags.ema,
     resize: flags.resize,
     seed: flags.seed,
   });

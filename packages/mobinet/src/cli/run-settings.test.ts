@@ -119,3 +119,12 @@ test('a run that stopped early reports it, and continues with more patience', as
   expect((await resumed({ patience: 3 })).patience).toBe(3);
   expect(messages).toBe('');
 });
+
+test('a run keeps more epochs than its warm-up has', async () => {
+  save({ epochs: 9, warmupEpochs: 4 }, 2);
+  await expect(resumed({ epochs: 4 })).rejects.toThrow('warmupEpochs must be less than the 4 epochs, not 4');
+  expect(await resumed({ epochs: 5, warmupEpochs: 4 })).toMatchObject({ epochs: 5, warmupEpochs: 4 });
+  await expect(resumed({ warmupEpochs: 1 })).rejects.toThrow(
+    '--resume keeps the settings of the run: its warmupEpochs',
+  );
+});

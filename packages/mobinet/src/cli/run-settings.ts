@@ -4,7 +4,7 @@ import type { ImageOptions } from '../networks/options.js';
 import { isFinished } from '../training/best.js';
 import { readCheckpoint } from '../training/files.js';
 import { fitMicroBatches, gigabytes } from '../training/fit-memory.js';
-import { makeSchedule, type TrainingOptions } from '../training/options.js';
+import { checkTraining, makeSchedule, type TrainingOptions } from '../training/options.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { type ImageLocation, newRun, type TrainingRun } from '../training/run.js';
 import type { StepPlan } from '../training/step-memory.js';
@@ -76,6 +76,7 @@ export async function resumeRun(path: string, flags: RunFlags, network: Network)
   if (training.epochs < begun) {
     throw new RangeError(`${path} is already in epoch ${begun}. Use at least --epochs ${begun}`);
   }
+  checkTraining(training);
   return { run: { ...run, training }, before: run.training };
 }
 

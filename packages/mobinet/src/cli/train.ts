@@ -12,7 +12,7 @@ import { checkData } from '../training/check-data.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
-import type { ImageLocation, TrainingRun } from '../training/run.js';
+import { disposeRun, type ImageLocation, type TrainingRun } from '../training/run.js';
 import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile } from '../training/run-folder.js';
 import { train } from '../training/train.js';
 import {
@@ -111,9 +111,7 @@ async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
   const resumed = resolve(checkpoint) === resolve(path, checkpointFile);
   if (!resumed) {
     // If the file is not a checkpoint, that error comes before any about the contents of the folder.
-    const { model, optimizer } = await readCheckpoint(checkpoint);
-    model.dispose();
-    optimizer.dispose();
+    disposeRun(await readCheckpoint(checkpoint));
   }
   return ownFolder(path, { resumed });
 }

@@ -149,7 +149,7 @@ describe('a run that diverges', () => {
     };
     const again = train(run, dataset, { out, workers: 1, signal: controller.signal, onStep });
     await expect(again).rejects.toThrow(TrainingError);
-    await expect(again).rejects.toThrow(/^units\.3\.pointwise\.norm\.gamma contains NaN or infinite values/);
+    await expect(again).rejects.toThrow(/^model\.units\.3\.pointwise\.norm\.gamma contains NaN or infinite values/);
     expect((await checkpointOf(out)).equals(saved)).toBe(true);
     free(run);
   });

@@ -10,7 +10,7 @@ import { microBatchGradients } from './step.js';
 export interface StepPlan {
   readonly network: Network;
   readonly options: ImageOptions;
-  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize'>;
+  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'ema'>;
   readonly microBatches: number;
 }
 
@@ -35,6 +35,8 @@ export function stepMemory({ network, options, training, microBatches }: StepPla
       const { imageSize } = options;
       const size = microBatchSize({ ...training, microBatches });
       const model = network.make(options).train();
+      // The averages are a second network.
+      if (training.ema > 0) network.make(options);
       const optimizer = makeOptimizer({ ...paperTraining, ...training });
       const labels = zeros([size], 'i32');
       // All images of the batch exist from the start, and one sum of gradients waits at each level of the tree.

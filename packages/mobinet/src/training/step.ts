@@ -28,7 +28,7 @@ export async function trainStep(
   batch: CutBatch,
   { learningRate, statistics, signal }: StepOptions,
 ): Promise<{ loss: number; images: number } | null> {
-  const { model, optimizer, training, progress } = run;
+  const { model, optimizer, average, training, progress } = run;
   const images = imagesIn(batch);
   let found: BatchGradients | null = null;
   let isDone = false;
@@ -42,6 +42,7 @@ export async function trainStep(
     }
     optimizer.learningRate = learningRate;
     optimizer.update(model, unflatten(model, found.gradients));
+    average?.update(model);
     isDone = true;
     return { loss, images };
   } finally {
