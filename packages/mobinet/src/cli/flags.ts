@@ -67,6 +67,7 @@ export interface TrainingFlags extends AugmentationFlags {
   warmupEpochs?: number;
   weightDecay?: number;
   labelSmoothing?: number;
+  mixup?: number;
   ema?: number;
   resize?: number;
   seed?: number;
@@ -102,6 +103,11 @@ export function addTrainingFlags(command: Command): Command {
       numberIn(trainingRanges.labelSmoothing),
     )
     .option(
+      '--mixup <alpha>',
+      'mix each image and its loss with another one, in shares from Beta(alpha, alpha) (default: 0, none)',
+      numberIn(trainingRanges.mixup),
+    )
+    .option(
       '--ema <decay>',
       'evaluate, keep and pack moving averages of the weights with this decay, such as 0.999 (default: 0, none)',
       numberIn(trainingRanges.ema),
@@ -127,6 +133,7 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     warmupEpochs: flags.warmupEpochs,
     weightDecay: flags.weightDecay,
     labelSmoothing: flags.labelSmoothing,
+    mixup: flags.mixup,
     ema: flags.ema,
     resize: flags.resize,
     seed: flags.seed,

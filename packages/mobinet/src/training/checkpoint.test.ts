@@ -68,9 +68,9 @@ describe('checkpoints', () => {
   }
 
   test('from before some settings existed are resumed without them', () => {
-    const { microBatches, patience, warmupEpochs, ema, ...before } = training;
+    const { microBatches, patience, warmupEpochs, ema, mixup, ...before } = training;
     const restored = decodeCheckpoint(corrupted(runWith({ training: before })));
-    expect(restored.training).toEqual({ ...training, microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0 });
+    expect(restored.training).toEqual({ ...training, microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0 });
     free(restored);
   });
 
@@ -177,6 +177,7 @@ describe('checkpoints', () => {
     ['a resize to nothing', trainingWith({ resize: 0 }), 'run.training.resize must be a whole number from 1 to 16384'],
     ['half a batch', trainingWith({ batchSize: 0.5 }), 'run.training.batchSize must be a whole number'],
     ['smoothing of 2', trainingWith({ labelSmoothing: 2 }), 'run.training.labelSmoothing must be a number from 0 to 1'],
+    ['a negative mixup', trainingWith({ mixup: -1 }), 'run.training.mixup must be a number from 0 to 100'],
     [
       'an unknown crop',
       trainingWith({ augment: { ...training.augment, crop: 1 } }),

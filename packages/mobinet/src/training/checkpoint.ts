@@ -175,7 +175,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
 /** Adds settings that did not exist yet when old checkpoints were written, with the values those runs had. */
 function withMissingSettings(run: { training?: object } | null): unknown {
   if (typeof run?.training !== 'object') return run;
-  return { ...run, training: { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, ...run.training } };
+  return { ...run, training: { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0, ...run.training } };
 }
 
 const exampleMetrics: Omit<EpochMetrics, 'top5'> = {

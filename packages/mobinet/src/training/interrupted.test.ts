@@ -78,9 +78,10 @@ describe('a run that was interrupted', () => {
       colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
       erase: { ...erasingDefaults, value: 'random' },
     };
+    const changes = { augment, mixup: 0.4, microBatches: 2 };
     const [straight, out] = [join(folder, 'augmented'), join(folder, 'augmented-and-interrupted')];
-    await trainThrough(start({ augment }), straight);
-    expect(await trainUntil({ step: 2 }, out, () => start({ augment }))).toBe(false);
+    await trainThrough(start(changes), straight);
+    expect(await trainUntil({ step: 2 }, out, () => start(changes))).toBe(false);
     expect(await trainUntil(null, out)).toBe(true);
     expect(contentsOf(await checkpointOf(out))).toEqual(contentsOf(await checkpointOf(straight)));
     expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));

@@ -23,6 +23,7 @@ import {
   imageNetNormalization,
   type Normalization,
 } from '../data/augment.js';
+import { mixupRange } from '../data/mixup.js';
 import { resizeRange } from '../data/prepare.js';
 
 /** The names of the optimizers that `makeOptimizer` makes. */
@@ -55,6 +56,8 @@ export interface TrainingOptions {
   /** Not applied to binary weights. */
   readonly weightDecay: number;
   readonly labelSmoothing: number;
+  /** α of mixup, which mixes each training image and its loss with another one in shares from Beta(α, α); 0 for none. */
+  readonly mixup: number;
   /**
    * The decay of the moving averages of parameters and running statistics that are evaluated, kept as the best and
    * packed in place of the last ones (`ExponentialMovingAverage`); 0 for no averages.
@@ -83,6 +86,7 @@ export const paperTraining: TrainingOptions = {
   warmupEpochs: 0,
   weightDecay: 0,
   labelSmoothing: 0,
+  mixup: 0,
   ema: 0,
   seed: 0,
   resize: 256,
@@ -100,6 +104,7 @@ export const trainingRanges = {
   warmupEpochs: wholeNumbers(0, 1_000_000),
   weightDecay: weightDecayRange,
   labelSmoothing: labelSmoothingRange,
+  mixup: mixupRange,
   ema: decayRange,
   seed: wholeNumbers(0),
   resize: resizeRange,

@@ -10,7 +10,7 @@ import { microBatchGradients } from './step.js';
 export interface StepPlan {
   readonly network: Network;
   readonly options: ImageOptions;
-  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'ema'>;
+  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'ema' | 'mixup'>;
   readonly microBatches: number;
 }
 
@@ -42,12 +42,13 @@ export function stepMemory({ network, options, training, microBatches }: StepPla
       // All images of the batch exist from the start, and one sum of gradients waits at each level of the tree.
       const pieces = Math.ceil(training.batchSize / size);
       const [images] = Array.from({ length: pieces }, () => zeros([size, imageSize, imageSize, 3]));
+      const part = { images, labels, ...(training.mixup > 0 && { mixup: { labels, share: 0.5 } }) };
       for (const { shape } of model.parameters().values()) {
         for (let level = 0; level < Math.log2(microBatches); level++) zeros(shape);
       }
       // Two steps, since the optimizer creates its moments in the first one.
       for (let step = 0; step < 2; step++) {
-        const { loss, gradients } = microBatchGradients(model, { images, labels, labelSmoothing: 0, weight: 0.5 });
+        const { loss, gradients } = microBatchGradients(model, { ...part, labelSmoothing: 0, weight: 0.5 });
         optimizer.update(model, unflatten(model, gradients));
         dispose([loss, gradients]);
       }
