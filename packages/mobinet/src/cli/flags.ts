@@ -23,7 +23,7 @@ const shortNames: Readonly<Record<string, string>> = { imageSize: 'size' };
 export function addNetworkFlags(command: Command, { options }: Network): Command {
   command.addOption(networkFlag());
   for (const [key, option] of Object.entries(options)) {
-    if (key !== 'classes') command.addOption(flagOf(shortNames[key] ?? key, option));
+    if (key !== 'classes') command.addOption(flagOf(key, option));
   }
   return command;
 }
@@ -33,8 +33,14 @@ export function addClassesFlag(command: Command, { options: { classes } }: Netwo
   return command.addOption(flagOf('classes', classes));
 }
 
+/** The flag of a network's option, such as `--stem-stride`. */
+export function flagNamed(option: string): string {
+  const name = shortNames[option] ?? option;
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 function flagOf(name: string, option: NetworkOption): Option {
-  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = flagNamed(name);
   const help = `${option.help} (default: ${option.default})`;
   if ('range' in option) return new Option(`${flag} <number>`, help).argParser(numberIn(option.range));
   const choices = option.choices.map(String);

@@ -43,7 +43,7 @@ type TrainFlags = RunFlags &
 export interface TrainDefaults {
   /** The image folder to train on if neither --data nor --idx is given. */
   readonly data?: string;
-  /** The preset for that folder. With --data it is `imagenet`, with --idx `small`. */
+  /** The preset for that folder. With --data it is `photos` or, for 100,000 images or more, `imagenet`; with --idx `small`. */
   readonly preset?: PresetName;
   /** The kind of network to train (`networkOf`). Default: MoBiNet. */
   readonly network?: Network;
@@ -61,7 +61,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   command.addOption(
     new Option(
       '--preset <name>',
-      'settings to start from, which other flags override (default: imagenet with --data, else small)',
+      'settings to start from, which other flags override (default: with --data, photos for fewer than 100,000 images, else imagenet; with --idx, small)',
     ).choices(Object.keys(presets)),
   );
   addNetworkFlags(command, defaults.network ?? mobinet);
@@ -82,7 +82,7 @@ saves. Continue with --resume: the run keeps its settings, except that --epochs,
 change. With other --epochs, the learning rate follows the schedule for the new number of epochs from there on.
 
 Examples:
-  ${callOf(command)} --data photos --preset imagenet --k 4 --out runs/photos
+  ${callOf(command)} --data photos --epochs 50 --out runs/photos
   ${callOf(command)} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
   ${callOf(command)} --resume runs/photos`,
     );
@@ -130,7 +130,8 @@ async function trainIn(
     ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
     : { ...known, limit, valShare };
   const dataset = resumed && !named ? openKnown(source, flags) : openData(source, flags);
-  const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
+  const usual = dataset.train.length < 100_000 ? 'photos' : 'imagenet';
+  const preset = flags.preset ?? (named ? (named.idx ? 'small' : usual) : defaults.preset) ?? usual;
   const run = resumed?.run ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
   // Fails now rather than after the last epoch.

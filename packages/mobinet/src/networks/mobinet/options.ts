@@ -52,9 +52,9 @@ export const mobinetOptions = {
   /**
    * Initial γ of the batch norms in the units. With skip connections around all segments, 1 makes the variance grow by
    * 1 with each of them, until most inputs of the signs lie outside of [−1, 1], where the estimators have no slope.
-   * Small values train several times faster. Default 1.
+   * Small values learn several times faster (docs/small-data.md). PyTorch's batch norms start with 1. Default 0.2.
    */
-  gamma: { help: 'initial gamma of the batch norms in the units', default: 1, range: { from: 0, to: 1 } },
+  gamma: { help: 'initial gamma of the batch norms in the units', default: 0.2, range: { from: 0, to: 1 } },
   /**
    * Whether the units compute on single bits, or on floats like those of a MobileNet. The latter, called the float
    * twin, shows what accuracy the bits cost. Default `'binary'`.
