@@ -61,7 +61,7 @@ function photos({ images, side }: DataSummary, chosen: ChosenOptions): Preset {
       warmupEpochs: Math.round(epochs / 10),
       labelSmoothing: 0.1,
       // Averages over about the last tenth of the steps.
-      ema: Math.max(0.9, Number((1 - 10 / steps).toPrecision(4))),
+      ema: Math.min(Math.max(Number((1 - 10 / steps).toPrecision(4)), 0.9), 0.9999),
       // Crops of the whole image would show objects smaller than validation does, whose crop leaves out a margin.
       resize: Math.round((imageSize * 9) / 8),
       augment: {
