@@ -163,7 +163,8 @@ def keep_clear(model, images, options):
     kinks = [0, 1] if options["estimator"] == "clip" else [0]
     nudges = {}
     segments = [segment for unit in model.units for segment in unit.segments()]
-    # The input of a sign is shifted by the segment that takes it. None takes those of the last segment.
+    # The shifts of the segment that takes the signs of an output: that of the stem (None), or of another segment. No
+    # segment takes those of the last one.
     shifted = {before: after.shifted for before, after in zip([None, *segments], segments)}
     with torch.no_grad():
         stem = model.stem

@@ -58,7 +58,7 @@ export function commonPath(names: readonly string[]): string | null {
   return (length < 0 ? first : first.slice(0, length)).join('.');
 }
 
-/** The length of the path that a label shares with all of some others; 0 if there are none. */
+/** The length of the path that a label has in common with others; 0 if there are no others. */
 const closeness = (label: string, others: readonly string[]): number =>
   others.length > 0 ? commonPath([label, ...others])!.length : 0;
 

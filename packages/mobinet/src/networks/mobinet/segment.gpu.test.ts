@@ -13,10 +13,9 @@ async function gradientsOn(backend: BackendName, activation: 'prelu' | 'rprelu')
     const model = createMoBiNet({ ...small, shift: 'learned', activation });
     const segment = model.units[0].pointwise;
     const randomOf = (name: string, shape: readonly number[]): Tensor =>
-      toBackend(withBackend('cpu', () => rng.split(name).normal(shape, 0.2, 0.5)));
-    for (const [name, parameter] of segment.parameters()) {
-      if (/shift|activation|norm/.test(name)) assign(parameter, randomOf(name, parameter.shape));
-    }
+      toBackend(withBackend('cpu', () => rng.split(name).normal(shape, 0.2, 0.7)));
+    // Large weights give counts on both sides of the corners of activations.
+    for (const [name, parameter] of segment.parameters()) assign(parameter, randomOf(name, parameter.shape));
     const [x, dy] = [randomOf('x', [2, 6, 5, 8]), randomOf('dy', [2, 6, 5, 16])];
     const lossOf = (segment: Segment, x: Tensor): Tensor => sum(mul(segment.forward(x), dy));
     return { model, x, dy, ...valueAndGradient(lossOf)(segment, x) };
@@ -36,7 +35,7 @@ test.each(['prelu', 'rprelu'] as const)(
     const [expected, found] = [await gradientsOn('cpu', activation), await gradientsOn('webgpu', activation)];
     expect([...found.keys()]).toEqual([...expected.keys()]);
     for (const [name, values] of expected) {
-      const scale = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-2);
+      const scale = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0.1);
       const errors = found.get(name)!.map((value, at) => Math.abs(value - values[at]));
       expect(Math.max(...errors) / scale, name).toBeLessThan(1e-4);
     }
