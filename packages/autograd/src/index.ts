@@ -10,7 +10,7 @@ export {
   valueAndGradient,
 } from './differentiate.js';
 export * from './initializers.js';
-export { PReLU, ReLU } from './layers/activations.js';
+export { PReLU, ReLU, RPReLU, type RPReLUOptions } from './layers/activations.js';
 export { BatchNorm2d, type BatchNormOptions } from './layers/batch-norm.js';
 export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.js';
 export { Linear, type LinearOptions } from './layers/linear.js';

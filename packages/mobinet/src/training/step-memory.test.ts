@@ -37,6 +37,7 @@ describe('the memory of a step', () => {
     [{ imageSize: 96, width: 0.25, block: 'pre', k: 2, padding: 'zero', estimator: 'clip' }, 'adamw', 16, 1],
     [{ imageSize: 64, width: 0.25, block: 'none', activation: 'relu', pool: 'max', stemStride: 1 }, 'adam', 16, 1],
     [{ imageSize: 64, width: 0.25, block: 'post', estimator: 'identity', k: 0 }, 'bop', 48, 1],
+    [{ imageSize: 64, width: 0.25, block: 'none', shift: 'learned', activation: 'rprelu' }, 'adam', 32, 1],
     [{ imageSize: 64, width: 0.25, precision: 'float' }, 'adam', 32, 1],
     [{ imageSize: 64, width: 0.125, skip: 'none', k: 1 }, 'adam', 48, 1],
     [{ imageSize: 32, width: 1, block: 'none' }, 'sgd', 8, 1, 0.999],

@@ -84,6 +84,8 @@ describe('a training step', () => {
     { block: 'pre', padding: 'zero', estimator: 'clip', k: 2 },
     { block: 'none', activation: 'relu', scalingGradient: 'detached' },
     { block: 'post', estimator: 'identity', scalingGradient: 'xnor-net', k: 0 },
+    { block: 'none', shift: 'learned', activation: 'rprelu' },
+    { block: 'none', shift: 'learned', k: 1 },
     { precision: 'float' },
   ];
 

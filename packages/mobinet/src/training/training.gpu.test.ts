@@ -172,8 +172,10 @@ describe('training on a GPU', () => {
     for (const each of [run, onHost, again]) disposeRun(each);
   });
 
-  test('gives a packed network with the same results as on the CPU', async () => {
-    const model = createMoBiNet({ ...small, block: 'pre' });
+  const packed = [{ block: 'pre' }, { shift: 'learned', activation: 'rprelu' }] as const;
+
+  test.each(packed)('gives a packed network with the same results as on the CPU: %o', async (options) => {
+    const model = createMoBiNet({ ...small, ...options });
     const bytes = packModel(model);
     const [cpu, gpu] = (['cpu', 'webgpu'] as const).map((backend) => withBackend(backend, () => unpackModel(bytes)));
     const images = Rng.fromSeed(3).normal([2, 32, 32, 3]);
