@@ -104,7 +104,7 @@ const passOver = (files: readonly string[], process: (bytes: Buffer) => Promise<
 /** The CPU seconds of torchvision, or null if it is not installed. */
 function timeTorchvision(files: readonly string[], side: number): number | null {
   try {
-    const script = join(import.meta.dirname, 'torchvision_decode.py');
+    const script = join(import.meta.dirname, 'peers', 'torchvision_decode.py');
     // The first python3 in PATH may be another one than Debian's.
     const text = execFileSync('/usr/bin/python3', [script, '--side', String(side), ...files], {
       stdio: ['ignore', 'pipe', 'ignore'],
