@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
-import { decodeSafetensorsMetadata, dispose, type Shape, tidy } from '@mobinet/tensor';
+import { decodeSafetensorsMetadata, dispose, type Shape, tidy, withBackend } from '@mobinet/tensor';
 import { DataError } from '../data/errors.js';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
@@ -15,6 +15,7 @@ import { decodeCheckpoint } from './checkpoint.js';
 import type { EvaluateOptions } from './evaluate.js';
 import type { TrainingRun } from './run.js';
 import { checkpointFile } from './run-folder.js';
+import { runOnHost } from './run-on-host.js';
 
 /** The file name of the packed model in a run folder. */
 export const packedFile = 'model.mobinet.safetensors';
@@ -67,12 +68,14 @@ export async function readModel(path: string): Promise<ReadModel> {
 export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array; file: string }> {
   const found = await readModel(path);
   if ('packed' in found) return { bytes: found.packed, file: found.file };
-  const { model, optimizer } = found.run;
+  const run = await runOnHost(found.run);
   try {
-    return { bytes: packModel(model, exportOptionsOf(found.run)), file: path };
+    return { bytes: withBackend('cpu', () => packModel(run.model, exportOptionsOf(run))), file: path };
   } finally {
-    model.dispose();
-    optimizer.dispose();
+    for (const { model, optimizer } of new Set([run, found.run])) {
+      model.dispose();
+      optimizer.dispose();
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import type { Fingerprint } from '../data/fingerprint.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import { makeWithoutMemory, type Network } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
+import type { TeacherRecord } from './distillation.js';
 import { checkTraining, makeOptimizer, type TrainingOptions } from './options.js';
 
 /** The metrics of one epoch: a line of metrics.jsonl. Accuracies are in percent, losses in nats. */
@@ -54,13 +55,17 @@ export interface TrainingRun {
   /** The preset that the settings started from, before flags changed them. */
   readonly preset?: string | undefined;
   /** Where the images are, so that resuming does not have to ask for them again. */
-  readonly source?: ImageLocation;
+  readonly source?: ImageLocation | undefined;
   /** Identifies the images, so that the run resumes with the same ones. Missing in old checkpoints. */
   fingerprint?: Fingerprint | undefined;
   /**
    * Name and version of the image decoder, since another one may give other bits. Missing where images are not files.
    */
   decoder?: string | undefined;
+  /** The checkpoint whose weights the run started from (`initializeFrom`). Missing if they were random. */
+  init?: string | undefined;
+  /** The teacher, if `training.distillation` is set. `train` records it. */
+  teacher?: TeacherRecord | undefined;
   progress: Progress;
   readonly history: EpochMetrics[];
 }

@@ -1,7 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { crossEntropy, flatten, type Module, unflatten, valueAndGradient } from '@mobinet/autograd';
+import {
+  crossEntropy,
+  distillationLoss,
+  flatten,
+  type Module,
+  noGradient,
+  unflatten,
+  valueAndGradient,
+} from '@mobinet/autograd';
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
+import type { TeacherLoss } from './distillation.js';
 import type { TrainingRun } from './run.js';
 import type { Snapshot } from './snapshot.js';
 import { diverged } from './training-error.js';
@@ -10,6 +19,8 @@ import { TreeSum } from './tree-sum.js';
 /** Options of a training step. */
 export interface StepOptions {
   readonly learningRate: number;
+  /** The teacher of a run that has one. */
+  readonly teacher?: TeacherLoss['teacher'] | undefined;
   /** A snapshot of the running statistics, which restores them if the step is not completed. */
   readonly statistics: Snapshot;
   /** Aborting it ends the step between two micro-batches. */
@@ -26,15 +37,20 @@ export interface StepOptions {
 export async function trainStep(
   run: TrainingRun,
   batch: CutBatch,
-  { learningRate, statistics, signal }: StepOptions,
+  { learningRate, teacher, statistics, signal }: StepOptions,
 ): Promise<{ loss: number; images: number } | null> {
   const { model, optimizer, training, progress } = run;
+  const { labelSmoothing, distillation } = training;
   const images = imagesIn(batch);
   let found: BatchGradients | null = null;
   let isDone = false;
   statistics.take();
   try {
-    found = await batchGradients(model, batch, { labelSmoothing: training.labelSmoothing, signal });
+    found = await batchGradients(model, batch, {
+      labelSmoothing,
+      distillation: distillation && teacher && { ...distillation, teacher },
+      signal,
+    });
     if (!found) return null;
     const loss = await found.loss.item();
     if (!Number.isFinite(loss)) {
@@ -73,7 +89,7 @@ export interface BatchGradients {
 export async function batchGradients(
   model: Module,
   batch: CutBatch,
-  { labelSmoothing, signal }: { labelSmoothing: number; signal?: AbortSignal | undefined },
+  { signal, ...loss }: LossOptions & { signal?: AbortSignal | undefined },
 ): Promise<BatchGradients | null> {
   const images = imagesIn(batch);
   const sum = new TreeSum<BatchGradients>(addGradients);
@@ -82,7 +98,7 @@ export async function batchGradients(
       // A micro-batch may take seconds, so pending events, such as signals, get a turn in between.
       if (index > 0) await nextTurn();
       if (index > 0 && signal?.aborted) return null;
-      sum.push(part && microBatchGradients(model, { ...part, labelSmoothing, weight: part.count / images }));
+      sum.push(part && microBatchGradients(model, { ...part, ...loss, weight: part.count / images }));
       dispose(part);
     }
     return sum.take();
@@ -91,25 +107,46 @@ export async function batchGradients(
   }
 }
 
-const lossAndGradient = valueAndGradient(
-  (model: Module, images: Tensor, labels: Tensor<'i32'>, labelSmoothing: number, weight: number) => {
-    const loss = crossEntropy(model.forward(images), labels, { labelSmoothing });
-    return weight === 1 ? loss : mul(loss, weight);
-  },
-);
+/** What a training step minimizes. */
+export interface LossOptions {
+  readonly labelSmoothing: number;
+  /** Makes the loss (1 − weight)·`crossEntropy` + weight·`distillationLoss`. Default: only the former. */
+  readonly distillation?: TeacherLoss | undefined;
+}
+
+/** What the logits of a micro-batch are compared with. */
+interface Targets extends LossOptions, Pick<ImageBatch, 'labels'> {
+  /** [batch, classes], if there is a teacher. */
+  readonly teacherLogits: Tensor | undefined;
+}
+
+function lossOf(logits: Tensor, { labels, labelSmoothing, distillation, teacherLogits }: Targets): Tensor {
+  const loss = crossEntropy(logits, labels, { labelSmoothing });
+  if (!distillation || !teacherLogits) return loss;
+  const { weight, temperature } = distillation;
+  return add(mul(loss, 1 - weight), mul(distillationLoss(logits, teacherLogits, { temperature }), weight));
+}
+
+const lossAndGradient = valueAndGradient((model: Module, images: Tensor, targets: Targets, weight: number) => {
+  const loss = lossOf(model.forward(images), targets);
+  return weight === 1 ? loss : mul(loss, weight);
+});
 
 /** The weighted loss of one micro-batch and its gradients. @param part.weight Its share of the images of the batch. */
 export function microBatchGradients(
   model: Module,
-  { images, labels, labelSmoothing, weight }: Pick<ImageBatch, 'images' | 'labels'> & GradientOptions,
+  part: Pick<ImageBatch, 'images' | 'labels'> & LossOptions & { readonly weight: number },
 ): BatchGradients {
-  const { value, gradients } = lossAndGradient(model, images, labels, labelSmoothing, weight);
-  return { loss: value, gradients: new Map(flatten(gradients)) };
-}
-
-interface GradientOptions {
-  readonly labelSmoothing: number;
-  readonly weight: number;
+  const { images, labels, labelSmoothing, distillation, weight } = part;
+  // The teacher is done before the network begins, so that their activations are not in memory together.
+  const teacherLogits = distillation && noGradient(() => distillation.teacher.forward(images));
+  try {
+    const targets = { labels, labelSmoothing, distillation, teacherLogits };
+    const { value, gradients } = lossAndGradient(model, images, targets, weight);
+    return { loss: value, gradients: new Map(flatten(gradients)) };
+  } finally {
+    teacherLogits?.dispose();
+  }
 }
 
 /** Adds two results and disposes both. */
