@@ -89,6 +89,7 @@ change. With other --epochs, the learning rate follows the schedule for the new 
 Examples:
   ${callOf(command)} --data photos --preset imagenet --k 4 --out runs/photos
   ${callOf(command)} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
+  ${callOf(command)} --data photos --teacher auto --out runs/taught
   ${callOf(command)} --resume runs/photos`,
     );
   return command.action((flags: TrainFlags) => runTraining(flags, defaults));

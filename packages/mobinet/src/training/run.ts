@@ -10,6 +10,7 @@ import { checkTraining, makeOptimizer, type TrainingOptions } from './options.js
 export interface EpochMetrics {
   /** Counted from 1. */
   readonly epoch: number;
+  /** The mean of what the steps minimized, so with a teacher not only the cross-entropy. */
   readonly trainLoss: number;
   readonly valLoss: number;
   readonly top1: number;
