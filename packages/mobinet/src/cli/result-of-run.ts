@@ -58,6 +58,7 @@ export async function packResult(run: TrainingRun, finished: FinishedRun) {
   await useBackend('cpu');
   const chosen = await networkToKeep(run, best, finished.out);
   const saved = await saveAndVerify(chosen, finished);
+  if (chosen !== run) free(chosen);
   return { saved, best, metrics: chosen.history[chosen.history.length - 1] };
 }
 
@@ -92,7 +93,13 @@ async function saveAndVerify(
       say(`stopped. The run is finished and saved as ${model}, but that file was not verified`);
     throw error;
   });
+  if (onHost !== run) free(onHost);
   return { model, bytes, agreement };
+}
+
+function free({ model, optimizer }: TrainingRun): void {
+  model.dispose();
+  optimizer.dispose();
 }
 
 /** Loads the packed file and compares it with the network in memory. */

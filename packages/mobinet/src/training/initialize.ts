@@ -50,7 +50,7 @@ function checkSameArchitecture(run: TrainingRun, source: TrainingRun, path: stri
     const describe = (shape: string | undefined): string => (shape === undefined ? 'missing' : `[${shape}]`);
     throw new DataError(
       `${path} has another architecture: its ${name} is ${describe(saved.get(name))}, but that of this network ` +
-        `is ${describe(own.get(name))}. Its options are ${differingOptions(source, run)}`,
+        `is ${describe(own.get(name))}${differingOptions(source, run)}`,
     );
   });
 }
@@ -59,10 +59,11 @@ function checkSameArchitecture(run: TrainingRun, source: TrainingRun, path: stri
 const shapesOf = (model: Module): Map<string, string> =>
   new Map(Array.from(modelTensors(model), ([name, { shape }]) => [name, shape.join()]));
 
+/** A sentence about the options of two networks that differ, if any. */
 function differingOptions(source: TrainingRun, run: TrainingRun): string {
   const [saved, own] = [source, run].map(({ options }) => options as Record<string, unknown>);
-  return Object.keys(saved)
+  const differing = Object.keys(saved)
     .filter((key) => !['classes', 'seed'].includes(key) && saved[key] !== own[key])
-    .map((key) => `${key} ${saved[key]} instead of ${own[key]}`)
-    .join(', ');
+    .map((key) => `${key} ${saved[key]} instead of ${own[key]}`);
+  return differing.length > 0 ? `. Its options are ${differing.join(', ')}` : '';
 }

@@ -50,13 +50,19 @@ export const mobinetOptions = {
     choices: ['full', 'xnor-net', 'detached'],
   },
   /**
-   * Whether the units compute on single bits, or on floats like those of a MobileNet. The latter, called the float
-   * twin, shows what accuracy the bits cost. Default `'binary'`.
+   * What the units compute on. All three have the same tensors, so one can start from the weights of another.
+   *
+   * - `'binary'`: signs of weights and activations
+   * - `'binary-activations'`: signs of activations, and float weights: the first stage of training in two stages
+   *   (Martinez et al., 2020)
+   * - `'float'`: floats, as in a MobileNet. This float twin shows what accuracy the bits cost
+   *
+   * Default `'binary'`.
    */
   precision: {
-    help: 'precision of the units; float is for comparison',
+    help: 'precision of the units; float is for comparison, binary-activations to start from (--init)',
     default: 'binary',
-    choices: ['binary', 'float'],
+    choices: ['binary', 'binary-activations', 'float'],
   },
 } as const satisfies OptionSchema;
 

@@ -1,7 +1,18 @@
 import { BatchNorm2d, Conv2d, Module, PReLU, ReLU } from '@mobinet/autograd';
-import { BinaryConv2d, binarizeWeights, binarySegment } from '@mobinet/bnn';
+import { BinaryConv2d, binarizeWeights, binarySegment, type Estimator, signWithEstimator } from '@mobinet/bnn';
 import { countDType, foldedOutputTransform, foldOutputTransform } from '@mobinet/bnn/kernels';
-import { add, bitConv2d, concat, isRecording, packBits, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
+import {
+  add,
+  bitConv2d,
+  concat,
+  isRecording,
+  packBits,
+  type Rng,
+  type Tensor,
+  tidy,
+  unpackBits,
+  zeros,
+} from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
 import { type SegmentPlan, weightsPerFilter } from './plan.js';
 
@@ -11,6 +22,8 @@ export class Segment extends Module {
   readonly activation: PReLU | ReLU;
   readonly norm: BatchNorm2d;
   readonly plan: SegmentPlan;
+  /** The estimator of the signs that a convolution with float weights takes as its input; null if it takes floats. */
+  readonly #estimator: Estimator | null;
 
   constructor(plan: SegmentPlan, options: MoBiNetOptions, rng: Rng) {
     super();
@@ -19,9 +32,10 @@ export class Segment extends Module {
     const shape = { kernel, groups, rng };
     const { padding: paddingValue, estimator, scalingGradient } = options;
     this.conv =
-      options.precision === 'float'
-        ? new Conv2d(inChannels, outChannels, { ...shape, bias: false })
-        : new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient });
+      options.precision === 'binary'
+        ? new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient })
+        : new Conv2d(inChannels, outChannels, { ...shape, bias: false });
+    this.#estimator = options.precision === 'binary-activations' ? estimator : null;
     this.activation = makeActivation(options, outChannels);
     this.norm = new BatchNorm2d(outChannels);
   }
@@ -62,10 +76,16 @@ export class Segment extends Module {
     return foldedOutputTransform(counts, folded, skipRepeats > 0 ? x : null, attributes).output;
   }
 
-  /** For the float twin, and for evaluation that is differentiated. */
+  /** For float weights, and for evaluation that is differentiated. */
   #stepByStep(x: Tensor): Tensor {
-    const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
+    const y = this.norm.forward(this.activation.forward(this.conv.forward(this.#inputOf(x))));
     return addSkip(y, x, this.plan.skipRepeats);
+  }
+
+  /** The input of the convolution. Outside of training, the signs are made by ops that packed files support. */
+  #inputOf(x: Tensor): Tensor {
+    if (this.#estimator === null) return x;
+    return isRecording() ? signWithEstimator(x, this.#estimator) : unpackBits(packBits(x));
   }
 }
 
