@@ -26,6 +26,8 @@ export interface ImageBatch {
   readonly images: Tensor;
   /** i32 [count] */
   readonly labels: Tensor<'i32'>;
+  /** [count] The indices of its images in their source. */
+  readonly indices: Int32Array;
   /** `batchSize`, or fewer at the end of the epoch, minus one for every skipped image. */
   readonly count: number;
 }
@@ -192,7 +194,8 @@ export class ImageLoader {
       Int32Array.from(examples, ({ index }) => this.#source.label(index)),
       { dtype: 'i32' },
     );
-    return { index: batch, images, labels, count: examples.length };
+    const indices = Int32Array.from(examples, ({ index }) => index);
+    return { index: batch, images, labels, indices, count: examples.length };
   }
 
   /**

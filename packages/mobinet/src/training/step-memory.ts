@@ -45,9 +45,9 @@ export function stepMemory({ network, options, training, microBatches }: StepPla
       }
       // Two steps, since the optimizer creates its moments in the first one.
       for (let step = 0; step < 2; step++) {
-        const { loss, gradients } = microBatchGradients(model, { images, labels, labelSmoothing: 0, weight: 0.5 });
-        optimizer.update(model, unflatten(model, gradients));
-        dispose([loss, gradients]);
+        const found = microBatchGradients(model, { images, labels, labelSmoothing: 0, weight: 0.5 });
+        optimizer.update(model, unflatten(model, found.gradients));
+        dispose(found);
       }
       dispose(optimizer.state.tensors);
     });

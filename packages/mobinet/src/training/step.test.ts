@@ -119,7 +119,13 @@ describe('a batch in micro-batches', () => {
     const parts = places.map(([from, to]) =>
       from === to
         ? null
-        : { index: 0, count: to - from, images: slice(images, [from], [to]), labels: slice(labels, [from], [to]) },
+        : {
+            index: 0,
+            count: to - from,
+            images: slice(images, [from], [to]),
+            labels: slice(labels, [from], [to]),
+            indices: Int32Array.from({ length: to - from }, (_, at) => from + at),
+          },
     );
     return { index: 0, parts };
   }

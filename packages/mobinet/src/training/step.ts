@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { crossEntropy, flatten, type Module, unflatten, valueAndGradient } from '@mobinet/autograd';
+import { crossEntropy, flatten, type Module, noGradient, unflatten, valueAndGradient } from '@mobinet/autograd';
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
+import { countTopK } from './evaluate.js';
 import type { TrainingRun } from './run.js';
 import type { Snapshot } from './snapshot.js';
 import { diverged } from './training-error.js';
@@ -16,34 +17,44 @@ export interface StepOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a training step has measured. */
+export interface StepResult {
+  /** Mean over the images. */
+  readonly loss: number;
+  /** Mean over the images, without label smoothing. */
+  readonly crossEntropy: number;
+  /** The number of images whose class has the highest score. */
+  readonly hits: number;
+  readonly images: number;
+}
+
 /**
  * Trains a network on a batch, and disposes the batch.
  *
- * @returns The mean loss and the number of images, or null if the signal ended the step. In that case, and if the step
- * throws, the run is unchanged.
+ * @returns Null if the signal ended the step. In that case, and if the step throws, the run is unchanged.
  * @throws TrainingError if the loss is NaN or infinite.
  */
 export async function trainStep(
   run: TrainingRun,
   batch: CutBatch,
   { learningRate, statistics, signal }: StepOptions,
-): Promise<{ loss: number; images: number } | null> {
+): Promise<StepResult | null> {
   const { model, optimizer, training, progress } = run;
   const images = imagesIn(batch);
-  let found: BatchGradients | null = null;
+  let found: Awaited<ReturnType<typeof batchGradients>> = null;
   let isDone = false;
   statistics.take();
   try {
     found = await batchGradients(model, batch, { labelSmoothing: training.labelSmoothing, signal });
     if (!found) return null;
-    const loss = await found.loss.item();
+    const [loss, crossEntropy] = await Promise.all([found.loss.item(), found.crossEntropy.item()]);
     if (!Number.isFinite(loss)) {
       throw diverged(`the loss became ${loss} in epoch ${progress.epoch + 1}, batch ${batch.index + 1}`, training);
     }
     optimizer.learningRate = learningRate;
     optimizer.update(model, unflatten(model, found.gradients));
     isDone = true;
-    return { loss, images };
+    return { loss, crossEntropy, hits: found.hits, images };
   } finally {
     if (!isDone) statistics.restore();
     dispose(found);
@@ -55,6 +66,8 @@ const imagesIn = ({ parts }: CutBatch): number => parts.reduce((sum, part) => su
 /** The mean loss of a batch and its gradients, which the caller must dispose. */
 export interface BatchGradients {
   readonly loss: Tensor;
+  /** The loss without label smoothing. */
+  readonly crossEntropy: Tensor;
   /** By the names of the parameters. */
   readonly gradients: ReadonlyMap<string, Tensor>;
 }
@@ -74,37 +87,57 @@ export async function batchGradients(
   model: Module,
   batch: CutBatch,
   { labelSmoothing, signal }: { labelSmoothing: number; signal?: AbortSignal | undefined },
-): Promise<BatchGradients | null> {
+): Promise<(BatchGradients & { readonly hits: number }) | null> {
   const images = imagesIn(batch);
+  const scores: Tensor[] = [];
+  const hits: Promise<number>[] = [];
   const sum = new TreeSum<BatchGradients>(addGradients);
   try {
     for (const [index, part] of batch.parts.entries()) {
       // A micro-batch may take seconds, so pending events, such as signals, get a turn in between.
       if (index > 0) await nextTurn();
       if (index > 0 && signal?.aborted) return null;
-      sum.push(part && microBatchGradients(model, { ...part, labelSmoothing, weight: part.count / images }));
-      dispose(part);
+      if (!part) {
+        sum.push(null);
+        continue;
+      }
+      const { logits, ...found } = microBatchGradients(model, { ...part, labelSmoothing, weight: part.count / images });
+      sum.push(found);
+      scores.push(logits);
+      // A GPU copies the scores while it computes the next micro-batch.
+      hits.push(countTopK(logits, part.labels, 1));
+      dispose(part.images);
     }
-    return sum.take();
+    const counts = await Promise.all(hits);
+    const total = sum.take();
+    return total && { ...total, hits: counts.reduce((sum, count) => sum + count, 0) };
   } finally {
-    dispose([batch, sum.clear()]);
+    await Promise.allSettled(hits);
+    dispose([batch, scores, sum.clear()]);
   }
 }
 
 const lossAndGradient = valueAndGradient(
   (model: Module, images: Tensor, labels: Tensor<'i32'>, labelSmoothing: number, weight: number) => {
-    const loss = crossEntropy(model.forward(images), labels, { labelSmoothing });
-    return weight === 1 ? loss : mul(loss, weight);
+    const logits = model.forward(images);
+    const weighted = (loss: Tensor): Tensor => (weight === 1 ? loss : mul(loss, weight));
+    const loss = weighted(crossEntropy(logits, labels, { labelSmoothing }));
+    return [loss, noGradient(() => weighted(crossEntropy(logits, labels))), logits] as const;
   },
 );
 
-/** The weighted loss of one micro-batch and its gradients. @param part.weight Its share of the images of the batch. */
+/**
+ * The weighted losses of one micro-batch, their gradients and its logits [count, classes].
+ *
+ * @param part.weight Its share of the images of the batch.
+ */
 export function microBatchGradients(
   model: Module,
   { images, labels, labelSmoothing, weight }: Pick<ImageBatch, 'images' | 'labels'> & GradientOptions,
-): BatchGradients {
+): BatchGradients & { readonly logits: Tensor } {
   const { value, gradients } = lossAndGradient(model, images, labels, labelSmoothing, weight);
-  return { loss: value, gradients: new Map(flatten(gradients)) };
+  const [loss, crossEntropy, logits] = value;
+  return { loss, crossEntropy, logits, gradients: new Map(flatten(gradients)) };
 }
 
 interface GradientOptions {
@@ -117,6 +150,7 @@ function addGradients(left: BatchGradients, right: BatchGradients): BatchGradien
   try {
     return tidy(() => ({
       loss: add(left.loss, right.loss),
+      crossEntropy: add(left.crossEntropy, right.crossEntropy),
       gradients: new Map(Array.from(left.gradients, ([name, own]) => [name, add(own, right.gradients.get(name)!)])),
     }));
   } finally {
