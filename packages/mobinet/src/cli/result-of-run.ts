@@ -5,6 +5,8 @@ import { DataError, messageOf } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
+import { Predictions } from '../report/predictions.js';
+import { weightsOf } from '../report/weight-values.js';
 import { bestEpoch } from '../training/best.js';
 import {
   type Agreement,
@@ -19,11 +21,13 @@ import { bestFile } from '../training/run-folder.js';
 import { runOnHost } from '../training/run-on-host.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
+import type { RunReport } from './run-report.js';
 
 /** What is needed to report the result of a finished run. */
 export interface FinishedRun {
   readonly out: string;
   readonly dataset: ImageDataset;
+  readonly report: RunReport;
   readonly loading: LoadingFlags;
   readonly json?: boolean | undefined;
   readonly skippedImages: number;
@@ -41,11 +45,13 @@ export async function reportResult(run: TrainingRun, finished: FinishedRun): Pro
   // A packed network matches the trained one bit for bit on the CPU.
   await useBackend('cpu');
   const chosen = await networkToKeep(run, best, out);
-  const metrics = chosen.history[chosen.history.length - 1];
+  // The signs of all layers are in the report and in the run folder.
+  const { signs, ...metrics } = chosen.history[chosen.history.length - 1];
   const saved = await saveAndVerify(chosen, finished);
   const bestPath = join(out, bestFile);
   if (json) {
-    return printJson({ out, ...saved, ...metrics, best: { ...best, checkpoint: bestPath }, skippedImages });
+    const { signs, ...numbers } = best;
+    return printJson({ out, ...saved, ...metrics, best: { ...numbers, checkpoint: bestPath }, skippedImages });
   }
   printResult(
     `top-1   ${metrics.top1.toFixed(2)} %${chosen === run ? '' : ` (epoch ${metrics.epoch})`}`,
@@ -82,11 +88,16 @@ async function saveAndVerify(
     const remedy = `The run itself is saved; write this file with mobinet export --checkpoint ${out}`;
     throw new DataError(`${messageOf(error)}. ${remedy}`, { cause: error });
   });
-  const agreement = await verifyPacked(onHost, model, finished).catch((error: unknown) => {
+  const { dataset, report } = finished;
+  const { normalization } = onHost.training;
+  const predictions = new Predictions({ classes: onHost.classes, source: dataset.val, normalization });
+  const agreement = await verifyPacked(onHost, model, finished, predictions).catch((error: unknown) => {
     if (error === signal.reason)
       say(`stopped. The run is finished and saved as ${model}, but that file was not verified`);
     throw error;
   });
+  const network = `The saved network of epoch ${onHost.history.length}`;
+  await report.write({ weights: weightsOf(onHost.model), validation: { predictions, network } });
   return { model, bytes, agreement };
 }
 
@@ -95,6 +106,7 @@ async function verifyPacked(
   run: TrainingRun,
   file: string,
   { dataset, loading, signal }: FinishedRun,
+  { add: onBatch }: Predictions,
 ): Promise<Agreement> {
   const packed = await readPacked(file);
   const progress = new ImageProgress();
@@ -112,7 +124,7 @@ async function verifyPacked(
   try {
     const onProgress = (images: number): void =>
       progress.show('verifying the saved model', images, dataset.val.length - loader.skipped);
-    const agreement = await comparePacked(run, packed, loader, { signal, onProgress });
+    const agreement = await comparePacked(run, packed, loader, { signal, onProgress, onBatch });
     if (!(agreement.largestDifference <= 1e-4)) {
       // Nobody should use this file as the network.
       await rm(file);

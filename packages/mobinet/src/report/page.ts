@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { classScores } from './class-scores.js';
+import { curvesSection } from './curves-section.js';
+import { Html, html } from './html.js';
+import { liveScript } from './live-script.js';
+import type { Report } from './report.js';
+import { signsSection } from './signs-section.js';
+import { style } from './style.js';
+import { validationSection } from './validation-section.js';
+import { weightsSection } from './weights-section.js';
+
+const hashOf = (script: string): string => createHash('sha256').update(script).digest('base64');
+
+/**
+ * What the page may do: nothing but show what is in it. A live page also asks its server for newer versions of itself.
+ * The browser enforces it (https://www.w3.org/TR/CSP3/).
+ */
+export function policyOf({ live = false }: Pick<Report, 'live'>): string {
+  const directives = ["default-src 'none'", 'img-src data:', "style-src 'unsafe-inline'", "base-uri 'none'"];
+  if (live) directives.push("connect-src 'self'", `script-src 'sha256-${hashOf(liveScript)}'`);
+  return directives.join('; ');
+}
+
+/** Renders a report as one HTML file, with everything in it. */
+export async function renderReport(report: Report): Promise<string> {
+  const { title, subtitle, facts, curves, weights, validation, live = false } = report;
+  const sections = [
+    curves ? await curvesSection(curves) : null,
+    curves ? await signsSection(curves.history) : null,
+    weights ? await weightsSection(weights) : null,
+    validation ? validationSection(validation) : null,
+  ];
+  return `<!doctype html>\n${
+    html`<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policyOf(report)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title><link rel="icon" href="data:,">
+<style>${new Html(style)}</style></head>
+<body><main><header><h1>${title}</h1><p class="subtitle">${subtitle}</p>
+<dl class="facts">${facts.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>
+${sections}
+<script type="application/json" id="data">${new Html(inScript(dataOf(report)))}</script></main>
+${live && html`<script>${new Html(liveScript)}</script>`}</body></html>
+`.text
+  }`;
+}
+
+/** The numbers of the page, for programs that read it. */
+function dataOf({ title, curves, validation }: Report): unknown {
+  const { classes = [], confusion = [] } = validation?.predictions ?? {};
+  const scores = classScores(confusion, classes.length);
+  return {
+    title,
+    history: curves?.history ?? [],
+    classes: classes.map((name, at) => ({ name, ...scores[at] })),
+  };
+}
+
+/** JSON that cannot end the script it stands in. */
+const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c');
