@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
@@ -10,17 +12,19 @@ import { commandLineIn, tiny } from './cli.test.helper.js';
 // Opens the report of a small run in a browser that has no network.
 
 const browserFile = '/usr/bin/chromium';
+const bin = fileURLToPath(new URL('../../bin/mobinet.js', import.meta.url));
 /** Screenshots for people to look at. */
 const screenshots = join(tmpdir(), 'mobinet-report-screenshots');
 
 describe.skipIf(!existsSync(browserFile))('the report in a browser', () => {
   const folder = sharedFolder();
   const { ask } = commandLineIn(folder);
+  const data = join(folder, 'images');
   const url = pathToFileURL(join(folder, 'run', 'report.html')).href;
   let browser: Browser;
 
   beforeAll(async () => {
-    const data = copyImages(join(folder, 'images'), { classes: 10, train: 8, val: 6 });
+    copyImages(data, { classes: 10, train: 8, val: 6 });
     const flags = ['--epochs', '3', '--label-smoothing', '0.1', '--device', 'cpu', '--out', join(folder, 'run')];
     const { code, stderr } = await ask(['train', '--data', data, ...tiny, ...flags]);
     expect(code, stderr).toBe(0);
@@ -92,5 +96,28 @@ describe.skipIf(!existsSync(browserFile))('the report in a browser', () => {
       await page.context().close();
     }
     expect(new Set(colors).size).toBe(4);
+  });
+
+  test('follows a training that it watches to the end, without being loaded again', async () => {
+    const args = ['train', '--data', data, ...tiny, '--epochs', '2', '--device', 'cpu', '--watch', '0'];
+    const child = spawn(process.execPath, [bin, ...args, '--out', join(folder, 'watched')]);
+    const ended = once(child, 'close');
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    await expect.poll(() => stderr, { timeout: 60_000 }).toContain('the report is live at ');
+    const page = await browser.newPage();
+    const errors: string[] = [];
+    page.on('console', (message) => errors.push(message.text()));
+    await page.goto(/live at (\S+)/.exec(stderr)![1]);
+    await page.evaluate('isLoadedOnce = true');
+    await page.locator('h2', { hasText: 'Validation images' }).waitFor({ timeout: 60_000 });
+    expect(await page.locator('dd').allTextContents()).toContain('2 of 2');
+    expect(await page.evaluate('isLoadedOnce')).toBe(true);
+    expect((await ended)[0], stderr).toBe(0);
+    // After the end, the page asks in vain.
+    expect(errors.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'))).toEqual([]);
+    await page.close();
   });
 });

@@ -2,7 +2,7 @@ import { basename, join, resolve } from 'node:path';
 import { messageOf } from '../data/errors.js';
 import { saveFile } from '../files/save-file.js';
 import type { EventLog } from '../report/event-log.js';
-import { renderReport } from '../report/page.js';
+import { pageOf, renderContents } from '../report/page.js';
 import type { Fact, Report } from '../report/report.js';
 import { bestEpoch } from '../training/best.js';
 import type { TrainingRun } from '../training/run.js';
@@ -71,10 +71,10 @@ export class RunReport {
     this.#options = options;
   }
 
-  /** Adds an epoch. The report is skipped if writing it so often would take more than 5 % of the time. */
+  /** Adds an epoch. Without a live page, the report is skipped if writing it so often took more than 5 % of the time. */
   async addEpoch(): Promise<void> {
     await this.#trying(() => this.#options.events?.add(this.#run.history.at(-1)!));
-    if (performance.now() >= this.#nextAt) await this.write();
+    if (this.#options.page || performance.now() >= this.#nextAt) await this.write();
   }
 
   /** Writes the report, at the end with all its parts. */
@@ -87,8 +87,9 @@ export class RunReport {
 
   async #write(report: Report): Promise<void> {
     const { out, page } = this.#options;
-    page?.show(await renderReport({ ...report, live: true }));
-    await saveFile(join(out, reportFile), await renderReport(report));
+    const contents = await renderContents(report);
+    page?.show(pageOf(contents, { live: true }));
+    await saveFile(join(out, reportFile), pageOf(contents));
   }
 
   async #trying(work: () => Promise<void> | undefined): Promise<void> {

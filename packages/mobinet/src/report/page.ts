@@ -11,39 +11,59 @@ import { weightsSection } from './weights-section.js';
 
 const hashOf = (script: string): string => createHash('sha256').update(script).digest('base64');
 
+/** Options of a page. */
+export interface PageOptions {
+  /** Whether the page asks the server that it comes from for newer versions of itself. Default: false. */
+  readonly live?: boolean;
+}
+
 /**
- * What the page may do: nothing but show what is in it. A live page also asks its server for newer versions of itself.
+ * What a page may do: nothing but show what is in it. A live page also asks its server for newer versions of itself.
  * The browser enforces it (https://www.w3.org/TR/CSP3/).
  */
-export function policyOf({ live = false }: Pick<Report, 'live'>): string {
+export function policyOf({ live = false }: PageOptions): string {
   const directives = ["default-src 'none'", 'img-src data:', "style-src 'unsafe-inline'", "base-uri 'none'"];
   if (live) directives.push("connect-src 'self'", `script-src 'sha256-${hashOf(liveScript)}'`);
   return directives.join('; ');
 }
 
-/** Renders a report as one HTML file, with everything in it. */
-export async function renderReport(report: Report): Promise<string> {
-  const { title, subtitle, facts, curves, weights, validation, live = false } = report;
+/** What a page shows. */
+export interface Contents {
+  readonly title: string;
+  readonly main: Html;
+}
+
+/** Draws and writes everything that a report shows. */
+export async function renderContents(report: Report): Promise<Contents> {
+  const { title, subtitle, facts, curves, weights, validation } = report;
   const sections = [
     curves ? await curvesSection(curves) : null,
     curves ? await signsSection(curves.history) : null,
     weights ? await weightsSection(weights) : null,
     validation ? validationSection(validation) : null,
   ];
-  return `<!doctype html>\n${
-    html`<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policyOf(report)}">
+  const main = html`<main><header><h1>${title}</h1><p class="subtitle">${subtitle}</p>
+<dl class="facts">${facts.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>
+${sections}
+<script type="application/json" id="data">${new Html(inScript(dataOf(report)))}</script></main>`;
+  return { title, main };
+}
+
+/** Makes an HTML file of the contents, with everything in it. */
+export function pageOf({ title, main }: Contents, options: PageOptions = {}): string {
+  const page = html`<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policyOf(options)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title><link rel="icon" href="data:,">
 <style>${new Html(style)}</style></head>
-<body><main><header><h1>${title}</h1><p class="subtitle">${subtitle}</p>
-<dl class="facts">${facts.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>
-${sections}
-<script type="application/json" id="data">${new Html(inScript(dataOf(report)))}</script></main>
-${live && html`<script>${new Html(liveScript)}</script>`}</body></html>
-`.text
-  }`;
+<body>${main}
+${options.live ? html`<script>${new Html(liveScript)}</script>` : null}</body></html>
+`;
+  return `<!doctype html>\n${page.text}`;
 }
+
+/** Renders a report as an HTML file. */
+export const renderReport = async (report: Report): Promise<string> => pageOf(await renderContents(report));
 
 /** The numbers of the page, for programs that read it. */
 function dataOf({ title, curves, validation }: Report): unknown {

@@ -13,8 +13,6 @@ export interface Report {
   /** Weights of the network that the run ended with. */
   readonly weights?: Weights | undefined;
   readonly validation?: Validation | undefined;
-  /** Whether the page asks the server that it comes from for newer versions of itself. */
-  readonly live?: boolean;
 }
 
 /** A number with its name. */
