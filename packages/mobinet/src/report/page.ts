@@ -65,13 +65,13 @@ ${options.live ? html`<script>${new Html(liveScript)}</script>` : null}</body></
 /** Renders a report as an HTML file. */
 export const renderReport = async (report: Report): Promise<string> => pageOf(await renderContents(report));
 
-/** The numbers of the page, for programs that read it. */
+/** The numbers of the page, for programs that read it. The signs of each layer and epoch are only in metrics.jsonl. */
 function dataOf({ title, curves, validation }: Report): unknown {
   const { classes = [], confusion = [] } = validation?.predictions ?? {};
   const scores = classScores(confusion, classes.length);
   return {
     title,
-    history: curves?.history ?? [],
+    history: curves?.history.map(({ signs, ...numbers }) => numbers) ?? [],
     classes: classes.map((name, at) => ({ name, ...scores[at] })),
   };
 }

@@ -51,7 +51,7 @@ th { font-weight: 500; text-align: left; }
 thead th { color: var(--muted); font-size: 12px; vertical-align: bottom; }
 th, td { padding: 4px 14px 4px 0; border-bottom: 1px solid var(--rule); }
 td, thead th:not(:first-child) { text-align: right; }
-tbody th { max-width: 240px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+tbody th { max-width: 320px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 td { white-space: nowrap; }
 .matrix th, .matrix td { border: 0; }
 .matrix thead th { padding: 0 0 4px; height: 1px; text-align: left; }
@@ -74,7 +74,10 @@ td { white-space: nowrap; }
 }
 .gallery li { min-width: 0; overflow-wrap: anywhere; }
 .gallery img { display: block; width: 96px; height: 96px; margin-bottom: 5px; border-radius: 3px; object-fit: contain; background: var(--soft); image-rendering: pixelated; }
-.gallery b { display: block; font-weight: 600; }
+.gallery b, .gallery .wrong {
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden;
+}
+.gallery b { font-weight: 600; }
 .wrong { color: var(--wrong); }
 h3 + .legend { margin-top: 2px; }
 .columns + h3 { margin-top: 32px; }

@@ -53,10 +53,9 @@ function pairTable(classes: readonly string[], confusion: ArrayLike<number>, sco
   if (pairs.length === 0) return html`<p class="note">No image was taken for another class.</p>`;
   const content = table(
     'Most frequent confusions',
-    ['true class', 'taken for', 'images', 'of its class'],
+    ['true class → predicted class', 'images', 'of its class'],
     pairs.map(({ label, predicted, count }) => [
-      classes[label],
-      classes[predicted],
+      `${classes[label]} → ${classes[predicted]}`,
       whole(count),
       percent(count / scores[label].images),
     ]),
@@ -86,12 +85,12 @@ const bar = (share: number | null): Html =>
 
 function gallery(classes: readonly string[], wrong: readonly WrongImage[]): Html {
   return html`<h3>Most confidently wrong</h3>
-<p class="legend">As the network sees them: the true class, and what it took them for, with its probability.</p>
+<p class="legend">As the network sees them: the true class, and what it took them for with what probability.</p>
 <ul class="gallery">${wrong.map(({ name, label, predicted, probability, thumbnail }) => {
     const [truth, guess] = [classes[label], classes[predicted]];
     const source = new Html(`data:image/png;base64,${Buffer.from(encodePng(thumbnail)).toString('base64')}`);
     return html`<li title="${name}"><img src="${source}" width="96" height="96" alt="${`${truth}, taken for ${guess}`}">
-<b>${truth}</b><span class="wrong">${guess} ${percent(probability)}</span></li>
+<b>${truth}</b><span class="wrong">${percent(probability)} ${guess}</span></li>
 `;
   })}</ul>`;
 }
