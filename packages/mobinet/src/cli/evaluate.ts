@@ -50,21 +50,21 @@ async function evaluateModel(folder: string | undefined, flags: EvaluateFlags): 
   }
   const named = folder === undefined ? flags : { ...flags, data: folder };
   const dataset = openEvaluationData(named, { classes: classCount, run });
-  if (flags.report !== undefined) await checkWritable(flags.report);
-  const predictions = flags.report === undefined ? undefined : predictionsOf(loaded, dataset);
-  const { result, skippedImages } = await runEvaluation(loaded, dataset, { ...flags, onBatch: predictions?.add });
-  if (flags.report !== undefined && predictions) {
-    const page = await renderReport(reportOfModel(flags.model, result, predictions));
-    await exitingOnSignals(saveFile(flags.report, page));
-    say(`wrote ${flags.report}`);
-  }
-  if (flags.json) return printJson({ ...result, skippedImages });
-  printResult(
-    `loss ${result.loss.toFixed(4)}, ${formatAccuracy(result)} ` +
-      `over ${result.images} images${skippedImages > 0 ? ` (${skippedImages} skipped)` : ''}`,
-  );
+  const report =
+    flags.report === undefined ? null : { file: flags.report, predictions: predictionsOf(loaded, dataset) };
+  if (report) await checkWritable(report.file);
+  const evaluation = { ...flags, onBatch: report?.predictions.add };
+  const { result, skippedImages } = await runEvaluation(loaded, dataset, evaluation);
+  const skipped = skippedImages > 0 ? ` (${skippedImages} skipped)` : '';
+  if (flags.json) printJson({ ...result, skippedImages });
+  else printResult(`loss ${result.loss.toFixed(4)}, ${formatAccuracy(result)} over ${result.images} images${skipped}`);
+  if (!report) return;
+  const page = await renderReport(reportOfModel(flags.model, result, report.predictions));
+  await exitingOnSignals(saveFile(report.file, page));
+  say(`wrote ${report.file}`);
 }
 
+/** A report of a network alone, whose training is not known. */
 function reportOfModel(model: string, result: Evaluation, predictions: Predictions): Report {
   const { loss, top1, top5, images } = result;
   return {

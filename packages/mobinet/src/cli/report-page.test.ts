@@ -73,9 +73,8 @@ describe.skipIf(!existsSync(browserFile))('the report in a browser', () => {
     const counts = (await textsOf('.matrix tbody td')).map(Number);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(60);
     const wrong = counts.filter((_, at) => Math.floor(at / 10) !== at % 10).reduce((sum, count) => sum + count, 0);
-    const images = page.locator('.gallery img');
-    expect(await images.count()).toBe(Math.min(24, wrong));
-    for (const image of await images.all()) expect(await image.evaluate('it => it.naturalWidth')).toBe(32);
+    const widths = await page.evaluate("[...document.querySelectorAll('.gallery img')].map((it) => it.naturalWidth)");
+    expect(widths).toEqual(new Array(Math.min(24, wrong)).fill(32));
     await page.context().close();
   });
 
