@@ -207,8 +207,8 @@ describe('a batch in micro-batches', () => {
       return end().find(({ op }) => op === 'add')?.calls ?? 0;
     };
     const ofOne = await additions(1);
-    // The losses are added, too.
-    expect(await additions(4)).toBe(4 * ofOne + 3 * (model.parameters().size + 1));
+    // Both losses are added, too.
+    expect(await additions(4)).toBe(4 * ofOne + 3 * (model.parameters().size + 2));
     model.dispose();
   });
 });
