@@ -1,14 +1,17 @@
 import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
-import { classScores, confusedPairs } from './class-scores.js';
+import { type Confusion, classScores, confusedPairs } from './class-scores.js';
 
 const classes = 4;
 const index = fc.nat(classes - 1);
 const guesses = fc.array(fc.record({ label: index, predicted: index }), { maxLength: 60 });
 
-function confusionOf(guesses: readonly { label: number; predicted: number }[]): Uint32Array {
-  const confusion = new Uint32Array(classes ** 2);
-  for (const { label, predicted } of guesses) confusion[label * classes + predicted]++;
+function confusionOf(guesses: readonly { label: number; predicted: number }[]): Confusion {
+  const confusion = new Map<number, number>();
+  for (const { label, predicted } of guesses) {
+    const at = label * classes + predicted;
+    confusion.set(at, (confusion.get(at) ?? 0) + 1);
+  }
   return confusion;
 }
 

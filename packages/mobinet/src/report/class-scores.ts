@@ -1,3 +1,9 @@
+/**
+ * How many images of each class were taken for each class: the entries of a confusion matrix [class, predicted class]
+ * that are not 0, by their index. With many classes, nearly all of them are 0.
+ */
+export type Confusion = ReadonlyMap<number, number>;
+
 /** How well a network recognizes one class. */
 export interface ClassScores {
   /** Images of this class. */
@@ -12,16 +18,17 @@ export interface ClassScores {
   readonly recall: number | null;
 }
 
-/** Precision and recall of each class, from a confusion matrix [class, predicted class]. */
-export function classScores(confusion: ArrayLike<number>, classes: number): ClassScores[] {
-  return Array.from({ length: classes }, (_, at) => {
-    let [images, predicted] = [0, 0];
-    for (let other = 0; other < classes; other++) {
-      images += confusion[at * classes + other];
-      predicted += confusion[other * classes + at];
-    }
-    const hits = confusion[at * classes + at];
-    return { images, predicted, hits, precision: share(hits, predicted), recall: share(hits, images) };
+/** Precision and recall of each class. */
+export function classScores(confusion: Confusion, classes: number): ClassScores[] {
+  const [images, predicted] = [0, 1].map(() => new Uint32Array(classes));
+  for (const [at, count] of confusion) {
+    images[Math.floor(at / classes)] += count;
+    predicted[at % classes] += count;
+  }
+  return Array.from({ length: classes }, (_, c) => {
+    const hits = confusion.get(c * classes + c) ?? 0;
+    const [precision, recall] = [share(hits, predicted[c]), share(hits, images[c])];
+    return { images: images[c], predicted: predicted[c], hits, precision, recall };
   });
 }
 
@@ -34,12 +41,10 @@ export interface ConfusedPair {
   readonly count: number;
 }
 
-/** The most frequent confusions, at most `limit`, from a confusion matrix [class, predicted class]. */
-export function confusedPairs(confusion: ArrayLike<number>, classes: number, limit: number): ConfusedPair[] {
-  const pairs: ConfusedPair[] = [];
-  for (let at = 0; at < classes * classes; at++) {
-    const [label, predicted] = [Math.floor(at / classes), at % classes];
-    if (label !== predicted && confusion[at] > 0) pairs.push({ label, predicted, count: confusion[at] });
-  }
-  return pairs.sort((a, b) => b.count - a.count).slice(0, limit);
+/** The most frequent confusions, at most `limit`. */
+export function confusedPairs(confusion: Confusion, classes: number, limit: number): ConfusedPair[] {
+  return Array.from(confusion, ([at, count]) => ({ label: Math.floor(at / classes), predicted: at % classes, count }))
+    .filter(({ label, predicted }) => label !== predicted)
+    .sort((a, b) => b.count - a.count || a.label - b.label || a.predicted - b.predicted)
+    .slice(0, limit);
 }

@@ -67,8 +67,8 @@ export const renderReport = async (report: Report): Promise<string> => pageOf(aw
 
 /** The numbers of the page, for programs that read it. The signs of each layer and epoch are only in metrics.jsonl. */
 function dataOf({ title, curves, validation }: Report): unknown {
-  const { classes = [], confusion = [] } = validation?.predictions ?? {};
-  const scores = classScores(confusion, classes.length);
+  const { classes = [], confusion } = validation?.predictions ?? {};
+  const scores = confusion ? classScores(confusion, classes.length) : [];
   return {
     title,
     history: curves?.history.map(({ signs, ...numbers }) => numbers) ?? [],

@@ -3,6 +3,7 @@ import type { Normalization } from '../data/augment.js';
 import type { ImageBatch } from '../data/loader.js';
 import { resizeShorterSide } from '../data/resize.js';
 import type { Image, ImageSource } from '../data/source.js';
+import type { Confusion } from './class-scores.js';
 
 /** An image whose class was not recognized. */
 export interface WrongImage {
@@ -33,17 +34,19 @@ const thumbnailSide = 96;
 /** Collects what a network predicts for images: a confusion matrix, and the images it is most confidently wrong on. */
 export class Predictions {
   readonly classes: readonly string[];
-  /** The number of images of each class that were taken for each class. [class, predicted class] */
-  readonly confusion: Uint32Array;
   readonly #options: PredictionsOptions;
   readonly #limit: number;
+  readonly #confusion = new Map<number, number>();
   #wrong: WrongImage[] = [];
 
   constructor(options: PredictionsOptions) {
     this.#options = options;
     this.#limit = options.limit ?? 24;
     this.classes = options.classes;
-    this.confusion = new Uint32Array(options.classes.length ** 2);
+  }
+
+  get confusion(): Confusion {
+    return this.#confusion;
   }
 
   /** The images that were given the highest probability for a wrong class, the highest first. */
@@ -58,7 +61,8 @@ export class Predictions {
     const wrong: (Omit<WrongImage, 'thumbnail'> & { at: number })[] = [];
     labels.forEach((label, at) => {
       const { predicted, probability } = mostProbable(scores.subarray(at * classes, (at + 1) * classes));
-      this.confusion[label * classes + predicted]++;
+      const entry = label * classes + predicted;
+      this.#confusion.set(entry, (this.#confusion.get(entry) ?? 0) + 1);
       if (predicted === label) return;
       wrong.push({ name: this.#options.source.name(batch.indices[at]), label, predicted, probability, at });
     });

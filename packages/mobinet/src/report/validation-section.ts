@@ -1,4 +1,4 @@
-import { type ClassScores, classScores, confusedPairs } from './class-scores.js';
+import { type ClassScores, type Confusion, classScores, confusedPairs } from './class-scores.js';
 import { details, Html, html, table } from './html.js';
 import { percent, whole } from './numbers.js';
 import { encodePng } from './png.js';
@@ -30,9 +30,9 @@ ${wrong.length > 0 && gallery(classes, wrong)}</section>
 }
 
 /** The confusion matrix as a table, shaded by the share of each class. */
-function matrix(classes: readonly string[], confusion: ArrayLike<number>): Html {
+function matrix(classes: readonly string[], confusion: Confusion): Html {
   const rows = classes.map((label, row) => {
-    const counts = classes.map((_, column) => confusion[row * classes.length + column]);
+    const counts = classes.map((_, column) => confusion.get(row * classes.length + column) ?? 0);
     const images = counts.reduce((sum, count) => sum + count, 0);
     const cells = counts.map((count, column) => {
       const shade = count === 0 ? 0 : 0.08 + (0.72 * count) / images;
@@ -48,7 +48,7 @@ function matrix(classes: readonly string[], confusion: ArrayLike<number>): Html 
 <tbody>${rows}</tbody></table></div>`;
 }
 
-function pairTable(classes: readonly string[], confusion: ArrayLike<number>, scores: readonly ClassScores[]): Html {
+function pairTable(classes: readonly string[], confusion: Confusion, scores: readonly ClassScores[]): Html {
   const pairs = confusedPairs(confusion, classes.length, mostPairs);
   if (pairs.length === 0) return html`<p class="note">No image was taken for another class.</p>`;
   const content = table(
