@@ -7,7 +7,7 @@ import type { Validation } from '../report/report.js';
 import { weightsOf } from '../report/weight-values.js';
 import { findCheckpoint, readCheckpoint } from '../training/files.js';
 import { trainingRanges } from '../training/options.js';
-import type { TrainingRun } from '../training/run.js';
+import { evaluatedModel, type TrainingRun } from '../training/run.js';
 import { reportFile } from '../training/run-folder.js';
 import { runOnHost } from '../training/run-on-host.js';
 import { openEvaluationData } from './evaluation-data.js';
@@ -53,7 +53,7 @@ async function runReport(path: string, flags: ReportFlags): Promise<void> {
   await checkWritable(out);
   const run = await runOnHost(await readCheckpoint(path));
   const validation = await validationOf(path, run, flags);
-  const page = await renderReport(reportOf(run, folder, { weights: weightsOf(run.model), validation }));
+  const page = await renderReport(reportOf(run, folder, { weights: weightsOf(evaluatedModel(run)), validation }));
   await exitingOnSignals(saveFile(out, page));
   const bytes = Buffer.byteLength(page);
   if (flags.json) printJson({ file: out, bytes, images: validation !== undefined });

@@ -16,7 +16,7 @@ import {
   readPacked,
   writePacked,
 } from '../training/files.js';
-import type { EpochMetrics, TrainingRun } from '../training/run.js';
+import { type EpochMetrics, evaluatedModel, type TrainingRun } from '../training/run.js';
 import { bestFile } from '../training/run-folder.js';
 import { runOnHost } from '../training/run-on-host.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
@@ -97,7 +97,7 @@ async function saveAndVerify(
     throw error;
   });
   const network = `The saved network of epoch ${onHost.history.length}`;
-  await report.write({ weights: weightsOf(onHost.model), validation: { predictions, network } });
+  await report.write({ weights: weightsOf(evaluatedModel(onHost)), validation: { predictions, network } });
   return { model, bytes, agreement };
 }
 

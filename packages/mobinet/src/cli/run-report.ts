@@ -20,7 +20,7 @@ export function reportOf(run: TrainingRun, folder: string, parts: FinalParts = {
     title: basename(resolve(folder)),
     subtitle: settingsOf(run),
     facts: factsOf(run),
-    curves: { history, labelSmoothing: training.labelSmoothing },
+    curves: { history, labelSmoothing: training.labelSmoothing, mixup: training.mixup },
     ...parts,
   };
 }

@@ -14,7 +14,7 @@ const low = { height: 112, zero: true };
 const single = { label: 'value', color: 'var(--accent)' } as const;
 
 /** Loss, accuracy, learning rate and speed over the epochs. */
-export async function curvesSection({ history, labelSmoothing }: Curves): Promise<Html | null> {
+export async function curvesSection({ history, labelSmoothing, mixup }: Curves): Promise<Html | null> {
   if (history.length === 0) return null;
   const curve = (style: Pick<Curve, 'label' | 'color'>, value: (epoch: EpochMetrics) => number | undefined): Curve => ({
     ...style,
@@ -60,7 +60,7 @@ export async function curvesSection({ history, labelSmoothing }: Curves): Promis
     ]}</div>`,
   ];
   return html`<section><h2>Training</h2>
-<p class="note">${explanation(labelSmoothing)}</p>
+<p class="note">${explanation(labelSmoothing, mixup)}</p>
 <div class="charts">${charts}</div>
 ${details('All epochs as a table', epochTable(history))}</section>
 `;
@@ -74,7 +74,7 @@ function lastOf(history: readonly EpochMetrics[]): string {
   );
 }
 
-function explanation(labelSmoothing: number): string {
+function explanation(labelSmoothing: number, mixup: number): string {
   const same =
     labelSmoothing > 0
       ? `Both curves show the plain cross-entropy. Training minimizes it with a label smoothing of ${labelSmoothing}, ` +
@@ -82,7 +82,8 @@ function explanation(labelSmoothing: number): string {
       : 'Both curves show the same cross-entropy.';
   return (
     `${same} Training is measured while the network learns, on augmented images and with the statistics of each batch, ` +
-    'so it may be worse than validation.'
+    'so it may be worse than validation.' +
+    (mixup > 0 ? ' Its images are mixed in pairs, which no network can tell apart with certainty.' : '')
   );
 }
 

@@ -25,6 +25,8 @@ export interface Fact {
 export interface Curves {
   readonly history: readonly EpochMetrics[];
   readonly labelSmoothing: number;
+  /** As in `TrainingOptions`: 0 if images are not mixed. */
+  readonly mixup: number;
 }
 
 /** Predictions for the validation images. */

@@ -1,4 +1,4 @@
-import type { Module, Optimizer } from '@mobinet/autograd';
+import { ExponentialMovingAverage, type Module, type Optimizer } from '@mobinet/autograd';
 import {
   assign,
   checkNumber,
@@ -27,11 +27,8 @@ import { type SignChanges, type Signs, wordsFor } from './signs.js';
  * the signs that its end will be compared with; between two epochs, those are the signs of the weights.
  */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
-  const { network, options, model, optimizer, training, classes, trainImages, progress, history } = run;
+  const { network, options, optimizer, training, classes, trainImages, progress, history } = run;
   const { preset, source, fingerprint, decoder, signs } = run;
-  const tensors = new Map<string, Tensor<DType>>();
-  for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
-  for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
   const metadata = {
     network: network.name,
     options: JSON.stringify(options),
@@ -51,10 +48,22 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
   return withBackend('cpu', () =>
     tidy(() => {
       const saved = progress.batch > 0 ? (signs ?? []) : [];
+      const tensors: Map<string, Tensor<DType>> = savedTensors(run);
       for (const [name, words] of saved) tensors.set(`signs.${name}`, integers(words));
       return encodeChecked(checkpointFormat, tensors, metadata);
     }),
   );
+}
+
+/** All tensors of a run, by their names in checkpoints. */
+export function savedTensors({ model, average, optimizer }: TrainingRun): Map<string, Tensor> {
+  const prefixed = (prefix: string, tensors: ReadonlyMap<string, Tensor>) =>
+    Array.from(tensors, ([name, tensor]) => [prefix + name, tensor] as const);
+  return new Map([
+    ...prefixed('model.', modelTensors(model)),
+    ...(average ? prefixed('average.', modelTensors(average.module)) : []),
+    ...prefixed('optimizer.', optimizer.state.tensors),
+  ]);
 }
 
 /**
@@ -80,30 +89,46 @@ function restore(
   const { network, options, run } = readMetadata(metadata, tensors, source);
   const { steps, ...rest } = run;
   for (const [name, tensor] of tensors) checkFinite(name, tensor, source);
-  const model = network.make(options);
+  const made: Module[] = [];
+  const restoreModule = (prefix: Prefix): Module => {
+    const module = network.make(options);
+    made.push(module);
+    for (const [name, target] of modelTensors(module)) assign(target, tensors.get(prefix + name) as Tensor);
+    return module;
+  };
   try {
-    for (const [name, target] of modelTensors(model)) assign(target, tensors.get(`model.${name}`) as Tensor);
+    const model = restoreModule('model.');
+    const { ema } = rest.training;
+    const average =
+      ema > 0 ? new ExponentialMovingAverage(restoreModule('average.'), { decay: ema, updates: steps }) : null;
     const signs = restoreSigns(model, tensors, source);
     const optimizer = restoreOptimizer(rest.training, steps, model, tensors, source);
-    return { network, options, model, optimizer, signs, ...rest };
+    return { network, options, model, optimizer, average, signs, ...rest };
   } catch (error) {
-    model.dispose();
+    for (const module of made) module.dispose();
     throw error;
   }
 }
 
+/** What the names of a network's tensors begin with: those that are trained, or their averages. */
+type Prefix = 'model.' | 'average.';
+
+/** A network, and the tensors of the file that has its values. */
+interface SavedNetwork {
+  readonly network: Network;
+  readonly options: ImageOptions;
+  readonly tensors: ReadonlyMap<string, Tensor<DType>>;
+  /** The name of the file in error messages. */
+  readonly source: string;
+}
+
 /** Runs before memory is taken for the network, since a few bytes of metadata could ask for any size. */
-function checkModelTensors(
-  network: Network,
-  options: ImageOptions,
-  tensors: ReadonlyMap<string, Tensor<DType>>,
-  source: string,
-): void {
+function checkModelTensors(prefix: Prefix, { network, options, tensors, source }: SavedNetwork): void {
   tidy(() => {
     const own = modelTensors(makeWithoutMemory(network, options));
-    for (const [name, tensor] of own) checkSaved(tensor, tensors.get(`model.${name}`), `model.${name}`, source);
+    for (const [name, tensor] of own) checkSaved(tensor, tensors.get(prefix + name), prefix + name, source);
     for (const name of tensors.keys()) {
-      if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
+      if (name.startsWith(prefix) && !own.has(name.slice(prefix.length))) {
         throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
       }
     }
@@ -121,7 +146,7 @@ function restoreOptimizer(
   const parameters = model.parameters();
   const moments = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {
-    if (/^(model|signs)\./.test(name)) continue;
+    if (/^(model|signs)\./.test(name) || (training.ema > 0 && name.startsWith('average.'))) continue;
     const slot = name.slice('optimizer.'.length);
     const parameter = parameters.get(slot.slice(slot.indexOf('.') + 1));
     const isMoment = name.startsWith('optimizer.');
@@ -152,18 +177,21 @@ function restoreSigns(model: Module, tensors: ReadonlyMap<string, Tensor<DType>>
 /** The words as a tensor, which has no unsigned dtype of 32 bits. */
 const integers = (words: Uint32Array): Tensor<'i32'> => tensor(Int32Array.from(words), { dtype: 'i32' });
 
-type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer' | 'signs'> & { readonly steps: number };
+type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer' | 'average' | 'signs'> & {
+  readonly steps: number;
+};
 
 function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<string, Tensor<DType>>, source: string) {
   try {
     // Old checkpoints do not name their network: there was only MoBiNet.
     const network = networkNamed(metadata.network ?? mobinet.name);
     const options = network.resolve(JSON.parse(metadata.options));
-    checkModelTensors(network, options, tensors, source);
+    checkModelTensors('model.', { network, options, tensors, source });
     const run = withMissingSettings(JSON.parse(metadata.run));
     checkLike(run, exampleRun, 'run');
     const saved = run as SavedRun;
     checkTraining(saved.training, 'run.training');
+    if (saved.training.ema > 0) checkModelTensors('average.', { network, options, tensors, source });
     checkClasses(saved.classes, options.classes);
     checkLocation(saved.source);
     if (saved.preset !== undefined) checkLike(saved.preset, '', 'run.preset');
@@ -183,7 +211,7 @@ function withMissingSettings(run: { training?: object; progress?: object } | nul
   const { measured } = startOfEpoch(0);
   return {
     ...run,
-    training: { microBatches: 1, patience: 0, ...run.training },
+    training: { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0, ...run.training },
     ...(typeof run.progress === 'object' && { progress: { measured, ...run.progress } }),
   };
 }

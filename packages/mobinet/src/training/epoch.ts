@@ -3,7 +3,7 @@ import { untilAborted } from '../data/until-aborted.js';
 import { evaluate } from './evaluate.js';
 import { makeSchedule } from './options.js';
 import type { ImageCounts, Pace } from './pace.js';
-import { type EpochMetrics, type Progress, startOfEpoch, type TrainingRun } from './run.js';
+import { type EpochMetrics, evaluatedModel, type Progress, startOfEpoch, type TrainingRun } from './run.js';
 import type { RunFolder } from './run-folder.js';
 import { signChanges, signsOf } from './signs.js';
 import { Snapshot } from './snapshot.js';
@@ -130,7 +130,7 @@ export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null>
       imagesPerEpoch: imagesOf(work).val,
     });
   const start = performance.now();
-  const validation = await evaluate(model, loader, { signal, onProgress }).catch((error: unknown) => {
+  const validation = await evaluate(evaluatedModel(run), loader, { signal, onProgress }).catch((error: unknown) => {
     if (signal?.aborted) return null;
     throw error;
   });

@@ -39,7 +39,7 @@ export async function trainStep(
   batch: CutBatch,
   { learningRate, statistics, signal }: StepOptions,
 ): Promise<StepResult | null> {
-  const { model, optimizer, training, progress } = run;
+  const { model, optimizer, average, training, progress } = run;
   const images = imagesIn(batch);
   let found: Awaited<ReturnType<typeof batchGradients>> = null;
   let isDone = false;
@@ -53,6 +53,7 @@ export async function trainStep(
     }
     optimizer.learningRate = learningRate;
     optimizer.update(model, unflatten(model, found.gradients));
+    average?.update(model);
     isDone = true;
     return { loss, crossEntropy, hits: found.hits, images };
   } finally {
@@ -105,7 +106,7 @@ export async function batchGradients(
       sum.push(found);
       scores.push(logits);
       // A GPU copies the scores while it computes the next micro-batch.
-      const counted = countTopK(logits, part.labels, 1);
+      const counted = countTopK(logits, mainLabels(part), 1);
       // If that fails, it is noticed below. Until then, it must not count as an error that nobody handles.
       counted.catch(() => {});
       hits.push(counted);
@@ -120,33 +121,38 @@ export async function batchGradients(
   }
 }
 
-const lossAndGradient = valueAndGradient(
-  (model: Module, images: Tensor, labels: Tensor<'i32'>, labelSmoothing: number, weight: number) => {
-    const logits = model.forward(images);
-    const weighted = (loss: Tensor): Tensor => (weight === 1 ? loss : mul(loss, weight));
-    const loss = weighted(crossEntropy(logits, labels, { labelSmoothing }));
-    return [loss, noGradient(() => weighted(crossEntropy(logits, labels))), logits] as const;
-  },
-);
+/** A micro-batch whose gradients are to be computed. */
+interface WeightedPart extends Pick<ImageBatch, 'images' | 'labels' | 'mixup'> {
+  readonly labelSmoothing: number;
+  /** Its share of the images of the batch. */
+  readonly weight: number;
+}
 
-/**
- * The weighted losses of one micro-batch, their gradients and its logits [count, classes].
- *
- * @param part.weight Its share of the images of the batch.
- */
-export function microBatchGradients(
-  model: Module,
-  { images, labels, labelSmoothing, weight }: Pick<ImageBatch, 'images' | 'labels'> & GradientOptions,
-): BatchGradients & { readonly logits: Tensor } {
-  const { value, gradients } = lossAndGradient(model, images, labels, labelSmoothing, weight);
+const lossAndGradient = valueAndGradient((model: Module, part: WeightedPart) => {
+  const logits = model.forward(part.images);
+  const weighted = (loss: Tensor): Tensor => (part.weight === 1 ? loss : mul(loss, part.weight));
+  const loss = weighted(lossOf(logits, part));
+  return [loss, noGradient(() => weighted(lossOf(logits, { ...part, labelSmoothing: 0 }))), logits] as const;
+});
+
+/** Mixed images have the same mixture of losses, which for cross-entropy is the loss of mixed targets. */
+function lossOf(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart): Tensor {
+  const loss = crossEntropy(logits, labels, { labelSmoothing });
+  if (!mixup) return loss;
+  const { share } = mixup;
+  return add(mul(loss, share), mul(crossEntropy(logits, mixup.labels, { labelSmoothing }), 1 - share));
+}
+
+/** The weighted losses of one micro-batch, their gradients and its logits [count, classes]. */
+export function microBatchGradients(model: Module, part: WeightedPart): BatchGradients & { readonly logits: Tensor } {
+  const { value, gradients } = lossAndGradient(model, part);
   const [loss, crossEntropy, logits] = value;
   return { loss, crossEntropy, logits, gradients: new Map(flatten(gradients)) };
 }
 
-interface GradientOptions {
-  readonly labelSmoothing: number;
-  readonly weight: number;
-}
+/** The classes of images. If they are mixed, those of the images with the larger share. */
+const mainLabels = ({ labels, mixup }: ImageBatch): Tensor<'i32'> =>
+  mixup && mixup.share < 0.5 ? mixup.labels : labels;
 
 /** Adds two results and disposes both. */
 function addGradients(left: BatchGradients, right: BatchGradients): BatchGradients {
