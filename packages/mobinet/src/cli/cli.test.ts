@@ -96,10 +96,10 @@ describe('summary', () => {
 });
 
 describe('train', () => {
-  const runFiles = ['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl'];
+  const runFiles = ['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl', 'report.html'];
 
   test('saves checkpoint, metrics and packed model, and evaluate agrees with the metrics', async () => {
-    expect(readdirSync(run).sort()).toEqual([...runFiles, 'model.mobinet.safetensors']);
+    expect(readdirSync(run).sort()).toEqual([...runFiles, 'model.mobinet.safetensors'].sort());
     expect(readFileSync(join(run, 'best.safetensors')).equals(readFileSync(checkpoint))).toBe(true);
     const evaluate = ['evaluate', data, '--json', '--workers', '1', '--model'];
     const [packed, trained] = await askAll([

@@ -1,21 +1,24 @@
-import { Rng } from '@mobinet/tensor';
+import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
-import { classDifference } from '../data/class-names.js';
-import { DataError } from '../data/errors.js';
-import { ImageLoader } from '../data/loader.js';
-import { evaluate } from '../training/evaluate.js';
+import { checkWritable, saveFile } from '../files/save-file.js';
+import { renderReport } from '../report/page.js';
+import type { Predictions } from '../report/predictions.js';
+import type { Report } from '../report/report.js';
+import type { Evaluation } from '../training/evaluate.js';
 import { trainingRanges } from '../training/options.js';
 import { openEvaluationData } from './evaluation-data.js';
-import { addDataFlags, addLoadingFlags, type DataFlags, jsonFlag, type LoadingFlags, loadingOf } from './flags.js';
+import { addDataFlags, addLoadingFlags, type DataFlags, jsonFlag, type LoadingFlags } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
-import { addModelFlag, type LoadedModel, loadModel } from './model-flag.js';
+import { addModelFlag, loadModel } from './model-flag.js';
 import { numberIn } from './number-flags.js';
-import { formatAccuracy, ImageProgress, printJson, printResult, say } from './output.js';
-import { interruptible } from './program.js';
+import { formatAccuracy, printJson, printResult, say } from './output.js';
+import { exitingOnSignals } from './program.js';
+import { predictionsOf, runEvaluation } from './run-evaluation.js';
 
 interface EvaluateFlags extends DataFlags, LoadingFlags {
   model: string;
   batch: number;
+  report?: string;
   json?: boolean;
 }
 
@@ -28,9 +31,10 @@ export function evaluateCommand(): Command {
   addKernelFlags(addLoadingFlags(addDataFlags(command, dataHelp)))
     .option('--seed <number>', 'seed for --val-share (default: 0)', numberIn(trainingRanges.seed))
     .option('--batch <images>', 'images per batch', numberIn(trainingRanges.batchSize), 64)
+    .option('--report <file>', 'also write a page with confusions, precision, recall and wrong images to this file')
     .option(...jsonFlag)
     .addHelpText('after', '\nExample:\n  mobinet evaluate photos --model runs/photos/model.mobinet.safetensors');
-  return command.action(runEvaluation);
+  return command.action(evaluateModel);
 }
 
 const dataHelp = {
@@ -38,51 +42,40 @@ const dataHelp = {
   valShare: 'with <class>/* only: use the images that training holds out with this share and --seed (default: all)',
 };
 
-async function runEvaluation(folder: string | undefined, flags: EvaluateFlags): Promise<void> {
+async function evaluateModel(folder: string | undefined, flags: EvaluateFlags): Promise<void> {
   const loaded = await loadModel(flags.model);
-  const { model, classCount, imageSize, preprocessing, run } = loaded;
+  const { classCount, run } = loaded;
   if (folder !== undefined && (flags.data ?? flags.idx) !== undefined) {
     throw new RangeError('give the images only once: as FOLDER, --data FOLDER or --idx FOLDER');
   }
   const named = folder === undefined ? flags : { ...flags, data: folder };
   const dataset = openEvaluationData(named, { classes: classCount, run });
-  checkClassesOf(flags.model, loaded, dataset.classes);
-  const progress = new ImageProgress();
-  const loader = new ImageLoader(dataset.val, {
-    ...preprocessing,
-    batchSize: flags.batch,
-    size: imageSize,
-    rng: Rng.fromSeed(0),
-    onWarning: (message) => {
-      progress.stop();
-      say(`warning: ${message}`);
-    },
-    ...loadingOf(flags),
-  });
-  let done = 0;
-  const onProgress = (images: number): void => {
-    done = images;
-    progress.show('evaluating', images, dataset.val.length - loader.skipped);
-  };
-  const { signal, release } = interruptible('stopping …');
-  const result = await evaluate(model, loader, { signal, onProgress }).finally(async () => {
-    release();
-    progress.stop();
-    if (signal.aborted) say(`stopped after ${done} of ${dataset.val.length} images`);
-    await loader.close();
-  });
-  if (flags.json) return printJson({ ...result, skippedImages: loader.skipped });
-  printResult(
-    `loss ${result.loss.toFixed(4)}, ${formatAccuracy(result)} ` +
-      `over ${result.images} images${loader.skipped > 0 ? ` (${loader.skipped} skipped)` : ''}`,
-  );
+  const report =
+    flags.report === undefined ? null : { file: flags.report, predictions: predictionsOf(loaded, dataset) };
+  if (report) await checkWritable(report.file);
+  const evaluation = { ...flags, onBatch: report?.predictions.add };
+  const { result, skippedImages } = await runEvaluation(loaded, dataset, evaluation);
+  const skipped = skippedImages > 0 ? ` (${skippedImages} skipped)` : '';
+  if (flags.json) printJson({ ...result, skippedImages });
+  else printResult(`loss ${result.loss.toFixed(4)}, ${formatAccuracy(result)} over ${result.images} images${skipped}`);
+  if (!report) return;
+  const page = await renderReport(reportOfModel(flags.model, result, report.predictions));
+  await exitingOnSignals(saveFile(report.file, page));
+  say(`wrote ${report.file}`);
 }
 
-/** Checks that images have the classes of the network. If those have no names, only their number must agree. */
-function checkClassesOf(model: string, { classes, classCount }: LoadedModel, given: readonly string[]): void {
-  const difference = classes && classDifference(classes, given);
-  if (difference) throw new DataError(`the classes of the images are not those of ${model}: ${difference}`);
-  if (given.length !== classCount) {
-    throw new DataError(`${model} has ${classCount} classes, but the images have ${given.length}`);
-  }
+/** A report of a network alone, whose training is not known. */
+function reportOfModel(model: string, result: Evaluation, predictions: Predictions): Report {
+  const { loss, top1, top5, images } = result;
+  return {
+    title: basename(model),
+    subtitle: resolve(model),
+    facts: [
+      { name: 'top-1', value: `${top1.toFixed(2)} %` },
+      ...(top5 === null ? [] : [{ name: 'top-5', value: `${top5.toFixed(2)} %` }]),
+      { name: 'cross-entropy', value: loss.toFixed(4) },
+      { name: 'images', value: images.toLocaleString('en-US') },
+    ],
+    validation: { predictions, network: 'This network' },
+  };
 }

@@ -7,6 +7,7 @@ import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
 import { predictCommand } from './predict.js';
 import { runProgram } from './program.js';
+import { reportCommand } from './report.js';
 import { serveDemoCommand } from './serve-demo.js';
 import { summaryCommand } from './summary.js';
 import { trainCommand } from './train.js';
@@ -25,6 +26,7 @@ export function commandsFor(network: Network): Command {
     summaryCommand(network),
     trainCommand('train', { network }),
     evaluateCommand(),
+    reportCommand(),
     exportCommand(network),
     importCommand(network),
     predictCommand(),

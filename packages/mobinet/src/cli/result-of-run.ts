@@ -5,6 +5,8 @@ import { DataError, messageOf } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
+import { Predictions } from '../report/predictions.js';
+import { weightsOf } from '../report/weight-values.js';
 import { bestEpoch } from '../training/best.js';
 import {
   type Agreement,
@@ -14,16 +16,18 @@ import {
   readPacked,
   writePacked,
 } from '../training/files.js';
-import type { EpochMetrics, TrainingRun } from '../training/run.js';
+import { disposeRun, type EpochMetrics, evaluatedModel, type TrainingRun } from '../training/run.js';
 import { bestFile } from '../training/run-folder.js';
 import { runOnHost } from '../training/run-on-host.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import { ImageProgress, printJson, printResult, say } from './output.js';
+import type { RunReport } from './run-report.js';
 
 /** What is needed to report the result of a finished run. */
 export interface FinishedRun {
   readonly out: string;
   readonly dataset: ImageDataset;
+  readonly report: RunReport;
   readonly loading: LoadingFlags;
   readonly json?: boolean | undefined;
   readonly skippedImages: number;
@@ -36,7 +40,8 @@ export async function reportResult(run: TrainingRun, finished: FinishedRun): Pro
   const { saved, metrics, best } = await packResult(run, finished);
   const bestPath = join(out, bestFile);
   if (json) {
-    return printJson({ out, ...saved, ...metrics, best: { ...best, checkpoint: bestPath }, skippedImages });
+    const kept = { ...withoutSigns(best), checkpoint: bestPath };
+    return printJson({ out, ...saved, ...withoutSigns(metrics), best: kept, skippedImages });
   }
   printResult(
     `top-1   ${metrics.top1.toFixed(2)} %${metrics.epoch === run.history.length ? '' : ` (epoch ${metrics.epoch})`}`,
@@ -45,6 +50,11 @@ export async function reportResult(run: TrainingRun, finished: FinishedRun): Pro
     `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
     `check   logits of the saved file differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
   );
+}
+
+/** The metrics of an epoch without the signs of each layer, which are in the report and in the run folder. */
+function withoutSigns({ signs, ...numbers }: EpochMetrics): Omit<EpochMetrics, 'signs'> {
+  return numbers;
 }
 
 /** Packs the network of a finished run on the CPU, which is in use afterwards, and verifies the saved file. */
@@ -58,7 +68,7 @@ export async function packResult(run: TrainingRun, finished: FinishedRun) {
   await useBackend('cpu');
   const chosen = await networkToKeep(run, best, finished.out);
   const saved = await saveAndVerify(chosen, finished);
-  if (chosen !== run) free(chosen);
+  if (chosen !== run) disposeRun(chosen);
   return { saved, best, metrics: chosen.history[chosen.history.length - 1] };
 }
 
@@ -88,18 +98,18 @@ async function saveAndVerify(
     const remedy = `The run itself is saved; write this file with mobinet export --checkpoint ${out}`;
     throw new DataError(`${messageOf(error)}. ${remedy}`, { cause: error });
   });
-  const agreement = await verifyPacked(onHost, model, finished).catch((error: unknown) => {
+  const { dataset, report } = finished;
+  const { normalization } = onHost.training;
+  const predictions = new Predictions({ classes: onHost.classes, source: dataset.val, normalization });
+  const agreement = await verifyPacked(onHost, model, finished, predictions).catch((error: unknown) => {
     if (error === signal.reason)
       say(`stopped. The run is finished and saved as ${model}, but that file was not verified`);
     throw error;
   });
-  if (onHost !== run) free(onHost);
+  const network = `The saved network of epoch ${onHost.history.length}`;
+  await report.write({ weights: weightsOf(evaluatedModel(onHost)), validation: { predictions, network } });
+  if (onHost !== run) disposeRun(onHost);
   return { model, bytes, agreement };
-}
-
-function free({ model, optimizer }: TrainingRun): void {
-  model.dispose();
-  optimizer.dispose();
 }
 
 /** Loads the packed file and compares it with the network in memory. */
@@ -107,6 +117,7 @@ async function verifyPacked(
   run: TrainingRun,
   file: string,
   { dataset, loading, signal }: FinishedRun,
+  { add: onBatch }: Predictions,
 ): Promise<Agreement> {
   const packed = await readPacked(file);
   const progress = new ImageProgress();
@@ -124,7 +135,7 @@ async function verifyPacked(
   try {
     const onProgress = (images: number): void =>
       progress.show('verifying the saved model', images, dataset.val.length - loader.skipped);
-    const agreement = await comparePacked(run, packed, loader, { signal, onProgress });
+    const agreement = await comparePacked(run, packed, loader, { signal, onProgress, onBatch });
     if (!(agreement.largestDifference <= 1e-4)) {
       // Nobody should use this file as the network.
       await rm(file);

@@ -5,7 +5,7 @@ import { mobinet } from '../networks/mobinet/network.js';
 import { encodeCheckpoint } from '../training/checkpoint.js';
 import { sharedFolder } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
-import { type EpochMetrics, newRun, type TrainingRun } from '../training/run.js';
+import { type EpochMetrics, newRun, startOfEpoch, type TrainingRun } from '../training/run.js';
 import { type RunFlags, reportChanges, resumeRun } from './run-settings.js';
 
 const folder = sharedFolder();
@@ -27,7 +27,7 @@ const metrics = (epoch: number, top1: number): EpochMetrics => ({
 function save(changes: Partial<TrainingRun['training']>, epochs: number, batch = 0, preset?: string): void {
   const data = { classes: ['cat', 'dog'], trainImages: 24, preset };
   const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, { ...training, ...changes }, data);
-  run.progress = { epoch: epochs, batch, lossSum: batch, images: 8 * batch, seconds: batch };
+  run.progress = { ...startOfEpoch(epochs), batch, lossSum: batch, images: 8 * batch, seconds: batch };
   for (let epoch = 1; epoch <= epochs; epoch++) run.history.push(metrics(epoch, 90 - epoch));
   writeFileSync(path, encodeCheckpoint(run));
   run.model.dispose();

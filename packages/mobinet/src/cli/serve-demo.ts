@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { unpackModel } from '../export/packed-model.js';
 import { readPackedBytes } from '../training/files.js';
 import { jsonFlag } from './flags.js';
+import { listen } from './listen.js';
 import { networkFlag } from './network-flag.js';
 import { wholeNumber } from './number-flags.js';
 import { printJson, printResult, say } from './output.js';
@@ -51,9 +50,7 @@ async function runServeDemo({ model, port, host, json }: ServeFlags): Promise<vo
     throw new Error(`the demo page is not built: there is no ${demoFolder}. In the repository, run npm run demo`);
   }
   const server = serveSite(demoFolder, { host, ...(model !== undefined && { model: await readChecked(model) }) });
-  await listen(server, port, host);
-  const { port: found } = server.address() as AddressInfo;
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${found}/`;
+  const url = await listen(server, { port, host, flag: '--port' });
   if (json) printJson({ url });
   else printResult(url);
   say('press Ctrl-C to stop');
@@ -67,20 +64,4 @@ async function readChecked(path: string): Promise<Uint8Array> {
   const { bytes, file } = await readPackedBytes(path);
   unpackModel(bytes, file).dispose();
   return bytes;
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
-      const isTaken = code === 'EADDRINUSE';
-      reject(
-        new Error(isTaken ? `port ${port} is already in use. Choose another --port, or 0 for any free port` : message),
-      );
-    });
-    server.listen(port, host, () => {
-      // From now on, the server reports errors and continues, for example when no file handles are left.
-      server.removeAllListeners('error').on('error', ({ message }) => say(`warning: ${message}`));
-      resolve();
-    });
-  });
 }

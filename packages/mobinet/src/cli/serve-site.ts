@@ -7,7 +7,8 @@ import { join, relative, sep } from 'node:path';
 import { lookup } from 'mrmime';
 import { packedFile } from '../training/files.js';
 
-interface SiteFile {
+/** A file as it is served. */
+export interface SiteFile {
   readonly bytes: Uint8Array;
   readonly headers: OutgoingHttpHeaders;
 }
@@ -19,25 +20,25 @@ interface SiteResponse {
   readonly bytes?: Uint8Array;
 }
 
+/** What a site may do: use its own files, kernels that it assembles, and images that a user gives it, but nothing else. */
+const sitePolicy = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "connect-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data: blob:",
+  "media-src 'self' blob:",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
 /** The headers of every response. Workers need them as much as the page. */
 const commonHeaders = {
   // The first two make a page cross-origin isolated, so that its threads may share memory.
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  // Allows the page's own files, kernels that it assembles, and images that a user gives it, but nothing else.
-  'Content-Security-Policy': [
-    "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self'",
-    "connect-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data: blob:",
-    "media-src 'self' blob:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
 };
@@ -57,10 +58,23 @@ interface SiteOptions {
 export function serveSite(folder: string, { model, host = 'localhost' }: SiteOptions = {}): Server {
   const files = readFiles(folder);
   if (model) files.set(`/${packedFile}`, siteFile(packedFile, model));
+  return serveFiles(files, { host, policy: sitePolicy });
+}
+
+interface ServedFiles {
+  /** The host name or address that the server listens on. */
+  readonly host: string;
+  /** The Content-Security-Policy of all files, apart from who may embed them: nobody. */
+  readonly policy: string;
+}
+
+/** Creates a server for files by their URL paths. The map may change while it is being served. */
+export function serveFiles(files: ReadonlyMap<string, SiteFile>, { host, policy }: ServedFiles): Server {
+  const security = { 'Content-Security-Policy': `${policy}; frame-ancestors 'none'` };
   return createServer((request, response) => {
     const { status, headers, bytes } = respondTo(request, files, host);
     const length = bytes && { 'Content-Length': bytes.byteLength };
-    response.writeHead(status, { ...commonHeaders, ...length, ...headers });
+    response.writeHead(status, { ...commonHeaders, ...security, ...length, ...headers });
     response.end(request.method === 'HEAD' ? undefined : bytes);
   });
 }
@@ -77,7 +91,8 @@ function readFiles(folder: string): Map<string, SiteFile> {
   );
 }
 
-function siteFile(name: string, bytes: Uint8Array): SiteFile {
+/** A file to serve, whose type is that of its name. */
+export function siteFile(name: string, bytes: Uint8Array): SiteFile {
   const type = lookup(name) ?? 'application/octet-stream';
   return {
     bytes,
@@ -92,7 +107,7 @@ function siteFile(name: string, bytes: Uint8Array): SiteFile {
 
 function respondTo(
   { method, url = '', headers }: IncomingMessage,
-  files: Map<string, SiteFile>,
+  files: ReadonlyMap<string, SiteFile>,
   host: string,
 ): SiteResponse {
   if (!isOwnName(headers.host, host))

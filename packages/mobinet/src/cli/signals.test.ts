@@ -74,7 +74,12 @@ describe('train', () => {
     await ending;
     const [code] = await once(child, 'close');
     expect(code).toBe(143);
-    expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
+    expect(readdirSync(out).sort()).toEqual([
+      'best.safetensors',
+      'checkpoint.safetensors',
+      'metrics.jsonl',
+      'report.html',
+    ]);
   });
 
   test('continues when nobody reads its output any more, and saves when its terminal is closed', async () => {
@@ -90,7 +95,12 @@ describe('train', () => {
     for (const signal of ['SIGHUP', 'SIGHUP'] as const) child.kill(signal);
     const [code] = await once(child, 'exit');
     expect(code).toBe(129);
-    expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
+    expect(readdirSync(out).sort()).toEqual([
+      'best.safetensors',
+      'checkpoint.safetensors',
+      'metrics.jsonl',
+      'report.html',
+    ]);
     expect(savedSteps(out)).toBeGreaterThanOrEqual(before + 6);
   });
 });
@@ -267,7 +277,12 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     while (isAlive(Number(readFileSync(number, 'utf8')))) await new Promise((next) => setTimeout(next, 50));
     // Otherwise Node would fail to restore the terminal, print why, and abort.
     expect(readFileSync(errors, 'utf8')).toMatch(/stopped and saved\. Continue with --resume .*\n$/);
-    expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'checkpoint.safetensors', 'metrics.jsonl']);
+    expect(readdirSync(out).sort()).toEqual([
+      'best.safetensors',
+      'checkpoint.safetensors',
+      'metrics.jsonl',
+      'report.html',
+    ]);
   });
 
   function isAlive(pid: number): boolean {

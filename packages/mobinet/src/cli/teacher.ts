@@ -64,8 +64,8 @@ export async function trainTwin(student: TrainingRun, work: TrainingWork, flags:
     say(`training the teacher first, the float twin; saving it to ${path}`);
     const twin = isBegun ? await readTwin(path, flags) : startTwin(student, flags);
     checkPackable(twin.model, exportOptionsOf(twin));
-    const skippedImages = await trainToEnd(twin, work, { out: folder });
-    const { metrics } = await packResult(twin, { ...work, out: path, skippedImages });
+    const trained = await trainToEnd(twin, work, { out: folder });
+    const { metrics } = await packResult(twin, { ...work, out: path, ...trained });
     say(`the teacher has a top-1 of ${metrics.top1.toFixed(2)} %`);
     disposeRun(twin);
   } finally {

@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentBackend } from '@mobinet/tensor';
 import type { ImageDataset } from '../data/source.js';
+import { EventLog } from '../report/event-log.js';
 import type { OwnFolder } from '../training/own-folder.js';
 import type { TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/run-folder.js';
 import type { Teacher } from '../training/teacher.js';
 import { train } from '../training/train.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
+import type { LivePage } from './live-page.js';
 import { say } from './output.js';
+import { RunReport } from './run-report.js';
 import { TrainingProgress } from './training-progress.js';
 
 /** What the runs of one command line share. */
@@ -17,26 +20,44 @@ export interface TrainingWork {
   readonly folder: OwnFolder;
   readonly dataset: ImageDataset;
   readonly loading: LoadingFlags;
+  /** A page that shows the report of the current run live. */
+  readonly page?: LivePage | undefined;
+  /** Whether to write measurements for TensorBoard. */
+  readonly tensorboard?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * Trains a run to its end, and shows its progress.
+ * Trains a run to its end, shows its progress, and writes its report after each epoch.
  *
  * @param options.out The folder of the run. Default: that of the command line.
- * @returns The number of images that were skipped.
+ * @returns The number of images that were skipped, and the report, for its final parts.
  * @throws The signal's reason when it aborts, after saying how to resume.
  */
 export async function trainToEnd(
   run: TrainingRun,
-  { folder, dataset, loading, signal }: TrainingWork,
+  { folder, dataset, loading, page, tensorboard, signal }: TrainingWork,
   { out = folder, teacher }: { out?: OwnFolder; teacher?: Teacher | undefined } = {},
-): Promise<number> {
+): Promise<{ skippedImages: number; report: RunReport }> {
+  const events = tensorboard ? await EventLog.open(out.path, run.history) : undefined;
+  const report = new RunReport(run, { out: out.path, page, events });
+  if (page) await report.write();
   const progress = new TrainingProgress({ advice: howToBeFaster(run) });
-  const options = { out, resumeFrom: folder.path, teacher, signal, ...progress, ...loadingOf(loading) };
-  const { finished, skippedImages } = await train(run, dataset, options).finally(() => progress.stop());
+  const { finished, skippedImages } = await train(run, dataset, {
+    out,
+    resumeFrom: folder.path,
+    teacher,
+    signal,
+    ...progress,
+    onEpoch: (metrics) => {
+      progress.onEpoch(metrics);
+      return report.addEpoch();
+    },
+    ...loadingOf(loading),
+  }).finally(() => progress.stop());
   if (skippedImages > 0) say(`skipped images that could not be decoded: ${skippedImages}`);
-  if (finished) return skippedImages;
+  if (finished) return { skippedImages, report };
+  if (run.history.length > 0) await report.write();
   const isSaved = existsSync(join(folder.path, checkpointFile));
   say(isSaved ? `stopped and saved. Continue with --resume ${folder.path}` : 'stopped before the first step');
   throw signal.reason;

@@ -6,13 +6,14 @@ import type { ImageDataset } from '../data/source.js';
 import { checkPackable } from '../export/pack.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
+import { eventFile } from '../report/event-log.js';
 import { summary } from '../summary/summary.js';
 import { checkData } from '../training/check-data.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { disposeRun, type ImageLocation } from '../training/run.js';
-import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile } from '../training/run-folder.js';
+import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile, reportFile } from '../training/run-folder.js';
 import { checkTeacher } from '../training/teacher.js';
 import {
   addDataFlags,
@@ -27,6 +28,8 @@ import {
   recordOf,
 } from './flags.js';
 import { addKernelFlags } from './kernel-flags.js';
+import { LivePage } from './live-page.js';
+import { wholeNumber } from './number-flags.js';
 import { formatSummary, say } from './output.js';
 import { interruptible } from './program.js';
 import { reportResult } from './result-of-run.js';
@@ -36,7 +39,13 @@ import { trainToEnd } from './train-run.js';
 
 type TrainFlags = RunFlags &
   DataFlags &
-  LoadingFlags & { readonly resume?: string; readonly out?: string; readonly json?: boolean };
+  LoadingFlags & {
+    readonly resume?: string;
+    readonly out?: string;
+    readonly watch?: number;
+    readonly tensorboard?: boolean;
+    readonly json?: boolean;
+  };
 
 /** Defaults of the training command. */
 export interface TrainDefaults {
@@ -74,12 +83,19 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     )
     .option('--out <folder>', 'folder to keep the run in (default: runs/<time>)')
     .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
+    .addOption(
+      new Option('--watch [port]', 'serve the report live on localhost, on port 8081 or another (0: any free port)')
+        .preset('8081')
+        .argParser(wholeNumber(0, 65_535)),
+    )
+    .option('--tensorboard', `also write the measurements of each epoch to ${eventFile} in the run folder`)
     .option(...jsonFlag)
     .addHelpText(
       'after',
       ({ command }) => `
 The run folder holds ${checkpointFile}, ${metricsFile}, ${bestFile} (the checkpoint of the epoch with
-the best top-1) and, at the end, ${packedFile}: the packed network of the last epoch, or with --patience
+the best top-1), ${reportFile} (a page with curves, the signs of the weights and, at the end, what the network gets
+wrong) and, at the end, ${packedFile}: the packed network of the last epoch, or with --patience
 that of the best.
 
 The run is saved after each epoch, every ten minutes, and when an error occurs. Ctrl-C stops after the current step and
@@ -100,10 +116,13 @@ const callOf = (command: Command): string => [command.parent?.name(), command.na
 
 async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<void> {
   const { signal, release } = interruptible('stopping after this step …');
+  let page: LivePage | undefined;
   try {
+    page = flags.watch === undefined ? undefined : await LivePage.open(flags.watch);
     const folder = await folderOf(flags);
-    await trainIn(folder, flags, { ...defaults, signal }).finally(() => folder.close());
+    await trainIn(folder, flags, { ...defaults, signal, page }).finally(() => folder.close());
   } finally {
+    await page?.close(signal);
     release();
   }
 }
@@ -125,7 +144,7 @@ async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
 async function trainIn(
   folder: OwnFolder,
   flags: TrainFlags,
-  { signal, network = mobinet, ...defaults }: TrainDefaults & { signal: AbortSignal },
+  { signal, page, network = mobinet, ...defaults }: TrainDefaults & { signal: AbortSignal; page: LivePage | undefined },
 ): Promise<void> {
   const out = folder.path;
   const resumed = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
@@ -155,12 +174,13 @@ async function trainIn(
         `(--val-share ${valShare} --seed ${splitSeed})`,
     );
   }
-  const work = { folder, dataset, loading: flags, signal };
+  const work = { folder, dataset, loading: flags, page, tensorboard: flags.tensorboard, signal };
   const teacher = given ?? (run.teacher && (await trainTwin(run, work, flags)));
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; saving the run to ${out}`);
   if (flags.resume) await copyBestCheckpoint(dirname(await findCheckpoint(flags.resume)), out);
-  const skippedImages = await trainToEnd(run, work, { teacher });
-  await reportResult(run, { ...work, out, json: flags.json, skippedImages });
+  if (page) say(`the report is live at ${page.url}`);
+  const { skippedImages, report } = await trainToEnd(run, work, { teacher });
+  await reportResult(run, { ...work, out, report, json: flags.json, skippedImages });
 }
 
 /** Opens the images of a resumed run, which may have been moved since. */

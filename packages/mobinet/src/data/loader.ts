@@ -27,6 +27,8 @@ export interface ImageBatch {
   readonly images: Tensor;
   /** i32 [count] */
   readonly labels: Tensor<'i32'>;
+  /** [count] The indices of its images in their source. */
+  readonly indices: Int32Array;
   /** `batchSize`, or fewer at the end of the epoch, minus one for every skipped image. */
   readonly count: number;
   /** How the examples were mixed. Missing without the loader's `mixup`. */
@@ -225,7 +227,8 @@ export class ImageLoader {
         Int32Array.from(images, ({ index }) => this.#source.label(index)),
         { dtype: 'i32' },
       );
-    const batch = { index, images, labels: labelsOf(read), count: read.length };
+    const indices = Int32Array.from(read, ({ index }) => index);
+    const batch = { index, images, labels: labelsOf(read), indices, count: read.length };
     return mixup === 0 ? batch : { ...batch, mixup: { share, labels: labelsOf([...read.slice(1), after]) } };
   }
 

@@ -5,7 +5,7 @@ import { createMoBiNet } from '../networks/mobinet/mobinet.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../training/checkpoint.js';
 import { mobinetOf } from '../training/fixtures.test.helper.js';
 import { paperTraining } from '../training/options.js';
-import { newRun } from '../training/run.js';
+import { newRun, startOfEpoch } from '../training/run.js';
 import { decodeChecked, encodeChecked, packedFormat } from './checked-file.js';
 import { packModel } from './pack.js';
 import { unpackModel } from './packed-model.js';
@@ -215,7 +215,7 @@ describe('each of thousands of mutated files is refused in one line or gives the
     gradients.classifier.weight.values.fill(0.25);
     run.optimizer.update({ classifier: mobinetOf(run).classifier }, gradients);
     dispose(gradients);
-    run.progress = { epoch: 0, batch: 1, lossSum: 1 / 3, images: 256, seconds: 1.25 };
+    run.progress = { ...startOfEpoch(0), batch: 1, lossSum: 1 / 3, images: 256, seconds: 1.25 };
     const bytes = encodeCheckpoint(run);
     expectRefusedOrSame(bytes, 500, (bytes) => {
       const restored = decodeCheckpoint(bytes, 'run');

@@ -20,6 +20,8 @@ const data = { classes: ['cat', 'dog', 'ö'], trainImages: 24, source, fingerpri
 
 const training = { ...paperTraining, batchSize: 10 };
 
+const binaryLayer = 'units.0.depthwise.conv.weight';
+
 /** A run whose moments and progress differ from their initial values. */
 function advanced(): TrainingRun {
   const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, training, data);
@@ -28,10 +30,14 @@ function advanced(): TrainingRun {
   run.optimizer.update({ classifier: mobinetOf(run).classifier }, gradients);
   dispose(gradients);
   mobinetOf(run).stem.norm.runningMean.values[1] = 1.5;
-  run.progress = { epoch: 2, batch: 2, lossSum: 1 / 3, images: 20, seconds: 1.25 };
+  const measured = { images: 20, crossEntropySum: 1 / 7, hits: 9 };
+  run.progress = { epoch: 2, batch: 2, lossSum: 1 / 3, images: 20, seconds: 1.25, measured };
+  run.signs = new Map([[binaryLayer, Uint32Array.of(0xf000_0001, 9)]]);
   const metrics = { trainLoss: 1, valLoss: 2, top1: 50, learningRate: 0.1, imagesPerSecond: 7, seconds: 4.5 };
   // Old files have a top-5 for three classes, too.
   for (const [index, top5] of [100, null].entries()) run.history.push({ ...metrics, epoch: index + 1, top5 });
+  const signs = { [binaryLayer]: { weights: 36, negative: 17, flipped: 3 } };
+  run.history.push({ ...run.history.pop()!, trainCrossEntropy: 0.5, trainTop1: 60, signs });
   return run;
 }
 
@@ -41,8 +47,8 @@ describe('checkpoints', () => {
     const bytes = encodeCheckpoint(run);
     const restored = decodeCheckpoint(bytes);
     expect(contentsOf(encodeCheckpoint(restored))).toEqual(contentsOf(bytes));
-    const { classes, trainImages, progress, history } = run;
-    expect(restored).toMatchObject({ training, classes, trainImages, source, fingerprint, progress, history });
+    const { classes, trainImages, progress, signs, history } = run;
+    expect(restored).toMatchObject({ training, classes, trainImages, source, fingerprint, progress, signs, history });
     expect(restored.optimizer.step).toBe(1);
     expect([...restored.optimizer.state.tensors.keys()]).toEqual([...run.optimizer.state.tensors.keys()]);
     expect(restored.options).toEqual(run.options);
@@ -71,6 +77,21 @@ describe('checkpoints', () => {
     const { microBatches, patience, warmupEpochs, ema, mixup, ...before } = training;
     const restored = decodeCheckpoint(corrupted(runWith({ training: before })));
     expect(restored.training).toEqual({ ...training, microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0 });
+    free(restored);
+  });
+
+  test('from before more than the loss was measured are resumed, and measure the rest of the epoch', () => {
+    const run = advanced();
+    const { measured, ...before } = run.progress;
+    free(run);
+    const restored = decodeCheckpoint(
+      corrupted((parts) => {
+        runWith({ progress: before })(parts);
+        parts.tensors.delete(`signs.${binaryLayer}`);
+      }),
+    );
+    expect(restored.progress.measured).toEqual({ images: 0, crossEntropySum: 0, hits: 0 });
+    expect(restored.signs).toBeNull();
     free(restored);
   });
 
@@ -133,6 +154,17 @@ describe('checkpoints', () => {
       ({ tensors }) => tensors.set('optimizer.mean.classifier.bias', zeros([2])),
       'tensor optimizer.mean.classifier.bias does not match any parameter',
     ],
+    [
+      'signs of another number of weights',
+      ({ tensors }) => tensors.set(`signs.${binaryLayer}`, zeros([3], 'i32')),
+      `tensor signs.${binaryLayer} does not match any binary weights`,
+    ],
+    [
+      'signs of weights that are not binary',
+      ({ tensors }) => tensors.set('signs.classifier.bias', zeros([1], 'i32')),
+      'tensor signs.classifier.bias does not match any binary weights',
+    ],
+    ['more measured images than images', progressWith({ measured: { images: 21 } }), 'run.progress.measured'],
     [
       'an average of a run without averages',
       ({ tensors }) => tensors.set('average.classifier.bias', zeros([3])),

@@ -6,8 +6,10 @@ import {
   dispose,
   FormatError,
   type Tensor,
+  tensor,
   tidy,
   wholeNumbers,
+  withBackend,
 } from '@mobinet/tensor';
 import { messageOf, oneLine } from '../data/errors.js';
 import { checkpointFormat, decodeChecked, encodeChecked } from '../export/checked-file.js';
@@ -19,12 +21,16 @@ import { checkSaved, modelTensors } from '../networks/tensors.js';
 import type { TeacherRecord } from './distillation.js';
 import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions, trainingRanges } from './options.js';
 import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
+import { type SignChanges, type Signs, wordsFor } from './signs.js';
 
-/** The run as a safetensors file: parameters, running statistics, optimizer state and progress. */
+/**
+ * The run as a safetensors file: parameters, running statistics, optimizer state and progress. Within an epoch, also
+ * the signs that its end will be compared with; between two epochs, those are the signs of the weights.
+ */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
   const { network, options, optimizer, training, classes, trainImages, progress, history } = run;
-  const { preset, source, fingerprint, decoder, init, teacher } = run;
-  return encodeChecked(checkpointFormat, savedTensors(run), {
+  const { preset, source, fingerprint, decoder, init, teacher, signs } = run;
+  const metadata = {
     network: network.name,
     options: JSON.stringify(options),
     run: JSON.stringify({
@@ -41,7 +47,15 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
       history,
       steps: optimizer.state.step,
     }),
-  });
+  };
+  return withBackend('cpu', () =>
+    tidy(() => {
+      const saved = progress.batch > 0 ? (signs ?? []) : [];
+      const tensors: Map<string, Tensor<DType>> = savedTensors(run);
+      for (const [name, words] of saved) tensors.set(`signs.${name}`, integers(words));
+      return encodeChecked(checkpointFormat, tensors, metadata);
+    }),
+  );
 }
 
 /** All tensors of a run, by their names in checkpoints. */
@@ -90,8 +104,9 @@ function restore(
     const { ema } = rest.training;
     const average =
       ema > 0 ? new ExponentialMovingAverage(restoreModule('average.'), { decay: ema, updates: steps }) : null;
+    const signs = restoreSigns(model, tensors, source);
     const optimizer = restoreOptimizer(rest.training, steps, model, tensors, source);
-    return { network, options, model, optimizer, average, ...rest };
+    return { network, options, model, optimizer, average, signs, ...rest };
   } catch (error) {
     for (const module of made) module.dispose();
     throw error;
@@ -134,7 +149,7 @@ function restoreOptimizer(
   const parameters = model.parameters();
   const moments = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {
-    if (name.startsWith('model.') || (training.ema > 0 && name.startsWith('average.'))) continue;
+    if (/^(model|signs)\./.test(name) || (training.ema > 0 && name.startsWith('average.'))) continue;
     const slot = name.slice('optimizer.'.length);
     const parameter = parameters.get(slot.slice(slot.indexOf('.') + 1));
     const isMoment = name.startsWith('optimizer.');
@@ -147,7 +162,25 @@ function restoreOptimizer(
   return optimizer;
 }
 
-type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer' | 'average'> & {
+function restoreSigns(model: Module, tensors: ReadonlyMap<string, Tensor<DType>>, source: string): Signs | null {
+  const signs = new Map<string, Uint32Array>();
+  const parameters = model.parameters();
+  for (const [name, { dtype, values, size }] of tensors) {
+    if (!name.startsWith('signs.')) continue;
+    const layer = name.slice('signs.'.length);
+    const weights = parameters.get(layer);
+    if (!weights?.binary || dtype !== 'i32' || size !== wordsFor(weights.size)) {
+      throw new FormatError(oneLine(`${source}: tensor ${name} does not match any binary weights of this network`));
+    }
+    signs.set(layer, Uint32Array.from(values));
+  }
+  return signs.size > 0 ? signs : null;
+}
+
+/** The words as a tensor, which has no unsigned dtype of 32 bits. */
+const integers = (words: Uint32Array): Tensor<'i32'> => tensor(Int32Array.from(words), { dtype: 'i32' });
+
+type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer' | 'average' | 'signs'> & {
   readonly steps: number;
 };
 
@@ -176,9 +209,14 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
 }
 
 /** Adds settings that did not exist yet when old checkpoints were written, with the values those runs had. */
-function withMissingSettings(run: { training?: object } | null): unknown {
+function withMissingSettings(run: { training?: object; progress?: object } | null): unknown {
   if (typeof run?.training !== 'object') return run;
-  return { ...run, training: { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0, ...run.training } };
+  const { measured } = startOfEpoch(0);
+  return {
+    ...run,
+    training: { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0, ...run.training },
+    ...(typeof run.progress === 'object' && { progress: { measured, ...run.progress } }),
+  };
 }
 
 const exampleMetrics: Omit<EpochMetrics, 'top5'> = {
@@ -223,6 +261,7 @@ function checkProgress({ training, trainImages, progress, steps, history }: Save
   checkNumber('run.progress.batch', batch, wholeNumbers(0, epoch < training.epochs ? batches : 0));
   checkNumber('run.progress.images', progress.images, wholeNumbers(0, trainImages));
   checkNumber('run.progress.seconds', progress.seconds, { from: 0 });
+  checkNumber('run.progress.measured.images', progress.measured.images, wholeNumbers(0, progress.images));
   // There may be fewer steps than batches: a batch in which no image can be decoded makes none.
   checkNumber('run.steps', steps, wholeNumbers(0, epoch * batches + batch));
   if (!Array.isArray(history) || history.length !== epoch) {
@@ -231,8 +270,19 @@ function checkProgress({ training, trainImages, progress, steps, history }: Save
   history.forEach((metrics, index) => {
     const name = `run.history.${index}`;
     checkLike(metrics, exampleMetrics, name);
-    const { epoch, top5 } = metrics as EpochMetrics;
+    const { epoch, top5, trainCrossEntropy = 0, trainTop1 = 0, signs = {} } = metrics as EpochMetrics;
     checkNumber(`${name}.epoch`, epoch, wholeNumbers(index + 1, index + 1));
     if (top5 !== null) checkNumber(`${name}.top5`, top5, { from: 0, to: 100 });
+    checkNumber(`${name}.trainCrossEntropy`, trainCrossEntropy, { from: 0 });
+    checkNumber(`${name}.trainTop1`, trainTop1, { from: 0, to: 100 });
+    checkLike(signs, {}, `${name}.signs`);
+    for (const [layer, changes] of Object.entries(signs)) checkChanges(changes, `${name}.signs.${layer}`);
   });
+}
+
+function checkChanges(changes: SignChanges, name: string): void {
+  checkLike(changes, { weights: 1, negative: 0 }, name);
+  const all = checkNumber(`${name}.weights`, changes.weights, wholeNumbers(1));
+  checkNumber(`${name}.negative`, changes.negative, wholeNumbers(0, all));
+  if (changes.flipped !== null) checkNumber(`${name}.flipped`, changes.flipped, wholeNumbers(0, all));
 }

@@ -53,6 +53,7 @@ describe('the loss with a teacher', () => {
       count: to - from,
       images: slice(images, [from], [to]),
       labels: slice(labels, [from], [to]),
+      indices: Int32Array.from({ length: to - from }, (_, at) => from + at),
     }));
     const distillation = { ...settings, teacher };
     const found = (await batchGradients(model, { index: 0, parts }, { labelSmoothing: 0.1, distillation }))!;
@@ -76,7 +77,8 @@ describe('the loss with a teacher', () => {
         return model.forward(images);
       },
     };
-    const part = { index: 0, count: 7, images: slice(images, [0], [7]), labels: slice(labels, [0], [7]) };
+    const indices = Int32Array.from({ length: 7 }, (_, at) => at);
+    const part = { index: 0, count: 7, images: slice(images, [0], [7]), labels: slice(labels, [0], [7]), indices };
     const loss = { labelSmoothing: 0, distillation: { weight: 1, temperature: 2, teacher } };
     const found = (await batchGradients(model, { index: 0, parts: [part] }, loss))!;
     expect(seen).toEqual([part.images]);

@@ -3,10 +3,11 @@ import { untilAborted } from '../data/until-aborted.js';
 import { evaluate } from './evaluate.js';
 import { makeSchedule } from './options.js';
 import type { ImageCounts, Pace } from './pace.js';
-import { type EpochMetrics, evaluatedModel, startOfEpoch, type TrainingRun } from './run.js';
+import { type EpochMetrics, evaluatedModel, type Progress, startOfEpoch, type TrainingRun } from './run.js';
 import type { RunFolder } from './run-folder.js';
+import { signChanges, signsOf } from './signs.js';
 import { Snapshot } from './snapshot.js';
-import { trainStep } from './step.js';
+import { type StepResult, trainStep } from './step.js';
 import type { Teacher } from './teacher.js';
 import { diverged } from './training-error.js';
 
@@ -61,6 +62,8 @@ export async function trainEpoch(work: EpochWork): Promise<boolean> {
   const { teacher, signal, onStep } = options;
   const { model, training, progress } = run;
   const schedule = makeSchedule(training, training.epochs * loader.batchesPerEpoch);
+  // A run that resumes within an epoch has them in its checkpoint.
+  if (progress.batch === 0) run.signs = await signsOf(model);
   const statistics = new Snapshot(model.state().values());
   let last = performance.now();
   try {
@@ -73,9 +76,8 @@ export async function trainEpoch(work: EpochWork): Promise<boolean> {
       const seconds = (now - last) / 1000;
       last = now;
       progress.batch = batch.index + 1;
-      progress.lossSum += step.loss * step.images;
-      progress.images += step.images;
       progress.seconds += seconds;
+      count(progress, step);
       pace.step(step.images, seconds);
       await folder.afterStep();
       onStep?.({
@@ -91,6 +93,15 @@ export async function trainEpoch(work: EpochWork): Promise<boolean> {
   } finally {
     statistics.dispose();
   }
+}
+
+/** Adds a step to the sums of an epoch. */
+function count(progress: Progress, { loss, crossEntropy, hits, images }: StepResult): void {
+  progress.lossSum += loss * images;
+  progress.images += images;
+  progress.measured.crossEntropySum += crossEntropy * images;
+  progress.measured.hits += hits;
+  progress.measured.images += images;
 }
 
 /** Images per epoch, without those that are known to be undecodable. */
@@ -113,8 +124,8 @@ function progressOf(work: EpochWork, done: ImageCounts) {
 export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null> {
   const { run, trainLoader, valLoader: loader, pace, options } = work;
   const { signal, onValidation } = options;
-  const { training, progress, history } = run;
-  const { epoch, lossSum, images, seconds } = progress;
+  const { model, training, progress, history } = run;
+  const { epoch, lossSum, images, seconds, measured } = progress;
   const onProgress = (done: number): void =>
     onValidation?.({
       ...progressOf(work, { train: imagesOf(work).train, val: done }),
@@ -137,11 +148,16 @@ export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null>
     epoch: epoch + 1,
     trainLoss: lossSum / images,
     valLoss: validation.loss,
+    ...(measured.images > 0 && {
+      trainCrossEntropy: measured.crossEntropySum / measured.images,
+      trainTop1: (100 * measured.hits) / measured.images,
+    }),
     top1: validation.top1,
     top5: validation.top5,
     learningRate: makeSchedule(training, training.epochs * batchesPerEpoch)((epoch + 1) * batchesPerEpoch - 1),
     imagesPerSecond: images / seconds,
     seconds: seconds + validationSeconds,
+    signs: signChanges(model, run.signs, await signsOf(model)),
   };
   history.push(metrics);
   run.progress = startOfEpoch(epoch + 1);

@@ -1,6 +1,6 @@
 import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
 import { dispose, type Tensor, tidy } from '@mobinet/tensor';
-import type { ImageLoader } from '../data/loader.js';
+import type { ImageBatch, ImageLoader } from '../data/loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 
 /** Loss and accuracy of a network on a set of images. */
@@ -24,6 +24,8 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each batch with the number of images done so far. */
   readonly onProgress?: ((images: number) => void) | undefined;
+  /** Called with each batch and the network's logits [count, classes] for it. Both are freed afterwards. */
+  readonly onBatch?: ((batch: ImageBatch, logits: Tensor) => Promise<void>) | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface EvaluateOptions {
 export async function evaluate(
   model: Module,
   loader: ImageLoader,
-  { signal, onProgress }: EvaluateOptions = {},
+  { signal, onProgress, onBatch }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const wasTraining = model.training;
   model.eval();
@@ -50,6 +52,7 @@ export async function evaluate(
       tally.top1 += await countTopK(logits, labels, 1);
       hasTop5 = logits.shape[1] > 5;
       if (hasTop5) tally.top5 += await countTopK(logits, labels, 5);
+      await onBatch?.(batch, logits);
       tally.images += count;
       dispose([batch, logits, loss]);
       onProgress?.(tally.images);

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
-import { decodeSafetensorsMetadata, dispose, type Shape, tidy, withBackend } from '@mobinet/tensor';
+import { decodeSafetensorsMetadata, dispose, type Shape, withBackend } from '@mobinet/tensor';
 import { DataError } from '../data/errors.js';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
@@ -123,20 +123,19 @@ export async function comparePacked(
   run: TrainingRun,
   packed: PackedModel,
   loader: ImageLoader,
-  { signal, onProgress }: EvaluateOptions = {},
+  { signal, onProgress, onBatch }: EvaluateOptions = {},
 ): Promise<Agreement> {
   const model = evaluatedModel(run).eval();
   let images = 0;
   let largestDifference = 0;
   for await (const batch of untilAborted(loader.epoch(0), signal)) {
-    tidy(() => {
-      const [trained, restored] = noGradient(() => [model.forward(batch.images), packed.forward(batch.images)]);
-      trained.values.forEach((logit, at) => {
-        largestDifference = Math.max(largestDifference, Math.abs(logit - restored.values[at]));
-      });
+    const [trained, restored] = noGradient(() => [model.forward(batch.images), packed.forward(batch.images)]);
+    trained.values.forEach((logit, at) => {
+      largestDifference = Math.max(largestDifference, Math.abs(logit - restored.values[at]));
     });
+    await onBatch?.(batch, restored);
     images += batch.count;
-    dispose(batch);
+    dispose([batch, trained, restored]);
     onProgress?.(images);
   }
   signal?.throwIfAborted();

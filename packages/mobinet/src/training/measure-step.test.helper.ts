@@ -36,7 +36,8 @@ for (let step = 0; step < 2; step++) {
     cutBatch(training.batchSize, training).map(([from, to]) => {
       const count = to - from;
       const images = Rng.fromSeed(from).normal([count, size, size, 3]);
-      return { index: step, images, labels: tensor(new Int32Array(count), { dtype: 'i32' }), count };
+      const indices = Int32Array.from({ length: count }, (_, at) => from + at);
+      return { index: step, images, labels: tensor(new Int32Array(count), { dtype: 'i32' }), indices, count };
     }),
   );
   await trainStep(run, { index: step, parts }, { learningRate: 1e-3, teacher, statistics });

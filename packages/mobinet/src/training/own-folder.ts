@@ -5,7 +5,7 @@ import { makeFolders } from '../files/make-folders.js';
 import { checkWritable } from '../files/save-file.js';
 import { explainWriteError, hasCode } from '../files/write-error.js';
 import { packedFile } from './files.js';
-import { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './run-folder.js';
+import { bestFile, checkpointFile, metricsFile, refuseToOverwrite, reportFile } from './run-folder.js';
 
 /** The folder of a run, locked by this process until it is closed. */
 export interface OwnFolder {
@@ -61,7 +61,8 @@ async function lock(path: string, made: string | undefined, resumed: boolean): P
     folderLock = await lockFolder(path);
     // Checked under the lock, so that a run that has just ended in this folder has saved its checkpoint.
     if (!resumed) await refuseToOverwrite(path);
-    for (const name of [checkpointFile, bestFile, metricsFile, packedFile]) await checkWritable(join(path, name));
+    for (const name of [checkpointFile, bestFile, metricsFile, packedFile, reportFile])
+      await checkWritable(join(path, name));
     return { path, close };
   } catch (error) {
     await close();

@@ -20,6 +20,9 @@ export const bestFile = 'best.safetensors';
 /** The file name of the metrics in a run folder: one JSON object (`EpochMetrics`) per line and epoch. */
 export const metricsFile = 'metrics.jsonl';
 
+/** The file name of the report in a run folder. */
+export const reportFile = 'report.html';
+
 /**
  * Checks that a folder contains no run, whose checkpoint a new run would overwrite.
  *

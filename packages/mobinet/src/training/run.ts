@@ -6,14 +6,26 @@ import type { ImageOptions } from '../networks/options.js';
 import { copyTensors, modelTensors } from '../networks/tensors.js';
 import type { TeacherRecord } from './distillation.js';
 import { checkTraining, makeOptimizer, type TrainingOptions } from './options.js';
+import type { SignChanges, Signs } from './signs.js';
 
 /** The metrics of one epoch: a line of metrics.jsonl. Accuracies are in percent, losses in nats. */
 export interface EpochMetrics {
   /** Counted from 1. */
   readonly epoch: number;
-  /** The mean of what the steps minimized, so with a teacher not only the cross-entropy. */
+  /**
+   * What training minimized: the mean cross-entropy of its steps, with the run's label smoothing, or with a teacher the
+   * weighted sum of that and the distance from the teacher.
+   */
   readonly trainLoss: number;
+  /** Mean cross-entropy of the validation images, without label smoothing. */
   readonly valLoss: number;
+  /**
+   * The mean cross-entropy of the training steps without label smoothing, as in `valLoss`. Unlike there, each step was
+   * measured while the network was still changing, and its images were augmented. Missing in epochs of old releases.
+   */
+  readonly trainCrossEntropy?: number;
+  /** Top-1 accuracy in the training steps. Missing in epochs of old releases. */
+  readonly trainTop1?: number;
   readonly top1: number;
   /** null with five classes or fewer, where every image would count. */
   readonly top5: number | null;
@@ -23,6 +35,8 @@ export interface EpochMetrics {
   readonly imagesPerSecond: number;
   /** Duration of the epoch, including its validation. */
   readonly seconds: number;
+  /** The signs of each binary layer, by the name of its weights. Missing in epochs of old releases. */
+  readonly signs?: Readonly<Record<string, SignChanges>>;
 }
 
 /**
@@ -40,6 +54,8 @@ export interface Progress {
   images: number;
   /** Time spent on those batches. */
   seconds: number;
+  /** What was measured besides the loss. An epoch that an old release began lacks it in its first batches. */
+  measured: { images: number; crossEntropySum: number; hits: number };
 }
 
 /** A training run: everything a checkpoint holds. */
@@ -71,6 +87,8 @@ export interface TrainingRun {
   /** The teacher, if `training.distillation` is set. `train` records it. */
   teacher?: TeacherRecord | undefined;
   progress: Progress;
+  /** The signs at the end of the previous epoch; null where they are not known. */
+  signs: Signs | null;
   readonly history: EpochMetrics[];
 }
 
@@ -87,7 +105,14 @@ export interface ImageLocation {
 }
 
 /** Progress at the start of an epoch, counted from 0. */
-export const startOfEpoch = (epoch: number): Progress => ({ epoch, batch: 0, lossSum: 0, images: 0, seconds: 0 });
+export const startOfEpoch = (epoch: number): Progress => ({
+  epoch,
+  batch: 0,
+  lossSum: 0,
+  images: 0,
+  seconds: 0,
+  measured: { images: 0, crossEntropySum: 0, hits: 0 },
+});
 
 /** The data and the kind of network of a new run. */
 export interface NewRun extends Pick<TrainingRun, 'classes' | 'trainImages' | 'preset' | 'source' | 'fingerprint'> {
@@ -120,6 +145,7 @@ export function newRun(
     training,
     ...data,
     progress: startOfEpoch(0),
+    signs: null,
     history: [],
   };
 }

@@ -53,14 +53,9 @@ export function stepMemory({ network, options, training, microBatches, makeTeach
       const distillation = makeTeacher && { ...distillationDefaults, teacher: asPacked(makeTeacher(), images.shape) };
       // Two steps, since the optimizer creates its moments in the first one.
       for (let step = 0; step < 2; step++) {
-        const { loss, gradients } = microBatchGradients(model, {
-          ...part,
-          labelSmoothing: 0,
-          distillation,
-          weight: 0.5,
-        });
-        optimizer.update(model, unflatten(model, gradients));
-        dispose([loss, gradients]);
+        const found = microBatchGradients(model, { ...part, labelSmoothing: 0, distillation, weight: 0.5 });
+        optimizer.update(model, unflatten(model, found.gradients));
+        dispose(found);
       }
       dispose([optimizer.state.tensors, distillation?.teacher]);
     });

@@ -125,7 +125,13 @@ describe('a batch in micro-batches', () => {
     const parts = places.map(([from, to]) =>
       from === to
         ? null
-        : { index: 0, count: to - from, images: slice(images, [from], [to]), labels: slice(labels, [from], [to]) },
+        : {
+            index: 0,
+            count: to - from,
+            images: slice(images, [from], [to]),
+            labels: slice(labels, [from], [to]),
+            indices: Int32Array.from({ length: to - from }, (_, at) => from + at),
+          },
     );
     return { index: 0, parts };
   }
@@ -238,8 +244,8 @@ describe('a batch in micro-batches', () => {
       return end().find(({ op }) => op === 'add')?.calls ?? 0;
     };
     const ofOne = await additions(1);
-    // The losses are added, too.
-    expect(await additions(4)).toBe(4 * ofOne + 3 * (model.parameters().size + 1));
+    // Both losses are added, too.
+    expect(await additions(4)).toBe(4 * ofOne + 3 * (model.parameters().size + 2));
     model.dispose();
   });
 });

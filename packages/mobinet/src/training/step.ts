@@ -11,6 +11,7 @@ import {
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
 import type { TeacherLoss } from './distillation.js';
+import { countTopK } from './evaluate.js';
 import type { TrainingRun } from './run.js';
 import type { Snapshot } from './snapshot.js';
 import { diverged } from './training-error.js';
@@ -27,22 +28,32 @@ export interface StepOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a training step has measured. */
+export interface StepResult {
+  /** Mean over the images. */
+  readonly loss: number;
+  /** Mean over the images, without label smoothing. */
+  readonly crossEntropy: number;
+  /** The number of images whose class has the highest score. */
+  readonly hits: number;
+  readonly images: number;
+}
+
 /**
  * Trains a network on a batch, and disposes the batch.
  *
- * @returns The mean loss and the number of images, or null if the signal ended the step. In that case, and if the step
- * throws, the run is unchanged.
+ * @returns Null if the signal ended the step. In that case, and if the step throws, the run is unchanged.
  * @throws TrainingError if the loss is NaN or infinite.
  */
 export async function trainStep(
   run: TrainingRun,
   batch: CutBatch,
   { learningRate, teacher, statistics, signal }: StepOptions,
-): Promise<{ loss: number; images: number } | null> {
+): Promise<StepResult | null> {
   const { model, optimizer, average, training, progress } = run;
   const { labelSmoothing, distillation } = training;
   const images = imagesIn(batch);
-  let found: BatchGradients | null = null;
+  let found: Awaited<ReturnType<typeof batchGradients>> = null;
   let isDone = false;
   statistics.take();
   try {
@@ -52,7 +63,7 @@ export async function trainStep(
       signal,
     });
     if (!found) return null;
-    const loss = await found.loss.item();
+    const [loss, crossEntropy] = await Promise.all([found.loss.item(), found.crossEntropy.item()]);
     if (!Number.isFinite(loss)) {
       throw diverged(`the loss became ${loss} in epoch ${progress.epoch + 1}, batch ${batch.index + 1}`, training);
     }
@@ -60,7 +71,7 @@ export async function trainStep(
     optimizer.update(model, unflatten(model, found.gradients));
     average?.update(model);
     isDone = true;
-    return { loss, images };
+    return { loss, crossEntropy, hits: found.hits, images };
   } finally {
     if (!isDone) statistics.restore();
     dispose(found);
@@ -72,6 +83,8 @@ const imagesIn = ({ parts }: CutBatch): number => parts.reduce((sum, part) => su
 /** The mean loss of a batch and its gradients, which the caller must dispose. */
 export interface BatchGradients {
   readonly loss: Tensor;
+  /** The loss without label smoothing. */
+  readonly crossEntropy: Tensor;
   /** By the names of the parameters. */
   readonly gradients: ReadonlyMap<string, Tensor>;
 }
@@ -90,21 +103,37 @@ export interface BatchGradients {
 export async function batchGradients(
   model: Module,
   batch: CutBatch,
-  { signal, ...loss }: LossOptions & { signal?: AbortSignal | undefined },
-): Promise<BatchGradients | null> {
+  { signal, ...losses }: LossOptions & { signal?: AbortSignal | undefined },
+): Promise<(BatchGradients & { readonly hits: number }) | null> {
   const images = imagesIn(batch);
+  const scores: Tensor[] = [];
+  const hits: Promise<number>[] = [];
   const sum = new TreeSum<BatchGradients>(addGradients);
   try {
     for (const [index, part] of batch.parts.entries()) {
       // A micro-batch may take seconds, so pending events, such as signals, get a turn in between.
       if (index > 0) await nextTurn();
       if (index > 0 && signal?.aborted) return null;
-      sum.push(part && microBatchGradients(model, { ...part, ...loss, weight: part.count / images }));
-      dispose(part);
+      if (!part) {
+        sum.push(null);
+        continue;
+      }
+      const { logits, ...found } = microBatchGradients(model, { ...part, ...losses, weight: part.count / images });
+      sum.push(found);
+      scores.push(logits);
+      // A GPU copies the scores while it computes the next micro-batch.
+      const counted = countTopK(logits, mainLabels(part), 1);
+      // If that fails, it is noticed below. Until then, it must not count as an error that nobody handles.
+      counted.catch(() => {});
+      hits.push(counted);
+      dispose(part.images);
     }
-    return sum.take();
+    const counts = await Promise.all(hits);
+    const total = sum.take();
+    return total && { ...total, hits: counts.reduce((sum, count) => sum + count, 0) };
   } finally {
-    dispose([batch, sum.clear()]);
+    await Promise.allSettled(hits);
+    dispose([batch, scores, sum.clear()]);
   }
 }
 
@@ -122,8 +151,10 @@ interface WeightedPart extends LossOptions, Pick<ImageBatch, 'images' | 'labels'
 }
 
 const lossAndGradient = valueAndGradient((model: Module, part: WeightedPart, teacherLogits: Tensor | undefined) => {
-  const loss = lossOf(model.forward(part.images), part, teacherLogits);
-  return part.weight === 1 ? loss : mul(loss, part.weight);
+  const logits = model.forward(part.images);
+  const weighted = (loss: Tensor): Tensor => (part.weight === 1 ? loss : mul(loss, part.weight));
+  const loss = weighted(lossOf(logits, part, teacherLogits));
+  return [loss, noGradient(() => weighted(labelLoss(logits, { ...part, labelSmoothing: 0 }))), logits] as const;
 });
 
 /** @param teacherLogits [batch, classes], if there is a teacher. */
@@ -142,24 +173,30 @@ function labelLoss(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPa
   return add(mul(loss, share), mul(crossEntropy(logits, mixup.labels, { labelSmoothing }), 1 - share));
 }
 
-/** The weighted loss of one micro-batch and its gradients. */
-export function microBatchGradients(model: Module, part: WeightedPart): BatchGradients {
+/** The weighted losses of one micro-batch, their gradients and its logits [count, classes]. */
+export function microBatchGradients(model: Module, part: WeightedPart): BatchGradients & { readonly logits: Tensor } {
   const { distillation, images } = part;
   // The teacher is done before the network begins, so that their activations are not in memory together.
   const teacherLogits = distillation && noGradient(() => distillation.teacher.forward(images));
   try {
     const { value, gradients } = lossAndGradient(model, part, teacherLogits);
-    return { loss: value, gradients: new Map(flatten(gradients)) };
+    const [loss, crossEntropy, logits] = value;
+    return { loss, crossEntropy, logits, gradients: new Map(flatten(gradients)) };
   } finally {
     teacherLogits?.dispose();
   }
 }
+
+/** The classes of images. If they are mixed, those of the images with the larger share. */
+const mainLabels = ({ labels, mixup }: ImageBatch): Tensor<'i32'> =>
+  mixup && mixup.share < 0.5 ? mixup.labels : labels;
 
 /** Adds two results and disposes both. */
 function addGradients(left: BatchGradients, right: BatchGradients): BatchGradients {
   try {
     return tidy(() => ({
       loss: add(left.loss, right.loss),
+      crossEntropy: add(left.crossEntropy, right.crossEntropy),
       gradients: new Map(Array.from(left.gradients, ([name, own]) => [name, add(own, right.gradients.get(name)!)])),
     }));
   } finally {

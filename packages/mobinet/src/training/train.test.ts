@@ -8,6 +8,7 @@ import { contentsOf, free, sharedFolder, useOneThread } from './fixtures.test.he
 import { makeSchedule } from './options.js';
 import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
 import { bestFile, checkpointFile } from './run-folder.js';
+import { signChanges, signsOf } from './signs.js';
 import { batches, checkpointOf, images, metricsOf, smallRuns, withoutRates } from './small-run.test.helper.js';
 import { train } from './train.js';
 
@@ -27,22 +28,55 @@ describe('train', () => {
         'epoch',
         'trainLoss',
         'valLoss',
+        'trainCrossEntropy',
+        'trainTop1',
         'top1',
         'top5',
         'learningRate',
         'imagesPerSecond',
         'seconds',
+        'signs',
       ]);
-      const { top5, ...numbers } = metrics;
+      const { top5, signs, ...numbers } = metrics;
       expect(Object.values(numbers).every(Number.isFinite)).toBe(true);
       // With only three classes, every image would count.
       expect(top5).toBeNull();
       // A percentage of 12 images.
       expect((metrics.top1 / 100) * 12).toBeCloseTo(Math.round((metrics.top1 / 100) * 12), 9);
       expect(metrics.imagesPerSecond).toBeGreaterThan(0);
+      // A percentage of the training images.
+      expect((numbers.trainTop1! / 100) * images).toBeCloseTo(Math.round((numbers.trainTop1! / 100) * images), 9);
+      // Without label smoothing, both losses are the same.
+      expect(numbers.trainCrossEntropy).toBeCloseTo(numbers.trainLoss, 6);
       // The time includes the validation.
       expect(metrics.seconds).toBeGreaterThan(images / metrics.imagesPerSecond);
     }
+  });
+
+  test('records the loss without label smoothing beside the one it minimizes', async () => {
+    const out = join(folder, 'smoothed');
+    await trainThrough(start({ labelSmoothing: 0.5, epochs: 1 }), out);
+    const [plain] = await metricsOf(straight);
+    const [smoothed] = await metricsOf(out);
+    expect(smoothed.trainLoss).not.toBeCloseTo(smoothed.trainCrossEntropy!, 3);
+    expect(plain.trainLoss).toBeCloseTo(plain.trainCrossEntropy!, 6);
+  });
+
+  test('records how many signs of each binary layer changed in each epoch', async () => {
+    const run = start({ learningRate: 0.05 });
+    const initial = await signsOf(run.model);
+    const seen = [initial];
+    await train(run, dataset, {
+      out: join(folder, 'signs'),
+      workers: 1,
+      onEpoch: async () => seen.push(await signsOf(run.model)),
+    });
+    for (const [at, { signs }] of run.history.entries()) {
+      expect(signs).toEqual(signChanges(run.model, seen[at], seen[at + 1]));
+    }
+    const flips = Object.values(run.history[0].signs!).reduce((sum, { flipped }) => sum + flipped!, 0);
+    expect(flips).toBeGreaterThan(0);
+    free(run);
   });
 
   test('reports its progress, and leaves no tensors except those of the run', async () => {

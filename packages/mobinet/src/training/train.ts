@@ -30,8 +30,8 @@ export interface TrainOptions extends EpochOptions {
   readonly workers?: number | undefined;
   /** The share of images that may be skipped, as in `ImageLoader`. */
   readonly maxSkipped?: number | undefined;
-  /** Called after each epoch. */
-  readonly onEpoch?: ((metrics: EpochMetrics) => void) | undefined;
+  /** Called after each epoch, which has been saved. The next one waits for it. */
+  readonly onEpoch?: ((metrics: EpochMetrics) => unknown) | undefined;
   /**
    * Called with a message for each image that has to be skipped, and if the image decoder has changed. Default:
    * `console.warn`.
@@ -105,7 +105,7 @@ async function trainIn(
       // A run that was stopped before its first step has nothing to save.
       if (run.optimizer.step > 0) await folder.save();
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
-      options.onEpoch?.(metrics);
+      await options.onEpoch?.(metrics);
     }
     return { finished: true, skippedImages: trainLoader.skipped + valLoader.skipped };
   } catch (error) {
