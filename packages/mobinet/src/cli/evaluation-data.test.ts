@@ -24,7 +24,7 @@ beforeAll(() => {
   run = { classes, trainImages: train.length, source, fingerprint: fingerprintOf(dataset)! } as unknown as TrainingRun;
 });
 
-const names = ({ val }: ValidationSet): string[] => Array.from({ length: val.length }, (_, i) => val.name(i));
+const names = ({ val }: ValidationSet): string[] => Array.from({ length: val.length }, (_, i) => val.name!(i));
 
 /** Opens the data set, and returns it with the messages printed. */
 function open(flags: DataFlags, of: TrainingRun | undefined) {

@@ -1,6 +1,6 @@
 import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
 import { dispose, type Tensor, tidy } from '@mobinet/tensor';
-import type { ImageLoader } from '../data/loader.js';
+import type { BatchLoader } from '../data/batch-loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 
 /** Loss and accuracy of a network on a set of images. */
@@ -34,7 +34,7 @@ export interface EvaluateOptions {
  */
 export async function evaluate(
   model: Module,
-  loader: ImageLoader,
+  loader: BatchLoader,
   { signal, onProgress }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const wasTraining = model.training;
