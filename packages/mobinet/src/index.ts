@@ -8,6 +8,8 @@ export { ImageLoader } from './data/loader.js';
 export { exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
 export { saveFile } from './files/save-file.js';
+export { openShards, openValidationShards } from './shards/open-shards.js';
+export { type PackOptions, type PackResult, packShards } from './shards/pack-shards.js';
 export { bestEpoch } from './training/best.js';
 export type { EpochProgress, StepReport } from './training/epoch.js';
 export {

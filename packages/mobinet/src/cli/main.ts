@@ -5,6 +5,7 @@ import { benchCommand } from './bench.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
+import { packDataCommand } from './pack-data.js';
 import { predictCommand } from './predict.js';
 import { runProgram } from './program.js';
 import { serveDemoCommand } from './serve-demo.js';
@@ -25,6 +26,7 @@ export function commandsFor(network: Network): Command {
     summaryCommand(network),
     trainCommand('train', { network }),
     evaluateCommand(),
+    packDataCommand(),
     exportCommand(network),
     importCommand(network),
     predictCommand(),

@@ -55,7 +55,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     'train a network, save it with 1-bit weights, and verify the saved file',
   );
   addDataFlags(command, {
-    data: 'image folder with train/<class>/* and val/<class>/*, or with <class>/* only',
+    data: 'image folder with train/<class>/* and val/<class>/*, or with <class>/* only, or shards (pack-data)',
     valShare: 'with <class>/* only: hold out this share of each class for validation (default: 0.2)',
   });
   command.addOption(
@@ -131,7 +131,7 @@ async function trainIn(
   const source = named
     ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
     : { ...known, limit, valShare };
-  const dataset = resumed && !named ? openKnown(source, flags) : openData(source, flags);
+  const dataset = await (resumed && !named ? openKnown(source, flags) : openData(source, flags));
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
   const run = resumed?.run ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
@@ -166,9 +166,9 @@ async function trainIn(
 }
 
 /** Opens the images of a resumed run, which may have been moved since. */
-function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
+async function openKnown(source: ImageLocation, flags: TrainFlags): Promise<ImageDataset> {
   try {
-    return openData(source, flags);
+    return await openData(source, flags);
   } catch (error) {
     const isIdx = source.idx !== undefined;
     throw new DataError(

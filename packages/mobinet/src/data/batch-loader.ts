@@ -1,4 +1,4 @@
-import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers, withBackend } from '@mobinet/tensor';
+import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers } from '@mobinet/tensor';
 import { normalizationTable } from './augment.js';
 import { checkImage } from './check-image.js';
 import type { Decoding } from './decode-pool.js';
@@ -7,6 +7,7 @@ import { drawExample } from './draw-example.js';
 import { DataError } from './errors.js';
 import type { ResolvedLoaderOptions } from './loader-options.js';
 import { cutBatch } from './micro-batches.js';
+import { ascending, shuffled } from './shuffled.js';
 import { SkippedImages } from './skipped-images.js';
 import { type Image, type ImageInput, type ImagePass, type ImageSource, isInMemory, nameOf } from './source.js';
 
@@ -134,11 +135,7 @@ export class BatchLoader {
     const shuffling = shuffle ? rng.split('order', epoch) : null;
     if (source.pass) return source.pass(shuffling);
     const image = (index: number) => source.image(index);
-    if (!shuffling) return { order: Int32Array.from({ length: source.length }, (_, index) => index), image };
-    const permutation = withBackend('cpu', () => shuffling.permutation(source.length));
-    const order = permutation.values.slice();
-    permutation.dispose();
-    return { order, image };
+    return { order: shuffling ? shuffled(shuffling, source.length) : ascending(source.length), image };
   }
 
   #fetch(pass: ImagePass, index: number): Decoding {

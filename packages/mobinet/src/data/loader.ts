@@ -26,10 +26,13 @@ export type { CutBatch, EpochOptions, ImageBatch } from './batch-loader.js';
  */
 export class ImageLoader extends BatchLoader {
   constructor(source: ImageSource, options: ImageLoaderOptions) {
-    const resolved = resolveLoaderOptions(options, Math.max(1, Math.min(8, availableParallelism() - 1)));
+    const resolved = resolveLoaderOptions(options, defaultWorkers());
     super(source, resolved, () => openThreads(resolved));
   }
 }
+
+/** The default number of decoding threads: the number of processors − 1, between 1 and 8. */
+export const defaultWorkers = (): number => Math.max(1, Math.min(8, availableParallelism() - 1));
 
 function openThreads(options: DecodePoolOptions): ImageDecoder {
   const pool = new DecodePool(options);
