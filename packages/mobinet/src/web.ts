@@ -12,6 +12,7 @@ export { DataError } from './data/errors.js';
 export { type ImageArrays, imagesFromArrays } from './data/image-arrays.js';
 export { imageFromRgba } from './data/image-from-rgba.js';
 export type { ImageLoaderOptions } from './data/loader-options.js';
+export type { Mixup } from './data/mixup.js';
 export { type Preprocessing, prepareImages } from './data/prepare.js';
 export type { RandomErasing } from './data/random-erasing.js';
 export type { Interval, RectangleOptions } from './data/random-rectangle.js';
@@ -50,6 +51,7 @@ export {
 export { type Preset, type PresetName, presets } from './training/presets.js';
 export {
   type EpochMetrics,
+  evaluatedModel,
   type ImageLocation,
   type NewRun,
   newRun,
