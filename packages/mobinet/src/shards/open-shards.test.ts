@@ -183,10 +183,10 @@ describe('shards of other programs', () => {
     expect(warnings).toEqual([`${other} has no images of the classes 2, which cannot be learned`]);
   });
 
-  plainTest('are read without an index where none can be saved', async () => {
+  plainTest('have at least as many classes as the network to evaluate', async () => {
     const other = temporaryFolder();
     await writeShards(other, { images: 4, perShard: 2, classes: 2, index: false });
-    // A folder in its place, which cannot be replaced by a file, is not an index either.
+    // A folder of that name is not an index.
     writeFiles(other, { 'index.json/file': '' });
     await expect(openShards(other, quiet)).rejects.toThrow(/index\.json is a folder/);
     rmSync(join(other, 'index.json'), { recursive: true });
