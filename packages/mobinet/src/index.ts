@@ -4,12 +4,12 @@ export { decodeImage, findDecoder } from './data/decode.js';
 export type { DecodeOptions, Decoder } from './data/decoder.js';
 export { type IdxArray, type IdxOptions, openIdx, openValidationIdx, readIdx } from './data/idx.js';
 export { type ImageFolderOptions, openImageFolder, openValidationFolder } from './data/image-folder.js';
-export { type ImageBatch, ImageLoader } from './data/loader.js';
-export type { ImageLoaderOptions } from './data/loader-options.js';
-export type { Mixup } from './data/mixup.js';
+export { ImageLoader } from './data/loader.js';
 export { exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
 export { saveFile } from './files/save-file.js';
+export { openShards, openValidationShards } from './shards/open-shards.js';
+export { type PackOptions, type PackResult, packShards } from './shards/pack-shards.js';
 export { bestEpoch } from './training/best.js';
 export type { EpochProgress, StepReport } from './training/epoch.js';
 export {

@@ -262,6 +262,27 @@ describe('the published packages', () => {
     });
   });
 
+  test('contain a loader of images in arrays for a page, without the decoders of Node', async () => {
+    const { modules, contents, entry, warnings } = await bundleWithVite(
+      join(project, 'arrays'),
+      `import { dispose, Rng } from '@mobinet/tensor';
+       import { ImageLoader, imagesFromArrays } from 'mobinet';
+       const arrays = { height: 4, width: 4, pixels: new Uint8Array(3 * 48), labels: [0, 1, 0] };
+       const loader = new ImageLoader(imagesFromArrays(arrays), { batchSize: 2, size: 4, rng: Rng.fromSeed(0) });
+       for await (const batch of loader.epoch(0)) {
+         console.log(batch.images.shape.join(), batch.labels.values.join());
+         dispose(batch);
+       }`,
+    );
+    expect(warnings).toEqual([]);
+    expect(modules.filter((id) => /sharp|mobinet\/dist\/(shards|data\/(loader\.|decode))/.test(id))).toEqual([]);
+    for (const content of contents) expect(content).not.toMatch(/from ?["']node:|import\(["']node:/);
+    const browser = 'globalThis.document = { createElement: () => ({ relList: { supports: () => true } }) };';
+    const program = `${browser} await import(${JSON.stringify(pathToFileURL(entry).href)});`;
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    expect(output).toBe('2,4,4,3 0,1\n1,4,4,3 0\n');
+  });
+
   describe('are bundled without a warning', () => {
     test('by plain Rollup, which does not support CommonJS', async () => {
       const { code, warnings } = await bundleWithRollup(join(project, 'page.js'));

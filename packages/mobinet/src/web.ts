@@ -6,13 +6,18 @@ export {
   type Normalization,
   randomCropAndFlip,
 } from './data/augment.js';
+export type { BatchLoader, CutBatch, EpochOptions, ImageBatch } from './data/batch-loader.js';
 export type { ColorJitter } from './data/color-jitter.js';
 export { DataError } from './data/errors.js';
+export { type ImageArrays, imagesFromArrays } from './data/image-arrays.js';
 export { imageFromRgba } from './data/image-from-rgba.js';
+export type { ImageLoaderOptions } from './data/loader-options.js';
+export type { Mixup } from './data/mixup.js';
 export { type Preprocessing, prepareImages } from './data/prepare.js';
 export type { RandomErasing } from './data/random-erasing.js';
 export type { Interval, RectangleOptions } from './data/random-rectangle.js';
-export type { Image, ImageDataset, ImageSource, ValidationSet } from './data/source.js';
+export type { Image, ImageDataset, ImageInput, ImagePass, ImageSource, ValidationSet } from './data/source.js';
+export { ImageLoader } from './data/web-loader.js';
 export { type ImportOptions, importWeights } from './export/import-weights.js';
 export { type ExportOptions, packModel } from './export/pack.js';
 export type { PackedInfo } from './export/packed-info.js';

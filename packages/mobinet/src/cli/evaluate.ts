@@ -38,7 +38,7 @@ export function evaluateCommand(): Command {
 }
 
 const dataHelp = {
-  data: 'image folder with val/<class>/*, or with <class>/* only',
+  data: 'image folder with val/<class>/*, or with <class>/* only, or shards (pack-data)',
   valShare: 'with <class>/* only: use the images that training holds out with this share and --seed (default: all)',
 };
 
@@ -49,7 +49,7 @@ async function evaluateModel(folder: string | undefined, flags: EvaluateFlags): 
     throw new RangeError('give the images only once: as FOLDER, --data FOLDER or --idx FOLDER');
   }
   const named = folder === undefined ? flags : { ...flags, data: folder };
-  const dataset = openEvaluationData(named, { classes: classCount, run });
+  const dataset = await openEvaluationData(named, { classes: classCount, run });
   const report =
     flags.report === undefined ? null : { file: flags.report, predictions: predictionsOf(loaded, dataset) };
   if (report) await checkWritable(report.file);

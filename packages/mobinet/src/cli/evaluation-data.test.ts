@@ -24,13 +24,13 @@ beforeAll(() => {
   run = { classes, trainImages: train.length, source, fingerprint: fingerprintOf(dataset)! } as unknown as TrainingRun;
 });
 
-const names = ({ val }: ValidationSet): string[] => Array.from({ length: val.length }, (_, i) => val.name(i));
+const names = ({ val }: ValidationSet): string[] => Array.from({ length: val.length }, (_, i) => val.name!(i));
 
 /** Opens the data set, and returns it with the messages printed. */
-function open(flags: DataFlags, of: TrainingRun | undefined) {
+async function open(flags: DataFlags, of: TrainingRun | undefined) {
   const write = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
   try {
-    const dataset = openEvaluationData(flags, { classes: 3, run: of });
+    const dataset = await openEvaluationData(flags, { classes: 3, run: of });
     return { dataset, messages: write.mock.calls.join('') };
   } finally {
     write.mockRestore();
@@ -38,7 +38,7 @@ function open(flags: DataFlags, of: TrainingRun | undefined) {
 }
 
 describe('evaluation on a folder with class folders only', () => {
-  test('uses the images held out for validation by the run that was trained on the folder', () => {
+  test('uses the images held out for validation by the run that was trained on the folder', async () => {
     const drawn = names(openImageFolder(photos, { valShare: 0.25, splitSeed: 5 }));
     expect(drawn).toHaveLength(6);
     const moved = join(folder, 'moved');
@@ -48,39 +48,39 @@ describe('evaluation on a folder with class folders only', () => {
       [{}, photos],
       [{ data: moved }, moved],
     ] as const) {
-      const { dataset, messages } = open(flags, run);
+      const { dataset, messages } = await open(flags, run);
       expect(names(dataset)).toEqual(drawn.map((path) => path.replace(photos, place)));
       expect(messages).toBe(`evaluating the 6 images of ${place} that training held out for validation\n`);
     }
-    expect(names(open({ limit: 3 }, run).dataset)).toEqual(drawn.filter((_, i) => i % 2 === 0));
+    expect(names((await open({ limit: 3 }, run)).dataset)).toEqual(drawn.filter((_, i) => i % 2 === 0));
   });
 
-  test('uses all images otherwise, and says so, unless the share is given', () => {
-    const { dataset, messages } = open({ data: photos }, undefined);
+  test('uses all images otherwise, and says so, unless the share is given', async () => {
+    const { dataset, messages } = await open({ data: photos }, undefined);
     expect(dataset.val.length).toBe(24);
     expect(messages).toMatch(
       /^evaluating all 24 images of .*, which has no val\/\. If the network was trained .* --val-share and --seed/,
     );
-    const drawn = open({ data: photos, valShare: 0.25, seed: 5 }, undefined);
+    const drawn = await open({ data: photos, valShare: 0.25, seed: 5 }, undefined);
     expect(drawn).toEqual({ dataset: expect.anything(), messages: '' });
-    expect(names(drawn.dataset)).toEqual(names(open({}, run).dataset));
+    expect(names(drawn.dataset)).toEqual(names((await open({}, run)).dataset));
   });
 
-  test('is refused if the images of the run have changed', () => {
+  test('is refused if the images of the run have changed', async () => {
     const changed = join(folder, 'changed');
     cpSync(photos, changed, { recursive: true });
     const [first] = run.classes;
     rmSync(join(changed, first, readdirSync(join(changed, first))[0]));
-    expect(open({ data: changed }, run).dataset.isUnsplit).toBe(true);
+    expect((await open({ data: changed }, run)).dataset.isUnsplit).toBe(true);
     const ofChanged = { ...run, source: { ...run.source, data: changed } };
-    expect(() => open({}, ofChanged)).toThrow(DataError);
-    expect(() => open({}, ofChanged)).toThrow(`class ${first} has`);
+    await expect(open({}, ofChanged)).rejects.toThrow(DataError);
+    await expect(open({}, ofChanged)).rejects.toThrow(`class ${first} has`);
   });
 
-  test('uses val/ if it exists', () => {
-    const { dataset, messages } = open({ data: join(folder, 'split') }, run);
+  test('uses val/ if it exists', async () => {
+    const { dataset, messages } = await open({ data: join(folder, 'split') }, run);
     expect({ images: dataset.val.length, messages }).toEqual({ images: 12, messages: '' });
     rmSync(join(folder, 'split/train'), { recursive: true });
-    expect(open({ data: join(folder, 'split') }, run).dataset.val.length).toBe(12);
+    expect((await open({ data: join(folder, 'split') }, run)).dataset.val.length).toBe(12);
   });
 });

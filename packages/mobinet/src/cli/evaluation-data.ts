@@ -1,7 +1,7 @@
 import { DataError } from '../data/errors.js';
 import { openValidationIdx } from '../data/idx.js';
-import { openImageFolder, openValidationFolder } from '../data/image-folder.js';
 import type { ValidationSet } from '../data/source.js';
+import { openImages, openValidationImages } from '../shards/open-images.js';
 import { checkData } from '../training/check-data.js';
 import type { ImageLocation, TrainingRun } from '../training/run.js';
 import { type DataFlags, folderOptions, type LoadingFlags, locationOf, noImagesGiven } from './flags.js';
@@ -19,15 +19,19 @@ export interface EvaluatedNetwork {
  * held out a share of them for validation, that share is used. Otherwise all images are used, and a message warns that
  * they may include training images.
  */
-export function openEvaluationData(flags: DataFlags & LoadingFlags, network: EvaluatedNetwork): ValidationSet {
+export async function openEvaluationData(
+  flags: DataFlags & LoadingFlags,
+  network: EvaluatedNetwork,
+): Promise<ValidationSet> {
   const location = locationOf(flags) ?? withFlags(network.run?.source, flags);
   if (location?.idx !== undefined) {
     return openValidationIdx(location.idx, { limit: location.limit, classes: network.classes });
   }
   if (location?.data === undefined) throw new RangeError(noImagesGiven);
-  const dataset = openValidationFolder(location.data, folderOptions(location, flags));
+  const options = { ...folderOptions(location, flags), classes: network.classes };
+  const dataset = await openValidationImages(location.data, options);
   if (!dataset.isUnsplit) return dataset;
-  const drawn = network.run && openDrawn(location, network.run, flags);
+  const drawn = network.run && (await openDrawn(location, network.run, flags));
   if (drawn) {
     say(`evaluating the ${drawn.val.length} images of ${location.data} that training held out for validation`);
     return drawn;
@@ -40,13 +44,17 @@ export function openEvaluationData(flags: DataFlags & LoadingFlags, network: Eva
 }
 
 /** The images that the run held out for validation, if it used the images of this folder; else null. */
-function openDrawn({ data, limit }: ImageLocation, run: TrainingRun, loading: LoadingFlags): ValidationSet | null {
+async function openDrawn(
+  { data, limit }: ImageLocation,
+  run: TrainingRun,
+  loading: LoadingFlags,
+): Promise<ValidationSet | null> {
   const { source, fingerprint } = run;
   if (data === undefined || source?.valShare === undefined || !fingerprint) return null;
   const open = (limit: number | undefined) =>
-    openImageFolder(data, { ...folderOptions({ ...source, limit }, loading), onWarning: () => {} });
+    openImages(data, { ...folderOptions({ ...source, limit }, loading), onWarning: () => {} });
   try {
-    checkData(run, open(source.limit));
+    checkData(run, await open(source.limit));
   } catch (error) {
     // Images in another folder are simply not those of the run. If its own folder has changed, it is unknown which
     // images were trained on.

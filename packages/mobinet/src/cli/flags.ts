@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openIdx } from '../data/idx.js';
-import { type ImageFolderOptions, openImageFolder } from '../data/image-folder.js';
+import type { ImageFolderOptions } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
 import type { Network } from '../networks/network.js';
 import type { NetworkOption } from '../networks/options.js';
+import { openImages } from '../shards/open-images.js';
 import { optimizerNames, scheduleNames, type TrainingOptions, trainingRanges } from '../training/options.js';
 import type { ImageLocation } from '../training/run.js';
 import { type AugmentationFlags, addAugmentationFlags, augmentationOf } from './augmentation-flags.js';
@@ -178,11 +179,11 @@ export function folderOptions(
 }
 
 /** Opens the images to train on. */
-export function openData(location: ImageLocation, loading: LoadingFlags): ImageDataset {
+export async function openData(location: ImageLocation, loading: LoadingFlags): Promise<ImageDataset> {
   const { data, idx, limit } = location;
   const options = folderOptions(location, loading);
   if (idx !== undefined) return openIdx(idx, { limit, onWarning: options.onWarning });
-  if (data !== undefined) return openImageFolder(data, options);
+  if (data !== undefined) return openImages(data, options);
   throw new RangeError(noImagesGiven);
 }
 

@@ -5,6 +5,7 @@ import { benchCommand } from './bench.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
+import { packDataCommand } from './pack-data.js';
 import { predictCommand } from './predict.js';
 import { runProgram } from './program.js';
 import { reportCommand } from './report.js';
@@ -27,6 +28,7 @@ export function commandsFor(network: Network): Command {
     trainCommand('train', { network }),
     evaluateCommand(),
     reportCommand(),
+    packDataCommand(),
     exportCommand(network),
     importCommand(network),
     predictCommand(),

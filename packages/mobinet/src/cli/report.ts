@@ -63,9 +63,9 @@ async function runReport(path: string, flags: ReportFlags): Promise<void> {
 /** Predictions for the validation images. Undefined, with a warning, if the images of the run are not there anymore. */
 async function validationOf(path: string, run: TrainingRun, flags: ReportFlags): Promise<Validation | undefined> {
   const loaded = await loadModel(path);
-  let dataset: ReturnType<typeof openEvaluationData>;
+  let dataset: Awaited<ReturnType<typeof openEvaluationData>>;
   try {
-    dataset = openEvaluationData(flags, { classes: loaded.classCount, run });
+    dataset = await openEvaluationData(flags, { classes: loaded.classCount, run });
   } catch (error) {
     if (locationOf(flags)) throw error;
     say(`warning: the report lacks the validation images: ${messageOf(error)}. Give them with --data or --idx`);

@@ -63,7 +63,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
     'train a network, save it with 1-bit weights, and verify the saved file',
   );
   addDataFlags(command, {
-    data: 'image folder with train/<class>/* and val/<class>/*, or with <class>/* only',
+    data: 'image folder with train/<class>/* and val/<class>/*, or with <class>/* only, or shards (pack-data)',
     valShare: 'with <class>/* only: hold out this share of each class for validation (default: 0.2)',
   });
   command.addOption(
@@ -155,7 +155,7 @@ async function trainIn(
   const source = named
     ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
     : { ...known, limit, valShare };
-  const dataset = resumed && !named ? openKnown(source, flags) : openData(source, flags);
+  const dataset = await (resumed && !named ? openKnown(source, flags) : openData(source, flags));
   const usual = dataset.train.length < 100_000 ? 'photos' : 'imagenet';
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : usual) : defaults.preset) ?? usual;
   const record = recordOf(source, dataset);
@@ -184,9 +184,9 @@ async function trainIn(
 }
 
 /** Opens the images of a resumed run, which may have been moved since. */
-function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
+async function openKnown(source: ImageLocation, flags: TrainFlags): Promise<ImageDataset> {
   try {
-    return openData(source, flags);
+    return await openData(source, flags);
   } catch (error) {
     const isIdx = source.idx !== undefined;
     throw new DataError(

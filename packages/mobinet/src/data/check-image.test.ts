@@ -48,7 +48,8 @@ describe('an image in memory', () => {
     expect(() => checkImage(image)).toThrow(message);
     expect(() => prepareImages([image as Image], preprocessing, 8)).toThrow(message);
     expect(() => prepareImages([image as Image], preprocessing, 8)).toThrow(/^image 0[^\n]*$/);
-    if (typeof image === 'string') return;
+    // From a source, a path and bytes are image files.
+    if (typeof image === 'string' || image instanceof Uint8Array) return;
     const source = { length: 1, label: () => 0, name: () => 'mine[0]', image: () => image as Image };
     const loader = new ImageLoader(source, { batchSize: 1, size: 8, rng: Rng.fromSeed(0), workers: 1 });
     const read = async () => {

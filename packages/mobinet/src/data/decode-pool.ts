@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import Semaphore from 'worker-threads-pool';
 import type { CancelRequest, DecodeReply, DecodeRequest, Unreadable } from './decode-worker.js';
 import { DataError, messageOf } from './errors.js';
-import type { Image } from './source.js';
+import { type Image, type ImageInput, isInMemory } from './source.js';
 
 /** Options of a `DecodePool`. */
 export interface DecodePoolOptions {
@@ -78,11 +78,11 @@ export class DecodePool {
   }
 
   /** Decodes and scales an image. Messages call it `name`. */
-  decode(image: string | URL | Image, name: string): Decoding {
+  decode(image: ImageInput, name: string): Decoding {
     const { side, exactSize = false, pixelLimit } = this.options;
     const request: DecodeRequest = {
       id: this.#nextId++,
-      image: image instanceof URL ? { url: image.href } : image,
+      image: forThread(image),
       name,
       side,
       exactSize,
@@ -166,6 +166,17 @@ export class DecodePool {
     await Promise.all(workers.map((worker) => worker?.terminate()));
   }
 }
+
+/** An image as it can be sent to a thread. */
+function forThread(image: ImageInput): DecodeRequest['image'] {
+  if (image instanceof URL) return { url: image.href };
+  if (image instanceof Uint8Array) return withoutRest(image);
+  return isInMemory(image) ? { ...image, pixels: withoutRest(image.pixels) } : image;
+}
+
+/** The same bytes without the rest of their buffer, since a message to a thread copies whole buffers. */
+const withoutRest = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 
 /** The CPU time used by all threads of this process, in seconds. */
 function cpuSeconds(): number {

@@ -1,25 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
-import type { DecodeOptions } from './decoder.js';
 import { DataError, FileError, isOutOfMemory, messageOf } from './errors.js';
 import { readImageFile } from './read-image-file.js';
 import { readImageUrl } from './read-image-url.js';
-import { resizeShorterSide, shorterSideTo } from './resize.js';
+import { type ScalingOptions, scaleImage } from './scale-image.js';
 import type { Image } from './source.js';
 
-/**
- * A request to a worker: scale an image so that its shorter side is `side` or, with `exactSize`, refuse it unless both
- * sides are.
- */
-export interface DecodeRequest {
+/** The path of an image file, its URL (a `URL` cannot be sent to a thread), or its bytes. */
+type EncodedImage = string | { readonly url: string } | Uint8Array;
+
+/** A request to a worker: decode an image, unless it is in memory already, and scale it. */
+export interface DecodeRequest extends ScalingOptions {
   readonly id: number;
-  /** The path of a file, a URL (a `URL` cannot be sent to a thread), or the image itself. */
-  readonly image: string | { readonly url: string } | Image;
+  readonly image: EncodedImage | Image;
   /** What messages call the image. */
   readonly name: string;
-  readonly side: number;
-  readonly exactSize: boolean;
-  readonly pixelLimit: number;
 }
 
 /** Cancels the request with this id. It still gets a reply, since replies come in the order of requests. */
@@ -72,27 +67,26 @@ async function handle(request: DecodeRequest): Promise<void> {
 
 const fail = (id: number, failure: string): void => port.postMessage({ id, failure } satisfies DecodeReply);
 
-async function prepare({ id, image, side, exactSize, pixelLimit }: DecodeRequest): Promise<Image> {
-  const options = { pixelLimit, side: exactSize ? undefined : side };
-  const isRead = typeof image === 'string' || 'url' in image;
-  const original = isRead ? await decodeFile(id, image, options) : image;
-  if (exactSize && (original.height !== side || original.width !== side)) {
-    throw new Error(`it has ${original.width} × ${original.height} pixels, not the required ${side} × ${side}`);
-  }
-  const [height, width] = shorterSideTo(side, original.height, original.width);
-  if (height * width > pixelLimit)
-    throw new Error(`scaled to ${width} × ${height}, it would exceed the limit of ${pixelLimit} pixels`);
-  const scaled = resizeShorterSide(original, side);
+async function prepare(request: DecodeRequest): Promise<Image> {
+  const original = isPixels(request.image) ? request.image : await decodeFile(request, request.image);
+  const scaled = scaleImage(original, request);
   // Pixels in a decoder's own memory cannot be transferred to another thread.
   return scaled === original ? { ...original, pixels: original.pixels.slice() } : scaled;
 }
 
-async function decodeFile(id: number, file: string | { readonly url: string }, options: DecodeOptions): Promise<Image> {
-  const bytes = typeof file === 'string' ? readImageFile(file, options.pixelLimit) : await readImageUrl(file.url);
+async function decodeFile({ id, side, exactSize, pixelLimit }: DecodeRequest, file: EncodedImage): Promise<Image> {
+  const bytes = await bytesOf(file, pixelLimit);
   const { decodeImage } = await decoder();
   port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
-  return decodeImage(bytes, options);
+  return decodeImage(bytes, { pixelLimit, side: exactSize ? undefined : side });
 }
+
+async function bytesOf(file: EncodedImage, pixelLimit: number): Promise<Buffer> {
+  if (file instanceof Uint8Array) return Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  return typeof file === 'string' ? readImageFile(file, pixelLimit) : readImageUrl(file.url);
+}
+
+const isPixels = (image: EncodedImage | Image): image is Image => typeof image === 'object' && 'pixels' in image;
 
 /** Decoders are large, and images in memory need none, so they are loaded with the first file. */
 const decoder = (): Promise<typeof import('./decode.js')> => import('./decode.js');

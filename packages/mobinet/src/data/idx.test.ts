@@ -87,8 +87,8 @@ describe('openIdx', () => {
     expect([0, 1, 2].map((i) => train.label(i))).toEqual([2, 0, 2]);
     expect(train.image(1)).toEqual({ height: 1, width: 2, pixels: Uint8Array.of(3, 3, 3, 4, 4, 4) });
     expect(val.length).toBe(1);
-    expect(val.name(0)).toBe(`${join(folder, 't10k-images-idx3-ubyte.gz')}[0]`);
-    expect(openIdx(folder, { limit: 3, onWarning: () => {} }).train.name(1)).toContain('[1]');
+    expect(val.name!(0)).toBe(`${join(folder, 't10k-images-idx3-ubyte.gz')}[0]`);
+    expect(openIdx(folder, { limit: 3, onWarning: () => {} }).train.name!(1)).toContain('[1]');
     expect(() => openIdx(folder, { limit: 2 })).toThrow('a limit of 2 images leaves some of the 3 classes without any');
   });
 

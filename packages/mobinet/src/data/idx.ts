@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { DataError, messageOf, oneLine, unreadable } from './errors.js';
+import { DataError, messageOf, unreadable } from './errors.js';
 import { hashOf } from './fingerprint.js';
+import { numberedClasses, warnOfAbsentClasses } from './numbered-classes.js';
 import {
   type ClassFingerprint,
   checkLimit,
@@ -83,14 +84,9 @@ export interface IdxOptions {
 export function openIdx(directory: string, options: IdxOptions = {}): ImageDataset {
   const train = readSplit(directory, 'train');
   const val = readSplit(directory, 't10k');
-  const classes = numbered(1 + Math.max(largest(train.labels.values), largest(val.labels.values)));
+  const classes = numberedClasses(1 + Math.max(largest(train.labels.values), largest(val.labels.values)));
   checkLimit(options.limit, classes);
-  const present = new Set(train.labels.values);
-  const absent = classes.filter((_, label) => !present.has(label));
-  if (absent.length > 0) {
-    const { onWarning = console.warn } = options;
-    onWarning(oneLine(`${train.path} has no images of the classes ${absent.join(', ')}, which cannot be learned`));
-  }
+  warnOfAbsentClasses(train.path, classes, train.labels.values, options.onWarning);
   return { classes, train: openSplit(train, classes, options), val: openSplit(val, classes, options) };
 }
 
@@ -104,11 +100,9 @@ export function openValidationIdx(
   { classes: least = 1, ...options }: IdxOptions & { classes?: number } = {},
 ): ValidationSet {
   const val = readSplit(directory, 't10k');
-  const classes = numbered(Math.max(least, 1 + largest(val.labels.values)));
+  const classes = numberedClasses(Math.max(least, 1 + largest(val.labels.values)));
   return { classes, val: openSplit(val, classes, options) };
 }
-
-const numbered = (count: number): string[] => Array.from({ length: count }, (_, label) => String(label));
 
 interface IdxSplit {
   readonly path: string;

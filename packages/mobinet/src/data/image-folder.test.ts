@@ -36,7 +36,7 @@ function errorOf(
 const contents = (source: ImageSource): string[] =>
   Array.from(
     { length: source.length },
-    (_, i) => `${source.label(i)} ${source.name(i).split('/').slice(-2).join('/')}`,
+    (_, i) => `${source.label(i)} ${source.name!(i).split('/').slice(-2).join('/')}`,
   );
 
 /** The paths of images relative to `folder`. */

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { checkNumber, checkNumbers, checkRecord, Rng, shown, wholeNumbers } from '@mobinet/tensor';
 import {
   type Augmentation,
@@ -88,9 +87,10 @@ const decodingRanges = {
 
 /**
  * Checks the options of a loader and fills in the defaults.
+ * @param workers The default number of decoding threads.
  * @throws RangeError or TypeError, one line that names the option.
  */
-export function resolveLoaderOptions(options: ImageLoaderOptions) {
+export function resolveLoaderOptions(options: ImageLoaderOptions, workers: number) {
   checkRecord("the image loader's options", options);
   const { rng, workerUrl, shuffle = false, dropLast = false, exactSize = false } = options;
   const { batchSize, microBatches = 1, size, mixup = 0, normalization = imageNetNormalization } = options;
@@ -101,7 +101,7 @@ export function resolveLoaderOptions(options: ImageLoaderOptions) {
   checkNormalization(normalization);
   const resize = checkNumber('resize', options.resize ?? Math.max(1, Math.round((size * 256) / 224)), resizeRange);
   const given = {
-    workers: options.workers ?? Math.max(1, Math.min(8, availableParallelism() - 1)),
+    workers: options.workers ?? workers,
     prefetch: options.prefetch ?? 2 * batchSize,
     cacheBytes: options.cacheBytes ?? 256 * 2 ** 20,
     pixelLimit: options.pixelLimit ?? 100e6,

@@ -1,6 +1,6 @@
 import type { Unreadable } from './decode-worker.js';
 import { DataError, oneLine } from './errors.js';
-import type { ImageSource } from './source.js';
+import { type ImageSource, nameOf } from './source.js';
 
 /** When a skipped image is an error. */
 export interface SkippingOptions {
@@ -52,7 +52,7 @@ export class SkippedImages {
    */
   add(index: number, reason: Unreadable): void {
     const { isolated, onWarning } = this.#options;
-    const name = this.#source.name(index);
+    const name = nameOf(this.#source, index);
     if (reason.isFileError && !isolated) {
       throw new DataError(`cannot read ${name}: ${reason.problem}. Restore the file (is its disk mounted?)`);
     }
@@ -66,7 +66,7 @@ export class SkippedImages {
   #check(index: number, { problem }: Unreadable): void {
     const source = this.#source;
     const { maxSkipped } = this.#options;
-    const example = `${source.name(index)}: ${problem}`;
+    const example = `${nameOf(source, index)}: ${problem}`;
     this.#left ??= countByClass(source);
     const label = source.label(index);
     this.#left[label]--;

@@ -1,4 +1,4 @@
-import { checkNumber, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, type Rng, wholeNumbers } from '@mobinet/tensor';
 import { DataError } from './errors.js';
 import type { Split } from './split.js';
 
@@ -18,6 +18,9 @@ export interface ClassFingerprint {
   readonly hash: string;
 }
 
+/** The path of an image file, its URL (http or https), its bytes (such as those of a JPEG), or its pixels. */
+export type ImageInput = string | URL | Uint8Array | Image;
+
 /** The images of one split. An image is identified by its index, 0 … length − 1. */
 export interface ImageSource {
   readonly length: number;
@@ -28,11 +31,14 @@ export interface ImageSource {
   /** The class of an image, as an index into the data set's `classes`. */
   label(index: number): number;
 
-  /** The name of an image in messages. */
-  name(index: number): string;
+  /** The name of an image in messages. Default: `image 0` and so on. */
+  name?(index: number): string;
 
-  /** The path of an image file, its URL (http or https), or the image itself if it is already in memory. */
-  image(index: number): string | URL | Image;
+  /** Reads an image, or says where it is. A loader calls it ahead of time, in the order of the batches. */
+  image(index: number): ImageInput | Promise<ImageInput>;
+
+  /** Begins a pass over all images, for sources that are best read in an order of their own. */
+  pass?(rng: Rng | null): ImagePass;
 
   /**
    * Identifies the images of each class, so that a resumed run can check that it continues with the same images.
@@ -41,9 +47,23 @@ export interface ImageSource {
   fingerprint?(): readonly ClassFingerprint[];
 }
 
+/** A pass over the images of a source. */
+export interface ImagePass {
+  /**
+   * All indices in the order to read them in: shuffled, as a function of the generator alone, or ascending without a
+   * generator.
+   */
+  readonly order: Int32Array;
+  /** Like `image` of the source. It is called in this order, from any position on; some images may be left out. */
+  image(index: number): ImageInput | Promise<ImageInput>;
+}
+
+/** What messages call an image of a source. */
+export const nameOf = (source: ImageSource, index: number): string => source.name?.(index) ?? `image ${index}`;
+
 /** Whether an image is already in memory, so that it need not be read and decoded. */
-export const isInMemory = (image: string | URL | Image): image is Image =>
-  !(typeof image === 'string' || image instanceof URL);
+export const isInMemory = (image: ImageInput): image is Image =>
+  !(typeof image === 'string' || image instanceof URL || image instanceof Uint8Array);
 
 /** A data set for classification: its classes, and the images for training and validation. */
 export interface ImageDataset {
@@ -66,7 +86,9 @@ export interface DataSummary {
 /** Summarizes a data set without reading files. */
 export function summarizeData({ train, classes }: ImageDataset): DataSummary {
   const image = train.image(0);
-  const side = isInMemory(image) ? Math.min(image.height, image.width) : null;
+  // A source that reads its images is not waited for. If it cannot, the loader says so.
+  if (image instanceof Promise) image.catch(() => {});
+  const side = !(image instanceof Promise) && isInMemory(image) ? Math.min(image.height, image.width) : null;
   return { images: train.length, classes: classes.length, side };
 }
 

@@ -1,6 +1,7 @@
-import { checkNumber, Rng, withBackend } from '@mobinet/tensor';
+import { checkNumber, Rng } from '@mobinet/tensor';
 import type { ClassFolder } from './class-folders.js';
 import { DataError } from './errors.js';
+import { shuffled } from './shuffled.js';
 
 /** How validation images are drawn from images that are not yet split. */
 export interface Split {
@@ -15,11 +16,11 @@ export interface Split {
  *
  * @throws DataError if there are fewer than two images.
  */
-export function splitImages(
+export function splitImages<T>(
   { name, path }: ClassFolder,
-  files: readonly string[],
+  files: readonly T[],
   { valShare, splitSeed }: Split,
-): { train: string[]; val: string[] } {
+): { train: T[]; val: T[] } {
   checkNumber('valShare', valShare, { above: 0, below: 1 });
   if (files.length < 2) {
     throw new DataError(
@@ -27,15 +28,6 @@ export function splitImages(
     );
   }
   const count = Math.min(files.length - 1, Math.max(1, Math.round(valShare * files.length)));
-  const drawn = new Set(drawOrder(name, files.length, splitSeed).slice(0, count));
+  const drawn = new Set(shuffled(Rng.fromSeed(splitSeed).split('validation', name), files.length).slice(0, count));
   return { train: files.filter((_, i) => !drawn.has(i)), val: files.filter((_, i) => drawn.has(i)) };
-}
-
-function drawOrder(name: string, length: number, seed: number): Int32Array {
-  return withBackend('cpu', () => {
-    const permutation = Rng.fromSeed(seed).split('validation', name).permutation(length);
-    const order = permutation.values.slice();
-    permutation.dispose();
-    return order;
-  });
 }

@@ -2,7 +2,7 @@ import type { Tensor } from '@mobinet/tensor';
 import type { Normalization } from '../data/augment.js';
 import type { ImageBatch } from '../data/loader.js';
 import { resizeShorterSide } from '../data/resize.js';
-import type { Image, ImageSource } from '../data/source.js';
+import { type Image, type ImageSource, nameOf } from '../data/source.js';
 import type { Confusion } from './class-scores.js';
 
 /** An image whose class was not recognized. */
@@ -64,7 +64,7 @@ export class Predictions {
       const entry = label * classes + predicted;
       this.#confusion.set(entry, (this.#confusion.get(entry) ?? 0) + 1);
       if (predicted === label) return;
-      wrong.push({ name: this.#options.source.name(batch.indices[at]), label, predicted, probability, at });
+      wrong.push({ name: nameOf(this.#options.source, batch.indices[at]), label, predicted, probability, at });
     });
     const least = this.#wrong.length < this.#limit ? 0 : this.#wrong[this.#limit - 1].probability;
     const candidates = wrong.filter(({ probability }) => probability > least).sort(byProbability);

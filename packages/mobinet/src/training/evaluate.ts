@@ -1,6 +1,6 @@
 import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
 import { dispose, type Tensor, tidy } from '@mobinet/tensor';
-import type { ImageBatch, ImageLoader } from '../data/loader.js';
+import type { BatchLoader, ImageBatch } from '../data/batch-loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 
 /** Loss and accuracy of a network on a set of images. */
@@ -36,7 +36,7 @@ export interface EvaluateOptions {
  */
 export async function evaluate(
   model: Module,
-  loader: ImageLoader,
+  loader: BatchLoader,
   { signal, onProgress, onBatch }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const wasTraining = model.training;

@@ -2,8 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
 import { decodeSafetensorsMetadata, dispose, type Shape, withBackend } from '@mobinet/tensor';
+import type { BatchLoader } from '../data/batch-loader.js';
 import { DataError } from '../data/errors.js';
-import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
 import { untilAborted } from '../data/until-aborted.js';
 import { checkpointFormat } from '../export/checked-file.js';
@@ -122,7 +122,7 @@ export interface Agreement {
 export async function comparePacked(
   run: TrainingRun,
   packed: PackedModel,
-  loader: ImageLoader,
+  loader: BatchLoader,
   { signal, onProgress, onBatch }: EvaluateOptions = {},
 ): Promise<Agreement> {
   const model = evaluatedModel(run).eval();

@@ -17,7 +17,7 @@ async function decoded(source: ImageSource): Promise<ImageSource> {
     length: source.length,
     classes: source.classes!,
     label: (index) => source.label(index),
-    name: (index) => source.name(index),
+    name: (index) => source.name!(index),
     image: (index) => images[index],
     fingerprint: () => source.fingerprint!(),
   };

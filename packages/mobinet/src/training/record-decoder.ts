@@ -13,7 +13,7 @@ export async function recordDecoder(
   images: ImageSource,
   onWarning: (message: string) => void = console.warn,
 ): Promise<void> {
-  if (images.length === 0 || isInMemory(images.image(0))) return;
+  if (images.length === 0 || isInMemory(await images.image(0))) return;
   const { name } = await findDecoder();
   if (run.decoder !== undefined && run.decoder !== name) {
     onWarning(`images are now decoded by ${name}, not by ${run.decoder} as before: their pixels may differ slightly`);
