@@ -8,6 +8,7 @@ export {
 } from './data/augment.js';
 export type { ColorJitter } from './data/color-jitter.js';
 export { DataError } from './data/errors.js';
+export { type Bitmap, imageFromBitmap, imageFromBlob } from './data/image-from-blob.js';
 export { imageFromRgba } from './data/image-from-rgba.js';
 export { type Preprocessing, prepareImages } from './data/prepare.js';
 export type { RandomErasing } from './data/random-erasing.js';
