@@ -3,9 +3,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { unpackModel } from '../export/packed-model.js';
-import { readPackedBytes } from '../training/files.js';
 import { jsonFlag } from './flags.js';
+import { readPageModel } from './model-flag.js';
 import { networkFlag } from './network-flag.js';
 import { wholeNumber } from './number-flags.js';
 import { printJson, printResult, say } from './output.js';
@@ -50,23 +49,13 @@ async function runServeDemo({ model, port, host, json }: ServeFlags): Promise<vo
   if (!existsSync(demoFolder)) {
     throw new Error(`the demo page is not built: there is no ${demoFolder}. In the repository, run npm run demo`);
   }
-  const server = serveSite(demoFolder, { host, ...(model !== undefined && { model: await readChecked(model) }) });
+  const server = serveSite(demoFolder, { host, ...(model !== undefined && { model: await readPageModel(model) }) });
   await listen(server, port, host);
   const { port: found } = server.address() as AddressInfo;
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${found}/`;
   if (json) printJson({ url });
   else printResult(url);
   say('press Ctrl-C to stop');
-}
-
-/**
- * Reads a packed model and checks it here rather than in the page.
- * @throws FormatError if it is not a packed model.
- */
-async function readChecked(path: string): Promise<Uint8Array> {
-  const { bytes, file } = await readPackedBytes(path);
-  unpackModel(bytes, file).dispose();
-  return bytes;
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

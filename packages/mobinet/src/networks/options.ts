@@ -80,7 +80,7 @@ export function checkSchema(schema: unknown, network: string): asserts schema is
 const commandFlags =
   'batch checkpoint classNames colorJitter crop cropPadding cropRatio cropScale data device epochs erase ' +
   'eraseValue flip format graph help host idx json labelSmoothing limit lr maxSkipped mean microBatches model ' +
-  'network optimizer out patience port preset profile resize resume schedule seconds size std threads top ' +
+  'network optimizer out patience port preset profile resize resume schedule seconds size std threads title top ' +
   'untrained valShare version weightDecay workers';
 
 const reservedNames: ReadonlySet<string> = new Set(commandFlags.split(' '));

@@ -1,12 +1,8 @@
-import { pixelsOf } from './input.js';
-import type { Picture } from './protocol.js';
-
-/** The side of the square picture, in pixels: more than most networks use. */
-const side = 448;
-
 /** The camera, shown in a video element. */
 export class Camera {
   #stream: MediaStream | null = null;
+  /** Called when the camera ends by itself, for example because it was unplugged. */
+  onLost: () => void = () => {};
 
   constructor(readonly video: HTMLVideoElement) {}
 
@@ -18,7 +14,10 @@ export class Camera {
   async start(): Promise<void> {
     if (!navigator.mediaDevices) throw new Error('Browsers allow the camera only on pages from https or localhost.');
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
+      // More pixels than most networks use, and few enough to read many frames per second.
+      const video = { facingMode: 'environment', width: { ideal: 640 }, height: { ideal: 480 } };
+      this.#stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
+      for (const track of this.#stream.getTracks()) track.addEventListener('ended', () => this.#lose());
       this.video.srcObject = this.#stream;
       await this.video.play();
     } catch (error) {
@@ -33,11 +32,26 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  /** The center of the current frame, square like the network's input. */
-  picture(): Picture {
+  /** The pictures of the camera until it stops. A frame is skipped if the previous one is still in use. */
+  async *frames(): AsyncGenerator<ImageBitmap> {
+    const stream = this.#stream;
+    while (stream !== null && this.#stream === stream) {
+      yield await createImageBitmap(this.video);
+      await new Promise(requestAnimationFrame);
+    }
+  }
+
+  /** The current frame as an image file. */
+  async snapshot(): Promise<Blob> {
     const { videoWidth, videoHeight } = this.video;
-    const scale = side / Math.min(videoWidth, videoHeight);
-    return squareOf(pixelsOf(this.video, Math.round(scale * videoWidth), Math.round(scale * videoHeight)));
+    const canvas = new OffscreenCanvas(videoWidth, videoHeight);
+    canvas.getContext('2d')!.drawImage(this.video, 0, 0);
+    return canvas.convertToBlob();
+  }
+
+  #lose(): void {
+    this.stop();
+    this.onLost();
   }
 }
 
@@ -46,14 +60,3 @@ const reasons: Readonly<Record<string, string>> = {
   NotFoundError: 'No camera found. Choose an image instead.',
   NotReadableError: 'Another program is using the camera. Close it and try again.',
 };
-
-function squareOf({ width, height, data }: Picture): Picture {
-  const size = Math.min(width, height);
-  const [top, left] = [(height - size) >> 1, (width - size) >> 1];
-  const square = new Uint8ClampedArray(4 * size * size);
-  for (let row = 0; row < size; row++) {
-    const from = 4 * ((top + row) * width + left);
-    square.set(data.subarray(from, from + 4 * size), 4 * size * row);
-  }
-  return { width: size, height: size, data: square };
-}
