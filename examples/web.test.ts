@@ -3,15 +3,15 @@ import { basename, join } from 'node:path';
 import { loadPacked, type PackedModel } from 'mobinet';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { describeInBrowsers } from '../packages/mobinet/dist/browsers.test.helper.js';
+import { describeInBrowsers, giveFile } from '../packages/mobinet/dist/browsers.test.helper.js';
 import {
   classifyInNode,
   countInNode,
   fixtures,
   type NodeResult,
   onesOf,
+  otherInFirefox,
   pictures,
-  roundedByFirefox,
   type Segment,
   segmentsOf,
 } from './web-in-node.test.helper.js';
@@ -90,19 +90,10 @@ describeInBrowsers('the demo', ({ name: browserName, newPage }) => {
 
   const newName = (file: string): string => `${++fileCount}-${basename(file)}`;
 
-  /** Drops a picture on the page or pastes it, with synthetic events. The page's result must be Node's. */
+  /** Drops a picture on the page or pastes it. The page's result must be Node's. */
   async function give(how: 'drop' | 'paste', file: string): Promise<void> {
     const name = newName(file);
-    const base64 = readFileSync(file).toString('base64');
-    const [type, property] = how === 'drop' ? ['drop', 'dataTransfer'] : ['paste', 'clipboardData'];
-    await page.evaluate(`{
-      const bytes = Uint8Array.from(atob('${base64}'), (letter) => letter.charCodeAt(0));
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([bytes], '${name}', { type: 'image/png' }));
-      const event = new Event('${type}', { bubbles: true, cancelable: true });
-      Object.defineProperty(event, '${property}', { value: transfer });
-      document.querySelector('main').dispatchEvent(event);
-    }`);
+    await giveFile(page, how, { name, bytes: readFileSync(file) });
     await expectNodesPrediction(file, name);
   }
 
@@ -115,7 +106,7 @@ describeInBrowsers('the demo', ({ name: browserName, newPage }) => {
     await shows('#announcement', name);
     expect(await text('#bars .name')).toBe(model.info.classes![best]);
     const difference = Number.parseFloat(await text('#bars .percent')) - 100 * probabilities[best];
-    const isExact = browserName !== 'Firefox' || !roundedByFirefox.includes(basename(file));
+    const isExact = browserName !== 'Firefox' || !otherInFirefox.includes(basename(file));
     expect(Math.abs(difference)).toBeLessThan(isExact ? 0.5 : 2);
   }
 

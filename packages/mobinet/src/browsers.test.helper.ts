@@ -78,3 +78,22 @@ export function describeInBrowsers(title: string, body: (browser: OpenBrowser) =
     });
   }
 }
+
+/** A file that is given to a page. */
+export interface GivenFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Drops an image file on a page or pastes it, with a synthetic event at the element `main`. */
+export async function giveFile(page: Page, how: 'drop' | 'paste', { name, bytes }: GivenFile): Promise<void> {
+  const property = how === 'drop' ? 'dataTransfer' : 'clipboardData';
+  await page.evaluate(`{
+    const bytes = Uint8Array.from(atob('${Buffer.from(bytes).toString('base64')}'), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], '${name}', { type: 'image/png' }));
+    const event = new Event('${how}', { bubbles: true, cancelable: true });
+    Object.defineProperty(event, '${property}', { value: transfer });
+    document.querySelector('main').dispatchEvent(event);
+  }`);
+}

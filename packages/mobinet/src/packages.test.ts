@@ -13,6 +13,7 @@ import {
   bundleWithVite,
   bundleWithWebpack,
 } from './bundlers.test.helper.js';
+import { describeCreatedPage } from './created-page.test.helper.js';
 import { consumers, installPublished, npm, published, repository } from './published.test.helper.js';
 
 // Tests what is published, as the project of a user finds it: packed, installed, imported and bundled.
@@ -24,8 +25,10 @@ const page = `
 
 const project = mkdtempSync(join(tmpdir(), 'mobinet-project-'));
 
+let archives: readonly string[];
+
 beforeAll(() => {
-  installPublished(project);
+  archives = installPublished(project);
   writeFileSync(join(project, 'page.js'), page);
 }, 300_000);
 
@@ -285,3 +288,5 @@ describe('the published packages', () => {
     });
   });
 });
+
+describeCreatedPage(project, () => archives);

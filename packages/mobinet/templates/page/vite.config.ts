@@ -13,6 +13,10 @@ export default defineConfig({
   preview: { headers },
   worker: { format: 'es' },
   build: { target: 'esnext' },
-  // These packages start threads from files of their own, which Vite would otherwise merge into one.
-  optimizeDeps: { exclude: ['mobinet', '@mobinet/tensor', '@mobinet/autograd', '@mobinet/bnn'] },
+  optimizeDeps: {
+    // These packages start threads from files of their own, which Vite would otherwise merge into one.
+    exclude: ['mobinet', '@mobinet/tensor', '@mobinet/autograd', '@mobinet/bnn'],
+    // A CommonJS package, which browsers cannot load as it is.
+    include: ['mobinet > @mobinet/tensor > ndarray'],
+  },
 });
