@@ -35,8 +35,14 @@ export class Camera {
   /** The pictures of the camera until it stops. A frame is skipped if the previous one is still in use. */
   async *frames(): AsyncGenerator<ImageBitmap> {
     const stream = this.#stream;
-    while (stream !== null && this.#stream === stream) {
-      yield await createImageBitmap(this.video);
+    const isOn = (): boolean => stream !== null && this.#stream === stream;
+    while (isOn()) {
+      const frame = await createImageBitmap(this.video).catch((error) => {
+        // A video that has been stopped in the meantime has no frames.
+        if (isOn()) throw error;
+      });
+      if (frame && isOn()) yield frame;
+      else frame?.close();
       await new Promise(requestAnimationFrame);
     }
   }
