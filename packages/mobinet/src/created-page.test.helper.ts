@@ -118,7 +118,7 @@ export function describeCreatedPage(project: string, archives: () => readonly st
         page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
         await page.addInitScript(`${keepReplies};${before}`);
         await page.goto(url);
-        await shows('#model', model, 60_000);
+        await shows('#model', model, 120_000);
       }
 
       async function shows(selector: string, text: string | RegExp, timeout = 20_000): Promise<void> {
