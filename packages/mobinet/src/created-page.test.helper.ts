@@ -79,7 +79,7 @@ export function describeCreatedPage(project: string, archives: () => readonly st
       const all = await decodeImage(readFileSync(large), { pixelLimit: 2e6 });
       expected.set(large, (await network.predict([all]))[0]);
       network.dispose();
-    }, 300_000);
+    }, 600_000);
 
     afterAll(() => {
       for (const server of servers) server.close();

@@ -30,7 +30,7 @@ let archives: readonly string[];
 beforeAll(() => {
   archives = installPublished(project);
   writeFileSync(join(project, 'page.js'), page);
-}, 300_000);
+}, 600_000);
 
 afterAll(() => rmSync(project, { recursive: true }));
 
