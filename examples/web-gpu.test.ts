@@ -1,25 +1,22 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadPacked } from 'mobinet';
 import { serveSite } from 'mobinet/cli';
-import { type Browser, chromium } from 'playwright-core';
 import { build } from 'vite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeInBrowsers } from '../packages/mobinet/dist/browsers.test.helper.js';
 
-// Training and inference with WebGPU in a browser, on a software adapter. Without a browser the test is skipped, as
-// web.test.ts reports.
+// Training and inference with WebGPU in browsers, on a software adapter.
 
-const browserFile = '/usr/bin/chromium';
 const root = join(import.meta.dirname, 'web');
 
-describe.skipIf(!existsSync(browserFile))('a page on WebGPU', () => {
+describeInBrowsers('a page on WebGPU', ({ newPage }) => {
   let site: string;
   let server: Server;
-  let browser: Browser;
 
   beforeAll(async () => {
     site = mkdtempSync(join(tmpdir(), 'mobinet-web-gpu-'));
@@ -27,18 +24,9 @@ describe.skipIf(!existsSync(browserFile))('a page on WebGPU', () => {
     await build({ root, logLevel: 'silent', build: { outDir: site, rollupOptions: { input } } });
     server = serveSite(site).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    browser = await chromium.launch({
-      executablePath: browserFile,
-      args: [
-        ...['--headless', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-        ...['--disable-component-update', '--disable-sync', '--enable-unsafe-webgpu'],
-        '--use-webgpu-adapter=swiftshader',
-      ],
-    });
-  }, 120_000);
+  });
 
-  afterAll(async () => {
-    await browser?.close();
+  afterAll(() => {
     server?.close();
     rmSync(site, { recursive: true });
   });
@@ -59,7 +47,7 @@ describe.skipIf(!existsSync(browserFile))('a page on WebGPU', () => {
   }, 480_000);
 
   async function visit(device: string) {
-    const page = await browser.newPage();
+    const page = await newPage();
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/training.html?steps=4&device=${device}`;
     await page.goto(address);
     await page.locator('#answer:not(:empty)').waitFor({ timeout: 400_000 });

@@ -1,4 +1,4 @@
-import { byId, create } from './dom.js';
+import { byId, create } from '../../../packages/mobinet/templates/page/src/dom.js';
 import type { OneOutput, Tap } from './protocol.js';
 
 const wordBits = 32;

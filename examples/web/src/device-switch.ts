@@ -1,5 +1,5 @@
 import type { BackendName } from '@mobinet/tensor';
-import { byId } from './dom.js';
+import { byId } from '../../../packages/mobinet/templates/page/src/dom.js';
 
 /** Two radio buttons that choose where the network runs. */
 export class DeviceSwitch {

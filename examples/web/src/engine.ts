@@ -1,6 +1,6 @@
 import '@mobinet/bnn/webgpu';
 import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
-import { imageFromRgba, type Normalization, type PackedModel, prepareImages, unpackModel } from 'mobinet';
+import { type Normalization, type PackedModel, prepareImages, unpackModel } from 'mobinet';
 import { type InnerLayer, innerLayers } from './layers.js';
 import type { CallName, Classification, LayerInfo, ModelInfo, Picture, Request, Result, Signs } from './protocol.js';
 import { explainOutput, stepOf } from './taps.js';
@@ -29,9 +29,8 @@ export const engine: Engine = {
     return { ...modelInfo(loaded, bytes.length, name), gpu: device === 'webgpu' ? reason : null };
   },
 
-  async classify({ picture, runs }) {
+  async classify({ image, runs }) {
     const { model } = current();
-    const image = imageFromRgba(picture);
     let predictions: Classification['predictions'] = [];
     const times = await repeat(runs, async () => {
       [predictions] = await model.predict([image], { top: 5 });

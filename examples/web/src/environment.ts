@@ -1,3 +1,4 @@
+import { findObstacle } from '../../../packages/mobinet/templates/page/src/obstacle.js';
 import type { Kernels } from './protocol.js';
 
 /** The capabilities of the browser and of the page. */
@@ -21,9 +22,7 @@ const simdModule = Uint8Array.of(
  * @param choice The value of `?kernels=` in the URL: `reference` selects the definitions instead of the fast kernels.
  */
 export function detectEnvironment(choice: string | null): Environment {
-  const obstacle = hasSharedMemory()
-    ? null
-    : 'This browser has no shared WebAssembly memory, which the network needs. Use a current Chrome, Firefox or Safari.';
+  const obstacle = findObstacle();
   const hasSimd = obstacle === null && WebAssembly.validate(simdModule);
   const notes: string[] = [];
   if (!crossOriginIsolated) {
@@ -42,13 +41,4 @@ export function detectEnvironment(choice: string | null): Environment {
   }
   const kernels = hasSimd && choice !== 'reference' ? 'fast' : 'reference';
   return { kernels, hasWebGpu: 'gpu' in navigator, notes, obstacle };
-}
-
-/** Pages that are not cross-origin isolated have shared memory too, but cannot send it to other threads. */
-function hasSharedMemory(): boolean {
-  try {
-    return new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }) instanceof WebAssembly.Memory;
-  } catch {
-    return false;
-  }
 }

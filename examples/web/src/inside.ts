@@ -1,6 +1,7 @@
+import { bar, byId, create } from '../../../packages/mobinet/templates/page/src/dom.js';
 import { BitView } from './bit-view.js';
 import type { Client } from './client.js';
-import { bar, byId, create, formatTime } from './dom.js';
+import { formatTime } from './format.js';
 import type { Classification, LayerInfo, Place } from './protocol.js';
 import { SignMaps } from './sign-maps.js';
 

@@ -1,10 +1,12 @@
-import { formatPercent, showBars } from './bars.js';
-import { Camera } from './camera.js';
+import { type Image, imageFromBitmap, imageFromBlob } from 'mobinet';
+import { formatPercent, showBars } from '../../../packages/mobinet/templates/page/src/bars.js';
+import { Camera } from '../../../packages/mobinet/templates/page/src/camera.js';
+import { byId, create } from '../../../packages/mobinet/templates/page/src/dom.js';
+import { listenForFiles } from '../../../packages/mobinet/templates/page/src/files.js';
 import { Client } from './client.js';
 import { DeviceSwitch } from './device-switch.js';
-import { byId, create, formatBytes, formatNumber, formatTime } from './dom.js';
 import { detectEnvironment } from './environment.js';
-import { listenForFiles, readPicture } from './input.js';
+import { formatBytes, formatNumber, formatTime } from './format.js';
 import { Inside } from './inside.js';
 import type { ModelInfo, Picture } from './protocol.js';
 
@@ -36,9 +38,9 @@ async function start(client: Client): Promise<void> {
   /** The number of the latest image. Results of earlier ones are not shown. */
   let turn = 0;
 
-  const classify = async (picture: Picture, name: string, runs: number): Promise<void> => {
+  const classify = async (image: Image, name: string, runs: number): Promise<void> => {
     const own = ++turn;
-    const classification = await client.call('classify', { picture, runs });
+    const classification = await client.call('classify', { image, runs });
     if (own !== turn) return;
     const [best] = classification.predictions;
     showBars(byId('bars', HTMLElement), classification.predictions);
@@ -74,14 +76,14 @@ async function start(client: Client): Promise<void> {
   };
 
   /** The current image, kept to classify it again with another model. */
-  let last: { picture: Picture; name: string } | null = null;
+  let last: { image: Image; name: string } | null = null;
 
   const openImage = async (file: Blob, name: string): Promise<void> => {
-    const picture = await readPicture(file, name);
+    const image = await imageFromBlob(file, name);
     stopCamera();
-    show(file, picture);
-    last = { picture, name };
-    await classify(picture, name, runsOfStills);
+    show(file, image);
+    last = { image, name };
+    await classify(image, name, runsOfStills);
   };
 
   /** Shows an error in one line and leaves the page as it was. */
@@ -94,7 +96,7 @@ async function start(client: Client): Promise<void> {
     attempt(async () => {
       if (!file.name.endsWith('.safetensors')) return openImage(file, file.name);
       await openModel(new Uint8Array(await file.arrayBuffer()), file.name);
-      if (last) await classify(last.picture, last.name, runsOfStills);
+      if (last) await classify(last.image, last.name, runsOfStills);
     });
 
   device.onChange = (chosen) =>
@@ -108,7 +110,7 @@ async function start(client: Client): Promise<void> {
         await openModel(model.bytes, model.name);
         throw error;
       } finally {
-        if (last) await classify(last.picture, last.name, runsOfStills);
+        if (last) await classify(last.image, last.name, runsOfStills);
       }
     });
 
@@ -116,14 +118,18 @@ async function start(client: Client): Promise<void> {
     attempt(async () => openImage(await (await get(`samples/${name}.png`)).blob(), `${name}.png`));
 
   const live = async (): Promise<void> => {
-    while (camera.isOn) {
-      await classify(camera.picture(), 'the camera', 1);
-      await new Promise(requestAnimationFrame);
+    for await (const frame of camera.frames()) {
+      await classify(imageFromBitmap(frame), 'the camera', 1);
+      frame.close();
     }
   };
 
   listenForFiles([byId('picker', HTMLInputElement), byId('model-picker', HTMLInputElement)], openFile, showProblem);
   byId('samples', HTMLElement).append(...samples.map((name) => sampleButton(name, () => openSample(name))));
+  camera.onLost = () => {
+    showCamera(false);
+    showProblem('The camera has stopped. Is it still connected?');
+  };
   cameraButton.addEventListener('click', () => {
     if (camera.isOn) return stopCamera();
     void attempt(async () => {
@@ -133,7 +139,7 @@ async function start(client: Client): Promise<void> {
       live().catch(showProblem);
     });
   });
-  shutter.addEventListener('click', () => attempt(async () => openImage(await pngOf(camera.picture()), 'the picture')));
+  shutter.addEventListener('click', () => attempt(async () => openImage(await camera.snapshot(), 'the picture')));
 
   try {
     await openModel(new Uint8Array(await (await get(shippedModel)).arrayBuffer()), shippedModel);
@@ -184,7 +190,7 @@ function showProblem(error: unknown): void {
     error === null ? '' : error instanceof Error ? error.message : String(error);
 }
 
-function show(file: Blob, { width, height }: Picture): void {
+function show(file: Blob, { width, height }: Image): void {
   URL.revokeObjectURL(shown.src);
   shown.src = URL.createObjectURL(file);
   // Small images are enlarged without smoothing, so that their pixels are visible.
@@ -212,10 +218,4 @@ function showCamera(isOn: boolean): void {
 function stopCamera(): void {
   camera.stop();
   showCamera(false);
-}
-
-async function pngOf({ width, height, data }: Picture): Promise<Blob> {
-  const canvas = new OffscreenCanvas(width, height);
-  canvas.getContext('2d')!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
-  return canvas.convertToBlob();
 }

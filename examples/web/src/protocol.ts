@@ -1,12 +1,12 @@
 import type { BackendName } from '@mobinet/tensor';
-import type { Prediction } from 'mobinet';
+import type { Image, Prediction } from 'mobinet';
 
 /** The calls from the page to its worker. Requests and results are copied between the two, so they are plain data. */
 export interface Calls {
   /** Loads a model, in place of the previous one. */
   load(request: ModelRequest): ModelInfo;
-  /** Classifies a picture, up to `runs` times to measure the latency, since the clocks of browsers are coarse. */
-  classify(request: { readonly picture: Picture; readonly runs: number }): Classification;
+  /** Classifies an image, up to `runs` times to measure the latency, since the clocks of browsers are coarse. */
+  classify(request: { readonly image: Image; readonly runs: number }): Classification;
   /** The output signs of a layer for the last picture. */
   signs(request: { readonly layer: number }): Signs;
   /** How one output of a binary layer was computed for the last picture. */

@@ -1,5 +1,5 @@
+import { byId, create } from '../../../packages/mobinet/templates/page/src/dom.js';
 import { bitAt } from './bits.js';
-import { byId, create } from './dom.js';
 import type { Signs } from './protocol.js';
 
 /** The pixel of each bit: 0 (+1) is white, 1 (−1) is black. */

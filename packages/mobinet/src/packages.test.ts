@@ -13,6 +13,7 @@ import {
   bundleWithVite,
   bundleWithWebpack,
 } from './bundlers.test.helper.js';
+import { describeCreatedPage } from './created-page.test.helper.js';
 import { consumers, installPublished, npm, published, repository } from './published.test.helper.js';
 
 // Tests what is published, as the project of a user finds it: packed, installed, imported and bundled.
@@ -24,10 +25,12 @@ const page = `
 
 const project = mkdtempSync(join(tmpdir(), 'mobinet-project-'));
 
+let archives: readonly string[];
+
 beforeAll(() => {
-  installPublished(project);
+  archives = installPublished(project);
   writeFileSync(join(project, 'page.js'), page);
-}, 300_000);
+}, 600_000);
 
 afterAll(() => rmSync(project, { recursive: true }));
 
@@ -306,3 +309,5 @@ describe('the published packages', () => {
     });
   });
 });
+
+describeCreatedPage(project, () => archives);

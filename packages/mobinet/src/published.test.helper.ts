@@ -16,16 +16,29 @@ export const consumers = pathToFileURL(join(repository, 'consumers/package.json'
 
 export const npm = (cwd: string, ...args: string[]): string => execFileSync('npm', args, { cwd, encoding: 'utf8' });
 
-/** Packs the packages and installs them in the empty folder `project`, as a user would. */
-export function installPublished(project: string): void {
-  const tarballs = join(project, 'tarballs');
-  mkdirSync(tarballs);
+/** Packs the packages into a new folder. @returns The paths of their archives. */
+function packPublished(folder: string): string[] {
+  mkdirSync(folder);
   const workspaces = folders.flatMap((name) => ['-w', `packages/${name}`]);
-  npm(repository, 'pack', '--silent', ...workspaces, '--pack-destination', tarballs);
-  const files = readdirSync(tarballs).map((file) => join(tarballs, file));
+  npm(repository, 'pack', '--silent', ...workspaces, '--pack-destination', folder);
+  const files = readdirSync(folder).map((file) => join(folder, file));
   if (files.length !== folders.length) throw new Error(`${files.length} packages were packed, not ${folders.length}`);
+  return files;
+}
+
+/** Installs packages in a project, from npm's cache if they are there. */
+export const install = (project: string, ...packages: string[]): string =>
+  npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...packages);
+
+/**
+ * Packs the packages and installs them in the empty folder `project`, as a user would.
+ * @returns The paths of the packed packages.
+ */
+export function installPublished(project: string): string[] {
+  const files = packPublished(join(project, 'tarballs'));
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   // The version that the repository uses, whose types the oldest supported TypeScript can read.
   const nodeTypes = `@types/node@${createRequire(import.meta.url)('@types/node/package.json').version}`;
-  npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', nodeTypes, ...files);
+  install(project, nodeTypes, ...files);
+  return files;
 }

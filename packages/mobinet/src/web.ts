@@ -10,6 +10,7 @@ export type { BatchLoader, CutBatch, EpochOptions, ImageBatch } from './data/bat
 export type { ColorJitter } from './data/color-jitter.js';
 export { DataError } from './data/errors.js';
 export { type ImageArrays, imagesFromArrays } from './data/image-arrays.js';
+export { type Bitmap, imageFromBitmap, imageFromBlob } from './data/image-from-blob.js';
 export { imageFromRgba } from './data/image-from-rgba.js';
 export type { ImageLoaderOptions } from './data/loader-options.js';
 export type { Mixup } from './data/mixup.js';

@@ -16,7 +16,7 @@ const lastMetrics = (out: string) =>
 
 describe('help', () => {
   test('lists the flags of every command; the example has all flags of train', async () => {
-    const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict', 'bench', 'serve-demo'];
+    const commands = ['summary', 'train', 'evaluate', 'export', 'import', 'predict', 'bench', 'create', 'serve-demo'];
     const [program, ...helps] = await askAll([['--help'], ...commands.map((command) => [command, '--help'])]);
     for (const { code, stdout, stderr } of [program, ...helps])
       expect({ code, stderr, usage: /^Usage: mobinet/.test(stdout) }).toEqual({ code: 0, stderr: '', usage: true });

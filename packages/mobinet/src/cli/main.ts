@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { version } from '../export/version.js';
 import type { Network } from '../networks/network.js';
 import { benchCommand } from './bench.js';
+import { createCommand } from './create.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
@@ -33,6 +34,7 @@ export function commandsFor(network: Network): Command {
     importCommand(network),
     predictCommand(),
     benchCommand(),
+    createCommand(),
     serveDemoCommand(),
   ]) {
     program.addCommand(command);

@@ -2,8 +2,8 @@ import type { Module } from '@mobinet/autograd';
 import type { Command } from 'commander';
 import { DataError } from '../data/errors.js';
 import type { Preprocessing } from '../data/prepare.js';
-import { unpackModel } from '../export/packed-model.js';
-import { packedFile, readModel } from '../training/files.js';
+import { type PackedModel, unpackModel } from '../export/packed-model.js';
+import { packedFile, readModel, readPackedBytes } from '../training/files.js';
 import { evaluatedModel, type TrainingRun } from '../training/run.js';
 import { networkFlag } from './network-flag.js';
 
@@ -43,14 +43,30 @@ export async function loadModel(path: string): Promise<LoadedModel> {
       preprocessing: { resize, normalization },
     };
   }
-  const model = unpackModel(found.packed, found.file);
+  const model = unpackForPictures(found.packed, found.file);
   const { imageShape, classCount, preprocessing, info } = model;
-  const [height, width, channels] = imageShape;
-  if (height !== width || channels !== 3) {
-    model.dispose();
-    throw new DataError(
-      `${found.file}: its images have shape [${imageShape}], but the command line supports only square RGB images`,
-    );
-  }
-  return { model, classes: info.classes, classCount, imageSize: height, preprocessing };
+  return { model, classes: info.classes, classCount, imageSize: imageShape[0], preprocessing };
+}
+
+/**
+ * Reads the bytes of a packed model for a web page, or packs the network of a checkpoint, and checks it here rather than
+ * in the page.
+ *
+ * @throws FormatError or DataError, one line, if it is damaged, or if its images are not square RGB images.
+ */
+export async function readPageModel(path: string): Promise<Uint8Array> {
+  const { bytes, file } = await readPackedBytes(path);
+  unpackForPictures(bytes, file).dispose();
+  return bytes;
+}
+
+/** @throws DataError if the images of the network are not square RGB images. */
+function unpackForPictures(bytes: Uint8Array, file: string): PackedModel {
+  const model = unpackModel(bytes, file);
+  const [height, width, channels] = model.imageShape;
+  if (height === width && channels === 3) return model;
+  model.dispose();
+  throw new DataError(
+    `${file}: its images have shape [${model.imageShape}], but the command line supports only square RGB images`,
+  );
 }

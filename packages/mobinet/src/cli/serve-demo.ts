@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { unpackModel } from '../export/packed-model.js';
-import { readPackedBytes } from '../training/files.js';
 import { jsonFlag } from './flags.js';
 import { listen } from './listen.js';
+import { readPageModel } from './model-flag.js';
 import { networkFlag } from './network-flag.js';
 import { wholeNumber } from './number-flags.js';
 import { printJson, printResult, say } from './output.js';
@@ -49,19 +48,9 @@ async function runServeDemo({ model, port, host, json }: ServeFlags): Promise<vo
   if (!existsSync(demoFolder)) {
     throw new Error(`the demo page is not built: there is no ${demoFolder}. In the repository, run npm run demo`);
   }
-  const server = serveSite(demoFolder, { host, ...(model !== undefined && { model: await readChecked(model) }) });
+  const server = serveSite(demoFolder, { host, ...(model !== undefined && { model: await readPageModel(model) }) });
   const url = await listen(server, { port, host, flag: '--port' });
   if (json) printJson({ url });
   else printResult(url);
   say('press Ctrl-C to stop');
-}
-
-/**
- * Reads a packed model and checks it here rather than in the page.
- * @throws FormatError if it is not a packed model.
- */
-async function readChecked(path: string): Promise<Uint8Array> {
-  const { bytes, file } = await readPackedBytes(path);
-  unpackModel(bytes, file).dispose();
-  return bytes;
 }
