@@ -1,5 +1,4 @@
-import { pixelsOf } from './input.js';
-import type { Picture } from './protocol.js';
+import { drawPixels, type Rgba } from 'mobinet';
 
 /** The side of the square picture, in pixels: more than most networks use. */
 const side = 448;
@@ -34,10 +33,10 @@ export class Camera {
   }
 
   /** The center of the current frame, square like the network's input. */
-  picture(): Picture {
+  picture(): Rgba {
     const { videoWidth, videoHeight } = this.video;
     const scale = side / Math.min(videoWidth, videoHeight);
-    return squareOf(pixelsOf(this.video, Math.round(scale * videoWidth), Math.round(scale * videoHeight)));
+    return squareOf(drawPixels(this.video, Math.round(scale * videoWidth), Math.round(scale * videoHeight)));
   }
 }
 
@@ -47,7 +46,7 @@ const reasons: Readonly<Record<string, string>> = {
   NotReadableError: 'Another program is using the camera. Close it and try again.',
 };
 
-function squareOf({ width, height, data }: Picture): Picture {
+function squareOf({ width, height, data }: Rgba): Rgba {
   const size = Math.min(width, height);
   const [top, left] = [(height - size) >> 1, (width - size) >> 1];
   const square = new Uint8ClampedArray(4 * size * size);

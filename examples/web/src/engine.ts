@@ -1,8 +1,8 @@
 import '@mobinet/bnn/webgpu';
 import { type BitTensor, currentBackend, setThreads, type Tensor, threadCount, useBackend } from '@mobinet/tensor';
-import { imageFromRgba, type Normalization, type PackedModel, prepareImages, unpackModel } from 'mobinet';
+import { imageFromRgba, type Normalization, type PackedModel, prepareImages, type Rgba, unpackModel } from 'mobinet';
 import { type InnerLayer, innerLayers } from './layers.js';
-import type { CallName, Classification, LayerInfo, ModelInfo, Picture, Request, Result, Signs } from './protocol.js';
+import type { CallName, Classification, LayerInfo, ModelInfo, Request, Result, Signs } from './protocol.js';
 import { explainOutput, stepOf } from './taps.js';
 
 /** The worker's implementation of each call. */
@@ -121,7 +121,7 @@ async function copyOf(signs: BitTensor): Promise<Signs> {
 }
 
 /** Converts an input of the network, [1, size, size, 3], back to a picture. */
-async function pictureOf(x: Tensor, { mean, std }: Normalization): Promise<Picture> {
+async function pictureOf(x: Tensor, { mean, std }: Normalization): Promise<Rgba> {
   const [, height, width] = x.shape;
   const values = await x.data();
   const data = new Uint8ClampedArray(4 * height * width).fill(255);

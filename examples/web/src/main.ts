@@ -1,12 +1,13 @@
+import { type Rgba, readPixels } from 'mobinet';
 import { formatPercent, showBars } from './bars.js';
 import { Camera } from './camera.js';
 import { Client } from './client.js';
 import { DeviceSwitch } from './device-switch.js';
 import { byId, create, formatBytes, formatNumber, formatTime } from './dom.js';
 import { detectEnvironment } from './environment.js';
-import { listenForFiles, readPicture } from './input.js';
+import { listenForFiles } from './input.js';
 import { Inside } from './inside.js';
-import type { ModelInfo, Picture } from './protocol.js';
+import type { ModelInfo } from './protocol.js';
 
 // The page: takes images, passes them to the worker, and shows the results.
 
@@ -36,7 +37,7 @@ async function start(client: Client): Promise<void> {
   /** The number of the latest image. Results of earlier ones are not shown. */
   let turn = 0;
 
-  const classify = async (picture: Picture, name: string, runs: number): Promise<void> => {
+  const classify = async (picture: Rgba, name: string, runs: number): Promise<void> => {
     const own = ++turn;
     const classification = await client.call('classify', { picture, runs });
     if (own !== turn) return;
@@ -74,10 +75,10 @@ async function start(client: Client): Promise<void> {
   };
 
   /** The current image, kept to classify it again with another model. */
-  let last: { picture: Picture; name: string } | null = null;
+  let last: { picture: Rgba; name: string } | null = null;
 
   const openImage = async (file: Blob, name: string): Promise<void> => {
-    const picture = await readPicture(file, name);
+    const picture = await readPixels(file, name);
     stopCamera();
     show(file, picture);
     last = { picture, name };
@@ -184,7 +185,7 @@ function showProblem(error: unknown): void {
     error === null ? '' : error instanceof Error ? error.message : String(error);
 }
 
-function show(file: Blob, { width, height }: Picture): void {
+function show(file: Blob, { width, height }: Rgba): void {
   URL.revokeObjectURL(shown.src);
   shown.src = URL.createObjectURL(file);
   // Small images are enlarged without smoothing, so that their pixels are visible.
@@ -192,7 +193,7 @@ function show(file: Blob, { width, height }: Picture): void {
   shown.hidden = false;
 }
 
-function showSeen({ width, height, data }: Picture): void {
+function showSeen({ width, height, data }: Rgba): void {
   const canvas = byId('seen', HTMLCanvasElement);
   canvas.width = width;
   canvas.height = height;
@@ -214,7 +215,7 @@ function stopCamera(): void {
   showCamera(false);
 }
 
-async function pngOf({ width, height, data }: Picture): Promise<Blob> {
+async function pngOf({ width, height, data }: Rgba): Promise<Blob> {
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext('2d')!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
   return canvas.convertToBlob();

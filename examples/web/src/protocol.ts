@@ -1,12 +1,12 @@
 import type { BackendName } from '@mobinet/tensor';
-import type { Prediction } from 'mobinet';
+import type { Prediction, Rgba } from 'mobinet';
 
 /** The calls from the page to its worker. Requests and results are copied between the two, so they are plain data. */
 export interface Calls {
   /** Loads a model, in place of the previous one. */
   load(request: ModelRequest): ModelInfo;
   /** Classifies a picture, up to `runs` times to measure the latency, since the clocks of browsers are coarse. */
-  classify(request: { readonly picture: Picture; readonly runs: number }): Classification;
+  classify(request: { readonly picture: Rgba; readonly runs: number }): Classification;
   /** The output signs of a layer for the last picture. */
   signs(request: { readonly layer: number }): Signs;
   /** How one output of a binary layer was computed for the last picture. */
@@ -43,13 +43,6 @@ export interface Question<K extends CallName = CallName> {
 export type Reply =
   | { readonly id: number; readonly result: Result<CallName> }
   | { readonly id: number; readonly error: string };
-
-/** An image with four bytes per pixel: red, green, blue and alpha, as in `ImageData`. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8ClampedArray;
-}
 
 export interface ModelInfo {
   readonly name: string;
@@ -93,7 +86,7 @@ export interface Classification {
   readonly layerMilliseconds: readonly number[] | null;
   readonly runs: number;
   /** The network's input: the picture, scaled and cropped. */
-  readonly seen: Picture;
+  readonly seen: Rgba;
 }
 
 /**
