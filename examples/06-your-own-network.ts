@@ -32,7 +32,7 @@ try {
   // 1. The run. The network has the options that it defines, and those that all image networks share.
   const images = fileURLToPath(new URL('./data/fashion-mnist-subset', import.meta.url));
   const dataset = openImageFolder(images, { limit: 200 });
-  const { training } = presets.small;
+  const { training } = presets.small();
   const run = newRun(
     { width: 16, imageSize: 28 },
     { ...training, epochs: 2, batchSize: 20, learningRate: 2e-3, resize: 28 },

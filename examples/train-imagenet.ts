@@ -2,11 +2,11 @@
  * Trains a network on images (a MoBiNet by default), saves it with 1-bit weights, loads the file and checks that both
  * networks agree.
  *
- *     node examples/train-imagenet.js          trains on the embedded images, in about 15 seconds
+ *     node examples/train-imagenet.js          trains on the embedded images, in about half a minute
  *     node examples/train-imagenet.js --help
  *
  *     # Your own images, as photos/{train,val}/<class>/* or photos/<class>/*
- *     node examples/train-imagenet.js --data photos --preset imagenet
+ *     node examples/train-imagenet.js --data photos
  *
  * The embedded images are 2,500 of Fashion-MNIST (see its NOTICE.md). 05-train-in-code.ts shows the same steps in code.
  */

@@ -6,7 +6,7 @@
  *     npm run fashion-mnist -- --help
  */
 import { join } from 'node:path';
-import { openFashionMnist } from './lib/data.js';
+import { debianFolder, openFashionMnist } from './lib/data.js';
 import {
   code,
   fillIn,
@@ -25,7 +25,7 @@ import { commandOf, type Training, trainAll } from './lib/trainings.js';
 /** Training flags: the network and how it is trained. */
 const settings = [
   ...['--preset', 'small', '--width', '0.5', '--size', '32', '--resize', '32', '--stem-stride', '2'],
-  ...['--epochs', '24', '--batch', '64', '--lr', '1e-2'],
+  ...['--epochs', '24', '--batch', '64', '--lr', '1e-2', '--gamma', '1', '--padding', 'one', '--ema', '0'],
 ];
 
 const flags = readFlags({
@@ -40,7 +40,8 @@ const jobs = [
   ...flags.seeds.map((seed) => ({ name: `seed-${seed}`, flags: [...flags.settings, '--seed', String(seed)] })),
   { name: 'float-twin', flags: [...flags.settings, '--seed', '0', '--precision', 'float'] },
 ];
-for await (const trainings of trainAll(jobs, flags)) await write(trainings);
+for await (const trainings of trainAll(jobs, { images: ['--idx', flags.idx], runs: flags.runs }))
+  await write(trainings);
 
 /** Updates the document with the trainings done so far. The twin trains last. */
 async function write(trainings: readonly Training[]): Promise<void> {
@@ -61,7 +62,7 @@ async function write(trainings: readonly Training[]): Promise<void> {
       results(binary, twin),
       machinesOf(trainings),
       'Each row is one training. The first is',
-      code(commandOf(binary[0].flags)),
+      code(commandOf('--idx', debianFolder, ...binary[0].flags)),
       `The twin adds \`--precision float\`. \`${flags.command}\` runs all of them.`,
     ].join('\n\n'),
   );
@@ -84,7 +85,7 @@ function cells(trainings: readonly Training[]): string[] {
   const cell = (value: (training: Training) => number, digits: number): string => spread(trainings.map(value), digits);
   return [
     cell(({ result }) => result.top1, 2),
-    cell(({ result }) => result.top5, 2),
+    cell(({ result }) => result.top5 ?? 100, 2),
     cell(({ result }) => result.trainLoss, 3),
     cell(minutesOf, 1),
     cell(imagesPerSecondOf, 0),

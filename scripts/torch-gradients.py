@@ -94,6 +94,8 @@ ranges = {
     "stem.activation.slope": (0.2, 0.8),
     "conv.weight": (-1.25, 1.25),
     "activation.slope": (-0.5, 0.75),
+    "activation.gamma": (-2, 2),
+    "shift": (-0.5, 0.5),
     "norm.gamma": (0.5, 1.5),
     "norm.beta": (-0.5, 0.5),
     "classifier.weight": (-0.3, 0.3),
@@ -160,18 +162,24 @@ def keep_clear(model, images, options):
     """Nudges all normalizations, in the order in which they run. Returns the nudges by name."""
     kinks = [0, 1] if options["estimator"] == "clip" else [0]
     nudges = {}
+    segments = [segment for unit in model.units for segment in unit.segments()]
+    # The shifts of the segment that takes the signs of an output: that of the stem (None), or of another segment. No
+    # segment takes those of the last one.
+    shifted = {before: after.shifted for before, after in zip([None, *segments], segments)}
     with torch.no_grad():
         stem = model.stem
-        y, nudges["stem"] = nudge(stem.norm, stem.activation, stem.norm(stem.conv(images)), kinks)
+        y = stem.norm(stem.conv(images))
+        y, nudges["stem"] = nudge(stem.norm, lambda y: shifted[None](stem.activation(y)), y, kinks)
         x = stem.activation(y)
         for index, unit in enumerate(model.units):
             for name, segment in unit.named_children():
                 last = segment is unit.segments()[-1]
-                after = unit.pool if last and unit.pool else (lambda y: y)
+                pool = unit.pool if last and unit.pool else (lambda y: y)
+                after = lambda y: shifted.get(segment, lambda x: x)(pool(y))  # noqa: E731
                 y, nudges[f"units.{index}.{name}"] = nudge(segment.norm, after, segment(x), kinks)
                 if last and unit.pool and options["pool"] != "average":
                     check_windows(y, 1 if options["pool"] == "max" else -1)
-                x = after(y)
+                x = pool(y)
     return {name: steps for name, steps in nudges.items() if steps}
 
 
@@ -181,7 +189,8 @@ def random_options(choose, index):
     return {
         "block": ["none", "pre", "mid", "post"][index % 4],
         "k": k,
-        "activation": ["prelu", "prelu", "relu"][index % 3],
+        "shift": ["none", "learned"][index // 20 % 2],
+        "activation": ["prelu", "relu", "prelu", "rprelu", "rprelu"][index % 5],
         "skip": choose.choice(["all", "all", "all", "all", "same-shape", "same-shape", "figure", "none"]),
         "pool": choose.choice(["average", "max", "min"]),
         "width": max(2**k, choose.choice([2, 4])) / 32,

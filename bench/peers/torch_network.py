@@ -13,6 +13,7 @@ import torch.nn.functional as F
 defaults = {
     "block": "mid",
     "k": 3,
+    "shift": "none",
     "activation": "prelu",
     "skip": "all",
     "pool": "average",
@@ -94,16 +95,35 @@ class Convolution(nn.Module):
         return F.conv2d(signs, weight, groups=self.groups) * scale.reshape(-1, 1, 1)
 
 
+class RPReLU(nn.PReLU):
+    """PReLU(x - gamma). The zeta of ReActNet is the bias of the normalization that follows."""
+
+    def __init__(self, filters):
+        super().__init__(filters)
+        self.gamma = nn.Parameter(torch.zeros(filters))
+
+    def forward(self, x):
+        return super().forward(x - self.gamma[:, None, None])
+
+
+activations = {"prelu": nn.PReLU, "relu": lambda _: nn.ReLU(), "rprelu": RPReLU}
+
+
 class Segment(nn.Module):
     def __init__(self, channels, filters, kernel, groups, skips, options):
         super().__init__()
+        has_shift = options.shift == "learned" and options.precision == "binary"
+        self.shift = nn.Parameter(torch.zeros(channels)) if has_shift else None
         self.conv = Convolution(channels, filters, kernel, groups, options)
-        self.activation = nn.PReLU(filters) if options.activation == "prelu" else nn.ReLU()
+        self.activation = activations[options.activation](filters)
         self.norm = nn.BatchNorm2d(filters)
         self.repeats = filters // channels if skips else 0
 
+    def shifted(self, x):
+        return x if self.shift is None else x + self.shift[:, None, None]
+
     def forward(self, x):
-        y = self.norm(self.activation(self.conv(x)))
+        y = self.norm(self.activation(self.conv(self.shifted(x))))
         if self.repeats == 0:
             return y
         return y + (x if self.repeats == 1 else torch.cat([x] * self.repeats, 1))

@@ -14,8 +14,7 @@ import {
   saveFile,
   summary,
 } from 'mobinet';
-import { debianFolder } from './data.js';
-import { type ExperimentFlags, root, stop } from './flags.js';
+import { root, stop } from './flags.js';
 
 const mobinet = join(root, 'packages/mobinet/bin/mobinet.js');
 
@@ -39,8 +38,8 @@ export interface Training extends Job {
 /** The fields of `mobinet train --json` that the documents quote. */
 interface TrainingResult {
   readonly top1: number;
-  /** Never null here: Fashion-MNIST has more than five classes. */
-  readonly top5: number;
+  /** null for five classes or fewer. */
+  readonly top5: number | null;
   readonly trainLoss: number;
   readonly bytes: number;
 }
@@ -51,9 +50,14 @@ interface StartedRun {
   readonly machine: string;
 }
 
+/** Where the images are, as flags of `mobinet train`, and the folder of run folders. */
+interface Workplace {
+  readonly images: readonly string[];
+  readonly runs: string;
+}
+
 /** The command line of a training, as a reader would type it. */
-export const commandOf = (flags: readonly string[]): string =>
-  ['npx mobinet train --idx', debianFolder, ...flags].join(' ');
+export const commandOf = (...flags: readonly string[]): string => ['npx mobinet train', ...flags].join(' ');
 
 /**
  * Trains the networks one after the other, and yields all finished trainings after each. Trainings that finished in an
@@ -61,7 +65,7 @@ export const commandOf = (flags: readonly string[]): string =>
  */
 export async function* trainAll(
   jobs: readonly Job[],
-  { idx, runs }: Pick<ExperimentFlags, 'idx' | 'runs'>,
+  { images, runs }: Workplace,
 ): AsyncGenerator<readonly Training[]> {
   const trainings: Training[] = [];
   for (const [index, { name, flags }] of jobs.entries()) {
@@ -70,7 +74,7 @@ export async function* trainAll(
     const resultFile = join(folder, 'result.json');
     if (!existsSync(resultFile)) {
       console.error(`\n${name}, ${index + 1} of ${jobs.length}`);
-      await saveFile(resultFile, await train(folder, ['--idx', idx, ...flags]));
+      await saveFile(resultFile, await train(folder, [...images, ...flags]));
     }
     const result: TrainingResult = JSON.parse(await readFile(resultFile, 'utf8'));
     console.error(`${name}: top-1 ${result.top1.toFixed(2)} %`);

@@ -10,7 +10,7 @@ export {
   valueAndGradient,
 } from './differentiate.js';
 export * from './initializers.js';
-export { PReLU, ReLU } from './layers/activations.js';
+export { PReLU, ReLU, RPReLU, type RPReLUOptions } from './layers/activations.js';
 export { BatchNorm2d, type BatchNormOptions } from './layers/batch-norm.js';
 export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.js';
 export { Linear, type LinearOptions } from './layers/linear.js';
@@ -20,6 +20,10 @@ export { crossEntropy, mse } from './losses.js';
 export { Module } from './module.js';
 export { Adam, type AdamOptions, AdamW } from './optimizers/adam.js';
 export {
+  ExponentialMovingAverage,
+  type ExponentialMovingAverageOptions,
+} from './optimizers/exponential-moving-average.js';
+export {
   Optimizer,
   type OptimizerState,
   type Update,
@@ -27,6 +31,6 @@ export {
 } from './optimizers/optimizer.js';
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
 export { Parameter } from './parameter.js';
-export { labelSmoothingRange, learningRateRange, weightDecayRange } from './ranges.js';
+export { decayRange, labelSmoothingRange, learningRateRange, weightDecayRange } from './ranges.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
 export { flatten, type Gradients, unflatten } from './tree.js';

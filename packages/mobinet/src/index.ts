@@ -6,6 +6,7 @@ export { type IdxArray, type IdxOptions, openIdx, openValidationIdx, readIdx } f
 export { type ImageFolderOptions, openImageFolder, openValidationFolder } from './data/image-folder.js';
 export { type ImageBatch, ImageLoader } from './data/loader.js';
 export type { ImageLoaderOptions } from './data/loader-options.js';
+export type { Mixup } from './data/mixup.js';
 export { exportOnnx } from './export/onnx.js';
 export { OnnxGraph, type OnnxModelInfo } from './export/onnx-graph.js';
 export { saveFile } from './files/save-file.js';

@@ -48,6 +48,7 @@ export {
 export { type Preset, type PresetName, presets } from './training/presets.js';
 export {
   type EpochMetrics,
+  evaluatedModel,
   type ImageLocation,
   type NewRun,
   newRun,

@@ -1,4 +1,4 @@
-import { full, prelu, relu, type Tensor } from '@mobinet/tensor';
+import { add, checkOptions, full, neg, prelu, relu, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
@@ -22,5 +22,38 @@ export class PReLU extends Module {
 
   override forward(x: Tensor): Tensor {
     return prelu(x, this.slope);
+  }
+}
+
+/** Options of `RPReLU`. */
+export interface RPReLUOptions {
+  /** Whether ζ is learned. It is useless before a batch normalization, whose β does the same. Default true. */
+  zeta?: boolean;
+}
+
+/**
+ * A PReLU whose corner is moved in both directions, with learned numbers for each channel: PReLU(x − γ) + ζ. γ and ζ
+ * are 0 at first. It is the RPReLU of ReActNet (Liu et al., ECCV 2020).
+ */
+export class RPReLU extends PReLU {
+  /** γ [channels] */
+  readonly gamma: Parameter;
+  /** ζ [channels]; null if it is not learned. */
+  readonly zeta: Parameter | null;
+
+  constructor(channels: number, options: RPReLUOptions = {}) {
+    super(channels);
+    checkOptions('RPReLU', options, ['zeta']);
+    const { zeta = true } = options;
+    this.gamma = new Parameter(zeros([channels]));
+    this.zeta = zeta ? new Parameter(zeros([channels])) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return tidy(() => {
+      // −γ is computed once in a compiled network, where adding it fuses with the convolution before.
+      const y = super.forward(add(x, neg(this.gamma)));
+      return this.zeta ? add(y, this.zeta) : y;
+    });
   }
 }

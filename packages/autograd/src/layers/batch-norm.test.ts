@@ -15,6 +15,16 @@ function statistics(x: Tensor, correction: number): [mean: number, variance: num
 }
 
 describe('BatchNorm2d', () => {
+  test('scales by its initial γ, and refuses one outside of [0, 1]', () => {
+    const x = Rng.fromSeed(2).normal([4, 3, 3, 2], 5, 3);
+    const y = new BatchNorm2d(2, { gamma: 0.25 }).forward(x);
+    for (const [mean, variance] of statistics(y, 0)) {
+      expect(mean).toBeCloseTo(0, 5);
+      expect(variance).toBeCloseTo(0.25 ** 2, 4);
+    }
+    expect(() => new BatchNorm2d(2, { gamma: 2 })).toThrow(/^BatchNorm2d: gamma must be a number from 0 to 1, not 2$/);
+  });
+
   test.prop([tensors([2, 3, 2, 3]), tensors([1, 2, 2, 3])], { numRuns: 30 })(
     'moves its running statistics as PyTorch does, by the momentum and towards the unbiased variance',
     (first, second) => {

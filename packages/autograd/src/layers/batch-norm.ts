@@ -4,6 +4,7 @@ import {
   checkNumber,
   checkOptions,
   foldBatchNorm,
+  full,
   ones,
   type Tensor,
   zeros,
@@ -19,6 +20,11 @@ export interface BatchNormOptions {
   epsilon?: number;
   /** How far running statistics move towards the statistics of each batch, from 0 to 1. Default 0.1, as in PyTorch. */
   momentum?: number;
+  /**
+   * The initial value of γ, from 0 to 1. A small one keeps a branch beside a skip connection quiet at first, so that a
+   * deep sum of branches starts with about the variance of its input (De & Smith, 2020). Default 1.
+   */
+  gamma?: number;
 }
 
 /**
@@ -26,7 +32,7 @@ export interface BatchNormOptions {
  * γ. In training it uses the statistics of the batch, in evaluation their running averages.
  */
 export class BatchNorm2d extends Module {
-  /** γ [channels], 1 at first. */
+  /** γ [channels]. */
   readonly gamma: Parameter;
   /** β [channels], 0 at first. */
   readonly beta: Parameter;
@@ -40,11 +46,12 @@ export class BatchNorm2d extends Module {
   /** @throws RangeError if an option is out of range. */
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
-    checkOptions('BatchNorm2d', options, ['epsilon', 'momentum']);
-    const { epsilon = 1e-5, momentum = 0.1 } = options;
+    checkOptions('BatchNorm2d', options, ['epsilon', 'momentum', 'gamma']);
+    const { epsilon = 1e-5, momentum = 0.1, gamma = 1 } = options;
     checkNumber('BatchNorm2d: epsilon', epsilon, epsilonRange);
     checkNumber('BatchNorm2d: momentum', momentum, fractionRange);
-    this.gamma = new Parameter(ones([channels]));
+    checkNumber('BatchNorm2d: gamma', gamma, fractionRange);
+    this.gamma = new Parameter(full([channels], gamma));
     this.beta = new Parameter(zeros([channels]));
     this.runningMean = zeros([channels]);
     this.runningVariance = ones([channels]);

@@ -1,8 +1,10 @@
-import { Rng, toBackend, toHost } from '@mobinet/tensor';
+import { Rng, toBackend, toHost, withBackend } from '@mobinet/tensor';
 import { withKernels } from '@mobinet/tensor/testing';
 import { expect, test } from 'vitest';
+import { Linear } from '../layers/linear.js';
 import { Parameter } from '../parameter.js';
 import { Adam, AdamW } from './adam.js';
+import { ExponentialMovingAverage } from './exponential-moving-average.js';
 import type { Optimizer } from './optimizer.js';
 import { SGD } from './sgd.js';
 
@@ -32,5 +34,23 @@ test.each(optimizers)('%s on a GPU agrees with its definition in parameters and 
     const errors = found.map((value, at) => Math.abs(value - exact.values[at]));
     // Values are about 1, so this is a relative error.
     expect(Math.max(...errors), `tensor ${index}`).toBeLessThan(1e-6);
+  }
+});
+
+test('moving averages on a GPU agree with their definition', async () => {
+  const make = (seed: number) => new Linear(33, 5, { rng: Rng.fromSeed(seed) });
+  const [onGpu, onCpu] = (['webgpu', 'cpu'] as const).map((backend) =>
+    withBackend(backend, () => {
+      const average = new ExponentialMovingAverage(make(0), { decay: 0.2 });
+      for (let step = 1; step <= 4; step++) withKernels('reference', () => average.update(make(step)));
+      return [...average.module.parameters().values()];
+    }),
+  );
+  for (const [index, exact] of onCpu.entries()) {
+    const found = (await toHost(onGpu[index])).values;
+    const errors = found.map((value, at) => Math.abs(value - exact.values[at]));
+    expect(Math.max(...errors), `tensor ${index}`).toBeLessThan(1e-6);
+    // Biases are 0 at first and stay 0; weights do not.
+    if (index === 0) expect(exact.values.some((value) => Math.abs(value) > 0.01)).toBe(true);
   }
 });

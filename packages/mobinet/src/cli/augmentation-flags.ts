@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Augmentation, cropPaddingRange, crops } from '../data/augment.js';
+import { type Augmentation, cropPaddingRange, crops, rotationRange } from '../data/augment.js';
 import { type ColorJitter, colorJitterRanges } from '../data/color-jitter.js';
 import { erasingDefaults, erasingValues, probabilityRange, type RandomErasing } from '../data/random-erasing.js';
 import { type Interval, rectangleRanges } from '../data/random-rectangle.js';
@@ -17,9 +17,14 @@ export interface AugmentationFlags {
   /** The probability of erasing a rectangle. */
   erase?: number;
   eraseValue?: RandomErasing['value'];
-  /** False if images must not be mirrored. */
-  flip?: boolean;
+  /** How images are mirrored; false for `--no-flip`, which is the same as `none`. */
+  flip?: (typeof flips)[number] | false;
+  /** The largest angle, in degrees. */
+  rotate?: number;
 }
+
+/** The values of `--flip`. */
+const flips = ['none', 'horizontal', 'vertical', 'both'] as const;
 
 /** Adds the flags that set how training images are augmented. */
 export function addAugmentationFlags(command: Command): Command {
@@ -63,16 +68,27 @@ export function addAugmentationFlags(command: Command): Command {
         .choices(erasingValues.map(String))
         .argParser(erasingValue),
     )
-    .option('--no-flip', 'do not mirror images, for data where left and right differ');
+    .addOption(
+      new Option(
+        '--flip <directions>',
+        'mirror half of the training images left to right, top to bottom, or independently both (default: horizontal)',
+      ).choices(flips),
+    )
+    .option('--no-flip', 'do not mirror images, for data where left and right differ: the same as --flip none')
+    .option(
+      '--rotate <degrees>',
+      'rotate each training image by a random angle of up to this many degrees in either direction',
+      numberIn(rotationRange),
+    );
 }
 
 /** The augmentation `base`, overridden by the given flags. */
 export function augmentationOf(flags: AugmentationFlags, base: Augmentation): Augmentation {
-  const { cropScale, cropRatio, cropPadding, colorJitter, flip } = flags;
+  const { cropScale, cropRatio, cropPadding, colorJitter, rotate } = flags;
   return {
     ...base,
-    ...definedOnly({ crop: cropOf(flags), cropScale, cropRatio, padding: cropPadding, colorJitter }),
-    ...(flip === false && { flip }),
+    ...definedOnly({ crop: cropOf(flags), cropScale, cropRatio, padding: cropPadding, colorJitter, rotate }),
+    ...flippingOf(flags, base),
     ...erasingOf(flags, base),
   };
 }
@@ -92,6 +108,16 @@ function cropOf({ crop, cropPadding, cropScale, cropRatio }: AugmentationFlags):
     chosen = kind;
   }
   return chosen;
+}
+
+/** The directions that were given. Old runs have not saved `verticalFlip`, and resume only with the same settings. */
+function flippingOf({ flip }: AugmentationFlags, base: Augmentation): Partial<Augmentation> {
+  if (flip === undefined) return {};
+  const isVertical = flip === 'vertical' || flip === 'both';
+  return {
+    flip: flip === 'horizontal' || flip === 'both',
+    ...((isVertical || base.verticalFlip) && { verticalFlip: isVertical }),
+  };
 }
 
 function erasingOf({ erase, eraseValue }: AugmentationFlags, base: Augmentation): Pick<Augmentation, 'erase'> {

@@ -12,7 +12,7 @@ const many = fileURLToPath(new URL('./many.test.helper.js', import.meta.url));
 export const tiny = ['--preset', 'small', '--width', '0.0625', '--k', '1', '--batch', '8', '--workers', '1'];
 
 /** The network of `tiny`, for commands without presets. */
-export const tinyNetwork = ['--width', '0.0625', '--k', '1', '--size', '32'];
+export const tinyNetwork = ['--width', '0.0625', '--k', '1', '--size', '32', '--padding', 'zero'];
 
 export interface Outcome {
   readonly code: number | null;

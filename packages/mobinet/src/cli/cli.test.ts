@@ -59,6 +59,15 @@ describe('help', () => {
   });
 });
 
+test('without a preset, a folder of few images gets settings chosen by their number, which are reported', async () => {
+  const flags = ['train', '--data', data, '--width', '0.0625', '--k', '1', '--size', '32', '--epochs', '1'];
+  const { stderr } = await ask([...flags, '--workers', '1', '--out', join(folder, 'chosen'), '--json']);
+  expect(stderr).toMatch(
+    /^preset photos, for \d+ images of \d+ classes: --size 32 --width 0\.0625 --stem-stride 2 --padding zero --epochs 1 --batch 16$/m,
+  );
+  expect(lastMetrics(join(folder, 'chosen'))).toMatchObject({ epoch: 1 });
+});
+
 describe('summary', () => {
   test("--json prints one object with the paper's FLOPs, and nothing else", async () => {
     const { code, stdout, stderr } = await ask(['summary', '--block', 'mid', '--k', '3', '--json']);

@@ -82,13 +82,18 @@ describe('import', () => {
   beforeAll(() => {
     mkdirSync(imports);
     const { tensors } = decodeSafetensors(readFileSync(checkpoint));
-    const own = [...tensors].filter(([name]) => name.startsWith('model.'));
-    writeFileSync(weights, encodeSafetensors(new Map(own.map(([name, tensor]) => [name.slice(6), tensor]))));
+    // The averages of the weights are what the packed model holds.
+    const prefix = 'average.';
+    const own = [...tensors].filter(([name]) => name.startsWith(prefix));
+    writeFileSync(
+      weights,
+      encodeSafetensors(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]))),
+    );
     dispose(tensors);
     writeFileSync(classNames, `${readdirSync(join(data, 'val')).sort().join('\n')}\n`);
   });
 
-  test("turns a checkpoint's floats into the packed model of its run", async () => {
+  test("turns a checkpoint's averaged floats into the packed model of its run", async () => {
     const out = join(imports, 'photos.safetensors');
     const described = [...tinyNetwork, '--class-names', classNames, '--resize', '32'];
     const { code, stdout, stderr } = await ask(['import', weights, ...described, '--out', out, '--json']);

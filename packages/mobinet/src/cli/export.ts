@@ -5,7 +5,7 @@ import { type ExportOptions, packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import type { Network } from '../networks/network.js';
 import { exportOptionsOf, imageShapeOf, onnxFile, packedFile, readCheckpoint, readModel } from '../training/files.js';
-import type { TrainingRun } from '../training/run.js';
+import { evaluatedModel, type TrainingRun } from '../training/run.js';
 import { classNamesFlag, readClassNames } from './class-names.js';
 import {
   addClassesFlag,
@@ -120,7 +120,7 @@ async function sourceOf(
 }
 
 const sourceOfRun = (run: TrainingRun): Source => ({
-  module: run.model,
+  module: evaluatedModel(run),
   classCount: run.options.classes,
   about: exportOptionsOf(run),
 });

@@ -23,7 +23,7 @@ const shortNames: Readonly<Record<string, string>> = { imageSize: 'size' };
 export function addNetworkFlags(command: Command, { options }: Network): Command {
   command.addOption(networkFlag());
   for (const [key, option] of Object.entries(options)) {
-    if (key !== 'classes') command.addOption(flagOf(shortNames[key] ?? key, option));
+    if (key !== 'classes') command.addOption(flagOf(key, option));
   }
   return command;
 }
@@ -33,8 +33,14 @@ export function addClassesFlag(command: Command, { options: { classes } }: Netwo
   return command.addOption(flagOf('classes', classes));
 }
 
+/** The flag of a network's option, such as `--stem-stride`. */
+export function flagNamed(option: string): string {
+  const name = shortNames[option] ?? option;
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 function flagOf(name: string, option: NetworkOption): Option {
-  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = flagNamed(name);
   const help = `${option.help} (default: ${option.default})`;
   if ('range' in option) return new Option(`${flag} <number>`, help).argParser(numberIn(option.range));
   const choices = option.choices.map(String);
@@ -64,8 +70,11 @@ export interface TrainingFlags extends AugmentationFlags {
   lr?: number;
   optimizer?: TrainingOptions['optimizer'];
   schedule?: TrainingOptions['schedule'];
+  warmupEpochs?: number;
   weightDecay?: number;
   labelSmoothing?: number;
+  mixup?: number;
+  ema?: number;
   resize?: number;
   seed?: number;
 }
@@ -88,11 +97,26 @@ export function addTrainingFlags(command: Command): Command {
     .option('--lr <rate>', 'peak learning rate', numberIn(trainingRanges.learningRate))
     .addOption(new Option('--optimizer <name>', 'optimizer that updates the weights').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'learning rate schedule').choices(scheduleNames))
+    .option(
+      '--warmup-epochs <number>',
+      'epochs in which the learning rate rises linearly to its peak, before the schedule (default: 0)',
+      numberIn(trainingRanges.warmupEpochs),
+    )
     .option('--weight-decay <factor>', 'weight decay of non-binary weights', numberIn(trainingRanges.weightDecay))
     .option(
       '--label-smoothing <share>',
       'share of the target to spread over all classes',
       numberIn(trainingRanges.labelSmoothing),
+    )
+    .option(
+      '--mixup <alpha>',
+      'mix each image and its loss with another one, in shares from Beta(alpha, alpha) (default: 0, none)',
+      numberIn(trainingRanges.mixup),
+    )
+    .option(
+      '--ema <decay>',
+      'evaluate, keep and pack moving averages of the weights with this decay, such as 0.999 (default: 0, none)',
+      numberIn(trainingRanges.ema),
     )
     .option(
       '--resize <pixels>',
@@ -112,8 +136,11 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     learningRate: flags.lr,
     optimizer: flags.optimizer,
     schedule: flags.schedule,
+    warmupEpochs: flags.warmupEpochs,
     weightDecay: flags.weightDecay,
     labelSmoothing: flags.labelSmoothing,
+    mixup: flags.mixup,
+    ema: flags.ema,
     resize: flags.resize,
     seed: flags.seed,
   });

@@ -69,6 +69,12 @@ describe('mistakes', () => {
       [...train, '--crop', 'center', '--crop-scale', '0.5,1'],
       /--crop-scale needs --crop resized/,
     ],
+    [
+      'a warm-up that never ends',
+      [...train, '--schedule', 'cosine', '--epochs', '2', '--warmup-epochs', '2'],
+      /warmupEpochs must be less than the 2 epochs, not 2\. Use a smaller --warmup-epochs/,
+    ],
+    ['two warm-ups', [...train, '--warmup-epochs', '1'], /schedule one-cycle, .*Use --schedule cosine/],
     ['another preset', resuming('--preset', 'imagenet'), /the preset small .*Leave out --preset imagenet/],
     // The one line must be the error, without the announcement of the new --epochs.
     [

@@ -4,7 +4,7 @@ import { DataError } from '../data/errors.js';
 import type { Preprocessing } from '../data/prepare.js';
 import { unpackModel } from '../export/packed-model.js';
 import { packedFile, readModel } from '../training/files.js';
-import type { TrainingRun } from '../training/run.js';
+import { evaluatedModel, type TrainingRun } from '../training/run.js';
 import { networkFlag } from './network-flag.js';
 
 /** A network to run, from a packed file or a checkpoint. */
@@ -35,7 +35,7 @@ export async function loadModel(path: string): Promise<LoadedModel> {
     const { options, training, classes } = run;
     const { resize, normalization } = training;
     return {
-      model: run.model.eval(),
+      model: evaluatedModel(run).eval(),
       run,
       classes,
       classCount: options.classes,

@@ -73,7 +73,7 @@ describe('a finished run of three epochs', () => {
   });
 
   test('accepts its own preset and settings, but no others', async () => {
-    expect(await resumed({ preset: 'small', batch: 8, schedule: 'cosine', flip: true })).toEqual({
+    expect(await resumed({ preset: 'small', batch: 8, schedule: 'cosine', flip: 'horizontal' })).toEqual({
       ...training,
       epochs: 3,
     });
@@ -81,6 +81,8 @@ describe('a finished run of three epochs', () => {
       [{ preset: 'imagenet' }, /was started with the preset small .*Leave out --preset imagenet$/],
       [{ lr: 0.5 }, /its learningRate is 0\.125\. Only --epochs, --patience and --micro-batches may change$/],
       [{ flip: false }, /its augment is /],
+      [{ flip: 'both' }, /its augment is /],
+      [{ rotate: 5 }, /its augment is /],
       [{ cropPadding: 3 }, /its augment is /],
       [{ batch: 16, epochs: 9 }, /its batchSize is 8/],
       [{ size: 64 }, /its imageSize is 32, not 64/],
@@ -116,4 +118,13 @@ test('a run that stopped early reports it, and continues with more patience', as
   messages = '';
   expect((await resumed({ patience: 3 })).patience).toBe(3);
   expect(messages).toBe('');
+});
+
+test('a run keeps more epochs than its warm-up has', async () => {
+  save({ epochs: 9, warmupEpochs: 4 }, 2);
+  await expect(resumed({ epochs: 4 })).rejects.toThrow('warmupEpochs must be less than the 4 epochs, not 4');
+  expect(await resumed({ epochs: 5, warmupEpochs: 4 })).toMatchObject({ epochs: 5, warmupEpochs: 4 });
+  await expect(resumed({ warmupEpochs: 1 })).rejects.toThrow(
+    '--resume keeps the settings of the run: its warmupEpochs',
+  );
 });

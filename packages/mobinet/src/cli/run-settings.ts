@@ -1,14 +1,15 @@
-import type { ImageDataset } from '../data/source.js';
-import type { Network } from '../networks/network.js';
+import { type ImageDataset, summarizeData } from '../data/source.js';
+import { type Network, presetOptions } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { isFinished } from '../training/best.js';
 import { readCheckpoint } from '../training/files.js';
 import { fitMicroBatches, gigabytes } from '../training/fit-memory.js';
-import { makeSchedule, type TrainingOptions } from '../training/options.js';
+import { checkTraining, makeSchedule, type TrainingOptions } from '../training/options.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { type ImageLocation, newRun, type TrainingRun } from '../training/run.js';
 import type { StepPlan } from '../training/step-memory.js';
-import { type NetworkFlags, networkOptionsOf, type TrainingFlags, trainingOf } from './flags.js';
+import { definedOnly } from './defined-only.js';
+import { flagNamed, type NetworkFlags, networkOptionsOf, type TrainingFlags, trainingOf } from './flags.js';
 import { say } from './output.js';
 
 /** The flags that define a run. */
@@ -26,8 +27,9 @@ export interface RunStart {
 /** Creates a new run from a preset, overridden by flags. */
 export function startRun({ network, preset, flags, dataset, source }: RunStart): TrainingRun {
   const { classes } = dataset;
-  const { model, training } = presets[preset];
-  const defaults = { ...model, ...network.presets[preset] };
+  const summary = summarizeData(dataset);
+  const { model, training } = presets[preset](summary, definedOnly({ epochs: flags.epochs, batchSize: flags.batch }));
+  const defaults = { ...model, ...presetOptions(network, preset, summary) };
   const options = network.resolve({ ...defaults, ...networkOptionsOf(flags, network), classes: classes.length });
   // Another --size keeps the preset's ratio of scaled image to crop.
   const { imageSize } = network.resolve(defaults);
@@ -35,7 +37,18 @@ export function startRun({ network, preset, flags, dataset, source }: RunStart):
   const settings = trainingOf(flags, { ...training, resize });
   const microBatches = flags.microBatches ?? chooseMicroBatches({ network, options, training: settings });
   const data = { network, classes, trainImages: dataset.train.length, preset, source };
-  return newRun(options, { ...settings, microBatches }, data);
+  const run = newRun(options, { ...settings, microBatches }, data);
+  if (preset === 'photos') reportChoice(run, Object.keys(defaults));
+  return run;
+}
+
+/** Reports what the preset has chosen by the data, as the flags that change it. */
+function reportChoice({ options, training, trainImages }: TrainingRun, names: readonly string[]): void {
+  const given = names.map((name) => `${flagNamed(name)} ${options[name as keyof ImageOptions]}`);
+  say(
+    `preset photos, for ${trainImages} images of ${options.classes} classes: ${given.join(' ')} ` +
+      `--epochs ${training.epochs} --batch ${training.batchSize}`,
+  );
 }
 
 /**
@@ -76,6 +89,7 @@ export async function resumeRun(path: string, flags: RunFlags, network: Network)
   if (training.epochs < begun) {
     throw new RangeError(`${path} is already in epoch ${begun}. Use at least --epochs ${begun}`);
   }
+  checkTraining(training);
   return { run: { ...run, training }, before: run.training };
 }
 

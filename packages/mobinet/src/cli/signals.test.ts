@@ -53,7 +53,7 @@ function savedSteps(out: string): number {
 
 beforeAll(async () => {
   const { classes, train } = openImageFolder(copyImages(data));
-  const { training: options } = presets.small;
+  const { training: options } = presets.small();
   const run = newRun({ width: 0.0625, k: 1, imageSize: 32 }, options, { classes, trainImages: train.length });
   await writePacked(run, model);
   run.model.dispose();

@@ -6,6 +6,7 @@ import { makeWithoutMemory, type Network } from '../networks/network.js';
 import { drawGraph } from '../summary/graph.js';
 import { summary } from '../summary/summary.js';
 import { exportOptionsOf, imageShapeOf, readModel } from '../training/files.js';
+import { evaluatedModel } from '../training/run.js';
 import {
   addClassesFlag,
   addNetworkFlags,
@@ -60,7 +61,7 @@ function fresh(network: Network, given: Record<string, unknown>): [Module, Expor
 
 async function saved(path: string): Promise<[Module, ExportOptions]> {
   const found = await readModel(path);
-  if ('run' in found) return [found.run.model, exportOptionsOf(found.run)];
+  if ('run' in found) return [evaluatedModel(found.run), exportOptionsOf(found.run)];
   const packed = unpackModel(found.packed, found.file);
   return [packed, packed.info];
 }

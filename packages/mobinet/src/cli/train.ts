@@ -12,7 +12,7 @@ import { checkData } from '../training/check-data.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
-import type { ImageLocation, TrainingRun } from '../training/run.js';
+import { disposeRun, type ImageLocation, type TrainingRun } from '../training/run.js';
 import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile } from '../training/run-folder.js';
 import { train } from '../training/train.js';
 import {
@@ -43,7 +43,7 @@ type TrainFlags = RunFlags &
 export interface TrainDefaults {
   /** The image folder to train on if neither --data nor --idx is given. */
   readonly data?: string;
-  /** The preset for that folder. With --data it is `imagenet`, with --idx `small`. */
+  /** The preset for that folder. With --data it is `photos` or, for 100,000 images or more, `imagenet`; with --idx `small`. */
   readonly preset?: PresetName;
   /** The kind of network to train (`networkOf`). Default: MoBiNet. */
   readonly network?: Network;
@@ -61,7 +61,7 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   command.addOption(
     new Option(
       '--preset <name>',
-      'settings to start from, which other flags override (default: imagenet with --data, else small)',
+      'settings to start from, which other flags override (default: with --data, photos for fewer than 100,000 images, else imagenet; with --idx, small)',
     ).choices(Object.keys(presets)),
   );
   addNetworkFlags(command, defaults.network ?? mobinet);
@@ -82,7 +82,7 @@ saves. Continue with --resume: the run keeps its settings, except that --epochs,
 change. With other --epochs, the learning rate follows the schedule for the new number of epochs from there on.
 
 Examples:
-  ${callOf(command)} --data photos --preset imagenet --k 4 --out runs/photos
+  ${callOf(command)} --data photos --epochs 50 --out runs/photos
   ${callOf(command)} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
   ${callOf(command)} --resume runs/photos`,
     );
@@ -111,9 +111,7 @@ async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
   const resumed = resolve(checkpoint) === resolve(path, checkpointFile);
   if (!resumed) {
     // If the file is not a checkpoint, that error comes before any about the contents of the folder.
-    const { model, optimizer } = await readCheckpoint(checkpoint);
-    model.dispose();
-    optimizer.dispose();
+    disposeRun(await readCheckpoint(checkpoint));
   }
   return ownFolder(path, { resumed });
 }
@@ -132,7 +130,8 @@ async function trainIn(
     ? { ...(named.data && { valShare, splitSeed: known.splitSeed }), ...named }
     : { ...known, limit, valShare };
   const dataset = resumed && !named ? openKnown(source, flags) : openData(source, flags);
-  const preset = flags.preset ?? (named ? (named.idx ? 'small' : 'imagenet') : defaults.preset) ?? 'imagenet';
+  const usual = dataset.train.length < 100_000 ? 'photos' : 'imagenet';
+  const preset = flags.preset ?? (named ? (named.idx ? 'small' : usual) : defaults.preset) ?? usual;
   const run = resumed?.run ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
   checkData(run, dataset);
   // Fails now rather than after the last epoch.

@@ -35,6 +35,30 @@ describe('drawView', () => {
     expect([...seen].sort()).toEqual([0, 1, 2].flatMap((row) => columns.map((list) => `${row}:${list}`)).sort());
   });
 
+  test('mirrors top to bottom half of the time, and independently of left to right', () => {
+    const seen = new Map<string, number>();
+    for (let i = 0; i < 400; i++) {
+      const { rows, columns } = drawView(
+        image(2, 2),
+        2,
+        { ...centerCrop, flip: true, verticalFlip: true },
+        rng.split(i),
+      );
+      const key = `${rows}:${columns}`;
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+    }
+    expect([...seen.keys()].sort()).toEqual(['0,1:0,1', '0,1:1,0', '1,0:0,1', '1,0:1,0']);
+    // 100 of each are expected. The standard deviation is √(400 · ¼ · ¾) = 8.7.
+    for (const count of seen.values()) expect(Math.abs(count - 100)).toBeLessThan(40);
+  });
+
+  test.prop([fc.nat()])('mirrors left to right in the same way with and without top to bottom', (seed) => {
+    const draw = (verticalFlip: boolean) =>
+      drawView(image(7, 9), 5, { ...randomCropAndFlip, verticalFlip }, Rng.fromSeed(seed));
+    expect(draw(true).columns).toEqual(draw(false).columns);
+    expect([draw(false).rows, draw(false).rows.slice().reverse()]).toContainEqual(draw(true).rows);
+  });
+
   test.prop([fc.nat(), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.nat(3)])(
     'depends only on the seed',
     (seed, height, width, padding) => {

@@ -36,6 +36,14 @@ export interface Augmentation {
   readonly paddingMode: 'zero' | 'reflect';
   /** Whether each image is mirrored left to right with probability ½. */
   readonly flip: boolean;
+  /** Whether each image is mirrored top to bottom with probability ½. Default: false. */
+  readonly verticalFlip?: boolean;
+  /**
+   * The largest angle by which images are rotated before they are cropped, in degrees, at most 180. Each angle is drawn
+   * uniformly from −rotate to rotate, as in torchvision's `RandomRotation`; corners that show nothing are black.
+   * Default: 0.
+   */
+  readonly rotate?: number;
   /** How much brightness, contrast and saturation vary. Default: not at all. */
   readonly colorJitter?: ColorJitter;
   /** The rectangles to erase. Default: none. */
@@ -44,6 +52,9 @@ export interface Augmentation {
 
 /** The range of pixels to pad each side with. */
 export const cropPaddingRange = wholeNumbers(0, largestSide);
+
+/** The range of `Augmentation.rotate`, in degrees. */
+export const rotationRange: NumberRange = { from: 0, to: 180 };
 
 /**
  * Checks that a value is an `Augmentation`.
@@ -55,7 +66,9 @@ export function checkAugmentation(value: unknown, name = 'augment'): asserts val
   checkChoice(`${name}.paddingMode`, value.paddingMode, ['zero', 'reflect']);
   checkNumber(`${name}.padding`, value.padding, cropPaddingRange);
   checkChoice(`${name}.flip`, value.flip, [true, false]);
-  const { cropScale, cropRatio, colorJitter, erase } = value;
+  const { verticalFlip, rotate, cropScale, cropRatio, colorJitter, erase } = value;
+  if (verticalFlip !== undefined) checkChoice(`${name}.verticalFlip`, verticalFlip, [true, false]);
+  if (rotate !== undefined) checkNumber(`${name}.rotate`, rotate, rotationRange);
   if (cropScale !== undefined) checkInterval(`${name}.cropScale`, cropScale, rectangleRanges.scale);
   if (cropRatio !== undefined) checkInterval(`${name}.cropRatio`, cropRatio, rectangleRanges.ratio);
   if (colorJitter !== undefined) checkColorJitter(colorJitter, `${name}.colorJitter`);
@@ -84,7 +97,7 @@ export interface View {
 export function drawView(
   image: Pick<Image, 'height' | 'width'>,
   size: number,
-  { crop, padding, paddingMode, flip }: Augmentation,
+  { crop, padding, paddingMode, flip, verticalFlip }: Augmentation,
   rng: Rng | null,
 ): View {
   const along = (length: number): Int32Array => {
@@ -95,6 +108,7 @@ export function drawView(
   const rows = along(image.height);
   const columns = along(image.width);
   if (flip && rng!.float() < 0.5) columns.reverse();
+  if (verticalFlip && rng!.float() < 0.5) rows.reverse();
   return { rows, columns };
 }
 

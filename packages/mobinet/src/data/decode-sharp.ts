@@ -4,6 +4,7 @@ import { messageOf } from './errors.js';
 import type { ImageFormat } from './image-format.js';
 import { checkJpeg, jpegHeader } from './jpeg-header.js';
 import { pngHeader } from './png-header.js';
+import { reductionFor, scaleReduced } from './reduction.js';
 import { imageFromCmyk, imageFromGray, imageOnWhite } from './rgb.js';
 import type { Image } from './source.js';
 import { tiffTags } from './tiff-tags.js';
@@ -18,7 +19,8 @@ export async function loadSharp(): Promise<Decoder> {
   sharp.concurrency(1);
   sharp.cache(false);
   return {
-    name: `sharp ${sharp.versions.sharp} (libvips ${sharp.versions.vips})`,
+    // The last number counts the ways in which large images have been reduced (reduction.ts), each with other bits.
+    name: `sharp ${sharp.versions.sharp} (libvips ${sharp.versions.vips}, reduction 2)`,
     notice: null,
     async decode(bytes, format, options) {
       const open = (changes: SharpOptions): Sharp => sharp(bytes, { ...defaults, ...changes });
@@ -80,17 +82,20 @@ async function decode(
 ): Promise<StoredImage> {
   checkPixels(properties.width, properties.height, pixelLimit * shareOfLimit(format, properties));
   checkSamples(properties);
+  const reduction =
+    side === undefined ? null : reductionFor(properties, side, format === 'JPEG' && properties.space !== 'cmyk');
   const unpack = (failOn: SharpOptions['failOn'] = 'error'): Promise<Unpacked> => {
     const sharp = open({ limitInputPixels: pixelLimit, failOn });
     // Otherwise libvips would convert CMYK to RGB with a profile that it assumes.
     if (properties.space === 'cmyk') sharp.pipelineColourspace('cmyk').toColourspace('cmyk');
     // Copying gray to three channels is faster in JavaScript: for small images, it took libvips a third of its time.
     if (properties.space === 'b-w' && properties.channels === 1) sharp.toColourspace('b-w');
-    if (side !== undefined) reduce(sharp, properties, side);
+    if (reduction) sharp.resize(reduction.reduced.width, reduction.reduced.height, { fit: 'fill', kernel: 'cubic' });
     return sharp.raw().toBuffer({ resolveWithObject: true });
   };
   const unpacked = await orCorrupt(format === 'JPEG' ? unpackJpeg(unpack) : unpack(), format);
-  return { image: toRgb(unpacked, properties), orientation: properties.orientation };
+  const image = toRgb(unpacked, properties);
+  return { image: reduction ? scaleReduced(image, reduction) : image, orientation: properties.orientation };
 }
 
 interface Unpacked {
@@ -109,17 +114,6 @@ async function unpackJpeg(unpack: (failOn?: 'warning') => Promise<Unpacked>): Pr
     if (!/extraneous bytes|JFIF|Adobe/.test(messageOf(error))) throw error;
     return unpack();
   }
-}
-
-/**
- * Shrinks an image that is much larger than requested while it is decoded: a JPEG of 48 megapixels then takes a tenth
- * of the time and hardly any memory. It stays at least three times as large as requested, so that our own filter, which
- * does the rest, gives nearly the same result as from all pixels (Pillow calls this `reducing_gap`).
- */
-function reduce(sharp: Sharp, { width, height }: Properties, side: number): void {
-  const factor = (3 * side) / Math.min(width, height);
-  if (factor > 1 / 2) return;
-  sharp.resize(Math.round(width * factor), Math.round(height * factor), { fit: 'fill', kernel: 'linear' });
 }
 
 /**

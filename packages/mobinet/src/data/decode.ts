@@ -14,7 +14,7 @@ import type { Image } from './source.js';
  * blended onto white: the image is rotated as its EXIF orientation says, gray is copied to red, green and blue, 16-bit
  * samples keep their upper 8 bits, and no color profile is applied. `imageFromRgba` and the demo page do the same.
  *
- * @param options.side A much larger image may be decoded at a reduced size: see `DecodeOptions`.
+ * @param options.side A much larger image may already be scaled to it: see `DecodeOptions`.
  * @param chosen The decoder to use. Default: that of `findDecoder`.
  * @throws Error saying what is wrong: not an image, an unsupported format, corrupt, or more than `pixelLimit` pixels.
  * @throws DataError if there is no decoder.

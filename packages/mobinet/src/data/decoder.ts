@@ -21,8 +21,8 @@ export interface DecodeOptions {
   /** Images with more pixels are refused. */
   readonly pixelLimit: number;
   /**
-   * The shorter side that the image will be scaled to. A much larger image may be decoded at a reduced size, but never
-   * with a shorter side below three times this length.
+   * The shorter side that the image will be scaled to. An image that is much larger may already be returned at this
+   * size, which is faster and nearly the same: see `reductionFor`.
    */
   readonly side?: number | undefined;
 }

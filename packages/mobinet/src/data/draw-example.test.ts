@@ -7,6 +7,7 @@ import {
   imageNetNormalization,
   normalizationTable,
   randomCropAndFlip,
+  rangeFrom,
   readView,
   writeExample,
 } from './augment.js';
@@ -14,6 +15,7 @@ import { drawExample } from './draw-example.js';
 import { picture } from './fixtures.test.helper.js';
 import { erasingDefaults } from './random-erasing.js';
 import { resize } from './resize.js';
+import { drawAngle, readRotated } from './rotate.js';
 import type { Image } from './source.js';
 
 const size = 8;
@@ -68,8 +70,18 @@ describe('drawExample', () => {
     expect(seen.size).toBeGreaterThan(10);
   });
 
+  test.each(['random', 'resized'] as const)('rotates the whole image, then crops as without (%s)', (crop) => {
+    const augment: Augmentation = { ...randomCropAndFlip, crop };
+    for (let seed = 0; seed < 10; seed++) {
+      const degrees = drawAngle(30, Rng.fromSeed(seed).split('rotate'));
+      const rotated = readRotated({ image, degrees }, { rows: rangeFrom(0, 14), columns: rangeFrom(0, 20) });
+      expect(rotated).not.toEqual(image);
+      expect(example(image, { ...augment, rotate: 30 }, seed)).toEqual(example(rotated, augment, seed));
+    }
+  });
+
   test('crops and mirrors in the same way with and without changed colors and erased rectangles', () => {
-    const augment: Augmentation = { ...randomCropAndFlip, crop: 'resized' };
+    const augment: Augmentation = { ...randomCropAndFlip, crop: 'resized', verticalFlip: true, rotate: 20 };
     const still = { brightness: 0, contrast: 0, saturation: 0 };
     for (let seed = 0; seed < 10; seed++) {
       const plain = example(image, augment, seed);

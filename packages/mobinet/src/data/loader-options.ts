@@ -8,6 +8,7 @@ import {
   imageNetNormalization,
   type Normalization,
 } from './augment.js';
+import { mixupRange } from './mixup.js';
 import { resizeRange } from './prepare.js';
 import { printable } from './printable.js';
 import { defaultMaxSkipped } from './skipped-images.js';
@@ -28,6 +29,8 @@ export interface ImageLoaderOptions {
   readonly exactSize?: boolean;
   /** Default: `centerCrop`. For training, use `randomCropAndFlip`, perhaps with more: see `Augmentation`. */
   readonly augment?: Partial<Augmentation>;
+  /** α of mixup: each image is mixed with the next one of its batch, in shares drawn from Beta(α, α). Default: 0, none. */
+  readonly mixup?: number;
   /** Whether to shuffle the images for each epoch. Default: false, the source's order. */
   readonly shuffle?: boolean;
   /** Whether to drop the last batch if it is not full. Default: false. */
@@ -71,6 +74,7 @@ const loaderRanges = {
   batchSize: wholeNumbers(1, 1_000_000),
   microBatches: wholeNumbers(1, 2 ** 20),
   size: wholeNumbers(1, largestSide),
+  mixup: mixupRange,
 };
 
 const decodingRanges = {
@@ -89,9 +93,9 @@ const decodingRanges = {
 export function resolveLoaderOptions(options: ImageLoaderOptions) {
   checkRecord("the image loader's options", options);
   const { rng, workerUrl, shuffle = false, dropLast = false, exactSize = false } = options;
-  const { batchSize, microBatches = 1, size, normalization = imageNetNormalization } = options;
+  const { batchSize, microBatches = 1, size, mixup = 0, normalization = imageNetNormalization } = options;
   if (!(rng instanceof Rng)) throw new TypeError(`rng must be an Rng, such as Rng.fromSeed(0), not ${shown(rng)}`);
-  checkNumbers('', { batchSize, microBatches, size }, loaderRanges);
+  checkNumbers('', { batchSize, microBatches, size, mixup }, loaderRanges);
   const augment: Augmentation = { ...centerCrop, ...options.augment };
   checkAugmentation(augment);
   checkNormalization(normalization);
@@ -115,6 +119,7 @@ export function resolveLoaderOptions(options: ImageLoaderOptions) {
     microBatches,
     size,
     augment,
+    mixup,
     side: exactSize ? size : resize,
     exactSize,
     normalization,

@@ -95,6 +95,8 @@ describe('ImageLoader', () => {
   const everything: Augmentation = {
     ...randomCropAndFlip,
     crop: 'resized',
+    verticalFlip: true,
+    rotate: 15,
     colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
     erase: { ...erasingDefaults, value: 'random' },
   };
@@ -137,6 +139,36 @@ describe('ImageLoader', () => {
     ]);
     const joined = batches.map(({ bytes }) => Buffer.concat(bytes.filter((part) => part !== null)));
     expect(joined).toEqual(whole.map(({ bytes }) => bytes));
+  });
+
+  test('mixup mixes each image of a batch with the next one, however the batch is cut', async () => {
+    const { train } = openImageFolder(trainFolder());
+    const settings = { batchSize: 8, microBatches: 4, cacheBytes: 0 };
+    const plain = await readEpoch(loaderOf(train, settings), 1);
+    const loader = loaderOf(train, { ...settings, mixup: 1 });
+    const shares: number[] = [];
+    for await (const { index, parts } of loader.microBatches(1)) {
+      const { labels, bytes } = plain[index];
+      const pixels = new Float32Array(Uint8Array.from(bytes).buffer);
+      const elements = pixels.length / labels.length;
+      const present = parts.filter((part) => part !== null);
+      const share = present[0].mixup!.share;
+      const expected = pixels.map((value, i) => share * value + (1 - share) * pixels[(i + elements) % pixels.length]);
+      expect(Float32Array.from(present.flatMap(({ images }) => [...images.values]))).toEqual(expected);
+      expect(present.flatMap((part) => [...part.labels.values])).toEqual(labels);
+      expect(present.flatMap(({ mixup }) => [...mixup!.labels.values])).toEqual([...labels.slice(1), labels[0]]);
+      expect(present.map(({ mixup }) => mixup!.share)).toEqual(present.map(() => share));
+      shares.push(share);
+      dispose(parts);
+    }
+    expect(shares).toHaveLength(2);
+    expect(shares[0]).not.toBe(shares[1]);
+    const again = [];
+    for await (const batch of loader.epoch(1, { startBatch: 1 })) {
+      again.push(batch.mixup!.share);
+      dispose(batch);
+    }
+    expect(again).toEqual([shares[1]]);
   });
 
   test('another seed gives another order', async () => {

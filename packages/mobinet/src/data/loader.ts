@@ -9,6 +9,7 @@ import { drawExample } from './draw-example.js';
 import { DataError } from './errors.js';
 import { type ImageLoaderOptions, type ResolvedLoaderOptions, resolveLoaderOptions } from './loader-options.js';
 import { cutBatch } from './micro-batches.js';
+import { drawShare, type Mixup, mixWithNext } from './mixup.js';
 import { SkippedImages } from './skipped-images.js';
 import { type Image, type ImageSource, isInMemory } from './source.js';
 
@@ -28,6 +29,24 @@ export interface ImageBatch {
   readonly labels: Tensor<'i32'>;
   /** `batchSize`, or fewer at the end of the epoch, minus one for every skipped image. */
   readonly count: number;
+  /** How the examples were mixed. Missing without the loader's `mixup`. */
+  readonly mixup?: Mixup;
+}
+
+/** An image that was read, and its index in the source. */
+interface ReadImage {
+  readonly index: number;
+  readonly image: Image;
+}
+
+/** What a micro-batch is assembled from. */
+interface PartOfBatch {
+  /** The index of the batch in its epoch. */
+  readonly index: number;
+  readonly epoch: number;
+  readonly images: readonly ReadImage[];
+  /** The image after the last, which mixup mixes with it. */
+  readonly after: ReadImage;
 }
 
 /** A batch cut into micro-batches. The caller frees it. */
@@ -118,10 +137,17 @@ export class ImageLoader {
         // Training may keep this thread busy for long, so let it handle messages, timers and signals once per batch.
         await nextTurn();
         const results = await Promise.all(ahead.splice(0, members.length).map(({ result }) => result));
+        const read = this.#withoutSkipped(members, results);
         const parts = tidy(() =>
-          cutBatch(members.length, { batchSize, microBatches }).map(([from, to]) =>
-            this.#assemble(index, epoch, members.subarray(from, to), results.slice(from, to)),
-          ),
+          cutBatch(members.length, { batchSize, microBatches }).map(([from, to]) => {
+            // The image to mix with the last one: the first of the next micro-batch, or of the first one.
+            const after = read
+              .slice(to)
+              .concat(read)
+              .find((image) => image !== null)!;
+            const images = read.slice(from, to).filter((image) => image !== null);
+            return images.length === 0 ? null : this.#assemble({ index, epoch, images, after });
+          }),
         );
         if (parts.some((part) => part !== null)) yield { index, parts };
       }
@@ -168,31 +194,39 @@ export class ImageLoader {
     return this.#pool.decode(image, this.#source.name(index));
   }
 
-  #assemble(
-    batch: number,
-    epoch: number,
-    members: Int32Array,
-    results: readonly (Image | Unreadable)[],
-  ): ImageBatch | null {
-    const { rng, size, augment } = this.#options;
-    const examples: { index: number; image: Image }[] = [];
-    results.forEach((result, i) => {
-      if ('problem' in result) this.#skipped.add(members[i], result);
-      else examples.push({ index: members[i], image: result });
+  /** Null where an image has to be skipped, which is reported. */
+  #withoutSkipped(members: Int32Array, results: readonly (Image | Unreadable)[]): (ReadImage | null)[] {
+    return results.map((result, i) => {
+      if (!('problem' in result)) return { index: members[i], image: result };
+      this.#skipped.add(members[i], result);
+      return null;
     });
-    if (examples.length === 0) return null;
-    const images = fromHost('f32', [examples.length, size, size, 3], (values) => {
-      examples.forEach(({ index, image }, i) => {
-        this.#remember(index, image);
-        const target = values.subarray(i * size * size * 3, (i + 1) * size * size * 3);
-        drawExample(image, { size, augment, table: this.#table }, rng.split('augment', epoch, index), target);
+  }
+
+  #assemble({ index, epoch, images: read, after }: PartOfBatch): ImageBatch {
+    const { rng, size, augment, mixup } = this.#options;
+    const elements = size * size * 3;
+    const share = mixup > 0 ? drawShare(mixup, rng.split('mixup', epoch, index)) : 1;
+    const draw = ({ index, image }: ReadImage, target: Float32Array): void => {
+      drawExample(image, { size, augment, table: this.#table }, rng.split('augment', epoch, index), target);
+    };
+    const images = fromHost('f32', [read.length, size, size, 3], (values) => {
+      read.forEach((each, i) => {
+        this.#remember(each.index, each.image);
+        draw(each, values.subarray(i * elements, (i + 1) * elements));
       });
+      if (mixup === 0) return;
+      const last = new Float32Array(elements);
+      draw(after, last);
+      mixWithNext(values, last, share);
     });
-    const labels = tensor(
-      Int32Array.from(examples, ({ index }) => this.#source.label(index)),
-      { dtype: 'i32' },
-    );
-    return { index: batch, images, labels, count: examples.length };
+    const labelsOf = (images: readonly ReadImage[]): Tensor<'i32'> =>
+      tensor(
+        Int32Array.from(images, ({ index }) => this.#source.label(index)),
+        { dtype: 'i32' },
+      );
+    const batch = { index, images, labels: labelsOf(read), count: read.length };
+    return mixup === 0 ? batch : { ...batch, mixup: { share, labels: labelsOf([...read.slice(1), after]) } };
   }
 
   /**

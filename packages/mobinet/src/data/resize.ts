@@ -26,12 +26,19 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
  * along the columns.
  *
  * @param image u8 [image.height, image.width, 3].
+ * @param whole The height and width that become `height` and `width`, if a little of the image is missing at its lower
+ * and right edge. Default: those of the image.
  * @returns u8 [height, width, 3]; `image` itself if it already has this size.
  */
-export function resize(image: Image, height: number, width: number): Image {
+export function resize(
+  image: Image,
+  height: number,
+  width: number,
+  whole: Pick<Image, 'height' | 'width'> = image,
+): Image {
   if (image.height === height && image.width === width) return image;
-  const alongRows = triangleFilter(image.width, width);
-  const alongColumns = triangleFilter(image.height, height);
+  const alongRows = triangleFilter(image.width, width, whole.width);
+  const alongColumns = triangleFilter(image.height, height, whole.height);
   const fast = usesReference ? null : resizeFast(image, alongRows, alongColumns);
   const pixels = fast ?? resizePlain(image, alongRows, alongColumns);
   return { height, width, pixels };

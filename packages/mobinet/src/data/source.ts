@@ -54,6 +54,22 @@ export interface ImageDataset {
   readonly split?: Split;
 }
 
+/** What the settings of a run may be chosen by. */
+export interface DataSummary {
+  /** The number of training images. */
+  readonly images: number;
+  readonly classes: number;
+  /** The shorter side of the images in pixels, if they are in memory; null for files, which have not been read yet. */
+  readonly side: number | null;
+}
+
+/** Summarizes a data set without reading files. */
+export function summarizeData({ train, classes }: ImageDataset): DataSummary {
+  const image = train.image(0);
+  const side = isInMemory(image) ? Math.min(image.height, image.width) : null;
+  return { images: train.length, classes: classes.length, side };
+}
+
 /** The part of a data set that evaluation needs. */
 export interface ValidationSet extends Omit<ImageDataset, 'train'> {
   /** Whether these are all images of a folder without train/ and val/. */

@@ -13,9 +13,13 @@ export const weightBits = 22;
 const one = 1 << weightBits;
 export const half = one >> 1;
 
-/** Places triangles along an axis. The weights of each output sum to `one`, up to rounding, even at the edges. */
-export function triangleFilter(input: number, output: number): Filter {
-  const scale = input / output;
+/**
+ * Places triangles along an axis. The weights of each output sum to `one`, up to rounding, even at the edges.
+ *
+ * @param extent How many input elements the outputs cover, perhaps a few more than there are. Default: all.
+ */
+export function triangleFilter(input: number, output: number, extent = input): Filter {
+  const scale = extent / output;
   const radius = Math.max(1, scale);
   // Pixel k covers [k, k + 1) of its axis, so its center lies at k + ½.
   const center = (i: number): number => (i + 0.5) * scale;

@@ -8,6 +8,7 @@ export const architectures = fc.record({
   block: fc.constantFrom(...mobinetOptions.block.choices),
   k: fc.nat(3),
   activation: fc.constantFrom(...mobinetOptions.activation.choices),
+  shift: fc.constantFrom(...mobinetOptions.shift.choices),
   skip: fc.constantFrom(...mobinetOptions.skip.choices),
   pool: fc.constantFrom(...mobinetOptions.pool.choices),
   padding: fc.constantFrom(...mobinetOptions.padding.choices),

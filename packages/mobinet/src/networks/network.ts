@@ -1,6 +1,7 @@
 import { Module } from '@mobinet/autograd';
 import { checkFunction, checkRecord, type Synchronous, shown, TraceError, withoutMemory } from '@mobinet/tensor';
 import { DataError } from '../data/errors.js';
+import type { DataSummary } from '../data/source.js';
 import {
   checkSchema,
   type ImageOptions,
@@ -16,7 +17,7 @@ export interface Network<O extends ImageOptions = ImageOptions> {
   readonly name: string;
   readonly options: OptionSchema;
   /** The options that training presets set, by the name of the preset. */
-  readonly presets: Readonly<Record<string, Partial<O> | undefined>>;
+  readonly presets: Readonly<Record<string, PresetOptions<O> | undefined>>;
   /** Fills in defaults and checks every option. @throws RangeError or TypeError, one line that names the option. */
   resolve(options: unknown): O;
   /**
@@ -27,6 +28,19 @@ export interface Network<O extends ImageOptions = ImageOptions> {
   make(options: O): Module;
 }
 
+/** Options that a preset sets: always the same, or chosen by the data. */
+export type PresetOptions<O> = Partial<O> | ((data: DataSummary) => Partial<O>);
+
+/** The options that a preset sets in a network, for a given data set. */
+export function presetOptions<O extends ImageOptions>(
+  network: Network<O>,
+  preset: string,
+  data: DataSummary,
+): Partial<O> {
+  const options = Object.hasOwn(network.presets, preset) ? network.presets[preset] : undefined;
+  return (typeof options === 'function' ? options(data) : options) ?? {};
+}
+
 /** The definition of a kind of network, for `defineNetwork`. */
 export interface NetworkDefinition<S extends OptionSchema> {
   /** Letters, digits, `-` and `_`. */
@@ -34,7 +48,7 @@ export interface NetworkDefinition<S extends OptionSchema> {
   /** Options in addition to `imageOptions`, or other defaults for these. */
   readonly options?: S;
   /** The options that training presets set, by the name of the preset. */
-  readonly presets?: Readonly<Record<string, Partial<OptionsOf<typeof imageOptions & S>>>>;
+  readonly presets?: Readonly<Record<string, PresetOptions<OptionsOf<typeof imageOptions & S>>>>;
   /**
    * Makes a module from images [batch, imageSize, imageSize, 3] to logits [batch, classes]. Weights must be drawn from
    * `options.seed`.
@@ -71,7 +85,7 @@ export function defineNetwork<const S extends OptionSchema = Record<never, never
   const options = { ...imageOptions, ...own } as typeof imageOptions & S;
   const resolve = (given: unknown) => resolveOptions(options, given, name);
   checkRecord(`the presets of ${name}`, presets);
-  for (const preset of Object.values(presets)) resolve(preset);
+  for (const preset of Object.values(presets)) if (typeof preset !== 'function') resolve(preset);
   const made = new WeakSet<Module>();
   const make = (resolved: OptionsOf<typeof imageOptions & S>): Module => {
     const module = definition.make(resolved);

@@ -1,9 +1,14 @@
 import type { Module } from '@mobinet/autograd';
-import { type DType, FormatError, type Tensor } from '@mobinet/tensor';
+import { assign, type DType, FormatError, type Tensor } from '@mobinet/tensor';
 
 /** Parameters and running statistics by name. */
 export function modelTensors(model: Module): Map<string, Tensor> {
   return new Map([...model.parameters(), ...model.state()]);
+}
+
+/** Copies tensors, by name, to the parameters and running statistics of a network. */
+export function copyTensors(tensors: ReadonlyMap<string, Tensor>, target: Module): void {
+  for (const [name, tensor] of modelTensors(target)) assign(tensor, tensors.get(name)!);
 }
 
 /**

@@ -94,6 +94,26 @@ describe('summary', () => {
     model.dispose();
   });
 
+  test('counts shifts and corners of activations, and names layers as without them', () => {
+    const [plain, both] = [{}, { shift: 'learned', activation: 'rprelu' } as const].map((options) => {
+      const model = createMoBiNet({ width: 0.25, imageSize: 32, classes: 10, ...options });
+      const counted = summary(model);
+      const packed = unpackModel(packModel(model));
+      expect(summary(packed)).toEqual(counted);
+      for (const one of [packed, model]) one.dispose();
+      return counted;
+    });
+    expect(both.layers.map(({ name, kind }) => [name, kind])).toEqual(
+      plain.layers.map(({ name, kind }) => [name, kind]),
+    );
+    expect(both.binaryParameters).toBe(plain.binaryParameters);
+    // Without them, a filter has three numbers. With them it has five: α, γ, slope, scale and shift of BatchNorm.
+    const segments = plain.layers.slice(1, -1);
+    const sumOf = (shape: 'inputShape' | 'outputShape'): number =>
+      segments.reduce((total, layer) => total + layer[shape].at(-1)!, 0);
+    expect(both.floatParameters - plain.floatParameters).toBe(sumOf('inputShape') + 2 * sumOf('outputShape'));
+  });
+
   test('has totals that are the sums over the layers, and shapes that match from layer to layer', () => {
     const { layers, ...total } = summaryOf({ block: 'post', k: 4 });
     const sum = (pick: (layer: (typeof layers)[number]) => number): number =>

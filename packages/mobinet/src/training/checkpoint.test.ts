@@ -67,10 +67,10 @@ describe('checkpoints', () => {
     return bytes;
   }
 
-  test('from before micro-batches existed are resumed without them', () => {
-    const { microBatches, ...before } = training;
+  test('from before some settings existed are resumed without them', () => {
+    const { microBatches, patience, warmupEpochs, ema, mixup, ...before } = training;
     const restored = decodeCheckpoint(corrupted(runWith({ training: before })));
-    expect(restored.training).toEqual({ ...training, microBatches: 1 });
+    expect(restored.training).toEqual({ ...training, microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0 });
     free(restored);
   });
 
@@ -133,6 +133,13 @@ describe('checkpoints', () => {
       ({ tensors }) => tensors.set('optimizer.mean.classifier.bias', zeros([2])),
       'tensor optimizer.mean.classifier.bias does not match any parameter',
     ],
+    [
+      'an average of a run without averages',
+      ({ tensors }) => tensors.set('average.classifier.bias', zeros([3])),
+      'tensor average.classifier.bias does not match any parameter',
+    ],
+    ['no averages', trainingWith({ ema: 0.9 }), 'tensor average.stem.conv.weight is missing'],
+    ['averages that never change', trainingWith({ ema: 1 }), 'run.training.ema must be a number from 0 to below 1'],
     ['no options', ({ metadata }) => delete metadata.options, 'cannot read the metadata'],
     ['options that are cut off', ({ metadata }) => (metadata.options = '{"block":\n"mid"'), 'cannot read the metadata'],
     [
@@ -170,6 +177,7 @@ describe('checkpoints', () => {
     ['a resize to nothing', trainingWith({ resize: 0 }), 'run.training.resize must be a whole number from 1 to 16384'],
     ['half a batch', trainingWith({ batchSize: 0.5 }), 'run.training.batchSize must be a whole number'],
     ['smoothing of 2', trainingWith({ labelSmoothing: 2 }), 'run.training.labelSmoothing must be a number from 0 to 1'],
+    ['a negative mixup', trainingWith({ mixup: -1 }), 'run.training.mixup must be a number from 0 to 100'],
     [
       'an unknown crop',
       trainingWith({ augment: { ...training.augment, crop: 1 } }),
@@ -219,6 +227,7 @@ describe('checkpoints', () => {
       'run.training.microBatches must be a power of two, not 3',
     ],
     ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
+    ['only a warm-up', trainingWith({ warmupEpochs: 50 }), 'run.training.warmupEpochs must be less than the 50 epochs'],
     [
       'a learning rate that is not a number',
       trainingWith({ learningRate: null }),

@@ -1,4 +1,4 @@
-import type { Module, Optimizer } from '@mobinet/autograd';
+import { ExponentialMovingAverage, type Module, type Optimizer } from '@mobinet/autograd';
 import {
   assign,
   checkNumber,
@@ -21,12 +21,9 @@ import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
 
 /** The run as a safetensors file: parameters, running statistics, optimizer state and progress. */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
-  const { network, options, model, optimizer, training, classes, trainImages, progress, history } = run;
+  const { network, options, optimizer, training, classes, trainImages, progress, history } = run;
   const { preset, source, fingerprint, decoder } = run;
-  const tensors = new Map<string, Tensor<DType>>();
-  for (const [name, tensor] of modelTensors(model)) tensors.set(`model.${name}`, tensor);
-  for (const [name, tensor] of optimizer.state.tensors) tensors.set(`optimizer.${name}`, tensor);
-  return encodeChecked(checkpointFormat, tensors, {
+  return encodeChecked(checkpointFormat, savedTensors(run), {
     network: network.name,
     options: JSON.stringify(options),
     run: JSON.stringify({
@@ -42,6 +39,17 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
       steps: optimizer.state.step,
     }),
   });
+}
+
+/** All tensors of a run, by their names in checkpoints. */
+export function savedTensors({ model, average, optimizer }: TrainingRun): Map<string, Tensor> {
+  const prefixed = (prefix: string, tensors: ReadonlyMap<string, Tensor>) =>
+    Array.from(tensors, ([name, tensor]) => [prefix + name, tensor] as const);
+  return new Map([
+    ...prefixed('model.', modelTensors(model)),
+    ...(average ? prefixed('average.', modelTensors(average.module)) : []),
+    ...prefixed('optimizer.', optimizer.state.tensors),
+  ]);
 }
 
 /**
@@ -67,29 +75,45 @@ function restore(
   const { network, options, run } = readMetadata(metadata, tensors, source);
   const { steps, ...rest } = run;
   for (const [name, tensor] of tensors) checkFinite(name, tensor, source);
-  const model = network.make(options);
+  const made: Module[] = [];
+  const restoreModule = (prefix: Prefix): Module => {
+    const module = network.make(options);
+    made.push(module);
+    for (const [name, target] of modelTensors(module)) assign(target, tensors.get(prefix + name) as Tensor);
+    return module;
+  };
   try {
-    for (const [name, target] of modelTensors(model)) assign(target, tensors.get(`model.${name}`) as Tensor);
+    const model = restoreModule('model.');
+    const { ema } = rest.training;
+    const average =
+      ema > 0 ? new ExponentialMovingAverage(restoreModule('average.'), { decay: ema, updates: steps }) : null;
     const optimizer = restoreOptimizer(rest.training, steps, model, tensors, source);
-    return { network, options, model, optimizer, ...rest };
+    return { network, options, model, optimizer, average, ...rest };
   } catch (error) {
-    model.dispose();
+    for (const module of made) module.dispose();
     throw error;
   }
 }
 
+/** What the names of a network's tensors begin with: those that are trained, or their averages. */
+type Prefix = 'model.' | 'average.';
+
+/** A network, and the tensors of the file that has its values. */
+interface SavedNetwork {
+  readonly network: Network;
+  readonly options: ImageOptions;
+  readonly tensors: ReadonlyMap<string, Tensor<DType>>;
+  /** The name of the file in error messages. */
+  readonly source: string;
+}
+
 /** Runs before memory is taken for the network, since a few bytes of metadata could ask for any size. */
-function checkModelTensors(
-  network: Network,
-  options: ImageOptions,
-  tensors: ReadonlyMap<string, Tensor<DType>>,
-  source: string,
-): void {
+function checkModelTensors(prefix: Prefix, { network, options, tensors, source }: SavedNetwork): void {
   tidy(() => {
     const own = modelTensors(makeWithoutMemory(network, options));
-    for (const [name, tensor] of own) checkSaved(tensor, tensors.get(`model.${name}`), `model.${name}`, source);
+    for (const [name, tensor] of own) checkSaved(tensor, tensors.get(prefix + name), prefix + name, source);
     for (const name of tensors.keys()) {
-      if (name.startsWith('model.') && !own.has(name.slice('model.'.length))) {
+      if (name.startsWith(prefix) && !own.has(name.slice(prefix.length))) {
         throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
       }
     }
@@ -107,7 +131,7 @@ function restoreOptimizer(
   const parameters = model.parameters();
   const moments = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {
-    if (name.startsWith('model.')) continue;
+    if (name.startsWith('model.') || (training.ema > 0 && name.startsWith('average.'))) continue;
     const slot = name.slice('optimizer.'.length);
     const parameter = parameters.get(slot.slice(slot.indexOf('.') + 1));
     const isMoment = name.startsWith('optimizer.');
@@ -120,18 +144,21 @@ function restoreOptimizer(
   return optimizer;
 }
 
-type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer'> & { readonly steps: number };
+type SavedRun = Omit<TrainingRun, 'network' | 'options' | 'model' | 'optimizer' | 'average'> & {
+  readonly steps: number;
+};
 
 function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<string, Tensor<DType>>, source: string) {
   try {
     // Old checkpoints do not name their network: there was only MoBiNet.
     const network = networkNamed(metadata.network ?? mobinet.name);
     const options = network.resolve(JSON.parse(metadata.options));
-    checkModelTensors(network, options, tensors, source);
+    checkModelTensors('model.', { network, options, tensors, source });
     const run = withMissingSettings(JSON.parse(metadata.run));
     checkLike(run, exampleRun, 'run');
     const saved = run as SavedRun;
     checkTraining(saved.training, 'run.training');
+    if (saved.training.ema > 0) checkModelTensors('average.', { network, options, tensors, source });
     checkClasses(saved.classes, options.classes);
     checkLocation(saved.source);
     if (saved.preset !== undefined) checkLike(saved.preset, '', 'run.preset');
@@ -148,7 +175,7 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
 /** Adds settings that did not exist yet when old checkpoints were written, with the values those runs had. */
 function withMissingSettings(run: { training?: object } | null): unknown {
   if (typeof run?.training !== 'object') return run;
-  return { ...run, training: { microBatches: 1, patience: 0, ...run.training } };
+  return { ...run, training: { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0, ...run.training } };
 }
 
 const exampleMetrics: Omit<EpochMetrics, 'top5'> = {

@@ -3,7 +3,7 @@ import { untilAborted } from '../data/until-aborted.js';
 import { evaluate } from './evaluate.js';
 import { makeSchedule } from './options.js';
 import type { ImageCounts, Pace } from './pace.js';
-import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
+import { type EpochMetrics, evaluatedModel, startOfEpoch, type TrainingRun } from './run.js';
 import type { RunFolder } from './run-folder.js';
 import { Snapshot } from './snapshot.js';
 import { trainStep } from './step.js';
@@ -110,7 +110,7 @@ function progressOf(work: EpochWork, done: ImageCounts) {
 export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null> {
   const { run, trainLoader, valLoader: loader, pace, options } = work;
   const { signal, onValidation } = options;
-  const { model, training, progress, history } = run;
+  const { training, progress, history } = run;
   const { epoch, lossSum, images, seconds } = progress;
   const onProgress = (done: number): void =>
     onValidation?.({
@@ -119,7 +119,7 @@ export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null>
       imagesPerEpoch: imagesOf(work).val,
     });
   const start = performance.now();
-  const validation = await evaluate(model, loader, { signal, onProgress }).catch((error: unknown) => {
+  const validation = await evaluate(evaluatedModel(run), loader, { signal, onProgress }).catch((error: unknown) => {
     if (signal?.aborted) return null;
     throw error;
   });

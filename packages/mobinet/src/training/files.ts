@@ -13,7 +13,7 @@ import { saveFile } from '../files/save-file.js';
 import type { ImageOptions } from '../networks/options.js';
 import { decodeCheckpoint } from './checkpoint.js';
 import type { EvaluateOptions } from './evaluate.js';
-import type { TrainingRun } from './run.js';
+import { disposeRun, evaluatedModel, type TrainingRun } from './run.js';
 import { checkpointFile } from './run-folder.js';
 
 /** The file name of the packed model in a run folder. */
@@ -67,12 +67,10 @@ export async function readModel(path: string): Promise<ReadModel> {
 export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array; file: string }> {
   const found = await readModel(path);
   if ('packed' in found) return { bytes: found.packed, file: found.file };
-  const { model, optimizer } = found.run;
   try {
-    return { bytes: packModel(model, exportOptionsOf(found.run)), file: path };
+    return { bytes: packRun(found.run), file: path };
   } finally {
-    model.dispose();
-    optimizer.dispose();
+    disposeRun(found.run);
   }
 }
 
@@ -89,10 +87,12 @@ export async function readPacked(path: string): Promise<PackedModel> {
 
 /** Packs the network of a run and saves it with `saveFile`. Returns the size of the file in bytes. */
 export async function writePacked(run: TrainingRun, path: string): Promise<number> {
-  const bytes = packModel(run.model, exportOptionsOf(run));
+  const bytes = packRun(run);
   await saveFile(path, bytes);
   return bytes.byteLength;
 }
+
+const packRun = (run: TrainingRun): Uint8Array => packModel(evaluatedModel(run), exportOptionsOf(run));
 
 /** The options for packing or exporting the network of a run: its image shape, classes and preprocessing. */
 export function exportOptionsOf({ options, classes, training }: TrainingRun): ExportOptions {
@@ -123,7 +123,7 @@ export async function comparePacked(
   loader: ImageLoader,
   { signal, onProgress }: EvaluateOptions = {},
 ): Promise<Agreement> {
-  const model = run.model.eval();
+  const model = evaluatedModel(run).eval();
   let images = 0;
   let largestDifference = 0;
   for await (const batch of untilAborted(loader.epoch(0), signal)) {

@@ -57,11 +57,8 @@ export function contentsOf(checkpoint: Uint8Array): unknown {
   return { bits, run, options: metadata.options };
 }
 
-/** Disposes the network and the optimizer of a run. */
-export function free({ model, optimizer }: TrainingRun): void {
-  model.dispose();
-  optimizer.dispose();
-}
+/** Disposes a run. */
+export { disposeRun as free } from './run.js';
 
 /** The network of a run of the default kind. */
 export function mobinetOf({ model }: TrainingRun): MoBiNet {

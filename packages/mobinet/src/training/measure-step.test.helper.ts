@@ -14,7 +14,7 @@ import { trainStep } from './step.js';
 
 export interface MeasuredStep {
   readonly options: Partial<MoBiNetOptions>;
-  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'microBatches'>;
+  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'microBatches' | 'ema'>;
 }
 
 const { options, training } = workerData as MeasuredStep;

@@ -3,6 +3,7 @@ import {
   AdamW,
   constant,
   cosine,
+  decayRange,
   labelSmoothingRange,
   learningRateRange,
   type Optimizer,
@@ -10,6 +11,7 @@ import {
   type Schedule,
   SGD,
   stepDecay,
+  warmUp,
   weightDecayRange,
 } from '@mobinet/autograd';
 import { Bop } from '@mobinet/bnn';
@@ -21,6 +23,7 @@ import {
   imageNetNormalization,
   type Normalization,
 } from '../data/augment.js';
+import { mixupRange } from '../data/mixup.js';
 import { resizeRange } from '../data/prepare.js';
 
 /** The names of the optimizers that `makeOptimizer` makes. */
@@ -45,9 +48,21 @@ export interface TrainingOptions {
   readonly learningRate: number;
   /** `'step'` multiplies the rate by 0.1 at 60 % and again at 85 % of the steps. */
   readonly schedule: (typeof scheduleNames)[number];
+  /**
+   * During this many epochs the rate rises linearly, then the schedule runs over the remaining epochs. Fewer than
+   * `epochs`; 0 with `'one-cycle'`, which has a warm-up of its own.
+   */
+  readonly warmupEpochs: number;
   /** Not applied to binary weights. */
   readonly weightDecay: number;
   readonly labelSmoothing: number;
+  /** α of mixup, which mixes each training image and its loss with another one in shares from Beta(α, α); 0 for none. */
+  readonly mixup: number;
+  /**
+   * The decay of the moving averages of parameters and running statistics that are evaluated, kept as the best and
+   * packed in place of the last ones (`ExponentialMovingAverage`); 0 for no averages.
+   */
+  readonly ema: number;
   /** Seed for the order of images and for augmentation. */
   readonly seed: number;
   /** The shorter side that images are resized to before they are cropped, in pixels. */
@@ -68,8 +83,11 @@ export const paperTraining: TrainingOptions = {
   optimizer: 'adam',
   learningRate: 1e-3,
   schedule: 'step',
+  warmupEpochs: 0,
   weightDecay: 0,
   labelSmoothing: 0,
+  mixup: 0,
+  ema: 0,
   seed: 0,
   resize: 256,
   augment: { crop: 'random', padding: 0, paddingMode: 'zero', flip: true },
@@ -83,8 +101,11 @@ export const trainingRanges = {
   microBatches: wholeNumbers(1, 2 ** 20),
   patience: wholeNumbers(0, 1_000_000),
   learningRate: learningRateRange,
+  warmupEpochs: wholeNumbers(0, 1_000_000),
   weightDecay: weightDecayRange,
   labelSmoothing: labelSmoothingRange,
+  mixup: mixupRange,
+  ema: decayRange,
   seed: wholeNumbers(0),
   resize: resizeRange,
 } as const satisfies { [K in keyof TrainingOptions]?: NumberRange };
@@ -101,11 +122,27 @@ export function checkTraining(value: unknown, name = 'training'): asserts value 
   checkAugmentation(augment, `${name}.augment`);
   checkNormalization(normalization, `${name}.normalization`);
   checkMicroBatches(numbers.microBatches as number, `${name}.microBatches`);
+  checkWarmUp(value as unknown as TrainingOptions, `${name}.warmupEpochs`);
 }
 
 /** @throws RangeError unless it is a power of two, since the gradients of micro-batches are summed in pairs. */
 function checkMicroBatches(value: number, name: string): void {
   if (!Number.isInteger(Math.log2(value))) throw new RangeError(`${name} must be a power of two, not ${value}`);
+}
+
+/** @throws RangeError if a warm-up would leave nothing of the schedule, or the schedule has one already. */
+function checkWarmUp({ epochs, schedule, warmupEpochs }: TrainingOptions, name: string): void {
+  if (warmupEpochs === 0) return;
+  if (warmupEpochs >= epochs) {
+    throw new RangeError(
+      `${name} must be less than the ${epochs} epochs, not ${warmupEpochs}. Use a smaller --warmup-epochs or a larger --epochs`,
+    );
+  }
+  if (schedule === 'one-cycle') {
+    throw new RangeError(
+      `${name} must be 0 with the schedule one-cycle, which has a warm-up of its own. Use --schedule cosine`,
+    );
+  }
 }
 
 /** Makes the optimizer that the training options name. */
@@ -122,8 +159,14 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
   }
 }
 
-/** Makes the learning-rate schedule for a run of `steps` steps. */
-export function makeSchedule({ schedule, learningRate: rate }: TrainingOptions, steps: number): Schedule {
+/** Makes the learning-rate schedule, warm-up included, for a run of `steps` steps. */
+export function makeSchedule(training: TrainingOptions, steps: number): Schedule {
+  const warmUpSteps = Math.round((steps * training.warmupEpochs) / training.epochs);
+  return warmUp({ steps: warmUpSteps, schedule: mainSchedule(training, steps - warmUpSteps) });
+}
+
+/** The learning-rate schedule after the warm-up. */
+function mainSchedule({ schedule, learningRate: rate }: TrainingOptions, steps: number): Schedule {
   switch (schedule) {
     case 'step':
       return stepDecay({ rate, at: [Math.round(0.6 * steps), Math.round(0.85 * steps)] });

@@ -1,3 +1,4 @@
+import type { DataSummary } from '../data/source.js';
 import type { ImageOptions } from '../networks/options.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 
@@ -8,26 +9,71 @@ export interface Preset {
   readonly training: TrainingOptions;
 }
 
-/** The presets that a run can start from. Individual options can still be changed. */
+/** Options that the user has chosen, which others of a preset follow. */
+export type ChosenOptions = Partial<Pick<TrainingOptions, 'epochs' | 'batchSize'>>;
+
+/** The presets that a run can start from, for a given data set. Individual options can still be changed. */
 export const presets = {
   /** For ImageNet, as in the paper, with images of 224 pixels. */
-  imagenet: { model: {}, training: paperTraining },
+  imagenet: (): Preset => ({ model: {}, training: paperTraining }),
 
-  /** For a few thousand images of 32 pixels, in less than a minute. */
-  small: {
+  /** For a few thousand images of 32 pixels, in about half a minute. */
+  small: (): Preset => ({
     model: { imageSize: 32 },
     training: {
       ...paperTraining,
-      epochs: 4,
+      epochs: 8,
       batchSize: 16,
       learningRate: 5e-3,
       schedule: 'one-cycle',
       labelSmoothing: 0.1,
+      ema: 0.99,
       resize: 32,
       augment: { crop: 'center', padding: 0, paddingMode: 'zero', flip: true },
     },
-  },
-} as const satisfies Record<string, Preset>;
+  }),
+
+  /** For one's own photos, from a few hundred to some ten thousand (docs/small-data.md). */
+  photos,
+} as const satisfies Record<string, (data: DataSummary, chosen: ChosenOptions) => Preset>;
 
 /** The name of a preset. */
 export type PresetName = keyof typeof presets;
+
+/**
+ * Small sets need many passes over strongly varied images, in small batches, so that there are enough steps; large ones
+ * are learned in few passes, and their details are worth more pixels.
+ */
+function photos({ images, side }: DataSummary, chosen: ChosenOptions): Preset {
+  const isLarge = images >= 20_000;
+  const imageSize = side !== null && side <= 32 ? 32 : isLarge ? 128 : 64;
+  const batchSize = chosen.batchSize ?? (isLarge ? 64 : images >= 2_000 ? 32 : 16);
+  const epochs = chosen.epochs ?? Math.min(Math.max(Math.round(80_000 / images), 10), 200);
+  const steps = epochs * Math.ceil(images / batchSize);
+  return {
+    model: { imageSize },
+    training: {
+      ...paperTraining,
+      epochs,
+      batchSize,
+      learningRate: 5e-3,
+      schedule: 'cosine',
+      warmupEpochs: Math.round(epochs / 10),
+      labelSmoothing: 0.1,
+      // Averages over about the last tenth of the steps.
+      ema: Math.min(Math.max(Number((1 - 10 / steps).toPrecision(4)), 0.9), 0.9999),
+      // Crops of the whole image would show objects smaller than validation does, whose crop leaves out a margin.
+      resize: Math.round((imageSize * 9) / 8),
+      augment: {
+        crop: 'resized',
+        cropScale: [0.5, 1],
+        cropRatio: [0.8, 1.25],
+        padding: 0,
+        paddingMode: 'zero',
+        flip: true,
+        rotate: 10,
+        colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
+      },
+    },
+  };
+}

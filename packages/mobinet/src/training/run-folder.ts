@@ -5,10 +5,9 @@ import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
 import { linkFile } from '../files/link-file.js';
 import { makeFolders } from '../files/make-folders.js';
 import { saveFile } from '../files/save-file.js';
-import { modelTensors } from '../networks/tensors.js';
 import { bestEpoch } from './best.js';
-import { encodeCheckpoint } from './checkpoint.js';
-import type { TrainingRun } from './run.js';
+import { encodeCheckpoint, savedTensors } from './checkpoint.js';
+import { disposeRun, type TrainingRun } from './run.js';
 import { runOnHost } from './run-on-host.js';
 import { diverged, TrainingError } from './training-error.js';
 
@@ -95,7 +94,7 @@ export class RunFolder {
     try {
       await this.#write(run);
     } finally {
-      if (run !== this.#run) for (const copy of [run.model, run.optimizer]) copy.dispose();
+      if (run !== this.#run) disposeRun(run);
     }
     this.#savedAt = performance.now();
     this.#unsavedSteps = 0;
@@ -121,7 +120,7 @@ export class RunFolder {
 
   /** Writes the checkpoint first, so that no other file describes more than can be resumed. */
   async #write(run: TrainingRun): Promise<void> {
-    for (const [name, { values }] of [...modelTensors(run.model), ...run.optimizer.state.tensors]) {
+    for (const [name, { values }] of savedTensors(run)) {
       if (!values.every(Number.isFinite)) throw diverged(`${name} contains NaN or infinite values`, run.training);
     }
     // The folder may have been deleted in the meantime.

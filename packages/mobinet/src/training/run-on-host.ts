@@ -1,26 +1,40 @@
-import { assign, dispose, type Tensor, toHost, withBackend } from '@mobinet/tensor';
-import { modelTensors } from '../networks/tensors.js';
+import { ExponentialMovingAverage } from '@mobinet/autograd';
+import { dispose, type Tensor, toHost, withBackend } from '@mobinet/tensor';
+import { copyTensors, modelTensors } from '../networks/tensors.js';
 import { makeOptimizer } from './options.js';
 import type { TrainingRun } from './run.js';
 
 /**
- * The run on the CPU, ready to be written to files. Returns the run itself if it is on the CPU already, else a copy
- * whose network and optimizer the caller must dispose.
+ * The run on the CPU, ready to be written to files. Returns the run itself if it is on the CPU already, else a copy,
+ * which the caller must free with `disposeRun`.
  *
  * @param options.salvage As in `toHost`.
  */
 export async function runOnHost(run: TrainingRun, { salvage = false } = {}): Promise<TrainingRun> {
-  const { network, options, model, optimizer, training } = run;
+  const { network, options, model, optimizer, average, training } = run;
   const tensors = modelTensors(model);
   if ([...tensors.values()].every(({ backend }) => backend === 'cpu')) return run;
-  const [saved, moments] = await Promise.all([tensors, optimizer.state.tensors].map((all) => onHost(all, salvage)));
+  const averages = average ? modelTensors(average.module) : new Map<string, Tensor>();
+  const [saved, averaged, moments] = await Promise.all(
+    [tensors, averages, optimizer.state.tensors].map((all) => onHost(all, salvage)),
+  );
   return withBackend('cpu', () => {
-    const copy = network.make(options);
-    for (const [name, target] of modelTensors(copy)) assign(target, saved.get(name)!);
+    const copyOf = (tensors: ReadonlyMap<string, Tensor>) => {
+      const copy = network.make(options);
+      copyTensors(tensors, copy);
+      return copy;
+    };
     const other = makeOptimizer(training);
     other.load({ step: optimizer.step, tensors: moments });
-    dispose([saved, moments]);
-    return { ...run, model: copy, optimizer: other };
+    const copy: TrainingRun = {
+      ...run,
+      model: copyOf(saved),
+      optimizer: other,
+      average:
+        average && new ExponentialMovingAverage(copyOf(averaged), { decay: training.ema, updates: average.updates }),
+    };
+    dispose([saved, averaged, moments]);
+    return copy;
   });
 }
 

@@ -1,8 +1,9 @@
-import type { Module, Optimizer } from '@mobinet/autograd';
+import { ExponentialMovingAverage, type Module, type Optimizer } from '@mobinet/autograd';
 import type { Fingerprint } from '../data/fingerprint.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import { makeWithoutMemory, type Network } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
+import { copyTensors, modelTensors } from '../networks/tensors.js';
 import { checkTraining, makeOptimizer, type TrainingOptions } from './options.js';
 
 /** The metrics of one epoch: a line of metrics.jsonl. Accuracies are in percent, losses in nats. */
@@ -46,6 +47,8 @@ export interface TrainingRun {
   readonly options: ImageOptions;
   readonly model: Module;
   readonly optimizer: Optimizer;
+  /** The moving averages of the network, which `evaluatedModel` returns; null without `training.ema`. */
+  readonly average: ExponentialMovingAverage | null;
   readonly training: TrainingOptions;
   /** Names of the classes, in the order of the logits. */
   readonly classes: readonly string[];
@@ -101,14 +104,32 @@ export function newRun(
   const resolved = network.resolve({ ...options, classes: data.classes.length });
   // Checkpoints are read through `makeWithoutMemory`, so a network that fails there could never be resumed.
   makeWithoutMemory(network, resolved).dispose();
+  const model = network.make(resolved);
   return {
     network,
     options: resolved,
-    model: network.make(resolved),
+    model,
     optimizer: makeOptimizer(training),
+    average: training.ema > 0 ? averageOf(model, network.make(resolved), training.ema) : null,
     training,
     ...data,
     progress: startOfEpoch(0),
     history: [],
   };
+}
+
+/** Starts the averages of a network with its values. @param other Another network of the same kind, for the averages. */
+function averageOf(model: Module, other: Module, decay: number): ExponentialMovingAverage {
+  copyTensors(modelTensors(model), other);
+  return new ExponentialMovingAverage(other, { decay });
+}
+
+/** The network of a run that is evaluated, packed and exported: the averages if the run has any (`training.ema`). */
+export function evaluatedModel({ model, average }: Pick<TrainingRun, 'model' | 'average'>): Module {
+  return average?.module ?? model;
+}
+
+/** Frees the tensors of a run. */
+export function disposeRun({ model, optimizer, average }: Pick<TrainingRun, 'model' | 'optimizer' | 'average'>): void {
+  for (const part of [model, optimizer, average]) part?.dispose();
 }

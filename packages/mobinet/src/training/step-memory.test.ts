@@ -29,6 +29,7 @@ describe('the memory of a step', () => {
     optimizer: TrainingOptions['optimizer'],
     batch: number,
     pieces: number,
+    ema?: number,
   ][] = [
     [{ imageSize: 64, width: 0.5 }, 'adam', 16, 1],
     [{ imageSize: 64, width: 0.5 }, 'adam', 32, 2],
@@ -36,14 +37,16 @@ describe('the memory of a step', () => {
     [{ imageSize: 96, width: 0.25, block: 'pre', k: 2, padding: 'zero', estimator: 'clip' }, 'adamw', 16, 1],
     [{ imageSize: 64, width: 0.25, block: 'none', activation: 'relu', pool: 'max', stemStride: 1 }, 'adam', 16, 1],
     [{ imageSize: 64, width: 0.25, block: 'post', estimator: 'identity', k: 0 }, 'bop', 48, 1],
+    [{ imageSize: 64, width: 0.25, block: 'none', shift: 'learned', activation: 'rprelu' }, 'adam', 32, 1],
     [{ imageSize: 64, width: 0.25, precision: 'float' }, 'adam', 32, 1],
     [{ imageSize: 64, width: 0.125, skip: 'none', k: 1 }, 'adam', 48, 1],
+    [{ imageSize: 32, width: 1, block: 'none' }, 'sgd', 8, 1, 0.999],
   ];
 
   test.each(cases)(
     '%o, %s, %i images in %i pieces: the estimate is at most 1.5 times the measured size',
-    async (options, optimizer, batchSize, microBatches) => {
-      const training = { optimizer, batchSize, microBatches };
+    async (options, optimizer, batchSize, microBatches, ema = 0) => {
+      const training = { optimizer, batchSize, microBatches, ema, mixup: 0 };
       const measured = await measure({ options, training });
       const estimated = stepMemory({ ...planOf({ ...options, classes: 3 }, training), microBatches }).peak;
       expect(estimated).toBeGreaterThan(measured);

@@ -10,7 +10,7 @@ import { microBatchGradients } from './step.js';
 export interface StepPlan {
   readonly network: Network;
   readonly options: ImageOptions;
-  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize'>;
+  readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'ema' | 'mixup'>;
   readonly microBatches: number;
 }
 
@@ -35,17 +35,20 @@ export function stepMemory({ network, options, training, microBatches }: StepPla
       const { imageSize } = options;
       const size = microBatchSize({ ...training, microBatches });
       const model = network.make(options).train();
+      // The averages are a second network.
+      if (training.ema > 0) network.make(options);
       const optimizer = makeOptimizer({ ...paperTraining, ...training });
       const labels = zeros([size], 'i32');
       // All images of the batch exist from the start, and one sum of gradients waits at each level of the tree.
       const pieces = Math.ceil(training.batchSize / size);
       const [images] = Array.from({ length: pieces }, () => zeros([size, imageSize, imageSize, 3]));
+      const part = { images, labels, ...(training.mixup > 0 && { mixup: { labels, share: 0.5 } }) };
       for (const { shape } of model.parameters().values()) {
         for (let level = 0; level < Math.log2(microBatches); level++) zeros(shape);
       }
       // Two steps, since the optimizer creates its moments in the first one.
       for (let step = 0; step < 2; step++) {
-        const { loss, gradients } = microBatchGradients(model, { images, labels, labelSmoothing: 0, weight: 0.5 });
+        const { loss, gradients } = microBatchGradients(model, { ...part, labelSmoothing: 0, weight: 0.5 });
         optimizer.update(model, unflatten(model, gradients));
         dispose([loss, gradients]);
       }

@@ -12,11 +12,15 @@ import {
 } from '@mobinet/autograd';
 import {
   dispose,
+  log,
   memory,
+  mul,
   Rng,
   setThreads,
   slice,
+  softmax,
   startProfile,
+  sum,
   type Tensor,
   tensor,
   threadCount,
@@ -80,6 +84,8 @@ describe('a training step', () => {
     { block: 'pre', padding: 'zero', estimator: 'clip', k: 2 },
     { block: 'none', activation: 'relu', scalingGradient: 'detached' },
     { block: 'post', estimator: 'identity', scalingGradient: 'xnor-net', k: 0 },
+    { block: 'none', shift: 'learned', activation: 'rprelu' },
+    { block: 'none', shift: 'learned', k: 1 },
     { precision: 'float' },
   ];
 
@@ -191,6 +197,37 @@ describe('a batch in micro-batches', () => {
     expect(memory()).toEqual(before);
     model.dispose();
     other.dispose();
+  });
+
+  test('of mixed images has the loss and the gradients of mixed targets', async () => {
+    const rng = Rng.fromSeed(5);
+    const layers = [new Conv2d(3, 8, { stride: 4, rng: rng.split(0) }), new GlobalAveragePool2d()];
+    const model = new Sequential(...layers, new Linear(8, 3, { rng: rng.split(1) }));
+    const others = tensor(Int32Array.of(2, 2, 1, 0, 1, 0, 0), { dtype: 'i32' });
+    // −Σ target · log softmax, where the target is a mixture of two smoothed labels.
+    const target = Array.from(labels.values, (label, row) =>
+      [0, 1, 2].map((c) => 0.9 * (0.7 * Number(c === label) + 0.3 * Number(c === others.values[row])) + 0.1 / 3),
+    );
+    const targets = tensor(target);
+    const definition = valueAndGradient((model: Module) => {
+      const shares = softmax(model.forward(images));
+      return mul(sum(mul(targets, log(shares))), -1 / 7);
+    })(model);
+    const before = memory();
+    const { parts } = cutAt(piecesOf(4));
+    const mixed = parts.map((part, i) => {
+      const [from, to] = piecesOf(4)[i];
+      return part && { ...part, mixup: { share: 0.7, labels: slice(others, [from], [to]) } };
+    });
+    const found = (await batchGradients(model, { index: 0, parts: mixed }, smoothing))!;
+    expect(found.loss.values[0]).toBeCloseTo(definition.value.values[0], 5);
+    for (const [name, gradient] of flatten(definition.gradients)) {
+      expect(relativeError(found.gradients.get(name)!.values, gradient.values), name).toBeLessThan(1e-5);
+    }
+    dispose(found);
+    expect(memory()).toEqual(before);
+    dispose([definition, targets, others]);
+    model.dispose();
   });
 
   test('adds each gradient once per additional micro-batch', async () => {

@@ -28,7 +28,7 @@ export async function trainStep(
   batch: CutBatch,
   { learningRate, statistics, signal }: StepOptions,
 ): Promise<{ loss: number; images: number } | null> {
-  const { model, optimizer, training, progress } = run;
+  const { model, optimizer, average, training, progress } = run;
   const images = imagesIn(batch);
   let found: BatchGradients | null = null;
   let isDone = false;
@@ -42,6 +42,7 @@ export async function trainStep(
     }
     optimizer.learningRate = learningRate;
     optimizer.update(model, unflatten(model, found.gradients));
+    average?.update(model);
     isDone = true;
     return { loss, images };
   } finally {
@@ -91,25 +92,30 @@ export async function batchGradients(
   }
 }
 
-const lossAndGradient = valueAndGradient(
-  (model: Module, images: Tensor, labels: Tensor<'i32'>, labelSmoothing: number, weight: number) => {
-    const loss = crossEntropy(model.forward(images), labels, { labelSmoothing });
-    return weight === 1 ? loss : mul(loss, weight);
-  },
-);
-
-/** The weighted loss of one micro-batch and its gradients. @param part.weight Its share of the images of the batch. */
-export function microBatchGradients(
-  model: Module,
-  { images, labels, labelSmoothing, weight }: Pick<ImageBatch, 'images' | 'labels'> & GradientOptions,
-): BatchGradients {
-  const { value, gradients } = lossAndGradient(model, images, labels, labelSmoothing, weight);
-  return { loss: value, gradients: new Map(flatten(gradients)) };
+/** A micro-batch whose gradients are to be computed. */
+interface WeightedPart extends Pick<ImageBatch, 'images' | 'labels' | 'mixup'> {
+  readonly labelSmoothing: number;
+  /** Its share of the images of the batch. */
+  readonly weight: number;
 }
 
-interface GradientOptions {
-  readonly labelSmoothing: number;
-  readonly weight: number;
+const lossAndGradient = valueAndGradient((model: Module, part: WeightedPart) => {
+  const loss = lossOf(model.forward(part.images), part);
+  return part.weight === 1 ? loss : mul(loss, part.weight);
+});
+
+/** Mixed images have the same mixture of losses, which for cross-entropy is the loss of mixed targets. */
+function lossOf(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart): Tensor {
+  const loss = crossEntropy(logits, labels, { labelSmoothing });
+  if (!mixup) return loss;
+  const { share } = mixup;
+  return add(mul(loss, share), mul(crossEntropy(logits, mixup.labels, { labelSmoothing }), 1 - share));
+}
+
+/** The weighted loss of one micro-batch and its gradients. */
+export function microBatchGradients(model: Module, part: WeightedPart): BatchGradients {
+  const { value, gradients } = lossAndGradient(model, part);
+  return { loss: value, gradients: new Map(flatten(gradients)) };
 }
 
 /** Adds two results and disposes both. */

@@ -85,8 +85,9 @@ async function trainIn(
     ...(options.maxSkipped !== undefined && { maxSkipped: options.maxSkipped }),
     ...(onWarning && { onWarning }),
   };
-  const { batchSize, microBatches, augment } = training;
-  const trainLoader = new ImageLoader(dataset.train, { ...loading, batchSize, microBatches, shuffle: true, augment });
+  const { batchSize, microBatches, augment, mixup } = training;
+  const cut = { batchSize, microBatches };
+  const trainLoader = new ImageLoader(dataset.train, { ...loading, ...cut, shuffle: true, augment, mixup });
   const valLoader = new ImageLoader(dataset.val, { ...loading, batchSize: microBatchSize(training) });
   const work = { run, trainLoader, valLoader, valImages: dataset.val.length, folder, pace: new Pace(), options };
   try {

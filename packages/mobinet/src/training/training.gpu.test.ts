@@ -17,9 +17,9 @@ import { packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
 import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
 import { modelTensors } from '../networks/tensors.js';
-import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint, savedTensors } from './checkpoint.js';
 import { paperTraining } from './options.js';
-import { newRun } from './run.js';
+import { disposeRun, newRun } from './run.js';
 import { runOnHost } from './run-on-host.js';
 
 // Compares training on a GPU, or on a software adapter, with training on the CPU.
@@ -157,19 +157,25 @@ describe('training on a GPU', () => {
   }, 480_000);
 
   test('is saved through the CPU, and resumed on either backend', async () => {
-    const run = withBackend('webgpu', () => newRun(small, paperTraining, { classes: ['a', 'b', 'c'], trainImages: 4 }));
+    const training = { ...paperTraining, ema: 0.9 };
+    const run = withBackend('webgpu', () => newRun(small, training, { classes: ['a', 'b', 'c'], trainImages: 4 }));
+    run.average!.update(run.model);
     const onHost = await runOnHost(run);
     const bytes = encodeCheckpoint(onHost);
     const again = withBackend('webgpu', () => decodeCheckpoint(bytes, 'run'));
-    for (const [name, saved] of modelTensors(onHost.model)) {
+    const restored = savedTensors(again);
+    for (const [name, saved] of savedTensors(onHost)) {
       expect(saved.backend).toBe('cpu');
-      expect(await modelTensors(again.model).get(name)!.data(), name).toEqual(saved.values);
+      expect(await restored.get(name)!.data(), name).toEqual(saved.values);
     }
-    for (const { model } of [run, onHost, again]) model.dispose();
+    expect(restored.has('average.classifier.weight')).toBe(true);
+    for (const each of [run, onHost, again]) disposeRun(each);
   });
 
-  test('gives a packed network with the same results as on the CPU', async () => {
-    const model = createMoBiNet({ ...small, block: 'pre' });
+  const packed = [{ block: 'pre' }, { shift: 'learned', activation: 'rprelu' }] as const;
+
+  test.each(packed)('gives a packed network with the same results as on the CPU: %o', async (options) => {
+    const model = createMoBiNet({ ...small, ...options });
     const bytes = packModel(model);
     const [cpu, gpu] = (['cpu', 'webgpu'] as const).map((backend) => withBackend(backend, () => unpackModel(bytes)));
     const images = Rng.fromSeed(3).normal([2, 32, 32, 3]);

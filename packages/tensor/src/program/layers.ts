@@ -5,7 +5,10 @@ import type { Call, Program } from './program.js';
 
 /** Consecutive calls of a program that belong together: a convolution or matrix product, and the ops on its result. */
 export interface Layer {
-  /** The common path of its constants' labels: `stem` for `stem.conv.weight` and `stem.norm.shift`. */
+  /**
+   * The common path of its constants' labels: `stem` for `stem.conv.weight` and `stem.norm.shift`. Labels that have more
+   * in common with the weights of the next layer do not count.
+   */
   readonly name: string;
   /** The index of its first call. */
   readonly from: number;
@@ -27,8 +30,11 @@ export function layersOf({ values, constants, calls }: Program): Layer[] {
   const used = new Map<string, number>();
   return boundaries.slice(1).map((to, index) => {
     const layerCalls = calls.slice(boundaries[index], to);
-    const name =
-      commonPath(labelsOf(layerCalls)) || commonPath(labelsOf(layerCalls.filter(isWeighted))) || `layer.${index}`;
+    const own = labelsOf(layerCalls.filter(isWeighted));
+    const next = to < calls.length ? labelsOf([calls[to]]) : [];
+    // The last ops may prepare the input of the next layer, with constants of that layer: a shift before signs, say.
+    const labels = labelsOf(layerCalls).filter((label) => closeness(label, next) <= closeness(label, own));
+    const name = commonPath(labels) || commonPath(own) || `layer.${index}`;
     // A second call with the same weights is another layer.
     const times = (used.get(name) ?? 0) + 1;
     used.set(name, times);
@@ -51,6 +57,10 @@ export function commonPath(names: readonly string[]): string | null {
   const length = first.findIndex((part, at) => others.some((path) => path[at] !== part));
   return (length < 0 ? first : first.slice(0, length)).join('.');
 }
+
+/** The length of the path that a label has in common with others; 0 if there are no others. */
+const closeness = (label: string, others: readonly string[]): number =>
+  others.length > 0 ? commonPath([label, ...others])!.length : 0;
 
 /** Returns the number of multiply-adds in a call of a program; 0 for ops that do not count them. */
 export function multiplyAddsOf({ values }: Program, call: Call): number {

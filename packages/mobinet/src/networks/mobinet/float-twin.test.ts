@@ -1,10 +1,19 @@
-import { Adam, type BatchNorm2d, Conv2d, crossEntropy, noGradient, PReLU, valueAndGradient } from '@mobinet/autograd';
+import {
+  Adam,
+  type BatchNorm2d,
+  Conv2d,
+  crossEntropy,
+  noGradient,
+  PReLU,
+  RPReLU,
+  valueAndGradient,
+} from '@mobinet/autograd';
 import { dispose, memory, Rng, type Tensor, tensor, tidy } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { packModel } from '../../export/pack.js';
 import { unpackModel } from '../../export/packed-model.js';
 import { createMoBiNet, type MoBiNet } from './mobinet.js';
-import type { MoBiNetOptions } from './options.js';
+import { type MoBiNetOptions, mobinetOptions } from './options.js';
 import type { Segment } from './segment.js';
 
 const small = { precision: 'float', width: 0.125, k: 2, imageSize: 32, classes: 3 } as const;
@@ -31,7 +40,8 @@ function segmentOf({ conv, activation, norm, plan }: Segment, x: Tensor, isTrain
           sum += at(pixel, row, column, first + c) * conv.weight.values[(o * kernel ** 2 + tap) * groupChannels + c];
         }
       }
-      return sum < 0 ? sum * (activation instanceof PReLU ? activation.slope.values[o] : 0) : sum;
+      const moved = activation instanceof RPReLU ? sum - activation.gamma.values[o] : sum;
+      return moved < 0 ? moved * (activation instanceof PReLU ? activation.slope.values[o] : 0) : moved;
     });
     const normalized = normalize(activations, norm, o, isTraining);
     for (const pixel of pixels) {
@@ -63,7 +73,11 @@ function scramble(segment: Segment): void {
 }
 
 describe('the float twin', () => {
-  const variants: Partial<MoBiNetOptions>[] = [{}, { block: 'pre', activation: 'relu', skip: 'none', k: 0 }];
+  const variants: Partial<MoBiNetOptions>[] = [
+    {},
+    { block: 'pre', activation: 'relu', skip: 'none', k: 0 },
+    { activation: 'rprelu' },
+  ];
 
   test.each(variants)('has segments that agree with their definition: %o', (variant) => {
     const model = createMoBiNet({ ...small, ...variant });
@@ -96,6 +110,13 @@ describe('the float twin', () => {
     for (const { segments } of float.units) for (const { conv } of segments) expect(conv).toBeInstanceOf(Conv2d);
     float.dispose();
     binary.dispose();
+  });
+
+  test('has no shifts, since it takes no signs', () => {
+    const [plain, shifted] = mobinetOptions.shift.choices.map((shift) => createMoBiNet({ ...small, shift }));
+    expect([...shifted.parameters().keys()]).toEqual([...plain.parameters().keys()]);
+    plain.dispose();
+    shifted.dispose();
   });
 
   test('learns: the loss falls, and no memory leaks', () => {

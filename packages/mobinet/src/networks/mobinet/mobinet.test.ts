@@ -6,16 +6,17 @@ import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
 const tiny = { width: 0.125, k: 2, classes: 3 } as const;
 
-/** Every block × pool × activation × padding × stem stride, with the smallest images that each accepts. */
+/** Every block × pool × activation × shift × stem stride, with either padding and the smallest images that each accepts. */
 const variants: Partial<MoBiNetOptions>[] = mobinetOptions.block.choices.flatMap((block) =>
   mobinetOptions.pool.choices.flatMap((pool) =>
     mobinetOptions.activation.choices.flatMap((activation) =>
-      mobinetOptions.padding.choices.flatMap((padding) =>
+      mobinetOptions.shift.choices.flatMap((shift, at) =>
         mobinetOptions.stemStride.choices.map((stemStride) => ({
           block,
           pool,
           activation,
-          padding,
+          shift,
+          padding: mobinetOptions.padding.choices[(at + stemStride) % 2],
           stemStride,
           imageSize: 16 * stemStride,
         })),
@@ -59,7 +60,8 @@ describe('createMoBiNet', () => {
     mobinetOptions.pool.choices.map((pool, j) => ({
       block,
       pool,
-      activation: mobinetOptions.activation.choices[(i + j) % 2],
+      activation: mobinetOptions.activation.choices[(i + j) % 3],
+      shift: mobinetOptions.shift.choices[(i + 2 * j) % 2],
       padding: mobinetOptions.padding.choices[j % 2],
       // Where signs are constant, BatchNorm divides by √ε in layer after layer, which overflows unless the estimator
       // clips gradients.

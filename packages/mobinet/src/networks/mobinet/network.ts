@@ -1,13 +1,23 @@
+import type { DataSummary } from '../../data/source.js';
 import { defineNetwork, registerNetwork } from '../network.js';
 import { MoBiNet } from './mobinet.js';
-import { mobinetOptions } from './options.js';
+import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
 /** The network of the paper. It is the default wherever no other network is named. */
 export const mobinet = registerNetwork(
   defineNetwork({
     name: 'mobinet',
     options: mobinetOptions,
-    presets: { small: { width: 0.25, stemStride: 2 } },
+    presets: { small: { width: 0.25, stemStride: 2, padding: 'zero' }, photos },
     make: (options) => new MoBiNet(options),
   }),
 );
+
+function photos({ classes, side }: DataSummary): Partial<MoBiNetOptions> {
+  return {
+    // The features of the last layer, 1024 · width, must tell all classes apart.
+    width: classes > 100 ? 1 : 0.5,
+    stemStride: side !== null && side <= 32 ? 1 : 2,
+    padding: 'zero',
+  };
+}

@@ -12,8 +12,22 @@ export const mobinetOptions = {
   },
   /** K-dependency: depth-wise groups have 2^K channels, a divisor of the channels of each such layer. Default 3. */
   k: { help: 'K-dependency: groups of 2^K channels', default: 3, range: wholeNumbers(0, 64) },
-  /** Activation after a binary convolution. The stem always has a PReLU. Default `'prelu'`. */
-  activation: { help: 'activation after a binary convolution', default: 'prelu', choices: ['prelu', 'relu'] },
+  /**
+   * Numbers that are added to the input of a binary convolution before its signs are taken, sign(x + b): none, or one
+   * for each channel, which is learned (RSign of ReActNet, which writes its threshold as α = −b). A float twin takes no
+   * signs, so it has none. Default `'none'`.
+   */
+  shift: {
+    help: 'numbers added to the inputs of signs, as in ReActNet',
+    default: 'none',
+    choices: ['none', 'learned'],
+  },
+  /**
+   * Activation after a binary convolution. `'rprelu'` is ReActNet's PReLU(x − γ) + ζ, with a learned γ for each channel.
+   * A batch normalization follows, which removes constants and adds its β, so β takes the place of ζ. The stem always
+   * has a PReLU. Default `'prelu'`.
+   */
+  activation: { help: 'activation after a binary convolution', default: 'prelu', choices: ['prelu', 'relu', 'rprelu'] },
   /**
    * Which segments have a skip connection:
    *
@@ -49,6 +63,12 @@ export const mobinetOptions = {
     default: 'full',
     choices: ['full', 'xnor-net', 'detached'],
   },
+  /**
+   * Initial γ of the batch norms in the units. With skip connections around all segments, 1 makes the variance grow by
+   * 1 with each of them, until most inputs of the signs lie outside of [−1, 1], where the estimators have no slope.
+   * Small values learn several times faster (docs/small-data.md). PyTorch's batch norms start with 1. Default 0.2.
+   */
+  gamma: { help: 'initial gamma of the batch norms in the units', default: 0.2, range: { from: 0, to: 1 } },
   /**
    * Whether the units compute on single bits, or on floats like those of a MobileNet. The latter, called the float
    * twin, shows what accuracy the bits cost. Default `'binary'`.

@@ -1,14 +1,20 @@
-import { BatchNorm2d, Conv2d, Module, PReLU, ReLU } from '@mobinet/autograd';
+import { BatchNorm2d, Conv2d, Module, Parameter, PReLU, ReLU, RPReLU } from '@mobinet/autograd';
 import { BinaryConv2d, binarizeWeights, binarySegment } from '@mobinet/bnn';
 import { countDType, foldedOutputTransform, foldOutputTransform } from '@mobinet/bnn/kernels';
 import { add, bitConv2d, concat, isRecording, packBits, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
 import { type SegmentPlan, weightsPerFilter } from './plan.js';
 
-/** sign → binary convolution · α → PReLU → BatchNorm, plus the skip connection (paper, section 3.1). */
+/**
+ * sign → binary convolution · α → PReLU → BatchNorm, plus the skip connection (paper, section 3.1). Options add the two
+ * ideas of ReActNet (Liu et al., 2020): a learned shift before the sign, which the skip connection does not see, and a
+ * learned corner of the PReLU.
+ */
 export class Segment extends Module {
+  /** Added to the input before its signs are taken [inChannels], 0 at first; null without learned shifts. */
+  readonly shift: Parameter | null;
   readonly conv: BinaryConv2d | Conv2d;
-  readonly activation: PReLU | ReLU;
+  readonly activation: PReLU | ReLU | RPReLU;
   readonly norm: BatchNorm2d;
   readonly plan: SegmentPlan;
 
@@ -18,20 +24,22 @@ export class Segment extends Module {
     this.plan = plan;
     const shape = { kernel, groups, rng };
     const { padding: paddingValue, estimator, scalingGradient } = options;
-    this.conv =
-      options.precision === 'float'
-        ? new Conv2d(inChannels, outChannels, { ...shape, bias: false })
-        : new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient });
+    const isFloat = options.precision === 'float';
+    // A float twin takes no signs, so it has no thresholds to learn.
+    this.shift = options.shift === 'learned' && !isFloat ? new Parameter(zeros([inChannels])) : null;
+    this.conv = isFloat
+      ? new Conv2d(inChannels, outChannels, { ...shape, bias: false })
+      : new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient });
     this.activation = makeActivation(options, outChannels);
-    this.norm = new BatchNorm2d(outChannels);
+    this.norm = new BatchNorm2d(outChannels, { gamma: options.gamma });
   }
 
   override forward(x: Tensor): Tensor {
-    const { conv } = this;
+    const { conv, activation, shift } = this;
     return tidy(() => {
-      if (conv instanceof BinaryConv2d) {
+      if (conv instanceof BinaryConv2d && !(activation instanceof RPReLU)) {
         if (this.training) return this.#trainBinary(conv, x);
-        if (!isRecording()) return this.#evaluateBinary(conv, x);
+        if (!isRecording() && !shift) return this.#evaluateBinary(conv, x);
       }
       return this.#stepByStep(x);
     });
@@ -39,13 +47,14 @@ export class Segment extends Module {
 
   /** One fused op, which normalizes with the statistics of the batch. */
   #trainBinary(conv: BinaryConv2d, x: Tensor): Tensor {
-    const { activation, norm, plan } = this;
+    const { activation, norm, plan, shift } = this;
     const slope = activation instanceof PReLU ? activation.slope : zeros([plan.outChannels]);
     const { gamma, beta, epsilon } = norm;
-    const options = { ...conv.options, skipRepeats: plan.skipRepeats, epsilon };
-    const { output, mean, variance } = binarySegment(x, conv.weight, { slope, gamma, beta }, options);
+    // The op adds its own input as a skip. With a shift, the skip is another tensor, and is added afterwards.
+    const options = { ...conv.options, skipRepeats: shift ? 0 : plan.skipRepeats, epsilon };
+    const { output, mean, variance } = binarySegment(this.#shifted(x), conv.weight, { slope, gamma, beta }, options);
     norm.observe(mean, variance, output.size / plan.outChannels);
-    return output;
+    return shift ? addSkip(output, x, plan.skipRepeats) : output;
   }
 
   /** Computes exactly what a packed network does, so that both give the same bits. */
@@ -62,15 +71,23 @@ export class Segment extends Module {
     return foldedOutputTransform(counts, folded, skipRepeats > 0 ? x : null, attributes).output;
   }
 
-  /** For the float twin, and for evaluation that is differentiated. */
+  /**
+   * For the float twin, for evaluation that is differentiated, and for the options of ReActNet, whose steps do not fold
+   * into one transform of the counts. In a compiled network, `outputTransform` fuses them.
+   */
   #stepByStep(x: Tensor): Tensor {
-    const y = this.norm.forward(this.activation.forward(this.conv.forward(x)));
+    const y = this.norm.forward(this.activation.forward(this.conv.forward(this.#shifted(x))));
     return addSkip(y, x, this.plan.skipRepeats);
+  }
+
+  #shifted(x: Tensor): Tensor {
+    return this.shift ? add(x, this.shift) : x;
   }
 }
 
-function makeActivation({ activation }: MoBiNetOptions, channels: number): PReLU | ReLU {
-  return activation === 'prelu' ? new PReLU(channels) : new ReLU();
+function makeActivation({ activation }: MoBiNetOptions, channels: number): PReLU | ReLU | RPReLU {
+  if (activation === 'relu') return new ReLU();
+  return activation === 'prelu' ? new PReLU(channels) : new RPReLU(channels, { zeta: false });
 }
 
 /** Adds x, repeated along the channels, to y. */

@@ -31,6 +31,8 @@ const ranges: readonly (readonly [end: string, low: number, high: number])[] = [
   ['stem.activation.slope', 0.2, 0.8],
   ['conv.weight', -1.25, 1.25],
   ['activation.slope', -0.5, 0.75],
+  ['activation.gamma', -2, 2],
+  ['shift', -0.5, 0.5],
   ['norm.gamma', 0.5, 1.5],
   ['norm.beta', -0.5, 0.5],
   ['classifier.weight', -0.3, 0.3],
@@ -103,13 +105,18 @@ describe('gradients', () => {
     }
   });
 
-  // The definitions are slow, and other tests compare the kernels with them, so two networks are enough.
+  // The definitions are slow, and other tests compare the kernels with them, so a few networks are enough: two plain
+  // ones, and one with learned shifts and RPReLUs.
   const runs = networks.flatMap(({ options }, index) =>
-    (index < 2 ? (['fast', 'reference'] as const) : (['fast'] as const)).map((tier) => ({ index, tier, ...options })),
+    ([0, 1, 23].includes(index) ? (['fast', 'reference'] as const) : (['fast'] as const)).map((tier) => ({
+      index,
+      tier,
+      ...options,
+    })),
   );
 
   test.each(runs)(
-    'agree with PyTorch: network $index ($tier), block $block, K = $k, $activation, skip $skip, pool $pool',
+    'agree with PyTorch: network $index ($tier), block $block, K = $k, $activation, shift $shift, skip $skip, pool $pool',
     ({ index, tier }) => {
       const { loss, differences } = compare(index, tier);
       expect(Math.abs(loss - networks[index].loss)).toBeLessThan(1e-4 * Math.abs(networks[index].loss));
