@@ -80,7 +80,13 @@ export function describeInBrowsers(
       beforeAll(async () => {
         browser = await launch(file);
       });
-      body({ name, newPage: (options) => browser.newPage(options) });
+      const newPage: OpenBrowser['newPage'] = async (options) => {
+        const page = await browser.newPage(options);
+        // On a busy machine, Firefox takes half a minute to open a page.
+        page.setDefaultTimeout(120_000);
+        return page;
+      };
+      body({ name, newPage });
       afterAll(() => browser?.close());
     });
   }
