@@ -4,12 +4,14 @@ import { mobinet } from '../networks/mobinet/network.js';
 import { makeWithoutMemory, type Network } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { copyTensors, modelTensors } from '../networks/tensors.js';
+import type { TeacherRecord } from './distillation.js';
 import { checkTraining, makeOptimizer, type TrainingOptions } from './options.js';
 
 /** The metrics of one epoch: a line of metrics.jsonl. Accuracies are in percent, losses in nats. */
 export interface EpochMetrics {
   /** Counted from 1. */
   readonly epoch: number;
+  /** The mean of what the steps minimized, so with a teacher not only the cross-entropy. */
   readonly trainLoss: number;
   readonly valLoss: number;
   readonly top1: number;
@@ -57,13 +59,17 @@ export interface TrainingRun {
   /** The preset that the settings started from, before flags changed them. */
   readonly preset?: string | undefined;
   /** Where the images are, so that resuming does not have to ask for them again. */
-  readonly source?: ImageLocation;
+  readonly source?: ImageLocation | undefined;
   /** Identifies the images, so that the run resumes with the same ones. Missing in old checkpoints. */
   fingerprint?: Fingerprint | undefined;
   /**
    * Name and version of the image decoder, since another one may give other bits. Missing where images are not files.
    */
   decoder?: string | undefined;
+  /** The checkpoint whose weights the run started from (`initializeFrom`). Missing if they were random. */
+  init?: string | undefined;
+  /** The teacher, if `training.distillation` is set. `train` records it. */
+  teacher?: TeacherRecord | undefined;
   progress: Progress;
   readonly history: EpochMetrics[];
 }

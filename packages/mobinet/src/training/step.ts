@@ -1,7 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { crossEntropy, flatten, type Module, unflatten, valueAndGradient } from '@mobinet/autograd';
+import {
+  crossEntropy,
+  distillationLoss,
+  flatten,
+  type Module,
+  noGradient,
+  unflatten,
+  valueAndGradient,
+} from '@mobinet/autograd';
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
+import type { TeacherLoss } from './distillation.js';
 import type { TrainingRun } from './run.js';
 import type { Snapshot } from './snapshot.js';
 import { diverged } from './training-error.js';
@@ -10,6 +19,8 @@ import { TreeSum } from './tree-sum.js';
 /** Options of a training step. */
 export interface StepOptions {
   readonly learningRate: number;
+  /** The teacher of a run that has one. */
+  readonly teacher?: TeacherLoss['teacher'] | undefined;
   /** A snapshot of the running statistics, which restores them if the step is not completed. */
   readonly statistics: Snapshot;
   /** Aborting it ends the step between two micro-batches. */
@@ -26,15 +37,20 @@ export interface StepOptions {
 export async function trainStep(
   run: TrainingRun,
   batch: CutBatch,
-  { learningRate, statistics, signal }: StepOptions,
+  { learningRate, teacher, statistics, signal }: StepOptions,
 ): Promise<{ loss: number; images: number } | null> {
   const { model, optimizer, average, training, progress } = run;
+  const { labelSmoothing, distillation } = training;
   const images = imagesIn(batch);
   let found: BatchGradients | null = null;
   let isDone = false;
   statistics.take();
   try {
-    found = await batchGradients(model, batch, { labelSmoothing: training.labelSmoothing, signal });
+    found = await batchGradients(model, batch, {
+      labelSmoothing,
+      distillation: distillation && teacher && { ...distillation, teacher },
+      signal,
+    });
     if (!found) return null;
     const loss = await found.loss.item();
     if (!Number.isFinite(loss)) {
@@ -74,7 +90,7 @@ export interface BatchGradients {
 export async function batchGradients(
   model: Module,
   batch: CutBatch,
-  { labelSmoothing, signal }: { labelSmoothing: number; signal?: AbortSignal | undefined },
+  { signal, ...loss }: LossOptions & { signal?: AbortSignal | undefined },
 ): Promise<BatchGradients | null> {
   const images = imagesIn(batch);
   const sum = new TreeSum<BatchGradients>(addGradients);
@@ -83,7 +99,7 @@ export async function batchGradients(
       // A micro-batch may take seconds, so pending events, such as signals, get a turn in between.
       if (index > 0) await nextTurn();
       if (index > 0 && signal?.aborted) return null;
-      sum.push(part && microBatchGradients(model, { ...part, labelSmoothing, weight: part.count / images }));
+      sum.push(part && microBatchGradients(model, { ...part, ...loss, weight: part.count / images }));
       dispose(part);
     }
     return sum.take();
@@ -92,20 +108,34 @@ export async function batchGradients(
   }
 }
 
-/** A micro-batch whose gradients are to be computed. */
-interface WeightedPart extends Pick<ImageBatch, 'images' | 'labels' | 'mixup'> {
+/** What a training step minimizes. */
+export interface LossOptions {
   readonly labelSmoothing: number;
+  /** Makes the loss (1 − weight)·`crossEntropy` + weight·`distillationLoss`. Default: only the former. */
+  readonly distillation?: TeacherLoss | undefined;
+}
+
+/** A micro-batch whose gradients are to be computed. */
+interface WeightedPart extends LossOptions, Pick<ImageBatch, 'images' | 'labels' | 'mixup'> {
   /** Its share of the images of the batch. */
   readonly weight: number;
 }
 
-const lossAndGradient = valueAndGradient((model: Module, part: WeightedPart) => {
-  const loss = lossOf(model.forward(part.images), part);
+const lossAndGradient = valueAndGradient((model: Module, part: WeightedPart, teacherLogits: Tensor | undefined) => {
+  const loss = lossOf(model.forward(part.images), part, teacherLogits);
   return part.weight === 1 ? loss : mul(loss, part.weight);
 });
 
+/** @param teacherLogits [batch, classes], if there is a teacher. */
+function lossOf(logits: Tensor, part: WeightedPart, teacherLogits: Tensor | undefined): Tensor {
+  const loss = labelLoss(logits, part);
+  if (!part.distillation || !teacherLogits) return loss;
+  const { weight, temperature } = part.distillation;
+  return add(mul(loss, 1 - weight), mul(distillationLoss(logits, teacherLogits, { temperature }), weight));
+}
+
 /** Mixed images have the same mixture of losses, which for cross-entropy is the loss of mixed targets. */
-function lossOf(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart): Tensor {
+function labelLoss(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart): Tensor {
   const loss = crossEntropy(logits, labels, { labelSmoothing });
   if (!mixup) return loss;
   const { share } = mixup;
@@ -114,8 +144,15 @@ function lossOf(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart)
 
 /** The weighted loss of one micro-batch and its gradients. */
 export function microBatchGradients(model: Module, part: WeightedPart): BatchGradients {
-  const { value, gradients } = lossAndGradient(model, part);
-  return { loss: value, gradients: new Map(flatten(gradients)) };
+  const { distillation, images } = part;
+  // The teacher is done before the network begins, so that their activations are not in memory together.
+  const teacherLogits = distillation && noGradient(() => distillation.teacher.forward(images));
+  try {
+    const { value, gradients } = lossAndGradient(model, part, teacherLogits);
+    return { loss: value, gradients: new Map(flatten(gradients)) };
+  } finally {
+    teacherLogits?.dispose();
+  }
 }
 
 /** Adds two results and disposes both. */
