@@ -83,7 +83,7 @@ describeInBrowsers('the demo', ({ name: browserName, newPage }) => {
 
   const text = (selector: string): Promise<string> => page.locator(selector).first().innerText();
 
-  async function shows(selector: string, expected: string | RegExp, timeout = 20_000): Promise<void> {
+  async function shows(selector: string, expected: string | RegExp, timeout = 120_000): Promise<void> {
     const content = () => page.locator(selector).first().textContent();
     await expect.poll(content, { timeout }).toMatch(expected);
   }

@@ -65,15 +65,28 @@ export interface OpenBrowser {
 /**
  * Declares the tests of `body` for Chromium and for Firefox, each with a simulated camera and with WebGPU. The browser
  * starts before the first test and is closed after the last one; if it is not installed, its tests are skipped.
+ *
+ * @param only The browsers to test in. Default: both.
  */
-export function describeInBrowsers(title: string, body: (browser: OpenBrowser) => void): void {
+export function describeInBrowsers(
+  title: string,
+  body: (browser: OpenBrowser) => void,
+  only: readonly TestBrowser['name'][] = ['Chromium', 'Firefox'],
+): void {
   for (const { name, file, launch } of browsers) {
+    if (!only.includes(name)) continue;
     describe.skipIf(!existsSync(file))(`${title} in ${name}`, () => {
       let browser: Browser;
       beforeAll(async () => {
         browser = await launch(file);
       });
-      body({ name, newPage: (options) => browser.newPage(options) });
+      const newPage: OpenBrowser['newPage'] = async (options) => {
+        const page = await browser.newPage(options);
+        // On a busy machine, Firefox takes half a minute to open a page.
+        page.setDefaultTimeout(120_000);
+        return page;
+      };
+      body({ name, newPage });
       afterAll(() => browser?.close());
     });
   }

@@ -84,6 +84,15 @@ describe('the published packages', () => {
     );
   });
 
+  test('export a script that runs a network', () => {
+    const bin = join(project, 'node_modules/mobinet/bin/mobinet.js');
+    const flags = ['--untrained', '--width', '0.0625', '--k', '1', '--classes', '3', '--format', 'js'];
+    execFileSync(process.execPath, [bin, 'export', ...flags], { cwd: project });
+    const program = "import { classes } from './model.js'; console.log(classes.length);";
+    const args = ['--input-type=module', '-e', program];
+    expect(execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8' })).toBe('3\n');
+  });
+
   test('serve the demo with cross-origin isolation and the requested model', async () => {
     const shipped = join(project, 'node_modules/mobinet/demo/model.mobinet.safetensors');
     const own = join(project, 'own.safetensors');

@@ -16,11 +16,13 @@ import {
   networkOptionsOf,
 } from './flags.js';
 import { orStdout, saveResult } from './save-result.js';
+import { exportScript, scriptFile } from './script-file.js';
 
 /** The formats that a network can be saved in: the default file name, and the encoder. */
 const formats = {
   packed: { file: packedFile, encode: packModel },
   onnx: { file: onnxFile, encode: exportOnnx },
+  js: { file: scriptFile, encode: exportScript },
 } as const;
 
 type ExportFlags = NetworkFlags & {
@@ -33,19 +35,27 @@ type ExportFlags = NetworkFlags & {
   readonly json?: boolean;
 };
 
-/** `mobinet export`: saves a checkpoint, a packed model or a freshly initialized network, packed or as ONNX. */
+/** `mobinet export`: saves a checkpoint, a packed model or a new network, packed, as ONNX or as a script. */
 export function exportCommand(network: Network): Command {
-  const command = new Command('export').description('save a network with 1-bit weights, or as ONNX for other runtimes');
+  const command = new Command('export').description(
+    'save a network with 1-bit weights, alone or in a script that runs it, or as ONNX for other runtimes',
+  );
   command
     .option('--checkpoint <run>', 'export a training run, given its folder or checkpoint')
-    .option('--model <file>', 'export a packed model, checkpoint or run folder, as ONNX or with other class names')
+    .option(
+      '--model <file>',
+      'export a packed model, checkpoint or run folder, in another format or with other class names',
+    )
     .option('--untrained', 'export a freshly initialized network with the options below')
     .addOption(
-      new Option('--format <name>', 'packed file with 1-bit weights, or ONNX with signs as floats')
+      new Option(
+        '--format <name>',
+        'packed file with 1-bit weights, ONNX with signs as floats, or one JavaScript file with everything to run it',
+      )
         .choices(Object.keys(formats))
         .default('packed'),
     )
-    .option('--out <file>', `${orStdout} (default: ${packedFile}, or ${onnxFile})`);
+    .option('--out <file>', `${orStdout} (default: ${packedFile}, ${onnxFile} or ${scriptFile})`);
   addClassesFlag(addNetworkFlags(command, network), network)
     .option(...classNamesFlag)
     .option(...jsonFlag)
@@ -55,6 +65,7 @@ export function exportCommand(network: Network): Command {
 Examples:
   mobinet export --checkpoint runs/photos --out photos.mobinet.safetensors
   mobinet export --model photos.mobinet.safetensors --format onnx --out photos.onnx
+  mobinet export --model photos.mobinet.safetensors --format js --out photos.js
   mobinet export --untrained --width 0.5 --classes 10`,
     );
   return command.action((flags: ExportFlags) => runExport(flags, network));
@@ -70,7 +81,7 @@ async function runExport(flags: ExportFlags, network: Network): Promise<void> {
     throw new RangeError(architectureIsFixed(model === undefined ? 'checkpoint' : 'packed model'));
   }
   if (model !== undefined && format === 'packed' && classNames === undefined) {
-    throw new RangeError(`${model} is already packed. Use --format onnx, or --class-names`);
+    throw new RangeError(`${model} is already packed. Use --format onnx or js, or --class-names`);
   }
   const source = await sourceOf(flags, network, options);
   const classes =

@@ -107,7 +107,7 @@ describe('mistakes', () => {
       ['export', '--model', model, '--width', '1'],
       /packed model already defines its/,
     ],
-    ['an unknown format', ['export', '--untrained', '--format', 'tflite'], /tflite.*packed, onnx/],
+    ['an unknown format', ['export', '--untrained', '--format', 'tflite'], /tflite.*packed, onnx, js/],
     ['a folder that is not a run', ['evaluate', data, '--model', data], /images is a folder without model\.mobinet\./],
     [
       'an HTML page as a model',

@@ -17,10 +17,11 @@ export function mostProbable(
   top: number,
 ): Prediction[] {
   checkNumber('top', top, wholeNumbers(1));
-  return Array.from(probabilities, (probability, index) => ({
-    name: classes?.[index] ?? `class ${index}`,
-    probability,
-  }))
+  return Array.from(probabilities, (probability, index) => ({ name: className(classes, index), probability }))
     .sort((a, b) => b.probability - a.probability)
     .slice(0, top);
 }
+
+/** The name of a class: `class 0`, `class 1`, … if the network has no names. */
+export const className = (classes: readonly string[] | undefined, index: number): string =>
+  classes?.[index] ?? `class ${index}`;
