@@ -16,7 +16,7 @@ export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.js';
 export { Linear, type LinearOptions } from './layers/linear.js';
 export { GlobalAveragePool2d, Pool2d, type PoolKind } from './layers/pooling.js';
 export { Sequential } from './layers/sequential.js';
-export { crossEntropy, mse } from './losses.js';
+export { crossEntropy, distillationLoss, mse } from './losses.js';
 export { Module } from './module.js';
 export { Adam, type AdamOptions, AdamW } from './optimizers/adam.js';
 export {
@@ -31,6 +31,13 @@ export {
 } from './optimizers/optimizer.js';
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
 export { Parameter } from './parameter.js';
-export { decayRange, labelSmoothingRange, learningRateRange, weightDecayRange } from './ranges.js';
+export {
+  decayRange,
+  fractionRange,
+  labelSmoothingRange,
+  learningRateRange,
+  temperatureRange,
+  weightDecayRange,
+} from './ranges.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
 export { flatten, type Gradients, unflatten } from './tree.js';

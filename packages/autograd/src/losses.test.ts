@@ -1,9 +1,9 @@
 import { fc, test } from '@fast-check/vitest';
-import { Rng, ShapeError, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { memory, Rng, ShapeError, type Tensor, tensor, zeros } from '@mobinet/tensor';
 import { tensors, withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { checkGradient, gradient } from './index.js';
-import { crossEntropy, mse } from './losses.js';
+import { crossEntropy, distillationLoss, mse } from './losses.js';
 
 const labelsOf = (labels: readonly number[]) => tensor(labels, { dtype: 'i32' });
 const labelLists = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 3 });
@@ -66,6 +66,73 @@ describe('crossEntropy', () => {
       'crossEntropy: label 3 of row 1 is outside 0 … 2',
     );
     expect(() => crossEntropy(zeros([2, 3]), labelsOf([0]))).toThrow(ShapeError);
+  });
+});
+
+describe('distillationLoss', () => {
+  const temperatures = fc.constantFrom(0.5, 1, 4, 20);
+  const softmaxOf = (row: readonly number[]): number[] => {
+    const total = row.reduce((sum, x) => sum + Math.exp(x), 0);
+    return row.map((x) => Math.exp(x) / total);
+  };
+  /** The probabilities of each row of [3, 5] logits at a temperature. */
+  const probabilitiesOf = ({ values }: Tensor, temperature: number): number[][] =>
+    [0, 5, 10].map((from) => softmaxOf([...values.subarray(from, from + 5)].map((x) => x / temperature)));
+
+  test.prop([tensors([3, 5]), tensors([3, 5]), temperatures])(
+    'is T² times the mean divergence Σ p·log(p / q)',
+    (logits, teacherLogits, temperature) => {
+      const [q, p] = [logits, teacherLogits].map((x) => probabilitiesOf(x, temperature));
+      const divergences = p.flatMap((row, n) => row.map((share, c) => share * Math.log(share / q[n][c])));
+      const expected = (temperature ** 2 * divergences.reduce((sum, x) => sum + x)) / 3;
+      const [found] = distillationLoss(logits, teacherLogits, { temperature }).values;
+      // At T = 20, T² amplifies the rounding of f32.
+      expect(Math.abs(found - expected)).toBeLessThan(2e-6 * Math.max(1, temperature ** 2) * Math.max(1, expected));
+    },
+  );
+
+  test.prop([tensors([3, 5]), tensors([3, 5]), fc.constantFrom(0.5, 1, 4)], { numRuns: 30 })(
+    'has the gradient T·(q − p) / batch, which agrees with finite differences, and one for the teacher',
+    (logits, teacherLogits, temperature) => {
+      const loss = (logits: Tensor, teacher: Tensor) => distillationLoss(logits, teacher, { temperature });
+      checkGradient(loss, [logits, teacherLogits]);
+      const [q, p] = [logits, teacherLogits].map((x) => probabilitiesOf(x, temperature).flat());
+      const found = gradient(loss)(logits, teacherLogits).values;
+      found.forEach((value, at) => {
+        expect(value).toBeCloseTo((temperature * (q[at] - p[at])) / 3, 5);
+      });
+    },
+  );
+
+  test.prop([tensors([3, 5]), temperatures])('is 0 between equal logits, however large', (logits, temperature) => {
+    const large = logits.mul(1000);
+    expect(distillationLoss(large, large, { temperature }).values[0]).toBe(0);
+  });
+
+  test('at T = 1 differs from the cross-entropy with a confident teacher by nothing', () => {
+    const logits = Rng.fromSeed(1).normal([2, 3]);
+    const teacher = tensor([
+      [0, 200, 0],
+      [200, 0, 0],
+    ]);
+    const expected = crossEntropy(logits, labelsOf([1, 0])).values[0];
+    expect(distillationLoss(logits, teacher).values[0]).toBeCloseTo(expected, 5);
+  });
+
+  test('leaves only its result behind', () => {
+    const [logits, teacher] = [1, 2].map((seed) => Rng.fromSeed(seed).normal([2, 3]));
+    const before = memory().tensors;
+    const loss = distillationLoss(logits, teacher, { temperature: 2 });
+    expect(memory().tensors).toBe(before + 1);
+    loss.dispose();
+  });
+
+  test('explains shapes and temperatures that do not fit', () => {
+    expect(() => distillationLoss(zeros([2, 3]), zeros([2, 4]))).toThrow(ShapeError);
+    expect(() => distillationLoss(zeros([3]), zeros([3]))).toThrow('must have the same shape [batch, classes]');
+    expect(() => distillationLoss(zeros([2, 3]), zeros([2, 3]), { temperature: 0 })).toThrow(
+      'distillationLoss: temperature must be a number from 0.01 to 1000, not 0',
+    );
   });
 });
 

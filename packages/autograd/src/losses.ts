@@ -8,20 +8,23 @@ import {
   defineOp,
   equal,
   isRecording,
+  logSoftmax,
   mean,
   mul,
   reshape,
   ShapeError,
+  softmax,
   square,
   sub,
   sum,
   type Tensor,
+  tidy,
   where,
 } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
 import { crossEntropyByKernel, crossEntropyGradientByKernel } from './losses.wasm.js';
 import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
-import { labelSmoothingRange } from './ranges.js';
+import { labelSmoothingRange, temperatureRange } from './ranges.js';
 
 /**
  * Softmax cross-entropy, averaged over the batch.
@@ -155,6 +158,42 @@ function crossEntropyGradientByOps(
 }
 
 /**
+ * The loss of knowledge distillation (Hinton et al., 2015): T²·KL(p ‖ q), averaged over the batch, where the teacher's
+ * probabilities are p = softmax(teacherLogits / T) and the student's are q = softmax(logits / T).
+ *
+ * The gradient with respect to the logits is T·(q − p) / batch. The factor T² keeps its size about the same for all
+ * temperatures, so that the loss can be added to `crossEntropy` with a fixed weight.
+ *
+ * @param logits [batch, classes], those of the student.
+ * @param teacherLogits [batch, classes]. Compute them with `noGradient`, unless the teacher is to be trained, too.
+ * @param options.temperature T, from 0.01 to 1000: a higher one spreads the probabilities more evenly. Default 1.
+ * @returns A scalar, in nats.
+ * @throws ShapeError if the shapes differ or are not [batch, classes]; RangeError if T is out of range.
+ */
+export function distillationLoss(
+  logits: Tensor,
+  teacherLogits: Tensor,
+  options: { temperature?: number } = {},
+): Tensor {
+  checkTensor('distillationLoss', logits, 'logits');
+  checkTensor('distillationLoss', teacherLogits, 'teacherLogits');
+  checkOptions('distillationLoss', options, ['temperature']);
+  const { temperature = 1 } = options;
+  if (logits.rank !== 2 || teacherLogits.shape.join() !== logits.shape.join()) {
+    throw new ShapeError('distillationLoss', 'logits and teacherLogits must have the same shape [batch, classes]', [
+      { name: 'logits', shape: logits.shape },
+      { name: 'teacherLogits', shape: teacherLogits.shape },
+    ]);
+  }
+  checkNumber('distillationLoss: temperature', temperature, temperatureRange);
+  return tidy(() => {
+    const [ofStudent, ofTeacher] = [logits, teacherLogits].map((x) => mul(x, 1 / temperature));
+    const divergence = mul(softmax(ofTeacher), sub(logSoftmax(ofTeacher), logSoftmax(ofStudent)));
+    return mul(sum(divergence), temperature ** 2 / logits.shape[0]);
+  });
+}
+
+/**
  * Mean squared error: the mean of (prediction − target)², as a scalar.
  *
  * @throws ShapeError if the shapes differ.
@@ -168,5 +207,5 @@ export function mse(prediction: Tensor, target: Tensor): Tensor {
       { name: 'target', shape: target.shape },
     ]);
   }
-  return mean(square(sub(prediction, target)));
+  return tidy(() => mean(square(sub(prediction, target))));
 }

@@ -26,5 +26,8 @@ export const fractionRange: NumberRange = { from: 0, to: 1 };
 /** ε of label smoothing. */
 export const labelSmoothingRange: NumberRange = fractionRange;
 
+/** T of distillation. The ends keep logits / T and T² within f32. */
+export const temperatureRange: NumberRange = { from: 0.01, to: 1000 };
+
 /** ε, added to a divisor to keep it away from 0. The lower bound keeps it far above denormal f32 numbers. */
 export const epsilonRange: NumberRange = { from: 1e-30, to: 1 };

@@ -22,8 +22,10 @@ export {
   writePacked,
 } from './training/files.js';
 export { fitMicroBatches, type StepFit } from './training/fit-memory.js';
+export { initializeFrom } from './training/initialize.js';
 export { type OwnFolder, ownFolder, ownNewFolder } from './training/own-folder.js';
 export { bestFile, checkpointFile, metricsFile, refuseToOverwrite } from './training/run-folder.js';
+export { readTeacher, type Teacher } from './training/teacher.js';
 export { type TrainOptions, type TrainResult, train } from './training/train.js';
 export { TrainingError } from './training/training-error.js';
 export * from './web.js';

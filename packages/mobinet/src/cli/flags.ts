@@ -12,6 +12,7 @@ import { definedOnly } from './defined-only.js';
 import { networkFlag } from './network-flag.js';
 import { numberIn, threadsRange, wholeNumber } from './number-flags.js';
 import { say } from './output.js';
+import { addTeacherFlags, distillationOf, type TeacherFlags } from './teacher-flags.js';
 
 /** The values of a network's flags, keyed by the names of its options. */
 export type NetworkFlags = Readonly<Record<string, unknown>>;
@@ -62,7 +63,7 @@ export const architectureIsFixed = (source: string): string =>
   `a ${source} already defines its architecture. Leave out the flags that describe one`;
 
 /** The flags that set training options. */
-export interface TrainingFlags extends AugmentationFlags {
+export interface TrainingFlags extends AugmentationFlags, TeacherFlags {
   epochs?: number;
   batch?: number;
   microBatches?: number;
@@ -123,7 +124,7 @@ export function addTrainingFlags(command: Command): Command {
       'scale the shorter side of images to this before cropping',
       numberIn(trainingRanges.resize),
     );
-  return addAugmentationFlags(command);
+  return addAugmentationFlags(addTeacherFlags(command));
 }
 
 /** The training options `base`, overridden by the given flags. */
@@ -144,7 +145,8 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     resize: flags.resize,
     seed: flags.seed,
   });
-  return { ...base, ...given, augment: augmentationOf(flags, base.augment) };
+  const distillation = distillationOf(flags, base.distillation);
+  return { ...base, ...given, ...(distillation && { distillation }), augment: augmentationOf(flags, base.augment) };
 }
 
 /** The flags that say which images to use. */

@@ -37,6 +37,22 @@ export interface FinishedRun {
 /** Packs the network of a finished run, verifies the saved file, and prints the result. */
 export async function reportResult(run: TrainingRun, finished: FinishedRun): Promise<void> {
   const { out, json, skippedImages } = finished;
+  const { saved, metrics, best } = await packResult(run, finished);
+  const bestPath = join(out, bestFile);
+  if (json) {
+    return printJson({ out, ...saved, ...metrics, best: { ...best, checkpoint: bestPath }, skippedImages });
+  }
+  printResult(
+    `top-1   ${metrics.top1.toFixed(2)} %${metrics.epoch === run.history.length ? '' : ` (epoch ${metrics.epoch})`}`,
+    ...(metrics.top5 === null ? [] : [`top-5   ${metrics.top5.toFixed(2)} %`]),
+    `best    ${best.top1.toFixed(2)} % in epoch ${best.epoch}, kept as ${bestPath}`,
+    `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
+    `check   logits of the saved file differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
+  );
+}
+
+/** Packs the network of a finished run on the CPU, which is in use afterwards, and verifies the saved file. */
+export async function packResult(run: TrainingRun, finished: FinishedRun) {
   const { training, history, progress } = run;
   const best = bestEpoch(history)!;
   if (progress.epoch < training.epochs) {
@@ -44,23 +60,14 @@ export async function reportResult(run: TrainingRun, finished: FinishedRun): Pro
   }
   // A packed network matches the trained one bit for bit on the CPU.
   await useBackend('cpu');
-  const chosen = await networkToKeep(run, best, out);
-  // The signs of all layers are in the report and in the run folder.
-  const { signs, ...metrics } = chosen.history[chosen.history.length - 1];
+  const chosen = await networkToKeep(run, best, finished.out);
   const saved = await saveAndVerify(chosen, finished);
-  const bestPath = join(out, bestFile);
-  if (json) {
-    const { signs, ...numbers } = best;
-    return printJson({ out, ...saved, ...metrics, best: { ...numbers, checkpoint: bestPath }, skippedImages });
-  }
-  printResult(
-    `top-1   ${metrics.top1.toFixed(2)} %${chosen === run ? '' : ` (epoch ${metrics.epoch})`}`,
-    ...(metrics.top5 === null ? [] : [`top-5   ${metrics.top5.toFixed(2)} %`]),
-    `best    ${best.top1.toFixed(2)} % in epoch ${best.epoch}, kept as ${bestPath}`,
-    `saved   ${saved.model}, ${saved.bytes.toLocaleString('en-US')} bytes`,
-    `check   logits of the saved file differ by at most ${saved.agreement.largestDifference} over ${saved.agreement.images} images`,
-  );
+  if (chosen !== run) free(chosen);
+  return { saved, best: numbersOf(best), metrics: numbersOf(chosen.history[chosen.history.length - 1]) };
 }
+
+/** The metrics without the signs of all layers, which are in the report and in the run folder. */
+const numbersOf = ({ signs, ...numbers }: EpochMetrics) => numbers;
 
 /**
  * The run whose network is packed. With patience, it is that of the best epoch, which the later epochs failed to
@@ -98,7 +105,13 @@ async function saveAndVerify(
   });
   const network = `The saved network of epoch ${onHost.history.length}`;
   await report.write({ weights: weightsOf(evaluatedModel(onHost)), validation: { predictions, network } });
+  if (onHost !== run) free(onHost);
   return { model, bytes, agreement };
+}
+
+function free({ model, optimizer }: TrainingRun): void {
+  model.dispose();
+  optimizer.dispose();
 }
 
 /** Loads the packed file and compares it with the network in memory. */

@@ -1,19 +1,24 @@
+import { fingerprintOf } from '../data/fingerprint.js';
 import { type ImageDataset, summarizeData } from '../data/source.js';
+import { floatTwinOf } from '../networks/float-twin.js';
 import { type Network, presetOptions } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { isFinished } from '../training/best.js';
-import { readCheckpoint } from '../training/files.js';
+import { packedFile, readCheckpoint } from '../training/files.js';
 import { fitMicroBatches, gigabytes } from '../training/fit-memory.js';
+import { initializeFrom } from '../training/initialize.js';
 import { checkTraining, makeSchedule, type TrainingOptions } from '../training/options.js';
 import { type PresetName, presets } from '../training/presets.js';
 import { type ImageLocation, newRun, type TrainingRun } from '../training/run.js';
 import type { StepPlan } from '../training/step-memory.js';
+import { checkTeacher, type Teacher } from '../training/teacher.js';
 import { definedOnly } from './defined-only.js';
 import { flagNamed, type NetworkFlags, networkOptionsOf, type TrainingFlags, trainingOf } from './flags.js';
 import { say } from './output.js';
+import { autoTeacher, checkSameTeacher, teacherFolder } from './teacher-flags.js';
 
 /** The flags that define a run. */
-export type RunFlags = TrainingFlags & NetworkFlags & { readonly preset?: PresetName };
+export type RunFlags = TrainingFlags & NetworkFlags & { readonly preset?: PresetName; readonly init?: string };
 
 /** What a new run is created from. */
 export interface RunStart {
@@ -22,10 +27,13 @@ export interface RunStart {
   readonly flags: RunFlags;
   readonly dataset: ImageDataset;
   readonly source: ImageLocation;
+  /** The teacher, unless it is the float twin, which does not exist yet. */
+  readonly teacher?: Teacher | null;
 }
 
 /** Creates a new run from a preset, overridden by flags. */
-export function startRun({ network, preset, flags, dataset, source }: RunStart): TrainingRun {
+export async function startRun(start: RunStart): Promise<TrainingRun> {
+  const { network, preset, flags, dataset, source, teacher } = start;
   const { classes } = dataset;
   const summary = summarizeData(dataset);
   const { model, training } = presets[preset](summary, definedOnly({ epochs: flags.epochs, batchSize: flags.batch }));
@@ -35,10 +43,19 @@ export function startRun({ network, preset, flags, dataset, source }: RunStart):
   const { imageSize } = network.resolve(defaults);
   const resize = flags.resize ?? Math.round((options.imageSize * training.resize) / imageSize);
   const settings = trainingOf(flags, { ...training, resize });
-  const microBatches = flags.microBatches ?? chooseMicroBatches({ network, options, training: settings });
-  const data = { network, classes, trainImages: dataset.train.length, preset, source };
+  if (teacher) checkTeacher({ training: settings, options, classes }, teacher);
+  const twin = flags.teacher === autoTeacher ? floatTwinOf(network, options) : null;
+  const makeTeacher = teacher ? () => teacher.model : twin ? () => network.make(twin) : undefined;
+  const microBatches = flags.microBatches ?? chooseMicroBatches({ network, options, training: settings, makeTeacher });
+  const fingerprint = fingerprintOf(dataset) ?? undefined;
+  const data = { network, classes, trainImages: dataset.train.length, preset, source, fingerprint };
   const run = newRun(options, { ...settings, microBatches }, data);
   if (preset === 'photos') reportChoice(run, Object.keys(defaults));
+  if (twin) {
+    const epochs = flags.teacherEpochs ?? Math.ceil(settings.epochs / 3);
+    run.teacher = { file: `${teacherFolder}/${packedFile}`, epochs };
+  }
+  if (flags.init !== undefined) await initialize(run, flags.init);
   return run;
 }
 
@@ -51,11 +68,19 @@ function reportChoice({ options, training, trainImages }: TrainingRun, names: re
   );
 }
 
+/** Takes over the weights of another run, and reports which stay random. */
+async function initialize(run: TrainingRun, path: string): Promise<void> {
+  const fresh = await initializeFrom(run, path);
+  const but =
+    fresh.length > 0 ? `, but with a new classifier for ${run.classes.length} classes: ${fresh.join(', ')}` : '';
+  say(`starting from the weights of ${run.init}${but}`);
+}
+
 /**
  * Chooses as few micro-batches as fit into the memory of this machine. Results depend on the number, so it is reported,
  * and kept when the run is resumed.
  */
-function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
+export function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
   const { microBatches, needed, available } = fitMicroBatches(step);
   if (microBatches > 1) {
     say(
@@ -106,6 +131,7 @@ function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Net
     const saved = run.options[key as keyof ImageOptions];
     if (saved !== value) throw new RangeError(`${path} has another architecture: its ${key} is ${saved}, not ${value}`);
   }
+  checkSameTeacher(path, run, flags);
   const given = { ...trainingOf(flags, run.training), ...pick(run.training, changeable) };
   for (const key of Object.keys(given) as (keyof TrainingOptions)[]) {
     if (JSON.stringify(given[key]) !== JSON.stringify(run.training[key])) {

@@ -1,21 +1,20 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { currentBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import type { ImageDataset } from '../data/source.js';
 import { checkPackable } from '../export/pack.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
-import { EventLog, eventFile } from '../report/event-log.js';
+import { eventFile } from '../report/event-log.js';
 import { summary } from '../summary/summary.js';
 import { checkData } from '../training/check-data.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
-import { disposeRun, type ImageLocation, type TrainingRun } from '../training/run.js';
+import { disposeRun, type ImageLocation } from '../training/run.js';
 import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile, reportFile } from '../training/run-folder.js';
-import { train } from '../training/train.js';
+import { checkTeacher } from '../training/teacher.js';
 import {
   addDataFlags,
   addLoadingFlags,
@@ -24,7 +23,6 @@ import {
   type DataFlags,
   jsonFlag,
   type LoadingFlags,
-  loadingOf,
   locationOf,
   openData,
   recordOf,
@@ -35,9 +33,9 @@ import { wholeNumber } from './number-flags.js';
 import { formatSummary, say } from './output.js';
 import { interruptible } from './program.js';
 import { reportResult } from './result-of-run.js';
-import { RunReport } from './run-report.js';
 import { type RunFlags, reportChanges, resumeRun, startRun } from './run-settings.js';
-import { TrainingProgress } from './training-progress.js';
+import { openTeacher, trainTwin } from './teacher.js';
+import { trainToEnd } from './train-run.js';
 
 type TrainFlags = RunFlags &
   DataFlags &
@@ -77,6 +75,12 @@ export function trainCommand(name: string, defaults: TrainDefaults = {}): Comman
   addNetworkFlags(command, defaults.network ?? mobinet);
   addTrainingFlags(command);
   addKernelFlags(addLoadingFlags(command))
+    .addOption(
+      new Option(
+        '--init <run>',
+        'start from the weights of another run of the same architecture: its folder or a checkpoint',
+      ).conflicts('resume'),
+    )
     .option('--out <folder>', 'folder to keep the run in (default: runs/<time>)')
     .option('--resume <run>', 'continue a run from its folder or checkpoint, with its settings')
     .addOption(
@@ -101,6 +105,7 @@ change. With other --epochs, the learning rate follows the schedule for the new 
 Examples:
   ${callOf(command)} --data photos --epochs 50 --out runs/photos
   ${callOf(command)} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
+  ${callOf(command)} --data photos --teacher auto --out runs/taught
   ${callOf(command)} --resume runs/photos`,
     );
   return command.action((flags: TrainFlags) => runTraining(flags, defaults));
@@ -143,6 +148,7 @@ async function trainIn(
 ): Promise<void> {
   const out = folder.path;
   const resumed = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
+  const given = await openTeacher(flags, resumed && { run: resumed.run, path: flags.resume!, out });
   const named = locationOf(flags);
   const known: ImageLocation = resumed?.run.source ?? { data: defaults.data };
   const { limit = known.limit, valShare = known.valShare } = flags;
@@ -152,8 +158,10 @@ async function trainIn(
   const dataset = resumed && !named ? openKnown(source, flags) : openData(source, flags);
   const usual = dataset.train.length < 100_000 ? 'photos' : 'imagenet';
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : usual) : defaults.preset) ?? usual;
-  const run = resumed?.run ?? startRun({ network, preset, flags, dataset, source: recordOf(source, dataset) });
+  const record = recordOf(source, dataset);
+  const run = resumed?.run ?? (await startRun({ network, preset, flags, dataset, source: record, teacher: given }));
   checkData(run, dataset);
+  if (given) checkTeacher(run, given);
   // Fails now rather than after the last epoch.
   checkPackable(run.model, exportOptionsOf(run));
 
@@ -166,33 +174,12 @@ async function trainIn(
         `(--val-share ${valShare} --seed ${splitSeed})`,
     );
   }
+  const work = { folder, dataset, loading: flags, signal, page, tensorboard: flags.tensorboard };
+  const teacher = given ?? (run.teacher && (await trainTwin(run, work, flags)));
   say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; saving the run to ${out}`);
   if (flags.resume) await copyBestCheckpoint(dirname(await findCheckpoint(flags.resume)), out);
-  const events = flags.tensorboard ? await EventLog.open(out, run.history) : undefined;
-  const report = new RunReport(run, { out, page, events });
-  if (page) {
-    say(`the report is live at ${page.url}`);
-    await report.write();
-  }
-  const progress = new TrainingProgress({ advice: howToBeFaster(run) });
-  const { finished, skippedImages } = await train(run, dataset, {
-    out: folder,
-    signal,
-    ...progress,
-    onEpoch: (metrics) => {
-      progress.onEpoch(metrics);
-      return report.addEpoch();
-    },
-    ...loadingOf(flags),
-  }).finally(() => progress.stop());
-  if (skippedImages > 0) say(`skipped images that could not be decoded: ${skippedImages}`);
-  if (!finished) {
-    if (run.history.length > 0) await report.write();
-    say(run.optimizer.step > 0 ? `stopped and saved. Continue with --resume ${out}` : 'stopped before the first step');
-    throw signal.reason;
-  }
-
-  await reportResult(run, { out, dataset, report, loading: flags, json: flags.json, skippedImages, signal });
+  const { skippedImages, report } = await trainToEnd(run, work, { teacher });
+  await reportResult(run, { ...work, out, report, json: flags.json, skippedImages });
 }
 
 /** Opens the images of a resumed run, which may have been moved since. */
@@ -207,13 +194,4 @@ function openKnown(source: ImageLocation, flags: TrainFlags): ImageDataset {
       { cause: error },
     );
   }
-}
-
-/** Advice for a run that would take weeks. */
-function howToBeFaster({ options }: TrainingRun): string {
-  const { imageSize, width } = options as { imageSize: number; width?: unknown };
-  const gpu = currentBackend() === 'cpu' ? 'a GPU (docs/gpu.md), ' : '';
-  const size = 32 * Math.max(1, Math.round(imageSize / 64));
-  const smaller = typeof width === 'number' ? ` (--width ${width / 2})` : '';
-  return `Consider ${gpu}smaller images (--size ${size}) or a smaller network${smaller}`;
 }

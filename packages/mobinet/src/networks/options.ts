@@ -78,10 +78,11 @@ export function checkSchema(schema: unknown, network: string): asserts schema is
 
 /** The flags that commands have already, in camelCase. */
 const commandFlags =
-  'batch checkpoint classNames colorJitter crop cropPadding cropRatio cropScale data device ema epochs erase ' +
-  'eraseValue flip format graph help host idx json labelSmoothing limit lr maxSkipped mean microBatches mixup ' +
-  'model network optimizer out patience port preset profile report resize resume rotate schedule seconds size ' +
-  'std tensorboard threads top untrained valShare version warmupEpochs watch weightDecay workers';
+  'batch checkpoint classNames colorJitter crop cropPadding cropRatio cropScale data device distillWeight ema ' +
+  'epochs erase eraseValue flip format graph help host idx init json labelSmoothing limit lr maxSkipped mean ' +
+  'microBatches mixup model network optimizer out patience port preset profile report resize resume rotate ' +
+  'schedule seconds size std teacher teacherEpochs temperature tensorboard threads top untrained valShare ' +
+  'version warmupEpochs watch weightDecay workers';
 
 const reservedNames: ReadonlySet<string> = new Set(commandFlags.split(' '));
 

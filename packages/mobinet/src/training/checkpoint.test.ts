@@ -258,6 +258,25 @@ describe('checkpoints', () => {
       trainingWith({ microBatches: 3 }),
       'run.training.microBatches must be a power of two, not 3',
     ],
+    [
+      'a teacher without weight',
+      trainingWith({ distillation: { weight: 0, temperature: 4 } }),
+      'run.training.distillation.weight must be a number above 0, up to 1, not 0',
+    ],
+    ['a teacher without file', runWith({ teacher: { hash: '' } }), 'run.teacher.file is missing'],
+    [
+      'a hash that is a number',
+      runWith({ teacher: { file: '', hash: 5 } }),
+      'run.teacher.hash must be a string, not 5',
+    ],
+    [
+      'a teacher of no epochs',
+      runWith({ teacher: { file: '', epochs: 0 } }),
+      'run.teacher.epochs must be a whole number from 1 to 1000000, not 0',
+    ],
+    ['initial weights that are a number', runWith({ init: 5 }), 'run.init must be a string, not 5'],
+    ['a preset that is a list', runWith({ preset: [] }), 'run.preset must be a string, not []'],
+    ['a decoder that is null', runWith({ decoder: null }), 'run.decoder must be a string, not null'],
     ['an unknown schedule', trainingWith({ schedule: 'toString' }), 'run.training.schedule must be one of step, '],
     ['only a warm-up', trainingWith({ warmupEpochs: 50 }), 'run.training.warmupEpochs must be less than the 50 epochs'],
     [

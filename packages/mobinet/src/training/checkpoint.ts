@@ -18,7 +18,8 @@ import { mobinet } from '../networks/mobinet/network.js';
 import { makeWithoutMemory, type Network, networkNamed } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { checkSaved, modelTensors } from '../networks/tensors.js';
-import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
+import type { TeacherRecord } from './distillation.js';
+import { checkTraining, makeOptimizer, paperTraining, type TrainingOptions, trainingRanges } from './options.js';
 import { type EpochMetrics, startOfEpoch, type TrainingRun } from './run.js';
 import { type SignChanges, type Signs, wordsFor } from './signs.js';
 
@@ -28,7 +29,7 @@ import { type SignChanges, type Signs, wordsFor } from './signs.js';
  */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
   const { network, options, optimizer, training, classes, trainImages, progress, history } = run;
-  const { preset, source, fingerprint, decoder, signs } = run;
+  const { preset, source, fingerprint, decoder, init, teacher, signs } = run;
   const metadata = {
     network: network.name,
     options: JSON.stringify(options),
@@ -40,6 +41,8 @@ export function encodeCheckpoint(run: TrainingRun): Uint8Array {
       source,
       fingerprint,
       decoder,
+      init,
+      teacher,
       progress,
       history,
       steps: optimizer.state.step,
@@ -193,10 +196,10 @@ function readMetadata(metadata: Record<string, string>, tensors: ReadonlyMap<str
     checkTraining(saved.training, 'run.training');
     if (saved.training.ema > 0) checkModelTensors('average.', { network, options, tensors, source });
     checkClasses(saved.classes, options.classes);
-    checkLocation(saved.source);
-    if (saved.preset !== undefined) checkLike(saved.preset, '', 'run.preset');
+    checkGiven(saved.source, { data: '', idx: '', limit: 1, valShare: 0.5, splitSeed: 0 }, 'run.source');
     checkFingerprint(saved.fingerprint, options.classes);
-    if (saved.decoder !== undefined) checkLike(saved, { decoder: '' }, 'run');
+    checkGiven(saved, { preset: '', decoder: '', init: '' }, 'run');
+    checkTeacherRecord(saved.teacher);
     checkProgress(saved);
     return { network, options, run: saved };
   } catch (error) {
@@ -228,11 +231,19 @@ const exampleMetrics: Omit<EpochMetrics, 'top5'> = {
 
 const exampleRun = { training: paperTraining, trainImages: 1, progress: startOfEpoch(0), steps: 0 };
 
-function checkLocation(source: unknown): void {
-  if (source === undefined) return;
-  const example = { data: '', idx: '', limit: 1, valShare: 0.5, splitSeed: 0 };
-  const given = Object.keys(Object(source)).filter((key) => key in example) as (keyof typeof example)[];
-  checkLike(source, Object.fromEntries(given.map((key) => [key, example[key]])), 'run.source');
+/** Checks a record whose fields are all optional, and which may be missing itself. */
+function checkGiven(value: unknown, example: Readonly<Record<string, unknown>>, name: string): void {
+  if (value === undefined) return;
+  const given = Object.keys(Object(value)).filter((key) => Object.hasOwn(example, key));
+  checkLike(value, Object.fromEntries(given.map((key) => [key, example[key]])), name);
+}
+
+function checkTeacherRecord(teacher: unknown): void {
+  if (teacher === undefined) return;
+  checkLike(teacher, { file: '' }, 'run.teacher');
+  checkGiven(teacher, { hash: '' }, 'run.teacher');
+  const { epochs } = teacher as TeacherRecord;
+  if (epochs !== undefined) checkNumber('run.teacher.epochs', epochs, trainingRanges.epochs);
 }
 
 function checkFingerprint(fingerprint: unknown, classes: number): void {

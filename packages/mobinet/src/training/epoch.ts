@@ -8,6 +8,7 @@ import type { RunFolder } from './run-folder.js';
 import { signChanges, signsOf } from './signs.js';
 import { Snapshot } from './snapshot.js';
 import { type StepResult, trainStep } from './step.js';
+import type { Teacher } from './teacher.js';
 import { diverged } from './training-error.js';
 
 /** Progress within an epoch, in training or in validation. */
@@ -34,6 +35,8 @@ export interface StepReport extends EpochProgress {
 
 /** Options for training and validating epochs. */
 export interface EpochOptions {
+  /** The teacher of a run with settings for `distillation`. */
+  readonly teacher?: Teacher | undefined;
   /** Aborting it stops the run with a checkpoint: after a step, or between micro-batches, discarding the step. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each step. */
@@ -56,7 +59,7 @@ export interface EpochWork {
 /** Trains the rest of the current epoch. Returns false if the signal ended it early. */
 export async function trainEpoch(work: EpochWork): Promise<boolean> {
   const { run, trainLoader: loader, folder, pace, options } = work;
-  const { signal, onStep } = options;
+  const { teacher, signal, onStep } = options;
   const { model, training, progress } = run;
   const schedule = makeSchedule(training, training.epochs * loader.batchesPerEpoch);
   // A run that resumes within an epoch has them in its checkpoint.
@@ -67,7 +70,7 @@ export async function trainEpoch(work: EpochWork): Promise<boolean> {
     const batches = loader.microBatches(progress.epoch, { startBatch: progress.batch });
     for await (const batch of untilAborted(batches, signal)) {
       const learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
-      const step = await trainStep(run, batch, { learningRate, statistics, signal });
+      const step = await trainStep(run, batch, { learningRate, teacher: teacher?.model, statistics, signal });
       if (!step) return false;
       const now = performance.now();
       const seconds = (now - last) / 1000;

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
-import { decodeSafetensorsMetadata, dispose, type Shape } from '@mobinet/tensor';
+import { decodeSafetensorsMetadata, dispose, type Shape, withBackend } from '@mobinet/tensor';
 import { DataError } from '../data/errors.js';
 import type { ImageLoader } from '../data/loader.js';
 import { readBytes } from '../data/read-bytes.js';
@@ -15,6 +15,7 @@ import { decodeCheckpoint } from './checkpoint.js';
 import type { EvaluateOptions } from './evaluate.js';
 import { disposeRun, evaluatedModel, type TrainingRun } from './run.js';
 import { checkpointFile } from './run-folder.js';
+import { runOnHost } from './run-on-host.js';
 
 /** The file name of the packed model in a run folder. */
 export const packedFile = 'model.mobinet.safetensors';
@@ -67,10 +68,11 @@ export async function readModel(path: string): Promise<ReadModel> {
 export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array; file: string }> {
   const found = await readModel(path);
   if ('packed' in found) return { bytes: found.packed, file: found.file };
+  const run = await runOnHost(found.run);
   try {
-    return { bytes: packRun(found.run), file: path };
+    return { bytes: withBackend('cpu', () => packRun(run)), file: path };
   } finally {
-    disposeRun(found.run);
+    for (const each of new Set([run, found.run])) disposeRun(each);
   }
 }
 

@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import type { Module } from '@mobinet/autograd';
 import { currentBackend, gpuTensorLimit, memory, OutOfMemoryError, zeros } from '@mobinet/tensor';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { TrainingRun } from './run.js';
@@ -60,13 +61,21 @@ function machineMemory(): number {
   return Math.max(available - overheadBytes, available / 2);
 }
 
-/** Adds the number of micro-batches that would fit to an out-of-memory error. Returns other errors unchanged. */
-export function explainOutOfMemory(error: unknown, { network, options, training }: TrainingRun): unknown {
+/**
+ * Adds the number of micro-batches that would fit to an out-of-memory error of a run, which may have a teacher. Returns
+ * other errors unchanged.
+ */
+export function explainOutOfMemory(
+  error: unknown,
+  { network, options, training }: TrainingRun,
+  teacher?: Module,
+): unknown {
   if (!(error instanceof OutOfMemoryError)) return error;
   const problem = `out of memory with ${microBatchSize(training)} images at a time`;
   let remedy = 'Use a smaller --size or --width, or a smaller --batch';
   try {
-    const { microBatches } = fitMicroBatches({ network, options, training }, { moreThan: training.microBatches });
+    const step = { network, options, training, ...(teacher && { makeTeacher: () => teacher }) };
+    const { microBatches } = fitMicroBatches(step, { moreThan: training.microBatches });
     const fewer = microBatchSize({ ...training, microBatches });
     remedy = `Use --micro-batches ${microBatches} (${fewer} at a time), or a smaller --batch`;
   } catch {

@@ -6,7 +6,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { dispose, Rng, setThreads, tensor, tidy } from '@mobinet/tensor';
 import { bytesAt } from '@mobinet/tensor/kernels';
 import { cutBatch } from '../data/micro-batches.js';
+import { packModel } from '../export/pack.js';
+import { type PackedModel, unpackModel } from '../export/packed-model.js';
+import { createMoBiNet } from '../networks/mobinet/mobinet.js';
 import type { MoBiNetOptions } from '../networks/mobinet/options.js';
+import { distillationDefaults } from './distillation.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { newRun } from './run.js';
 import { Snapshot } from './snapshot.js';
@@ -15,12 +19,16 @@ import { trainStep } from './step.js';
 export interface MeasuredStep {
   readonly options: Partial<MoBiNetOptions>;
   readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'microBatches' | 'ema'>;
+  /** Whether its float twin is its teacher. */
+  readonly hasTeacher: boolean;
 }
 
-const { options, training } = workerData as MeasuredStep;
+const { options, training, hasTeacher } = workerData as MeasuredStep;
 await setThreads(1);
 const classes = ['cat', 'dog', 'owl'];
-const run = newRun(options, { ...paperTraining, ...training }, { classes, trainImages: training.batchSize });
+const settings = { ...paperTraining, ...training, ...(hasTeacher && { distillation: distillationDefaults }) };
+const run = newRun(options, settings, { classes, trainImages: training.batchSize });
+const teacher = hasTeacher ? packedTwin() : undefined;
 const statistics = new Snapshot(run.model.state().values());
 const size = run.options.imageSize;
 for (let step = 0; step < 2; step++) {
@@ -32,7 +40,14 @@ for (let step = 0; step < 2; step++) {
       return { index: step, images, labels: tensor(new Int32Array(count), { dtype: 'i32' }), indices, count };
     }),
   );
-  await trainStep(run, { index: step, parts }, { learningRate: 1e-3, statistics });
+  await trainStep(run, { index: step, parts }, { learningRate: 1e-3, teacher, statistics });
   dispose(parts);
 }
 parentPort!.postMessage(bytesAt(0, 0).buffer.byteLength);
+
+function packedTwin(): PackedModel {
+  const twin = createMoBiNet({ ...options, classes: classes.length, precision: 'float' });
+  const bytes = packModel(twin);
+  twin.dispose();
+  return unpackModel(bytes);
+}

@@ -25,6 +25,7 @@ import {
 } from '../data/augment.js';
 import { mixupRange } from '../data/mixup.js';
 import { resizeRange } from '../data/prepare.js';
+import { checkDistillation, type Distillation } from './distillation.js';
 
 /** The names of the optimizers that `makeOptimizer` makes. */
 export const optimizerNames = ['adam', 'adamw', 'sgd', 'bop'] as const;
@@ -63,6 +64,8 @@ export interface TrainingOptions {
    * packed in place of the last ones (`ExponentialMovingAverage`); 0 for no averages.
    */
   readonly ema: number;
+  /** Learn from a teacher, too. Default: from the labels only. */
+  readonly distillation?: Distillation | undefined;
   /** Seed for the order of images and for augmentation. */
   readonly seed: number;
   /** The shorter side that images are resized to before they are cropped, in pixels. */
@@ -113,12 +116,13 @@ export const trainingRanges = {
 /** @throws RangeError or TypeError, one line that names the option, unless `value` is valid training options. */
 export function checkTraining(value: unknown, name = 'training'): asserts value is TrainingOptions {
   checkRecord(name, value);
-  const { optimizer, schedule, augment, normalization, ...numbers } = value as {
+  const { optimizer, schedule, distillation, augment, normalization, ...numbers } = value as {
     [K in keyof TrainingOptions]: unknown;
   };
   checkChoice(`${name}.optimizer`, optimizer, optimizerNames);
   checkChoice(`${name}.schedule`, schedule, scheduleNames);
   checkNumbers(`${name}.`, numbers, trainingRanges);
+  checkDistillation(distillation, `${name}.distillation`);
   checkAugmentation(augment, `${name}.augment`);
   checkNormalization(normalization, `${name}.normalization`);
   checkMicroBatches(numbers.microBatches as number, `${name}.microBatches`);

@@ -54,6 +54,8 @@ export interface RunFolderOptions {
   readonly out: string;
   /** Minutes between two checkpoints. */
   readonly minutes: number;
+  /** The folder that errors tell the user to resume. Default: `out`. */
+  readonly resumeFrom?: string | undefined;
   readonly files?: FileSystem | undefined;
 }
 
@@ -61,15 +63,17 @@ export interface RunFolderOptions {
 export class RunFolder {
   readonly #run: TrainingRun;
   readonly #out: string;
+  readonly #resumeFrom: string;
   readonly #interval: number;
   readonly #files: FileSystem;
   #savedAt = performance.now();
   #unsavedSteps = 0;
   #hasCheckpoint: boolean;
 
-  private constructor(run: TrainingRun, { out, minutes, files = nodeFileSystem }: RunFolderOptions) {
+  private constructor(run: TrainingRun, { out, minutes, resumeFrom = out, files = nodeFileSystem }: RunFolderOptions) {
     this.#run = run;
     this.#out = out;
+    this.#resumeFrom = resumeFrom;
     this.#interval = 60_000 * minutes;
     this.#files = files;
     // A run that already has steps was resumed from a checkpoint.
@@ -110,7 +114,7 @@ export class RunFolder {
     if (error instanceof TrainingError || (steps === 0 && !this.#hasCheckpoint)) return error;
     const saved = steps === 0 ? Promise.resolve() : this.save({ salvage: true });
     const outcome = await saved.then(
-      () => `The run was saved after its last step. Resume it with --resume ${this.#out}`,
+      () => `The run was saved after its last step. Resume it with --resume ${this.#resumeFrom}`,
       (failure: unknown) => {
         const since = this.#hasCheckpoint ? 'the last checkpoint' : 'the start';
         const lost = `Lost ${steps === 1 ? '1 step' : `${steps} steps`} since ${since}`;

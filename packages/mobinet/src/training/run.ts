@@ -4,6 +4,7 @@ import { mobinet } from '../networks/mobinet/network.js';
 import { makeWithoutMemory, type Network } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { copyTensors, modelTensors } from '../networks/tensors.js';
+import type { TeacherRecord } from './distillation.js';
 import { checkTraining, makeOptimizer, type TrainingOptions } from './options.js';
 import type { SignChanges, Signs } from './signs.js';
 
@@ -11,7 +12,10 @@ import type { SignChanges, Signs } from './signs.js';
 export interface EpochMetrics {
   /** Counted from 1. */
   readonly epoch: number;
-  /** What training minimized: the mean cross-entropy of its steps, with the run's label smoothing. */
+  /**
+   * The mean of what the steps minimized: the cross-entropy with the run's label smoothing, and with a teacher also the
+   * distance from it.
+   */
   readonly trainLoss: number;
   /** Mean cross-entropy of the validation images, without label smoothing. */
   readonly valLoss: number;
@@ -71,13 +75,17 @@ export interface TrainingRun {
   /** The preset that the settings started from, before flags changed them. */
   readonly preset?: string | undefined;
   /** Where the images are, so that resuming does not have to ask for them again. */
-  readonly source?: ImageLocation;
+  readonly source?: ImageLocation | undefined;
   /** Identifies the images, so that the run resumes with the same ones. Missing in old checkpoints. */
   fingerprint?: Fingerprint | undefined;
   /**
    * Name and version of the image decoder, since another one may give other bits. Missing where images are not files.
    */
   decoder?: string | undefined;
+  /** The checkpoint whose weights the run started from (`initializeFrom`). Missing if they were random. */
+  init?: string | undefined;
+  /** The teacher, if `training.distillation` is set. `train` records it. */
+  teacher?: TeacherRecord | undefined;
   progress: Progress;
   /** The signs at the end of the previous epoch; null where they are not known. */
   signs: Signs | null;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openImageFolder } from '../data/image-folder.js';
 import type { ImageDataset } from '../data/source.js';
+import type { MoBiNetOptions } from '../networks/mobinet/options.js';
 import { copyImages, free } from './fixtures.test.helper.js';
 import { inMemory } from './in-memory.test.helper.js';
 import { paperTraining, type TrainingOptions } from './options.js';
@@ -34,9 +35,9 @@ export async function smallRuns(folder: string) {
   const files = openImageFolder(copyImages(join(folder, 'images')));
   const dataset = await inMemory(files);
 
-  const start = (changes: Partial<TrainingOptions> = {}): TrainingRun =>
+  const start = (changes: Partial<TrainingOptions> = {}, options: Partial<MoBiNetOptions> = {}): TrainingRun =>
     newRun(
-      { width: 0.0625, k: 1, imageSize: 32 },
+      { width: 0.0625, k: 1, imageSize: 32, ...options },
       { ...training, ...changes },
       { classes: dataset.classes, trainImages: dataset.train.length },
     );

@@ -29,7 +29,7 @@ describe('the memory of a step', () => {
     optimizer: TrainingOptions['optimizer'],
     batch: number,
     pieces: number,
-    ema?: number,
+    more?: { readonly ema?: number; readonly hasTeacher?: boolean },
   ][] = [
     [{ imageSize: 64, width: 0.5 }, 'adam', 16, 1],
     [{ imageSize: 64, width: 0.5 }, 'adam', 32, 2],
@@ -40,15 +40,20 @@ describe('the memory of a step', () => {
     [{ imageSize: 64, width: 0.25, block: 'none', shift: 'learned', activation: 'rprelu' }, 'adam', 32, 1],
     [{ imageSize: 64, width: 0.25, precision: 'float' }, 'adam', 32, 1],
     [{ imageSize: 64, width: 0.125, skip: 'none', k: 1 }, 'adam', 48, 1],
-    [{ imageSize: 32, width: 1, block: 'none' }, 'sgd', 8, 1, 0.999],
+    [{ imageSize: 32, width: 1, block: 'none' }, 'sgd', 8, 1, { ema: 0.999 }],
+    [{ imageSize: 64, width: 0.5 }, 'adam', 32, 2, { hasTeacher: true }],
   ];
 
   test.each(cases)(
     '%o, %s, %i images in %i pieces: the estimate is at most 1.5 times the measured size',
-    async (options, optimizer, batchSize, microBatches, ema = 0) => {
+    async (options, optimizer, batchSize, microBatches, { ema = 0, hasTeacher = false } = {}) => {
       const training = { optimizer, batchSize, microBatches, ema, mixup: 0 };
-      const measured = await measure({ options, training });
-      const estimated = stepMemory({ ...planOf({ ...options, classes: 3 }, training), microBatches }).peak;
+      const measured = await measure({ options, training, hasTeacher });
+      const plan = planOf({ ...options, classes: 3 }, training);
+      const twin = mobinet.resolve({ ...plan.options, precision: 'float' });
+      const makeTeacher = hasTeacher ? () => mobinet.make(twin) : undefined;
+      const estimated = stepMemory({ ...plan, microBatches, makeTeacher }).peak;
+      if (hasTeacher) expect(estimated).toBeGreaterThan(stepMemory({ ...plan, microBatches }).peak);
       expect(estimated).toBeGreaterThan(measured);
       expect(estimated).toBeLessThan(1.5 * measured);
     },

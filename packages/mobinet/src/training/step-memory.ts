@@ -1,8 +1,10 @@
-import { unflatten } from '@mobinet/autograd';
-import { dispose, tidy, withoutMemory, zeros } from '@mobinet/tensor';
+import { type Module, unflatten } from '@mobinet/autograd';
+import { dispose, type Shape, type Tensor, tidy, withoutMemory, zeros } from '@mobinet/tensor';
 import { microBatchSize } from '../data/micro-batches.js';
+import { BatchProgram } from '../export/batch-program.js';
 import type { Network } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
+import { distillationDefaults } from './distillation.js';
 import { makeOptimizer, paperTraining, type TrainingOptions } from './options.js';
 import { microBatchGradients } from './step.js';
 
@@ -12,6 +14,8 @@ export interface StepPlan {
   readonly options: ImageOptions;
   readonly training: Pick<TrainingOptions, 'optimizer' | 'batchSize' | 'ema' | 'mixup'>;
   readonly microBatches: number;
+  /** Makes the teacher, if there is one, or returns it. */
+  readonly makeTeacher?: (() => Module) | undefined;
 }
 
 /** The memory that a step needs, in bytes. */
@@ -29,7 +33,7 @@ const kernelBytes = 1.25e7;
 const fragmentation = 1.15;
 
 /** Measures the memory that a training step needs on the current backend, by running it `withoutMemory`. */
-export function stepMemory({ network, options, training, microBatches }: StepPlan): StepMemory {
+export function stepMemory({ network, options, training, microBatches, makeTeacher }: StepPlan): StepMemory {
   return withoutMemory((tally) => {
     tidy(() => {
       const { imageSize } = options;
@@ -46,14 +50,25 @@ export function stepMemory({ network, options, training, microBatches }: StepPla
       for (const { shape } of model.parameters().values()) {
         for (let level = 0; level < Math.log2(microBatches); level++) zeros(shape);
       }
+      const distillation = makeTeacher && { ...distillationDefaults, teacher: asPacked(makeTeacher(), images.shape) };
       // Two steps, since the optimizer creates its moments in the first one.
       for (let step = 0; step < 2; step++) {
-        const found = microBatchGradients(model, { ...part, labelSmoothing: 0, weight: 0.5 });
+        const found = microBatchGradients(model, { ...part, labelSmoothing: 0, distillation, weight: 0.5 });
         optimizer.update(model, unflatten(model, found.gradients));
         dispose(found);
       }
-      dispose(optimizer.state.tensors);
+      dispose([optimizer.state.tensors, distillation?.teacher]);
     });
     return { peak: fragmentation * tally.peak + kernelBytes, largest: tally.largest };
   });
+}
+
+/** Runs a teacher as `PackedModel` does: by a program whose memory it keeps between steps. */
+function asPacked(teacher: Module, [, ...imageShape]: Shape) {
+  teacher.eval();
+  const program = new BatchProgram((images) => teacher.forward(images as Tensor), imageShape);
+  return {
+    forward: (images: Tensor) => program.for(images).run([images])[0] as Tensor,
+    dispose: () => program.dispose(),
+  };
 }

@@ -1,7 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { crossEntropy, flatten, type Module, noGradient, unflatten, valueAndGradient } from '@mobinet/autograd';
+import {
+  crossEntropy,
+  distillationLoss,
+  flatten,
+  type Module,
+  noGradient,
+  unflatten,
+  valueAndGradient,
+} from '@mobinet/autograd';
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
+import type { TeacherLoss } from './distillation.js';
 import { countTopK } from './evaluate.js';
 import type { TrainingRun } from './run.js';
 import type { Snapshot } from './snapshot.js';
@@ -11,6 +20,8 @@ import { TreeSum } from './tree-sum.js';
 /** Options of a training step. */
 export interface StepOptions {
   readonly learningRate: number;
+  /** The teacher of a run that has one. */
+  readonly teacher?: TeacherLoss['teacher'] | undefined;
   /** A snapshot of the running statistics, which restores them if the step is not completed. */
   readonly statistics: Snapshot;
   /** Aborting it ends the step between two micro-batches. */
@@ -37,15 +48,20 @@ export interface StepResult {
 export async function trainStep(
   run: TrainingRun,
   batch: CutBatch,
-  { learningRate, statistics, signal }: StepOptions,
+  { learningRate, teacher, statistics, signal }: StepOptions,
 ): Promise<StepResult | null> {
   const { model, optimizer, average, training, progress } = run;
+  const { labelSmoothing, distillation } = training;
   const images = imagesIn(batch);
   let found: Awaited<ReturnType<typeof batchGradients>> = null;
   let isDone = false;
   statistics.take();
   try {
-    found = await batchGradients(model, batch, { labelSmoothing: training.labelSmoothing, signal });
+    found = await batchGradients(model, batch, {
+      labelSmoothing,
+      distillation: distillation && teacher && { ...distillation, teacher },
+      signal,
+    });
     if (!found) return null;
     const [loss, crossEntropy] = await Promise.all([found.loss.item(), found.crossEntropy.item()]);
     if (!Number.isFinite(loss)) {
@@ -87,7 +103,7 @@ export interface BatchGradients {
 export async function batchGradients(
   model: Module,
   batch: CutBatch,
-  { labelSmoothing, signal }: { labelSmoothing: number; signal?: AbortSignal | undefined },
+  { signal, ...loss }: LossOptions & { signal?: AbortSignal | undefined },
 ): Promise<(BatchGradients & { readonly hits: number }) | null> {
   const images = imagesIn(batch);
   const scores: Tensor[] = [];
@@ -102,7 +118,7 @@ export async function batchGradients(
         sum.push(null);
         continue;
       }
-      const { logits, ...found } = microBatchGradients(model, { ...part, labelSmoothing, weight: part.count / images });
+      const { logits, ...found } = microBatchGradients(model, { ...part, ...loss, weight: part.count / images });
       sum.push(found);
       scores.push(logits);
       // A GPU copies the scores while it computes the next micro-batch.
@@ -121,22 +137,36 @@ export async function batchGradients(
   }
 }
 
-/** A micro-batch whose gradients are to be computed. */
-interface WeightedPart extends Pick<ImageBatch, 'images' | 'labels' | 'mixup'> {
+/** What a training step minimizes. */
+export interface LossOptions {
   readonly labelSmoothing: number;
+  /** Makes the loss (1 − weight)·`crossEntropy` + weight·`distillationLoss`. Default: only the former. */
+  readonly distillation?: TeacherLoss | undefined;
+}
+
+/** A micro-batch whose gradients are to be computed. */
+interface WeightedPart extends LossOptions, Pick<ImageBatch, 'images' | 'labels' | 'mixup'> {
   /** Its share of the images of the batch. */
   readonly weight: number;
 }
 
-const lossAndGradient = valueAndGradient((model: Module, part: WeightedPart) => {
+const lossAndGradient = valueAndGradient((model: Module, part: WeightedPart, teacherLogits: Tensor | undefined) => {
   const logits = model.forward(part.images);
   const weighted = (loss: Tensor): Tensor => (part.weight === 1 ? loss : mul(loss, part.weight));
-  const loss = weighted(lossOf(logits, part));
-  return [loss, noGradient(() => weighted(lossOf(logits, { ...part, labelSmoothing: 0 }))), logits] as const;
+  const loss = weighted(lossOf(logits, part, teacherLogits));
+  return [loss, noGradient(() => weighted(labelLoss(logits, { ...part, labelSmoothing: 0 }))), logits] as const;
 });
 
+/** @param teacherLogits [batch, classes], if there is a teacher. */
+function lossOf(logits: Tensor, part: WeightedPart, teacherLogits: Tensor | undefined): Tensor {
+  const loss = labelLoss(logits, part);
+  if (!part.distillation || !teacherLogits) return loss;
+  const { weight, temperature } = part.distillation;
+  return add(mul(loss, 1 - weight), mul(distillationLoss(logits, teacherLogits, { temperature }), weight));
+}
+
 /** Mixed images have the same mixture of losses, which for cross-entropy is the loss of mixed targets. */
-function lossOf(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart): Tensor {
+function labelLoss(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart): Tensor {
   const loss = crossEntropy(logits, labels, { labelSmoothing });
   if (!mixup) return loss;
   const { share } = mixup;
@@ -145,9 +175,16 @@ function lossOf(logits: Tensor, { labels, mixup, labelSmoothing }: WeightedPart)
 
 /** The weighted losses of one micro-batch, their gradients and its logits [count, classes]. */
 export function microBatchGradients(model: Module, part: WeightedPart): BatchGradients & { readonly logits: Tensor } {
-  const { value, gradients } = lossAndGradient(model, part);
-  const [loss, crossEntropy, logits] = value;
-  return { loss, crossEntropy, logits, gradients: new Map(flatten(gradients)) };
+  const { distillation, images } = part;
+  // The teacher is done before the network begins, so that their activations are not in memory together.
+  const teacherLogits = distillation && noGradient(() => distillation.teacher.forward(images));
+  try {
+    const { value, gradients } = lossAndGradient(model, part, teacherLogits);
+    const [loss, crossEntropy, logits] = value;
+    return { loss, crossEntropy, logits, gradients: new Map(flatten(gradients)) };
+  } finally {
+    teacherLogits?.dispose();
+  }
 }
 
 /** The classes of images. If they are mixed, those of the images with the larger share. */

@@ -13,6 +13,7 @@ import { Pace } from './pace.js';
 import { recordDecoder } from './record-decoder.js';
 import type { EpochMetrics, TrainingRun } from './run.js';
 import { RunFolder } from './run-folder.js';
+import { checkTeacher } from './teacher.js';
 
 /** Options of `train`. */
 export interface TrainOptions extends EpochOptions {
@@ -21,6 +22,8 @@ export interface TrainOptions extends EpochOptions {
    * during training, or a folder that is owned already.
    */
   readonly out: string | OwnFolder;
+  /** The folder that errors tell the user to resume. Default: `out`. */
+  readonly resumeFrom?: string | undefined;
   /** Minutes between checkpoints within an epoch. Default 10. */
   readonly checkpointMinutes?: number | undefined;
   /** Threads that decode images. The result does not depend on their number. */
@@ -50,12 +53,16 @@ export interface TrainResult {
  * epoch, every few minutes, when the signal aborts, and when training fails. A run that is resumed from a checkpoint
  * ends with the same bits as one that was never interrupted.
  *
- * @throws DataError before the first step if the data does not belong to the run, or its folder cannot be used.
+ * @throws DataError before the first step if the data or the teacher does not belong to the run, or its folder cannot be
+ * used.
  * @throws TrainingError if the loss becomes NaN or infinite; the last checkpoint is from before that. Also if training
  * fails for another reason after some steps; the message says what was saved.
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
   checkData(run, dataset);
+  const { teacher } = options;
+  checkTeacher(run, teacher);
+  if (teacher) run.teacher = { file: teacher.file, ...run.teacher, hash: teacher.hash };
   run.fingerprint ??= fingerprintOf(dataset) ?? undefined;
   if (typeof options.out !== 'string') return trainIn(options.out, run, dataset, options);
   const folder = await ownFolder(options.out, { resumed: run.optimizer.step > 0 });
@@ -72,9 +79,9 @@ async function trainIn(
   dataset: ImageDataset,
   options: TrainOptions,
 ): Promise<TrainResult> {
-  const { onWarning, files, checkpointMinutes = 10 } = options;
+  const { onWarning, files, resumeFrom, checkpointMinutes = 10 } = options;
   await recordDecoder(run, dataset.train, onWarning);
-  const folder = await RunFolder.open(run, { out: path, minutes: checkpointMinutes, files });
+  const folder = await RunFolder.open(run, { out: path, minutes: checkpointMinutes, resumeFrom, files });
   const { training, model } = run;
   const loading = {
     size: run.options.imageSize,
@@ -102,7 +109,7 @@ async function trainIn(
     }
     return { finished: true, skippedImages: trainLoader.skipped + valLoader.skipped };
   } catch (error) {
-    throw await folder.rescue(explainOutOfMemory(error, run));
+    throw await folder.rescue(explainOutOfMemory(error, run, options.teacher?.model));
   } finally {
     await Promise.all([trainLoader.close(), valLoader.close()]);
   }

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Adam, crossEntropy, flatten, GlobalAveragePool2d, Linear, valueAndGradient } from '@mobinet/autograd';
 import {
   assign,
@@ -10,6 +12,7 @@ import {
   type Tensor,
   tensor,
   toBackend,
+  useBackend,
   withBackend,
 } from '@mobinet/tensor';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -18,11 +21,17 @@ import { unpackModel } from '../export/packed-model.js';
 import { createMoBiNet, type MoBiNet } from '../networks/mobinet/mobinet.js';
 import { modelTensors } from '../networks/tensors.js';
 import { decodeCheckpoint, encodeCheckpoint, savedTensors } from './checkpoint.js';
+import { distillationDefaults } from './distillation.js';
+import { sharedFolder } from './fixtures.test.helper.js';
 import { paperTraining } from './options.js';
 import { disposeRun, newRun } from './run.js';
 import { runOnHost } from './run-on-host.js';
+import { microBatchGradients } from './step.js';
+import { readTeacher } from './teacher.js';
 
 // Compares training on a GPU, or on a software adapter, with training on the CPU.
+
+const folder = sharedFolder();
 
 /** Without extra convolutions, which use the same kernels as the others. */
 const small = { width: 0.25, block: 'none', imageSize: 32, classes: 3 } as const;
@@ -189,6 +198,48 @@ describe('training on a GPU', () => {
     const [expectedBest] = await cpu.predict([image], { top: 1 });
     expect(best[0].name).toBe(expectedBest[0].name);
     for (const each of [model, cpu, gpu]) each.dispose();
+  });
+
+  test('with a teacher gives the loss and gradients of the CPU', async () => {
+    const twin = createMoBiNet({ ...small, precision: 'float', seed: 2 });
+    const bytes = packModel(twin);
+    const [expected, found] = await Promise.all(
+      (['cpu', 'webgpu'] as const).map(async (backend) => {
+        const teacher = unpackModel(bytes);
+        const { model, images, labels } = withBackend(backend, () => ({
+          // Of floats, since rounding would flip signs.
+          model: createMoBiNet({ ...small, precision: 'float' }),
+          images: Rng.fromSeed(1).normal([4, 32, 32, 3]),
+          labels: tensor(Int32Array.of(0, 1, 2, 1), { dtype: 'i32' }),
+        }));
+        const distillation = { ...distillationDefaults, teacher };
+        const { loss, gradients } = withBackend(backend, () =>
+          microBatchGradients(model, { images, labels, labelSmoothing: 0.1, distillation, weight: 1 }),
+        );
+        const made = Array.from(gradients, async ([name, x]) => [name, await x.data()] as const);
+        const result = { loss: await loss.item(), gradients: await Promise.all(made) };
+        dispose([images, labels, loss, gradients, model, teacher]);
+        return result;
+      }),
+    );
+    expect(found.loss).toBeCloseTo(expected.loss, 3);
+    const onGpu = new Map(found.gradients);
+    for (const [name, gradient] of expected.gradients) {
+      expect(largestDifference(gradient, onGpu.get(name)!), name).toBeLessThanOrEqual(2e-3 * largestOf(gradient));
+    }
+    twin.dispose();
+  });
+
+  test('a teacher is read from a checkpoint while a GPU is in use', async () => {
+    const data = { classes: ['a', 'b', 'c'], trainImages: 4 };
+    const run = newRun({ ...small }, paperTraining, data);
+    const file = join(folder, 'checkpoint.safetensors');
+    await writeFile(file, encodeCheckpoint(run));
+    await useBackend('webgpu');
+    const onGpu = await readTeacher(file).finally(() => useBackend('cpu'));
+    const onCpu = await readTeacher(file);
+    expect(onGpu.hash).toBe(onCpu.hash);
+    for (const { model } of [run, onGpu, onCpu]) model.dispose();
   });
 
   test('refuses images on another backend, and names both backends', () => {

@@ -18,8 +18,19 @@ import type { Segment } from './segment.js';
 
 const small = { precision: 'float', width: 0.125, k: 2, imageSize: 32, classes: 3 } as const;
 
-/** The definition of a float segment, element by element: zero-padded convolution, activation, BatchNorm, skip. */
-function segmentOf({ conv, activation, norm, plan }: Segment, x: Tensor, isTraining: boolean): number[] {
+/** Which of two functions a segment computes. */
+interface Mode {
+  readonly isTraining: boolean;
+  /** Whether the convolution takes the signs of x. */
+  readonly takesSigns: boolean;
+}
+
+/**
+ * The definition of a segment with float weights, element by element: zero-padded convolution, activation, BatchNorm,
+ * skip.
+ */
+function segmentOf(segment: Segment, x: Tensor, { isTraining, takesSigns }: Mode): number[] {
+  const { conv, activation, norm, plan } = segment;
   const [batch, height, width, inChannels] = x.shape;
   const { kernel, outChannels, groups, skipRepeats } = plan;
   const [groupChannels, reach] = [inChannels / groups, (kernel - 1) / 2];
@@ -37,7 +48,9 @@ function segmentOf({ conv, activation, norm, plan }: Segment, x: Tensor, isTrain
       for (let tap = 0; tap < kernel ** 2; tap++) {
         const [row, column] = [Math.floor(tap / kernel) - reach, (tap % kernel) - reach];
         for (let c = 0; c < groupChannels; c++) {
-          sum += at(pixel, row, column, first + c) * conv.weight.values[(o * kernel ** 2 + tap) * groupChannels + c];
+          const value = at(pixel, row, column, first + c);
+          sum +=
+            (takesSigns ? Math.sign(value) : value) * conv.weight.values[(o * kernel ** 2 + tap) * groupChannels + c];
         }
       }
       const moved = activation instanceof RPReLU ? sum - activation.gamma.values[o] : sum;
@@ -72,11 +85,15 @@ function scramble(segment: Segment): void {
   });
 }
 
+/** The kinds of network whose weights are floats. */
+const floats = ['float', 'binary-activations'] as const;
+
 describe('the float twin', () => {
   const variants: Partial<MoBiNetOptions>[] = [
     {},
     { block: 'pre', activation: 'relu', skip: 'none', k: 0 },
     { activation: 'rprelu' },
+    { precision: 'binary-activations' },
   ];
 
   test.each(variants)('has segments that agree with their definition: %o', (variant) => {
@@ -88,7 +105,8 @@ describe('the float twin', () => {
       for (const isTraining of [false, true]) {
         if (isTraining) segment.train();
         else segment.eval();
-        const expected = segmentOf(segment, x, isTraining);
+        const takesSigns = variant.precision === 'binary-activations';
+        const expected = segmentOf(segment, x, { isTraining, takesSigns });
         const found = noGradient(() => segment.forward(x));
         expect(found.shape).toEqual([2, 5, 4, segment.plan.outChannels]);
         const errors = expected.map((value, at) => Math.abs(found.values[at] - value));
@@ -100,17 +118,22 @@ describe('the float twin', () => {
     model.dispose();
   });
 
-  test('has the layers, names and shapes of the binary network, but no binary weights', () => {
-    const [float, binary] = (['float', 'binary'] as const).map((precision) => createMoBiNet({ ...small, precision }));
-    const shapesOf = (model: MoBiNet) =>
-      [...model.parameters(), ...model.state()].map(([name, { shape }]) => `${name} [${shape}]`);
-    expect(shapesOf(float)).toEqual(shapesOf(binary));
-    // So weight decay applies to them, and Bop does not flip them.
-    expect([...float.parameters().values()].some((parameter) => parameter.binary)).toBe(false);
-    for (const { segments } of float.units) for (const { conv } of segments) expect(conv).toBeInstanceOf(Conv2d);
-    float.dispose();
-    binary.dispose();
-  });
+  test.each(floats)(
+    'has the layers, names and shapes of the binary network, but no binary weights: %s',
+    (precision) => {
+      const [float, binary] = ([precision, 'binary'] as const).map((each) =>
+        createMoBiNet({ ...small, precision: each }),
+      );
+      const shapesOf = (model: MoBiNet) =>
+        [...model.parameters(), ...model.state()].map(([name, { shape }]) => `${name} [${shape}]`);
+      expect(shapesOf(float)).toEqual(shapesOf(binary));
+      // So weight decay applies to them, and Bop does not flip them.
+      expect([...float.parameters().values()].some((parameter) => parameter.binary)).toBe(false);
+      for (const { segments } of float.units) for (const { conv } of segments) expect(conv).toBeInstanceOf(Conv2d);
+      float.dispose();
+      binary.dispose();
+    },
+  );
 
   test('has no shifts, since it takes no signs', () => {
     const [plain, shifted] = mobinetOptions.shift.choices.map((shift) => createMoBiNet({ ...small, shift }));
@@ -119,8 +142,8 @@ describe('the float twin', () => {
     shifted.dispose();
   });
 
-  test('learns: the loss falls, and no memory leaks', () => {
-    const model = createMoBiNet(small);
+  test.each(floats)('learns: the loss falls, and no memory leaks: %s', (precision) => {
+    const model = createMoBiNet({ ...small, precision });
     const optimizer = new Adam({ learningRate: 5e-3 });
     const images = Rng.fromSeed(1).normal([6, 32, 32, 3]);
     const labels = tensor(Int32Array.of(0, 1, 2, 0, 1, 2), { dtype: 'i32' });
@@ -144,8 +167,8 @@ describe('the float twin', () => {
     model.dispose();
   });
 
-  test('gives the same logits when packed', () => {
-    const model = createMoBiNet(small);
+  test.each(floats)('gives the same logits when packed: %s', (precision) => {
+    const model = createMoBiNet({ ...small, precision });
     const images = Rng.fromSeed(1).normal([2, 32, 32, 3]);
     const packed = unpackModel(packModel(model));
     const [expected, found] = noGradient(() => [model.eval().forward(images), packed.forward(images)]);

@@ -70,13 +70,20 @@ export const mobinetOptions = {
    */
   gamma: { help: 'initial gamma of the batch norms in the units', default: 0.2, range: { from: 0, to: 1 } },
   /**
-   * Whether the units compute on single bits, or on floats like those of a MobileNet. The latter, called the float
-   * twin, shows what accuracy the bits cost. Default `'binary'`.
+   * What the units compute on. All three have the same tensors, except for the shifts, which float twins do not have, so
+   * one can start from the weights of another.
+   *
+   * - `'binary'`: signs of weights and activations
+   * - `'binary-activations'`: signs of activations, and float weights: the first stage of training in two stages
+   *   (Martinez et al., 2020)
+   * - `'float'`: floats, as in a MobileNet. This float twin shows what accuracy the bits cost
+   *
+   * Default `'binary'`.
    */
   precision: {
-    help: 'precision of the units; float is for comparison',
+    help: 'precision of the units; float is for comparison, binary-activations to start from (--init)',
     default: 'binary',
-    choices: ['binary', 'float'],
+    choices: ['binary', 'binary-activations', 'float'],
   },
 } as const satisfies OptionSchema;
 

@@ -1,7 +1,18 @@
 import { BatchNorm2d, Conv2d, Module, Parameter, PReLU, ReLU, RPReLU } from '@mobinet/autograd';
-import { BinaryConv2d, binarizeWeights, binarySegment } from '@mobinet/bnn';
+import { BinaryConv2d, binarizeWeights, binarySegment, type Estimator, signWithEstimator } from '@mobinet/bnn';
 import { countDType, foldedOutputTransform, foldOutputTransform } from '@mobinet/bnn/kernels';
-import { add, bitConv2d, concat, isRecording, packBits, type Rng, type Tensor, tidy, zeros } from '@mobinet/tensor';
+import {
+  add,
+  bitConv2d,
+  concat,
+  isRecording,
+  packBits,
+  type Rng,
+  type Tensor,
+  tidy,
+  unpackBits,
+  zeros,
+} from '@mobinet/tensor';
 import type { MoBiNetOptions } from './options.js';
 import { type SegmentPlan, weightsPerFilter } from './plan.js';
 
@@ -17,6 +28,8 @@ export class Segment extends Module {
   readonly activation: PReLU | ReLU | RPReLU;
   readonly norm: BatchNorm2d;
   readonly plan: SegmentPlan;
+  /** The estimator of the signs that a convolution with float weights takes as its input; null if it takes floats. */
+  readonly #estimator: Estimator | null;
 
   constructor(plan: SegmentPlan, options: MoBiNetOptions, rng: Rng) {
     super();
@@ -24,12 +37,15 @@ export class Segment extends Module {
     this.plan = plan;
     const shape = { kernel, groups, rng };
     const { padding: paddingValue, estimator, scalingGradient } = options;
-    const isFloat = options.precision === 'float';
+    const { precision } = options;
     // A float twin takes no signs, so it has no thresholds to learn.
-    this.shift = options.shift === 'learned' && !isFloat ? new Parameter(zeros([inChannels])) : null;
-    this.conv = isFloat
-      ? new Conv2d(inChannels, outChannels, { ...shape, bias: false })
-      : new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient });
+    const isShifted = options.shift === 'learned' && precision !== 'float';
+    this.shift = isShifted ? new Parameter(zeros([inChannels])) : null;
+    this.conv =
+      precision === 'binary'
+        ? new BinaryConv2d(inChannels, outChannels, { ...shape, paddingValue, estimator, scalingGradient })
+        : new Conv2d(inChannels, outChannels, { ...shape, bias: false });
+    this.#estimator = precision === 'binary-activations' ? estimator : null;
     this.activation = makeActivation(options, outChannels);
     this.norm = new BatchNorm2d(outChannels, { gamma: options.gamma });
   }
@@ -72,16 +88,22 @@ export class Segment extends Module {
   }
 
   /**
-   * For the float twin, for evaluation that is differentiated, and for the options of ReActNet, whose steps do not fold
+   * For float weights, for evaluation that is differentiated, and for the options of ReActNet, whose steps do not fold
    * into one transform of the counts. In a compiled network, `outputTransform` fuses them.
    */
   #stepByStep(x: Tensor): Tensor {
-    const y = this.norm.forward(this.activation.forward(this.conv.forward(this.#shifted(x))));
+    const y = this.norm.forward(this.activation.forward(this.conv.forward(this.#inputOf(this.#shifted(x)))));
     return addSkip(y, x, this.plan.skipRepeats);
   }
 
   #shifted(x: Tensor): Tensor {
     return this.shift ? add(x, this.shift) : x;
+  }
+
+  /** The input of the convolution. Outside of training, the signs are made by ops that packed files support. */
+  #inputOf(x: Tensor): Tensor {
+    if (this.#estimator === null) return x;
+    return isRecording() ? signWithEstimator(x, this.#estimator) : unpackBits(packBits(x));
   }
 }
 

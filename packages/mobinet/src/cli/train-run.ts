@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { currentBackend } from '@mobinet/tensor';
+import type { ImageDataset } from '../data/source.js';
+import { EventLog } from '../report/event-log.js';
+import type { OwnFolder } from '../training/own-folder.js';
+import type { EpochMetrics, TrainingRun } from '../training/run.js';
+import { checkpointFile } from '../training/run-folder.js';
+import type { Teacher } from '../training/teacher.js';
+import { train } from '../training/train.js';
+import { type LoadingFlags, loadingOf } from './flags.js';
+import type { LivePage } from './live-page.js';
+import { say } from './output.js';
+import { RunReport } from './run-report.js';
+import { TrainingProgress } from './training-progress.js';
+
+/** What the runs of one command line share. */
+export interface TrainingWork {
+  /** The folder to resume from. */
+  readonly folder: OwnFolder;
+  readonly dataset: ImageDataset;
+  readonly loading: LoadingFlags;
+  readonly signal: AbortSignal;
+  /** A page that shows the report live. */
+  readonly page?: LivePage | undefined;
+  /** Whether to write a file for TensorBoard. */
+  readonly tensorboard?: boolean | undefined;
+}
+
+/**
+ * Trains a run to its end, and shows its progress.
+ *
+ * @param options.out The folder of the run. Default: that of the command line.
+ * @returns The number of images that were skipped, and the report, which lacks its final parts.
+ * @throws The signal's reason when it aborts, after saying how to resume.
+ */
+export async function trainToEnd(
+  run: TrainingRun,
+  { folder, dataset, loading, signal, page, tensorboard }: TrainingWork,
+  { out = folder, teacher }: { out?: OwnFolder; teacher?: Teacher | undefined } = {},
+): Promise<{ skippedImages: number; report: RunReport }> {
+  const events = tensorboard ? await EventLog.open(out.path, run.history) : undefined;
+  const report = new RunReport(run, { out: out.path, page, events });
+  if (page) {
+    say(`the report is live at ${page.url}`);
+    await report.write();
+  }
+  const progress = new TrainingProgress({ advice: howToBeFaster(run) });
+  const onEpoch = (metrics: EpochMetrics): Promise<void> => {
+    progress.onEpoch(metrics);
+    return report.addEpoch();
+  };
+  const options = { out, resumeFrom: folder.path, teacher, signal, ...progress, onEpoch, ...loadingOf(loading) };
+  const { finished, skippedImages } = await train(run, dataset, options).finally(() => progress.stop());
+  if (skippedImages > 0) say(`skipped images that could not be decoded: ${skippedImages}`);
+  if (finished) return { skippedImages, report };
+  if (run.history.length > 0) await report.write();
+  const isSaved = existsSync(join(folder.path, checkpointFile));
+  say(isSaved ? `stopped and saved. Continue with --resume ${folder.path}` : 'stopped before the first step');
+  throw signal.reason;
+}
+
+/** Advice for a run that would take weeks. */
+function howToBeFaster({ options }: TrainingRun): string {
+  const { imageSize, width } = options as { imageSize: number; width?: unknown };
+  const gpu = currentBackend() === 'cpu' ? 'a GPU (docs/gpu.md), ' : '';
+  const size = 32 * Math.max(1, Math.round(imageSize / 64));
+  const smaller = typeof width === 'number' ? ` (--width ${width / 2})` : '';
+  return `Consider ${gpu}smaller images (--size ${size}) or a smaller network${smaller}`;
+}
