@@ -5,7 +5,11 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Rng } from '@mobinet/tensor';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeImage } from '../data/decode.js';
+import { loadPacked } from '../export/packed-model.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn, tinyNetwork } from './cli.test.helper.js';
 
@@ -52,6 +56,17 @@ const namesIn = (stdout: string): string[] =>
   JSON.parse(stdout).predictions.map(({ image }: { image: string }) => image);
 
 describe('predict', () => {
+  test('sees all pixels of large photos, as a web page does', async () => {
+    const pixels = Rng.fromSeed(3).uniform([600, 800, 3], 0, 255).values;
+    const large = join(folder, 'large.jpg');
+    await sharp(Uint8Array.from(pixels), { raw: { height: 600, width: 800, channels: 3 } }).toFile(large);
+    const { stdout } = await predict('--top', '3', large);
+    const network = await loadPacked(model);
+    const [expected] = await network.predict([await decodeImage(readFileSync(large), { pixelLimit: 1e6 })]);
+    expect(JSON.parse(stdout).predictions[0].classes).toEqual(expected);
+    network.dispose();
+  });
+
   test('takes folders, globs and URLs, and predicts the same for the same image', async () => {
     const urls = [`${origin}/cat.png?a=*`, `${origin}/moved`];
     const { code, stdout, stderr } = await predict(urls[0], 'photos', 'ph*/*.png', png, urls[1]);

@@ -69,6 +69,8 @@ async function runPrediction(args: readonly string[], flags: PredictFlags): Prom
     batchSize: 1,
     size: imageSize,
     exactSize: !flags.resize,
+    // A web page with the same network sees all pixels, too.
+    reduce: false,
     isolated: true,
     // Each image is needed once.
     cacheBytes: 0,

@@ -14,7 +14,7 @@ import { say } from './output.js';
 import { packResult } from './result-of-run.js';
 import { chooseMicroBatches, type RunFlags } from './run-settings.js';
 import { autoTeacher, type TeacherFlags, teacherFolder } from './teacher-flags.js';
-import { type TrainingWork, trainToEnd } from './train-run.js';
+import { outlineOf, type TrainingWork, trainToEnd } from './train-run.js';
 
 /**
  * Reads the teacher that the flags name, or that a resumed run records; null if there is none, or if it is the float
@@ -63,7 +63,7 @@ export async function trainTwin(student: TrainingRun, work: TrainingWork, flags:
     if (!isResumed) await (await RunFolder.open(student, { out, minutes: 0 })).save();
     say(`training the teacher first, the float twin; saving it to ${path}`);
     const twin = isBegun ? await readTwin(path, flags) : startTwin(student, flags);
-    checkPackable(twin.model, exportOptionsOf(twin));
+    checkPackable(outlineOf(twin), exportOptionsOf(twin));
     const trained = await trainToEnd(twin, work, { out: folder });
     const { metrics } = await packResult(twin, { ...work, out: path, ...trained });
     say(`the teacher has a top-1 of ${metrics.top1.toFixed(2)} %`);

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { currentBackend } from '@mobinet/tensor';
+import type { Module } from '@mobinet/autograd';
+import { currentBackend, withBackend } from '@mobinet/tensor';
 import type { ImageDataset } from '../data/source.js';
+import { makeWithoutMemory } from '../networks/network.js';
 import { EventLog } from '../report/event-log.js';
 import type { OwnFolder } from '../training/own-folder.js';
 import type { TrainingRun } from '../training/run.js';
@@ -62,6 +64,13 @@ export async function trainToEnd(
   say(isSaved ? `stopped and saved. Continue with --resume ${folder.path}` : 'stopped before the first step');
   throw signal.reason;
 }
+
+/**
+ * The network of a run without its weights, on the CPU: programs are traced there, but the run may be on a GPU. The caller
+ * disposes it.
+ */
+export const outlineOf = ({ network, options }: TrainingRun): Module =>
+  withBackend('cpu', () => makeWithoutMemory(network, options));
 
 /** Advice for a run that would take weeks. */
 function howToBeFaster({ options }: TrainingRun): string {

@@ -35,7 +35,7 @@ import { interruptible } from './program.js';
 import { reportResult } from './result-of-run.js';
 import { type RunFlags, reportChanges, resumeRun, startRun } from './run-settings.js';
 import { openTeacher, trainTwin } from './teacher.js';
-import { trainToEnd } from './train-run.js';
+import { outlineOf, trainToEnd } from './train-run.js';
 
 type TrainFlags = RunFlags &
   DataFlags &
@@ -162,11 +162,13 @@ async function trainIn(
   const run = resumed?.run ?? (await startRun({ network, preset, flags, dataset, source: record, teacher: given }));
   checkData(run, dataset);
   if (given) checkTeacher(run, given);
+  const outline = outlineOf(run);
   // Fails now rather than after the last epoch.
-  checkPackable(run.model, exportOptionsOf(run));
+  checkPackable(outline, exportOptionsOf(run));
 
   if (resumed) reportChanges(resumed);
-  if (!flags.json) say(...formatSummary(summary(run.model, exportOptionsOf(run))).split('\n'));
+  if (!flags.json) say(...formatSummary(summary(outline, exportOptionsOf(run))).split('\n'));
+  outline.dispose();
   if (dataset.split) {
     const { valShare, splitSeed } = dataset.split;
     say(

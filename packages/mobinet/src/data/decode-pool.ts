@@ -12,6 +12,8 @@ export interface DecodePoolOptions {
   readonly side: number;
   /** Whether to refuse images that are not `side` × `side`. */
   readonly exactSize?: boolean;
+  /** Whether to decode much larger images at a reduced size. Default: true. */
+  readonly reduce?: boolean;
   readonly pixelLimit: number;
   /** CPU seconds that a decoder may take for an image. A slower decoder is broken, and the pool fails. */
   readonly cpuLimit: number;
@@ -79,13 +81,14 @@ export class DecodePool {
 
   /** Decodes and scales an image. Messages call it `name`. */
   decode(image: ImageInput, name: string): Decoding {
-    const { side, exactSize = false, pixelLimit } = this.options;
+    const { side, exactSize = false, reduce = true, pixelLimit } = this.options;
     const request: DecodeRequest = {
       id: this.#nextId++,
       image: forThread(image),
       name,
       side,
       exactSize,
+      reduce,
       pixelLimit,
     };
     const slot = this.#slots.reduce((best, other) => (other.jobs.length < best.jobs.length ? other : best));

@@ -15,6 +15,8 @@ export interface DecodeRequest extends ScalingOptions {
   readonly image: EncodedImage | Image;
   /** What messages call the image. */
   readonly name: string;
+  /** Whether to decode a much larger image at a reduced size. */
+  readonly reduce: boolean;
 }
 
 /** Cancels the request with this id. It still gets a reply, since replies come in the order of requests. */
@@ -74,11 +76,14 @@ async function prepare(request: DecodeRequest): Promise<Image> {
   return scaled === original ? { ...original, pixels: original.pixels.slice() } : scaled;
 }
 
-async function decodeFile({ id, side, exactSize, pixelLimit }: DecodeRequest, file: EncodedImage): Promise<Image> {
+async function decodeFile(
+  { id, side, exactSize, reduce, pixelLimit }: DecodeRequest,
+  file: EncodedImage,
+): Promise<Image> {
   const bytes = await bytesOf(file, pixelLimit);
   const { decodeImage } = await decoder();
   port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
-  return decodeImage(bytes, { pixelLimit, side: exactSize ? undefined : side });
+  return decodeImage(bytes, { pixelLimit, side: exactSize || !reduce ? undefined : side });
 }
 
 async function bytesOf(file: EncodedImage, pixelLimit: number): Promise<Buffer> {

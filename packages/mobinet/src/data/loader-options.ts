@@ -24,6 +24,11 @@ export interface ImageLoaderOptions {
   readonly rng: Rng;
   /** Images are first scaled so that their shorter side has this length. Default: size · 256 / 224, rounded. */
   readonly resize?: number;
+  /**
+   * Whether photos of at least six times the requested size are reduced while they are decoded, which is faster and
+   * changes their values a little. Web pages never do so. Default: true.
+   */
+  readonly reduce?: boolean;
   /** Whether to skip images that are not `size` × `size` instead of scaling and cropping them. Default: false. */
   readonly exactSize?: boolean;
   /** Default: `centerCrop`. For training, use `randomCropAndFlip`, perhaps with more: see `Augmentation`. */
@@ -122,6 +127,7 @@ export function resolveLoaderOptions(options: ImageLoaderOptions, workers: numbe
     mixup,
     side: exactSize ? size : resize,
     exactSize,
+    reduce: options.reduce ?? true,
     normalization,
     ...decoding,
     cpuLimit,
