@@ -15,6 +15,7 @@ describe('the preset photos', () => {
   test('takes many passes over few images, and larger images of many', () => {
     expect(chosenFor(400)).toMatchObject({ imageSize: 64, resize: 72, epochs: 200, batchSize: 16, stemStride: 2 });
     expect(chosenFor(800)).toMatchObject({ imageSize: 64, epochs: 100, batchSize: 16, warmupEpochs: 10, ema: 0.998 });
+    expect(chosenFor(1600, { classes: 20 })).toMatchObject({ epochs: 100, batchSize: 16 });
     expect(chosenFor(4000)).toMatchObject({ imageSize: 64, epochs: 20, batchSize: 32 });
     expect(chosenFor(50_000)).toMatchObject({ imageSize: 128, resize: 144, epochs: 10, batchSize: 64 });
     expect(chosenFor(800, { side: 28 })).toMatchObject({ imageSize: 32, stemStride: 1 });

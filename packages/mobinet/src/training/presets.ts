@@ -44,11 +44,13 @@ export type PresetName = keyof typeof presets;
  * Small sets need many passes over strongly varied images, in small batches, so that there are enough steps; large ones
  * are learned in few passes, and their details are worth more pixels.
  */
-function photos({ images, side }: DataSummary, chosen: ChosenOptions): Preset {
+function photos({ images, classes, side }: DataSummary, chosen: ChosenOptions): Preset {
   const isLarge = images >= 20_000;
   const imageSize = side !== null && side <= 32 ? 32 : isLarge ? 128 : 64;
   const batchSize = chosen.batchSize ?? (isLarge ? 64 : images >= 2_000 ? 32 : 16);
-  const epochs = chosen.epochs ?? Math.min(Math.max(Math.round(80_000 / images), 10), 200);
+  // More classes take longer to tell apart.
+  const passes = (80_000 * Math.max(1, Math.sqrt(classes / 5))) / images;
+  const epochs = chosen.epochs ?? Math.min(Math.max(Math.round(passes), 10), 200);
   const steps = epochs * Math.ceil(images / batchSize);
   return {
     model: { imageSize },
