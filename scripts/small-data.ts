@@ -4,7 +4,7 @@
  * docs/small-data.svg.
  *
  *     npm run small-data
- *     npm run small-data -- --epochs 100
+ *     npm run small-data -- --epochs 40
  *
  * It can be stopped with Ctrl-C; the same command resumes. Finished trainings are not repeated.
  */
@@ -17,7 +17,7 @@ import { curves, writePlot } from './lib/plot.js';
 import { commandOf, type Training, trainAll } from './lib/trainings.js';
 
 const { epochs, runs } = parseFlags({
-  epochs: { type: 'string', default: '40' },
+  epochs: { type: 'string', default: '20' },
   runs: { type: 'string', default: 'runs/small-data' },
 });
 

@@ -10,7 +10,7 @@ const largestMatrix = 30;
 
 const mostPairs = 20;
 
-/** Of more classes, only those with the lowest recall are shown at first. */
+/** If there are more classes, only those with the lowest recall are shown at first. */
 const mostClasses = 30;
 
 /** Confusions, the precision and recall of each class, and the images that the network is most confidently wrong on. */

@@ -207,7 +207,7 @@ describe('training on a GPU', () => {
       (['cpu', 'webgpu'] as const).map(async (backend) => {
         const teacher = unpackModel(bytes);
         const { model, images, labels } = withBackend(backend, () => ({
-          // Of floats, since rounding would flip signs.
+          // The network has float weights, since rounding would flip signs.
           model: createMoBiNet({ ...small, precision: 'float' }),
           images: Rng.fromSeed(1).normal([4, 32, 32, 3]),
           labels: tensor(Int32Array.of(0, 1, 2, 1), { dtype: 'i32' }),
