@@ -23,10 +23,10 @@ const { epochs, runs } = parseFlags({
 
 /** Each row lacks one more of the settings than the one below it. */
 const rows: readonly { readonly label: string; readonly flags: readonly string[] }[] = [
-  { label: 'γ from 1, padding +1', flags: ['--gamma', '1', '--padding', 'one', '--ema', '0'] },
-  { label: 'γ from 0.2, padding +1', flags: ['--padding', 'one', '--ema', '0'] },
-  { label: 'γ from 0.2, padding 0', flags: ['--ema', '0'] },
-  { label: 'γ from 0.2, padding 0, averages', flags: [] },
+  { label: 'γ = 1, padding +1', flags: ['--gamma', '1', '--padding', 'one', '--ema', '0'] },
+  { label: 'γ = 0.2, padding +1', flags: ['--padding', 'one', '--ema', '0'] },
+  { label: 'γ = 0.2, padding 0', flags: ['--ema', '0'] },
+  { label: 'γ = 0.2, padding 0, averages', flags: [] },
   { label: 'float twin of the last', flags: ['--precision', 'float'] },
 ];
 

@@ -12,7 +12,14 @@ const config: Config = {
   padding: 12,
   axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, gridColor: '#e8e8e8' },
   // The lines of the legend are as opaque as those of the plot, and long enough to show dashes.
-  legend: { labelFontSize: 12, symbolType: 'stroke', symbolOpacity: 1, symbolStrokeWidth: 2, symbolSize: 500 },
+  legend: {
+    labelFontSize: 12,
+    symbolType: 'stroke',
+    symbolOpacity: 1,
+    symbolStrokeWidth: 2,
+    symbolSize: 500,
+    labelLimit: 300,
+  },
   title: { fontSize: 14, anchor: 'start', frame: 'group' },
   view: { stroke: null },
 };
