@@ -75,7 +75,9 @@ export function describeInBrowsers(
 ): void {
   for (const { name, file, launch } of browsers) {
     if (!only.includes(name)) continue;
-    describe.skipIf(!existsSync(file))(`${title} in ${name}`, () => {
+    // Now and then, a page in Firefox stops answering its driver, so its tests have a second chance.
+    const retry = name === 'Firefox' ? 1 : 0;
+    describe.skipIf(!existsSync(file))(`${title} in ${name}`, { retry }, () => {
       let browser: Browser;
       beforeAll(async () => {
         browser = await launch(file);
