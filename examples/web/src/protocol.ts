@@ -1,5 +1,6 @@
 import type { BackendName } from '@mobinet/tensor';
 import type { Image, Prediction } from 'mobinet';
+import type { Answered } from '../../../packages/mobinet/templates/page/src/worker-link.js';
 
 /** The calls from the page to its worker. Requests and results are copied between the two, so they are plain data. */
 export interface Calls {
@@ -40,9 +41,7 @@ export interface Question<K extends CallName = CallName> {
   readonly request: Request<K>;
 }
 
-export type Reply =
-  | { readonly id: number; readonly result: Result<CallName> }
-  | { readonly id: number; readonly error: string };
+export type Reply = Answered<Result<CallName>>;
 
 /** An image with four bytes per pixel: red, green, blue and alpha, as in `ImageData`. */
 export interface Picture {

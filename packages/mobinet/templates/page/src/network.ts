@@ -1,16 +1,11 @@
-import type { Answer, ModelInfo, Question, Reply } from './protocol.js';
+import type { Answer, ModelInfo, Question } from './protocol.js';
+import { WorkerLink } from './worker-link.js';
 
 /** The network, which runs in a worker. */
 export class Network {
-  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-  readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
-  #questions = 0;
-  #fault: Error | null = null;
-
-  constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#settle(data);
-    this.#worker.onerror = ({ message }) => this.#fail(message || 'its script cannot be loaded');
-  }
+  readonly #link = new WorkerLink<ModelInfo | Answer>(
+    new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }),
+  );
 
   /** Waits for the network to load. @throws Error of one line if it cannot be loaded. */
   load(): Promise<ModelInfo> {
@@ -25,26 +20,8 @@ export class Network {
     return this.#ask(picture) as Promise<Answer>;
   }
 
-  #ask(picture: Question['picture']): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#fault) return reject(this.#fault);
-      const question: Question = { id: this.#questions++, picture };
-      this.#waiting.set(question.id, { resolve, reject });
-      // Frames move to the worker instead of being copied.
-      this.#worker.postMessage(question, picture instanceof ImageBitmap ? [picture] : []);
-    });
-  }
-
-  #settle(reply: Reply): void {
-    const caller = this.#waiting.get(reply.id);
-    this.#waiting.delete(reply.id);
-    if ('error' in reply) caller?.reject(new Error(reply.error));
-    else caller?.resolve(reply.result);
-  }
-
-  #fail(reason: string): void {
-    this.#fault = new Error(`The worker that runs the network failed: ${reason}. Reload the page.`);
-    for (const { reject } of this.#waiting.values()) reject(this.#fault);
-    this.#waiting.clear();
+  #ask(picture: Question['picture']): Promise<ModelInfo | Answer> {
+    // Frames move to the worker instead of being copied.
+    return this.#link.ask({ picture }, picture instanceof ImageBitmap ? [picture] : []);
   }
 }

@@ -1,4 +1,5 @@
 import type { Prediction } from 'mobinet';
+import type { Answered } from './worker-link.js';
 
 // The messages between the page and its worker.
 
@@ -9,9 +10,8 @@ export interface Question {
   readonly picture: Blob | ImageBitmap | null;
 }
 
-export type Reply =
-  | { readonly id: number; readonly result: ModelInfo | Answer }
-  | { readonly id: number; readonly error: string };
+/** A reply of the worker. */
+export type Reply = Answered<ModelInfo | Answer>;
 
 export interface ModelInfo {
   readonly classes: readonly string[];
