@@ -1,11 +1,9 @@
 import { Rng, softmax, tensor } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { imageNetNormalization, normalizationTable } from '../data/augment.js';
-import { decodeImage } from '../data/decode.js';
 import { picture } from '../data/fixtures.test.helper.js';
 import { resize } from '../data/resize.js';
 import type { Image, ImageSource } from '../data/source.js';
-import { encodePng } from './png.js';
 import { Predictions } from './predictions.js';
 
 const classes = ['cat', 'dog', 'owl'];
@@ -63,9 +61,4 @@ describe('Predictions', () => {
     await predictions.add(batchOf([large], 0), tensor([[0, 1, 0]]));
     expect(predictions.wrong[0].thumbnail).toEqual(resize(large, 96, 96));
   });
-});
-
-test('encodePng keeps every pixel', async () => {
-  const image = picture(7, 5, 2);
-  expect(await decodeImage(Buffer.from(encodePng(image)), { pixelLimit: 100 })).toEqual(image);
 });

@@ -1,7 +1,7 @@
+import { encode } from 'fast-png';
 import { type ClassScores, type Confusion, classScores, confusedPairs } from './class-scores.js';
 import { details, Html, html, table } from './html.js';
 import { percent, whole } from './numbers.js';
-import { encodePng } from './png.js';
 import type { WrongImage } from './predictions.js';
 import type { Validation } from './report.js';
 
@@ -88,7 +88,9 @@ function gallery(classes: readonly string[], wrong: readonly WrongImage[]): Html
 <p class="legend">As the network sees them: the true class, and what it took them for with what probability.</p>
 <ul class="gallery">${wrong.map(({ name, label, predicted, probability, thumbnail }) => {
     const [truth, guess] = [classes[label], classes[predicted]];
-    const source = new Html(`data:image/png;base64,${Buffer.from(encodePng(thumbnail)).toString('base64')}`);
+    const { height, width, pixels: data } = thumbnail;
+    const png = encode({ height, width, data, channels: 3 });
+    const source = new Html(`data:image/png;base64,${Buffer.from(png).toString('base64')}`);
     return html`<li title="${name}"><img src="${source}" width="96" height="96" alt="${`${truth}, taken for ${guess}`}">
 <b>${truth}</b><span class="wrong">${percent(probability)} ${guess}</span></li>
 `;
