@@ -75,9 +75,7 @@ export function describeInBrowsers(
 ): void {
   for (const { name, file, launch } of browsers) {
     if (!only.includes(name)) continue;
-    // Now and then, a page in Firefox stops answering its driver, so its tests have a second chance.
-    const retry = name === 'Firefox' ? 1 : 0;
-    describe.skipIf(!existsSync(file))(`${title} in ${name}`, { retry }, () => {
+    describe.skipIf(!existsSync(file))(`${title} in ${name}`, () => {
       let browser: Browser;
       beforeAll(async () => {
         browser = await launch(file);
