@@ -124,19 +124,19 @@ interface ResultPixel {
 export function storeCell(
   cell: I32,
   { dx, pixel, imagePixels, lastImage, allChannels, channel, count }: ResultPixel,
-  epilogue: (pixel: I32) => RowEpilogue,
+  epilogue: ((pixel: I32) => RowEpilogue) | null,
 ): void {
   const offset = i32.variable(channel.mul(4), 'offset');
   for (let q = 0; q < imageVectors; q++) {
     const images = [0, 1, 2, 3].map((i) =>
       i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).minU(lastImage))), 'imagePixel'),
     );
-    const rowEpilogues = images.map((image) => epilogue(image));
+    const rowEpilogues = images.map((image) => epilogue?.(image));
     const targets = images.map((image) => i32.variable(dx.add(image.mul(allChannels).mul(4)).add(offset), 'target'));
     const four = (first: number): void => {
       const channels = [0, 1, 2, 3].map((c) => f32x4.variable(f32x4.load(cell, (first + c) * imageLanes * 4 + 16 * q)));
       const values = transpose4x4(channels).map((value, i) =>
-        f32x4.variable(rowEpilogues[i](value, offset, 4 * first)),
+        f32x4.variable(rowEpilogues[i]?.(value, offset, 4 * first) ?? value),
       );
       values.forEach((value, i) => {
         when(lastImage.geS(4 * q + i), () => store(targets[i], value, 4 * first));
