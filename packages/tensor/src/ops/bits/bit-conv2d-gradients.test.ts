@@ -1,5 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { setThreads } from '../../backends/cpu/threads.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
@@ -16,13 +17,14 @@ interface Convolution {
 }
 
 /**
- * 1×1 filters with sizes on and next to the 32 lanes, the 4 and 5 rows of a table, and the 32 and 40 rows of a chunk.
+ * 1×1 filters with sizes on and next to the 32 lanes, the 4 and 5 rows of a table, and the 32 and 40 rows of a chunk;
+ * and rows so long that they are read ahead.
  */
 const pointwise: fc.Arbitrary<Convolution> = fc
   .record({
     pixels: fc.constantFrom(1, 3, 16, 17, 31, 33, 40, 41, 70),
     channels: fc.constantFrom(1, 7, 16, 31, 33, 64, 100, 161, 290),
-    filters: fc.constantFrom(1, 5, 16, 17, 32, 33, 40, 65, 90),
+    filters: fc.constantFrom(1, 5, 16, 17, 32, 33, 40, 65, 90, 257),
     seed: fc.nat(),
   })
   .map(({ pixels, channels, filters, seed }) => ({
@@ -81,6 +83,25 @@ function check({ x: xShape, filter: filterShape, options, seed }: Convolution): 
 describe('gradients by lookup tables', () => {
   test.prop([pointwise], { numRuns: 60 })('of 1×1 filters agree with their definition', check);
   test.prop([grouped], { numRuns: 60 })('of small groups agree with their definition', check);
+
+  test('have the same bits on 1, 2 and 3 threads', async () => {
+    const rng = Rng.fromSeed(1);
+    const [dy, x, filter] = [rng.normal([1, 1, 70, 257]), rng.normal([1, 1, 70, 290]), rng.normal([257, 1, 1, 290])];
+    const [signsOfX, signs] = [packBits(x), packBits(filter)];
+    const attributes = bitConv2dAttributes('test', x.shape, filter.shape, {});
+    const found: Float32Array[][] = [];
+    for (const threads of [1, 2, 3]) {
+      await setThreads(threads);
+      const gradients = [
+        bitConv2dInputGradient(dy, signs, x.shape, attributes),
+        bitConv2dFilterGradient(dy, signsOfX, filter.shape, attributes),
+      ];
+      found.push(gradients.map(({ values }) => values.slice()));
+    }
+    await setThreads(1);
+    expect(found[1]).toEqual(found[0]);
+    expect(found[2]).toEqual(found[0]);
+  });
 
   test('are used for 1×1 filters and small groups only', () => {
     const lookup = (filter: number[], options: BitConv2dOptions, channels: number) =>

@@ -16,6 +16,7 @@ const times = (factor: number): Epilogue<Record<never, never>> => ({
 
 const convolutions: { name: string; x: number[]; filter: number[]; options: BitConv2dOptions }[] = [
   { name: '1×1 filters', x: [1, 5, 7, 8], filter: [6, 1, 1, 8], options: {} },
+  { name: '1×1 filters, long rows', x: [2, 5, 7, 136], filter: [6, 1, 1, 136], options: {} },
   { name: 'small groups', x: [2, 5, 7, 8], filter: [8, 3, 3, 4], options: { groups: 2, padding: 'same' } },
 ];
 

@@ -3,7 +3,7 @@ import { memoize, memoizeByIdentity } from '../../backends/memoize.js';
 import type { F32x4, I32 } from '../../wasm/assembler.js';
 
 /**
- * Code that is applied to a gradient in registers before it is stored, which saves a pass over memory.
+ * Code that is applied to a gradient while it is in registers or the cache, which saves a pass over memory.
  *
  * Kernels are assembled once per epilogue object, so an epilogue should be made once and reused.
  */

@@ -19,7 +19,15 @@ import {
   tables,
   tableVectors,
 } from './lookup.wasm.js';
-import { applyEpilogue, copyTail, partOf, partsOf, scratchBytes, storeTransposed } from './pointwise-lookup.wasm.js';
+import {
+  copyTail,
+  partOf,
+  partsOf,
+  rowsBytes,
+  scratchBytes,
+  storeThroughEpilogue,
+  storeTransposed,
+} from './pointwise-lookup.wasm.js';
 
 /** dX [pixels, channels] = (dY·scale)·F, through the epilogue. */
 export function pointwiseInputGradient<P extends ParameterTypes>(
@@ -49,7 +57,7 @@ export function pointwiseInputGradient<P extends ParameterTypes>(
         ...args,
       } as Record<keyof P | keyof typeof parameters, Argument>,
       blocks * parts,
-      { grain: 1, scratch: scratchBytes(g, channels) },
+      { grain: 1, scratch: scratchBytes(g, channels) + rowsBytes },
     );
   });
 }
@@ -72,7 +80,8 @@ const inputGradientKernel = epilogueFamily(parameters, (g: number, hasScale: boo
   body(p, from, to, scratch, epilogue) {
     const tail = i32.variable(scratch.add(tableBytes(g)), 'tail');
     const factorTail = i32.variable(tail.add(chunkRows(g) * laneBytes), 'factorTail');
-    const sums = i32.variable(factorTail.add(4 * chunkRows(g)), 'sums');
+    const rows = i32.variable(factorTail.add(4 * chunkRows(g)), 'rows');
+    const sums = i32.variable(rows.add(rowsBytes), 'sums');
     forRange(from, to, 1, (item) => {
       const pixel = i32.variable(item.divU(p.parts).mul(lanes), 'pixel');
       const pixelsLeft = i32.variable(p.pixels.sub(pixel), 'pixelsLeft');
@@ -108,8 +117,8 @@ const inputGradientKernel = epilogueFamily(parameters, (g: number, hasScale: boo
         indices.set(indices.add(p.chunkBytes));
       });
       const target = { address: p.dx, columns: p.channels, row: pixel, column: channel, rowsLeft: pixelsLeft };
-      storeTransposed(sums, outputs, target);
-      if (epilogue) applyEpilogue(outputs, target, epilogue);
+      if (epilogue) storeThroughEpilogue(sums, outputs, target, epilogue, rows);
+      else storeTransposed(sums, outputs, target);
     });
   },
 }));

@@ -120,23 +120,37 @@ export function storeTransposed(
 /** Columns that are transposed in one pass. The 16 bytes per row that are read of C stay in the first-level cache. */
 const columnsPerPass = 128;
 
+/** Rows of up to this many columns go through scratch memory on their way to an epilogue. */
+const shortRow = 128;
+
+/** Bytes of scratch memory for `storeThroughEpilogue`. */
+export const rowsBytes = laneBytes * shortRow;
+
 /**
- * Passes rows that `storeTransposed` has just stored through an epilogue, in place. They are still in the first-level
- * cache, and whatever else the epilogue reads is read in the order of memory, which is faster than four rows at a time.
+ * Stores the transpose of C through an epilogue. The rows are put together first, short ones at `scratch` and long ones
+ * in place, so that whatever the epilogue reads is visited in the order of memory: processors fetch that ahead.
  */
-export function applyEpilogue(
+export function storeThroughEpilogue(
+  sums: I32,
   outputs: I32,
   { address, columns, row: firstRow, column, rowsLeft }: Target,
   epilogue: (row: I32) => RowEpilogue,
+  scratch: I32,
 ): void {
+  const isShort = i32.variable(columns.ltS(shortRow + 1), 'isShort');
   const first = i32.variable(column.mul(4), 'firstByte');
+  const inPlace = address.add(firstRow.mul(columns).mul(4)).add(first);
+  const source = i32.variable(select(isShort, scratch, inPlace), 'source');
+  const sourceColumns = i32.variable(select(isShort, i32.const(shortRow), columns), 'sourceColumns');
+  const zero = i32.const(0);
+  storeTransposed(sums, outputs, { address: source, columns: sourceColumns, row: zero, column: zero, rowsLeft });
   forRange(firstRow, firstRow.add(rowsLeft.minU(i32.const(lanes))), 1, (row) => {
     const transform = epilogue(row);
-    const target = i32.variable(address.add(row.mul(columns).mul(4)), 'target');
-    forEachFour(outputs, (done, rest) => {
-      const offset = i32.variable(first.add(done), 'offset');
-      const value = f32x4.variable(transform(f32x4.load(target.add(offset)), offset, 0), 'value');
-      storeFour(target.add(offset), value, rest);
+    const target = i32.variable(address.add(row.mul(columns).mul(4)).add(first), 'target');
+    forEachFour(outputs, (at, rest) => {
+      const value = f32x4.variable(transform(f32x4.load(source.add(at)), first.add(at), 0), 'value');
+      storeFour(target.add(at), value, rest);
     });
+    source.set(source.add(sourceColumns.mul(4)));
   });
 }
