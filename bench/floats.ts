@@ -1,3 +1,5 @@
+import { binarizeWeights } from '@mobinet/bnn';
+import { binaryInputGradient } from '@mobinet/bnn/kernels';
 import {
   bitConv2dAttributes,
   bitConv2dFilterGradient,
@@ -59,6 +61,72 @@ export const gradients: Section<'dX lookup' | 'dX floats' | 'dW lookup' | 'dW fl
     { name: 'dX vs floats', fast: 'dX lookup', slow: 'dX floats', target: 3 },
     { name: 'dW vs floats', fast: 'dW lookup', slow: 'dW floats', target: 3 },
   ],
+};
+
+/**
+ * 1×1 layers of a training step with a batch of 8 images of 96×96: [pixels, filters, channels], and how often the skip
+ * repeats the channels.
+ */
+const stepShapes = [
+  [18432, 128, 128, 1],
+  [4608, 256, 256, 1],
+  [18432, 64, 32, 2],
+] as const;
+
+/** More than processors cache: operands in turn make up this many bytes. */
+const outOfCacheBytes = 64 * 2 ** 20;
+
+/** The same as in a training step: out of cache, and dX with the estimator's slope, the scale and the skip. */
+export const stepGradients: typeof gradients = {
+  title: 'gradients of a binary 1×1 layer in a training step',
+  note:
+    'pixels×filters×channels, operands in turn so that none is in a cache. dX by lookup includes the slope of the ' +
+    'estimator, the scale and the skip; the products of floats are bare.',
+  benchmarks: stepShapes.map(([pixels, filters, channels, repeats]) => ({
+    name: `${pixels}×${filters}×${channels}`,
+    multiplyAdds: pixels * filters * channels,
+    contenders() {
+      const rng = Rng.fromSeed(1);
+      const bytes = 4 * pixels * (2 * filters + channels);
+      const operands = Array.from({ length: Math.ceil(outOfCacheBytes / bytes) }, () => {
+        const x = rng.normal([1, 1, pixels, channels]);
+        const [dy, skip] = [rng.normal([1, 1, pixels, filters]), rng.normal([1, 1, pixels, filters])];
+        return { x, signsOfX: packBits(x), dy, skip };
+      });
+      let turn = 0;
+      const next = () => operands[turn++ % operands.length];
+      const weight = rng.normal([filters, 1, 1, channels]);
+      const { signs, alpha } = binarizeWeights(weight);
+      const xShape = [1, 1, pixels, channels];
+      const attributes = bitConv2dAttributes('bench', xShape, weight.shape, {});
+      const floatX = reshape(unpackBits(operands[0].signsOfX), [pixels, channels]);
+      const floatWeight = reshape(unpackBits(signs), [filters, channels]);
+      const dX = () => {
+        const { x, dy, skip } = next();
+        return binaryInputGradient({
+          dy,
+          signs,
+          alpha,
+          memory: [x],
+          xShape,
+          attributes,
+          skip: { gradient: skip, repeats },
+        });
+      };
+      const dW = () => {
+        const { signsOfX, dy } = next();
+        return bitConv2dFilterGradient(dy, signsOfX, weight.shape, attributes);
+      };
+      const floatDy = () => reshape(next().dy, [pixels, filters]);
+      return {
+        'dX lookup': making(dX),
+        'dX floats': making(() => matmul(floatDy(), floatWeight)),
+        'dW lookup': making(dW),
+        'dW floats': making(() => matmul(floatDy(), floatX, { transposeA: true })),
+      };
+    },
+  })),
+  ratios: gradients.ratios,
 };
 
 /** The operands of both gradients, and functions that compute the gradients. */

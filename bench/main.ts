@@ -2,13 +2,13 @@ import { setThreads, useBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
 import { bitConvolutions, bitGemm } from './bits.js';
-import { gemm, gradients } from './floats.js';
+import { gemm, gradients, stepGradients } from './floats.js';
 import { type GpuResult, type GpuSizes, gpuWorks, hoursOfImageNet, timeOnGpu } from './gpu.js';
 import { machine } from './machine.js';
 import { formatGpuResults, formatSection } from './report.js';
 import { type Result, runBenchmark, type Section } from './section.js';
 
-const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients];
+const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients, stepGradients];
 
 const program = new Command('bench')
   .description('times kernels: bits against floats, lookup tables against multiply-adds, two threads against one')
