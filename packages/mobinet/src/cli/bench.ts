@@ -7,7 +7,8 @@ import { trainingRanges } from '../training/options.js';
 import { jsonFlag } from './flags.js';
 import { networkFlag } from './network-flag.js';
 import { numberIn, threadsRange } from './number-flags.js';
-import { formatTable, printJson, printResult } from './output.js';
+import { printJson, printResult } from './output.js';
+import { formatTable } from './table.js';
 
 interface BenchFlags {
   threads?: number;
