@@ -106,6 +106,9 @@ export type KernelTier = 'fast' | 'reference';
 const isReference = environmentVariable('MOBINET_KERNELS') === 'reference';
 const tier = new Setting<KernelTier>(isReference ? 'reference' : 'fast');
 
+/** The kernels that run now. */
+export const kernelTier = (): KernelTier => tier.current;
+
 /** Runs `body` on one kernel tier. Tests compare the two tiers with it. */
 export function withKernels<T>(chosen: KernelTier, body: () => T): T {
   return tier.during(chosen, body);

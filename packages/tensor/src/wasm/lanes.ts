@@ -31,6 +31,9 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   shrS(bits: I32): Self {
     return this.apply(simd(this.arithmetic + 1), bits);
   }
+  shrU(bits: I32): Self {
+    return this.apply(simd(this.arithmetic + 2), bits);
+  }
   add(b: Self): Self {
     return this.apply(simd(this.arithmetic + 3), b);
   }
