@@ -71,7 +71,7 @@ const refusal = (name: string): string => `
   const { statSync } = process.getBuiltinModule('node:fs');
   const timeOf = (file) => statSync(new URL(file, import.meta.url), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (timeOf('../../tsconfig.tsbuildinfo') > timeOf(import.meta.url)) {
-    throw new Error('packages/${name} was compiled after it was bundled. Run npm run bundle');
+    throw new Error('packages/${name} was compiled after it was bundled. Run npm run bundle, or node with --conditions=mobinet-unbundled');
   }
 }
 `;
