@@ -117,6 +117,6 @@ export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
   }
   const result = emptyBitTensor(shape);
   if (result.backend === 'cpu') result.words.set(words);
-  else writeBytes(result.block, wordsOfValues('u32', words));
+  else writeBytes(result.block, wordsOfValues(words));
   return result;
 }

@@ -1,19 +1,17 @@
 /// <reference types="@webgpu/types" />
 import { BackendError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
+import { bitsInWord, type ElementType, elementFunction, elementsPerWord, isNarrow, storageType } from './elements.js';
 import { type Gpu, gpu } from './gpu.js';
 import { GpuBlock } from './gpu-block.js';
 import { Pipeline } from './pipeline.js';
-
-/** The type of a buffer's elements in WGSL. All take four bytes: on a GPU, i16 and u8 tensors store i32 and u32. */
-export type ElementType = 'f32' | 'i32' | 'u32' | 'atomic<u32>';
 
 type Buffers = Readonly<Record<string, ElementType>>;
 type Parameters = Readonly<Record<string, 'f32' | 'i32' | 'u32'>>;
 
 /** The buffers, parameters and code of a `Shader`. */
 export interface ShaderDefinition<R extends Buffers, W extends Buffers, P extends Parameters> {
-  /** The buffers that are only read. */
+  /** The buffers that are only read. `elementAt` reads an element of any type. */
   readonly reads: R;
   /** The buffers that are written, and may also be read. */
   readonly writes: W;
@@ -108,15 +106,19 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
     const { reads, writes, workgroup, declarations = '', main } = this.#definition;
     const fields = this.#parameters.map(([name, type]) => `  ${name}: ${type},`);
     const buffers = [
-      ...Object.entries(reads).map(([name, type]) => `var<storage, read> ${name}: array<${type}>;`),
-      ...Object.entries(writes).map(([name, type]) => `var<storage, read_write> ${name}: array<${type}>;`),
+      ...Object.entries(reads).map(([name, type]) => `var<storage, read> ${name}: array<${storageType(type)}>;`),
+      ...Object.entries(writes).map(([name, type]) => `var<storage, read_write> ${name}: array<${storageType(type)}>;`),
     ];
+    const elements = Object.entries({ ...reads, ...writes }).flatMap(([name, type]) =>
+      isNarrow(type) ? elementFunction(name, type) : [],
+    );
     return [
       'struct Parameters {',
       ...(fields.length > 0 ? fields : ['  none: u32,']),
       '}',
       '@group(0) @binding(0) var<uniform> p: Parameters;',
       ...buffers.map((buffer, k) => `@group(0) @binding(${k + 1}) ${buffer}`),
+      ...elements,
       declarations.trim(),
       `@compute @workgroup_size(${workgroup.join(', ')}, 1)`,
       'fn main(',
@@ -164,3 +166,21 @@ export const linear = (count: string): string => `
 
 /** The workgroup size of a `linear` kernel. */
 export const linearWorkgroup = [linearGroupSize, 1] as const;
+
+/**
+ * Returns the body of a `linear` kernel over the words of a buffer of `p.count` elements. The kernel declares
+ * `fn elementOf(i: u32)`, which computes an element, and runs in `groupsOf(wordsOfElements(type, count))` workgroups.
+ */
+export function storeElements(buffer: string, type: ElementType): string {
+  if (!isNarrow(type)) {
+    return `${linear('p.count')}
+  ${buffer}[i] = elementOf(i);`;
+  }
+  const perWord = elementsPerWord(type);
+  return `${linear(`(p.count + ${perWord - 1}u) / ${perWord}u`)}
+  var word = 0u;
+  for (var at = ${perWord}u * i; at < min(${perWord}u * (i + 1u), p.count); at++) {
+    word |= ${bitsInWord(type, 'elementOf(at)', 'at')};
+  }
+  ${buffer}[i] = word;`;
+}

@@ -112,7 +112,7 @@ fn tapped(pixel: u32, column: u32) -> f32 {
       b: pointwise ? 'image(step, column)' : 'tapped(step, column)',
       aAlongSteps: false,
       bAlongSteps: false,
-      store: 'c[(split * p.m + row) * p.n + column] = value;',
+      matrix: 'split',
     }),
 );
 

@@ -1,15 +1,11 @@
 import { memoize, memoizeByIdentity } from '../../backends/memoize.js';
-import { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
+import { type ElementType, elementAt, valueType, wordsOfElements } from '../../backends/webgpu/elements.js';
+import { groupsOf, linearWorkgroup, Shader, storeElements } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { MissingKernelError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { collapsedAxes } from './broadcast.js';
 import { kernelName } from './kernel-name.js';
-
-/** The type that elements of a dtype have on the GPU. */
-export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {
-  return dtype === 'f32' ? 'f32' : dtype === 'u32' || dtype === 'u8' ? 'u32' : 'i32';
-}
 
 /** The part of an element-wise op that a GPU needs. */
 export interface MapDefinition {
@@ -59,7 +55,7 @@ export class MapShader {
   run(operands: readonly Tensor<DType>[], y: Tensor<DType>, numbers: Readonly<Record<string, number>> = {}): void {
     const { name, operands: names, dtypes = ['f32', 'i32'] } = this.#definition;
     const [result, ...types] = [y, ...operands].map(({ dtype }) => {
-      if (dtypes.includes(dtype)) return elementType(dtype);
+      if (dtypes.includes(dtype)) return dtype;
       throw new MissingKernelError(`${name} of ${dtype}`);
     });
     const shapes = operands.map(({ shape }) => shape);
@@ -72,7 +68,12 @@ export class MapShader {
       });
     });
     const reads = Object.fromEntries(operands.map((operand, k) => [`of_${names[k]}`, operand]));
-    this.#shaderFor(axes.length, result, ...types).run(reads, { result: y }, parameters, groupsOf(y.size));
+    this.#shaderFor(axes.length, result, ...types).run(
+      reads,
+      { result: y },
+      parameters,
+      groupsOf(wordsOfElements(result, y.size)),
+    );
   }
 
   #make(axes: number, result: ElementType, types: readonly ElementType[]) {
@@ -88,12 +89,13 @@ export class MapShader {
       writes: { result },
       parameters,
       workgroup: linearWorkgroup,
-      declarations: `fn flushed(value: f32) -> f32 { return ${flushedWgsl('value')}; }`,
-      main: `
-  ${linear('p.count')}
+      declarations: `fn flushed(value: f32) -> f32 { return ${flushedWgsl('value')}; }
+fn elementOf(i: u32) -> ${valueType(result)} {
   ${odometer(axes)}
-  ${operands.map((operand) => `let ${operand} = of_${operand}[${positionOf(operand, axes)}];`).join('\n  ')}
-  result[i] = ${wgsl};`,
+  ${operands.map((operand, k) => `let ${operand} = ${elementAt(`of_${operand}`, types[k], positionOf(operand, axes))};`).join('\n  ')}
+  return ${wgsl};
+}`,
+      main: storeElements('result', result),
     });
   }
 }

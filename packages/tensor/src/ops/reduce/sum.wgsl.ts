@@ -1,11 +1,11 @@
 import { memoize } from '../../backends/memoize.js';
+import { elementAt } from '../../backends/webgpu/elements.js';
 import { groupsOf, Shader } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { BackendError } from '../../errors.js';
 import { type Shape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { collapsedAxes } from '../elementwise/broadcast.js';
-import { elementType } from '../elementwise/elementwise.wgsl.js';
 
 /** Invocations per result. */
 const lanes = 64;
@@ -33,11 +33,11 @@ export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, diviso
     });
   }
   if (y.dtype !== 'f32' && y.dtype !== 'i32') throw new BackendError(`sum has no kernel for ${x.dtype} on a GPU`);
-  const shader = sumShader(outer.length, inner.length, elementType(x.dtype), y.dtype);
+  const shader = sumShader(outer.length, inner.length, x.dtype, y.dtype);
   shader.run({ x }, { y }, numbers, groupsOf(y.size, 1));
 }
 
-const sumShader = memoize((outer: number, inner: number, from: 'f32' | 'i32' | 'u32', to: 'f32' | 'i32') => {
+const sumShader = memoize((outer: number, inner: number, from: DType, to: 'f32' | 'i32') => {
   const axisNames = (name: string, count: number) =>
     Array.from({ length: count }, (_, axis) => [`${name}${axis}_size`, `${name}${axis}_stride`]).flat();
   /** Adds the offset of element `number` of some axes to `at`. */
@@ -74,7 +74,7 @@ fn place(number: u32, base: u32) -> u32 {
   var at = 0u;
   ${walk('outer', outer, 'number')}
   var sum = ${to}(0);
-  for (var k = lane; k < p.count; k += ${lanes}u) { sum += ${to}(x[place(k, at)]); }
+  for (var k = lane; k < p.count; k += ${lanes}u) { sum += ${to}(${elementAt('x', from, 'place(k, at)')}); }
   let total = sumOfWorkgroup(sum, lane);
   if (lane == 0u) { y[result] = ${to === 'f32' ? 'total / p.divisor' : 'total'}; }`,
   });
