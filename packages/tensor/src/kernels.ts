@@ -15,7 +15,7 @@ export {
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
 export { memoize } from './backends/memoize.js';
 export { type ElementType, elementAt } from './backends/webgpu/elements.js';
-export { groupsOf, linear, linearWorkgroup, Shader } from './backends/webgpu/shader.js';
+export { groupsOf, linear, linearWorkgroup, maxBuffers, Shader } from './backends/webgpu/shader.js';
 export { bytesPerElement } from './dtype.js';
 export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';

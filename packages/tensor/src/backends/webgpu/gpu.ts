@@ -27,6 +27,9 @@ const commandsPerSubmission = 128;
 /** The alignment in bytes of each dispatch's parameters. `minUniformBufferOffsetAlignment` is never larger. */
 const parameterStride = 256;
 
+/** Kernels with more buffers than this would take long to compile. Every GPU allows 8. */
+const mostBuffers = 16;
+
 /**
  * A GPU with a command queue. Enqueuing a command returns immediately: commands are collected, encoded together, and
  * run in order. Only reading results back has to wait (`read`).
@@ -41,6 +44,8 @@ export class Gpu {
   readonly pool: BufferPool;
   /** The most workgroups along one axis. */
   readonly maxWorkgroups: number;
+  /** The most buffers that one kernel can bind, in addition to its parameters. */
+  readonly maxBuffers: number;
   readonly #pausesPolling: boolean;
   readonly #uniforms: GPUBuffer;
   #commands: Command[] = [];
@@ -53,6 +58,7 @@ export class Gpu {
     this.isSoftware = isSoftware;
     this.#pausesPolling = isSoftware && isPolled;
     this.maxWorkgroups = device.limits.maxComputeWorkgroupsPerDimension;
+    this.maxBuffers = Math.min(mostBuffers, device.limits.maxStorageBuffersPerShaderStage);
     this.pool = new BufferPool(device, {
       creation: () => this.#sendReady(),
       fault: (error) => this.#fail(error),

@@ -140,6 +140,11 @@ function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
   throw new BackendError(`${label ?? 'a tensor'} ${problem}`);
 }
 
+/** The most buffers that a kernel can bind on the open GPU: at least 8. */
+export function maxBuffers(): number {
+  return gpu().maxBuffers;
+}
+
 /** The number of invocations in a workgroup of a `linear` kernel. */
 const linearGroupSize = 64;
 
