@@ -2,7 +2,7 @@
 
 import { BackendError, type KernelError } from '../../errors.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
-import { BufferPool, bufferUsage } from './buffer-pool.js';
+import { BufferPool, bufferUsage, type PooledBuffer } from './buffer-pool.js';
 import type { OpenedDevice } from './device.js';
 import type { KernelTime } from './kernel-time.js';
 import { KernelTimes } from './kernel-times.js';
@@ -14,8 +14,8 @@ type Command =
   | {
       readonly kind: 'dispatch';
       readonly pipeline: Pipeline;
-      readonly buffers: readonly GPUBuffer[];
-      readonly parameters: ArrayBuffer;
+      readonly buffers: readonly PooledBuffer[];
+      readonly parameters: Uint32Array;
       readonly workgroups: readonly [x: number, y: number, z: number];
     }
   | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: UnsharedBytes }
@@ -83,8 +83,8 @@ export class Gpu {
 
   dispatch(
     pipeline: Pipeline,
-    buffers: readonly GPUBuffer[],
-    parameters: ArrayBuffer,
+    buffers: readonly PooledBuffer[],
+    parameters: Uint32Array,
     workgroups: readonly [number, number, number],
   ): void {
     this.#add({ kind: 'dispatch', pipeline, buffers, parameters, workgroups });
@@ -201,13 +201,13 @@ export class Gpu {
   #send(commands: readonly Command[]): void {
     const { device } = this;
     const encoder = device.createCommandEncoder();
-    const parameters = new Uint8Array(commands.length * parameterStride);
+    const parameters = new Uint32Array((commands.length * parameterStride) / 4);
     const stagingBuffers: GPUBuffer[] = [];
     let pass: GPUComputePassEncoder | null = null;
     const times = this.#times?.start(commands.length);
     commands.forEach((command, slot) => {
       if (command.kind === 'dispatch') {
-        parameters.set(new Uint8Array(command.parameters), slot * parameterStride);
+        parameters.set(command.parameters, (slot * parameterStride) / 4);
         const { pipeline, buffers, workgroups } = command;
         if (times) {
           pass?.end();

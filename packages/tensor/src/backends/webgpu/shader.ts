@@ -1,6 +1,7 @@
 /// <reference types="@webgpu/types" />
 import { BackendError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
+import type { PooledBuffer } from './buffer-pool.js';
 import { bitsInWord, type ElementType, elementFunction, elementsPerWord, isNarrow, storageType } from './elements.js';
 import { type Gpu, gpu } from './gpu.js';
 import { GpuBlock } from './gpu-block.js';
@@ -28,6 +29,10 @@ export interface ShaderDefinition<R extends Buffers, W extends Buffers, P extend
   readonly main: string;
 }
 
+/** Where the parameters of a run are encoded: at most 64. */
+const encodedWords = new Uint32Array(64);
+const encodedFloats = new Float32Array(encodedWords.buffer);
+
 /** A GPU kernel in WGSL. It is compiled when it first runs, once per GPU. */
 export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> {
   readonly #definition: ShaderDefinition<R, W, P>;
@@ -42,7 +47,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
   ) {
     this.#definition = definition;
     this.#parameters = Object.entries(definition.parameters);
-    if (4 * this.#parameters.length > 256) throw new RangeError(`kernel ${name} has too many parameters`);
+    if (this.#parameters.length > encodedWords.length) throw new RangeError(`kernel ${name} has too many parameters`);
   }
 
   /**
@@ -74,7 +79,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       });
       this.#gpu = owner;
     }
-    const bufferOf = (handle: Handle): GPUBuffer => blockOn(owner, handle).buffer;
+    const bufferOf = (handle: Handle): PooledBuffer => blockOn(owner, handle).pooled;
     const written = Object.keys(this.#definition.writes).map((name) => bufferOf(writes[name]));
     const temporary: GpuBlock[] = [];
     const read = Object.keys(this.#definition.reads).map((name) => {
@@ -83,22 +88,21 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       if (!written.includes(buffer)) return buffer;
       // WebGPU does not allow a kernel to bind one buffer both as read-only and as writable.
       const copy = new GpuBlock(handle.block.byteLength, this.name);
-      owner.copy(buffer, copy.buffer, handle.block.byteLength);
+      owner.copy(buffer.buffer, copy.buffer, handle.block.byteLength);
       temporary.push(copy);
-      return copy.buffer;
+      return copy.pooled;
     });
     owner.dispatch(this.#pipeline!, [...read, ...written], this.#encode(parameters), [x, y, z]);
     for (const block of temporary) block.release();
   }
 
-  #encode(parameters: { readonly [K in keyof P]: number }): ArrayBuffer {
-    const bytes = new ArrayBuffer(4 * this.#parameters.length);
-    const view = new DataView(bytes);
-    this.#parameters.forEach(([name, type], at) => {
-      if (type === 'f32') view.setFloat32(4 * at, parameters[name], true);
-      else view.setInt32(4 * at, parameters[name], true);
-    });
-    return bytes;
+  #encode(parameters: { readonly [K in keyof P]: number }): Uint32Array {
+    for (let at = 0; at < this.#parameters.length; at++) {
+      const [name, type] = this.#parameters[at];
+      if (type === 'f32') encodedFloats[at] = parameters[name];
+      else encodedWords[at] = parameters[name];
+    }
+    return encodedWords.slice(0, this.#parameters.length);
   }
 
   /** The complete WGSL module. */
