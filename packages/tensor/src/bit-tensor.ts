@@ -42,6 +42,11 @@ export class BitTensor extends Handle {
     return this.shape[this.rank - 1];
   }
 
+  /** @internal */
+  get byteLength(): number {
+    return countWords(this.shape) * Uint32Array.BYTES_PER_ELEMENT;
+  }
+
   /**
    * The packed words, row by row: a view of the tensor's own memory, valid until the tensor is disposed.
    *

@@ -28,6 +28,11 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
     super(shape, block, id);
   }
 
+  /** @internal */
+  get byteLength(): number {
+    return this.size * bytesPerElement(this.dtype);
+  }
+
   /**
    * The elements in row-major order: a view of the tensor's own memory, valid until the tensor is disposed. `data()`
    * returns a copy.

@@ -9,15 +9,20 @@ import { KernelTimes } from './kernel-times.js';
 import { withPausedPolling } from './paused-polling.js';
 import type { Pipeline } from './pipeline.js';
 
+/** One run of a kernel. */
+interface Dispatch {
+  readonly kind: 'dispatch';
+  readonly pipeline: Pipeline;
+  readonly buffers: readonly PooledBuffer[];
+  readonly parameters: Uint32Array;
+  readonly workgroups: readonly [x: number, y: number, z: number];
+  /** The size of its tensors, for profiles. */
+  readonly bytes: number;
+}
+
 /** A unit of work for the GPU. Commands run in the order in which they were enqueued. */
 type Command =
-  | {
-      readonly kind: 'dispatch';
-      readonly pipeline: Pipeline;
-      readonly buffers: readonly PooledBuffer[];
-      readonly parameters: Uint32Array;
-      readonly workgroups: readonly [x: number, y: number, z: number];
-    }
+  | Dispatch
   | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: UnsharedBytes }
   | { readonly kind: 'copy'; readonly source: GPUBuffer; readonly target: GPUBuffer; readonly byteLength: number };
 
@@ -81,13 +86,8 @@ export class Gpu {
     return this.#fault;
   }
 
-  dispatch(
-    pipeline: Pipeline,
-    buffers: readonly PooledBuffer[],
-    parameters: Uint32Array,
-    workgroups: readonly [number, number, number],
-  ): void {
-    this.#add({ kind: 'dispatch', pipeline, buffers, parameters, workgroups });
+  dispatch(dispatch: Omit<Dispatch, 'kind'>): void {
+    this.#add({ kind: 'dispatch', ...dispatch });
   }
 
   /** Writes bytes to the start of a buffer. Their number must be a multiple of 4, and they must not change later. */
@@ -153,6 +153,11 @@ export class Gpu {
     }
   }
 
+  /** Whether kernels are being timed. */
+  get isTiming(): boolean {
+    return this.#times !== null;
+  }
+
   /**
    * Starts timing each kernel.
    *
@@ -211,7 +216,9 @@ export class Gpu {
         const { pipeline, buffers, workgroups } = command;
         if (times) {
           pass?.end();
-          pass = encoder.beginComputePass({ timestampWrites: times.next(pipeline.name) });
+          pass = encoder.beginComputePass({
+            timestampWrites: times.next({ kernel: pipeline.name, bytes: command.bytes }),
+          });
         }
         pass ??= encoder.beginComputePass();
         pass.setPipeline(pipeline.ready!);

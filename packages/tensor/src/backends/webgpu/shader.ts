@@ -92,7 +92,13 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       temporary.push(copy);
       return copy.pooled;
     });
-    owner.dispatch(this.#pipeline!, [...read, ...written], this.#encode(parameters), [x, y, z]);
+    owner.dispatch({
+      pipeline: this.#pipeline!,
+      buffers: [...read, ...written],
+      parameters: this.#encode(parameters),
+      workgroups: [x, y, z],
+      bytes: owner.isTiming ? bytesOfTensors([...Object.values<Handle>(reads), ...Object.values<Handle>(writes)]) : 0,
+    });
     for (const block of temporary) block.release();
   }
 
@@ -136,6 +142,12 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       '}',
     ].join('\n');
   }
+}
+
+/** The size of tensors. Those on one memory count once. */
+function bytesOfTensors(handles: readonly Handle[]): number {
+  const sizes = new Map(handles.map(({ block, byteLength }) => [block, byteLength]));
+  return Array.from(sizes.values()).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
