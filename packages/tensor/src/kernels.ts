@@ -18,6 +18,7 @@ export { memoize } from './backends/memoize.js';
 export { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from './backends/webgpu/shader.js';
 export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
+export { kernelSetting } from './kernel-setting.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { bitConv2dOptions } from './ops/bits/bit-conv2d-attributes.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';

@@ -11,7 +11,8 @@ import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } f
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { type BorderDType, subtractBorder } from './bit-conv2d-border.wasm.js';
 import { bitConv2dByTables, hasTables } from './bit-conv2d-tables.wasm.js';
-import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
+import { bitGemm } from './bit-gemm.js';
+import { type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
 /** `bitConv2d`. A 1×1 convolution is a product of bit matrices, and small groups use lookup tables. */

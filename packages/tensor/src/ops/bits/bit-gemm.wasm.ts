@@ -44,7 +44,7 @@ const tileColumns = 8;
 const maxWords = 32;
 
 /** A product of two matrices of signs, whose rows are packed one after the other. */
-interface BitGemm {
+export interface BitGemm {
   /** Rows of a, and rows of b. */
   readonly m: number;
   readonly n: number;
@@ -56,8 +56,8 @@ interface BitGemm {
   readonly y: Tensor<CountDType>;
 }
 
-/** y[i, j] = signs − 2·popcount(a[i] xor b[j]): the dot product of each row of a with each row of b (bit-matmul.ts). */
-export function bitGemm({ m, n, signs, a, b, y }: BitGemm): void {
+/** The product by popcounts of 64 bits, for all shapes. */
+export function bitGemmByPopcounts({ m, n, signs, a, b, y }: BitGemm): void {
   const { dtype } = y;
   const words = wordsPerRow(signs);
   const kernel = words <= 2 * maxWords ? unrolledKernel(words, dtype) : loopKernel(dtype);
