@@ -42,6 +42,5 @@ export function parseKernelSetting(text: string): KernelSetting {
   const portable = words.includes('portable');
   const chosen = bitGemmKernels.filter((kernel) => words.includes(kernel));
   if (chosen.length > 1) fail(`"${chosen.join('" and "')}" exclude each other`);
-  if (portable && chosen[0] === 'swizzle') fail('"swizzle" needs relaxed SIMD, which "portable" turns off');
   return { tier: isReference ? 'reference' : 'fast', portable, bitGemm: chosen[0] ?? null };
 }

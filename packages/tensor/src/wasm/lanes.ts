@@ -55,9 +55,12 @@ export class I8x16 extends IntegerLanes<I8x16> {
   swizzle(indices: I8x16): I8x16 {
     return this.apply(simd(14), indices);
   }
-  /** Selects bytes by indices below 16; what others select depends on the processor. Needs relaxed SIMD. */
-  relaxedSwizzle(indices: I8x16): I8x16 {
-    return this.apply(simd(0x100), indices);
+  /**
+   * The same for indices below 16; what others select depends on the processor. With relaxed SIMD this is a single
+   * instruction on x86, too.
+   */
+  swizzleBelow16(indices: I8x16): I8x16 {
+    return hasRelaxedSimd() ? this.apply(relaxedSwizzle, indices) : this.swizzle(indices);
   }
   /** Widens the eight low lanes to 16 bits. */
   toI16x8LowU(): I16x8 {
@@ -283,5 +286,6 @@ export const f32x4 = new F32x4Type(F32x4, 4, 19, (lanes) => littleEndian(Float32
 /** The type of vectors of two double-precision floats. */
 export const f64x2 = new LanesType<F64x2, F64>(F64x2, 2, 20, (lanes) => littleEndian(Float64Array.from(lanes)));
 
+const relaxedSwizzle = simd(0x100);
 const relaxedMulAdd = simd(0x105);
 const relaxedNegativeMulAdd = simd(0x106);

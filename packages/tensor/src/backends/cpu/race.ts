@@ -20,7 +20,7 @@ export interface Sample<K> {
 /** Kernels of one family, and what is known about them beforehand. */
 interface RaceOptions<K> {
   readonly family: string;
-  /** The kernels that this engine can run, the default first. */
+  /** The kernels, the default first. */
   readonly kernels: () => readonly K[];
   /** The kernel that the user demands, or null. */
   readonly demanded: () => K | null;

@@ -89,7 +89,7 @@ const swizzle: LaneCounter = {
           for (let pair = 0; pair < pairs; pair++) {
             const differences = i8x16.variable(
               indices
-                .map((index, vector) => i8x16.load(tableAt, 16 * (pairs * vector + pair)).relaxedSwizzle(index))
+                .map((index, vector) => i8x16.load(tableAt, 16 * (pairs * vector + pair)).swizzleBelow16(index))
                 .reduce((sum, found) => sum.add(found)),
               'differences',
             );
@@ -110,5 +110,4 @@ const swizzle: LaneCounter = {
   },
 };
 
-/** Needs relaxed SIMD: on x86, the plain swizzle is two instructions. */
 export const bitGemmBySwizzle = byLanes(swizzle);

@@ -5,6 +5,7 @@ import { type BitGemm, bitGemmByPopcounts } from './bit-gemm.wasm.js';
 import { bitGemmByCnt } from './bit-gemm-cnt.wasm.js';
 import { fitsLanes } from './bit-gemm-lanes.wasm.js';
 import { bitGemmBySwizzle } from './bit-gemm-swizzle.wasm.js';
+import { lanes } from './bit-lanes.wasm.js';
 
 const kernels: Readonly<Record<BitGemmKernel, (gemm: BitGemm) => void>> = {
   popcnt64: bitGemmByPopcounts,
@@ -15,25 +16,34 @@ const kernels: Readonly<Record<BitGemmKernel, (gemm: BitGemm) => void>> = {
 /** Decides between the kernels for large products. */
 export const bitGemmRace = /* @__PURE__ */ new Race<BitGemmKernel>({
   family: 'bits_gemm',
-  kernels: () => (hasRelaxedSimd() ? ['swizzle', 'popcnt64', 'cnt'] : ['popcnt64', 'cnt']),
+  // Without relaxed SIMD, a swizzle is two instructions on x86.
+  kernels: () => (hasRelaxedSimd() ? ['swizzle', 'popcnt64', 'cnt'] : ['popcnt64', 'swizzle', 'cnt']),
   demanded: () => kernelSetting().bitGemm,
 });
+
+/** For tests and benchmarks: while `body` runs, this kernel computes all products of bits that it can compute. */
+export function withBitGemm<T>(kernel: BitGemmKernel, body: () => T): T {
+  return bitGemmRace.forced.during(kernel, body);
+}
 
 /** y[i, j] = signs − 2·popcount(a[i] xor b[j]): the dot product of each row of a with each row of b (bit-matmul.ts). */
 export function bitGemm(gemm: BitGemm): void {
   kernels[kernelFor(gemm)](gemm);
 }
 
-/** With fewer rows of a or of b, turning b into lanes takes longer than it saves. */
-const [leastRowsOfA, leastRowsOfB] = [16, 32];
-
 function kernelFor(gemm: BitGemm): BitGemmKernel {
   if (!fitsLanes(gemm)) return 'popcnt64';
   const { demanded } = bitGemmRace;
   if (demanded !== null) return demanded;
+  if (!isLarge(gemm)) return 'popcnt64';
   const { m, n, signs } = gemm;
-  if (m < leastRowsOfA || n < leastRowsOfB) return 'popcnt64';
   return bitGemmRace.next((m * n * signs) / pairsPerNanosecond, sampleOf(gemm));
+}
+
+/** Whether turning b into lanes saves more time than it takes. No more than an eighth of the lanes may be repeated. */
+function isLarge({ m, n, signs }: BitGemm): boolean {
+  const allLanes = lanes * Math.ceil(n / lanes);
+  return m >= 16 && n >= 48 && n >= (7 / 8) * allLanes && m * n * signs >= 2 ** 20;
 }
 
 /** The approximate speed of all the kernels, in pairs of signs. */
