@@ -6,6 +6,7 @@ import { wordsPerRow } from '../../bit-tensor.js';
 import {
   forRange,
   type I8x16,
+  type I16x8,
   type I32,
   i8x16,
   i16x8,
@@ -125,43 +126,49 @@ function gemmKernel({ instruction, begin }: LaneCounter, dtype: CountDType) {
             });
             partialAt.set(partialAt.add(lanes * tileRows));
           });
-          yAt.forEach((at, r) => {
-            storeDotProducts(dtype, at.add(offset), signs, { from: scratch.add(lanes * r), to: partialAt });
-          });
+          const targets = yAt.map((at, r) => i32.variable(at.add(offset), `target${r}`));
+          storeDotProducts(dtype, targets, signs, { from: scratch, to: partialAt });
         });
       });
     },
   );
 }
 
-/** Adds the partial sums of a row, and stores signs − 2·differences in 16 or 32 bits. */
+/** Adds the partial sums of the rows, and stores signs − 2·differences in 16 or 32 bits. */
 function storeDotProducts(
   dtype: 'i16' | 'i32',
-  address: I32,
+  targets: readonly I32[],
   signs: I32,
   partials: { readonly from: I32; readonly to: I32 },
 ): void {
-  const target = i32.variable(address, 'target');
   const at = i32.variable(partials.from, 'at');
-  const sum = i8x16.variable(i8x16.load(at), 'sum');
-  const [low, high] = [i16x8.variable(sum.toI16x8LowU(), 'low'), i16x8.variable(sum.toI16x8HighU(), 'high')];
+  const halvesOf = (r: number): I16x8[] => {
+    const sum = i8x16.variable(i8x16.load(at, lanes * r), 'sum');
+    return [sum.toI16x8LowU(), sum.toI16x8HighU()];
+  };
+  const totals = targets.map((_, r) => halvesOf(r).map((half) => i16x8.variable(half, 'total')));
   at.set(at.add(lanes * tileRows));
   whileTrue(
     () => at.ltU(partials.to),
     () => {
-      sum.set(i8x16.load(at));
-      low.set(low.add(sum.toI16x8LowU()));
-      high.set(high.add(sum.toI16x8HighU()));
+      totals.forEach((total, r) => {
+        halvesOf(r).forEach((half, h) => {
+          total[h].set(total[h].add(half));
+        });
+      });
       at.set(at.add(lanes * tileRows));
     },
   );
-  [low, high].forEach((differences, half) => {
-    const products = i16x8.variable(i16x8.splat(signs).sub(differences.add(differences)), 'products');
-    if (dtype === 'i16') store(target, products, 16 * half);
-    else {
-      store(target, products.toI32x4LowS(), 32 * half);
-      store(target, products.toI32x4HighS(), 32 * half + 16);
-    }
+  const allSigns = i16x8.variable(i16x8.splat(signs), 'allSigns');
+  targets.forEach((target, r) => {
+    totals[r].forEach((differences, half) => {
+      const products = i16x8.variable(allSigns.sub(differences.add(differences)), 'products');
+      if (dtype === 'i16') store(target, products, 16 * half);
+      else {
+        store(target, products.toI32x4LowS(), 32 * half);
+        store(target, products.toI32x4HighS(), 32 * half + 16);
+      }
+    });
   });
 }
 

@@ -2,7 +2,7 @@ import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoize } from '../../backends/memoize.js';
 import type { BitTensor } from '../../bit-tensor.js';
-import { forRange, type I8x16, i8x16, i32, select, store, when } from '../../wasm/assembler.js';
+import { forRange, type I8x16, i8x16, i16x8, i32, select, store, when } from '../../wasm/assembler.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
 /** Rows of signs side by side in a vector, in a byte each. */
@@ -37,6 +37,9 @@ export function toLanes(b: BitTensor, layout: LaneLayout, target: number): void 
   });
 }
 
+/** Moves the high half of each byte into the low half. (There is no shift of bytes on x86.) */
+const highBits = (bytes: I8x16): I8x16 => bytes.as(i16x8).shrU(i32.const(4)).as(i8x16);
+
 /** The items are blocks. */
 const kernel = memoize(
   (signsPerByte: 4 | 8) =>
@@ -53,7 +56,7 @@ const kernel = memoize(
           /** Stores four columns of bytes: a word of each row. */
           const storeWord = (columns: readonly I8x16[]): void => {
             const vectors = columns.flatMap((column) =>
-              signsPerByte === 8 ? [column] : [column.and(i8x16.const(15)), column.shrU(i32.const(4))],
+              signsPerByte === 8 ? [column] : [column, highBits(column)].map((half) => half.and(i8x16.const(15))),
             );
             vectors.forEach((vector, index) => {
               store(at, vector, lanes * index);
