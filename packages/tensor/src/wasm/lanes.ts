@@ -51,22 +51,19 @@ export class I8x16 extends IntegerLanes<I8x16> {
   popcnt(): I8x16 {
     return this.apply(simd(98));
   }
+  /** `swizzle` for indices below 16. With relaxed SIMD, it is a single instruction on x86, too. */
+  swizzleBelow16(indices: I8x16): I8x16 {
+    return hasRelaxedSimd() ? this.apply(relaxedSwizzle, indices) : this.swizzle(indices);
+  }
   /** Selects bytes of this vector by index. An index of 16 or more selects 0. */
   swizzle(indices: I8x16): I8x16 {
     return this.apply(simd(14), indices);
   }
-  /**
-   * The same for indices below 16; what others select depends on the processor. With relaxed SIMD this is a single
-   * instruction on x86, too.
-   */
-  swizzleBelow16(indices: I8x16): I8x16 {
-    return hasRelaxedSimd() ? this.apply(relaxedSwizzle, indices) : this.swizzle(indices);
-  }
-  /** Widens the eight low lanes to 16 bits. */
+  /** Widens the eight low lanes, unsigned bytes, to 16 bits. */
   toI16x8LowU(): I16x8 {
     return new I16x8(sequence([this], simd(137)));
   }
-  /** Widens the eight high lanes to 16 bits. */
+  /** Widens the eight high lanes, unsigned bytes, to 16 bits. */
   toI16x8HighU(): I16x8 {
     return new I16x8(sequence([this], simd(138)));
   }

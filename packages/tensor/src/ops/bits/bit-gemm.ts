@@ -41,7 +41,7 @@ function kernelFor(gemm: BitGemm): BitGemmKernel {
 }
 
 /** Whether turning b into lanes saves more time than it takes. No more than an eighth of the lanes may be repeated. */
-function isLarge({ m, n, signs }: BitGemm): boolean {
+export function isLarge({ m, n, signs }: Pick<BitGemm, 'm' | 'n' | 'signs'>): boolean {
   const allLanes = lanes * Math.ceil(n / lanes);
   return m >= 16 && n >= 48 && n >= (7 / 8) * allLanes && m * n * signs >= 2 ** 20;
 }

@@ -1,8 +1,7 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoize } from '../../backends/memoize.js';
-import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
-import type { Tensor } from '../../tensor.js';
+import { wordsPerRow } from '../../bit-tensor.js';
 import {
   forRange,
   type I32,
@@ -43,6 +42,11 @@ const tileColumns = 8;
 /** Longest row, in 64-bit words, that is kept in registers. */
 const maxWords = 32;
 
+/** A tensor, or a part of one. */
+interface Address {
+  readonly address: number;
+}
+
 /** A product of two matrices of signs, whose rows are packed one after the other. */
 export interface BitGemm {
   /** Rows of a, and rows of b. */
@@ -50,10 +54,10 @@ export interface BitGemm {
   readonly n: number;
   /** Signs per row, at least 1. */
   readonly signs: number;
-  readonly a: BitTensor;
-  readonly b: BitTensor;
+  readonly a: Address;
+  readonly b: Address;
   /** [m, n] */
-  readonly y: Tensor<CountDType>;
+  readonly y: Address & { readonly dtype: CountDType };
 }
 
 /** The product by popcounts of 64 bits, for all shapes. */

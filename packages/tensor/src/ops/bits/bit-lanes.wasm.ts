@@ -1,7 +1,6 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoize } from '../../backends/memoize.js';
-import type { BitTensor } from '../../bit-tensor.js';
 import { forRange, type I8x16, i8x16, i16x8, i32, select, store, when } from '../../wasm/assembler.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
@@ -29,7 +28,7 @@ export const laneBytes = ({ rows, vectors }: LaneLayout): number => Math.ceil(ro
  *
  * @param target The address of `laneBytes` bytes.
  */
-export function toLanes(b: BitTensor, layout: LaneLayout, target: number): void {
+export function toLanes(b: { readonly address: number }, layout: LaneLayout, target: number): void {
   const { rows, rowBytes, signsPerByte, vectors } = layout;
   const blocks = Math.ceil(rows / lanes);
   kernel(signsPerByte).run({ b, target, rows, rowBytes, blockBytes: vectors * lanes }, blocks, {
