@@ -9,22 +9,17 @@ import { forRange, type I32, i8x16, i32, i64, store, type Variable, when } from 
 import type { Window } from '../window.js';
 import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } from '../window.wasm.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
-import { bitGemm, isLarge } from './bit-gemm.js';
+import { bitGemm } from './bit-gemm.js';
 import { type CountDType, countBytes } from './bit-gemm.wasm.js';
 
 /**
  * Whether to convolve by a matrix product. The channels must be whole words, since each tap of a filter starts a new
- * word.
+ * word. A patch must serve many filters, and there must be enough of them.
  */
-export function hasPatches(
-  x: BitTensor,
-  filter: BitTensor,
-  y: { readonly size: number },
-  { groups }: BitConv2dAttributes,
-): boolean {
+export function hasPatches(filter: BitTensor, y: { readonly size: number }, { groups }: BitConv2dAttributes): boolean {
   const [filters, kernelHeight, kernelWidth, channels] = filter.shape;
   const signs = kernelHeight * kernelWidth * channels;
-  return groups === 1 && x.rowLength % 32 === 0 && isLarge({ m: y.size / filters, n: filters, signs });
+  return groups === 1 && channels % 32 === 0 && filters >= 48 && y.size >= 16 * filters && y.size * signs >= 2 ** 20;
 }
 
 /** Target size of the patches that are made at a time, in bytes. They stay in the second-level cache. */

@@ -30,7 +30,7 @@ export function bitConv2dByKernels(
     bitGemm({ m: pixels, n: outChannels, signs: groupChannels, a: x, b: filter, y });
     return;
   }
-  if (hasPatches(x, filter, y, attributes)) bitConv2dByPatches(x, filter, y, window);
+  if (hasPatches(filter, y, attributes)) bitConv2dByPatches(x, filter, y, window);
   else if (hasTables(x, filter, y.dtype, attributes)) bitConv2dByTables(x, filter, y, window);
   else convolveByWords(x, filter, y, attributes);
   if (paddingValue === 'zero') subtractBorder(y as Tensor<BorderDType>, filter, window);

@@ -1,7 +1,8 @@
 import { Race, type Sample } from '../../backends/cpu/race.js';
+import { threadCount } from '../../backends/cpu/threads.js';
 import { type BitGemmKernel, kernelSetting } from '../../kernel-setting.js';
 import { hasRelaxedSimd } from '../../wasm/features.js';
-import { type BitGemm, bitGemmByPopcounts } from './bit-gemm.wasm.js';
+import { type BitGemm, bitGemmByPopcounts, maxUnrolledSigns } from './bit-gemm.wasm.js';
 import { bitGemmByCnt } from './bit-gemm-cnt.wasm.js';
 import { fitsLanes } from './bit-gemm-lanes.wasm.js';
 import { bitGemmBySwizzle } from './bit-gemm-swizzle.wasm.js';
@@ -40,10 +41,14 @@ function kernelFor(gemm: BitGemm): BitGemmKernel {
   return bitGemmRace.next((m * n * signs) / pairsPerNanosecond, sampleOf(gemm));
 }
 
-/** Whether turning b into lanes saves more time than it takes. No more than an eighth of the lanes may be repeated. */
-export function isLarge({ m, n, signs }: Pick<BitGemm, 'm' | 'n' | 'signs'>): boolean {
+/** Whether turning b into lanes saves more time than it takes. */
+function isLarge({ m, n, signs }: BitGemm): boolean {
+  // Lanes that one thread has written for all have to be fetched from its cache. With long rows that is worth it.
+  const threads = threadCount();
+  const leastRows = threads === 1 || signs > maxUnrolledSigns ? 16 : 64 * threads;
+  // No more than an eighth of the lanes may be repeated.
   const allLanes = lanes * Math.ceil(n / lanes);
-  return m >= 16 && n >= 48 && n >= (7 / 8) * allLanes && m * n * signs >= 2 ** 20;
+  return m >= leastRows && n >= 48 && n >= (7 / 8) * allLanes && m * n * signs >= 2 ** 20;
 }
 
 /** The approximate speed of all the kernels, in pairs of signs. */

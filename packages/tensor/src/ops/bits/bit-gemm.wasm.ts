@@ -42,6 +42,9 @@ const tileColumns = 8;
 /** Longest row, in 64-bit words, that is kept in registers. */
 const maxWords = 32;
 
+/** The same in signs. Popcounts of longer rows take twice as long. */
+export const maxUnrolledSigns = 64 * maxWords;
+
 /** A tensor, or a part of one. */
 interface Address {
   readonly address: number;
