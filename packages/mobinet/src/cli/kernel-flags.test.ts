@@ -197,16 +197,16 @@ describe('formatChoices', () => {
 });
 
 describe('formatKernelTimes', () => {
-  test('shows runs, time and share of time', () => {
+  test('shows runs, time, share of time and bytes per second', () => {
     const kernels = [
-      { kernel: 'f32_gemm', runs: 12, milliseconds: 30 },
-      { kernel: 'add_1', runs: 3, milliseconds: 10 },
+      { kernel: 'f32_gemm', runs: 12, milliseconds: 30, bytes: 6e9 },
+      { kernel: 'add_1', runs: 3, milliseconds: 10, bytes: 1e6 },
     ];
     expect(formatKernelTimes(kernels, 50).split('\n')).toEqual([
-      'kernel    runs    ms     %',
-      '────────  ────  ────  ────',
-      'f32_gemm    12  30.0  75.0',
-      'add_1        3  10.0  25.0',
+      'kernel    runs    ms     %   GB/s',
+      '────────  ────  ────  ────  ─────',
+      'f32_gemm    12  30.0  75.0  200.0',
+      'add_1        3  10.0  25.0    0.1',
       'kernels took 0.04 s of 0.05 s',
     ]);
     expect(formatKernelTimes([], 10).split('\n').slice(2)).toEqual(['kernels took 0.00 s of 0.01 s']);

@@ -4,14 +4,11 @@ import type { Answered } from './worker-link.js';
 // The messages between the page and its worker.
 
 /** A question to the worker, which answers with a `Reply` of the same id. */
-export type Question = Task & { readonly id: number };
-
-/** What the worker is asked to do: first to load a model, then to classify pictures. */
-export type Task =
-  /** The bytes of a packed model. The result is its `ModelInfo`. */
-  | { readonly model: Uint8Array }
-  /** An image file, or a frame of the camera. The result is an `Answer`. */
-  | { readonly picture: Blob | ImageBitmap };
+export interface Question {
+  readonly id: number;
+  /** The picture to classify: an image file, or a frame of the camera. Null asks for the `ModelInfo`. */
+  readonly picture: Blob | ImageBitmap | null;
+}
 
 /** A reply of the worker. */
 export type Reply = Answered<ModelInfo | Answer>;

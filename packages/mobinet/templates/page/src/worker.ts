@@ -1,9 +1,9 @@
 import { imageFromBitmap, imageFromBlob, loadPacked, type PackedModel } from 'mobinet';
-import type { Answer, ModelInfo, Question, Reply, Task } from './protocol.js';
+import type { Answer, ModelInfo, Question, Reply } from './protocol.js';
 
 // The network runs in this worker, so that the page stays responsive.
 
-let model: PackedModel;
+const loading = load();
 
 /** Questions are answered one after the other. */
 let last: Promise<void> = Promise.resolve();
@@ -12,20 +12,20 @@ addEventListener('message', ({ data }: MessageEvent<Question>) => {
   last = last.then(() => reply(data)).then(postMessage);
 });
 
-async function reply({ id, ...task }: Question): Promise<Reply> {
+async function reply({ id, picture }: Question): Promise<Reply> {
   try {
-    return { id, result: await perform(task) };
+    const model = await loading;
+    return { id, result: picture === null ? describe(model) : await classify(model, picture) };
   } catch (error) {
     return { id, error: error instanceof Error ? error.message : String(error) };
   }
 }
 
-async function perform(task: Task): Promise<ModelInfo | Answer> {
-  if ('picture' in task) return classify(task.picture);
-  model = await loadPacked(task.model);
+async function load(): Promise<PackedModel> {
+  const model = await loadPacked(new URL('../model.mobinet.safetensors', import.meta.url));
   // The first run compiles the kernels, so that the first picture need not wait for that.
   await model.predict([{ width: 1, height: 1, pixels: new Uint8Array(3) }]);
-  return describe(model);
+  return model;
 }
 
 function describe({ info, classCount, preprocessing, imageShape }: PackedModel): ModelInfo {
@@ -35,7 +35,7 @@ function describe({ info, classCount, preprocessing, imageShape }: PackedModel):
   };
 }
 
-async function classify(picture: Blob | ImageBitmap): Promise<Answer> {
+async function classify(model: PackedModel, picture: Blob | ImageBitmap): Promise<Answer> {
   const image = picture instanceof Blob ? await imageFromBlob(picture) : imageFromBitmap(picture);
   if (!(picture instanceof Blob)) picture.close();
   const start = performance.now();
