@@ -19,9 +19,11 @@ export { groupsOf, linear, linearWorkgroup, maxBuffers, Shader } from './backend
 export { bytesPerElement } from './dtype.js';
 export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
+export { kernelSetting } from './kernel-setting.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { bitConv2dOptions } from './ops/bits/bit-conv2d-attributes.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
+export { withBitGemm } from './ops/bits/bit-gemm.js';
 export { packMaskOnGpu } from './ops/bits/bits.wgsl.js';
 export { forEachBit, setBits } from './ops/bits/each-bit.js';
 export type { Epilogue, EpilogueArguments, RowEpilogue } from './ops/bits/epilogue.wasm.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { contentsOf, copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn, type Outcome, tiny } from './cli.test.helper.js';
-import { formatKernelTimes, formatProfile } from './kernel-flags.js';
+import { formatChoices, formatKernelTimes, formatProfile } from './kernel-flags.js';
 
 const folder = sharedFolder();
 const { askAll } = commandLineIn(folder);
@@ -154,6 +154,45 @@ describe('--threads and --profile', () => {
     const { before, row } = readProfile(profiled);
     expect(before).toEqual([]);
     expect(Number(row('bitConv2d').calls) % 39).toBe(0);
+  });
+});
+
+describe('MOBINET_KERNELS', () => {
+  const settings = ['reference', 'portable', 'popcnt64', 'swizzle', 'cnt', 'portable,cnt', 'portable,swizzle'];
+
+  test('chooses kernels, which all give the same results', async () => {
+    const asked = ['', ...settings].map((kernels) => commandLineIn(folder, { MOBINET_KERNELS: kernels }).cli(predict));
+    const [plain, ...others] = await Promise.all(asked);
+    expect(plain.code, plain.stderr).toBe(0);
+    for (const [index, { stdout }] of others.entries()) {
+      // Products of floats may be rounded differently.
+      if (/reference|portable/.test(settings[index])) expect(stdout.slice(0, 20)).toBe(plain.stdout.slice(0, 20));
+      else expect(stdout, settings[index]).toBe(plain.stdout);
+    }
+  });
+
+  test('is shown by --profile', async () => {
+    const { cli } = commandLineIn(folder, { MOBINET_KERNELS: 'cnt' });
+    const { stderr } = await cli([...predict, '--profile']);
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe('bits_gemm: cnt (MOBINET_KERNELS)');
+  });
+
+  test('is refused in one line if it makes no sense', async () => {
+    const { cli } = commandLineIn(folder, { MOBINET_KERNELS: 'portable,fastest' });
+    expect(await cli(predict)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^error: MOBINET_KERNELS=portable,fastest: "fastest" is unknown\. .+\n$/),
+    });
+  });
+});
+
+describe('formatChoices', () => {
+  test('shows what was chosen, and why', () => {
+    const reason = 'fastest here: swizzle 16.1 µs, popcnt64 22.6 µs';
+    expect(formatChoices([{ family: 'bits_gemm', kernel: 'swizzle', reason }])).toEqual([
+      `bits_gemm: swizzle (${reason})`,
+    ]);
   });
 });
 

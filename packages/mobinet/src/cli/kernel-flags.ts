@@ -1,7 +1,9 @@
 import {
   type BackendName,
   currentBackend,
+  type KernelChoice,
   type KernelTime,
+  kernelChoices,
   type OpProfile,
   setThreads,
   startGpuTimes,
@@ -66,7 +68,7 @@ async function startReport(): Promise<() => Promise<void>> {
     return async () => say(...formatKernelTimes(await stop(), elapsed()).split('\n'));
   }
   const stop = startProfile();
-  return async () => say(...formatProfile(stop(), elapsed()).split('\n'));
+  return async () => say(...formatProfile(stop(), elapsed()).split('\n'), ...formatChoices(kernelChoices()));
 }
 
 /**
@@ -107,6 +109,11 @@ export function formatProfile(ops: readonly OpProfile[], milliseconds: number): 
     formatTable(['operation', 'calls', 'ms', '%', 'GMAC/s', 'MB', 'GB/s'], rows),
     `operations took ${(inOps / 1000).toFixed(2)} s of ${(milliseconds / 1000).toFixed(2)} s`,
   ].join('\n');
+}
+
+/** A line for each family of equivalent kernels that has run: which of them was chosen, and why. */
+export function formatChoices(choices: readonly KernelChoice[]): string[] {
+  return choices.map(({ family, kernel, reason }) => `${family}: ${kernel} (${reason})`);
 }
 
 /** Work that is too short for the clock has no rate. */

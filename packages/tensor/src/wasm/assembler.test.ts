@@ -43,6 +43,7 @@ function run(words: readonly number[], body: (...parameters: I32[]) => void, ...
 const floats = (words: Int32Array): Float32Array => new Float32Array(words.buffer);
 const bitsOf = (...values: number[]): number[] => [...new Int32Array(Float32Array.from(values).buffer)];
 const zero = i32.const(0);
+const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
 describe('constants and addresses', () => {
   test.prop([fc.integer()])('encode any i32', (value) => {
@@ -167,6 +168,10 @@ describe('lanes', () => {
       store(zero, f32x4.const(1.25, -3, 7, 8).toF64x2Low().toF32x4Low(), 112);
       store(zero, narrow.narrowU(narrow), 128);
       store(zero, i32x4.loadSplat(zero, 4), 144);
+      const bytes = i8x16.const(...Array.from({ length: 16 }, (_, lane) => 250 + lane));
+      store(zero, bytes.toI16x8LowU(), 160);
+      store(zero, bytes.toI16x8HighU(), 176);
+      store(zero, i8x16.loadSplat(zero, 8), 192);
     });
     const short = [1, -2, 32767, -32768];
     expect([...new Int16Array(words.buffer, 16, 8)]).toEqual([...short, ...short]);
@@ -174,6 +179,8 @@ describe('lanes', () => {
     expect([...new Int8Array(words.buffer, 64, 4)]).toEqual([1, -2, 127, -128]);
     expect([...new Uint8Array(words.buffer, 128, 4)]).toEqual([1, 0, 255, 0]);
     expect([...words.subarray(36, 40)]).toEqual([-2, -2, -2, -2]);
+    expect([...new Int16Array(words.buffer, 160, 16)]).toEqual([250, 251, 252, 253, 254, 255, ...range(10)]);
+    expect([...new Uint8Array(words.buffer, 192, 16)]).toEqual(new Array(16).fill(70_000 & 255));
     expect([...floats(words).subarray(20, 24)]).toEqual([1, -2, 70_000, -70_000]);
     expect([...words.subarray(24, 28)]).toEqual([1, -2, 2, 2 ** 31 - 1]);
     expect([...floats(words).subarray(28, 32)]).toEqual([1.25, -3, 0, 0]);
@@ -187,11 +194,17 @@ describe('lanes', () => {
       store(zero, i8x16.const(3).popcnt(), 64);
       store(zero, i8x16.const(9, ...new Array<number>(15).fill(1)).swizzle(i8x16.const(0)), 80);
       storeLane(zero, b, 3, 108);
+      store(zero, i8x16.const(-16).shrU(i32.const(3)), 128);
+      store(zero, i16x8.const(-16).shrU(i32.const(3)), 144);
+      store(zero, i8x16.const(...range(16)).swizzleBelow16(i8x16.const(...range(16).reverse())), 160);
       store(zero, i16x8.const(1, 2, 3, 4, 5, 6, 7, 8).shl(i32.const(1)), 112);
     });
     expect([...words.subarray(8, 13)]).toEqual([8, 1, 6, 3, 0b1100]);
     expect([...new Uint8Array(words.buffer, 64, 17)]).toEqual([...new Array(16).fill(2), 9]);
     expect([...words.subarray(24, 28)]).toEqual([0, 0, 0, 8]);
+    expect([...new Uint8Array(words.buffer, 128, 16)]).toEqual(new Array(16).fill(0xf0 >> 3));
+    expect([...new Uint16Array(words.buffer, 144, 8)]).toEqual(new Array(8).fill(0xfff0 >> 3));
+    expect([...new Uint8Array(words.buffer, 160, 16)]).toEqual(range(16).reverse());
     expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
   });
 
