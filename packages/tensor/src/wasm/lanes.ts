@@ -51,6 +51,14 @@ export class I8x16 extends IntegerLanes<I8x16> {
   swizzle(indices: I8x16): I8x16 {
     return this.apply(simd(14), indices);
   }
+  /** Widens the eight low lanes, unsigned bytes, to 16 bits. */
+  toI16x8LowU(): I16x8 {
+    return new I16x8(sequence([this], simd(137)));
+  }
+  /** Widens the eight high lanes, unsigned bytes, to 16 bits. */
+  toI16x8HighU(): I16x8 {
+    return new I16x8(sequence([this], simd(138)));
+  }
 }
 
 /** 8 lanes of 16-bit integers. */

@@ -28,7 +28,7 @@ export function bitConv2dByKernels(
     bitGemm({ m: pixels, n: outChannels, signs: groupChannels, a: x, b: filter, y });
     return;
   }
-  if (hasTables(x, filter, y.dtype, attributes)) bitConv2dByTables(x, filter, y, window);
+  if (hasTables(x, filter, attributes)) bitConv2dByTables(x, filter, y, window);
   else convolveByWords(x, filter, y, attributes);
   if (paddingValue === 'zero') subtractBorder(y as Tensor<BorderDType>, filter, window);
 }
