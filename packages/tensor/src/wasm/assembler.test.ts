@@ -20,6 +20,7 @@ import {
   store,
   store8,
   store16,
+  storeHalf,
   storeLane,
   transpose4x4,
   when,
@@ -139,7 +140,7 @@ describe('lanes', () => {
         const one = f32x4.const(1);
         const values = [
           ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y), x.subMul(x, y)],
-          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y)],
+          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y), x.whereTrue(x.lt(y), y)],
         ];
         values.forEach((value, index) => {
           store(zero, value, 32 + 16 * index);
@@ -150,7 +151,7 @@ describe('lanes', () => {
       ...[(x: number, y: number) => x + y, (x: number, y: number) => x - y, (x: number, y: number) => x * y],
       ...[Math.min, Math.max, Math.abs, (x: number) => 0 - x, (x: number, y: number) => x + x * y],
       (x: number, y: number) => x - x * y,
-      ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max],
+      ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max, Math.min],
     ].flatMap((f) => a.map((x, lane) => f(x, b[lane]) + 0));
     expect([...results.subarray(8, 8 + expected.length)].map((value) => value + 0)).toEqual(expected);
   });
@@ -187,12 +188,19 @@ describe('lanes', () => {
       store(zero, i8x16.const(3).popcnt(), 64);
       store(zero, i8x16.const(9, ...new Array<number>(15).fill(1)).swizzle(i8x16.const(0)), 80);
       storeLane(zero, b, 3, 108);
+      storeHalf(zero, i32x4.const(1, 2, 3, 4), 1, 128);
+      storeHalf(zero, i32x4.const(1, 2, 3, 4), 0, 136);
+      const bytes = i8x16.const(...Array.from({ length: 16 }, (_, at) => 240 + at));
+      store(zero, bytes.toI16x8LowU(), 144);
+      store(zero, bytes.toI16x8HighU(), 160);
       store(zero, i16x8.const(1, 2, 3, 4, 5, 6, 7, 8).shl(i32.const(1)), 112);
     });
     expect([...words.subarray(8, 13)]).toEqual([8, 1, 6, 3, 0b1100]);
     expect([...new Uint8Array(words.buffer, 64, 17)]).toEqual([...new Array(16).fill(2), 9]);
     expect([...words.subarray(24, 28)]).toEqual([0, 0, 0, 8]);
     expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
+    expect([...words.subarray(32, 36)]).toEqual([3, 4, 1, 2]);
+    expect([...new Int16Array(words.buffer, 144, 16)]).toEqual(Array.from({ length: 16 }, (_, at) => 240 + at));
   });
 
   test('are transposed', () => {
