@@ -31,7 +31,7 @@ export function bitConv2dByKernels(
     return;
   }
   if (hasPatches(filter, y, attributes)) bitConv2dByPatches(x, filter, y, window);
-  else if (hasTables(x, filter, y.dtype, attributes)) bitConv2dByTables(x, filter, y, window);
+  else if (hasTables(x, filter, attributes)) bitConv2dByTables(x, filter, y, window);
   else convolveByWords(x, filter, y, attributes);
   if (paddingValue === 'zero') subtractBorder(y as Tensor<BorderDType>, filter, window);
 }
