@@ -23,21 +23,41 @@ function formatRatio({ value, target }: Result['ratios'][number]): string {
 
 /** A table of all work on a GPU, a table of kernels for work that has their times, and an estimate for ImageNet. */
 export function formatGpuResults(results: readonly GpuResult[]): string {
-  const rows = results.map(({ name, milliseconds, teraOperationsPerSecond, imagesPerSecond }) => [
+  const rows = results.map(({ name, milliseconds, minimum, gigabytesPerSecond, ...rates }) => [
     name,
     milliseconds.toPrecision(3),
-    teraOperationsPerSecond?.toPrecision(3) ?? '–',
-    imagesPerSecond?.toFixed(imagesPerSecond < 10 ? 1 : 0) ?? '–',
+    minimum.toPrecision(3),
+    gigabytesPerSecond?.toPrecision(3) ?? '–',
+    rates.teraOperationsPerSecond?.toPrecision(3) ?? '–',
+    rates.imagesPerSecond?.toFixed(rates.imagesPerSecond < 10 ? 1 : 0) ?? '–',
   ]);
   const { imageNetHours } = hoursOfImageNet(results);
+  const copyRate = results.find(({ gigabytesPerSecond }) => gigabytesPerSecond !== undefined)?.gigabytesPerSecond;
   return [
-    formatTable(['', 'ms', 'tera-operations/s', 'images/s'], rows),
-    ...results.flatMap(({ name, kernels }) => (kernels ? ['', name, formatKernels(kernels)] : [])),
+    formatTable(['', 'median ms', 'minimum ms', 'GB/s', 'tera-operations/s', 'images/s'], rows),
+    ...results.flatMap((result) => (result.torch ? ['', formatTorch(result, result.torch)] : [])),
+    ...results.flatMap(({ name, kernels }) => (kernels ? ['', name, formatKernels(kernels, copyRate)] : [])),
     ...(imageNetHours ? ['', `50 epochs of ImageNet: ${imageNetHours.toFixed(1)} hours`] : []),
   ].join('\n');
 }
 
-function formatKernels(kernels: NonNullable<GpuResult['kernels']>): string {
-  const rows = kernels.map(({ kernel, runs, milliseconds }) => [kernel, runs, milliseconds.toFixed(3)]);
-  return formatTable(['kernel', 'runs', 'ms'], rows);
+/** A table of the float twin in PyTorch. A ratio above 1 means that ours is faster. */
+function formatTorch({ name, milliseconds }: GpuResult, torch: NonNullable<GpuResult['torch']>): string {
+  const rows = Object.entries(torch).map(([variant, time]) => [
+    variant,
+    time.milliseconds.toPrecision(3),
+    time.minimum.toPrecision(3),
+    `${(time.milliseconds / milliseconds).toFixed(2)}×`,
+  ]);
+  return formatTable([`${name}: float twin in PyTorch`, 'median ms', 'minimum ms', 'ours is'], rows);
+}
+
+/** A table of kernels. `copyRate` is the rate of a plain copy in GB/s, if it was measured. */
+function formatKernels(kernels: NonNullable<GpuResult['kernels']>, copyRate: number | undefined): string {
+  const rows = kernels.map(({ kernel, runs, milliseconds, bytes }) => {
+    const rate = bytes / milliseconds / 1e6;
+    const ofCopy = copyRate ? `${((100 * rate) / copyRate).toFixed(0)} %` : '–';
+    return [kernel, runs, milliseconds.toFixed(3), rate.toFixed(1), ofCopy];
+  });
+  return formatTable(['kernel', 'runs', 'ms', 'GB/s', 'of a copy'], rows);
 }

@@ -61,4 +61,6 @@ export const onThreads = (threads: number, contender: Contender): Contender => (
 });
 
 /** Makes a tensor and frees it, so that its memory is recycled from call to call, as in training. */
-export const making = (make: () => { dispose(): void }): Contender => ({ run: () => dispose(tidy(make)) });
+export const making = (make: () => { dispose(): void }): Contender & { run(): unknown } => ({
+  run: () => dispose(tidy(make)),
+});

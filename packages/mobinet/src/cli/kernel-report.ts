@@ -1,4 +1,12 @@
-import { currentBackend, type KernelTime, type OpProfile, startGpuTimes, startProfile } from '@mobinet/tensor';
+import {
+  currentBackend,
+  type KernelChoice,
+  type KernelTime,
+  kernelChoices,
+  type OpProfile,
+  startGpuTimes,
+  startProfile,
+} from '@mobinet/tensor';
 import { say } from './output.js';
 import { formatTable } from './table.js';
 
@@ -15,23 +23,24 @@ export async function startReport(): Promise<() => Promise<void>> {
     return async () => say(...formatKernelTimes(await stop(), elapsed()).split('\n'));
   }
   const stop = startProfile();
-  return async () => say(...formatProfile(stop(), elapsed()).split('\n'));
+  return async () => say(...formatProfile(stop(), elapsed()).split('\n'), ...formatChoices(kernelChoices()));
 }
 
 /**
- * A table of the time that kernels took on a GPU.
+ * A table of the time that kernels took on a GPU. Rates are those of the tensors that they were given.
  * @param milliseconds The total time, including work outside kernels.
  */
 export function formatKernelTimes(kernels: readonly KernelTime[], milliseconds: number): string {
   const inKernels = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
-  const rows = kernels.map(({ kernel, runs, milliseconds: own }) => [
+  const rows = kernels.map(({ kernel, runs, milliseconds: own, bytes }) => [
     kernel,
     runs,
     own.toFixed(1),
-    inKernels > 0 ? ((100 * own) / inKernels).toFixed(1) : '–',
+    rate(100 * own, inKernels),
+    rate(bytes / 1e6, own),
   ]);
   return [
-    formatTable(['kernel', 'runs', 'ms', '%'], rows),
+    formatTable(['kernel', 'runs', 'ms', '%', 'GB/s'], rows),
     `kernels took ${(inKernels / 1000).toFixed(2)} s of ${(milliseconds / 1000).toFixed(2)} s`,
   ].join('\n');
 }
@@ -42,8 +51,6 @@ export function formatKernelTimes(kernels: readonly KernelTime[], milliseconds: 
  */
 export function formatProfile(ops: readonly OpProfile[], milliseconds: number): string {
   const inOps = ops.reduce((sum, op) => sum + op.milliseconds, 0);
-  // An operation too short for the clock has no rate.
-  const rate = (amount: number, time: number): string => (time > 0 ? (amount / time).toFixed(1) : '–');
   const rows = ops.map((op) => [
     op.op,
     op.calls,
@@ -58,3 +65,11 @@ export function formatProfile(ops: readonly OpProfile[], milliseconds: number): 
     `operations took ${(inOps / 1000).toFixed(2)} s of ${(milliseconds / 1000).toFixed(2)} s`,
   ].join('\n');
 }
+
+/** A line for each family of equivalent kernels that has run: which of them was chosen, and why. */
+export function formatChoices(choices: readonly KernelChoice[]): string[] {
+  return choices.map(({ family, kernel, reason }) => `${family}: ${kernel} (${reason})`);
+}
+
+/** Work that is too short for the clock has no rate. */
+const rate = (amount: number, time: number): string => (time > 0 ? (amount / time).toFixed(1) : '–');

@@ -31,6 +31,7 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   shrS(bits: I32): Self {
     return this.apply(simd(this.arithmetic + 1), bits);
   }
+  /** Shifts the lanes right, and fills them with 0. */
   shrU(bits: I32): Self {
     return this.apply(simd(this.arithmetic + 2), bits);
   }
@@ -54,9 +55,21 @@ export class I8x16 extends IntegerLanes<I8x16> {
   popcnt(): I8x16 {
     return this.apply(simd(98));
   }
+  /** `swizzle` for indices below 16. With relaxed SIMD, it is a single instruction on x86, too. */
+  swizzleBelow16(indices: I8x16): I8x16 {
+    return hasRelaxedSimd() ? this.apply(relaxedSwizzle, indices) : this.swizzle(indices);
+  }
   /** Selects bytes of this vector by index. An index of 16 or more selects 0. */
   swizzle(indices: I8x16): I8x16 {
     return this.apply(simd(14), indices);
+  }
+  /** Widens the eight low lanes, unsigned bytes, to 16 bits. */
+  toI16x8LowU(): I16x8 {
+    return new I16x8(sequence([this], simd(137)));
+  }
+  /** Widens the eight high lanes, unsigned bytes, to 16 bits. */
+  toI16x8HighU(): I16x8 {
+    return new I16x8(sequence([this], simd(138)));
   }
 }
 
@@ -194,6 +207,10 @@ export class F32x4 extends FloatLanes<F32x4> {
   subMul(a: F32x4, b: F32x4): F32x4 {
     return hasRelaxedSimd() ? a.apply(relaxedNegativeMulAdd, b, this) : this.sub(a.mul(b));
   }
+  /** `where` for a mask that a comparison made: a single instruction where relaxed SIMD is available. */
+  whereTrue(comparison: V128, other: F32x4): F32x4 {
+    return hasRelaxedSimd() ? this.apply(relaxedLaneSelect, other, comparison) : this.where(comparison, other);
+  }
   lane(index: number): F32 {
     return new F32(sequence([this], simd(31, index)));
   }
@@ -243,6 +260,13 @@ export class F64x2 extends FloatLanes<F64x2> {
   }
 }
 
+class I8x16Type extends LanesType<I8x16, I32> {
+  /** Loads one byte into all lanes. */
+  loadSplat(address: I32, offset = 0): I8x16 {
+    return new I8x16(sequence([address], [...simd(7), ...memoryArgument(offset)]));
+  }
+}
+
 class I32x4Type extends LanesType<I32x4, I32> {
   /** Loads one number into all lanes. */
   loadSplat(address: I32, offset = 0): I32x4 {
@@ -273,7 +297,7 @@ class F32x4Type extends LanesType<F32x4, F32> {
 }
 
 /** The type of vectors of 16 bytes. */
-export const i8x16 = new LanesType<I8x16, I32>(I8x16, 16, 15, (lanes) => lanes.map((lane) => lane & 255));
+export const i8x16 = new I8x16Type(I8x16, 16, 15, (lanes) => lanes.map((lane) => lane & 255));
 /** The type of vectors of eight 16-bit integers. */
 export const i16x8 = new I16x8Type(I16x8, 8, 16, (lanes) => littleEndian(Int16Array.from(lanes)));
 /** The type of vectors of four 32-bit integers. */
@@ -283,5 +307,7 @@ export const f32x4 = new F32x4Type(F32x4, 4, 19, (lanes) => littleEndian(Float32
 /** The type of vectors of two double-precision floats. */
 export const f64x2 = new LanesType<F64x2, F64>(F64x2, 2, 20, (lanes) => littleEndian(Float64Array.from(lanes)));
 
+const relaxedSwizzle = simd(0x100);
 const relaxedMulAdd = simd(0x105);
 const relaxedNegativeMulAdd = simd(0x106);
+const relaxedLaneSelect = simd(0x10b);

@@ -68,6 +68,11 @@ export function storeByte(address: I32, value: V128, lane: number, offset = 0): 
   emit(address.code, value.code, simd(88), memoryArgument(offset), [lane]);
 }
 
+/** Statement: stores the low or the high 8 bytes. */
+export function storeHalf(address: I32, value: V128, half: 0 | 1, offset = 0): void {
+  emit(address.code, value.code, simd(91), memoryArgument(offset), [half]);
+}
+
 /** Statement: stores one of four 32-bit lanes. */
 export function storeLane(address: I32, value: V128, lane: number, offset = 0): void {
   emit(address.code, value.code, simd(90), memoryArgument(offset), [lane]);

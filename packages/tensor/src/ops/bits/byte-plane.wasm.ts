@@ -1,5 +1,6 @@
 import { forRange, type I32, i32, store, type Variable, when } from '../../wasm/assembler.js';
 import type { windowParameters } from '../window.wasm.js';
+import { entryBytes, type TableShape } from './byte-tables.wasm.js';
 
 /** A band of output rows of one image, for eight of its channels. */
 interface Band {
@@ -26,7 +27,7 @@ const pixelsPerPass = 4;
 export function fillPlane(
   p: PlaneParameters,
   { image, octet, firstRow, rows, kernelHeight }: Band,
-  { tables, plane }: { readonly tables: I32; readonly plane: I32 },
+  { tables, plane, shape }: { readonly tables: I32; readonly plane: I32; readonly shape: TableShape },
 ): void {
   const at = i32.variable(plane, 'planeAt');
   const border = (count: I32): void =>
@@ -52,7 +53,7 @@ export function fillPlane(
         border(left);
         const copy = (count: number): void => {
           for (let pixel = 0; pixel < count; pixel++) {
-            store(at, tables.add(i32.load8U(xAt).shl(3)), 4 * pixel);
+            store(at, tables.add(i32.load8U(xAt).mul(entryBytes(shape))), 4 * pixel);
             xAt.set(xAt.add(p.pixelBytes));
           }
           at.set(at.add(4 * count));
