@@ -17,12 +17,11 @@ import {
   type Variable,
   when,
 } from '../../wasm/assembler.js';
-import type { Window } from '../window.js';
 import { windowArguments, windowParameters } from '../window.wasm.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { type CountDType, countBytes } from './bit-gemm.wasm.js';
 import { fillPlane } from './byte-plane.wasm.js';
-import { countsAt, makeTables, type TableShape, tableBytes, tablesBytes } from './byte-tables.wasm.js';
+import { countsAt, makeTables, outsideEntry, type TableShape, tableBytes, tablesBytes } from './byte-tables.wasm.js';
 
 /**
  * Convolution of signs in small groups, by lookup tables.
@@ -39,7 +38,12 @@ import { countsAt, makeTables, type TableShape, tableBytes, tablesBytes } from '
  * The tables of eight channels take 24 KB, which fit into the first-level cache. Therefore all pixels of eight channels
  * are computed before the next eight channels.
  */
-export function bitConv2dByTables(x: BitTensor, filter: BitTensor, y: Tensor<CountDType>, window: Window): void {
+export function bitConv2dByTables(
+  x: BitTensor,
+  filter: BitTensor,
+  y: Tensor<CountDType>,
+  { window, paddingValue }: BitConv2dAttributes,
+): void {
   const [batch, , , channels] = x.shape;
   const [, kernelHeight, kernelWidth, groupChannels] = filter.shape;
   const { height, width } = window;
@@ -72,6 +76,8 @@ export function bitConv2dByTables(x: BitTensor, filter: BitTensor, y: Tensor<Cou
       channels,
       planeWidth,
       pixelBytes: 4 * wordsPerRow(channels),
+      // Entry 0 is that of eight +1.
+      outside: paddingValue === 'zero' && padsWithZero(groupChannels) ? outsideEntry(shape) : 0,
       ...windowArguments(window),
     },
     items,
@@ -107,6 +113,12 @@ export function hasTables(x: BitTensor, filter: BitTensor, { groups, window }: B
   );
 }
 
+/**
+ * Whether the tables have an entry for the outside of an image that is padded with 0: half of the signs count as
+ * different, and half of a single sign is not a whole number. Without it, the image is padded with +1.
+ */
+export const padsWithZero = (groupChannels: number): boolean => groupChannels > 1;
+
 /** With this few taps, the counts fit into bytes. */
 const maxTaps = 16;
 
@@ -131,6 +143,7 @@ const parameters = {
   channels: i32,
   planeWidth: i32,
   pixelBytes: i32,
+  outside: i32,
   ...windowParameters,
 };
 

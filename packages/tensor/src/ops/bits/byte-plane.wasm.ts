@@ -14,7 +14,7 @@ interface Band {
 
 /** The parameters of the kernel that `fillPlane` reads. */
 type PlaneParameters = {
-  readonly [K in 'x' | 'planeWidth' | 'pixelBytes' | keyof typeof windowParameters]: Variable<I32>;
+  readonly [K in 'x' | 'planeWidth' | 'pixelBytes' | 'outside' | keyof typeof windowParameters]: Variable<I32>;
 };
 
 /** Pixels per iteration. */
@@ -22,7 +22,7 @@ const pixelsPerPass = 4;
 
 /**
  * Statements that prepare eight channels of the image rows that a band of output rows reads. For each pixel, including
- * the border, the plane has the address of its byte's entry in the first table. The border is +1, which is entry 0.
+ * the border, the plane has the address of its byte's entry in the first table. `outside` is the offset of the border's.
  */
 export function fillPlane(
   p: PlaneParameters,
@@ -30,9 +30,10 @@ export function fillPlane(
   { tables, plane, shape }: { readonly tables: I32; readonly plane: I32; readonly shape: TableShape },
 ): void {
   const at = i32.variable(plane, 'planeAt');
+  const outside = i32.variable(tables.add(p.outside), 'outside');
   const border = (count: I32): void =>
     forRange(0, count, 1, () => {
-      store(at, tables);
+      store(at, outside);
       at.set(at.add(4));
     });
   const firstInput = i32.variable(firstRow.mul(p.strideY).sub(p.top), 'firstInput');

@@ -19,15 +19,19 @@ export const entryBytes = ({ kernelHeight }: TableShape): number => 16 * Math.ce
 /** The offset in an entry of the counts of a row of taps. At kernelHeight are the zeros. */
 export const countsAt = ({ kernelHeight }: TableShape, ki: number): number => 8 * (kernelHeight - ki);
 
-/** Bytes of a table, whose entries are those of all values of a byte. */
-export const tableBytes = (shape: TableShape): number => 256 * entryBytes(shape);
+/** The offset of the entry for a pixel outside the image, if padding with 0. It follows those of all bytes. */
+export const outsideEntry = (shape: TableShape): number => 256 * entryBytes(shape);
+
+/** Bytes of a table. */
+export const tableBytes = (shape: TableShape): number => outsideEntry(shape) + entryBytes(shape);
 
 /** Bytes of all tables, and of the zeros that follow the last entry. */
 export const tablesBytes = (shape: TableShape): number => shape.kernelWidth * tableBytes(shape) + 16;
 
 /**
  * Statements that make the tables. Entry 0 counts the −1 of each filter. Each bit of the index that is 1 then adds or
- * subtracts 1 for each filter that sees it, so entries are made from those without their highest bit.
+ * subtracts 1 for each filter that sees it, so entries are made from those without their highest bit. Outside the
+ * image, half of the signs that a filter sees count as different: their products sum to 0.
  *
  * @param filters The address of eight packed filters, with one word per tap.
  * @param vector The address of 16 bytes of scratch memory.
@@ -82,6 +86,10 @@ export function makeTables(shape: TableShape, filters: I32, tables: I32, vector:
           store(from, i8x16.load(from, 16 * at).add(change), size + 16 * at);
         }),
       );
+    });
+    vectors.forEach(({ exists }, at) => {
+      const half = range(16).map((lane) => (exists[lane >> 3] ? groupChannels >> 1 : 0));
+      store(table, i8x16.const(...half), outsideEntry(shape) + 16 * at);
     });
     table.set(table.add(tableBytes(shape)));
     source.set(source.add(4));
