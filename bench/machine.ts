@@ -1,8 +1,39 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 
 /** The machine that the figures are measured on. */
 export const machine = () => ({
-  cpu: cpus()[0]?.model ?? 'unknown',
+  cpu: processor().name,
   processors: availableParallelism(),
   node: `Node ${process.version}`,
 });
+
+export interface Processor {
+  /** Its name. On Linux on x86, virtual machines often hide the model, so the name ends with its family and model. */
+  readonly name: string;
+  /** Its instruction sets by Linux's names, such as avx2; empty on other systems. */
+  readonly features: ReadonlySet<string>;
+}
+
+/** The processor of this machine. */
+export function processor(): Processor {
+  return processorOf(cpus()[0]?.model.trim() ?? 'unknown', cpuInfo());
+}
+
+/** A processor, from the name that Node reports and from Linux's /proc/cpuinfo. */
+export function processorOf(model: string, cpuInfo: string): Processor {
+  const field = (name: string): string | undefined => new RegExp(`^${name}\\s*: (.*)$`, 'm').exec(cpuInfo)?.[1];
+  const [family, number] = [field('cpu family'), field('model')];
+  return {
+    name: family && number ? `${model} (family ${family}, model ${number})` : model,
+    features: new Set(field('flags')?.split(' ')),
+  };
+}
+
+function cpuInfo(): string {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return '';
+  }
+}
