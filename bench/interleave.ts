@@ -1,6 +1,6 @@
 import { measure } from 'mitata';
 import { type Spread, spreadOfTurns } from './median.js';
-import { probe } from './probe.js';
+import { probe, warmUpProbe } from './probe.js';
 
 /** One implementation of some work: a function that runs it, or one that times it elsewhere, as in another process. */
 export type Contender = (Runner | Timer) & {
@@ -37,8 +37,7 @@ export async function interleave<N extends string>(
   const names = Object.keys(contenders) as N[];
   const turns = new Map<N, Spread[]>(names.map((name) => [name, []]));
   const probes: number[] = [];
-  // Compiled code of the first call is slower.
-  probe();
+  await warmUpProbe();
   for (let round = 0; round < rounds; round++) {
     probes.push(probe());
     for (const name of names) {

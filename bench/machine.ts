@@ -37,3 +37,15 @@ function cpuInfo(): string {
     return '';
   }
 }
+
+/** The instruction sets that OpenBLAS's kernels named SkylakeX use. */
+const avx512 = ['avx512f', 'avx512cd', 'avx512bw', 'avx512dq', 'avx512vl'];
+
+/**
+ * The kernels that Debian's OpenBLAS has to be told to use: it does not recognize newer processors by their numbers and
+ * then takes kernels that are several times slower. Kernels for AVX-512 end the process on a processor without it.
+ */
+export function openBlasKernels({ features }: Pick<Processor, 'features'>): { OPENBLAS_CORETYPE?: string } {
+  if (avx512.every((name) => features.has(name))) return { OPENBLAS_CORETYPE: 'SkylakeX' };
+  return features.has('avx2') && features.has('fma') ? { OPENBLAS_CORETYPE: 'Haswell' } : {};
+}
