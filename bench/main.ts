@@ -77,7 +77,7 @@ async function runOnCpu({ filter = '', threads, json }: Flags): Promise<void> {
       .map((benchmark) => ({ section, benchmark })),
   );
   if (chosen.length === 0) throw new RangeError(`no benchmark's name contains "${filter}"`);
-  if (!json) printResult(`${machine().cpu}, ${machine().node}; medians of five turns`);
+  if (!json) printResult(`${machine().cpu}, ${machine().node}; minima (medians) of five turns`);
   const results: Result[] = [];
   for (const [index, { section, benchmark }] of chosen.entries()) {
     say(`${index + 1}/${chosen.length} ${section.title} ${benchmark.name} …`);

@@ -1,25 +1,34 @@
 import { formatTable } from 'mobinet/cli';
 import { type GpuResult, hoursOfImageNet } from './gpu.js';
-import type { Result, Section } from './section.js';
+import type { MeasuredRatio, Result, Section } from './section.js';
 
-/** A table of milliseconds and ratios for one section. A ratio that misses its target shows the target. */
+/**
+ * A table of milliseconds, ratios and the state of the processor for one section: minima, and medians in parentheses. A
+ * ratio that misses its target shows the target.
+ */
 export function formatSection({ title, note }: Section, results: readonly Result[]): string {
   const [first] = results;
   const contenders = Object.keys(first.milliseconds);
-  const head = ['', ...contenders.map((name) => `${name} ms`), 'GMAC/s', ...first.ratios.map(({ name }) => name)];
-  const rows = results.map(({ benchmark, milliseconds, gmacPerSecond, ratios }) => [
-    benchmark,
-    ...contenders.map((name) => milliseconds[name].toPrecision(3)),
-    gmacPerSecond[contenders[0]].toFixed(1),
-    ...ratios.map(formatRatio),
+  const ratios = first.ratios.map(({ name }) => name);
+  const head = ['', ...contenders.map((name) => `${name} ms`), 'GMAC/s', ...ratios, 'additions/ns'];
+  const rows = results.map((result) => [
+    result.benchmark,
+    ...contenders.map((name) => `${result.minima[name].toPrecision(3)} (${result.milliseconds[name].toPrecision(3)})`),
+    result.gmacPerSecond[contenders[0]].toFixed(1),
+    ...result.ratios.map(formatRatio),
+    formatProbes(result.probes),
   ]);
   return [title, ...(note ? [note] : []), '', formatTable(head, rows)].join('\n');
 }
 
-function formatRatio({ value, target }: Result['ratios'][number]): string {
-  const text = `${value.toFixed(2)}×`;
-  return target !== undefined && value < target ? `${text} (target ${target})` : text;
+function formatRatio({ value, ofMinima, target }: MeasuredRatio): string {
+  const text = `${ofMinima.toFixed(2)}× (${value.toFixed(2)}×)`;
+  return target !== undefined && Math.min(value, ofMinima) < target ? `${text} (target ${target})` : text;
 }
+
+/** The lowest and the highest state of the processor. */
+export const formatProbes = (probes: readonly number[]): string =>
+  `${Math.min(...probes).toFixed(2)}–${Math.max(...probes).toFixed(2)}`;
 
 /** A table of all work on a GPU, a table of kernels for work that has their times, and an estimate for ImageNet. */
 export function formatGpuResults(results: readonly GpuResult[]): string {

@@ -48,7 +48,8 @@ export function scalePreluBatchNormGradientByKernels(
       centering.negative[c] = alphas[c] * slopes[c];
       centering.minusMean[c] = -means[c];
     }
-    sumsKernel(counts.dtype).run(args, blocks, { grain });
+    const together = rowsTogether(channels);
+    sumsKernel(counts.dtype, together).run(args, blocks, { grain });
 
     // dp = dyFactor·dy + through·p + constant, where p = α·max(c, 0) + α·slope·min(c, 0). The coefficients overwrite
     // those of p − μ.
@@ -70,7 +71,7 @@ export function scalePreluBatchNormGradientByKernels(
       constant[c] = (-gammas[c] * s * sum) / rows - through * means[c];
       oneMinusSlope[c] = 1 - slopes[c];
     }
-    gradientKernel(counts.dtype, mayBeTiny).run({ ...args, dz }, blocks, { grain });
+    gradientKernel(counts.dtype, together, mayBeTiny).run({ ...args, dz }, blocks, { grain });
     const throughSlope = sumBlocks('f32', sums, blocks, channels);
     for (let c = 0; c < channels; c++) gradients.slope[c] = throughSlope[c] * alphas[c];
   });
@@ -98,18 +99,23 @@ interface Cell {
 /** A pass of `forEachCell`: the coefficients that it loads, the sums that it keeps, and what it does with each cell. */
 interface Pass<Coefficient extends string, Sum extends string> {
   readonly dtype: CountDType;
+  /** Rows that share one load of the coefficients and sums of four channels. */
+  readonly rowsTogether: number;
   readonly coefficients: readonly Coefficient[];
   /** The sums of each block are stored as [block][sum][channel]. */
   readonly sums: readonly Sum[];
   visit(cell: Cell, coefficients: Record<Coefficient, F32x4>, sums: Record<Sum, Variable<F32x4>>): void;
 }
 
-/** Rows that share one load of the coefficients and sums of four channels. */
-const rowsTogether = 4;
+/**
+ * Short rows are visited four at a time, which saves loads. With long ones this would take longer: processors fetch
+ * memory ahead in its order.
+ */
+const rowsTogether = (channels: number): 1 | 4 => (channels >= 128 ? 1 : 4);
 
 /** The body of a kernel over blocks of rows, which walks memory row by row and visits four channels at a time. */
 function forEachCell<Coefficient extends string, Sum extends string>(
-  { dtype, coefficients: coefficientNames, sums: sumNames, visit }: Pass<Coefficient, Sum>,
+  { dtype, rowsTogether, coefficients: coefficientNames, sums: sumNames, visit }: Pass<Coefficient, Sum>,
   p: KernelParameters<typeof parameters>,
   from: I32,
   to: I32,
@@ -147,7 +153,7 @@ function forEachCell<Coefficient extends string, Sum extends string>(
     forRange(0, sumBytes, 16, (offset) => store(blockSums.add(offset), f32x4.const(0)));
     const at = i32.variable(first.mul(rowBytes), 'at');
     forRange(0, count.sub(rowsTogether - 1), rowsTogether, () => visitRows(at, blockSums, rowsTogether));
-    forRange(0, count.and(rowsTogether - 1), 1, () => visitRows(at, blockSums, 1));
+    if (rowsTogether > 1) forRange(0, count.and(rowsTogether - 1), 1, () => visitRows(at, blockSums, 1));
   });
 }
 
@@ -160,10 +166,11 @@ function byName<Name extends string, T>(
 
 /** For each block of rows: Σ dy and Σ dy·(p − μ). */
 const sumsKernel = memoize(
-  (dtype: CountDType) =>
-    new Kernel(`scale_prelu_batch_norm_gradient_sums_${dtype}__madd`, parameters, (p, from, to) => {
+  (dtype: CountDType, rowsTogether: number) =>
+    new Kernel(`scale_prelu_batch_norm_gradient_sums_${dtype}_${rowsTogether}__madd`, parameters, (p, from, to) => {
       const pass: Pass<(typeof centeringRows)[number], 'sum' | 'centered'> = {
         dtype,
+        rowsTogether,
         coefficients: centeringRows,
         sums: ['sum', 'centered'],
         visit({ above, below, dy }, { positive, negative, minusMean }, { sum, centered }) {
@@ -178,13 +185,14 @@ const sumsKernel = memoize(
 
 /** dz, and for each block of rows Σ dp·c over the counts below 0. */
 const gradientKernel = memoize(
-  (dtype: CountDType, flushes: boolean) =>
+  (dtype: CountDType, rowsTogether: number, flushes: boolean) =>
     new Kernel(
-      `scale_prelu_batch_norm_gradient_${dtype}${flushes ? '_flush' : ''}__madd`,
+      `scale_prelu_batch_norm_gradient_${dtype}_${rowsTogether}${flushes ? '_flush' : ''}__madd`,
       { ...parameters, dz: i32 },
       (p, from, to) => {
         const pass: Pass<(typeof gradientRows)[number], 'throughSlope'> = {
           dtype,
+          rowsTogether,
           coefficients: gradientRows,
           sums: ['throughSlope'],
           visit(cell, { dyFactor, positive, negative, constant, oneMinusSlope }, { throughSlope }) {

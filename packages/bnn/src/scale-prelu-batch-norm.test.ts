@@ -58,10 +58,10 @@ function countsOf(rng: Rng, shape: readonly number[], signs: number, bits: 8 | 1
   return inBits(bits, counts, shape, signs);
 }
 
-/** Channels that the kernels take, eight at a time, and those left to the definition; full and partial blocks. */
+/** Channels that the kernels take, eight at a time, and those left to the definition; full and partial blocks; long rows. */
 const cases = fc
   .record({
-    skipChannels: fc.oneof(fc.constantFrom(8, 16, 24, 40), fc.integer({ min: 1, max: 40 })),
+    skipChannels: fc.oneof(fc.constantFrom(8, 16, 24, 40, 128), fc.integer({ min: 1, max: 40 })),
     skipRepeats: fc.constantFrom(0, 1, 2, 3),
     pixels: fc.oneof(fc.constantFrom(1, 2, 3, 127, 128, 129, 257, 300), fc.integer({ min: 1, max: 300 })),
     size: fc.constantFrom<[signs: number, bits: 8 | 16]>(

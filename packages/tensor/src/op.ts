@@ -103,6 +103,9 @@ function recordOutputs(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes:
 /** Null follows `MOBINET_KERNELS`. */
 const tier = new Setting<KernelTier | null>(null);
 
+/** The kernels that run now. */
+export const kernelTier = (): KernelTier => tier.current ?? kernelSetting().tier;
+
 /** Runs `body` on one kernel tier. Tests compare the two tiers with it. */
 export function withKernels<T>(chosen: KernelTier, body: () => T): T {
   return tier.during(chosen, body);
@@ -176,7 +179,7 @@ function runKernel(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unk
     op.webgpu(inputs, outputs, attributes);
     return;
   }
-  if (op.fast && (tier.current ?? kernelSetting().tier) === 'fast') op.fast(inputs, outputs, attributes);
+  if (op.fast && kernelTier() === 'fast') op.fast(inputs, outputs, attributes);
   else op.reference(inputs, outputs, attributes);
 }
 

@@ -3,8 +3,8 @@ import { groupsOf, linearWorkgroup, maxBuffers, memoize, Shader } from '@mobinet
 import type { ParameterUpdate, UpdateDefinition } from './update-definition.js';
 
 /**
- * The kernel of an update for a GPU, in place. Each dispatch updates as many parameters as it has buffers for: most
- * parameters are so small that launching a kernel takes longer than running it.
+ * The kernel of an update for a GPU, in place. Each dispatch updates as many parameters as it has buffers for, because
+ * most parameters are vectors of channels, too small for a launch of their own.
  */
 export class UpdateShader<N extends string> {
   readonly #perParameter: number;

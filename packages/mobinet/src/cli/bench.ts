@@ -5,10 +5,11 @@ import type { PackedModel } from '../export/packed-model.js';
 import { readPacked } from '../training/files.js';
 import { trainingRanges } from '../training/options.js';
 import { jsonFlag } from './flags.js';
-import { formatChoices } from './kernel-flags.js';
+import { formatChoices } from './kernel-report.js';
 import { networkFlag } from './network-flag.js';
 import { numberIn, threadsRange } from './number-flags.js';
-import { formatTable, printJson, printResult } from './output.js';
+import { printJson, printResult } from './output.js';
+import { formatTable } from './table.js';
 
 interface BenchFlags {
   threads?: number;

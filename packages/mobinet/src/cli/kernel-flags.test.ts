@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { contentsOf, copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn, type Outcome, tiny } from './cli.test.helper.js';
-import { formatChoices, formatKernelTimes, formatProfile } from './kernel-flags.js';
+import { formatChoices, formatKernelTimes, formatProfile } from './kernel-report.js';
 
 const folder = sharedFolder();
 const { askAll } = commandLineIn(folder);

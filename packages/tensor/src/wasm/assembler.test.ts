@@ -20,6 +20,7 @@ import {
   store,
   store8,
   store16,
+  storeHalf,
   storeLane,
   transpose4x4,
   when,
@@ -140,7 +141,7 @@ describe('lanes', () => {
         const one = f32x4.const(1);
         const values = [
           ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y), x.subMul(x, y)],
-          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y)],
+          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y), x.whereTrue(x.lt(y), y)],
         ];
         values.forEach((value, index) => {
           store(zero, value, 32 + 16 * index);
@@ -151,7 +152,7 @@ describe('lanes', () => {
       ...[(x: number, y: number) => x + y, (x: number, y: number) => x - y, (x: number, y: number) => x * y],
       ...[Math.min, Math.max, Math.abs, (x: number) => 0 - x, (x: number, y: number) => x + x * y],
       (x: number, y: number) => x - x * y,
-      ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max],
+      ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max, Math.min],
     ].flatMap((f) => a.map((x, lane) => f(x, b[lane]) + 0));
     expect([...results.subarray(8, 8 + expected.length)].map((value) => value + 0)).toEqual(expected);
   });
@@ -197,6 +198,11 @@ describe('lanes', () => {
       store(zero, i8x16.const(-16).shrU(i32.const(3)), 128);
       store(zero, i16x8.const(-16).shrU(i32.const(3)), 144);
       store(zero, i8x16.const(...range(16)).swizzleBelow16(i8x16.const(...range(16).reverse())), 160);
+      storeHalf(zero, i32x4.const(1, 2, 3, 4), 1, 176);
+      storeHalf(zero, i32x4.const(1, 2, 3, 4), 0, 184);
+      const bytes = i8x16.const(...Array.from({ length: 16 }, (_, at) => 240 + at));
+      store(zero, bytes.toI16x8LowU(), 192);
+      store(zero, bytes.toI16x8HighU(), 208);
       store(zero, i16x8.const(1, 2, 3, 4, 5, 6, 7, 8).shl(i32.const(1)), 112);
     });
     expect([...words.subarray(8, 13)]).toEqual([8, 1, 6, 3, 0b1100]);
@@ -206,6 +212,8 @@ describe('lanes', () => {
     expect([...new Uint16Array(words.buffer, 144, 8)]).toEqual(new Array(8).fill(0xfff0 >> 3));
     expect([...new Uint8Array(words.buffer, 160, 16)]).toEqual(range(16).reverse());
     expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
+    expect([...words.subarray(44, 48)]).toEqual([3, 4, 1, 2]);
+    expect([...new Int16Array(words.buffer, 192, 16)]).toEqual(Array.from({ length: 16 }, (_, at) => 240 + at));
   });
 
   test('are transposed', () => {

@@ -11,7 +11,7 @@ import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } f
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { type BorderDType, subtractBorder } from './bit-conv2d-border.wasm.js';
 import { bitConv2dByPatches, hasPatches } from './bit-conv2d-patches.wasm.js';
-import { bitConv2dByTables, hasTables } from './bit-conv2d-tables.wasm.js';
+import { bitConv2dByTables, hasTables, padsWithZero } from './bit-conv2d-tables.wasm.js';
 import { bitGemm } from './bit-gemm.js';
 import { type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
@@ -31,8 +31,11 @@ export function bitConv2dByKernels(
     return;
   }
   if (hasPatches(filter, y, attributes)) bitConv2dByPatches(x, filter, y, window);
-  else if (hasTables(x, filter, y.dtype, attributes)) bitConv2dByTables(x, filter, y, window);
-  else convolveByWords(x, filter, y, attributes);
+  else if (hasTables(x, filter, attributes)) {
+    bitConv2dByTables(x, filter, y, attributes);
+    // The tables have left the taps outside the image out of the sum.
+    if (padsWithZero(groupChannels)) return;
+  } else convolveByWords(x, filter, y, attributes);
   if (paddingValue === 'zero') subtractBorder(y as Tensor<BorderDType>, filter, window);
 }
 

@@ -32,13 +32,16 @@ export const noEpilogue: Epilogue<Record<never, never>> = {
 interface EpilogueKernel<P extends ParameterTypes> {
   /** First part of the kernel's name. The name of the epilogue and `__lookup` follow. */
   readonly name: string;
-  /** Like a `KernelBody`. Calls `epilogue` for each pixel, and passes its elements through the result. */
+  /**
+   * Like a `KernelBody`. Calls `epilogue` for each pixel, and passes its elements through the result. It is null for
+   * `noEpilogue`.
+   */
   readonly body: (
     parameters: KernelParameters<P>,
     from: I32,
     to: I32,
     scratch: I32,
-    epilogue: (pixel: I32) => RowEpilogue,
+    epilogue: ((pixel: I32) => RowEpilogue) | null,
   ) => void;
 }
 
@@ -57,8 +60,10 @@ export function epilogueFamily<P extends ParameterTypes, S extends readonly (num
       return new Kernel<ParameterTypes>(
         `${name}_${epilogue.name}__lookup`,
         { ...parameters, ...epilogue.parameters },
-        (all, from, to, scratch) =>
-          body(all as KernelParameters<P>, from, to, scratch, (pixel) => epilogue.row(all, pixel)),
+        (all, from, to, scratch) => {
+          const isPlain = (epilogue as object) === noEpilogue;
+          body(all as KernelParameters<P>, from, to, scratch, isPlain ? null : (pixel) => epilogue.row(all, pixel));
+        },
       );
     }),
   );

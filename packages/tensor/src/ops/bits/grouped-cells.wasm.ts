@@ -11,33 +11,85 @@ export const imageLanes = 8;
 const imageVectors = imageLanes / 4;
 
 export const cellBytes = setChannels * imageLanes * 4;
+/** The channels of one image. */
+const lineBytes = setChannels * 4;
 export const slotBytes = (setChannels / 4) * imageVectors * tableBytes;
 
-/** The same pixel of dY in 8 images. */
-interface GradientPixel {
-  /** The address of its first channel in the first image. */
+/** Pixels of a row of dY or dX in up to 8 images: runs of up to 16 channels. */
+interface ImageRows {
+  /** The address of the whole tensor, and the index of the first pixel of the row in the first image. */
   readonly address: I32;
-  readonly imageBytes: I32;
+  readonly pixel: I32;
+  readonly width: I32;
+  readonly imagePixels: I32;
   /** Index of the last image. Lanes past it repeat it. */
   readonly lastImage: I32;
-  /** Number of channels, divided by four. */
-  readonly quads: I32;
-  /** The address of a factor for each channel, or null. */
-  readonly factor: I32 | null;
+  /** Bytes of a pixel, and of the run, and where the run starts in a pixel. */
+  readonly pixelBytes: I32;
+  readonly runBytes: I32;
+  readonly firstByte: I32;
 }
 
-/** Makes the tables of one pixel of dY: one for every four filters and four images. */
-export function makeTables({ address, imageBytes, lastImage, quads, factor }: GradientPixel, slot: I32): void {
+// A row is gathered before it is used, and scattered when it is complete: [pixel][image][16 channels] in scratch memory.
+// Both run along the pixels of one image, so that many of them are fetched from memory at the same time.
+
+/** Gathers a row of dY at `lines`, multiplied by a factor for each channel, if there are any. */
+export function gatherRow(rows: ImageRows, factor: I32 | null, lines: I32): void {
+  const { address, pixel, width, imagePixels, lastImage, pixelBytes, firstByte } = rows;
+  forRange(0, i32.const(imageLanes), 1, (image) => {
+    const first = pixel.add(image.minU(lastImage).mul(imagePixels));
+    const source = i32.variable(address.add(first.mul(pixelBytes)).add(firstByte), 'source');
+    const line = i32.variable(lines.add(image.mul(lineBytes)), 'line');
+    forRange(0, width, 1, () => {
+      forEachFourOf(rows, (offset, constant) => {
+        const value = f32x4.load(source.add(offset), constant);
+        const scaled = factor ? value.mul(f32x4.load(factor.add(offset), constant)) : value;
+        store(line.add(offset), scaled, constant);
+      });
+      source.set(source.add(pixelBytes));
+      line.set(line.add(cellBytes));
+    });
+  });
+}
+
+/** Scatters a complete row of dX from `lines`, through the epilogue. */
+export function scatterRow(rows: ImageRows, lines: I32, epilogue: ((pixel: I32) => RowEpilogue) | null): void {
+  const { address, width, imagePixels, lastImage, pixelBytes, firstByte } = rows;
+  forRange(0, lastImage.add(1), 1, (image) => {
+    const pixel = i32.variable(rows.pixel.add(image.mul(imagePixels)), 'pixel');
+    const target = i32.variable(address.add(pixel.mul(pixelBytes)).add(firstByte), 'target');
+    const line = i32.variable(lines.add(image.mul(lineBytes)), 'line');
+    forRange(0, width, 1, () => {
+      const transform = epilogue?.(pixel);
+      forEachFourOf(rows, (offset, constant) => {
+        const value = f32x4.variable(f32x4.load(line.add(offset), constant), 'value');
+        store(target.add(offset), transform ? transform(value, firstByte.add(offset), constant) : value, constant);
+      });
+      pixel.set(pixel.add(1));
+      target.set(target.add(pixelBytes));
+      line.set(line.add(cellBytes));
+    });
+  });
+}
+
+/** Four channels at a time of a run, which is almost always complete. */
+function forEachFourOf({ runBytes }: ImageRows, visit: (offset: I32, constant: number) => void): void {
+  when(
+    runBytes.eq(lineBytes),
+    () => {
+      for (let at = 0; at < lineBytes; at += 16) visit(i32.const(0), at);
+    },
+    () => forRange(0, runBytes, 16, (offset) => visit(offset, 0)),
+  );
+}
+
+/** Makes the tables of one pixel of dY, [image][16 channels]: one for every four filters and four images. */
+export function makeTables(pixel: I32, quads: I32, slot: I32): void {
   const at = i32.variable(slot, 'at');
-  const source = i32.variable(address, 'source');
-  const factors = factor && i32.variable(factor, 'factors');
+  const source = i32.variable(pixel, 'source');
   forRange(0, quads, 1, () => {
     for (let q = 0; q < imageVectors; q++) {
-      const square = [0, 1, 2, 3].map((i) => {
-        const image = i32.const(4 * q + i).minU(lastImage);
-        const value = f32x4.load(source.add(image.mul(imageBytes)));
-        return f32x4.variable(factors ? value.mul(f32x4.load(factors)) : value);
-      });
+      const square = [0, 1, 2, 3].map((i) => f32x4.variable(f32x4.load(source, (4 * q + i) * lineBytes)));
       makeTable(
         transpose4x4(square).map((filter) => f32x4.variable(filter)),
         at,
@@ -46,7 +98,6 @@ export function makeTables({ address, imageBytes, lastImage, quads, factor }: Gr
     }
     at.set(at.add(imageVectors * tableBytes));
     source.set(source.add(16));
-    factors?.set(factors.add(16));
   });
 }
 
@@ -107,46 +158,14 @@ export function shiftWaiting(waiting: readonly I32[], cell: I32): void {
   }
 }
 
-/** Where the sums of a cell go: some channels of the same pixel of dX in 8 images. */
-interface ResultPixel {
-  readonly dx: I32;
-  /** Index of the pixel in the first image, and pixels from one image to the next. */
-  readonly pixel: I32;
-  readonly imagePixels: I32;
-  readonly lastImage: I32;
-  /** Channels of a whole pixel, the first channel of the cell, and the number of those that exist. */
-  readonly allChannels: I32;
-  readonly channel: I32;
-  readonly count: I32;
-}
-
-/** Transposes the sums of a cell, [channel][image], into a run of channels for each image, through the epilogue. */
-export function storeCell(
-  cell: I32,
-  { dx, pixel, imagePixels, lastImage, allChannels, channel, count }: ResultPixel,
-  epilogue: (pixel: I32) => RowEpilogue,
-): void {
-  const offset = i32.variable(channel.mul(4), 'offset');
+/** Transposes the sums of a cell, [channel][image], to a pixel of a row, [image][16 channels]. */
+export function transposeCell(cell: I32, pixel: I32): void {
   for (let q = 0; q < imageVectors; q++) {
-    const images = [0, 1, 2, 3].map((i) =>
-      i32.variable(pixel.add(imagePixels.mul(i32.const(4 * q + i).minU(lastImage))), 'imagePixel'),
-    );
-    const rowEpilogues = images.map((image) => epilogue(image));
-    const targets = images.map((image) => i32.variable(dx.add(image.mul(allChannels).mul(4)).add(offset), 'target'));
-    const four = (first: number): void => {
-      const channels = [0, 1, 2, 3].map((c) => f32x4.variable(f32x4.load(cell, (first + c) * imageLanes * 4 + 16 * q)));
-      const values = transpose4x4(channels).map((value, i) =>
-        f32x4.variable(rowEpilogues[i](value, offset, 4 * first)),
-      );
-      values.forEach((value, i) => {
-        when(lastImage.geS(4 * q + i), () => store(targets[i], value, 4 * first));
+    for (let first = 0; first < setChannels; first += 4) {
+      const square = [0, 1, 2, 3].map((c) => f32x4.variable(f32x4.load(cell, (first + c) * imageLanes * 4 + 16 * q)));
+      transpose4x4(square).forEach((value, i) => {
+        store(pixel, value, (4 * q + i) * lineBytes + 4 * first);
       });
-    };
-    when(lastImage.geS(4 * q), () => {
-      for (let first = 0; first < setChannels; first += 4) {
-        if (first === 0) four(first);
-        else when(count.gtS(first), () => four(first));
-      }
-    });
+    }
   }
 }

@@ -8,12 +8,14 @@ import type { Window } from '../window.js';
 import { type Epilogue, type EpilogueArguments, epilogueFamily } from './epilogue.wasm.js';
 import {
   cellBytes,
+  gatherRow,
   imageLanes,
   lookUpWindow,
   makeTables,
+  scatterRow,
   shiftWaiting,
   slotBytes,
-  storeCell,
+  transposeCell,
 } from './grouped-cells.wasm.js';
 import { setChannels } from './grouped-lookup.js';
 
@@ -39,6 +41,7 @@ export function groupedInputGradient<P extends ParameterTypes>(
   withTemporary(groups * groupIndexBytes, (indices) => {
     indexKernel(kernelHeight * kernelWidth, channels).run({ filter, indices }, groups);
     const rowBytes = width.input * cellBytes;
+    const lineBytes = Math.max(width.input, width.output) * cellBytes;
     inputGradientKernel(epilogue, kernelHeight, kernelWidth, channels, scale !== null).run(
       {
         dy,
@@ -49,6 +52,7 @@ export function groupedInputGradient<P extends ParameterTypes>(
         allChannels: outChannels,
         sets,
         rowBytes,
+        lineBytes,
         height: height.input,
         width: width.input,
         outHeight: height.output,
@@ -58,7 +62,7 @@ export function groupedInputGradient<P extends ParameterTypes>(
         ...args,
       } as Record<keyof P | keyof typeof parameters, Argument>,
       Math.ceil(batch / imageLanes) * sets,
-      { grain: 1, scratch: kernelWidth * slotBytes + cellBytes + (kernelHeight - 1) * rowBytes },
+      { grain: 1, scratch: kernelWidth * slotBytes + cellBytes + lineBytes + (kernelHeight - 1) * rowBytes },
     );
   });
 }
@@ -72,6 +76,7 @@ const parameters = {
   allChannels: i32,
   sets: i32,
   rowBytes: i32,
+  lineBytes: i32,
   height: i32,
   width: i32,
   outHeight: i32,
@@ -124,11 +129,11 @@ const inputGradientKernel = epilogueFamily(
     name: `bits_grouped_input_gradient_${kernelHeight}x${kernelWidth}_c${channels}${hasScale ? '_scaled' : ''}`,
     body(p, from, to, scratch, epilogue) {
       const pixelBytes = i32.variable(p.allChannels.mul(4), 'pixelBytes');
-      const imageBytes = i32.variable(p.outHeight.mul(p.outWidth).mul(pixelBytes), 'imageBytes');
       const cell = i32.variable(scratch.add(kernelWidth * slotBytes), 'cell');
+      const lines = i32.variable(cell.add(cellBytes), 'lines');
       // The sums in row k are complete after k + 1 more rows of dY.
       const rows = Array.from({ length: kernelHeight - 1 }, (_, k) =>
-        i32.variable(cell.add(cellBytes).add(p.rowBytes.mul(k)), `row${k}`),
+        i32.variable(lines.add(p.lineBytes).add(p.rowBytes.mul(k)), `row${k}`),
       );
       forRange(from, to, 1, (item) => {
         const image = i32.variable(item.divU(p.sets).mul(imageLanes), 'image');
@@ -141,7 +146,16 @@ const inputGradientKernel = epilogueFamily(
         const indexBytes = kernelHeight * kernelWidth * channels * (channels / 4);
         const indices = i32.variable(p.indices.add(channel.divU(i32.const(channels)).mul(indexBytes)), 'indices');
         const factor = i32.variable(p.scale.add(channel.mul(4)), 'factor');
-        const source = i32.variable(p.dy.add(image.mul(imageBytes)).add(channel.mul(4)), 'source');
+        const rowsOf = (address: I32, row: I32, height: I32, width: I32) => ({
+          address,
+          pixel: i32.variable(image.mul(height).add(row).mul(width), 'rowPixel'),
+          width,
+          imagePixels: i32.variable(height.mul(width), 'imagePixels'),
+          lastImage,
+          pixelBytes,
+          runBytes: i32.variable(groups.mul(4 * channels), 'runBytes'),
+          firstByte: i32.variable(channel.mul(4), 'firstByte'),
+        });
         if (rows.length > 0) clear(rows[0], p.rowBytes.mul(rows.length));
         clear(scratch, i32.const(kernelWidth * slotBytes));
         // Slot kx has the tables of the pixel of dY under column kx of the window.
@@ -151,29 +165,21 @@ const inputGradientKernel = epilogueFamily(
 
         forRange(0, p.outHeight.add(kernelHeight - 1), 1, (y) => {
           const isInside = i32.variable(y.ltS(p.outHeight), 'isInside');
-          const pixel = i32.variable(source.add(y.mul(p.outWidth).mul(pixelBytes)), 'pixel');
           const x = i32.variable(0, 'x');
           const nextSlot = (): void => {
             const oldest = i32.variable(slots[kernelWidth - 1], 'oldest');
             for (let kx = kernelWidth - 1; kx > 0; kx--) slots[kx].set(slots[kx - 1]);
             slots[0].set(oldest);
-            const dyPixel = {
-              address: pixel,
-              imageBytes,
-              lastImage,
-              quads: groups.mul(channels / 4),
-              factor: hasScale ? factor : null,
-            };
             when(
               x.ltS(p.outWidth),
-              () => makeTables(dyPixel, slots[0]),
+              () => makeTables(lines.add(x.mul(cellBytes)), groups.mul(channels / 4), slots[0]),
               () => clear(oldest, i32.const(slotBytes)),
             );
             x.set(x.add(1));
-            pixel.set(pixel.add(pixelBytes));
           };
           // To the left of a row is the border, which contributes nothing.
           when(isInside, () => {
+            gatherRow(rowsOf(p.dy, y, p.outHeight, p.outWidth), hasScale ? factor : null, lines);
             for (const slot of slots) clear(slot, i32.const(slotBytes));
             forRange(0, p.left, 1, nextSlot);
           });
@@ -195,20 +201,11 @@ const inputGradientKernel = epilogueFamily(
               },
               () => shiftWaiting(waiting, cell),
             );
-            when(row.ltU(p.height), () => {
-              const target = {
-                dx: p.dx,
-                pixel: i32.variable(image.mul(p.height).add(row).mul(p.width).add(column), 'target'),
-                imagePixels: p.height.mul(p.width),
-                lastImage,
-                allChannels: p.allChannels,
-                channel,
-                count: groups.mul(channels),
-              };
-              storeCell(cell, target, epilogue);
-            });
+            // The pixel of dY at this place has been read already.
+            transposeCell(cell, lines.add(column.mul(cellBytes)));
             for (const at of waiting) at.set(at.add(cellBytes));
           });
+          when(row.ltU(p.height), () => scatterRow(rowsOf(p.dx, row, p.height, p.width), lines, epilogue));
         });
       });
     },

@@ -22,15 +22,16 @@ import { transposeBytes } from './transpose-bytes.wasm.js';
 // Both gradients of a binary layer are such products. They need no multiplications, and few additions:
 //
 // 1. Take g rows of F. Each output k needs one of the 2^g sums ±f₀ ± f₁ … of them, the one selected by its g bits.
-// 2. A table contains all 2^g sums. In the order of a Gray code, each differs from the previous one in a single sign,
-//    and costs one addition. An entry holds the sums of all lanes.
+// 2. A table contains all 2^g sums. Each is the sum of two smaller ones, and costs one addition. An entry holds the sums
+//    of all lanes.
 // 3. Each k looks up one entry, with its g bits as the index. A load and an addition replace g multiply-adds per lane.
 // 4. Eight tables are made at a time, so that eight entries are summed before they are added to the sum in memory.
 //
 // This is the "method of four Russians", by which Arlazarov, Dinitz, Kronrod and Faradzhev (1970) multiplied Boolean
-// matrices. 32 lanes are eight vectors, and eight tables of 2^5 entries take 32 KiB, which fit the first-level cache.
+// matrices. 32 lanes are eight vectors, and eight tables of 2^4 entries take 16 KiB: half of a first-level cache of 32
+// KiB, so that the sums fit, too. Tables of 2^5 entries are made for half of the lanes at a time.
 
-/** Lanes that a kernel computes in one pass, vectors of four lanes, and tables that are made together. */
+/** Lanes of a block, vectors of four lanes, and tables that are made together. */
 export const lanes = 32;
 export const vectors = lanes / 4;
 export const tables = 8;
@@ -42,6 +43,12 @@ export const laneBytes = 4 * lanes;
 export function tableRows(outputs: number): 4 | 5 {
   return outputs > 160 ? 5 : 4;
 }
+
+/** The first of the vectors whose tables are in memory together, for each pass over the lanes of a block. */
+export const tablePasses = (g: number): readonly number[] => (g === 5 ? [0, vectors / 2] : [0]);
+
+/** Vectors whose tables are in memory together. */
+export const tableVectors = (g: number): number => vectors / tablePasses(g).length;
 
 /** Rows of F that are processed together. */
 export const chunkRows = (g: number): number => tables * g;
@@ -56,10 +63,13 @@ export function rowsOfTable(g: number, table: number): number[] {
 }
 
 /** Bytes of the tables, which are at the start of a kernel's scratch memory. */
-export const tableBytes = (g: number): number => tables * vectors * 16 * 2 ** g;
+export const tableBytes = (g: number): number => tables * tableVectors(g) * 16 * 2 ** g;
 
-/** Indices are bytes. For tables of 2^4 entries they are stored multiplied by 16, the bytes of a vector. */
-const indexShift = (g: number): number => (g <= 4 ? 4 : 0);
+/**
+ * Indices are bytes. They are stored as offsets of entries of 16 bytes, or as an eighth of that where offsets are larger
+ * than a byte: processors multiply by 8 in an address for free.
+ */
+const indexShift = (g: number): number => (g <= 4 ? 4 : 1);
 
 /** The number of outputs is rounded up to a multiple of this in the array of indices. */
 const outputBlock = 16;
@@ -130,14 +140,14 @@ interface LookupChunk {
   readonly rowsLeft: I32;
   /** The indices of this chunk, starting with the first output. */
   readonly indices: I32;
-  /** C [outputs, 32]. */
+  /** C [outputs, 32], from the first lane of this pass. */
   readonly sums: I32;
   readonly outputs: I32;
   /** Not 0 if the sums are added to C. */
   readonly adds: I32;
 }
 
-/** Statements that look up the outputs of one chunk in its tables. */
+/** Statements that look up the outputs of one chunk in the tables of one pass. */
 export function lookUpChunk(g: number, chunk: LookupChunk): void {
   const lookUpIn = (count: number): void =>
     when(
@@ -161,10 +171,10 @@ function lookUp(g: number, chunk: LookupChunk, count: number, adds: boolean): vo
   repeat(i32.variable(chunk.outputs, 'outputsLeft'), () => {
     for (const [table, address] of entry.entries()) {
       const offset = i32.load8U(index, table);
-      address.set(base.add(indexShift(g) === 4 ? offset : offset.shl(4)));
+      address.set(base.add(offset.shl(4 - indexShift(g))));
     }
     // One vector at a time: loading the entries of all vectors first would take too many registers.
-    for (let v = 0; v < vectors; v++) {
+    for (let v = 0; v < tableVectors(g); v++) {
       const found = sumInPairs(entry.map((address, table) => f32x4.load(address, tableAt(g, table, v))));
       store(sums, adds ? f32x4.load(sums, 16 * v).add(found) : found, 16 * v);
     }
@@ -178,25 +188,29 @@ export const tableAt = (g: number, table: number, vector: number): number => (ve
 
 /**
  * Statements that write all sums ±f₀ ± f₁ … of four lanes to address + offset. Bit j of an entry's index is 1 if f_j is
- * subtracted. The elements of `f` must be variables.
+ * subtracted. The elements of `f` must be variables, at least three.
+ *
+ * The sums form a tree, from the last element to the first, in which no addition waits for more than a few others.
  */
 export function makeTable(f: readonly F32x4[], address: I32, offset: number): void {
-  const twice = f.map((value) => f32x4.variable(value.add(value)));
-  const sum = f32x4.variable(
-    f.slice(1).reduce((sum, value) => sum.add(value), f[0]),
-    'sum',
-  );
-  store(address, sum, offset);
-  for (let i = 1; i < 2 ** f.length; i++) {
-    const entry = grayCode(i);
-    const j = 31 - Math.clz32(entry ^ grayCode(i - 1));
-    sum.set((entry >> j) & 1 ? sum.sub(twice[j]) : sum.add(twice[j]));
-    store(address, sum, offset + 16 * entry);
-  }
+  const sum = f32x4.variable(f[0].add(f[1]), 'sum');
+  const difference = f32x4.variable(f[0].sub(f[1]), 'difference');
+  // `rest` is the sum of the elements from j on, with the signs in `entry`.
+  const addElementsBelow = (j: number, rest: F32x4, entry: number): void => {
+    if (j > 2) {
+      addElementsBelow(j - 1, f32x4.variable(rest.add(f[j - 1])), entry);
+      addElementsBelow(j - 1, f32x4.variable(rest.sub(f[j - 1])), entry | (1 << (j - 1)));
+    } else {
+      const results = [rest.add(sum), rest.sub(difference), rest.add(difference), rest.sub(sum)];
+      results.forEach((result, low) => {
+        store(address, result, offset + 16 * (entry | low));
+      });
+    }
+  };
+  const last = f.length - 1;
+  addElementsBelow(last, f[last], 0);
+  addElementsBelow(last, f32x4.variable(f[last].neg()), 1 << last);
 }
-
-/** The i-th number of a Gray code, in which neighbors differ in a single bit. */
-const grayCode = (i: number): number => i ^ (i >> 1);
 
 /** The sum as a balanced tree, whose additions do not wait for each other. */
 function sumInPairs(values: readonly F32x4[]): F32x4 {

@@ -15,9 +15,10 @@ import {
   rowsOfTable,
   tableAt,
   tableBytes,
+  tablePasses,
   tableRows,
   tables,
-  vectors,
+  tableVectors,
 } from './lookup.wasm.js';
 import { copyTail, partOf, partsOf, scratchBytes, storeTransposed } from './pointwise-lookup.wasm.js';
 
@@ -71,25 +72,28 @@ const filterGradientKernel = memoize(
               source.set(tail);
               step.set(i32.const(laneBytes));
             });
-            makeTables(g, source, step, scratch);
-            lookUpChunk(g, { tables: scratch, rowsLeft, indices, sums, outputs, adds: pixel });
+            for (const first of tablePasses(g)) {
+              makeTables(g, source.add(16 * first), step, scratch);
+              const own = i32.variable(sums.add(16 * first), 'own');
+              lookUpChunk(g, { tables: scratch, rowsLeft, indices, sums: own, outputs, adds: pixel });
+            }
             source.set(source.add(step.mul(chunkRows(g))));
             indices.set(indices.add(p.chunkBytes));
           });
           const rowsLeft = p.filters.sub(filter);
           const target = { address: p.df, columns: p.channels, row: filter, column: channel, rowsLeft };
-          storeTransposed(sums, outputs, target, () => (value) => value);
+          storeTransposed(sums, outputs, target);
         });
       },
     ),
 );
 
-/** Makes the tables of a chunk of rows of 32 lanes, which lie `rowBytes` apart. */
+/** Makes the tables of a chunk of rows, which lie `rowBytes` apart, for the lanes of one pass. */
 function makeTables(g: number, first: I32, rowBytes: I32, target: I32): void {
   const at = i32.variable(target, 'at');
   const rows = rowsOfTable(g, 0).map((row) => i32.variable(first.add(rowBytes.mul(row)), `row${row}`));
   repeat(i32.variable(tables, 'tablesLeft'), () => {
-    for (let v = 0; v < vectors; v++) {
+    for (let v = 0; v < tableVectors(g); v++) {
       const f = rows.map((row) => f32x4.variable(f32x4.load(row, 16 * v)));
       makeTable(f, at, tableAt(g, 0, v));
     }

@@ -2,6 +2,7 @@ import { threadCount } from '../../backends/cpu/threads.js';
 import {
   type F32x4,
   f32x4,
+  forEachFour,
   forRange,
   type I32,
   i32,
@@ -79,38 +80,33 @@ interface Target {
 /**
  * Transposes C [outputs, 32] into up to 32 rows of a matrix. Rows past the last one are written in place of the first
  * of their four rows, which then overwrites them.
- *
- * @param epilogue Applied to the elements of each row.
  */
 export function storeTransposed(
   sums: I32,
   outputs: I32,
   { address, columns, row: firstRow, column, rowsLeft }: Target,
-  epilogue: (row: I32) => RowEpilogue,
 ): void {
   forRange(0, outputs, columnsPerPass, (done) => {
     const count = i32.variable(outputs.sub(done).minU(i32.const(columnsPerPass)), 'count');
-    const first = i32.variable(column.add(done).mul(4), 'firstByte');
+    const first = i32.variable(address.add(column.add(done).mul(4)), 'first');
     const block = i32.variable(sums.add(done.mul(laneBytes)), 'block');
     forRange(0, rowsLeft.minU(i32.const(lanes)), 4, (lane) => {
-      const rows = [0, 1, 2, 3].map((i) => {
+      const targets = [0, 1, 2, 3].map((i) => {
         const own = lane.add(i);
-        return i32.variable(firstRow.add(i === 0 ? own : select(own.ltS(rowsLeft), own, lane)), `row${i}`);
+        const row = firstRow.add(i === 0 ? own : select(own.ltS(rowsLeft), own, lane));
+        return i32.variable(first.add(row.mul(columns).mul(4)), `target${i}`);
       });
-      const targets = rows.map((row, i) => i32.variable(address.add(row.mul(columns).mul(4)).add(first), `target${i}`));
-      const rowEpilogues = rows.map((row) => epilogue(row));
       const source = i32.variable(block.add(lane.mul(4)), 'source');
-      const offset = i32.variable(first, 'offset');
       // Square s has elements [4s, 4s + 4) of the four rows, counted from the current addresses.
       const square = (s: number, put: (target: I32, value: F32x4) => void): void => {
         const outputs = [0, 1, 2, 3].map((k) => f32x4.variable(f32x4.load(source, (4 * s + k) * laneBytes)));
-        const values = transpose4x4(outputs).map((value, i) => f32x4.variable(rowEpilogues[i](value, offset, 16 * s)));
+        const values = transpose4x4(outputs).map((value) => f32x4.variable(value));
         for (const i of [3, 2, 1, 0]) put(targets[i], values[i]);
       };
       const squares = (count: number): void => {
         for (let s = 0; s < count; s++) square(s, (target, value) => store(target, value, 16 * s));
         source.set(source.add(4 * laneBytes * count));
-        for (const at of [...targets, offset]) at.set(at.add(16 * count));
+        for (const at of targets) at.set(at.add(16 * count));
       };
       const whole = i32.variable(count.and(-16), 'whole');
       forRange(0, whole, 16, () => squares(4));
@@ -122,4 +118,25 @@ export function storeTransposed(
 }
 
 /** Columns that are transposed in one pass. The 16 bytes per row that are read of C stay in the first-level cache. */
-const columnsPerPass = 256;
+const columnsPerPass = 128;
+
+/**
+ * Passes rows that `storeTransposed` has just stored through an epilogue, in place. They are still in the first-level
+ * cache, and whatever else the epilogue reads is read in the order of memory, which is faster than four rows at a time.
+ */
+export function applyEpilogue(
+  outputs: I32,
+  { address, columns, row: firstRow, column, rowsLeft }: Target,
+  epilogue: (row: I32) => RowEpilogue,
+): void {
+  const first = i32.variable(column.mul(4), 'firstByte');
+  forRange(firstRow, firstRow.add(rowsLeft.minU(i32.const(lanes))), 1, (row) => {
+    const transform = epilogue(row);
+    const target = i32.variable(address.add(row.mul(columns).mul(4)), 'target');
+    forEachFour(outputs, (done, rest) => {
+      const offset = i32.variable(first.add(done), 'offset');
+      const value = f32x4.variable(transform(f32x4.load(target.add(offset)), offset, 0), 'value');
+      storeFour(target.add(offset), value, rest);
+    });
+  });
+}
