@@ -3,6 +3,8 @@ import { afterAll, describe, expect } from 'vitest';
 import { setThreads } from '../../backends/cpu/threads.js';
 import { withKernels } from '../../op.js';
 import { Rng } from '../../random.js';
+import { tidy } from '../../scope.js';
+import type { Shape } from '../../shape.js';
 import { checkOp } from '../../testing/index.js';
 import { bitConv2d } from './bit-conv2d.js';
 import { bitConv2dAttributes } from './bit-conv2d-attributes.js';
@@ -27,8 +29,9 @@ const convolutions = fc
   })
   .map(({ batch, size, words, filters, kernel, seed, ...options }) => {
     const rng = Rng.fromSeed(seed);
-    const x = packBits(rng.split('x').normal([batch, ...size, 32 * words]));
-    const filter = packBits(rng.split('filter').normal([filters, ...kernel, 32 * words]));
+    const signs = (name: string, shape: Shape) => tidy(() => packBits(rng.split(name).normal(shape)));
+    const x = signs('x', [batch, ...size, 32 * words]);
+    const filter = signs('filter', [filters, ...kernel, 32 * words]);
     return { x, filter, options };
   })
   .filter(({ x, filter, options }) => {
@@ -48,7 +51,7 @@ describe('bitConv2d by patches', () => {
 
   test('counts differing signs in bytes', () => {
     const rng = Rng.fromSeed(1);
-    const [x, filter] = [packBits(rng.normal([1, 40, 20, 64])), packBits(rng.normal([64, 1, 3, 64]))];
+    const [x, filter] = tidy(() => [packBits(rng.normal([1, 40, 20, 64])), packBits(rng.normal([64, 1, 3, 64]))]);
     const options = { padding: 'same', dtype: 'u8' } as const;
     expect(hasPatches(filter, { size: 800 * 64 }, bitConv2dAttributes('', x.shape, filter.shape, options))).toBe(true);
     checkOp((x, filter) => bitConv2d(x, filter, options), [x, filter], { gradient: false });
@@ -57,8 +60,8 @@ describe('bitConv2d by patches', () => {
   test('computes the same on 1, 2 and 3 threads, in several passes', async () => {
     const rng = Rng.fromSeed(2);
     // 484 patches of 576 bytes.
-    const [x, filter] = [packBits(rng.normal([1, 22, 22, 512])), packBits(rng.normal([48, 3, 3, 512]))];
-    const convolve = () => [...bitConv2d(x, filter, { padding: 'same' }).values];
+    const [x, filter] = tidy(() => [packBits(rng.normal([1, 22, 22, 512])), packBits(rng.normal([48, 3, 3, 512]))]);
+    const convolve = () => tidy(() => [...bitConv2d(x, filter, { padding: 'same' }).values]);
     const expected = withKernels('reference', convolve);
     for (const threads of [1, 2, 3]) {
       await setThreads(threads);

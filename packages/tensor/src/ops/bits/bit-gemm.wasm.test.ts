@@ -6,6 +6,7 @@ import { ones } from '../../create.js';
 import type { BitGemmKernel } from '../../kernel-setting.js';
 import { withKernels } from '../../op.js';
 import { Rng } from '../../random.js';
+import { tidy } from '../../scope.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
 import { neg } from '../elementwise/unary.js';
 import { bitGemm, withBitGemm } from './bit-gemm.js';
@@ -37,43 +38,56 @@ const products: fc.Arbitrary<Product> = fc.record({
   seed: fc.nat(),
 });
 
-function compute(dtype: CountDType, { m, n, signs, allDiffer, seed }: Product) {
-  const rng = Rng.fromSeed(seed);
-  const a = packBits(allDiffer ? ones([m, signs]) : rng.normal([m, signs]));
-  const b = packBits(allDiffer ? neg(ones([n, signs])) : rng.normal([n, signs]));
-  const dots = withKernels('reference', () => bitMatmul(a, b).values);
-  const expected = dtype === 'u8' ? dots.map((dot) => (signs - dot) / 2) : dots;
-  return {
-    expected: [...expected],
-    by(kernel: BitGemmKernel): number[] {
+/** Computes a product by its definition and by a kernel, also in chunks of a single item. */
+function compute(kernel: BitGemmKernel, dtype: CountDType, { m, n, signs, allDiffer, seed }: Product) {
+  return tidy(() => {
+    const rng = Rng.fromSeed(seed);
+    const a = packBits(allDiffer ? ones([m, signs]) : rng.normal([m, signs]));
+    const b = packBits(allDiffer ? neg(ones([n, signs])) : rng.normal([n, signs]));
+    const dots = withKernels('reference', () => bitMatmul(a, b).values);
+    const run = (): number[] => {
       const y: Tensor<CountDType> = emptyTensor(dtype, [m, n]);
       y.values.fill(77);
       withBitGemm(kernel, () => bitGemm({ m, n, signs, a, b, y }));
       return [...y.values];
-    },
-  };
+    };
+    return {
+      expected: [...(dtype === 'u8' ? dots.map((dot) => (signs - dot) / 2) : dots)],
+      actual: run(),
+      inChunks: withGrain(1, run),
+    };
+  });
 }
 
 describe.each(kernels)('bitGemm by %s', (kernel) => {
   test.prop([products], { numRuns: 60 })('computes dot products of 16 and 32 bits', (product) => {
     for (const dtype of ['i32', ...(product.signs < 32_768 ? (['i16'] as const) : [])] as const) {
-      const { expected, by } = compute(dtype, product);
-      expect(by(kernel)).toEqual(expected);
-      expect(withGrain(1, () => by(kernel))).toEqual(expected);
+      const { expected, actual, inChunks } = compute(kernel, dtype, product);
+      expect(actual).toEqual(expected);
+      expect(inChunks).toEqual(expected);
     }
   });
 
   test.prop([products, fc.integer({ min: 1, max: 255 })], { numRuns: 60 })(
     'computes numbers of differing signs in bytes',
     (product, signs) => {
-      const { expected, by } = compute('u8', { ...product, signs: Math.min(product.signs, signs) });
-      expect(by(kernel)).toEqual(expected);
+      const { expected, actual } = compute(kernel, 'u8', { ...product, signs: Math.min(product.signs, signs) });
+      expect(actual).toEqual(expected);
     },
   );
 
   test.each([1, 2, 3])('computes the same on %d threads', async (threads) => {
     await setThreads(threads);
-    const { expected, by } = compute('i16', { m: 203, n: 116, signs: 300, allDiffer: false, seed: threads });
-    for (let runs = 0; runs < 5; runs++) expect(by(kernel)).toEqual(expected);
+    for (let seed = 0; seed < 3; seed++) {
+      const { expected, actual, inChunks } = compute(kernel, 'i16', {
+        m: 203,
+        n: 116,
+        signs: 300,
+        allDiffer: false,
+        seed,
+      });
+      expect(actual).toEqual(expected);
+      expect(inChunks).toEqual(expected);
+    }
   });
 });
