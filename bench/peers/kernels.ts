@@ -2,7 +2,7 @@ import { gradientShapes, lookupGradients } from '@mobinet/bench/floats';
 import { type Contender, interleave } from '@mobinet/bench/interleave';
 import { making } from '@mobinet/bench/section';
 import { conv2d, matmul, Rng, setThreads } from '@mobinet/tensor';
-import { jaxConv, jaxMatMul } from './jax.js';
+import { jax } from './jax.js';
 import { onnxConv, onnxMatMul } from './onnx.js';
 import type { ConvShape } from './onnx-model.js';
 import { type Comparison, figuresOf, type Row, type Work } from './row.js';
@@ -29,7 +29,7 @@ export const gemmWork: Work = {
       'tfjs-wasm': tfjsMatMul('wasm', size, size, size),
       'onnxruntime-web': await onnxMatMul(size, size, size),
       'tfjs-cpu': tfjsMatMul('cpu', size, size, size),
-      'jax-js': jaxMatMul(size, size, size),
+      'jax-js': await jax.contender({ m: size, n: size, k: size }),
       ...(torch && { pytorch: torch.contender({ work: 'plain', m: size, n: size, k: size }) }),
     });
   },
@@ -74,7 +74,7 @@ export const convolutionWork: readonly Work[] = layers.map((shape) => ({
       'tfjs-wasm': tfjsConv('wasm', shape),
       'onnxruntime-web': await onnxConv(shape),
       'tfjs-cpu': tfjsConv('cpu', shape),
-      'jax-js': jaxConv(shape),
+      'jax-js': await jax.contender(shape),
     });
   },
 }));

@@ -4,7 +4,7 @@ import { formatProbes } from '@mobinet/bench/report';
 import { Command, InvalidArgumentError } from 'commander';
 import { formatTable, jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
 import { measureInference } from './inference.js';
-import { jaxVersion, startJax } from './jax.js';
+import { jax, jaxVersion } from './jax.js';
 import { convolutionWork, gemmWork, gradientWork } from './kernels.js';
 import { findLarq, larqWork } from './larq.js';
 import { onnxNodeVersion, onnxVersion } from './onnx.js';
@@ -112,7 +112,6 @@ async function run({ only, filter, rounds, json }: Flags): Promise<void> {
 async function measureAll(work: readonly Work[], torch: Torch | null, add: (row: Row) => void): Promise<void> {
   if (work.length === 0) return;
   await startTfjs();
-  await startJax();
   const server = torch && (await Server.start('PyTorch', torchProgram(torch, 1, 'torch_kernels.py', { args: [] })));
   for (const item of work) {
     say(`${item.group}: ${item.name} …`);
@@ -120,6 +119,7 @@ async function measureAll(work: readonly Work[], torch: Torch | null, add: (row:
     if (row) add(row);
   }
   server?.stop();
+  jax.stop();
 }
 
 function formatRow(row: Row): string {

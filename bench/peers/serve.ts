@@ -2,12 +2,16 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { spreadOf } from '@mobinet/bench/median';
 
-/** The other side of `Server`: says that it is ready, and times runs for each line of input. Returns at its end. */
-export async function serve(run: () => unknown): Promise<void> {
+/**
+ * The other side of `Server`: says that it is ready, and answers each line of input. Returns at its end.
+ *
+ * @param answer Does the work of a request for some seconds and returns the times in milliseconds.
+ */
+export async function serve<R extends { seconds: number }>(answer: (request: R) => Promise<number[]>): Promise<void> {
   console.log('ready');
   for await (const line of createInterface({ input: process.stdin })) {
-    const { seconds } = JSON.parse(line) as { seconds: number };
-    console.log(JSON.stringify({ ...spreadOf(await timeFor(seconds, run)), mebibytes: peakMemory() }));
+    const times = await answer(JSON.parse(line) as R);
+    console.log(JSON.stringify({ ...spreadOf(times), mebibytes: peakMemory() }));
   }
 }
 

@@ -2,7 +2,7 @@ import { makeTrainingStep, type StepOptions } from '@mobinet/bench/training-step
 import { setThreads } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { runProgram, wholeNumber } from 'mobinet/cli';
-import { serve } from './serve.js';
+import { serve, timeFor } from './serve.js';
 
 /** Times our training steps, for requests on stdin. */
 
@@ -15,7 +15,7 @@ const program = new Command('step-server')
     await setThreads(threads);
     const step = makeTrainingStep(options);
     for (let i = 0; i < 4; i++) await step();
-    await serve(step);
+    await serve(({ seconds }) => timeFor(seconds, step));
   });
 
 await runProgram(program);
