@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -47,9 +48,12 @@ class SlowestFirst extends BaseSequencer {
   }
 }
 
-// The tests run as compiled, so what is tested is what ships, including worker threads.
+// The tests run as compiled, so what is tested is what ships, including worker threads. Tests of modules import them one
+// by one, and so do the packages here. The command line and other programs that tests start are bundled, as for users.
 export default defineConfig({
+  ssr: { resolve: { conditions: ['mobinet-unbundled', ...defaultServerConditions] } },
   test: {
+    globalSetup: 'scripts/lib/bundle-packages.js',
     // The timeouts catch tests that hang. The slowest tests take 40 seconds on a slow machine, and none measures time.
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -1,4 +1,5 @@
 import { bitConv2d, bitMatmul, conv2d, matmul, packBits, Rng, unpackBits } from '@mobinet/tensor';
+import { withBitGemm } from '@mobinet/tensor/kernels';
 import { countingBits } from './popcount-limit.js';
 import { making, onThreads, type Section } from './section.js';
 
@@ -11,11 +12,17 @@ const shapes = [
   [49, 1024, 1024],
 ] as const;
 
-export const bitGemm: Section<'bits' | 'packing x' | 'floats' | 'limit' | 'two threads'> = {
+/** The kernels for products of bits, of which a process chooses one. */
+const kernels = ['popcnt64', 'swizzle', 'cnt'] as const;
+
+type BitGemmContender = 'bits' | (typeof kernels)[number] | 'packing x' | 'floats' | 'limit' | 'two threads';
+
+export const bitGemm: Section<BitGemmContender> = {
   title: 'bit matrix product',
   note:
     '"bits" starts from a packed x, "packing x" includes packing it; weights are always packed beforehand. ' +
-    '"limit" is a loop of i64.popcnt alone, one per cycle; "two threads" is bits on two threads.',
+    'They use the kernel that this process has chosen; "popcnt64", "swizzle" and "cnt" are each of the kernels. ' +
+    '"limit" is a loop of i64.popcnt alone; "two threads" is bits on two threads.',
   benchmarks: shapes.map(([m, n, k]) => ({
     name: `${m}×${n}×${k}`,
     multiplyAdds: m * n * k,
@@ -24,8 +31,13 @@ export const bitGemm: Section<'bits' | 'packing x' | 'floats' | 'limit' | 'two t
       const [bitsX, bitsWeight] = [packBits(rng.normal([m, k])), packBits(rng.normal([n, k]))];
       const [x, weight] = [unpackBits(bitsX), unpackBits(bitsWeight)];
       const bits = making(() => bitMatmul(bitsX, bitsWeight));
+      const by = (kernel: (typeof kernels)[number]) =>
+        onThreads(1, { run: () => withBitGemm(kernel, () => bits.run()) });
       return {
         bits: onThreads(1, bits),
+        popcnt64: by('popcnt64'),
+        swizzle: by('swizzle'),
+        cnt: by('cnt'),
         'packing x': onThreads(
           1,
           making(() => bitMatmul(packBits(x), bitsWeight)),
@@ -40,6 +52,7 @@ export const bitGemm: Section<'bits' | 'packing x' | 'floats' | 'limit' | 'two t
     },
   })),
   ratios: [
+    { name: 'vs popcnt64', fast: 'bits', slow: 'popcnt64', target: 1.15 },
     { name: 'of the limit', fast: 'bits', slow: 'limit', target: 0.85 },
     { name: 'vs floats', fast: 'bits', slow: 'floats', target: 7 },
     { name: 'vs floats, packing x', fast: 'packing x', slow: 'floats' },

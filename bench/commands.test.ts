@@ -50,7 +50,27 @@ describe.skipIf(!process.env.VK_ICD_FILENAMES)('bench on a GPU', () => {
     expect(device).toMatch(/^the GPU: /);
     expect(results[0]).toMatchObject({ name: 'bit matrix product 64³' });
     expect(results[0].teraOperationsPerSecond).toBeGreaterThan(0);
-    expect(results[0].kernels[0]).toMatchObject({ kernel: 'bits_gemm_64', runs: 1 });
+    // Both operands have 64 rows of 2 words, and the result 64² elements of four bytes.
+    const bytes = 4 * (2 * 64 * 2 + 64 * 64);
+    expect(results[0].kernels[0]).toMatchObject({ kernel: 'bits_gemm_i32_64', runs: 1, bytes });
+  });
+
+  test('relates the rate of kernels to that of a copy', async () => {
+    const flags = ['--copy-megabytes', '1', '--filter', 'copy', '--kernels'];
+    const { code, stdout } = await run('main', '--device', 'webgpu', ...flags);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^copy of 1 MB +[\d.e+]+ +[\d.e+]+ +[\d.e+]+ /m);
+    expect(stdout).toMatch(/^copy_limit +1 +[\d.]+ +[\d.]+ +\d+ %$/m);
+  });
+
+  test('times networks without PyTorch if it cannot run, and says why', async () => {
+    const flags = ['--filter', 'inference', '--image-size', '32', '--inference-batch', '1', '--python', 'no-python'];
+    const { code, stdout, stderr } = await run('main', '--device', 'webgpu', ...flags, '--json');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^nothing is compared with PyTorch: spawn no-python ENOENT$/m);
+    const { torch, results } = JSON.parse(stdout);
+    expect(torch).toBeUndefined();
+    expect(results[0].minimum).toBeLessThanOrEqual(results[0].milliseconds);
   });
 });
 

@@ -14,9 +14,10 @@ import {
   withBackend,
   zeros,
 } from '@mobinet/tensor';
-import { Shader } from '@mobinet/tensor/kernels';
+import { groupsOf, linear, linearWorkgroup, Shader } from '@mobinet/tensor/kernels';
 import { createMoBiNet, type MoBiNet, packModel, unpackModel } from 'mobinet';
 import { median } from './median.js';
+import { type TorchGpu, type TorchWork, torchVariants, variantName } from './torch-gpu.js';
 
 // Timing on a GPU. Waiting for each result would measure the waiting, so each round submits many runs and waits once.
 
@@ -27,20 +28,34 @@ export interface GpuWork {
   readonly operations?: number;
   /** Images per run, if the work is a network. */
   readonly images?: number;
+  /** Bytes read and written per run, if the work only moves memory. */
+  readonly bytes?: number;
+  /** The same network in PyTorch. */
+  readonly torch?: TorchWork;
   /** Makes the operands and returns the function to time, which returns tensors to dispose of. */
   prepare(): () => readonly AnyTensor[];
 }
 
-export interface GpuResult {
-  readonly name: string;
+/** The milliseconds per run: the median and the minimum of several rounds. */
+interface Time {
   readonly milliseconds: number;
+  readonly minimum: number;
+}
+
+export interface GpuResult extends Time {
+  readonly name: string;
   readonly teraOperationsPerSecond?: number;
   readonly imagesPerSecond?: number;
+  readonly gigabytesPerSecond?: number;
+  /** The float twin in PyTorch, by variant, in the same rounds. */
+  readonly torch?: Readonly<Record<string, Time>>;
   /** The time of each kernel in one run, by the GPU's clock, most expensive first. */
   readonly kernels?: readonly KernelTime[];
 }
 
 export interface GpuSizes {
+  /** The size of the tensor that is copied. */
+  readonly copyMegabytes: number;
   /** Rows and columns of the matrix products. */
   readonly matrix: number;
   readonly imageSize: number;
@@ -49,8 +64,15 @@ export interface GpuSizes {
 }
 
 /** All pieces of work, in the order of the report. */
-export const gpuWorks = ({ matrix, imageSize, inferenceBatch, trainingBatch }: GpuSizes): readonly GpuWork[] => [
+export const gpuWorks = ({
+  copyMegabytes,
+  matrix,
+  imageSize,
+  inferenceBatch,
+  trainingBatch,
+}: GpuSizes): readonly GpuWork[] => [
   multiplyAddLimit,
+  copyLimit(copyMegabytes),
   {
     name: `f32 matrix product ${matrix}³`,
     operations: 2 * matrix ** 3,
@@ -72,6 +94,7 @@ export const gpuWorks = ({ matrix, imageSize, inferenceBatch, trainingBatch }: G
   {
     name: `inference, ${imageSize}×${imageSize}, batch ${inferenceBatch}`,
     images: inferenceBatch,
+    torch: { work: 'inference', size: imageSize, batch: inferenceBatch },
     prepare() {
       const bytes = withBackend('cpu', () => packModel(createMoBiNet({ block: 'mid', k: 3, imageSize })));
       const network = unpackModel(bytes);
@@ -82,6 +105,7 @@ export const gpuWorks = ({ matrix, imageSize, inferenceBatch, trainingBatch }: G
   {
     name: `training, ${imageSize}×${imageSize}, batch ${trainingBatch}`,
     images: trainingBatch,
+    torch: { work: 'training', size: imageSize, batch: trainingBatch },
     prepare() {
       const model = createMoBiNet({ block: 'mid', k: 3, imageSize });
       const optimizer = new Adam({ learningRate: 1e-3 });
@@ -138,6 +162,29 @@ const multiplyAddLimit: GpuWork = {
   },
 };
 
+const copyShader = new Shader('copy_limit', {
+  reads: { x: 'f32' },
+  writes: { y: 'f32' },
+  parameters: { count: 'u32' },
+  workgroup: linearWorkgroup,
+  main: `${linear('p.count')}
+  y[i] = x[i];`,
+});
+
+/** A copy and nothing else: the rate at which kernels can read and write this GPU's memory. */
+const copyLimit = (megabytes: number): GpuWork => ({
+  name: `copy of ${megabytes} MB`,
+  bytes: 2e6 * megabytes,
+  prepare() {
+    const count = (megabytes * 1e6) / 4;
+    const [x, y] = [zeros([count]), zeros([count])];
+    return () => {
+      copyShader.run({ x }, { y }, { count }, groupsOf(count));
+      return [];
+    };
+  },
+});
+
 /** Waits for all submitted work: the queue runs in order, so a tensor made last is ready last. */
 async function endOfWork(): Promise<void> {
   const last = tensor([0]);
@@ -147,10 +194,14 @@ async function endOfWork(): Promise<void> {
 
 const rounds = 5;
 
-/** Times one piece of work: the median over rounds of about `milliseconds` each. */
+/** Times one piece of work in rounds of about `milliseconds` each, and in the same rounds in PyTorch, if given. */
 export async function timeOnGpu(
   work: GpuWork,
-  { milliseconds = 300, kernels = false }: { milliseconds?: number; kernels?: boolean } = {},
+  {
+    milliseconds = 300,
+    kernels = false,
+    torch = null,
+  }: { milliseconds?: number; kernels?: boolean; torch?: TorchGpu | null } = {},
 ): Promise<GpuResult> {
   const run = work.prepare();
   const round = async (count: number): Promise<number> => {
@@ -164,16 +215,27 @@ export async function timeOnGpu(
   await round(2);
   const count = Math.max(1, Math.round((2 * milliseconds) / (await round(2))));
   const taken: number[] = [];
-  for (let k = 0; k < rounds; k++) taken.push((await round(count)) / count);
+  const variants = torch && work.torch ? torchVariants : [];
+  const takenByTorch = new Map(variants.map((variant) => [variant, [] as number[]]));
+  for (let k = 0; k < rounds; k++) {
+    taken.push((await round(count)) / count);
+    for (const [variant, times] of takenByTorch) times.push(await torch!.time(work.torch!, variant, milliseconds));
+  }
   const time = median(taken);
   return {
     name: work.name,
-    milliseconds: time,
+    ...timeOf(taken),
     ...(work.operations && { teraOperationsPerSecond: work.operations / time / 1e9 }),
     ...(work.images && { imagesPerSecond: (1000 * work.images) / time }),
+    ...(work.bytes && { gigabytesPerSecond: work.bytes / time / 1e6 }),
+    ...(takenByTorch.size > 0 && {
+      torch: Object.fromEntries(Array.from(takenByTorch, ([variant, times]) => [variantName(variant), timeOf(times)])),
+    }),
     ...(kernels && { kernels: await timeKernels(() => round(1)) }),
   };
 }
+
+const timeOf = (taken: readonly number[]): Time => ({ milliseconds: median(taken), minimum: Math.min(...taken) });
 
 /** The hours that 50 epochs of ImageNet (64 million images) take at the measured training rate, if it was measured. */
 export function hoursOfImageNet(results: readonly GpuResult[]): { imageNetHours?: number } {

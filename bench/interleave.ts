@@ -1,5 +1,6 @@
 import { measure } from 'mitata';
-import { median } from './median.js';
+import { type Spread, spreadOfTurns } from './median.js';
+import { probe, warmUpProbe } from './probe.js';
 
 /** One implementation of some work: a function that runs it, or one that times it elsewhere, as in another process. */
 export type Contender = (Runner | Timer) & {
@@ -14,34 +15,44 @@ interface Runner {
 
 interface Timer {
   /** Repeats the work for about this many milliseconds. Returns the milliseconds per run. */
-  time(milliseconds: number): Promise<number>;
+  time(milliseconds: number): Promise<Spread>;
+}
+
+export interface Interleaved<N extends string = string> {
+  /** The milliseconds per call of each contender. */
+  readonly times: Readonly<Record<N, Spread>>;
+  /** The state of the processor before each round: additions per nanosecond (see `probe`). */
+  readonly probes: readonly number[];
 }
 
 /**
  * Times contenders in turns, so that a temporary slowdown of the machine affects all of them.
  *
  * @param milliseconds The minimum duration of a turn.
- * @returns The milliseconds per call of each: the median over its turns of mitata's median within a turn.
  */
 export async function interleave<N extends string>(
   contenders: Readonly<Record<N, Contender>>,
   { rounds = 5, milliseconds = 60 }: { rounds?: number; milliseconds?: number } = {},
-): Promise<Record<N, number>> {
+): Promise<Interleaved<N>> {
   const names = Object.keys(contenders) as N[];
-  const times = new Map<N, number[]>(names.map((name) => [name, []]));
+  const turns = new Map<N, Spread[]>(names.map((name) => [name, []]));
+  const probes: number[] = [];
+  await warmUpProbe();
   for (let round = 0; round < rounds; round++) {
+    probes.push(probe());
     for (const name of names) {
       const contender = contenders[name];
       await contender.prepare?.();
-      times
+      turns
         .get(name)!
         .push('time' in contender ? await contender.time(milliseconds) : await time(contender, milliseconds));
     }
   }
-  return Object.fromEntries(names.map((name) => [name, median(times.get(name)!)])) as Record<N, number>;
+  const times = names.map((name) => [name, spreadOfTurns(turns.get(name)!)]);
+  return { times: Object.fromEntries(times) as Record<N, Spread>, probes };
 }
 
-async function time({ run }: Runner, milliseconds: number): Promise<number> {
-  const { p50 } = await measure(run, { min_samples: 3, min_cpu_time: milliseconds * 1e6, warmup_samples: 1 });
-  return p50 / 1e6;
+async function time({ run }: Runner, milliseconds: number): Promise<Spread> {
+  const { min, p50 } = await measure(run, { min_samples: 3, min_cpu_time: milliseconds * 1e6, warmup_samples: 1 });
+  return { minimum: min / 1e6, median: p50 / 1e6 };
 }

@@ -7,6 +7,7 @@ import { type GpuResult, type GpuSizes, gpuWorks, hoursOfImageNet, timeOnGpu } f
 import { machine } from './machine.js';
 import { formatGpuResults, formatSection } from './report.js';
 import { type Result, runBenchmark, type Section } from './section.js';
+import { TorchGpu } from './torch-gpu.js';
 
 const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients, stepGradients];
 
@@ -19,11 +20,13 @@ const program = new Command('bench')
       .choices(['cpu', 'webgpu'])
       .default('cpu'),
   )
+  .option('--copy-megabytes <number>', 'GPU only: size of the tensor that is copied', wholeNumber(1), 256)
   .option('--matrix <rows>', 'GPU only: rows and columns of the matrices', wholeNumber(1), 4096)
   .option('--image-size <pixels>', 'GPU only: height and width of the images', wholeNumber(1), 224)
   .option('--inference-batch <images>', 'GPU only: batch size of inference', wholeNumber(1), 256)
   .option('--training-batch <images>', 'GPU only: batch size of training', wholeNumber(1), 128)
-  .option('--kernels', 'GPU only: report the time of each kernel')
+  .option('--kernels', 'GPU only: report the time of each kernel, and its share of the rate of a copy')
+  .option('--python <command>', 'GPU only: Python with PyTorch and CUDA, to compare networks with', 'python3')
   .option(...jsonFlag)
   .action(run);
 
@@ -32,6 +35,7 @@ interface Flags extends GpuSizes {
   threads: number;
   device: 'cpu' | 'webgpu';
   kernels?: boolean;
+  python: string;
   json?: boolean;
 }
 
@@ -39,17 +43,31 @@ async function run(flags: Flags): Promise<void> {
   await (flags.device === 'webgpu' ? runOnGpu(flags) : runOnCpu(flags));
 }
 
-async function runOnGpu({ filter = '', kernels = false, json, ...sizes }: Flags): Promise<void> {
+async function runOnGpu({ filter = '', kernels = false, python, json, ...sizes }: Flags): Promise<void> {
   const { reason } = await useBackend('webgpu');
   const chosen = gpuWorks(sizes).filter(({ name }) => name.includes(filter));
   if (chosen.length === 0) throw new RangeError(`no GPU benchmark's name contains "${filter}"`);
+  const torch = chosen.some((work) => work.torch) ? await startTorch(python) : null;
   const results: GpuResult[] = [];
-  for (const [index, work] of chosen.entries()) {
-    say(`${index + 1}/${chosen.length} ${work.name} …`);
-    results.push(await timeOnGpu(work, { kernels }));
+  try {
+    for (const [index, work] of chosen.entries()) {
+      say(`${index + 1}/${chosen.length} ${work.name} …`);
+      results.push(await timeOnGpu(work, { kernels, torch }));
+    }
+  } finally {
+    torch?.stop();
   }
-  if (json) printJson({ ...machine(), device: reason, ...hoursOfImageNet(results), results });
-  else printResult(`${reason}; medians of five rounds`, '', ...formatGpuResults(results).split('\n'));
+  const peer = torch ? { torch: torch.name } : {};
+  if (json) printJson({ ...machine(), device: reason, ...peer, ...hoursOfImageNet(results), results });
+  else printResult([reason, ...Object.values(peer)].join('; '), '', ...formatGpuResults(results).split('\n'));
+}
+
+/** Starts PyTorch. Without it, or without CUDA, nothing is compared. */
+async function startTorch(python: string): Promise<TorchGpu | null> {
+  const torch = await TorchGpu.start(python);
+  if (torch instanceof TorchGpu) return torch;
+  say(`nothing is compared with PyTorch: ${torch.reason}`);
+  return null;
 }
 
 async function runOnCpu({ filter = '', threads, json }: Flags): Promise<void> {
@@ -59,7 +77,7 @@ async function runOnCpu({ filter = '', threads, json }: Flags): Promise<void> {
       .map((benchmark) => ({ section, benchmark })),
   );
   if (chosen.length === 0) throw new RangeError(`no benchmark's name contains "${filter}"`);
-  if (!json) printResult(`${machine().cpu}, ${machine().node}; medians of five turns`);
+  if (!json) printResult(`${machine().cpu}, ${machine().node}; minima (medians) of five turns`);
   const results: Result[] = [];
   for (const [index, { section, benchmark }] of chosen.entries()) {
     say(`${index + 1}/${chosen.length} ${section.title} ${benchmark.name} …`);

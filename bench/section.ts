@@ -30,27 +30,46 @@ export interface Ratio<N extends string = string> {
 export interface Result {
   readonly section: string;
   readonly benchmark: string;
+  /** The median of each contender. */
   readonly milliseconds: Readonly<Record<string, number>>;
-  /** Billions of multiply-adds per second. */
+  /** The minimum of each contender, in milliseconds. */
+  readonly minima: Readonly<Record<string, number>>;
+  /** Billions of multiply-adds per second, from the minima. */
   readonly gmacPerSecond: Readonly<Record<string, number>>;
-  readonly ratios: readonly { readonly name: string; readonly value: number; readonly target?: number }[];
+  readonly ratios: readonly MeasuredRatio[];
+  /** The state of the processor before each round (`probe`). */
+  readonly probes: readonly number[];
+}
+
+/** A ratio of two contenders' times. */
+export interface MeasuredRatio {
+  readonly name: string;
+  /** The ratio of their medians. */
+  readonly value: number;
+  /** The ratio of their minima. */
+  readonly ofMinima: number;
+  readonly target?: number;
 }
 
 /** Times the contenders of a benchmark. Those that do not set a number of threads themselves run on `threads`. */
 export async function runBenchmark({ title, ratios }: Section, benchmark: Benchmark, threads: number): Promise<Result> {
   await setThreads(threads);
-  const milliseconds = await interleave(benchmark.contenders());
-  const rates = Object.entries(milliseconds).map(([name, ms]) => [name, benchmark.multiplyAdds / ms / 1e6]);
+  const { times, probes } = await interleave(benchmark.contenders());
+  const each = (of: (name: string) => number): Record<string, number> =>
+    Object.fromEntries(Object.keys(times).map((name) => [name, of(name)]));
   return {
     section: title,
     benchmark: benchmark.name,
-    milliseconds,
-    gmacPerSecond: Object.fromEntries(rates),
+    milliseconds: each((name) => times[name].median),
+    minima: each((name) => times[name].minimum),
+    gmacPerSecond: each((name) => benchmark.multiplyAdds / times[name].minimum / 1e6),
     ratios: ratios.map(({ name, fast, slow, target }) => ({
       name,
-      value: milliseconds[slow] / milliseconds[fast],
+      value: times[slow].median / times[fast].median,
+      ofMinima: times[slow].minimum / times[fast].minimum,
       ...(target !== undefined && { target }),
     })),
+    probes,
   };
 }
 
@@ -61,4 +80,6 @@ export const onThreads = (threads: number, contender: Contender): Contender => (
 });
 
 /** Makes a tensor and frees it, so that its memory is recycled from call to call, as in training. */
-export const making = (make: () => { dispose(): void }): Contender => ({ run: () => dispose(tidy(make)) });
+export const making = (make: () => { dispose(): void }): Contender & { run(): unknown } => ({
+  run: () => dispose(tidy(make)),
+});

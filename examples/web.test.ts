@@ -53,7 +53,7 @@ interface OpenOptions {
   readonly inWorker?: string;
 }
 
-describeInBrowsers('the demo', ({ name: browserName, newPage }) => {
+describeInBrowsers('the demo', ({ name: browserName, newPage, opened }) => {
   let page: Page;
   /** Counts the files given to pages. Each gets its own name, so that an old result is not mistaken for a new one. */
   let fileCount = 0;
@@ -72,26 +72,13 @@ describeInBrowsers('the demo', ({ name: browserName, newPage }) => {
   }
 
   /** Opens the page and waits for its result for the first sample. */
-  /**
-   * Opens the page in a new tab. After a test with the GPU, Firefox has now and then opened a tab that never loads the
-   * page, for a reason that is not known yet, so there it is opened once more. What a loaded page does has no second
-   * chance.
-   */
-  async function open(url: string, options: OpenOptions = {}): Promise<void> {
-    if (browserName === 'Firefox') {
-      const isOpen = await openOnce(url, options, 30_000).then(
-        () => true,
-        () => false,
-      );
-      if (isOpen) return;
-    }
-    await openOnce(url, options);
-  }
+  const open = (url: string, options: OpenOptions = {}): Promise<void> =>
+    opened((timeout) => openOnce(url, options, timeout));
 
   async function openOnce(
     url: string,
     { width = 1280, before = '', inWorker = '' }: OpenOptions,
-    timeout = 120_000,
+    timeout: number,
   ): Promise<void> {
     await page?.close();
     page = await newPage({ viewport: { width, height: 800 }, colorScheme: width < 500 ? 'dark' : 'light' });

@@ -1,12 +1,17 @@
 /**
- * Bundles the engine of networks and writes `packages/mobinet/dist/mobinet.min.js`: a single file for web pages, which
- * `mobinet export --format js` puts into the files that it writes.
+ * Bundles what was compiled: the packages for Node (`lib/bundle-packages.ts`), and the engine of networks as
+ * `packages/mobinet/dist/mobinet.min.js`, a single file for web pages, which `mobinet export --format js` puts into the
+ * files that it writes.
  *
  *     npm run bundle
  */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { saveFile } from 'mobinet';
+import { bundlePackages } from './lib/bundle-packages.js';
+
+await bundlePackages();
+// The engine must not be written half: programs may be reading it.
+const { saveFile } = await import('mobinet');
 
 const dist = fileURLToPath(new URL('../packages/mobinet/dist/', import.meta.url));
 

@@ -1,69 +1,72 @@
 /**
- * Runs both benchmarks and writes their tables to docs/performance.md. Takes a quarter of an hour on a quiet machine.
- *
- *     npm run performance
- *     npm run performance -- --kernels FILE --peers FILE    uses saved output of `npm run bench -- --json` and of
- *                                                           `npm run bench:peers`, and measures nothing
+ * Runs both benchmarks, saves their results in bench/results, and writes their tables to docs/performance.md. Takes
+ * half an hour on a quiet machine. `npm run performance -- --help` explains how to repeat a part.
  */
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { Result } from '@mobinet/bench/section';
-import { fillIn, table, wrap } from './lib/document.js';
+import { saveFile } from 'mobinet';
+import { fillIn } from './lib/document.js';
 import { parseFlags, root, stop } from './lib/flags.js';
+import { addResults, allResults, nameOf, type Results } from './lib/results.js';
+import { tablesOf } from './lib/results-tables.js';
 
-/** The fields of `npm run bench -- --json` that are read here. */
-interface KernelResults {
-  readonly results: readonly Result[];
+const sections = ['kernels', 'gemm', 'conv', 'gradients', 'larq', 'step', 'inference'];
+
+const help = `Usage: npm run performance -- [options]
+
+Runs \`npm run bench\` and \`npm run bench:peers\`, saves the results in bench/results, in one file for each processor and
+date, and writes the tables of all of these files to docs/performance.md and docs/performance/. Each section is saved
+when it is finished, and a section measured again on the same day replaces the earlier one.
+
+  --only <sections>  a comma-separated list of ${sections.join(', ')}
+  --filter <text>    only work whose name contains this, such as 96×96 or "2 threads"
+  --rounds <number>  how often each training step and each inference is timed (default: 3)
+  --write            measure nothing, write the documents
+  --help             print this`;
+
+const flags = parseFlags({
+  only: { type: 'string', default: sections.join(',') },
+  filter: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
+  write: { type: 'boolean' },
+  help: { type: 'boolean' },
+});
+if (flags.help) {
+  console.log(help);
+  process.exit(0);
 }
+const chosen = flags.write ? [] : flags.only.split(',');
+const unknown = chosen.find((name) => !sections.includes(name));
+if (unknown !== undefined) stop(`there is no section "${unknown}": choose from ${sections.join(', ')}`);
 
-/** The fields of `npm run bench:peers -- --json` that are read here. */
-interface PeerResults {
-  readonly processors: number;
-  readonly cpu: string;
-  readonly node: string;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly rows: readonly PeerRow[];
+const filter = flags.filter === undefined ? [] : ['--filter', flags.filter];
+for (const section of chosen) {
+  const date = new Date().toISOString().slice(0, 10);
+  if (section === 'kernels') {
+    const {
+      results,
+      threads: _threads,
+      ...machine
+    } = await run<{ results: Results['kernels']; threads: number }>('bench', filter);
+    await addResults({
+      ...(machine as Omit<Results, 'kernels' | 'rows'>),
+      date,
+      versions: {},
+      kernels: results,
+      rows: [],
+    });
+  } else {
+    const args = ['--only', section, '--rounds', flags.rounds, ...filter];
+    await addResults({ ...(await run<Omit<Results, 'date' | 'kernels'>>('bench:peers', args)), date, kernels: [] });
+  }
 }
+await writeDocuments();
 
-interface PeerRow {
-  readonly group: string;
-  readonly name: string;
-  readonly threads: number;
-  readonly unit: string;
-  /** By contender. */
-  readonly figures: Readonly<Record<string, number>>;
-  readonly ratios: readonly Ratio[];
-}
-
-type Ratio = Result['ratios'][number];
-
-const files = parseFlags({ kernels: { type: 'string' }, peers: { type: 'string' } });
-const kernels: KernelResults = await resultsOf('bench', files.kernels);
-const peers: PeerResults = await resultsOf('bench:peers', files.peers);
-
-const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`);
-await fillIn(
-  join(root, 'docs/performance.md'),
-  [
-    wrap(`Measured on ${peers.processors} threads of ${peers.cpu}, ${peers.node}, with ${versions.join('; ')}.`),
-    '### Kernels: `npm run bench`',
-    ...groupBy(kernels.results, ({ section }) => section).map(
-      ([section, results]) => `**${section}**\n\n${kernelTable(results)}`,
-    ),
-    '### Against others: `npm run bench:peers`',
-    ...groupBy(peers.rows, ({ group }) => group).map(
-      ([group, rows]) => `**${group}** (${rows[0].unit})\n\n${peerTable(rows)}`,
-    ),
-  ].join('\n\n'),
-);
-
-/** The JSON in `file` or, without one, the JSON that the npm script prints. */
-async function resultsOf<T>(script: string, file: string | undefined): Promise<T> {
-  if (file) return JSON.parse(await readFile(file, 'utf8').catch((error: Error) => stop(error.message)));
-  console.error(`npm run ${script} …`);
-  const child = spawn('npm', ['run', '--silent', script, '--', '--json'], {
+/** Runs an npm script and returns the JSON that it prints. */
+async function run<T>(script: string, args: readonly string[]): Promise<T> {
+  console.error(`npm run ${script} ${args.join(' ')} …`);
+  const child = spawn('npm', ['run', '--silent', script, '--', '--json', ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -71,51 +74,19 @@ async function resultsOf<T>(script: string, file: string | undefined): Promise<T
   return json ? JSON.parse(json) : stop(`npm run ${script} failed`);
 }
 
-/** Groups in the order in which their keys first appear. */
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): [key: string, items: T[]][] {
-  const keys = [...new Set(items.map(keyOf))];
-  return keys.map((key) => [key, items.filter((item) => keyOf(item) === key)]);
-}
-
-function kernelTable(results: readonly Result[]): string {
-  const [{ milliseconds, ratios }] = results;
-  const [first] = Object.keys(milliseconds);
-  return table(
-    ['', ...Object.keys(milliseconds).map((name) => `${name}, ms`), `${first}, GMAC/s`, ...ratios.map(headOf)],
-    results.map((result) => [
-      result.benchmark,
-      ...Object.values(result.milliseconds).map((value) => value.toPrecision(3)),
-      result.gmacPerSecond[first].toFixed(0),
-      ...result.ratios.map(format),
-    ]),
+/** The newest results are in docs/performance.md, the others in pages of their own. */
+async function writeDocuments(): Promise<void> {
+  const [newest, ...others] = await allResults();
+  const links = others.map((results) => `- [${results.cpu}, ${results.date}](performance/${nameOf(results)}.md)`);
+  await fillIn(
+    join(root, 'docs/performance.md'),
+    [
+      tablesOf(newest, '###'),
+      ...(links.length > 0 ? [`### Other processors, and earlier versions\n\n${links.join('\n')}`] : []),
+    ].join('\n\n'),
   );
-}
-
-/** Has a column for every contender and ratio of any row: some contenders run on one thread only. */
-function peerTable(rows: readonly PeerRow[]): string {
-  const contenders = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))];
-  const ratioNames = [...new Set(rows.flatMap(({ ratios }) => ratios.map(({ name }) => name)))];
-  const threads = new Set(rows.map((row) => row.threads)).size > 1;
-  return table(
-    ['', ...(threads ? ['threads'] : []), ...contenders, ...ratioNames],
-    rows.map((row) => [
-      row.name,
-      ...(threads ? [String(row.threads)] : []),
-      ...contenders.map((name) => row.figures[name]?.toPrecision(3) ?? ''),
-      ...ratioNames.map((name) => {
-        const ratio = row.ratios.find((ratio) => ratio.name === name);
-        return ratio ? `${format(ratio)} (target ${ratio.target})` : '';
-      }),
-    ]),
-  );
-}
-
-function headOf({ name, target }: Ratio): string {
-  return target ? `${name} (target ${target})` : name;
-}
-
-/** In bold if the ratio reaches its target. */
-function format({ value, target }: Ratio): string {
-  const text = `${value.toFixed(2)}×`;
-  return target && value >= target ? `**${text}**` : text;
+  for (const results of others) {
+    const head = `# Performance on ${results.cpu}, ${results.date}\n\n[performance.md](../performance.md) explains the tables.`;
+    await saveFile(join(root, `docs/performance/${nameOf(results)}.md`), `${head}\n\n${tablesOf(results, '##')}\n`);
+  }
 }

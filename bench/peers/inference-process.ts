@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { median } from '@mobinet/bench/interleave';
+import { spreadOf } from '@mobinet/bench/median';
 import { Rng, setThreads } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { loadPacked } from 'mobinet';
 import { printJson, runProgram, wholeNumber } from 'mobinet/cli';
+import { peakMemory, timeFor } from './serve.js';
 
 /**
  * One contender of the inference benchmark, in its own process: loads a network, runs it repeatedly on one image of
@@ -70,7 +71,7 @@ const program = new Command('inference-process')
   .option('--model <file>', 'the file that the engine loads', '')
   .requiredOption('--size <pixels>', 'height and width of the image', wholeNumber(1))
   .requiredOption('--threads <number>', 'number of threads', wholeNumber(1))
-  .option('--seconds <number>', 'duration of the measurement, after a warm-up of the same duration', wholeNumber(1), 2)
+  .option('--seconds <number>', 'duration of the measurement, after a warm-up of the same duration', wholeNumber(1), 1)
   .action(run);
 
 async function run(flags: Flags): Promise<void> {
@@ -78,22 +79,9 @@ async function run(flags: Flags): Promise<void> {
   const predict = await engines[flags.engine](flags, noise);
   await predict();
   const firstAt = performance.timeOrigin + performance.now();
-  const times = (seconds: number): Promise<number[]> => timeFor(seconds, predict);
-  await times(flags.seconds);
-  const milliseconds = median(await times(flags.seconds));
-  printJson({ milliseconds, firstAt, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });
-}
-
-/** The times of all runs, at least five, in milliseconds. */
-async function timeFor(seconds: number, run: () => Promise<void>): Promise<number[]> {
-  const times: number[] = [];
-  const end = performance.now() + 1000 * seconds;
-  while (times.length < 5 || performance.now() < end) {
-    const start = performance.now();
-    await run();
-    times.push(performance.now() - start);
-  }
-  return times;
+  await timeFor(flags.seconds, predict);
+  const times = await timeFor(flags.seconds, predict);
+  printJson({ ...spreadOf(times), firstAt, mebibytes: peakMemory() });
 }
 
 await runProgram(program);

@@ -1,12 +1,14 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { median } from '@mobinet/bench/interleave';
+import { spreadOfTurns } from '@mobinet/bench/median';
+import { probe, warmUpProbe } from '@mobinet/bench/probe';
 import { createMoBiNet, exportOnnx, packModel, saveFile } from 'mobinet';
 import { mobileNetModel } from './onnx-model.js';
-import { type Command, nodeCommand, type Outcome, run } from './process.js';
-import type { Row } from './row.js';
-import { torchCommand } from './torch.js';
+import type { OtherNode } from './other-node.js';
+import { nodeProgram, type Outcome, type Program, run } from './process.js';
+import { figuresOf, figuresOfRounds, type Row } from './row.js';
+import { floatVariants, type Torch, torchComparisons, torchProgram } from './torch.js';
 
 // Inference on one image: each contender runs in its own process, and the contenders take turns. The peers run our
 // network in floats, and MobileNet v1, which has fewer multiply-adds.
@@ -14,31 +16,30 @@ import { torchCommand } from './torch.js';
 const size = 224;
 const classes = 1000;
 
-/**
- * Measures the time per image for each number of threads, the time to the first prediction, peak memory and file sizes.
- *
- * @param onProgress Called before each process starts.
- */
-export async function measureInference(
-  threadCounts: readonly number[],
-  { hasTorch, rounds, onProgress }: { hasTorch: boolean; rounds: number; onProgress: (what: string) => void },
-): Promise<Row[]> {
+interface Peers {
+  readonly torch: Torch | null;
+  readonly otherNode: OtherNode | null;
+  readonly rounds: number;
+  /** Called before each process starts. */
+  onProgress(what: string): void;
+}
+
+/** Measures the time per image, and with one thread the time to the first prediction, peak memory and file sizes. */
+export async function measureInference(threads: number, peers: Peers): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'mobinet-bench-'));
   try {
     const files = await writeModels(folder);
     const results = new Map<string, Outcome[]>();
-    for (let round = 0; round < rounds; round++) {
-      for (const threads of threadCounts) {
-        for (const [name, command] of Object.entries(commandsFor(threads, files, hasTorch))) {
-          onProgress(
-            `${name}, ${threads === 1 ? 'one thread' : `${threads} threads`}, round ${round + 1} of ${rounds}`,
-          );
-          const key = `${threads} ${name}`;
-          results.set(key, [...(results.get(key) ?? []), await run(command, threads)]);
-        }
+    const probes: number[] = [];
+    await warmUpProbe();
+    for (let round = 0; round < peers.rounds; round++) {
+      probes.push(probe());
+      for (const [name, program] of Object.entries(programsFor(threads, files, peers))) {
+        peers.onProgress(`${name}, round ${round + 1} of ${peers.rounds}`);
+        results.set(name, [...(results.get(name) ?? []), await run(program)]);
       }
     }
-    return rowsOf(threadCounts, results, await sizesOf(files));
+    return rowsOf(threads, results, probes, await sizesOf(files));
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -61,19 +62,24 @@ async function writeModels(folder: string): Promise<Files> {
   return files;
 }
 
-function commandsFor(threads: number, files: Files, hasTorch: boolean): Record<string, Command> {
+function programsFor(threads: number, files: Files, { torch, otherNode }: Peers): Record<string, Program> {
   const flags = ['--size', String(size), '--threads', String(threads)];
-  const engine = (engine: string, model: string): Command =>
-    nodeCommand(threads, './inference-process.js', ['--engine', engine, '--model', model, ...flags]);
-  const torch = (layout: string): Command =>
-    torchCommand(threads, 'torch_inference.py', [...flags, '--layout', layout]);
+  const engine = (engine: string, model: string, node?: string): Program =>
+    nodeProgram(threads, './inference-process.js', ['--engine', engine, '--model', model, ...flags], node);
+  const variants = torch
+    ? floatVariants(torch).map(({ name, args, ...rest }): [string, Program] => [
+        name,
+        torchProgram(torch, threads, 'torch_inference.py', { args: [...args, '--size', String(size)], ...rest }),
+      ])
+    : [];
   return {
     ours: engine('ours', files.packed),
+    ...(otherNode && { [`ours, ${otherNode.version}`]: engine('ours', files.packed, otherNode.path) }),
     'onnxruntime-web': engine('web', files.onnx),
     // TensorFlow.js has only one thread in Node.
-    ...(threads === 1 && { 'tfjs-wasm': nodeCommand(1, './inference-process.js', ['--engine', 'tfjs', ...flags]) }),
+    ...(threads === 1 && { 'tfjs-wasm': nodeProgram(1, './inference-process.js', ['--engine', 'tfjs', ...flags]) }),
     'onnxruntime-node': engine('node', files.onnx),
-    ...(hasTorch && { 'pytorch channels_last': torch('channels_last'), 'pytorch contiguous': torch('contiguous') }),
+    ...Object.fromEntries(variants),
     'MobileNet v1, onnxruntime-web': engine('web', files.mobileNet),
     'MobileNet v1, onnxruntime-node': engine('node', files.mobileNet),
   };
@@ -87,53 +93,44 @@ async function sizesOf(files: Files): Promise<Record<string, number>> {
 }
 
 function rowsOf(
-  threadCounts: readonly number[],
+  threads: number,
   results: ReadonlyMap<string, readonly Outcome[]>,
+  probes: readonly number[],
   sizes: Record<string, number>,
 ): Row[] {
   const name = `MoBiNet Mid, K = 3, ${size}×${size}`;
-  const figures = (threads: number, of: (outcome: Outcome) => number): Record<string, number> =>
-    Object.fromEntries(
-      [...results]
-        .filter(([key]) => key.startsWith(`${threads} `))
-        .map(([key, outcomes]) => [key.slice(key.indexOf(' ') + 1), median(outcomes.map(of))]),
-    );
-  const milliseconds = ({ milliseconds }: Outcome): number => milliseconds;
-  const one = figures(1, milliseconds).ours;
-  const peers = [
-    { name: 'vs onnxruntime-web', slow: ['onnxruntime-web'], target: 10 },
-    { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 10 },
-    { name: 'vs pytorch', slow: ['pytorch channels_last', 'pytorch contiguous'], target: 2.4 },
-    { name: 'vs onnxruntime-node', slow: ['onnxruntime-node'], target: 3.5 },
-  ];
+  const spreads = Array.from(results, ([name, rounds]) => [name, spreadOfTurns(rounds)] as const);
+  const times: Row = {
+    group: 'inference, one image',
+    name,
+    threads,
+    unit: 'ms',
+    ...figuresOf(Object.fromEntries(spreads)),
+    comparisons: [
+      { name: 'vs onnxruntime-web', slow: ['onnxruntime-web'], target: 10 },
+      { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 10 },
+      ...torchComparisons([...results.keys()], 2.4),
+      { name: 'vs onnxruntime-node', slow: ['onnxruntime-node'], target: 3.5 },
+    ],
+    probes,
+  };
+  if (threads > 1) return [times];
+  const common = { name, threads, comparisons: [] };
   return [
-    ...threadCounts.map(
-      (threads): Row => ({
-        group: 'inference, one image',
-        name,
-        threads,
-        unit: 'ms',
-        figures: { ...figures(threads, milliseconds), ...(threads > 1 && { 'ours, one thread': one }) },
-        comparisons:
-          threads > 1 ? [{ name: 'vs one thread', slow: ['ours, one thread'], target: 1.75 }, ...peers] : peers,
-      }),
-    ),
+    times,
     {
       group: 'time to the first prediction, from a cold process',
-      name,
-      threads: 1,
       unit: 'ms',
-      figures: figures(1, ({ firstMilliseconds }) => firstMilliseconds),
-      comparisons: [],
+      ...common,
+      ...figuresOfRounds(results, ({ firstMilliseconds }) => firstMilliseconds),
+      probes,
     },
     {
       group: 'peak memory of inference',
-      name,
-      threads: 1,
       unit: 'MiB',
-      figures: figures(1, ({ mebibytes }) => mebibytes),
-      comparisons: [],
+      ...common,
+      ...figuresOfRounds(results, ({ mebibytes }) => mebibytes),
     },
-    { group: 'size of the file', name, threads: 1, unit: 'MiB', figures: sizes, comparisons: [] },
+    { group: 'size of the file', unit: 'MiB', ...common, figures: sizes },
   ];
 }

@@ -2,13 +2,14 @@ import { gradientShapes, lookupGradients } from '@mobinet/bench/floats';
 import { type Contender, interleave } from '@mobinet/bench/interleave';
 import { making } from '@mobinet/bench/section';
 import { conv2d, matmul, Rng, setThreads } from '@mobinet/tensor';
+import { jax } from './jax.js';
 import { onnxConv, onnxMatMul } from './onnx.js';
 import type { ConvShape } from './onnx-model.js';
-import type { Comparison, Row, Work } from './row.js';
+import { type Comparison, figuresOf, type Row, type Work } from './row.js';
+import type { Server } from './server.js';
 import { tfjsConv, tfjsMatMul } from './tfjs.js';
-import type { TorchServer } from './torch.js';
 
-// Kernels on one thread: ours, those of TensorFlow.js and onnxruntime-web, and PyTorch's if it is installed.
+// Kernels on one thread: ours, those of TensorFlow.js, onnxruntime-web and jax-js, and PyTorch's if it is installed.
 
 const size = 512;
 
@@ -21,12 +22,14 @@ export const gemmWork: Work = {
     const comparisons: Comparison[] = [
       { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 1.2 },
       { name: 'vs onnxruntime-web', slow: ['onnxruntime-web'], target: 1.5 },
+      { name: 'vs jax-js', slow: ['jax-js'], target: 1.2 },
     ];
     return timed(this, comparisons, {
       ours: making(() => matmul(a, b)),
       'tfjs-wasm': tfjsMatMul('wasm', size, size, size),
       'onnxruntime-web': await onnxMatMul(size, size, size),
       'tfjs-cpu': tfjsMatMul('cpu', size, size, size),
+      'jax-js': await jax.contender({ m: size, n: size, k: size }),
       ...(torch && { pytorch: torch.contender({ work: 'plain', m: size, n: size, k: size }) }),
     });
   },
@@ -66,11 +69,12 @@ export const convolutionWork: readonly Work[] = layers.map((shape) => ({
     const x = rng.normal([1, size, size, channels]);
     const filter = rng.normal([outputs, kernel, kernel, channels / groups]);
     const options = { stride, groups, padding: kernel >> 1 };
-    return timed(this, [{ name: 'vs the faster peer', slow: ['tfjs-wasm', 'onnxruntime-web'], target: 1 }], {
+    return timed(this, [{ name: 'vs the faster peer', slow: ['tfjs-wasm', 'onnxruntime-web', 'jax-js'], target: 1 }], {
       ours: making(() => conv2d(x, filter, options)),
       'tfjs-wasm': tfjsConv('wasm', shape),
       'onnxruntime-web': await onnxConv(shape),
       'tfjs-cpu': tfjsConv('cpu', shape),
+      'jax-js': await jax.contender(shape),
     });
   },
 }));
@@ -85,7 +89,7 @@ export const gradientWork: readonly Work[] = gradientShapes.flatMap(([pixels, fi
   (['dX', 'dW'] as const).map((gradient) => ({
     group: 'gradients of a binary 1×1 layer',
     name: `${gradient} ${pixels}×${filters}×${channels}`,
-    async measure(torch: TorchServer | null) {
+    async measure(torch: Server | null) {
       if (!torch) return null;
       const work =
         gradient === 'dX'
@@ -105,5 +109,6 @@ async function timed(
   contenders: Readonly<Record<string, Contender>>,
 ): Promise<Row> {
   await setThreads(1);
-  return { group, name, threads: 1, unit: 'ms', figures: await interleave(contenders), comparisons };
+  const { times, probes } = await interleave(contenders);
+  return { group, name, threads: 1, unit: 'ms', ...figuresOf(times), comparisons, probes };
 }

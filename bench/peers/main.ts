@@ -1,35 +1,37 @@
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { machine } from '@mobinet/bench/machine';
+import { formatProbes } from '@mobinet/bench/report';
 import { Command, InvalidArgumentError } from 'commander';
-import { saveFile } from 'mobinet';
 import { formatTable, jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
 import { measureInference } from './inference.js';
+import { jax, jaxVersion } from './jax.js';
 import { convolutionWork, gemmWork, gradientWork } from './kernels.js';
+import { findLarq, larqWork } from './larq.js';
 import { onnxNodeVersion, onnxVersion } from './onnx.js';
-import { type Row, ratioOf } from './row.js';
-import { measureStep, stepShapes } from './steps.js';
+import { findOtherNode } from './other-node.js';
+import { type Row, ratiosOf, type Work } from './row.js';
+import { Server } from './server.js';
+import { measureStep, nameOfStep, stepShapes } from './steps.js';
 import { startTfjs, tfjsVersion } from './tfjs.js';
-import { findTorch, TorchServer } from './torch.js';
+import { findTorch, type Torch, torchProgram } from './torch.js';
 
-const resultsFile = fileURLToPath(new URL('../../results.json', import.meta.url));
-
-const groups = ['gemm', 'conv', 'gradients', 'step', 'inference'] as const;
+const groups = ['gemm', 'conv', 'gradients', 'larq', 'step', 'inference'] as const;
 type Group = (typeof groups)[number];
 
 const program = new Command('bench:peers')
   .description(
-    'times kernels, the training step and inference against TensorFlow.js, onnxruntime and PyTorch, in turns',
+    'times kernels, the training step and inference against other libraries, in turns: TensorFlow.js, onnxruntime, ' +
+      'jax-js, PyTorch and Larq Compute Engine',
   )
   .option('--only <groups>', `a comma-separated list of ${groups.join(', ')}`, groupsOf, [...groups])
+  .option('--filter <text>', 'only work whose name contains this, such as 3×3, 96×96 or "2 threads"', '')
   .option('--rounds <number>', 'how often each training step and each inference is timed', wholeNumber(1), 3)
-  .option('--out <file>', 'where to save the results (default: bench/results.json, if all groups are measured)')
   .option(...jsonFlag)
   .addHelpText(
     'after',
     `
-PyTorch takes part if Debian's packages are installed: apt install python3-torch libopenblas0`,
+npm run bench:install-peers installs PyTorch 2, Larq Compute Engine and a newer Node, which are several gigabytes.
+Instead of PyTorch 2, Debian's takes part, if it is installed: apt install python3-torch libopenblas0`,
   )
   .action(run);
 
@@ -42,83 +44,104 @@ function groupsOf(text: string): Group[] {
 
 interface Flags {
   only: Group[];
+  filter: string;
   rounds: number;
-  out?: string;
   json?: boolean;
 }
 
-async function run({ only, rounds, out, json }: Flags): Promise<void> {
-  const torch = findTorch();
-  if (!torch) say('PyTorch is not installed, so its columns are left out (apt install python3-torch libopenblas0)');
-  else if (!torch.blas.includes('openblas')) {
-    say(`PyTorch uses ${torch.blas || 'no BLAS'} for matrix products: it is several times faster with libopenblas0`);
-  }
+async function run({ only, filter, rounds, json }: Flags): Promise<void> {
+  const found = findTorch();
+  const torch = typeof found === 'string' ? null : found;
+  if (typeof found === 'string') say(found);
+  const larq = findLarq();
+  if (!larq) say('Larq Compute Engine is not installed (npm run bench:install-peers)');
+  const otherNode = findOtherNode();
+  if (!otherNode) say('no other version of Node is installed (npm run bench:install-peers)');
+
   const rows: Row[] = [];
   const add = (row: Row): void => {
     rows.push(row);
     if (!json) printResult(...formatRow(row).split('\n'));
   };
-  const work = [
-    ...(only.includes('gemm') ? [gemmWork] : []),
-    ...(only.includes('conv') ? convolutionWork : []),
-    ...(only.includes('gradients') ? gradientWork : []),
-  ];
-  if (work.length > 0) {
-    await startTfjs();
-    const server = torch && new TorchServer(1);
-    for (const item of work) {
-      say(`${item.group}: ${item.name} …`);
-      const row = await item.measure(server);
-      if (row) add(row);
-    }
-    server?.stop();
-  }
+  await measureAll(
+    [
+      ...(only.includes('gemm') ? [gemmWork] : []),
+      ...(only.includes('conv') ? convolutionWork : []),
+      ...(only.includes('gradients') ? gradientWork : []),
+      ...(only.includes('larq') && larq ? larqWork : []),
+    ].filter(({ name }) => name.includes(filter)),
+    torch,
+    add,
+  );
+  const peers = { torch, otherNode, rounds };
   const threadCounts = availableParallelism() > 1 ? [1, 2] : [1];
+  const parallel = threadCounts.map((threads) => ({
+    threads,
+    text: threads === 1 ? '1 thread' : `${threads} threads`,
+  }));
   if (only.includes('step')) {
-    const onProgress = (what: string): void => say(`training step: ${what} …`);
     for (const shape of stepShapes) {
-      for (const threads of threadCounts) {
-        for (const row of await measureStep(shape, threads, { hasTorch: torch !== null, rounds, onProgress })) add(row);
+      for (const { threads, text } of parallel) {
+        const name = `${nameOfStep(shape)}, ${text}`;
+        if (!name.includes(filter)) continue;
+        const onProgress = (what: string): void => say(`training step, ${name}: ${what} …`);
+        for (const row of await measureStep(shape, threads, { ...peers, onProgress })) add(row);
       }
     }
   }
   if (only.includes('inference')) {
-    const onProgress = (what: string): void => say(`inference: ${what} …`);
-    for (const row of await measureInference(threadCounts, { hasTorch: torch !== null, rounds, onProgress })) add(row);
+    for (const { threads, text } of parallel) {
+      if (!`inference, ${text}`.includes(filter)) continue;
+      const onProgress = (what: string): void => say(`inference, ${text}: ${what} …`);
+      for (const row of await measureInference(threads, { ...peers, onProgress })) add(row);
+    }
   }
   const versions = {
     'tfjs-wasm': tfjsVersion,
     'tfjs-cpu': tfjsVersion,
     'onnxruntime-web': onnxVersion,
     'onnxruntime-node': onnxNodeVersion,
-    ...(torch && { pytorch: `${torch.version} with ${torch.blas}` }),
+    'jax-js': jaxVersion,
+    ...(torch && { pytorch: torch.version }),
+    ...(larq && { 'Larq Compute Engine': larq }),
   };
-  const result = { ...machine(), versions, rows: rows.map((row) => ({ ...row, ratios: ratios(row) })) };
-  if (json) printJson(result);
-  const file = out ? resolve(process.env.INIT_CWD ?? '.', out) : only.length === groups.length ? resultsFile : null;
-  if (file === null) return;
-  await saveFile(file, `${JSON.stringify(result, null, 2)}\n`);
-  say(`saved ${file}`);
+  if (json) printJson({ ...machine(), versions, rows: rows.map((row) => ({ ...row, ratios: ratiosOf(row) })) });
 }
 
-const ratios = (row: Row) =>
-  row.comparisons
-    .map((comparison) => ({ name: comparison.name, target: comparison.target, value: ratioOf(row, comparison) }))
-    .filter(({ value }) => value !== null);
+/** Measures kernels and layers, one after the other. */
+async function measureAll(work: readonly Work[], torch: Torch | null, add: (row: Row) => void): Promise<void> {
+  if (work.length === 0) return;
+  await startTfjs();
+  const server = torch && (await Server.start('PyTorch', torchProgram(torch, 1, 'torch_kernels.py', { args: [] })));
+  for (const item of work) {
+    say(`${item.group}: ${item.name} …`);
+    const row = await item.measure(server);
+    if (row) add(row);
+  }
+  server?.stop();
+  jax.stop();
+}
 
 function formatRow(row: Row): string {
-  const cells = Object.entries(row.figures).map(([name, value]) => [
+  const { figures, minima = {}, probes } = row;
+  const cells = Object.entries(figures).map(([name, value]) => [
     name,
+    minima[name]?.toPrecision(4) ?? '',
     value.toPrecision(4),
-    (value / row.figures.ours).toFixed(2),
+    (value / figures.ours).toFixed(2),
   ]);
-  const targets = ratios(row).map(({ name, target, value }) => {
-    return `${value!.toFixed(2)}× ${name}, target ${target}: ${value! >= target ? 'met' : 'missed'}`;
+  const targets = ratiosOf(row).map(({ name, target, value, ofMinima = value }) => {
+    const ratio = `${ofMinima.toFixed(2)}× (medians ${value.toFixed(2)}×) ${name}`;
+    if (target === undefined) return ratio;
+    return `${ratio}, target ${target}: ${Math.min(value, ofMinima) >= target ? 'met' : 'missed'}`;
   });
   const threads = row.threads === 1 ? '1 thread' : `${row.threads} threads`;
-  return [`\n${row.group}: ${row.name}, ${threads}`, formatTable(['', row.unit, 'vs ours'], cells), ...targets].join(
-    '\n',
-  );
+  return [
+    `\n${row.group}: ${row.name}, ${threads}`,
+    formatTable(['', `${row.unit}: minimum`, 'median', 'vs ours'], cells),
+    ...targets,
+    ...(probes ? [`${formatProbes(probes)} additions per nanosecond, one after the other`] : []),
+  ].join('\n');
 }
 
 await runProgram(program);

@@ -1,38 +1,43 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { pinned, torchEnvironment } from './torch.js';
+import type { Spread } from '@mobinet/bench/median';
+import { environment, pinned } from './environment.js';
 
 // Contenders that run in their own process.
 
 /** A program and its arguments. */
 export type Command = readonly string[];
 
-export function nodeCommand(threads: number, script: string, args: readonly string[]): Command {
-  return [...pinned(threads), process.execPath, fileURLToPath(new URL(script, import.meta.url)), ...args];
+/** A command and its environment. */
+export interface Program {
+  readonly command: Command;
+  readonly env: NodeJS.ProcessEnv;
 }
 
-/** What a contender reported, and its memory. */
-export interface Outcome {
-  readonly milliseconds: number;
+/** A script of this folder in Node. With one thread, it is pinned to one processor. */
+export function nodeProgram(
+  threads: number,
+  script: string,
+  args: readonly string[],
+  node: string = process.execPath,
+): Program {
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  return { command: [...pinned(threads), node, file, ...args], env: environment(threads) };
+}
+
+/** What a contender reported. */
+export interface Outcome extends Spread {
   readonly mebibytes: number;
   /** From the start of the process to its first result; NaN if the contender does not report it. */
   readonly firstMilliseconds: number;
 }
 
-const gnuTime = '/usr/bin/time';
-
-/** Runs a command that prints JSON. Peak memory comes from GNU time if installed, otherwise from the command itself. */
-export async function run(command: Command, threads: number): Promise<Outcome> {
-  const [program, ...args] = existsSync(gnuTime) ? [gnuTime, '-v', ...command] : command;
+/** Runs a program that prints JSON: its times in milliseconds, its peak memory, and the date of its first result. */
+export async function run({ command, env }: Program): Promise<Outcome> {
+  const [program, ...args] = command;
   const start = Date.now();
-  const { stdout, stderr } = await promisify(execFile)(program, args, { env: torchEnvironment(threads) });
-  const { milliseconds, peakMemoryBytes, firstAt = Number.NaN } = JSON.parse(stdout);
-  const kibibytes = /Maximum resident set size \(kbytes\): (\d+)/.exec(stderr)?.[1];
-  return {
-    milliseconds,
-    mebibytes: kibibytes ? Number(kibibytes) / 1024 : peakMemoryBytes / 2 ** 20,
-    firstMilliseconds: firstAt - start,
-  };
+  const { stdout } = await promisify(execFile)(program, args, { env });
+  const { minimum, median, mebibytes, firstAt = Number.NaN } = JSON.parse(stdout);
+  return { minimum, median, mebibytes, firstMilliseconds: firstAt - start };
 }

@@ -1,82 +1,110 @@
-import { median } from '@mobinet/bench/interleave';
-import { type Command, nodeCommand, type Outcome, run } from './process.js';
-import type { Row } from './row.js';
-import { torchCommand } from './torch.js';
+import { type Contender, interleave } from '@mobinet/bench/interleave';
+import type { StepOptions } from '@mobinet/bench/training-step';
+import type { OtherNode } from './other-node.js';
+import { nodeProgram, type Program, run } from './process.js';
+import { figuresOf, type Row } from './row.js';
+import { Server } from './server.js';
+import { floatVariants, type Torch, torchComparisons, torchProgram, type Variant } from './torch.js';
 
-// The training step: each contender runs in its own process, and the contenders take turns.
+// The training step: each contender has its own process, which is ready when it has done some steps, and the contenders
+// take turns.
 
-export interface StepShape {
-  readonly size: number;
-  readonly batch: number;
-  readonly classes: number;
-}
-
-export const stepShapes: readonly StepShape[] = [
+export const stepShapes: readonly StepOptions[] = [
   { size: 96, batch: 8, classes: 1000 },
   { size: 32, batch: 64, classes: 10 },
 ];
 
-/** All variants of PyTorch. The fastest one counts. */
-const torchVariants = (['float', 'binary'] as const).flatMap((network) =>
-  (['channels_last', 'contiguous'] as const).map((layout) => ({ network, layout })),
-);
+export const nameOfStep = ({ size, batch, classes }: StepOptions): string =>
+  `batch ${batch} at ${size}×${size}, ${classes} classes`;
 
-/**
- * Measures the time and the peak memory of a training step of one size.
- *
- * @param onProgress Called before each process starts.
- */
-export async function measureStep(
-  shape: StepShape,
-  threads: number,
-  { hasTorch, rounds, onProgress }: { hasTorch: boolean; rounds: number; onProgress: (what: string) => void },
-): Promise<Row[]> {
+interface Peers {
+  readonly torch: Torch | null;
+  readonly otherNode: OtherNode | null;
+  readonly rounds: number;
+  /** Called before each process starts, and before the measurement. */
+  onProgress(what: string): void;
+}
+
+/** Measures the time and the peak memory of a training step of one size. */
+export async function measureStep(shape: StepOptions, threads: number, peers: Peers): Promise<Row[]> {
   const flags = Object.entries(shape).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const commands: Record<string, Command> = {
-    ours: nodeCommand(threads, '../../step.js', [...flags, '--threads', String(threads), '--json']),
-  };
-  if (hasTorch) {
-    for (const { network, layout } of torchVariants) {
-      const args = [...flags, '--threads', String(threads), '--network', network, '--layout', layout];
-      commands[`pytorch ${network} ${layout}`] = torchCommand(threads, 'torch_step.py', args);
+  const servers = new Map<string, Server>();
+  try {
+    for (const [name, program] of Object.entries(programsFor(flags, threads, peers))) {
+      peers.onProgress(`${name} starts`);
+      servers.set(name, await Server.start(name, program));
     }
+    peers.onProgress(`${servers.size} contenders in ${peers.rounds} rounds`);
+    const contenders = Object.fromEntries(
+      Array.from(servers, ([name, server]): [string, Contender] => [name, server.contender()]),
+    );
+    const { times, probes } = await interleave(contenders, { rounds: peers.rounds, milliseconds: 1500 });
+    const memory = Array.from(servers, ([name, { last }]) => [name, last!.mebibytes] as const);
+    for (const server of servers.values()) server.stop();
+    const spreads = { ...times };
+    // TensorFlow.js has only one thread and is slow, so it runs once, when nothing else does.
+    if (threads === 1) {
+      peers.onProgress('tfjs-wasm');
+      const tfjs = await run(nodeProgram(1, './tfjs-step.js', flags));
+      spreads['tfjs-wasm'] = tfjs;
+      memory.push(['tfjs-wasm', tfjs.mebibytes]);
+    }
+    return rowsOf(shape, threads, { ...figuresOf(spreads), probes }, Object.fromEntries(memory));
+  } finally {
+    for (const server of servers.values()) server.stop();
   }
-  // TensorFlow.js has only one thread and is slow, so it runs in one round only.
-  if (threads === 1) commands['tfjs-wasm'] = nodeCommand(1, './tfjs-step.js', [...flags, '--json']);
+}
 
-  const results = new Map<string, Outcome[]>(Object.keys(commands).map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, command] of Object.entries(commands)) {
-      if (name === 'tfjs-wasm' && round > 0) continue;
-      onProgress(`${name}, round ${round + 1} of ${rounds}`);
-      results.get(name)!.push(await run(command, threads));
-    }
-  }
-  const figures = (of: (result: Outcome) => number): Record<string, number> =>
-    Object.fromEntries(Array.from(results, ([name, all]) => [name, median(all.map(of))]));
-  const torch = Object.keys(commands).filter((name) => name.startsWith('pytorch'));
-  const name = `batch ${shape.batch} at ${shape.size}×${shape.size}, ${shape.classes} classes`;
-  const milliseconds = figures((result) => result.milliseconds);
-  const fastestTorch = torch.sort((a, b) => milliseconds[a] - milliseconds[b]).slice(0, 1);
+function programsFor(flags: readonly string[], threads: number, { torch, otherNode }: Peers): Record<string, Program> {
+  const ours = (node?: string): Program =>
+    nodeProgram(threads, './step-server.js', [...flags, '--threads', String(threads)], node);
+  const variant = ({ args, ...rest }: Variant, ...more: string[]): Program =>
+    torchProgram(torch!, threads, 'torch_step.py', { ...rest, args: [...args, ...flags, ...more] });
+  return {
+    ours: ours(),
+    ...(otherNode && { [`ours, ${otherNode.version}`]: ours(otherNode.path) }),
+    ...(torch && Object.fromEntries(torchVariants(torch).map((each) => [each.name, variant(each)]))),
+  };
+}
+
+/** All variants of PyTorch. The fastest one in float32 counts. */
+function torchVariants(torch: Torch): Variant[] {
+  const binary = [{ name: 'pytorch binary channels_last', args: ['--layout', 'channels_last', '--network', 'binary'] }];
+  const bfloat16 = [
+    { name: 'pytorch float channels_last, bfloat16', args: ['--layout', 'channels_last', '--bfloat16'] },
+    {
+      name: 'pytorch float channels_last, bfloat16, compiled, memory kept',
+      args: ['--layout', 'channels_last', '--bfloat16', '--compile'],
+      keepsMemory: true,
+    },
+  ];
+  return [...floatVariants(torch), ...binary, ...(torch.compiles ? bfloat16 : [])];
+}
+
+function rowsOf(
+  shape: StepOptions,
+  threads: number,
+  times: Required<Pick<Row, 'figures' | 'minima' | 'probes'>>,
+  memory: Row['figures'],
+): Row[] {
+  const comparisons = torchComparisons(Object.keys(times.figures), threads === 1 ? 1.7 : 1.5);
+  const [{ slow }] = comparisons;
+  const fastest = [...slow].sort((a, b) => times.minima[a] - times.minima[b]).slice(0, 1);
+  const common = { name: nameOfStep(shape), threads };
   return [
     {
       group: 'training step',
-      name,
-      threads,
+      ...common,
       unit: 'ms',
-      figures: milliseconds,
-      comparisons: [
-        { name: 'vs pytorch', slow: torch, target: threads === 1 ? 1.7 : 1.3 },
-        { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 5 },
-      ],
+      ...times,
+      comparisons: [...comparisons, { name: 'vs tfjs-wasm', slow: ['tfjs-wasm'], target: 5 }],
     },
     {
       group: 'peak memory of the training step',
-      name,
-      threads,
+      ...common,
       unit: 'MiB',
-      figures: figures((result) => result.mebibytes),
-      comparisons: [{ name: 'vs the fastest pytorch', slow: fastestTorch, target: 2 }],
+      figures: memory,
+      comparisons: [{ name: 'vs the fastest pytorch', slow: fastest, target: 2 }],
     },
   ];
 }

@@ -1,7 +1,8 @@
-import { median } from '@mobinet/bench/interleave';
+import { spreadOf } from '@mobinet/bench/median';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
-import { jsonFlag, printJson, runProgram, wholeNumber } from 'mobinet/cli';
+import { printJson, runProgram, wholeNumber } from 'mobinet/cli';
+import { peakMemory } from './serve.js';
 import { startTfjs } from './tfjs.js';
 import { type TfjsShape, tfjsNetwork } from './tfjs-network.js';
 
@@ -35,8 +36,7 @@ const program = new Command('tfjs-step')
   .option('--size <pixels>', 'height and width of the images', wholeNumber(1), 96)
   .option('--batch <images>', 'batch size', wholeNumber(1), 8)
   .option('--classes <number>', 'number of classes', wholeNumber(2), 1000)
-  .option('--steps <number>', 'number of timed steps', wholeNumber(1), 3)
-  .option(...jsonFlag)
+  .option('--steps <number>', 'number of timed steps', wholeNumber(1), 2)
   .action(async (options: Options) => {
     await startTfjs();
     const step = makeStep(options);
@@ -46,7 +46,7 @@ const program = new Command('tfjs-step')
       step();
       return performance.now() - start;
     });
-    printJson({ ...options, milliseconds: median(times), peakMemoryBytes: process.resourceUsage().maxRSS * 1024 });
+    printJson({ ...spreadOf(times), mebibytes: peakMemory() });
   });
 
 await runProgram(program);

@@ -1,13 +1,15 @@
-"""Times matrix products in PyTorch: reads requests as lines of JSON from stdin, and prints a line of JSON for each."""
+"""Times matrix products in PyTorch, for requests on stdin."""
 
+import argparse
 import json
-import statistics
-import sys
-import time
 
 import torch
 
-torch.set_num_threads(int(sys.argv[1]))
+from serve import serve, time_for
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--threads", type=int, default=1)
+torch.set_num_threads(parser.parse_args().threads)
 
 
 def prepare(work, m, n, k):
@@ -19,18 +21,14 @@ def prepare(work, m, n, k):
 
 prepared = {}
 
-for line in sys.stdin:
-    request = json.loads(line)
-    seconds = request.pop("seconds")
-    key = json.dumps(request)
+
+def answer(seconds, **work):
+    key = json.dumps(work)
     if key not in prepared:
-        prepared[key] = prepare(**request)
+        prepared[key] = prepare(**work)
     run = prepared[key]
     run()
-    times = []
-    end = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        run()
-        times.append(1000 * (time.perf_counter() - start))
-    print(json.dumps({"milliseconds": statistics.median(times)}), flush=True)
+    return time_for(seconds, run)
+
+
+serve(answer)

@@ -1,5 +1,5 @@
 import type { AnyTensor } from '@mobinet/tensor';
-import { type F32x4, f32x4, type I16x8, type I32, i16x8, i32, i32x4 } from '@mobinet/tensor/kernels';
+import { type F32x4, f32x4, type I16x8, type I32, i8x16, i16x8, i32, i32x4 } from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 
 // How kernels read the counts of a bit convolution.
@@ -14,6 +14,27 @@ export function loadCounts(dtype: CountDType, signs: I16x8, address: I32, offset
   if (dtype === 'i16') return i16x8.load(address, offset);
   const differences = i16x8.load8U(address, offset);
   return signs.sub(differences.shl(i32.const(1)));
+}
+
+/** Eight counts as numbers, four each. Every lane of `signs` holds the number of weights of a filter. */
+export function numbersOfCounts(dtype: CountDType, signs: F32x4, address: I32, offset = 0): [F32x4, F32x4] {
+  if (dtype === 'i16') {
+    const counts = i16x8.variable(i16x8.load(address, offset), 'counts');
+    return [counts.toI32x4LowS().toF32x4S(), counts.toI32x4HighS().toF32x4S()];
+  }
+  const bytes = i8x16.variable(i8x16.load(address, offset), 'differences');
+  // Each lane takes one byte. Indices beyond the vector select 0.
+  const [low, high] = [0, 4].map((first) => {
+    const indices = Array.from({ length: 16 }, (_, at) => (at % 4 === 0 ? first + at / 4 : 255));
+    return signs.subMul(
+      bytes
+        .swizzle(i8x16.const(...indices))
+        .as(i32x4)
+        .toF32x4S(),
+      f32x4.const(2),
+    );
+  });
+  return [low, high];
 }
 
 /** `splitAtZero` of four counts from memory. Every lane of `signs` holds the number of weights of a filter. */

@@ -15,7 +15,7 @@ import {
   store8,
   store16,
 } from '@mobinet/tensor/kernels';
-import { bytesOf, type CountDType, loadCounts, splitAtZero } from './counts.wasm.js';
+import { bytesOf, type CountDType, numbersOfCounts } from './counts.wasm.js';
 import type {
   FoldedOutputTransformAttributes,
   FoldedOutputTransformInputs,
@@ -81,7 +81,7 @@ const transformKernel = memoize(
       },
       (p, from, to) => {
         const bytes = bytesOf[dtype];
-        const signs = i16x8.variable(i16x8.splat(p.signs), 'signs');
+        const signs = f32x4.variable(f32x4.splat(p.signs.toF32S()), 'signs');
         const rowBytes = i32.variable(p.channels.mul(4), 'rowBytes');
         const skipBytes = i32.variable(p.skipChannels.mul(4), 'skipBytes');
         const countBytes = i32.variable(p.channels.mul(bytes), 'countBytes');
@@ -102,21 +102,17 @@ const transformKernel = memoize(
 
           /** Writes eight channels, starting at `channel`, and returns the mask of those below 0. */
           const eight = (channel: number): I16x8 => {
-            const counts = sources.map(({ count }) =>
-              i16x8.variable(loadCounts(dtype, signs, count, channel * bytes), 'counts'),
-            );
-            const isNegative = [0, 4].map((four) => {
-              const offset = 4 * (channel + four);
+            const counts = sources.map(({ count }) => numbersOfCounts(dtype, signs, count, channel * bytes));
+            const isNegative = [0, 1].map((half) => {
+              const offset = 4 * (channel + 4 * half);
               const [positive, negative, shift] = foldedRows.map((at) => {
                 const lanes = f32x4.load(at, offset);
                 return pool ? f32x4.variable(lanes, 'folded') : lanes;
               });
               const values = sources.map(({ skip }, source) => {
-                const widened = four === 0 ? counts[source].toI32x4LowS() : counts[source].toI32x4HighS();
-                const { above, below } = splitAtZero(widened.toF32x4S());
-                // One of the two products is 0, so this rounds once, fused or not.
-                const product = above.mul(positive).addMul(below, negative);
-                return product.add(hasSkip ? shift.add(f32x4.load(skip, offset)) : shift);
+                const count = f32x4.variable(counts[source][half], 'count');
+                const factor = negative.whereTrue(count.lt(f32x4.const(0)), positive);
+                return factor.mul(count).add(hasSkip ? shift.add(f32x4.load(skip, offset)) : shift);
               });
               const y = f32x4.variable(pool ? pools[pool](values) : values[0], 'y');
               store(target, y, offset);

@@ -1,6 +1,7 @@
 import { type BitTensor, countWords, type Tensor } from '@mobinet/tensor';
 import {
   bitOfLane,
+  elementAt,
   groupsOf,
   linear,
   linearWorkgroup,
@@ -11,7 +12,7 @@ import {
   Shader,
   storeWord,
 } from '@mobinet/tensor/kernels';
-import { type CountType, countOf, countType } from './counts.wgsl.js';
+import { type CountType, countOf } from './counts.wgsl.js';
 import type {
   FoldedOutputTransformAttributes,
   FoldedOutputTransformInputs,
@@ -52,7 +53,7 @@ export function foldedOutputTransformOnGpu(
   const words = countWords(outputSigns.shape);
   const numbers = { words, channels, skipChannels: skip ? channels / skipRepeats : channels, signs };
   const reads = { counts, folded, ...(skip ? { skip } : {}) };
-  transformShader(countType(counts), skip !== undefined, pool ?? 'none').run(
+  transformShader(counts.dtype, skip !== undefined, pool ?? 'none').run(
     reads,
     { y: output, words: outputSigns },
     { ...numbers, height, width, outHeight, outWidth },
@@ -85,7 +86,7 @@ const transformShader = memoize((type: CountType, hasSkip: boolean, pool: Output
     workgroup: packWorkgroup,
     declarations: `${packLanes}
 fn element(pixel: u32, c: u32) -> f32 {
-  let stored = counts[pixel * p.channels + c];
+  let stored = ${elementAt('counts', type, 'pixel * p.channels + c')};
   let count = ${countOf(type, 'stored')};
   let factor = folded[select(p.channels, 0u, count >= 0) + c];
   let shift = folded[2u * p.channels + c]${hasSkip ? ' + skip[pixel * p.skipChannels + c % p.skipChannels]' : ''};

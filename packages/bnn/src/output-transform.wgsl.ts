@@ -1,6 +1,15 @@
 import { countWords } from '@mobinet/tensor';
-import { bitOfLane, memoize, packGroups, packLanes, packWorkgroup, Shader, storeWord } from '@mobinet/tensor/kernels';
-import { type CountType, countOf, countType } from './counts.wgsl.js';
+import {
+  bitOfLane,
+  elementAt,
+  memoize,
+  packGroups,
+  packLanes,
+  packWorkgroup,
+  Shader,
+  storeWord,
+} from '@mobinet/tensor/kernels';
+import { type CountType, countOf } from './counts.wgsl.js';
 import type {
   OutputTransformAttributes,
   OutputTransformInputs,
@@ -16,7 +25,7 @@ export function outputTransformOnGpu(
 ): void {
   const words = countWords(output.shape);
   const keys = [stepsToKey(steps), signSteps !== null, stepsToKey(signSteps ?? [])] as const;
-  transformShader(countType(counts), ...keys).run(
+  transformShader(counts.dtype, ...keys).run(
     { counts, vectors, ...Object.fromEntries(skips.map((skip, k) => [`skip${k}`, skip])) },
     { y: output, ...(outputSigns ? { words: outputSigns } : {}) },
     { words, channels: vectors.shape[1], signs },
@@ -39,7 +48,7 @@ const transformShader = memoize((type: CountType, steps: string, hasSigns: boole
     },
     { vector: (row) => `vectors[${row}u * p.channels + c]`, skip: (index) => `skip${index}[at]` },
   );
-  const y = applySteps(named(`f32(${countOf(type, 'counts[at]')})`), keyToSteps(steps));
+  const y = applySteps(named(`f32(${countOf(type, elementAt('counts', type, 'at'))})`), keyToSteps(steps));
   lines.push(`y[at] = ${y};`);
   // The sign is read from the stored bits, so that no compiler can recompute it differently. −0 is not below 0.
   if (hasSigns) lines.push(`isBelow = bitcast<u32>(${applySteps(y, keyToSteps(signSteps))}) > 0x80000000u;`);

@@ -1,6 +1,7 @@
 import { dispose, type Tensor } from '@mobinet/tensor';
 import {
   ColumnSumsShader,
+  elementAt,
   emptyTensor,
   flushedWgsl,
   groupsOf,
@@ -9,7 +10,7 @@ import {
   memoize,
   Shader,
 } from '@mobinet/tensor/kernels';
-import { activationOf, type CountType, countOf, countType } from './counts.wgsl.js';
+import { activationOf, type CountType, countOf } from './counts.wgsl.js';
 import type {
   GradientInputs,
   ScalePreluBatchNormAttributes,
@@ -35,7 +36,7 @@ export function scalePreluBatchNormOnGpu(
   { signs, epsilon, skipRepeats }: ScalePreluBatchNormAttributes,
 ): void {
   const channels = alpha.size;
-  const type = countType(counts);
+  const type = counts.dtype;
   const factor = emptyTensor('f32', [channels], 'scalePreluBatchNorm', 'webgpu');
   statisticsOf(type).run(
     { counts, first: counts, alpha, slope, gamma },
@@ -103,7 +104,7 @@ const normalizeShader = memoize((type: CountType, hasSkip: boolean) => {
   let c = i % p.channels;
   let alpha = alphas[c];
   let slope = slopes[c];
-  let count = ${countOf(type, 'counts[i]')};
+  let count = ${countOf(type, elementAt('counts', type, 'i'))};
   let y = (${activationOf('count')} - mean[c]) * factor[c] + beta[c];
   output[i] = y${hasSkip ? ' + skip[(i / p.channels) * p.skipChannels + c % p.skipChannels]' : ''};`,
   });
@@ -115,7 +116,7 @@ export function scalePreluBatchNormGradientOnGpu(
   [dz, dslope, dgamma, dbeta]: readonly [Tensor, Tensor, Tensor, Tensor],
   { signs, epsilon }: ScalePreluBatchNormAttributes,
 ): void {
-  const type = countType(counts);
+  const type = counts.dtype;
   const [channels, rows] = [alpha.size, counts.size / alpha.size];
   const segment = { counts, dy, alpha, slope, mean };
   const terms = emptyTensor('f32', [3, channels], 'scalePreluBatchNormGradient', 'webgpu');

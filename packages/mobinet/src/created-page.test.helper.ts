@@ -82,7 +82,7 @@ export function describeCreatedPage(project: string, archives: () => readonly st
       execFileSync(process.execPath, [join(compiler, '../bin/tsc'), '-p', site]);
     });
 
-    describeInBrowsers('works', ({ name: browser, newPage }) => {
+    describeInBrowsers('works', ({ name: browser, newPage, opened }) => {
       let page: Page;
       let errors: string[] = [];
       let fileCount = 0;
@@ -98,9 +98,12 @@ export function describeCreatedPage(project: string, archives: () => readonly st
         readonly model?: string;
       }
 
-      async function open(
+      const open = (url: string, view: View = {}): Promise<void> => opened((timeout) => openOnce(url, view, timeout));
+
+      async function openOnce(
         url: string,
-        { width = 1280, dark = false, before = '', model = 'The network sees the center' }: View = {},
+        { width = 1280, dark = false, before = '', model = 'The network sees the center' }: View,
+        timeout: number,
       ): Promise<void> {
         await page?.close();
         page = await newPage({ viewport: { width, height: 800 }, colorScheme: dark ? 'dark' : 'light' });
@@ -108,8 +111,8 @@ export function describeCreatedPage(project: string, archives: () => readonly st
         page.on('pageerror', ({ message }) => errors.push(message));
         page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
         await page.addInitScript(`${keepReplies};${before}`);
-        await page.goto(url);
-        await shows('#model', model, 120_000);
+        await page.goto(url, { timeout });
+        await shows('#model', model, timeout);
       }
 
       async function shows(selector: string, text: string | RegExp, timeout = 20_000): Promise<void> {

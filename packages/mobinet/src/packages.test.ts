@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -207,11 +207,11 @@ describe('the published packages', () => {
     for (const name of published) {
       const files = readdirSync(join(project, 'node_modules', name), { recursive: true, encoding: 'utf8' });
       expect(files.filter((file) => /\.test\./.test(file))).toEqual([]);
-      const own = new Set(files);
       for (const map of files.filter((file) => file.endsWith('.js.map'))) {
-        expect(own, `${name} lacks the source of ${map}`).toContain(
-          map.replace(/^dist/, 'src').replace(/\.js\.map$/, '.ts'),
-        );
+        const path = join(project, 'node_modules', name, map);
+        const { sources }: { sources: string[] } = JSON.parse(readFileSync(path, 'utf8'));
+        const missing = sources.filter((source) => !existsSync(join(dirname(path), source)));
+        expect(missing, `${name} lacks sources of ${map}`).toEqual([]);
       }
     }
   });
@@ -237,7 +237,7 @@ describe('the published packages', () => {
         modules.filter((id) => /training|optimizers|onnx|loader|decode|wgsl|conv(olution|2d)-gradient|random/.test(id)),
       ).toEqual([]);
       for (const content of contents) expect(content).not.toMatch(/from ?["']node:|import\(["']node:/);
-      expect(gzipped).toBeLessThan(60_000);
+      expect(gzipped).toBeLessThan(65_000);
       expectQuoted(gzipped, /only runs networks is (\d+) kB gzipped/);
     });
 

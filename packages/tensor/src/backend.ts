@@ -6,7 +6,6 @@ import { gpu, openedGpu } from './backends/webgpu/gpu.js';
 import { GpuBlock } from './backends/webgpu/gpu-block.js';
 import type { KernelTime } from './backends/webgpu/kernel-time.js';
 import { type Block, bytesInUse } from './block.js';
-import { bytesPerElement, type DType } from './dtype.js';
 import { countHandles } from './scope.js';
 import { Setting } from './setting.js';
 
@@ -55,14 +54,10 @@ export function startGpuTimes(): Promise<() => Promise<KernelTime[]>> {
   return gpu().startTimes();
 }
 
-/** Bytes per element on a backend. On a GPU every element takes four. */
-export function bytesOf(dtype: DType, backend: BackendName): number {
-  return backend === 'webgpu' ? 4 : bytesPerElement(dtype);
-}
-
-/** Allocates memory for a tensor. */
+/** Allocates memory for a tensor. On a GPU it is a number of whole words. */
 export function allocateOn(backend: BackendName, byteLength: number, purpose?: string): Block {
+  const bytes = backend === 'cpu' ? byteLength : 4 * Math.ceil(byteLength / 4);
   const absent = absentMemory();
-  if (absent) return new AbsentBlock(backend, byteLength, absent);
-  return backend === 'cpu' ? allocate(byteLength, purpose) : new GpuBlock(byteLength, purpose);
+  if (absent) return new AbsentBlock(backend, bytes, absent);
+  return backend === 'cpu' ? allocate(bytes, purpose) : new GpuBlock(bytes, purpose);
 }

@@ -42,6 +42,11 @@ export class BitTensor extends Handle {
     return this.shape[this.rank - 1];
   }
 
+  /** @internal */
+  get byteLength(): number {
+    return countWords(this.shape) * Uint32Array.BYTES_PER_ELEMENT;
+  }
+
   /**
    * The packed words, row by row: a view of the tensor's own memory, valid until the tensor is disposed.
    *
@@ -117,6 +122,6 @@ export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
   }
   const result = emptyBitTensor(shape);
   if (result.backend === 'cpu') result.words.set(words);
-  else writeBytes(result.block, wordsOfValues('u32', words));
+  else writeBytes(result.block, wordsOfValues(words));
   return result;
 }

@@ -38,7 +38,7 @@ export function fromHost<D extends DType>(
   else {
     const values = newTypedArray(dtype, sizeOf(shape));
     write(values);
-    writeBytes(result.block, wordsOfValues(dtype, values));
+    writeBytes(result.block, wordsOfValues(values));
   }
   return result;
 }

@@ -19,7 +19,7 @@ const constructors = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, i16
 
 export const dtypes = Object.keys(constructors) as readonly DType[];
 
-/** The size of one element in bytes, in the memory of the CPU. */
+/** The size of one element in bytes. */
 export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }
@@ -40,18 +40,17 @@ export function newTypedArray<D extends DType>(dtype: D, length: number): TypedA
   return new constructors[dtype](length) as TypedArray<D>;
 }
 
-/** Converts elements to the form that a GPU stores: 32 bits each. */
-export function wordsOfValues(dtype: DType, values: TypedArray): UnsharedBytes {
+/** Copies elements as a GPU stores them: the bytes of the array, followed by zeros up to a whole word. */
+export function wordsOfValues(values: TypedArray): UnsharedBytes {
   // Always a copy, because the elements of a tensor may be in shared memory and may change.
-  const words = dtype === 'i16' ? Int32Array.from(values) : dtype === 'u8' ? Uint32Array.from(values) : values.slice();
-  return new Uint8Array(words.buffer as ArrayBuffer, 0, words.byteLength);
+  const bytes = new Uint8Array(4 * Math.ceil(values.byteLength / 4));
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  return bytes;
 }
 
-/** The inverse of `wordsOfValues`. */
-export function valuesOfWords<D extends DType>(dtype: D, words: ArrayBuffer): TypedArray<D> {
-  if (dtype === 'i16') return Int16Array.from(new Int32Array(words)) as TypedArray<D>;
-  if (dtype === 'u8') return Uint8Array.from(new Uint32Array(words)) as TypedArray<D>;
-  return new constructors[dtype](words) as TypedArray<D>;
+/** The number of words that hold `count` elements on a GPU. */
+export function wordsFor(dtype: DType, count: number): number {
+  return Math.ceil((count * bytesPerElement(dtype)) / 4);
 }
 
 /** The dtype of the elements of `array`, or undefined if no dtype corresponds to it. */

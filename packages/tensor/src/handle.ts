@@ -46,6 +46,9 @@ export abstract class Handle {
     return sizeOf(this.shape);
   }
 
+  /** @internal The size of its elements in bytes. Its block may be larger, where several values share one in turn. */
+  abstract get byteLength(): number;
+
   /** The number of axes. */
   get rank(): number {
     return this.shape.length;

@@ -10,6 +10,7 @@ export {
   withBackend,
 } from './backend.js';
 export type { BackendName } from './backend-name.js';
+export { type KernelChoice, kernelChoices } from './backends/cpu/race.js';
 export { setThreads, threadCount } from './backends/cpu/threads.js';
 export type { KernelTime } from './backends/webgpu/kernel-time.js';
 export { BitTensor, bitTensor, countWords, wordBits, wordsPerRow } from './bit-tensor.js';

@@ -3,7 +3,6 @@
  * CONTRIBUTING.md shows how to use them.
  */
 
-export { bytesOf } from './backend.js';
 export { chunksOf, watchKernels } from './backends/cpu/dispatch.js';
 export { withTemporary } from './backends/cpu/heap.js';
 export {
@@ -15,12 +14,16 @@ export {
 } from './backends/cpu/kernel.js';
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
 export { memoize } from './backends/memoize.js';
-export { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from './backends/webgpu/shader.js';
+export { type ElementType, elementAt } from './backends/webgpu/elements.js';
+export { groupsOf, linear, linearWorkgroup, maxBuffers, Shader } from './backends/webgpu/shader.js';
+export { bytesPerElement } from './dtype.js';
 export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
+export { kernelSetting } from './kernel-setting.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { bitConv2dOptions } from './ops/bits/bit-conv2d-attributes.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
+export { withBitGemm } from './ops/bits/bit-gemm.js';
 export { packMaskOnGpu } from './ops/bits/bits.wgsl.js';
 export { forEachBit, setBits } from './ops/bits/each-bit.js';
 export type { Epilogue, EpilogueArguments, RowEpilogue } from './ops/bits/epilogue.wasm.js';

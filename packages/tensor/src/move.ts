@@ -5,7 +5,7 @@ import { copyBlock, salvageWords, writeBytes } from './backends/webgpu/transfer.
 import { BitTensor, bitTensor, countWords, emptyBitTensor } from './bit-tensor.js';
 import { checkTensor } from './check.js';
 import { tensor } from './create.js';
-import { type DType, valuesOfWords, wordsOfValues } from './dtype.js';
+import { type DType, typedArrayOver, wordsFor, wordsOfValues } from './dtype.js';
 import { BackendError, ShapeError } from './errors.js';
 import { recordCall, recordOverwrite } from './op.js';
 import { sameShape } from './shape.js';
@@ -30,11 +30,7 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
     x instanceof BitTensor
       ? emptyBitTensor(x.shape, x.label, backend)
       : emptyTensor((x as Tensor<DType>).dtype, x.shape, x.label, backend);
-  const bytes =
-    x instanceof BitTensor
-      ? wordsOfValues('u32', x.words)
-      : wordsOfValues((x as Tensor<DType>).dtype, (x as Tensor<DType>).values);
-  writeBytes(copy.block, bytes);
+  writeBytes(copy.block, wordsOfValues(x instanceof BitTensor ? x.words : (x as Tensor<DType>).values));
   recordCall({ name: 'toBackend', inputs: [x], output: copy, saved: [], gradient: null });
   return copy as T;
 }
@@ -55,7 +51,9 @@ export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvag
     return withBackend('cpu', () => bitTensor(words, shape)) as T;
   }
   const { block, dtype, size } = x as Tensor<DType>;
-  const values = isSalvaged ? valuesOfWords(dtype, await salvageWords(block, size)) : await (x as Tensor<DType>).data();
+  const values = isSalvaged
+    ? typedArrayOver(dtype, await salvageWords(block, wordsFor(dtype, size)), 0, size)
+    : await (x as Tensor<DType>).data();
   return withBackend('cpu', () => tensor(values, { shape })) as Tensor<DType> as T;
 }
 
@@ -76,6 +74,6 @@ export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): v
   recordOverwrite('assign', target);
   if (absentMemory()) return;
   if (target.backend === 'cpu') target.values.set(source.values);
-  else if (source.backend === 'cpu') writeBytes(target.block, wordsOfValues(source.dtype, source.values));
+  else if (source.backend === 'cpu') writeBytes(target.block, wordsOfValues(source.values));
   else copyBlock(source.block, target.block);
 }

@@ -4,8 +4,8 @@ import type { BackendName } from './backend-name.js';
 import { BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { Block } from './block.js';
 import { checkTensor } from './check.js';
-import { environmentVariable } from './environment.js';
 import { BackendError, MissingKernelError } from './errors.js';
+import { type KernelTier, kernelSetting } from './kernel-setting.js';
 import type { AnyTensor, InputGradients, OpDefinition, Spec } from './op-definition.js';
 import { type OpProfile, Profiler } from './profile.js';
 import { Setting } from './setting.js';
@@ -100,11 +100,11 @@ function recordOutputs(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes:
   }
 }
 
-/** Which kernels run: `fast` kernels where they exist, or only the `reference` definitions. */
-export type KernelTier = 'fast' | 'reference';
+/** Null follows `MOBINET_KERNELS`. */
+const tier = new Setting<KernelTier | null>(null);
 
-const isReference = environmentVariable('MOBINET_KERNELS') === 'reference';
-const tier = new Setting<KernelTier>(isReference ? 'reference' : 'fast');
+/** The kernels that run now. */
+export const kernelTier = (): KernelTier => tier.current ?? kernelSetting().tier;
 
 /** Runs `body` on one kernel tier. Tests compare the two tiers with it. */
 export function withKernels<T>(chosen: KernelTier, body: () => T): T {
@@ -179,7 +179,7 @@ function runKernel(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unk
     op.webgpu(inputs, outputs, attributes);
     return;
   }
-  if (op.fast && tier.current === 'fast') op.fast(inputs, outputs, attributes);
+  if (op.fast && kernelTier() === 'fast') op.fast(inputs, outputs, attributes);
   else op.reference(inputs, outputs, attributes);
 }
 

@@ -1,6 +1,12 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { withGrain } from './backends/cpu/dispatch.js';
+import { memoryBuffer } from './backends/cpu/memory.js';
+import { boxMuller } from './box-muller.js';
+import { zeros } from './create.js';
+import { withKernels } from './op.js';
 import { Rng, threefry } from './random.js';
+import { drawByKernel } from './random.wasm.js';
 
 const seeds = fc.maxSafeInteger();
 const labels = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.maxSafeInteger()), { minLength: 1, maxLength: 4 });
@@ -113,6 +119,57 @@ describe('Rng', () => {
     expect(Math.abs(variance - 9)).toBeLessThan(0.21);
     const beyondTwoSigma = values.filter((x) => Math.abs(x - 2) > 6).length / values.length;
     expect(Math.abs(beyondTwoSigma - 0.0455)).toBeLessThan(0.0034);
+  });
+
+  test('normal numbers are those of Box and Muller, up to rounding', () => {
+    const { values } = Rng.fromSeed(8).normal([4096]);
+    const rng = Rng.fromSeed(8);
+    const expected = Float64Array.from(values, () => {
+      const radius = Math.sqrt(-2 * Math.log(1 - rng.float()));
+      return radius * Math.cos(2 * Math.PI * rng.float());
+    });
+    for (const [i, value] of values.entries()) {
+      expect(Math.abs(value - expected[i])).toBeLessThanOrEqual(Math.abs(expected[i]) * 2 ** -24 + 1e-14);
+    }
+  });
+
+  test.prop([fc.integer({ min: 1, max: 2 ** 24 }), fc.nat(2 ** 24 - 1)], {
+    examples: [
+      [1, 0],
+      [2 ** 24, 2 ** 22],
+      [2 ** 24 - 1, 2 ** 21],
+      [2 ** 23, 2 ** 23],
+    ],
+  })('the logarithm and the cosine are accurate in double precision', (k, j) => {
+    const { radius, cosine } = boxMuller((2 ** 24 - k) << 8, j << 8);
+    const expected = Math.sqrt(-2 * Math.log(k / 2 ** 24));
+    expect(Math.abs(radius - expected)).toBeLessThanOrEqual(expected * 2 ** -50);
+    expect(Math.abs(cosine - Math.cos((2 * Math.PI * j) / 2 ** 24))).toBeLessThanOrEqual(2 ** -50);
+  });
+
+  const distributions = fc.constantFrom('uniform', 'normal');
+  const counters = fc.oneof(fc.nat(100), fc.integer({ min: 2 ** 33 - 9000, max: 2 ** 33 + 10 }));
+  test.prop([seeds, counters, distributions, fc.integer({ min: 1024, max: 1100 })], { numRuns: 30 })(
+    'the kernel draws the numbers of the definition, bit for bit, and as many',
+    (seed, counter, distribution, length) => {
+      const drawOn = (tier: 'fast' | 'reference') =>
+        withKernels(tier, () => {
+          const rng = Rng.fromState({ ...Rng.fromSeed(seed).state, counter });
+          const { values } = rng[distribution]([length], -0.3, 0.7);
+          return { values, next: rng.bits() };
+        });
+      expect(withGrain(1, () => drawOn('fast'))).toEqual(drawOn('reference'));
+    },
+  );
+
+  test('the kernel fills arrays anywhere', () => {
+    const onHeap = zeros([1027]).values;
+    expect(onHeap.buffer).toBe(memoryBuffer());
+    const elsewhere = new Float32Array(1027);
+    const stream = { key: [1, 2], counter: 3 } as const;
+    for (const values of [onHeap, elsewhere]) drawByKernel('normal', stream, values, [0, 1]);
+    expect([...elsewhere]).toEqual([...onHeap]);
+    expect(new Set(elsewhere).size).toBeGreaterThan(1000);
   });
 
   test.prop([seeds, fc.integer({ min: 1, max: 1000 })])('integers stay below their bound', (seed, bound) => {

@@ -1,7 +1,10 @@
+import { boxMuller } from './box-muller.js';
 import { checkNumber, shown, wholeNumbers } from './check.js';
 import { checkShape } from './check-shape.js';
 import { fromHost } from './create.js';
 import { TraceError } from './errors.js';
+import { kernelTier } from './op.js';
+import { type Distribution, drawByKernel, wordsPerNumber } from './random.wasm.js';
 import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 import { tracer } from './tracer.js';
@@ -130,9 +133,7 @@ export class Rng {
     checkNumber('uniform: low', low, anyNumber);
     checkNumber('uniform: high', high, anyNumber);
     refuseInPrograms('uniform');
-    return fromHost('f32', checkShape('uniform', shape), (values) => {
-      for (let i = 0; i < values.length; i++) values[i] = low + (high - low) * this.float();
-    });
+    return this.#draw('uniform', checkShape('uniform', shape), [low, high - low]);
   }
 
   /**
@@ -143,10 +144,25 @@ export class Rng {
     checkNumber('normal: mean', mean, anyNumber);
     checkNumber('normal: standardDeviation', standardDeviation, { from: 0 });
     refuseInPrograms('normal');
-    return fromHost('f32', checkShape('normal', shape), (values) => {
-      for (let i = 0; i < values.length; i++) {
-        const radius = Math.sqrt(-2 * Math.log(1 - this.float()));
-        values[i] = mean + standardDeviation * radius * Math.cos(2 * Math.PI * this.float());
+    return this.#draw('normal', checkShape('normal', shape), [mean, standardDeviation]);
+  }
+
+  /** Draws numbers offset + scale · n, where n is uniform over [0, 1), or standard normal. */
+  #draw(distribution: Distribution, shape: Shape, [offset, scale]: readonly [number, number]): Tensor {
+    return fromHost('f32', shape, (values) => {
+      const stream = { key: this.key, counter: this.#counter };
+      const words = values.length * wordsPerNumber[distribution];
+      const isWorthwhile = values.length >= fewestForKernel && kernelTier() === 'fast';
+      if (isWorthwhile && (stream.counter % 2 ** 32) + words <= 2 ** 32) {
+        drawByKernel(distribution, stream, values, [offset, scale]);
+        this.#counter += words;
+      } else if (distribution === 'uniform') {
+        for (let i = 0; i < values.length; i++) values[i] = offset + scale * this.float();
+      } else {
+        for (let i = 0; i < values.length; i++) {
+          const { radius, cosine } = boxMuller(this.bits(), this.bits());
+          values[i] = offset + scale * radius * cosine;
+        }
       }
     });
   }
@@ -168,6 +184,9 @@ export class Rng {
 function refuseInPrograms(draw: string): void {
   if (tracer()) throw new TraceError(`${draw}: a program cannot draw random numbers. Pass them as an input.`);
 }
+
+/** Fewer numbers are drawn before a kernel has been assembled. */
+const fewestForKernel = 1024;
 
 /** Bounds of `integer`: 32 random bits distinguish 2³² values. */
 const boundRange = wholeNumbers(1, 2 ** 32);

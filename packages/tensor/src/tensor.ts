@@ -1,9 +1,9 @@
-import { allocateOn, bytesOf, currentBackend } from './backend.js';
+import { allocateOn, currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { memoryBuffer } from './backends/cpu/memory.js';
 import { readWords } from './backends/webgpu/transfer.js';
 import type { Block } from './block.js';
-import { type DType, type TypedArray, typedArrayOver, valuesOfWords } from './dtype.js';
+import { bytesPerElement, type DType, type TypedArray, typedArrayOver, wordsFor } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { formatTensor } from './format.js';
 import { Handle } from './handle.js';
@@ -28,6 +28,11 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
     super(shape, block, id);
   }
 
+  /** @internal */
+  get byteLength(): number {
+    return this.size * bytesPerElement(this.dtype);
+  }
+
   /**
    * The elements in row-major order: a view of the tensor's own memory, valid until the tensor is disposed. `data()`
    * returns a copy.
@@ -47,7 +52,7 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
   /** Returns a copy of the elements in row-major order, after all pending work on them has finished. */
   async data(): Promise<TypedArray<D>> {
     if (this.backend === 'cpu') return this.values.slice() as TypedArray<D>;
-    return valuesOfWords(this.dtype, await readWords(this.block, this.size));
+    return typedArrayOver(this.dtype, await readWords(this.block, wordsFor(this.dtype, this.size)), 0, this.size);
   }
 
   /**
@@ -96,5 +101,5 @@ export function emptyTensor<D extends DType>(
   purpose?: string,
   backend: BackendName = currentBackend(),
 ): Tensor<D> {
-  return new Tensor(dtype, shape, allocateOn(backend, sizeOf(shape) * bytesOf(dtype, backend), purpose));
+  return new Tensor(dtype, shape, allocateOn(backend, sizeOf(shape) * bytesPerElement(dtype), purpose));
 }

@@ -103,7 +103,7 @@ const adam = defineUpdate({
     };
   },
   wgsl: `
-  g += p.gradientDecay * w;
+  g += gradientDecay * w;
   g = ${flushedWgsl('g')};
   mean = p.beta1 * mean + p.rest1 * g;
   mean = ${flushedWgsl('mean')};
@@ -111,5 +111,5 @@ const adam = defineUpdate({
   square = p.beta2 * square + p.rest2 * squared * squared;
   square = ${flushedWgsl('square')};
   let adaptive = mean * p.meanCorrection / (sqrt(square * p.squareCorrection) + p.epsilon);
-  w -= p.rate * (adaptive + p.weightDecay * w);`,
+  w -= p.rate * (adaptive + weightDecay * w);`,
 });

@@ -1,6 +1,6 @@
 import { checkNumber, checkOptions, ShapeError, sameShape, type Tensor, wholeNumbers } from '@mobinet/tensor';
 import { moveTowards } from '../layers/moving-average.js';
-import type { Module } from '../module.js';
+import { collect, type Module } from '../module.js';
 import { decayRange } from '../ranges.js';
 
 /** Options of `ExponentialMovingAverage`. */
@@ -74,4 +74,5 @@ export class ExponentialMovingAverage {
   }
 }
 
-const tensorsOf = (module: Module): Map<string, Tensor> => new Map([...module.parameters(), ...module.state()]);
+/** Parameters and state. */
+const tensorsOf = (module: Module): Map<string, Tensor> => collect(module, true, () => true);

@@ -50,7 +50,7 @@ const sgd = defineUpdate({
       return [w.sub(velocity.mul(p.rate)), velocity];
     },
   wgsl: `
-  velocity = p.momentum * velocity + g + p.gradientDecay * w;
+  velocity = p.momentum * velocity + g + gradientDecay * w;
   velocity = ${flushedWgsl('velocity')};
   w -= p.rate * velocity;`,
 });

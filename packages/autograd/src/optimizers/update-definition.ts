@@ -24,8 +24,8 @@ export interface UpdateDefinition<N extends string> {
    */
   lanes(p: UpdateNumbers<N, F32x4>): (values: readonly F32x4[]) => readonly F32x4[];
   /**
-   * The same in WGSL: statements that read `p.<number>`, and change the variables `w`, `g` and one named after each
-   * slot.
+   * The same in WGSL: statements that read `p.<number>`, `gradientDecay` and `weightDecay`, and change the variables
+   * `w`, `g` and one named after each slot.
    */
   readonly wgsl: string;
 }

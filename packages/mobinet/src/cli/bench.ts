@@ -1,13 +1,15 @@
-import { Rng, setThreads, threadCount } from '@mobinet/tensor';
+import { type KernelChoice, kernelChoices, Rng, setThreads, threadCount } from '@mobinet/tensor';
 import { layersOf, multiplyAddsOf } from '@mobinet/tensor/kernels';
 import { Command } from 'commander';
 import type { PackedModel } from '../export/packed-model.js';
 import { readPacked } from '../training/files.js';
 import { trainingRanges } from '../training/options.js';
 import { jsonFlag } from './flags.js';
+import { formatChoices } from './kernel-report.js';
 import { networkFlag } from './network-flag.js';
 import { numberIn, threadsRange } from './number-flags.js';
-import { formatTable, printJson, printResult } from './output.js';
+import { printJson, printResult } from './output.js';
+import { formatTable } from './table.js';
 
 interface BenchFlags {
   threads?: number;
@@ -36,6 +38,8 @@ interface BenchResult {
   readonly milliseconds: number;
   readonly imagesPerSecond: number;
   readonly layers: readonly BenchLayer[];
+  /** The kernels that were chosen among equivalent ones. */
+  readonly kernels: readonly KernelChoice[];
 }
 
 /** `mobinet bench`: measures the speed of a packed model, as a whole and layer by layer. */
@@ -107,6 +111,7 @@ async function measure(
     runs: whole.length,
     milliseconds,
     imagesPerSecond: (1000 * batch) / milliseconds,
+    kernels: kernelChoices(),
     layers: layers.map(({ name, calls }, index) => {
       const binary = calls.filter(({ inputs: [x] }) => program.values[x].dtype === 'bits');
       const binaryMultiplyAdds = binary.reduce((sum, call) => sum + multiplyAddsOf(program, call), 0);
@@ -132,7 +137,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
-function format({ layers, milliseconds, batch, threads, runs, imagesPerSecond }: BenchResult): string {
+function format({ layers, milliseconds, batch, threads, runs, imagesPerSecond, kernels }: BenchResult): string {
   const rows = layers.map((layer) => [
     layer.name,
     layer.milliseconds.toFixed(3),
@@ -144,5 +149,6 @@ function format({ layers, milliseconds, batch, threads, runs, imagesPerSecond }:
     formatTable(['layer', 'ms', '%', 'binary MMAC', 'GMAC/s'], rows),
     `${milliseconds.toFixed(2)} ms for ${batch === 1 ? 'an image' : `${batch} images`}, ${imagesPerSecond.toFixed(1)} images/s, ` +
       `on ${threads === 1 ? 'one thread' : `${threads} threads`} (median of ${runs} runs)`,
+    ...formatChoices(kernels),
   ].join('\n');
 }

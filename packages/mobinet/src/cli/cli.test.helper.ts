@@ -93,7 +93,7 @@ class CommandServer {
   readonly #ended: Promise<void>;
 
   constructor(options: SpawnOptionsWithoutStdio) {
-    this.#child = spawn(process.execPath, [many], options);
+    this.#child = spawn(process.execPath, ['--conditions=mobinet-unbundled', many], options);
     for (const name of ['stdout', 'stderr'] as const) {
       this.#child[name].setEncoding('utf8').on('data', (text) => {
         this.#outputs[name] += text;

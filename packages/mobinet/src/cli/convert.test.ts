@@ -140,7 +140,8 @@ describe('bench', () => {
     ]);
     expect({ code: json.code, stderr: json.stderr }).toEqual({ code: 0, stderr: '' });
     const { layers, milliseconds, imagesPerSecond, ...result } = JSON.parse(json.stdout);
-    expect(result).toEqual({ model, batch: 2, threads: 1, runs: expect.any(Number) });
+    // The products of this network are too small for a choice of kernels.
+    expect(result).toEqual({ model, batch: 2, threads: 1, runs: expect.any(Number), kernels: [] });
     expect(milliseconds).toBeGreaterThan(0);
     expect(imagesPerSecond).toBeCloseTo(2000 / milliseconds);
     const names = ['stem', ...units(13).flatMap((unit) => [`${unit}.depthwise`, `${unit}.extra`, `${unit}.pointwise`])];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { contentsOf, copyImages, sharedFolder } from '../training/fixtures.test.helper.js';
 import { commandLineIn, type Outcome, tiny } from './cli.test.helper.js';
-import { formatKernelTimes, formatProfile } from './kernel-flags.js';
+import { formatChoices, formatKernelTimes, formatProfile } from './kernel-report.js';
 
 const folder = sharedFolder();
 const { askAll } = commandLineIn(folder);
@@ -157,17 +157,56 @@ describe('--threads and --profile', () => {
   });
 });
 
+describe('MOBINET_KERNELS', () => {
+  const settings = ['reference', 'portable', 'popcnt64', 'swizzle', 'cnt', 'portable,cnt', 'portable,swizzle'];
+
+  test('chooses kernels, which all give the same results', async () => {
+    const asked = ['', ...settings].map((kernels) => commandLineIn(folder, { MOBINET_KERNELS: kernels }).cli(predict));
+    const [plain, ...others] = await Promise.all(asked);
+    expect(plain.code, plain.stderr).toBe(0);
+    for (const [index, { stdout }] of others.entries()) {
+      // Products of floats may be rounded differently.
+      if (/reference|portable/.test(settings[index])) expect(stdout.slice(0, 20)).toBe(plain.stdout.slice(0, 20));
+      else expect(stdout, settings[index]).toBe(plain.stdout);
+    }
+  });
+
+  test('is shown by --profile', async () => {
+    const { cli } = commandLineIn(folder, { MOBINET_KERNELS: 'cnt' });
+    const { stderr } = await cli([...predict, '--profile']);
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe('bits_gemm: cnt (MOBINET_KERNELS)');
+  });
+
+  test('is refused in one line if it makes no sense', async () => {
+    const { cli } = commandLineIn(folder, { MOBINET_KERNELS: 'portable,fastest' });
+    expect(await cli(predict)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^error: MOBINET_KERNELS=portable,fastest: "fastest" is unknown\. .+\n$/),
+    });
+  });
+});
+
+describe('formatChoices', () => {
+  test('shows what was chosen, and why', () => {
+    const reason = 'fastest here: swizzle 16.1 µs, popcnt64 22.6 µs';
+    expect(formatChoices([{ family: 'bits_gemm', kernel: 'swizzle', reason }])).toEqual([
+      `bits_gemm: swizzle (${reason})`,
+    ]);
+  });
+});
+
 describe('formatKernelTimes', () => {
-  test('shows runs, time and share of time', () => {
+  test('shows runs, time, share of time and bytes per second', () => {
     const kernels = [
-      { kernel: 'f32_gemm', runs: 12, milliseconds: 30 },
-      { kernel: 'add_1', runs: 3, milliseconds: 10 },
+      { kernel: 'f32_gemm', runs: 12, milliseconds: 30, bytes: 6e9 },
+      { kernel: 'add_1', runs: 3, milliseconds: 10, bytes: 1e6 },
     ];
     expect(formatKernelTimes(kernels, 50).split('\n')).toEqual([
-      'kernel    runs    ms     %',
-      '────────  ────  ────  ────',
-      'f32_gemm    12  30.0  75.0',
-      'add_1        3  10.0  25.0',
+      'kernel    runs    ms     %   GB/s',
+      '────────  ────  ────  ────  ─────',
+      'f32_gemm    12  30.0  75.0  200.0',
+      'add_1        3  10.0  25.0    0.1',
       'kernels took 0.04 s of 0.05 s',
     ]);
     expect(formatKernelTimes([], 10).split('\n').slice(2)).toEqual(['kernels took 0.00 s of 0.01 s']);

@@ -1,16 +1,7 @@
-import {
-  type BackendName,
-  currentBackend,
-  type KernelTime,
-  type OpProfile,
-  setThreads,
-  startGpuTimes,
-  startProfile,
-  useBackend,
-} from '@mobinet/tensor';
+import { type BackendName, setThreads, useBackend } from '@mobinet/tensor';
 import { type Command, Option } from 'commander';
 import { numberIn, threadsRange } from './number-flags.js';
-import { formatTable, say } from './output.js';
+import { say } from './output.js';
 
 interface KernelFlags {
   device: Device;
@@ -35,7 +26,7 @@ export function addKernelFlags(command: Command, defaultDevice: Device = 'auto')
       const { threads, profile } = command.opts<KernelFlags>();
       await chooseDevice(command);
       if (threads !== undefined) await setThreads(threads);
-      if (profile) report = await startReport();
+      if (profile) report = await (await import('./kernel-report.js')).startReport();
     })
     .hook('postAction', () => report());
 }
@@ -51,61 +42,4 @@ async function chooseDevice(command: Command): Promise<void> {
   const { backend, reason, hint } = await useBackend(device);
   if (isRequested || backend === 'webgpu') say(`computing on ${reason}`);
   else if (hint !== undefined) say(hint);
-}
-
-/**
- * Starts profiling.
- * @returns A function that stops it and prints the result.
- */
-async function startReport(): Promise<() => Promise<void>> {
-  const start = performance.now();
-  const elapsed = (): number => performance.now() - start;
-  if (currentBackend() === 'webgpu') {
-    // On the CPU, an operation only enqueues its GPU kernels, so the kernels themselves are timed.
-    const stop = await startGpuTimes();
-    return async () => say(...formatKernelTimes(await stop(), elapsed()).split('\n'));
-  }
-  const stop = startProfile();
-  return async () => say(...formatProfile(stop(), elapsed()).split('\n'));
-}
-
-/**
- * A table of the time that kernels took on a GPU.
- * @param milliseconds The total time, including work outside kernels.
- */
-export function formatKernelTimes(kernels: readonly KernelTime[], milliseconds: number): string {
-  const inKernels = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
-  const rows = kernels.map(({ kernel, runs, milliseconds: own }) => [
-    kernel,
-    runs,
-    own.toFixed(1),
-    inKernels > 0 ? ((100 * own) / inKernels).toFixed(1) : '–',
-  ]);
-  return [
-    formatTable(['kernel', 'runs', 'ms', '%'], rows),
-    `kernels took ${(inKernels / 1000).toFixed(2)} s of ${(milliseconds / 1000).toFixed(2)} s`,
-  ].join('\n');
-}
-
-/**
- * A table of the cost of operations. Bytes are those of their operands, the least that must be read and written.
- * @param milliseconds The total time, including work outside operations.
- */
-export function formatProfile(ops: readonly OpProfile[], milliseconds: number): string {
-  const inOps = ops.reduce((sum, op) => sum + op.milliseconds, 0);
-  // An operation too short for the clock has no rate.
-  const rate = (amount: number, time: number): string => (time > 0 ? (amount / time).toFixed(1) : '–');
-  const rows = ops.map((op) => [
-    op.op,
-    op.calls,
-    op.milliseconds.toFixed(1),
-    rate(100 * op.milliseconds, inOps),
-    op.multiplyAdds > 0 ? rate(op.multiplyAdds / 1e6, op.milliseconds) : '–',
-    (op.bytes / 1e6).toFixed(1),
-    rate(op.bytes / 1e6, op.milliseconds),
-  ]);
-  return [
-    formatTable(['operation', 'calls', 'ms', '%', 'GMAC/s', 'MB', 'GB/s'], rows),
-    `operations took ${(inOps / 1000).toFixed(2)} s of ${(milliseconds / 1000).toFixed(2)} s`,
-  ].join('\n');
 }

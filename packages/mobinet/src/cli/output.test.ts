@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { formatTable, ImageProgress } from './output.js';
+import { ImageProgress } from './image-progress.js';
+import { formatTable } from './table.js';
 
 describe('formatTable', () => {
   test('draws a rule under the head, no borders, and right-aligns numbers', () => {

@@ -1,10 +1,7 @@
 import { writeSync } from 'node:fs';
-import { SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
 import { DataError, messageOf } from '../data/errors.js';
 import { printable } from '../data/printable.js';
 import { hasCode } from '../files/write-error.js';
-import type { NetworkSummary } from '../summary/summary.js';
 import type { EpochMetrics } from '../training/run.js';
 
 /** Prints lines of a result to stdout; all other messages go to stderr (`say`). Control characters are escaped. */
@@ -52,62 +49,6 @@ export function say(...lines: readonly string[]): void {
 
 const asLines = (lines: readonly string[]): string => lines.map((line) => `${printable(line)}\n`).join('');
 
-/** Formats a table without borders: the head, a rule, the rows. Columns of numbers are right-aligned. */
-export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const texts = rows.map((row) => row.map((cell) => printable(String(cell))));
-  const columns = head.map((name, column) => [name, ...texts.map((row) => row[column])]);
-  const rule = columns.map((cells) => '─'.repeat(Math.max(...cells.map((cell) => cell.length))));
-  const table = new Table({
-    colAligns: columns.map(([, ...cells]) => (cells.every((cell) => /^[\d.,%–-]/.test(cell)) ? 'right' : 'left')),
-    chars: noBorders,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  table.push([...head], rule, ...texts);
-  return table.toString();
-}
-
-const noBorders = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  mid: '',
-  'mid-mid': '',
-  'left-mid': '',
-  'right-mid': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  middle: '  ',
-  right: '',
-};
-
-/** Formats a network's summary: a table of its layers, and totals. */
-export function formatSummary({ layers, ...total }: NetworkSummary): string {
-  const rows = layers.map((layer) => [
-    layer.name,
-    layer.kind,
-    layer.inputShape.join('×'),
-    layer.outputShape.join('×'),
-    count(layer.binaryParameters),
-    count(layer.floatParameters),
-    millions(layer.binaryMultiplyAdds),
-    millions(layer.floatMultiplyAdds),
-    layer.savedBytes === null ? '–' : count(layer.savedBytes),
-  ]);
-  const head = ['layer', 'kind', 'input', 'output', 'bits', 'floats', 'binary M', 'float M', 'bytes'];
-  return [
-    formatTable(head, rows),
-    `parameters   ${count(total.parameters)} (${count(total.binaryParameters)} binary, ${count(total.floatParameters)} float)`,
-    `FLOPs        ${millions(total.flops)} M = ${millions(total.floatMultiplyAdds)} M float + ${millions(total.binaryMultiplyAdds)} M binary / 64`,
-    total.savedBytes === null
-      ? 'saved size   – (packed files do not support all of its ops)'
-      : `saved size   ${count(total.savedBytes)} bytes`,
-  ].join('\n');
-}
-
 /** Formats the metrics of an epoch as one line. */
 export function formatMetrics({ epoch, trainLoss, valLoss, top1, top5, imagesPerSecond }: EpochMetrics): string {
   return (
@@ -139,77 +80,3 @@ export function formatDuration(duration: number): string {
 export function formatAccuracy({ top1, top5 }: Pick<EpochMetrics, 'top1' | 'top5'>): string {
   return `top-1 ${top1.toFixed(2)} %${top5 === null ? '' : `, top-5 ${top5.toFixed(2)} %`}`;
 }
-
-/** A terminal, file or pipe. */
-type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
-
-interface ProgressDetails {
-  /** Further information to show. */
-  readonly details?: readonly string[];
-  /** Seconds left of the whole run that the task is part of, if known. */
-  readonly run?: number | null;
-}
-
-/** Shows the progress of a long task over images: a bar on a terminal, or a line now and then in a log file. */
-export class ImageProgress {
-  readonly #output: Output;
-  readonly #millisecondsPerLine: number;
-  readonly #bar: SingleBar;
-  #title: string | null = null;
-  #start = { time: 0, images: 0 };
-  #lastLine = performance.now();
-
-  constructor(output: Output = process.stderr, { secondsPerLine = 30 } = {}) {
-    this.#output = output;
-    this.#millisecondsPerLine = 1000 * secondsPerLine;
-    this.#bar = new SingleBar({
-      format: '{title} [{bar}] {value}/{total} images{details}',
-      stream: output,
-      // The cursor stays visible, and lines are cut to the terminal's width here rather than by the terminal, so that
-      // no mode of the terminal has to be restored, however the program ends.
-      hideCursor: false,
-      linewrap: true,
-      clearOnComplete: true,
-      barsize: 24,
-    });
-  }
-
-  /** Shows the number of images done. A new title starts a new bar. */
-  show(title: string, images: number, total: number, { details = [], run = null }: ProgressDetails = {}): void {
-    const now = performance.now();
-    const isNew = title !== this.#title;
-    if (isNew) {
-      this.stop();
-      this.#title = title;
-      this.#start = { time: now, images };
-    }
-    const parts = [
-      ...details,
-      ...timeLeft((now - this.#start.time) / 1000, images - this.#start.images, total - images),
-      ...(run === null ? [] : [`${formatDuration(run)} left in the run`]),
-    ];
-    if (!this.#output.isTTY) {
-      if (now - this.#lastLine < this.#millisecondsPerLine) return;
-      this.#lastLine = now;
-      this.#output.write(`${[`${title}: ${images}/${total} images`, ...parts].join(', ')}\n`);
-      return;
-    }
-    const payload = { title, details: parts.map((part) => `  ${part}`).join('') };
-    if (isNew) this.#bar.start(total, images, payload);
-    else this.#bar.update(images, payload);
-  }
-
-  /** Removes the bar, so that lines can be printed. */
-  stop(): void {
-    this.#bar.stop();
-    this.#title = null;
-  }
-}
-
-/** The time left at the current pace; nothing before there is one. */
-function timeLeft(seconds: number, done: number, remaining: number): string[] {
-  return done > 0 ? [`${formatDuration((seconds * remaining) / done)} left`] : [];
-}
-
-const count = (value: number): string => value.toLocaleString('en-US');
-const millions = (value: number): string => (value / 1e6).toFixed(2);

@@ -5,8 +5,9 @@ import { resizeRange } from '../data/prepare.js';
 import type { ImageSource } from '../data/source.js';
 import { type PackResult, packShards, qualityRange } from '../shards/pack-shards.js';
 import { addLoadingFlags, jsonFlag, type LoadingFlags, loadingOf } from './flags.js';
+import { ImageProgress } from './image-progress.js';
 import { numberIn, wholeNumber } from './number-flags.js';
-import { ImageProgress, printJson, printResult, say } from './output.js';
+import { printJson, printResult, say } from './output.js';
 import { interruptible } from './program.js';
 
 interface PackFlags extends LoadingFlags {

@@ -1,6 +1,7 @@
 import { noGradient } from '@mobinet/autograd';
 import { dispose, Rng, softmax, tidy } from '@mobinet/tensor';
 import { Command } from 'commander';
+import { startWorkerEarly } from '../data/decode-pool.js';
 import { ImageLoader } from '../data/loader.js';
 import { printable } from '../data/printable.js';
 import { untilAborted } from '../data/until-aborted.js';
@@ -57,6 +58,7 @@ Examples:
 
 async function runPrediction(args: readonly string[], flags: PredictFlags): Promise<void> {
   const images = listImageArguments(args, (message) => say(`warning: ${message}`));
+  startWorkerEarly();
   const { model, classes: names, imageSize, preprocessing } = await loadModel(flags.model);
   const source = {
     length: images.length,
@@ -72,6 +74,7 @@ async function runPrediction(args: readonly string[], flags: PredictFlags): Prom
     // A web page with the same network sees all pixels, too.
     reduce: false,
     isolated: true,
+    endsProgram: true,
     // Each image is needed once.
     cacheBytes: 0,
     rng: Rng.fromSeed(0),

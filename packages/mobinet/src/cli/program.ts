@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { environmentVariable } from '@mobinet/tensor/kernels';
+import { environmentVariable, kernelSetting } from '@mobinet/tensor/kernels';
 import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../data/errors.js';
 import type { Network } from '../networks/network.js';
@@ -13,12 +13,14 @@ import { say, writeResult } from './output.js';
  *
  * @param program The commands, or a function that makes them for the network named by `--network`.
  */
-export async function runProgram(program: Command | ((network: Network) => Command)): Promise<void> {
+export async function runProgram(program: Command | ((network: Network) => Command | Promise<Command>)): Promise<void> {
   ignoreClosedOutputs();
   const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   process.on('uncaughtException', endCleanly);
   try {
-    const root = typeof program === 'function' ? program(await networkOf(process.argv)) : program;
+    // Reads MOBINET_KERNELS, so that a mistake in it is reported first.
+    kernelSetting();
+    const root = typeof program === 'function' ? await program(await networkOf(process.argv)) : program;
     for (const command of [root, ...root.commands]) {
       command
         .showHelpAfterError(false)

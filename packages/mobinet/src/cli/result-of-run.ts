@@ -20,7 +20,8 @@ import { disposeRun, type EpochMetrics, evaluatedModel, type TrainingRun } from 
 import { bestFile } from '../training/run-folder.js';
 import { runOnHost } from '../training/run-on-host.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
-import { ImageProgress, printJson, printResult, say } from './output.js';
+import { ImageProgress } from './image-progress.js';
+import { printJson, printResult, say } from './output.js';
 import type { RunReport } from './run-report.js';
 
 /** What is needed to report the result of a finished run. */

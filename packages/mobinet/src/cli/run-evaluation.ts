@@ -6,8 +6,9 @@ import type { ValidationSet } from '../data/source.js';
 import { Predictions } from '../report/predictions.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
+import { ImageProgress } from './image-progress.js';
 import type { LoadedModel } from './model-flag.js';
-import { ImageProgress, say } from './output.js';
+import { say } from './output.js';
 import { interruptible } from './program.js';
 
 /** How to evaluate. */

@@ -94,9 +94,9 @@ describe('a script', () => {
     }
   });
 
-  test('is the engine, of less than 180 kB, and the packed model in base64', () => {
+  test('is the engine, of less than 190 kB, and the packed model in base64', () => {
     const engine = statSync(join(repository, 'packages/mobinet/dist/mobinet.min.js')).size;
-    expect(engine).toBeLessThan(180_000);
+    expect(engine).toBeLessThan(190_000);
     expect(statSync(script).size - engine - 4 * Math.ceil(statSync(model).size / 3)).toBeLessThan(200);
     // So that it may be part of a page.
     expect(readFileSync(script, 'utf8')).not.toContain('</script');

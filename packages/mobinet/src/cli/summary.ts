@@ -15,8 +15,9 @@ import {
   type NetworkFlags,
   networkOptionsOf,
 } from './flags.js';
-import { formatSummary, printJson, printResult } from './output.js';
+import { printJson, printResult } from './output.js';
 import { saveText } from './save-result.js';
+import { formatSummary } from './table.js';
 
 type SummaryFlags = NetworkFlags & { readonly model?: string; readonly graph?: string; readonly json?: boolean };
 

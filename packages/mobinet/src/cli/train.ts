@@ -30,10 +30,11 @@ import {
 import { addKernelFlags } from './kernel-flags.js';
 import { LivePage } from './live-page.js';
 import { wholeNumber } from './number-flags.js';
-import { formatSummary, say } from './output.js';
+import { say } from './output.js';
 import { interruptible } from './program.js';
 import { reportResult } from './result-of-run.js';
 import { type RunFlags, reportChanges, resumeRun, startRun } from './run-settings.js';
+import { formatSummary } from './table.js';
 import { openTeacher, trainTwin } from './teacher.js';
 import { outlineOf, trainToEnd } from './train-run.js';
 

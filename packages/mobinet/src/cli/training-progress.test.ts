@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { StepReport } from '../training/epoch.js';
-import { formatDuration, formatRate, ImageProgress } from './output.js';
+import { ImageProgress } from './image-progress.js';
+import { formatDuration, formatRate } from './output.js';
 import { TrainingProgress } from './training-progress.js';
 
 test.each([

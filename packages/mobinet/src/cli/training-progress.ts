@@ -1,6 +1,7 @@
 import type { EpochProgress, StepReport } from '../training/epoch.js';
 import type { EpochMetrics } from '../training/run.js';
-import { formatDuration, formatMetrics, formatRate, ImageProgress, say } from './output.js';
+import { ImageProgress } from './image-progress.js';
+import { formatDuration, formatMetrics, formatRate, say } from './output.js';
 
 /** A longer run, in seconds, gets advice on how to shorten it. */
 const tooLong = 7 * 86_400;

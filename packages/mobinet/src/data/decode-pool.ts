@@ -19,6 +19,8 @@ export interface DecodePoolOptions {
   readonly cpuLimit: number;
   /** Called when an image takes unusually long. */
   readonly onWarning?: (message: string) => void;
+  /** Called when a worker has loaded a decoder about which there is something to say. */
+  readonly onNotice?: (notice: string) => void;
   /** @internal Replaces the program of the workers. */
   readonly workerUrl?: URL | undefined;
 }
@@ -44,6 +46,24 @@ interface Slot {
   /** The CPU time of the process, in seconds, when the decoder got the file of the first job. Null before that. */
   since: number | null;
 }
+
+const workerProgram = new URL('./decode-worker.js', import.meta.url);
+
+/** A worker that waits for a pool. */
+let early: Worker | null = null;
+
+/**
+ * Starts a worker that loads a decoder, and which the next pool takes. A program that reads a model first has its image
+ * decoded sooner this way.
+ */
+export function startWorkerEarly(): void {
+  new Semaphore({ max: 1 }).acquire(workerProgram, { name: workerName, workerData: 'load a decoder' }, (_, worker) => {
+    early = worker;
+    worker.unref();
+  });
+}
+
+const workerName = 'mobinet decode';
 
 /** Milliseconds between checks of the workers. */
 const checkEvery = 1000;
@@ -109,22 +129,35 @@ export class DecodePool {
   }
 
   #start(slot: Slot): void {
-    const url = this.options.workerUrl ?? new URL('./decode-worker.js', import.meta.url);
-    this.#semaphore.acquire(url, { name: 'mobinet decode' }, (_, worker) => {
-      if (this.#failure) return void worker.terminate();
-      slot.worker = worker;
-      worker.on('message', (reply: DecodeReply) => {
-        if (slot.jobs[0]?.request.id !== reply.id) return;
-        if ('result' in reply) this.#settle(slot, reply.result);
-        else if ('failure' in reply) void this.#fail(new DataError(reply.failure));
-        else slot.since = cpuSeconds();
-      });
-      worker.on('error', (error) => this.#crash(slot, worker, messageOf(error), error));
-      worker.on('exit', (code) => this.#crash(slot, worker, `it exited with code ${code}`));
-      for (const { request } of slot.jobs) worker.postMessage(request);
-      // Only a worker with jobs keeps the program running.
-      if (slot.jobs.length === 0) worker.unref();
+    const { workerUrl } = this.options;
+    if (early && workerUrl === undefined) {
+      this.#employ(slot, early);
+      early = null;
+    } else {
+      this.#semaphore.acquire(workerUrl ?? workerProgram, { name: workerName }, (_, worker) =>
+        this.#employ(slot, worker),
+      );
+    }
+  }
+
+  #employ(slot: Slot, worker: Worker): void {
+    if (this.#failure) return void worker.terminate();
+    slot.worker = worker;
+    worker.on('message', (reply: DecodeReply) => {
+      if (slot.jobs[0]?.request.id !== reply.id) return;
+      if ('result' in reply) this.#settle(slot, reply.result);
+      else if ('failure' in reply) void this.#fail(new DataError(reply.failure));
+      else {
+        slot.since = cpuSeconds();
+        if (reply.notice) this.options.onNotice?.(reply.notice);
+      }
     });
+    worker.on('error', (error) => this.#crash(slot, worker, messageOf(error), error));
+    worker.on('exit', (code) => this.#crash(slot, worker, `it exited with code ${code}`));
+    for (const { request } of slot.jobs) worker.postMessage(request);
+    // Only a worker with jobs keeps the program running.
+    if (slot.jobs.length === 0) worker.unref();
+    else worker.ref();
   }
 
   /** Completes the first job of a slot, since workers reply in order. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { DataError, FileError, isOutOfMemory, messageOf } from './errors.js';
 import { readImageFile } from './read-image-file.js';
 import { readImageUrl } from './read-image-url.js';
@@ -33,7 +33,7 @@ export interface Unreadable {
 
 /** A notice that a file or URL was read and is being decoded, a result, or why no more images can be decoded. */
 export type DecodeReply =
-  | { readonly id: number; readonly isDecoding: true }
+  | { readonly id: number; readonly isDecoding: true; readonly notice?: string | null }
   | { readonly id: number; readonly result: Image | Unreadable }
   | { readonly id: number; readonly failure: string };
 
@@ -81,8 +81,9 @@ async function decodeFile(
   file: EncodedImage,
 ): Promise<Image> {
   const bytes = await bytesOf(file, pixelLimit);
-  const { decodeImage } = await decoder();
-  port.postMessage({ id, isDecoding: true } satisfies DecodeReply);
+  const { decodeImage, findDecoder } = await decoder();
+  const { notice } = await findDecoder();
+  port.postMessage({ id, isDecoding: true, notice } satisfies DecodeReply);
   return decodeImage(bytes, { pixelLimit, side: exactSize || !reduce ? undefined : side });
 }
 
@@ -95,3 +96,6 @@ const isPixels = (image: EncodedImage | Image): image is Image => typeof image =
 
 /** Decoders are large, and images in memory need none, so they are loaded with the first file. */
 const decoder = (): Promise<typeof import('./decode.js')> => import('./decode.js');
+
+// A worker that was started early. A decoder that cannot be loaded is reported with the first image.
+if (workerData === 'load a decoder') decoder().then(({ findDecoder }) => findDecoder().catch(() => {}));

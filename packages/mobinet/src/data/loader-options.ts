@@ -67,6 +67,8 @@ export interface ImageLoaderOptions {
   readonly isolated?: boolean;
   /** Called with one line for every skipped image. Default: `console.warn`. */
   readonly onWarning?: (message: string) => void;
+  /** @internal Whether the program ends with this loader, so that no other one needs the decoder. Default: false. */
+  readonly endsProgram?: boolean;
   /** @internal Replaces the program of the decoding threads. */
   readonly workerUrl?: URL;
 }
@@ -132,6 +134,7 @@ export function resolveLoaderOptions(options: ImageLoaderOptions, workers: numbe
     ...decoding,
     cpuLimit,
     isolated: options.isolated ?? false,
+    endsProgram: options.endsProgram ?? false,
     onWarning: options.onWarning ?? ((message: string) => console.warn(printable(message))),
   };
 }

@@ -373,7 +373,10 @@ describe('ImageLoader', () => {
         for await (const { count } of loader.epoch(0)) console.log(count);
       `,
     });
-    const output = execFileSync(process.execPath, [join(folder, 'program.mjs')], { encoding: 'utf8', timeout: 30_000 });
+    const output = execFileSync(process.execPath, ['--conditions=mobinet-unbundled', join(folder, 'program.mjs')], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
     expect(output).toBe('2\n');
   });
 

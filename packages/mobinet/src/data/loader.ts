@@ -34,13 +34,15 @@ export class ImageLoader extends BatchLoader {
 /** The default number of decoding threads: the number of processors − 1, between 1 and 8. */
 export const defaultWorkers = (): number => Math.max(1, Math.min(8, availableParallelism() - 1));
 
-function openThreads(options: DecodePoolOptions): ImageDecoder {
-  const pool = new DecodePool(options);
+function openThreads(options: DecodePoolOptions & { readonly endsProgram: boolean }): ImageDecoder {
+  const pool = new DecodePool({ ...options, onNotice });
   return {
     decode(image, name) {
       const decoding = pool.decode(image, name);
-      if (isInMemory(image)) return decoding;
-      const result = loadDecoder().then(() => decoding.result);
+      if (isInMemory(image) || options.endsProgram) return decoding;
+      // Loads the decoder on this thread, too. Otherwise it would have to be loaded again whenever the last decoding
+      // thread has ended, and some decoders cannot be loaded twice.
+      const result = findDecoder().then(() => decoding.result);
       result.catch(() => {});
       return { ...decoding, result };
     },
@@ -48,13 +50,9 @@ function openThreads(options: DecodePoolOptions): ImageDecoder {
   };
 }
 
-/**
- * Loads the decoder on this thread, too. Otherwise it would have to be loaded again whenever the last decoding thread
- * has ended, and some decoders cannot be loaded twice.
- */
-async function loadDecoder(): Promise<void> {
-  const { notice } = await findDecoder();
-  if (notice === null || notices.has(notice)) return;
+/** Prints what there is to say about a decoder, once. */
+function onNotice(notice: string): void {
+  if (notices.has(notice)) return;
   notices.add(notice);
   console.warn(notice);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { commandLineIn } from '../cli/cli.test.helper.js';
-import { formatTable } from '../cli/output.js';
+import { formatTable } from '../cli/table.js';
 import { packModel } from '../export/pack.js';
 import { createMoBiNet } from '../networks/mobinet/mobinet.js';
 import { copyImages, sharedFolder } from '../training/fixtures.test.helper.js';

@@ -1,4 +1,4 @@
-import { environmentVariable } from '@mobinet/tensor/kernels';
+import { kernelSetting } from '@mobinet/tensor/kernels';
 import { resizeFast } from './resize.wasm.js';
 import type { Image } from './source.js';
 import { type Filter, half, triangleFilter, weightBits } from './triangle-filter.js';
@@ -39,12 +39,10 @@ export function resize(
   if (image.height === height && image.width === width) return image;
   const alongRows = triangleFilter(image.width, width, whole.width);
   const alongColumns = triangleFilter(image.height, height, whole.height);
-  const fast = usesReference ? null : resizeFast(image, alongRows, alongColumns);
+  const fast = kernelSetting().tier === 'reference' ? null : resizeFast(image, alongRows, alongColumns);
   const pixels = fast ?? resizePlain(image, alongRows, alongColumns);
   return { height, width, pixels };
 }
-
-const usesReference = environmentVariable('MOBINET_KERNELS') === 'reference';
 
 /** The definition that `resizeFast` must match. u8 [image.height, image.width, 3] to u8 [height, width, 3]. */
 export function resizePlain({ height, width, pixels }: Image, alongRows: Filter, alongColumns: Filter): Uint8Array {

@@ -11,6 +11,7 @@ import {
 } from '@mobinet/tensor';
 import { oneLine } from '../data/errors.js';
 import { murmur3 } from './murmur3.js';
+import { murmur3OfTensor } from './murmur3.wasm.js';
 
 /** A file format of this library, as its metadata declares it. */
 export interface FileFormat {
@@ -115,9 +116,8 @@ function checkFormat(metadata: SafetensorsMetadata, expected: FileFormat, fail: 
  */
 function checksumOf(tensors: Tensors, metadata: SafetensorsMetadata): string {
   const texts = Object.entries(metadata).filter(([key]) => key !== checksumKey);
-  const contents = [...tensors].map(([name, { dtype, shape, values }]) => {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    return [name, dtype, shape, murmur3(bytes)];
+  const contents = [...tensors].map(([name, tensor]) => {
+    return [name, tensor.dtype, tensor.shape, murmur3OfTensor(tensor)];
   });
   const list = [texts.sort(byName), contents.sort(byName)];
   return murmur3(new TextEncoder().encode(JSON.stringify(list)));

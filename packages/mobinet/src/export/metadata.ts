@@ -1,5 +1,6 @@
 import { type DType, FormatError, type Tensor } from '@mobinet/tensor';
 import { oneLine } from '../data/errors.js';
+import { isFiniteTensor } from './is-finite.wasm.js';
 
 /**
  * Checks the structure of JSON that was read from a file: `value` must have the fields of `example`, with values of the
@@ -43,10 +44,11 @@ export function checkClasses(value: unknown, count: number): asserts value is re
  *
  * @throws FormatError, one line, if a value is not finite, or is a negative variance (by the name of the tensor).
  */
-export function checkFinite(name: string, { values, dtype }: Tensor<DType>, source: string): void {
-  if (dtype !== 'f32') return;
+export function checkFinite(name: string, tensor: Tensor<DType>, source: string): void {
+  if (tensor.dtype !== 'f32') return;
   const least = /(^|\.)runningVariance$|^optimizer\.square\./.test(name) ? 0 : Number.NEGATIVE_INFINITY;
-  for (const value of values as Float32Array) {
+  if (least < 0 && isFiniteTensor(tensor as Tensor)) return;
+  for (const value of tensor.values as Float32Array) {
     // Comparisons with NaN are false.
     if (value >= least && Math.abs(value) < Number.POSITIVE_INFINITY) continue;
     const problem = Number.isFinite(value) ? 'a negative variance' : 'a NaN or infinite value';

@@ -1,6 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
+import { tensor } from '@mobinet/tensor';
 import { describe, expect } from 'vitest';
 import { murmur3 } from './murmur3.js';
+import { murmur3OfTensor } from './murmur3.wasm.js';
 
 const hashOf = (text: string): string => murmur3(new TextEncoder().encode(text));
 
@@ -28,4 +30,8 @@ describe('murmur3', () => {
       }
     },
   );
+
+  test.prop([fc.uint8Array({ maxLength: 200 })], { numRuns: 60 })('is the same by the kernel', (bytes) => {
+    expect(murmur3OfTensor(tensor(bytes))).toBe(murmur3(bytes));
+  });
 });

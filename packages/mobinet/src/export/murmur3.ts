@@ -2,23 +2,15 @@
  * MurmurHash3 in its 128-bit variant for 32-bit machines (Austin Appleby, 2011, public domain), as 32 hexadecimal
  * digits. It detects accidental damage by disks, networks and editors, and is fast with JavaScript's 32-bit integers.
  * It is not cryptographic: it does not protect from tampering.
+ *
+ * @param mix Mixes whole blocks of four words. Default: the definition.
  */
-export function murmur3(bytes: Uint8Array): string {
+export function murmur3(bytes: Uint8Array, mix: (words: Uint32Array) => Lanes = mixBlocks): string {
   // A Uint32Array needs an aligned address; other bytes are copied first.
   const isAligned = bytes.byteOffset % 4 === 0;
   const { buffer, byteOffset, length } = isAligned ? bytes : bytes.slice();
   const words = new Uint32Array(buffer, byteOffset, (length >>> 4) << 2);
-  let [a, b, c, d] = [0, 0, 0, 0];
-  for (let at = 0; at < words.length; at += 4) {
-    a ^= mixWord(words[at], A, 15, B);
-    a = (Math.imul(rotateLeft(a, 19) + b, 5) + 0x561ccd1b) | 0;
-    b ^= mixWord(words[at + 1], B, 16, C);
-    b = (Math.imul(rotateLeft(b, 17) + c, 5) + 0x0bcaa747) | 0;
-    c ^= mixWord(words[at + 2], C, 17, D);
-    c = (Math.imul(rotateLeft(c, 15) + d, 5) + 0x96cd1c35) | 0;
-    d ^= mixWord(words[at + 3], D, 18, A);
-    d = (Math.imul(rotateLeft(d, 13) + a, 5) + 0x32ac3b17) | 0;
-  }
+  let [a, b, c, d] = mix(words);
   // The remaining bytes (fewer than 16), padded with zeros: a word of zeros does not change the hash.
   const tail = new Uint8Array(16);
   tail.set(bytes.subarray(4 * words.length));
@@ -33,11 +25,27 @@ export function murmur3(bytes: Uint8Array): string {
     .join('');
 }
 
+/** The state of the hash, 32 bits each. */
+export type Lanes = readonly [number, number, number, number];
+
+/** Mixes words into a new state, four at a time. */
+export function mixBlocks(words: Uint32Array): Lanes {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let at = 0; at < words.length; at += 4) {
+    a ^= mixWord(words[at], A, 15, B);
+    a = (Math.imul(rotateLeft(a, 19) + b, 5) + 0x561ccd1b) | 0;
+    b ^= mixWord(words[at + 1], B, 16, C);
+    b = (Math.imul(rotateLeft(b, 17) + c, 5) + 0x0bcaa747) | 0;
+    c ^= mixWord(words[at + 2], C, 17, D);
+    c = (Math.imul(rotateLeft(c, 15) + d, 5) + 0x96cd1c35) | 0;
+    d ^= mixWord(words[at + 3], D, 18, A);
+    d = (Math.imul(rotateLeft(d, 13) + a, 5) + 0x32ac3b17) | 0;
+  }
+  return [a, b, c, d];
+}
+
 /** The multipliers of the four lanes. */
-const A = 0x239b961b;
-const B = 0xab0e9789;
-const C = 0x38b34ae5;
-const D = 0xa1e38b93;
+export const [A, B, C, D] = [0x239b961b, 0xab0e9789, 0x38b34ae5, 0xa1e38b93];
 
 const rotateLeft = (x: number, bits: number): number => (x << bits) | (x >>> (32 - bits));
 

@@ -1,6 +1,6 @@
 import type { Module } from '@mobinet/autograd';
 import { type Shape, safetensorsByteLength, sizeOf, type UnsharedBytes, withoutMemory } from '@mobinet/tensor';
-import { bytesOf, type Program } from '@mobinet/tensor/kernels';
+import { bytesPerElement, type Program } from '@mobinet/tensor/kernels';
 import { encodeChecked, metadataWithPlaceholder, packedFormat } from './checked-file.js';
 import { checkImageMemory, withNetworkProgram } from './network-program.js';
 import { encodeInfo, type PackedInfo } from './packed-info.js';
@@ -69,7 +69,7 @@ export function packedBytes(program: Program, info: PackedInfo): PackedBytes {
   return {
     total: safetensorsByteLength(specs, metadataWithPlaceholder(packedFormat, metadata)),
     perConstant: new Map(
-      Array.from(constants.values(), ({ index, dtype, shape }) => [index, bytesOf(dtype, 'cpu') * sizeOf(shape)]),
+      Array.from(constants.values(), ({ index, dtype, shape }) => [index, bytesPerElement(dtype) * sizeOf(shape)]),
     ),
   };
 }

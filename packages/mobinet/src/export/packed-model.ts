@@ -186,8 +186,10 @@ function checkNodes(program: PortableProgram, constants: ReadonlyMap<string, Val
  * @throws FormatError like `unpackModel`; Error, one line, if the file cannot be read.
  */
 export async function loadPacked(source: Uint8Array | string | URL): Promise<PackedModel> {
+  const threads = setThreads(threadCount());
+  const isBytes = source instanceof Uint8Array;
+  const model = isBytes ? unpackModel(source) : unpackModel(await readBytes(source, 'model'), String(source));
   // Threads start asynchronously: without this wait, a caller that predicts in a synchronous loop would never get them.
-  await setThreads(threadCount());
-  if (source instanceof Uint8Array) return unpackModel(source);
-  return unpackModel(await readBytes(source, 'model'), String(source));
+  await threads;
+  return model;
 }

@@ -205,8 +205,9 @@ function unpackFilters(rows: Tensor<DType> | undefined, shape: Shape, name: stri
       `the signs ${name} must be u32 [${count}, ${wordsPerRow(rowLength)}] for the shape [${shape}]`,
     );
   }
+  const words = (rows as Tensor<'u32'>).values;
+  // Most filters have single taps, or fill whole words, so that both layouts are the same.
+  if (wordsPerRow(rowLength) === (rowLength / shape[3]) * wordsPerRow(shape[3])) return bitTensor(words, shape);
   // Signs as floats are 32 times as large, so they are freed layer by layer.
-  return tidy(() =>
-    packBits(reshape(unpackBits(bitTensor((rows as Tensor<'u32'>).values, [count, rowLength])), shape)),
-  );
+  return tidy(() => packBits(reshape(unpackBits(bitTensor(words, [count, rowLength])), shape)));
 }

@@ -257,7 +257,9 @@ describe('killed runs', () => {
     const random = Rng.fromSeed(Date.now());
     const reported = new Map(seeds.map((seed) => [seed, 0]));
     for (let kill = 0; kill < kills; kill++) {
-      const child = spawn(process.execPath, [file, options], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, ['--conditions=mobinet-unbundled', file, options], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       const delay = 100 * random.split(kill).uniform([1]).values[0];
       let timer: NodeJS.Timeout | undefined;
       const closed = once(child, 'close');

@@ -1,5 +1,6 @@
 import { memoize } from '../backends/memoize.js';
-import { type ElementType, Shader } from '../backends/webgpu/shader.js';
+import { type ElementType, elementAt } from '../backends/webgpu/elements.js';
+import { Shader } from '../backends/webgpu/shader.js';
 import type { Handle } from '../handle.js';
 import { dispose } from '../scope.js';
 import { emptyTensor } from '../tensor.js';
@@ -222,8 +223,8 @@ fn sumOfColumn(value: f32, lane: u32) -> f32 {
 }
 
 const valuesAt = (index: string, names: Names): string =>
-  Object.keys(names)
-    .map((name) => `let ${name} = of_${name}[${index}];`)
+  Object.entries(names)
+    .map(([name, type]) => `let ${name} = ${elementAt(`of_${name}`, type, index)};`)
     .join(' ');
 
 const prefixed = (names: Names): Names =>

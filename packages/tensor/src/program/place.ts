@@ -1,6 +1,5 @@
-import { bytesOf } from '../backend.js';
-import type { BackendName } from '../backend-name.js';
 import { countWords } from '../bit-tensor.js';
+import { bytesPerElement } from '../dtype.js';
 import { sameShape, sizeOf } from '../shape.js';
 import type { Program, Value } from './program.js';
 
@@ -28,16 +27,16 @@ interface Storage {
  * management for deep neural net inference", 2020). No order among values of equal size is always best, so the order of
  * the calls and its reverse are both tried.
  */
-export function place(program: Program, backend: BackendName): Placement {
-  const storages = storagesOf(program, backend);
+export function place(program: Program): Placement {
+  const storages = storagesOf(program);
   const inOrder = [...new Set(storages.values())];
   const [forwards, backwards] = [inOrder, inOrder.toReversed()].map(placeBySize);
   const { pieces, pieceOf } = bytesIn(backwards.pieces) < bytesIn(forwards.pieces) ? backwards : forwards;
   return { pieces, pieceOf: new Map(Array.from(storages, ([value, storage]) => [value, pieceOf.get(storage)!])) };
 }
 
-/** The total memory of a program's intermediate values on the CPU, in bytes. */
-export const placedBytes = (program: Program): number => bytesIn(place(program, 'cpu').pieces);
+/** The total memory of a program's intermediate values, in bytes. */
+export const placedBytes = (program: Program): number => bytesIn(place(program).pieces);
 
 /** The total size of the pieces in bytes. */
 export const bytesIn = (pieces: readonly number[]): number => pieces.reduce((sum, bytes) => sum + bytes, 0);
@@ -55,7 +54,7 @@ function placeBySize(storages: readonly Storage[]): { pieces: number[]; pieceOf:
 }
 
 /** The storage of each value that needs one. */
-function storagesOf({ values, calls, outputs }: Program, backend: BackendName): Map<number, Storage> {
+function storagesOf({ values, calls, outputs }: Program): Map<number, Storage> {
   const lastRead = new Map<number, number>();
   for (const [at, { inputs }] of calls.entries()) for (const input of inputs) lastRead.set(input, at);
   const results = resultsOf({ calls, outputs });
@@ -65,7 +64,7 @@ function storagesOf({ values, calls, outputs }: Program, backend: BackendName): 
     const shared = first === undefined ? undefined : storages.get(first);
     for (const [index, output] of call.outputs.entries()) {
       if (results.has(output)) continue;
-      const bytes = bytesOfValue(values[output], backend);
+      const bytes = bytesOfValue(values[output]);
       const isShared =
         call.kind === 'view' ||
         (index === 0 && call.op.inPlace === true && shared?.to === at && haveSameSpec(values[first], values[output]));
@@ -95,6 +94,6 @@ export function resultsOf({ calls, outputs }: Pick<Program, 'calls' | 'outputs'>
 
 const haveSameSpec = (a: Value, b: Value): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
-function bytesOfValue({ dtype, shape }: Value, backend: BackendName): number {
-  return dtype === 'bits' ? 4 * countWords(shape) : sizeOf(shape) * bytesOf(dtype, backend);
+function bytesOfValue({ dtype, shape }: Value): number {
+  return dtype === 'bits' ? 4 * countWords(shape) : sizeOf(shape) * bytesPerElement(dtype);
 }

@@ -146,7 +146,7 @@ describe('a program', () => {
     (recipe) => {
       tidy(() => {
         const program = trace(functionOf(recipe), specs);
-        const { pieces, pieceOf } = place(program, 'cpu');
+        const { pieces, pieceOf } = place(program);
         const roots = new Map<number, number>();
         const rootOf = (value: number): number => roots.get(value) ?? value;
         const holds = new Map<number, number>();

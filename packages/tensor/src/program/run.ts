@@ -1,4 +1,3 @@
-import { currentBackend } from '../backend.js';
 import { ShapeError, TraceError } from '../errors.js';
 import { toBackend } from '../move.js';
 import { apply, applyInto, tensorOn } from '../op.js';
@@ -29,7 +28,7 @@ export class ReadyProgram {
     this.program = program;
     const { values, calls } = program;
     const constants = new Map(Array.from(program.constants, ([at, x]) => [at, this.#hold(keep(toBackend(x)))]));
-    const { pieces, pieceOf } = place(program, currentBackend());
+    const { pieces, pieceOf } = place(program);
     this.#bytes = bytesIn(pieces);
     // All tensors of a piece start at its beginning, so writing one invalidates the others.
     const memory = pieces.map((bytes) => this.#hold(keep(emptyTensor('u32', [Math.ceil(bytes / 4)], 'a program'))));

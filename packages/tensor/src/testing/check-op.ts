@@ -1,6 +1,7 @@
 import { withGrain } from '../backends/cpu/dispatch.js';
 import { poisonNewBlocks } from '../backends/cpu/heap.js';
-import { type KernelTier, withKernels } from '../op.js';
+import type { KernelTier } from '../kernel-setting.js';
+import { withKernels } from '../op.js';
 import type { AnyTensor } from '../op-definition.js';
 import { tidy } from '../scope.js';
 import type { Tensor } from '../tensor.js';

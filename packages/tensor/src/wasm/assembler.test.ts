@@ -20,6 +20,7 @@ import {
   store,
   store8,
   store16,
+  storeHalf,
   storeLane,
   transpose4x4,
   when,
@@ -43,6 +44,7 @@ function run(words: readonly number[], body: (...parameters: I32[]) => void, ...
 const floats = (words: Int32Array): Float32Array => new Float32Array(words.buffer);
 const bitsOf = (...values: number[]): number[] => [...new Int32Array(Float32Array.from(values).buffer)];
 const zero = i32.const(0);
+const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
 describe('constants and addresses', () => {
   test.prop([fc.integer()])('encode any i32', (value) => {
@@ -139,7 +141,7 @@ describe('lanes', () => {
         const one = f32x4.const(1);
         const values = [
           ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y), x.subMul(x, y)],
-          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y)],
+          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y), x.whereTrue(x.lt(y), y)],
         ];
         values.forEach((value, index) => {
           store(zero, value, 32 + 16 * index);
@@ -150,7 +152,7 @@ describe('lanes', () => {
       ...[(x: number, y: number) => x + y, (x: number, y: number) => x - y, (x: number, y: number) => x * y],
       ...[Math.min, Math.max, Math.abs, (x: number) => 0 - x, (x: number, y: number) => x + x * y],
       (x: number, y: number) => x - x * y,
-      ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max],
+      ...[(x: number, y: number) => +(x < y), (x: number, y: number) => +(x >= y), Math.max, Math.min],
     ].flatMap((f) => a.map((x, lane) => f(x, b[lane]) + 0));
     expect([...results.subarray(8, 8 + expected.length)].map((value) => value + 0)).toEqual(expected);
   });
@@ -167,6 +169,10 @@ describe('lanes', () => {
       store(zero, f32x4.const(1.25, -3, 7, 8).toF64x2Low().toF32x4Low(), 112);
       store(zero, narrow.narrowU(narrow), 128);
       store(zero, i32x4.loadSplat(zero, 4), 144);
+      const bytes = i8x16.const(...Array.from({ length: 16 }, (_, lane) => 250 + lane));
+      store(zero, bytes.toI16x8LowU(), 160);
+      store(zero, bytes.toI16x8HighU(), 176);
+      store(zero, i8x16.loadSplat(zero, 8), 192);
     });
     const short = [1, -2, 32767, -32768];
     expect([...new Int16Array(words.buffer, 16, 8)]).toEqual([...short, ...short]);
@@ -174,6 +180,8 @@ describe('lanes', () => {
     expect([...new Int8Array(words.buffer, 64, 4)]).toEqual([1, -2, 127, -128]);
     expect([...new Uint8Array(words.buffer, 128, 4)]).toEqual([1, 0, 255, 0]);
     expect([...words.subarray(36, 40)]).toEqual([-2, -2, -2, -2]);
+    expect([...new Int16Array(words.buffer, 160, 16)]).toEqual([250, 251, 252, 253, 254, 255, ...range(10)]);
+    expect([...new Uint8Array(words.buffer, 192, 16)]).toEqual(new Array(16).fill(70_000 & 255));
     expect([...floats(words).subarray(20, 24)]).toEqual([1, -2, 70_000, -70_000]);
     expect([...words.subarray(24, 28)]).toEqual([1, -2, 2, 2 ** 31 - 1]);
     expect([...floats(words).subarray(28, 32)]).toEqual([1.25, -3, 0, 0]);
@@ -187,12 +195,25 @@ describe('lanes', () => {
       store(zero, i8x16.const(3).popcnt(), 64);
       store(zero, i8x16.const(9, ...new Array<number>(15).fill(1)).swizzle(i8x16.const(0)), 80);
       storeLane(zero, b, 3, 108);
+      store(zero, i8x16.const(-16).shrU(i32.const(3)), 128);
+      store(zero, i16x8.const(-16).shrU(i32.const(3)), 144);
+      store(zero, i8x16.const(...range(16)).swizzleBelow16(i8x16.const(...range(16).reverse())), 160);
+      storeHalf(zero, i32x4.const(1, 2, 3, 4), 1, 176);
+      storeHalf(zero, i32x4.const(1, 2, 3, 4), 0, 184);
+      const bytes = i8x16.const(...Array.from({ length: 16 }, (_, at) => 240 + at));
+      store(zero, bytes.toI16x8LowU(), 192);
+      store(zero, bytes.toI16x8HighU(), 208);
       store(zero, i16x8.const(1, 2, 3, 4, 5, 6, 7, 8).shl(i32.const(1)), 112);
     });
     expect([...words.subarray(8, 13)]).toEqual([8, 1, 6, 3, 0b1100]);
     expect([...new Uint8Array(words.buffer, 64, 17)]).toEqual([...new Array(16).fill(2), 9]);
     expect([...words.subarray(24, 28)]).toEqual([0, 0, 0, 8]);
+    expect([...new Uint8Array(words.buffer, 128, 16)]).toEqual(new Array(16).fill(0xf0 >> 3));
+    expect([...new Uint16Array(words.buffer, 144, 8)]).toEqual(new Array(8).fill(0xfff0 >> 3));
+    expect([...new Uint8Array(words.buffer, 160, 16)]).toEqual(range(16).reverse());
     expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
+    expect([...words.subarray(44, 48)]).toEqual([3, 4, 1, 2]);
+    expect([...new Int16Array(words.buffer, 192, 16)]).toEqual(Array.from({ length: 16 }, (_, at) => 240 + at));
   });
 
   test('are transposed', () => {

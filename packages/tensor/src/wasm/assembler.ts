@@ -13,4 +13,4 @@ export type { F32, F32Type, F64, I32, I32Type, I64 } from './scalars.js';
 export { atomicAdd, f32, f64, i32, i64, select, store8, store16 } from './scalars.js';
 export { transpose4x4 } from './transpose.js';
 export { store, type Type, type Value, type Variable } from './values.js';
-export { storeByte, storeLane, type V128 } from './vector.js';
+export { storeByte, storeHalf, storeLane, type V128 } from './vector.js';

@@ -5,28 +5,33 @@ import type { UnsharedBytes } from '../unshared-bytes.js';
 /** Encoded instructions or parts of them. */
 export type Bytes = readonly number[];
 
-/** A tree of bytes, in order. Nothing is copied until the whole module is flattened. */
-export type Code = readonly (number | Code)[];
-
-/** The number of bytes in code. */
-export function lengthOf(code: Code): number {
-  let length = 0;
-  for (const part of code) length += typeof part === 'number' ? 1 : lengthOf(part);
-  return length;
-}
+/** A tree of bytes, in order. Nothing is copied until it is flattened. */
+export type Code = readonly (number | Code | Uint8Array)[];
 
 /** Flattens code to bytes. */
 export function flatten(code: Code): UnsharedBytes {
-  const bytes = new Uint8Array(lengthOf(code));
-  let at = 0;
+  let bytes = new Uint8Array(4096);
+  let length = 0;
+  const reserve = (count: number): void => {
+    if (length + count <= bytes.length) return;
+    const longer = new Uint8Array(2 * (length + count));
+    longer.set(bytes);
+    bytes = longer;
+  };
   const write = (code: Code): void => {
     for (const part of code) {
-      if (typeof part === 'number') bytes[at++] = part;
-      else write(part);
+      if (typeof part === 'number') {
+        reserve(1);
+        bytes[length++] = part;
+      } else if (part instanceof Uint8Array) {
+        reserve(part.length);
+        bytes.set(part, length);
+        length += part.length;
+      } else write(part);
     }
   };
   write(code);
-  return bytes;
+  return bytes.slice(0, length);
 }
 
 /** Unsigned LEB128: seven bits per byte, the lowest first. The eighth bit is set if more bytes follow. */
@@ -36,6 +41,8 @@ export function unsigned(value: number): number[] {
 
 /** Signed LEB128: ends when the remaining bits all equal the sign bit. */
 export function signed(value: number | bigint): number[] {
+  // Nearly all constants: BigInt is slow.
+  if (typeof value === 'number' && value >= -64 && value < 64) return [value & 127];
   const bytes: number[] = [];
   for (let rest = BigInt(value); ; rest >>= 7n) {
     const low = Number(rest & 127n);
@@ -62,7 +69,8 @@ export function text(value: string): Code {
 
 /** Content preceded by its size in bytes. */
 export function sized(content: Code): Code {
-  return [unsigned(lengthOf(content)), content];
+  const bytes = flatten(content);
+  return [unsigned(bytes.length), bytes];
 }
 
 /** A section of a module. */

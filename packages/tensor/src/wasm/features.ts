@@ -1,4 +1,5 @@
-import { environmentVariable, isNode } from '../environment.js';
+import { isNode } from '../environment.js';
+import { kernelSetting } from '../kernel-setting.js';
 import { flatten, section, vector } from './encoding.js';
 
 /**
@@ -30,7 +31,7 @@ let relaxedSimd: boolean | undefined;
  * bits.
  */
 export function hasRelaxedSimd(): boolean {
-  if (relaxedSimd === undefined && environmentVariable('MOBINET_KERNELS') === 'portable') relaxedSimd = false;
+  if (relaxedSimd === undefined && kernelSetting().portable) relaxedSimd = false;
   if (relaxedSimd === undefined) {
     const multiplyAdd = [...zero, ...zero, ...zero, 0xfd, 0x85, 0x02];
     if (!supports(multiplyAdd) && isBehindFlag()) {

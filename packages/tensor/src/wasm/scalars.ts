@@ -6,8 +6,8 @@ import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
 // therefore only defines where the groups of its type start, and the base class knows their order.
 
 abstract class Integer<Self extends Value> extends Kind<Self> {
-  protected abstract readonly comparisons: number;
-  protected abstract readonly arithmetic: number;
+  protected abstract get comparisons(): number;
+  protected abstract get arithmetic(): number;
   protected abstract operand(value: Self | number): Value;
 
   private calculate(opcode: number, b: Self | number): Self {
@@ -70,13 +70,23 @@ abstract class Integer<Self extends Value> extends Kind<Self> {
   shrU(b: Self | number): Self {
     return this.calculate(15, b);
   }
+  /** Rotates the bits to the left. */
+  rotl(b: Self | number): Self {
+    return this.calculate(16, b);
+  }
 }
 
 /** A 32-bit integer: a counter, an address, or the result of a comparison (1 for true, 0 for false). */
 export class I32 extends Integer<I32> {
-  override readonly storeInstruction = [0x36];
-  protected override readonly comparisons = 0x46;
-  protected override readonly arithmetic = 0x67;
+  override get storeInstruction(): Code {
+    return [0x36];
+  }
+  protected override get comparisons(): number {
+    return 0x46;
+  }
+  protected override get arithmetic(): number {
+    return 0x67;
+  }
   protected override operand(value: I32 | number): I32 {
     return typeof value === 'number' ? i32.const(value) : value;
   }
@@ -94,9 +104,15 @@ export class I32 extends Integer<I32> {
 
 /** A 64-bit integer. */
 export class I64 extends Integer<I64> {
-  override readonly storeInstruction = [0x37];
-  protected override readonly comparisons = 0x51;
-  protected override readonly arithmetic = 0x79;
+  override get storeInstruction(): Code {
+    return [0x37];
+  }
+  protected override get comparisons(): number {
+    return 0x51;
+  }
+  protected override get arithmetic(): number {
+    return 0x79;
+  }
   protected override operand(value: I64 | number): I64 {
     return typeof value === 'number' ? i64.const(value) : value;
   }
@@ -107,8 +123,8 @@ export class I64 extends Integer<I64> {
 }
 
 abstract class Float<Self extends Value> extends Kind<Self> {
-  protected abstract readonly comparisons: number;
-  protected abstract readonly arithmetic: number;
+  protected abstract get comparisons(): number;
+  protected abstract get arithmetic(): number;
 
   lt(b: Self): I32 {
     return new I32(sequence([this, b], [this.comparisons + 2]));
@@ -144,9 +160,15 @@ abstract class Float<Self extends Value> extends Kind<Self> {
 
 /** A single-precision float. */
 export class F32 extends Float<F32> {
-  override readonly storeInstruction = [0x38];
-  protected override readonly comparisons = 0x5b;
-  protected override readonly arithmetic = 0x8b;
+  override get storeInstruction(): Code {
+    return [0x38];
+  }
+  protected override get comparisons(): number {
+    return 0x5b;
+  }
+  protected override get arithmetic(): number {
+    return 0x8b;
+  }
   toF64(): F64 {
     return new F64(sequence([this], [0xbb]));
   }
@@ -154,9 +176,15 @@ export class F32 extends Float<F32> {
 
 /** A double-precision float. */
 export class F64 extends Float<F64> {
-  override readonly storeInstruction = [0x39];
-  protected override readonly comparisons = 0x61;
-  protected override readonly arithmetic = 0x99;
+  override get storeInstruction(): Code {
+    return [0x39];
+  }
+  protected override get comparisons(): number {
+    return 0x61;
+  }
+  protected override get arithmetic(): number {
+    return 0x99;
+  }
   toF32(): F32 {
     return new F32(sequence([this], [0xb6]));
   }
@@ -169,15 +197,15 @@ export class I32Type extends Type<I32> {
   }
   /** Loads an unsigned byte. */
   load8U(address: I32, offset = 0): I32 {
-    return new I32(sequence([address], [0x2d, ...memoryArgument(offset)]));
+    return new I32(sequence([address], [0x2d, memoryArgument(offset)]));
   }
   /** Loads an unsigned 16-bit integer. */
   load16U(address: I32, offset = 0): I32 {
-    return new I32(sequence([address], [0x2f, ...memoryArgument(offset)]));
+    return new I32(sequence([address], [0x2f, memoryArgument(offset)]));
   }
   /** Loads a signed 16-bit integer. */
   load16S(address: I32, offset = 0): I32 {
-    return new I32(sequence([address], [0x2e, ...memoryArgument(offset)]));
+    return new I32(sequence([address], [0x2e, memoryArgument(offset)]));
   }
 }
 
@@ -188,7 +216,7 @@ export class I64Type extends Type<I64> {
   }
   /** Loads an unsigned 32-bit integer. */
   load32U(address: I32, offset = 0): I64 {
-    return new I64(sequence([address], [0x35, ...memoryArgument(offset)]));
+    return new I64(sequence([address], [0x35, memoryArgument(offset)]));
   }
 }
 

@@ -12,9 +12,14 @@ import { type Code, unsigned } from './encoding.js';
  */
 export abstract class Value {
   /** The instruction that stores such a value in memory. */
-  abstract readonly storeInstruction: Code;
+  abstract get storeInstruction(): Code;
 
-  constructor(readonly code: Code) {}
+  // Only declared, because defining a field takes longer than setting it, and kernels consist of many values.
+  declare readonly code: Code;
+
+  constructor(code: Code) {
+    this.code = code;
+  }
 }
 
 /** The base class of all types. `Self` is the type itself, which most instructions take and return. */
@@ -27,7 +32,11 @@ export abstract class Kind<Self> extends Value {
 
 /** Applies an instruction to operands. */
 export function sequence(operands: readonly Value[], instruction: Code): Code {
-  return [...operands.map(({ code }) => code), instruction];
+  // A plain loop, since a program that predicts one image spends more time on assembling kernels than on running them.
+  const code: Code[] = [];
+  for (const operand of operands) code.push(operand.code);
+  code.push(instruction);
+  return code;
 }
 
 /** A local variable: an expression that reads it, and a method that sets it. */
@@ -62,13 +71,13 @@ export abstract class Type<V extends Value> {
 
   /** Loads the value at address + offset, in bytes. */
   load(address: Value, offset = 0): V {
-    return new this.of(sequence([address], [...this.loadInstruction, ...memoryArgument(offset)]));
+    return new this.of(sequence([address], [this.loadInstruction, memoryArgument(offset)]));
   }
 }
 
 /** The immediates of a memory instruction. The alignment is only a hint, and always one byte here. */
 export function memoryArgument(offset: number): Code {
-  return [0, ...unsigned(offset)];
+  return [0, unsigned(offset)];
 }
 
 /** Statement: stores a value at address + offset, in bytes. */

@@ -1,16 +1,21 @@
 import { emit } from './builder.js';
-import { type Bytes, type Code, unsigned } from './encoding.js';
+import type { Bytes, Code } from './encoding.js';
 import type { I32 } from './scalars.js';
 import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
 
 // 128-bit SIMD vectors: everything that does not depend on the type of their lanes, which is in lanes.ts.
 
 /** Encodes a SIMD instruction. All have the prefix 0xfd. */
-export const simd = (opcode: number, ...immediates: number[]): Bytes => [0xfd, ...unsigned(opcode), ...immediates];
+export const simd = (opcode: number, ...immediates: number[]): Bytes => {
+  const bytes = opcode < 128 ? [0xfd, opcode] : [0xfd, (opcode & 127) | 128, opcode >>> 7];
+  return immediates.length === 0 ? bytes : bytes.concat(immediates);
+};
 
 /** An expression whose value is a 128-bit vector. `Self` is the class for one type of lanes. */
 export abstract class V128<Self extends Value = Value> extends Kind<Self> {
-  override readonly storeInstruction = simd(11);
+  override get storeInstruction(): Code {
+    return simd(11);
+  }
 
   /** The same bits, reinterpreted as lanes of another type. */
   as<V extends Value>(type: LanesType<V>): V {
@@ -61,6 +66,11 @@ export class LanesType<V extends Value, S extends Value = Value> extends Type<V>
 /** Statement: stores one of the 16 bytes. */
 export function storeByte(address: I32, value: V128, lane: number, offset = 0): void {
   emit(address.code, value.code, simd(88), memoryArgument(offset), [lane]);
+}
+
+/** Statement: stores the low or the high 8 bytes. */
+export function storeHalf(address: I32, value: V128, half: 0 | 1, offset = 0): void {
+  emit(address.code, value.code, simd(91), memoryArgument(offset), [half]);
 }
 
 /** Statement: stores one of four 32-bit lanes. */

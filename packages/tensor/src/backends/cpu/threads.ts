@@ -134,9 +134,14 @@ async function startHelper(index: number): Promise<void> {
   }
 }
 
+let processorCount = 0;
+
+/** The number of processors. It is asked for once, since that takes the system longer than many a kernel runs. */
 function processors(): number {
-  if (isNode) return process.getBuiltinModule('node:os').availableParallelism();
-  return (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
+  processorCount ||= isNode
+    ? process.getBuiltinModule('node:os').availableParallelism()
+    : ((globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1);
+  return processorCount;
 }
 
 type Pool = {

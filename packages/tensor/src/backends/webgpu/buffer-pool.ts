@@ -11,6 +11,14 @@ export const bufferUsage = {
   queryResolve: 512,
 } as const;
 
+/** A buffer of a pool. */
+export interface PooledBuffer {
+  readonly buffer: GPUBuffer;
+  readonly size: number;
+  /** Its position in the order of creation, which identifies it on its GPU. */
+  readonly number: number;
+}
+
 /**
  * The GPU buffers of tensors. A released buffer is kept for the next tensor of a similar size, because training steps
  * request the same sizes over and over. It may be reused while earlier commands on it are still pending, since commands
@@ -26,9 +34,7 @@ export class BufferPool {
   readonly #beforeCreation: () => void;
   readonly #onFault: (error: Error) => void;
   /** Free buffers by size, the oldest last. */
-  readonly #free = new Map<number, GPUBuffer[]>();
-  /** The size of each buffer, and its position in the order of creation. */
-  readonly #info = new WeakMap<GPUBuffer, { readonly size: number; readonly age: number }>();
+  readonly #free = new Map<number, PooledBuffer[]>();
   #count = 0;
 
   /**
@@ -59,7 +65,7 @@ export class BufferPool {
    * @param purpose What the memory is for, for out-of-memory errors.
    * @throws OutOfMemoryError if the size exceeds a limit of the GPU.
    */
-  take(byteLength: number, purpose: string): GPUBuffer {
+  take(byteLength: number, purpose: string): PooledBuffer {
     let size = capacityFor(byteLength);
     for (const [limit, max] of this.#limits) {
       if (byteLength > max) {
@@ -72,31 +78,30 @@ export class BufferPool {
   }
 
   /** Releases a buffer for reuse. */
-  release(buffer: GPUBuffer): void {
-    const { size, age } = this.#info.get(buffer)!;
+  release(buffer: PooledBuffer): void {
+    const { size, number } = buffer;
     let list = this.#free.get(size);
     if (!list) {
       list = [];
       this.#free.set(size, list);
     }
-    const younger = list.findLastIndex((other) => this.#info.get(other)!.age > age);
+    const younger = list.findLastIndex((other) => other.number > number);
     list.splice(younger + 1, 0, buffer);
   }
 
-  #create(size: number, purpose: string): GPUBuffer {
+  #create(size: number, purpose: string): PooledBuffer {
     this.#beforeCreation();
     this.#device.pushErrorScope('out-of-memory');
     const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
     const buffer = this.#device.createBuffer({ size, usage, label: purpose });
-    this.#info.set(buffer, { size, age: this.#count++ });
-    const count = this.#count;
+    const number = this.#count++;
     void this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      const lack = `the GPU cannot allocate ${size} bytes for ${purpose} in addition to ${count - 1} buffers`;
+      const lack = `the GPU cannot allocate ${size} bytes for ${purpose} in addition to ${number} buffers`;
       const remedy = 'Use a smaller batch or image, or free tensors with tidy() or dispose()';
       this.#onFault(new OutOfMemoryError(`out of memory: ${lack}. ${remedy}.`, { lack }));
     });
-    return buffer;
+    return { buffer, size, number };
   }
 }
 

@@ -1,21 +1,26 @@
 /// <reference types="@webgpu/types" />
 import { Block } from '../../block.js';
 import { BackendError } from '../../errors.js';
+import type { PooledBuffer } from './buffer-pool.js';
 import { type Gpu, gpu } from './gpu.js';
 
-/** Memory on a GPU: one buffer. Elements of every dtype take four bytes there. */
+/** Memory on a GPU: one buffer, which holds a number of whole words. */
 export class GpuBlock extends Block {
   override readonly backend = 'webgpu';
   readonly gpu: Gpu;
-  readonly buffer: GPUBuffer;
+  readonly pooled: PooledBuffer;
 
   constructor(byteLength: number, purpose = 'a tensor') {
     const owner = gpu();
-    const buffer = owner.pool.take(byteLength, purpose);
+    const pooled = owner.pool.take(byteLength, purpose);
     super(byteLength);
-    if (poison !== null) owner.upload(buffer, new Uint8Array(buffer.size).fill(poison));
+    if (poison !== null) owner.upload(pooled.buffer, new Uint8Array(pooled.size).fill(poison));
     this.gpu = owner;
-    this.buffer = buffer;
+    this.pooled = pooled;
+  }
+
+  get buffer(): GPUBuffer {
+    return this.pooled.buffer;
   }
 
   override get address(): number {
@@ -23,7 +28,7 @@ export class GpuBlock extends Block {
   }
 
   protected override free(): void {
-    this.gpu.pool.release(this.buffer);
+    this.gpu.pool.release(this.pooled);
   }
 }
 

@@ -2,22 +2,27 @@
 
 import { BackendError, type KernelError } from '../../errors.js';
 import type { UnsharedBytes } from '../../unshared-bytes.js';
-import { BufferPool, bufferUsage } from './buffer-pool.js';
+import { BufferPool, bufferUsage, type PooledBuffer } from './buffer-pool.js';
 import type { OpenedDevice } from './device.js';
 import type { KernelTime } from './kernel-time.js';
 import { KernelTimes } from './kernel-times.js';
 import { withPausedPolling } from './paused-polling.js';
 import type { Pipeline } from './pipeline.js';
 
+/** One run of a kernel. */
+interface Dispatch {
+  readonly kind: 'dispatch';
+  readonly pipeline: Pipeline;
+  readonly buffers: readonly PooledBuffer[];
+  readonly parameters: Uint32Array;
+  readonly workgroups: readonly [x: number, y: number, z: number];
+  /** The size of its tensors, for profiles. */
+  readonly bytes: number;
+}
+
 /** A unit of work for the GPU. Commands run in the order in which they were enqueued. */
 type Command =
-  | {
-      readonly kind: 'dispatch';
-      readonly pipeline: Pipeline;
-      readonly buffers: readonly GPUBuffer[];
-      readonly parameters: ArrayBuffer;
-      readonly workgroups: readonly [x: number, y: number, z: number];
-    }
+  | Dispatch
   | { readonly kind: 'upload'; readonly target: GPUBuffer; readonly bytes: UnsharedBytes }
   | { readonly kind: 'copy'; readonly source: GPUBuffer; readonly target: GPUBuffer; readonly byteLength: number };
 
@@ -26,6 +31,9 @@ const commandsPerSubmission = 128;
 
 /** The alignment in bytes of each dispatch's parameters. `minUniformBufferOffsetAlignment` is never larger. */
 const parameterStride = 256;
+
+/** Kernels with more buffers than this would take long to compile. Every GPU allows 8. */
+const mostBuffers = 16;
 
 /**
  * A GPU with a command queue. Enqueuing a command returns immediately: commands are collected, encoded together, and
@@ -41,6 +49,8 @@ export class Gpu {
   readonly pool: BufferPool;
   /** The most workgroups along one axis. */
   readonly maxWorkgroups: number;
+  /** The most buffers that one kernel can bind, in addition to its parameters. */
+  readonly maxBuffers: number;
   readonly #pausesPolling: boolean;
   readonly #uniforms: GPUBuffer;
   #commands: Command[] = [];
@@ -53,6 +63,7 @@ export class Gpu {
     this.isSoftware = isSoftware;
     this.#pausesPolling = isSoftware && isPolled;
     this.maxWorkgroups = device.limits.maxComputeWorkgroupsPerDimension;
+    this.maxBuffers = Math.min(mostBuffers, device.limits.maxStorageBuffersPerShaderStage);
     this.pool = new BufferPool(device, {
       creation: () => this.#sendReady(),
       fault: (error) => this.#fail(error),
@@ -75,13 +86,8 @@ export class Gpu {
     return this.#fault;
   }
 
-  dispatch(
-    pipeline: Pipeline,
-    buffers: readonly GPUBuffer[],
-    parameters: ArrayBuffer,
-    workgroups: readonly [number, number, number],
-  ): void {
-    this.#add({ kind: 'dispatch', pipeline, buffers, parameters, workgroups });
+  dispatch(dispatch: Omit<Dispatch, 'kind'>): void {
+    this.#add({ kind: 'dispatch', ...dispatch });
   }
 
   /** Writes bytes to the start of a buffer. Their number must be a multiple of 4, and they must not change later. */
@@ -147,6 +153,11 @@ export class Gpu {
     }
   }
 
+  /** Whether kernels are being timed. */
+  get isTiming(): boolean {
+    return this.#times !== null;
+  }
+
   /**
    * Starts timing each kernel.
    *
@@ -195,17 +206,19 @@ export class Gpu {
   #send(commands: readonly Command[]): void {
     const { device } = this;
     const encoder = device.createCommandEncoder();
-    const parameters = new Uint8Array(commands.length * parameterStride);
+    const parameters = new Uint32Array((commands.length * parameterStride) / 4);
     const stagingBuffers: GPUBuffer[] = [];
     let pass: GPUComputePassEncoder | null = null;
     const times = this.#times?.start(commands.length);
     commands.forEach((command, slot) => {
       if (command.kind === 'dispatch') {
-        parameters.set(new Uint8Array(command.parameters), slot * parameterStride);
+        parameters.set(command.parameters, (slot * parameterStride) / 4);
         const { pipeline, buffers, workgroups } = command;
         if (times) {
           pass?.end();
-          pass = encoder.beginComputePass({ timestampWrites: times.next(pipeline.name) });
+          pass = encoder.beginComputePass({
+            timestampWrites: times.next({ kernel: pipeline.name, bytes: command.bytes }),
+          });
         }
         pass ??= encoder.beginComputePass();
         pass.setPipeline(pipeline.ready!);

@@ -11,7 +11,7 @@ const timestampBytes = 8;
  */
 export class KernelTimes {
   readonly #device: GPUDevice;
-  readonly #totals = new Map<string, { runs: number; milliseconds: number }>();
+  readonly #totals = new Map<string, Omit<KernelTime, 'kernel'>>();
   readonly #pending: Promise<void>[] = [];
 
   constructor(device: GPUDevice) {
@@ -20,19 +20,21 @@ export class KernelTimes {
 
   /** Starts measuring one submission with at most `count` kernels. */
   start(count: number): BatchTimes {
-    return new BatchTimes(this.#device, count, (kernels, staging) => {
-      this.#pending.push(this.#read(kernels, staging));
+    return new BatchTimes(this.#device, count, (runs, staging) => {
+      this.#pending.push(this.#read(runs, staging));
     });
   }
 
-  async #read(kernels: readonly string[], staging: GPUBuffer): Promise<void> {
+  async #read(kernelRuns: readonly KernelRun[], staging: GPUBuffer): Promise<void> {
     await staging.mapAsync(1);
     const times = new BigUint64Array(staging.getMappedRange());
-    kernels.forEach((kernel, k) => {
-      const total = this.#totals.get(kernel) ?? { runs: 0, milliseconds: 0 };
-      total.runs++;
-      total.milliseconds += Number(times[2 * k + 1] - times[2 * k]) / 1e6;
-      this.#totals.set(kernel, total);
+    kernelRuns.forEach((run, k) => {
+      const { runs, milliseconds, bytes } = this.#totals.get(run.kernel) ?? { runs: 0, milliseconds: 0, bytes: 0 };
+      this.#totals.set(run.kernel, {
+        runs: runs + 1,
+        milliseconds: milliseconds + Number(times[2 * k + 1] - times[2 * k]) / 1e6,
+        bytes: bytes + run.bytes,
+      });
     });
     staging.destroy();
   }
@@ -46,35 +48,41 @@ export class KernelTimes {
   }
 }
 
+/** One run of a kernel, and the size of its tensors. */
+interface KernelRun {
+  readonly kernel: string;
+  readonly bytes: number;
+}
+
 /** The timestamps before and after each kernel of one submission. */
 class BatchTimes {
   readonly #device: GPUDevice;
-  readonly #done: (kernels: readonly string[], staging: GPUBuffer) => void;
+  readonly #done: (runs: readonly KernelRun[], staging: GPUBuffer) => void;
   readonly #queries: GPUQuerySet;
-  readonly #kernels: string[] = [];
+  readonly #runs: KernelRun[] = [];
 
-  constructor(device: GPUDevice, count: number, done: (kernels: readonly string[], staging: GPUBuffer) => void) {
+  constructor(device: GPUDevice, count: number, done: (runs: readonly KernelRun[], staging: GPUBuffer) => void) {
     this.#device = device;
     this.#done = done;
     this.#queries = device.createQuerySet({ type: 'timestamp', count: 2 * count });
   }
 
   /** Returns the timestamp writes for the next kernel's pass. */
-  next(kernel: string): GPUComputePassTimestampWrites {
-    const at = 2 * this.#kernels.push(kernel) - 2;
+  next(run: KernelRun): GPUComputePassTimestampWrites {
+    const at = 2 * this.#runs.push(run) - 2;
     return { querySet: this.#queries, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 };
   }
 
   /** Encodes the readback of the timestamps. @returns A function to call after the submission. */
   finish(encoder: GPUCommandEncoder): () => void {
-    const size = 2 * timestampBytes * this.#kernels.length;
+    const size = 2 * timestampBytes * this.#runs.length;
     if (size === 0) return () => this.#queries.destroy();
     const resolved = this.#device.createBuffer({ size, usage: bufferUsage.queryResolve | bufferUsage.copySource });
     const staging = this.#device.createBuffer({ size, usage: bufferUsage.mapRead | bufferUsage.copyTarget });
-    encoder.resolveQuerySet(this.#queries, 0, 2 * this.#kernels.length, resolved, 0);
+    encoder.resolveQuerySet(this.#queries, 0, 2 * this.#runs.length, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     return () => {
-      this.#done(this.#kernels, staging);
+      this.#done(this.#runs, staging);
       resolved.destroy();
       this.#queries.destroy();
     };

@@ -1,5 +1,6 @@
 /// <reference types="@webgpu/types" />
 import { KernelError } from '../../errors.js';
+import type { PooledBuffer } from './buffer-pool.js';
 
 /** The code and the interface of a compute pipeline. */
 export interface PipelineDefinition {
@@ -49,12 +50,12 @@ export class Pipeline {
   }
 
   /** Returns the bind group of these buffers. It is cached, because every training step binds the same buffers. */
-  bindGroup(uniforms: GPUBuffer, buffers: readonly GPUBuffer[]): GPUBindGroup {
-    const key = buffers.map(numberOf).join();
+  bindGroup(uniforms: GPUBuffer, buffers: readonly PooledBuffer[]): GPUBindGroup {
+    const key = buffers.map(({ number }) => number).join();
     let group = this.#groups.get(key);
     if (!group) {
       if (this.#groups.size >= maxBindGroups) this.#groups.clear();
-      const resources = [{ buffer: uniforms, size: uniformBytes }, ...buffers.map((buffer) => ({ buffer }))];
+      const resources = [{ buffer: uniforms, size: uniformBytes }, ...buffers.map(({ buffer }) => ({ buffer }))];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
       group = this.#device.createBindGroup({ layout: this.#layout, entries });
       this.#groups.set(key, group);
@@ -68,18 +69,6 @@ const maxBindGroups = 1024;
 
 /** The size of the parameter binding in bytes: the most that the parameters of a kernel can take. */
 const uniformBytes = 256;
-
-const numbers = new WeakMap<GPUBuffer, number>();
-let count = 0;
-
-function numberOf(buffer: GPUBuffer): number {
-  let number = numbers.get(buffer);
-  if (number === undefined) {
-    number = count++;
-    numbers.set(buffer, number);
-  }
-  return number;
-}
 
 function layoutOf(device: GPUDevice, { reads, writes, parameterBytes }: PipelineDefinition): GPUBindGroupLayout {
   const visibility = 4; // GPUShaderStage.COMPUTE

@@ -1,19 +1,18 @@
 /// <reference types="@webgpu/types" />
 import { BackendError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
+import type { PooledBuffer } from './buffer-pool.js';
+import { bitsInWord, type ElementType, elementFunction, elementsPerWord, isNarrow, storageType } from './elements.js';
 import { type Gpu, gpu } from './gpu.js';
 import { GpuBlock } from './gpu-block.js';
 import { Pipeline } from './pipeline.js';
-
-/** The type of a buffer's elements in WGSL. All take four bytes: on a GPU, i16 and u8 tensors store i32 and u32. */
-export type ElementType = 'f32' | 'i32' | 'u32' | 'atomic<u32>';
 
 type Buffers = Readonly<Record<string, ElementType>>;
 type Parameters = Readonly<Record<string, 'f32' | 'i32' | 'u32'>>;
 
 /** The buffers, parameters and code of a `Shader`. */
 export interface ShaderDefinition<R extends Buffers, W extends Buffers, P extends Parameters> {
-  /** The buffers that are only read. */
+  /** The buffers that are only read. `elementAt` reads an element of any type. */
   readonly reads: R;
   /** The buffers that are written, and may also be read. */
   readonly writes: W;
@@ -30,6 +29,10 @@ export interface ShaderDefinition<R extends Buffers, W extends Buffers, P extend
   readonly main: string;
 }
 
+/** Where the parameters of a run are encoded: at most 64. */
+const encodedWords = new Uint32Array(64);
+const encodedFloats = new Float32Array(encodedWords.buffer);
+
 /** A GPU kernel in WGSL. It is compiled when it first runs, once per GPU. */
 export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> {
   readonly #definition: ShaderDefinition<R, W, P>;
@@ -44,7 +47,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
   ) {
     this.#definition = definition;
     this.#parameters = Object.entries(definition.parameters);
-    if (4 * this.#parameters.length > 256) throw new RangeError(`kernel ${name} has too many parameters`);
+    if (this.#parameters.length > encodedWords.length) throw new RangeError(`kernel ${name} has too many parameters`);
   }
 
   /**
@@ -76,7 +79,7 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       });
       this.#gpu = owner;
     }
-    const bufferOf = (handle: Handle): GPUBuffer => blockOn(owner, handle).buffer;
+    const bufferOf = (handle: Handle): PooledBuffer => blockOn(owner, handle).pooled;
     const written = Object.keys(this.#definition.writes).map((name) => bufferOf(writes[name]));
     const temporary: GpuBlock[] = [];
     const read = Object.keys(this.#definition.reads).map((name) => {
@@ -85,22 +88,27 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
       if (!written.includes(buffer)) return buffer;
       // WebGPU does not allow a kernel to bind one buffer both as read-only and as writable.
       const copy = new GpuBlock(handle.block.byteLength, this.name);
-      owner.copy(buffer, copy.buffer, handle.block.byteLength);
+      owner.copy(buffer.buffer, copy.buffer, handle.block.byteLength);
       temporary.push(copy);
-      return copy.buffer;
+      return copy.pooled;
     });
-    owner.dispatch(this.#pipeline!, [...read, ...written], this.#encode(parameters), [x, y, z]);
+    owner.dispatch({
+      pipeline: this.#pipeline!,
+      buffers: [...read, ...written],
+      parameters: this.#encode(parameters),
+      workgroups: [x, y, z],
+      bytes: owner.isTiming ? bytesOfTensors([...Object.values<Handle>(reads), ...Object.values<Handle>(writes)]) : 0,
+    });
     for (const block of temporary) block.release();
   }
 
-  #encode(parameters: { readonly [K in keyof P]: number }): ArrayBuffer {
-    const bytes = new ArrayBuffer(4 * this.#parameters.length);
-    const view = new DataView(bytes);
-    this.#parameters.forEach(([name, type], at) => {
-      if (type === 'f32') view.setFloat32(4 * at, parameters[name], true);
-      else view.setInt32(4 * at, parameters[name], true);
-    });
-    return bytes;
+  #encode(parameters: { readonly [K in keyof P]: number }): Uint32Array {
+    for (let at = 0; at < this.#parameters.length; at++) {
+      const [name, type] = this.#parameters[at];
+      if (type === 'f32') encodedFloats[at] = parameters[name];
+      else encodedWords[at] = parameters[name];
+    }
+    return encodedWords.slice(0, this.#parameters.length);
   }
 
   /** The complete WGSL module. */
@@ -108,15 +116,19 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
     const { reads, writes, workgroup, declarations = '', main } = this.#definition;
     const fields = this.#parameters.map(([name, type]) => `  ${name}: ${type},`);
     const buffers = [
-      ...Object.entries(reads).map(([name, type]) => `var<storage, read> ${name}: array<${type}>;`),
-      ...Object.entries(writes).map(([name, type]) => `var<storage, read_write> ${name}: array<${type}>;`),
+      ...Object.entries(reads).map(([name, type]) => `var<storage, read> ${name}: array<${storageType(type)}>;`),
+      ...Object.entries(writes).map(([name, type]) => `var<storage, read_write> ${name}: array<${storageType(type)}>;`),
     ];
+    const elements = Object.entries({ ...reads, ...writes }).flatMap(([name, type]) =>
+      isNarrow(type) ? elementFunction(name, type) : [],
+    );
     return [
       'struct Parameters {',
       ...(fields.length > 0 ? fields : ['  none: u32,']),
       '}',
       '@group(0) @binding(0) var<uniform> p: Parameters;',
       ...buffers.map((buffer, k) => `@group(0) @binding(${k + 1}) ${buffer}`),
+      ...elements,
       declarations.trim(),
       `@compute @workgroup_size(${workgroup.join(', ')}, 1)`,
       'fn main(',
@@ -132,10 +144,21 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
   }
 }
 
+/** The size of tensors. Those on one memory count once. */
+function bytesOfTensors(handles: readonly Handle[]): number {
+  const sizes = new Map(handles.map(({ block, byteLength }) => [block, byteLength]));
+  return Array.from(sizes.values()).reduce((sum, bytes) => sum + bytes, 0);
+}
+
 function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
   if (block instanceof GpuBlock && block.gpu === owner) return block;
   const problem = block instanceof GpuBlock ? 'was on a GPU that has failed' : 'is not on the GPU';
   throw new BackendError(`${label ?? 'a tensor'} ${problem}`);
+}
+
+/** The most buffers that a kernel can bind on the open GPU: at least 8. */
+export function maxBuffers(): number {
+  return gpu().maxBuffers;
 }
 
 /** The number of invocations in a workgroup of a `linear` kernel. */
@@ -164,3 +187,21 @@ export const linear = (count: string): string => `
 
 /** The workgroup size of a `linear` kernel. */
 export const linearWorkgroup = [linearGroupSize, 1] as const;
+
+/**
+ * Returns the body of a `linear` kernel over the words of a buffer of `p.count` elements. The kernel declares
+ * `fn elementOf(i: u32)`, which computes an element, and runs in `groupsOf(wordsOfElements(type, count))` workgroups.
+ */
+export function storeElements(buffer: string, type: ElementType): string {
+  if (!isNarrow(type)) {
+    return `${linear('p.count')}
+  ${buffer}[i] = elementOf(i);`;
+  }
+  const perWord = elementsPerWord(type);
+  return `${linear(`(p.count + ${perWord - 1}u) / ${perWord}u`)}
+  var word = 0u;
+  for (var at = ${perWord}u * i; at < min(${perWord}u * (i + 1u), p.count); at++) {
+    word |= ${bitsInWord(type, 'elementOf(at)', 'at')};
+  }
+  ${buffer}[i] = word;`;
+}

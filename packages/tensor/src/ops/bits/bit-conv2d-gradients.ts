@@ -16,6 +16,7 @@ import { isPointwise, type Slide } from '../window.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { signsOf } from './each-bit.js';
 import { type Epilogue, type EpilogueArguments, noEpilogue } from './epilogue.wasm.js';
+import { subtractBorderSums } from './grouped-border.wasm.js';
 import { groupedFilterGradient } from './grouped-filter-gradient.wasm.js';
 import { groupedInputGradient } from './grouped-input-gradient.wasm.js';
 import { hasGroupedLookup } from './grouped-lookup.js';
@@ -147,8 +148,12 @@ const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttrib
     );
   },
   fast([dy, x], [df], attributes) {
-    if (isPointwiseConv2d(df.shape, attributes)) pointwiseFilterGradient(dy, x, df);
-    else groupedFilterGradient(dy, x, df, attributes.window);
+    if (isPointwiseConv2d(df.shape, attributes)) {
+      pointwiseFilterGradient(dy, x, df);
+      return;
+    }
+    groupedFilterGradient(dy, x, df, attributes.window);
+    if (attributes.paddingValue === 'zero') subtractBorderSums(dy, df, attributes.window);
   },
   webgpu: ([dy, x], [df], attributes) =>
     gpuKernels().filterGradientOnGpu(dy, x, df, attributes, attributes.paddingValue === 'one' ? 1 : 0),

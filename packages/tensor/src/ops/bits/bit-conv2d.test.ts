@@ -63,16 +63,22 @@ const convolutionsByTables = fc
     stride: fc.constantFrom(1, 1, 2, [3, 1] as const),
     padding: fc.constantFrom('same' as const, 'same' as const, 'valid' as const, 2, [0, 7] as const),
     dilation: fc.constantFrom(1, 1, [2, 1] as const, [1, 2] as const),
-    dtype: fc.constantFrom('u8' as const, 'i16' as const, 'i32' as const),
+    counts: fc.constantFrom(
+      { dtype: 'u8' as const },
+      { dtype: 'i16' as const },
+      { dtype: 'i32' as const },
+      { dtype: 'i16' as const, paddingValue: 'zero' as const },
+      { dtype: 'i32' as const, paddingValue: 'zero' as const },
+    ),
     seed: fc.nat(),
   })
-  .map(({ batch, size, bytes, groupChannels, kernel, seed, dtype, ...window }) => {
+  .map(({ batch, size, bytes, groupChannels, kernel, seed, counts, ...window }) => {
     const rng = Rng.fromSeed(seed);
     const channels = 8 * bytes;
     return {
       x: packBits(rng.split('x').normal([batch, ...size, channels])),
       filter: packBits(rng.split('filter').normal([channels, ...kernel, groupChannels])),
-      options: { ...window, groups: channels / groupChannels, dtype },
+      options: { ...window, ...counts, groups: channels / groupChannels },
     };
   });
 

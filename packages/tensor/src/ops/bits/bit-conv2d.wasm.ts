@@ -10,8 +10,10 @@ import { isPointwise } from '../window.js';
 import { forEachPixel, tapAddress, tapsOf, windowArguments, windowParameters } from '../window.wasm.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 import { type BorderDType, subtractBorder } from './bit-conv2d-border.wasm.js';
-import { bitConv2dByTables, hasTables } from './bit-conv2d-tables.wasm.js';
-import { bitGemm, type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
+import { bitConv2dByPatches, hasPatches } from './bit-conv2d-patches.wasm.js';
+import { bitConv2dByTables, hasTables, padsWithZero } from './bit-conv2d-tables.wasm.js';
+import { bitGemm } from './bit-gemm.js';
+import { type CountDType, countBytes, storeCount } from './bit-gemm.wasm.js';
 import { transposeBytes } from './transpose-bytes.wasm.js';
 
 /** `bitConv2d`. A 1×1 convolution is a product of bit matrices, and small groups use lookup tables. */
@@ -28,8 +30,12 @@ export function bitConv2dByKernels(
     bitGemm({ m: pixels, n: outChannels, signs: groupChannels, a: x, b: filter, y });
     return;
   }
-  if (hasTables(x, filter, y.dtype, attributes)) bitConv2dByTables(x, filter, y, window);
-  else convolveByWords(x, filter, y, attributes);
+  if (hasPatches(filter, y, attributes)) bitConv2dByPatches(x, filter, y, window);
+  else if (hasTables(x, filter, attributes)) {
+    bitConv2dByTables(x, filter, y, attributes);
+    // The tables have left the taps outside the image out of the sum.
+    if (padsWithZero(groupChannels)) return;
+  } else convolveByWords(x, filter, y, attributes);
   if (paddingValue === 'zero') subtractBorder(y as Tensor<BorderDType>, filter, window);
 }
 

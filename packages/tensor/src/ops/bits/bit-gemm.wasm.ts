@@ -1,8 +1,7 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoize } from '../../backends/memoize.js';
-import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
-import type { Tensor } from '../../tensor.js';
+import { wordsPerRow } from '../../bit-tensor.js';
 import {
   forRange,
   type I32,
@@ -43,21 +42,29 @@ const tileColumns = 8;
 /** Longest row, in 64-bit words, that is kept in registers. */
 const maxWords = 32;
 
+/** The same in signs. Popcounts of longer rows take twice as long. */
+export const maxUnrolledSigns = 64 * maxWords;
+
+/** A tensor, or a part of one. */
+interface Address {
+  readonly address: number;
+}
+
 /** A product of two matrices of signs, whose rows are packed one after the other. */
-interface BitGemm {
+export interface BitGemm {
   /** Rows of a, and rows of b. */
   readonly m: number;
   readonly n: number;
   /** Signs per row, at least 1. */
   readonly signs: number;
-  readonly a: BitTensor;
-  readonly b: BitTensor;
+  readonly a: Address;
+  readonly b: Address;
   /** [m, n] */
-  readonly y: Tensor<CountDType>;
+  readonly y: Address & { readonly dtype: CountDType };
 }
 
-/** y[i, j] = signs − 2·popcount(a[i] xor b[j]): the dot product of each row of a with each row of b (bit-matmul.ts). */
-export function bitGemm({ m, n, signs, a, b, y }: BitGemm): void {
+/** The product by popcounts of 64 bits, for all shapes. */
+export function bitGemmByPopcounts({ m, n, signs, a, b, y }: BitGemm): void {
   const { dtype } = y;
   const words = wordsPerRow(signs);
   const kernel = words <= 2 * maxWords ? unrolledKernel(words, dtype) : loopKernel(dtype);

@@ -4,7 +4,7 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { matmul } from '../matmul/matmul.js';
-import { bitGemm } from './bit-gemm.wasm.js';
+import { bitGemm } from './bit-gemm.js';
 import { checkBits } from './check-bits.js';
 import { unpackBits } from './pack-bits.js';
 import { popcount32 } from './popcount.js';

@@ -1,7 +1,7 @@
 import { memoize } from '../../backends/memoize.js';
-import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
+import { bitsInWord, elementsPerWord, wordsOfElements } from '../../backends/webgpu/elements.js';
+import { groupsOf, linear, linearWorkgroup, Shader, storeElements } from '../../backends/webgpu/shader.js';
 import { type BitTensor, countWords, wordsPerRow } from '../../bit-tensor.js';
-import { sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
 import { isPointwise } from '../window.js';
@@ -90,27 +90,37 @@ const unpackShader = new Shader('unpack', {
   signs[i] = 1.0 - 2.0 * f32((word >> (column % 32u)) & 1u);`,
 });
 
-/** Dot products of rows of `signs` signs, or for `signs` = 0 the numbers of signs that differ. */
-const bitGemm = new GemmShader({
-  name: 'bits_gemm',
-  reads: { x: 'u32', y: 'u32' },
-  result: 'i32',
-  parameters: { signs: 'i32' },
-  element: 'u32',
-  a: 'x[row * p.k + step]',
-  b: 'y[column * p.k + step]',
-  aAlongSteps: true,
-  bAlongSteps: true,
-  store: 'c[row * p.n + column] = select(p.signs - 2 * i32(value), i32(value), p.signs == 0);',
-});
+/** WGSL of what is stored for `differences` of `signs` pairs of signs: see `bitConv2d`. */
+const countOf = (type: CountDType, signs: string, differences: string): string =>
+  type === 'u8' ? `i32(${differences})` : `(i32(${signs}) - 2 * i32(${differences}))`;
+
+/** Dot products of rows of `signs` signs, or for u8 the numbers of signs that differ. */
+const bitGemm = memoize(
+  (type: CountDType) =>
+    new GemmShader({
+      name: `bits_gemm_${type}`,
+      reads: { x: 'u32', y: 'u32' },
+      result: type,
+      parameters: { signs: 'u32' },
+      element: 'u32',
+      a: 'x[row * p.k + step]',
+      b: 'y[column * p.k + step]',
+      aAlongSteps: true,
+      bAlongSteps: true,
+      stored: countOf(type, 'p.signs', 'value'),
+    }),
+);
 
 /** `bitMatmul`. */
 export function bitMatmulOnGpu(a: BitTensor, b: BitTensor, c: Tensor<'i32'>): void {
   const [m, n] = c.shape;
-  bitGemm.run({ m, n, k: wordsPerRow(a.rowLength) }, { x: a, y: b }, c, { signs: a.rowLength });
+  bitGemm('i32').run({ m, n, k: wordsPerRow(a.rowLength) }, { x: a, y: b }, c, { signs: a.rowLength });
 }
 
-/** `bitConv2d`. 1×1 filters form a matrix. For others, an invocation computes one output, or those of one group. */
+/**
+ * `bitConv2d`. 1×1 filters form a matrix. For others, an invocation computes a word of the output, or the outputs of as
+ * many groups as fill words.
+ */
 export function bitConv2dOnGpu(
   x: BitTensor,
   weights: BitTensor,
@@ -118,10 +128,11 @@ export function bitConv2dOnGpu(
   { window, groups, paddingValue }: BitConv2dAttributes,
 ): void {
   const [outChannels, ...perFilter] = weights.shape;
-  const signs = y.dtype === 'u8' ? 0 : sizeOf(perFilter);
-  if (groups === 1 && isPointwise(window) && perFilter[2] > 0) {
+  const perWord = elementsPerWord(y.dtype);
+  const rowsFillWords = perWord === 1 || outChannels % 4 === 0;
+  if (groups === 1 && isPointwise(window) && perFilter[2] > 0 && rowsFillWords) {
     const size = { m: y.size / outChannels, n: outChannels, k: wordsPerRow(x.rowLength) };
-    bitGemm.run(size, { x, y: weights }, y, { signs });
+    bitGemm(y.dtype).run(size, { x, y: weights }, y, { signs: perFilter[2] });
     return;
   }
   const [kernelHeight, kernelWidth, groupChannels] = perFilter;
@@ -132,22 +143,28 @@ export function bitConv2dOnGpu(
     outChannels,
     groupChannels,
     groupFilters: outChannels / groups,
-    groups,
-    pixels,
     countsBorder: Number(paddingValue === 'one'),
-    isDifference: Number(y.dtype === 'u8'),
   };
   const tapWords = wordsPerRow(groupChannels);
   const words = kernelHeight * kernelWidth * tapWords;
+  const together = groupsThatFillWords(outChannels / groups, perWord);
   // A few words stay in registers for all filters of the group. If there are more, each filter reads them again.
-  if (words <= maxWords) {
-    bitConvolveGroups(kernelHeight * kernelWidth, tapWords).run(
-      { x, weights },
-      { y },
-      values,
-      groupsOf(pixels * groups),
-    );
-  } else bitConvolve.run({ x, weights }, { y }, { ...values, count: y.size }, groupsOf(y.size));
+  if (words <= maxWords && groups % together === 0) {
+    const blocks = groups / together;
+    const count = pixels * blocks;
+    const shader = bitConvolveGroups(y.dtype, together, kernelHeight * kernelWidth, tapWords);
+    shader.run({ x, weights }, { y }, { ...values, blocks, count }, groupsOf(count));
+  } else {
+    const count = y.size;
+    bitConvolve(y.dtype).run({ x, weights }, { y }, { ...values, count }, groupsOf(wordsOfElements(y.dtype, count)));
+  }
+}
+
+/** The least number of groups whose outputs are a multiple of `perWord`, which is 1, 2 or 4. */
+function groupsThatFillWords(groupFilters: number, perWord: number): number {
+  let together = 1;
+  while ((together * groupFilters) % perWord !== 0) together *= 2;
+  return together;
 }
 
 const bitConvolveParameters = {
@@ -156,10 +173,8 @@ const bitConvolveParameters = {
   outChannels: 'u32',
   groupChannels: 'u32',
   groupFilters: 'u32',
-  groups: 'u32',
-  pixels: 'u32',
   countsBorder: 'u32',
-  isDifference: 'u32',
+  count: 'u32',
 } as const;
 
 /** WGSL of `bitsAt`: up to 32 bits of a row of `x` from bit `first` on, shifted down. They may straddle two words. */
@@ -175,20 +190,23 @@ fn bitsAt(row: u32, first: u32, length: u32) -> u32 {
 /** Maximum number of words of signs that an invocation of the shader below keeps in registers. */
 const maxWords = 25;
 
-/** Each invocation reads the signs that one group sees of a window, and compares them with all filters of the group. */
-const bitConvolveGroups = memoize((taps: number, tapWords: number) => {
+/**
+ * An invocation reads the signs that a group sees of a window, compares them with all filters of the group, and goes on
+ * with the next group, until it has `together` of them. Their outputs are whole words.
+ */
+const bitConvolveGroups = memoize((type: CountDType, together: number, taps: number, tapWords: number) => {
   const words = Array.from({ length: taps * tapWords }, (_, at) => at);
-  return new Shader(`bits_conv_groups_${taps}x${tapWords}`, {
+  const perWord = elementsPerWord(type);
+  return new Shader(`bits_conv_groups_${type}_${together}x${taps}x${tapWords}`, {
     reads: { x: 'u32', weights: 'u32' },
-    writes: { y: 'i32' },
-    parameters: bitConvolveParameters,
+    writes: { y: type },
+    parameters: { ...bitConvolveParameters, blocks: 'u32' },
     workgroup: linearWorkgroup,
     declarations: `${pixelUnderTap}
 ${bitsAt}`,
     main: `
-  ${linear('p.pixels * p.groups')}
-  let pixel = i / p.groups;
-  let firstChannel = (i % p.groups) * p.groupChannels;
+  ${linear('p.count')}
+  let pixel = i / p.blocks;
   let pixelWords = (p.channels + 31u) / 32u;
   var signs = 0u;
   ${Array.from(
@@ -199,38 +217,54 @@ ${bitsAt}`,
   let counts${tap} = select(0u, 0xffffffffu, at${tap} >= 0 || p.countsBorder == 1u);
   signs += p.groupChannels & counts${tap};`,
   ).join('')}
-  ${words
-    .map((at) => {
-      const [tap, word] = [Math.floor(at / tapWords), at % tapWords];
-      return `
-  var bits${at} = 0u;
-  if (at${tap} >= 0) { bits${at} = bitsAt(u32(at${tap}) * pixelWords, firstChannel + ${32 * word}u, min(32u, p.groupChannels - ${32 * word}u)); }`;
-    })
-    .join('')}
-  for (var k = 0u; k < p.groupFilters; k++) {
-    let o = (i % p.groups) * p.groupFilters + k;
-    var differences = 0u;
+  var packed = 0u;
+  let firstFilter = (i % p.blocks) * ${together}u * p.groupFilters;
+  for (var k = 0u; k < ${together}u; k++) {
+    let firstChannel = ((i % p.blocks) * ${together}u + k) * p.groupChannels;
     ${words
-      .map(
-        (at) =>
-          `differences += countOneBits((bits${at} ^ weights[o * ${words.length}u + ${at}u]) & counts${Math.floor(at / tapWords)});`,
-      )
-      .join('\n    ')}
-    y[pixel * p.outChannels + o] = select(i32(signs) - 2 * i32(differences), i32(differences), p.isDifference == 1u);
+      .map((at) => {
+        const [tap, word] = [Math.floor(at / tapWords), at % tapWords];
+        return `
+    var bits${at} = 0u;
+    if (at${tap} >= 0) { bits${at} = bitsAt(u32(at${tap}) * pixelWords, firstChannel + ${32 * word}u, min(32u, p.groupChannels - ${32 * word}u)); }`;
+      })
+      .join('')}
+    for (var filterIndex = 0u; filterIndex < p.groupFilters; filterIndex++) {
+      let at = k * p.groupFilters + filterIndex;
+      let o = firstFilter + at;
+      var differences = 0u;
+      ${words
+        .map(
+          (at) =>
+            `differences += countOneBits((bits${at} ^ weights[o * ${words.length}u + ${at}u]) & counts${Math.floor(at / tapWords)});`,
+        )
+        .join('\n      ')}
+      let count = ${countOf(type, 'signs', 'differences')};
+      ${
+        perWord === 1
+          ? 'y[pixel * p.outChannels + o] = count;'
+          : `packed |= ${bitsInWord(type, 'count', 'at')};
+      if (at % ${perWord}u == ${perWord - 1}u) {
+        y[(pixel * p.outChannels + o) / ${perWord}u] = packed;
+        packed = 0u;
+      }`
+      }
+    }
   }`,
   });
 });
 
-/** Each invocation computes one output. */
-const bitConvolve = new Shader('bits_conv', {
-  reads: { x: 'u32', weights: 'u32' },
-  writes: { y: 'i32' },
-  parameters: { ...bitConvolveParameters, count: 'u32' },
-  workgroup: linearWorkgroup,
-  declarations: `${pixelUnderTap}
-${bitsAt}`,
-  main: `
-  ${linear('p.count')}
+/** Each invocation computes a word of the output. */
+const bitConvolve = memoize(
+  (type: CountDType) =>
+    new Shader(`bits_conv_${type}`, {
+      reads: { x: 'u32', weights: 'u32' },
+      writes: { y: type },
+      parameters: bitConvolveParameters,
+      workgroup: linearWorkgroup,
+      declarations: `${pixelUnderTap}
+${bitsAt}
+fn elementOf(i: u32) -> i32 {
   let o = i % p.outChannels;
   let pixel = i / p.outChannels;
   let taps = p.kernelHeight * p.kernelWidth;
@@ -250,5 +284,8 @@ ${bitsAt}`,
       differences += countOneBits(bits ^ weights[(o * taps + tap) * tapWords + word]);
     }
   }
-  y[i] = select(i32(signs) - 2 * i32(differences), i32(differences), p.isDifference == 1u);`,
-});
+  return ${countOf(type, 'signs', 'differences')};
+}`,
+      main: storeElements('y', type),
+    }),
+);

@@ -1,5 +1,6 @@
 import { forRange, type I32, i32, store, type Variable, when } from '../../wasm/assembler.js';
 import type { windowParameters } from '../window.wasm.js';
+import { entryBytes, type TableShape } from './byte-tables.wasm.js';
 
 /** A band of output rows of one image, for eight of its channels. */
 interface Band {
@@ -13,7 +14,7 @@ interface Band {
 
 /** The parameters of the kernel that `fillPlane` reads. */
 type PlaneParameters = {
-  readonly [K in 'x' | 'planeWidth' | 'pixelBytes' | keyof typeof windowParameters]: Variable<I32>;
+  readonly [K in 'x' | 'planeWidth' | 'pixelBytes' | 'outside' | keyof typeof windowParameters]: Variable<I32>;
 };
 
 /** Pixels per iteration. */
@@ -21,17 +22,18 @@ const pixelsPerPass = 4;
 
 /**
  * Statements that prepare eight channels of the image rows that a band of output rows reads. For each pixel, including
- * the border, the plane has the address of its byte's entry in the first table. The border is +1, which is entry 0.
+ * the border, the plane has the address of its byte's entry in the first table. `outside` is the offset of the border's.
  */
 export function fillPlane(
   p: PlaneParameters,
   { image, octet, firstRow, rows, kernelHeight }: Band,
-  { tables, plane }: { readonly tables: I32; readonly plane: I32 },
+  { tables, plane, shape }: { readonly tables: I32; readonly plane: I32; readonly shape: TableShape },
 ): void {
   const at = i32.variable(plane, 'planeAt');
+  const outside = i32.variable(tables.add(p.outside), 'outside');
   const border = (count: I32): void =>
     forRange(0, count, 1, () => {
-      store(at, tables);
+      store(at, outside);
       at.set(at.add(4));
     });
   const firstInput = i32.variable(firstRow.mul(p.strideY).sub(p.top), 'firstInput');
@@ -52,7 +54,7 @@ export function fillPlane(
         border(left);
         const copy = (count: number): void => {
           for (let pixel = 0; pixel < count; pixel++) {
-            store(at, tables.add(i32.load8U(xAt).shl(3)), 4 * pixel);
+            store(at, tables.add(i32.load8U(xAt).mul(entryBytes(shape))), 4 * pixel);
             xAt.set(xAt.add(p.pixelBytes));
           }
           at.set(at.add(4 * count));

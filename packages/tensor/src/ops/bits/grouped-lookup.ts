@@ -9,17 +9,16 @@ import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
 export const tableBytes = 16 * 16;
 
 /**
- * Whether the grouped lookup kernels apply: groups of 4, 8 or 16 channels and as many filters, padding with +1 by at
- * most 4, and windows of up to 5×5 taps without stride or dilation.
+ * Whether the grouped lookup kernels apply: groups of 4, 8 or 16 channels and as many filters, padding by at most 4,
+ * and windows of up to 5×5 taps without stride or dilation.
  */
-export function hasGroupedLookup(filter: Shape, { groups, window, paddingValue }: BitConv2dAttributes): boolean {
+export function hasGroupedLookup(filter: Shape, { groups, window }: BitConv2dAttributes): boolean {
   const [outChannels, , , channels] = filter;
   const isPlain = ({ stride, dilation, before, taps }: Slide): boolean =>
     stride === 1 && dilation === 1 && before <= 4 && taps <= 5;
   return (
     [4, 8, 16].includes(channels) &&
     outChannels === groups * channels &&
-    paddingValue === 'one' &&
     isPlain(window.height) &&
     isPlain(window.width)
   );

@@ -1,9 +1,10 @@
 import { memoize } from '../../backends/memoize.js';
-import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
+import { linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import { sizeOf } from '../../shape.js';
 import { emptyTensor, type Tensor } from '../../tensor.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
+import { sumOnGpu } from '../reduce/sum.wgsl.js';
 import { isPointwise } from '../window.js';
 import { pixelUnderTap } from '../window.wgsl.js';
 import type { Conv2dAttributes } from './conv2d-attributes.js';
@@ -76,21 +77,9 @@ function sumOfParts(result: Tensor, splits: number, compute: (parts: Tensor) => 
   }
   const parts = emptyTensor('f32', [splits, ...result.shape], 'parts of a gradient', 'webgpu');
   compute(parts);
-  addParts.run({ parts }, { result }, { size: result.size, splits }, groupsOf(result.size));
+  sumOnGpu(parts, [1, ...result.shape], result);
   parts.dispose();
 }
-
-const addParts = new Shader('f32_add_parts', {
-  reads: { parts: 'f32' },
-  writes: { result: 'f32' },
-  parameters: { size: 'u32', splits: 'u32' },
-  workgroup: linearWorkgroup,
-  main: `
-  ${linear('p.size')}
-  var sum = 0.0;
-  for (var split = 0u; split < p.splits; split++) { sum += parts[split * p.size + i]; }
-  result[i] = sum;`,
-});
 
 /** Without groups, the gradient is a matrix product whose elements are looked up in place (“implicit GEMM”). */
 const filterGradientByGemm = memoize(
@@ -112,7 +101,7 @@ fn tapped(pixel: u32, column: u32) -> f32 {
       b: pointwise ? 'image(step, column)' : 'tapped(step, column)',
       aAlongSteps: false,
       bAlongSteps: false,
-      store: 'c[(split * p.m + row) * p.n + column] = value;',
+      matrix: 'split',
     }),
 );
 

@@ -1,5 +1,6 @@
 import { memoize, memoizeByIdentity } from '../../backends/memoize.js';
-import { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
+import type { ElementType } from '../../backends/webgpu/elements.js';
+import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { Handle } from '../../handle.js';
 import { GemmShader } from '../matmul/gemm.wgsl.js';
 import { isPointwise } from '../window.js';
@@ -102,7 +103,7 @@ fn arriving(pixel: u32, step: u32) -> f32 {
           : 'weight((step % p.outChannels) * p.kernelHeight * p.kernelWidth + step / p.outChannels, column)',
         aAlongSteps: true,
         bAlongSteps: false,
-        store: 'c[row * p.n + column] = finish(value, row, column);',
+        stored: 'finish(value, row, column)',
       }),
   ),
 );

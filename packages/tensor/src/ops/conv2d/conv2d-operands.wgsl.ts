@@ -1,4 +1,4 @@
-import type { ElementType } from '../../backends/webgpu/shader.js';
+import type { ElementType } from '../../backends/webgpu/elements.js';
 import type { BitTensor } from '../../bit-tensor.js';
 import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';

@@ -35,7 +35,6 @@ fn tapped(pixel: u32, step: u32) -> f32 {
   b: 'weights[column * p.k + step]',
   aAlongSteps: true,
   bAlongSteps: true,
-  store: 'c[row * p.n + column] = value;',
 });
 
 const convolveGroups = new Shader('f32_conv_groups', {

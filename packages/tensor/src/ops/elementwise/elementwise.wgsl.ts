@@ -1,15 +1,13 @@
 import { memoize, memoizeByIdentity } from '../../backends/memoize.js';
-import { type ElementType, groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
+import { type ElementType, elementAt, valueType, wordsOfElements } from '../../backends/webgpu/elements.js';
+import { groupsOf, linearWorkgroup, Shader, storeElements } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { MissingKernelError } from '../../errors.js';
+import { shareMemory } from '../../handles.js';
+import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { collapsedAxes } from './broadcast.js';
 import { kernelName } from './kernel-name.js';
-
-/** The type that elements of a dtype have on the GPU. */
-export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {
-  return dtype === 'f32' ? 'f32' : dtype === 'u32' || dtype === 'u8' ? 'u32' : 'i32';
-}
 
 /** The part of an element-wise op that a GPU needs. */
 export interface MapDefinition {
@@ -47,19 +45,22 @@ export class MapShader {
   readonly #definition: MapDefinition;
   readonly #shaderFor: (
     axes: number,
+    inPlace: string,
     result: ElementType,
     ...operands: ElementType[]
   ) => Shader<Record<string, ElementType>, { result: ElementType }, Record<string, 'f32' | 'u32'>>;
 
   constructor(definition: MapDefinition) {
     this.#definition = definition;
-    this.#shaderFor = memoize((axes, result, ...operands) => this.#make(axes, result, operands));
+    this.#shaderFor = memoize((axes, inPlace, result, ...operands) =>
+      this.#make(axes, inPlace.split(' '), result, operands),
+    );
   }
 
   run(operands: readonly Tensor<DType>[], y: Tensor<DType>, numbers: Readonly<Record<string, number>> = {}): void {
     const { name, operands: names, dtypes = ['f32', 'i32'] } = this.#definition;
     const [result, ...types] = [y, ...operands].map(({ dtype }) => {
-      if (dtypes.includes(dtype)) return elementType(dtype);
+      if (dtypes.includes(dtype)) return dtype;
       throw new MissingKernelError(`${name} of ${dtype}`);
     });
     const shapes = operands.map(({ shape }) => shape);
@@ -71,11 +72,22 @@ export class MapShader {
         parameters[`stride${axis}_${names[k]}`] = stride;
       });
     });
-    const reads = Object.fromEntries(operands.map((operand, k) => [`of_${names[k]}`, operand]));
-    this.#shaderFor(axes.length, result, ...types).run(reads, { result: y }, parameters, groupsOf(y.size));
+    // A buffer that the kernel writes is bound only once, and its elements are read there.
+    const isInPlace = operands.map((x) => shareMemory(x, y) && x.dtype === y.dtype && sameShape(x.shape, y.shape));
+    const reads = Object.fromEntries(
+      operands.flatMap((operand, k) => (isInPlace[k] ? [] : [[`of_${names[k]}`, operand]])),
+    );
+    const inPlace = names.filter((_, k) => isInPlace[k]).join(' ');
+    this.#shaderFor(axes.length, inPlace, result, ...types).run(
+      reads,
+      { result: y },
+      parameters,
+      groupsOf(wordsOfElements(result, y.size)),
+    );
   }
 
-  #make(axes: number, result: ElementType, types: readonly ElementType[]) {
+  /** @param inPlace The operands that are overwritten by the result. */
+  #make(axes: number, inPlace: readonly string[], result: ElementType, types: readonly ElementType[]) {
     const { name, operands, numbers = [], wgsl } = this.#definition;
     const parameters: Record<string, 'f32' | 'u32'> = { count: 'u32' };
     for (const number of numbers) parameters[number] = 'f32';
@@ -83,17 +95,24 @@ export class MapShader {
       parameters[`size${axis}`] = 'u32';
       for (const operand of operands) parameters[`stride${axis}_${operand}`] = 'u32';
     }
-    return new Shader(`${kernelName(name)}_${axes}`, {
-      reads: Object.fromEntries(operands.map((operand, k) => [`of_${operand}`, types[k]])),
+    const load = (operand: string, k: number): string =>
+      inPlace.includes(operand)
+        ? elementAt('result', result, 'i')
+        : elementAt(`of_${operand}`, types[k], positionOf(operand, axes));
+    return new Shader(`${kernelName(name)}_${axes}${inPlace[0] ? '_in_place' : ''}`, {
+      reads: Object.fromEntries(
+        operands.flatMap((operand, k) => (inPlace.includes(operand) ? [] : [[`of_${operand}`, types[k]]])),
+      ),
       writes: { result },
       parameters,
       workgroup: linearWorkgroup,
-      declarations: `fn flushed(value: f32) -> f32 { return ${flushedWgsl('value')}; }`,
-      main: `
-  ${linear('p.count')}
+      declarations: `fn flushed(value: f32) -> f32 { return ${flushedWgsl('value')}; }
+fn elementOf(i: u32) -> ${valueType(result)} {
   ${odometer(axes)}
-  ${operands.map((operand) => `let ${operand} = of_${operand}[${positionOf(operand, axes)}];`).join('\n  ')}
-  result[i] = ${wgsl};`,
+  ${operands.map((operand, k) => `let ${operand} = ${load(operand, k)};`).join('\n  ')}
+  return ${wgsl};
+}`,
+      main: storeElements('result', result),
     });
   }
 }

@@ -1,5 +1,6 @@
 import { memoize } from '../../backends/memoize.js';
-import { type ElementType, Shader } from '../../backends/webgpu/shader.js';
+import { bitsInWord, type ElementType, elementsPerWord, isNarrow } from '../../backends/webgpu/elements.js';
+import { Shader } from '../../backends/webgpu/shader.js';
 import type { Handle } from '../../handle.js';
 import type { ProductSize } from './gemm.wasm.js';
 
@@ -15,7 +16,7 @@ import type { ProductSize } from './gemm.wasm.js';
 interface GemmDefinition<R extends string, P extends string> {
   readonly name: string;
   readonly reads: Readonly<Record<R, ElementType>>;
-  /** The element type of C, which is bound as `c`. */
+  /** The element type of C. If it is narrow, an invocation has four neighboring columns, and n is a multiple of 4. */
   readonly result: ElementType;
   /** Parameters besides `m`, `n`, `k`, `depth` and `splits`. */
   readonly parameters: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>;
@@ -35,8 +36,10 @@ interface GemmDefinition<R extends string, P extends string> {
    */
   readonly aAlongSteps: boolean;
   readonly bAlongSteps: boolean;
-  /** WGSL statements that store `value`, an element of C at (row, column). */
-  readonly store: string;
+  /** The number of the matrix C that is written, where there are several. Default: 0. */
+  readonly matrix?: string;
+  /** What is stored in C at (row, column), as an expression of the sum `value`. Default: `value`. */
+  readonly stored?: string;
 }
 
 /** Rows and columns of invocations in a workgroup, and steps of a strip. */
@@ -91,8 +94,10 @@ export class GemmShader<R extends string, P extends string> {
       b,
       aAlongSteps,
       bAlongSteps,
-      store,
+      matrix = '0u',
+      stored = 'value',
     } = this.definition;
+    const isPacked = isNarrow(result);
     const vec = element === 'f32' ? 'vec4f' : 'vec4u';
     const width = side * fours;
     // If a strip is read along steps, neighboring invocations write the same line of different steps, and all of these
@@ -106,6 +111,8 @@ export class GemmShader<R extends string, P extends string> {
      * (or columns), so that they read and store contiguous memory.
      */
     const lineOf = (part: number, lane: number): number => part * side + lane * width;
+    /** The first column of a vector, and the distance of the others. Narrow results that share a word are neighbors. */
+    const [columnOf, columnStep] = isPacked ? [(four: string) => `4u * (${four})`, 1] : [(four: string) => four, width];
     /** WGSL that reads a strip. Each invocation reads one vector of four elements, or two of them. */
     const load = (strip: string, alongSteps: boolean): string =>
       parts
@@ -114,12 +121,15 @@ export class GemmShader<R extends string, P extends string> {
           const [step, four] = alongSteps
             ? [`${at} % ${side}u`, `${at} / ${side}u`]
             : [`${at} / ${width}u`, `${at} % ${width}u`];
-          const tile = strip === 'a' ? `${width * 4}u * group.x` : `${width * 4}u * group.y`;
+          const [line, next] =
+            strip === 'a'
+              ? [`${width * 4}u * group.x + four`, width]
+              : [`${width * 4}u * group.y + ${columnOf('four')}`, columnStep];
           return `{
       let step = ${step};
       let four = ${four};
-      let line = ${tile} + four;
-      ${strip}Strip[${place(alongSteps, 'four')}] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}At(line + ${lane * width}u, first + step)`).join(', ')});
+      let line = ${line};
+      ${strip}Strip[${place(alongSteps, 'four')}] = ${vec}(${[0, 1, 2, 3].map((lane) => `${strip}Of(line + ${lane * next}u, first + step)`).join(', ')});
     }`;
         })
         .join('\n    ');
@@ -138,18 +148,15 @@ var<private> end: u32;
 var<workgroup> aStrip: array<${vec}, ${side * width}>;
 var<workgroup> bStrip: array<${vec}, ${side * width}>;
 ${declarations}
-fn aAt(row: u32, step: u32) -> ${element} {
+fn aOf(row: u32, step: u32) -> ${element} {
   if (row >= p.m || step >= end) { return ${element}(0); }
   return ${a};
 }
-fn bAt(column: u32, step: u32) -> ${element} {
+fn bOf(column: u32, step: u32) -> ${element} {
   if (column >= p.n || step >= end) { return ${element}(0); }
   return ${b};
 }
-fn put(row: u32, column: u32, value: ${element}) {
-  if (row >= p.m || column >= p.n) { return; }
-  ${store}
-}`,
+${isPacked ? putFour(result, element, matrix, stored) : putOne(element, matrix, stored)}`,
       main: `
   batch = group.z / p.splits;
   split = group.z % p.splits;
@@ -174,21 +181,43 @@ fn put(row: u32, column: u32, value: ${element}) {
     workgroupBarrier();
   }
   let row = ${width * 4}u * group.x + local.y;
-  let column = ${width * 4}u * group.y + local.x;
+  let column = ${width * 4}u * group.y;
   ${rows
-    .map((row) =>
-      parts
-        .map((part) =>
-          [0, 1, 2, 3]
-            .map(
-              (lane) =>
-                `put(row + ${lineOf(row >> 2, row & 3)}u, column + ${lineOf(part, lane)}u, sum${row}_${part}[${lane}]);`,
-            )
-            .join(' '),
-        )
-        .join(' '),
+    .flatMap((row) =>
+      parts.map((part) => {
+        const line = `row + ${lineOf(row >> 2, row & 3)}u`;
+        const first = `column + ${columnOf(`local.x + ${part * side}u`)}`;
+        if (isPacked) return `put(${line}, ${first}, sum${row}_${part});`;
+        return [0, 1, 2, 3]
+          .map((lane) => `put(${line}, ${first} + ${lane * columnStep}u, sum${row}_${part}[${lane}]);`)
+          .join(' ');
+      }),
     )
     .join('\n  ')}`,
     });
   }
+}
+
+/** WGSL that stores an element. */
+const putOne = (element: string, matrix: string, stored: string): string => `
+fn put(row: u32, column: u32, value: ${element}) {
+  if (row >= p.m || column >= p.n) { return; }
+  c[(${matrix} * p.m + row) * p.n + column] = ${stored};
+}`;
+
+/** WGSL that stores four neighboring elements, in one word or in two. */
+function putFour(result: ElementType, element: string, matrix: string, stored: string): string {
+  const perWord = elementsPerWord(result);
+  const bits = (lane: number): string => bitsInWord(result, `stored(row, column, values[${lane}])`, `${lane}u`);
+  const words = Array.from({ length: 4 / perWord }, (_, word) => {
+    const lanes = Array.from({ length: perWord }, (_, lane) => word * perWord + lane);
+    return `c[at + ${word}u] = ${lanes.map(bits).join(' | ')};`;
+  });
+  return `
+fn stored(row: u32, column: u32, value: ${element}) -> i32 { return ${stored}; }
+fn put(row: u32, column: u32, values: vec4<${element}>) {
+  if (row >= p.m || column >= p.n) { return; }
+  let at = ((${matrix} * p.m + row) * p.n + column) / ${perWord}u;
+  ${words.join('\n  ')}
+}`;
 }

@@ -55,7 +55,7 @@ const make = (aAlongSteps: boolean, bAlongSteps: boolean) =>
     b: 'y[p.bOffset + batch * p.bStep + step * p.bRow + column * p.bColumn]',
     aAlongSteps,
     bAlongSteps,
-    store: 'c[((p.cFirst + batch) * p.m + row) * p.n + column] = value;',
+    matrix: '(p.cFirst + batch)',
   });
 
 const shaders = {

@@ -1,20 +1,27 @@
 import { memoize } from '../../backends/memoize.js';
-import { groupsOf, Shader } from '../../backends/webgpu/shader.js';
+import { elementAt } from '../../backends/webgpu/elements.js';
+import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import { BackendError } from '../../errors.js';
 import { type Shape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
+import { ColumnSumsShader } from '../column-sums.wgsl.js';
 import { collapsedAxes } from '../elementwise/broadcast.js';
-import { elementType } from '../elementwise/elementwise.wgsl.js';
 
-/** Invocations per result. */
+/** Invocations per result, where a workgroup computes each. */
 const lanes = 64;
 
+/** The most terms that a single invocation adds up. */
+const fewTerms = 128;
+
 /**
- * Sums x into the elements of `kept`, its shape with 1 on the reduced axes, and divides them by `divisor`. A workgroup
- * computes each sum: each of its invocations adds every 64th element, then a tree adds their partial sums.
+ * Sums x into the elements of `kept`, its shape with 1 on the reduced axes, and divides them by `divisor`.
+ *
+ * Where results are neighbors in x, so are the invocations that read them: each sums a few terms of a result, or all if
+ * there are only few. Otherwise the invocations of a workgroup share the terms of one result.
  */
 export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, divisor = 1): void {
+  if (y.dtype !== 'f32' && y.dtype !== 'i32') throw new BackendError(`sum has no kernel for ${x.dtype} on a GPU`);
   const axes = collapsedAxes(x.shape, [kept]);
   const strides = stridesOf(axes.map(({ size }) => size));
   const isReduced = axes.map(({ strides: [stride] }) => stride === 0);
@@ -22,6 +29,11 @@ export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, diviso
     axes.flatMap(({ size }, k) => (isReduced[k] === reduced ? [{ size, stride: strides[k] }] : []));
   const [outer, inner] = [axesWith(false), axesWith(true)];
   const count = inner.reduce((product, { size }) => product * size, 1);
+  const areNeighbors = !isReduced.at(-1);
+  if (areNeighbors && axes.length === 2 && count > fewTerms && x.dtype === 'f32') {
+    columnSums.run({ x }, { y }, { divisor }, count, y.size);
+    return;
+  }
   const numbers: Record<string, number> = { results: y.size, count, divisor };
   for (const [name, list] of [
     ['outer', outer],
@@ -32,12 +44,20 @@ export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, diviso
       numbers[`${name}${axis}_stride`] = stride;
     });
   }
-  if (y.dtype !== 'f32' && y.dtype !== 'i32') throw new BackendError(`sum has no kernel for ${x.dtype} on a GPU`);
-  const shader = sumShader(outer.length, inner.length, elementType(x.dtype), y.dtype);
-  shader.run({ x }, { y }, numbers, groupsOf(y.size, 1));
+  const isShared = !areNeighbors || count > fewTerms;
+  const shader = sumShader(outer.length, inner.length, x.dtype, y.dtype, isShared);
+  shader.run({ x }, { y }, numbers, isShared ? groupsOf(y.size, 1) : groupsOf(y.size));
 }
 
-const sumShader = memoize((outer: number, inner: number, from: 'f32' | 'i32' | 'u32', to: 'f32' | 'i32') => {
+const columnSums = new ColumnSumsShader(
+  'sum_columns',
+  { matrices: { x: 'f32' }, sums: ['x'] },
+  { writes: { y: 'f32' }, each: 'y[channel] = sum0 / p.divisor;' },
+  { divisor: 'f32' },
+);
+
+/** @param isShared Whether a workgroup computes each result; otherwise, an invocation does. */
+const sumShader = memoize((outer: number, inner: number, from: DType, to: 'f32' | 'i32', isShared: boolean) => {
   const axisNames = (name: string, count: number) =>
     Array.from({ length: count }, (_, axis) => [`${name}${axis}_size`, `${name}${axis}_stride`]).flat();
   /** Adds the offset of element `number` of some axes to `at`. */
@@ -48,7 +68,14 @@ const sumShader = memoize((outer: number, inner: number, from: 'f32' | 'i32' | '
           `at += (${number} % p.${name}${axis}_size) * p.${name}${axis}_stride; ${number} /= p.${name}${axis}_size;`,
       )
       .join('\n  ');
-  return new Shader(`sum_${outer}_${inner}`, {
+  const start = isShared
+    ? `
+  let i = group.y * groups.x + group.x;
+  if (i >= p.results) { return; }`
+    : linear('p.results');
+  const [first, step] = isShared ? ['lane', `${lanes}u`] : ['0u', '1u'];
+  const total = isShared ? 'sumOfWorkgroup(sum, lane)' : 'sum';
+  return new Shader(`sum_${outer}_${inner}${isShared ? '' : '_columns'}`, {
     reads: { x: from },
     writes: { y: to },
     parameters: {
@@ -59,24 +86,22 @@ const sumShader = memoize((outer: number, inner: number, from: 'f32' | 'i32' | '
         [...axisNames('outer', outer), ...axisNames('inner', inner)].map((name) => [name, 'u32'] as const),
       ),
     } as Record<string, 'u32' | 'f32'>,
-    workgroup: [lanes, 1],
-    declarations: `${workgroupSum(to, lanes)}
+    workgroup: isShared ? [lanes, 1] : linearWorkgroup,
+    declarations: `${isShared ? workgroupSum(to, lanes) : ''}
 fn place(number: u32, base: u32) -> u32 {
   var rest = number;
   var at = base;
   ${walk('inner', inner, 'rest')}
   return at;
 }`,
-    main: `
-  let result = group.y * groups.x + group.x;
-  if (result >= p.results) { return; }
-  var number = result;
+    main: `${start}
+  var number = i;
   var at = 0u;
   ${walk('outer', outer, 'number')}
   var sum = ${to}(0);
-  for (var k = lane; k < p.count; k += ${lanes}u) { sum += ${to}(x[place(k, at)]); }
-  let total = sumOfWorkgroup(sum, lane);
-  if (lane == 0u) { y[result] = ${to === 'f32' ? 'total / p.divisor' : 'total'}; }`,
+  for (var k = ${first}; k < p.count; k += ${step}) { sum += ${to}(${elementAt('x', from, 'place(k, at)')}); }
+  let total = ${total};
+  ${isShared ? 'if (lane == 0u) ' : ''}{ y[i] = ${to === 'f32' ? 'total / p.divisor' : 'total'}; }`,
   });
 });
 

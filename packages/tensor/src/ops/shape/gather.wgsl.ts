@@ -1,7 +1,9 @@
-import { groupsOf, linear, linearWorkgroup, Shader } from '../../backends/webgpu/shader.js';
+import { memoize } from '../../backends/memoize.js';
+import { elementAt, valueType, wordsOfElements } from '../../backends/webgpu/elements.js';
+import { groupsOf, linear, linearWorkgroup, Shader, storeElements } from '../../backends/webgpu/shader.js';
 import type { DType } from '../../dtype.js';
 import type { Tensor } from '../../tensor.js';
-import { fillOnGpu } from './copy-block.wgsl.js';
+import { type BitsType, bitsType, fillOnGpu } from './copy-block.wgsl.js';
 
 // Indices are not checked on a GPU. Those outside the axis pick 0, and add nothing.
 
@@ -21,20 +23,25 @@ export function gatherOnGpu(
   size: number,
   run: number,
 ): void {
-  gatherShader.run({ x, indices }, { y }, { count: y.size, picks: indices.size, size, run }, groupsOf(y.size));
+  const numbers = { count: y.size, picks: indices.size, size, run };
+  gatherShader(bitsType(y.dtype)).run({ x, indices }, { y }, numbers, groupsOf(wordsOfElements(y.dtype, y.size)));
 }
 
-const gatherShader = new Shader('gather', {
-  reads: { x: 'u32', indices: 'i32' },
-  writes: { y: 'u32' },
-  parameters,
-  workgroup: linearWorkgroup,
-  main: `
-  ${linear('p.count')}
+const gatherShader = memoize(
+  (type: BitsType) =>
+    new Shader(`gather_${type}`, {
+      reads: { x: type, indices: 'i32' },
+      writes: { y: type },
+      parameters,
+      workgroup: linearWorkgroup,
+      declarations: `fn elementOf(i: u32) -> ${valueType(type)} {
   ${place}
-  y[i] = 0u;
-  if (isInside) { y[i] = x[at]; }`,
-});
+  if (!isInside) { return 0; }
+  return ${elementAt('x', type, 'at')};
+}`,
+      main: storeElements('y', type),
+    }),
+);
 
 /**
  * `scatterAdd` on a GPU. WGSL has no atomic addition of floats, so an invocation retries until no other one has changed

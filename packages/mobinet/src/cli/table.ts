@@ -1,0 +1,62 @@
+import Table from 'cli-table3';
+import { printable } from '../data/printable.js';
+import type { NetworkSummary } from '../summary/summary.js';
+
+/** Formats a table without borders: the head, a rule, the rows. Columns of numbers are right-aligned. */
+export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const texts = rows.map((row) => row.map((cell) => printable(String(cell))));
+  const columns = head.map((name, column) => [name, ...texts.map((row) => row[column])]);
+  const rule = columns.map((cells) => '─'.repeat(Math.max(...cells.map((cell) => cell.length))));
+  const table = new Table({
+    colAligns: columns.map(([, ...cells]) => (cells.every((cell) => /^[\d.,%–-]/.test(cell)) ? 'right' : 'left')),
+    chars: noBorders,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  table.push([...head], rule, ...texts);
+  return table.toString();
+}
+
+const noBorders = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  mid: '',
+  'mid-mid': '',
+  'left-mid': '',
+  'right-mid': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  middle: '  ',
+  right: '',
+};
+
+/** Formats a network's summary: a table of its layers, and totals. */
+export function formatSummary({ layers, ...total }: NetworkSummary): string {
+  const rows = layers.map((layer) => [
+    layer.name,
+    layer.kind,
+    layer.inputShape.join('×'),
+    layer.outputShape.join('×'),
+    count(layer.binaryParameters),
+    count(layer.floatParameters),
+    millions(layer.binaryMultiplyAdds),
+    millions(layer.floatMultiplyAdds),
+    layer.savedBytes === null ? '–' : count(layer.savedBytes),
+  ]);
+  const head = ['layer', 'kind', 'input', 'output', 'bits', 'floats', 'binary M', 'float M', 'bytes'];
+  return [
+    formatTable(head, rows),
+    `parameters   ${count(total.parameters)} (${count(total.binaryParameters)} binary, ${count(total.floatParameters)} float)`,
+    `FLOPs        ${millions(total.flops)} M = ${millions(total.floatMultiplyAdds)} M float + ${millions(total.binaryMultiplyAdds)} M binary / 64`,
+    total.savedBytes === null
+      ? 'saved size   – (packed files do not support all of its ops)'
+      : `saved size   ${count(total.savedBytes)} bytes`,
+  ].join('\n');
+}
+
+const count = (value: number): string => value.toLocaleString('en-US');
+const millions = (value: number): string => (value / 1e6).toFixed(2);
