@@ -181,6 +181,8 @@ describe('a batch in micro-batches', () => {
     const before = memory();
     const cut = (await batchGradients(model, cutAt(places), smoothing))!;
     const expected = new Map(Array.from(cut.gradients, ([name, { size }]) => [name, new Float64Array(size)]));
+    /** For each gradient, the sum of the largest elements of its pieces. The pieces of some nearly cancel each other. */
+    const scales = new Map<string, number>();
     let loss = 0;
     for (const part of cutAt(places).parts) {
       if (!part) continue;
@@ -191,13 +193,15 @@ describe('a batch in micro-batches', () => {
         values.forEach((gradient, at) => {
           sum[at] += (gradient * part.count) / 7;
         });
+        const largest = values.reduce((most, gradient) => Math.max(most, Math.abs(gradient)), 0);
+        scales.set(name, (scales.get(name) ?? 0) + (largest * part.count) / 7);
       }
       dispose([part, value, gradients]);
     }
     expect(cut.loss.values[0]).toBeCloseTo(loss, 5);
     for (const [name, gradient] of cut.gradients) {
-      // The pieces of some gradients nearly cancel each other, which magnifies how they were rounded.
-      expect(relativeError(gradient.values, Float32Array.from(expected.get(name)!)), name).toBeLessThan(1e-3);
+      const differences = Array.from(expected.get(name)!, (sum, at) => Math.abs(gradient.values[at] - sum));
+      expect(Math.max(...differences) / scales.get(name)!, name).toBeLessThan(1e-4);
     }
     expect(Array.from(model.state(), ([, x]) => bits(x))).toEqual(Array.from(other.state(), ([, x]) => bits(x)));
     dispose(cut);
