@@ -1,5 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
+import { range } from '../range.js';
 import {
   assemble,
   atomicAdd,
@@ -44,7 +45,6 @@ function run(words: readonly number[], body: (...parameters: I32[]) => void, ...
 const floats = (words: Int32Array): Float32Array => new Float32Array(words.buffer);
 const bitsOf = (...values: number[]): number[] => [...new Int32Array(Float32Array.from(values).buffer)];
 const zero = i32.const(0);
-const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
 describe('constants and addresses', () => {
   test.prop([fc.integer()])('encode any i32', (value) => {

@@ -3,6 +3,7 @@ import { Kernel } from '../../backends/cpu/kernel.js';
 import { threadCount } from '../../backends/cpu/threads.js';
 import { memoize } from '../../backends/memoize.js';
 import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
+import { range } from '../../range.js';
 import type { Tensor } from '../../tensor.js';
 import {
   forRange,
@@ -240,8 +241,6 @@ function tablesKernel(shape: KernelShape): Kernel<typeof parameters> {
     });
   });
 }
-
-const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
 /** Statement that stores eight counts of differing signs, half of a vector of bytes, as elements of the dtype. */
 function storeCounts(dtype: CountDType, target: I32, differences: I8x16, half: 0 | 1, all: I16x8): void {

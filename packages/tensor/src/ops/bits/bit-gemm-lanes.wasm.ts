@@ -3,6 +3,7 @@ import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoize } from '../../backends/memoize.js';
 import { wordsPerRow } from '../../bit-tensor.js';
+import { range } from '../../range.js';
 import {
   forRange,
   type I8x16,
@@ -171,5 +172,3 @@ function storeDotProducts(
     });
   });
 }
-
-const range = (length: number): number[] => Array.from({ length }, (_, index) => index);

@@ -2,6 +2,7 @@ import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { memoize } from '../../backends/memoize.js';
 import { wordsPerRow } from '../../bit-tensor.js';
+import { range } from '../../range.js';
 import {
   forRange,
   type I32,
@@ -155,5 +156,3 @@ const loopKernel = memoize(
       });
     }),
 );
-
-const range = (length: number): number[] => Array.from({ length }, (_, index) => index);

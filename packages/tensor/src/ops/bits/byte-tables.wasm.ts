@@ -1,3 +1,4 @@
+import { range } from '../../range.js';
 import { forRange, type I8x16, type I32, type I64, i8x16, i32, i64, store } from '../../wasm/assembler.js';
 
 /**
@@ -98,5 +99,3 @@ export function makeTables(shape: TableShape, filters: I32, tables: I32, vector:
 }
 
 const groupOf = (channel: number, groupChannels: number): number => Math.floor(channel / groupChannels);
-
-const range = (length: number): number[] => Array.from({ length }, (_, index) => index);

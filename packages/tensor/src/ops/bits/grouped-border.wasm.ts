@@ -4,6 +4,7 @@ import { memoize } from '../../backends/memoize.js';
 import type { Tensor } from '../../tensor.js';
 import { f32x4, forRange, type I32, i32, select, store } from '../../wasm/assembler.js';
 import type { Window } from '../window.js';
+import { windowArguments, windowParameters } from '../window.wasm.js';
 
 /**
  * Turns the filter gradient of a convolution padded with +1 into that of one padded with 0: subtracts from each weight
@@ -11,24 +12,13 @@ import type { Window } from '../window.js';
  *
  * @param df [filters, height, width, channels], with a multiple of 4 filters and channels, without stride and dilation.
  */
-export function subtractBorderSums(dy: Tensor, df: Tensor, { height, width }: Window): void {
+export function subtractBorderSums(dy: Tensor, df: Tensor, window: Window): void {
   const [outChannels, kernelHeight, kernelWidth, channels] = df.shape;
   const [batch] = dy.shape;
   const taps = kernelHeight * kernelWidth;
-  const borderPixels = batch * taps * (height.output + width.output);
+  const borderPixels = batch * taps * (window.height.output + window.width.output);
   borderKernel(kernelHeight, kernelWidth, channels).run(
-    {
-      dy,
-      df,
-      batch,
-      allChannels: outChannels,
-      height: height.input,
-      width: width.input,
-      outHeight: height.output,
-      outWidth: width.output,
-      top: height.before,
-      left: width.before,
-    },
+    { dy, df, batch, allChannels: outChannels, ...windowArguments(window) },
     outChannels / 4,
     { grain: chunksOf(outChannels / 4, borderPixels + taps * channels), scratch: 16 },
   );
@@ -39,18 +29,7 @@ const borderKernel = memoize(
   (kernelHeight: number, kernelWidth: number, channels: number) =>
     new Kernel(
       `bits_grouped_border_${kernelHeight}x${kernelWidth}_c${channels}`,
-      {
-        dy: i32,
-        df: i32,
-        batch: i32,
-        allChannels: i32,
-        height: i32,
-        width: i32,
-        outHeight: i32,
-        outWidth: i32,
-        top: i32,
-        left: i32,
-      },
+      { dy: i32, df: i32, batch: i32, allChannels: i32, ...windowParameters },
       (p, from, to, scratch) => {
         const pixelBytes = i32.variable(p.allChannels.mul(4), 'pixelBytes');
         const filterBytes = 4 * kernelHeight * kernelWidth * channels;
