@@ -18,9 +18,20 @@ import { noGradient } from './differentiate.js';
 import { flatten, unflatten } from './tree.js';
 
 /**
- * The Euclidean norm of all elements of all gradients together, as a scalar tensor. The gradient of a tied parameter,
- * which is at several places in the tree, counts once. NaN if an element is NaN, else ∞ if one is infinite; 0 for a
- * tree without gradients.
+ * The Euclidean norm of all elements of all gradients together, √(Σ g²). The gradient of a tied parameter, which is at
+ * several places in the tree, counts once.
+ *
+ * @param gradients A tree of gradients, such as `valueAndGradient` returns: f32 tensors of any shapes.
+ * @returns A scalar tensor: NaN if an element is NaN, else ∞ if one is infinite; 0 for a tree without gradients.
+ * @example
+ * ```ts
+ * import { globalNorm } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const norm = globalNorm({ weight: tensor([3, 0]), bias: tensor([-4]) });
+ * console.log(norm.values[0].toFixed(2));
+ * // → 5.00
+ * ```
  */
 export function globalNorm(gradients: object): Tensor {
   const all = flatten(gradients).map(([, gradient]) => gradient);
@@ -36,10 +47,24 @@ export function globalNorm(gradients: object): Tensor {
 }
 
 /**
- * Gradients scaled by min(1, maxNorm / norm), so that their global norm is at most `maxNorm`. The norm is not read
- * back, so this does not wait for a GPU. Returns new tensors; the caller still owns the given ones.
+ * Gradients scaled by min(1, maxNorm / norm), so that their global norm is at most `maxNorm` (Pascanu et al., 2013).
+ * The norm is not read back, so this does not wait for a GPU. Returns new tensors; the caller still owns the given
+ * ones.
  *
+ * @param gradients A tree of gradients, such as `valueAndGradient` returns.
+ * @param maxNorm The largest norm that is left unchanged, above 0.
+ * @returns A tree with the same nesting, names and shapes. All elements are NaN if the norm is.
  * @throws RangeError unless `maxNorm` is a number above 0.
+ * @example
+ * ```ts
+ * import { clipByGlobalNorm } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * // The norm is 5, so everything is divided by 5.
+ * const { weight, bias } = clipByGlobalNorm({ weight: tensor([3, 0]), bias: tensor([-4]) }, 1);
+ * console.log([...weight.values, ...bias.values].map((value) => value.toFixed(2)).join(' '));
+ * // → 0.60 0.00 -0.80
+ * ```
  */
 export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number): G {
   checkNumber('clipByGlobalNorm: maxNorm', maxNorm, { above: 0 });
@@ -55,8 +80,20 @@ export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number
 
 /**
  * Gradients with every element limited to [−limit, limit]. Returns new tensors; the caller still owns the given ones.
+ * Unlike `clipByGlobalNorm`, it changes the direction of the gradient.
  *
+ * @param gradients A tree of gradients, such as `valueAndGradient` returns.
+ * @returns A tree with the same nesting, names and shapes.
  * @throws RangeError unless `limit` is a number above 0.
+ * @example
+ * ```ts
+ * import { clipByValue } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const { weight } = clipByValue({ weight: tensor([-5, 0.5, 3]) }, 1);
+ * console.log(`${weight.values}`);
+ * // → -1,0.5,1
+ * ```
  */
 export function clipByValue<G extends object>(gradients: G, limit: number): G {
   checkNumber('clipByValue: limit', limit, { above: 0 });

@@ -12,24 +12,90 @@ function fansOf(shape: Shape): Fans {
   return { fanIn: shape[shape.length - 1] * taps, fanOut: shape[0] * taps };
 }
 
-/** Normal with standard deviation √(2 / fanIn), which preserves the variance through ReLUs (He et al., 2015). */
+/**
+ * Normal with mean 0 and standard deviation √(2 / fanIn), which preserves the variance through layers with ReLUs (He et
+ * al., 2015). fanIn is the number of inputs that an output depends on: in · taps.
+ *
+ * @param rng The source of the numbers. It advances.
+ * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
+ * @returns An f32 tensor of this shape.
+ * @example
+ * ```ts
+ * import { kaimingNormal } from '@mobinet/autograd';
+ * import { Rng, variance } from '@mobinet/tensor';
+ *
+ * // A filter of 3×3 taps over 8 channels: 72 inputs.
+ * const filter = kaimingNormal(Rng.fromSeed(0), [256, 3, 3, 8]);
+ * const deviation = Math.sqrt(variance(filter).values[0]);
+ * console.log(`${deviation.toFixed(2)}, expected ${Math.sqrt(2 / 72).toFixed(2)}`);
+ * // → 0.17, expected 0.17
+ * ```
+ */
 export function kaimingNormal(rng: Rng, shape: Shape): Tensor {
   return rng.normal(shape, 0, Math.sqrt(2 / fansOf(shape).fanIn));
 }
 
-/** Uniform with the same variance as `kaimingNormal`. */
+/**
+ * Uniform in ±√(6 / fanIn), which has the same variance as `kaimingNormal`.
+ *
+ * @param rng The source of the numbers. It advances.
+ * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
+ * @returns An f32 tensor of this shape.
+ * @example
+ * ```ts
+ * import { kaimingUniform } from '@mobinet/autograd';
+ * import { abs, max, Rng } from '@mobinet/tensor';
+ *
+ * // With 24 inputs, the bound is √(6 / 24) = 0.5.
+ * const weight = kaimingUniform(Rng.fromSeed(0), [100, 24]);
+ * console.log(max(abs(weight)).values[0].toFixed(2));
+ * // → 0.50
+ * ```
+ */
 export function kaimingUniform(rng: Rng, shape: Shape): Tensor {
   const bound = Math.sqrt(6 / fansOf(shape).fanIn);
   return rng.uniform(shape, -bound, bound);
 }
 
-/** Normal with standard deviation √(2 / (fanIn + fanOut)) (Glorot & Bengio, 2010). */
+/**
+ * Normal with mean 0 and standard deviation √(2 / (fanIn + fanOut)), a compromise between preserving the variance of
+ * activations and that of gradients (Glorot & Bengio, 2010). fanIn is in · taps, and fanOut is out · taps.
+ *
+ * @param rng The source of the numbers. It advances.
+ * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
+ * @returns An f32 tensor of this shape.
+ * @example
+ * ```ts
+ * import { xavierNormal } from '@mobinet/autograd';
+ * import { Rng, variance } from '@mobinet/tensor';
+ *
+ * const weight = xavierNormal(Rng.fromSeed(0), [120, 80]);
+ * console.log(Math.sqrt(variance(weight).values[0]).toFixed(2));
+ * // → 0.10
+ * ```
+ */
 export function xavierNormal(rng: Rng, shape: Shape): Tensor {
   const { fanIn, fanOut } = fansOf(shape);
   return rng.normal(shape, 0, Math.sqrt(2 / (fanIn + fanOut)));
 }
 
-/** Uniform with the same variance as `xavierNormal`. */
+/**
+ * Uniform in ±√(6 / (fanIn + fanOut)), which has the same variance as `xavierNormal`.
+ *
+ * @param rng The source of the numbers. It advances.
+ * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
+ * @returns An f32 tensor of this shape.
+ * @example
+ * ```ts
+ * import { xavierUniform } from '@mobinet/autograd';
+ * import { abs, max, Rng } from '@mobinet/tensor';
+ *
+ * // With 16 inputs and 8 outputs, the bound is √(6 / 24) = 0.5.
+ * const weight = xavierUniform(Rng.fromSeed(0), [8, 16]);
+ * console.log(max(abs(weight)).values[0] <= 0.5);
+ * // → true
+ * ```
+ */
 export function xavierUniform(rng: Rng, shape: Shape): Tensor {
   const { fanIn, fanOut } = fansOf(shape);
   const bound = Math.sqrt(6 / (fanIn + fanOut));

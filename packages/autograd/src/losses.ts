@@ -27,17 +27,27 @@ import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
 import { labelSmoothingRange, temperatureRange } from './ranges.js';
 
 /**
- * Softmax cross-entropy, averaged over the batch.
+ * Softmax cross-entropy, averaged over the batch: −log softmax(logits)[label] of each row.
  *
  * With label smoothing ε, the target of row n is (1 − ε)·onehot(labels[n]) + ε/classes (Szegedy et al., 2016).
  *
  * @param logits [batch, classes]
  * @param labels [batch], the class index of each row.
  * @param options.labelSmoothing ε, from 0 to 1. Default 0.
- * @returns A scalar.
+ * @returns A scalar, in nats.
  * @throws ShapeError or DTypeError if the operands do not fit.
  * @throws RangeError if ε is out of range, or a label is not in 0 … classes − 1. A GPU cannot throw for a label: there,
  *   the loss is NaN.
+ * @example
+ * ```ts
+ * import { crossEntropy } from '@mobinet/autograd';
+ * import { tensor, zeros } from '@mobinet/tensor';
+ *
+ * // Equal logits for 10 classes are a guess, whose loss is ln 10.
+ * const loss = crossEntropy(zeros([2, 10]), tensor([3, 7], { dtype: 'i32' }));
+ * console.log(`${loss.values[0].toFixed(4)}, ${Math.log(10).toFixed(4)}`);
+ * // → 2.3026, 2.3026
+ * ```
  */
 export function crossEntropy(logits: Tensor, labels: Tensor<'i32'>, options: { labelSmoothing?: number } = {}): Tensor {
   checkTensor('crossEntropy', logits, 'logits');
@@ -169,6 +179,17 @@ function crossEntropyGradientByOps(
  * @param options.temperature T, from 0.01 to 1000: a higher one spreads the probabilities more evenly. Default 1.
  * @returns A scalar, in nats.
  * @throws ShapeError if the shapes differ or are not [batch, classes]; RangeError if T is out of range.
+ * @example
+ * ```ts
+ * import { distillationLoss } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const teacher = tensor([[4, 0, -4]]);
+ * const loss = (student: number[][]) => distillationLoss(tensor(student), teacher, { temperature: 4 }).values[0];
+ * // Probabilities ignore a constant that is added to all logits of a row.
+ * console.log(`${loss([[5, 1, -3]]).toFixed(3)} < ${loss([[4, 0, 0]]).toFixed(3)}`);
+ * // → 0.000 < 0.861
+ * ```
  */
 export function distillationLoss(
   logits: Tensor,
@@ -194,9 +215,20 @@ export function distillationLoss(
 }
 
 /**
- * Mean squared error: the mean of (prediction − target)², as a scalar.
+ * Mean squared error: the mean of (prediction − target)² over all elements.
  *
+ * @param prediction Any shape.
+ * @param target The same shape.
+ * @returns A scalar.
  * @throws ShapeError if the shapes differ.
+ * @example
+ * ```ts
+ * import { mse } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log(mse(tensor([1, 2]), tensor([1, 6])).values[0]);
+ * // → 8
+ * ```
  */
 export function mse(prediction: Tensor, target: Tensor): Tensor {
   checkTensor('mse', prediction, 'prediction');

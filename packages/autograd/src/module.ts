@@ -6,6 +6,33 @@ import { Parameter } from './parameter.js';
  * are state, and modules are searched in turn, as are arrays and records of these. Names are field paths, such as
  * `units.3.depthwise.norm.gamma`. A tensor or module at several places (tied weights, a shared layer) is listed, saved
  * and trained once, under the first of its paths.
+ *
+ * @example
+ * ```ts
+ * import { Linear, Module, ReLU } from '@mobinet/autograd';
+ * import { ones, Rng, type Tensor, tidy } from '@mobinet/tensor';
+ *
+ * class Perceptron extends Module {
+ *   readonly hidden: Linear;
+ *   readonly output: Linear;
+ *   readonly activation = new ReLU();
+ *
+ *   constructor(rng: Rng) {
+ *     super();
+ *     this.hidden = new Linear(2, 8, { rng });
+ *     this.output = new Linear(8, 3, { rng });
+ *   }
+ *
+ *   override forward(x: Tensor): Tensor {
+ *     return tidy(() => this.output.forward(this.activation.forward(this.hidden.forward(x))));
+ *   }
+ * }
+ * const network = new Perceptron(Rng.fromSeed(0));
+ * console.log(`${network.forward(ones([5, 2])).shape}`);
+ * console.log([...network.parameters().keys()].join(' '));
+ * // → 5,3
+ * // → hidden.weight hidden.bias output.weight output.bias
+ * ```
  */
 export abstract class Module {
   /**
@@ -14,6 +41,10 @@ export abstract class Module {
    */
   training = true;
 
+  /**
+   * Computes the output of the layer or network. The shapes of x and of the result are those of the subclass. The
+   * caller frees the result.
+   */
   abstract forward(x: Tensor): Tensor;
 
   /** Switches this module and all modules in it to training mode. Returns itself. */
@@ -49,6 +80,7 @@ export abstract class Module {
     return [this.constructor.name, ...describeChildren(this, new Set())].join('\n');
   }
 
+  /** What `console.log` prints in Node: the same as `toString`. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
@@ -75,7 +107,23 @@ function describeChildren(node: object, seen: Set<object>): string[] {
   });
 }
 
-/** Lists all modules of a tree, each once, a module before those inside it. */
+/**
+ * Lists all modules of a tree, each once, a module before those inside it.
+ *
+ * @param tree A module, or arrays and records of modules.
+ * @throws TypeError if there are parameters in a Map, a Set, or an instance of a class that is not a Module: these are
+ *   not searched.
+ * @example
+ * ```ts
+ * import { Linear, ReLU, Sequential } from '@mobinet/autograd';
+ * import { modulesOf } from '@mobinet/autograd/kernels';
+ * import { Rng } from '@mobinet/tensor';
+ *
+ * const network = new Sequential(new Linear(2, 3, { rng: Rng.fromSeed(0) }), new ReLU());
+ * console.log(modulesOf(network).map((module) => module.constructor.name).join(' '));
+ * // → Sequential Linear ReLU
+ * ```
+ */
 export function modulesOf(tree: unknown): Module[] {
   return walk(tree, false);
 }

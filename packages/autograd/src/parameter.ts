@@ -5,6 +5,24 @@ import { checkTensor, Tensor } from '@mobinet/tensor';
  *
  * In a `Module`, fields of this class are parameters. Other tensors are state, such as running statistics, which is
  * saved but gets no gradient.
+ *
+ * @example
+ * ```ts
+ * import { Module, Parameter } from '@mobinet/autograd';
+ * import { mul, scalar, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * class Scale extends Module {
+ *   readonly factor = new Parameter(tensor([0.5, 2]));
+ *   readonly count = scalar(0); // state: saved, but not trained
+ *
+ *   override forward(x: Tensor): Tensor {
+ *     return mul(x, this.factor);
+ *   }
+ * }
+ * const scale = new Scale();
+ * console.log(`${[...scale.parameters().keys()]}, ${[...scale.state().keys()]}`);
+ * // → factor, count
+ * ```
  */
 export class Parameter extends Tensor<'f32'> {
   /**
@@ -13,7 +31,12 @@ export class Parameter extends Tensor<'f32'> {
    */
   readonly binary: boolean;
 
-  /** @param initial The initial value. The parameter takes over its memory, and disposes of the handle. */
+  /**
+   * @param initial The initial value, f32 of any shape. The parameter takes over its memory, and disposes of the
+   *   handle.
+   * @param options.binary See `binary`. Default false.
+   * @throws TypeError if the initial value is not a tensor.
+   */
   constructor(initial: Tensor, { binary = false }: { binary?: boolean } = {}) {
     checkTensor('Parameter', initial, 'the initial value');
     super('f32', initial.shape, initial.share());

@@ -2,21 +2,48 @@ import { checkList, checkNumber, checkOptions, wholeNumbers } from '@mobinet/ten
 import { fractionRange, stepRateRange } from './ranges.js';
 
 /**
- * The learning rate as a function of the step, counted from 0. The functions below throw a RangeError if an option is
- * out of range.
+ * The learning rate as a function of the step, counted from 0. Set it before each update: `optimizer.learningRate =
+ * schedule(step)`. The functions below throw a RangeError if an option is out of range.
  */
 export type Schedule = (step: number) => number;
 
 /** Steps, and numbers of steps. */
 const wholeSteps = wholeNumbers(0);
 
-/** The same rate at every step. */
+/**
+ * The same rate at every step.
+ *
+ * @param rate The learning rate, 0 or more.
+ * @throws RangeError if it is out of range.
+ * @example
+ * ```ts
+ * import { constant } from '@mobinet/autograd';
+ *
+ * console.log([0, 1000].map(constant(0.1)).join(' '));
+ * // → 0.1 0.1
+ * ```
+ */
 export function constant(rate: number): Schedule {
   checkNumber('constant: rate', rate, stepRateRange);
   return () => rate;
 }
 
-/** Multiplies the rate by `factor` (default 0.1) at each of the steps `at`. */
+/**
+ * Multiplies the rate by `factor` at each of the steps `at`.
+ *
+ * @param options.rate The learning rate at step 0.
+ * @param options.factor Default 0.1.
+ * @param options.at The steps from which on the rate is multiplied once more.
+ * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @example
+ * ```ts
+ * import { stepDecay } from '@mobinet/autograd';
+ *
+ * const schedule = stepDecay({ rate: 1, factor: 0.5, at: [10, 20] });
+ * console.log([0, 9, 10, 20].map(schedule).join(' '));
+ * // → 1 1 0.5 0.25
+ * ```
+ */
 export function stepDecay(options: { rate: number; factor?: number; at: readonly number[] }): Schedule {
   checkOptions('stepDecay', options, ['rate', 'factor', 'at']);
   const { rate, factor = 0.1, at } = options;
@@ -29,7 +56,23 @@ export function stepDecay(options: { rate: number; factor?: number; at: readonly
   return (step) => rate * factor ** at.filter((milestone) => step >= milestone).length;
 }
 
-/** Half a cosine wave, from `rate` at step 0 to `final` (default 0) at step `steps` (Loshchilov & Hutter, 2017). */
+/**
+ * Half a cosine wave, from `rate` at step 0 to `final` at step `steps` and after it (Loshchilov & Hutter, 2017, without
+ * restarts).
+ *
+ * @param options.rate The learning rate at step 0.
+ * @param options.steps The number of steps until the rate is `final`.
+ * @param options.final Default 0.
+ * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @example
+ * ```ts
+ * import { cosine } from '@mobinet/autograd';
+ *
+ * const schedule = cosine({ rate: 1, steps: 100 });
+ * console.log([0, 50, 100].map((step) => schedule(step).toFixed(2)).join(' '));
+ * // → 1.00 0.50 0.00
+ * ```
+ */
 export function cosine(options: { rate: number; steps: number; final?: number }): Schedule {
   checkOptions('cosine', options, ['rate', 'steps', 'final']);
   const { rate, steps, final = 0 } = options;
@@ -39,7 +82,21 @@ export function cosine(options: { rate: number; steps: number; final?: number })
   return (step) => interpolate(rate, final, fractionDone(step, steps));
 }
 
-/** Rises linearly over `steps` steps to the first rate of `schedule`, then follows `schedule` from its start. */
+/**
+ * Rises linearly over `steps` steps to the first rate of `schedule`, then follows `schedule` from its start (Goyal et
+ * al., 2017).
+ *
+ * @param options.steps The number of steps before `schedule` begins; 0 for no warm-up.
+ * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @example
+ * ```ts
+ * import { constant, warmUp } from '@mobinet/autograd';
+ *
+ * const schedule = warmUp({ steps: 4, schedule: constant(1) });
+ * console.log([0, 1, 2, 3, 4].map(schedule).join(' '));
+ * // → 0.25 0.5 0.75 1 1
+ * ```
+ */
 export function warmUp(options: { steps: number; schedule: Schedule }): Schedule {
   checkOptions('warmUp', options, ['steps', 'schedule']);
   const { steps, schedule } = options;
@@ -48,8 +105,21 @@ export function warmUp(options: { steps: number; schedule: Schedule }): Schedule
 }
 
 /**
- * Rises from rate/25 to `rate` during the fraction `rise` (default 0.3) of the steps, then falls to rate/250 000, both
- * along half a cosine (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
+ * Rises from rate/25 to `rate` during the fraction `rise` of the steps, then falls to rate/250 000, both along half a
+ * cosine (Smith & Topin, 2018, with the constants of PyTorch's OneCycleLR).
+ *
+ * @param options.rate The highest learning rate.
+ * @param options.steps The number of steps of the run.
+ * @param options.rise Default 0.3.
+ * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @example
+ * ```ts
+ * import { oneCycle } from '@mobinet/autograd';
+ *
+ * const schedule = oneCycle({ rate: 1, steps: 100 });
+ * console.log([0, 29, 99].map((step) => schedule(step).toFixed(2)).join(' '));
+ * // → 0.04 1.00 0.00
+ * ```
  */
 export function oneCycle(options: { rate: number; steps: number; rise?: number }): Schedule {
   checkOptions('oneCycle', options, ['rate', 'steps', 'rise']);

@@ -28,8 +28,18 @@ type Trained = Parameter | Module;
 /**
  * Lists all tensors that training changes, each once, with their paths, in the order of the fields.
  *
+ * @param tree An f32 tensor, a module, or arrays and records of these: see `Gradients`.
  * @throws TypeError if there are parameters in a Map, a Set, or an instance of a class that is not a Module: these are
  *   not searched.
+ * @example
+ * ```ts
+ * import { flatten, Linear } from '@mobinet/autograd';
+ * import { Rng, scalar } from '@mobinet/tensor';
+ *
+ * const tree = { layers: [new Linear(2, 3, { rng: Rng.fromSeed(0) })], temperature: scalar(1) };
+ * console.log(flatten(tree).map(([path, { shape }]) => `${path} [${shape}]`).join(', '));
+ * // → layers.0.weight [3,2], layers.0.bias [3], temperature []
+ * ```
  */
 export function flatten(tree: unknown): [path: string, tensor: Tensor][] {
   return [...collect(tree, false, isTrained)];
@@ -46,7 +56,20 @@ export function flattenAll(tree: unknown): Map<string, Tensor> {
 
 /**
  * Builds a tree with the same nesting, in which each trained tensor is replaced by its entry in `values`, or left out
- * if it has none.
+ * if it has none. It is the inverse of `flatten`.
+ *
+ * @param tree The tree whose nesting the result gets.
+ * @param values Tensors by the paths that `flatten` lists.
+ * @example
+ * ```ts
+ * import { flatten, unflatten } from '@mobinet/autograd';
+ * import { mul, tensor } from '@mobinet/tensor';
+ *
+ * const tree = { a: tensor([1]), nested: { b: tensor([2]) } };
+ * const doubled = unflatten(tree, new Map(flatten(tree).map(([path, x]) => [path, mul(x, 2)])));
+ * console.log(`${doubled.a.values} ${doubled.nested.b.values}`);
+ * // → 2 4
+ * ```
  */
 export function unflatten<T extends object>(tree: T, values: ReadonlyMap<string, Tensor>): Gradients<T> {
   // A tensor or module at several places has one value, under the first of its paths.

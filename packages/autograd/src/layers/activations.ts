@@ -2,19 +2,45 @@ import { add, checkOptions, full, neg, prelu, relu, type Tensor, tidy, zeros } f
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
-/** The rectifier max(x, 0). */
+/**
+ * The rectifier max(x, 0).
+ *
+ * @example
+ * ```ts
+ * import { ReLU } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${new ReLU().forward(tensor([-1, 0, 2])).values}`);
+ * // → 0,0,2
+ * ```
+ */
 export class ReLU extends Module {
   override forward(x: Tensor): Tensor {
     return relu(x);
   }
 }
 
-/** x where x > 0, otherwise slope·x, with a learned slope for each channel, the last axis (He et al., 2015). */
+/**
+ * x where x > 0, otherwise slope·x, with a learned slope for each channel, the last axis (He et al., 2015).
+ *
+ * @example
+ * ```ts
+ * import { PReLU } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const layer = new PReLU(2);
+ * console.log(`${layer.forward(tensor([[-4, 4], [8, -8]])).values}`);
+ * // → -1,4,8,-2
+ * ```
+ */
 export class PReLU extends Module {
   /** [channels] */
   readonly slope: Parameter;
 
-  /** @param initial The initial slope. Default 0.25. */
+  /**
+   * @param channels The number of channels, the size of the last axis.
+   * @param initial The initial slope of all channels. Default 0.25.
+   */
   constructor(channels: number, initial = 0.25) {
     super();
     this.slope = new Parameter(full([channels], initial));
@@ -34,6 +60,17 @@ export interface RPReLUOptions {
 /**
  * A PReLU whose corner is moved in both directions, with learned numbers for each channel: PReLU(x − γ) + ζ. γ and ζ
  * are 0 at first. It is the RPReLU of ReActNet (Liu et al., ECCV 2020).
+ *
+ * @example
+ * ```ts
+ * import { RPReLU } from '@mobinet/autograd';
+ * import { assign, tensor } from '@mobinet/tensor';
+ *
+ * const layer = new RPReLU(1);
+ * assign(layer.gamma, tensor([2])); // moves the corner from 0 to 2
+ * console.log(`${layer.forward(tensor([[0], [2], [4]])).values}`);
+ * // → -0.5,0,2
+ * ```
  */
 export class RPReLU extends PReLU {
   /** γ [channels] */
@@ -41,6 +78,10 @@ export class RPReLU extends PReLU {
   /** ζ [channels]; null if it is not learned. */
   readonly zeta: Parameter | null;
 
+  /**
+   * @param channels The number of channels, the size of the last axis.
+   * @throws TypeError for an unknown option.
+   */
   constructor(channels: number, options: RPReLUOptions = {}) {
     super(channels);
     checkOptions('RPReLU', options, ['zeta']);

@@ -29,21 +29,41 @@ export interface BatchNormOptions {
 
 /**
  * Batch normalization (Ioffe & Szegedy, 2015): normalizes each channel (the last axis) to mean β and standard deviation
- * γ. In training it uses the statistics of the batch, in evaluation their running averages.
+ * γ, from [..., channels] to the same shape. In training it uses the statistics of the batch, in evaluation their
+ * running averages.
+ *
+ * @example
+ * ```ts
+ * import { BatchNorm2d } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const norm = new BatchNorm2d(1);
+ * const y = norm.forward(tensor([[4], [8]])); // mean 6, variance 4
+ * console.log([...y.values].map((value) => value.toFixed(2)).join(' '));
+ * // The running mean moves from 0 a tenth of the way towards 6.
+ * console.log(norm.runningMean.values[0].toFixed(2));
+ * // → -1.00 1.00
+ * // → 0.60
+ * ```
  */
 export class BatchNorm2d extends Module {
   /** γ [channels]. */
   readonly gamma: Parameter;
   /** β [channels], 0 at first. */
   readonly beta: Parameter;
-  /** [channels] */
+  /** The running average of the means of batches, [channels], 0 at first. */
   readonly runningMean: Tensor;
-  /** [channels], unbiased. */
+  /** The running average of the unbiased variances of batches, [channels], 1 at first. */
   readonly runningVariance: Tensor;
+  /** ε, added to variances. */
   readonly epsilon: number;
+  /** How far running statistics move towards those of each batch. */
   readonly momentum: number;
 
-  /** @throws RangeError if an option is out of range. */
+  /**
+   * @param channels The number of channels, the size of the last axis.
+   * @throws RangeError if an option is out of range.
+   */
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
     checkOptions('BatchNorm2d', options, ['epsilon', 'momentum', 'gamma']);
@@ -69,7 +89,10 @@ export class BatchNorm2d extends Module {
     return output;
   }
 
-  /** The layer in evaluation as x·scale + shift, where both are [channels]. */
+  /**
+   * The layer in evaluation as x·scale + shift, where both are [channels]: scale = γ / √(σ² + ε), shift = β − μ·scale,
+   * with the running statistics μ and σ².
+   */
   fold(): { scale: Tensor; shift: Tensor } {
     const { gamma, beta, runningMean: mean, runningVariance: variance, epsilon } = this;
     return foldBatchNorm({ gamma, beta, mean, variance, epsilon });
@@ -78,7 +101,8 @@ export class BatchNorm2d extends Module {
   /**
    * Moves the running averages towards the statistics of a batch, which it disposes of.
    *
-   * @param variance The biased variance.
+   * @param mean The mean of each channel, [channels].
+   * @param variance The biased variance of each channel, [channels].
    * @param count The number of elements per channel in the batch.
    */
   observe(mean: Tensor, variance: Tensor, count: number): void {

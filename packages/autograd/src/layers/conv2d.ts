@@ -25,16 +25,32 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
 }
 
 /**
- * 2-D convolution of images [batch, height, width, inChannels], with weights that start as `kaimingNormal`, and biases
- * at 0.
+ * 2-D convolution of images [batch, height, width, inChannels] to [batch, outHeight, outWidth, outChannels], with
+ * weights that start as `kaimingNormal`, and biases at 0. With the default padding `'same'`, outHeight is ⌈height /
+ * stride⌉, and so is outWidth.
+ *
+ * @example
+ * ```ts
+ * import { Conv2d } from '@mobinet/autograd';
+ * import { Rng, zeros } from '@mobinet/tensor';
+ *
+ * const layer = new Conv2d(3, 16, { stride: 2, rng: Rng.fromSeed(0) });
+ * console.log(`weight [${layer.weight.shape}], output [${layer.forward(zeros([1, 32, 32, 3])).shape}]`);
+ * // → weight [16,3,3,3], output [1,16,16,16]
+ * ```
  */
 export class Conv2d extends Module {
   /** [outChannels, height, width, inChannels / groups] */
   readonly weight: Parameter;
-  /** [outChannels] */
+  /** [outChannels]; null without a bias. */
   readonly bias: Parameter | null;
   readonly #options: Conv2dOptions;
 
+  /**
+   * @param inChannels The number of channels of the input.
+   * @param outChannels The number of filters, which is the number of channels of the output.
+   * @throws TypeError for an unknown option, or without an `rng`.
+   */
   constructor(inChannels: number, outChannels: number, given: Conv2dLayerOptions) {
     super();
     checkOptions('Conv2d', given, [...conv2dOptions, 'kernel', 'bias', 'rng']);

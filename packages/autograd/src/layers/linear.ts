@@ -21,15 +21,32 @@ export interface LinearOptions {
 }
 
 /**
- * The fully connected layer y = x·Wᵀ + b, for x [..., inputs]. Weights start uniform in ±1/√inputs, as in PyTorch, and
- * biases at 0.
+ * The fully connected layer y = x·Wᵀ + b, from [..., inputs] to [..., outputs]. Weights start uniform in ±1/√inputs, as
+ * in PyTorch, and biases at 0.
+ *
+ * @example
+ * ```ts
+ * import { Linear } from '@mobinet/autograd';
+ * import { assign, Rng, tensor } from '@mobinet/tensor';
+ *
+ * const layer = new Linear(2, 1, { rng: Rng.fromSeed(0) });
+ * assign(layer.weight, tensor([[10, 1]]));
+ * console.log(`${layer.forward(tensor([[1, 2], [3, 4]])).values}`);
+ * // → 12,34
+ * ```
  */
 export class Linear extends Module {
   /** [outputs, inputs] */
   readonly weight: Parameter;
-  /** [outputs] */
+  /** [outputs]; null without a bias. */
   readonly bias: Parameter | null;
 
+  /**
+   * @param inputs The size of the last axis of x.
+   * @param outputs The size of the last axis of y.
+   * @throws RangeError if a size is not a whole number above 0.
+   * @throws TypeError for an unknown option, or without an `rng`.
+   */
   constructor(inputs: number, outputs: number, options: LinearOptions) {
     super();
     checkOptions('Linear', options, ['bias', 'rng']);

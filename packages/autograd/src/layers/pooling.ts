@@ -7,10 +7,24 @@ const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d } as const;
 export type PoolKind = keyof typeof pools;
 
 /**
- * Replaces each window of an image [batch, height, width, channels] by its average, maximum or minimum. Default window:
- * 2×2.
+ * Replaces each window of an image [batch, height, width, channels] by its average, maximum or minimum. Windows do not
+ * overlap, so the result is [batch, ⌊height / window⌋, ⌊width / window⌋, channels].
+ *
+ * @example
+ * ```ts
+ * import { Pool2d } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const image = tensor([1, 2, 3, 6], { shape: [1, 2, 2, 1] });
+ * console.log(`${new Pool2d('average').forward(image).values}, ${new Pool2d('max').forward(image).values}`);
+ * // → 3, 6
+ * ```
  */
 export class Pool2d extends Module {
+  /**
+   * @param kind The statistic of a window.
+   * @param window Its [height, width] in pixels, or one number for both. Default 2.
+   */
   constructor(
     readonly kind: PoolKind,
     readonly window: Pair = 2,
@@ -23,7 +37,19 @@ export class Pool2d extends Module {
   }
 }
 
-/** The mean of each channel: [batch, height, width, channels] to [batch, channels]. */
+/**
+ * The mean of each channel over all pixels: [batch, height, width, channels] to [batch, channels].
+ *
+ * @example
+ * ```ts
+ * import { GlobalAveragePool2d } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const image = tensor([[1, 10], [3, 30]], { dtype: 'f32' }).reshape([1, 1, 2, 2]);
+ * console.log(`${new GlobalAveragePool2d().forward(image).values}`);
+ * // → 2,20
+ * ```
+ */
 export class GlobalAveragePool2d extends Module {
   override forward(x: Tensor): Tensor {
     return mean(x, { axes: [1, 2] });

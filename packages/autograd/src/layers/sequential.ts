@@ -1,10 +1,25 @@
 import { type Tensor, tidy } from '@mobinet/tensor';
 import { Module } from '../module.js';
 
-/** Calls modules one after another. Intermediate results are freed, except those that a gradient rule needs. */
+/**
+ * Calls modules one after another. Intermediate results are freed, except those that a gradient rule needs.
+ *
+ * @example
+ * ```ts
+ * import { Linear, ReLU, Sequential } from '@mobinet/autograd';
+ * import { ones, Rng } from '@mobinet/tensor';
+ *
+ * const rng = Rng.fromSeed(0);
+ * const network = new Sequential(new Linear(4, 8, { rng }), new ReLU(), new Linear(8, 2, { rng }));
+ * console.log(`${network.forward(ones([3, 4])).shape}: ${[...network.parameters().keys()].join(' ')}`);
+ * // → 3,2: layers.0.weight layers.0.bias layers.2.weight layers.2.bias
+ * ```
+ */
 export class Sequential extends Module {
+  /** The modules in the order of the calls. */
   readonly layers: readonly Module[];
 
+  /** @param layers Modules, each of which takes what the one before returns. */
   constructor(...layers: readonly Module[]) {
     super();
     this.layers = layers;

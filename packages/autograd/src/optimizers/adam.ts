@@ -18,6 +18,18 @@ export interface AdamOptions extends WeightDecayOptions {
  * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its
  * square, corrected for starting at 0. Weight decay λ·w is added to the gradient (L2 regularization). Tiny gradients
  * and means are flushed to 0.
+ *
+ * @example
+ * ```ts
+ * import { Adam, gradient } from '@mobinet/autograd';
+ * import { square, sum, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * // The first step has the size η, whatever the size of the gradient.
+ * const w = tensor([1, 1000]);
+ * new Adam({ learningRate: 0.5 }).update(w, gradient((w: Tensor) => sum(square(w)))(w));
+ * console.log(`${w.values}`);
+ * // → 0.5,999.5
+ * ```
  */
 export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
@@ -25,7 +37,7 @@ export class Adam extends Optimizer {
   /** Whether weight decay acts on the weight itself instead of the gradient, as in AdamW. */
   protected readonly decoupled: boolean = false;
 
-  /** @throws RangeError if an option is out of range. */
+  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
   constructor(options: AdamOptions = {}) {
     checkOptions('adam', options, ['learningRate', 'betas', 'epsilon', ...weightDecayOptions]);
     const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay } = options;
@@ -60,10 +72,23 @@ export class Adam extends Optimizer {
 
 /**
  * Adam with decoupled weight decay: w shrinks by η·λ·w in each step (Loshchilov & Hutter, 2019). λ is 0.01 by default.
+ *
+ * @example
+ * ```ts
+ * import { AdamW } from '@mobinet/autograd';
+ * import { tensor, zeros } from '@mobinet/tensor';
+ *
+ * // Without a gradient, only the decay remains: 8 − 0.5·0.25·8.
+ * const w = tensor([8]);
+ * new AdamW({ learningRate: 0.5, weightDecay: 0.25 }).update(w, zeros([1]));
+ * console.log(w.values[0]);
+ * // → 7
+ * ```
  */
 export class AdamW extends Adam {
   protected override readonly decoupled = true;
 
+  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
   constructor({ weightDecay = 1e-2, ...options }: AdamOptions = {}) {
     super({ weightDecay, ...options });
   }

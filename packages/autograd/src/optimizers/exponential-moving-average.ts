@@ -18,9 +18,22 @@ export interface ExponentialMovingAverageOptions {
  * Each update keeps min(decay, (1 + t) / (10 + t)) of the averages, where t is the number of updates before it. So
  * early averages soon forget the initial weights, as with TensorFlow's `num_updates`.
  *
- *     const average = new ExponentialMovingAverage(makeNetwork(), { decay: 0.999 });
- *     … optimizer.update(network, gradients); average.update(network); …
- *     average.module.eval().forward(images);
+ * @example
+ * ```ts
+ * import { ExponentialMovingAverage, Linear } from '@mobinet/autograd';
+ * import { assign, Rng, tensor } from '@mobinet/tensor';
+ *
+ * const make = () => new Linear(1, 1, { bias: false, rng: Rng.fromSeed(0) });
+ * const [network, other] = [make(), make()];
+ * for (const { weight } of [network, other]) assign(weight, tensor([[0]]));
+ * const average = new ExponentialMovingAverage(other, { decay: 0.999 });
+ *
+ * assign(network.weight, tensor([[10]])); // in place of a training step
+ * average.update(network);
+ * // The first update keeps 1 / 10 of the average.
+ * console.log(other.weight.values[0].toFixed(2));
+ * // → 9.00
+ * ```
  */
 export class ExponentialMovingAverage {
   /** The averages: a network like the one that is trained. */
@@ -30,7 +43,7 @@ export class ExponentialMovingAverage {
 
   /**
    * @param module A network like the one that is trained. Its values are the first averages, and it is overwritten.
-   * @throws RangeError if an option is out of range.
+   * @throws RangeError if an option is out of range; TypeError for an unknown one.
    */
   constructor(module: Module, options: ExponentialMovingAverageOptions) {
     checkOptions('ExponentialMovingAverage', options, ['decay', 'updates']);

@@ -17,7 +17,9 @@ import type { UpdateRule } from './update.js';
 
 /** The state of an optimizer, ready to be saved: the step count, and tensors named `<slot>.<parameter>`. */
 export interface OptimizerState {
+  /** The number of updates so far. */
   readonly step: number;
+  /** The slots of each parameter, such as `velocity.classifier.weight`, of its shape. */
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
@@ -37,14 +39,40 @@ export const weightDecayOptions = ['weightDecay', 'decays'] as const;
 
 /** A parameter to be changed, its path, and its gradient. */
 export interface Update {
+  /** Its path in the tree, such as `classifier.weight`; empty if it is the tree itself. */
   readonly path: string;
+  /** The parameter, which is changed in place. */
   readonly parameter: Tensor;
+  /** ∂L/∂parameter, of the same shape. */
   readonly gradient: Tensor;
 }
 
 /**
  * The base class of optimizers, which update parameters in place from their gradients. Subclasses define the update;
  * this class keeps their state (moments, by slot and parameter name) and the step count.
+ *
+ * @example An optimizer of your own
+ * ```ts
+ * import { gradient, Optimizer, type Update } from '@mobinet/autograd';
+ * import { assign, mul, sign, square, sub, sum, type Tensor, tensor, tidy } from '@mobinet/tensor';
+ *
+ * // signSGD: w ← w − η·sign(g).
+ * class SignSGD extends Optimizer {
+ *   constructor(learningRate: number) {
+ *     super(learningRate, {});
+ *   }
+ *
+ *   protected override updateAll(updates: readonly Update[]): void {
+ *     for (const { parameter: w, gradient: g } of updates) {
+ *       tidy(() => assign(w, sub(w, mul(sign(g), this.learningRate))));
+ *     }
+ *   }
+ * }
+ * const w = tensor([1, -3]);
+ * new SignSGD(0.5).update(w, gradient((w: Tensor) => sum(square(w)))(w));
+ * console.log(`${w.values}`);
+ * // → 0.5,-2.5
+ * ```
  */
 export abstract class Optimizer {
   #step = 0;
@@ -93,12 +121,16 @@ export abstract class Optimizer {
     return this.#step;
   }
 
-  /** The current state. Its tensors are those of the optimizer, not copies. */
+  /** The current state, to be saved. Its tensors are those of the optimizer, not copies. */
   get state(): OptimizerState {
     return { step: this.#step, tensors: this.#tensors };
   }
 
-  /** Restores a saved state by copying its tensors. Tensors that the saved state lacks are set to 0. */
+  /**
+   * Restores a saved state by copying its tensors. Tensors that the saved state lacks are set to 0.
+   *
+   * @throws ShapeError if a tensor has another shape than that of the optimizer.
+   */
   load({ step, tensors }: OptimizerState): void {
     this.#step = step;
     tidy(() => {

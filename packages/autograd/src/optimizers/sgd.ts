@@ -15,11 +15,27 @@ export interface SGDOptions extends WeightDecayOptions {
 /**
  * Stochastic gradient descent with momentum: v ← μ·v + g, w ← w − η·v, where g is the gradient plus λ·w for weight
  * decay λ. Tiny velocities are flushed to 0.
+ *
+ * @example
+ * ```ts
+ * import { SGD } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const w = tensor([1]);
+ * const optimizer = new SGD({ learningRate: 0.5, momentum: 0.5 });
+ * const path = [1, 2].map(() => {
+ *   optimizer.update(w, tensor([1])); // the gradient is always 1
+ *   return w.values[0];
+ * });
+ * // The velocity is 1, then 0.5·1 + 1.
+ * console.log(path.join(' '));
+ * // → 0.5 -0.25
+ * ```
  */
 export class SGD extends Optimizer {
   readonly #momentum: number;
 
-  /** @throws RangeError if an option is out of range. */
+  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
   constructor(options: SGDOptions) {
     checkOptions('sgd', options, ['learningRate', 'momentum', ...weightDecayOptions]);
     const { learningRate, momentum = 0, ...decay } = options;

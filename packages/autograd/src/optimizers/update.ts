@@ -14,6 +14,28 @@ export interface UpdateRule<N extends string> {
 /**
  * Makes an op of an optimizer's formula, with its definition and its kernels for CPU and GPU. The op changes all
  * parameters of a network in one call, in place. `sgd.ts` is a short example.
+ *
+ * @param definition The formula, for a number, for four lanes, and in WGSL.
+ * @returns The rule that `Optimizer.applyRule` takes.
+ * @example
+ * ```ts
+ * import { defineUpdate } from '@mobinet/autograd/kernels';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * // Gradient descent without momentum: w ← w − η·g.
+ * const descent = defineUpdate({
+ *   name: 'descent',
+ *   slots: [],
+ *   numbers: ['rate'],
+ *   scalar: (p) => ([w, g]) => [w - p.rate * g],
+ *   lanes: (p) => ([w, g]) => [w.sub(g.mul(p.rate))],
+ *   wgsl: 'w -= p.rate * g;',
+ * });
+ * const [w, g] = [tensor([1, 2]), tensor([4, -4])];
+ * descent.run([{ tensors: [w, g], gradientDecay: 0, weightDecay: 0 }], { rate: 0.25 });
+ * console.log(`${w.values}`);
+ * // → 0,3
+ * ```
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineUpdate<const N extends string>(definition: UpdateDefinition<N>): UpdateRule<N> {
