@@ -29,7 +29,7 @@ export interface BinaryConv2dOptions extends BitConv2dOptions {
 export const binaryConv2dOptions = [...bitConv2dOptions, 'estimator', 'scalingGradient'] as const;
 
 /**
- * A convolution of the signs of x with the signs of real-valued latent weights, one bit each:
+ * A convolution of the signs of x with the signs of real-valued latent weights, one bit each (eqs. 1 and 3):
  *
  *     y = α · (sign(x) ∗ sign(W)),   α = mean|W| of each filter
  *
@@ -38,8 +38,22 @@ export const binaryConv2dOptions = [...bitConv2dOptions, 'estimator', 'scalingGr
  *
  * @param x [batch, height, width, channels]
  * @param weight Latent weights [outChannels, kernelHeight, kernelWidth, channels / groups].
+ * @param options Those of `bitConv2d` (stride, padding, paddingValue, groups), the estimator of the activations, and
+ *   how the gradient treats α.
  * @returns f32 [batch, outHeight, outWidth, outChannels]
- * @throws ShapeError if the operands do not fit.
+ * @throws ShapeError if the operands do not fit; TypeError for an unknown option. A second derivative is a
+ *   GradientError.
+ * @example
+ * ```ts
+ * import { binaryConv2d } from '@mobinet/bnn';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * // One pixel of four channels, and one 1×1 filter. Three of four signs agree, so the count is 3 − 1 = 2.
+ * const x = tensor([1, -2, 3, -4], { shape: [1, 1, 1, 4] });
+ * const weight = tensor([0.5, -0.5, -1, -2], { shape: [1, 1, 1, 4] }); // α = 1
+ * console.log(binaryConv2d(x, weight).values[0]);
+ * // → 2
+ * ```
  */
 export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOptions = {}): Tensor {
   checkOptions('binaryConv2d', options, binaryConv2dOptions);

@@ -44,9 +44,24 @@ export interface BinarySegmentOptions extends BinaryConv2dOptions {
  *
  * @param x [batch, height, width, channels]
  * @param weight Latent weights [outChannels, kernelHeight, kernelWidth, channels / groups].
- * @param parameters [outChannels] each.
- * @returns The output, and the statistics of the activations for running averages, through which no gradient flows.
- * @throws ShapeError if the operands do not fit.
+ * @param parameters The slopes of the PReLU, and γ and β of the batch normalization, [outChannels] each.
+ * @returns The output [batch, outHeight, outWidth, outChannels], and the statistics of the activations for running
+ *   averages, through which no gradient flows.
+ * @throws ShapeError if the operands do not fit; TypeError for an unknown option.
+ * @example
+ * ```ts
+ * import { binaryConv2d, binarySegment } from '@mobinet/bnn';
+ * import { abs, batchNorm, full, max, ones, prelu, Rng, sub, zeros } from '@mobinet/tensor';
+ *
+ * const rng = Rng.fromSeed(0);
+ * const [x, weight] = [rng.normal([1, 4, 4, 8]), rng.normal([16, 1, 1, 8])];
+ * const [slope, gamma, beta] = [full([16], 0.25), ones([16]), zeros([16])];
+ *
+ * const { output } = binarySegment(x, weight, { slope, gamma, beta });
+ * const inSteps = batchNorm(prelu(binaryConv2d(x, weight), slope), gamma, beta).output;
+ * console.log(`[${output.shape}], equal: ${max(abs(sub(output, inSteps))).values[0] < 1e-5}`);
+ * // → [1,4,4,16], equal: true
+ * ```
  */
 export function binarySegment(
   x: Tensor,

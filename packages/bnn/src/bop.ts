@@ -18,12 +18,25 @@ export interface BopOptions extends AdamOptions {
  *     m ← (1 − γ)·m + γ·g;   w ← −w  where |m| > τ and sign(m) = sign(w)
  *
  * Adam trains all other parameters. Use `scalingGradient: 'detached'` with it: since all |w| are 1, α is always 1.
+ *
+ * @example
+ * ```ts
+ * import { Parameter } from '@mobinet/autograd';
+ * import { Bop } from '@mobinet/bnn';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const weight = new Parameter(tensor([1, 1]), { binary: true });
+ * // A positive gradient means that the loss decreases where the weight does.
+ * new Bop({ threshold: 0.1, adaptivity: 0.5 }).update(weight, tensor([1, -1]));
+ * console.log(`${weight.values}`);
+ * // → -1,1
+ * ```
  */
 export class Bop extends Adam {
   readonly #threshold: number;
   readonly #adaptivity: number;
 
-  /** @throws RangeError if an option is out of range. */
+  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
   constructor({ threshold = 1e-8, adaptivity = 1e-4, ...adam }: BopOptions = {}) {
     super(adam);
     this.#threshold = checkNumber('bop: threshold', threshold, { from: 0 });

@@ -9,6 +9,16 @@ export type Counts = Tensor<'i16' | 'u8'>;
 /**
  * The smallest dtype that can store the counts of a filter with `signs` weights. Zero padding rules out u8: a padded
  * tap is neither equal nor different, so c is not a function of d.
+ *
+ * @param signs The number of weights of a filter.
+ * @returns `'u8'` for up to 255 signs without zero padding, else `'i16'`.
+ * @example
+ * ```ts
+ * import { countDType } from '@mobinet/bnn/kernels';
+ *
+ * console.log(countDType(72, {}), countDType(288, {}), countDType(72, { paddingValue: 'zero' }));
+ * // → u8 i16 i16
+ * ```
  */
 export function countDType(signs: number, { paddingValue }: Pick<BitConv2dOptions, 'paddingValue'>): 'u8' | 'i16' {
   return signs <= 255 && paddingValue !== 'zero' ? 'u8' : 'i16';

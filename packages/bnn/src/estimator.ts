@@ -8,6 +8,21 @@ import type { Estimator } from './gradient-kinds.js';
 /**
  * sign(x) as floats ±1, with sign(0) = +1 (eq. 1). Its gradient is dx = dy · estimator(x) (eq. 2), which cannot be
  * differentiated again.
+ *
+ * @param x f32 of any shape.
+ * @param estimator What replaces the derivative of sign, which is 0 almost everywhere. Default `'approx'`.
+ * @returns f32 of the shape of x.
+ * @example
+ * ```ts
+ * import { gradient } from '@mobinet/autograd';
+ * import { signWithEstimator } from '@mobinet/bnn';
+ * import { sum, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([-2, -0.25, 0, 0.5]);
+ * const slope = gradient((x: Tensor) => sum(signWithEstimator(x)));
+ * console.log(`signs ${signWithEstimator(x).values}, slopes ${slope(x).values}`);
+ * // → signs -1,-1,1,1, slopes 0,1.5,2,1
+ * ```
  */
 export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): Tensor {
   const signOf = customGradient('signWithEstimator', (x: Tensor) => ({

@@ -17,8 +17,9 @@ export interface FoldableSegment {
   readonly alpha: Tensor;
   /** The slopes of a PReLU; null for a ReLU. */
   readonly slope: Tensor | null;
-  /** Batch normalization as x·scale + shift (`foldBatchNorm`). */
+  /** The factor of the batch normalization, which is x·scale + shift (`foldBatchNorm`). */
   readonly scale: Tensor;
+  /** What the batch normalization adds. */
   readonly shift: Tensor;
 }
 
@@ -29,6 +30,15 @@ export interface FoldableSegment {
  *                              = negative·c + shift  where c < 0,  negative = α·slope·scale
  *
  * @returns [3, channels]: positive, negative and shift.
+ * @example
+ * ```ts
+ * import { foldOutputTransform } from '@mobinet/bnn/kernels';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const [alpha, slope, scale, shift] = [2, 0.25, 3, 1].map((value) => tensor([value]));
+ * console.log(`${foldOutputTransform({ alpha, slope, scale, shift }).values}`);
+ * // → 6,1.5,1
+ * ```
  */
 export function foldOutputTransform({ alpha, slope, scale, shift }: FoldableSegment): Tensor {
   return apply(foldOp, slope ? [alpha, scale, shift, slope] : [alpha, scale, shift], undefined)[0];
@@ -62,8 +72,9 @@ function outputOf({ values, shape: [, channels] }: Tensor, c: number, count: num
 
 /** The results of `foldedOutputTransform`. */
 export interface FoldedOutputTransformResult {
+  /** f32 [batch, height, width, channels], of the size after the pool. */
   readonly output: Tensor;
-  /** The signs of the output, which are the input of the next segment. */
+  /** The signs of the output, of the same shape, which are the input of the next segment. */
   readonly outputSigns: BitTensor;
 }
 
@@ -78,6 +89,18 @@ export interface FoldedOutputTransformResult {
  * @param skip [batch, height, width, channels / skipRepeats], or null.
  * @returns [batch, height, width, channels]; a pool halves height and width (⌊size / 2⌋).
  * @throws ShapeError if the operands do not fit.
+ * @example
+ * ```ts
+ * import { foldedOutputTransform } from '@mobinet/bnn/kernels';
+ * import { tensor, unpackBits } from '@mobinet/tensor';
+ *
+ * const counts = tensor([2, -2], { dtype: 'i16', shape: [1, 1, 2, 1] });
+ * const folded = tensor([[6], [1.5], [1]]); // positive, negative and shift
+ * const attributes = { signs: 4, skipRepeats: 0, pool: null };
+ * const { output, outputSigns } = foldedOutputTransform(counts, folded, null, attributes);
+ * console.log(`${output.values}, signs ${unpackBits(outputSigns).values}`);
+ * // → 13,-2, signs 1,-1
+ * ```
  */
 export function foldedOutputTransform(
   counts: Counts,
@@ -90,7 +113,25 @@ export function foldedOutputTransform(
   return { output, outputSigns };
 }
 
-/** The op of `foldedOutputTransform`, for fusion rules. */
+/**
+ * The op of `foldedOutputTransform`, for fusion rules.
+ *
+ * @example
+ * ```ts
+ * import { foldedOutputTransform, foldedOutputTransformOp } from '@mobinet/bnn/kernels';
+ * import { type Tensor, tensor } from '@mobinet/tensor';
+ * import { isCallOf, trace } from '@mobinet/tensor/kernels';
+ *
+ * const folded = tensor([[6], [1.5], [1]]);
+ * const attributes = { signs: 4, skipRepeats: 0, pool: null };
+ * const { calls } = trace(
+ *   (counts) => foldedOutputTransform(counts as Tensor<'i16'>, folded, null, attributes).output,
+ *   [{ dtype: 'i16', shape: [1, 8, 8, 1] }],
+ * );
+ * console.log(calls.map((call) => call.kind === 'op' && isCallOf(call, foldedOutputTransformOp)));
+ * // → [ true ]
+ * ```
+ */
 export const foldedOutputTransformOp = defineOp<
   FoldedOutputTransformInputs,
   [Tensor, BitTensor],

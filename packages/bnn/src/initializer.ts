@@ -6,6 +6,19 @@ import type { Rng, Shape, Tensor } from '@mobinet/tensor';
  * The forward pass sees only their signs, and the BatchNorm that follows cancels the factor α. So their magnitude
  * matters only for how many optimizer steps it takes to flip a sign. Initializers for floats (√(2/fanIn)) make latent
  * weights so large that a short training run ends before most signs could change.
+ *
+ * @param rng The source of the numbers. It advances.
+ * @param shape Any shape.
+ * @returns An f32 tensor of this shape.
+ * @example
+ * ```ts
+ * import { latentNormal } from '@mobinet/bnn';
+ * import { Rng, variance } from '@mobinet/tensor';
+ *
+ * const weight = latentNormal(Rng.fromSeed(0), [64, 3, 3, 8]);
+ * console.log(Math.sqrt(variance(weight).values[0]).toFixed(2));
+ * // → 0.03
+ * ```
  */
 export function latentNormal(rng: Rng, shape: Shape): Tensor {
   return rng.normal(shape, 0, 0.03);

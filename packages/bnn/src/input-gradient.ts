@@ -35,8 +35,12 @@ export interface BinaryInputGradient {
   readonly signs: BitTensor;
   /** α, [outChannels] */
   readonly alpha: Tensor;
-  /** The tensors that the estimator saved of x (`estimatorMemory`). */
+  /**
+   * What the estimator saved of x: x itself for `'approx'`, bits for `'clip'` (whether |x| exceeds 1), nothing for
+   * `'identity'`.
+   */
   readonly memory: readonly AnyTensor[];
+  /** The shape of x, [batch, height, width, channels]. */
   readonly xShape: Shape;
   /** The attributes of the convolution (`bitConv2dAttributes`). */
   readonly attributes: BitConv2dAttributes;
@@ -48,6 +52,21 @@ export interface BinaryInputGradient {
  * ∂L/∂x of a binary convolution y = α·(sign(x) ∗ B):
  *
  *     dx = estimator(x) · convᵀ(α·dy, B) + the skip's gradient, summed over its repeats
+ *
+ * @returns f32 of the shape of x.
+ * @example
+ * ```ts
+ * import { binaryInputGradient } from '@mobinet/bnn/kernels';
+ * import { bitConv2dAttributes, ones, packBits, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([0.5, -2], { shape: [1, 1, 1, 2] });
+ * const signs = packBits(tensor([1, -1], { shape: [1, 1, 1, 2] }));
+ * const attributes = bitConv2dAttributes('example', x.shape, signs.shape, {});
+ * const operands = { dy: ones([1, 1, 1, 1]), signs, alpha: tensor([2]), memory: [x], xShape: x.shape, attributes };
+ * // ∂L/∂sign(x) is α·B = 2, −2. The slope of the estimator is 2 − 2·0.5 = 1 at 0.5, and 0 at −2.
+ * console.log(`${binaryInputGradient(operands).values}`);
+ * // → 2,0
+ * ```
  */
 export function binaryInputGradient(operands: BinaryInputGradient): Tensor {
   const { dy, signs, alpha, memory, xShape, attributes, skip = null } = operands;

@@ -6,8 +6,17 @@ import { scaleCountsByKernel } from './scale-counts.wasm.js';
  * counts · α, channel by channel: from the integers of a bit convolution to the output of the binary convolution.
  *
  * @param counts i32 [..., channels]
- * @param alpha [channels]
+ * @param alpha f32 [channels]
+ * @returns f32 [..., channels]
  * @throws DTypeError if the counts are not i32, ShapeError if α does not fit.
+ * @example
+ * ```ts
+ * import { scaleCounts } from '@mobinet/bnn/kernels';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${scaleCounts(tensor([[2, -4]], { dtype: 'i32' }), tensor([0.5, 0.25])).values}`);
+ * // → 1,-1
+ * ```
  */
 export function scaleCounts(counts: Tensor<'i32'>, alpha: Tensor): Tensor {
   return apply(scaleCountsOp, [counts, alpha], undefined)[0];

@@ -17,13 +17,15 @@ export interface ChannelParameters {
   readonly alpha: Tensor;
   /** The slopes of a PReLU; 0 for a ReLU. */
   readonly slope: Tensor;
-  /** γ and β of the batch normalization. */
+  /** γ of the batch normalization. */
   readonly gamma: Tensor;
+  /** β of the batch normalization. */
   readonly beta: Tensor;
 }
 
 /** The output of a segment in training, and the statistics of this batch. */
 export interface ScalePreluBatchNormResult {
+  /** f32 [..., channels] */
   readonly output: Tensor;
   /** [channels]: the mean of the activations before normalization. */
   readonly mean: Tensor;
@@ -42,6 +44,20 @@ export interface ScalePreluBatchNormResult {
  * @param counts [..., channels]
  * @param skip [..., channels / skipRepeats], or null.
  * @throws ShapeError if the operands do not fit.
+ * @example
+ * ```ts
+ * import { scalePreluBatchNorm } from '@mobinet/bnn/kernels';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const counts = tensor([[2], [-2]], { dtype: 'i16' });
+ * const [alpha, slope, gamma, beta] = [1, 0.5, 1, 0].map((value) => tensor([value]));
+ * const attributes = { signs: 4, epsilon: 1e-5, skipRepeats: 0 };
+ * // The PReLU gives 2 and −1, whose mean is 0.5 and whose variance is 2.25.
+ * const { output, mean, variance } = scalePreluBatchNorm(counts, { alpha, slope, gamma, beta }, null, attributes);
+ * const values = [...mean.values, ...variance.values, ...output.values];
+ * console.log(values.map((value) => value.toFixed(2)).join(' '));
+ * // → 0.50 2.25 1.00 -1.00
+ * ```
  */
 export function scalePreluBatchNorm(
   counts: Counts,
@@ -126,8 +142,11 @@ function activationOf(counts: ArrayLike<number>, { values: alpha }: Tensor, { va
 export interface ScalePreluBatchNormGradients {
   /** ∂L/∂z with respect to the scaled counts z = α·count; of their shape. */
   readonly dz: Tensor;
+  /** ∂L/∂slope. */
   readonly dslope: Tensor;
+  /** ∂L/∂γ. */
   readonly dgamma: Tensor;
+  /** ∂L/∂β. */
   readonly dbeta: Tensor;
 }
 
@@ -140,6 +159,25 @@ export interface ScalePreluBatchNormGradients {
  *
  * Counts of exactly 0 are common; there, the slope is that of the negative side, as in PyTorch and in `prelu`. The
  * gradient of the skip is dy itself, summed over the repeats. Tiny values of dz are flushed to 0.
+ *
+ * @param dy [..., channels]
+ * @param counts [..., channels], as in the forward pass; so are the parameters and the attributes.
+ * @example
+ * ```ts
+ * import { scalePreluBatchNorm, scalePreluBatchNormGradient } from '@mobinet/bnn/kernels';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const counts = tensor([[2], [-2]], { dtype: 'i16' });
+ * const [alpha, slope, gamma, beta] = [1, 0.5, 1, 0].map((value) => tensor([value]));
+ * const attributes = { signs: 4, epsilon: 1e-5, skipRepeats: 0 };
+ * const result = scalePreluBatchNorm(counts, { alpha, slope, gamma, beta }, null, attributes);
+ *
+ * // dβ = Σ dy, and dγ = Σ dy·x̂, where x̂ is 1 and −1.
+ * const dy = tensor([[3], [1]]);
+ * const { dbeta, dgamma } = scalePreluBatchNormGradient(dy, counts, { alpha, slope, gamma }, result, attributes);
+ * console.log(`${dbeta.values[0].toFixed(2)} ${dgamma.values[0].toFixed(2)}`);
+ * // → 4.00 2.00
+ * ```
  */
 export function scalePreluBatchNormGradient(
   dy: Tensor,

@@ -14,11 +14,21 @@ export interface BinarizedWeights {
 /**
  * Solves min ‖W − αB‖² over α and B ∈ {±1}ⁿ for each filter of n weights (eq. 3):
  *
- * 1. ‖W − αB‖² = ‖W‖² − 2α·(W·B) + α²n, since every B_i² is 1.
- * 2. For any α > 0, this is least where W·B is largest: at B = sign(W), where W·B = ‖W‖₁.
- * 3. The derivative with respect to α, −2‖W‖₁ + 2αn, is 0 at α = ‖W‖₁/n, the mean of |W|.
+ * 1. ‖W − αB‖² = ‖W‖² − 2α·(W·B) + α²n, since every B_i² is 1. 2. For any α > 0, this is least where W·B is largest: at
+ * B = sign(W), where W·B = ‖W‖₁. 3. The derivative with respect to α, −2‖W‖₁ + 2αn, is 0 at α = ‖W‖₁/n, the mean of
+ * |W|.
  *
  * @param weight [filters, ...]
+ * @returns The signs, and α [filters].
+ * @example
+ * ```ts
+ * import { binarizeWeights } from '@mobinet/bnn';
+ * import { tensor, unpackBits } from '@mobinet/tensor';
+ *
+ * const { signs, alpha } = binarizeWeights(tensor([[1, -2], [0.5, 0.5]]));
+ * console.log(`signs ${unpackBits(signs).values}, α ${alpha.values}`);
+ * // → signs 1,-1,1,1, α 1.5,0.5
+ * ```
  */
 export function binarizeWeights(weight: Tensor): BinarizedWeights {
   return { signs: packBits(weight), alpha: apply(alphaOp, [weight], undefined)[0] };
@@ -54,7 +64,23 @@ const alphaOp = defineOp<[Tensor], [Tensor]>({
  * only j = i of its sum, and `'detached'` drops it.
  *
  * @param binarizedGradient ∂L/∂Ŵ, of W's shape.
+ * @param weight W, [filters, ...].
  * @param alpha [filters], from `binarizeWeights`.
+ * @returns ∂L/∂W, of W's shape.
+ * @example
+ * ```ts
+ * import { weightGradient } from '@mobinet/bnn/kernels';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * // One filter of two weights, of which the second is outside of [−1, 1].
+ * const [gradient, weight, alpha] = [tensor([[1, -1]]), tensor([[0.5, -1.5]]), tensor([1])];
+ * for (const mode of ['full', 'xnor-net', 'detached'] as const) {
+ *   console.log(`${mode}: ${weightGradient(gradient, weight, alpha, mode).values}`);
+ * }
+ * // → full: 2,-1
+ * // → xnor-net: 1.5,-0.5
+ * // → detached: 1,0
+ * ```
  */
 export function weightGradient(
   binarizedGradient: Tensor,

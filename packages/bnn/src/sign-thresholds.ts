@@ -68,14 +68,43 @@ export function intervalWhere(
  * channel, or outside of it where the thresholds say so.
  *
  * @param counts [..., channels]
- * @param thresholds [3, channels], from `thresholdsOf`, for counts of this dtype.
+ * @param thresholds i16 [3, channels]: the start of each interval, its number of counts, and 1 where the sign is −1
+ *   outside of it instead. They apply to stored values, so they belong to one dtype of counts.
+ * @returns Signs [..., channels].
  * @throws ShapeError if the operands do not fit.
+ * @example
+ * ```ts
+ * import { signThresholds } from '@mobinet/bnn/kernels';
+ * import { tensor, unpackBits } from '@mobinet/tensor';
+ *
+ * const counts = tensor([[-4], [-2], [0], [2]], { dtype: 'i16' });
+ * const thresholds = tensor([[-4], [3], [0]], { dtype: 'i16' }); // −1 for −4, −3 and −2
+ * console.log(`${unpackBits(signThresholds(counts, thresholds)).values}`);
+ * // → -1,-1,1,1
+ * ```
  */
 export function signThresholds(counts: Counts, thresholds: Tensor<'i16'>): BitTensor {
   return apply(signThresholdsOp, [counts, thresholds], undefined)[0];
 }
 
-/** The op of `signThresholds`, for fusion rules. */
+/**
+ * The op of `signThresholds`, for fusion rules.
+ *
+ * @example
+ * ```ts
+ * import { signThresholds, signThresholdsOp } from '@mobinet/bnn/kernels';
+ * import { type Tensor, tensor, unpackBits } from '@mobinet/tensor';
+ * import { isCallOf, trace } from '@mobinet/tensor/kernels';
+ *
+ * const thresholds = tensor([[-4], [3], [0]], { dtype: 'i16' });
+ * const { calls } = trace(
+ *   (counts) => unpackBits(signThresholds(counts as Tensor<'i16'>, thresholds)),
+ *   [{ dtype: 'i16', shape: [4, 1] }],
+ * );
+ * console.log(calls.map((call) => call.kind === 'op' && isCallOf(call, signThresholdsOp)));
+ * // → [ true, false ]
+ * ```
+ */
 export const signThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>({
   name: 'signThresholds',
   outputs([counts, thresholds]) {

@@ -11,12 +11,34 @@ export interface BinaryConv2dLayerOptions extends BinaryConv2dOptions {
   rng: Rng;
 }
 
-/** `binaryConv2d` as a layer that holds its latent weights. The padding defaults to `'same'`; there is no bias. */
+/**
+ * `binaryConv2d` as a layer that holds its latent weights: from [batch, height, width, inChannels] to [batch,
+ * outHeight, outWidth, outChannels]. The padding defaults to `'same'`; there is no bias.
+ *
+ * @example
+ * ```ts
+ * import { BinaryConv2d } from '@mobinet/bnn';
+ * import { Rng } from '@mobinet/tensor';
+ *
+ * const rng = Rng.fromSeed(0);
+ * const layer = new BinaryConv2d(32, 64, { stride: 2, rng });
+ * const y = layer.forward(rng.normal([1, 8, 8, 32]));
+ * console.log(`weight [${layer.weight.shape}], binary: ${layer.weight.binary}, output [${y.shape}]`);
+ * // → weight [64,3,3,32], binary: true, output [1,4,4,64]
+ * ```
+ */
 export class BinaryConv2d extends Module {
   /** Latent weights [outChannels, height, width, inChannels / groups]. */
   readonly weight: Parameter;
+  /** The options of the convolution, without `kernel` and `rng`. */
   readonly options: BinaryConv2dOptions;
 
+  /**
+   * @param inChannels The number of channels of the input.
+   * @param outChannels The number of filters, which is the number of channels of the output.
+   * @throws ShapeError if the groups do not divide both numbers of channels; TypeError for an unknown option, or
+   *   without an `rng`.
+   */
   constructor(inChannels: number, outChannels: number, given: BinaryConv2dLayerOptions) {
     super();
     checkOptions('BinaryConv2d', given, [...binaryConv2dOptions, 'kernel', 'rng']);

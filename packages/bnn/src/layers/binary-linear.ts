@@ -14,12 +14,32 @@ export interface BinaryLinearOptions {
   rng: Rng;
 }
 
-/** y = α · sign(x)·sign(W)ᵀ for x [batch, inputs], computed as a binary convolution over images of one pixel. */
+/**
+ * y = α · sign(x)·sign(W)ᵀ, from [batch, inputs] to [batch, outputs], computed as a binary convolution over images of
+ * one pixel.
+ *
+ * @example
+ * ```ts
+ * import { BinaryLinear } from '@mobinet/bnn';
+ * import { assign, Rng, tensor } from '@mobinet/tensor';
+ *
+ * const layer = new BinaryLinear(3, 1, { rng: Rng.fromSeed(0) });
+ * assign(layer.weight, tensor([[0.5, -0.5, 0.5]])); // α = 0.5
+ * console.log(`${layer.forward(tensor([[1, -2, 3], [-1, 2, -3]])).values}`);
+ * // → 1.5,-1.5
+ * ```
+ */
 export class BinaryLinear extends Module {
   /** Latent weights [outputs, inputs]. */
   readonly weight: Parameter;
+  /** The estimator and the treatment of α, if they were given. */
   readonly options: Omit<BinaryLinearOptions, 'rng'>;
 
+  /**
+   * @param inputs The number of columns of x.
+   * @param outputs The number of columns of y.
+   * @throws TypeError for an unknown option, or without an `rng`.
+   */
   constructor(inputs: number, outputs: number, given: BinaryLinearOptions) {
     super();
     checkOptions('BinaryLinear', given, ['estimator', 'scalingGradient', 'rng']);
