@@ -225,7 +225,19 @@ export function addLoadingFlags(command: Command): Command {
 /** The loader options given by flags. */
 export const loadingOf = ({ workers, maxSkipped }: LoadingFlags) => definedOnly({ workers, maxSkipped });
 
-/** The flag for machine-readable output. */
+/**
+ * The flag for machine-readable output, as the arguments of Commander's `option`.
+ *
+ * @example
+ * ```ts
+ * import { Command } from 'commander';
+ * import { jsonFlag } from 'mobinet/cli';
+ *
+ * const command = new Command('count').option(...jsonFlag);
+ * console.log(command.parse(['--json'], { from: 'user' }).opts());
+ * // → { json: true }
+ * ```
+ */
 export const jsonFlag = ['--json', 'print the result as a single JSON object'] as const;
 
 function powerOfTwo(text: string): number {

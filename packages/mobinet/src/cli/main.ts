@@ -3,7 +3,10 @@ import { version } from '../export/version.js';
 import type { Network } from '../networks/network.js';
 import { runProgram } from './program.js';
 
-/** Runs the command line `mobinet`. */
+/**
+ * Runs the command line `mobinet` on the arguments of the process. An error is printed as one line on stderr, and the
+ * exit code is 1. `runProgram` does the same for commands of your own.
+ */
 export async function main(): Promise<void> {
   await runProgram((network) => programOf(network, process.argv[2]));
 }

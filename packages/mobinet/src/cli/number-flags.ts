@@ -11,7 +11,27 @@ export function numberIn(range: NumberRange): (text: string) => number {
   };
 }
 
-/** A parser for a flag whose value is a whole number in this range. */
+/**
+ * A parser for a flag whose value is a whole number in this range, for Commander.
+ *
+ * @param least The smallest value.
+ * @param most The largest value. Default: none.
+ * @returns A function from the text to the number. It throws Commander's InvalidArgumentError for anything else.
+ * @example
+ * ```ts
+ * import { wholeNumber } from 'mobinet/cli';
+ *
+ * const parse = wholeNumber(1, 10);
+ * console.log(parse('7'));
+ * try {
+ *   parse('11');
+ * } catch (error) {
+ *   console.log((error as Error).message);
+ * }
+ * // → 7
+ * // → It must be a whole number from 1 to 10.
+ * ```
+ */
 export const wholeNumber = (least: number, most?: number): ((text: string) => number) =>
   numberIn(wholeNumbers(least, most));
 

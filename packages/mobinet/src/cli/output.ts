@@ -4,12 +4,37 @@ import { printable } from '../data/printable.js';
 import { hasCode } from '../files/write-error.js';
 import type { EpochMetrics } from '../training/run.js';
 
-/** Prints lines of a result to stdout; all other messages go to stderr (`say`). Control characters are escaped. */
+/**
+ * Prints lines of a result to stdout; all other messages go to stderr (`say`). Control characters are escaped. After
+ * the reader of a pipe has closed it, nothing more is written.
+ *
+ * @throws DataError if the lines cannot be written, for example to a file on a full disk.
+ * @example
+ * ```ts
+ * import { printResult } from 'mobinet/cli';
+ *
+ * printResult('cat', 'dog');
+ * // → cat
+ * // → dog
+ * ```
+ */
 export function printResult(...lines: readonly string[]): void {
   writeResult(asLines(lines));
 }
 
-/** Prints a result to stdout as one line of JSON. */
+/**
+ * Prints a result to stdout as one line of JSON.
+ *
+ * @param value Anything that `JSON.stringify` takes.
+ * @throws DataError like `printResult`.
+ * @example
+ * ```ts
+ * import { printJson } from 'mobinet/cli';
+ *
+ * printJson({ top1: 75.5 });
+ * // → {"top1":75.5}
+ * ```
+ */
 export function printJson(value: unknown): void {
   printResult(JSON.stringify(value));
 }
@@ -42,7 +67,18 @@ export function writeResult(content: string | Uint8Array): void {
 /** Whether stdout may still have a reader. */
 export const stdoutHasReader = (): boolean => hasReader;
 
-/** Prints messages to stderr, one per line. Control characters in names are escaped. */
+/**
+ * Prints messages to stderr, one per line. Control characters in names are escaped.
+ *
+ * @example
+ * ```ts
+ * import { printResult, say } from 'mobinet/cli';
+ *
+ * say('reading 3 files');
+ * printResult('3'); // only this is on stdout
+ * // → 3
+ * ```
+ */
 export function say(...lines: readonly string[]): void {
   process.stderr.write(asLines(lines));
 }

@@ -8,10 +8,19 @@ import { networkOf } from './network-flag.js';
 import { say, writeResult } from './output.js';
 
 /**
- * Runs a command line. Any error ends the program with one line on stderr and exit code 1, without a stack trace
- * (`MOBINET_DEBUG=1` shows it).
+ * Runs a command line on the arguments of the process. Any error ends the program with one line on stderr and exit code
+ * 1, without a stack trace (`MOBINET_DEBUG=1` shows it).
  *
  * @param program The commands, or a function that makes them for the network named by `--network`.
+ * @example
+ * ```ts
+ * import { Command } from 'commander';
+ * import { runProgram } from 'mobinet/cli';
+ *
+ * process.argv.splice(2, Number.POSITIVE_INFINITY, 'Ada'); // node greet.js Ada
+ * await runProgram(new Command('greet').argument('<name>').action((name) => console.log(`Hello ${name}`)));
+ * // → Hello Ada
+ * ```
  */
 export async function runProgram(program: Command | ((network: Network) => Command | Promise<Command>)): Promise<void> {
   ignoreClosedOutputs();

@@ -54,6 +54,29 @@ interface SiteOptions {
  * Creates a server for the files of a folder, with cross-origin isolation. The files are read once, so no request
  * reaches the disk: no path leads out of the folder, and no file can vanish while it is sent. Requests for a `Range`
  * get the whole file, as HTTP permits.
+ *
+ * @param options.model Replaces the packed model among the files.
+ * @param options.host The host name or address that the server listens on. Default: `'localhost'`.
+ * @returns A server of Node, which listens when its `listen` is called.
+ * @example
+ * ```ts
+ * import { once } from 'node:events';
+ * import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+ * import type { AddressInfo } from 'node:net';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { serveSite } from 'mobinet/cli';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * await writeFile(join(folder, 'index.html'), 'A page');
+ * const server = serveSite(folder).listen(0, 'localhost');
+ * await once(server, 'listening');
+ * const response = await fetch(`http://localhost:${(server.address() as AddressInfo).port}/`);
+ * console.log(`${await response.text()}, ${response.headers.get('Cross-Origin-Embedder-Policy')}`);
+ * // → A page, require-corp
+ * server.close();
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export function serveSite(folder: string, { model, host = 'localhost' }: SiteOptions = {}): Server {
   const files = readFiles(folder);

@@ -2,7 +2,24 @@ import Table from 'cli-table3';
 import { printable } from '../data/printable.js';
 import type { NetworkSummary } from '../summary/summary.js';
 
-/** Formats a table without borders: the head, a rule, the rows. Columns of numbers are right-aligned. */
+/**
+ * Formats a table without borders: the head, a rule, the rows. Columns of numbers are right-aligned. Control characters
+ * are escaped.
+ *
+ * @param head The names of the columns.
+ * @param rows As many cells each as there are columns.
+ * @returns Lines, without a newline at the end.
+ * @example
+ * ```ts
+ * import { formatTable } from 'mobinet/cli';
+ *
+ * console.log(formatTable(['class', 'images'], [['cat', 1000], ['dog', 20]]));
+ * // → class  images
+ * // → ─────  ──────
+ * // → cat      1000
+ * // → dog        20
+ * ```
+ */
 export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const texts = rows.map((row) => row.map((cell) => printable(String(cell))));
   const columns = head.map((name, column) => [name, ...texts.map((row) => row[column])]);

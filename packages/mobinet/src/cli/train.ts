@@ -58,7 +58,20 @@ export interface TrainDefaults {
   readonly network?: Network;
 }
 
-/** The command that trains a network, saves it packed, loads it again, and verifies that both agree. */
+/**
+ * The command that trains a network, saves it packed, loads it again, and verifies that both agree.
+ *
+ * @param name Its name, for the help text.
+ * @example
+ * ```ts
+ * import { trainCommand } from 'mobinet/cli';
+ *
+ * // await runProgram(trainCommand('train-photos', { data: 'photos' }));
+ * const command = trainCommand('train-photos', { data: 'photos' });
+ * console.log(command.options.slice(0, 3).map(({ long }) => long).join(' '));
+ * // → --data --idx --val-share
+ * ```
+ */
 export function trainCommand(name: string, defaults: TrainDefaults = {}): Command {
   const command = new Command(name).description(
     'train a network, save it with 1-bit weights, and verify the saved file',

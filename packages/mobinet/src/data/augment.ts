@@ -75,10 +75,31 @@ export function checkAugmentation(value: unknown, name = 'augment'): asserts val
   if (erase !== undefined) checkErasing(erase, `${name}.erase`);
 }
 
-/** The center of each image, for validation. */
+/**
+ * The center of each image, for validation.
+ *
+ * @example
+ * ```ts
+ * import { centerCrop } from 'mobinet';
+ *
+ * console.log(centerCrop);
+ * // → { crop: 'center', padding: 0, paddingMode: 'zero', flip: false }
+ * ```
+ */
 export const centerCrop: Augmentation = { crop: 'center', padding: 0, paddingMode: 'zero', flip: false };
 
-/** A random square of each image, mirrored with probability ½: the usual augmentation for training. */
+/**
+ * A random square of each image, mirrored with probability ½: the usual augmentation for training.
+ *
+ * @example
+ * ```ts
+ * import { type Augmentation, randomCropAndFlip } from 'mobinet';
+ *
+ * const augment: Augmentation = { ...randomCropAndFlip, rotate: 10 }; // for an ImageLoader
+ * console.log(augment.crop, augment.flip);
+ * // → random true
+ * ```
+ */
 export const randomCropAndFlip: Augmentation = { ...centerCrop, crop: 'random', flip: true };
 
 /**
@@ -128,13 +149,31 @@ function padded(position: number, length: number, mode: Augmentation['paddingMod
   return Math.min(folded, period - folded);
 }
 
-/** Mean and standard deviation of each channel, for values in [0, 1]. */
+/**
+ * Mean and standard deviation of each channel, for values in [0, 1]: an input of a network is (byte / 255 − mean) /
+ * std.
+ */
 export interface Normalization {
+  /** The mean of red, green and blue. */
   readonly mean: readonly [red: number, green: number, blue: number];
+  /** The standard deviation of red, green and blue, above 0. */
   readonly std: readonly [red: number, green: number, blue: number];
 }
 
-/** The statistics of ImageNet's training images, which nearly every published model uses. */
+/**
+ * The statistics of ImageNet's training images, which nearly every published model uses.
+ *
+ * @example
+ * ```ts
+ * import { imageNetNormalization, prepareImages } from 'mobinet';
+ *
+ * const gray = { height: 1, width: 1, pixels: Uint8Array.of(124, 116, 104) };
+ * const x = prepareImages([gray], { resize: 1, normalization: imageNetNormalization }, 1);
+ * // The mean color of ImageNet becomes 0.
+ * console.log([...x.values].map((value) => Math.abs(value).toFixed(1)).join(' '));
+ * // → 0.0 0.0 0.0
+ * ```
+ */
 export const imageNetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /**

@@ -52,6 +52,7 @@ interface PartOfBatch {
 
 /** A batch cut into micro-batches. The caller frees it. */
 export interface CutBatch {
+  /** Its index in the epoch. */
   readonly index: number;
   /** In order; null where all images of a micro-batch were skipped. */
   readonly parts: readonly (ImageBatch | null)[];
@@ -76,6 +77,11 @@ export class BatchLoader {
   #decoder: ImageDecoder | null = null;
   #closed = false;
 
+  /**
+   * @param source The images and their labels.
+   * @param options The checked options, with their defaults.
+   * @param openDecoder Makes the decoder when the first image is needed.
+   */
   constructor(source: ImageSource, options: ResolvedLoaderOptions, openDecoder: () => ImageDecoder) {
     this.#source = source;
     this.#options = options;

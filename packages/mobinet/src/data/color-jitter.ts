@@ -6,8 +6,11 @@ import type { Image } from './source.js';
  * 0 leaves it unchanged. These are the arguments of torchvision's `ColorJitter`, which has `hue`, too.
  */
 export interface ColorJitter {
+  /** The strength for brightness, from 0 to 10. A factor of 0 would give black. */
   readonly brightness: number;
+  /** The strength for contrast, from 0 to 10. A factor of 0 would give the mean gray of the image. */
   readonly contrast: number;
+  /** The strength for saturation, from 0 to 10. A factor of 0 would give a gray image. */
   readonly saturation: number;
 }
 

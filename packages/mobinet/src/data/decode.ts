@@ -14,10 +14,23 @@ import type { Image } from './source.js';
  * blended onto white: the image is rotated as its EXIF orientation says, gray is copied to red, green and blue, 16-bit
  * samples keep their upper 8 bits, and no color profile is applied. `imageFromRgba` and the demo page do the same.
  *
+ * @param bytes The contents of an image file.
+ * @param options.pixelLimit The most pixels that an image may have.
  * @param options.side A much larger image may already be scaled to it: see `DecodeOptions`.
  * @param chosen The decoder to use. Default: that of `findDecoder`.
+ * @returns The image, u8 [height, width, 3].
  * @throws Error saying what is wrong: not an image, an unsupported format, corrupt, or more than `pixelLimit` pixels.
  * @throws DataError if there is no decoder.
+ * @example
+ * ```ts
+ * import { decodeImage } from 'mobinet';
+ *
+ * // A GIF of a single red pixel. Usually, the bytes are those of a file: await readFile('cat.jpg').
+ * const bytes = Buffer.from('R0lGODlhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs=', 'base64');
+ * const { height, width, pixels } = await decodeImage(bytes, { pixelLimit: 100e6 });
+ * console.log(`${height} × ${width}: ${pixels}`);
+ * // → 1 × 1: 255,0,0
+ * ```
  */
 export async function decodeImage(bytes: Buffer, options: DecodeOptions, chosen?: Decoder): Promise<Image> {
   const format = formatOf(bytes);
@@ -39,8 +52,18 @@ async function decodeGif(bytes: Buffer, { pixelLimit, side }: DecodeOptions, dec
 let found: Promise<Decoder> | null = null;
 
 /**
- * Loads the available decoder: sharp, or else get-pixels. The environment variable `MOBINET_DECODER` selects one.
+ * Loads the available decoder: sharp, or else get-pixels. The environment variable `MOBINET_DECODER` selects one. The
+ * decoder is loaded once.
+ *
  * @throws DataError, one line, if none can be loaded.
+ * @example
+ * ```ts
+ * import { findDecoder } from 'mobinet';
+ *
+ * const { name } = await findDecoder(); // such as sharp 0.35.5 (libvips 8.18.3, reduction 2)
+ * console.log(/^(sharp|get-pixels) /.test(name));
+ * // → true
+ * ```
  */
 export function findDecoder(): Promise<Decoder> {
   found ??= find();

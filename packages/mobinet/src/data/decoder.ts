@@ -29,6 +29,7 @@ export interface DecodeOptions {
 
 /** An image as stored in its file. */
 export interface StoredImage {
+  /** The pixels, u8 [height, width, 3]. */
   readonly image: Image;
   /** Its EXIF orientation: see `orient`. */
   readonly orientation: number | undefined;

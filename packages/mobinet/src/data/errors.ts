@@ -1,7 +1,23 @@
-/** Thrown for data that cannot be used. The message is one line: what is wrong, where, and how to fix it. */
+/**
+ * Thrown for data that cannot be used. The message is one line: what is wrong, where, and how to fix it.
+ *
+ * @example
+ * ```ts
+ * import { DataError, openImageFolder } from 'mobinet';
+ *
+ * try {
+ *   openImageFolder('missing');
+ * } catch (error) {
+ *   if (!(error instanceof DataError)) throw error;
+ *   console.log(error.message);
+ * }
+ * // → there is no folder missing. Give a folder with train/<class>/ and val/<class>/, or with one folder per class
+ * ```
+ */
 export class DataError extends Error {
   override readonly name = 'DataError';
 
+  /** @param message Control characters in it are replaced by spaces. */
   constructor(message: string, options?: ErrorOptions) {
     super(oneLine(message), options);
   }

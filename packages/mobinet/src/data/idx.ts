@@ -16,7 +16,9 @@ import {
 
 /** The contents of an IDX file of unsigned bytes. */
 export interface IdxArray {
+  /** The sizes of its axes, such as [images, height, width]. */
   readonly shape: readonly number[];
+  /** The elements, in row-major order. */
   readonly values: Uint8Array;
 }
 
@@ -30,6 +32,22 @@ const largestIdx = 2 ** 30;
  * number of axes, their sizes as u32, then the elements.
  *
  * @throws DataError if the file cannot be read, or does not match the format exactly.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { readIdx, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const file = join(folder, 'labels-idx1-ubyte');
+ * // Type 8 (u8), one axis of three elements, and the elements.
+ * await saveFile(file, Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1));
+ * const { shape, values } = readIdx(file);
+ * console.log(`[${shape}]: ${[...values]}`);
+ * // → [3]: 7,2,1
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export function readIdx(path: string): IdxArray {
   const bytes = readUnzipped(path);
@@ -80,6 +98,28 @@ export interface IdxOptions {
  * green and blue.
  *
  * @throws DataError if a file is missing or broken, or if images and labels differ in number.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { openIdx, saveFile } from 'mobinet';
+ *
+ * // An IDX file of bytes.
+ * const idx = (shape: number[], values: number[]) =>
+ *   Uint8Array.of(0, 0, 8, shape.length, ...shape.flatMap((size) => [0, 0, 0, size]), ...values);
+ *
+ * // Two images of a single pixel for each split, in place of Fashion-MNIST.
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * for (const split of ['train', 't10k']) {
+ *   await saveFile(join(folder, `${split}-images-idx3-ubyte`), idx([2, 1, 1], [0, 255]));
+ *   await saveFile(join(folder, `${split}-labels-idx1-ubyte`), idx([2], [0, 1]));
+ * }
+ * const { classes, train } = openIdx(folder);
+ * console.log(`classes ${classes.join(' and ')}, ${train.length} training images`);
+ * // → classes 0 and 1, 2 training images
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export function openIdx(directory: string, options: IdxOptions = {}): ImageDataset {
   const train = readSplit(directory, 'train');
@@ -92,8 +132,26 @@ export function openIdx(directory: string, options: IdxOptions = {}): ImageDatas
 
 /**
  * Opens only the two `t10k` files of a folder, for evaluation.
- * @param options.classes The least number of classes, since some may have no images.
+ *
+ * @param options.classes The least number of classes, since some may have no images. Default 1.
  * @throws DataError like `openIdx`.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { openValidationIdx, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * // One image of a single white pixel, of class 0.
+ * const one = [0, 0, 0, 1];
+ * await saveFile(join(folder, 't10k-images-idx3-ubyte'), Uint8Array.of(0, 0, 8, 3, ...one, ...one, ...one, 255));
+ * await saveFile(join(folder, 't10k-labels-idx1-ubyte'), Uint8Array.of(0, 0, 8, 1, ...one, 0));
+ * const { classes, val } = openValidationIdx(folder, { classes: 10 });
+ * console.log(`${val.length} image, ${classes.length} classes`);
+ * // → 1 image, 10 classes
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export function openValidationIdx(
   directory: string,

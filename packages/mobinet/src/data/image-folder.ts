@@ -50,8 +50,18 @@ interface ClassFiles {
  * followed. Hidden files are ignored. Classes and files are sorted by name, by code unit, so that the order is the same
  * on every machine. Files are not opened here; broken ones are found when they are decoded.
  *
+ * @param directory The path of DIR.
  * @throws DataError if a folder is missing or unreadable, if a class has no images, or if the splits differ in their
- * classes.
+ *   classes.
+ * @example
+ * ```ts
+ * import { openImageFolder } from 'mobinet';
+ *
+ * // Images of this repository, evenly over the ten classes.
+ * const { classes, train } = openImageFolder('examples/data/fashion-mnist-subset', { limit: 20 });
+ * console.log(`${train.length} images of ${classes.length} classes, such as ${classes[train.label(0)]}`);
+ * // → 20 images of 10 classes, such as ankle-boot
+ * ```
  */
 export function openImageFolder(directory: string, options: ImageFolderOptions = {}): ImageDataset {
   const ignored = new IgnoredFiles();
@@ -67,7 +77,16 @@ export function openImageFolder(directory: string, options: ImageFolderOptions =
  * Opens the images of a folder for evaluation: `DIR/val/<class>/*`, or from `DIR/<class>/*` those that
  * `openImageFolder` holds out for validation with the same `valShare` and `splitSeed`, or all of them without a share.
  *
+ * @param directory The path of DIR.
  * @throws DataError like `openImageFolder`.
+ * @example
+ * ```ts
+ * import { openValidationFolder } from 'mobinet';
+ *
+ * const { val } = openValidationFolder('examples/data/fashion-mnist-subset', { limit: 30 });
+ * console.log(val.length);
+ * // → 30
+ * ```
  */
 export function openValidationFolder(directory: string, options: ImageFolderOptions = {}): ValidationSet {
   const ignored = new IgnoredFiles();

@@ -5,7 +5,9 @@ import type { Image } from './source.js';
 
 /** A decoded picture that a canvas can draw, such as an `ImageBitmap`. */
 export interface Bitmap {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
 }
 
@@ -20,6 +22,11 @@ const maxPixels = 16e6;
  *
  * @param name What the error calls the image. Default: the name of the file.
  * @throws DataError, one line, if the browser cannot decode it.
+ * @example In a browser
+ * ```js
+ * const [file] = document.querySelector('input[type=file]').files;
+ * const [classes] = await model.predict([await imageFromBlob(file)]);
+ * ```
  */
 export async function imageFromBlob(blob: Blob, name?: string): Promise<Image> {
   checkBrowser('imageFromBlob');
@@ -51,6 +58,10 @@ export async function imageFromBlob(blob: Blob, name?: string): Promise<Image> {
  * canvas. Transparent pixels are blended with white. Pictures of more than 16 million pixels are scaled down to that.
  *
  * @throws DataError, one line, if there is not enough memory.
+ * @example In a browser
+ * ```js
+ * const image = imageFromBitmap(await createImageBitmap(document.querySelector('video')));
+ * ```
  */
 export function imageFromBitmap(bitmap: Bitmap): Image {
   checkBrowser('imageFromBitmap');

@@ -15,6 +15,15 @@ export type Picture = { height: number; width: number; data: Uint8Array | Uint8C
  *
  * @param name What errors call it.
  * @throws DataError or TypeError, one line, if it cannot be read.
+ * @example
+ * ```ts
+ * import { imageFromPicture } from 'mobinet';
+ *
+ * // One opaque red pixel in RGBA. In a browser: imageFromPicture(document.querySelector('img')).
+ * const { pixels } = await imageFromPicture({ height: 1, width: 1, data: Uint8ClampedArray.of(255, 0, 0, 255) });
+ * console.log(`${pixels}`);
+ * // → 255,0,0
+ * ```
  */
 export async function imageFromPicture(picture: Picture, name = 'the picture'): Promise<Image> {
   if (typeof picture !== 'object' || picture === null) {

@@ -15,6 +15,7 @@ import { largestSide } from './source.js';
 
 /** Options of an `ImageLoader`. */
 export interface ImageLoaderOptions {
+  /** The number of images in a batch. */
   readonly batchSize: number;
   /** The most micro-batches that `microBatches` cuts a batch into. Default: 1. */
   readonly microBatches?: number;

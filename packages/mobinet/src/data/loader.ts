@@ -10,11 +10,6 @@ export type { CutBatch, EpochOptions, ImageBatch } from './batch-loader.js';
 /**
  * Turns images into batches. Threads decode ahead while the previous batch is being trained on.
  *
- *     const options = { batchSize: 64, size: 224, rng, shuffle: true, augment: randomCropAndFlip };
- *     const loader = new ImageLoader(folder.train, options);
- *     for await (const batch of loader.epoch(0)) { …; dispose(batch); }
- *     await loader.close();
- *
  * The source is a data set's (`openImageFolder`, `openShards`, `openIdx`), made of arrays (`imagesFromArrays`), or any
  * object with a `length`, a `label(index)` and an `image(index)`. On a web page, a loader of the same name takes images
  * in memory.
@@ -23,8 +18,30 @@ export type { CutBatch, EpochOptions, ImageBatch } from './batch-loader.js';
  * whatever is cached, and wherever an epoch is entered. An image that cannot be decoded is skipped, so its batch has
  * one fewer; that depends on the file alone and is just as reproducible. A file that cannot be read ends the epoch,
  * since it may be readable tomorrow.
+ *
+ * @example
+ * ```ts
+ * import { dispose, Rng } from '@mobinet/tensor';
+ * import { ImageLoader, openImageFolder, randomCropAndFlip } from 'mobinet';
+ *
+ * const { train } = openImageFolder('examples/data/fashion-mnist-subset', { limit: 10 });
+ * const rng = Rng.fromSeed(0);
+ * const loader = new ImageLoader(train, { batchSize: 4, size: 32, rng, shuffle: true, augment: randomCropAndFlip });
+ * for await (const batch of loader.epoch(0)) {
+ *   console.log(`batch ${batch.index}: images [${batch.images.shape}], labels [${batch.labels.shape}]`);
+ *   dispose(batch);
+ * }
+ * await loader.close();
+ * // → batch 0: images [4,32,32,3], labels [4]
+ * // → batch 1: images [4,32,32,3], labels [4]
+ * // → batch 2: images [2,32,32,3], labels [2]
+ * ```
  */
 export class ImageLoader extends BatchLoader {
+  /**
+   * @param source The images and their labels.
+   * @throws RangeError or TypeError, one line that names the option, if one is invalid.
+   */
   constructor(source: ImageSource, options: ImageLoaderOptions) {
     const resolved = resolveLoaderOptions(options, defaultWorkers());
     super(source, resolved, () => openThreads(resolved));

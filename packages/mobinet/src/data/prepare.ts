@@ -15,6 +15,7 @@ import { type Image, largestSide } from './source.js';
 export interface Preprocessing {
   /** The shorter side that images are scaled to, in pixels. */
   readonly resize: number;
+  /** The mean and standard deviation of each channel. */
   readonly normalization: Normalization;
 }
 
@@ -33,9 +34,20 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
 
 /**
  * Prepares images for a network as validation does: scales, center-crops and normalizes them.
- * @param size Height and width of the network's input.
+ *
+ * @param images Images of any sizes.
+ * @param size Height and width of the network's input, in pixels.
  * @returns f32 [images, size, size, 3]
  * @throws RangeError or TypeError, one line, for a value that is not an image or a number out of range.
+ * @example
+ * ```ts
+ * import { imageNetNormalization, prepareImages } from 'mobinet';
+ *
+ * const white = { height: 20, width: 30, pixels: new Uint8Array(20 * 30 * 3).fill(255) };
+ * const x = prepareImages([white], { resize: 18, normalization: imageNetNormalization }, 16);
+ * console.log(`[${x.shape}], red ${x.values[0].toFixed(3)} = ${((1 - 0.485) / 0.229).toFixed(3)}`);
+ * // → [1,16,16,3], red 2.249 = 2.249
+ * ```
  */
 export function prepareImages(
   images: readonly Image[],

@@ -6,6 +6,18 @@ import { type Filter, half, triangleFilter, weightBits } from './triangle-filter
 /**
  * Scales an image so that its shorter side has `side` pixels. The longer side keeps the aspect ratio, rounded down, as
  * in torchvision's `Resize`.
+ *
+ * @param image u8 [image.height, image.width, 3].
+ * @param side In pixels.
+ * @example
+ * ```ts
+ * import { resizeShorterSide } from 'mobinet/kernels';
+ *
+ * const photo = { height: 30, width: 45, pixels: new Uint8Array(30 * 45 * 3) };
+ * const { height, width } = resizeShorterSide(photo, 20);
+ * console.log(`${height} × ${width}`);
+ * // → 20 × 30
+ * ```
  */
 export function resizeShorterSide(image: Image, side: number): Image {
   const [height, width] = shorterSideTo(side, image.height, image.width);
@@ -27,8 +39,17 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
  *
  * @param image u8 [image.height, image.width, 3].
  * @param whole The height and width that become `height` and `width`, if a little of the image is missing at its lower
- * and right edge. Default: those of the image.
+ *   and right edge. Default: those of the image.
  * @returns u8 [height, width, 3]; `image` itself if it already has this size.
+ * @example
+ * ```ts
+ * import { resize } from 'mobinet/kernels';
+ *
+ * // One row: a black pixel and a white one.
+ * const image = { height: 1, width: 2, pixels: Uint8Array.of(0, 0, 0, 255, 255, 255) };
+ * console.log(`${resize(image, 1, 1).pixels}`);
+ * // → 128,128,128
+ * ```
  */
 export function resize(
   image: Image,

@@ -4,8 +4,11 @@ import type { Image } from './source.js';
 
 /** Pixels with a fixed number of bytes each, in rows from the top. */
 export interface Samples {
+  /** In pixels. */
   readonly height: number;
+  /** In pixels. */
   readonly width: number;
+  /** The bytes of all pixels. */
   readonly data: ArrayLike<number>;
 }
 

@@ -4,8 +4,11 @@ import type { Split } from './split.js';
 
 /** An image in memory: rows from the top, three bytes per pixel (red, green, blue). u8 [height, width, 3]. */
 export interface Image {
+  /** In pixels. */
   readonly height: number;
+  /** In pixels. */
   readonly width: number;
+  /** Red, green and blue of each pixel: 3 · height · width bytes. */
   readonly pixels: Uint8Array;
 }
 
@@ -14,7 +17,9 @@ export const largestSide = 16_384;
 
 /** Identifies the images of a class by their number and a hash. */
 export interface ClassFingerprint {
+  /** The number of images of the class. */
   readonly images: number;
+  /** A hash of what identifies them, such as their names and sizes. */
   readonly hash: string;
 }
 
@@ -23,6 +28,7 @@ export type ImageInput = string | URL | Uint8Array | Image;
 
 /** The images of one split. An image is identified by its index, 0 … length − 1. */
 export interface ImageSource {
+  /** The number of images. */
   readonly length: number;
 
   /** The names of the classes, for messages. */
@@ -67,8 +73,11 @@ export const isInMemory = (image: ImageInput): image is Image =>
 
 /** A data set for classification: its classes, and the images for training and validation. */
 export interface ImageDataset {
+  /** The names of the classes. Labels are indices into this list. */
   readonly classes: readonly string[];
+  /** The images for training. */
   readonly train: ImageSource;
+  /** The images for validation. */
   readonly val: ImageSource;
   /** How `val` was drawn, if the images were not already split. */
   readonly split?: Split;
@@ -78,6 +87,7 @@ export interface ImageDataset {
 export interface DataSummary {
   /** The number of training images. */
   readonly images: number;
+  /** The number of classes. */
   readonly classes: number;
   /** The shorter side of the images in pixels, if they are in memory; null for files, which have not been read yet. */
   readonly side: number | null;

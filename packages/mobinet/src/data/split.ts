@@ -7,6 +7,7 @@ import { shuffled } from './shuffled.js';
 export interface Split {
   /** The share of the images of each class that is held out for validation. */
   readonly valShare: number;
+  /** The seed that draws them. */
   readonly splitSeed: number;
 }
 

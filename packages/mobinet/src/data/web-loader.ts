@@ -19,6 +19,10 @@ import { type Image, type ImageSource, isInMemory } from './source.js';
  * `imageFromRgba`.
  */
 export class ImageLoader extends BatchLoader {
+  /**
+   * @param source The images and their labels.
+   * @throws RangeError or TypeError, one line that names the option, if one is invalid.
+   */
   constructor(source: ImageSource, options: ImageLoaderOptions) {
     const resolved = resolveLoaderOptions(options, 1);
     super(source, resolved, () => scaleInPlace(resolved));

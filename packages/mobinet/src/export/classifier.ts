@@ -16,7 +16,22 @@ export interface Classifier {
   classify(picture: Picture, options?: { readonly top?: number }): Promise<Prediction[]>;
 }
 
-/** Makes a classifier from the bytes of a packed model. @throws FormatError like `unpackModel`. */
+/**
+ * Makes a classifier from the bytes of a packed model.
+ *
+ * @throws FormatError like `unpackModel`.
+ * @example
+ * ```ts
+ * import { createClassifier, createMoBiNet, packModel } from 'mobinet';
+ *
+ * const network = createMoBiNet({ width: 0.25, imageSize: 32, classes: 2 });
+ * const { classify } = createClassifier(packModel(network, { classes: ['cat', 'dog'] }));
+ * // Pixels in RGBA. In a browser, also an image element, a File, a canvas or a video.
+ * const found = await classify({ height: 40, width: 40, data: new Uint8ClampedArray(40 * 40 * 4) });
+ * console.log(found.map(({ name }) => name).sort().join(' '));
+ * // → cat dog
+ * ```
+ */
 export function createClassifier(bytes: Uint8Array): Classifier {
   return classifierOf(unpackModel(bytes));
 }
@@ -24,12 +39,25 @@ export function createClassifier(bytes: Uint8Array): Classifier {
 /**
  * Loads a packed model from a URL or a path and makes a classifier from it.
  *
- * ```ts
- * const { classify } = await loadClassifier('model.mobinet.safetensors');
- * const [{ name, probability }] = await classify(document.querySelector('img'));
- * ```
- *
  * @throws FormatError or Error like `loadPacked`.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { createMoBiNet, loadClassifier, packModel, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const file = join(folder, 'pets.mobinet.safetensors'); // on a web page, a URL
+ * const network = createMoBiNet({ width: 0.25, imageSize: 32, classes: 2 });
+ * await saveFile(file, packModel(network, { classes: ['cat', 'dog'] }));
+ *
+ * const { classes, classify } = await loadClassifier(file);
+ * const [best] = await classify({ height: 40, width: 40, data: new Uint8ClampedArray(40 * 40 * 4) }, { top: 1 });
+ * console.log(classes.includes(best.name), best.probability >= 0.5);
+ * // → true true
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function loadClassifier(source: string | URL): Promise<Classifier> {
   return classifierOf(await loadPacked(source));

@@ -21,8 +21,22 @@ export interface ImportOptions {
  * Makes a network with weights that were trained elsewhere. The safetensors file must contain exactly the parameters
  * and running statistics of the network, as floats, under the names and in the shapes that docs/interop.md lists.
  *
- * @throws FormatError, one line that names the tensor, if the file does not fit the network; RangeError for
- * invalid options.
+ * @param bytes A safetensors file.
+ * @throws FormatError, one line that names the tensor, if the file does not fit the network; RangeError for invalid
+ *   options.
+ * @example
+ * ```ts
+ * import { encodeSafetensors } from '@mobinet/tensor';
+ * import { createMoBiNet, importWeights } from 'mobinet';
+ *
+ * const options = { width: 0.25, imageSize: 32, classes: 10 };
+ * const trained = createMoBiNet(options); // elsewhere, such as in PyTorch
+ * const bytes = encodeSafetensors(new Map([...trained.parameters(), ...trained.state()]));
+ * const network = importWeights(bytes, { options });
+ * const [a, b] = [trained, network].map((each) => each.parameters().get('classifier.weight')!.values);
+ * console.log(a.every((value, i) => value === b[i]));
+ * // → true
+ * ```
  */
 export function importWeights(
   bytes: Uint8Array,

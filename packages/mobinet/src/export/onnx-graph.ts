@@ -18,6 +18,7 @@ export type Attribute = number | readonly number[] | { readonly float: number };
 
 /** An input or output of a graph. */
 export interface OnnxValue {
+  /** The name of the value. */
   readonly name: string;
   /** Axes given by name may have any size. */
   readonly shape: readonly (number | string)[];
@@ -25,22 +26,51 @@ export interface OnnxValue {
 
 /** Everything in an ONNX model file besides nodes and constants. */
 export interface OnnxModelInfo {
+  /** The name of the graph. */
   readonly name: string;
+  /** Its only input, an f32 tensor. */
   readonly input: OnnxValue;
+  /** Its only output, an f32 tensor. Its name is that of a node. */
   readonly output: OnnxValue;
+  /** The version of the program that makes the model. */
   readonly producerVersion: string;
+  /** What else the file stores, by key. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
  * Builds an ONNX graph node by node (https://onnx.ai/onnx/repo-docs/IR.html). Values are identified by name. Each node
  * has one output, which has the name of the node.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ * import { OnnxGraph } from 'mobinet';
+ *
+ * // y = x·W for x [batch, 2].
+ * const graph = new OnnxGraph();
+ * graph.node('MatMul', 'y', ['x', graph.tensor('W', tensor([[1], [2]]))]);
+ * const bytes = graph.encode({
+ *   name: 'product',
+ *   input: { name: 'x', shape: ['batch', 2] },
+ *   output: { name: 'y', shape: ['batch', 1] },
+ *   producerVersion: '1',
+ *   metadata: {},
+ * });
+ * console.log(Buffer.from(bytes).includes('MatMul'));
+ * // → true
+ * ```
  */
 export class OnnxGraph {
   readonly #nodes: proto.INodeProto[] = [];
   readonly #constants = new Map<string, proto.ITensorProto>();
 
-  /** Adds a node, whose inputs must exist already. Returns the name of its output. */
+  /**
+   * Adds a node, whose inputs must exist already. Returns the name of its output.
+   *
+   * @param operator The name of an ONNX operator, such as `Conv`.
+   * @param name The name of the node and of its output.
+   */
   node(
     operator: string,
     name: string,

@@ -19,7 +19,17 @@ import { version } from './version.js';
  * @param network A trained network or a packed model.
  * @returns The bytes of the ONNX file.
  * @throws RangeError, one line, for ops that ONNX export does not support; TraceError if `forward` cannot be traced
- * (see `trace`).
+ *   (see `trace`).
+ * @example
+ * ```ts
+ * import { createMoBiNet, exportOnnx, packModel } from 'mobinet';
+ *
+ * const network = createMoBiNet({ width: 0.25, imageSize: 32, classes: 10 });
+ * const onnx = exportOnnx(network); // await saveFile('model.onnx', onnx)
+ * // ONNX has no tensors of bits, so its file is larger.
+ * console.log(onnx.length > 10 * packModel(network).length);
+ * // → true
+ * ```
  */
 export function exportOnnx(network: Module, { imageShape, ...info }: ExportOptions = {}): Uint8Array {
   return withNetworkProgram('exportOnnx', network, { imageShape }, (program) => {

@@ -17,12 +17,37 @@ export interface ExportOptions extends PackedInfo {
  * `forward` does in evaluation mode, call by call, and its tensors, with one bit per binary weight. Latent weights and
  * optimizer state are left out.
  *
- * ```ts
- * await saveFile('mine.mobinet.safetensors', packModel(network, { imageShape: [32, 32, 3], classes }));
- * ```
- *
+ * @param network A network from images [batch, height, width, channels] to logits [batch, classes].
+ * @returns The bytes of the file, which `loadPacked` and `unpackModel` read.
  * @throws RangeError, one line, for ops that packed files do not support; TraceError if `forward` cannot be traced (see
- * `trace`).
+ *   `trace`).
+ * @example
+ * ```ts
+ * import { createMoBiNet, packModel, unpackModel } from 'mobinet';
+ *
+ * const network = createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 });
+ * const bytes = packModel(network, { classes: ['cat', 'dog', 'owl'] }); // for saveFile, or a download
+ * console.log(unpackModel(bytes).info.classes?.join(' '));
+ * // → cat dog owl
+ * ```
+ * @example A network of your own
+ * ```ts
+ * import { Conv2d, GlobalAveragePool2d, Linear, Sequential } from '@mobinet/autograd';
+ * import { BinaryConv2d } from '@mobinet/bnn';
+ * import { Rng } from '@mobinet/tensor';
+ * import { packModel, unpackModel } from 'mobinet';
+ *
+ * const rng = Rng.fromSeed(0);
+ * const network = new Sequential(
+ *   new Conv2d(3, 16, { rng }),
+ *   new BinaryConv2d(16, 16, { stride: 2, rng }),
+ *   new GlobalAveragePool2d(),
+ *   new Linear(16, 2, { rng }),
+ * );
+ * const packed = unpackModel(packModel(network, { imageShape: [32, 32, 3] }));
+ * console.log(`[${packed.imageShape}] to ${packed.classCount} classes`);
+ * // → [32,32,3] to 2 classes
+ * ```
  */
 export function packModel(network: Module, { imageShape, ...info }: ExportOptions = {}): UnsharedBytes {
   checkPackable(network, { imageShape, ...info });

@@ -29,9 +29,24 @@ import { mostProbable, type Prediction } from './prediction.js';
 
 /**
  * The network of a packed file. On the CPU its logits equal those of the trained network in evaluation mode, bit for
- * bit. It runs on the backend of its images.
+ * bit. It runs on the backend of its images. `unpackModel` and `loadPacked` make one.
+ *
+ * @example
+ * ```ts
+ * import { createMoBiNet, packModel, unpackModel } from 'mobinet';
+ *
+ * const network = createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 });
+ * const packed = unpackModel(packModel(network, { classes: ['cat', 'dog', 'owl'] }));
+ * const image = { height: 48, width: 64, pixels: new Uint8Array(48 * 64 * 3) };
+ * const [classes] = await packed.predict([image]);
+ * const total = classes.reduce((sum, { probability }) => sum + probability, 0);
+ * console.log(`${classes.length} classes, probabilities add up to ${total.toFixed(3)}`);
+ * // → 3 classes, probabilities add up to 1.000
+ * packed.dispose();
+ * ```
  */
 export class PackedModel extends Module {
+  /** The classes and the preprocessing, as far as the file has them. */
   readonly info: PackedInfo;
   /** [height, width, channels] of an image. */
   readonly imageShape: Shape;
@@ -67,6 +82,9 @@ export class PackedModel extends Module {
   /**
    * Like `forward`, and calls `onLayer` after each layer. On a GPU the layer has only been submitted by then; awaiting
    * `data()` of its signs waits for the result.
+   *
+   * @param x [batch, height, width, channels]
+   * @returns Logits [batch, classes].
    */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
     const ready = this.#program.for(x);
@@ -82,16 +100,22 @@ export class PackedModel extends Module {
     return logits as Tensor;
   }
 
-  /** The program that runs for batches like x. The network owns it and replaces it when the batch size changes. */
+  /**
+   * The program that runs for batches like x. The network owns it and replaces it when the batch size changes.
+   *
+   * @param x Images, or their shape [batch, height, width, channels] and backend.
+   */
   programFor(x: { readonly shape: Shape; readonly backend: Tensor['backend'] }): ReadyProgram {
     return this.#program.for(x);
   }
 
   /**
-   * The most probable classes of each image, on the current backend.
+   * The most probable classes of each image, on the current backend, most probable first.
    *
    * @param images RGB images of any size.
    * @param options.top How many classes to return for each image. Default 5.
+   * @returns As many lists as images.
+   * @throws RangeError or TypeError, one line, for a value that is not an image.
    */
   async predict(images: readonly Image[], { top = 5 }: { top?: number } = {}): Promise<Prediction[][]> {
     const [size] = this.imageShape;
@@ -104,6 +128,7 @@ export class PackedModel extends Module {
     );
   }
 
+  /** Frees the tensors of the network and the memory of its program. */
   override dispose(): void {
     this.#program.dispose();
     dispose(this.#constants);
@@ -114,6 +139,7 @@ export class PackedModel extends Module {
 export interface LayerReport {
   /** Index among the layers of `programFor(x).program`. */
   readonly index: number;
+  /** Its name, that of its weights in the trained network, such as `units.3.depthwise`. */
   readonly name: string;
   /** Running time; on a GPU, the time that submitting the layer took. */
   readonly milliseconds: number;
@@ -135,8 +161,26 @@ function signsOf(ready: ReadyProgram, { from, to }: Layer): BitTensor | null {
 /**
  * Decodes a packed file into a network that is ready to run. The whole file is checked before it takes memory.
  *
- * @param source The name of the file in error messages.
+ * @param bytes The contents of the file.
+ * @param source The name of the file in error messages. Default: `'packed model'`.
  * @throws FormatError, one line that names the tensor or the node, if it is not an intact packed file.
+ * @example
+ * ```ts
+ * import { FormatError } from '@mobinet/tensor';
+ * import { createMoBiNet, packModel, unpackModel } from 'mobinet';
+ *
+ * const bytes = packModel(createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 }));
+ * console.log(unpackModel(bytes).classCount);
+ *
+ * bytes[bytes.length - 1] ^= 1; // one wrong bit
+ * try {
+ *   unpackModel(bytes);
+ * } catch (error) {
+ *   console.log(error instanceof FormatError);
+ * }
+ * // → 3
+ * // → true
+ * ```
  */
 export function unpackModel(bytes: Uint8Array, source = 'packed model'): PackedModel {
   return withBackend('cpu', () => {
@@ -181,9 +225,19 @@ function checkNodes(program: PortableProgram, constants: ReadonlyMap<string, Val
 }
 
 /**
- * Loads a packed network from bytes, a URL or a path. On a web page, a path is a URL relative to the page.
+ * Loads a packed network from bytes, a URL or a path, and starts the threads that it runs on. On a web page, a path is
+ * a URL relative to the page.
  *
  * @throws FormatError like `unpackModel`; Error, one line, if the file cannot be read.
+ * @example
+ * ```ts
+ * import { createMoBiNet, loadPacked, packModel } from 'mobinet';
+ *
+ * const bytes = packModel(createMoBiNet({ width: 0.25, imageSize: 32, classes: 3 }));
+ * const model = await loadPacked(bytes); // or 'pets.mobinet.safetensors', or a URL
+ * console.log(`[${model.imageShape}] to ${model.classCount} classes`);
+ * // → [32,32,3] to 3 classes
+ * ```
  */
 export async function loadPacked(source: Uint8Array | string | URL): Promise<PackedModel> {
   const threads = setThreads(threadCount());

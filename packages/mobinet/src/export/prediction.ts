@@ -2,7 +2,9 @@ import { checkNumber, wholeNumbers } from '@mobinet/tensor';
 
 /** A class and its probability, according to a network. */
 export interface Prediction {
+  /** The name of the class. */
   readonly name: string;
+  /** Its probability, from 0 to 1. */
   readonly probability: number;
 }
 

@@ -10,8 +10,25 @@ import { explainWriteError, hasCode } from './write-error.js';
  * Writes a file atomically: to a temporary file beside it, which is checked, flushed to disk, and renamed into place.
  * Symbolic links are followed, and an existing file keeps its mode and owner.
  *
+ * @param path The file, in a folder that exists.
+ * @param content Its new contents. A string is written as UTF-8.
  * @throws DataError, one line with the remedy, if the file cannot be written, or if `path` is not a regular file. No
- * temporary file is left, and the old contents are unchanged, unless only the last step failed: flushing the new name.
+ *   temporary file is left, and the old contents are unchanged, unless only the last step failed: flushing the new
+ *   name.
+ * @example
+ * ```ts
+ * import { mkdtemp, readFile, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const file = join(folder, 'classes.txt');
+ * await saveFile(file, 'cat dog');
+ * console.log(await readFile(file, 'utf8'));
+ * // → cat dog
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function saveFile(
   path: string,

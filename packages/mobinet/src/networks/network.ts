@@ -15,6 +15,7 @@ import {
 export interface Network<O extends ImageOptions = ImageOptions> {
   /** Its name in checkpoints and for the flag `--network`. */
   readonly name: string;
+  /** All options, including those of all networks of images. */
   readonly options: OptionSchema;
   /** The options that training presets set, by the name of the preset. */
   readonly presets: Readonly<Record<string, PresetOptions<O> | undefined>>;
@@ -57,19 +58,33 @@ export interface NetworkDefinition<S extends OptionSchema> {
 }
 
 /**
- * Defines a kind of network, so that it can be trained, resumed, packed and exported like the built-in ones.
- *
- * ```ts
- * export default registerNetwork(defineNetwork({
- *   name: 'tiny',
- *   options: { width: { help: 'channels of the first layer', default: 16, range: wholeNumbers(1, 1024) } },
- *   make: ({ width, classes, seed }) => new Tiny(width, classes, Rng.fromSeed(seed)),
- * }));
- * ```
- *
- * `mobinet train --network FILE` takes a file with such a default export.
+ * Defines a kind of network, so that it can be trained, resumed, packed and exported like the built-in ones. `mobinet
+ * train --network FILE` takes a file with such a default export.
  *
  * @throws RangeError or TypeError, one line, for an invalid definition.
+ * @example
+ * ```ts
+ * import { GlobalAveragePool2d, Linear, Sequential } from '@mobinet/autograd';
+ * import { BinaryConv2d } from '@mobinet/bnn';
+ * import { Rng, wholeNumbers } from '@mobinet/tensor';
+ * import { defineNetwork } from 'mobinet';
+ *
+ * const oneLayer = defineNetwork({
+ *   name: 'one-layer',
+ *   options: { channels: { help: 'channels of the layer', default: 16, range: wholeNumbers(1, 512) } },
+ *   make({ channels, classes, seed }) {
+ *     const rng = Rng.fromSeed(seed);
+ *     return new Sequential(
+ *       new BinaryConv2d(3, channels, { rng }),
+ *       new GlobalAveragePool2d(),
+ *       new Linear(channels, classes, { rng }),
+ *     );
+ *   },
+ * });
+ * const network = oneLayer.make(oneLayer.resolve({ channels: 8, classes: 2 }));
+ * console.log([...network.parameters().values()].map(({ shape }) => `[${shape}]`).join(' '));
+ * // → [8,3,3,3] [2,8] [2]
+ * ```
  */
 export function defineNetwork<const S extends OptionSchema = Record<never, never>>(
   definition: NetworkDefinition<S>,
@@ -140,6 +155,23 @@ const networks = new Map<string, Network>();
  *
  * @returns The same network.
  * @throws RangeError if another network has the same name. TypeError if it was not made by `defineNetwork`.
+ * @example
+ * ```ts
+ * import { GlobalAveragePool2d, Linear, Sequential } from '@mobinet/autograd';
+ * import { Rng } from '@mobinet/tensor';
+ * import { defineNetwork, networkNamed, registerNetwork } from 'mobinet';
+ *
+ * // A linear classifier of the mean color. In a file for --network, this is the default export.
+ * const meanColor = registerNetwork(
+ *   defineNetwork({
+ *     name: 'mean-color',
+ *     make: ({ classes, seed }) =>
+ *       new Sequential(new GlobalAveragePool2d(), new Linear(3, classes, { rng: Rng.fromSeed(seed) })),
+ *   }),
+ * );
+ * console.log(networkNamed('mean-color') === meanColor);
+ * // → true
+ * ```
  */
 export function registerNetwork<N extends Network>(network: N): N {
   checkNetwork(network);
@@ -151,7 +183,18 @@ export function registerNetwork<N extends Network>(network: N): N {
   return network;
 }
 
-/** The network that is registered under a name. @throws DataError, one line with a remedy, if there is none. */
+/**
+ * The network that is registered under a name.
+ *
+ * @throws DataError, one line with a remedy, if there is none.
+ * @example
+ * ```ts
+ * import { mobinet, networkNamed } from 'mobinet';
+ *
+ * console.log(networkNamed('mobinet') === mobinet);
+ * // → true
+ * ```
+ */
 export function networkNamed(name: string): Network {
   const network = networks.get(name);
   if (network) return network;

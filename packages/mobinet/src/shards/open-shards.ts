@@ -10,13 +10,31 @@ import { ShardSource } from './shard-source.js';
 
 /**
  * Opens a folder of shards: tar archives in the layout of WebDataset, with KEY.jpg and KEY.cls for each image, as
- * `mobinet pack-data` writes them. They are in DIR/train and DIR/val, or all in DIR, of which a share is then held out
- * for validation. Only the index is read here, so this takes no longer for larger images.
+ * `packShards` and `mobinet pack-data` write them. They are in DIR/train and DIR/val, or all in DIR, of which a share
+ * is then held out for validation. Only the index is read here, so this takes no longer for larger images.
  *
  * Each epoch reads the shards in large pieces, in an order that depends on the seed and the epoch alone (`planPass`).
  * Classes without names are called by their numbers.
  *
+ * @param directory The path of DIR.
  * @throws DataError, one line, if the shards cannot be read, are damaged or incomplete, or have no labels.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { imagesFromArrays, openShards, packShards } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const pixels = new Uint8Array(10 * 8 * 8 * 3);
+ * const labels = Array.from({ length: 10 }, (_, i) => i % 2);
+ * await packShards(imagesFromArrays({ height: 8, width: 8, pixels, labels }), ['cat', 'dog'], folder, { resize: 8 });
+ *
+ * const { classes, train, val } = await openShards(folder, { valShare: 0.2 });
+ * console.log(`${classes}: ${train.length} for training, ${val.length} for validation`);
+ * // → cat,dog: 8 for training, 2 for validation
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function openShards(directory: string, options: ImageFolderOptions = {}): Promise<ImageDataset> {
   const split = isSplit(directory, options);
@@ -29,8 +47,25 @@ export async function openShards(directory: string, options: ImageFolderOptions 
  * Opens shards for evaluation: those of DIR/val, or of the shards in DIR those images that `openShards` holds out for
  * validation with the same `valShare` and `splitSeed`, or all of them without a share.
  *
- * @param options.classes The least number of classes if they have no names, since some may have no images.
+ * @param directory The path of DIR.
+ * @param options.classes The least number of classes if they have no names, since some may have no images. Default 1.
  * @throws DataError like `openShards`.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { imagesFromArrays, openValidationShards, packShards } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const images = imagesFromArrays({ height: 8, width: 8, pixels: new Uint8Array(2 * 8 * 8 * 3), labels: [0, 1] });
+ * await packShards(images, ['cat', 'dog'], folder, { resize: 8 });
+ *
+ * const { val } = await openValidationShards(folder);
+ * console.log(val.length);
+ * // → 2
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function openValidationShards(
   directory: string,

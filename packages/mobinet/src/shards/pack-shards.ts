@@ -44,6 +44,7 @@ export interface PackResult {
   readonly images: number;
   /** The number of images that could not be decoded. */
   readonly skipped: number;
+  /** The number of tar archives. */
   readonly shards: number;
   /** The size of all shards. */
   readonly bytes: number;
@@ -60,9 +61,25 @@ export const shardBytesRange = wholeNumbers(1, 2e9);
  * Files are written whole. A call that was interrupted is continued by the next one with the same images and settings.
  *
  * @param source Images and their classes, such as those of `openImageFolder`.
+ * @param classes The names of the classes.
  * @param out The folder for the shards. It is created if necessary.
  * @throws DataError, one line, if the folder has other contents or cannot be written, or too many images cannot be
- * decoded.
+ *   decoded.
+ * @throws RangeError, one line, if an option is out of range.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { imagesFromArrays, packShards } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const images = imagesFromArrays({ height: 8, width: 8, pixels: new Uint8Array(2 * 8 * 8 * 3), labels: [0, 1] });
+ * const packed = await packShards(images, ['cat', 'dog'], join(folder, 'shards'), { resize: 8 });
+ * console.log(`${packed.images} images in ${packed.shards} shard, ${packed.skipped} skipped`);
+ * // → 2 images in 1 shard, 0 skipped
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function packShards(
   source: ImageSource,

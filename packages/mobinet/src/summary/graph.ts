@@ -10,6 +10,27 @@ import { kindOf } from './kind.js';
  * and many editors render. Each call is a box with the shape of its output, grouped by layer.
  *
  * @param network A trained network or a packed model.
+ * @throws TraceError if `forward` cannot be traced (see `trace`).
+ * @example
+ * ```ts
+ * import { GlobalAveragePool2d, Linear, Sequential } from '@mobinet/autograd';
+ * import { Rng } from '@mobinet/tensor';
+ * import { drawGraph } from 'mobinet';
+ *
+ * const classifier = new Linear(3, 2, { bias: false, rng: Rng.fromSeed(0) });
+ * const network = new Sequential(new GlobalAveragePool2d(), classifier).label();
+ * console.log(drawGraph(network, { imageShape: [32, 32, 3] }));
+ * // → flowchart TD
+ * // →   v0(["images<br>32×32×3"])
+ * // →   subgraph layer0 ["layers.1"]
+ * // →     v1["mean<br>3"]
+ * // →     v3["linear<br>2"]
+ * // →   end
+ * // →   logits(["logits"])
+ * // →   v0 --> v1
+ * // →   v1 --> v3
+ * // →   v3 --> logits
+ * ```
  */
 export function drawGraph(network: Module, { imageShape }: ExportOptions = {}): string {
   return withoutMemory(() => withNetworkProgram('drawGraph', network, { imageShape }, flowchart));

@@ -9,13 +9,17 @@ import { kindOf } from './kind.js';
 
 /** A layer: a convolution or a matrix product, with the ops that follow it. */
 export interface LayerSummary extends MultiplyAdds {
+  /** Its name, that of its weights in the network, such as `units.3.depthwise`. */
   readonly name: string;
   /** What the layer is, in a few words: `binary conv 3×3, groups of 8`. */
   readonly kind: string;
   /** [height, width, channels] or [features], without the batch. */
   readonly inputShape: Shape;
+  /** Like `inputShape`. */
   readonly outputShape: Shape;
+  /** The number of weights of which only the signs are used. */
   readonly binaryParameters: number;
+  /** The number of floats. */
   readonly floatParameters: number;
   /** Bytes of its tensors in the packed file; null for networks that cannot be packed. */
   readonly savedBytes: number | null;
@@ -23,9 +27,13 @@ export interface LayerSummary extends MultiplyAdds {
 
 /** A network's layers and their totals. */
 export interface NetworkSummary extends MultiplyAdds {
+  /** The layers in execution order. */
   readonly layers: readonly LayerSummary[];
+  /** The number of all parameters. */
   readonly parameters: number;
+  /** The number of weights of which only the signs are used. */
   readonly binaryParameters: number;
+  /** The number of floats. */
   readonly floatParameters: number;
   /** FLOPs as the paper counts them; see `countFlops`. */
   readonly flops: number;
@@ -36,14 +44,24 @@ export interface NetworkSummary extends MultiplyAdds {
 /**
  * Counts the parameters, multiply-adds and bytes of a network of images in evaluation mode, layer by layer. The
  * parameters are the numbers that inference uses: the signs of weights, and for each channel the constants into which
- * α, batch normalization and activation fold. Nothing is computed, so the network may be made without memory:
- *
- * ```ts
- * const { flops } = withoutMemory(() => summary(createMoBiNet({ width: 2 })));
- * ```
+ * α, batch normalization and activation fold. Nothing is computed, so the network may be made without memory.
  *
  * @param network A trained network or a packed model.
  * @param options As for `packModel`. Classes and preprocessing count towards the size of the file.
+ * @throws TraceError if `forward` cannot be traced (see `trace`).
+ * @example
+ * ```ts
+ * import { withoutMemory } from '@mobinet/tensor';
+ * import { createMoBiNet, summary } from 'mobinet';
+ *
+ * const { layers, binaryParameters, binaryMultiplyAdds } = withoutMemory(() => summary(createMoBiNet()));
+ * console.log(`${layers.length} layers`);
+ * console.log(`${(binaryParameters / 1e6).toFixed(1)} million binary parameters`);
+ * console.log(`${(binaryMultiplyAdds / 1e6).toFixed(0)} million binary multiply-adds`);
+ * // → 41 layers
+ * // → 7.3 million binary parameters
+ * // → 2353 million binary multiply-adds
+ * ```
  */
 export function summary(network: Module, { imageShape, ...info }: ExportOptions = {}): NetworkSummary {
   return withoutMemory(() =>

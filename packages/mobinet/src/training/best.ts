@@ -6,6 +6,21 @@ const isBetter = (epoch: EpochMetrics, other: EpochMetrics): boolean =>
 
 /**
  * The epoch with the highest top-1, then the lowest validation loss, then the first; undefined for an empty history.
+ *
+ * @param history The epochs of a run.
+ * @example
+ * ```ts
+ * import { bestEpoch, type EpochMetrics } from 'mobinet';
+ *
+ * const rest = { trainLoss: 1, top5: null, learningRate: 1e-3, imagesPerSecond: 100, seconds: 1 };
+ * const history: EpochMetrics[] = [
+ *   { epoch: 1, top1: 70, valLoss: 0.8, ...rest },
+ *   { epoch: 2, top1: 75, valLoss: 0.7, ...rest },
+ *   { epoch: 3, top1: 75, valLoss: 0.6, ...rest },
+ * ];
+ * console.log(bestEpoch(history)?.epoch);
+ * // → 3
+ * ```
  */
 export function bestEpoch(history: readonly EpochMetrics[]): EpochMetrics | undefined {
   return history.reduce<EpochMetrics | undefined>(

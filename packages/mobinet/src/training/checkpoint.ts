@@ -26,6 +26,17 @@ import { type SignChanges, type Signs, wordsFor } from './signs.js';
 /**
  * The run as a safetensors file: parameters, running statistics, optimizer state and progress. Within an epoch, also
  * the signs that its end will be compared with; between two epochs, those are the signs of the weights.
+ *
+ * @returns The bytes of the file, with a checksum.
+ * @example
+ * ```ts
+ * import { decodeCheckpoint, encodeCheckpoint, newRun, paperTraining } from 'mobinet';
+ *
+ * const run = newRun({ width: 0.25, imageSize: 32 }, paperTraining, { classes: ['cat', 'dog'], trainImages: 100 });
+ * const bytes = encodeCheckpoint(run); // await saveFile('run.safetensors', bytes)
+ * console.log(decodeCheckpoint(bytes).trainImages);
+ * // → 100
+ * ```
  */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
   const { network, options, optimizer, training, classes, trainImages, progress, history } = run;
@@ -70,10 +81,23 @@ export function savedTensors({ model, average, optimizer }: TrainingRun): Map<st
 }
 
 /**
- * Restores a saved run, ready to be resumed where it stopped.
+ * Restores a saved run, ready to be resumed where it stopped. Its network must be registered: see `registerNetwork`.
  *
- * @param source The name of the file in error messages.
+ * @param bytes The contents of a checkpoint.
+ * @param source The name of the file in error messages. Default: `'checkpoint'`.
  * @throws FormatError, one line, if the file is not an intact checkpoint.
+ * @example
+ * ```ts
+ * import { FormatError } from '@mobinet/tensor';
+ * import { createMoBiNet, decodeCheckpoint, packModel } from 'mobinet';
+ *
+ * try {
+ *   decodeCheckpoint(packModel(createMoBiNet({ width: 0.25, imageSize: 32 })), 'model.mobinet.safetensors');
+ * } catch (error) {
+ *   console.log(error instanceof FormatError); // a packed model cannot be resumed
+ * }
+ * // → true
+ * ```
  */
 export function decodeCheckpoint(bytes: Uint8Array, source = 'checkpoint'): TrainingRun {
   const { tensors, metadata } = decodeChecked(bytes, checkpointFormat, source);

@@ -9,7 +9,18 @@ export interface Distillation {
   readonly temperature: number;
 }
 
-/** The settings of a run with a teacher unless others are given. */
+/**
+ * The settings of a run with a teacher unless others are given.
+ *
+ * @example
+ * ```ts
+ * import { distillationDefaults, paperTraining, type TrainingOptions } from 'mobinet';
+ *
+ * const training: TrainingOptions = { ...paperTraining, distillation: { ...distillationDefaults, weight: 0.5 } };
+ * console.log(training.distillation);
+ * // → { weight: 0.5, temperature: 4 }
+ * ```
+ */
 export const distillationDefaults: Distillation = { weight: 0.9, temperature: 4 };
 
 /** The ranges of the settings. Command lines and files are checked against them. */

@@ -15,6 +15,7 @@ import { diverged } from './training-error.js';
 export interface EpochProgress {
   /** Counted from 1. */
   readonly epoch: number;
+  /** The number of epochs of the run. */
   readonly epochs: number;
   /** Images done so far. */
   readonly images: number;
@@ -28,6 +29,7 @@ export interface EpochProgress {
 export interface StepReport extends EpochProgress {
   /** Mean over this epoch so far. */
   readonly loss: number;
+  /** Throughput of this epoch so far. */
   readonly imagesPerSecond: number;
   /** Estimated time for a whole epoch, its validation included; null while the pace is unknown. */
   readonly secondsPerEpoch: number | null;

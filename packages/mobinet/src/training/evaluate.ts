@@ -32,7 +32,29 @@ export interface EvaluateOptions {
  * Computes loss and accuracy over all images of a loader, in evaluation mode. Afterwards, the network is in training
  * mode again if it was before.
  *
+ * @param model A network from images [batch, size, size, 3] to logits [batch, classes].
  * @throws The signal's reason when it aborts.
+ * @example
+ * ```ts
+ * import { Module } from '@mobinet/autograd';
+ * import { concat, mean, neg, Rng, reshape, type Tensor } from '@mobinet/tensor';
+ * import { evaluate, ImageLoader, imagesFromArrays } from 'mobinet';
+ *
+ * // Logits [−brightness, brightness], for the classes dark and bright.
+ * class Brightness extends Module {
+ *   override forward(x: Tensor): Tensor {
+ *     const brightness = reshape(mean(x, { axes: [1, 2, 3] }), [-1, 1]);
+ *     return concat([neg(brightness), brightness], 1);
+ *   }
+ * }
+ * const pixels = new Uint8Array(4 * 8 * 8 * 3).fill(255, 2 * 8 * 8 * 3);
+ * const images = imagesFromArrays({ height: 8, width: 8, pixels, labels: [0, 0, 1, 1] });
+ * const loader = new ImageLoader(images, { batchSize: 4, size: 8, rng: Rng.fromSeed(0) });
+ * const { top1, images: count } = await evaluate(new Brightness(), loader);
+ * console.log(`top-1 ${top1} % of ${count} images`);
+ * // → top-1 100 % of 4 images
+ * await loader.close();
+ * ```
  */
 export async function evaluate(
   model: Module,

@@ -17,7 +17,18 @@ import { disposeRun, evaluatedModel, type TrainingRun } from './run.js';
 import { checkpointFile } from './run-folder.js';
 import { runOnHost } from './run-on-host.js';
 
-/** The file name of the packed model in a run folder. */
+/**
+ * The file name of the packed model in a run folder.
+ *
+ * @example
+ * ```ts
+ * import { join } from 'node:path/posix';
+ * import { packedFile } from 'mobinet';
+ *
+ * console.log(join('runs/photos', packedFile));
+ * // → runs/photos/model.mobinet.safetensors
+ * ```
+ */
 export const packedFile = 'model.mobinet.safetensors';
 
 /** The default file name of an ONNX model. */
@@ -33,9 +44,24 @@ export async function findCheckpoint(path: string): Promise<string> {
 }
 
 /**
- * Reads a training run from a checkpoint or a run folder.
+ * Reads a training run from a checkpoint or a run folder. Its network must be registered: see `registerNetwork`.
  *
  * @throws FormatError, one line, if the file is not an intact checkpoint; DataError if it cannot be read.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { checkpointFile, encodeCheckpoint, newRun, paperTraining, readCheckpoint, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const run = newRun({ width: 0.25, imageSize: 32 }, paperTraining, { classes: ['cat', 'dog'], trainImages: 100 });
+ * await saveFile(join(folder, checkpointFile), encodeCheckpoint(run)); // `train` does this
+ * const { network, classes, progress } = await readCheckpoint(folder);
+ * console.log(`${network.name} for ${classes}, ${progress.epoch} epochs done`);
+ * // → mobinet for cat,dog, 0 epochs done
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function readCheckpoint(path: string): Promise<TrainingRun> {
   const file = await findCheckpoint(path);
@@ -79,15 +105,50 @@ export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array
 /**
  * Reads a network that is ready to run, from a packed model, a checkpoint or a run folder.
  *
+ * @returns The network. A checkpoint is packed first.
  * @throws FormatError, one line, if the file is not an intact packed model or checkpoint; DataError if it cannot be
- * read.
+ *   read.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { createMoBiNet, packedFile, packModel, readPacked, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const network = createMoBiNet({ width: 0.25, imageSize: 32, classes: 2 });
+ * await saveFile(join(folder, packedFile), packModel(network, { classes: ['cat', 'dog'] }));
+ * const { imageShape, info } = await readPacked(folder);
+ * console.log(`[${imageShape}] to ${info.classes}`);
+ * // → [32,32,3] to cat,dog
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function readPacked(path: string): Promise<PackedModel> {
   const { bytes, file } = await readPackedBytes(path);
   return unpackModel(bytes, file);
 }
 
-/** Packs the network of a run and saves it with `saveFile`. Returns the size of the file in bytes. */
+/**
+ * Packs the network of a run (`evaluatedModel`) and saves it with `saveFile`.
+ *
+ * @returns The size of the file in bytes.
+ * @throws DataError like `saveFile`; RangeError or TraceError like `packModel`.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm, stat } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { newRun, packedFile, paperTraining, writePacked } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const run = newRun({ width: 0.25, imageSize: 32 }, paperTraining, { classes: ['cat', 'dog'], trainImages: 100 });
+ * const bytes = await writePacked(run, join(folder, packedFile));
+ * console.log(bytes === (await stat(join(folder, packedFile))).size);
+ * // → true
+ * await rm(folder, { recursive: true });
+ * ```
+ */
 export async function writePacked(run: TrainingRun, path: string): Promise<number> {
   const bytes = packRun(run);
   await saveFile(path, bytes);
@@ -96,7 +157,19 @@ export async function writePacked(run: TrainingRun, path: string): Promise<numbe
 
 const packRun = (run: TrainingRun): Uint8Array => packModel(evaluatedModel(run), exportOptionsOf(run));
 
-/** The options for packing or exporting the network of a run: its image shape, classes and preprocessing. */
+/**
+ * The options for packing or exporting the network of a run: its image shape, classes and preprocessing.
+ *
+ * @example
+ * ```ts
+ * import { exportOptionsOf, newRun, paperTraining } from 'mobinet';
+ *
+ * const run = newRun({ width: 0.25, imageSize: 32 }, paperTraining, { classes: ['cat', 'dog'], trainImages: 100 });
+ * const { imageShape, classes, preprocessing } = exportOptionsOf(run);
+ * console.log(`[${imageShape}], ${classes}, scaled to ${preprocessing?.resize} pixels`);
+ * // → [32,32,3], cat,dog, scaled to 256 pixels
+ * ```
+ */
 export function exportOptionsOf({ options, classes, training }: TrainingRun): ExportOptions {
   const { resize, normalization } = training;
   return { imageShape: imageShapeOf(options), classes, preprocessing: { resize, normalization } };
@@ -117,7 +190,24 @@ export interface Agreement {
  * Compares a packed network with the network it was made from, on all images of a loader. Leaves the latter in
  * evaluation mode.
  *
+ * @param loader Images of the size and preprocessing of the network.
  * @throws The signal's reason when it aborts.
+ * @example
+ * ```ts
+ * import { Rng } from '@mobinet/tensor';
+ * import { comparePacked, ImageLoader, imagesFromArrays } from 'mobinet';
+ * import { newRun, packModel, paperTraining, unpackModel } from 'mobinet';
+ *
+ * const run = newRun({ width: 0.25, imageSize: 32 }, paperTraining, { classes: ['dark', 'bright'], trainImages: 4 });
+ * const packed = unpackModel(packModel(run.model));
+ *
+ * const pixels = new Uint8Array(4 * 32 * 32 * 3).fill(200, 2 * 32 * 32 * 3);
+ * const images = imagesFromArrays({ height: 32, width: 32, pixels, labels: [0, 0, 1, 1] });
+ * const loader = new ImageLoader(images, { batchSize: 4, size: 32, rng: Rng.fromSeed(0) });
+ * console.log(await comparePacked(run, packed, loader));
+ * // → { images: 4, largestDifference: 0 }
+ * await loader.close();
+ * ```
  */
 export async function comparePacked(
   run: TrainingRun,

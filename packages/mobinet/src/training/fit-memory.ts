@@ -7,6 +7,7 @@ import { type StepPlan, stepMemory } from './step-memory.js';
 
 /** How a training step fits into memory. */
 export interface StepFit {
+  /** The number of micro-batches, a power of two. */
   readonly microBatches: number;
   /** Bytes that the step needs; on a GPU, those of its largest tensor. */
   readonly needed: number;
@@ -23,9 +24,20 @@ const overheadBytes = 1e9;
  * On the CPU, the limit is what WebAssembly and the machine have left. A GPU only reports how large a tensor may be,
  * not how much memory it has.
  *
+ * @param step The network, its options, and the training options that memory depends on.
  * @param options.moreThan The result must exceed this number. Default 0.
  * @param options.available Bytes available. Default: what the current backend has.
  * @throws RangeError if not even single images fit.
+ * @example
+ * ```ts
+ * import { fitMicroBatches, mobinet, paperTraining } from 'mobinet';
+ *
+ * // The paper's network on batches of 256 images of 224×224 pixels.
+ * const step = { network: mobinet, options: mobinet.resolve({}), training: paperTraining };
+ * const { microBatches } = fitMicroBatches(step, { available: 4e9 });
+ * console.log(microBatches);
+ * // → 8
+ * ```
  */
 export function fitMicroBatches(
   step: Omit<StepPlan, 'microBatches'>,

@@ -10,13 +10,32 @@ import { disposeRun, evaluatedModel, type TrainingRun } from './run.js';
 /**
  * Starts a new run from the weights and running statistics of another run of the same architecture. Options that change
  * no shape may differ, so a binary network can start from its float twin. If the number of classes differs, the tensors
- * whose shape depends on it, those of the classifier, keep their fresh values. If the other run averages its weights, the
- * averages are taken, and if this one does, they start from the same values.
+ * whose shape depends on it, those of the classifier, keep their fresh values. If the other run averages its weights,
+ * the averages are taken, and if this one does, they start from the same values.
  *
+ * @param run The new run, whose tensors are overwritten.
  * @param path A checkpoint or a run folder. Packed models do not contain the weights that training needs.
  * @returns The names of the tensors that keep their fresh values.
  * @throws FormatError, one line, if the file is not an intact checkpoint. DataError if it cannot be read or has another
- * architecture.
+ *   architecture.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { encodeCheckpoint, initializeFrom, newRun, paperTraining, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const options = { width: 0.25, imageSize: 32 };
+ * const start = (classes: string[]) => newRun(options, paperTraining, { classes, trainImages: 100 });
+ * const file = join(folder, 'pets.safetensors');
+ * await saveFile(file, encodeCheckpoint(start(['cat', 'dog'])));
+ *
+ * const run = start(['lion', 'tiger', 'leopard']);
+ * console.log(`new: ${await initializeFrom(run, file)}`);
+ * // → new: classifier.weight,classifier.bias
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function initializeFrom(run: TrainingRun, path: string): Promise<readonly string[]> {
   const source = await readCheckpoint(path);

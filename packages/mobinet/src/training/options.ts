@@ -27,21 +27,44 @@ import { mixupRange } from '../data/mixup.js';
 import { resizeRange } from '../data/prepare.js';
 import { checkDistillation, type Distillation } from './distillation.js';
 
-/** The names of the optimizers that `makeOptimizer` makes. */
+/**
+ * The names of the optimizers that `makeOptimizer` makes.
+ *
+ * @example
+ * ```ts
+ * import { optimizerNames } from 'mobinet';
+ *
+ * console.log(optimizerNames.join(' '));
+ * // → adam adamw sgd bop
+ * ```
+ */
 export const optimizerNames = ['adam', 'adamw', 'sgd', 'bop'] as const;
 
-/** The names of the learning-rate schedules that `makeSchedule` makes. */
+/**
+ * The names of the learning-rate schedules that `makeSchedule` makes.
+ *
+ * @example
+ * ```ts
+ * import { scheduleNames } from 'mobinet';
+ *
+ * console.log(scheduleNames.join(' '));
+ * // → step one-cycle cosine constant
+ * ```
+ */
 export const scheduleNames = ['step', 'one-cycle', 'cosine', 'constant'] as const;
 
 /** How a network is trained: everything a run depends on besides the network and the images. */
 export interface TrainingOptions {
+  /** The number of passes over the training images. */
   readonly epochs: number;
+  /** The number of images of a training step. */
   readonly batchSize: number;
   /**
    * The maximum number of micro-batches that a batch is split into, a power of two. Only one at a time needs memory.
    * The number affects the result, since batch normalization takes its statistics from each micro-batch.
    */
   readonly microBatches: number;
+  /** The optimizer. `'sgd'` has a momentum of 0.9; the others have the defaults of their classes. */
   readonly optimizer: (typeof optimizerNames)[number];
   /** Stop after this many epochs in a row without improvement over the best one; 0 to never stop early. */
   readonly patience: number;
@@ -56,6 +79,7 @@ export interface TrainingOptions {
   readonly warmupEpochs: number;
   /** Not applied to binary weights. */
   readonly weightDecay: number;
+  /** ε of label smoothing, the share of the target that is spread over all classes; 0 for none. */
   readonly labelSmoothing: number;
   /** α of mixup, which mixes each training image and its loss with another one in shares from Beta(α, α); 0 for none. */
   readonly mixup: number;
@@ -70,13 +94,24 @@ export interface TrainingOptions {
   readonly seed: number;
   /** The shorter side that images are resized to before they are cropped, in pixels. */
   readonly resize: number;
+  /** How examples are drawn from the training images. */
   readonly augment: Augmentation;
+  /** The mean and standard deviation by which the colors of all images are normalized. */
   readonly normalization: Normalization;
 }
 
 /**
  * Training as in the paper: from scratch with Adam and multiplicative decay, on random crops of 224 pixels from images
  * resized to 256. The paper's numbers of epochs, learning rates and batch size are not known; these are ours.
+ *
+ * @example
+ * ```ts
+ * import { paperTraining, type TrainingOptions } from 'mobinet';
+ *
+ * const training: TrainingOptions = { ...paperTraining, epochs: 8, batchSize: 16 };
+ * console.log(training.optimizer, training.schedule, training.epochs);
+ * // → adam step 8
+ * ```
  */
 export const paperTraining: TrainingOptions = {
   epochs: 50,
@@ -149,7 +184,19 @@ function checkWarmUp({ epochs, schedule, warmupEpochs }: TrainingOptions, name: 
   }
 }
 
-/** Makes the optimizer that the training options name. */
+/**
+ * Makes the optimizer that the training options name.
+ *
+ * @example
+ * ```ts
+ * import { AdamW } from '@mobinet/autograd';
+ * import { makeOptimizer, paperTraining } from 'mobinet';
+ *
+ * const optimizer = makeOptimizer({ ...paperTraining, optimizer: 'adamw', learningRate: 0.01 });
+ * console.log(optimizer instanceof AdamW, optimizer.learningRate);
+ * // → true 0.01
+ * ```
+ */
 export function makeOptimizer({ optimizer, learningRate, weightDecay }: TrainingOptions): Optimizer {
   switch (optimizer) {
     case 'adam':
@@ -163,7 +210,18 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
   }
 }
 
-/** Makes the learning-rate schedule, warm-up included, for a run of `steps` steps. */
+/**
+ * Makes the learning-rate schedule, warm-up included, for a run of `steps` steps.
+ *
+ * @example
+ * ```ts
+ * import { makeSchedule, paperTraining } from 'mobinet';
+ *
+ * const schedule = makeSchedule({ ...paperTraining, schedule: 'step', learningRate: 1 }, 100);
+ * console.log([0, 59, 60, 85].map((step) => schedule(step).toFixed(2)).join(' '));
+ * // → 1.00 1.00 0.10 0.01
+ * ```
+ */
 export function makeSchedule(training: TrainingOptions, steps: number): Schedule {
   const warmUpSteps = Math.round((steps * training.warmupEpochs) / training.epochs);
   return warmUp({ steps: warmUpSteps, schedule: mainSchedule(training, steps - warmUpSteps) });

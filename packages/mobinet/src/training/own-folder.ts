@@ -9,6 +9,7 @@ import { bestFile, checkpointFile, metricsFile, refuseToOverwrite, reportFile } 
 
 /** The folder of a run, locked by this process until it is closed. */
 export interface OwnFolder {
+  /** Its path. */
   readonly path: string;
   /** Releases the lock. Removes the folder if it was created for the run and is still empty. */
   close(): Promise<void>;
@@ -19,14 +20,51 @@ export interface OwnFolder {
  * error now, not after hours of training.
  *
  * @param options.resumed Whether the run in the folder is being resumed. Any other run would overwrite its checkpoint.
+ *   Default false.
  * @throws DataError if the folder contains another run, is in use by another process, or cannot be written to.
+ * @example
+ * ```ts
+ * import { existsSync } from 'node:fs';
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { ownFolder } from 'mobinet';
+ *
+ * const parent = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const folder = await ownFolder(join(parent, 'photos')); // for train(run, dataset, { out: folder })
+ * console.log(existsSync(folder.path));
+ * await folder.close();
+ * console.log(existsSync(folder.path)); // removed, since it is still empty
+ * // → true
+ * // → false
+ * await rm(parent, { recursive: true });
+ * ```
  */
 export async function ownFolder(path: string, { resumed = false } = {}): Promise<OwnFolder> {
   const made = await makeFolder(path, true);
   return lock(path, made, resumed);
 }
 
-/** Creates and locks a folder for a new run, named after the local time, plus a number if that exists already. */
+/**
+ * Creates and locks a folder for a new run, named after the local time, plus a number if that exists already.
+ *
+ * @param parent The folder in which it is created, such as `runs`. It is created, too, if necessary.
+ * @throws DataError if it cannot be created or written to.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { basename, join } from 'node:path';
+ * import { ownNewFolder } from 'mobinet';
+ *
+ * const parent = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const folder = await ownNewFolder(parent); // such as 2026-01-31-17-05-09
+ * console.log(/^\d{4}(-\d{2}){5}$/.test(basename(folder.path)));
+ * // → true
+ * await folder.close();
+ * await rm(parent, { recursive: true });
+ * ```
+ */
 export async function ownNewFolder(parent: string): Promise<OwnFolder> {
   const parentMade = await makeFolder(parent, true);
   const name = join(parent, timeStamp());

@@ -6,13 +6,26 @@ import { paperTraining, type TrainingOptions } from './options.js';
 export interface Preset {
   /** Options for any kind of network. `Network.presets` adds those of a particular kind. */
   readonly model: Partial<ImageOptions>;
+  /** How the network is trained. */
   readonly training: TrainingOptions;
 }
 
 /** Options that the user has chosen, which others of a preset follow. */
 export type ChosenOptions = Partial<Pick<TrainingOptions, 'epochs' | 'batchSize'>>;
 
-/** The presets that a run can start from, for a given data set. Individual options can still be changed. */
+/**
+ * The presets that a run can start from, for a given data set. Individual options can still be changed.
+ *
+ * @example
+ * ```ts
+ * import { presets } from 'mobinet';
+ *
+ * // 500 photos of two classes, of unknown size. A chosen number of epochs is kept.
+ * const { model, training } = presets.photos({ images: 500, classes: 2, side: null }, { epochs: 20 });
+ * console.log(`${model.imageSize} pixels, ${training.epochs} epochs, batches of ${training.batchSize}`);
+ * // → 64 pixels, 20 epochs, batches of 16
+ * ```
+ */
 export const presets = {
   /** For ImageNet, as in the paper, with images of 224 pixels. */
   imagenet: (): Preset => ({ model: {}, training: paperTraining }),

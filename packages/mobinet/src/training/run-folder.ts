@@ -11,13 +11,48 @@ import { disposeRun, type TrainingRun } from './run.js';
 import { runOnHost } from './run-on-host.js';
 import { diverged, TrainingError } from './training-error.js';
 
-/** The file name of the latest checkpoint in a run folder. */
+/**
+ * The file name of the latest checkpoint in a run folder.
+ *
+ * @example
+ * ```ts
+ * import { join } from 'node:path/posix';
+ * import { checkpointFile } from 'mobinet';
+ *
+ * console.log(join('runs/photos', checkpointFile));
+ * // → runs/photos/checkpoint.safetensors
+ * ```
+ */
 export const checkpointFile = 'checkpoint.safetensors';
 
-/** The file name of the checkpoint of the best epoch in a run folder. */
+/**
+ * The file name of the checkpoint of the best epoch in a run folder.
+ *
+ * @example
+ * ```ts
+ * import { join } from 'node:path/posix';
+ * import { bestFile } from 'mobinet';
+ *
+ * console.log(join('runs/photos', bestFile));
+ * // → runs/photos/best.safetensors
+ * ```
+ */
 export const bestFile = 'best.safetensors';
 
-/** The file name of the metrics in a run folder: one JSON object (`EpochMetrics`) per line and epoch. */
+/**
+ * The file name of the metrics in a run folder: one JSON object (`EpochMetrics`) per line and epoch.
+ *
+ * @example
+ * ```ts
+ * import type { EpochMetrics } from 'mobinet';
+ * import { metricsFile } from 'mobinet';
+ *
+ * const lines = '{"epoch":1,"top1":70}\n{"epoch":2,"top1":75}\n'; // of a file of this name, shortened
+ * const history: EpochMetrics[] = lines.trim().split('\n').map((line) => JSON.parse(line));
+ * console.log(`${metricsFile}: ${history.map(({ top1 }) => top1)}`);
+ * // → metrics.jsonl: 70,75
+ * ```
+ */
 export const metricsFile = 'metrics.jsonl';
 
 /** The file name of the report in a run folder. */
@@ -26,7 +61,22 @@ export const reportFile = 'report.html';
 /**
  * Checks that a folder contains no run, whose checkpoint a new run would overwrite.
  *
+ * @param out The folder, which need not exist.
  * @throws DataError if it contains one.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { checkpointFile, DataError, refuseToOverwrite, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * await refuseToOverwrite(folder); // an empty folder is fine
+ * await saveFile(join(folder, checkpointFile), 'of an earlier run');
+ * await refuseToOverwrite(folder).catch((error) => console.log(error instanceof DataError));
+ * // → true
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function refuseToOverwrite(out: string): Promise<void> {
   const file = join(out, checkpointFile);

@@ -26,8 +26,12 @@ export interface EpochMetrics {
   readonly trainCrossEntropy?: number;
   /** Top-1 accuracy in the training steps. Missing in epochs of old releases. */
   readonly trainTop1?: number;
+  /** Top-1 accuracy of the validation images, in percent. */
   readonly top1: number;
-  /** null with five classes or fewer, where every image would count. */
+  /**
+   * Top-5 accuracy of the validation images, in percent; null with five classes or fewer, where every image would
+   * count.
+   */
   readonly top5: number | null;
   /** The learning rate of the epoch's last step. */
   readonly learningRate: number;
@@ -62,11 +66,15 @@ export interface Progress {
 export interface TrainingRun {
   /** The kind of network. */
   readonly network: Network;
+  /** The options of the network, defaults included. */
   readonly options: ImageOptions;
+  /** The network that is trained. */
   readonly model: Module;
+  /** The optimizer and its state. */
   readonly optimizer: Optimizer;
   /** The moving averages of the network, which `evaluatedModel` returns; null without `training.ema`. */
   readonly average: ExponentialMovingAverage | null;
+  /** How the network is trained. */
   readonly training: TrainingOptions;
   /** Names of the classes, in the order of the logits. */
   readonly classes: readonly string[];
@@ -86,9 +94,11 @@ export interface TrainingRun {
   init?: string | undefined;
   /** The teacher, if `training.distillation` is set. `train` records it. */
   teacher?: TeacherRecord | undefined;
+  /** How far the run has come. */
   progress: Progress;
   /** The signs at the end of the previous epoch; null where they are not known. */
   signs: Signs | null;
+  /** The metrics of all completed epochs. */
   readonly history: EpochMetrics[];
 }
 
@@ -97,10 +107,15 @@ export interface TrainingRun {
  * split are used.
  */
 export interface ImageLocation {
+  /** The path of an image folder. */
   readonly data?: string | undefined;
+  /** The path of a folder of IDX files. */
   readonly idx?: string | undefined;
+  /** The number of images of each split. Missing for all. */
   readonly limit?: number | undefined;
+  /** The share of each class that is held out for validation. */
   readonly valShare?: number | undefined;
+  /** The seed that draws the validation images. */
   readonly splitSeed?: number | undefined;
 }
 
@@ -123,8 +138,19 @@ export interface NewRun extends Pick<TrainingRun, 'classes' | 'trainImages' | 'p
 /**
  * Starts a run with freshly initialized weights.
  *
- * @param options Options of the network; missing ones take their defaults.
+ * @param options Options of the network; missing ones take their defaults. The number of classes is that of the data.
+ * @param training How it is trained, such as `paperTraining` or the `training` of a preset.
+ * @param data The names of the classes, the number of training images, and the kind of network.
  * @throws RangeError or TypeError, one line, for invalid options.
+ * @example
+ * ```ts
+ * import { newRun, presets } from 'mobinet';
+ *
+ * const { model, training } = presets.small();
+ * const run = newRun({ ...model, width: 0.25 }, training, { classes: ['cat', 'dog'], trainImages: 1000 });
+ * console.log(`${run.network.name} for ${run.options.classes} classes, epoch ${run.progress.epoch}`);
+ * // → mobinet for 2 classes, epoch 0
+ * ```
  */
 export function newRun(
   options: Readonly<Record<string, unknown>>,
@@ -156,7 +182,22 @@ function averageOf(model: Module, other: Module, decay: number): ExponentialMovi
   return new ExponentialMovingAverage(other, { decay });
 }
 
-/** The network of a run that is evaluated, packed and exported: the averages if the run has any (`training.ema`). */
+/**
+ * The network of a run that is evaluated, packed and exported: the averages if the run has any (`training.ema`).
+ *
+ * @example
+ * ```ts
+ * import { evaluatedModel, newRun, paperTraining } from 'mobinet';
+ *
+ * const data = { classes: ['cat', 'dog'], trainImages: 100 };
+ * for (const ema of [0, 0.999]) {
+ *   const run = newRun({ width: 0.25, imageSize: 32 }, { ...paperTraining, ema }, data);
+ *   console.log(evaluatedModel(run) === run.model);
+ * }
+ * // → true
+ * // → false
+ * ```
+ */
 export function evaluatedModel({ model, average }: Pick<TrainingRun, 'model' | 'average'>): Module {
   return average?.module ?? model;
 }

@@ -21,7 +21,24 @@ export interface Teacher {
  * dispose its model.
  *
  * @throws FormatError, one line, if the file is not an intact packed model or checkpoint; DataError if it cannot be
- * read.
+ *   read.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { createMoBiNet, packModel, readTeacher, saveFile } from 'mobinet';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const file = join(folder, 'twin.mobinet.safetensors');
+ * const twin = createMoBiNet({ width: 0.25, imageSize: 32, classes: 2, precision: 'float' });
+ * await saveFile(file, packModel(twin));
+ * const teacher = await readTeacher(file); // for train(run, dataset, { out, teacher })
+ * console.log(`${teacher.model.classCount} classes, a hash of ${teacher.hash.length} digits`);
+ * // → 2 classes, a hash of 16 digits
+ * teacher.model.dispose();
+ * await rm(folder, { recursive: true });
+ * ```
  */
 export async function readTeacher(path: string): Promise<Teacher> {
   const { bytes, file } = await readPackedBytes(path);

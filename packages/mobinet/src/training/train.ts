@@ -45,6 +45,7 @@ export interface TrainOptions extends EpochOptions {
 export interface TrainResult {
   /** False if the signal ended training early. The run can be resumed from its checkpoint. */
   readonly finished: boolean;
+  /** The number of images, of both splits, that could not be decoded. */
   readonly skippedImages: number;
 }
 
@@ -53,10 +54,33 @@ export interface TrainResult {
  * epoch, every few minutes, when the signal aborts, and when training fails. A run that is resumed from a checkpoint
  * ends with the same bits as one that was never interrupted.
  *
- * @throws DataError before the first step if the data or the teacher does not belong to the run, or its folder cannot be
- * used.
+ * @param run A new run (`newRun`), or one that is resumed (`readCheckpoint`). It is changed in place.
+ * @param dataset The images that the run was made for.
+ * @throws DataError before the first step if the data or the teacher does not belong to the run, or its folder cannot
+ *   be used.
  * @throws TrainingError if the loss becomes NaN or infinite; the last checkpoint is from before that. Also if training
- * fails for another reason after some steps; the message says what was saved.
+ *   fails for another reason after some steps; the message says what was saved.
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { imagesFromArrays, newRun, paperTraining, train } from 'mobinet';
+ *
+ * // Eight images of 16×16 pixels, four dark and four bright, serve as both splits.
+ * const pixels = new Uint8Array(8 * 16 * 16 * 3).fill(200, 4 * 16 * 16 * 3);
+ * const images = imagesFromArrays({ height: 16, width: 16, pixels, labels: [0, 0, 0, 0, 1, 1, 1, 1] });
+ * const classes = ['dark', 'bright'];
+ *
+ * const out = await mkdtemp(join(tmpdir(), 'mobinet-'));
+ * const network = { width: 0.0625, k: 1, imageSize: 16, stemStride: 1 };
+ * const training = { ...paperTraining, epochs: 1, batchSize: 4, resize: 16 };
+ * const run = newRun(network, training, { classes, trainImages: images.length });
+ * const { finished } = await train(run, { classes, train: images, val: images }, { out });
+ * console.log(`finished: ${finished}, epochs: ${run.history.length}`);
+ * // → finished: true, epochs: 1
+ * await rm(out, { recursive: true });
+ * ```
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
   checkData(run, dataset);

@@ -10,17 +10,38 @@ import { Segment } from './segment.js';
  * classifier of floats.
  *
  *     images [batch, size, size, 3] → stem → 13 units → mean over the pixels → classifier → logits [batch, classes]
+ *
+ * @example
+ * ```ts
+ * import { noGradient } from '@mobinet/autograd';
+ * import { Rng } from '@mobinet/tensor';
+ * import { createMoBiNet } from 'mobinet';
+ *
+ * const network = createMoBiNet({ width: 0.25, imageSize: 32, classes: 10 }).eval();
+ * const logits = noGradient(() => network.forward(Rng.fromSeed(0).normal([2, 32, 32, 3])));
+ * console.log(`${network.units.length} units, logits [${logits.shape}]`);
+ * // → 13 units, logits [2,10]
+ * ```
  */
 export class MoBiNet extends Module {
+  /** A float convolution, batch normalization and PReLU. */
   readonly stem: Stem;
+  /** The 13 binary units. */
   readonly units: readonly Unit[];
+  /** The linear layer from the features to the logits, on floats. */
   readonly classifier: Linear;
+  /** All options, including defaults. */
   readonly options: MoBiNetOptions;
+  /** The channels and sizes of all layers. */
   readonly plan: NetworkPlan;
   /** [height, width, channels] of an image. */
   readonly imageShape: Shape;
   readonly #pool = new GlobalAveragePool2d();
 
+  /**
+   * @param options All options, checked: use `createMoBiNet` for options with defaults.
+   * @throws RangeError for incompatible options, like `planNetwork`.
+   */
   constructor(options: MoBiNetOptions) {
     super();
     const plan = planNetwork(options);
@@ -54,10 +75,18 @@ export class MoBiNet extends Module {
 }
 
 /**
- * Creates a MoBiNet with freshly initialized weights: `createMoBiNet({ width: 0.5, classes: 10 })`. Missing options
- * take their defaults.
+ * Creates a MoBiNet with freshly initialized weights. Missing options take their defaults, those of the paper at full
+ * width: see `MoBiNetOptions`.
  *
  * @throws RangeError or TypeError, one line that names the option, for invalid options.
+ * @example
+ * ```ts
+ * import { createMoBiNet } from 'mobinet';
+ *
+ * const network = createMoBiNet({ width: 0.5, imageSize: 64, classes: 10 });
+ * console.log(`${network.options.block}, K = ${network.options.k}, images [${network.imageShape}]`);
+ * // → mid, K = 3, images [64,64,3]
+ * ```
  */
 export function createMoBiNet(options: Partial<MoBiNetOptions> = {}): MoBiNet {
   return new MoBiNet(resolveOptions(mobinetOptions, options, 'mobinet'));

@@ -3,7 +3,19 @@ import { defineNetwork, registerNetwork } from '../network.js';
 import { MoBiNet } from './mobinet.js';
 import { type MoBiNetOptions, mobinetOptions } from './options.js';
 
-/** The network of the paper. It is the default wherever no other network is named. */
+/**
+ * The network of the paper as a kind of network, for training and checkpoints. It is the default wherever no other
+ * network is named.
+ *
+ * @example
+ * ```ts
+ * import { mobinet } from 'mobinet';
+ *
+ * const { width, imageSize, classes } = mobinet.resolve({ width: 0.5 });
+ * console.log(`width ${width}, ${imageSize} pixels, ${classes} classes`);
+ * // → width 0.5, 224 pixels, 1000 classes
+ * ```
+ */
 export const mobinet = registerNetwork(
   defineNetwork({
     name: 'mobinet',

@@ -5,10 +5,15 @@ export type SegmentName = 'depthwise' | 'pointwise' | 'extra';
 
 /** A segment: sign → binary convolution · α → activation → batch normalization, plus its skip connection. */
 export interface SegmentPlan {
+  /** Its role in the unit, which is its name there. */
   readonly name: SegmentName;
+  /** Height and width of the filters, in pixels: 3 for the depth-wise segment, else 1. */
   readonly kernel: 1 | 3;
+  /** The channels of its input. */
   readonly inChannels: number;
+  /** The channels of its output. */
   readonly outChannels: number;
+  /** The number of groups of the convolution. A group of the depth-wise segment has 2^K channels. */
   readonly groups: number;
   /** Height and width of its input and output, in pixels. */
   readonly size: number;
@@ -18,6 +23,7 @@ export interface SegmentPlan {
 
 /** A unit of MoBiNet, which replaces a depth-wise separable convolution of MobileNet. */
 export interface UnitPlan {
+  /** Its segments in execution order. */
   readonly segments: readonly SegmentPlan[];
   /** Whether the unit ends in a 2×2 pool. */
   readonly pool: boolean;
@@ -27,7 +33,9 @@ export interface UnitPlan {
 
 /** The layout of a whole MoBiNet, made before its tensors. */
 export interface NetworkPlan {
+  /** The first convolution, which is not binary: its channels, stride, and height and width of its output in pixels. */
   readonly stem: { readonly outChannels: number; readonly stride: number; readonly outSize: number };
+  /** The 13 units in execution order. */
   readonly units: readonly UnitPlan[];
   /** The number of inputs of the classifier. */
   readonly features: number;
@@ -78,7 +86,20 @@ export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): n
  * Plans a MoBiNet for options that were checked by `mobinet.resolve`.
  *
  * @throws RangeError if 2^K does not divide a depth-wise layer's channels, the image is too small, or the network needs
- * too much memory.
+ *   too much memory.
+ * @example
+ * ```ts
+ * import { mobinet, planNetwork } from 'mobinet';
+ *
+ * const { stem, units, features } = planNetwork(mobinet.resolve({ width: 0.25, imageSize: 64 }));
+ * const [first] = units[0].segments;
+ * console.log(`stem: ${stem.outChannels} channels of ${stem.outSize}×${stem.outSize}`);
+ * console.log(`units.0.${first.name}: ${first.kernel}×${first.kernel}, ${first.groups} group`);
+ * console.log(`${units.length} units, ${features} features`);
+ * // → stem: 8 channels of 32×32
+ * // → units.0.depthwise: 3×3, 1 group
+ * // → 13 units, 256 features
+ * ```
  */
 export function planNetwork(options: MoBiNetOptions): NetworkPlan {
   const { block, k, skip, width, imageSize, stemStride } = options;
