@@ -87,6 +87,31 @@ export class MoBiNet extends Module {
  * console.log(`${network.options.block}, K = ${network.options.k}, images [${network.imageShape}]`);
  * // → mid, K = 3, images [64,64,3]
  * ```
+ * @example All options, their defaults and their choices
+ * ```ts
+ * import { mobinet } from 'mobinet';
+ *
+ * for (const [name, option] of Object.entries(mobinet.options)) {
+ *   const choices = 'choices' in option ? ` of ${option.choices.join(', ')}` : '';
+ *   console.log(`${name}: ${option.default}${choices}`);
+ * }
+ * // → classes: 1000
+ * // → imageSize: 224
+ * // → seed: 0
+ * // → block: mid of none, pre, mid, post
+ * // → k: 3
+ * // → shift: none of none, learned
+ * // → activation: prelu of prelu, relu, rprelu
+ * // → skip: all of all, same-shape, figure, none
+ * // → pool: average of average, max, min
+ * // → width: 1
+ * // → stemStride: 2 of 1, 2
+ * // → padding: one of one, zero
+ * // → estimator: approx of approx, clip, identity
+ * // → scalingGradient: full of full, xnor-net, detached
+ * // → gamma: 0.2
+ * // → precision: binary of binary, binary-activations, float
+ * ```
  */
 export function createMoBiNet(options: Partial<MoBiNetOptions> = {}): MoBiNet {
   return new MoBiNet(resolveOptions(mobinetOptions, options, 'mobinet'));

@@ -87,7 +87,9 @@ export const mobinetOptions = {
   },
 } as const satisfies OptionSchema;
 
-/** The options of a MoBiNet. See `mobinetOptions` for their defaults and ranges. */
+/**
+ * The options of a MoBiNet. `mobinetOptions` in the source describes each of them; `createMoBiNet` lists their defaults.
+ */
 export type MoBiNetOptions = OptionsOf<typeof mobinetOptions>;
 
 /** Where a unit has its extra point-wise convolution. */
