@@ -34,7 +34,7 @@ export function constant(rate: number): Schedule {
  * @param options.rate The learning rate at step 0.
  * @param options.factor Default 0.1.
  * @param options.at The steps from which on the rate is multiplied once more.
- * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @throws RangeError if an option is out of range or unknown.
  * @example
  * ```ts
  * import { stepDecay } from '@mobinet/autograd';
@@ -63,7 +63,7 @@ export function stepDecay(options: { rate: number; factor?: number; at: readonly
  * @param options.rate The learning rate at step 0.
  * @param options.steps The number of steps until the rate is `final`.
  * @param options.final Default 0.
- * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @throws RangeError if an option is out of range or unknown.
  * @example
  * ```ts
  * import { cosine } from '@mobinet/autograd';
@@ -87,7 +87,7 @@ export function cosine(options: { rate: number; steps: number; final?: number })
  * al., 2017).
  *
  * @param options.steps The number of steps before `schedule` begins; 0 for no warm-up.
- * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @throws RangeError if an option is out of range or unknown.
  * @example
  * ```ts
  * import { constant, warmUp } from '@mobinet/autograd';
@@ -111,7 +111,7 @@ export function warmUp(options: { steps: number; schedule: Schedule }): Schedule
  * @param options.rate The highest learning rate.
  * @param options.steps The number of steps of the run.
  * @param options.rise Default 0.3.
- * @throws RangeError if an option is out of range; TypeError for an unknown one.
+ * @throws RangeError if an option is out of range or unknown.
  * @example
  * ```ts
  * import { oneCycle } from '@mobinet/autograd';

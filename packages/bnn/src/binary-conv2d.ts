@@ -41,7 +41,7 @@ export const binaryConv2dOptions = [...bitConv2dOptions, 'estimator', 'scalingGr
  * @param options Those of `bitConv2d` (stride, padding, paddingValue, groups), the estimator of the activations, and
  *   how the gradient treats α.
  * @returns f32 [batch, outHeight, outWidth, outChannels]
- * @throws ShapeError if the operands do not fit; TypeError for an unknown option. A second derivative is a
+ * @throws ShapeError if the operands do not fit; RangeError for an unknown option. A second derivative is a
  *   GradientError.
  * @example
  * ```ts

@@ -47,7 +47,7 @@ export interface BinarySegmentOptions extends BinaryConv2dOptions {
  * @param parameters The slopes of the PReLU, and γ and β of the batch normalization, [outChannels] each.
  * @returns The output [batch, outHeight, outWidth, outChannels], and the statistics of the activations for running
  *   averages, through which no gradient flows.
- * @throws ShapeError if the operands do not fit; TypeError for an unknown option.
+ * @throws ShapeError if the operands do not fit; RangeError for an unknown option.
  * @example
  * ```ts
  * import { binaryConv2d, binarySegment } from '@mobinet/bnn';

@@ -36,7 +36,7 @@ export class Bop extends Adam {
   readonly #threshold: number;
   readonly #adaptivity: number;
 
-  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
+  /** @throws RangeError if an option is out of range or unknown. */
   constructor({ threshold = 1e-8, adaptivity = 1e-4, ...adam }: BopOptions = {}) {
     super(adam);
     this.#threshold = checkNumber('bop: threshold', threshold, { from: 0 });

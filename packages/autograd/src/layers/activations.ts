@@ -80,7 +80,7 @@ export class RPReLU extends PReLU {
 
   /**
    * @param channels The number of channels, the size of the last axis.
-   * @throws TypeError for an unknown option.
+   * @throws RangeError for an unknown option.
    */
   constructor(channels: number, options: RPReLUOptions = {}) {
     super(channels);

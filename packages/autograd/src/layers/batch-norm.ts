@@ -62,7 +62,7 @@ export class BatchNorm2d extends Module {
 
   /**
    * @param channels The number of channels, the size of the last axis.
-   * @throws RangeError if an option is out of range.
+   * @throws RangeError if an option is out of range or unknown.
    */
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();

@@ -49,7 +49,7 @@ export class Conv2d extends Module {
   /**
    * @param inChannels The number of channels of the input.
    * @param outChannels The number of filters, which is the number of channels of the output.
-   * @throws TypeError for an unknown option, or without an `rng`.
+   * @throws RangeError for an unknown option; TypeError without an `rng`.
    */
   constructor(inChannels: number, outChannels: number, given: Conv2dLayerOptions) {
     super();

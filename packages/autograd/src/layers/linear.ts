@@ -44,8 +44,7 @@ export class Linear extends Module {
   /**
    * @param inputs The size of the last axis of x.
    * @param outputs The size of the last axis of y.
-   * @throws RangeError if a size is not a whole number above 0.
-   * @throws TypeError for an unknown option, or without an `rng`.
+   * @throws RangeError if a size is not a whole number above 0, or for an unknown option; TypeError without an `rng`.
    */
   constructor(inputs: number, outputs: number, options: LinearOptions) {
     super();

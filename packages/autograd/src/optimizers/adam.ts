@@ -37,7 +37,7 @@ export class Adam extends Optimizer {
   /** Whether weight decay acts on the weight itself instead of the gradient, as in AdamW. */
   protected readonly decoupled: boolean = false;
 
-  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
+  /** @throws RangeError if an option is out of range or unknown. */
   constructor(options: AdamOptions = {}) {
     checkOptions('adam', options, ['learningRate', 'betas', 'epsilon', ...weightDecayOptions]);
     const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay } = options;
@@ -88,7 +88,7 @@ export class Adam extends Optimizer {
 export class AdamW extends Adam {
   protected override readonly decoupled = true;
 
-  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
+  /** @throws RangeError if an option is out of range or unknown. */
   constructor({ weightDecay = 1e-2, ...options }: AdamOptions = {}) {
     super({ weightDecay, ...options });
   }

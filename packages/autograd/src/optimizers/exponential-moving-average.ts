@@ -43,7 +43,7 @@ export class ExponentialMovingAverage {
 
   /**
    * @param module A network like the one that is trained. Its values are the first averages, and it is overwritten.
-   * @throws RangeError if an option is out of range; TypeError for an unknown one.
+   * @throws RangeError if an option is out of range or unknown.
    */
   constructor(module: Module, options: ExponentialMovingAverageOptions) {
     checkOptions('ExponentialMovingAverage', options, ['decay', 'updates']);

@@ -35,7 +35,7 @@ export interface SGDOptions extends WeightDecayOptions {
 export class SGD extends Optimizer {
   readonly #momentum: number;
 
-  /** @throws RangeError if an option is out of range; TypeError for an unknown one. */
+  /** @throws RangeError if an option is out of range or unknown. */
   constructor(options: SGDOptions) {
     checkOptions('sgd', options, ['learningRate', 'momentum', ...weightDecayOptions]);
     const { learningRate, momentum = 0, ...decay } = options;

@@ -36,8 +36,8 @@ export class BinaryConv2d extends Module {
   /**
    * @param inChannels The number of channels of the input.
    * @param outChannels The number of filters, which is the number of channels of the output.
-   * @throws ShapeError if the groups do not divide both numbers of channels; TypeError for an unknown option, or
-   *   without an `rng`.
+   * @throws ShapeError if the groups do not divide both numbers of channels; RangeError for an unknown option;
+   *   TypeError without an `rng`.
    */
   constructor(inChannels: number, outChannels: number, given: BinaryConv2dLayerOptions) {
     super();

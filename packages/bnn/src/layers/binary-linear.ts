@@ -38,7 +38,7 @@ export class BinaryLinear extends Module {
   /**
    * @param inputs The number of columns of x.
    * @param outputs The number of columns of y.
-   * @throws TypeError for an unknown option, or without an `rng`.
+   * @throws RangeError for an unknown option; TypeError without an `rng`.
    */
   constructor(inputs: number, outputs: number, given: BinaryLinearOptions) {
     super();
