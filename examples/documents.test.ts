@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
+import { CodeBlocks, expectedLines } from '../scripts/lib/code-blocks.js';
 
 /**
  * Runs the code in the documents: every `ts` code block is compiled with the project's settings and executed.
@@ -26,9 +24,6 @@ function documentsIn(folder: string): string[] {
   const files = readdirSync(join(root, folder)).filter((file) => file.endsWith('.md'));
   return files.map((file) => `${folder}/${file}`);
 }
-
-const { resolve } = createRequire(import.meta.url);
-const run = promisify(execFile);
 
 interface Block {
   /** The name of its file, without `.ts`. */
@@ -59,7 +54,7 @@ function readDiffs(document: string): Block[] {
   const place = (path: string, specifier: string): string => {
     const module = join(dirname(path), specifier);
     if (added.has(module.replace(/\.js$/, '.ts'))) return `./${basename(module)}`;
-    return relative(join(workspace, document), join(root, module.replace('/src/', '/dist/')));
+    return relative(join(workspace.folder, document), join(root, module.replace('/src/', '/dist/')));
   };
   return Array.from(added, ([path, code]) => ({
     name: basename(path, '.ts'),
@@ -67,35 +62,22 @@ function readDiffs(document: string): Block[] {
   }));
 }
 
-// Inside this package, so that imports resolve as in the examples. tsc and Biome ignore names that start with a dot.
-const workspace = mkdtempSync(join(import.meta.dirname, '.documents-'));
-afterAll(() => rmSync(workspace, { recursive: true }));
+const workspace = new CodeBlocks();
+afterAll(() => workspace.remove());
 
 const blocks = documents.flatMap((document) =>
-  [...readBlocks(document), ...readDiffs(document)].map((block) => ({ document, ...block })),
+  [...readBlocks(document), ...readDiffs(document)].map(({ name, code }) => ({
+    document,
+    name,
+    code,
+    path: `${document}/${name}`,
+  })),
 );
-
-for (const { document, name, code } of blocks) {
-  mkdirSync(join(workspace, document), { recursive: true });
-  writeFileSync(join(workspace, document, `${name}.ts`), code);
-}
 
 const [tests, programs] = [true, false].map((is) => blocks.filter(({ name }) => name.endsWith('.test') === is));
 
-/** The output of the compiler for all blocks. */
-const compiled = await compile();
-
-async function compile(): Promise<{ code: number; stdout: string }> {
-  const compilerOptions = { composite: false, declarationMap: false, rootDir: '.' };
-  const files = blocks.map(({ document, name }) => `${document}/${name}.ts`);
-  writeFileSync(
-    join(workspace, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../tsconfig.base.json', compilerOptions, files }),
-  );
-  const compiler = join(dirname(resolve('typescript/package.json')), 'bin/tsc');
-  const { code = 0, stdout } = await run(process.execPath, [compiler, '-p', workspace]).catch((error) => error);
-  return { code, stdout };
-}
+/** The messages of the compiler for all blocks. */
+const messages = await workspace.compile(blocks);
 
 describe('the code in the documents', () => {
   test('is found', () => {
@@ -103,29 +85,20 @@ describe('the code in the documents', () => {
   });
 
   test('compiles', () => {
-    expect(compiled).toEqual({ code: 0, stdout: '' });
+    expect(messages).toBe('');
   });
 
   test('runs, and prints what its comments say', async () => {
-    const files = programs.map(({ document, name }) => join(workspace, document, `${name}.js`));
-    const driver = join(workspace, 'all.mjs');
-    // One process runs all blocks: starting a process and compiling its kernels takes longer than the blocks. A zero
-    // byte ends the output of each.
-    writeFileSync(
-      driver,
-      "for (const file of process.argv.slice(2)) {\n  await import(file);\n  console.log('\\0');\n}\n",
-    );
-    const { stdout } = await run(process.execPath, [driver, ...files]);
-    const outputs = stdout.split('\0\n');
-    programs.forEach(({ document, name, code }, index) => {
-      const expected = Array.from(code.matchAll(/^\/\/ → (.*)$/gm), ([, line]) => line);
-      if (expected.length > 0)
-        expect.soft(outputs[index].trimEnd().split('\n'), `${document}: ${name}`).toEqual(expected);
+    const outcomes = await workspace.run(programs);
+    programs.forEach(({ path, code }, index) => {
+      const { lines, error } = outcomes[index];
+      expect.soft(error, path).toBe('');
+      const expected = expectedLines(code);
+      if (expected.length > 0) expect.soft(lines, path).toEqual(expected);
     });
-    expect(outputs).toHaveLength(programs.length + 1);
   });
 
-  describe.each(tests)('$document: $name', async ({ document, name }) => {
-    await import(join(workspace, document, `${name}.js`));
+  describe.each(tests)('$document: $name', async ({ path }) => {
+    await import(join(workspace.folder, `${path}.js`));
   });
 });

@@ -1,0 +1,54 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { CodeBlocks, expectedLines } from './lib/code-blocks.js';
+import { PublicApi, packageNames } from './lib/public-api.js';
+
+/**
+ * Checks the docstrings of everything that the packages export, and runs their examples: every `ts` block under
+ * `@example` is compiled with the project's settings and executed, and must print the lines of its comments `// → …`.
+ */
+const api = new PublicApi();
+const names = Object.fromEntries(packageNames.map((name) => [name, api.namesOf(name)]));
+
+/** The packages whose docstrings are complete. */
+const completePackages = ['bnn', 'mobinet'];
+
+/** The smallest share of functions, classes and constants with an example. */
+const requiredShare = 0.8;
+
+describe.each(packageNames)('the docstrings of packages/%s', (packageName) => {
+  const isComplete = completePackages.includes(packageName);
+
+  test.runIf(isComplete)('are complete', () => {
+    // Several classes may have one base class.
+    const places = new Set(names[packageName].flatMap(({ undocumented }) => undocumented));
+    expect([...places].join('\n')).toBe('');
+  });
+
+  test('have examples', () => {
+    const values = names[packageName].filter(({ isValue }) => isValue);
+    const missing = values.filter(({ examples }) => examples.length === 0);
+    const share = 1 - missing.length / values.length;
+    console.log(`${packageName}: ${values.length - missing.length} of ${values.length} values have an example`);
+    const enough = share >= requiredShare || !isComplete;
+    expect(enough ? '' : missing.map(({ place, name }) => `${place} ${name}: no example`).join('\n')).toBe('');
+  });
+});
+
+describe('the examples', async () => {
+  const workspace = new CodeBlocks();
+  afterAll(() => workspace.remove());
+
+  const examples = Object.values(names).flatMap((all) => all.flatMap(({ examples }) => examples));
+  const messages = await workspace.compile(examples);
+
+  test('compile', () => {
+    expect(messages).toBe('');
+  });
+
+  test('print what their comments say', async () => {
+    const outcomes = await workspace.run(examples);
+    examples.forEach(({ path, code }, index) => {
+      expect.soft(outcomes[index], path).toEqual({ lines: expectedLines(code), error: '' });
+    });
+  });
+});
