@@ -20,7 +20,7 @@ import { version } from './version.js';
  * @returns The bytes of the ONNX file.
  * @throws RangeError, one line, for ops that ONNX export does not support; TraceError if `forward` cannot be traced
  *   (see `trace`).
- * @throws TypeError, one line, if neither the options nor the network have the shape of an image.
+ * @throws TypeError, one line, if neither the options nor the network has the shape of an image.
  * @example
  * ```ts
  * import { createMoBiNet, exportOnnx, packModel } from 'mobinet';

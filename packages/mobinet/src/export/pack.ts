@@ -21,7 +21,7 @@ export interface ExportOptions extends PackedInfo {
  * @returns The bytes of the file, which `loadPacked` and `unpackModel` read.
  * @throws RangeError, one line, for ops that packed files do not support; TraceError if `forward` cannot be traced (see
  *   `trace`).
- * @throws TypeError, one line, if neither the options nor the network have the shape of an image.
+ * @throws TypeError, one line, if neither the options nor the network has the shape of an image.
  * @example
  * ```ts
  * import { createMoBiNet, packModel, unpackModel } from 'mobinet';

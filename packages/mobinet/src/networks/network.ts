@@ -58,8 +58,8 @@ export interface NetworkDefinition<S extends OptionSchema> {
 }
 
 /**
- * Defines a kind of network, so that it can be trained, resumed, packed and exported like the built-in ones. `mobinet
- * train --network FILE` takes a file with such a default export.
+ * Defines a kind of network, so that it can be trained, resumed, packed and exported like the built-in ones. A file
+ * whose default export is such a network works with `mobinet train --network FILE`.
  *
  * @throws RangeError or TypeError, one line, for an invalid definition.
  * @example

@@ -10,7 +10,7 @@ import { kindOf } from './kind.js';
  * and many editors render. Each call is a box with the shape of its output, grouped by layer.
  *
  * @param network A trained network or a packed model.
- * @throws TypeError, one line, if neither the options nor the network have the shape of an image.
+ * @throws TypeError, one line, if neither the options nor the network has the shape of an image.
  * @throws TraceError if `forward` cannot be traced (see `trace`).
  * @example
  * ```ts

@@ -48,7 +48,7 @@ export interface NetworkSummary extends MultiplyAdds {
  *
  * @param network A trained network or a packed model.
  * @param options As for `packModel`. Classes and preprocessing count towards the size of the file.
- * @throws TypeError, one line, if neither the options nor the network have the shape of an image.
+ * @throws TypeError, one line, if neither the options nor the network has the shape of an image.
  * @throws TraceError if `forward` cannot be traced (see `trace`).
  * @example
  * ```ts

@@ -75,8 +75,8 @@ export class MoBiNet extends Module {
 }
 
 /**
- * Creates a MoBiNet with freshly initialized weights. Missing options take their defaults, those of the paper at full
- * width: see `MoBiNetOptions`.
+ * Creates a MoBiNet with freshly initialized weights. Missing options take their defaults, which the second example
+ * lists.
  *
  * @throws RangeError or TypeError, one line that names the option, for invalid options.
  * @example
