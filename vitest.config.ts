@@ -31,7 +31,7 @@ const kernelTests = ['tensor', 'autograd', 'bnn', 'mobinet']
 const slowest = ['training/training.gpu.test.js', 'web-gpu.test.js', 'training/faults.gpu.test.js'];
 
 /** The first of these projects has the slowest files. */
-const projectOrder = ['webgpu', 'fast', 'reference'];
+const projectOrder = ['webgpu', 'fast', 'solutions', 'reference'];
 
 /**
  * Starts the slowest files first, so that short files fill the end, where otherwise one of the two workers would wait
@@ -66,9 +66,14 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
-          include: ['packages/*/dist/**/*.test.js', '{bench,examples,scripts}/*.test.js'],
+          include: ['packages/*/dist/**/*.test.js', '{bench,examples,examples/lib,scripts}/*.test.js'],
           exclude: ['**/*.gpu.test.js'],
         },
+      },
+      {
+        // The exercises of the chapters, as solved. `npm run exercise` tests what the reader writes.
+        extends: true,
+        test: { name: 'solutions', include: ['examples/*/exercise.test.js'], env: { MOBINET_SOLUTIONS: '1' } },
       },
       {
         // All laws must also hold for the definitions. Memory, threads and the assembler are the same in both.

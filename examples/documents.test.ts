@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { listChapters } from '../scripts/lib/chapters.js';
 import { CodeBlocks, expectedLines } from '../scripts/lib/code-blocks.js';
 
 /**
@@ -18,6 +19,8 @@ const documents = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'],
   ...documentsIn('docs'),
   ...['tensor', 'autograd', 'bnn', 'mobinet'].flatMap((name) => documentsIn(`packages/${name}`)),
+  ...documentsIn('examples'),
+  ...listChapters().flatMap(({ name }) => documentsIn(`examples/${name}`)),
 ];
 
 function documentsIn(folder: string): string[] {

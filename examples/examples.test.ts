@@ -1,15 +1,14 @@
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { drawFigure, listChapters, listFigures } from '../scripts/lib/chapters.js';
 
 const run = promisify(execFile);
 
 /** The numbered examples, and the output that each must end with. They throw if the results they compare disagree. */
 const lastOutput: Record<string, RegExp> = {
-  '01-scalar-chain-rule': /^All three agree\.$/m,
-  '02-linear-regression': /^tensors left in memory: 0$/m,
   '03-xnor-popcount': /^20 floats take 80 bytes, 20 signs 4:/m,
   '04-straight-through': /^approx +\d\.\d{4} +\d\.\d{4} +\d+$/m,
   '05-train-in-code': /^the first image shows: [\w-]+; predicted: [\w-]+$/m,
@@ -30,3 +29,69 @@ describe('examples', () => {
     expect(files.sort()).toEqual(Object.keys(lastOutput).map((name) => `${name}.ts`));
   });
 });
+
+const chapters = listChapters();
+
+/** Chapters that also run on a page, which has no Node. */
+const onPages = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13];
+
+describe.each(chapters)('chapter $name', (chapter) => {
+  const { number, name, folder, text, title } = chapter;
+  const program = readFileSync(join(folder, 'chapter.ts'), 'utf8');
+  let output = '';
+
+  beforeAll(async () => {
+    const { stdout, stderr } = await run(process.execPath, [join(folder, 'chapter.js')]);
+    expect(stderr).toBe('');
+    output = stdout;
+  });
+
+  test('prints lines of at most 100 columns', () => {
+    expect(output).not.toBe('');
+    expect(output.split('\n').filter((line) => line.length > 100)).toEqual([]);
+  });
+
+  test('has an exercise with tests, a solution, and a figure', () => {
+    const expected = ['exercise.test.ts', 'exercise.ts', 'figure.svg', 'solution.ts'];
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(expected));
+  });
+
+  test('says how to run it', () => {
+    expect(program).toContain(`npm run chapter ${number}\n`);
+    expect(text).toContain(`npm run exercise ${number}`);
+  });
+
+  test.runIf(onPages.includes(number))('needs no Node', () => {
+    expect(program).not.toMatch(/from 'node:|\b(process|Buffer)\b/);
+  });
+
+  test('is in the reading order', () => {
+    const list = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8');
+    expect(list).toContain(`\n${number}. [${title}](${name}/README.md)`);
+  });
+
+  test('quotes its code verbatim, except for the indentation', () => {
+    for (const [info, code] of blocksOf(text, 'ts \\S+')) {
+      const file = info.slice('ts '.length);
+      expect.soft(`\n${unindented(readFileSync(join(folder, file), 'utf8'))}`, file).toContain(`\n${unindented(code)}`);
+    }
+  });
+
+  test('shows what it prints', () => {
+    for (const [, lines] of blocksOf(text, 'text')) expect.soft(`\n${output}`).toContain(`\n${lines}`);
+  });
+
+  test('shows its figures as their programs draw them', async () => {
+    for (const figure of listFigures(chapter))
+      expect.soft(await drawFigure(figure)).toBe(readFileSync(figure.file, 'utf8'));
+  });
+});
+
+/** What follows the backticks of each code block of some kind, and its lines. */
+const blocksOf = (document: string, kind: string): string[][] =>
+  Array.from(document.matchAll(new RegExp(`^\`\`\`(${kind})\n(.*?)^\`\`\`$`, 'gms')), ([, info, lines]) => [
+    info,
+    lines,
+  ]);
+
+const unindented = (code: string): string => code.replace(/^ +/gm, '');

@@ -9,7 +9,8 @@
 import { join } from 'node:path';
 import { debianFolder, openFashionMnist } from './lib/data.js';
 import { code, fillIn, imagesPerSecondOf, machinesOf, mean, spread, table, thousands } from './lib/document.js';
-import { readFlags, root } from './lib/flags.js';
+import { readFlags } from './lib/experiment-flags.js';
+import { root } from './lib/flags.js';
 import { curves, grid, lastAgainst, type PlottedLine, writePlot } from './lib/plot.js';
 import { commandOf, type Training, trainAll } from './lib/trainings.js';
 

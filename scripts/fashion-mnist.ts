@@ -18,7 +18,8 @@ import {
   table,
   thousands,
 } from './lib/document.js';
-import { readFlags, root } from './lib/flags.js';
+import { readFlags } from './lib/experiment-flags.js';
+import { root } from './lib/flags.js';
 import { curves, writePlot } from './lib/plot.js';
 import { commandOf, type Training, trainAll } from './lib/trainings.js';
 

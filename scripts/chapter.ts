@@ -1,0 +1,16 @@
+/**
+ * Runs chapters of `examples`. The npm script compiles first what has changed.
+ *
+ *     npm run chapter 4
+ *
+ * Chapters import the compiled modules of the packages, not their bundles, so that a change of these shows as well.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { chosenChapters } from './lib/chosen-chapters.js';
+
+const options = ['--conditions=mobinet-unbundled', '--enable-source-maps'];
+for (const { folder } of chosenChapters('chapter', 'Compiles what has changed, and runs a chapter of examples/:')) {
+  const { status } = spawnSync(process.execPath, [...options, join(folder, 'chapter.js')], { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}

@@ -1,0 +1,28 @@
+/**
+ * Tests what the reader has written in the exercises of chapters. The npm script compiles first what has changed.
+ *
+ *     npm run exercise 4
+ *
+ * With MOBINET_SOLUTIONS=1, it tests the solutions instead.
+ */
+import { defaultServerConditions } from 'vite';
+import { startVitest } from 'vitest/node';
+import { chosenChapters } from './lib/chosen-chapters.js';
+import { root } from './lib/flags.js';
+
+const chapters = chosenChapters('exercise', 'Compiles what has changed, and tests the exercise.ts of a chapter:');
+await startVitest(
+  'test',
+  [],
+  {
+    config: false,
+    watch: false,
+    root,
+    include: chapters.map(({ name }) => `examples/${name}/exercise.test.js`),
+    reporters: ['verbose'],
+    // Node itself loads the packages, which is faster than through Vite.
+    server: { deps: { external: [/\/packages\/\w+\/dist\//] } },
+    execArgv: ['--conditions=mobinet-unbundled'],
+  },
+  { ssr: { resolve: { conditions: ['mobinet-unbundled', ...defaultServerConditions] } } },
+);
