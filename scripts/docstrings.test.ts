@@ -10,7 +10,7 @@ const api = new PublicApi();
 const names = Object.fromEntries(packageNames.map((name) => [name, api.namesOf(name)]));
 
 /** The packages whose docstrings are complete. */
-const completePackages = ['bnn', 'mobinet'];
+const completePackages = ['autograd', 'bnn', 'mobinet'];
 
 /** The smallest share of functions, classes and constants with an example. */
 const requiredShare = 0.8;

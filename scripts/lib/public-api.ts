@@ -87,15 +87,16 @@ function typesIn(conditions: unknown): string[] {
  * overloads: a docstring of one of them is enough.
  */
 function describe(packageName: string, symbol: TsSymbol): PublicName | null {
+  const isOwn = (declaration: Node): boolean => placeOf(declaration).startsWith(`packages/${packageName}/`);
   const declarations = (symbol.getAliasedSymbol() ?? symbol)
     .getDeclarations()
-    .filter((it) => placeOf(it).startsWith(`packages/${packageName}/`) && !isInternal(it));
+    .filter((it) => isOwn(it) && !isInternal(it));
   if (declarations.length === 0) return null;
   const [name, place] = [symbol.getName(), placeOf(declarations[0])];
   const docs = declarations.flatMap(docsOf);
   const members = declarations.flatMap(membersOf);
   const documented = new Set(members.filter(isDocumented).map(nameOf));
-  const lacking = members.filter((it) => !documented.has(nameOf(it)));
+  const lacking = members.filter((it) => isOwn(it) && !documented.has(nameOf(it)));
   return {
     name,
     place,
