@@ -4,7 +4,20 @@ import { TraceError } from './errors.js';
 import type { Synchronous } from './scope.js';
 import { Setting } from './setting.js';
 
-/** The memory that tensors without memory would use, in bytes. */
+/**
+ * The memory that tensors without memory would use, in bytes: see `withoutMemory`.
+ *
+ * @example
+ * ```ts
+ * import { tidy, withoutMemory, zeros } from '@mobinet/tensor';
+ *
+ * withoutMemory((tally) => {
+ *   tidy(() => [zeros([1000]), zeros([1000])]);
+ *   console.log(`peak ${tally.peak} bytes, largest ${tally.largest} bytes`);
+ * });
+ * // → peak 8000 bytes, largest 4000 bytes
+ * ```
+ */
 export class MemoryTally {
   #now = 0;
   #peak = 0;
@@ -79,13 +92,21 @@ export function absentMemory(): MemoryTally | null {
  * and no kernel runs. This makes it possible to inspect a network larger than this machine (`summary`), or to predict
  * the memory of a training step.
  *
- * ```ts
- * const costs = withoutMemory(() => summary(createMoBiNet({ width: 2 })));
- * ```
- *
  * @param body Receives the tally of the memory that its tensors would use.
  * @throws TraceError if `body` reads elements.
  * @throws TypeError if `body` returns a promise.
+ *
+ * @example
+ * ```ts
+ * import { matmul, withoutMemory, zeros } from '@mobinet/tensor';
+ *
+ * const [shape, gibibytes] = withoutMemory((tally) => {
+ *   const { shape } = matmul(zeros([2 ** 17, 2 ** 17]), zeros([2 ** 17, 2 ** 17]));
+ *   return [shape, tally.peak / 2 ** 30];
+ * });
+ * console.log(`[${shape}] without the ${gibibytes} GiB that it takes`);
+ * // → [131072,131072] without the 192 GiB that it takes
+ * ```
  */
 export function withoutMemory<T>(body: (tally: MemoryTally) => Synchronous<T>): T {
   const tally = new MemoryTally();

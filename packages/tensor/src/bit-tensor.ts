@@ -8,10 +8,31 @@ import { ShapeError } from './errors.js';
 import { Handle } from './handle.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 
-/** Bits per storage word. */
+/**
+ * The number of bits in a storage word: 32.
+ *
+ * @example
+ * ```ts
+ * import { wordBits } from '@mobinet/tensor';
+ *
+ * const signs = 1000;
+ * console.log(`${4 * Math.ceil(signs / wordBits)} bytes, where f32 takes ${4 * signs}`);
+ * // → 128 bytes, where f32 takes 4000
+ * ```
+ */
 export const wordBits = 32;
 
-/** The number of words in a row of `length` bits. Rows are padded to whole words. */
+/**
+ * The number of words in a row of `length` bits. Rows are padded to whole words.
+ *
+ * @example
+ * ```ts
+ * import { wordsPerRow } from '@mobinet/tensor';
+ *
+ * console.log(`${wordsPerRow(32)}, ${wordsPerRow(33)}`);
+ * // → 1, 2
+ * ```
+ */
 export function wordsPerRow(length: number): number {
   return Math.ceil(length / wordBits);
 }
@@ -26,8 +47,18 @@ export function wordsPerRow(length: number): number {
  *
  * BitTensor is not a dtype of `Tensor`, which makes arithmetic on signs a type error. `unpackBits` converts it to
  * numbers.
+ *
+ * @example
+ * ```ts
+ * import { packBits, tensor } from '@mobinet/tensor';
+ *
+ * const bits = packBits(tensor([[1, -1, -1], [-1, 1, 1]]));
+ * console.log(`${bits}: ${Array.from(bits.words, (word) => word.toString(2)).join(', ')}`); // a word for each row
+ * // → BitTensor [2, 3]: 110, 1
+ * ```
  */
 export class BitTensor extends Handle {
+  /** Not a dtype of `Tensor`. */
   readonly dtype = 'bits';
 
   #words: Uint32Array | null = null;
@@ -86,7 +117,17 @@ export class BitTensor extends Handle {
   }
 }
 
-/** The number of storage words in a BitTensor of this shape. */
+/**
+ * The number of storage words in a BitTensor of this shape.
+ *
+ * @example
+ * ```ts
+ * import { countWords } from '@mobinet/tensor';
+ *
+ * console.log(countWords([2, 5, 40])); // ten rows of two words
+ * // → 20
+ * ```
+ */
 export function countWords(shape: Shape): number {
   const rowLength = shape[shape.length - 1];
   return rowLength === 0 ? 0 : (sizeOf(shape) / rowLength) * wordsPerRow(rowLength);
@@ -101,6 +142,15 @@ export function emptyBitTensor(shape: Shape, purpose?: string, backend: BackendN
  * Creates a BitTensor from packed words, as `data()` returns them. The words are copied.
  *
  * @throws ShapeError if the words do not fill the shape, or tail bits are not 0.
+ *
+ * @example
+ * ```ts
+ * import { bitTensor, unpackBits } from '@mobinet/tensor';
+ *
+ * const bits = bitTensor(Uint32Array.of(0b101), [4]);
+ * console.log(`${unpackBits(bits).values}`);
+ * // → -1,1,-1,1
+ * ```
  */
 export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
   if (shape.length === 0 || words.length !== countWords(shape)) {

@@ -46,6 +46,14 @@ export function normalizeAxes(op: string, axes: number | readonly number[] | und
  *
  * @param op The operation, for the message.
  * @throws ShapeError if two aligned axes have different sizes and neither is 1.
+ *
+ * @example
+ * ```ts
+ * import { broadcastShapes } from '@mobinet/tensor';
+ *
+ * console.log(`[${broadcastShapes('add', [8, 1, 3], [4, 1])}]`);
+ * // → [8,4,3]
+ * ```
  */
 export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);

@@ -12,7 +12,17 @@ export interface NumberRange {
   readonly below?: number;
 }
 
-/** The range of the integers from `from` to `to`, both inclusive. Without `to` there is no upper bound. */
+/**
+ * The range of the integers from `from` to `to`, both inclusive. Without `to` there is no upper bound.
+ *
+ * @example
+ * ```ts
+ * import { isInRange, wholeNumbers } from '@mobinet/tensor';
+ *
+ * console.log(`${isInRange(7, wholeNumbers(1))}, ${isInRange(7.5, wholeNumbers(1))}`);
+ * // → true, false
+ * ```
+ */
 export const wholeNumbers = (from: number, to?: number): NumberRange => ({
   isWhole: true,
   from,
@@ -25,6 +35,18 @@ export const wholeNumbers = (from: number, to?: number): NumberRange => ({
  * @param name The option, for the message.
  * @returns The number.
  * @throws RangeError with one line that names the option, its range and the value.
+ *
+ * @example
+ * ```ts
+ * import { checkNumber, wholeNumbers } from '@mobinet/tensor';
+ *
+ * try {
+ *   checkNumber('epochs', 0, wholeNumbers(1, 1000));
+ * } catch (error) {
+ *   console.log(`${error}`);
+ * }
+ * // → RangeError: epochs must be a whole number from 1 to 1000, not 0
+ * ```
  */
 export function checkNumber(name: string, value: unknown, range: NumberRange): number {
   if (isInRange(value, range)) return value;
@@ -35,6 +57,23 @@ export function checkNumber(name: string, value: unknown, range: NumberRange): n
  * Calls `checkNumber` for every key in `ranges`.
  *
  * @param owner Prefix of the names in messages, such as `'adam: '`.
+ * @throws RangeError as `checkNumber` does, for the first number outside its range.
+ *
+ * @example
+ * ```ts
+ * import { checkNumbers } from '@mobinet/tensor';
+ *
+ * try {
+ *   checkNumbers(
+ *     'adam: ',
+ *     { learningRate: -1, beta1: 0.9 },
+ *     { learningRate: { above: 0 }, beta1: { from: 0, below: 1 } },
+ *   );
+ * } catch (error) {
+ *   console.log(`${error}`);
+ * }
+ * // → RangeError: adam: learningRate must be a number above 0, not -1
+ * ```
  */
 export function checkNumbers<R extends Readonly<Record<string, NumberRange>>>(
   owner: string,
@@ -44,7 +83,17 @@ export function checkNumbers<R extends Readonly<Record<string, NumberRange>>>(
   for (const key of Object.keys(ranges)) checkNumber(`${owner}${key}`, values[key], ranges[key]);
 }
 
-/** Returns whether `value` is a number in the range. */
+/**
+ * Returns whether `value` is a number in the range.
+ *
+ * @example
+ * ```ts
+ * import { isInRange } from '@mobinet/tensor';
+ *
+ * console.log(`${isInRange(0.5, { from: 0, below: 1 })}, ${isInRange(1, { from: 0, below: 1 })}`);
+ * // → true, false
+ * ```
+ */
 export function isInRange(value: unknown, { isWhole, from, above, to, below }: NumberRange): value is number {
   return (
     typeof value === 'number' &&
@@ -56,7 +105,17 @@ export function isInRange(value: unknown, { isWhole, from, above, to, below }: N
   );
 }
 
-/** Describes a range for messages and help texts: “a whole number from 1 to 65535”, “a number above 0”. */
+/**
+ * Describes a range for messages and help texts: “a whole number from 1 to 65535”, “a number above 0”.
+ *
+ * @example
+ * ```ts
+ * import { describeRange, wholeNumbers } from '@mobinet/tensor';
+ *
+ * console.log(`${describeRange(wholeNumbers(1, 8))}; ${describeRange({ above: 0 })}`);
+ * // → a whole number from 1 to 8; a number above 0
+ * ```
+ */
 export function describeRange({ isWhole, from, above, to, below }: NumberRange): string {
   const kind = isWhole ? 'a whole number' : 'a number';
   const end = to !== undefined ? ` to ${to}` : below !== undefined ? ` to below ${below}` : '';
@@ -71,6 +130,14 @@ export function describeRange({ isWhole, from, above, to, below }: NumberRange):
  * @param name The option, for the message.
  * @returns The value.
  * @throws RangeError with one line that names the option, its choices and the value.
+ *
+ * @example
+ * ```ts
+ * import { checkChoice } from '@mobinet/tensor';
+ *
+ * console.log(checkChoice('padding', 'same', ['same', 'valid']));
+ * // → same
+ * ```
  */
 export function checkChoice<T>(name: string, value: unknown, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T;
@@ -82,6 +149,16 @@ export function checkChoice<T>(name: string, value: unknown, choices: readonly T
  *
  * @param name The value, for the message.
  * @throws TypeError with one line if it is not.
+ *
+ * @example
+ * ```ts
+ * import { checkRecord } from '@mobinet/tensor';
+ *
+ * const settings: unknown = JSON.parse('{"epochs": 3}');
+ * checkRecord('settings', settings);
+ * console.log(settings.epochs); // its type is now a record
+ * // → 3
+ * ```
  */
 export function checkRecord(name: string, value: unknown): asserts value is Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
@@ -94,21 +171,60 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
  *
  * @param owner The function or class, for the message.
  * @param names The options that it has.
- * @throws TypeError with one line if `options` is not an object, RangeError with one line for an unknown name.
+ * @throws TypeError with one line if `options` is not an object.
+ * @throws RangeError with one line for an unknown name.
+ *
+ * @example
+ * ```ts
+ * import { checkOptions } from '@mobinet/tensor';
+ *
+ * const scale = (x: number, options: { by?: number } = {}): number => {
+ *   checkOptions('scale', options, ['by']);
+ *   return x * (options.by ?? 1);
+ * };
+ * console.log(scale(3, { by: 2 }));
+ * // → 6
+ * ```
  */
 export function checkOptions<O extends object>(owner: string, options: O, names: readonly (keyof O & string)[]): void {
   checkRecord(`${owner}: options`, options);
   checkOptionNames(owner, options, names);
 }
 
-/** Checks only the names of options. @throws RangeError with one line for an unknown name. */
+/**
+ * Checks only the names of options: see `checkOptions`.
+ *
+ * @throws RangeError with one line for an unknown name.
+ *
+ * @example
+ * ```ts
+ * import { checkOptionNames } from '@mobinet/tensor';
+ *
+ * try {
+ *   checkOptionNames('conv2d', { strides: 2 }, ['stride', 'padding']);
+ * } catch (error) {
+ *   console.log(`${error}`);
+ * }
+ * // → RangeError: conv2d has no option "strides". Its options are stride, padding
+ * ```
+ */
 export function checkOptionNames(owner: string, options: object, names: readonly string[]): void {
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;
   throw new RangeError(`${owner} has no option ${quote(unknown)}. Its options are ${names.join(', ')}`);
 }
 
-/** Formats any value for an error message: on one line, and not too long. */
+/**
+ * Formats any value for an error message: on one line, and not too long.
+ *
+ * @example
+ * ```ts
+ * import { shown } from '@mobinet/tensor';
+ *
+ * console.log(`${shown('3')}, ${shown(3)}, ${shown([1, 2])}, ${shown(new Map())}`);
+ * // → "3", 3, [1,2], a Map
+ * ```
+ */
 export function shown(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value === 'function') return 'a function';
@@ -141,13 +257,39 @@ function textOf(value: unknown): string {
  * @param op The operation, for the message.
  * @param operand The argument's name, for the message.
  * @throws TypeError with one line if it is not.
+ *
+ * @example
+ * ```ts
+ * import { checkTensor } from '@mobinet/tensor';
+ *
+ * try {
+ *   checkTensor('relu', [1, 2]);
+ * } catch (error) {
+ *   console.log(`${error}`);
+ * }
+ * // → TypeError: relu: x must be a tensor, not [1,2]. Make one with tensor([…]).
+ * ```
  */
 export function checkTensor(op: string, value: unknown, operand = 'x'): void {
   if ((value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true) return;
   throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Make one with tensor([…]).`);
 }
 
-/** Checks that an argument is a function. @throws TypeError with one line if it is not. */
+/**
+ * Checks that an argument is a function. @throws TypeError with one line if it is not.
+ *
+ * @example
+ * ```ts
+ * import { checkFunction } from '@mobinet/tensor';
+ *
+ * try {
+ *   checkFunction('tidy', 3);
+ * } catch (error) {
+ *   console.log(`${error}`);
+ * }
+ * // → TypeError: tidy: needs a function, not 3
+ * ```
+ */
 export function checkFunction(op: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`${op}: needs a function, not ${shown(value)}`);
 }
@@ -157,6 +299,18 @@ export function checkFunction(op: string, value: unknown): void {
  *
  * @param example A valid argument, for the message.
  * @throws TypeError with one line if it is not.
+ *
+ * @example
+ * ```ts
+ * import { checkList } from '@mobinet/tensor';
+ *
+ * try {
+ *   checkList('zeros', 3);
+ * } catch (error) {
+ *   console.log(`${error}`);
+ * }
+ * // → TypeError: zeros: needs a list such as [2, 3], not 3
+ * ```
  */
 export function checkList(op: string, value: unknown, example = '[2, 3]'): asserts value is readonly unknown[] {
   if (!Array.isArray(value)) throw new TypeError(`${op}: needs a list such as ${example}, not ${shown(value)}`);

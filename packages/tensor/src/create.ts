@@ -24,6 +24,15 @@ export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[
  *
  * @param write Writes every element of the array, which is uninitialized.
  * @param purpose What the memory is for, for out-of-memory errors.
+ *
+ * @example
+ * ```ts
+ * import { fromHost } from '@mobinet/tensor';
+ *
+ * const ramp = fromHost('f32', [4], (values) => values.set([0, 0.25, 0.5, 0.75]));
+ * console.log(`${ramp.values}`);
+ * // → 0,0.25,0.5,0.75
+ * ```
  */
 export function fromHost<D extends DType>(
   dtype: D,
@@ -50,12 +59,22 @@ export type NestedArray = number | readonly NestedArray[];
  * Creates a tensor from a number, nested arrays, or a flat array and a shape. The dtype defaults to f32, or to the
  * element type of a typed array. The values are copied.
  *
- *     tensor([[1, 2], [3, 4]])                  f32 [2, 2]
- *     tensor([1, 2, 3, 4], { shape: [2, 2] })   the same
- *     tensor([1, 2], { dtype: 'i32' })          i32 [2]
- *     tensor(new Uint8Array(3))                 u8 [3]
- *
+ * @param options.shape Default: the shape of the nested arrays, or [length] for a typed array.
  * @throws ShapeError if the arrays are ragged, or the values do not fill the shape.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${tensor([[1, 2], [3, 4]])}`);
+ * // → Tensor<f32> [2, 2]
+ * // → [[1.0000, 2.0000],
+ * // →  [3.0000, 4.0000]]
+ * console.log(`${tensor([1, 2, 3, 4], { shape: [2, 2] }).shape}, ${tensor([1, 2], { dtype: 'i32' }).dtype}`);
+ * // → 2,2, i32
+ * console.log(tensor(new Uint8Array(3)).dtype);
+ * // → u8
+ * ```
  */
 export function tensor<A extends TypedArray>(values: A, options?: { shape?: Shape }): Tensor<DTypeOf<A>>;
 export function tensor<D extends DType = 'f32'>(
@@ -102,22 +121,65 @@ function flatten(values: NestedArray, shape: Shape): number[] {
   return flat;
 }
 
-/** Returns a tensor filled with `value`. The dtype defaults to f32. */
+/**
+ * Returns a tensor filled with `value`. The dtype defaults to f32.
+ *
+ * @example
+ * ```ts
+ * import { full } from '@mobinet/tensor';
+ *
+ * console.log(`${full([2, 3], 0.5).values}`);
+ * // → 0.5,0.5,0.5,0.5,0.5,0.5
+ * ```
+ */
 export function full<D extends DType = 'f32'>(shape: Shape, value: number, dtype: D = 'f32' as D): Tensor<D> {
   return filled('full', shape, value, dtype);
 }
 
-/** Returns a tensor filled with 0. The dtype defaults to f32. */
+/**
+ * Returns a tensor filled with 0. The dtype defaults to f32.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from '@mobinet/tensor';
+ *
+ * console.log(`${zeros([2, 2], 'i32')}`);
+ * // → Tensor<i32> [2, 2]
+ * // → [[0, 0],
+ * // →  [0, 0]]
+ * ```
+ */
 export function zeros<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
   return filled('zeros', shape, 0, dtype);
 }
 
-/** Returns a tensor filled with 1. The dtype defaults to f32. */
+/**
+ * Returns a tensor filled with 1. The dtype defaults to f32.
+ *
+ * @example
+ * ```ts
+ * import { ones } from '@mobinet/tensor';
+ *
+ * console.log(`${ones([3]).values}`);
+ * // → 1,1,1
+ * ```
+ */
 export function ones<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
   return filled('ones', shape, 1, dtype);
 }
 
-/** Returns a scalar: a tensor of shape []. The dtype defaults to f32. */
+/**
+ * Returns a scalar: a tensor of shape []. The dtype defaults to f32.
+ *
+ * @example
+ * ```ts
+ * import { scalar } from '@mobinet/tensor';
+ *
+ * const x = scalar(2.5);
+ * console.log(`rank ${x.rank}, ${x.size} element: ${await x.item()}`);
+ * // → rank 0, 1 element: 2.5
+ * ```
+ */
 export function scalar<D extends DType = 'f32'>(value: number, dtype: D = 'f32' as D): Tensor<D> {
   return filled('scalar', [], value, dtype);
 }
@@ -131,6 +193,14 @@ function filled<D extends DType>(op: string, shape: Shape, value: number, dtype:
  * [⌈(stop − start) / step⌉]; defaults are start 0, step 1 and dtype i32.
  *
  * @throws RangeError if the step is 0, a bound is not finite, or an integer dtype would need fractions.
+ *
+ * @example
+ * ```ts
+ * import { arange } from '@mobinet/tensor';
+ *
+ * console.log(`${arange(4).values}; ${arange(0, 1, 0.25, 'f32').values}; ${arange(3, 0, -1).values}`);
+ * // → 0,1,2,3; 0,0.25,0.5,0.75; 3,2,1
+ * ```
  */
 export function arange(stop: number): Tensor<'i32'>;
 export function arange<D extends DType = 'i32'>(start: number, stop: number, step?: number, dtype?: D): Tensor<D>;
@@ -147,7 +217,19 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
   });
 }
 
-/** Returns the identity matrix, f32 [size, size]. */
+/**
+ * Returns the identity matrix, f32 [size, size].
+ *
+ * @example
+ * ```ts
+ * import { eye } from '@mobinet/tensor';
+ *
+ * console.log(`${eye(2)}`);
+ * // → Tensor<f32> [2, 2]
+ * // → [[1.0000, 0.0000],
+ * // →  [0.0000, 1.0000]]
+ * ```
+ */
 export function eye(size: number): Tensor {
   return fromHost('f32', checkShape('eye', [size, size]), (values) => {
     values.fill(0);
@@ -159,6 +241,16 @@ export function eye(size: number): Tensor {
  * One-hot encodes class indices: from [...shape] to f32 [...shape, classes].
  *
  * @throws RangeError if an index is outside [0, classes).
+ *
+ * @example
+ * ```ts
+ * import { oneHot, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${oneHot(tensor([2, 0], { dtype: 'i32' }), 3)}`);
+ * // → Tensor<f32> [2, 3]
+ * // → [[0.0000, 0.0000, 1.0000],
+ * // →  [1.0000, 0.0000, 0.0000]]
+ * ```
  */
 export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): Tensor {
   checkTensor('oneHot', indices, 'indices');

@@ -5,10 +5,15 @@ export type DType = 'f32' | 'i32' | 'u32' | 'i16' | 'u8';
 
 /** The typed array type for the elements of each dtype. */
 export interface TypedArrays {
+  /** Numbers in single precision. */
   f32: Float32Array;
+  /** Signed 32-bit integers. */
   i32: Int32Array;
+  /** Unsigned 32-bit integers. */
   u32: Uint32Array;
+  /** Signed 16-bit integers. */
   i16: Int16Array;
+  /** Bytes: unsigned 8-bit integers. */
   u8: Uint8Array;
 }
 
@@ -19,7 +24,17 @@ const constructors = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, i16
 
 export const dtypes = Object.keys(constructors) as readonly DType[];
 
-/** The size of one element in bytes. */
+/**
+ * The size of one element in bytes.
+ *
+ * @example
+ * ```ts
+ * import { bytesPerElement } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${bytesPerElement('f32')}, ${bytesPerElement('i16')}, ${bytesPerElement('u8')}`);
+ * // → 4, 2, 1
+ * ```
+ */
 export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }

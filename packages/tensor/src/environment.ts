@@ -4,6 +4,14 @@ export const isNode = typeof process !== 'undefined' && typeof process.getBuilti
 /**
  * Returns an environment variable. The result is undefined where there is no environment, as on a web page, or where
  * reading it is not allowed, as in Deno without `--allow-env`.
+ *
+ * @example
+ * ```ts
+ * import { environmentVariable } from '@mobinet/tensor/kernels';
+ *
+ * console.log(environmentVariable('AN_UNUSUAL_NAME'));
+ * // → undefined
+ * ```
  */
 export function environmentVariable(name: string): string | undefined {
   if (typeof process === 'undefined') return undefined;

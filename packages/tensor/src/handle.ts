@@ -21,6 +21,7 @@ export abstract class Handle {
 
   /** Takes over one reference to `block`. */
   protected constructor(
+    /** The sizes of the axes, outermost first. */
     readonly shape: Shape,
     block: Block,
     /** Identifies the value on a gradient tape. A view has its own id; a twin has the id of its original. */

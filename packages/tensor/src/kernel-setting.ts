@@ -19,7 +19,19 @@ export interface KernelSetting {
 
 let setting: KernelSetting | undefined;
 
-/** Returns what `MOBINET_KERNELS` says. It is read once. @throws RangeError if it makes no sense. */
+/**
+ * Returns what the environment variable `MOBINET_KERNELS` says. It is read once.
+ *
+ * @throws RangeError if it makes no sense.
+ *
+ * @example
+ * ```ts
+ * import { kernelSetting } from '@mobinet/tensor/kernels';
+ *
+ * console.log(['fast', 'reference'].includes(kernelSetting().tier));
+ * // → true
+ * ```
+ */
 export function kernelSetting(): KernelSetting {
   setting ??= parseKernelSetting(environmentVariable('MOBINET_KERNELS') ?? '');
   return setting;

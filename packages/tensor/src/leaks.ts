@@ -17,6 +17,17 @@ let registry: FinalizationRegistry<Origin> | null = null;
  * @param onLeak Receives a description: the label, the shape and the stack trace of the creation. Default:
  * `console.warn`.
  * @returns A function that stops the reports.
+ *
+ * @example
+ * ```ts
+ * import { reportLeaks, zeros } from '@mobinet/tensor';
+ *
+ * const stop = reportLeaks((description) => console.warn(description));
+ * const x = zeros([3]); // forgotten: reported once it has been garbage collected
+ * console.log(x.disposed);
+ * // → false
+ * stop();
+ * ```
  */
 export function reportLeaks(onLeak: (description: string) => void = console.warn): () => void {
   origins = new WeakMap();

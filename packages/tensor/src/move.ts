@@ -17,6 +17,16 @@ import { emptyTensor, type Tensor } from './tensor.js';
  *
  * @param backend Default: the current backend.
  * @throws BackendError from a GPU to the CPU, which is asynchronous: use `toHost`.
+ *
+ * @example
+ * ```ts
+ * import { tensor, toBackend } from '@mobinet/tensor';
+ *
+ * const x = tensor([1, 2]);
+ * const y = toBackend(x, 'cpu'); // to a GPU: toBackend(x, 'webgpu')
+ * console.log(`${y.values}, ${x === y}`); // another handle, to be disposed as well
+ * // → 1,2, false
+ * ```
  */
 export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: BackendName = currentBackend()): T {
   checkTensor('toBackend', x);
@@ -41,6 +51,17 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
  * @param options.salvage Also read from a GPU that has failed since. The elements are those of its last successful
  * work.
  * @throws BackendError if the GPU has failed, without `salvage`.
+ *
+ * @example
+ * ```ts
+ * import { tensor, toHost } from '@mobinet/tensor';
+ *
+ * const x = tensor([1, 2]);
+ * const copy = await toHost(x);
+ * x.dispose();
+ * console.log(`${copy.values} on the ${copy.backend}`);
+ * // → 1,2 on the cpu
+ * ```
  */
 export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvage = false } = {}): Promise<T> {
   checkTensor('toHost', x);
@@ -63,6 +84,16 @@ export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvag
  * @throws ShapeError if the shapes differ.
  * @throws BackendError from a GPU to the CPU.
  * @throws GradientError if a gradient in progress depends on the values that would be overwritten.
+ *
+ * @example
+ * ```ts
+ * import { assign, tensor } from '@mobinet/tensor';
+ *
+ * const weights = tensor([1, 2]);
+ * assign(weights, tensor([3, 4]));
+ * console.log(`${weights.values}`);
+ * // → 3,4
+ * ```
  */
 export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): void {
   if (!sameShape(target.shape, source.shape)) {

@@ -9,7 +9,9 @@ type Tensors = readonly AnyTensor[];
 
 /** Describes a tensor before its memory exists. The dtype of a BitTensor is `'bits'`. */
 export interface Spec<E extends DType | 'bits' = DType | 'bits'> {
+  /** The element type, or `'bits'` for a BitTensor. */
   readonly dtype: E;
+  /** The sizes of the axes. */
   readonly shape: Shape;
 }
 
@@ -20,7 +22,9 @@ type SpecsOf<O extends Tensors> = { readonly [K in keyof O]: SpecOf<O[K]> };
 export interface GradientContext<A, S extends Tensors> {
   /** The tensors that the op's `saves` returned, in that order. No other tensor of the call is still in memory. */
   readonly saved: S;
+  /** The other arguments of the call. */
   readonly attributes: A;
+  /** The shapes of all inputs, in order. */
   readonly inputShapes: readonly Shape[];
 }
 
@@ -36,6 +40,7 @@ export type InputGradients = readonly ((() => Tensor) | null)[];
  * and writes, `A` its other arguments, and `S` the tensors that its gradient rule reads.
  */
 export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []> {
+  /** The name, for messages, profiles and exported files. */
   readonly name: string;
 
   /** The shape rule: describes the outputs. Throws `ShapeError` if the inputs do not fit. */

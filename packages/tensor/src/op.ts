@@ -25,6 +25,20 @@ const defined: OpParts[] = [];
  *
  * The op is also added to a list, for documentation. The annotation keeps that side effect from making bundlers retain
  * ops that are never called.
+ *
+ * @example
+ * ```ts
+ * import { apply, defineOp, mul, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * const half = defineOp<[Tensor], [Tensor]>({
+ *   name: 'half',
+ *   outputs: ([{ shape }]) => [{ dtype: 'f32', shape }],
+ *   reference: ([x], [y]) => y.values.set(x.values.map((value) => value / 2)),
+ *   gradient: (dy) => [() => mul(dy, 0.5)],
+ * });
+ * console.log(`${apply(half, [tensor([1, 3])], undefined)[0].values}`);
+ * // → 0.5,1.5
+ * ```
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S extends Tensors = readonly []>(
@@ -34,15 +48,29 @@ export function defineOp<I extends Tensors, O extends Tensors, A = undefined, S 
   return definition;
 }
 
-/** Returns the ops of all loaded modules, sorted by name. docs/operations.md is generated from them. */
+/**
+ * Returns the ops of all loaded modules, sorted by name. docs/operations.md is generated from them.
+ *
+ * @example
+ * ```ts
+ * import { definedOps } from '@mobinet/tensor/testing';
+ *
+ * const missing = definedOps().filter(({ fast }) => fast === undefined);
+ * console.log(missing.map(({ name }) => name).includes('transpose')); // an op that only has a definition
+ * // → true
+ * ```
+ */
 export function definedOps(): OpParts[] {
   return defined.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
 /** One output of an op call, as recorders receive it. */
 export interface RecordedCall {
+  /** The name of the op. */
   readonly name: string;
+  /** All inputs of the call. */
   readonly inputs: Tensors;
+  /** The output that this record is about. */
   readonly output: AnyTensor;
   /** The tensors that `gradient` will read, and that must stay in memory until then. */
   readonly saved: Tensors;
@@ -68,12 +96,37 @@ export function replaceRecorders<T>(change: (outer: readonly Recorder[]) => read
   return recorders.during(change(recorders.current), body);
 }
 
-/** Whether a recorder is installed, so that the current computation may be differentiated. */
+/**
+ * Whether a recorder is installed, so that the current computation may be differentiated.
+ *
+ * @example
+ * ```ts
+ * import { isRecording, withRecorder } from '@mobinet/tensor';
+ *
+ * console.log(`${isRecording()}, ${withRecorder({ record: () => {} }, isRecording)}`);
+ * // → false, true
+ * ```
+ */
 export function isRecording(): boolean {
   return recorders.current.length > 0;
 }
 
-/** Reports a call that did not go through `apply` (a view, a custom gradient) to the recorders. */
+/**
+ * Reports a call that did not go through `apply` (a view, a custom gradient) to the recorders.
+ *
+ * @example
+ * ```ts
+ * import { recordCall, tensor, withRecorder } from '@mobinet/tensor';
+ *
+ * const names: string[] = [];
+ * const [x, output] = [tensor([1]), tensor([1])];
+ * withRecorder({ record: ({ name }) => names.push(name) }, () => {
+ *   recordCall({ name: 'identity', inputs: [x], output, saved: [], gradient: (dy) => [() => dy] });
+ * });
+ * console.log(`${names}`);
+ * // → identity
+ * ```
+ */
 export function recordCall(call: RecordedCall): void {
   for (const recorder of recorders.current) recorder.record(call);
 }
@@ -106,7 +159,20 @@ const tier = new Setting<KernelTier | null>(null);
 /** The kernels that run now. */
 export const kernelTier = (): KernelTier => tier.current ?? kernelSetting().tier;
 
-/** Runs `body` on one kernel tier. Tests compare the two tiers with it. */
+/**
+ * Runs `body` on one kernel tier: `'fast'`, or `'reference'`, the definitions. Tests compare the two tiers with it.
+ *
+ * @example
+ * ```ts
+ * import { abs, sub, tanh, tensor } from '@mobinet/tensor';
+ * import { withKernels } from '@mobinet/tensor/testing';
+ *
+ * const x = tensor([0.1, 0.2, 0.3]);
+ * const [fast, reference] = (['fast', 'reference'] as const).map((tier) => withKernels(tier, () => tanh(x)));
+ * console.log(Math.max(...abs(sub(fast, reference)).values) < 1e-6);
+ * // → true
+ * ```
+ */
 export function withKernels<T>(chosen: KernelTier, body: () => T): T {
   return tier.during(chosen, body);
 }
@@ -117,6 +183,20 @@ export function withKernels<T>(chosen: KernelTier, body: () => T): T {
  *
  * @throws ShapeError if the inputs do not fit the op.
  * @throws BackendError if the inputs are on different backends, or on a GPU for which the op has no kernel.
+ *
+ * @example
+ * ```ts
+ * import { apply, defineOp, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * const total = defineOp<[Tensor], [Tensor]>({
+ *   name: 'total',
+ *   outputs: () => [{ dtype: 'f32', shape: [] }],
+ *   reference: ([x], [y]) => y.values.set([x.values.reduce((a, b) => a + b, 0)]),
+ * });
+ * const [y] = apply(total, [tensor([1, 2, 3])], undefined);
+ * console.log(`${y.values}`);
+ * // → 6
+ * ```
  */
 export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   definition: OpDefinition<I, O, A, S>,
@@ -145,6 +225,21 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
  * and running statistics update in place. The call is not differentiable.
  *
  * @throws GradientError if a gradient in progress depends on the values that would be overwritten.
+ *
+ * @example
+ * ```ts
+ * import { applyInto, defineOp, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * const twice = defineOp<[Tensor], [Tensor]>({
+ *   name: 'twice',
+ *   outputs: ([{ shape }]) => [{ dtype: 'f32', shape }],
+ *   reference: ([x], [y]) => y.values.set(x.values.map((value) => 2 * value)),
+ * });
+ * const x = tensor([1, 2, 3]);
+ * applyInto(twice, [x], [x], undefined); // in place
+ * console.log(`${x.values}`);
+ * // → 2,4,6
+ * ```
  */
 export function applyInto<I extends Tensors, O extends Tensors, A, S extends Tensors>(
   op: OpDefinition<I, O, A, S>,
@@ -185,7 +280,20 @@ function runKernel(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unk
 
 let profiler: Profiler | null = null;
 
-/** Starts timing every op. Returns a function that stops and returns the cost of each op, the most expensive first. */
+/**
+ * Starts timing every op. Returns a function that stops and returns the cost of each op, the most expensive first.
+ *
+ * @example
+ * ```ts
+ * import { ones, relu, startProfile } from '@mobinet/tensor';
+ *
+ * const stop = startProfile();
+ * const x = relu(relu(ones([100])));
+ * const [{ op, calls, bytes }] = stop();
+ * console.log(`${op}: ${calls} calls on [${x.shape}] read and wrote ${bytes} bytes`);
+ * // → relu: 2 calls on [100] read and wrote 1600 bytes
+ * ```
+ */
 export function startProfile(): () => OpProfile[] {
   const inner = new Profiler();
   const outer = profiler;
@@ -196,7 +304,18 @@ export function startProfile(): () => OpProfile[] {
   };
 }
 
-/** Runs `body`, and measures its ops: calls, milliseconds, bytes and multiply-adds, the most expensive op first. */
+/**
+ * Runs `body`, and measures its ops: calls, milliseconds, bytes and multiply-adds, the most expensive op first.
+ *
+ * @example
+ * ```ts
+ * import { matmul, ones, profile } from '@mobinet/tensor';
+ *
+ * const { ops } = profile(() => matmul(ones([8, 16]), ones([16, 4])));
+ * for (const { op, calls, multiplyAdds } of ops) console.log(`${op}: ${calls} call, ${multiplyAdds} multiply-adds`);
+ * // → matmul: 1 call, 512 multiply-adds
+ * ```
+ */
 export function profile<T>(body: () => T): { result: T; ops: OpProfile[] } {
   const stop = startProfile();
   try {

@@ -2,9 +2,11 @@ import type { Handle } from './handle.js';
 
 /** The cost of an op, summed over all its calls. */
 export interface OpProfile {
+  /** The name of the op. */
   readonly op: string;
+  /** How often it was called. */
   readonly calls: number;
-  /** Exclusive of the ops that it called. */
+  /** The time of all calls, exclusive of the ops that they called. */
   readonly milliseconds: number;
   /** The size of all inputs and outputs in bytes: the least that it had to read and write. */
   readonly bytes: number;

@@ -14,6 +14,18 @@ import { tracer } from './tracer.js';
  *
  * @param op The operation, for the message.
  * @throws TypeError with one line if it is not.
+ *
+ * @example
+ * ```ts
+ * import { checkRng } from '@mobinet/tensor';
+ *
+ * try {
+ *   checkRng('dropout', 42);
+ * } catch (error) {
+ *   console.log(`${error}`);
+ * }
+ * // → TypeError: dropout: rng must be an Rng, such as Rng.fromSeed(0), not 42
+ * ```
  */
 export function checkRng(op: string, value: unknown): void {
   if (value instanceof Rng) return;
@@ -24,7 +36,9 @@ type Key = readonly [number, number];
 
 /** The complete state of an `Rng`, from which its sequence can be resumed. */
 export interface RngState {
+  /** The key, two words of 32 bits, which the seed and the labels of `split` determine. */
   readonly key: Key;
+  /** The number of words that have been drawn. */
   readonly counter: number;
   /** The number of generators that `spawn` has created. */
   readonly spawned: number;
@@ -37,12 +51,23 @@ export interface RngState {
  * Each draw advances the counter. `split` derives an independent generator that depends only on the key and a label,
  * not on earlier draws, so results depend neither on who draws first nor on the number of workers. The same label
  * always gives the same generator, whereas `spawn` gives another one each time.
+ *
+ * @example
+ * ```ts
+ * import { Rng } from '@mobinet/tensor';
+ *
+ * const rng = Rng.fromSeed(7);
+ * const [a, b] = [rng.split('weights').normal([2]), rng.split('weights').normal([2])]; // one label, one generator
+ * console.log(`${a.values[0] === b.values[0]}, ${rng.integer(6) < 6}, ${rng.permutation(4).values.toSorted()}`);
+ * // → true, true, 0,1,2,3
+ * ```
  */
 export class Rng {
   #counter: number;
   #spawned: number;
 
   private constructor(
+    /** Two words of 32 bits, which the seed and the labels of `split` determine. */
     readonly key: Key,
     counter = 0,
     spawned = 0,

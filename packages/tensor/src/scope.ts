@@ -33,6 +33,20 @@ export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
  * disposed.
  *
  * @throws TypeError if `body` returns a promise.
+ *
+ * @example
+ * ```ts
+ * import { add, memory, mul, tensor, tidy } from '@mobinet/tensor';
+ *
+ * const before = memory().tensors;
+ * const y = tidy(() => {
+ *   const x = tensor([1, 2, 3]);
+ *   return add(mul(x, x), 1); // x and the product are freed, the sum is returned
+ * });
+ * console.log(`${y.values}: ${memory().tensors - before} tensor is left`);
+ * // → 2,5,10: 1 tensor is left
+ * y.dispose();
+ * ```
  */
 export function tidy<T>(body: () => Synchronous<T>): T {
   checkFunction('tidy', body);
@@ -58,7 +72,21 @@ export function tidy<T>(body: () => Synchronous<T>): T {
   }
 }
 
-/** Removes tensors from all enclosing `tidy` scopes, so that they live until `dispose()`. Returns its argument. */
+/**
+ * Removes tensors from all enclosing `tidy` scopes, so that they live until `dispose()`. Returns its argument.
+ *
+ * @example
+ * ```ts
+ * import { keep, type Tensor, tensor, tidy } from '@mobinet/tensor';
+ *
+ * let cached: Tensor | undefined;
+ * tidy(() => {
+ *   cached = keep(tensor([1, 2, 3]));
+ * });
+ * console.log(`${cached?.values}`);
+ * // → 1,2,3
+ * ```
+ */
 export function keep<T>(value: T): T {
   for (const handle of handlesIn(value)) {
     for (let scope = current; scope !== null; scope = scope.outer) scope.handles.delete(handle);
@@ -66,7 +94,20 @@ export function keep<T>(value: T): T {
   return value;
 }
 
-/** Disposes every tensor in `value`: a tensor, or an array, map, set or object that contains some at any depth. */
+/**
+ * Disposes every tensor in `value`: a tensor, or an array, map, set or object that contains some at any depth.
+ *
+ * @example
+ * ```ts
+ * import { dispose, memory, ones } from '@mobinet/tensor';
+ *
+ * const before = memory().tensors;
+ * const state = { weights: [ones([2]), ones([3])], step: 7 };
+ * dispose(state);
+ * console.log(memory().tensors - before);
+ * // → 0
+ * ```
+ */
 export function dispose(value: unknown): void {
   for (const handle of handlesIn(value)) handle.dispose();
 }

@@ -14,12 +14,25 @@ import { formatShape, type Shape, sizeOf } from './shape.js';
  *
  * Operations are free functions (`add(a, b)`). Arithmetic and views are also methods (`a.add(b)`). No operation changes
  * its inputs.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([[1, 2], [3, 4]]);
+ * console.log(`rank ${x.rank}, shape [${x.shape}], ${x.size} elements of ${x.dtype}`);
+ * // → rank 2, shape [2,2], 4 elements of f32
+ * console.log(`${x.sub(x.mean()).square().mean().values}`); // the variance, as a formula
+ * // → 1.25
+ * x.dispose();
+ * ```
  */
 export class Tensor<D extends DType = 'f32'> extends Handle {
   #values: TypedArray<D> | null = null;
 
   /** For subclasses. Everyone else creates tensors with `tensor`, `zeros`, `full` and the like. */
   constructor(
+    /** The element type. */
     readonly dtype: D,
     shape: Shape,
     block: Block,
@@ -94,6 +107,18 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
  *
  * @param purpose What the memory is for, for out-of-memory errors.
  * @param backend Default: the current backend.
+ *
+ * @example
+ * ```ts
+ * import { emptyTensor } from '@mobinet/tensor/kernels';
+ *
+ * const y = emptyTensor('i16', [2, 3]);
+ * y.values.fill(7);
+ * console.log(`${y}`);
+ * // → Tensor<i16> [2, 3]
+ * // → [[7, 7, 7],
+ * // →  [7, 7, 7]]
+ * ```
  */
 export function emptyTensor<D extends DType>(
   dtype: D,

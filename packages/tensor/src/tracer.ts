@@ -19,7 +19,26 @@ export function tracer(): Tracer | null {
   return listener.current;
 }
 
-/** Whether a function is being traced: tensors that depend on its inputs have no elements, and no program can run. */
+/**
+ * Whether a function is being traced: tensors that depend on its inputs have no elements, and no program can run.
+ *
+ * @example
+ * ```ts
+ * import { compile, isTracing, relu, type Tensor } from '@mobinet/tensor';
+ *
+ * const ready = compile(
+ *   (x) => {
+ *     console.log(isTracing());
+ *     return relu(x as Tensor);
+ *   },
+ *   [{ dtype: 'f32', shape: [2] }],
+ * );
+ * console.log(isTracing());
+ * // → true
+ * // → false
+ * ready.dispose();
+ * ```
+ */
 export const isTracing = (): boolean => tracer() !== null;
 
 /** Runs `body` while a tracer records it. */

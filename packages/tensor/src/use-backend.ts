@@ -8,6 +8,7 @@ import { provideGpuKernels } from './gpu-kernels.js';
 
 /** The result of `useBackend`. */
 export interface BackendChoice {
+  /** The backend that was chosen. */
   readonly backend: BackendName;
   /** One line that says what was chosen, and why. */
   readonly reason: string;
@@ -23,6 +24,15 @@ export interface BackendChoice {
  * - `'auto'`: the GPU if there is a real one, otherwise the processor.
  *
  * @throws BackendError if `'webgpu'` is requested but not available.
+ *
+ * @example
+ * ```ts
+ * import { useBackend } from '@mobinet/tensor';
+ *
+ * const { backend, reason } = await useBackend('cpu'); // or 'auto': a GPU, if there is one
+ * console.log(`${backend}: ${reason}`);
+ * // → cpu: the CPU, as requested
+ * ```
  */
 export async function useBackend(choice: BackendName | 'auto'): Promise<BackendChoice> {
   if (choice === 'cpu') return choose('cpu', 'the CPU, as requested');

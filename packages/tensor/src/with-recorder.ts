@@ -7,6 +7,16 @@ import { type Recorder, replaceRecorders } from './op.js';
  *
  * Importing this function also loads the gradient rules of convolutions, which have files of their own because their
  * kernels are large. A bundle that only runs networks contains neither the function nor the rules.
+ *
+ * @example
+ * ```ts
+ * import { matmul, ones, relu, withRecorder } from '@mobinet/tensor';
+ *
+ * const tape: string[] = [];
+ * withRecorder({ record: ({ name }) => tape.push(name) }, () => relu(matmul(ones([1, 2]), ones([2, 1]))));
+ * console.log(`${tape}`); // what a gradient engine walks back
+ * // → matmul,relu
+ * ```
  */
 export function withRecorder<T>(recorder: Recorder | null, body: () => T): T {
   return replaceRecorders((outer) => (recorder ? [...outer, recorder] : []), body);

@@ -2,6 +2,16 @@
  * Caches the result of `make` for each list of arguments. Kernels are specialized this way: the arguments are constants
  * of a kernel's code, and it is created when it is first requested. The annotation lets bundlers drop kernels that
  * nobody calls.
+ *
+ * @example
+ * ```ts
+ * import { i32, Kernel, memoize } from '@mobinet/tensor/kernels';
+ *
+ * const kernelFor = memoize((width: number) => new Kernel(`example_${width}`, { x: i32 }, () => {}));
+ * const kernel = kernelFor(3);
+ * console.log(`${kernel.name}, ${kernelFor(3) === kernel}`);
+ * // → example_3, true
+ * ```
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function memoize<A extends readonly (number | string | boolean)[], K>(

@@ -13,22 +13,35 @@ import { copyStrided } from './strided.js';
  * Element (i, j, …) is `data[offset + i·stride[0] + j·stride[1] + …]`.
  */
 export interface NdArray<Data extends ArrayLike<number> = ArrayLike<number>> {
+  /** The elements, and possibly others that the view does not show. */
   data: Data;
+  /** The sizes of the axes. */
   shape: number[];
+  /** For each axis, the distance in `data` between neighbors along it. */
   stride: number[];
+  /** The position of the first element in `data`. */
   offset: number;
+  /** The package's name of the element type, such as `float32`. */
   readonly dtype: string;
+  /** The number of elements of the view. */
   readonly size: number;
+  /** The number of axes. */
   readonly dimension: number;
+  /** The axes in the order of their strides, the smallest first. */
   readonly order: number[];
+  /** The element at these indices. */
   get(...index: number[]): number;
+  /** Sets the element at these indices to the last argument, and returns it. */
   set(...indexAndValue: number[]): number;
+  /** The position in `data` of the element at these indices. */
   index(...index: number[]): number;
   /** The view that starts at these indices. Null leaves an axis unchanged, here and below. */
   lo(...start: (number | null)[]): NdArray<Data>;
   /** The view of this size. */
   hi(...size: (number | null)[]): NdArray<Data>;
+  /** The view of every `step`-th element; negative steps reverse an axis. */
   step(...step: (number | null)[]): NdArray<Data>;
+  /** The view with the axes in another order. */
   transpose(...axes: number[]): NdArray<Data>;
   /** The view at fixed indices, without their axes. */
   pick(...index: (number | null)[]): NdArray<Data>;
@@ -41,6 +54,17 @@ const { default: ndarray } = commonJs;
 /**
  * Returns an ndarray view of a tensor on the CPU, for strided access. It shares the tensor's memory, and is valid until
  * the tensor is disposed.
+ *
+ * @throws BackendError if the tensor is on a GPU.
+ *
+ * @example
+ * ```ts
+ * import { toNdarray, zeros } from '@mobinet/tensor';
+ *
+ * const { shape, stride } = toNdarray(zeros([2, 3]));
+ * console.log(`shape ${shape}, strides ${stride}`);
+ * // → shape 2,3, strides 3,1
+ * ```
  */
 export function toNdarray<D extends DType>(tensor: Tensor<D>): NdArray<TypedArray<D>> {
   checkTensor('toNdarray', tensor, 'tensor');
@@ -55,6 +79,18 @@ export type NdArrayDType<Data> = [DTypeOf<Data>] extends [never] ? 'f32' : DType
  *
  * @throws DTypeError if the elements are not numbers.
  * @throws RangeError if the view exceeds its data.
+ *
+ * @example
+ * ```ts
+ * import { fromNdarray, tensor, toNdarray } from '@mobinet/tensor';
+ *
+ * const columns = toNdarray(tensor([[1, 2, 3], [4, 5, 6]])).transpose(1, 0); // a strided view
+ * console.log(`${fromNdarray(columns)}`);
+ * // → Tensor<f32> [3, 2]
+ * // → [[1.0000, 4.0000],
+ * // →  [2.0000, 5.0000],
+ * // →  [3.0000, 6.0000]]
+ * ```
  */
 export function fromNdarray<Data extends ArrayLike<number>>(array: NdArray<Data>): Tensor<NdArrayDType<Data>>;
 export function fromNdarray(array: NdArray): Tensor<DType> {

@@ -70,6 +70,15 @@ const largestRank = 64;
  *
  * @returns The bytes of the file.
  * @throws FormatError if the tensor has more than 64 axes, the maximum that NumPy reads.
+ *
+ * @example
+ * ```ts
+ * import { encodeNpy, tensor } from '@mobinet/tensor';
+ *
+ * const bytes = encodeNpy(tensor([[1, 2], [3, 4]])); // numpy.load reads these bytes
+ * console.log(new TextDecoder('latin1').decode(bytes.subarray(10, 70)).trim());
+ * // → {'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }
+ * ```
  */
 export function encodeNpy(tensor: Tensor<DType>): UnsharedBytes {
   checkTensor('encodeNpy', tensor, 'tensor');
@@ -98,6 +107,14 @@ export function encodeNpy(tensor: Tensor<DType>): UnsharedBytes {
  *
  * @param options.source The file's name, for messages.
  * @throws FormatError with one line that says what is wrong, and where. Values out of range are an error, too.
+ *
+ * @example
+ * ```ts
+ * import { decodeNpy, encodeNpy, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${decodeNpy(encodeNpy(tensor([1.5, 2.5]))).values}`);
+ * // → 1.5,2.5
+ * ```
  */
 export function decodeNpy(bytes: Uint8Array, { source = 'npy' } = {}): Tensor<DType> {
   const fail = (problem: string): never => {

@@ -14,7 +14,9 @@ const largestHeader = 100_000_000;
 
 /** The contents of a safetensors file. The tensors are in the order of the file's header. */
 export interface Safetensors {
+  /** The tensors by name. */
   tensors: Map<string, Tensor<DType>>;
+  /** The strings that are stored with them. Empty if there are none. */
   metadata: Record<string, string>;
 }
 
@@ -24,6 +26,16 @@ export interface Safetensors {
  *
  * @param options.source The file's name, for messages.
  * @throws FormatError with one line that says what is wrong, and where.
+ *
+ * @example
+ * ```ts
+ * import { decodeSafetensors, encodeSafetensors, ones, zeros } from '@mobinet/tensor';
+ *
+ * const file = encodeSafetensors({ weight: ones([2, 3]), bias: zeros([2]) }, { format: 'pt' });
+ * const { tensors, metadata } = decodeSafetensors(file);
+ * console.log(`${Array.from(tensors, ([name, { shape }]) => `${name} [${shape}]`).join(', ')}; ${metadata.format}`);
+ * // → weight [2,3], bias [2]; pt
+ * ```
  */
 export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } = {}): Safetensors {
   const fail = failAt(source);
@@ -49,6 +61,14 @@ export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } 
  *
  * @param options.source The file's name, for messages.
  * @throws FormatError with one line if it is not a safetensors file.
+ *
+ * @example
+ * ```ts
+ * import { decodeSafetensorsMetadata, encodeSafetensors, zeros } from '@mobinet/tensor';
+ *
+ * console.log(decodeSafetensorsMetadata(encodeSafetensors({ x: zeros([9]) }, { epoch: '3' })).epoch);
+ * // → 3
+ * ```
  */
 export function decodeSafetensorsMetadata(bytes: Uint8Array, { source = 'safetensors' } = {}): Record<string, string> {
   const fail = failAt(source);

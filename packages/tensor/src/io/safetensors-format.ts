@@ -27,8 +27,11 @@ export const lengthBytes = 8;
 
 /** Describes a tensor in a safetensors file. */
 export interface SafetensorsSpec {
+  /** Its name in the file. */
   readonly name: string;
+  /** Its element type. */
   readonly dtype: DType;
+  /** Its shape. */
   readonly shape: Shape;
 }
 

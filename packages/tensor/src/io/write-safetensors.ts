@@ -23,6 +23,15 @@ const alignment = 8;
  * @param metadata Strings to store with the tensors. Default: none.
  * @returns The bytes of the file.
  * @throws FormatError if a tensor is named `__metadata__`.
+ *
+ * @example
+ * ```ts
+ * import { encodeSafetensors, tensor } from '@mobinet/tensor';
+ *
+ * const bytes = encodeSafetensors({ x: tensor([1, 2]) });
+ * console.log(new TextDecoder().decode(bytes.subarray(8, -8)).trim()); // the header, before 8 bytes of elements
+ * // → {"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}
+ * ```
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor<DType>> | Readonly<Record<string, Tensor<DType>>>,
@@ -45,7 +54,19 @@ export function encodeSafetensors(
   return file;
 }
 
-/** Returns the exact size in bytes of the file that `encodeSafetensors` would return, without encoding it. */
+/**
+ * Returns the exact size in bytes of the file that `encodeSafetensors` would return, without encoding it.
+ *
+ * @example
+ * ```ts
+ * import { encodeSafetensors, safetensorsByteLength, zeros } from '@mobinet/tensor';
+ *
+ * const x = zeros([3, 4]);
+ * const size = safetensorsByteLength([{ name: 'x', dtype: x.dtype, shape: x.shape }]);
+ * console.log(size === encodeSafetensors({ x }).length);
+ * // → true
+ * ```
+ */
 export function safetensorsByteLength(specs: readonly SafetensorsSpec[], metadata: SafetensorsMetadata = {}): number {
   const { header, dataLength } = layOut(specs, metadata);
   return lengthBytes + header.length + dataLength;

@@ -59,6 +59,19 @@ const minRows = 16;
  * code. Neighboring invocations read neighboring channels, so that memory accesses coalesce.
  *
  * All code can use the parameters as `p.name`, and also `p.rows` and `p.channels`.
+ *
+ * @example
+ * ```ts
+ * import { ColumnSumsShader } from '@mobinet/tensor/kernels';
+ *
+ * const means = new ColumnSumsShader(
+ *   'means',
+ *   { matrices: { x: 'f32' }, sums: ['x'] },
+ *   { writes: { mean: 'f32' }, each: 'mean[channel] = sum0 / f32(p.rows);' },
+ * ); // means.run({ x }, { mean }, {}, rows, channels)
+ * console.log(means instanceof ColumnSumsShader);
+ * // → true
+ * ```
  */
 export class ColumnSumsShader<
   M extends Names,

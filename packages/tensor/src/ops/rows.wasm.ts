@@ -30,7 +30,21 @@ const named = (prefix: string, count: number): string[] => Array.from({ length: 
 const addressesOf = (names: readonly string[]): Record<string, typeof i32> =>
   Object.fromEntries(names.map((name) => [name, i32]));
 
-/** Computes each element of a matrix from the elements of other matrices at the same place and per-channel vectors. */
+/**
+ * Computes each element of a matrix from the elements of other matrices at the same place and per-channel vectors.
+ *
+ * @example
+ * ```ts
+ * import { ones, tensor, zeros } from '@mobinet/tensor';
+ * import { ChannelKernel } from '@mobinet/tensor/kernels';
+ *
+ * const shift = new ChannelKernel('example_shift', 1, 1, ([x], [bias]) => x.add(bias));
+ * const y = zeros([2, 3]);
+ * shift.run([ones([2, 3])], [tensor([10, 20, 30])], y, 2, 3);
+ * console.log(`${y.values}`);
+ * // → 11,21,31,11,21,31
+ * ```
+ */
 export class ChannelKernel {
   readonly #kernel: Kernel<ParameterTypes>;
 
@@ -106,7 +120,20 @@ export function withVectors<N extends string>(
 /** Rows per partial sum. It keeps sums of floats short, and their order independent of how threads divide the work. */
 const blockRows = 128;
 
-/** Sums formulas over the rows of matrices, for each channel. */
+/**
+ * Sums formulas over the rows of matrices, for each channel.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ * import { ColumnSums } from '@mobinet/tensor/kernels';
+ *
+ * const squares = new ColumnSums('example_squares', 1, 0, 1, ([x]) => [x.mul(x)]);
+ * const [sums] = squares.run([tensor([[1, 10], [2, 20]])], [], 2, 2);
+ * console.log(`${sums}`);
+ * // → 5,500
+ * ```
+ */
 export class ColumnSums {
   readonly #kernel: Kernel<ParameterTypes>;
 
@@ -179,6 +206,16 @@ export class ColumnSums {
  *
  * @param address The address of the numbers [blocks, columns].
  * @param columns A multiple of 4.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ * import { addressOf, sumBlocks } from '@mobinet/tensor/kernels';
+ *
+ * const x = tensor([[1, 2, 3, 4], [10, 20, 30, 40]]);
+ * console.log(`${sumBlocks('f32', addressOf(x), 2, 4)}`);
+ * // → 11,22,33,44
+ * ```
  */
 export function sumBlocks(type: 'f32' | 'i32', address: number, blocks: number, columns: number): Float64Array {
   return withTemporary(8 * columns, (total) => {

@@ -32,7 +32,9 @@ export interface Slide {
 
 /** A sliding window over the two image axes, used by convolution and pooling. */
 export interface Window {
+  /** Along the rows of the image. */
   readonly height: Slide;
+  /** Along the columns of the image. */
   readonly width: Slide;
 }
 

@@ -46,6 +46,20 @@ export function tapsOf(kernelHeight: number, kernelWidth: number): [ki: number, 
 /**
  * Statements that visit the pixels [from, to) of images of this size. Pixels are numbered through the batch; `body`
  * also gets the image n, and the row and column within it.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from '@mobinet/tensor';
+ * import { forEachPixel, i32, Kernel, store } from '@mobinet/tensor/kernels';
+ *
+ * const rows = new Kernel('example_rows', { y: i32 }, ({ y }, from, to) => {
+ *   forEachPixel(i32.const(2), i32.const(3), from, to, (_n, row, _column, pixel) => store(y.add(pixel.mul(4)), row));
+ * });
+ * const y = zeros([6], 'i32');
+ * rows.run({ y }, 6);
+ * console.log(`${y.values}`);
+ * // → 0,0,0,1,1,1
+ * ```
  */
 export function forEachPixel(
   height: I32,

@@ -9,17 +9,23 @@ import { type TensorFunction, trace } from './trace.js';
  * Compiles a function of tensors into a program that can run repeatedly, with inputs of fixed shapes, on the current
  * backend.
  *
- * ```ts
- * const ready = compile((x) => model.forward(x as Tensor), [{ dtype: 'f32', shape: [1, 32, 32, 3] }]);
- * const [logits] = ready.run([images]);
- * ready.dispose();
- * ```
- *
  * @param inputs The dtypes and shapes of the inputs.
  * @param options.rules Rewrite rules, which replace calls by faster ones with the same results. They are applied in
  * order. Default: none.
  * @returns The program. The caller must dispose it.
  * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers.
+ *
+ * @example
+ * ```ts
+ * import { compile, mul, relu, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * const scale = tensor([2, 3]);
+ * const ready = compile((x) => relu(mul(x as Tensor, scale)), [{ dtype: 'f32', shape: [2] }]);
+ * const [y] = ready.run([tensor([1, -1])]);
+ * console.log(`${(y as Tensor).values}`);
+ * // → 2,0
+ * ready.dispose();
+ * ```
  */
 export function compile(
   f: TensorFunction,

@@ -11,7 +11,25 @@ export type OpCall = Extract<Call, { kind: 'op' }>;
  */
 export type Rule = (draft: Draft, call: OpCall) => void;
 
-/** Applies each rule in turn to all calls in order. Calls that are no longer needed are left for `prune` to remove. */
+/**
+ * Applies each rule in turn to all calls in order. Calls that are no longer needed are left for `prune` to remove.
+ *
+ * @example
+ * ```ts
+ * import { relu, type Tensor } from '@mobinet/tensor';
+ * import { formatProgram, fuse, prune, type Rule, trace } from '@mobinet/tensor/kernels';
+ *
+ * const idempotent: Rule = (draft, call) => {
+ *   const inner = draft.maker(call.inputs[0]);
+ *   if (call.op.name === 'relu' && inner?.op.name === 'relu') draft.redirect(call.outputs[0], inner.outputs[0]);
+ * };
+ * const program = trace((x) => relu(relu(x as Tensor)), [{ dtype: 'f32', shape: [2] }]);
+ * console.log(formatProgram(prune(fuse(program, [idempotent]))));
+ * // → inputs %0 f32 [2]
+ * // → %1 f32 [2] = relu(%0)
+ * // → outputs %1
+ * ```
+ */
 export function fuse(program: Program, rules: readonly Rule[]): Program {
   const draft = new Draft(program);
   for (const rule of rules) {
@@ -24,7 +42,20 @@ export function fuse(program: Program, rules: readonly Rule[]): Program {
   return draft.program();
 }
 
-/** Whether `call` calls `op`. Narrows the type of its attributes. */
+/**
+ * Whether `call` calls `op`. Narrows the type of its attributes.
+ *
+ * @example
+ * ```ts
+ * import { packBits, type Tensor } from '@mobinet/tensor';
+ * import { isCallOf, packBitsOp, trace } from '@mobinet/tensor/kernels';
+ *
+ * const program = trace((x) => packBits(x as Tensor), [{ dtype: 'f32', shape: [8] }]);
+ * const [call] = program.calls;
+ * console.log(call.kind === 'op' && isCallOf(call, packBitsOp));
+ * // → true
+ * ```
+ */
 export function isCallOf<
   I extends readonly AnyTensor[],
   O extends readonly AnyTensor[],

@@ -19,6 +19,22 @@ export interface Layer {
 /**
  * Divides a program into layers with unique names. Each layer starts with a call that has weights. Calls before the
  * first of these belong to the first layer.
+ *
+ * @example
+ * ```ts
+ * import { matmul, ones, relu, type Tensor } from '@mobinet/tensor';
+ * import { disposeProgram, layersOf, trace } from '@mobinet/tensor/kernels';
+ *
+ * const [first, second] = ['stem.weight', 'head.weight'].map((label) => Object.assign(ones([4, 4]), { label }));
+ * const program = trace((x) => matmul(relu(matmul(x as Tensor, first)), second), [{ dtype: 'f32', shape: [1, 4] }]);
+ * console.log(
+ *   layersOf(program)
+ *     .map(({ name, from, to }) => `${name}: calls ${from} to ${to - 1}`)
+ *     .join('; '),
+ * );
+ * // → stem: calls 0 to 1; head: calls 2 to 2
+ * disposeProgram(program);
+ * ```
  */
 export function layersOf({ values, constants, calls }: Program): Layer[] {
   const labelsOf = (calls: readonly Call[]): string[] =>
@@ -42,7 +58,21 @@ export function layersOf({ values, constants, calls }: Program): Layer[] {
   });
 }
 
-/** Returns, for each call of a program, the name of its layer. */
+/**
+ * Returns, for each call of a program, the name of its layer.
+ *
+ * @example
+ * ```ts
+ * import { matmul, ones, relu, type Tensor } from '@mobinet/tensor';
+ * import { disposeProgram, layerNames, trace } from '@mobinet/tensor/kernels';
+ *
+ * const weight = Object.assign(ones([4, 4]), { label: 'head.weight' });
+ * const program = trace((x) => relu(matmul(x as Tensor, weight)), [{ dtype: 'f32', shape: [1, 4] }]);
+ * console.log(`${layerNames(program)}`);
+ * // → head,head
+ * disposeProgram(program);
+ * ```
+ */
 export function layerNames(program: Program): string[] {
   return layersOf(program).flatMap(({ name, from, to }) => new Array<string>(to - from).fill(name));
 }
@@ -62,7 +92,21 @@ export function commonPath(names: readonly string[]): string | null {
 const closeness = (label: string, others: readonly string[]): number =>
   others.length > 0 ? commonPath([label, ...others])!.length : 0;
 
-/** Returns the number of multiply-adds in a call of a program; 0 for ops that do not count them. */
+/**
+ * Returns the number of multiply-adds in a call of a program; 0 for ops that do not count them.
+ *
+ * @example
+ * ```ts
+ * import { matmul, ones, type Tensor } from '@mobinet/tensor';
+ * import { disposeProgram, multiplyAddsOf, trace } from '@mobinet/tensor/kernels';
+ *
+ * const weight = ones([4, 10]);
+ * const program = trace((x) => matmul(x as Tensor, weight), [{ dtype: 'f32', shape: [2, 4] }]);
+ * console.log(multiplyAddsOf(program, program.calls[0])); // 2 · 4 · 10
+ * // → 80
+ * disposeProgram(program);
+ * ```
+ */
 export function multiplyAddsOf({ values }: Program, call: Call): number {
   if (call.kind === 'view' || !call.op.multiplyAdds) return 0;
   const { op, inputs, outputs, attributes } = call;

@@ -35,7 +35,20 @@ export function place(program: Program): Placement {
   return { pieces, pieceOf: new Map(Array.from(storages, ([value, storage]) => [value, pieceOf.get(storage)!])) };
 }
 
-/** The total memory of a program's intermediate values, in bytes. */
+/**
+ * The total memory of a program's intermediate values, in bytes.
+ *
+ * @example
+ * ```ts
+ * import { exp, relu, type Tensor } from '@mobinet/tensor';
+ * import { disposeProgram, placedBytes, trace } from '@mobinet/tensor/kernels';
+ *
+ * const program = trace((x) => relu(exp(relu((x as Tensor).mul(2)))), [{ dtype: 'f32', shape: [1000] }]);
+ * console.log(placedBytes(program)); // the intermediate values take turns in one piece of 4,000 bytes
+ * // → 4000
+ * disposeProgram(program);
+ * ```
+ */
 export const placedBytes = (program: Program): number => bytesIn(place(program).pieces);
 
 /** The total size of the pieces in bytes. */

@@ -11,8 +11,21 @@ import { type Call, disposeProgram, type Program } from './program.js';
 /**
  * A program with its own memory, which can run repeatedly. A run is a loop over kernels: it checks no shapes beyond
  * those of the inputs, and creates no tensors except its results.
+ *
+ * @example
+ * ```ts
+ * import { relu, type Tensor, tensor } from '@mobinet/tensor';
+ * import { ReadyProgram, trace } from '@mobinet/tensor/kernels';
+ *
+ * const ready = new ReadyProgram(trace((x) => relu(x as Tensor), [{ dtype: 'f32', shape: [2] }]));
+ * const [y] = ready.run([tensor([-1, 4])]);
+ * console.log(`${(y as Tensor).values}`);
+ * // → 0,4
+ * ready.dispose();
+ * ```
  */
 export class ReadyProgram {
+  /** The program that it runs. */
   readonly program: Program;
   /** The tensor of each value. Those of inputs, results and views of them exist only during a run. */
   readonly #tensors: (AnyTensor | null)[];

@@ -24,6 +24,18 @@ export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly An
  * @param inputs The dtypes and shapes of the inputs.
  * @returns The program. The caller owns it: pass it to `fuse`, `prune` or `ReadyProgram`, or to `disposeProgram`.
  * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers.
+ *
+ * @example
+ * ```ts
+ * import { exp, type Tensor, tensor } from '@mobinet/tensor';
+ * import { disposeProgram, trace } from '@mobinet/tensor/kernels';
+ *
+ * const bias = tensor([1, 2]);
+ * const program = trace((x) => (x as Tensor).add(exp(bias)), [{ dtype: 'f32', shape: [2] }]);
+ * console.log(`${program.calls.length} call: e^bias was computed during the trace`);
+ * // → 1 call: e^bias was computed during the trace
+ * disposeProgram(program);
+ * ```
  */
 export function trace(f: TensorFunction, inputs: readonly Spec[]): Program {
   const tracer = new ProgramTracer();

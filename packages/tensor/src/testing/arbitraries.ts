@@ -3,7 +3,18 @@ import { tensor } from '../create.js';
 import { type Shape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 
-/** Channel counts at and next to the word boundaries of packed bits. */
+/**
+ * Channel counts at and next to the word boundaries of packed bits.
+ *
+ * @example
+ * ```ts
+ * import { awkwardChannels } from '@mobinet/tensor/testing';
+ * import fc from 'fast-check';
+ *
+ * console.log(fc.sample(awkwardChannels, { numRuns: 50, seed: 1 }).every((channels) => channels <= 100));
+ * // → true
+ * ```
+ */
 export const awkwardChannels = fc.constantFrom(1, 7, 31, 32, 33, 64, 65, 100);
 
 /** The bounds of random shapes. */
@@ -18,7 +29,20 @@ export interface ShapeConstraints {
   maxSize?: number;
 }
 
-/** Small shapes. */
+/**
+ * Small shapes.
+ *
+ * @example
+ * ```ts
+ * import { sizeOf } from '@mobinet/tensor';
+ * import { shapes } from '@mobinet/tensor/testing';
+ * import fc from 'fast-check';
+ *
+ * fc.assert(fc.property(shapes({ minRank: 1, maxRank: 3 }), (shape) => sizeOf(shape) <= 5 ** 3));
+ * console.log('held for 100 random shapes');
+ * // → held for 100 random shapes
+ * ```
+ */
 export function shapes({
   minRank = 0,
   maxRank = 4,
@@ -28,7 +52,20 @@ export function shapes({
   return fc.array(fc.integer({ min: minSize, max: maxSize }), { minLength: minRank, maxLength: maxRank });
 }
 
-/** Two shapes that broadcast: both come from one shape by setting axes to 1, and dropping leading ones. */
+/**
+ * Two shapes that broadcast: both come from one shape by setting axes to 1, and dropping leading ones.
+ *
+ * @example
+ * ```ts
+ * import { broadcastShapes, sizeOf } from '@mobinet/tensor';
+ * import { broadcastableShapes } from '@mobinet/tensor/testing';
+ * import fc from 'fast-check';
+ *
+ * fc.assert(fc.property(broadcastableShapes(), ([a, b]) => sizeOf(broadcastShapes('example', a, b)) >= sizeOf(a)));
+ * console.log('held for 100 random pairs');
+ * // → held for 100 random pairs
+ * ```
+ */
 export function broadcastableShapes(constraints: ShapeConstraints = {}): fc.Arbitrary<[number[], number[]]> {
   return shapes(constraints).chain((shape) => {
     const side = fc
@@ -44,6 +81,17 @@ export function broadcastableShapes(constraints: ShapeConstraints = {}): fc.Arbi
 /**
  * f32 tensors of this shape with elements in [min, max], by default [−2, 2]. The elements are multiples of 1/64, so
  * that counterexamples are readable.
+ *
+ * @example
+ * ```ts
+ * import { relu, sameShape } from '@mobinet/tensor';
+ * import { tensors } from '@mobinet/tensor/testing';
+ * import fc from 'fast-check';
+ *
+ * fc.assert(fc.property(tensors([2, 3]), (x) => sameShape(relu(x).shape, [2, 3])));
+ * console.log('held for 100 random tensors');
+ * // → held for 100 random tensors
+ * ```
  */
 export function tensors(
   shape: Shape,
@@ -55,7 +103,19 @@ export function tensors(
     .map((values) => tensor(new Float32Array(values.map((value) => value / 64)), { shape }));
 }
 
-/** f32 tensors with elements of magnitude 1/8 to `max`, for functions that are not differentiable at 0. */
+/**
+ * f32 tensors with elements of magnitude 1/8 to `max`, for functions that are not differentiable at 0.
+ *
+ * @example
+ * ```ts
+ * import { tensorsAwayFromZero } from '@mobinet/tensor/testing';
+ * import fc from 'fast-check';
+ *
+ * fc.assert(fc.property(tensorsAwayFromZero([4]), (x) => x.values.every((value) => Math.abs(value) >= 1 / 8)));
+ * console.log('held for 100 random tensors');
+ * // → held for 100 random tensors
+ * ```
+ */
 export function tensorsAwayFromZero(shape: Shape, max = 2): fc.Arbitrary<Tensor> {
   return fc.tuple(tensors(shape, { min: 1 / 8, max }), fc.infiniteStream(fc.boolean())).map(([x, signs]) => {
     x.values.forEach((value, at, values) => {

@@ -30,6 +30,15 @@ export interface GradientOptions {
  *
  * @param f A function from f32 tensors to one f32 tensor.
  * @throws Error if a derivative is wrong.
+ *
+ * @example
+ * ```ts
+ * import { checkGradient, matmul, sum, tanh, tensor } from '@mobinet/tensor';
+ *
+ * checkGradient((x, w) => sum(tanh(matmul(x, w))), [tensor([[0.5, -1]]), tensor([[1], [0.25]])]);
+ * console.log('the gradient rules of matmul, tanh and sum agree with finite differences');
+ * // → the gradient rules of matmul, tanh and sum agree with finite differences
+ * ```
  */
 export function checkGradient(
   f: (...inputs: Tensor[]) => Tensor,

@@ -26,7 +26,18 @@ export function gpuIsChecked(): boolean {
   return isOn;
 }
 
-/** Waits for all pending comparisons. @throws Error if one has failed. */
+/**
+ * Waits for all pending comparisons. @throws Error if one has failed.
+ *
+ * @example
+ * ```ts
+ * import { finishGpuChecks } from '@mobinet/tensor/testing';
+ *
+ * await finishGpuChecks(); // after each test, once startGpuChecks() was called
+ * console.log('no comparison has failed');
+ * // → no comparison has failed
+ * ```
+ */
 export async function finishGpuChecks(): Promise<void> {
   const all = pending;
   pending = [];

@@ -38,6 +38,20 @@ export interface CheckOpOptions extends GradientOptions {
  * after the test.
  *
  * @throws Error with one line if a law is broken.
+ *
+ * @example
+ * ```ts
+ * import { relu, type Tensor, tensor } from '@mobinet/tensor';
+ * import { checkOp } from '@mobinet/tensor/testing';
+ *
+ * checkOp(relu, [tensor([-1.5, 0.5, 2])]);
+ * try {
+ *   checkOp((x: Tensor) => relu(x).mul(2 - x.values[0]), [tensor([1, 2])]); // x.values is a constant to the gradient
+ * } catch (error) {
+ *   console.log((error as Error).message.split(' at ')[0]);
+ * }
+ * // → the gradient of input 0
+ * ```
  */
 export function checkOp<I extends readonly AnyTensor[]>(
   f: (...inputs: I) => AnyTensor,

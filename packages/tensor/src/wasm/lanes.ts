@@ -15,9 +15,11 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   eq(b: Self): Self {
     return this.apply(simd(this.comparisons), b);
   }
+  /** Whether this is greater than b, as signed integers, as a mask: see `eq`. */
   gtS(b: Self): Self {
     return this.apply(simd(this.comparisons + 4), b);
   }
+  /** The absolute value of each lane. */
   abs(): Self {
     return this.apply(simd(this.arithmetic - 11));
   }
@@ -25,9 +27,11 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   bitmask(): I32 {
     return new I32(sequence([this], simd(this.arithmetic - 7)));
   }
+  /** Shifts the lanes to the left. */
   shl(bits: I32): Self {
     return this.apply(simd(this.arithmetic), bits);
   }
+  /** Shifts the lanes right, and fills them with their sign. */
   shrS(bits: I32): Self {
     return this.apply(simd(this.arithmetic + 1), bits);
   }
@@ -35,9 +39,11 @@ abstract class IntegerLanes<Self extends Value> extends V128<Self> {
   shrU(bits: I32): Self {
     return this.apply(simd(this.arithmetic + 2), bits);
   }
+  /** The sums, lane by lane. */
   add(b: Self): Self {
     return this.apply(simd(this.arithmetic + 3), b);
   }
+  /** The differences, lane by lane. */
   sub(b: Self): Self {
     return this.apply(simd(this.arithmetic + 6), b);
   }
@@ -111,6 +117,7 @@ export class I32x4 extends IntegerLanes<I32x4> {
   protected override get arithmetic(): number {
     return 171;
   }
+  /** The products, lane by lane, without the bits that do not fit. */
   mul(b: I32x4): I32x4 {
     return this.apply(simd(181), b);
   }
@@ -118,6 +125,7 @@ export class I32x4 extends IntegerLanes<I32x4> {
   narrowS(b: I32x4): I16x8 {
     return new I16x8(sequence([this, b], simd(133)));
   }
+  /** Rounds signed integers to single precision. */
   toF32x4S(): F32x4 {
     return new F32x4(sequence([this], simd(250)));
   }
@@ -125,6 +133,7 @@ export class I32x4 extends IntegerLanes<I32x4> {
   toF64x2LowS(): F64x2 {
     return new F64x2(sequence([this], simd(254)));
   }
+  /** One lane, counted from 0. */
   lane(index: number): I32 {
     return new I32(sequence([this], simd(27, index)));
   }
@@ -138,39 +147,51 @@ abstract class FloatLanes<Self extends Value> extends V128<Self> {
   eq(b: Self): Self {
     return this.apply(simd(this.comparisons), b);
   }
+  /** Whether they differ, as a mask: see `eq`. NaN differs from everything. */
   ne(b: Self): Self {
     return this.apply(simd(this.comparisons + 1), b);
   }
+  /** Whether this is less than b, as a mask: see `eq`. */
   lt(b: Self): Self {
     return this.apply(simd(this.comparisons + 2), b);
   }
+  /** Whether this is greater than b, as a mask: see `eq`. */
   gt(b: Self): Self {
     return this.apply(simd(this.comparisons + 3), b);
   }
+  /** Whether this is less than b or equal, as a mask: see `eq`. */
   le(b: Self): Self {
     return this.apply(simd(this.comparisons + 4), b);
   }
+  /** Whether this is greater than b or equal, as a mask: see `eq`. */
   ge(b: Self): Self {
     return this.apply(simd(this.comparisons + 5), b);
   }
+  /** The absolute value of each lane. */
   abs(): Self {
     return this.apply(simd(this.arithmetic));
   }
+  /** The negative of each lane. */
   neg(): Self {
     return this.apply(simd(this.arithmetic + 1));
   }
+  /** The square root of each lane. */
   sqrt(): Self {
     return this.apply(simd(this.arithmetic + 3));
   }
+  /** The sums, lane by lane. */
   add(b: Self): Self {
     return this.apply(simd(this.arithmetic + 4), b);
   }
+  /** The differences, lane by lane. */
   sub(b: Self): Self {
     return this.apply(simd(this.arithmetic + 5), b);
   }
+  /** The products, lane by lane. */
   mul(b: Self): Self {
     return this.apply(simd(this.arithmetic + 6), b);
   }
+  /** The quotients, lane by lane. */
   div(b: Self): Self {
     return this.apply(simd(this.arithmetic + 7), b);
   }
@@ -186,6 +207,7 @@ abstract class FloatLanes<Self extends Value> extends V128<Self> {
   min(b: Self): Self {
     return this.apply(simd(this.arithmetic + 8), b);
   }
+  /** The maximum by IEEE 754: NaN where either is NaN, and +0 > −0. */
   max(b: Self): Self {
     return this.apply(simd(this.arithmetic + 9), b);
   }
@@ -211,6 +233,7 @@ export class F32x4 extends FloatLanes<F32x4> {
   whereTrue(comparison: V128, other: F32x4): F32x4 {
     return hasRelaxedSimd() ? this.apply(relaxedLaneSelect, other, comparison) : this.where(comparison, other);
   }
+  /** One lane, counted from 0. */
   lane(index: number): F32 {
     return new F32(sequence([this], simd(31, index)));
   }
@@ -243,6 +266,7 @@ export class F64x2 extends FloatLanes<F64x2> {
   protected override get arithmetic(): number {
     return 236;
   }
+  /** One lane, counted from 0. */
   lane(index: number): F64 {
     return new F64(sequence([this], simd(33, index)));
   }
@@ -296,15 +320,96 @@ class F32x4Type extends LanesType<F32x4, F32> {
   }
 }
 
-/** The type of vectors of 16 bytes. */
+/**
+ * The type of vectors of 16 bytes.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i8x16, i32, PrivateMemory, privateMemory, store } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(
+ *   assemble('swizzle', [], privateMemory, () => {
+ *     const table = i8x16.const(...Array.from({ length: 16 }, (_, i) => i * i)); // 16 entries, looked up 16 at a time
+ *     store(i32.const(0), table.swizzle(i8x16.const(3)));
+ *   }),
+ * )();
+ * console.log(`${memory.bytes(0, 3)}`);
+ * // → 9,9,9
+ * ```
+ */
 export const i8x16 = new I8x16Type(I8x16, 16, 15, (lanes) => lanes.map((lane) => lane & 255));
-/** The type of vectors of eight 16-bit integers. */
+/**
+ * The type of vectors of eight 16-bit integers.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i16x8, i32, PrivateMemory, privateMemory, store } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(
+ *   assemble('dot', [], privateMemory, () => {
+ *     store(i32.const(0), i16x8.const(1, 2, 3, 4, 5, 6, 7, 8).dotS(i16x8.const(10)));
+ *   }),
+ * )();
+ * console.log(`${memory.words(0, 4)}`); // 10·(1 + 2), …
+ * // → 30,70,110,150
+ * ```
+ */
 export const i16x8 = new I16x8Type(I16x8, 8, 16, (lanes) => littleEndian(Int16Array.from(lanes)));
-/** The type of vectors of four 32-bit integers. */
+/**
+ * The type of vectors of four 32-bit integers.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i32, i32x4, PrivateMemory, privateMemory, store } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(
+ *   assemble('add', [], privateMemory, () => {
+ *     store(i32.const(0), i32x4.const(1, 2, 3, 4).add(i32x4.splat(i32.const(100))));
+ *   }),
+ * )();
+ * console.log(`${memory.words(0, 4)}`);
+ * // → 101,102,103,104
+ * ```
+ */
 export const i32x4 = new I32x4Type(I32x4, 4, 17, (lanes) => littleEndian(Int32Array.from(lanes)));
-/** The type of vectors of four single-precision floats. */
+/**
+ * The type of vectors of four single-precision floats.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ * import { Kernel } from '@mobinet/tensor/kernels';
+ * import { f32x4, forRange, i32, store } from '@mobinet/tensor/wasm';
+ *
+ * const axpy = new Kernel('axpy', { x: i32, y: i32 }, ({ x, y }, from, to) => {
+ *   forRange(from, to, 1, (four) => {
+ *     const at = y.add(four.mul(16));
+ *     store(at, f32x4.load(at).addMul(f32x4.const(10), f32x4.load(x.add(four.mul(16))))); // y + 10·x
+ *   });
+ * });
+ * const [x, y] = [tensor([1, 2, 3, 4]), tensor([5, 5, 5, 5])];
+ * axpy.run({ x, y }, 1);
+ * console.log(`${y.values}`);
+ * // → 15,25,35,45
+ * ```
+ */
 export const f32x4 = new F32x4Type(F32x4, 4, 19, (lanes) => littleEndian(Float32Array.from(lanes)));
-/** The type of vectors of two double-precision floats. */
+/**
+ * The type of vectors of two double-precision floats.
+ *
+ * @example
+ * ```ts
+ * import { assemble, f64x2, i32, PrivateMemory, privateMemory, store } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(assemble('roots', [], privateMemory, () => store(i32.const(0), f64x2.const(2, 9).sqrt())))();
+ * console.log(`${new Float64Array(memory.bytes(0, 16).slice().buffer)}`);
+ * // → 1.4142135623730951,3
+ * ```
+ */
 export const f64x2 = new LanesType<F64x2, F64>(F64x2, 2, 20, (lanes) => littleEndian(Float64Array.from(lanes)));
 
 const relaxedSwizzle = simd(0x100);

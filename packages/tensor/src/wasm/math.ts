@@ -10,6 +10,20 @@ import { i32 } from './scalars.js';
  * 1. x = n·ln 2 + r with an integer n and |r| ≤ ln 2 / 2. ln 2 is subtracted in two parts, so that r stays exact.
  * 2. eʳ is approximated by a polynomial.
  * 3. 2ⁿ is built by writing n into the exponent of a float, in two factors, since n may not fit but half of it does.
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { ElementwiseKernel } from '@mobinet/tensor/kernels';
+ * import { exp } from '@mobinet/tensor/wasm';
+ *
+ * const kernel = new ElementwiseKernel('example_exp', 1, ([x]) => exp(x));
+ * const y = zeros([3]);
+ * kernel.run([tensor([0, 1, -200])], y);
+ * console.log(`${y}`);
+ * // → Tensor<f32> [3]
+ * // → [1.0000, 2.7183, 0.0000]
+ * ```
  */
 export function exp(x: F32x4): F32x4 {
   const limited = f32x4.variable(x.min(f32x4.const(90)).max(f32x4.const(-105)), 'limited');
@@ -26,7 +40,23 @@ export function exp(x: F32x4): F32x4 {
   return timesPowerOfTwo(power, n);
 }
 
-/** The hyperbolic tangent (Cephes, tanhf): a polynomial near 0, where 1 − 2/(e²ˣ + 1) suffers from cancellation. */
+/**
+ * The hyperbolic tangent (Cephes, tanhf): a polynomial near 0, where 1 − 2/(e²ˣ + 1) suffers from cancellation.
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { ElementwiseKernel } from '@mobinet/tensor/kernels';
+ * import { tanh } from '@mobinet/tensor/wasm';
+ *
+ * const kernel = new ElementwiseKernel('example_tanh', 1, ([x]) => tanh(x));
+ * const y = zeros([2]);
+ * kernel.run([tensor([0.5, 50])], y);
+ * console.log(`${y}`);
+ * // → Tensor<f32> [2]
+ * // → [0.4621, 1.0000]
+ * ```
+ */
 export function tanh(x: F32x4): F32x4 {
   const square = f32x4.variable(x.mul(x), 'square');
   const coefficients = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
@@ -36,13 +66,44 @@ export function tanh(x: F32x4): F32x4 {
   return near.where(x.abs().lt(f32x4.const(0.625)), far);
 }
 
-/** The natural logarithm. */
+/**
+ * The natural logarithm, lane by lane: −∞ for 0, and NaN below.
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { ElementwiseKernel } from '@mobinet/tensor/kernels';
+ * import { log } from '@mobinet/tensor/wasm';
+ *
+ * const kernel = new ElementwiseKernel('example_log', 1, ([x]) => log(x));
+ * const y = zeros([3]);
+ * kernel.run([tensor([1, Math.E, -1])], y);
+ * console.log(`${y}`);
+ * // → Tensor<f32> [3]
+ * // → [0.0000, 1.0000,    nan]
+ * ```
+ */
 export function log(x: F32x4): F32x4 {
   const [low, high] = logarithms(x);
   return join(low, high);
 }
 
-/** x to the power of y by IEEE 754: e^(y·ln |x|), in double precision up to the exponential, then the sign. */
+/**
+ * x to the power of y by IEEE 754: e^(y·ln |x|), in double precision up to the exponential, then the sign.
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { ElementwiseKernel } from '@mobinet/tensor/kernels';
+ * import { pow } from '@mobinet/tensor/wasm';
+ *
+ * const kernel = new ElementwiseKernel('example_pow', 2, ([x, y]) => pow(x, y));
+ * const result = zeros([3]);
+ * kernel.run([tensor([2, -2, 9]), tensor([10, 3, 0.5])], result);
+ * console.log(`${result.values}`);
+ * // → 1024,-8,3
+ * ```
+ */
 export function pow(x: F32x4, y: F32x4): F32x4 {
   const base = f32x4.variable(x, 'base');
   const exponent = f32x4.variable(y, 'exponent');

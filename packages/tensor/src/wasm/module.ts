@@ -20,6 +20,17 @@ export interface MemoryType {
  * @param name The function's name in the disassembly.
  * @param body Emits the function's code.
  * @returns The bytes of the module.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i32, PrivateMemory, privateMemory, store } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * const square = memory.load(assemble('square', ['x'], privateMemory, (x) => store(i32.const(0), x.mul(x))));
+ * square(7);
+ * console.log(memory.words(0, 1)[0]);
+ * // → 49
+ * ```
  */
 export function assemble(
   name: string,

@@ -4,10 +4,33 @@ import type { MemoryType } from './module.js';
 /** The unit in which memories grow: 64 KiB. */
 const pageBytes = 65536;
 
-/** The type of `PrivateMemory`, for `assemble`: it belongs to a single thread, and is separate from tensors. */
+/**
+ * The type of `PrivateMemory`, for `assemble`: it belongs to a single thread, and is separate from tensors.
+ *
+ * @example
+ * ```ts
+ * import { assemble, privateMemory } from '@mobinet/tensor/wasm';
+ *
+ * const bytes = assemble('nothing', [], privateMemory, () => {});
+ * console.log(new TextDecoder().decode(bytes.subarray(1, 4))); // how modules begin
+ * // → asm
+ * ```
+ */
 export const privateMemory: MemoryType = { shared: false, maximumPages: 8192 };
 
-/** A memory of at most 512 MiB for functions unrelated to tensors. It never shrinks, but can be garbage collected. */
+/**
+ * A memory of at most 512 MiB for functions unrelated to tensors. It never shrinks, but can be garbage collected.
+ *
+ * @example
+ * ```ts
+ * import { PrivateMemory } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.reserve(100_000);
+ * console.log(memory.byteLength); // two pages of 64 KiB
+ * // → 131072
+ * ```
+ */
 export class PrivateMemory {
   readonly #memory: WebAssembly.Memory;
 

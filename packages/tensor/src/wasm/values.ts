@@ -15,6 +15,7 @@ export abstract class Value {
   abstract get storeInstruction(): Code;
 
   // Only declared, because defining a field takes longer than setting it, and kernels consist of many values.
+  /** The instructions that leave the value on the stack. */
   declare readonly code: Code;
 
   constructor(code: Code) {
@@ -47,12 +48,18 @@ export type Variable<V> = V & {
 
 /** A type of values: creates constants and variables, and loads values from memory. */
 export abstract class Type<V extends Value> {
+  /**
+   * @param name The name in WebAssembly's text format.
+   * @param of The class of its values.
+   * @param loadInstruction The instruction that loads such a value from memory.
+   */
   constructor(
     readonly name: ValueType,
     readonly of: new (code: Code) => V,
     readonly loadInstruction: Code,
   ) {}
 
+  /** A constant. */
   abstract const(value: number): V;
 
   /**
@@ -80,7 +87,19 @@ export function memoryArgument(offset: number): Code {
   return [0, unsigned(offset)];
 }
 
-/** Statement: stores a value at address + offset, in bytes. */
+/**
+ * Statement: stores a value at address + offset, in bytes.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i32, PrivateMemory, privateMemory, store } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(assemble('write', ['x'], privateMemory, (x) => store(i32.const(0), x, 8)))(42);
+ * console.log(`${memory.words(0, 3)}`);
+ * // → 0,0,42
+ * ```
+ */
 export function store(address: Value, value: Value, offset = 0): void {
   emit(address.code, value.code, value.storeInstruction, memoryArgument(offset));
 }

@@ -21,12 +21,15 @@ export abstract class V128<Self extends Value = Value> extends Kind<Self> {
   as<V extends Value>(type: LanesType<V>): V {
     return new type.of(this.code);
   }
+  /** The bits that are 1 in both. */
   and(b: Self): Self {
     return this.apply(simd(78), b);
   }
+  /** The bits that are 1 in either. */
   or(b: Self): Self {
     return this.apply(simd(80), b);
   }
+  /** The bits that differ. */
   xor(b: Self): Self {
     return this.apply(simd(81), b);
   }
@@ -63,17 +66,57 @@ export class LanesType<V extends Value, S extends Value = Value> extends Type<V>
   }
 }
 
-/** Statement: stores one of the 16 bytes. */
+/**
+ * Statement: stores one of the 16 bytes.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i8x16, i32, PrivateMemory, privateMemory, storeByte } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(
+ *   assemble('byte', [], privateMemory, () => {
+ *     storeByte(i32.const(0), i8x16.const(...Array.from({ length: 16 }, (_, lane) => 10 * lane)), 3);
+ *   }),
+ * )();
+ * console.log(memory.bytes(0, 1)[0]);
+ * // → 30
+ * ```
+ */
 export function storeByte(address: I32, value: V128, lane: number, offset = 0): void {
   emit(address.code, value.code, simd(88), memoryArgument(offset), [lane]);
 }
 
-/** Statement: stores the low or the high 8 bytes. */
+/**
+ * Statement: stores the low or the high 8 bytes.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i32, i32x4, PrivateMemory, privateMemory, storeHalf } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(assemble('half', [], privateMemory, () => storeHalf(i32.const(0), i32x4.const(1, 2, 3, 4), 1)))();
+ * console.log(`${memory.words(0, 3)}`);
+ * // → 3,4,0
+ * ```
+ */
 export function storeHalf(address: I32, value: V128, half: 0 | 1, offset = 0): void {
   emit(address.code, value.code, simd(91), memoryArgument(offset), [half]);
 }
 
-/** Statement: stores one of four 32-bit lanes. */
+/**
+ * Statement: stores one of four 32-bit lanes.
+ *
+ * @example
+ * ```ts
+ * import { assemble, i32, i32x4, PrivateMemory, privateMemory, storeLane } from '@mobinet/tensor/wasm';
+ *
+ * const memory = new PrivateMemory();
+ * memory.load(assemble('lane', [], privateMemory, () => storeLane(i32.const(0), i32x4.const(1, 2, 3, 4), 2)))();
+ * console.log(`${memory.words(0, 2)}`);
+ * // → 3,0
+ * ```
+ */
 export function storeLane(address: I32, value: V128, lane: number, offset = 0): void {
   emit(address.code, value.code, simd(90), memoryArgument(offset), [lane]);
 }

@@ -26,7 +26,20 @@ let kernelCount = 0;
 type KernelListener = (name: string, bytes: UnsharedBytes) => void;
 let listener: KernelListener | null = null;
 
-/** Sets a callback for the module of every kernel that is loaded, for example to print it. Null removes it. */
+/**
+ * Sets a callback for the module of every kernel that is loaded, for example to print it. Null removes it.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from '@mobinet/tensor';
+ * import { i32, Kernel, watchKernels } from '@mobinet/tensor/kernels';
+ *
+ * watchKernels((name, bytes) => console.log(`${name}, of fewer than 500 bytes: ${bytes.length < 500}`));
+ * new Kernel('f32_example', { x: i32 }, () => {}).run({ x: zeros([1]) }, 1);
+ * // → f32_example, of fewer than 500 bytes: true
+ * watchKernels(null);
+ * ```
+ */
 export function watchKernels(watch: KernelListener | null): void {
   listener = watch;
 }
@@ -47,7 +60,19 @@ const chunkNanoseconds = 20_000;
 /** The approximate maximum number of chunks per thread: enough that none waits long for the last chunk. */
 const chunksPerThread = 8;
 
-/** Returns a good number of items per chunk, given the total and the approximate time per item. */
+/**
+ * Returns a good number of items per chunk, given the total and the approximate time per item.
+ *
+ * @example
+ * ```ts
+ * import { setThreads } from '@mobinet/tensor';
+ * import { chunksOf } from '@mobinet/tensor/kernels';
+ *
+ * await setThreads(1);
+ * console.log(`${chunksOf(1000, 10)} items of 10 ns, ${chunksOf(1000, 50_000)} of 50 µs`);
+ * // → 1000 items of 10 ns, 125 of 50 µs
+ * ```
+ */
 export function chunksOf(count: number, nanosecondsPerItem: number): number {
   const fewest = Math.ceil(count / (chunksPerThread * threadCount()));
   return Math.max(1, Math.min(count, Math.max(fewest, Math.ceil(chunkNanoseconds / nanosecondsPerItem))));

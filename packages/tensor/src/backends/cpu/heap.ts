@@ -75,6 +75,20 @@ export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
 /**
  * Runs `use` with the address of temporary memory, which is freed afterwards. Kernels pass intermediate results to each
  * other in it. The contents are undefined at first.
+ *
+ * @throws OutOfMemoryError if the memory is full.
+ *
+ * @example
+ * ```ts
+ * import { floatsAt, withTemporary } from '@mobinet/tensor/kernels';
+ *
+ * const last = withTemporary(8, (address) => {
+ *   floatsAt(address, 2).set([1, 2]);
+ *   return floatsAt(address, 2)[1];
+ * });
+ * console.log(last);
+ * // → 2
+ * ```
  */
 export function withTemporary<T>(byteLength: number, use: (address: number) => T): T {
   const block = allocate(byteLength, 'temporary memory');

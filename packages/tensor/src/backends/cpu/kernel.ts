@@ -47,13 +47,33 @@ export interface RunOptions {
   readonly scratch?: number;
 }
 
-/** A WebAssembly function over a range of items, divided among threads. It is assembled when it first runs. */
+/**
+ * A WebAssembly function over a range of items, divided among threads. It is assembled when it first runs.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ * import { f32, forRange, i32, Kernel, store } from '@mobinet/tensor/kernels';
+ *
+ * const scale = new Kernel('f32_scale', { x: i32, factor: f32 }, ({ x, factor }, from, to) => {
+ *   forRange(from, to, 1, (i) => {
+ *     const at = x.add(i.mul(4));
+ *     store(at, f32.load(at).mul(factor));
+ *   });
+ * });
+ * const x = tensor([1, 2, 3, 4]);
+ * scale.run({ x, factor: 2 }, 4, { grain: 2 }); // two chunks, on one thread or two
+ * console.log(`${x.values}`);
+ * // → 2,4,6,8
+ * ```
+ */
 export class Kernel<P extends ParameterTypes> {
   readonly #slots: readonly { readonly name: string; readonly isFloat: boolean }[];
   #loaded: LoadedKernel | null = null;
 
   /**
    * @param name Of the form `data_job_tile__instructions`, such as `bits_gemm_1x8__popcnt64`. Parts may be left out.
+   * @param parameters The types of its arguments, by name.
    * @param body Emits the kernel's code.
    */
   constructor(

@@ -95,12 +95,37 @@ export function memoryLimit(): number {
   return limit;
 }
 
-/** A view of the CPU memory as bytes, from a byte address on. It stays valid when the memory grows. */
+/**
+ * A view of the CPU memory as bytes, from a byte address on. It stays valid when the memory grows.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ * import { addressOf, bytesAt } from '@mobinet/tensor/kernels';
+ *
+ * const x = tensor([1, 2, 255], { dtype: 'u8' });
+ * console.log(`${bytesAt(addressOf(x), 3)}`);
+ * // → 1,2,255
+ * ```
+ */
 export function bytesAt(address: number, length: number): Uint8Array {
   return new Uint8Array(memoryBuffer(), address, length);
 }
 
-/** A view of the CPU memory as `length` f32, from a byte address on. */
+/**
+ * A view of the CPU memory as `length` f32, from a byte address on.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@mobinet/tensor';
+ * import { addressOf, floatsAt } from '@mobinet/tensor/kernels';
+ *
+ * const x = tensor([1.5, 2.5]);
+ * floatsAt(addressOf(x), 2)[0] = 9;
+ * console.log(`${x.values}`); // the same memory
+ * // → 9,2.5
+ * ```
+ */
 export function floatsAt(address: number, length: number): Float32Array {
   return new Float32Array(memoryBuffer(), address, length);
 }
@@ -110,7 +135,18 @@ export function doublesAt(address: number, length: number): Float64Array {
   return new Float64Array(memoryBuffer(), address, length);
 }
 
-/** A view of the CPU memory as `length` i32, from a byte address on. */
+/**
+ * A view of the CPU memory as `length` i32, from a byte address on.
+ *
+ * @example
+ * ```ts
+ * import { packBits, tensor } from '@mobinet/tensor';
+ * import { addressOf, wordsAt } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${wordsAt(addressOf(packBits(tensor([-1, 1, -1]))), 1)}`);
+ * // → 5
+ * ```
+ */
 export function wordsAt(address: number, length: number): Int32Array {
   return new Int32Array(memoryBuffer(), address, length);
 }

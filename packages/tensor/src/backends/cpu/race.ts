@@ -40,7 +40,18 @@ const margin = 0.05;
 /** The races in which kernels have been chosen. */
 const begun = new Set<{ readonly choice: KernelChoice }>();
 
-/** Returns the choice of each family of equivalent kernels that has run so far. */
+/**
+ * Returns the choice of each family of equivalent kernels that has run so far.
+ *
+ * @example
+ * ```ts
+ * import { kernelChoices } from '@mobinet/tensor';
+ *
+ * const [choice] = kernelChoices(); // none until large products of bits have run
+ * console.log(choice === undefined || choice.family === 'bits_gemm');
+ * // → true
+ * ```
+ */
 export function kernelChoices(): KernelChoice[] {
   return Array.from(begun, (race) => race.choice);
 }

@@ -51,6 +51,16 @@ const kernels: LoadedKernel[] = [];
  * @returns A promise that resolves when all threads have started. Waiting is not necessary: until then, kernels run
  * without the missing ones.
  * @throws RangeError unless `threads` is an integer of at least 1.
+ *
+ * @example
+ * ```ts
+ * import { setThreads, threadCount } from '@mobinet/tensor';
+ *
+ * await setThreads(2);
+ * console.log(threadCount());
+ * // → 2
+ * await setThreads(1);
+ * ```
  */
 export async function setThreads(threads: number): Promise<void> {
   if (!Number.isSafeInteger(threads) || threads < 1) {
@@ -62,7 +72,17 @@ export async function setThreads(threads: number): Promise<void> {
   await startHelpers();
 }
 
-/** Returns the number of threads that kernels may run on, including this one. */
+/**
+ * Returns the number of threads that kernels may run on, including this one.
+ *
+ * @example
+ * ```ts
+ * import { threadCount } from '@mobinet/tensor';
+ *
+ * console.log(threadCount() >= 1);
+ * // → true
+ * ```
+ */
 export function threadCount(): number {
   return threadsMayShare ? (requested ?? processors()) : 1;
 }

@@ -37,7 +37,17 @@ export function valueType(type: ElementType): string {
   return isNarrow(type) ? narrowTypes[type].value : type;
 }
 
-/** WGSL that reads an element of a buffer. */
+/**
+ * WGSL that reads an element of a buffer.
+ *
+ * @example
+ * ```ts
+ * import { elementAt } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${elementAt('x', 'f32', 'i')}, ${elementAt('counts', 'u8', 'i')}`);
+ * // → x[i], countsAt(i)
+ * ```
+ */
 export function elementAt(buffer: string, type: ElementType, index: string): string {
   return isNarrow(type) ? `${buffer}At(${index})` : `${buffer}[${index}]`;
 }

@@ -33,7 +33,29 @@ export interface ShaderDefinition<R extends Buffers, W extends Buffers, P extend
 const encodedWords = new Uint32Array(64);
 const encodedFloats = new Float32Array(encodedWords.buffer);
 
-/** A GPU kernel in WGSL. It is compiled when it first runs, once per GPU. */
+/**
+ * A GPU kernel in WGSL. It is compiled when it first runs, once per GPU.
+ *
+ * @example
+ * ```ts
+ * import { linear, linearWorkgroup, Shader } from '@mobinet/tensor/kernels';
+ *
+ * const shader = new Shader('f32_half', {
+ *   reads: { x: 'f32' },
+ *   writes: { y: 'f32' },
+ *   parameters: { count: 'u32' },
+ *   workgroup: linearWorkgroup,
+ *   main: `${linear('p.count')} y[i] = 0.5 * x[i];`,
+ * });
+ * console.log(
+ *   shader
+ *     .code()
+ *     .split('\n')
+ *     .find((line) => line.includes('y:')),
+ * );
+ * // → @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+ * ```
+ */
 export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> {
   readonly #definition: ShaderDefinition<R, W, P>;
   readonly #parameters: readonly (readonly [name: string, type: 'f32' | 'i32' | 'u32'])[];
@@ -169,6 +191,14 @@ const linearGroupSize = 64;
  * because WebGPU guarantees no more than 65,535 workgroups along each.
  *
  * @param perGroup The number of elements per workgroup. Default: one per invocation of `linearWorkgroup`.
+ *
+ * @example
+ * ```ts
+ * import { groupsOf } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${groupsOf(1000)}; ${groupsOf(1000, 10)}`);
+ * // → 16,1; 100,1
+ * ```
  */
 export function groupsOf(count: number, perGroup: number = linearGroupSize): [number, number] {
   const all = Math.ceil(count / perGroup);
@@ -180,12 +210,38 @@ export function groupsOf(count: number, perGroup: number = linearGroupSize): [nu
  * Returns the first lines of a kernel over a flat range: `i` is the element's index, and surplus invocations return.
  *
  * @param count A WGSL expression for the number of elements.
+ *
+ * @example
+ * ```ts
+ * import { linear, linearWorkgroup, Shader } from '@mobinet/tensor/kernels';
+ *
+ * const double = new Shader('f32_double', {
+ *   reads: { x: 'f32' },
+ *   writes: { y: 'f32' },
+ *   parameters: { count: 'u32' },
+ *   workgroup: linearWorkgroup,
+ *   main: `${linear('p.count')}
+ *   y[i] = 2.0 * x[i];`,
+ * }); // double.run({ x }, { y }, { count: x.size }, groupsOf(x.size))
+ * console.log(double.code().includes('if (i >= p.count) { return; }'));
+ * // → true
+ * ```
  */
 export const linear = (count: string): string => `
   let i = (group.y * groups.x + group.x) * ${linearGroupSize}u + lane;
   if (i >= ${count}) { return; }`;
 
-/** The workgroup size of a `linear` kernel. */
+/**
+ * The workgroup size of a `linear` kernel.
+ *
+ * @example
+ * ```ts
+ * import { linearWorkgroup } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${linearWorkgroup}`);
+ * // → 64,1
+ * ```
+ */
 export const linearWorkgroup = [linearGroupSize, 1] as const;
 
 /**

@@ -18,11 +18,22 @@ export interface BitConv2dOptions extends Conv2dOptions {
   paddingValue?: PaddingValue;
 }
 
-/** The names of `BitConv2dOptions`. */
+/**
+ * The names of `BitConv2dOptions`.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dOptions } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${bitConv2dOptions}`);
+ * // → stride,padding,dilation,groups,paddingValue
+ * ```
+ */
 export const bitConv2dOptions = [...conv2dOptions, 'paddingValue'] as const;
 
 /** The checked options of a `bitConv2d` of given shapes, as its gradients take them. */
 export interface BitConv2dAttributes extends Conv2dAttributes {
+  /** What pads the images. */
   readonly paddingValue: PaddingValue;
 }
 
@@ -30,6 +41,15 @@ export interface BitConv2dAttributes extends Conv2dAttributes {
  * Checks that images and filter fit together, and works out the window, for `bitConv2d` and its gradients.
  *
  * @throws ShapeError if they do not, or the window does not fit into the images.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dAttributes } from '@mobinet/tensor';
+ *
+ * const { window } = bitConv2dAttributes('example', [1, 32, 32, 8], [16, 3, 3, 8], { stride: 2, padding: 1 });
+ * console.log(`${window.height.output} × ${window.width.output} outputs`);
+ * // → 16 × 16 outputs
+ * ```
  */
 export function bitConv2dAttributes(
   op: string,

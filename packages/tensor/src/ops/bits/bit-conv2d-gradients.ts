@@ -33,6 +33,16 @@ import { pointwiseInputGradient } from './pointwise-input-gradient.wasm.js';
  * @param attributes From `bitConv2dAttributes`.
  * @param scale [outChannels]: a factor that the output of each filter was multiplied by afterwards, if any.
  * @returns f32 of shape `xShape`.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dAttributes, bitConv2dInputGradient, ones, packBits, tensor } from '@mobinet/tensor';
+ *
+ * const filter = packBits(tensor([1, -1], { shape: [1, 1, 2, 1] }));
+ * const attributes = bitConv2dAttributes('example', [1, 1, 3, 1], filter.shape, {});
+ * console.log(`${bitConv2dInputGradient(ones([1, 1, 2, 1]), filter, [1, 1, 3, 1], attributes).values}`);
+ * // → 1,0,-1
+ * ```
  */
 export function bitConv2dInputGradient(
   dy: Tensor,
@@ -59,6 +69,16 @@ export function bitConv2dInputGradient(
  * @param filterShape [outChannels, kernelHeight, kernelWidth, channels / groups].
  * @param attributes From `bitConv2dAttributes`.
  * @returns f32 of shape `filterShape`.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dAttributes, bitConv2dFilterGradient, ones, packBits, tensor } from '@mobinet/tensor';
+ *
+ * const x = packBits(tensor([1, 1, -1], { shape: [1, 1, 3, 1] }));
+ * const attributes = bitConv2dAttributes('example', x.shape, [1, 1, 2, 1], {});
+ * console.log(`${bitConv2dFilterGradient(ones([1, 1, 2, 1]), x, [1, 1, 2, 1], attributes).values}`); // 1 + 1, 1 − 1
+ * // → 2,0
+ * ```
  */
 export function bitConv2dFilterGradient(
   dy: Tensor,
@@ -81,6 +101,17 @@ export function bitConv2dFilterGradient(
 /**
  * Whether the gradients of such a convolution are computed by lookup tables, which is the case for 1×1 filters and
  * small groups. All others multiply floats ±1.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dAttributes } from '@mobinet/tensor';
+ * import { hasLookup } from '@mobinet/tensor/kernels';
+ *
+ * const pointwise = bitConv2dAttributes('example', [1, 8, 8, 64], [64, 1, 1, 64], {});
+ * const dense = bitConv2dAttributes('example', [1, 8, 8, 64], [64, 3, 3, 64], {});
+ * console.log(`${hasLookup([64, 1, 1, 64], pointwise)}, ${hasLookup([64, 3, 3, 64], dense)}`);
+ * // → true, false
+ * ```
  */
 export function hasLookup(filter: Shape, attributes: BitConv2dAttributes): boolean {
   return isPointwiseConv2d(filter, attributes) || hasGroupedLookup(filter, attributes);
@@ -117,6 +148,24 @@ const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttribu
  * Computes `bitConv2dInputGradient` of a convolution that `hasLookup`, and stores it through an epilogue.
  *
  * @param args The values of the epilogue's parameters.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dAttributes, ones, packBits, zeros } from '@mobinet/tensor';
+ * import { type Epilogue, inputGradientWithEpilogue } from '@mobinet/tensor/kernels';
+ *
+ * const doubled: Epilogue<Record<never, never>> = {
+ *   name: 'doubled',
+ *   parameters: {},
+ *   row: () => (value) => value.add(value),
+ * };
+ * const filter = packBits(ones([4, 1, 1, 4]));
+ * const attributes = bitConv2dAttributes('example', [1, 1, 1, 4], filter.shape, {});
+ * const dx = zeros([1, 1, 1, 4]);
+ * inputGradientWithEpilogue({ dy: ones([1, 1, 1, 4]), filter, scale: null, dx }, attributes, doubled, {});
+ * console.log(`${dx.values}`); // twice the sum of four gradients
+ * // → 8,8,8,8
+ * ```
  */
 export function inputGradientWithEpilogue<P extends ParameterTypes>(
   tensors: InputGradientTensors<BitTensor>,

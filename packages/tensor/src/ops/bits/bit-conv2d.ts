@@ -28,6 +28,18 @@ import { signsOf } from './each-bit.js';
  * @returns [batch, outHeight, outWidth, outChannels].
  * @throws ShapeError if the channels or groups do not match, or the window does not fit; RangeError if a filter has
  * more signs than the dtype can count (32,767 for i16, 255 for u8), and for u8 with `paddingValue: 'zero'`.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2d, packBits, tensor } from '@mobinet/tensor';
+ *
+ * const image = packBits(tensor([1, 1, -1, -1, 1], { shape: [1, 1, 5, 1] }));
+ * const filter = packBits(tensor([1, -1], { shape: [1, 1, 2, 1] }));
+ * console.log(`${bitConv2d(image, filter).values}`);
+ * // → 0,2,0,-2
+ * console.log(`${bitConv2d(image, filter, { dtype: 'u8' }).values} of 2 signs differ`);
+ * // → 1,0,1,2 of 2 signs differ
+ * ```
  */
 export function bitConv2d<D extends CountDType = 'i32'>(
   x: BitTensor,
@@ -57,7 +69,21 @@ export function bitConv2d<D extends CountDType = 'i32'>(
 /** The largest filters, in signs, whose results cannot overflow. */
 const maxSigns: Record<CountDType, number> = { i32: 2 ** 31 - 1, i16: 2 ** 15 - 1, u8: 255 };
 
-/** The gradient rule is in convolution-gradient-rules.ts. */
+/**
+ * The op behind `bitConv2d`, which fusion rules look for. Its gradient rule is in convolution-gradient-rules.ts.
+ *
+ * @example
+ * ```ts
+ * import { type BitTensor, bitConv2d, ones, packBits } from '@mobinet/tensor';
+ * import { bitConv2dOp, disposeProgram, isCallOf, trace } from '@mobinet/tensor/kernels';
+ *
+ * const filter = packBits(ones([1, 1, 1, 8]));
+ * const program = trace((x) => bitConv2d(x as BitTensor, filter), [{ dtype: 'bits', shape: [1, 2, 2, 8] }]);
+ * console.log(program.calls.some((call) => call.kind === 'op' && isCallOf(call, bitConv2dOp)));
+ * // → true
+ * disposeProgram(program);
+ * ```
+ */
 export const bitConv2dOp = defineOp<
   [BitTensor, BitTensor],
   [Tensor<CountDType>],

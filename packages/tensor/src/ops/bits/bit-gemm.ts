@@ -22,7 +22,20 @@ export const bitGemmRace = /* @__PURE__ */ new Race<BitGemmKernel>({
   demanded: () => kernelSetting().bitGemm,
 });
 
-/** For tests and benchmarks: while `body` runs, this kernel computes all products of bits that it can compute. */
+/**
+ * For tests and benchmarks: while `body` runs, this kernel computes all products of bits that it can compute.
+ *
+ * @example
+ * ```ts
+ * import { bitMatmul, ones, packBits } from '@mobinet/tensor';
+ * import { withBitGemm } from '@mobinet/tensor/kernels';
+ *
+ * const [a, b] = [packBits(ones([16, 128])), packBits(ones([48, 128]))];
+ * const c = withBitGemm('swizzle', () => bitMatmul(a, b));
+ * console.log(c.values.every((count) => count === 128)); // all kernels give the same bits
+ * // → true
+ * ```
+ */
 export function withBitGemm<T>(kernel: BitGemmKernel, body: () => T): T {
   return bitGemmRace.forced.during(kernel, body);
 }

@@ -19,6 +19,16 @@ import { popcount32 } from './popcount.js';
  * @param b [N, K]
  * @returns i32 [M, N], every element between −K and K.
  * @throws ShapeError unless both are matrices with the same K.
+ *
+ * @example
+ * ```ts
+ * import { bitMatmul, packBits, tensor } from '@mobinet/tensor';
+ *
+ * const a = packBits(tensor([[1, -1, 1, 1]]));
+ * const b = packBits(tensor([[1, -1, 1, 1], [1, 1, -1, 1]]));
+ * console.log(`${bitMatmul(a, b).values}`); // all four signs agree, and only two of four: 2 − 2
+ * // → 4,0
+ * ```
  */
 export function bitMatmul(a: BitTensor, b: BitTensor): Tensor<'i32'> {
   return apply(bitMatmulOp, [a, b], undefined)[0];

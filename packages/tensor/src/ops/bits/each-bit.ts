@@ -2,7 +2,20 @@ import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 
 // Access to single bits, for the definitions of ops.
 
-/** Visits the elements of a BitTensor in row-major order. */
+/**
+ * Visits the elements of a BitTensor in row-major order.
+ *
+ * @example
+ * ```ts
+ * import { packBits, tensor } from '@mobinet/tensor';
+ * import { forEachBit } from '@mobinet/tensor/kernels';
+ *
+ * const positions: number[] = [];
+ * forEachBit(packBits(tensor([-1, 2, -3])), (bit, at) => bit === 1 && positions.push(at));
+ * console.log(`negative at ${positions}`);
+ * // → negative at 0,2
+ * ```
+ */
 export function forEachBit({ words, rowLength, size }: BitTensor, visit: (bit: number, at: number) => void): void {
   const rowWords = wordsPerRow(rowLength);
   for (let at = 0; at < size; at++) {
@@ -21,7 +34,20 @@ export function signsOf(bits: BitTensor): Int8Array {
   return signs;
 }
 
-/** Writes all elements of a BitTensor: 1 where `isSet(at)` is true, else 0. */
+/**
+ * Writes all elements of a BitTensor: 1 where `isSet(at)` is true, else 0.
+ *
+ * @example
+ * ```ts
+ * import { ones, packBits, unpackBits } from '@mobinet/tensor';
+ * import { setBits } from '@mobinet/tensor/kernels';
+ *
+ * const bits = packBits(ones([4]));
+ * setBits(bits, (at) => at % 2 === 0);
+ * console.log(`${unpackBits(bits).values}`);
+ * // → -1,1,-1,1
+ * ```
+ */
 export function setBits({ words, rowLength, size }: BitTensor, isSet: (at: number) => boolean): void {
   const rowWords = wordsPerRow(rowLength);
   words.fill(0);

@@ -10,6 +10,7 @@ import type { F32x4, I32 } from '../../wasm/assembler.js';
 export interface Epilogue<P extends ParameterTypes> {
   /** Becomes part of the names of kernels, for profiles and error messages. */
   readonly name: string;
+  /** The types of the numbers and addresses that it needs, by name. */
   readonly parameters: P;
   /** Emits the statements that run once for each pixel, and returns the code for its elements. */
   readonly row: (parameters: KernelParameters<P>, pixel: I32) => RowEpilogue;

@@ -16,12 +16,32 @@ import { packMask, unpackSigns } from './pack-bits.wasm.js';
  *
  * @param x A tensor of rank 1 or more. It is packed along the last axis.
  * @throws ShapeError for a scalar; DTypeError unless x is f32.
+ *
+ * @example
+ * ```ts
+ * import { packBits, tensor } from '@mobinet/tensor';
+ *
+ * const bits = packBits(tensor([-3, 0.5, 0, -0.1]));
+ * console.log(bits.words[0].toString(2)); // the first sign is in the lowest bit, and 1 is −1
+ * // → 1001
+ * ```
  */
 export function packBits(x: Tensor): BitTensor {
   return apply(packBitsOp, [x], undefined)[0];
 }
 
-/** The op behind `packBits`, which fusion rules look for. */
+/**
+ * The op behind `packBits`, which fusion rules look for.
+ *
+ * @example
+ * ```ts
+ * import { apply, tensor } from '@mobinet/tensor';
+ * import { packBitsOp } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${packBitsOp.name}: ${apply(packBitsOp, [tensor([-1, 1])], undefined)[0].words}`);
+ * // → packBits: 1
+ * ```
+ */
 export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
   name: 'packBits',
   outputs([x]) {
@@ -36,6 +56,14 @@ export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
 
 /**
  * Unpacks signs to numbers: f32 of the same shape, with every element +1 or −1. The gradient passes through unchanged.
+ *
+ * @example
+ * ```ts
+ * import { packBits, tensor, unpackBits } from '@mobinet/tensor';
+ *
+ * console.log(`${unpackBits(packBits(tensor([-3, 0.5, 0, -0.1]))).values}`);
+ * // → -1,1,1,-1
+ * ```
  */
 export function unpackBits(bits: BitTensor): Tensor {
   return apply(unpackBitsOp, [bits], undefined)[0];

@@ -16,7 +16,23 @@ const predicates: Record<MaskPredicate, (x: F32x4) => F32x4> = {
   beyondOne: (x) => x.abs().gt(f32x4.const(1)),
 };
 
-/** Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`. */
+/**
+ * Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`.
+ *
+ * @param x f32 of rank 1 or more.
+ * @param bits The result, of the same shape.
+ *
+ * @example
+ * ```ts
+ * import { packBits, tensor, zeros } from '@mobinet/tensor';
+ * import { packMask } from '@mobinet/tensor/kernels';
+ *
+ * const [x, mask] = [tensor([-2, 0.5, 1, 3]), packBits(zeros([4]))];
+ * packMask('beyondOne', x, mask);
+ * console.log(mask.words[0].toString(2)); // where the estimator `clip` stops the gradient
+ * // → 1001
+ * ```
+ */
 export function packMask(predicate: MaskPredicate, x: Tensor, bits: BitTensor): void {
   const { rows, length } = wordRows(bits);
   packKernel(predicate).run({ x, words: bits, length }, rows, { grain: chunksOf(rows, 2 + length / 8) });

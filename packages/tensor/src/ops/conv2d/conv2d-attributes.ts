@@ -9,7 +9,17 @@ export interface Conv2dOptions extends WindowOptions {
   groups?: number;
 }
 
-/** The names of `Conv2dOptions`. */
+/**
+ * The names of `Conv2dOptions`.
+ *
+ * @example
+ * ```ts
+ * import { conv2dOptions } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${conv2dOptions}`);
+ * // → stride,padding,dilation,groups
+ * ```
+ */
 export const conv2dOptions = ['stride', 'padding', 'dilation', 'groups'] as const;
 
 /** The checked options of a convolution of given shapes. */

@@ -8,7 +8,27 @@ import { type Conv2dAttributes, convolutionMultiplyAdds } from './conv2d-attribu
 import { depthwiseFilterGradient, depthwiseInputGradient } from './depthwise.wasm.js';
 import { smallGroupsFilterGradient, smallGroupsInputGradient } from './small-groups.wasm.js';
 
-/** ∂L/∂x of `conv2d`, from ∂L/∂y and the filter: each tap sends its share back to the pixel that it read. */
+/**
+ * ∂L/∂x of `conv2d`, from ∂L/∂y and the filter: each tap sends its share back to the pixel that it read. Gradient rules
+ * call it; to differentiate, use `@mobinet/autograd`.
+ *
+ * @param dy [batch, outHeight, outWidth, outChannels].
+ * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups].
+ * @param xShape [batch, height, width, channels].
+ * @param attributes The window and the groups, as `conv2d` derives them from its options.
+ * @returns f32 of shape `xShape`.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dAttributes, conv2dInputGradient, ones, tensor } from '@mobinet/tensor';
+ *
+ * const filter = tensor([1, 2, 3], { shape: [1, 1, 3, 1] });
+ * const xShape = [1, 1, 4, 1];
+ * const attributes = bitConv2dAttributes('example', xShape, filter.shape, {});
+ * console.log(`${conv2dInputGradient(ones([1, 1, 2, 1]), filter, xShape, attributes).values}`); // 1, 2 + 1, 3 + 2, 3
+ * // → 1,3,5,3
+ * ```
+ */
 export function conv2dInputGradient(dy: Tensor, filter: Tensor, xShape: Shape, attributes: Conv2dAttributes): Tensor {
   return apply(inputGradientOp, [dy, filter], { ...attributes, xShape })[0];
 }
@@ -46,7 +66,27 @@ const inputGradientOp = defineOp<
   ],
 });
 
-/** ∂L/∂filter of `conv2d`, from ∂L/∂y and x: each weight collects ∂L/∂y times the elements that it multiplied. */
+/**
+ * ∂L/∂filter of `conv2d`, from ∂L/∂y and x: each weight collects ∂L/∂y times the elements that it multiplied. Gradient
+ * rules call it; to differentiate, use `@mobinet/autograd`.
+ *
+ * @param dy [batch, outHeight, outWidth, outChannels].
+ * @param x [batch, height, width, channels].
+ * @param filterShape [outChannels, kernelHeight, kernelWidth, channels / groups].
+ * @param attributes The window and the groups, as `conv2d` derives them from its options.
+ * @returns f32 of shape `filterShape`.
+ *
+ * @example
+ * ```ts
+ * import { bitConv2dAttributes, conv2dFilterGradient, ones, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([1, 10, 100, 1000], { shape: [1, 1, 4, 1] });
+ * const filterShape = [1, 1, 3, 1];
+ * const attributes = bitConv2dAttributes('example', x.shape, filterShape, {});
+ * console.log(`${conv2dFilterGradient(ones([1, 1, 2, 1]), x, filterShape, attributes).values}`);
+ * // → 11,110,1100
+ * ```
+ */
 export function conv2dFilterGradient(dy: Tensor, x: Tensor, filterShape: Shape, attributes: Conv2dAttributes): Tensor {
   return apply(filterGradientOp, [dy, x], { ...attributes, filterShape })[0];
 }

@@ -27,7 +27,9 @@ import type { InputGradientTensors } from './input-gradient-tensors.js';
 export interface GpuEpilogue {
   /** Becomes part of the names of shaders, for profiles and error messages. */
   readonly name: string;
+  /** The element types of the buffers that it reads, by name. */
   readonly reads: Readonly<Record<string, ElementType>>;
+  /** The types of its numbers, by name: `p.name` in the code. */
   readonly parameters: Readonly<Record<string, 'u32'>>;
   /** WGSL functions, among them `fn finish(value: f32, pixel: u32, channel: u32) -> f32`. */
   readonly declarations: string;
@@ -35,8 +37,11 @@ export interface GpuEpilogue {
 
 /** An epilogue with the buffers and numbers that it reads. */
 export interface GpuEpilogueCall {
+  /** What to apply. */
   readonly epilogue: GpuEpilogue;
+  /** The tensors that it reads, by name. */
   readonly reads: Readonly<Record<string, Handle>>;
+  /** The values of its numbers, by name. */
   readonly parameters: Readonly<Record<string, number>>;
 }
 

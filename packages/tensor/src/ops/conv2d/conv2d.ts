@@ -24,6 +24,16 @@ import { hasSmallGroups, smallGroups } from './small-groups.wasm.js';
  * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups].
  * @returns [batch, outHeight, outWidth, outChannels].
  * @throws ShapeError if the channels or groups do not match, or the window does not fit.
+ *
+ * @example
+ * ```ts
+ * import { conv2d, tensor } from '@mobinet/tensor';
+ *
+ * const image = tensor([0, 0, 1, 1, 0, 0], { shape: [1, 1, 6, 1] });
+ * const edges = tensor([-1, 0, 1], { shape: [1, 1, 3, 1] });
+ * console.log(`${conv2d(image, edges).values}`); // brighter at the right: 1, darker: −1
+ * // → 1,1,-1,-1
+ * ```
  */
 export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
   checkTensor('conv2d', x);

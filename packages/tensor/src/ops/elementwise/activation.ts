@@ -12,7 +12,18 @@ import { where } from './where.js';
 
 // The gradients of these activations, except `clip`, flush tiny values to 0: see flush.ts.
 
-/** Computes 1 / (1 + e⁻ˣ), the logistic function. */
+/**
+ * Computes 1 / (1 + e⁻ˣ), the logistic function, element by element.
+ *
+ * @example
+ * ```ts
+ * import { sigmoid, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${sigmoid(tensor([-4, 0, 4]))}`);
+ * // → Tensor<f32> [3]
+ * // → [0.0180, 0.5000, 0.9820]
+ * ```
+ */
 export function sigmoid(x: Tensor): Tensor {
   return apply(sigmoidOp, [x], undefined)[0];
 }
@@ -31,7 +42,18 @@ function sigmoidLanes(x: F32x4): F32x4 {
   return one.div(one.add(exp(x.neg())));
 }
 
-/** Computes the hyperbolic tangent of x. */
+/**
+ * Computes the hyperbolic tangent of x, element by element.
+ *
+ * @example
+ * ```ts
+ * import { tanh, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${tanh(tensor([-1, 0, 20]))}`);
+ * // → Tensor<f32> [3]
+ * // → [-0.7616,  0.0000,  1.0000]
+ * ```
+ */
 export function tanh(x: Tensor): Tensor {
   return apply(tanhOp, [x], undefined)[0];
 }
@@ -46,7 +68,17 @@ const tanhOp = elementwiseOp({
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
 });
 
-/** Computes max(x, 0). At 0 the derivative is 0. */
+/**
+ * Computes max(x, 0), element by element. At 0 the derivative is 0.
+ *
+ * @example
+ * ```ts
+ * import { relu, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${relu(tensor([-1, 0, 2])).values}`);
+ * // → 0,0,2
+ * ```
+ */
 export function relu(x: Tensor): Tensor {
   return apply(reluOp, [x], undefined)[0];
 }
@@ -75,7 +107,19 @@ const reluGradientOp = elementwiseOp({
   gradient: (ddx, { saved: [y] }) => [() => reluGradient(ddx, y), null],
 });
 
-/** Computes x where x > 0, else slope · x. At 0 the derivative is the slope, as in PyTorch. */
+/**
+ * Computes x where x > 0, else slope · x, element by element. At 0 the derivative is the slope, as in PyTorch.
+ *
+ * @param slope Default 0.01.
+ *
+ * @example
+ * ```ts
+ * import { leakyRelu, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${leakyRelu(tensor([-8, 8]), 0.25).values}`);
+ * // → -2,8
+ * ```
+ */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   return apply(leakyReluOp, [x], { slope })[0];
 }
@@ -106,11 +150,21 @@ const leakyReluGradientOp = elementwiseOp({
 });
 
 /**
- * Computes the Gaussian error linear unit x·Φ(x), with the normal distribution function Φ in the form
+ * Computes the Gaussian error linear unit x·Φ(x), element by element, with the normal distribution function Φ in the
+ * form
  *
  *     Φ(x) ≈ (1 + tanh u(x)) / 2,   u(x) = √(2/π) · (x + 0.044715 x³)
  *
  * of Hendrycks and Gimpel, "Gaussian error linear units" (2016). It differs from the exact function by less than 1e-3.
+ *
+ * @example
+ * ```ts
+ * import { gelu, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${gelu(tensor([-3, -1, 0, 1, 3]))}`); // tends to 0 on the left, and to x on the right
+ * // → Tensor<f32> [5]
+ * // → [-0.0036, -0.1588,  0.0000,  0.8412,  2.9964]
+ * ```
  */
 export function gelu(x: Tensor): Tensor {
   return apply(geluOp, [x], undefined)[0];
@@ -178,9 +232,17 @@ function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
 }
 
 /**
- * Clamps x to the range from `min` to `max`. Elements outside it receive no gradient.
+ * Clamps x to the range from `min` to `max`, element by element. Elements outside it receive no gradient.
  *
  * @throws RangeError unless `min` ≤ `max`.
+ *
+ * @example
+ * ```ts
+ * import { clip, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${clip(tensor([-3, 0.5, 2]), -1, 1).values}`);
+ * // → -1,0.5,1
+ * ```
  */
 export function clip(x: Tensor, min: number, max: number): Tensor {
   if (!(min <= max)) throw new RangeError(`clip: min ${min} is above max ${max}`);

@@ -50,10 +50,20 @@ function arithmetic<S extends readonly [] | readonly [Tensor, Tensor] = readonly
 }
 
 /**
- * Computes a + b.
+ * Computes a + b, element by element. The shapes broadcast as in NumPy, and a number acts as a scalar: see
+ * `broadcastShapes`.
  *
  * @throws ShapeError if the shapes do not broadcast.
  * @throws DTypeError if the dtypes differ.
+ *
+ * @example
+ * ```ts
+ * import { add, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([[1, 2], [3, 4]]);
+ * console.log(`${add(x, tensor([10, 20])).values}, ${add(x, 1).values}`); // a row is added to each row
+ * // → 11,22,13,24, 2,3,4,5
+ * ```
  */
 export const add: Binary = arithmetic({
   name: 'add',
@@ -63,7 +73,17 @@ export const add: Binary = arithmetic({
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(dy, b)],
 });
 
-/** Computes a − b. Throws as `add` does. */
+/**
+ * Computes a − b, element by element. Broadcasts and throws as `add` does.
+ *
+ * @example
+ * ```ts
+ * import { sub, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${sub(1, tensor([0.25, 0.5])).values}`);
+ * // → 0.75,0.5
+ * ```
+ */
 export const sub: Binary = arithmetic({
   name: 'sub',
   scalar: (a, b) => a - b,
@@ -72,7 +92,21 @@ export const sub: Binary = arithmetic({
   gradient: (dy, { inputShapes: [a, b] }) => [() => sumTo(dy, a), () => sumTo(neg(dy), b)],
 });
 
-/** Computes a · b, element by element. Throws as `add` does. */
+/**
+ * Computes a · b, element by element (for matrix products, see `matmul`). Broadcasts and throws as `add` does.
+ *
+ * @example
+ * ```ts
+ * import { mul, tensor } from '@mobinet/tensor';
+ *
+ * const column = tensor([[1], [2], [3]]);
+ * console.log(`${mul(column, tensor([1, 10]))}`); // [3, 1] and [2] broadcast to [3, 2]
+ * // → Tensor<f32> [3, 2]
+ * // → [[ 1.0000, 10.0000],
+ * // →  [ 2.0000, 20.0000],
+ * // →  [ 3.0000, 30.0000]]
+ * ```
+ */
 export const mul: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'mul',
   scalar: (a, b) => a * b,
@@ -82,7 +116,20 @@ export const mul: Binary = arithmetic<[Tensor, Tensor]>({
   gradient: (dy, { saved: [a, b] }) => [() => sumTo(mul(dy, b), a.shape), () => sumTo(mul(dy, a), b.shape)],
 });
 
-/** Computes a / b. Throws as `add` does. */
+/**
+ * Computes a / b, element by element. Integers are divided as in C, with the fraction cut off. Broadcasts and throws as
+ * `add` does.
+ *
+ * @example
+ * ```ts
+ * import { div, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${div(tensor([1, -1, 0]), 0).values}`);
+ * // → Infinity,-Infinity,NaN
+ * console.log(`${div(tensor([7, -7], { dtype: 'i32' }), 2).values}`);
+ * // → 3,-3
+ * ```
+ */
 export const div: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'div',
   scalar: (a, b) => a / b,
@@ -97,8 +144,18 @@ export const div: Binary = arithmetic<[Tensor, Tensor]>({
 });
 
 /**
- * Raises a to the power of b. As in IEEE 754, 1 to any power is 1, and so is anything to the power of 0, even NaN.
- * Throws as `add` does.
+ * Raises a to the power of b, element by element. As in IEEE 754, 1 to any power is 1, and so is anything to the power
+ * of 0, even NaN. Broadcasts and throws as `add` does.
+ *
+ * @example
+ * ```ts
+ * import { pow, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${pow(tensor([1, 2, 3]), 2).values}`);
+ * // → 1,4,9
+ * console.log(`${pow(2, tensor([-1, 0, 3])).values}`);
+ * // → 0.5,1,8
+ * ```
  */
 export const pow: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'pow',
@@ -128,7 +185,16 @@ export function power(a: number, b: number): number {
 
 /**
  * Takes the larger of a and b, element by element, or NaN where either is NaN. Where they are equal, each receives half
- * of the gradient, as in PyTorch. Throws as `add` does.
+ * of the gradient, as in PyTorch. Broadcasts and throws as `add` does. For the largest element of one tensor, see
+ * `max`.
+ *
+ * @example
+ * ```ts
+ * import { maximum, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${maximum(tensor([-2, 3]), 0).values}`); // what relu computes
+ * // → 0,3
+ * ```
  */
 export const maximum: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'maximum',
@@ -142,7 +208,17 @@ export const maximum: Binary = arithmetic<[Tensor, Tensor]>({
   ],
 });
 
-/** Takes the smaller of a and b, element by element: see `maximum`. */
+/**
+ * Takes the smaller of a and b, element by element: see `maximum`.
+ *
+ * @example
+ * ```ts
+ * import { minimum, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${minimum(tensor([0.25, 7]), 1).values}`);
+ * // → 0.25,1
+ * ```
+ */
 export const minimum: Binary = arithmetic<[Tensor, Tensor]>({
   name: 'minimum',
   scalar: (a, b) => Math.min(a, b),

@@ -4,8 +4,18 @@ import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
- * Converts x to another dtype as typed arrays do: fractions are truncated, and integers that do not fit keep their low
- * bits. The gradient passes unchanged from f32 to f32; no gradient passes through integers.
+ * Converts x to another dtype, element by element, as typed arrays do: fractions are truncated, and integers that do
+ * not fit keep their low bits. The gradient passes unchanged from f32 to f32; no gradient passes through integers.
+ *
+ * @example
+ * ```ts
+ * import { cast, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${cast(tensor([2.9, -2.9, 300]), 'i32').values}`);
+ * // → 2,-2,300
+ * console.log(`${cast(tensor([2.9, -2.9, 300]), 'u8').values}`);
+ * // → 2,254,44
+ * ```
  */
 export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
   checkTensor('cast', x);

@@ -46,7 +46,18 @@ function comparison({ name, scalar, lanes, wgsl }: Comparison): Compare {
     withTensors(name, operands, (a, b) => apply(op, [a, b], undefined)[0]);
 }
 
-/** Tests a = b: 1 where it holds, else 0. Throws as `add` does. */
+/**
+ * Tests a = b, element by element: u8, 1 where it holds, else 0. Broadcasts and throws as `add` does.
+ *
+ * @example
+ * ```ts
+ * import { equal, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${equal(tensor([1, 2, 3]), tensor([1, 5, 3]))}`);
+ * // → Tensor<u8> [3]
+ * // → [1, 0, 1]
+ * ```
+ */
 export const equal = comparison({
   name: 'equal',
   scalar: (a, b) => a === b,
@@ -54,7 +65,18 @@ export const equal = comparison({
   wgsl: 'a == b',
 });
 
-/** Tests a ≠ b. Throws as `add` does. */
+/**
+ * Tests a ≠ b: see `equal`. NaN differs from everything, also from itself.
+ *
+ * @example
+ * ```ts
+ * import { notEqual, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([1, Number.NaN]);
+ * console.log(`${notEqual(x, x).values}`);
+ * // → 0,1
+ * ```
+ */
 export const notEqual = comparison({
   name: 'notEqual',
   scalar: (a, b) => a !== b,
@@ -62,7 +84,17 @@ export const notEqual = comparison({
   wgsl: 'a != b',
 });
 
-/** Tests a < b. Throws as `add` does. */
+/**
+ * Tests a < b: see `equal`.
+ *
+ * @example
+ * ```ts
+ * import { less, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${less(tensor([1, 2, 3]), 2).values}`);
+ * // → 1,0,0
+ * ```
+ */
 export const less = comparison({
   name: 'less',
   scalar: (a, b) => a < b,
@@ -70,7 +102,17 @@ export const less = comparison({
   wgsl: 'a < b',
 });
 
-/** Tests a ≤ b. Throws as `add` does. */
+/**
+ * Tests a ≤ b: see `equal`.
+ *
+ * @example
+ * ```ts
+ * import { lessEqual, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${lessEqual(tensor([1, 2, 3]), 2).values}`);
+ * // → 1,1,0
+ * ```
+ */
 export const lessEqual = comparison({
   name: 'lessEqual',
   scalar: (a, b) => a <= b,
@@ -78,7 +120,19 @@ export const lessEqual = comparison({
   wgsl: 'a <= b',
 });
 
-/** Tests a > b. Throws as `add` does. */
+/**
+ * Tests a > b: see `equal`.
+ *
+ * @example
+ * ```ts
+ * import { greater, mean, tensor } from '@mobinet/tensor';
+ *
+ * const logits = tensor([-1, 0.5, 3]);
+ * console.log(`${mean(greater(logits, 0))}`); // the share of positive logits
+ * // → Tensor<f32> []
+ * // → 0.6667
+ * ```
+ */
 export const greater = comparison({
   name: 'greater',
   scalar: (a, b) => a > b,
@@ -86,7 +140,17 @@ export const greater = comparison({
   wgsl: 'a > b',
 });
 
-/** Tests a ≥ b. Throws as `add` does. */
+/**
+ * Tests a ≥ b: see `equal`.
+ *
+ * @example
+ * ```ts
+ * import { greaterEqual, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${greaterEqual(2, tensor([1, 2, 3])).values}`);
+ * // → 1,1,0
+ * ```
+ */
 export const greaterEqual = comparison({
   name: 'greaterEqual',
   scalar: (a, b) => a >= b,

@@ -30,6 +30,7 @@ type ElementwiseOp<N extends Names, P extends string, S extends readonly Tensor[
  * `N` are the names of the operands, `P` those of the numbers, `S` the tensors that the gradient rule reads.
  */
 export interface Elementwise<N extends Names, P extends string, S extends readonly Tensor[]> {
+  /** The name, for messages, profiles and exported files. */
   readonly name: string;
   /**
    * Names of the operands in `wgsl`. `i`, `p`, `rest`, `result` and the built-in values of `Shader` are taken. Default:
@@ -53,7 +54,25 @@ export interface Elementwise<N extends Names, P extends string, S extends readon
   readonly gradient?: (outputGradient: Tensor, context: GradientContext<Attributes<P>, S>) => InputGradients;
 }
 
-/** Defines an op that computes each element of its result from the elements of its operands at the same position. */
+/**
+ * Defines an op that computes each element of its result from the elements of its operands at the same position. The
+ * result is f32, of their shape. CONTRIBUTING.md explains the parts.
+ *
+ * @example
+ * ```ts
+ * import { apply, tensor } from '@mobinet/tensor';
+ * import { elementwiseOp, f32x4 } from '@mobinet/tensor/kernels';
+ *
+ * const softsign = elementwiseOp({
+ *   name: 'softsign',
+ *   scalar: (x) => x / (1 + Math.abs(x)),
+ *   lanes: (x) => x.div(f32x4.const(1).add(x.abs())),
+ *   wgsl: 'x / (1.0 + abs(x))',
+ * });
+ * console.log(`${apply(softsign, [tensor([-1, 0, 3])], undefined)[0].values}`);
+ * // → -0.5,0,0.75
+ * ```
+ */
 /* @__NO_SIDE_EFFECTS__ */
 export function elementwiseOp<
   const N extends Names = readonly ['x'],

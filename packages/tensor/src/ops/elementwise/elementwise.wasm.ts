@@ -13,7 +13,21 @@ export const itemSize = 64;
 /** Vectors per iteration of the main loop. */
 const vectorsPerPass = 4;
 
-/** A kernel that computes each element of an f32 tensor by a formula, from operands of the same size. */
+/**
+ * A kernel that computes each element of an f32 tensor by a formula, from operands of the same size.
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { ElementwiseKernel, f32x4 } from '@mobinet/tensor/kernels';
+ *
+ * const average = new ElementwiseKernel('average', 2, ([a, b]) => a.add(b).mul(f32x4.const(0.5)));
+ * const y = zeros([3]);
+ * average.run([tensor([1, 2, 3]), tensor([3, 2, 7])], y);
+ * console.log(`${y.values}`);
+ * // → 2,2,5
+ * ```
+ */
 export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> {
   readonly #kernel: Kernel<ParameterTypes>;
   readonly #operands: number;

@@ -135,5 +135,13 @@ export function positionOf(name: string, axes: number): string {
 /**
  * WGSL for `flushed` of flush.ts. Drivers may flush subnormal numbers or keep them. The limit is far above these, so
  * GPUs and CPUs agree.
+ *
+ * @example
+ * ```ts
+ * import { flushedWgsl } from '@mobinet/tensor/kernels';
+ *
+ * console.log(flushedWgsl('dx'));
+ * // → select(dx, 0.0, abs(dx) < 1e-30)
+ * ```
  */
 export const flushedWgsl = (x: string): string => `select(${x}, 0.0, abs(${x}) < 1e-30)`;

@@ -16,6 +16,15 @@ import { where } from './where.js';
  * @param x [..., channels].
  * @param slope [channels].
  * @throws ShapeError unless there is one slope per channel.
+ *
+ * @example
+ * ```ts
+ * import { prelu, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([[-8, 1], [-8, 1]]);
+ * console.log(`${prelu(x, tensor([0.5, 0.25])).values}`);
+ * // → -4,1,-4,1
+ * ```
  */
 export function prelu(x: Tensor, slope: Tensor): Tensor {
   return apply(preluOp, [x, slope], undefined)[0];

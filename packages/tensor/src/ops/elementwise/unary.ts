@@ -7,7 +7,17 @@ import { greater, less } from './compare.js';
 import { elementwiseOp } from './elementwise.js';
 import { where } from './where.js';
 
-/** Computes −x. */
+/**
+ * Computes −x, element by element.
+ *
+ * @example
+ * ```ts
+ * import { neg, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${neg(tensor([1, -2])).values}`);
+ * // → -1,2
+ * ```
+ */
 export function neg(x: Tensor): Tensor {
   return apply(negOp, [x], undefined)[0];
 }
@@ -20,7 +30,17 @@ const negOp = elementwiseOp({
   gradient: (dy) => [() => neg(dy)],
 });
 
-/** Computes |x|. At 0 the derivative is 0, as in PyTorch. */
+/**
+ * Computes |x|, element by element. At 0 the derivative is 0, as in PyTorch.
+ *
+ * @example
+ * ```ts
+ * import { abs, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${abs(tensor([1.5, -2])).values}`);
+ * // → 1.5,2
+ * ```
+ */
 export function abs(x: Tensor): Tensor {
   return apply(absOp, [x], undefined)[0];
 }
@@ -34,7 +54,18 @@ const absOp = elementwiseOp({
   gradient: (dy, { saved: [x] }) => [() => where(greater(x, 0), dy, where(less(x, 0), neg(dy), 0))],
 });
 
-/** Computes eˣ. */
+/**
+ * Computes eˣ, element by element.
+ *
+ * @example
+ * ```ts
+ * import { exp, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${exp(tensor([0, 1, 100]))}`); // f32 overflows to infinity above x = 88.7
+ * // → Tensor<f32> [3]
+ * // → [1.0000, 2.7183,    inf]
+ * ```
+ */
 export function exp(x: Tensor): Tensor {
   return apply(expOp, [x], undefined)[0];
 }
@@ -48,7 +79,18 @@ const expOp = elementwiseOp({
   gradient: (dy, { saved: [y] }) => [() => mul(dy, y)],
 });
 
-/** Computes the natural logarithm of x. */
+/**
+ * Computes the natural logarithm of x, element by element: −∞ for 0, and NaN below.
+ *
+ * @example
+ * ```ts
+ * import { log, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${log(tensor([1, Math.E, 0]))}`);
+ * // → Tensor<f32> [3]
+ * // → [0.0000, 1.0000,   -inf]
+ * ```
+ */
 export function log(x: Tensor): Tensor {
   return apply(logOp, [x], undefined)[0];
 }
@@ -62,7 +104,18 @@ const logOp = elementwiseOp({
   gradient: (dy, { saved: [x] }) => [() => div(dy, x)],
 });
 
-/** Computes √x. */
+/**
+ * Computes √x, element by element: NaN for negative numbers.
+ *
+ * @example
+ * ```ts
+ * import { sqrt, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${sqrt(tensor([9, 2]))}`);
+ * // → Tensor<f32> [2]
+ * // → [3.0000, 1.4142]
+ * ```
+ */
 export function sqrt(x: Tensor): Tensor {
   return apply(sqrtOp, [x], undefined)[0];
 }
@@ -76,7 +129,17 @@ const sqrtOp = elementwiseOp({
   gradient: (dy, { saved: [y] }) => [() => div(dy, mul(y, 2))],
 });
 
-/** Computes x². */
+/**
+ * Computes x², element by element.
+ *
+ * @example
+ * ```ts
+ * import { square, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${square(tensor([3, -4])).values}`);
+ * // → 9,16
+ * ```
+ */
 export function square(x: Tensor): Tensor {
   return apply(squareOp, [x], undefined)[0];
 }
@@ -96,6 +159,14 @@ const squareOp = elementwiseOp({
  *
  * The derivative is 0 wherever it exists, so nothing learns through it: `@mobinet/bnn` has signs with straight-through
  * estimators.
+ *
+ * @example
+ * ```ts
+ * import { sign, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${sign(tensor([-0.3, 0, 2])).values}`);
+ * // → -1,1,1
+ * ```
  */
 export function sign(x: Tensor): Tensor {
   return apply(signOp, [x], undefined)[0];

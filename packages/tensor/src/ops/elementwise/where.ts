@@ -9,10 +9,20 @@ import { type Operands, withTensors } from './operands.js';
 import { whereByKernel } from './where.wasm.js';
 
 /**
- * Selects a where the condition is not 0, else b: element by element, all three with broadcasting.
+ * Selects a where the condition is not 0, else b, element by element. All three broadcast.
  *
+ * @param condition u8, such as the result of `greater`.
  * @throws ShapeError if the shapes do not broadcast.
  * @throws DTypeError if a and b differ in dtype.
+ *
+ * @example
+ * ```ts
+ * import { greater, sqrt, tensor, where } from '@mobinet/tensor';
+ *
+ * const x = tensor([4, -9]);
+ * console.log(`${where(greater(x, 0), sqrt(x), 0).values}`);
+ * // → 2,0
+ * ```
  */
 export function where<D extends DType>(
   condition: Tensor<'u8'>,

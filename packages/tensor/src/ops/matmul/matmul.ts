@@ -27,6 +27,16 @@ export interface MatmulOptions {
  * `transposeB`, b is [..., N, K].
  *
  * @throws ShapeError if the inner sizes K differ, the leading axes do not broadcast, or a rank is below 2.
+ *
+ * @example
+ * ```ts
+ * import { matmul, tensor } from '@mobinet/tensor';
+ *
+ * const weights = tensor([[1, 2, 3], [4, 5, 6]]); // [outFeatures, inFeatures], as in a linear layer
+ * console.log(`${matmul(tensor([[1, 0, -1]]), weights, { transposeB: true })}`);
+ * // → Tensor<f32> [1, 2]
+ * // → [[-2.0000, -2.0000]]
+ * ```
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   checkTensor('matmul', a, 'a');

@@ -16,6 +16,15 @@ import { affineKernel } from './norm.wasm.js';
  * @param scale [channels].
  * @param shift [channels].
  * @throws ShapeError unless scale and shift have one element per channel.
+ *
+ * @example
+ * ```ts
+ * import { affine, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([[1, 1], [2, 2]]);
+ * console.log(`${affine(x, tensor([1, 10]), tensor([0, 0.5])).values}`);
+ * // → 1,10.5,2,20.5
+ * ```
  */
 export function affine(x: Tensor, scale: Tensor, shift: Tensor): Tensor {
   return apply(affineOp, [x, scale, shift], undefined)[0];

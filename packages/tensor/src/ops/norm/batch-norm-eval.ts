@@ -6,9 +6,13 @@ import type { BatchNormOptions } from './batch-norm.js';
 
 /** Parameters and fixed statistics of a batch normalization, each [channels]. */
 export interface FoldableBatchNorm extends BatchNormOptions {
+  /** γ, the new standard deviation. */
   readonly gamma: Tensor;
+  /** β, the new mean. */
   readonly beta: Tensor;
+  /** μ, the mean that is subtracted. */
   readonly mean: Tensor;
+  /** σ²: the distance from the mean is divided by √(σ² + ε). */
   readonly variance: Tensor;
 }
 
@@ -18,6 +22,16 @@ export interface FoldableBatchNorm extends BatchNormOptions {
  *     γ·(x − μ) / √(σ² + ε) + β  =  x·scale + shift    with    scale = γ / √(σ² + ε),    shift = β − μ·scale
  *
  * The result, each [channels], is differentiable with respect to all four tensors.
+ *
+ * @example
+ * ```ts
+ * import { foldBatchNorm, tensor } from '@mobinet/tensor';
+ *
+ * const [gamma, beta, mean, variance] = [3, 1, 10, 4].map((value) => tensor([value]));
+ * const { scale, shift } = foldBatchNorm({ gamma, beta, mean, variance, epsilon: 0 });
+ * console.log(`3·(x − 10)/2 + 1 = ${scale.values}·x + ${shift.values}`);
+ * // → 3·(x − 10)/2 + 1 = 1.5·x + -14
+ * ```
  */
 export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: FoldableBatchNorm): {
   scale: Tensor;
@@ -34,6 +48,15 @@ export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: F
  * @param x [..., channels].
  * @param batchNorm Its mean and variance are the running averages of training.
  * @throws ShapeError unless all vectors have one element per channel.
+ *
+ * @example
+ * ```ts
+ * import { batchNormEval, tensor } from '@mobinet/tensor';
+ *
+ * const [gamma, beta, mean, variance] = [3, 1, 10, 4].map((value) => tensor([value]));
+ * console.log(`${batchNormEval(tensor([[10], [12]]), { gamma, beta, mean, variance, epsilon: 0 }).values}`);
+ * // → 1,4
+ * ```
  */
 export function batchNormEval(x: Tensor, batchNorm: FoldableBatchNorm): Tensor {
   const { scale, shift } = foldBatchNorm(batchNorm);

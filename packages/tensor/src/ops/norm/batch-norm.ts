@@ -36,6 +36,20 @@ export interface BatchNormResult {
  * @param gamma [channels], the new standard deviation.
  * @param beta [channels], the new mean.
  * @throws ShapeError unless gamma and beta have one element per channel.
+ *
+ * @example
+ * ```ts
+ * import { batchNorm, ones, tensor, zeros } from '@mobinet/tensor';
+ *
+ * const x = tensor([[1, 100], [3, 300]]); // two samples of two channels
+ * const { output, mean, variance } = batchNorm(x, ones([2]), zeros([2]));
+ * console.log(`${output}`);
+ * // → Tensor<f32> [2, 2]
+ * // → [[-1.0000, -1.0000],
+ * // →  [ 1.0000,  1.0000]]
+ * console.log(`mean ${mean.values}, variance ${variance.values}`);
+ * // → mean 2,200, variance 1,10000
+ * ```
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions = {}): BatchNormResult {
   checkOptions('batchNorm', options, ['epsilon']);

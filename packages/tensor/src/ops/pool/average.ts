@@ -16,6 +16,15 @@ import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
  * @throws ShapeError unless x has 4 axes and the window fits.
+ *
+ * @example
+ * ```ts
+ * import { avgPool2d, tensor } from '@mobinet/tensor';
+ *
+ * const image = tensor([1, 2, 3, 4, 5, 6, 7, 8], { shape: [1, 2, 4, 1] });
+ * console.log(`${avgPool2d(image, { window: 2 }).values}`); // (1 + 2 + 5 + 6) / 4, (3 + 4 + 7 + 8) / 4
+ * // → 3.5,5.5
+ * ```
  */
 export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('avgPool2d', x);

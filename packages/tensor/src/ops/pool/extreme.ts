@@ -16,6 +16,15 @@ import { extremePoolByKernel } from './pool.wasm.js';
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
  * @throws ShapeError unless x has 4 axes and the window fits.
+ *
+ * @example
+ * ```ts
+ * import { maxPool2d, tensor } from '@mobinet/tensor';
+ *
+ * const image = tensor([1, 2, 3, 4, 5, 6, 7, 8], { shape: [1, 2, 4, 1] });
+ * console.log(`${maxPool2d(image, { window: 2 }).values}`);
+ * // → 6,8
+ * ```
  */
 export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('maxPool2d', x);
@@ -28,6 +37,15 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].
  * @throws ShapeError unless x has 4 axes and the window fits.
+ *
+ * @example
+ * ```ts
+ * import { minPool2d, tensor } from '@mobinet/tensor';
+ *
+ * const image = tensor([1, 2, 3, 4, 5, 6, 7, 8], { shape: [1, 2, 4, 1] });
+ * console.log(`${minPool2d(image, { window: 2, stride: 1 }).values}`);
+ * // → 1,2,3
+ * ```
  */
 export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('minPool2d', x);

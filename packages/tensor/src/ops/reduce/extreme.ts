@@ -19,13 +19,32 @@ import { sum } from './sum.js';
  * in PyTorch's `amax` (its `max` along an axis gives all of it to the first). If the result is NaN, so is the gradient.
  *
  * @throws ShapeError if an axis is out of range or named twice, or if there are no elements to choose from.
+ *
+ * @example
+ * ```ts
+ * import { max, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([[3, 1], [2, 5]]);
+ * console.log(`${max(x).values} overall, ${max(x, { axes: 0 }).values} of the columns`);
+ * // → 5 overall, 3,5 of the columns
+ * ```
  */
 export function max<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkTensor('max', x);
   return apply(maxOp, [x], reductionOf('max', x.shape, options))[0] as Tensor<D>;
 }
 
-/** Takes the smallest element over `axes`: see `max`. */
+/**
+ * Takes the smallest element over `axes`: see `max`.
+ *
+ * @example
+ * ```ts
+ * import { min, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${min(tensor([[3, 1], [2, 5]]), { axes: 1 }).values}`); // of the rows
+ * // → 1,2
+ * ```
+ */
 export function min<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkTensor('min', x);
   return apply(minOp, [x], reductionOf('min', x.shape, options))[0] as Tensor<D>;
@@ -64,13 +83,33 @@ function extremeOp(name: string, direction: Direction) {
  * counts. Throws as `max` does.
  *
  * @param axis Default: the last one.
+ * @returns i32, the shape of x without the axis.
+ *
+ * @example
+ * ```ts
+ * import { argMax, tensor } from '@mobinet/tensor';
+ *
+ * const logits = tensor([[0.1, 2, -1], [3, 0, 1]]);
+ * console.log(`${argMax(logits).values}`); // the predicted class of each row
+ * // → 1,0
+ * ```
  */
 export function argMax(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
   checkTensor('argMax', x);
   return apply(argMaxOp, [x], { axis: normalizeAxis('argMax', axis, x.rank) })[0];
 }
 
-/** Finds the index of the smallest element along `axis`: see `argMax`. */
+/**
+ * Finds the index of the smallest element along `axis`: see `argMax`.
+ *
+ * @example
+ * ```ts
+ * import { argMin, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${argMin(tensor([[3, 1], [2, 5]]), 0).values}`); // the row of the smallest element of each column
+ * // → 1,0
+ * ```
+ */
 export function argMin(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
   checkTensor('argMin', x);
   return apply(argMinOp, [x], { axis: normalizeAxis('argMin', axis, x.rank) })[0];

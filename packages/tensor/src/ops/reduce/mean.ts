@@ -14,6 +14,15 @@ import { sumByKernel } from './sum.wasm.js';
 /**
  * Averages over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the fraction of equal elements. Sums are in
  * double precision. The mean of no elements is NaN. Throws as `sum` does.
+ *
+ * @example
+ * ```ts
+ * import { argMax, equal, mean, tensor } from '@mobinet/tensor';
+ *
+ * const predicted = argMax(tensor([[1, 5], [4, 2], [0, 3], [2, 1]]));
+ * console.log(`accuracy ${mean(equal(predicted, tensor([1, 0, 0, 0], { dtype: 'i32' }))).values}`);
+ * // → accuracy 0.75
+ * ```
  */
 export function mean(x: Tensor<DType>, options: ReduceOptions = {}): Tensor {
   checkTensor('mean', x);
@@ -45,6 +54,19 @@ export interface VarianceOptions extends ReduceOptions {
 /**
  * Computes the mean squared distance from the mean over `axes`, in two passes and in double precision. Throws as `sum`
  * does.
+ *
+ * @param options.correction 0, the default, for the variance of a population; 1 for the estimate from a sample.
+ *
+ * @example
+ * ```ts
+ * import { tensor, variance } from '@mobinet/tensor';
+ *
+ * const x = tensor([1, 2, 3, 4]);
+ * console.log(
+ *   `${variance(x).values} as NumPy's var, ${variance(x, { correction: 1 }).values[0].toFixed(4)} as PyTorch's`,
+ * );
+ * // → 1.25 as NumPy's var, 1.6667 as PyTorch's
+ * ```
  */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   checkTensor('variance', x);

@@ -16,9 +16,21 @@ import { sumByKernel } from './sum.wasm.js';
 export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
 
 /**
- * Sums over `axes`, in double precision.
+ * Sums over `axes`, in double precision. Sums of u8 and i16 are i32, since they would soon overflow.
  *
+ * @returns The shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice.
+ *
+ * @example
+ * ```ts
+ * import { sum, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+ * console.log(`${sum(x).values}; of the columns ${sum(x, { axes: 0 }).values}`);
+ * // → 21; of the columns 5,7,9
+ * console.log(`[${sum(x, { axes: 1, keepDims: true }).shape}]`); // broadcasts against x
+ * // → [2,1]
+ * ```
  */
 export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<SumDType<D>> {
   checkTensor('sum', x);
@@ -30,6 +42,15 @@ export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
  * broadcasting, so many gradient rules end with it. Returns x itself if the shapes are equal.
  *
  * @throws ShapeError if `shape` does not broadcast to x.shape.
+ *
+ * @example
+ * ```ts
+ * import { ones, sumTo } from '@mobinet/tensor';
+ *
+ * const dy = ones([4, 3]); // the gradient of y = x + bias, x [4, 3], bias [3]
+ * console.log(`${sumTo(dy, [3]).values}`); // each bias was added four times
+ * // → 4,4,4
+ * ```
  */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   checkTensor('sumTo', x);

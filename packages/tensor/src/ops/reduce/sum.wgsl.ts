@@ -105,7 +105,20 @@ fn place(number: u32, base: u32) -> u32 {
   });
 });
 
-/** WGSL of a function that sums a value over all invocations of a workgroup. All of them must call it. */
+/**
+ * WGSL of a function that sums a value over all invocations of a workgroup. All of them must call it.
+ *
+ * @param size The number of invocations, a power of two.
+ * @param name Default `sumOfWorkgroup`.
+ *
+ * @example
+ * ```ts
+ * import { workgroupSum } from '@mobinet/tensor/kernels';
+ *
+ * console.log(workgroupSum('f32', 64).includes('fn sumOfWorkgroup(value: f32, lane: u32) -> f32'));
+ * // → true
+ * ```
+ */
 export function workgroupSum(type: 'f32' | 'i32', size: number, name = 'sumOfWorkgroup'): string {
   return `
 var<workgroup> ${name}Parts: array<${type}, ${size}>;

@@ -14,6 +14,16 @@ import { copyBlockByRows } from './copy-rows.wasm.js';
  * Repeats x along its axes of size 1, and along new leading axes, to give it this shape (NumPy's rule).
  *
  * @throws ShapeError if another axis would have to change.
+ *
+ * @example
+ * ```ts
+ * import { broadcastTo, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${broadcastTo(tensor([[1], [2]]), [2, 3])}`);
+ * // → Tensor<f32> [2, 3]
+ * // → [[1.0000, 1.0000, 1.0000],
+ * // →  [2.0000, 2.0000, 2.0000]]
+ * ```
  */
 export function broadcastTo<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   checkTensor('broadcastTo', x);

@@ -12,10 +12,20 @@ import { unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
 
 /**
- * Joins tensors one after another along an axis.
+ * Joins tensors one after another along an axis, which is as long as theirs together.
  *
+ * @param axis Negative ones count from the end.
  * @throws ShapeError unless there is at least one tensor and all other axes are equal.
  * @throws DTypeError if the dtypes differ.
+ *
+ * @example
+ * ```ts
+ * import { concat, tensor } from '@mobinet/tensor';
+ *
+ * const [a, b] = [tensor([[1, 2]]), tensor([[3, 4]])];
+ * console.log(`[${concat([a, b], 0).shape}] and [${concat([a, b], 1).shape}]`);
+ * // → [2,2] and [1,4]
+ * ```
  */
 export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> {
   checkTensors('concat', tensors);
@@ -78,6 +88,15 @@ function startsAlong(axis: number, parts: readonly Shape[]): number[] {
  *
  * @throws ShapeError unless there is at least one tensor and all shapes are equal.
  * @throws DTypeError if the dtypes differ.
+ *
+ * @example
+ * ```ts
+ * import { ones, stack, zeros } from '@mobinet/tensor';
+ *
+ * const images = [zeros([28, 28, 1]), ones([28, 28, 1])];
+ * console.log(`a batch of shape [${stack(images).shape}]`);
+ * // → a batch of shape [2,28,28,1]
+ * ```
  */
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
   checkTensors('stack', tensors);

@@ -16,6 +16,15 @@ import { scatterAddKernel } from './gather.wasm.js';
  *
  * @param indices Of any shape, which replaces the axis in the shape of the result.
  * @throws RangeError for an index outside the axis. A GPU cannot throw, and picks zeros there.
+ *
+ * @example
+ * ```ts
+ * import { gather, tensor } from '@mobinet/tensor';
+ *
+ * const words = tensor([[0, 0.5], [1, 1.5], [2, 2.5]]); // an embedding of three words
+ * console.log(`${gather(words, tensor([2, 0], { dtype: 'i32' })).values}`);
+ * // → 2,2.5,0,0.5
+ * ```
  */
 export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, axis = 0): Tensor<D> {
   checkTensor('gather', x);
@@ -56,6 +65,15 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
  * @param size The size of the axis of the result, [...before, size, ...after].
  * @throws ShapeError if the shapes of updates and indices do not match.
  * @throws RangeError for an index outside 0 … size − 1. A GPU cannot throw, and drops such an update.
+ *
+ * @example
+ * ```ts
+ * import { ones, scatterAdd, tensor } from '@mobinet/tensor';
+ *
+ * const votes = tensor([1, 0, 1, 1], { dtype: 'i32' });
+ * console.log(`${scatterAdd(ones([4]), votes, 3).values}`); // a histogram
+ * // → 1,3,0
+ * ```
  */
 export function scatterAdd(updates: Tensor, indices: Tensor<'i32'>, size: number, axis = 0): Tensor {
   checkTensor('scatterAdd', updates, 'updates');

@@ -17,6 +17,16 @@ export type AxisPadding = readonly [before: number, after: number];
  *
  * @param value Default 0.
  * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis.
+ *
+ * @example
+ * ```ts
+ * import { pad, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${pad(tensor([[1, 2]]), [[1, 0], [0, 1]])}`); // a row above, a column at the right
+ * // → Tensor<f32> [2, 3]
+ * // → [[0.0000, 0.0000, 0.0000],
+ * // →  [1.0000, 2.0000, 0.0000]]
+ * ```
  */
 export function pad<D extends DType>(x: Tensor<D>, pads: readonly AxisPadding[], value = 0): Tensor<D> {
   checkList('pad', pads, '[[1, 1], [0, 2]]');

@@ -11,6 +11,17 @@ import type { Tensor } from '../../tensor.js';
  *
  * @param shape Must have as many elements as x. One axis may be −1, and is computed from the others.
  * @throws ShapeError if the sizes differ.
+ *
+ * @example
+ * ```ts
+ * import { reshape, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([1, 2, 3, 4, 5, 6]);
+ * console.log(`${reshape(x, [2, -1])}`);
+ * // → Tensor<f32> [2, 3]
+ * // → [[1.0000, 2.0000, 3.0000],
+ * // →  [4.0000, 5.0000, 6.0000]]
+ * ```
  */
 export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   checkTensor('reshape', x);
@@ -49,6 +60,15 @@ function completeShape(from: Shape, to: Shape): Shape {
  * Adds an axis of size 1 at `axis` (−1: after the last). The result is a view.
  *
  * @throws ShapeError if the axis is out of range.
+ *
+ * @example
+ * ```ts
+ * import { unsqueeze, zeros } from '@mobinet/tensor';
+ *
+ * const image = zeros([32, 32, 3]);
+ * console.log(`[${unsqueeze(image, 0).shape}]`); // a batch of one image
+ * // → [1,32,32,3]
+ * ```
  */
 export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
   checkTensor('unsqueeze', x);
@@ -59,6 +79,15 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D
  * Removes axes of size 1: the given ones, or all of them by default. The result is a view.
  *
  * @throws ShapeError if a given axis is not of size 1.
+ *
+ * @example
+ * ```ts
+ * import { squeeze, zeros } from '@mobinet/tensor';
+ *
+ * const x = zeros([1, 5, 1]);
+ * console.log(`[${squeeze(x).shape}], [${squeeze(x, 0).shape}]`);
+ * // → [5], [5,1]
+ * ```
  */
 export function squeeze<D extends DType>(x: Tensor<D>, axes?: number | readonly number[]): Tensor<D> {
   checkTensor('squeeze', x);

@@ -16,6 +16,17 @@ import { pad } from './pad.js';
  * `start` begin at 0; axes without an `end`, or with undefined in its place, run to their end.
  *
  * @throws ShapeError for positions outside x, or an end before its start (NumPy clips these silently).
+ *
+ * @example
+ * ```ts
+ * import { slice, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([[1, 2, 3], [4, 5, 6], [7, 8, 9]]);
+ * console.log(`${slice(x, [1], [undefined, -1])}`); // x[1:, :-1]
+ * // → Tensor<f32> [2, 2]
+ * // → [[4.0000, 5.0000],
+ * // →  [7.0000, 8.0000]]
+ * ```
  */
 export function slice<D extends DType>(
   x: Tensor<D>,

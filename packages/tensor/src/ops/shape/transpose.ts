@@ -12,6 +12,15 @@ import { type CopyBlock, copyBlock } from './copy-block.js';
  *
  * @param permutation Must contain every axis once. Default: the axes in reverse order.
  * @throws ShapeError if it is not a permutation.
+ *
+ * @example
+ * ```ts
+ * import { transpose, zeros } from '@mobinet/tensor';
+ *
+ * const nhwc = zeros([8, 32, 24, 3]);
+ * console.log(`[${transpose(nhwc, [0, 3, 1, 2]).shape}]`); // NCHW, the layout of PyTorch
+ * // → [8,3,32,24]
+ * ```
  */
 export function transpose<D extends DType>(x: Tensor<D>, permutation?: readonly number[]): Tensor<D> {
   checkTensor('transpose', x);

@@ -24,6 +24,17 @@ interface SoftmaxAttributes {
  *
  * @param axis Default: the last one.
  * @throws ShapeError if the axis is out of range.
+ *
+ * @example
+ * ```ts
+ * import { softmax, tensor } from '@mobinet/tensor';
+ *
+ * const p = softmax(tensor([[1, 2, 3], [1001, 1002, 1003]]));
+ * console.log(`${p}`); // only differences matter, and large numbers do not overflow
+ * // → Tensor<f32> [2, 3]
+ * // → [[0.0900, 0.2447, 0.6652],
+ * // →  [0.0900, 0.2447, 0.6652]]
+ * ```
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
   checkTensor('softmax', x);
@@ -56,6 +67,15 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
  *
  * @param axis Default: the last one.
  * @throws ShapeError if the axis is out of range.
+ *
+ * @example
+ * ```ts
+ * import { log, logSoftmax, softmax, tensor } from '@mobinet/tensor';
+ *
+ * const x = tensor([0, 200]);
+ * console.log(`${logSoftmax(x).values}, where the logarithm of the softmax is ${log(softmax(x)).values}`);
+ * // → -200,0, where the logarithm of the softmax is -Infinity,0
+ * ```
  */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   checkTensor('logSoftmax', x);

@@ -20,9 +20,22 @@ import {
 } from '../../wasm/assembler.js';
 
 /**
- * Computes the softmax of each row of x [..., classes], or its logarithm.
+ * Computes the softmax of each row of x [..., classes], or its logarithm, into y of the same shape.
  *
  * @returns ln Σ eˣ of each row.
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { softmaxRows } from '@mobinet/tensor/kernels';
+ *
+ * const [x, y] = [tensor([[0, 0], [Math.log(3), 0]]), zeros([2, 2])];
+ * const [first] = softmaxRows(x, y);
+ * console.log(`ln 2 = ${first.toFixed(4)}; ${y}`);
+ * // → ln 2 = 0.6931; Tensor<f32> [2, 2]
+ * // → [[0.5000, 0.5000],
+ * // →  [0.7500, 0.2500]]
+ * ```
  */
 export function softmaxRows(x: Tensor, y: Tensor, kind: 'softmax' | 'logSoftmax' = 'softmax'): Float64Array {
   const classes = x.shape[x.rank - 1];

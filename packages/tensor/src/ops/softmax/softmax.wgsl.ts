@@ -19,13 +19,43 @@ fn largestOfWorkgroup(value: f32, lane: u32) -> f32 {
   return largestParts[0];
 }`;
 
-/** WGSL of the functions that `lineSums` calls, for the declarations of a shader. */
+/**
+ * WGSL of the functions that `lineSums` calls, for the declarations of a shader.
+ *
+ * @example
+ * ```ts
+ * import { softmaxDeclarations } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${softmaxDeclarations.match(/fn \w+/g)}`);
+ * // → fn largestOfWorkgroup,fn sumOfWorkgroup
+ * ```
+ */
 export const softmaxDeclarations = `${largestOfWorkgroup}
 ${workgroupSum('f32', lanes)}`;
 
-/** The size of the workgroup that `lineSums` needs. */
+/**
+ * The size of the workgroup that `lineSums` needs.
+ *
+ * @example
+ * ```ts
+ * import { softmaxWorkgroup } from '@mobinet/tensor/kernels';
+ *
+ * console.log(`${softmaxWorkgroup}`);
+ * // → 64,1
+ * ```
+ */
 export const softmaxWorkgroup = [lanes, 1] as const;
-/** The distance between the elements that an invocation reads: the number of invocations in the workgroup. */
+/**
+ * The distance between the elements that an invocation reads: the number of invocations in the workgroup.
+ *
+ * @example
+ * ```ts
+ * import { softmaxStep } from '@mobinet/tensor/kernels';
+ *
+ * console.log(softmaxStep); // a literal of WGSL
+ * // → 64u
+ * ```
+ */
 export const softmaxStep = `${lanes}u`;
 
 /**
@@ -33,6 +63,15 @@ export const softmaxStep = `${lanes}u`;
  * e^(x − shift), `total`.
  *
  * @param at The index in `x` of element `k` of the line.
+ *
+ * @example
+ * ```ts
+ * import { lineSums } from '@mobinet/tensor/kernels';
+ *
+ * const code = lineSums('i * p.length + k');
+ * console.log(code.includes('exp(x[i * p.length + k] - shift)'));
+ * // → true
+ * ```
  */
 export const lineSums = (at: string): string => `
   var maximum = -3.4e38;
