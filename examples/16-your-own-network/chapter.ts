@@ -1,11 +1,11 @@
 /**
  * A network of your own, from its definition to a packed file that runs without the definition.
  *
- *     node examples/06-your-own-network.js
+ *     npm run chapter 16
  *
  * Trains the network that networks/residual.ts defines, packs it with one bit per binary weight, loads the packed file,
  * checks that its logits are the same to the last bit, and exports it to ONNX. Two epochs over so few images teach the
- * network a little.
+ * network little.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,12 +25,12 @@ import {
   summary,
   train,
 } from 'mobinet';
-import residual from './networks/residual.js';
+import residual from '../networks/residual.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
 try {
   // 1. The run. The network has the options that it defines, and those that all image networks share.
-  const images = fileURLToPath(new URL('./data/fashion-mnist-subset', import.meta.url));
+  const images = fileURLToPath(new URL('../data/fashion-mnist-subset', import.meta.url));
   const dataset = openImageFolder(images, { limit: 200 });
   const { training } = presets.small();
   const run = newRun(
@@ -40,6 +40,11 @@ try {
   );
   const exportOptions = exportOptionsOf(run);
   const { layers, parameters, flops } = summary(run.model, exportOptions);
+  console.log('layer                     parameters   bytes in the file');
+  for (const { kind, binaryParameters, floatParameters, savedBytes } of layers) {
+    const numbers = [String(binaryParameters + floatParameters).padStart(12), String(savedBytes).padStart(20)];
+    console.log(kind.padEnd(24) + numbers.join(''));
+  }
   console.log(
     `${layers.length} layers, ${parameters.toLocaleString('en')} parameters, ${(flops / 1e6).toFixed(2)} MFLOPs`,
   );
