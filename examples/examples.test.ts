@@ -12,7 +12,6 @@ const lastOutput: Record<string, RegExp> = {
   '03-xnor-popcount': /^20 floats take 80 bytes, 20 signs 4:/m,
   '04-straight-through': /^approx +\d\.\d{4} +\d\.\d{4} +\d+$/m,
   '05-train-in-code': /^the first image shows: [\w-]+; predicted: [\w-]+$/m,
-  '06-your-own-network': /^as ONNX: [\d,]+ bytes$/m,
 };
 
 describe('examples', () => {
