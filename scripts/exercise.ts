@@ -20,6 +20,8 @@ await startVitest(
     root,
     include: chapters.map(({ name }) => `examples/${name}/exercise.test.js`),
     reporters: ['verbose'],
+    // The reader's own lines are enough.
+    onStackTrace: (_, { file }) => !file.includes('node_modules'),
     // Node itself loads the packages, which is faster than through Vite.
     server: { deps: { external: [/\/packages\/\w+\/dist\//] } },
     execArgv: ['--conditions=mobinet-unbundled'],
