@@ -14,9 +14,9 @@ export interface BinarizedWeights {
 /**
  * Solves min ‖W − αB‖² over α and B ∈ {±1}ⁿ for each filter of n weights (eq. 3):
  *
- * 1. ‖W − αB‖² = ‖W‖² − 2α·(W·B) + α²n, since every B_i² is 1. 2. For any α > 0, this is least where W·B is largest: at
- * B = sign(W), where W·B = ‖W‖₁. 3. The derivative with respect to α, −2‖W‖₁ + 2αn, is 0 at α = ‖W‖₁/n, the mean of
- * |W|.
+ * 1. ‖W − αB‖² = ‖W‖² − 2α·(W·B) + α²n, since every B_i² is 1.
+ * 2. For any α > 0, this is least where W·B is largest: at B = sign(W), where W·B = ‖W‖₁.
+ * 3. The derivative with respect to α, −2‖W‖₁ + 2αn, is 0 at α = ‖W‖₁/n, the mean of |W|.
  *
  * @param weight [filters, ...]
  * @returns The signs, and α [filters].
