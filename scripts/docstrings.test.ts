@@ -21,6 +21,7 @@ describe.each(packageNames)('the docstrings of packages/%s', (packageName) => {
 
   test('have examples', () => {
     const values = names[packageName].filter(({ isValue }) => isValue);
+    expect(values).not.toHaveLength(0);
     const missing = values.filter(({ examples }) => examples.length === 0);
     const share = 1 - missing.length / values.length;
     console.log(`${packageName}: ${values.length - missing.length} of ${values.length} values have an example`);

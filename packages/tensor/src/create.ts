@@ -24,6 +24,8 @@ export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[
  *
  * @param write Writes every element of the array, which is uninitialized.
  * @param purpose What the memory is for, for out-of-memory errors.
+ * @throws RangeError if there is no such dtype.
+ * @throws OutOfMemoryError if the memory is full.
  *
  * @example
  * ```ts
@@ -124,6 +126,9 @@ function flatten(values: NestedArray, shape: Shape): number[] {
 /**
  * Returns a tensor filled with `value`. The dtype defaults to f32.
  *
+ * @throws ShapeError unless every size is a whole number, 0 or more.
+ * @throws OutOfMemoryError if the memory is full.
+ *
  * @example
  * ```ts
  * import { full } from '@mobinet/tensor';
@@ -138,6 +143,9 @@ export function full<D extends DType = 'f32'>(shape: Shape, value: number, dtype
 
 /**
  * Returns a tensor filled with 0. The dtype defaults to f32.
+ *
+ * @throws ShapeError unless every size is a whole number, 0 or more.
+ * @throws OutOfMemoryError if the memory is full.
  *
  * @example
  * ```ts
@@ -155,6 +163,9 @@ export function zeros<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as
 
 /**
  * Returns a tensor filled with 1. The dtype defaults to f32.
+ *
+ * @throws ShapeError unless every size is a whole number, 0 or more.
+ * @throws OutOfMemoryError if the memory is full.
  *
  * @example
  * ```ts
@@ -220,6 +231,8 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
 /**
  * Returns the identity matrix, f32 [size, size].
  *
+ * @throws ShapeError unless the size is a whole number, 0 or more.
+ *
  * @example
  * ```ts
  * import { eye } from '@mobinet/tensor';
@@ -241,6 +254,7 @@ export function eye(size: number): Tensor {
  * One-hot encodes class indices: from [...shape] to f32 [...shape, classes].
  *
  * @throws RangeError if an index is outside [0, classes).
+ * @throws BackendError if the indices are on a GPU.
  *
  * @example
  * ```ts

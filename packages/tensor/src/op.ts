@@ -225,6 +225,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
  * and running statistics update in place. The call is not differentiable.
  *
  * @throws GradientError if a gradient in progress depends on the values that would be overwritten.
+ * @throws BackendError if the tensors are on different backends, or on a GPU for which the op has no kernel.
  *
  * @example
  * ```ts

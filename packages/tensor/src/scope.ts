@@ -75,6 +75,8 @@ export function tidy<T>(body: () => Synchronous<T>): T {
 /**
  * Removes tensors from all enclosing `tidy` scopes, so that they live until `dispose()`. Returns its argument.
  *
+ * @param value A tensor, or an array, map, set or object that contains some at any depth.
+ *
  * @example
  * ```ts
  * import { keep, type Tensor, tensor, tidy } from '@mobinet/tensor';

@@ -77,6 +77,7 @@ export type NdArrayDType<Data> = [DTypeOf<Data>] extends [never] ? 'f32' : DType
 /**
  * Copies an ndarray into a tensor of the same shape. Element types without a corresponding dtype become f32.
  *
+ * @returns A tensor on the current backend.
  * @throws DTypeError if the elements are not numbers.
  * @throws RangeError if the view exceeds its data.
  *

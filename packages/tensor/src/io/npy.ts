@@ -70,6 +70,7 @@ const largestRank = 64;
  *
  * @returns The bytes of the file.
  * @throws FormatError if the tensor has more than 64 axes, the maximum that NumPy reads.
+ * @throws BackendError if the tensor is on a GPU.
  *
  * @example
  * ```ts

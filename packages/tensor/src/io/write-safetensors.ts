@@ -23,6 +23,7 @@ const alignment = 8;
  * @param metadata Strings to store with the tensors. Default: none.
  * @returns The bytes of the file.
  * @throws FormatError if a tensor is named `__metadata__`.
+ * @throws BackendError if a tensor is on a GPU.
  *
  * @example
  * ```ts

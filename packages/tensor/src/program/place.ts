@@ -38,6 +38,8 @@ export function place(program: Program): Placement {
 /**
  * The total memory of a program's intermediate values, in bytes.
  *
+ * @returns The size of the pieces of memory that values with disjoint lifetimes share, without constants and results.
+ *
  * @example
  * ```ts
  * import { exp, relu, type Tensor } from '@mobinet/tensor';

@@ -63,6 +63,9 @@ const chunksPerThread = 8;
 /**
  * Returns a good number of items per chunk, given the total and the approximate time per item.
  *
+ * @param count The number of items.
+ * @param nanosecondsPerItem A rough estimate is enough.
+ *
  * @example
  * ```ts
  * import { setThreads } from '@mobinet/tensor';

@@ -40,6 +40,9 @@ export function valueType(type: ElementType): string {
 /**
  * WGSL that reads an element of a buffer.
  *
+ * @param buffer The name of the buffer.
+ * @param index A WGSL expression for the index of the element, a u32.
+ *
  * @example
  * ```ts
  * import { elementAt } from '@mobinet/tensor/kernels';

@@ -178,7 +178,11 @@ function blockOn(owner: Gpu, { block, label }: Handle): GpuBlock {
   throw new BackendError(`${label ?? 'a tensor'} ${problem}`);
 }
 
-/** The most buffers that a kernel can bind on the open GPU: at least 8. */
+/**
+ * The most buffers that a kernel can bind on the open GPU: at least 8.
+ *
+ * @throws BackendError if no GPU is open.
+ */
 export function maxBuffers(): number {
   return gpu().maxBuffers;
 }

@@ -40,6 +40,10 @@ export interface BitConv2dAttributes extends Conv2dAttributes {
 /**
  * Checks that images and filter fit together, and works out the window, for `bitConv2d` and its gradients.
  *
+ * @param op The operation, for the message.
+ * @param x The shape of the images, [batch, height, width, channels].
+ * @param filter The shape of the filter, [outChannels, kernelHeight, kernelWidth, channels / groups].
+ * @param filterLabel The name of the filter, for the message.
  * @throws ShapeError if they do not, or the window does not fit into the images.
  *
  * @example

@@ -26,8 +26,9 @@ import { signsOf } from './each-bit.js';
  * @param options.dtype The dtype of the result. Default i32. i16 takes half the memory. u8 takes a quarter, and holds
  * the number d of differing signs instead of y = signs − 2·d.
  * @returns [batch, outHeight, outWidth, outChannels].
- * @throws ShapeError if the channels or groups do not match, or the window does not fit; RangeError if a filter has
- * more signs than the dtype can count (32,767 for i16, 255 for u8), and for u8 with `paddingValue: 'zero'`.
+ * @throws ShapeError if the channels or groups do not match, or the window does not fit.
+ * @throws RangeError if a filter has more signs than the dtype can count (32,767 for i16, 255 for u8), and for u8 with
+ * `paddingValue: 'zero'`.
  *
  * @example
  * ```ts

@@ -19,6 +19,7 @@ import { popcount32 } from './popcount.js';
  * @param b [N, K]
  * @returns i32 [M, N], every element between −K and K.
  * @throws ShapeError unless both are matrices with the same K.
+ * @throws DTypeError unless both are BitTensors.
  *
  * @example
  * ```ts

@@ -16,7 +16,13 @@ import { bitOfLane, packGroups, packLanes, packWorkgroup, storeWord } from './pa
 /** WGSL of the predicates of `packMask`, in terms of `x`. */
 const predicates: Record<MaskPredicate, string> = { negative: 'x < 0.0', beyondOne: 'abs(x) > 1.0' };
 
-/** Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`. */
+/**
+ * Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`.
+ *
+ * @param x f32 of rank 1 or more, on the GPU.
+ * @param bits The result, of the same shape.
+ * @throws BackendError if a tensor is not on the GPU.
+ */
 export function packMaskOnGpu(predicate: MaskPredicate, x: Tensor, bits: BitTensor): void {
   const words = countWords(bits.shape);
   const parameters = { words, channels: bits.rowLength };

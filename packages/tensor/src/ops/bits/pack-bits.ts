@@ -15,7 +15,9 @@ import { packMask, unpackSigns } from './pack-bits.wasm.js';
  * networks learn anyway are in `@mobinet/bnn`.
  *
  * @param x A tensor of rank 1 or more. It is packed along the last axis.
- * @throws ShapeError for a scalar; DTypeError unless x is f32.
+ * @returns Bits of the shape of x.
+ * @throws ShapeError for a scalar.
+ * @throws DTypeError unless x is f32.
  *
  * @example
  * ```ts
@@ -56,6 +58,8 @@ export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
 
 /**
  * Unpacks signs to numbers: f32 of the same shape, with every element +1 or −1. The gradient passes through unchanged.
+ *
+ * @throws DTypeError unless `bits` is a BitTensor.
  *
  * @example
  * ```ts

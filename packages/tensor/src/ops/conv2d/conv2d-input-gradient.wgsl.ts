@@ -57,7 +57,13 @@ const noEpilogue: GpuEpilogueCall = {
   parameters: {},
 };
 
-/** The gradient of a convolution with respect to its images, for filters of floats or of signs. */
+/**
+ * The gradient of a convolution with respect to its images, for filters of floats or of signs.
+ *
+ * @param attributes The window and the groups of the convolution.
+ * @param call What to apply to the gradients before they are stored. Default: nothing.
+ * @throws BackendError if a tensor is not on the GPU.
+ */
 export function inputGradientOnGpu(
   { dy, filter, scale, dx }: InputGradientTensors,
   attributes: Conv2dAttributes,

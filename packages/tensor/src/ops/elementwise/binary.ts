@@ -117,8 +117,8 @@ export const mul: Binary = arithmetic<[Tensor, Tensor]>({
 });
 
 /**
- * Computes a / b, element by element. Integers are divided as in C, with the fraction cut off. Broadcasts and throws as
- * `add` does.
+ * Computes a / b, element by element. For integers, the fraction is cut off, and a division by 0 gives 0. Broadcasts and
+ * throws as `add` does.
  *
  * @example
  * ```ts

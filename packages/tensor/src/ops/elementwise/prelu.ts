@@ -15,6 +15,7 @@ import { where } from './where.js';
  *
  * @param x [..., channels].
  * @param slope [channels].
+ * @returns f32 of the shape of x.
  * @throws ShapeError unless there is one slope per channel.
  *
  * @example

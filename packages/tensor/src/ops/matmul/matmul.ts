@@ -26,6 +26,7 @@ export interface MatmulOptions {
  * The leading axes index the matrices, and broadcast as in NumPy. With `transposeA`, a is [..., K, M]; with
  * `transposeB`, b is [..., N, K].
  *
+ * @returns f32 [..., M, N].
  * @throws ShapeError if the inner sizes K differ, the leading axes do not broadcast, or a rank is below 2.
  *
  * @example

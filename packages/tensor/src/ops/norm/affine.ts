@@ -15,6 +15,7 @@ import { affineKernel } from './norm.wasm.js';
  * @param x [..., channels].
  * @param scale [channels].
  * @param shift [channels].
+ * @returns f32 of the shape of x.
  * @throws ShapeError unless scale and shift have one element per channel.
  *
  * @example

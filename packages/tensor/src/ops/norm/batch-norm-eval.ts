@@ -47,6 +47,7 @@ export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: F
  *
  * @param x [..., channels].
  * @param batchNorm Its mean and variance are the running averages of training.
+ * @returns f32 of the shape of x.
  * @throws ShapeError unless all vectors have one element per channel.
  *
  * @example

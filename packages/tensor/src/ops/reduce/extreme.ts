@@ -18,6 +18,7 @@ import { sum } from './sum.js';
  * Takes the largest element over `axes`, or NaN if there is one. Equal largest elements share the gradient equally, as
  * in PyTorch's `amax` (its `max` along an axis gives all of it to the first). If the result is NaN, so is the gradient.
  *
+ * @returns The shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice, or if there are no elements to choose from.
  *
  * @example

@@ -15,6 +15,8 @@ import { sumByKernel } from './sum.wasm.js';
  * Averages over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the fraction of equal elements. Sums are in
  * double precision. The mean of no elements is NaN. Throws as `sum` does.
  *
+ * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
+ *
  * @example
  * ```ts
  * import { argMax, equal, mean, tensor } from '@mobinet/tensor';
@@ -56,6 +58,7 @@ export interface VarianceOptions extends ReduceOptions {
  * does.
  *
  * @param options.correction 0, the default, for the variance of a population; 1 for the estimate from a sample.
+ * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  *
  * @example
  * ```ts

@@ -41,6 +41,7 @@ export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
  * Sums over the axes along which `shape` would be repeated to give the shape of x. This is the transpose of
  * broadcasting, so many gradient rules end with it. Returns x itself if the shapes are equal.
  *
+ * @returns f32 of shape `shape`.
  * @throws ShapeError if `shape` does not broadcast to x.shape.
  *
  * @example

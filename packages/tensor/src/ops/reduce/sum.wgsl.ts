@@ -19,6 +19,10 @@ const fewTerms = 128;
  *
  * Where results are neighbors in x, so are the invocations that read them: each sums a few terms of a result, or all if
  * there are only few. Otherwise the invocations of a workgroup share the terms of one result.
+ *
+ * @param y The result, f32, or i32 for integers.
+ * @param divisor Default 1.
+ * @throws BackendError if a tensor is not on the GPU.
  */
 export function sumOnGpu(x: Tensor<DType>, kept: Shape, y: Tensor<DType>, divisor = 1): void {
   if (y.dtype !== 'f32' && y.dtype !== 'i32') throw new BackendError(`sum has no kernel for ${x.dtype} on a GPU`);

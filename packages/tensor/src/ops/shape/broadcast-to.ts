@@ -13,6 +13,7 @@ import { copyBlockByRows } from './copy-rows.wasm.js';
 /**
  * Repeats x along its axes of size 1, and along new leading axes, to give it this shape (NumPy's rule).
  *
+ * @returns A copy of shape `shape`.
  * @throws ShapeError if another axis would have to change.
  *
  * @example

@@ -15,6 +15,7 @@ import { scatterAddKernel } from './gather.wasm.js';
  *     y[...before, ...i, ...after] = x[...before, indices[...i], ...after]
  *
  * @param indices Of any shape, which replaces the axis in the shape of the result.
+ * @param axis Default 0.
  * @throws RangeError for an index outside the axis. A GPU cannot throw, and picks zeros there.
  *
  * @example
@@ -62,7 +63,10 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
  *     y[...before, indices[...i], ...after] += updates[...before, ...i, ...after],   from y = 0
  *
  * @param updates [...before, ...indices.shape, ...after].
- * @param size The size of the axis of the result, [...before, size, ...after].
+ * @param indices Of any shape.
+ * @param size The size of the axis of the result.
+ * @param axis Default 0.
+ * @returns f32 [...before, size, ...after].
  * @throws ShapeError if the shapes of updates and indices do not match.
  * @throws RangeError for an index outside 0 … size − 1. A GPU cannot throw, and drops such an update.
  *

@@ -23,6 +23,7 @@ interface SoftmaxAttributes {
  * from overflowing.
  *
  * @param axis Default: the last one.
+ * @returns f32 of the shape of x, whose sums along the axis are 1.
  * @throws ShapeError if the axis is out of range.
  *
  * @example
@@ -66,6 +67,7 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
  * the softmax itself is near 0.
  *
  * @param axis Default: the last one.
+ * @returns f32 of the shape of x.
  * @throws ShapeError if the axis is out of range.
  *
  * @example
