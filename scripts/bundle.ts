@@ -5,6 +5,7 @@
  *
  *     npm run bundle
  */
+import { cp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { bundlePackages } from './lib/bundle-packages.js';
@@ -13,7 +14,13 @@ await bundlePackages();
 // The engine must not be written half: programs may be reading it.
 const { saveFile } = await import('mobinet');
 
-const dist = fileURLToPath(new URL('../packages/mobinet/dist/', import.meta.url));
+const packages = fileURLToPath(new URL('../packages/', import.meta.url));
+const dist = `${packages}mobinet/dist/`;
+
+// Error messages name sections of this page, so each package contains it.
+for (const name of ['tensor', 'autograd', 'bnn', 'mobinet']) {
+  await cp(fileURLToPath(new URL('../docs/help.md', import.meta.url)), `${packages}${name}/docs/help.md`);
+}
 
 const { outputFiles } = await build({
   entryPoints: [`${dist}page.js`],

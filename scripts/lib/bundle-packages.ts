@@ -3,18 +3,20 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { refuseStale } from './refuse-stale.js';
 
-/** A package, and the files of it that Node runs rather than imports: the command line, and scripts of threads. */
+/** A package, and the modules of it that Node runs rather than imports: the command line, and scripts of threads. */
 interface Package {
   readonly name: string;
-  readonly scripts: readonly string[];
+  readonly programs?: readonly string[];
+  readonly threads?: readonly string[];
 }
 
 const packages: readonly Package[] = [
-  { name: 'tensor', scripts: ['backends/cpu/helper.js'] },
-  { name: 'autograd', scripts: [] },
-  { name: 'bnn', scripts: [] },
-  { name: 'mobinet', scripts: ['cli/main.js', 'data/decode-worker.js'] },
+  { name: 'tensor', threads: ['backends/cpu/helper.js'] },
+  { name: 'autograd' },
+  { name: 'bnn' },
+  { name: 'mobinet', programs: ['cli/main.js'], threads: ['data/decode-worker.js'] },
 ];
 
 /**
@@ -31,12 +33,12 @@ export async function bundlePackages(): Promise<void> {
 /** Vitest calls this before all tests, so that `tsc -b` alone is enough to run them. */
 export const setup = bundlePackages;
 
-async function bundlePackage({ name, scripts }: Package): Promise<void> {
+async function bundlePackage({ name, programs = [], threads = [] }: Package): Promise<void> {
   const folder = fileURLToPath(new URL(`../../packages/${name}`, import.meta.url));
-  const entries = [...exportsOf(folder), ...scripts.map((file) => ({ in: file, out: basename(file, '.js') }))];
-  const { outputFiles } = await build({
+  const entries = [...exportsOf(folder), ...programs.map(namedAsIs)];
+  const { outputFiles, metafile } = await build({
     absWorkingDir: join(folder, 'dist'),
-    entryPoints: entries,
+    entryPoints: [...entries, ...threads.map(namedAsIs)],
     outdir: 'node',
     bundle: true,
     splitting: true,
@@ -46,12 +48,16 @@ async function bundlePackage({ name, scripts }: Package): Promise<void> {
     target: 'node20',
     sourcemap: true,
     legalComments: 'none',
+    metafile: true,
     write: false,
   });
   const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
-  for (const { out } of exportsOf(folder)) texts.set(`${out}.js`, texts.get(`${out}.js`) + refusal(name));
+  const check = `(${refuseStale})(import.meta.url, ${JSON.stringify(Object.keys(metafile.inputs))});\n`;
+  for (const { out } of entries) texts.set(`${out}.js`, texts.get(`${out}.js`) + check);
   await replaceFiles(join(folder, 'dist/node'), texts);
 }
+
+const namedAsIs = (path: string): { in: string; out: string } => ({ in: path, out: basename(path, '.js') });
 
 /** The modules that a package exports, and the names of their bundles. */
 function exportsOf(folder: string): { in: string; out: string }[] {
@@ -61,20 +67,6 @@ function exportsOf(folder: string): { in: string; out: string }[] {
     out: basename(paths.node, '.js'),
   }));
 }
-
-/**
- * Refuses to run bundles that are older than what they were made from, so that nobody tests or measures old code. Only
- * the repository has the file that the compiler writes last.
- */
-const refusal = (name: string): string => `
-{
-  const { statSync } = process.getBuiltinModule('node:fs');
-  const timeOf = (file) => statSync(new URL(file, import.meta.url), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (timeOf('../../tsconfig.tsbuildinfo') > timeOf(import.meta.url)) {
-    throw new Error('packages/${name} was compiled after it was bundled. Run npm run bundle, or node with --conditions=mobinet-unbundled');
-  }
-}
-`;
 
 /** Replaces the files of a folder, each at once, since programs may be starting, and removes all others. */
 async function replaceFiles(folder: string, texts: ReadonlyMap<string, string>): Promise<void> {

@@ -1,4 +1,5 @@
 import { BitTensor, GradientError, type RecordedCall, Tensor } from '@mobinet/tensor';
+import { withHelp } from '@mobinet/tensor/kernels';
 import { Module, modulesOf } from './module.js';
 import { Parameter } from './parameter.js';
 import { flattenAll } from './tree.js';
@@ -11,13 +12,14 @@ export function nothingToTrain(tree: unknown): TypeError {
   const remedy =
     'Parameters are found in public fields that hold a Parameter, a Module, or arrays and records of these, ' +
     'but not in private fields (#weight) or closures.';
-  if (tree instanceof Module) return new TypeError(`${tree.constructor.name} has no parameters. ${remedy}`);
+  if (tree instanceof Module) {
+    return new TypeError(withHelp(`${tree.constructor.name} has no parameters. ${remedy}`, 'missing-parameters'));
+  }
   if (tree instanceof Tensor || tree instanceof BitTensor) {
     return new TypeError(`only f32 tensors have gradients, but this one is ${tree.dtype}. Use cast(x, 'f32') first.`);
   }
-  return new TypeError(
-    `there is nothing to train or to differentiate with respect to: no f32 tensor and no parameter. ${remedy}`,
-  );
+  const problem = 'there is nothing to train or to differentiate with respect to: no f32 tensor and no parameter';
+  return new TypeError(withHelp(`${problem}. ${remedy}`, 'missing-parameters'));
 }
 
 /**
@@ -44,11 +46,11 @@ export function refuseUnlisted(
       isComplete = true;
       if (known.has(input)) continue;
       const parameter = input.label ?? `a parameter of shape [${input.shape}]`;
-      throw new GradientError(
+      const problem =
         `${parameter} is used by ${name}, but ${module.constructor.name} does not list it, so it would not be trained. ` +
-          'Keep it, or its module, in a public field that is set in the constructor, not in a private one (#weight) or a closure. ' +
-          'If it should not be trained, pass it to the differentiated function as a further argument, or use it in noGradient(() => …).',
-      );
+        'Keep it, or its module, in a public field that is set in the constructor, not in a private one (#weight) or a closure. ' +
+        'If it should not be trained, pass it to the differentiated function as a further argument, or use it in noGradient(() => …).';
+      throw new GradientError(withHelp(problem, 'missing-parameters'));
     }
   };
 }

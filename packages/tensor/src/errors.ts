@@ -1,3 +1,4 @@
+import { withHelp } from './help.js';
 import { formatShape, type Shape } from './shape.js';
 
 /** An operand as an error message shows it: its name, its shape, and a note on what its axes mean. */
@@ -23,6 +24,7 @@ export interface Operand {
  * // →   a  [2, 3]
  * // →   b  [2]
  * // → Hint: Counted from the end, axis 1 must be equal or 1 (here 3 and 2).
+ * // → See docs/help.md#wrong-shape
  * ```
  */
 export class ShapeError extends Error {
@@ -34,7 +36,8 @@ export class ShapeError extends Error {
     const lines = operands.map(({ name, shape, note }) =>
       `  ${name.padEnd(nameWidth)}  ${formatShape(shape).padEnd(shapeWidth)}  ${note ?? ''}`.trimEnd(),
     );
-    super([`${op}: ${problem}`, ...lines, ...(hint ? [`Hint: ${hint}`] : [])].join('\n'));
+    const message = [`${op}: ${problem}`, ...lines, ...(hint ? [`Hint: ${hint}`] : [])].join('\n');
+    super(withHelp(message, 'wrong-shape'));
   }
 }
 
@@ -51,10 +54,15 @@ export class ShapeError extends Error {
  *   console.log(`${error}`);
  * }
  * // → DTypeError: concat: all tensors must have the same dtype, not f32, u8
+ * // → See docs/help.md#wrong-dtype
  * ```
  */
 export class DTypeError extends Error {
   override readonly name = 'DTypeError';
+
+  constructor(message: string) {
+    super(withHelp(message, 'wrong-dtype'));
+  }
 }
 
 /**
@@ -97,10 +105,15 @@ export class GradientError extends Error {
  *   console.log(`${error}`);
  * }
  * // → DisposedError: a tensor of shape [2] was disposed. Return it from tidy(), or keep() it, to use it later.
+ * // → See docs/help.md#use-after-dispose
  * ```
  */
 export class DisposedError extends Error {
   override readonly name = 'DisposedError';
+
+  constructor(message: string) {
+    super(withHelp(message, 'use-after-dispose'));
+  }
 }
 
 /**
@@ -143,7 +156,7 @@ export class OutOfMemoryError extends RangeError {
   readonly lack: string | undefined;
 
   constructor(message: string, { lack, ...options }: ErrorOptions & { readonly lack?: string | undefined } = {}) {
-    super(message, options);
+    super(withHelp(message, 'out-of-memory'), options);
     this.lack = lack;
   }
 }

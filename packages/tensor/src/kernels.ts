@@ -19,6 +19,7 @@ export { groupsOf, linear, linearWorkgroup, maxBuffers, Shader } from './backend
 export { bytesPerElement } from './dtype.js';
 export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
+export { type HelpSection, splitHelp, withHelp } from './help.js';
 export { kernelSetting } from './kernel-setting.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { bitConv2dOptions } from './ops/bits/bit-conv2d-attributes.js';

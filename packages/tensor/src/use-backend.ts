@@ -5,6 +5,7 @@ import { type NoDevice, openDevice } from './backends/webgpu/device.js';
 import { Gpu, openedGpu, setGpu } from './backends/webgpu/gpu.js';
 import { BackendError } from './errors.js';
 import { provideGpuKernels } from './gpu-kernels.js';
+import { withHelp } from './help.js';
 
 /** The result of `useBackend`. */
 export interface BackendChoice {
@@ -38,8 +39,9 @@ export async function useBackend(choice: BackendName | 'auto'): Promise<BackendC
   if (choice === 'cpu') return choose('cpu', 'the CPU, as requested');
   const found = await openGpu();
   if (!(found instanceof Gpu)) {
-    if (choice === 'webgpu')
-      throw new BackendError(`WebGPU is not available: ${found.reason}. Use the CPU, or see docs/gpu.md.`);
+    if (choice === 'webgpu') {
+      throw new BackendError(withHelp(`WebGPU is not available: ${found.reason}. Use the CPU.`, 'no-gpu'));
+    }
     const chosen = choose('cpu', `the CPU: ${found.reason}`);
     return found.lacksOnlyPackage ? { ...chosen, hint: packageHint } : chosen;
   }

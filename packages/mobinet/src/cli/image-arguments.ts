@@ -1,6 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../data/errors.js';
+import { DataError, wrongLayout } from '../data/errors.js';
 import { describeOthers, listFolderImages } from '../data/folder-images.js';
 import { parseGlob } from '../data/glob.js';
 import { IgnoredFiles } from '../data/ignored-files.js';
@@ -31,7 +31,7 @@ function imagesIn(folder: string, onWarning: (message: string) => void): readonl
   const ignored = new IgnoredFiles();
   const { files, otherFiles } = listFolderImages(folder, ignored);
   if (files.length === 0) {
-    throw new DataError(`${folder} holds no images${describeOthers(otherFiles)}. ${needsExtension}`);
+    throw wrongLayout(`${folder} holds no images${describeOthers(otherFiles)}. ${needsExtension}`);
   }
   ignored.report(folder, onWarning);
   return files.map((file) => join(folder, file));
@@ -44,7 +44,7 @@ function imagesMatching(argument: string, onWarning: (message: string) => void):
   const ignored = new IgnoredFiles();
   const { files, otherFiles } = listFolderImages(glob.folder, ignored, glob.selection);
   if (files.length === 0) {
-    throw new DataError(`no images match ${argument}${describeOthers(otherFiles)}. ${needsExtension}`);
+    throw wrongLayout(`no images match ${argument}${describeOthers(otherFiles)}. ${needsExtension}`);
   }
   ignored.report(argument, onWarning);
   return files.map((file) => join(glob.folder, file));

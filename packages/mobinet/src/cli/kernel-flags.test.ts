@@ -69,7 +69,7 @@ describe('--device', () => {
     for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ code: 1, stdout: '' });
       expect(ownLines(outcome)).toEqual([
-        expect.stringMatching(/^error: WebGPU is not available: .+\. Use the CPU, or see docs\/gpu\.md\.$/),
+        expect.stringMatching(/^error: WebGPU is not available: .+\. Use the CPU\.$/),
       ]);
     }
   });
@@ -120,7 +120,7 @@ describe('--threads and --profile', () => {
 
   test('print the cost of each operation at the end of training', () => {
     const { before, names, rule, last, row } = readProfile(trained[1]);
-    expect(before.at(-1)).toMatch(/^epoch 1: /);
+    expect(before).toContainEqual(expect.stringMatching(/^epoch 1: /));
     expect(names).toEqual(['operation', 'calls', 'ms', '%', 'GMAC/s', 'MB', 'GB/s']);
     expect(rule).toMatch(/^─[─ ]+─$/);
     // 24 images in batches of 8 make 3 steps, with 39 segments each.

@@ -153,6 +153,9 @@ describe('mistakes', () => {
     ],
   ];
 
+  /** One line, and perhaps another one that points to docs/help.md. */
+  const oneError = /^error: .+\n(See docs\/help\.md#[\w-]+\n)?$/;
+
   test('end in one line on stderr and exit code 1, and change no file', async () => {
     const before = filesIn(folder);
     const outcomes = await askAll(cases.map(([, args]) => args));
@@ -160,7 +163,7 @@ describe('mistakes', () => {
       const { code, stdout, stderr } = outcomes[i];
       // Soft, so that all failing cases are reported, not only the first.
       expect.soft({ code, stdout }, what).toEqual({ code: 1, stdout: '' });
-      expect.soft(stderr, what).toMatch(/^error: .+\n$/);
+      expect.soft(stderr, what).toMatch(oneError);
       expect.soft(stderr, what).toMatch(message);
     });
     expect(filesIn(folder)).toEqual(before);
@@ -173,7 +176,7 @@ describe('mistakes', () => {
       const [, args, message] = cases.find(([name]) => name === what)!;
       const { code, stdout, stderr } = await cli(args);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(/^error: .+\n$/);
+      expect(stderr).toMatch(oneError);
       expect(stderr).toMatch(message);
     },
   );
@@ -185,7 +188,7 @@ describe('mistakes', () => {
     const { code, stderr } = await ask(['train', '--data', data, '--resume', copy, '--out', run]);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/^error: .*checkpoint\.safetensors exists.*\n$/),
+      stderr: expect.stringMatching(/^error: .*checkpoint\.safetensors exists.*\nSee docs\/help\.md#run-folder\n$/),
     });
     expect(filesIn(run)).toEqual(before);
   });

@@ -183,7 +183,7 @@ describe('a kind of network defined in a file', () => {
     const out = join(folder, 'waved');
     const outcome = await ask(['train', '--network', file, ...small.slice(2), '--epochs', '1', '--out', out]);
     expect(outcome).toMatchObject({ code: 1, stdout: '' });
-    expect(outcome.stderr).toMatch(/^error: .*packed files do not support exp\n$/);
+    expect(outcome.stderr).toMatch(/^error: .*packed files do not support exp\nSee docs\/help\.md#packing-refused\n$/);
     expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(false);
   });
 

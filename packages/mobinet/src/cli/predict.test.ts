@@ -90,8 +90,11 @@ describe('predict', () => {
 
   test('rejects folders and globs without images before it predicts anything', async () => {
     for (const [argument, message] of [
-      ['empty', /^error: empty holds no images\. Check the path; .*\n$/],
-      ['photos/*.gif', /^error: no images match photos\/\*\.gif\. Check the path; .*\n$/],
+      ['empty', /^error: empty holds no images\. Check the path; .*\nSee docs\/help\.md#images-not-found\n$/],
+      [
+        'photos/*.gif',
+        /^error: no images match photos\/\*\.gif\. Check the path; .*\nSee docs\/help\.md#images-not-found\n$/,
+      ],
     ] as const) {
       const { code, stdout, stderr } = await predict(png, argument);
       expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(message) });

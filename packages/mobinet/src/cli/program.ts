@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { environmentVariable, kernelSetting } from '@mobinet/tensor/kernels';
+import { environmentVariable, kernelSetting, splitHelp } from '@mobinet/tensor/kernels';
 import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../data/errors.js';
 import type { Network } from '../networks/network.js';
@@ -69,7 +69,15 @@ function endCleanly(error: unknown): void {
 
 function report(error: unknown): void {
   say(`error: ${joinLines(messageOf(error))}`);
+  const help = helpOf(error);
+  if (help) say(help);
   if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(...(error.stack ?? '').split('\n'));
+}
+
+/** The line of an error's message that points to help, or that of the error which caused it. */
+function helpOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  return splitHelp(error.message).help ?? helpOf(error.cause);
 }
 
 const joinLines = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');

@@ -19,6 +19,7 @@ import {
 import { disposeRun, type EpochMetrics, evaluatedModel, type TrainingRun } from '../training/run.js';
 import { bestFile } from '../training/run-folder.js';
 import { runOnHost } from '../training/run-on-host.js';
+import { chanceWarning } from './chance.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import { ImageProgress } from './image-progress.js';
 import { printJson, printResult, say } from './output.js';
@@ -40,6 +41,8 @@ export async function reportResult(run: TrainingRun, finished: FinishedRun): Pro
   const { out, json, skippedImages } = finished;
   const { saved, metrics, best } = await packResult(run, finished);
   const bestPath = join(out, bestFile);
+  const warning = chanceWarning(best.top1, run, finished.dataset.val);
+  if (warning) say(...warning.split('\n'));
   if (json) {
     const kept = { ...withoutSigns(best), checkpoint: bestPath };
     return printJson({ out, ...saved, ...withoutSigns(metrics), best: kept, skippedImages });

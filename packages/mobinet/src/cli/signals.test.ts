@@ -67,7 +67,9 @@ describe('train', () => {
     const { status, stderr } = spawnSync(process.execPath, [mobinet, ...training, '--out', out], { encoding: 'utf8' });
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: expect.stringMatching(/^error: .*terminated is in use by process \d+ on .*\n$/),
+      stderr: expect.stringMatching(
+        /^error: .*terminated is in use by process \d+ on .*\nSee docs\/help\.md#run-folder\n$/,
+      ),
     });
     const ending = outputMatching(child.stderr, /stopped and saved\. Continue with --resume/);
     child.kill('SIGTERM');

@@ -1,5 +1,5 @@
 import { extname, join } from 'node:path';
-import { DataError } from './errors.js';
+import { DataError, wrongLayout } from './errors.js';
 import {
   composed,
   contains,
@@ -61,7 +61,7 @@ export function listClassFolders(folder: string, ignored: IgnoredFiles): ClassFo
 export function listImages({ name, path }: ClassFolder, ignored: IgnoredFiles): ClassImages {
   const { files, otherFiles } = listFolderImages(path, ignored);
   if (files.length === 0) {
-    throw new DataError(
+    throw wrongLayout(
       `${path} holds no images${describeOthers(otherFiles)}. ` +
         `Add files with the extensions ${[...imageExtensions].join(' ')}, or remove the class ${name} from all splits`,
     );

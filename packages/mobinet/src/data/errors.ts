@@ -1,5 +1,8 @@
+import { type HelpSection, splitHelp, withHelp } from '@mobinet/tensor/kernels';
+
 /**
- * Thrown for data that cannot be used. The message is one line: what is wrong, where, and how to fix it.
+ * Thrown for data that cannot be used. The message is one line: what is wrong, where, and how to fix it. A second line may
+ * point to docs/help.md.
  *
  * @example
  * ```ts
@@ -12,16 +15,23 @@
  *   console.log(error.message);
  * }
  * // → there is no folder missing. Give a folder with train/<class>/ and val/<class>/, or with one folder per class
+ * // → See docs/help.md#images-not-found
  * ```
  */
 export class DataError extends Error {
   override readonly name = 'DataError';
 
-  /** @param message Control characters in it are replaced by spaces. */
-  constructor(message: string, options?: ErrorOptions) {
-    super(oneLine(message), options);
+  /**
+   * @param message Control characters in it are replaced by spaces.
+   * @param options.help A section of docs/help.md, which the last line of the message names.
+   */
+  constructor(message: string, { help, ...options }: ErrorOptions & { readonly help?: HelpSection } = {}) {
+    super(help ? withHelp(oneLine(message), help) : oneLine(message), options);
   }
 }
+
+/** The error for a folder that has no images, or whose images lie in other places than expected. */
+export const wrongLayout = (problem: string): DataError => new DataError(problem, { help: 'images-not-found' });
 
 /** Replaces control characters with spaces, since file names may contain newlines and terminal codes. */
 export function oneLine(text: string): string {
@@ -35,9 +45,9 @@ export class FileError extends Error {
   override readonly name = 'FileError';
 }
 
-/** The message of any thrown value. Some decoders throw strings. */
+/** The message of any thrown value, without a line that points to help. Some decoders throw strings. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
+  if (error instanceof Error) return splitHelp(error.message).text;
   try {
     return String(error);
   } catch {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { DataError } from './errors.js';
+import { DataError, messageOf } from './errors.js';
 import { temporaryFolder, writeFiles } from './fixtures.test.helper.js';
 import { type ImageFolderOptions, openImageFolder, openValidationFolder } from './image-folder.js';
 import type { ImageSource } from './source.js';
@@ -17,7 +17,7 @@ const open = (folder: string, options: ImageFolderOptions = {}) =>
     ...options,
   });
 
-/** The error of opening a folder, which must be one line. */
+/** The error of opening a folder, which must be one line, apart from a pointer to help. */
 function errorOf(
   folder: string,
   options: ImageFolderOptions = {},
@@ -27,8 +27,9 @@ function errorOf(
     opener(folder, options);
   } catch (error) {
     expect(error).toBeInstanceOf(DataError);
-    expect((error as DataError).message).not.toContain('\n');
-    return (error as DataError).message;
+    const message = messageOf(error);
+    expect(message).not.toContain('\n');
+    return message;
   }
   throw new Error('the folder was accepted');
 }

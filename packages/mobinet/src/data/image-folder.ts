@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClassFolder, holdsImages, listClassFolders, listImages } from './class-folders.js';
-import { DataError, unreadable } from './errors.js';
+import { unreadable, wrongLayout } from './errors.js';
 import { hashOf } from './fingerprint.js';
 import { cannotRead } from './folder-images.js';
 import { IgnoredFiles } from './ignored-files.js';
@@ -115,7 +115,7 @@ function isSplit(directory: string, { valShare }: ImageFolderOptions): boolean {
   if (valShare === undefined) return true;
   const remedy =
     found.join() === 'train' ? `Give ${join(directory, 'train')} to split that folder` : 'Leave out --val-share';
-  throw new DataError(`${directory} already has ${found.join('/ and ')}/, so it cannot be split again. ${remedy}`);
+  throw wrongLayout(`${directory} already has ${found.join('/ and ')}/, so it cannot be split again. ${remedy}`);
 }
 
 function openSplits(directory: string, options: ImageFolderOptions, ignored: IgnoredFiles): ImageDataset {
@@ -152,13 +152,11 @@ function listClasses(directory: string, folder: string, ignored: IgnoredFiles): 
   const classes = listClassFolders(folder, ignored);
   const names = namesOf(classes);
   if (classes.length === 0) {
-    throw new DataError(
-      `${folder} holds no class folders. Put the images of each class into ${join(folder, '<class>')}`,
-    );
+    throw wrongLayout(`${folder} holds no class folders. Put the images of each class into ${join(folder, '<class>')}`);
   }
   const [only] = classes;
   if (classes.length === 1 && !holdsImages(only.path) && listClassFolders(only.path, new IgnoredFiles()).length > 1) {
-    throw new DataError(
+    throw wrongLayout(
       `${folder} holds a single folder, ${only.name}, which holds others. Give ${only.path} if those are the classes`,
     );
   }
@@ -167,7 +165,7 @@ function listClasses(directory: string, folder: string, ignored: IgnoredFiles): 
     names.some((name) => /train/i.test(name)) &&
     names.some((name) => /val|test/i.test(name))
   ) {
-    throw new DataError(
+    throw wrongLayout(
       `the folders of ${directory}, ${names.slice(0, 5).join(', ')}, look like splits, not classes. Rename them to train and val`,
     );
   }
@@ -193,7 +191,7 @@ function checkSameClasses(directory: string, splits: Record<'train' | 'val', rea
     const missing = namesOf(splits[split]).filter((name) => !known.has(name));
     if (missing.length === 0) continue;
     const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
-    throw new DataError(
+    throw wrongLayout(
       `${directory}: ${split} has classes that ${other} lacks: ${missing.slice(0, 3).join(', ')}${more}. ` +
         'Both splits need the same class folders',
     );
@@ -207,7 +205,7 @@ function allFiles({ maxSkipped = defaultMaxSkipped }: ImageFolderOptions, ignore
   return (folder: ClassFolder): ClassFiles => {
     const { files, unsupported } = listImages(folder, ignored);
     if (isTooMany(unsupported, files.length + unsupported, maxSkipped)) {
-      throw new DataError(
+      throw wrongLayout(
         `${folder.path} holds ${unsupported} images in unsupported formats and ${files.length} in supported ones: ${ignored.describe()}. ` +
           'Convert them to JPEG or PNG, or remove them',
       );
@@ -269,5 +267,5 @@ function isFolder(path: string): boolean {
 function checkFolder(path: string, remedy: string): void {
   if (isFolder(path)) return;
   const exists = statSync(path, { throwIfNoEntry: false }) !== undefined;
-  throw new DataError(exists ? `${path} is not a folder. ${remedy}` : `there is no folder ${path}. ${remedy}`);
+  throw wrongLayout(exists ? `${path} is not a folder. ${remedy}` : `there is no folder ${path}. ${remedy}`);
 }

@@ -78,7 +78,7 @@ describe('names that forge lines and colors', () => {
     ]) {
       const { code, stdout, stderr } = await ask(args);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(/^error: .+\n$/);
+      expect(stderr).toMatch(/^error: .+\n(See docs\/help\.md#[\w-]+\n)?$/);
       expect(withoutLineFeeds(stderr)).not.toMatch(obeyed);
     }
   });

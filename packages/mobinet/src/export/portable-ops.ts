@@ -30,7 +30,7 @@ import {
   unpackBits,
   wholeNumbers,
 } from '@mobinet/tensor';
-import type { OpCall, Reduction, Window } from '@mobinet/tensor/kernels';
+import { type OpCall, type Reduction, type Window, withHelp } from '@mobinet/tensor/kernels';
 
 /** A tensor of floats, counts or bits. */
 export type Value = Tensor<DType> | BitTensor;
@@ -50,6 +50,12 @@ export interface PortableOp {
   write(call: OpCall): Options;
   /** Calls the op. @throws Error for invalid inputs or options. */
   read(inputs: readonly Value[], options: Options): Value;
+}
+
+/** The error for what a packed file cannot contain. @param layer Where it is. */
+export function notPortable(what: string, layer?: string): RangeError {
+  const problem = `packed files do not support ${what}`;
+  return new RangeError(withHelp(layer === undefined ? problem : `${layer}: ${problem}`, 'packing-refused'));
 }
 
 /** The ranges of sizes in options: no window or stride of an image is larger. */
@@ -206,7 +212,7 @@ function windowOptions({ height, width }: Window): WindowOptions {
     (axis) => axis.output === Math.floor((axis.input + 2 * axis.before - extent(axis)) / axis.stride) + 1,
   );
   const isSame = axes.every(({ output, input, stride }) => output === Math.ceil(input / stride));
-  if (!isSymmetric && !isSame) throw new RangeError('packed files do not support this padding of a window');
+  if (!isSymmetric && !isSame) throw notPortable('this padding of a window');
   return {
     stride: [height.stride, width.stride],
     padding: isSymmetric ? [height.before, width.before] : 'same',
@@ -235,7 +241,7 @@ function listOf(name: string, value: unknown, range = wholeNumbers(0, 2 ** 31)):
 
 /** @throws RangeError for the batch axis: the result for an image must not depend on the other images. */
 function checkAxes(axes: readonly number[]): readonly number[] {
-  if (axes.includes(0)) throw new RangeError('packed files do not support ops that mix the images of a batch');
+  if (axes.includes(0)) throw notPortable('ops that mix the images of a batch');
   return axes;
 }
 

@@ -16,7 +16,7 @@ import {
 } from '@mobinet/tensor';
 import { layerNames, type Program, type TensorFunction } from '@mobinet/tensor/kernels';
 import { messageOf } from '../data/errors.js';
-import { type Options, portableOps, type Value } from './portable-ops.js';
+import { notPortable, type Options, portableOps, type Value } from './portable-ops.js';
 
 /** The program of a packed file: JSON, which refers to the tensors of the file by name. */
 export interface PortableProgram {
@@ -60,7 +60,7 @@ export function toPortable(program: Program): {
     const known = numbers.get(index);
     if (known !== undefined) return known;
     const constant = constants.get(index);
-    if (!constant) throw new RangeError(`${name}: packed files do not support ops with a second output`);
+    if (!constant) throw notPortable('ops with a second output', name);
     let unique = name;
     for (let count = 2; named.has(unique); count++) unique = `${name}.${count}`;
     if (constant.dtype === 'bits') signs[unique] = constant.shape;
@@ -72,7 +72,7 @@ export function toPortable(program: Program): {
     const layer = layers[at];
     const name = call.kind === 'view' ? 'reshape' : call.op.name;
     const op = portableOps[name];
-    if (!op) throw new RangeError(`${layer}: packed files do not support ${name}`);
+    if (!op) throw notPortable(name, layer);
     const roles = op.inputs.map((role) => role.replace(/[?…]$/, ''));
     const from = call.inputs.map((input, index) =>
       nameOf(input, `${layer}.${roles[Math.min(index, roles.length - 1)]}`),

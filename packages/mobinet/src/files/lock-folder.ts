@@ -84,9 +84,8 @@ function refuseIfHeld(folder: string, locks: readonly Found[]): void {
   for (const { file, owner } of locks) {
     if (owner && hasEnded(owner)) continue;
     const user = owner ? `process ${owner.pid} on ${owner.host} since ${owner.since}` : 'an unknown process';
-    throw new DataError(
-      `${folder} is in use by ${user}. Wait for that run, or choose another --out. If that process has ended, remove ${file}`,
-    );
+    const remedy = `Wait for that run, or choose another --out. If that process has ended, remove ${file}`;
+    throw new DataError(`${folder} is in use by ${user}. ${remedy}`, { help: 'run-folder' });
   }
 }
 

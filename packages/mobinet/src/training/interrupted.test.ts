@@ -133,7 +133,7 @@ describe('a run that diverges', () => {
     const before = memory();
     mobinetOf(run).classifier.weight.values[0] = Number.NaN;
     await expect(train(run, dataset, { out, workers: 1 })).rejects.toThrow(
-      /^the loss became NaN in epoch 2, batch 2\. The last checkpoint is kept; try a learning rate below 0\.002$/,
+      /^the loss became NaN in epoch 2, batch 2\. The last checkpoint is kept; try a learning rate below 0\.002\n/,
     );
     expect((await checkpointOf(out)).equals(saved)).toBe(true);
     expect(memory()).toEqual(before);

@@ -81,7 +81,8 @@ export const reportFile = 'report.html';
 export async function refuseToOverwrite(out: string): Promise<void> {
   const file = join(out, checkpointFile);
   if (await exists(file)) {
-    throw new DataError(`${file} exists. Resume that run with --resume ${out}, or choose another --out`);
+    const problem = `${file} exists. Resume that run with --resume ${out}, or choose another --out`;
+    throw new DataError(problem, { help: 'run-folder' });
   }
 }
 

@@ -1,3 +1,4 @@
+import { withHelp } from '@mobinet/tensor/kernels';
 import type { TrainingOptions } from './options.js';
 
 /**
@@ -31,5 +32,6 @@ export class TrainingError extends Error {
 
 /** Makes the error for a loss or a weight that has become NaN or infinite. */
 export function diverged(problem: string, { learningRate }: TrainingOptions): TrainingError {
-  return new TrainingError(`${problem}. The last checkpoint is kept; try a learning rate below ${learningRate}`);
+  const message = `${problem}. The last checkpoint is kept; try a learning rate below ${learningRate}`;
+  return new TrainingError(withHelp(message, 'nan-loss'));
 }

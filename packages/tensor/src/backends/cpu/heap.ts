@@ -1,5 +1,6 @@
 import { Block } from '../../block.js';
 import { OutOfMemoryError } from '../../errors.js';
+import { withHelp } from '../../help.js';
 import { bytesAt, growMemory, memoryBuffer, memoryLimit } from './memory.js';
 
 /**
@@ -68,8 +69,20 @@ export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
   const address = freeLists.get(capacity)?.pop() ?? allocateRange(capacity, purpose);
   const block = new HeapBlock(address, byteLength, capacity, poison);
   liveBlocks.add(block);
+  if (liveBlocks.size === suspiciouslyMany && !hasWarned) warnOfMany();
   if (poison !== null) bytesAt(address, capacity).fill(poison);
   return block;
+}
+
+/** More live tensors than any network needs: a loop that does not free its tensors gets there, long before memory ends. */
+const suspiciouslyMany = 100_000;
+let hasWarned = false;
+
+function warnOfMany(): void {
+  hasWarned = true;
+  const many = suspiciouslyMany.toLocaleString('en-US');
+  const remedy = 'If memory grows from step to step, free the tensors of each with tidy() or dispose()';
+  console.warn(withHelp(`there are ${many} live tensors. ${remedy}`, 'forgotten-dispose'));
 }
 
 /**

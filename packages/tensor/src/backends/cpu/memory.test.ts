@@ -47,12 +47,12 @@ test('a memory that cannot grow is not accepted', () => {
   expect(largestMemory(Stuck).limit).toBe(bytesPerGiB);
 });
 
-test('if none is available, the error says so in one line, with a remedy', () => {
+test('if none is available, the error says so, with a remedy', () => {
   const { Memory, requested } = device(0.25);
   expect(() => largestMemory(Memory)).toThrow(OutOfMemoryError);
   expect(requested).toEqual([4, 2, 1, 0.5]);
   expect(() => largestMemory(Memory)).toThrow(
-    /^cannot reserve memory for tensors, not even 0\.5 GiB: could not allocate memory\. .*ulimit -v.*NODE_OPTIONS=--disable-wasm-trap-handler\.$/,
+    /^cannot reserve memory for tensors, not even 0\.5 GiB: could not allocate memory\. .*ulimit -v.*NODE_OPTIONS=--disable-wasm-trap-handler\.\nSee docs\/help\.md#out-of-memory$/,
   );
 });
 
@@ -79,6 +79,6 @@ test('kernels and threads work on a memory that is smaller than the type they im
     env: { ...process.env, MOBINET_KERNELS: 'fast' },
   });
   expect(output).toMatch(
-    /^1 out of memory: zeros requested 1\.07 GB .*\. The WebAssembly memory is limited to 1 GiB\. .*\n$/,
+    /^1 out of memory: zeros requested 1\.07 GB .*\. The WebAssembly memory is limited to 1 GiB\. .*\nSee docs\/help\.md#out-of-memory\n$/,
   );
 });

@@ -245,6 +245,7 @@ describe('a program', () => {
       console.log(product().length, threadCount());`;
     expect(run(`${inBrowser} ${work} ${steps}`).split('\n')).toEqual([
       `kernels run on one thread, because no other could be started: ${reason}`,
+      'See docs/help.md#one-thread',
       '90000 1',
     ]);
   });

@@ -1,5 +1,6 @@
 import { isNode } from '../../environment.js';
 import { KernelError } from '../../errors.js';
+import { withHelp } from '../../help.js';
 import { openMemory, type SharedMemory, threadsMayShare } from './memory.js';
 
 /** A compiled kernel. Threads refer to it by its id. */
@@ -45,7 +46,7 @@ const kernels: LoadedKernel[] = [];
  * Sets the number of threads that kernels run on, including this one. The default is one per processor. Results do not
  * depend on it. Where memory cannot be shared, as on a web page that is not cross-origin isolated, there is always one.
  *
- * If a thread cannot be started, kernels run on one thread, and the console shows a warning. If one dies later, the
+ * If no other thread can run, kernels run on one thread, and the console shows a warning. If one dies later, the
  * next kernel throws an error.
  *
  * @returns A promise that resolves when all threads have started. Waiting is not necessary: until then, kernels run
@@ -69,6 +70,7 @@ export async function setThreads(threads: number): Promise<void> {
   // Also replaces a helper that died without any kernel noticing.
   if (fault !== null) dismissHelpers();
   requested = threads;
+  if (threads > 1 && !threadsMayShare) warnOfOneThread('the page is not cross-origin isolated');
   await startHelpers();
 }
 
@@ -109,7 +111,11 @@ const messageFor = (kernels: readonly LoadedKernel[]): HelperMessage => ({
 function continueAlone(reason: string): void {
   dismissHelpers();
   requested = 1;
-  console.warn(`kernels run on one thread, because no other could be started: ${reason}`);
+  warnOfOneThread(`no other could be started: ${reason}`);
+}
+
+function warnOfOneThread(reason: string): void {
+  console.warn(withHelp(`kernels run on one thread, because ${reason}`, 'one-thread'));
 }
 
 /** Dismisses all helpers after one has failed. Returns the error for the kernel that needed them. */
