@@ -61,6 +61,14 @@ export default defineConfig({
     // Test files share a process: importing everything again for each takes longer than the tests.
     isolate: false,
     sequence: { sequencer: SlowestFirst },
+    // `npm run coverage`, of the modules as compiled; source maps lead to the sources. What tests run in other processes,
+    // in threads and in browsers is not counted.
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/dist/**/*.js'],
+      exclude: ['**/*.test.js', '**/*.helper.js', '**/dist/node/**', '**/*.min.js'],
+      reporter: ['html', 'text-summary', ['text-summary', { file: 'summary.txt' }]],
+    },
     projects: [
       {
         extends: true,

@@ -1,10 +1,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
+import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type Bundle,
@@ -149,7 +151,7 @@ describe('the published packages', () => {
     });
     expect(status).toBe(1);
     expect(stderr).toBe(
-      'error: WebGPU is not available: the package webgpu is not installed: npm install webgpu. Use the CPU, or see docs/gpu.md.\n',
+      'error: WebGPU is not available: the package webgpu is not installed: npm install webgpu. Use the CPU.\nSee docs/help.md#no-gpu\n',
     );
   });
 
@@ -201,6 +203,29 @@ describe('the published packages', () => {
       });
       expect({ stdout, status }).toEqual({ stdout: '', status: 0 });
     });
+  });
+
+  test('follow the conventions of npm, bundlers and TypeScript: publint and "Are the types wrong?" find nothing', async () => {
+    for (const archive of archives) {
+      const bytes = readFileSync(archive);
+      const { messages } = await publint({ pack: { tarball: bytes.buffer.slice(0) as ArrayBuffer }, strict: true });
+      expect(messages, archive).toEqual([]);
+      const result = await checkPackage(createPackageFromTarballData(bytes));
+      // The packages are modules, which require cannot load in old versions of Node, nor resolve without exports.
+      const ofModules = ({ kind, ...where }: Problem): boolean =>
+        kind !== 'CJSResolvesToESM' && !('resolutionKind' in where && /node10|node16-cjs/.test(where.resolutionKind));
+      expect(result.types && result.problems.filter(ofModules), archive).toEqual([]);
+    }
+  });
+
+  test.each([
+    ['mobinet-tensor', 1300],
+    ['mobinet-autograd', 250],
+    ['mobinet-bnn', 300],
+    ['mobinet', 1700],
+  ])('are no larger than they have to be: %s', (name, kilobytes) => {
+    const archive = archives.find((file) => basename(file).replace(/-\d.*/, '') === name)!;
+    expect(statSync(archive).size / 1000).toBeLessThan(kilobytes);
   });
 
   test('contain no tests, and no source maps without their sources', () => {
