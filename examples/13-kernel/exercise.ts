@@ -4,12 +4,11 @@
  *     npm run exercise 13
  *
  * The first three are bodies of kernels, whose items are rows, as in the chapter: `from` and `to` are the first row and
- * the one after the last, and addresses are in bytes. Import what you need from @mobinet/tensor and from
- * @mobinet/tensor/wasm.
+ * the one after the last, and addresses are in bytes.
  */
-import type { Tensor } from '@mobinet/tensor';
+import { div, mul, type Tensor, unsqueeze } from '@mobinet/tensor';
 import type { KernelParameters } from '@mobinet/tensor/kernels';
-import type { I32, i32 } from '@mobinet/tensor/wasm';
+import { f32, f32x4, fillRest, forEachFour, forRange, type I32, i32, store } from '@mobinet/tensor/wasm';
 import { todo } from '../lib/todo.js';
 
 /** x is [rows, columns] and y is [rows], both f32. */

@@ -3,9 +3,10 @@
  *
  *     npm run exercise 16
  */
-import type { Module } from '@mobinet/autograd';
-import type { Rng } from '@mobinet/tensor';
-import type { Network } from 'mobinet';
+import { BatchNorm2d, Conv2d, GlobalAveragePool2d, Linear, Module, PReLU, Sequential } from '@mobinet/autograd';
+import { BinaryConv2d } from '@mobinet/bnn';
+import { add, Rng, type Tensor, tidy, wholeNumbers, withoutMemory } from '@mobinet/tensor';
+import { defineNetwork, type Network, summary } from 'mobinet';
 import { todo } from '../lib/todo.js';
 
 /**
