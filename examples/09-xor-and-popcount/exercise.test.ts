@@ -35,8 +35,14 @@ describe('exercise 1', () => {
 });
 
 describe('exercise 2', () => {
-  test.each([0, 1, 0x80000000, 0xffffffff, 0x55555555, 0x0f0f0f0f])('popcount(%d)', (word) => {
-    expect(popcount(word)).toBe(countOnes(word));
+  test.each([
+    ['00000000', 0],
+    ['00000001', 1],
+    ['80000000', 1],
+    ['0f0f0f0f', 16],
+    ['ffffffff', 32],
+  ])('popcount(0x%s) is %d', (hexadecimal, ones) => {
+    expect(popcount(Number.parseInt(hexadecimal, 16))).toBe(ones);
   });
 
   test.prop([words])('is that of the loop', (word) => {
