@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './flags.js';
@@ -25,10 +25,9 @@ const examples = join(root, 'examples');
 
 /** All chapters, in order. */
 export function listChapters(): Chapter[] {
-  const folders = readdirSync(examples, { withFileTypes: true });
-  return folders
-    .filter((entry) => entry.isDirectory() && /^\d\d-/.test(entry.name))
-    .map(({ name }) => {
+  return readdirSync(examples)
+    .filter((name) => /^\d\d-/.test(name) && existsSync(join(examples, name, 'chapter.ts')))
+    .map((name) => {
       const number = Number(name.slice(0, 2));
       const folder = join(examples, name);
       const text = readFileSync(join(folder, 'README.md'), 'utf8');
