@@ -32,6 +32,9 @@ const chapters = listChapters();
 /** Chapters that also run on a page, which has no Node. */
 const onPages = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13];
 
+/** What WebGPU in Node prints by itself, in chapter 17, where there is a Vulkan loader but no driver. */
+const noDriver = /^Warning: vkCreateInstance.*\n(?: +at .*\n|\n)*/gm;
+
 describe.each(chapters)('chapter $name', (chapter) => {
   const { number, name, folder, text, title } = chapter;
   const program = readFileSync(join(folder, 'chapter.ts'), 'utf8');
@@ -39,7 +42,7 @@ describe.each(chapters)('chapter $name', (chapter) => {
 
   beforeAll(async () => {
     const { stdout, stderr } = await run(process.execPath, [join(folder, 'chapter.js')]);
-    expect(stderr).toBe('');
+    expect(stderr.replace(noDriver, '')).toBe('');
     output = stdout;
   });
 
