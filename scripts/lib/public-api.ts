@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import {
   type ClassDeclaration,
+  type InterfaceDeclaration,
   type JSDoc,
   ModuleKind,
   Node,
@@ -143,11 +144,17 @@ const isInternal = (declaration: Node): boolean => docsOf(declaration).some((doc
 /** The fields and methods that users of an interface or a class see. */
 function membersOf(declaration: Node): Node[] {
   const members = Node.isInterfaceDeclaration(declaration)
-    ? declaration.getMembers()
+    ? membersOfInterface(declaration)
     : Node.isClassDeclaration(declaration)
       ? membersOfClass(declaration)
       : [];
   return members.filter((it) => nameOf(it) !== '' && !isInternal(it));
+}
+
+/** Also those of interfaces that it extends, which may not be exported. */
+function membersOfInterface(declaration: InterfaceDeclaration): Node[] {
+  const bases = declaration.getBaseDeclarations().filter(Node.isInterfaceDeclaration);
+  return [...declaration.getMembers(), ...bases.flatMap(membersOfInterface)];
 }
 
 /** Members that override others have the docstring of these, which may be in a base class that is not exported. */

@@ -34,6 +34,7 @@ export class Parameter extends Tensor<'f32'> {
   /**
    * @param initial The initial value, f32 of any shape. The parameter takes over its memory, and disposes of the
    *   handle.
+   * @param options Optional.
    * @param options.binary See `binary`. Default false.
    * @throws TypeError if the initial value is not a tensor.
    */

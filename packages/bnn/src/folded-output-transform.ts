@@ -29,7 +29,7 @@ export interface FoldableSegment {
  *     scale·PReLU(α·c) + shift = positive·c + shift  where c ≥ 0,  positive = α·scale
  *                              = negative·c + shift  where c < 0,  negative = α·slope·scale
  *
- * @returns [3, channels]: positive, negative and shift.
+ * @returns The rows positive, negative and shift, [3, channels].
  * @example
  * ```ts
  * import { foldOutputTransform } from '@mobinet/bnn/kernels';

@@ -15,7 +15,7 @@ import { type StepArithmetic, stepper } from './transform-steps.js';
 export interface OutputTransform extends OutputTransformAttributes {
   /** [..., channels] */
   readonly counts: Counts;
-  /** [operands, channels]: one row for each `scale`, `shift` and `prelu` step. */
+  /** One row for each `scale`, `shift` and `prelu` step, [operands, channels]. */
   readonly vectors: Tensor;
   /** One tensor for each `skip` step, of the shape of the counts. A GPU takes at most four. */
   readonly skips: readonly Tensor[];

@@ -27,9 +27,9 @@ export interface ChannelParameters {
 export interface ScalePreluBatchNormResult {
   /** f32 [..., channels] */
   readonly output: Tensor;
-  /** [channels]: the mean of the activations before normalization. */
+  /** The mean of the activations before normalization, [channels]. */
   readonly mean: Tensor;
-  /** [channels]: their variance, biased. */
+  /** Their variance, biased, [channels]. */
   readonly variance: Tensor;
 }
 

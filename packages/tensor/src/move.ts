@@ -48,6 +48,8 @@ export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: Ba
 /**
  * Copies a tensor to the CPU, after all pending work on its elements has finished.
  *
+ * @param x A tensor on any backend.
+ * @param options Optional.
  * @param options.salvage Also read from a GPU that has failed since. The elements are those of its last successful
  * work.
  * @throws BackendError if the GPU has failed, without `salvage`.

@@ -306,7 +306,9 @@ export function startProfile(): () => OpProfile[] {
 }
 
 /**
- * Runs `body`, and measures its ops: calls, milliseconds, bytes and multiply-adds, the most expensive op first.
+ * Runs `body`, and measures its ops: calls, milliseconds, bytes and multiply-adds.
+ *
+ * @returns What `body` returned, and the cost of each op, the most expensive first.
  *
  * @example
  * ```ts

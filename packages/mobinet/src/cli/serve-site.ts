@@ -55,6 +55,8 @@ interface SiteOptions {
  * reaches the disk: no path leads out of the folder, and no file can vanish while it is sent. Requests for a `Range`
  * get the whole file, as HTTP permits.
  *
+ * @param folder The path of the folder.
+ * @param options Optional.
  * @param options.model Replaces the packed model among the files.
  * @param options.host The host name or address that the server listens on. Default: `'localhost'`.
  * @returns A server of Node, which listens when its `listen` is called.

@@ -133,6 +133,8 @@ export function openIdx(directory: string, options: IdxOptions = {}): ImageDatas
 /**
  * Opens only the two `t10k` files of a folder, for evaluation.
  *
+ * @param directory The path of the folder.
+ * @param options Optional.
  * @param options.classes The least number of classes, since some may have no images. Default 1.
  * @throws DataError like `openIdx`.
  * @example

@@ -10,7 +10,7 @@ export interface ImageArrays {
   readonly width: number;
   /** u8 [images, height, width, 3]: the images one after the other, each with red, green and blue per pixel. */
   readonly pixels: Uint8Array;
-  /** [images]: the class of each image, counted from 0. */
+  /** The class of each image, counted from 0, [images]. */
   readonly labels: ArrayLike<number>;
   /** The names of the classes, for messages. */
   readonly classes?: readonly string[];

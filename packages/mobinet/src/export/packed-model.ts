@@ -113,6 +113,7 @@ export class PackedModel extends Module {
    * The most probable classes of each image, on the current backend, most probable first.
    *
    * @param images RGB images of any size.
+   * @param options Optional.
    * @param options.top How many classes to return for each image. Default 5.
    * @returns As many lists as images.
    * @throws RangeError or TypeError, one line, for a value that is not an image.

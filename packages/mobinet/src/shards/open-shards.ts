@@ -48,6 +48,7 @@ export async function openShards(directory: string, options: ImageFolderOptions 
  * validation with the same `valShare` and `splitSeed`, or all of them without a share.
  *
  * @param directory The path of DIR.
+ * @param options Optional.
  * @param options.classes The least number of classes if they have no names, since some may have no images. Default 1.
  * @throws DataError like `openShards`.
  * @example

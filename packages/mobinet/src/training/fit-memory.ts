@@ -25,6 +25,7 @@ const overheadBytes = 1e9;
  * not how much memory it has.
  *
  * @param step The network, its options, and the training options that memory depends on.
+ * @param options Optional.
  * @param options.moreThan The result must exceed this number. Default 0.
  * @param options.available Bytes available. Default: what the current backend has.
  * @throws RangeError if not even single images fit.

@@ -19,6 +19,8 @@ export interface OwnFolder {
  * Locks a folder for a run, and creates it if necessary. Anything that would prevent the run from being saved is an
  * error now, not after hours of training.
  *
+ * @param path The path of the folder.
+ * @param options Optional.
  * @param options.resumed Whether the run in the folder is being resumed. Any other run would overwrite its checkpoint.
  *   Default false.
  * @throws DataError if the folder contains another run, is in use by another process, or cannot be written to.

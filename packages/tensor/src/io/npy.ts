@@ -106,6 +106,8 @@ export function encodeNpy(tensor: Tensor<DType>): UnsharedBytes {
  * NumPy types without a corresponding dtype are converted: `f2` and `f8` to f32, with rounding; `i8` and `u2` to i32,
  * `u8` to u32, `i1` to i16 and `b1` to u8, exactly.
  *
+ * @param bytes The file.
+ * @param options Optional.
  * @param options.source The file's name, for messages.
  * @throws FormatError with one line that says what is wrong, and where. Values out of range are an error, too.
  *

@@ -24,6 +24,8 @@ export interface Safetensors {
  * Decodes a safetensors file. The file is not trusted: all of it is validated before any tensor is created. The tensors
  * are created on the CPU.
  *
+ * @param bytes The file.
+ * @param options Optional.
  * @param options.source The file's name, for messages.
  * @throws FormatError with one line that says what is wrong, and where.
  *
@@ -59,6 +61,8 @@ export function decodeSafetensors(bytes: Uint8Array, { source = 'safetensors' } 
 /**
  * Decodes only the metadata of a safetensors file, for example to find out what the file contains.
  *
+ * @param bytes The file.
+ * @param options Optional.
  * @param options.source The file's name, for messages.
  * @throws FormatError with one line if it is not a safetensors file.
  *

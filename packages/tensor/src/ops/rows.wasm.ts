@@ -53,6 +53,7 @@ export class ChannelKernel {
    * @param matrices Number of matrix operands [rows, channels].
    * @param vectors Number of vector operands [channels].
    * @param formula Four elements of the result, from four of each matrix and of each vector.
+   * @param options How the matrices are stored.
    * @param options.load Loads four elements of a matrix as floats. Default: they are f32.
    * @param options.elementBytes Size of a matrix element in memory. Default 4.
    */

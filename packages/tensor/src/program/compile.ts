@@ -9,7 +9,9 @@ import { type TensorFunction, trace } from './trace.js';
  * Compiles a function of tensors into a program that can run repeatedly, with inputs of fixed shapes, on the current
  * backend.
  *
+ * @param f Receives tensors without elements.
  * @param inputs The dtypes and shapes of the inputs.
+ * @param options Optional.
  * @param options.rules Rewrite rules, which replace calls by faster ones with the same results. They are applied in
  * order. Default: none.
  * @returns The program. The caller must dispose it.

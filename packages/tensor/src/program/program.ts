@@ -19,6 +19,7 @@ export type Call =
   | {
       readonly kind: 'op';
       readonly op: AnyOp;
+      /** The arguments of the call that are not tensors. */
       readonly attributes: unknown;
       readonly inputs: readonly number[];
       readonly outputs: readonly number[];

@@ -24,7 +24,9 @@ export const conv2dOptions = ['stride', 'padding', 'dilation', 'groups'] as cons
 
 /** The checked options of a convolution of given shapes. */
 export interface Conv2dAttributes {
+  /** How the window slides. */
   readonly window: Window;
+  /** The number of groups that the channels are split into. */
   readonly groups: number;
 }
 

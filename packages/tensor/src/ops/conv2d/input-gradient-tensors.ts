@@ -10,7 +10,7 @@ export interface InputGradientTensors<Filter extends Tensor | BitTensor = Tensor
   readonly dy: Tensor;
   /** [outChannels, kernelHeight, kernelWidth, channels / groups] */
   readonly filter: Filter;
-  /** [outChannels]: a factor that the output of each filter was multiplied by, or null. */
+  /** A factor that the output of each filter was multiplied by, [outChannels], or null. */
   readonly scale: Tensor | null;
   /** [batch, height, width, channels] */
   readonly dx: Tensor;

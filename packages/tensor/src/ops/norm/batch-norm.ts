@@ -19,11 +19,11 @@ export interface BatchNormOptions {
 
 /** The result of `batchNorm`. */
 export interface BatchNormResult {
-  /** [..., channels]: the normalized x. */
+  /** The normalized x, [..., channels]. */
   readonly output: Tensor;
-  /** [channels]: the means of this batch, for running averages. */
+  /** The means of this batch, [channels], for running averages. */
   readonly mean: Tensor;
-  /** [channels]: the biased variances, Σ(x − mean)² / N. */
+  /** The biased variances, [channels]: Σ(x − mean)² / N. */
   readonly variance: Tensor;
 }
 
