@@ -7,26 +7,6 @@ import { drawFigure, listChapters, listFigures } from '../scripts/lib/chapters.j
 
 const run = promisify(execFile);
 
-/** The numbered examples, and the output that each must end with. They throw if the results they compare disagree. */
-const lastOutput: Record<string, RegExp> = {
-  '05-train-in-code': /^the first image shows: [\w-]+; predicted: [\w-]+$/m,
-};
-
-describe('examples', () => {
-  test.for(Object.entries(lastOutput))('%s runs', async ([name, expected]) => {
-    const { stdout, stderr } = await run(process.execPath, [join(import.meta.dirname, `${name}.js`)]);
-    expect(stdout).toMatch(expected);
-    expect(stderr).toBe('');
-  });
-
-  test('all numbered examples are tested', () => {
-    const files = readdirSync(import.meta.dirname).filter(
-      (file) => /^\d\d-.*\.ts$/.test(file) && !file.endsWith('.d.ts'),
-    );
-    expect(files.sort()).toEqual(Object.keys(lastOutput).map((name) => `${name}.ts`));
-  });
-});
-
 const chapters = listChapters();
 
 /** Chapters that also run on a page, which has no Node. */

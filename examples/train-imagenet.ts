@@ -8,7 +8,8 @@
  *     # Your own images, as photos/{train,val}/<class>/* or photos/<class>/*
  *     node examples/train-imagenet.js --data photos
  *
- * The embedded images are 2,500 of Fashion-MNIST (see its NOTICE.md). 05-train-in-code.ts shows the same steps in code.
+ * The embedded images are 2,500 of Fashion-MNIST (see its NOTICE.md). Chapter 12, in 12-training-run, shows the same
+ * steps in code.
  */
 import { fileURLToPath } from 'node:url';
 import { runProgram, trainCommand } from 'mobinet/cli';
