@@ -74,7 +74,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
-          include: ['packages/*/dist/**/*.test.js', '{bench,examples,examples/lib,scripts}/*.test.js'],
+          include: ['packages/*/dist/**/*.test.js', '{bench,examples,examples/lib,scripts,site}/*.test.js'],
           exclude: ['**/*.gpu.test.js'],
         },
       },

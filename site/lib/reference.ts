@@ -1,0 +1,54 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Application, type TypeDocOptions } from 'typedoc';
+import type { PluginOptions } from 'typedoc-plugin-markdown';
+import { root } from './documents.js';
+import { modules } from './reference-modules.js';
+
+/**
+ * Writes the reference of all public exports as Markdown, a page for each, from their types and docstrings.
+ *
+ * @param folder The folder of these pages, `site/reference`.
+ */
+export async function writeReference(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  const options: TypeDocOptions & Partial<PluginOptions> = {
+    name: 'Reference',
+    entryPoints: Object.values(modules).map((file) => join(root, 'packages', file)),
+    tsconfig: join(root, 'site/reference.tsconfig.json'),
+    // `npm run build` has checked the types.
+    skipErrorChecking: true,
+    excludePrivate: true,
+    excludeInternal: true,
+    // Such as the fields of every Error.
+    excludeExternals: true,
+    readme: 'none',
+    sort: ['alphabetical'],
+    logLevel: 'Error',
+    plugin: ['typedoc-plugin-markdown', 'typedoc-vitepress-theme'],
+    out: folder,
+    // Links to source code lead to pages of this site.
+    disableGit: true,
+    basePath: root,
+    displayBasePath: root,
+    sourceLinkTemplate: '/source/{path}.md#L{line}',
+    hidePageHeader: true,
+    hideBreadcrumbs: true,
+    excludeScopesInPaths: true,
+    pageTitleTemplates: { member: '{name}' },
+    useCodeBlocks: true,
+    expandParameters: true,
+    parametersFormat: 'table',
+    interfacePropertiesFormat: 'table',
+    indexFormat: 'table',
+  };
+  const application = await Application.bootstrapWithPlugins(options as TypeDocOptions);
+  const project = await application.convert();
+  if (!project) throw new Error('TypeDoc could not read the packages.');
+  const names = new Map(Object.entries(modules).map(([name, file]) => [nameInTypeDoc(file), name]));
+  for (const child of project.children ?? []) child.name = names.get(child.name) ?? child.name;
+  await application.generateOutputs(project);
+}
+
+/** What TypeDoc calls the module of a file. */
+const nameInTypeDoc = (file: string): string => `packages/${file}`.replace(/(\/index)?\.ts$/, '');

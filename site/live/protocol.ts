@@ -1,0 +1,24 @@
+// What the workers of the page post to it.
+
+/** A line of a program, its end, or the error that ended it. */
+export type Printed = { kind: 'text' | 'error'; text: string } | { kind: 'end' };
+
+/** A point in [−1, 1]² of one of two spirals. */
+export interface SpiralPoint {
+  readonly x: number;
+  readonly y: number;
+  readonly label: number;
+}
+
+/** A network that learns two spirals, after some steps. */
+export interface SpiralsState {
+  readonly step: number;
+  readonly loss: number;
+  /** The share of points that are classified correctly. */
+  readonly accuracy: number;
+  readonly points: readonly SpiralPoint[];
+  /** For each cell of a grid over [−1, 1]², row by row from the top: the probability of class 1, of 255. */
+  readonly regions: Uint8Array;
+  /** How many rows and columns the grid has. */
+  readonly grid: number;
+}

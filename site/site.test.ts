@@ -1,0 +1,212 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { dirname, join, posix } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import axe, { type AxeResults } from 'axe-core';
+import type { Page } from 'playwright-core';
+import { preview } from 'vite';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describeInBrowsers } from '../packages/mobinet/dist/browsers.test.helper.js';
+import { chapters, textOf } from './lib/documents.js';
+import { runsInBrowsers } from './lib/programs.js';
+
+// Builds the site, follows all its links, and opens its pages in a browser.
+
+const folder = import.meta.dirname;
+const dist = join(folder, 'dist');
+/** Screenshots for people to look at; ignored by Git. */
+const screenshots = join(folder, 'screenshots');
+const run = promisify(execFile);
+
+beforeAll(async () => {
+  const { resolve } = createRequire(import.meta.url);
+  const vitepress = join(dirname(resolve('vitepress/package.json')), 'bin/vitepress.js');
+  await run(process.execPath, [join(folder, 'generate.js')]);
+  await run(process.execPath, [vitepress, 'build', folder], { env: { ...process.env, SITE_BASE: '/' } });
+});
+
+/** The text of each page, by its path, such as /chapters/index.html. */
+function builtPages(): Map<string, string> {
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.html'));
+  return new Map(files.map((file) => [`/${file.replaceAll('\\', '/')}`, readFileSync(join(dist, file), 'utf8')]));
+}
+
+test('docs/equations.md quotes code verbatim', () => {
+  const quotes = [...textOf('docs/equations.md').matchAll(/^```ts (\S+)\n(.*?)^```$/gms)];
+  for (const [, path, code] of quotes) expect(textOf(posix.join('docs', path)), path).toContain(code);
+  expect(quotes.length).toBeGreaterThan(5);
+});
+
+describe('the pages', () => {
+  test('lead to pages, files and headings that exist', () => {
+    const pages = builtPages();
+    const ids = new Map(
+      Array.from(pages, ([path, html]) => [path, new Set(Array.from(html.matchAll(/ id="([^"]+)"/g), ([, id]) => id))]),
+    );
+    const broken = new Set<string>();
+    let count = 0;
+    for (const [path, html] of pages) {
+      for (const [, address] of html.matchAll(/ (?:href|src)="([^"]+)"/g)) {
+        if (/^([a-z]+:|\/\/)/.test(address)) continue;
+        count++;
+        const [target, anchor] = address.replaceAll('&amp;', '&').split('#');
+        const resolved = decodeURI(target === '' ? path : posix.resolve(posix.dirname(path), target));
+        const file = target.endsWith('/') ? posix.join(resolved, 'index.html') : resolved;
+        const exists = pages.has(file) || existsSync(join(dist, file));
+        if (!exists || (anchor && !ids.get(file)?.has(decodeURIComponent(anchor)))) broken.add(`${path}: ${address}`);
+      }
+    }
+    console.log(`${pages.size} pages with ${count} links`);
+    expect([...broken]).toEqual([]);
+    expect(count).toBeGreaterThan(1000);
+  });
+
+  test('contain each chapter, with its program', () => {
+    const pages = builtPages();
+    for (const name of chapters()) {
+      expect(pages.get(`/chapters/${name}.html`), name).toContain('id="the-program"');
+      if (runsInBrowsers(name)) expect(existsSync(join(dist, 'programs', `${name}.js`)), name).toBe(true);
+    }
+  });
+});
+
+/** A page of each kind, and how its screenshot is called. */
+const kinds = [
+  ['home', '/'],
+  ['chapters', '/chapters/'],
+  ['chapter', `/chapters/${chapters()[0]}.html`],
+  ['document', '/docs/glossary.html'],
+  ['formulas', '/docs/equations.html'],
+  ['benchmarks', '/benchmarks/'],
+  ['reference', '/reference/tensor/functions/conv2d.html'],
+  ['source', '/source/packages/bnn/src/scaling.ts.html'],
+] as const;
+
+/** JavaScript that a chapter may load, gzipped. */
+const budget = 200_000;
+
+describeInBrowsers(
+  'the site',
+  ({ newPage }) => {
+    let address: string;
+    let server: Server;
+    let page: Page;
+    /** What went wrong in the page: errors, warnings of the console, and files that are missing. */
+    const troubles: string[] = [];
+    /** The gzipped size of each script that the page loaded. */
+    const scripts = new Map<string, number>();
+
+    beforeAll(async () => {
+      const site = await preview({
+        root: folder,
+        configFile: false,
+        appType: 'mpa',
+        build: { outDir: dist },
+        preview: { host: '127.0.0.1', port: 0 },
+      });
+      server = site.httpServer as Server;
+      address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      page = await newPage();
+      // What a page loads is counted for each page.
+      const session = await page.context().newCDPSession(page);
+      await session.send('Network.enable');
+      await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+      page.on('pageerror', (error) => troubles.push(String(error)));
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type())) troubles.push(message.text());
+      });
+      page.on('response', async (response) => {
+        const url = response.url();
+        if (response.status() >= 400) troubles.push(`${response.status()}: ${url}`);
+        else if (url.endsWith('.js')) scripts.set(url, gzipSync(await response.body()).length);
+      });
+    });
+    afterAll(async () => {
+      await page?.close();
+      server?.close();
+    });
+    afterEach(() => expect(troubles.splice(0)).toEqual([]));
+
+    async function open(path: string, width = 1280): Promise<void> {
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto(address + path, { waitUntil: 'networkidle' });
+    }
+
+    async function violations(): Promise<string[]> {
+      await page.evaluate(axe.source);
+      const { violations } = await page.evaluate<AxeResults>('axe.run()');
+      return violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`),
+      );
+    }
+
+    describe.each(kinds)('the page “%s”', (name, path) => {
+      test.each([390, 1280])('can be used by everybody, %i pixels wide, in light and dark mode', async (width) => {
+        await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+        await open(path, width);
+        expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'fits in the window').toBe(
+          true,
+        );
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+          await page.locator(`html${colorScheme === 'dark' ? '.dark' : ':not(.dark)'}`).waitFor();
+          await page.screenshot({ path: join(screenshots, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+          expect(await violations()).toEqual([]);
+        }
+      });
+    });
+
+    test.each(chapters())('the chapter %s loads little JavaScript, and its cells work', async (name) => {
+      scripts.clear();
+      await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+      await open(`/chapters/${name}.html`);
+      const size = [...scripts.values()].reduce((sum, bytes) => sum + bytes, 0);
+      console.log(`${name}: ${size.toLocaleString('en-US')} bytes of JavaScript, gzipped`);
+      expect(size).toBeLessThan(budget);
+      for (const cell of await page.locator('.live').all()) {
+        const before = await cell.innerText();
+        await operate(page, (await cell.getAttribute('data-cell'))!);
+        expect(await cell.innerText()).not.toBe(before);
+      }
+    });
+
+    test('a program runs, and an edited one', async () => {
+      await open(`/chapters/${chapters().find(runsInBrowsers)}.html`);
+      const program = page.locator('.program');
+      await program.getByRole('button', { name: 'Run it here' }).click();
+      await program.locator('.output pre').filter({ hasText: /\S/ }).waitFor();
+      await program.getByRole('button', { name: 'Edit' }).click();
+      await program
+        .getByRole('textbox')
+        .fill("import { tensor } from '@mobinet/tensor';\nconsole.log('sum', tensor([1, 2, 3]).sum().values[0]);");
+      await program.getByRole('button', { name: 'Run the edited program' }).click();
+      await program.locator('.output pre').filter({ hasText: 'sum 6' }).waitFor();
+      await program.getByRole('textbox').fill('nonsense(');
+      await program.getByRole('button', { name: 'Run the edited program' }).click();
+      await program.getByRole('alert').filter({ hasText: 'SyntaxError' }).waitFor();
+    });
+
+    test('the search finds a function', async () => {
+      await open('/');
+      await page.keyboard.press('Control+k');
+      await page.getByRole('searchbox').fill('bitConv2d');
+      await page.getByRole('option').first().waitFor();
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/bitConv2d/);
+    });
+  },
+  ['Chromium'],
+);
+
+/** Uses a cell as a reader would, with the keyboard where it has a slider. */
+async function operate(page: Page, name: string): Promise<void> {
+  const cell = page.locator(`.live[data-cell="${name}"]`);
+  const button = { tape: 'Step', spirals: 'Train', signs: /^a, sign 1/, 'output-bits': /^weight 1/ }[name];
+  if (button) await cell.getByRole('button', { name: button }).first().click();
+  else await cell.getByRole('slider').last().press('ArrowRight');
+  if (name === 'spirals') await cell.getByText('the loss is').waitFor();
+}
