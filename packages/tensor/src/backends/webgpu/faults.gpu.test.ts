@@ -59,7 +59,7 @@ describe('a GPU', () => {
     const make = () => withBackend('webgpu', () => zeros([tooMany]));
     expect(make).toThrow(OutOfMemoryError);
     expect(make).toThrow(`zeros requested ${4 * tooMany} bytes, but a buffer of this GPU holds at most`);
-    expect(make).toThrow(/\((maxStorageBufferBindingSize|maxBufferSize)\)\. Use a smaller batch or image\.$/);
+    expect(make).toThrow(/\((maxStorageBufferBindingSize|maxBufferSize)\)\. Use a smaller batch or image\.\n/);
   });
 
   test('and the CPU cannot share an operation', () => {
