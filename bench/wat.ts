@@ -20,7 +20,7 @@ const products: Record<string, (sizes: Flags) => void> = {
 const normal = (rows: number, columns: number) => Rng.fromSeed(1).normal([rows, columns]);
 
 const program = new Command('wat')
-  .description('prints kernels as WebAssembly text; without a name, lists all kernels')
+  .description('prints kernels as WebAssembly text; without a name, lists those of a training step')
   .argument('[name]', 'print the kernels whose names begin with this')
   .option('--m <rows>', 'm of the product [m, k] · [k, n]', wholeNumber(1), 32)
   .option('--n <columns>', 'n of the product', wholeNumber(1), 32)
@@ -36,7 +36,8 @@ async function run(name: string | undefined, sizes: Flags): Promise<void> {
     return;
   }
   const chosen = [...kernels].filter(([kernel]) => kernel.startsWith(name));
-  if (chosen.length === 0) throw new Error(`no kernel's name begins with ${name}. 'npm run wat' lists all kernels`);
+  if (chosen.length === 0)
+    throw new Error(`no kernel's name begins with ${name}. 'npm run wat' lists those of a training step`);
   const wabt = await openWabt();
   for (const [, bytes] of chosen) {
     const module = wabt.readWasm(bytes, { readDebugNames: true, simd: true, threads: true, relaxed_simd: true });
