@@ -1,5 +1,6 @@
 /** Building blocks for optimizers, and for code that walks over the modules of a network. */
 
 export { modulesOf } from './module.js';
+export { adamOptions } from './optimizers/adam.js';
 export { defineUpdate, type UpdateRule } from './optimizers/update.js';
 export type { ParameterUpdate, UpdateDefinition, UpdateNumbers } from './optimizers/update-definition.js';

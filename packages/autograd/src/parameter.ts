@@ -1,4 +1,4 @@
-import { checkTensor, Tensor } from '@mobinet/tensor';
+import { checkOptions, checkTensor, DTypeError, Tensor } from '@mobinet/tensor';
 
 /**
  * A tensor that is trained. Only optimizers write into it.
@@ -36,12 +36,17 @@ export class Parameter extends Tensor<'f32'> {
    *   handle.
    * @param options Optional.
    * @param options.binary See `binary`. Default false.
-   * @throws TypeError if the initial value is not a tensor.
+   * @throws TypeError if the initial value is not a tensor; DTypeError if it is not f32; RangeError for an unknown
+   *   option.
    */
-  constructor(initial: Tensor, { binary = false }: { binary?: boolean } = {}) {
+  constructor(initial: Tensor, options: { binary?: boolean } = {}) {
     checkTensor('Parameter', initial, 'the initial value');
+    checkOptions('Parameter', options, ['binary']);
+    if (initial.dtype !== 'f32') {
+      throw new DTypeError(`Parameter: the initial value must be f32, not ${initial.dtype}. Use cast(x, 'f32').`);
+    }
     super('f32', initial.shape, initial.share());
-    this.binary = binary;
+    this.binary = options.binary ?? false;
     initial.dispose();
   }
 }

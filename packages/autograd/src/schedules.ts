@@ -1,4 +1,4 @@
-import { checkList, checkNumber, checkOptions, wholeNumbers } from '@mobinet/tensor';
+import { checkFunction, checkList, checkNumber, checkOptions, wholeNumbers } from '@mobinet/tensor';
 import { fractionRange, stepRateRange } from './ranges.js';
 
 /**
@@ -101,6 +101,7 @@ export function warmUp(options: { steps: number; schedule: Schedule }): Schedule
   checkOptions('warmUp', options, ['steps', 'schedule']);
   const { steps, schedule } = options;
   checkNumber('warmUp: steps', steps, wholeSteps);
+  checkFunction('warmUp: schedule', schedule);
   return (step) => (step < steps ? (schedule(0) * (step + 1)) / steps : schedule(step - steps));
 }
 

@@ -12,7 +12,7 @@ import {
 } from '@mobinet/tensor';
 import { bitConv2dOptions } from '@mobinet/tensor/kernels';
 import { estimatorMemory } from './estimator.js';
-import type { Estimator, ScalingGradient } from './gradient-kinds.js';
+import { checkEstimator, checkScalingGradient, type Estimator, type ScalingGradient } from './gradient-kinds.js';
 import { binaryInputGradient } from './input-gradient.js';
 import { scaleCounts } from './scale-counts.js';
 import { binarizeWeights, weightGradientInPlace } from './scaling.js';
@@ -41,7 +41,7 @@ export const binaryConv2dOptions = [...bitConv2dOptions, 'estimator', 'scalingGr
  * @param options Those of `bitConv2d` (stride, padding, paddingValue, groups), the estimator of the activations, and
  *   how the gradient treats α.
  * @returns f32 [batch, outHeight, outWidth, outChannels]
- * @throws ShapeError if the operands do not fit; RangeError for an unknown option. A second derivative is a
+ * @throws ShapeError if the operands do not fit; RangeError for an unknown option or choice. A second derivative is a
  *   GradientError.
  * @example
  * ```ts
@@ -58,6 +58,8 @@ export const binaryConv2dOptions = [...bitConv2dOptions, 'estimator', 'scalingGr
 export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOptions = {}): Tensor {
   checkOptions('binaryConv2d', options, binaryConv2dOptions);
   const { estimator = 'approx', scalingGradient = 'full', ...convolution } = options;
+  checkEstimator('binaryConv2d', estimator);
+  checkScalingGradient('binaryConv2d', scalingGradient);
   const attributes = bitConv2dAttributes('binaryConv2d', x.shape, weight.shape, convolution, weight.label);
 
   const convolve = customGradient('binaryConv2d', (x: Tensor, weight: Tensor) => {

@@ -5,6 +5,7 @@ import {
   bitConv2d,
   bitConv2dAttributes,
   bitConv2dFilterGradient,
+  checkNumber,
   checkOptions,
   dispose,
   keep,
@@ -12,11 +13,13 @@ import {
   recordCall,
   sizeOf,
   type Tensor,
+  wholeNumbers,
 } from '@mobinet/tensor';
 import { aliasOf } from '@mobinet/tensor/kernels';
 import { type BinaryConv2dOptions, binaryConv2dOptions } from './binary-conv2d.js';
 import { countDType } from './counts.js';
 import { estimatorMemory } from './estimator.js';
+import { checkEstimator, checkScalingGradient } from './gradient-kinds.js';
 import { binaryInputGradient } from './input-gradient.js';
 import {
   type ChannelParameters,
@@ -47,7 +50,7 @@ export interface BinarySegmentOptions extends BinaryConv2dOptions {
  * @param parameters The slopes of the PReLU, and γ and β of the batch normalization, [outChannels] each.
  * @returns The output [batch, outHeight, outWidth, outChannels], and the statistics of the activations for running
  *   averages, through which no gradient flows.
- * @throws ShapeError if the operands do not fit; RangeError for an unknown option.
+ * @throws ShapeError if the operands do not fit; RangeError for an unknown option or choice, or a number out of range.
  * @example
  * ```ts
  * import { binaryConv2d, binarySegment } from '@mobinet/bnn';
@@ -71,6 +74,10 @@ export function binarySegment(
 ): ScalePreluBatchNormResult {
   checkOptions('binarySegment', options, [...binaryConv2dOptions, 'skipRepeats', 'epsilon']);
   const { estimator = 'approx', scalingGradient = 'full', skipRepeats = 0, epsilon = 1e-5, ...convolution } = options;
+  checkEstimator('binarySegment', estimator);
+  checkScalingGradient('binarySegment', scalingGradient);
+  checkNumber('binarySegment: skipRepeats', skipRepeats, wholeNumbers(0));
+  checkNumber('binarySegment: epsilon', epsilon, { from: 0 });
   const attributes = bitConv2dAttributes('binarySegment', x.shape, weight.shape, convolution, weight.label);
   const tail = { signs: sizeOf(weight.shape.slice(1)), epsilon, skipRepeats };
   let statistics: Pick<ScalePreluBatchNormResult, 'mean' | 'variance'> | undefined;

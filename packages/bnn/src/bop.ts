@@ -1,6 +1,6 @@
 import { Adam, type AdamOptions, Parameter, type Update } from '@mobinet/autograd';
-import { defineUpdate } from '@mobinet/autograd/kernels';
-import { checkNumber } from '@mobinet/tensor';
+import { adamOptions, defineUpdate } from '@mobinet/autograd/kernels';
+import { checkNumber, checkOptions } from '@mobinet/tensor';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 
 /** Options of `Bop`. Those inherited from `AdamOptions` apply to the parameters that are not binary. */
@@ -36,9 +36,11 @@ export class Bop extends Adam {
   readonly #threshold: number;
   readonly #adaptivity: number;
 
-  /** @throws RangeError if an option is out of range or unknown. */
-  constructor({ threshold = 1e-8, adaptivity = 1e-4, ...adam }: BopOptions = {}) {
-    super(adam);
+  /** @throws RangeError if an option is out of range or unknown; TypeError if the options are not an object. */
+  constructor(options: BopOptions = {}) {
+    checkOptions('bop', options, ['threshold', 'adaptivity', ...adamOptions]);
+    const { threshold = 1e-8, adaptivity = 1e-4, ...adam } = options;
+    super(adam, 'bop');
     this.#threshold = checkNumber('bop: threshold', threshold, { from: 0 });
     this.#adaptivity = checkNumber('bop: adaptivity', adaptivity, { from: 0, to: 1 });
   }

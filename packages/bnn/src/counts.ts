@@ -1,4 +1,5 @@
-import type { BitConv2dOptions, Tensor } from '@mobinet/tensor';
+import { type BitConv2dOptions, checkNumber, type DType, DTypeError, type Tensor, wholeNumbers } from '@mobinet/tensor';
+import { checkPaddingValue } from '@mobinet/tensor/kernels';
 
 /**
  * The counts c of a bit convolution: i16 stores c itself; u8 stores the number d of signs that differ, where
@@ -12,6 +13,7 @@ export type Counts = Tensor<'i16' | 'u8'>;
  *
  * @param signs The number of weights of a filter.
  * @returns `'u8'` for up to 255 signs without zero padding, else `'i16'`.
+ * @throws RangeError if `signs` is not a whole number, or for an unknown `paddingValue`.
  * @example
  * ```ts
  * import { countDType } from '@mobinet/bnn/kernels';
@@ -21,9 +23,18 @@ export type Counts = Tensor<'i16' | 'u8'>;
  * ```
  */
 export function countDType(signs: number, { paddingValue }: Pick<BitConv2dOptions, 'paddingValue'>): 'u8' | 'i16' {
+  if (paddingValue !== undefined) checkPaddingValue('countDType', paddingValue);
+  checkNumber('countDType: signs', signs, wholeNumbers(0));
   return signs <= 255 && paddingValue !== 'zero' ? 'u8' : 'i16';
 }
 
 /** The count c for a stored value. `signs` is the number of weights of a filter. */
 export const countOf = (dtype: Counts['dtype'], signs: number, stored: number): number =>
   dtype === 'u8' ? signs - 2 * stored : stored;
+
+/** Counts of i32 are also right: no kernel reads them, so the definition runs. @throws DTypeError for other dtypes. */
+export function checkCounts(op: string, { dtype }: Tensor<DType>): void {
+  if (dtype !== 'i16' && dtype !== 'u8' && dtype !== 'i32') {
+    throw new DTypeError(`${op}: the counts must be u8, i16 or i32, not ${dtype}`);
+  }
+}

@@ -3,7 +3,7 @@ import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobin
 import { elementwiseOp, forEachBit, packMask, packMaskOnGpu, setBits } from '@mobinet/tensor/kernels';
 import { passApproxLanes, passClipped } from './estimator.wasm.js';
 import { passClippedOnGpu } from './estimator.wgsl.js';
-import type { Estimator } from './gradient-kinds.js';
+import { checkEstimator, type Estimator } from './gradient-kinds.js';
 
 /**
  * sign(x) as floats ±1, with sign(0) = +1 (eq. 1). Its gradient is dx = dy · estimator(x) (eq. 2), which cannot be
@@ -12,6 +12,7 @@ import type { Estimator } from './gradient-kinds.js';
  * @param x f32 of any shape.
  * @param estimator What replaces the derivative of sign, which is 0 almost everywhere. Default `'approx'`.
  * @returns f32 of the shape of x.
+ * @throws RangeError for an unknown estimator.
  * @example
  * ```ts
  * import { gradient } from '@mobinet/autograd';
@@ -25,6 +26,7 @@ import type { Estimator } from './gradient-kinds.js';
  * ```
  */
 export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): Tensor {
+  checkEstimator('signWithEstimator', estimator);
   const signOf = customGradient('signWithEstimator', (x: Tensor) => ({
     output: sign(x),
     saved: estimatorMemory(x, estimator),

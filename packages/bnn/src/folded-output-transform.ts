@@ -1,6 +1,6 @@
-import { apply, type BitTensor, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
+import { apply, type BitTensor, checkChoice, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
 import { setBits } from '@mobinet/tensor/kernels';
-import { type Counts, countOf } from './counts.js';
+import { type Counts, checkCounts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { foldedOutputTransformByKernel } from './folded-output-transform.wasm.js';
 import type {
@@ -30,6 +30,7 @@ export interface FoldableSegment {
  *                              = negative·c + shift  where c < 0,  negative = α·slope·scale
  *
  * @returns The rows positive, negative and shift, [3, channels].
+ * @throws ShapeError unless all parameters are [channels].
  * @example
  * ```ts
  * import { foldOutputTransform } from '@mobinet/bnn/kernels';
@@ -47,7 +48,15 @@ export function foldOutputTransform({ alpha, slope, scale, shift }: FoldableSegm
 /** There is so little to compute that this op needs no fast kernel. */
 const foldOp = defineOp<FoldInputs, [Tensor]>({
   name: 'foldOutputTransform',
-  outputs: ([alpha]) => [{ dtype: 'f32', shape: [3, alpha.size] }],
+  outputs(vectors) {
+    const [{ rank, size }] = vectors;
+    if (rank !== 1 || vectors.some((vector) => vector.rank !== 1 || vector.size !== size)) {
+      const names = ['alpha', 'scale', 'shift', 'slope'];
+      const operands = vectors.map(({ shape, label }, index) => ({ name: names[index], shape, note: label }));
+      throw new ShapeError('foldOutputTransform', 'all parameters must be [channels]', operands);
+    }
+    return [{ dtype: 'f32', shape: [3, size] }];
+  },
   reference([alpha, scale, shift, ...[slope]], [{ values: folded }]) {
     const channels = alpha.size;
     for (let c = 0; c < channels; c++) {
@@ -88,7 +97,8 @@ export interface FoldedOutputTransformResult {
  * @param folded [3, channels], from `foldOutputTransform`; finite.
  * @param skip [batch, height, width, channels / skipRepeats], or null.
  * @returns [batch, height, width, channels]; a pool halves height and width (⌊size / 2⌋).
- * @throws ShapeError if the operands do not fit.
+ * @throws ShapeError if the operands do not fit; DTypeError unless the counts are u8, i16 or i32; RangeError for an unknown
+ *   pool.
  * @example
  * ```ts
  * import { foldedOutputTransform } from '@mobinet/bnn/kernels';
@@ -108,6 +118,8 @@ export function foldedOutputTransform(
   skip: Tensor | null,
   attributes: FoldedOutputTransformAttributes,
 ): FoldedOutputTransformResult {
+  checkCounts('foldedOutputTransform', counts);
+  checkChoice('foldedOutputTransform: pool', attributes.pool, outputPools);
   const inputs: FoldedOutputTransformInputs = skip ? [counts, folded, skip] : [counts, folded];
   const [output, outputSigns] = apply(foldedOutputTransformOp, inputs, attributes);
   return { output, outputSigns };
@@ -195,3 +207,5 @@ const pools: Record<OutputPool, (a: number, b: number, c: number, d: number) => 
   max: Math.max,
   min: Math.min,
 };
+
+const outputPools = [null, ...Object.keys(pools)];

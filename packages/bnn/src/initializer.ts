@@ -1,4 +1,4 @@
-import type { Rng, Shape, Tensor } from '@mobinet/tensor';
+import { checkRng, type Rng, type Shape, type Tensor } from '@mobinet/tensor';
 
 /**
  * Initial latent weights: normal, with standard deviation 0.03.
@@ -10,6 +10,7 @@ import type { Rng, Shape, Tensor } from '@mobinet/tensor';
  * @param rng The source of the numbers. It advances.
  * @param shape Any shape.
  * @returns An f32 tensor of this shape.
+ * @throws TypeError without an `rng`; ShapeError if `shape` is not a shape.
  * @example
  * ```ts
  * import { latentNormal } from '@mobinet/bnn';
@@ -21,5 +22,6 @@ import type { Rng, Shape, Tensor } from '@mobinet/tensor';
  * ```
  */
 export function latentNormal(rng: Rng, shape: Shape): Tensor {
+  checkRng('latentNormal', rng);
   return rng.normal(shape, 0, 0.03);
 }

@@ -8,6 +8,8 @@ import {
   defineOp,
   reshape,
   type Shape,
+  ShapeError,
+  sameShape,
   sizeOf,
   sum,
   type Tensor,
@@ -54,6 +56,7 @@ export interface BinaryInputGradient {
  *     dx = estimator(x) · convᵀ(α·dy, B) + the skip's gradient, summed over its repeats
  *
  * @returns f32 of the shape of x.
+ * @throws ShapeError if the operands do not fit.
  * @example
  * ```ts
  * import { binaryInputGradient } from '@mobinet/bnn/kernels';
@@ -86,7 +89,22 @@ interface Attributes extends BitConv2dAttributes {
 
 const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
   name: 'binaryInputGradient',
-  outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
+  outputs([dy, signs, alpha, ...rest], { xShape, repeats, window }) {
+    const { memory, skip } = split(rest, repeats);
+    const yShape = [xShape[0], window.height.output, window.width.output, signs.shape[0]];
+    const fits =
+      sameShape(dy.shape, yShape) &&
+      sameShape(alpha.shape, [signs.shape[0]]) &&
+      memory.every(({ shape }) => sameShape(shape, xShape)) &&
+      (!skip || skip.size === repeats * sizeOf(xShape));
+    if (!fits) {
+      const named = { dy, signs, alpha, ...(memory[0] && { memory: memory[0] }), ...(skip && { skip }) };
+      const operands = Object.entries(named).map(([name, { shape }]) => ({ name, shape }));
+      const remedy = `dy must be [${yShape}], alpha [${signs.shape[0]}], the memory [${xShape}], and a skip ${repeats} times as large.`;
+      throw new ShapeError('binaryInputGradient', 'the operands do not fit', operands, remedy);
+    }
+    return [{ dtype: 'f32', shape: xShape }];
+  },
   reference([dy, signs, alpha, ...rest], [dx], { xShape, repeats, ...attributes }) {
     tidy(() => {
       const { memory, skip } = split(rest, repeats);

@@ -1,6 +1,6 @@
-import { apply, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
+import { apply, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
-import type { Counts } from './counts.js';
+import { type Counts, checkCounts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';
 import { scalePreluBatchNormByKernels } from './scale-prelu-batch-norm.wasm.js';
 import { scalePreluBatchNormGradientOnGpu, scalePreluBatchNormOnGpu } from './scale-prelu-batch-norm.wgsl.js';
@@ -43,7 +43,7 @@ export interface ScalePreluBatchNormResult {
  *
  * @param counts [..., channels]
  * @param skip [..., channels / skipRepeats], or null.
- * @throws ShapeError if the operands do not fit.
+ * @throws ShapeError if the operands do not fit; DTypeError unless the counts are u8, i16 or i32.
  * @example
  * ```ts
  * import { scalePreluBatchNorm } from '@mobinet/bnn/kernels';
@@ -65,6 +65,7 @@ export function scalePreluBatchNorm(
   skip: Tensor | null,
   attributes: ScalePreluBatchNormAttributes,
 ): ScalePreluBatchNormResult {
+  checkCounts('scalePreluBatchNorm', counts);
   const inputs: ScalePreluBatchNormInputs = [counts, alpha, slope, gamma, beta, ...(skip ? [skip] : [])];
   const [output, mean, variance] = apply(scalePreluBatchNormOp, inputs, attributes);
   return { output, mean, variance };
@@ -81,7 +82,8 @@ const scalePreluBatchNormOp = defineOp<
     const shape = [channels];
     const [, , , , skip] = rest;
     const fits = rest.slice(0, 4).every((vector) => vector.shape.join() === shape.join());
-    if (!fits || (skip && skip.size * skipRepeats !== counts.size)) {
+    const skipFits = skip ? skip.size * skipRepeats === counts.size : skipRepeats === 0;
+    if (!fits || !skipFits) {
       const operands = [counts, ...rest].map(({ shape, label }, index) => ({ name: names[index], shape, note: label }));
       const remedy = 'alpha, slope, gamma and beta must be [channels], and skip [..., channels / skipRepeats].';
       throw new ShapeError('scalePreluBatchNorm', 'the operands do not fit', operands, remedy);
@@ -162,6 +164,7 @@ export interface ScalePreluBatchNormGradients {
  *
  * @param dy [..., channels]
  * @param counts [..., channels], as in the forward pass; so are the parameters and the attributes.
+ * @throws ShapeError if the operands do not fit; DTypeError unless the counts are u8, i16 or i32.
  * @example
  * ```ts
  * import { scalePreluBatchNorm, scalePreluBatchNormGradient } from '@mobinet/bnn/kernels';
@@ -186,6 +189,7 @@ export function scalePreluBatchNormGradient(
   { mean, variance }: Pick<ScalePreluBatchNormResult, 'mean' | 'variance'>,
   attributes: ScalePreluBatchNormAttributes,
 ): ScalePreluBatchNormGradients {
+  checkCounts('scalePreluBatchNormGradient', counts);
   const inputs: GradientInputs = [dy, counts, alpha, slope, gamma, mean, variance];
   const [dz, dslope, dgamma, dbeta] = apply(gradientOp, inputs, attributes);
   return { dz, dslope, dgamma, dbeta };
@@ -193,7 +197,18 @@ export function scalePreluBatchNormGradient(
 
 const gradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Tensor], ScalePreluBatchNormAttributes>({
   name: 'scalePreluBatchNormGradient',
-  outputs: ([dy, , alpha]) => [dy, alpha, alpha, alpha],
+  outputs(inputs) {
+    const [dy, counts, ...vectors] = inputs;
+    const channels = counts.shape[counts.rank - 1];
+    if (!sameShape(dy.shape, counts.shape) || vectors.some((vector) => !sameShape(vector.shape, [channels]))) {
+      const names = ['dy', 'counts', 'alpha', 'slope', 'gamma', 'mean', 'variance'];
+      const operands = inputs.map(({ shape, label }, index) => ({ name: names[index], shape, note: label }));
+      const remedy = 'dy must have the shape of the counts, and all others must be [channels].';
+      throw new ShapeError('scalePreluBatchNormGradient', 'the operands do not fit', operands, remedy);
+    }
+    const [alpha] = vectors;
+    return [dy, alpha, alpha, alpha];
+  },
   reference([dy, counts, alpha, slope, gamma, mean, variance], [dz, dslope, dgamma, dbeta], attributes) {
     const { epsilon } = attributes;
     const channels = alpha.size;

@@ -1,5 +1,14 @@
-import { apply, applyInto, type BitTensor, defineOp, packBits, type Tensor } from '@mobinet/tensor';
-import type { ScalingGradient } from './gradient-kinds.js';
+import {
+  apply,
+  applyInto,
+  type BitTensor,
+  defineOp,
+  packBits,
+  ShapeError,
+  sameShape,
+  type Tensor,
+} from '@mobinet/tensor';
+import { checkScalingGradient, type ScalingGradient } from './gradient-kinds.js';
 import { alphaKernel, filterGrain, weightGradientKernel } from './scaling.wasm.js';
 import { alphaOnGpu, weightGradientOnGpu } from './scaling.wgsl.js';
 
@@ -66,7 +75,9 @@ const alphaOp = defineOp<[Tensor], [Tensor]>({
  * @param binarizedGradient ∂L/∂Ŵ, of W's shape.
  * @param weight W, [filters, ...].
  * @param alpha [filters], from `binarizeWeights`.
+ * @param scalingGradient Which part of eq. (4) is kept.
  * @returns ∂L/∂W, of W's shape.
+ * @throws ShapeError if the operands do not fit; RangeError for an unknown `scalingGradient`.
  * @example
  * ```ts
  * import { weightGradient } from '@mobinet/bnn/kernels';
@@ -88,6 +99,7 @@ export function weightGradient(
   alpha: Tensor,
   scalingGradient: ScalingGradient,
 ): Tensor {
+  checkScalingGradient('weightGradient', scalingGradient);
   return apply(weightGradientOps[scalingGradient], [binarizedGradient, weight, alpha], undefined)[0];
 }
 
@@ -109,7 +121,18 @@ function defineWeightGradient(
 ) {
   return defineOp<[Tensor, Tensor, Tensor], [Tensor]>({
     name: `binaryWeightGradient (${mode})`,
-    outputs: ([gradient]) => [gradient],
+    outputs([gradient, weight, alpha]) {
+      if (!sameShape(gradient.shape, weight.shape) || !sameShape(alpha.shape, weight.shape.slice(0, 1))) {
+        const operands = [
+          { name: 'binarizedGradient', shape: gradient.shape },
+          { name: 'weight', shape: weight.shape, note: weight.label ?? 'filters, ...' },
+          { name: 'alpha', shape: alpha.shape },
+        ];
+        const remedy = 'binarizedGradient must have the shape of weight, and alpha one number per filter.';
+        throw new ShapeError('weightGradient', 'the operands do not fit', operands, remedy);
+      }
+      return [gradient];
+    },
     reference([{ values: gradient }, { values: w }, { values: alpha }], [{ values: dw }]) {
       const n = w.length / alpha.length;
       for (let filter = 0; filter < alpha.length; filter++) {

@@ -1,11 +1,12 @@
 import { AbsentBlock, absentMemory } from './absent.js';
-import type { BackendName } from './backend-name.js';
+import { type BackendName, backendNames } from './backend-name.js';
 import { allocate } from './backends/cpu/heap.js';
 import { memoryLimit } from './backends/cpu/memory.js';
 import { gpu, openedGpu } from './backends/webgpu/gpu.js';
 import { GpuBlock } from './backends/webgpu/gpu-block.js';
 import type { KernelTime } from './backends/webgpu/kernel-time.js';
 import { type Block, bytesInUse } from './block.js';
+import { checkChoice } from './check.js';
 import { countHandles } from './scope.js';
 import { Setting } from './setting.js';
 
@@ -35,7 +36,7 @@ export function setBackend(backend: BackendName): void {
  * Runs `body` with new tensors created on `backend`, which must be open (see `useBackend`). Returns what `body`
  * returns.
  *
- * @throws BackendError if `body` creates a tensor on a GPU that is not open.
+ * @throws BackendError if `body` creates a tensor on a GPU that is not open; RangeError for an unknown backend.
  *
  * @example
  * ```ts
@@ -47,7 +48,7 @@ export function setBackend(backend: BackendName): void {
  * ```
  */
 export function withBackend<T>(backend: BackendName, body: () => T): T {
-  return setting.during(backend, body);
+  return setting.during(checkChoice('withBackend: backend', backend, backendNames), body);
 }
 
 /**

@@ -35,6 +35,7 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
   const list = typeof axes === 'number' ? [axes] : axes;
+  checkList(op, list, '[0, 1]');
   const normalized = list.map((axis) => normalizeAxis(op, axis, rank));
   if (new Set(normalized).size !== normalized.length) throw new ShapeError(op, `axes [${list}] repeat an axis`);
   return normalized.sort((a, b) => a - b);

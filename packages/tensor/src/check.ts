@@ -54,6 +54,15 @@ export function checkNumber(name: string, value: unknown, range: NumberRange): n
 }
 
 /**
+ * Checks the value of an element, which may also be NaN or infinite.
+ *
+ * @throws TypeError with one line if it is not a number.
+ */
+export function checkElement(name: string, value: unknown): void {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${shown(value)}`);
+}
+
+/**
  * Calls `checkNumber` for every key in `ranges`.
  *
  * @param owner Prefix of the names in messages, such as `'adam: '`.
@@ -141,7 +150,7 @@ export function describeRange({ isWhole, from, above, to, below }: NumberRange):
  */
 export function checkChoice<T>(name: string, value: unknown, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T;
-  throw new RangeError(`${name} must be one of ${choices.join(', ')}, not ${shown(value)}`);
+  throw new RangeError(`${name} must be one of ${choices.map(String).join(', ')}, not ${shown(value)}`);
 }
 
 /**

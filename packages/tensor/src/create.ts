@@ -1,7 +1,7 @@
 import { absentMemory } from './absent.js';
 import { currentBackend } from './backend.js';
 import { writeBytes } from './backends/webgpu/transfer.js';
-import { checkChoice, checkOptions, checkTensor } from './check.js';
+import { checkChoice, checkElement, checkOptions, checkTensor } from './check.js';
 import { checkShape } from './check-shape.js';
 import {
   type DType,
@@ -196,6 +196,7 @@ export function scalar<D extends DType = 'f32'>(value: number, dtype: D = 'f32' 
 }
 
 function filled<D extends DType>(op: string, shape: Shape, value: number, dtype: D): Tensor<D> {
+  checkElement(`${op}: value`, value);
   return fromHost(dtype, checkShape(op, shape), (values) => values.fill(value), op);
 }
 

@@ -22,7 +22,7 @@ export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js
 export { type HelpSection, splitHelp, withHelp } from './help.js';
 export { kernelSetting } from './kernel-setting.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
-export { bitConv2dOptions } from './ops/bits/bit-conv2d-attributes.js';
+export { bitConv2dOptions, checkPaddingValue } from './ops/bits/bit-conv2d-attributes.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';
 export { withBitGemm } from './ops/bits/bit-gemm.js';
 export { packMaskOnGpu } from './ops/bits/bits.wgsl.js';
@@ -38,6 +38,7 @@ export {
   type GpuEpilogueCall,
   inputGradientOnGpu,
 } from './ops/conv2d/conv2d-input-gradient.wgsl.js';
+export { filterShape } from './ops/conv2d/filter-shape.js';
 export type { InputGradientTensors } from './ops/conv2d/input-gradient-tensors.js';
 export { type Elementwise, elementwiseOp } from './ops/elementwise/elementwise.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
@@ -49,7 +50,7 @@ export { sumOnGpu, workgroupSum } from './ops/reduce/sum.wgsl.js';
 export { ChannelKernel, ColumnSums, sumBlocks } from './ops/rows.wasm.js';
 export { softmaxRows } from './ops/softmax/softmax.wasm.js';
 export { lineSums, softmaxDeclarations, softmaxStep, softmaxWorkgroup } from './ops/softmax/softmax.wgsl.js';
-export type { Window } from './ops/window.js';
+export { checkWindow, type Window, type WindowGeometry } from './ops/window.js';
 export { forEachPixel } from './ops/window.wasm.js';
 export { type Draft, fuse, isCallOf, type OpCall, type Rule } from './program/fuse.js';
 export { type Layer, layerNames, layersOf, multiplyAddsOf } from './program/layers.js';

@@ -1,9 +1,9 @@
 import { absentMemory } from './absent.js';
 import { currentBackend, withBackend } from './backend.js';
-import type { BackendName } from './backend-name.js';
+import { type BackendName, backendNames } from './backend-name.js';
 import { copyBlock, salvageWords, writeBytes } from './backends/webgpu/transfer.js';
 import { BitTensor, bitTensor, countWords, emptyBitTensor } from './bit-tensor.js';
-import { checkTensor } from './check.js';
+import { checkChoice, checkTensor } from './check.js';
 import { tensor } from './create.js';
 import { type DType, typedArrayOver, wordsFor, wordsOfValues } from './dtype.js';
 import { BackendError, ShapeError } from './errors.js';
@@ -16,7 +16,7 @@ import { emptyTensor, type Tensor } from './tensor.js';
  * copy from the CPU to a GPU is not differentiable, because its gradient would have to wait for the GPU.
  *
  * @param backend Default: the current backend.
- * @throws BackendError from a GPU to the CPU, which is asynchronous: use `toHost`.
+ * @throws BackendError from a GPU to the CPU, which is asynchronous: use `toHost`; RangeError for an unknown backend.
  *
  * @example
  * ```ts
@@ -30,6 +30,7 @@ import { emptyTensor, type Tensor } from './tensor.js';
  */
 export function toBackend<T extends Tensor<DType> | BitTensor>(x: T, backend: BackendName = currentBackend()): T {
   checkTensor('toBackend', x);
+  checkChoice('toBackend: backend', backend, backendNames);
   if (x.backend === backend) {
     const output = x.alias(x.shape) as T;
     recordCall({ name: 'toBackend', inputs: [x], output, saved: [], gradient: (dy) => [() => dy] });

@@ -1,8 +1,9 @@
 import * as kernels from './all.wgsl.js';
 import { setBackend } from './backend.js';
-import type { BackendName } from './backend-name.js';
+import { type BackendName, backendNames } from './backend-name.js';
 import { type NoDevice, openDevice } from './backends/webgpu/device.js';
 import { Gpu, openedGpu, setGpu } from './backends/webgpu/gpu.js';
+import { checkChoice } from './check.js';
 import { BackendError } from './errors.js';
 import { provideGpuKernels } from './gpu-kernels.js';
 import { withHelp } from './help.js';
@@ -24,7 +25,7 @@ export interface BackendChoice {
  * - `'webgpu'`: the GPU, or a software adapter if there is none.
  * - `'auto'`: the GPU if there is a real one, otherwise the processor.
  *
- * @throws BackendError if `'webgpu'` is requested but not available.
+ * @throws BackendError if `'webgpu'` is requested but not available; RangeError for an unknown backend.
  *
  * @example
  * ```ts
@@ -36,6 +37,7 @@ export interface BackendChoice {
  * ```
  */
 export async function useBackend(choice: BackendName | 'auto'): Promise<BackendChoice> {
+  checkChoice('useBackend: choice', choice, [...backendNames, 'auto']);
   if (choice === 'cpu') return choose('cpu', 'the CPU, as requested');
   const found = await openGpu();
   if (!(found instanceof Gpu)) {

@@ -1,4 +1,16 @@
-import { add, checkOptions, full, neg, prelu, relu, type Tensor, tidy, zeros } from '@mobinet/tensor';
+import {
+  add,
+  checkNumber,
+  checkOptions,
+  full,
+  neg,
+  prelu,
+  relu,
+  type Tensor,
+  tidy,
+  wholeNumbers,
+  zeros,
+} from '@mobinet/tensor';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 
@@ -40,9 +52,12 @@ export class PReLU extends Module {
   /**
    * @param channels The number of channels, the size of the last axis.
    * @param initial The initial slope of all channels. Default 0.25.
+   * @throws RangeError if `channels` is not a whole number above 0, or `initial` not a finite number.
    */
   constructor(channels: number, initial = 0.25) {
     super();
+    checkNumber('PReLU: channels', channels, wholeNumbers(1));
+    checkNumber('PReLU: initial', initial, {});
     this.slope = new Parameter(full([channels], initial));
   }
 
@@ -80,11 +95,12 @@ export class RPReLU extends PReLU {
 
   /**
    * @param channels The number of channels, the size of the last axis.
-   * @throws RangeError for an unknown option.
+   * @throws RangeError if `channels` is not a whole number above 0, or for an unknown option.
    */
   constructor(channels: number, options: RPReLUOptions = {}) {
-    super(channels);
+    checkNumber('RPReLU: channels', channels, wholeNumbers(1));
     checkOptions('RPReLU', options, ['zeta']);
+    super(channels);
     const { zeta = true } = options;
     this.gamma = new Parameter(zeros([channels]));
     this.zeta = zeta ? new Parameter(zeros([channels])) : null;

@@ -7,6 +7,7 @@ import {
   full,
   ones,
   type Tensor,
+  wholeNumbers,
   zeros,
 } from '@mobinet/tensor';
 import { Module } from '../module.js';
@@ -62,12 +63,13 @@ export class BatchNorm2d extends Module {
 
   /**
    * @param channels The number of channels, the size of the last axis.
-   * @throws RangeError if an option is out of range or unknown.
+   * @throws RangeError if `channels` is not a whole number above 0, or an option is out of range or unknown.
    */
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
     checkOptions('BatchNorm2d', options, ['epsilon', 'momentum', 'gamma']);
     const { epsilon = 1e-5, momentum = 0.1, gamma = 1 } = options;
+    checkNumber('BatchNorm2d: channels', channels, wholeNumbers(1));
     checkNumber('BatchNorm2d: epsilon', epsilon, epsilonRange);
     checkNumber('BatchNorm2d: momentum', momentum, fractionRange);
     checkNumber('BatchNorm2d: gamma', gamma, fractionRange);

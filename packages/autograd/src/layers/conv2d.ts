@@ -9,7 +9,7 @@ import {
   type Tensor,
   zeros,
 } from '@mobinet/tensor';
-import { conv2dOptions } from '@mobinet/tensor/kernels';
+import { conv2dOptions, filterShape } from '@mobinet/tensor/kernels';
 import { kaimingNormal } from '../initializers.js';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
@@ -49,15 +49,16 @@ export class Conv2d extends Module {
   /**
    * @param inChannels The number of channels of the input.
    * @param outChannels The number of filters, which is the number of channels of the output.
-   * @throws RangeError for an unknown option; TypeError without an `rng`.
+   * @throws RangeError if a number of channels or groups is not a whole number above 0, or for an unknown option;
+   *   ShapeError if the groups do not divide both numbers of channels, or for a wrong kernel, stride, dilation or
+   *   padding; TypeError without an `rng`.
    */
   constructor(inChannels: number, outChannels: number, given: Conv2dLayerOptions) {
     super();
     checkOptions('Conv2d', given, [...conv2dOptions, 'kernel', 'bias', 'rng']);
     const { kernel = 3, bias = true, rng, ...options } = given;
     checkRng('Conv2d', rng);
-    const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
-    const shape = [outChannels, height, width, inChannels / (options.groups ?? 1)];
+    const shape = filterShape('Conv2d', [inChannels, outChannels], kernel, options);
     this.weight = new Parameter(kaimingNormal(rng.spawn('weight'), shape));
     this.bias = bias ? new Parameter(zeros([outChannels])) : null;
     this.#options = { padding: 'same', ...options };

@@ -1,4 +1,5 @@
-import { avgPool2d, maxPool2d, mean, minPool2d, type Pair, type Tensor } from '@mobinet/tensor';
+import { avgPool2d, checkChoice, maxPool2d, mean, minPool2d, type Pair, type Tensor } from '@mobinet/tensor';
+import { checkWindow } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 
 const pools = { average: avgPool2d, max: maxPool2d, min: minPool2d } as const;
@@ -24,12 +25,15 @@ export class Pool2d extends Module {
   /**
    * @param kind The statistic of a window.
    * @param window Its [height, width] in pixels, or one number for both. Default 2.
+   * @throws RangeError for an unknown statistic; ShapeError if the window is not made of whole numbers above 0.
    */
   constructor(
     readonly kind: PoolKind,
     readonly window: Pair = 2,
   ) {
     super();
+    checkChoice('Pool2d: kind', kind, Object.keys(pools));
+    checkWindow('Pool2d', window, {});
   }
 
   override forward(x: Tensor): Tensor {

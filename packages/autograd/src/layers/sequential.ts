@@ -1,4 +1,4 @@
-import { type Tensor, tidy } from '@mobinet/tensor';
+import { shown, type Tensor, tidy } from '@mobinet/tensor';
 import { Module } from '../module.js';
 
 /**
@@ -19,9 +19,16 @@ export class Sequential extends Module {
   /** The modules in the order of the calls. */
   readonly layers: readonly Module[];
 
-  /** @param layers Modules, each of which takes what the one before returns. */
+  /**
+   * @param layers Modules, each of which takes what the one before returns.
+   * @throws TypeError if one is not a module, such as a list of layers.
+   */
   constructor(...layers: readonly Module[]) {
     super();
+    for (const [at, layer] of layers.entries()) {
+      if (layer instanceof Module) continue;
+      throw new TypeError(`Sequential: layer ${at} must be a module, not ${shown(layer)}`);
+    }
     this.layers = layers;
   }
 

@@ -15,6 +15,19 @@ export interface AdamOptions extends WeightDecayOptions {
 }
 
 /**
+ * The names of `AdamOptions`.
+ *
+ * @example
+ * ```ts
+ * import { adamOptions } from '@mobinet/autograd/kernels';
+ *
+ * console.log(`${adamOptions}`);
+ * // → learningRate,betas,epsilon,weightDecay,decays
+ * ```
+ */
+export const adamOptions = ['learningRate', 'betas', 'epsilon', ...weightDecayOptions] as const;
+
+/**
  * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its
  * square, corrected for starting at 0. Weight decay λ·w is added to the gradient (L2 regularization). Tiny gradients
  * and means are flushed to 0.
@@ -37,19 +50,22 @@ export class Adam extends Optimizer {
   /** Whether weight decay acts on the weight itself instead of the gradient, as in AdamW. */
   protected readonly decoupled: boolean = false;
 
-  /** @throws RangeError if an option is out of range or unknown. */
-  constructor(options: AdamOptions = {}) {
-    checkOptions('adam', options, ['learningRate', 'betas', 'epsilon', ...weightDecayOptions]);
+  /**
+   * @param name What errors call the optimizer. Default `'adam'`.
+   * @throws RangeError if an option is out of range or unknown; TypeError if the options are not an object.
+   */
+  constructor(options: AdamOptions = {}, name = 'adam') {
+    checkOptions(name, options, adamOptions);
     const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay } = options;
     super(learningRate, decay);
     if (!Array.isArray(betas) || betas.length !== 2) {
-      throw new RangeError(`adam: betas must be two numbers, not ${shown(betas)}`);
+      throw new RangeError(`${name}: betas must be two numbers, not ${shown(betas)}`);
     }
     this.#betas = [
-      checkNumber('adam: betas[0]', betas[0], decayRange),
-      checkNumber('adam: betas[1]', betas[1], decayRange),
+      checkNumber(`${name}: betas[0]`, betas[0], decayRange),
+      checkNumber(`${name}: betas[1]`, betas[1], decayRange),
     ];
-    this.#epsilon = checkNumber('adam: epsilon', epsilon, epsilonRange);
+    this.#epsilon = checkNumber(`${name}: epsilon`, epsilon, epsilonRange);
   }
 
   protected override updateAll(updates: readonly Update[]): void {
@@ -88,9 +104,10 @@ export class Adam extends Optimizer {
 export class AdamW extends Adam {
   protected override readonly decoupled = true;
 
-  /** @throws RangeError if an option is out of range or unknown. */
-  constructor({ weightDecay = 1e-2, ...options }: AdamOptions = {}) {
-    super({ weightDecay, ...options });
+  /** @throws RangeError if an option is out of range or unknown; TypeError if the options are not an object. */
+  constructor(options: AdamOptions = {}) {
+    checkOptions('adamw', options, adamOptions);
+    super({ ...options, weightDecay: options.weightDecay ?? 1e-2 }, 'adamw');
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   assign,
+  checkFunction,
   checkNumber,
   keep,
   ShapeError,
@@ -87,6 +88,7 @@ export abstract class Optimizer {
   ) {
     checkNumber('optimizer: learningRate', learningRate, stepRateRange);
     this.#decay = checkNumber('optimizer: weightDecay', weightDecay, weightDecayRange);
+    checkFunction('optimizer: decays', decays);
     this.#decays = decays;
   }
 

@@ -1,6 +1,8 @@
 import { Module, Parameter } from '@mobinet/autograd';
-import { checkOptions, checkRng, type Pair, type Rng, ShapeError, type Tensor } from '@mobinet/tensor';
+import { checkOptions, checkRng, type Pair, type Rng, type Tensor } from '@mobinet/tensor';
+import { checkPaddingValue, filterShape } from '@mobinet/tensor/kernels';
 import { type BinaryConv2dOptions, binaryConv2d, binaryConv2dOptions } from '../binary-conv2d.js';
+import { checkEstimator, checkScalingGradient } from '../gradient-kinds.js';
 import { latentNormal } from '../initializer.js';
 
 /** Options of the layer `BinaryConv2d`. */
@@ -36,20 +38,20 @@ export class BinaryConv2d extends Module {
   /**
    * @param inChannels The number of channels of the input.
    * @param outChannels The number of filters, which is the number of channels of the output.
-   * @throws ShapeError if the groups do not divide both numbers of channels; RangeError for an unknown option;
-   *   TypeError without an `rng`.
+   * @throws RangeError if a number of channels or groups is not a whole number above 0, or for an unknown option or
+   *   choice; ShapeError if the groups do not divide both numbers of channels, or for a wrong kernel, stride, dilation or
+   *   padding; TypeError without an `rng`.
    */
   constructor(inChannels: number, outChannels: number, given: BinaryConv2dLayerOptions) {
     super();
     checkOptions('BinaryConv2d', given, [...binaryConv2dOptions, 'kernel', 'rng']);
     const { kernel = 3, rng, ...options } = given;
     checkRng('BinaryConv2d', rng);
-    const groups = options.groups ?? 1;
-    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new ShapeError('BinaryConv2d', `${groups} groups do not divide ${inChannels} and ${outChannels} channels`);
-    }
-    const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
-    const shape = [outChannels, height, width, inChannels / groups];
+    const { estimator, scalingGradient, paddingValue, ...convolution } = options;
+    const shape = filterShape('BinaryConv2d', [inChannels, outChannels], kernel, convolution);
+    if (paddingValue !== undefined) checkPaddingValue('BinaryConv2d', paddingValue);
+    if (estimator !== undefined) checkEstimator('BinaryConv2d', estimator);
+    if (scalingGradient !== undefined) checkScalingGradient('BinaryConv2d', scalingGradient);
     this.weight = new Parameter(latentNormal(rng.spawn('weight'), shape), { binary: true });
     this.options = { padding: 'same', ...options };
   }

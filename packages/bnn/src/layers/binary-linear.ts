@@ -1,7 +1,17 @@
 import { Module, Parameter } from '@mobinet/autograd';
-import { checkOptions, checkRng, type Rng, reshape, ShapeError, type Tensor, tidy } from '@mobinet/tensor';
+import {
+  checkNumber,
+  checkOptions,
+  checkRng,
+  type Rng,
+  reshape,
+  ShapeError,
+  type Tensor,
+  tidy,
+  wholeNumbers,
+} from '@mobinet/tensor';
 import { binaryConv2d } from '../binary-conv2d.js';
-import type { Estimator, ScalingGradient } from '../gradient-kinds.js';
+import { checkEstimator, checkScalingGradient, type Estimator, type ScalingGradient } from '../gradient-kinds.js';
 import { latentNormal } from '../initializer.js';
 
 /** Options of the layer `BinaryLinear`. */
@@ -38,13 +48,18 @@ export class BinaryLinear extends Module {
   /**
    * @param inputs The number of columns of x.
    * @param outputs The number of columns of y.
-   * @throws RangeError for an unknown option; TypeError without an `rng`.
+   * @throws RangeError if a size is not a whole number above 0, or for an unknown option or choice; TypeError without an
+   *   `rng`.
    */
   constructor(inputs: number, outputs: number, given: BinaryLinearOptions) {
     super();
     checkOptions('BinaryLinear', given, ['estimator', 'scalingGradient', 'rng']);
     const { rng, ...options } = given;
     checkRng('BinaryLinear', rng);
+    checkNumber('BinaryLinear: inputs', inputs, wholeNumbers(1));
+    checkNumber('BinaryLinear: outputs', outputs, wholeNumbers(1));
+    if (options.estimator !== undefined) checkEstimator('BinaryLinear', options.estimator);
+    if (options.scalingGradient !== undefined) checkScalingGradient('BinaryLinear', options.scalingGradient);
     this.weight = new Parameter(latentNormal(rng.spawn('weight'), [outputs, inputs]), { binary: true });
     this.options = options;
   }

@@ -26,6 +26,8 @@ describe('readIdx', () => {
     writeFiles(folder, { plain: bytes, zipped: gzipSync(bytes) });
     for (const name of ['plain', 'zipped']) {
       const { shape, values } = readIdx(join(folder, name));
+      // Not a Buffer.
+      expect(Object.getPrototypeOf(values)).toBe(Uint8Array.prototype);
       expect(shape).toEqual([2, 3]);
       expect([...values]).toEqual([1, 2, 3, 4, 5, 6]);
     }

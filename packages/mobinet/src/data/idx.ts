@@ -65,7 +65,8 @@ export function readIdx(path: string): IdxArray {
   if (bytes.length - header !== promised) {
     throw bad(`its header promises ${shape.join(' × ')} elements, but ${bytes.length - header} follow`);
   }
-  return { shape, values: bytes.subarray(header) };
+  // Not a Buffer, whose `slice` shares memory and which prints as text.
+  return { shape, values: new Uint8Array(bytes.buffer, bytes.byteOffset + header, promised) };
 }
 
 function readUnzipped(path: string): Buffer {

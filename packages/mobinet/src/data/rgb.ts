@@ -9,7 +9,7 @@ export interface Samples {
   /** In pixels. */
   readonly width: number;
   /** The bytes of all pixels. */
-  readonly data: ArrayLike<number>;
+  readonly data: Uint8Array | Uint8ClampedArray;
 }
 
 /** Blends RGBA pixels onto white: see `imageFromRgba`. */

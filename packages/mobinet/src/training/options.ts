@@ -15,7 +15,7 @@ import {
   weightDecayRange,
 } from '@mobinet/autograd';
 import { Bop } from '@mobinet/bnn';
-import { checkChoice, checkNumbers, checkRecord, type NumberRange, wholeNumbers } from '@mobinet/tensor';
+import { checkChoice, checkNumber, checkNumbers, checkRecord, type NumberRange, wholeNumbers } from '@mobinet/tensor';
 import {
   type Augmentation,
   checkAugmentation,
@@ -187,6 +187,8 @@ function checkWarmUp({ epochs, schedule, warmupEpochs }: TrainingOptions, name: 
 /**
  * Makes the optimizer that the training options name.
  *
+ * @throws RangeError for an unknown optimizer, or if a number is out of range.
+ *
  * @example
  * ```ts
  * import { AdamW } from '@mobinet/autograd';
@@ -198,6 +200,7 @@ function checkWarmUp({ epochs, schedule, warmupEpochs }: TrainingOptions, name: 
  * ```
  */
 export function makeOptimizer({ optimizer, learningRate, weightDecay }: TrainingOptions): Optimizer {
+  checkChoice('makeOptimizer: optimizer', optimizer, optimizerNames);
   switch (optimizer) {
     case 'adam':
       return new Adam({ learningRate, weightDecay });
@@ -213,6 +216,8 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
 /**
  * Makes the learning-rate schedule, warm-up included, for a run of `steps` steps.
  *
+ * @throws RangeError for an unknown schedule, or if a number is out of range.
+ *
  * @example
  * ```ts
  * import { makeSchedule, paperTraining } from 'mobinet';
@@ -223,6 +228,9 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
  * ```
  */
 export function makeSchedule(training: TrainingOptions, steps: number): Schedule {
+  checkChoice('makeSchedule: schedule', training.schedule, scheduleNames);
+  checkNumber('makeSchedule: steps', steps, wholeNumbers(0));
+  checkNumber('makeSchedule: epochs', training.epochs, trainingRanges.epochs);
   const warmUpSteps = Math.round((steps * training.warmupEpochs) / training.epochs);
   return warmUp({ steps: warmUpSteps, schedule: mainSchedule(training, steps - warmUpSteps) });
 }

@@ -1,3 +1,4 @@
+import { shown } from '../check.js';
 import { ShapeError } from '../errors.js';
 import type { Shape } from '../shape.js';
 
@@ -43,29 +44,73 @@ export function pair(value: Pair): readonly [number, number] {
   return typeof value === 'number' ? [value, value] : value;
 }
 
+/** The checked options of a window. Pairs are [height, width]. */
+export interface WindowGeometry {
+  /** The size of the window, without the gaps of a dilation. */
+  readonly taps: readonly [number, number];
+  /** Distances between neighboring outputs, in input elements. */
+  readonly stride: readonly [number, number];
+  /** Distances between neighboring taps, in input elements. */
+  readonly dilation: readonly [number, number];
+  /** How many elements pad both ends of each axis, if it is not a word. */
+  readonly padding: 'same' | 'valid' | readonly [number, number];
+}
+
 /**
- * Works out a window of `taps` = [height, width] over images [batch, height, width, channels].
+ * Checks what is known of a window before it meets an image.
  *
- * @throws ShapeError if an option is not a whole number in its range, or the window does not fit into the padded image.
+ * @param op The op or layer, for the message.
+ * @param taps The size of the window, as [height, width] or one number for both.
+ * @returns The size and the options, each as [height, width].
+ * @throws ShapeError if an option is neither a whole number in its range nor two of them, or an unknown padding.
+ *
+ * @example
+ * ```ts
+ * import { checkWindow } from '@mobinet/tensor/kernels';
+ *
+ * const { taps, stride, padding } = checkWindow('example', 3, { stride: [1, 2], padding: 'same' });
+ * console.log(`taps [${taps}], stride [${stride}], padding ${padding}`);
+ * // → taps [3,3], stride [1,2], padding same
+ * ```
  */
-export function slidingWindow(
-  op: string,
-  image: Shape,
-  taps: readonly [number, number],
-  options: WindowOptions,
-): Window {
-  const stride = pair(options.stride ?? 1);
-  const dilation = pair(options.dilation ?? 1);
-  const padding = options.padding ?? 'valid';
+export function checkWindow(op: string, taps: Pair, options: WindowOptions): WindowGeometry {
+  const { stride = 1, dilation = 1, padding = 'valid' } = options;
+  return {
+    taps: checkPair(op, 'taps', taps, 1),
+    stride: checkPair(op, 'stride', stride, 1),
+    dilation: checkPair(op, 'dilation', dilation, 1),
+    padding: padding === 'same' || padding === 'valid' ? padding : checkPair(op, 'padding', padding, 0),
+  };
+}
+
+function checkPair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
+  const isNumber = typeof value === 'number';
+  if (!isNumber && !(Array.isArray(value) && value.length === 2)) {
+    const words = name === 'padding' ? "'same', 'valid', " : '';
+    throw new ShapeError(op, `${name} must be ${words}a whole number or [height, width], not ${shown(value)}`);
+  }
+  const both = pair(value);
+  for (const axis of [0, 1]) {
+    if (Number.isSafeInteger(both[axis]) && both[axis] >= least) continue;
+    const where = axis === 0 ? 'height' : 'width';
+    throw new ShapeError(
+      op,
+      `${name} along the ${where} must be a whole number of at least ${least}, not ${shown(both[axis])}`,
+    );
+  }
+  return both;
+}
+
+/**
+ * Works out a window of `taps` over images [batch, height, width, channels].
+ *
+ * @throws ShapeError as `checkWindow`, or if the window does not fit into the padded image.
+ */
+export function slidingWindow(op: string, image: Shape, window: Pair, options: WindowOptions): Window {
+  const { taps, stride, dilation, padding } = checkWindow(op, window, options);
   const along = (axis: 0 | 1): Slide => {
-    const name = axis === 0 ? 'height' : 'width';
     const geometry = { input: image[axis + 1], taps: taps[axis], stride: stride[axis], dilation: dilation[axis] };
-    for (const key of ['taps', 'stride', 'dilation'] as const) {
-      if (!Number.isInteger(geometry[key]) || geometry[key] < 1) {
-        throw new ShapeError(op, `${key} along the ${name} must be a whole number of at least 1, not ${geometry[key]}`);
-      }
-    }
-    return slide(op, name, geometry, padding === 'same' || padding === 'valid' ? padding : pair(padding)[axis]);
+    return slide(op, axis === 0 ? 'height' : 'width', geometry, typeof padding === 'string' ? padding : padding[axis]);
   };
   return { height: along(0), width: along(1) };
 }
@@ -84,9 +129,6 @@ function slide(
     return { ...geometry, output, before: Math.floor(total / 2) };
   }
   const before = padding === 'valid' ? 0 : padding;
-  if (!Number.isInteger(before) || before < 0) {
-    throw new ShapeError(op, `padding along the ${axis} must be a whole number of at least 0, not ${before}`);
-  }
   const output = Math.floor((input + 2 * before - extent) / stride) + 1;
   if (output < 1) {
     throw new ShapeError(

@@ -1,6 +1,7 @@
 import { AbsentBlock } from '../absent.js';
 import type { Block } from '../block.js';
-import { checkTensor } from '../check.js';
+import { checkChoice, checkList, checkTensor } from '../check.js';
+import { dtypes } from '../dtype.js';
 import { tensorOn } from '../op.js';
 import type { AnyTensor, Spec } from '../op-definition.js';
 import { dispose, keep, tidy } from '../scope.js';
@@ -23,7 +24,8 @@ export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly An
  *
  * @param inputs The dtypes and shapes of the inputs.
  * @returns The program. The caller owns it: pass it to `fuse`, `prune` or `ReadyProgram`, or to `disposeProgram`.
- * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers.
+ * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers; RangeError for an
+ *   unknown dtype.
  *
  * @example
  * ```ts
@@ -38,6 +40,8 @@ export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly An
  * ```
  */
 export function trace(f: TensorFunction, inputs: readonly Spec[]): Program {
+  checkList('trace', inputs, "[{ dtype: 'f32', shape: [2, 3] }]");
+  for (const { dtype } of inputs) checkChoice('trace: dtype', dtype, [...dtypes, 'bits']);
   const tracer = new ProgramTracer();
   try {
     return tidy(() => {

@@ -1,3 +1,4 @@
+import { checkChoice } from '../../check.js';
 import type { Shape } from '../../shape.js';
 import {
   type Conv2dAttributes,
@@ -7,7 +8,9 @@ import {
 } from '../conv2d/conv2d-attributes.js';
 
 /** The value that pads an image of signs: the sign +1, or 0, which adds nothing. */
-export type PaddingValue = 'one' | 'zero';
+export type PaddingValue = (typeof paddingValues)[number];
+
+const paddingValues = ['one', 'zero'] as const;
 
 /** Options of `bitConv2d`. */
 export interface BitConv2dOptions extends Conv2dOptions {
@@ -45,6 +48,7 @@ export interface BitConv2dAttributes extends Conv2dAttributes {
  * @param filter The shape of the filter, [outChannels, kernelHeight, kernelWidth, channels / groups].
  * @param filterLabel The name of the filter, for the message.
  * @throws ShapeError if they do not, or the window does not fit into the images.
+ * @throws RangeError for an unknown `paddingValue`.
  *
  * @example
  * ```ts
@@ -62,5 +66,25 @@ export function bitConv2dAttributes(
   options: BitConv2dOptions,
   filterLabel?: string,
 ): BitConv2dAttributes {
-  return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue: options.paddingValue ?? 'one' };
+  const paddingValue = checkPaddingValue(op, options.paddingValue ?? 'one');
+  return { ...conv2dAttributes(op, x, filter, options, filterLabel), paddingValue };
+}
+
+/**
+ * Checks what pads an image of signs.
+ *
+ * @param op The function or class, for the message.
+ * @returns The value.
+ * @throws RangeError if it is neither `'one'` nor `'zero'`.
+ *
+ * @example
+ * ```ts
+ * import { checkPaddingValue } from '@mobinet/tensor/kernels';
+ *
+ * console.log(checkPaddingValue('example', 'one'));
+ * // → one
+ * ```
+ */
+export function checkPaddingValue(op: string, value: unknown): PaddingValue {
+  return checkChoice(`${op}: paddingValue`, value, paddingValues);
 }

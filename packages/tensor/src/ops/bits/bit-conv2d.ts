@@ -1,5 +1,5 @@
 import type { BitTensor } from '../../bit-tensor.js';
-import { checkOptions } from '../../check.js';
+import { checkChoice, checkOptions } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { sizeOf } from '../../shape.js';
@@ -27,8 +27,8 @@ import { signsOf } from './each-bit.js';
  * the number d of differing signs instead of y = signs − 2·d.
  * @returns [batch, outHeight, outWidth, outChannels].
  * @throws ShapeError if the channels or groups do not match, or the window does not fit.
- * @throws RangeError if a filter has more signs than the dtype can count (32,767 for i16, 255 for u8), and for u8 with
- * `paddingValue: 'zero'`.
+ * @throws RangeError for an unknown option or choice, if a filter has more signs than the dtype can count (32,767 for
+ * i16, 255 for u8), and for u8 with `paddingValue: 'zero'`.
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export function bitConv2d<D extends CountDType = 'i32'>(
   checkOptions('bitConv2d', options, [...bitConv2dOptions, 'dtype']);
   const attributes = bitConv2dAttributes('bitConv2d', x.shape, filter.shape, options, filter.label);
   const signs = sizeOf(filter.shape.slice(1));
-  const countType: CountDType = options.dtype ?? 'i32';
+  const countType: CountDType = checkChoice('bitConv2d: dtype', options.dtype ?? 'i32', countTypes);
   const limit = maxSigns[countType];
   if (signs > limit) {
     throw new RangeError(
@@ -69,6 +69,7 @@ export function bitConv2d<D extends CountDType = 'i32'>(
 
 /** The largest filters, in signs, whose results cannot overflow. */
 const maxSigns: Record<CountDType, number> = { i32: 2 ** 31 - 1, i16: 2 ** 15 - 1, u8: 255 };
+const countTypes = Object.keys(maxSigns) as readonly CountDType[];
 
 /**
  * The op behind `bitConv2d`, which fusion rules look for. Its gradient rule is in convolution-gradient-rules.ts.

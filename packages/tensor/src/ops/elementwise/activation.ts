@@ -1,3 +1,4 @@
+import { checkNumber } from '../../check.js';
 import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { exp, type F32x4, f32x4, tanh as tanhLanes } from '../../wasm/assembler.js';
@@ -110,7 +111,8 @@ const reluGradientOp = elementwiseOp({
 /**
  * Computes x where x > 0, else slope · x, element by element. At 0 the derivative is the slope, as in PyTorch.
  *
- * @param slope Default 0.01.
+ * @param slope Any finite number. Default 0.01.
+ * @throws RangeError if the slope is not a finite number.
  *
  * @example
  * ```ts
@@ -121,6 +123,7 @@ const reluGradientOp = elementwiseOp({
  * ```
  */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
+  checkNumber('leakyRelu: slope', slope, {});
   return apply(leakyReluOp, [x], { slope })[0];
 }
 

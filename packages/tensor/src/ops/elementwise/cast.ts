@@ -1,11 +1,13 @@
-import { checkTensor } from '../../check.js';
-import type { DType } from '../../dtype.js';
+import { checkChoice, checkTensor } from '../../check.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
  * Converts x to another dtype, element by element, as typed arrays do: fractions are truncated, and integers that do
  * not fit keep their low bits. The gradient passes unchanged from f32 to f32; no gradient passes through integers.
+ *
+ * @throws RangeError for an unknown dtype.
  *
  * @example
  * ```ts
@@ -19,6 +21,7 @@ import type { Tensor } from '../../tensor.js';
  */
 export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
   checkTensor('cast', x);
+  checkChoice('cast: dtype', dtype, dtypes);
   return apply(castOp, [x], { from: x.dtype, to: dtype })[0] as Tensor<D>;
 }
 

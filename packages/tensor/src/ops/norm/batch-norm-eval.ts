@@ -1,8 +1,9 @@
+import { checkNumber } from '../../check.js';
 import type { Tensor } from '../../tensor.js';
 import { add, div, mul, sub } from '../elementwise/binary.js';
 import { sqrt } from '../elementwise/unary.js';
 import { affine } from './affine.js';
-import type { BatchNormOptions } from './batch-norm.js';
+import { type BatchNormOptions, epsilonRange } from './batch-norm.js';
 
 /** Parameters and fixed statistics of a batch normalization, each [channels]. */
 export interface FoldableBatchNorm extends BatchNormOptions {
@@ -37,6 +38,7 @@ export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: F
   scale: Tensor;
   shift: Tensor;
 } {
+  checkNumber('foldBatchNorm: epsilon', epsilon, epsilonRange);
   const scale = div(gamma, sqrt(add(variance, epsilon)));
   return { scale, shift: sub(beta, mul(mean, scale)) };
 }

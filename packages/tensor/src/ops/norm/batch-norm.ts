@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.js';
+import { checkNumber, checkOptions, type NumberRange } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, isRecording } from '../../op.js';
 import type { InputGradients } from '../../op-definition.js';
@@ -16,6 +16,9 @@ export interface BatchNormOptions {
   /** Added to the variance, so that constant channels do not cause a division by 0. Default 1e-5. */
   epsilon?: number;
 }
+
+/** ε of a batch normalization. */
+export const epsilonRange: NumberRange = { from: 0 };
 
 /** The result of `batchNorm`. */
 export interface BatchNormResult {
@@ -35,7 +38,7 @@ export interface BatchNormResult {
  * @param x [..., channels].
  * @param gamma [channels], the new standard deviation.
  * @param beta [channels], the new mean.
- * @throws ShapeError unless gamma and beta have one element per channel.
+ * @throws ShapeError unless gamma and beta have one element per channel; RangeError if ε is not a number of at least 0.
  *
  * @example
  * ```ts
@@ -53,7 +56,8 @@ export interface BatchNormResult {
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions = {}): BatchNormResult {
   checkOptions('batchNorm', options, ['epsilon']);
-  const [output, mean, variance] = apply(batchNormOp, [x, gamma, beta], { epsilon: options.epsilon ?? 1e-5 });
+  const epsilon = checkNumber('batchNorm: epsilon', options.epsilon ?? 1e-5, epsilonRange);
+  const [output, mean, variance] = apply(batchNormOp, [x, gamma, beta], { epsilon });
   return { output, mean, variance };
 }
 

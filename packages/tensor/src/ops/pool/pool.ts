@@ -1,7 +1,7 @@
 import { checkOptions } from '../../check.js';
 import { ShapeError } from '../../errors.js';
 import type { Shape } from '../../shape.js';
-import { type Padding, type Pair, pair, type Slide, slidingWindow, type Window } from '../window.js';
+import { type Padding, type Pair, type Slide, slidingWindow, type Window } from '../window.js';
 
 /** Options of `avgPool2d`, `maxPool2d` and `minPool2d`. */
 export interface PoolOptions {
@@ -25,7 +25,7 @@ export function poolWindow(op: string, x: Shape, options: PoolOptions): Window {
   if (x.length !== 4) {
     throw new ShapeError(op, 'x must have 4 axes', operands, 'Reshape it to [batch, height, width, channels].');
   }
-  const sliding = slidingWindow(op, x, pair(window), { stride, padding });
+  const sliding = slidingWindow(op, x, window, { stride, padding });
   for (const { taps, before } of [sliding.height, sliding.width]) {
     if (before >= taps) {
       throw new ShapeError(

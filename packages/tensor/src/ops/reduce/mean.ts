@@ -1,4 +1,4 @@
-import { checkTensor } from '../../check.js';
+import { checkNumber, checkTensor } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -59,6 +59,7 @@ export interface VarianceOptions extends ReduceOptions {
  *
  * @param options.correction 0, the default, for the variance of a population; 1 for the estimate from a sample.
  * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
+ * @throws RangeError if the correction is not a finite number.
  *
  * @example
  * ```ts
@@ -74,7 +75,8 @@ export interface VarianceOptions extends ReduceOptions {
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   checkTensor('variance', x);
   const reduction = reductionOf('variance', x.shape, options, ['axes', 'keepDims', 'correction']);
-  return apply(varianceOp, [x], { ...reduction, divisor: reduction.count - (options.correction ?? 0) })[0];
+  const correction = checkNumber('variance: correction', options.correction ?? 0, {});
+  return apply(varianceOp, [x], { ...reduction, divisor: reduction.count - correction })[0];
 }
 
 const varianceOp = defineOp<[Tensor], [Tensor], Reduction & { divisor: number }, [Tensor]>({

@@ -1,5 +1,5 @@
 import { checkTensor } from '../../check.js';
-import { broadcastShapes } from '../../check-shape.js';
+import { broadcastShapes, checkShape } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
@@ -14,7 +14,7 @@ import { copyBlockByRows } from './copy-rows.wasm.js';
  * Repeats x along its axes of size 1, and along new leading axes, to give it this shape (NumPy's rule).
  *
  * @returns A copy of shape `shape`.
- * @throws ShapeError if another axis would have to change.
+ * @throws ShapeError if another axis would have to change, or `shape` is not a shape.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ import { copyBlockByRows } from './copy-rows.wasm.js';
  */
 export function broadcastTo<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   checkTensor('broadcastTo', x);
-  return apply(broadcastToOp, [x], { shape })[0] as Tensor<D>;
+  return apply(broadcastToOp, [x], { shape: checkShape('broadcastTo', shape) })[0] as Tensor<D>;
 }
 
 const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape }>({

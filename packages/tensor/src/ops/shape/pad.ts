@@ -1,4 +1,4 @@
-import { checkList } from '../../check.js';
+import { checkElement, checkList } from '../../check.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
@@ -16,7 +16,8 @@ export type AxisPadding = readonly [before: number, after: number];
  * Surrounds x with a border of `value`: axis `i` grows by `pads[i]`. The inverse of `slice`.
  *
  * @param value Default 0.
- * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis.
+ * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis; TypeError if the value is not
+ *   a number.
  *
  * @example
  * ```ts
@@ -30,6 +31,7 @@ export type AxisPadding = readonly [before: number, after: number];
  */
 export function pad<D extends DType>(x: Tensor<D>, pads: readonly AxisPadding[], value = 0): Tensor<D> {
   checkList('pad', pads, '[[1, 1], [0, 2]]');
+  checkElement('pad: value', value);
   return apply(padOp, [x], { pads, value })[0] as Tensor<D>;
 }
 
@@ -41,7 +43,9 @@ interface PadAttributes {
 const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
   name: 'pad',
   outputs([{ dtype, shape }], { pads }) {
-    if (pads.length !== shape.length || !pads.flat().every((count) => Number.isInteger(count) && count >= 0)) {
+    const isPair = (counts: AxisPadding): boolean =>
+      Array.isArray(counts) && counts.length === 2 && counts.every((count) => Number.isInteger(count) && count >= 0);
+    if (pads.length !== shape.length || !pads.every(isPair)) {
       throw new ShapeError(
         'pad',
         `pads ${JSON.stringify(pads)} do not match the axes of x`,
