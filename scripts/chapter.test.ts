@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { listChapters } from './lib/chapters.js';
@@ -39,6 +39,19 @@ test('npm run chapter takes a number or the name of a folder', async () => {
   const byName = await run('chapter.js', name);
   expect(byName).toMatchObject({ code: 0, stderr: '' });
   expect(await run('chapter.js', '1')).toEqual(byName);
+});
+
+test('npm run chapter ends quietly when nobody reads on', async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'chapter.js'), '2'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  child.stdout.destroy();
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });
 
 test('every exercise fails as delivered, and its error says what is to do', async () => {

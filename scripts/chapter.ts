@@ -9,7 +9,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { chosenChapters } from './lib/chosen-chapters.js';
 
-const options = ['--conditions=mobinet-unbundled', '--enable-source-maps'];
+const closedPipe = new URL('./lib/closed-pipe.js', import.meta.url);
+const options = ['--conditions=mobinet-unbundled', '--enable-source-maps', `--import=${closedPipe}`];
 for (const { folder } of chosenChapters('chapter', 'Compiles what has changed, and runs a chapter of examples/:')) {
   const { status } = spawnSync(process.execPath, [...options, join(folder, 'chapter.js')], { stdio: 'inherit' });
   if (status !== 0) process.exit(1);
