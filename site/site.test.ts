@@ -22,12 +22,13 @@ const dist = join(folder, 'dist');
 const screenshots = join(folder, 'screenshots');
 const run = promisify(execFile);
 
+// The build takes a minute or two, and longer while the machine does other work.
 beforeAll(async () => {
   const { resolve } = createRequire(import.meta.url);
   const vitepress = join(dirname(resolve('vitepress/package.json')), 'bin/vitepress.js');
   await run(process.execPath, [join(folder, 'generate.js')]);
   await run(process.execPath, [vitepress, 'build', folder], { env: { ...process.env, SITE_BASE: '/' } });
-});
+}, 600_000);
 
 /** The text of each page, by its path, such as /chapters/index.html. */
 function builtPages(): Map<string, string> {
@@ -77,10 +78,8 @@ describe('the pages', () => {
 /** A page of each kind, and how its screenshot is called. */
 const kinds = [
   ['home', '/'],
-  ['chapters', '/chapters/'],
   ['chapter', `/chapters/${chapters()[0]}.html`],
-  ['document', '/docs/glossary.html'],
-  ['formulas', '/docs/equations.html'],
+  ['document', '/docs/equations.html'],
   ['benchmarks', '/benchmarks/'],
   ['reference', '/reference/tensor/functions/conv2d.html'],
   ['source', '/source/packages/bnn/src/scaling.ts.html'],
