@@ -23,15 +23,18 @@ addEventListener(
   },
 );
 
-/** Replaces the names of modules by their addresses, since a worker has no import map. */
+/** Replaces the names of modules, at the ends of lines, by their addresses, since a worker has no import map. */
 function withAddresses(program: string, chapter: string): string {
-  return program.replace(/\b(from|import)(\s*)(['"])([^'"\n]+)\3/g, (_, keyword, space, quote, specifier) => {
-    const module = specifier.startsWith('.')
-      ? new URL(specifier, `file:///examples/${chapter}/`).pathname.slice(1)
-      : specifier;
-    if (!MODULES.includes(module)) {
-      throw new Error(`A program here cannot import ${specifier}, only ${MODULES.join(', ')}.`);
-    }
-    return `${keyword}${space}${quote}${new URL(`${module.replace(/\.js$/, '')}.js`, import.meta.url)}${quote}`;
-  });
+  return program.replace(
+    /^(import (?:.* from )?|(?:export .*|\}) from )(['"])([^'"]+)\2;?$/gm,
+    (_, start, quote, specifier) => {
+      const module = specifier.startsWith('.')
+        ? new URL(specifier, `file:///examples/${chapter}/`).pathname.slice(1)
+        : specifier;
+      if (!MODULES.includes(module)) {
+        throw new Error(`A program here cannot import ${specifier}, only ${MODULES.join(', ')}.`);
+      }
+      return `${start}${quote}${new URL(`${module.replace(/\.js$/, '')}.js`, import.meta.url)}${quote};`;
+    },
+  );
 }
