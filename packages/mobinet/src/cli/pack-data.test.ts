@@ -79,7 +79,7 @@ describe('pack-data', () => {
     expect(stopped.stderr).toMatch(/stopping … \(press Ctrl-C again to quit immediately\)\n$/);
     expect(readdirSync(join(folder, 'packed'))).toEqual(['index.json']);
     const unfinished = await ask([...train, '--data', 'packed', '--out', 'none']);
-    expect(unfinished.stderr).toMatch(/^error: .*packed .*\n$/);
+    expect(unfinished.stderr).toMatch(/^error: .*packed .*\nSee docs\/help\.md#images-not-found\n$/);
     expect(existsSync(join(folder, 'none'))).toBe(false);
     const again = await ask(packing);
     expect({ code: again.code, stdout: again.stdout }).toEqual({
@@ -99,7 +99,8 @@ describe('pack-data', () => {
     writeFileSync(join(data, 'file'), '');
     const { code, stdout, stderr } = await ask(args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^error: [^\n]*\n$/);
+    // Some errors lead to the page of help in a second line.
+    expect(stderr).toMatch(/^error: [^\n]*\n(See docs\/help\.md#[\w-]+\n)?$/);
     expect(stderr).toMatch(message);
     expect(existsSync(join(folder, 'x'))).toBe(false);
   });
