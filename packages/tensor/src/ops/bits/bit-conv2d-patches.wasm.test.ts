@@ -17,7 +17,8 @@ afterAll(() => setThreads(1));
 const convolutions = fc
   .record({
     batch: fc.integer({ min: 1, max: 2 }),
-    size: fc.constantFrom([12, 11], [7, 19], [15, 15]),
+    // The largest window, five pixels in steps of two, fits into all of them without padding.
+    size: fc.constantFrom([12, 11], [9, 19], [15, 15]),
     words: fc.constantFrom(1, 2, 3, 5, 7),
     filters: fc.constantFrom(48, 56, 63, 64),
     kernel: fc.constantFrom([3, 3], [3, 3], [1, 1], [2, 3], [5, 1]),
