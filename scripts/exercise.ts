@@ -20,6 +20,8 @@ await startVitest(
     root,
     include: chapters.map(({ name }) => `examples/${name}/exercise.test.js`),
     reporters: ['verbose'],
+    // Some solutions train a network, which takes a while on a slow machine.
+    testTimeout: 60_000,
     // The reader's own lines are enough.
     onStackTrace: (_, { file }) => !file.includes('node_modules'),
     // Node itself loads the packages, which is faster than through Vite.

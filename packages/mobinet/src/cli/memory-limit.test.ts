@@ -41,7 +41,9 @@ describe.skipIf(process.platform !== 'linux' || nodeVersion === 22)('under ulimi
       const untrained = `export --untrained ${tiny} --out '${model}'`;
       const refused = await limited(untrained);
       expect({ ...refused, stderr: '' }).toEqual({ failed: true, stdout: '', stderr: '' });
-      expect(refused.stderr).toMatch(/^error: cannot reserve memory for tensors, .*set NODE_OPTIONS=[\w-]+\.\n$/);
+      expect(refused.stderr).toMatch(
+        /^error: cannot reserve memory for tensors, .*set NODE_OPTIONS=[\w-]+\.\nSee docs\/help\.md#out-of-memory\n$/,
+      );
       const [remedy] = /NODE_OPTIONS=[\w-]+/.exec(refused.stderr)!;
       expect(await limited(untrained, remedy)).toMatchObject({ failed: false, stderr: '' });
       const timed = await limited(`bench '${model}' --threads 2 --seconds 0.01 --json`, remedy);
