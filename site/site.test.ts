@@ -187,8 +187,7 @@ describeInBrowsers(
       await open(`/chapters/${name}.html`);
       const program = page.locator('.program');
       await program.getByRole('button', { name: 'Run it here' }).click();
-      // The button is 'Stop' meanwhile.
-      await program.getByRole('button', { name: 'Run it here' }).waitFor();
+      await program.locator('.output[aria-busy="false"]').waitFor();
       expect(await program.locator('.output pre').innerText()).toMatch(/\S/);
       expect(await program.getByRole('alert').allInnerTexts()).toEqual([]);
     });

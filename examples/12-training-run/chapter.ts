@@ -30,7 +30,7 @@ const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
 try {
   // 1. The data: folders train and val, with a folder per class. `limit` takes fewer images of each, evenly.
   const images = fileURLToPath(new URL('../data/fashion-mnist-subset', import.meta.url));
-  const dataset = openImageFolder(images, { limit: 400 });
+  const dataset = openImageFolder(images, { limit: 300 });
   console.log(`${dataset.train.length} images to train on, ${dataset.val.length} to validate, of these classes:`);
   console.log(`${dataset.classes.join(', ')}\n`);
 

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { DefaultTheme } from 'vitepress';
-import { chapters, documents, pageOf, root, titleOf } from './documents.js';
+import { chapters, documents, pageOf, titleOf } from './documents.js';
 import { modules } from './reference-modules.js';
 
 /** The documents by what they are for. Others follow in the last group. */
@@ -18,7 +16,7 @@ const groups: readonly { text: string; files: readonly string[] }[] = [
     text: 'What was measured',
     files: ['site/benchmarks/index.md', 'docs/performance.md', 'docs/fashion-mnist.md', 'docs/ablation.md'],
   },
-  { text: 'Take part', files: ['CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md'] },
+  { text: 'Take part', files: ['CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'] },
 ];
 
 const entry = (file: string): DefaultTheme.SidebarItem => ({ text: titleOf(file), link: `/${pageOf(file)}` });
@@ -29,7 +27,7 @@ export function sidebar(): DefaultTheme.SidebarMulti {
   const others = documents().filter((file) => !file.startsWith('examples/') && !listed.has(file));
   const guides = [...groups, { text: 'More', files: others }].map(({ text, files }) => ({
     text,
-    items: files.filter((file) => existsSync(join(root, file))).map(entry),
+    items: files.map(entry),
   }));
   return {
     '/chapters/': [

@@ -3,7 +3,10 @@
 /** A line of a program, its end, or the error that ended it. */
 export type Printed = { kind: 'text' | 'error'; text: string } | { kind: 'end' };
 
-/** A point in [−1, 1]² of one of two spirals. */
+/** How far the plane of the spirals reaches from 0, up and down, left and right. */
+export const reach = 1.1;
+
+/** A point of one of two spirals. */
 export interface SpiralPoint {
   readonly x: number;
   readonly y: number;
@@ -17,7 +20,7 @@ export interface SpiralsState {
   /** The share of points that are classified correctly. */
   readonly accuracy: number;
   readonly points: readonly SpiralPoint[];
-  /** For each cell of a grid over [−1, 1]², row by row from the top: the probability of class 1, of 255. */
+  /** For each cell of a grid over the plane, row by row from the top: the probability of class 1, of 255. */
   readonly regions: Uint8Array;
   /** How many rows and columns the grid has. */
   readonly grid: number;
