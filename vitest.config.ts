@@ -28,7 +28,12 @@ const kernelTests = ['tensor', 'autograd', 'bnn', 'mobinet']
   .filter((file) => file.endsWith('.gpu.test.js') || readFileSync(file, 'utf8').includes('checkOp('));
 
 /** The slowest test files, slowest first. */
-const slowest = ['site/site.test.js', 'training/training.gpu.test.js', 'web-gpu.test.js', 'training/faults.gpu.test.js'];
+const slowest = [
+  'site/site.test.js',
+  'training/training.gpu.test.js',
+  'web-gpu.test.js',
+  'training/faults.gpu.test.js',
+];
 
 /** The first of these projects has the slowest files. */
 const projectOrder = ['webgpu', 'fast', 'solutions', 'reference'];
