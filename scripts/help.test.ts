@@ -150,8 +150,13 @@ describe('a bundle', () => {
   test.each([
     ['of compiled sources runs', {}, ''],
     ['whose source was edited refuses', { 'src/ops/add.ts': 15 }, 'packages/tensor/src/ops/add.ts was edited after'],
-    ['whose module was compiled again refuses', { 'dist/ops/add.js': 5 }, 'src/ops/add.ts was compiled after it was'],
-    ['does not care about edited tests', { 'src/ops/add.test.ts': 1, 'dist/ops/add.test.js': 1 }, ''],
+    [
+      'whose module was compiled again refuses',
+      { 'dist/ops/add.js': 5, 'tsconfig.tsbuildinfo': 4 },
+      'src/ops/add.ts was compiled after it was',
+    ],
+    ['does not care about an edited test', { 'src/ops/add.test.ts': 1 }, ''],
+    ['does not care about a compiled test', { 'dist/ops/add.test.js': 5, 'tsconfig.tsbuildinfo': 4 }, ''],
   ])('%s', (_, ages, expected) => {
     const message = runBundle({ ...upToDate, ...ages });
     if (expected === '') expect(message).toBe('');
