@@ -1,5 +1,12 @@
 /** Building blocks for optimizers, and for code that walks over the modules of a network. */
 
+export {
+  applyObservations,
+  collectObservations,
+  discardObservations,
+  type Observation,
+  type ObservingLayer,
+} from './layers/observations.js';
 export { modulesOf } from './module.js';
 export { adamOptions } from './optimizers/adam.js';
 export { defineUpdate, type UpdateRule } from './optimizers/update.js';

@@ -14,12 +14,20 @@ export abstract class Block {
   /** The byte address in the memory of the CPU backend. @throws BackendError if it is on a GPU. */
   abstract readonly address: number;
 
+  readonly #ownBytes: number;
   #references = 1;
   #version = 0;
 
-  /** @param byteLength The requested size; allocators may round it up. */
-  protected constructor(readonly byteLength: number) {
-    liveBytes += byteLength;
+  /**
+   * @param byteLength The requested size; allocators may round it up.
+   * @param options.ownsMemory Whether the memory is allocated for this block, so that it counts as in use. Default true.
+   */
+  protected constructor(
+    readonly byteLength: number,
+    { ownsMemory = true } = {},
+  ) {
+    this.#ownBytes = ownsMemory ? byteLength : 0;
+    liveBytes += this.#ownBytes;
   }
 
   /** How often the elements were overwritten. Gradient rules check that the tensors they saved have not changed. */
@@ -41,7 +49,7 @@ export abstract class Block {
   /** Drops a reference. Dropping the last one frees the memory. */
   release(): void {
     if (--this.#references > 0) return;
-    liveBytes -= this.byteLength;
+    liveBytes -= this.#ownBytes;
     this.free();
   }
 

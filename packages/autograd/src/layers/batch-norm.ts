@@ -14,6 +14,7 @@ import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import { epsilonRange, fractionRange } from '../ranges.js';
 import { moveTowards } from './moving-average.js';
+import { isCollected } from './observations.js';
 
 /** Options of `BatchNorm2d`. */
 export interface BatchNormOptions {
@@ -101,13 +102,15 @@ export class BatchNorm2d extends Module {
   }
 
   /**
-   * Moves the running averages towards the statistics of a batch, which it disposes of.
+   * Moves the running averages towards the statistics of a batch, which it disposes of. In `collectObservations`, the
+   * statistics are collected instead.
    *
    * @param mean The mean of each channel, [channels].
    * @param variance The biased variance of each channel, [channels].
    * @param count The number of elements per channel in the batch.
    */
   observe(mean: Tensor, variance: Tensor, count: number): void {
+    if (isCollected({ layer: this, mean, variance, count })) return;
     moveTowards(this.runningMean, mean, this.momentum, 1);
     // The running variance estimates that of the population, hence Bessel's correction n / (n − 1).
     moveTowards(this.runningVariance, variance, this.momentum, count > 1 ? count / (count - 1) : 1);

@@ -6,16 +6,20 @@ import type { Unreadable } from './decode-worker.js';
 import { drawExample } from './draw-example.js';
 import { DataError } from './errors.js';
 import type { ResolvedLoaderOptions } from './loader-options.js';
-import { cutBatch } from './micro-batches.js';
+import { cutBatch, piecesOf, type Share } from './micro-batches.js';
 import { drawShare, type Mixup, mixWithNext } from './mixup.js';
 import { ascending, shuffled } from './shuffled.js';
-import { SkippedImages } from './skipped-images.js';
+import { type SkippedImage, SkippedImages } from './skipped-images.js';
 import { type Image, type ImageInput, type ImagePass, type ImageSource, isInMemory, nameOf } from './source.js';
 
 /** Options of one pass over the images. */
 export interface EpochOptions {
   /** The batch to start at; earlier ones are not decoded. Default: 0. */
   readonly startBatch?: number;
+  /** The batch to stop before. Default: the number of batches. */
+  readonly endBatch?: number;
+  /** For `microBatches`: read only the micro-batches of one of several processes. Default: all. */
+  readonly share?: Share;
 }
 
 /** A batch of examples. The caller frees it with `dispose(batch)`. */
@@ -50,11 +54,22 @@ interface PartOfBatch {
   readonly after: ReadImage;
 }
 
+/** Which images of a batch are read. */
+interface BatchPlan {
+  /** The indices of all its images in their source. */
+  readonly members: Int32Array;
+  /** The half-open ranges of members in the micro-batches of the own share. */
+  readonly pieces: readonly (readonly [from: number, to: number])[];
+  /** The range of members in the own share. */
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A batch cut into micro-batches. The caller frees it. */
 export interface CutBatch {
   /** Its index in the epoch. */
   readonly index: number;
-  /** In order; null where all images of a micro-batch were skipped. */
+  /** In order, those of the own share; null where all images of a micro-batch were skipped. */
   readonly parts: readonly (ImageBatch | null)[];
 }
 
@@ -73,6 +88,7 @@ export class BatchLoader {
   readonly #table: Float32Array;
   readonly #cache = new Map<number, Image>();
   readonly #skipped: SkippedImages;
+  readonly #skippedLater: SkippedImage[] = [];
   #cacheRoom: number;
   #decoder: ImageDecoder | null = null;
   #closed = false;
@@ -110,12 +126,14 @@ export class BatchLoader {
    * decoding thread crashes, or if the loader is closed.
    */
   async *epoch(epoch: number, options: EpochOptions = {}): AsyncGenerator<ImageBatch, void, void> {
-    for await (const { parts } of this.#batches(epoch, 1, options)) yield parts[0]!;
+    for await (const { parts } of this.#batches(epoch, 1, options)) {
+      if (parts[0]) yield parts[0];
+    }
   }
 
   /**
-   * Like `epoch`, but cuts each batch into micro-batches (`cutBatch`). The cuts depend only on the positions of the
-   * images in the epoch, not on which of them are skipped.
+   * Like `epoch`, but cuts each batch into micro-batches (`cutBatch`), and leaves none out. The cuts depend only on the
+   * positions of the images in the epoch, not on which of them are skipped.
    */
   microBatches(epoch: number, options: EpochOptions = {}): AsyncGenerator<CutBatch, void, void> {
     return this.#batches(epoch, this.#options.microBatches, options);
@@ -123,37 +141,69 @@ export class BatchLoader {
 
   async *#batches(epoch: number, microBatches: number, options: EpochOptions): AsyncGenerator<CutBatch, void, void> {
     const { batchSize, prefetch } = this.#options;
+    const { share = { rank: 0, size: 1 } } = options;
     const startBatch = checkNumber('startBatch', options.startBatch ?? 0, wholeNumbers(0));
+    const endBatch = Math.min(options.endBatch ?? this.batchesPerEpoch, this.batchesPerEpoch);
     const pass = this.#pass(checkNumber('epoch', epoch, wholeNumbers(0)));
-    const order = pass.order.subarray(0, this.batchesPerEpoch * batchSize);
+    const plan = (index: number): BatchPlan => {
+      const members = pass.order.subarray(index * batchSize, (index + 1) * batchSize);
+      const pieces = piecesOf(cutBatch(members.length, { batchSize, microBatches }), microBatches, share);
+      return { members, pieces, from: pieces[0]?.[0] ?? 0, to: pieces.at(-1)?.[1] ?? 0 };
+    };
+    const wanted = (function* () {
+      for (let index = startBatch; index < endBatch; index++) {
+        const { members, from, to } = plan(index);
+        yield* members.subarray(from, to);
+      }
+    })();
     const ahead: Decoding[] = [];
-    let next = startBatch * batchSize;
     try {
-      for (let index = startBatch; index < this.batchesPerEpoch; index++) {
-        const members = order.subarray(index * batchSize, (index + 1) * batchSize);
-        for (const end = (index + 1) * batchSize + prefetch; next < Math.min(end, order.length); next++) {
-          ahead.push(this.#fetch(pass, order[next]));
+      for (let index = startBatch; index < endBatch; index++) {
+        const { members, pieces, from, to } = plan(index);
+        while (ahead.length < to - from + prefetch / share.size) {
+          const { value, done } = wanted.next();
+          if (done) break;
+          ahead.push(this.#fetch(pass, value));
         }
         // Training may keep this thread busy for long, so let it handle messages, timers and signals once per batch.
         await nextTurn();
-        const results = await Promise.all(ahead.splice(0, members.length).map(({ result }) => result));
-        const read = this.#withoutSkipped(members, results);
+        const results = await Promise.all(ahead.splice(0, to - from).map(({ result }) => result));
+        const read = this.#withoutSkipped(members.subarray(from, to), results);
+        const beyond = await this.#firstAfter(pass, { members, from, to, read });
         const parts = tidy(() =>
-          cutBatch(members.length, { batchSize, microBatches }).map(([from, to]) => {
-            // The image to mix with the last one: the first of the next micro-batch, or of the first one.
-            const after = read
-              .slice(to)
-              .concat(read)
-              .find((image) => image !== null)!;
-            const images = read.slice(from, to).filter((image) => image !== null);
-            return images.length === 0 ? null : this.#assemble({ index, epoch, images, after });
+          pieces.map(([start, end]) => {
+            const images = read.slice(start - from, end - from).filter((image) => image !== null);
+            const after = read.slice(end - from).find((image) => image !== null) ?? beyond;
+            return images.length === 0 ? null : this.#assemble({ index, epoch, images, after: after! });
           }),
         );
-        if (parts.some((part) => part !== null)) yield { index, parts };
+        yield { index, parts };
       }
     } finally {
       for (const { cancel } of ahead) cancel();
     }
+  }
+
+  /**
+   * The image that mixup mixes with the last one of the own share of a batch: the first readable one after the share, or
+   * if there is none, from the start of the batch. Another process may report that an image on the way cannot be read.
+   */
+  async #firstAfter(
+    pass: ImagePass,
+    { members, from, to, read }: Omit<BatchPlan, 'pieces'> & { readonly read: readonly (ReadImage | null)[] },
+  ): Promise<ReadImage | null> {
+    if (this.#options.mixup === 0 || read.every((image) => image === null)) return null;
+    for (let step = 0; step < members.length; step++) {
+      const place = (to + step) % members.length;
+      if (place >= from && place < to) {
+        const own = read[place - from];
+        if (own) return own;
+      } else {
+        const result = await this.#fetch(pass, members[place]).result;
+        if (!('problem' in result)) return { index: members[place], image: result };
+      }
+    }
+    return null;
   }
 
   /** Ends the decoding threads. They do not keep the program running, but they hold memory. */
@@ -208,10 +258,22 @@ export class BatchLoader {
   /** Null where an image has to be skipped, which is reported. */
   #withoutSkipped(members: Int32Array, results: readonly (Image | Unreadable)[]): (ReadImage | null)[] {
     return results.map((result, i) => {
-      if (!('problem' in result)) return { index: members[i], image: result };
-      this.#skipped.add(members[i], result);
+      const index = members[i];
+      if (!('problem' in result)) return { index, image: result };
+      if (this.#options.skipsLater) this.#skippedLater.push({ index, reason: result });
+      else this.#skipped.add(index, result);
       return null;
     });
+  }
+
+  /** The images that were skipped since the last call, with the option `skipsLater`. They do not count yet. */
+  takeSkipped(): SkippedImage[] {
+    return this.#skippedLater.splice(0).filter(({ index }) => this.#skipped.reason(index) === undefined);
+  }
+
+  /** Counts and reports images that this or another process had to skip. @throws DataError if there are too many. */
+  skip(images: readonly SkippedImage[]): void {
+    for (const { index, reason } of images) this.#skipped.add(index, reason);
   }
 
   #assemble({ index, epoch, images: read, after }: PartOfBatch): ImageBatch {

@@ -66,6 +66,11 @@ export interface ImageLoaderOptions {
    * problem is then skipped, even if its file cannot be read. Default: false.
    */
   readonly isolated?: boolean;
+  /**
+   * Whether skipped images are only collected (`takeSkipped`), until `skip` counts and reports them. Several processes
+   * that divide the images count those of all. Default: false.
+   */
+  readonly skipsLater?: boolean;
   /** Called with one line for every skipped image. Default: `console.warn`. */
   readonly onWarning?: (message: string) => void;
   /** @internal Whether the program ends with this loader, so that no other one needs the decoder. Default: false. */
@@ -135,6 +140,7 @@ export function resolveLoaderOptions(options: ImageLoaderOptions, workers: numbe
     ...decoding,
     cpuLimit,
     isolated: options.isolated ?? false,
+    skipsLater: options.skipsLater ?? false,
     endsProgram: options.endsProgram ?? false,
     onWarning: options.onWarning ?? ((message: string) => console.warn(printable(message))),
   };

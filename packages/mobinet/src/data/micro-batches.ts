@@ -4,6 +4,14 @@ export interface BatchSizes {
   readonly microBatches: number;
 }
 
+/** One of several processes that divide the micro-batches of each batch among them. */
+export interface Share {
+  /** The number of this process, from 0. */
+  readonly rank: number;
+  /** The number of processes. */
+  readonly size: number;
+}
+
 /** The largest number of images in a micro-batch. */
 export function microBatchSize({ batchSize, microBatches }: BatchSizes): number {
   return Math.ceil(batchSize / microBatches);
@@ -24,4 +32,16 @@ export function cutBatch(count: number, sizes: BatchSizes): readonly (readonly [
     Math.floor((i * count) / pieces),
     Math.floor(((i + 1) * count) / pieces),
   ]);
+}
+
+/**
+ * The micro-batches of a batch that one of several processes computes: neighbors, so that their sum is a node of the
+ * tree in which all are summed (`TreeSum`).
+ *
+ * @param pieces The micro-batches of the batch, at most `microBatches`.
+ * @param microBatches A multiple of the number of processes.
+ */
+export function piecesOf<T>(pieces: readonly T[], microBatches: number, { rank, size }: Share): readonly T[] {
+  const each = microBatches / size;
+  return pieces.slice(rank * each, (rank + 1) * each);
 }

@@ -13,6 +13,13 @@ export interface SkippingOptions {
   readonly onWarning: (message: string) => void;
 }
 
+/** An image that could not be read or decoded. */
+export interface SkippedImage {
+  /** Its index in its source. */
+  readonly index: number;
+  readonly reason: Unreadable;
+}
+
 /** The default of `maxSkipped`. */
 export const defaultMaxSkipped = 0.01;
 

@@ -1,6 +1,9 @@
-import type { ImageLoader } from '../data/loader.js';
+import { dispose } from '@mobinet/tensor';
+import type { CutBatch, ImageLoader } from '../data/loader.js';
 import { untilAborted } from '../data/until-aborted.js';
-import { evaluate } from './evaluate.js';
+import type { ParameterUpdate } from '../distributed/parameter-update.js';
+import type { Team } from '../distributed/team.js';
+import { scoreBatches, summarize } from './evaluate.js';
 import { makeSchedule } from './options.js';
 import type { ImageCounts, Pace } from './pace.js';
 import { type EpochMetrics, evaluatedModel, type Progress, startOfEpoch, type TrainingRun } from './run.js';
@@ -54,34 +57,46 @@ export interface EpochWork {
   readonly valLoader: ImageLoader;
   readonly valImages: number;
   readonly folder: RunFolder;
+  /** The processes that train together. */
+  readonly team: Team;
+  /** How they update the parameters. */
+  readonly update: ParameterUpdate;
   readonly pace: Pace;
   readonly options: EpochOptions;
 }
 
 /** Trains the rest of the current epoch. Returns false if the signal ended it early. */
 export async function trainEpoch(work: EpochWork): Promise<boolean> {
-  const { run, trainLoader: loader, folder, pace, options } = work;
+  const { run, trainLoader: loader, folder, team, update, pace, options } = work;
   const { teacher, signal, onStep } = options;
   const { model, training, progress } = run;
   const schedule = makeSchedule(training, training.epochs * loader.batchesPerEpoch);
   // A run that resumes within an epoch has them in its checkpoint.
   if (progress.batch === 0) run.signs = await signsOf(model);
   const statistics = new Snapshot(model.state().values());
+  const batches = untilAborted(
+    loader.microBatches(progress.epoch, { startBatch: progress.batch, share: team }),
+    signal,
+  );
   let last = performance.now();
   try {
-    const batches = loader.microBatches(progress.epoch, { startBatch: progress.batch });
-    for await (const batch of untilAborted(batches, signal)) {
-      const learningRate = schedule(progress.epoch * loader.batchesPerEpoch + batch.index);
-      const step = await trainStep(run, batch, { learningRate, teacher: teacher?.model, statistics, signal });
+    for (let index = progress.batch; index < loader.batchesPerEpoch; index++) {
+      const { batch, counts, isDue } = await nextBatch(work, batches);
+      if (!batch) return false;
+      if (counts.every((count) => count === 0)) continue;
+      const learningRate = schedule(progress.epoch * loader.batchesPerEpoch + index);
+      const stepping = { learningRate, teacher: teacher?.model, team, update, counts, statistics, signal };
+      const step = await trainStep(run, batch, stepping);
       if (!step) return false;
       const now = performance.now();
       const seconds = (now - last) / 1000;
       last = now;
-      progress.batch = batch.index + 1;
+      progress.batch = index + 1;
       progress.seconds += seconds;
       count(progress, step);
       pace.step(step.images, seconds);
-      await folder.afterStep();
+      folder.countStep();
+      if (isDue) await folder.save();
       onStep?.({
         ...progressOf(work, { train: progress.images, val: 0 }),
         images: progress.images,
@@ -91,9 +106,48 @@ export async function trainEpoch(work: EpochWork): Promise<boolean> {
         secondsPerEpoch: pace.secondsFor(imagesOf(work)),
       });
     }
-    return !signal?.aborted;
+    const isStopped = await team.all(() => signal?.aborted ?? false);
+    return !isStopped.includes(true);
   } finally {
     statistics.dispose();
+    await batches.return();
+  }
+}
+
+/** A batch, as far as this process has a share in it, and what all processes have agreed on. */
+interface AgreedBatch {
+  /** Null if one of them was asked to stop. */
+  readonly batch: CutBatch | null;
+  /** The number of images that each of them has. */
+  readonly counts: readonly number[];
+  /** Whether to save the run after this step. */
+  readonly isDue: boolean;
+}
+
+async function nextBatch(
+  { trainLoader: loader, team, folder, options: { signal } }: EpochWork,
+  batches: AsyncGenerator<CutBatch, void, void>,
+): Promise<AgreedBatch> {
+  let batch: CutBatch | null = null;
+  try {
+    const all = await team.all(async () => {
+      const { value } = await batches.next();
+      batch = value ?? null;
+      return {
+        count: value?.parts.reduce((sum, part) => sum + (part?.count ?? 0), 0) ?? 0,
+        skipped: loader.takeSkipped(),
+        isStopped: signal?.aborted ?? false,
+        // The clocks of the processes differ, so the first one decides.
+        isDue: folder.isDue,
+      };
+    });
+    team.together(() => loader.skip(all.flatMap(({ skipped }) => skipped)));
+    const isStopped = all.some(({ isStopped }) => isStopped);
+    if (isStopped) dispose(batch);
+    return { batch: isStopped ? null : batch, counts: all.map(({ count }) => count), isDue: all[0].isDue };
+  } catch (error) {
+    dispose(batch);
+    throw error;
   }
 }
 
@@ -124,24 +178,34 @@ function progressOf(work: EpochWork, done: ImageCounts) {
  * Validates after an epoch and moves the run on to the next one. Returns null if the signal ended the validation early.
  */
 export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null> {
-  const { run, trainLoader, valLoader: loader, pace, options } = work;
+  const { run, trainLoader, valLoader: loader, team, pace, options } = work;
   const { signal, onValidation } = options;
   const { model, training, progress, history } = run;
   const { epoch, lossSum, images, seconds, measured } = progress;
   const onProgress = (done: number): void =>
     onValidation?.({
-      ...progressOf(work, { train: imagesOf(work).train, val: done }),
-      images: done,
+      ...progressOf(work, { train: imagesOf(work).train, val: done * team.size }),
+      // The other processes are about as far.
+      images: Math.min(done * team.size, imagesOf(work).val),
       imagesPerEpoch: imagesOf(work).val,
     });
   const start = performance.now();
-  const validation = await evaluate(evaluatedModel(run), loader, { signal, onProgress }).catch((error: unknown) => {
-    if (signal?.aborted) return null;
-    throw error;
+  const share = shareOf(loader.batchesPerEpoch, team);
+  const all = await team.all(async () => {
+    const scores = await scoreBatches(evaluatedModel(run), loader, { ...share, signal, onProgress }).catch(
+      (error: unknown) => {
+        if (signal?.aborted) return null;
+        throw error;
+      },
+    );
+    return { scores, skipped: loader.takeSkipped() };
   });
-  if (!validation) return null;
+  team.together(() => loader.skip(all.flatMap(({ skipped }) => skipped)));
+  if (all.some(({ scores }) => scores === null)) return null;
+  const validation = summarize(all.flatMap(({ scores }) => scores!));
   if (!Number.isFinite(validation.loss)) {
-    throw diverged(`the validation loss became ${validation.loss} after epoch ${epoch + 1}`, training);
+    const problem = `the validation loss became ${validation.loss} after epoch ${epoch + 1}`;
+    throw team.common(diverged(problem, training));
   }
   const validationSeconds = (performance.now() - start) / 1000;
   pace.validation(validation.images, validationSeconds);
@@ -164,4 +228,9 @@ export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null>
   history.push(metrics);
   run.progress = startOfEpoch(epoch + 1);
   return metrics;
+}
+
+/** The batches that one of several processes validates: about equally many neighbors for each. */
+function shareOf(batches: number, { rank, size }: Team): { startBatch: number; endBatch: number } {
+  return { startBatch: Math.floor((rank * batches) / size), endBatch: Math.floor(((rank + 1) * batches) / size) };
 }

@@ -1,6 +1,6 @@
 import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
 import { dispose, type Tensor, tidy } from '@mobinet/tensor';
-import type { BatchLoader, ImageBatch } from '../data/batch-loader.js';
+import type { BatchLoader, EpochOptions, ImageBatch } from '../data/batch-loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 
 /** Loss and accuracy of a network on a set of images. */
@@ -56,36 +56,71 @@ export interface EvaluateOptions {
  * await loader.close();
  * ```
  */
-export async function evaluate(
+export async function evaluate(model: Module, loader: BatchLoader, options: EvaluateOptions = {}): Promise<Evaluation> {
+  return summarize(await scoreBatches(model, loader, options));
+}
+
+/** What a network reaches on one batch. */
+export interface BatchScore {
+  readonly images: number;
+  /** Mean cross-entropy, in nats. */
+  readonly loss: number;
+  /** The number of images whose class has the highest score. */
+  readonly top1: number;
+  /** The number of images whose class is among the five highest scores; null for five classes or fewer. */
+  readonly top5: number | null;
+}
+
+/** Evaluates a range of batches, all by default. `summarize` puts the scores of several ranges together. */
+export async function scoreBatches(
   model: Module,
   loader: BatchLoader,
-  { signal, onProgress, onBatch }: EvaluateOptions = {},
-): Promise<Evaluation> {
+  { signal, onProgress, onBatch, ...range }: EvaluateOptions & Pick<EpochOptions, 'startBatch' | 'endBatch'>,
+): Promise<BatchScore[]> {
   const wasTraining = model.training;
   model.eval();
-  const tally = { loss: 0, top1: 0, top5: 0, images: 0 };
-  let hasTop5 = false;
+  const scores: BatchScore[] = [];
+  let done = 0;
   try {
-    for await (const batch of untilAborted(loader.epoch(0), signal)) {
+    for await (const batch of untilAborted(loader.epoch(0, range), signal)) {
       const { images, labels, count } = batch;
       const logits = noGradient(() => model.forward(images));
       const loss = tidy(() => crossEntropy(logits, labels));
-      tally.loss += (await loss.item()) * count;
-      tally.top1 += await countTopK(logits, labels, 1);
-      hasTop5 = logits.shape[1] > 5;
-      if (hasTop5) tally.top5 += await countTopK(logits, labels, 5);
+      scores.push({
+        images: count,
+        loss: await loss.item(),
+        top1: await countTopK(logits, labels, 1),
+        top5: logits.shape[1] > 5 ? await countTopK(logits, labels, 5) : null,
+      });
       await onBatch?.(batch, logits);
-      tally.images += count;
       dispose([batch, logits, loss]);
-      onProgress?.(tally.images);
+      done += count;
+      onProgress?.(done);
     }
     signal?.throwIfAborted();
   } finally {
     if (wasTraining) model.train();
   }
-  const { images } = tally;
-  const percent = (hits: number): number => (100 * hits) / images;
-  return { loss: tally.loss / images, top1: percent(tally.top1), top5: hasTop5 ? percent(tally.top5) : null, images };
+  return scores;
+}
+
+/** The evaluation of all batches with these scores, which are added in order. */
+export function summarize(scores: readonly BatchScore[]): Evaluation {
+  const tally = { loss: 0, top1: 0, top5: 0, images: 0 };
+  for (const { images, loss, top1, top5 } of scores) {
+    tally.loss += loss * images;
+    tally.top1 += top1;
+    tally.top5 += top5 ?? 0;
+    tally.images += images;
+  }
+  const percent = (hits: number): number => (100 * hits) / tally.images;
+  const hasTop5 = scores.some(({ top5 }) => top5 !== null);
+  return {
+    loss: tally.loss / tally.images,
+    top1: percent(tally.top1),
+    top5: hasTop5 ? percent(tally.top5) : null,
+    images: tally.images,
+  };
 }
 
 /** Counts the rows of `logits` [batch, classes] whose label is among the k highest. Ties go to the first class. */

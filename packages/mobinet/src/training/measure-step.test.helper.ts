@@ -6,6 +6,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { dispose, Rng, setThreads, tensor, tidy } from '@mobinet/tensor';
 import { bytesAt } from '@mobinet/tensor/kernels';
 import { cutBatch } from '../data/micro-batches.js';
+import { LocalUpdate } from '../distributed/parameter-update.js';
+import { Team } from '../distributed/team.js';
 import { packModel } from '../export/pack.js';
 import { type PackedModel, unpackModel } from '../export/packed-model.js';
 import { createMoBiNet } from '../networks/mobinet/mobinet.js';
@@ -30,6 +32,7 @@ const settings = { ...paperTraining, ...training, ...(hasTeacher && { distillati
 const run = newRun(options, settings, { classes, trainImages: training.batchSize });
 const teacher = hasTeacher ? packedTwin() : undefined;
 const statistics = new Snapshot(run.model.state().values());
+const work = { team: new Team(), update: new LocalUpdate(run), counts: [training.batchSize], statistics };
 const size = run.options.imageSize;
 for (let step = 0; step < 2; step++) {
   const parts = tidy(() =>
@@ -40,7 +43,7 @@ for (let step = 0; step < 2; step++) {
       return { index: step, images, labels: tensor(new Int32Array(count), { dtype: 'i32' }), indices, count };
     }),
   );
-  await trainStep(run, { index: step, parts }, { learningRate: 1e-3, teacher, statistics });
+  await trainStep(run, { index: step, parts }, { learningRate: 1e-3, teacher, ...work });
   dispose(parts);
 }
 parentPort!.postMessage(bytesAt(0, 0).buffer.byteLength);

@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DataError, messageOf } from '../data/errors.js';
+import { LocalUpdate, type ParameterUpdate } from '../distributed/parameter-update.js';
+import { Team } from '../distributed/team.js';
 import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
 import { linkFile } from '../files/link-file.js';
 import { makeFolders } from '../files/make-folders.js';
@@ -108,11 +110,20 @@ export interface RunFolderOptions {
   /** The folder that errors tell the user to resume. Default: `out`. */
   readonly resumeFrom?: string | undefined;
   readonly files?: FileSystem | undefined;
+  /** The processes that train the run together, of which the first one writes. Default: only this one. */
+  readonly team?: Team | undefined;
+  /** How they update the parameters, since they may have divided the state of the optimizer. */
+  readonly update?: ParameterUpdate | undefined;
 }
 
-/** Saves a run to its folder, and keeps track of what is not saved yet. */
+/**
+ * Saves a run to its folder, and keeps track of what is not saved yet. If several processes train the run, all of them
+ * have such an object and call its methods, but only the first one writes.
+ */
 export class RunFolder {
   readonly #run: TrainingRun;
+  readonly #team: Team;
+  readonly #update: ParameterUpdate;
   readonly #out: string;
   readonly #resumeFrom: string;
   readonly #interval: number;
@@ -121,8 +132,11 @@ export class RunFolder {
   #unsavedSteps = 0;
   #hasCheckpoint: boolean;
 
-  private constructor(run: TrainingRun, { out, minutes, resumeFrom = out, files = nodeFileSystem }: RunFolderOptions) {
+  private constructor(run: TrainingRun, options: RunFolderOptions) {
+    const { out, minutes, resumeFrom = out, files = nodeFileSystem } = options;
     this.#run = run;
+    this.#team = options.team ?? new Team();
+    this.#update = options.update ?? new LocalUpdate(run);
     this.#out = out;
     this.#resumeFrom = resumeFrom;
     this.#interval = 60_000 * minutes;
@@ -134,25 +148,41 @@ export class RunFolder {
   /** Opens the folder of a run, and completes files that a killed process has not written. */
   static async open(run: TrainingRun, options: RunFolderOptions): Promise<RunFolder> {
     const folder = new RunFolder(run, options);
-    // A run that was killed after it wrote its checkpoint may lack its best checkpoint and its last metrics.
-    if (isBestSoFar(run) && (await exists(join(options.out, checkpointFile)))) await folder.#keepBest();
-    if (run.history.length > 0 && (await folder.#savedMetrics()) !== metricsOf(run)) await folder.#saveMetrics(run);
+    await folder.#team.first(() => folder.#complete());
     return folder;
   }
 
-  /** Counts a step, and saves if the last checkpoint is too old. That limits what a crash or a lost GPU can cost. */
-  async afterStep(): Promise<void> {
+  async #complete(): Promise<void> {
+    const run = this.#run;
+    // A run that was killed after it wrote its checkpoint may lack its best checkpoint and its last metrics.
+    if (isBestSoFar(run) && (await exists(join(this.#out, checkpointFile)))) await this.#keepBest();
+    if (run.history.length > 0 && (await this.#savedMetrics()) !== metricsOf(run)) await this.#saveMetrics(run);
+  }
+
+  /** Whether the last checkpoint is so old that the run should be saved, to limit what a crash or a lost GPU can cost. */
+  get isDue(): boolean {
+    return performance.now() - this.#savedAt >= this.#interval;
+  }
+
+  /** Counts a step that is not saved yet. */
+  countStep(): void {
     this.#unsavedSteps++;
-    if (performance.now() - this.#savedAt >= this.#interval) await this.save();
   }
 
   /** Saves the run. @param options.salvage Whether to try reading it from a GPU that has failed. */
   async save({ salvage = false } = {}): Promise<void> {
-    const run = await runOnHost(this.#run, { salvage });
+    const state = await this.#update.wholeState();
     try {
-      await this.#write(run);
+      await this.#team.first(async () => {
+        const run = await runOnHost(this.#run, { salvage, state: state! });
+        try {
+          await this.#write(run);
+        } finally {
+          if (run !== this.#run) disposeRun(run);
+        }
+      });
     } finally {
-      if (run !== this.#run) disposeRun(run);
+      state?.release();
     }
     this.#savedAt = performance.now();
     this.#unsavedSteps = 0;
@@ -162,7 +192,9 @@ export class RunFolder {
   /** Saves what it can when training fails. @returns The error to throw, whose message adds what became of the run. */
   async rescue(error: unknown): Promise<unknown> {
     const steps = this.#unsavedSteps;
-    if (error instanceof TrainingError || (steps === 0 && !this.#hasCheckpoint)) return error;
+    // The other processes only know the message of an error, so the first one decides.
+    if (await this.#team.first(() => error instanceof TrainingError || (steps === 0 && !this.#hasCheckpoint)))
+      return error;
     const saved = steps === 0 ? Promise.resolve() : this.save({ salvage: true });
     const outcome = await saved.then(
       () => `The run was saved after its last step. Resume it with --resume ${this.#resumeFrom}`,

@@ -1,4 +1,4 @@
-import { ExponentialMovingAverage } from '@mobinet/autograd';
+import { ExponentialMovingAverage, type OptimizerState } from '@mobinet/autograd';
 import { dispose, type Tensor, toHost, withBackend } from '@mobinet/tensor';
 import { copyTensors, modelTensors } from '../networks/tensors.js';
 import { makeOptimizer } from './options.js';
@@ -9,14 +9,19 @@ import type { TrainingRun } from './run.js';
  * which the caller must free with `disposeRun`.
  *
  * @param options.salvage As in `toHost`.
+ * @param options.state The state of the optimizer, if it is divided among processes. Default: that of the run.
  */
-export async function runOnHost(run: TrainingRun, { salvage = false } = {}): Promise<TrainingRun> {
-  const { network, options, model, optimizer, average, training } = run;
+export async function runOnHost(
+  run: TrainingRun,
+  { salvage = false, state = run.optimizer.state }: { salvage?: boolean; state?: OptimizerState } = {},
+): Promise<TrainingRun> {
+  const { network, options, model, average, training } = run;
   const tensors = modelTensors(model);
-  if ([...tensors.values()].every(({ backend }) => backend === 'cpu')) return run;
+  const isWhole = state.tensors === run.optimizer.state.tensors;
+  if (isWhole && [...tensors.values()].every(({ backend }) => backend === 'cpu')) return run;
   const averages = average ? modelTensors(average.module) : new Map<string, Tensor>();
   const [saved, averaged, moments] = await Promise.all(
-    [tensors, averages, optimizer.state.tensors].map((all) => onHost(all, salvage)),
+    [tensors, averages, state.tensors].map((all) => onHost(all, salvage)),
   );
   return withBackend('cpu', () => {
     const copyOf = (tensors: ReadonlyMap<string, Tensor>) => {
@@ -25,7 +30,7 @@ export async function runOnHost(run: TrainingRun, { salvage = false } = {}): Pro
       return copy;
     };
     const other = makeOptimizer(training);
-    other.load({ step: optimizer.step, tensors: moments });
+    other.load({ step: state.step, tensors: moments });
     const copy: TrainingRun = {
       ...run,
       model: copyOf(saved),

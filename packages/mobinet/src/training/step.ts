@@ -1,30 +1,37 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { crossEntropy, distillationLoss, flatten, type Module, noGradient, valueAndGradient } from '@mobinet/autograd';
 import {
-  crossEntropy,
-  distillationLoss,
-  flatten,
-  type Module,
-  noGradient,
-  unflatten,
-  valueAndGradient,
-} from '@mobinet/autograd';
+  applyObservations,
+  collectObservations,
+  discardObservations,
+  type Observation,
+} from '@mobinet/autograd/kernels';
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
+import type { ParameterUpdate } from '../distributed/parameter-update.js';
+import { received, sendable } from '../distributed/statistics.js';
+import type { Team } from '../distributed/team.js';
+import { TreeSum } from '../distributed/tree-sum.js';
 import type { TeacherLoss } from './distillation.js';
 import { countTopK } from './evaluate.js';
 import type { TrainingRun } from './run.js';
 import type { Snapshot } from './snapshot.js';
 import { diverged } from './training-error.js';
-import { TreeSum } from './tree-sum.js';
 
 /** Options of a training step. */
 export interface StepOptions {
   readonly learningRate: number;
   /** The teacher of a run that has one. */
   readonly teacher?: TeacherLoss['teacher'] | undefined;
+  /** The processes that train together. */
+  readonly team: Team;
+  /** How they update the parameters. */
+  readonly update: ParameterUpdate;
+  /** The number of images that each of them has, in the order of ranks. */
+  readonly counts: readonly number[];
   /** A snapshot of the running statistics, which restores them if the step is not completed. */
   readonly statistics: Snapshot;
-  /** Aborting it ends the step between two micro-batches. */
+  /** Aborting it on any of them ends the step between two micro-batches. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +47,8 @@ export interface StepResult {
 }
 
 /**
- * Trains a network on a batch, and disposes the batch.
+ * Trains a network on a batch, and disposes the batch. If several processes train together, each has its micro-batches
+ * of the batch, and all call this function.
  *
  * @returns Null if the signal ended the step. In that case, and if the step throws, the run is unchanged.
  * @throws TrainingError if the loss is NaN or infinite.
@@ -48,35 +56,70 @@ export interface StepResult {
 export async function trainStep(
   run: TrainingRun,
   batch: CutBatch,
-  { learningRate, teacher, statistics, signal }: StepOptions,
+  { learningRate, teacher, team, update, counts, statistics, signal }: StepOptions,
 ): Promise<StepResult | null> {
-  const { model, optimizer, average, training, progress } = run;
+  const { model, average, training, progress } = run;
   const { labelSmoothing, distillation } = training;
-  const images = imagesIn(batch);
+  const images = counts.reduce((sum, count) => sum + count, 0);
+  const present = counts.map((count) => count > 0);
+  // A single process moves running statistics as it goes.
+  const observations: Observation[] | undefined = team.size > 1 ? [] : undefined;
   let found: Awaited<ReturnType<typeof batchGradients>> = null;
   let isDone = false;
   statistics.take();
   try {
-    found = await batchGradients(model, batch, {
-      labelSmoothing,
-      distillation: distillation && teacher && { ...distillation, teacher },
-      signal,
+    const measured = await team.all(async () => {
+      found = await batchGradients(model, batch, {
+        labelSmoothing,
+        distillation: distillation && teacher && { ...distillation, teacher },
+        signal,
+        images,
+        observations,
+      });
+      const [loss, crossEntropy] = await Promise.all([found?.loss.item() ?? 0, found?.crossEntropy.item() ?? 0]);
+      return {
+        isStopped: present[team.rank] && found === null,
+        loss,
+        crossEntropy,
+        hits: found?.hits ?? 0,
+        statistics: observations && (await sendable(model, observations)),
+      };
     });
-    if (!found) return null;
-    const [loss, crossEntropy] = await Promise.all([found.loss.item(), found.crossEntropy.item()]);
+    if (measured.some(({ isStopped }) => isStopped)) return null;
+    const loss = sumOverRanks(
+      measured.map(({ loss }) => loss),
+      present,
+    );
+    const crossEntropy = sumOverRanks(
+      measured.map(({ crossEntropy }) => crossEntropy),
+      present,
+    );
     if (!Number.isFinite(loss)) {
-      throw diverged(`the loss became ${loss} in epoch ${progress.epoch + 1}, batch ${batch.index + 1}`, training);
+      const where = `in epoch ${progress.epoch + 1}, batch ${batch.index + 1}`;
+      throw team.common(diverged(`the loss became ${loss} ${where}`, training));
     }
-    optimizer.learningRate = learningRate;
-    optimizer.update(model, unflatten(model, found.gradients));
+    await update.step({ gradients: gradientsOf(found), present, learningRate });
+    // Running statistics move in the order of the micro-batches, whoever has computed them.
+    for (const { statistics } of measured) if (statistics) applyObservations(received(model, statistics));
     average?.update(model);
     isDone = true;
-    return { loss, crossEntropy, hits: found.hits, images };
+    return { loss, crossEntropy, hits: measured.reduce((sum, { hits }) => sum + hits, 0), images };
   } finally {
     if (!isDone) statistics.restore();
+    discardObservations(observations ?? []);
     dispose(found);
   }
 }
+
+/** The sum of numbers in the order in which `orderedSum` adds gradients. */
+function sumOverRanks(values: readonly number[], present: readonly boolean[]): number {
+  const tree = new TreeSum<number>((left, right) => Math.fround(left + right));
+  for (const [rank, value] of values.entries()) tree.push(present[rank] ? value : null);
+  return tree.take()!;
+}
+
+/** Tells the compiler that `found` was assigned in a callback. */
+const gradientsOf = (found: BatchGradients | null): BatchGradients['gradients'] | null => found?.gradients ?? null;
 
 const imagesIn = ({ parts }: CutBatch): number => parts.reduce((sum, part) => sum + (part?.count ?? 0), 0);
 
@@ -95,17 +138,17 @@ export interface BatchGradients {
  *
  * The gradients of each micro-batch are weighted by its share of the images and summed in a fixed tree (`TreeSum`). Up
  * to rounding, that is the gradient of the whole batch, except where the loss of an image depends on other images:
- * batch normalization takes its statistics from each micro-batch. Each also updates the running statistics, in order.
+ * batch normalization takes its statistics from each micro-batch. Each also updates the running statistics, in order,
+ * unless they are collected.
  *
- * @param options.signal Aborting it ends the work between two micro-batches.
- * @returns null if the signal ended the work. Running statistics may have changed by then, but not parameters.
+ * @returns null if the signal ended the work, or if no micro-batch has images. Running statistics may have changed by
+ *   then, but not parameters.
  */
 export async function batchGradients(
   model: Module,
   batch: CutBatch,
-  { signal, ...losses }: LossOptions & { signal?: AbortSignal | undefined },
+  { signal, images = imagesIn(batch), observations, ...losses }: BatchOptions,
 ): Promise<(BatchGradients & { readonly hits: number }) | null> {
-  const images = imagesIn(batch);
   const scores: Tensor[] = [];
   const hits: Promise<number>[] = [];
   const sum = new TreeSum<BatchGradients>(addGradients);
@@ -118,7 +161,10 @@ export async function batchGradients(
         sum.push(null);
         continue;
       }
-      const { logits, ...found } = microBatchGradients(model, { ...part, ...losses, weight: part.count / images });
+      const weighted = { ...part, ...losses, weight: part.count / images };
+      const { logits, ...found } = observations
+        ? collecting(observations, () => microBatchGradients(model, weighted))
+        : microBatchGradients(model, weighted);
       sum.push(found);
       scores.push(logits);
       // A GPU copies the scores while it computes the next micro-batch.
@@ -135,6 +181,23 @@ export async function batchGradients(
     await Promise.allSettled(hits);
     dispose([batch, scores, sum.clear()]);
   }
+}
+
+/** Runs `body`, and adds what layers observe in it to `observations`. */
+function collecting<T>(observations: Observation[], body: () => T): T {
+  const collected = collectObservations(body);
+  observations.push(...collected.observations);
+  return collected.value;
+}
+
+/** Options of `batchGradients`. */
+interface BatchOptions extends LossOptions {
+  /** Aborting it ends the work between two micro-batches. */
+  readonly signal?: AbortSignal | undefined;
+  /** The number of images that losses are averaged over. Default: those of the batch. */
+  readonly images?: number;
+  /** Collects what layers observe, in order, instead of moving their running statistics. */
+  readonly observations?: Observation[] | undefined;
 }
 
 /** What a training step minimizes. */

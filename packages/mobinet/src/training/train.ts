@@ -3,7 +3,12 @@ import { fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
+import type { Communicator } from '../distributed/communicator.js';
+import { LocalUpdate } from '../distributed/parameter-update.js';
+import { ShardedUpdate } from '../distributed/sharded-update.js';
+import { Team } from '../distributed/team.js';
 import type { FileSystem } from '../files/file-system.js';
+import { checkAgreement, checkRanks } from './agreement.js';
 import { isFinished } from './best.js';
 import { checkData } from './check-data.js';
 import { type EpochOptions, finishEpoch, trainEpoch } from './epoch.js';
@@ -37,6 +42,12 @@ export interface TrainOptions extends EpochOptions {
    * `console.warn`.
    */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /**
+   * The processes that train the run together (`openCommunicator`), each of which calls `train` with the same run, and
+   * images that are the same. Their number must be a power of two, and not above `microBatches`. The result does not
+   * depend on it. Only the first process uses `out`. Default: only this process.
+   */
+  readonly communicator?: Communicator | undefined;
   /** @internal The file system that the run is written to. */
   readonly files?: FileSystem | undefined;
 }
@@ -83,44 +94,65 @@ export interface TrainResult {
  * ```
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
-  checkData(run, dataset);
-  const { teacher } = options;
-  checkTeacher(run, teacher);
+  const { teacher, out } = options;
+  const team = new Team(options.communicator, { explain: (error) => explainOutOfMemory(error, run, teacher?.model) });
+  team.together(() => checkRanks(run, team));
+  await team.all(() => {
+    checkData(run, dataset);
+    checkTeacher(run, teacher);
+  });
   if (teacher) run.teacher = { file: teacher.file, ...run.teacher, hash: teacher.hash };
   run.fingerprint ??= fingerprintOf(dataset) ?? undefined;
-  if (typeof options.out !== 'string') return trainIn(options.out, run, dataset, options);
-  const folder = await ownFolder(options.out, { resumed: run.optimizer.step > 0 });
+  let opened: OwnFolder | null = null;
+  await team.first(async () => {
+    if (typeof out === 'string') opened = await ownFolder(out, { resumed: run.optimizer.step > 0 });
+  });
   try {
-    return await trainIn(folder, run, dataset, options);
+    return await trainTogether(run, dataset, { ...options, team });
   } finally {
-    await folder.close();
+    await closeFolder(opened);
   }
 }
 
-async function trainIn(
-  { path }: OwnFolder,
+/** Tells the compiler that the folder was assigned in a callback. */
+const closeFolder = async (folder: OwnFolder | null): Promise<void> => folder?.close();
+
+async function trainTogether(
   run: TrainingRun,
   dataset: ImageDataset,
-  options: TrainOptions,
+  { team, ...options }: TrainOptions & { team: Team },
 ): Promise<TrainResult> {
-  const { onWarning, files, resumeFrom, checkpointMinutes = 10 } = options;
-  await recordDecoder(run, dataset.train, onWarning);
-  const folder = await RunFolder.open(run, { out: path, minutes: checkpointMinutes, resumeFrom, files });
+  const { out, onWarning, files, resumeFrom, checkpointMinutes = 10 } = options;
+  await team.all(() => recordDecoder(run, dataset.train, team.leads ? onWarning : () => {}));
+  await checkAgreement(run, team);
+  const update = team.size === 1 ? new LocalUpdate(run) : new ShardedUpdate(run, team);
+  const folder = await RunFolder.open(run, {
+    out: typeof out === 'string' ? out : out.path,
+    minutes: checkpointMinutes,
+    resumeFrom,
+    files,
+    team,
+    update,
+  });
   const { training, model } = run;
   const loading = {
     size: run.options.imageSize,
     rng: Rng.fromSeed(training.seed),
     resize: training.resize,
     normalization: training.normalization,
+    skipsLater: team.size > 1,
     ...(options.workers !== undefined && { workers: options.workers }),
     ...(options.maxSkipped !== undefined && { maxSkipped: options.maxSkipped }),
     ...(onWarning && { onWarning }),
+    ...(!team.leads && { onWarning: () => {} }),
   };
   const { batchSize, microBatches, augment, mixup } = training;
   const cut = { batchSize, microBatches };
   const trainLoader = new ImageLoader(dataset.train, { ...loading, ...cut, shuffle: true, augment, mixup });
   const valLoader = new ImageLoader(dataset.val, { ...loading, batchSize: microBatchSize(training) });
-  const work = { run, trainLoader, valLoader, valImages: dataset.val.length, folder, pace: new Pace(), options };
+  const valImages = dataset.val.length;
+  let areTogether = true;
+  const work = { run, trainLoader, valLoader, valImages, folder, team, update, pace: new Pace(), options };
   try {
     model.train();
     while (!isFinished(run)) {
@@ -129,12 +161,15 @@ async function trainIn(
       // A run that was stopped before its first step has nothing to save.
       if (run.optimizer.step > 0) await folder.save();
       if (!metrics) return { finished: false, skippedImages: trainLoader.skipped + valLoader.skipped };
-      await options.onEpoch?.(metrics);
+      await team.all(async () => void (await options.onEpoch?.(metrics)));
     }
     return { finished: true, skippedImages: trainLoader.skipped + valLoader.skipped };
   } catch (error) {
-    throw await folder.rescue(explainOutOfMemory(error, run, options.teacher?.model));
+    // Only processes that have all come to the same point can save together.
+    areTogether = team.isCommon(error);
+    if (!areTogether) throw error;
+    throw team.common(await folder.rescue(error));
   } finally {
-    await Promise.all([trainLoader.close(), valLoader.close()]);
+    await Promise.all([trainLoader.close(), valLoader.close(), areTogether && update.close()]);
   }
 }

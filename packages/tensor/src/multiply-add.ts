@@ -1,0 +1,32 @@
+import { Kernel } from './backends/cpu/kernel.js';
+import { ones } from './create.js';
+import { kernelTier } from './op.js';
+import { dispose } from './scope.js';
+import { f32x4, i32, store } from './wasm/assembler.js';
+
+/**
+ * Whether the multiply-adds of kernels round once. That depends on the engine, on the processor and on
+ * `MOBINET_KERNELS`; see `hasRelaxedSimd`. Processes that are to compute the same bits must agree on it.
+ *
+ * @example
+ * ```ts
+ * import { multiplyAddIsFused } from '@mobinet/tensor/kernels';
+ *
+ * console.log(typeof multiplyAddIsFused());
+ * // → boolean
+ * ```
+ */
+export function multiplyAddIsFused(): boolean {
+  if (kernelTier() === 'reference') return false;
+  const result = ones([4]);
+  probe.run({ result }, 1);
+  const [rest] = result.values;
+  dispose(result);
+  return rest !== 0;
+}
+
+/** (1 + 2⁻¹²)² = 1 + 2⁻¹¹ + 2⁻²⁴, whose last term does not survive the rounding of a product. */
+const probe = new Kernel('f32_probe_multiply_add', { result: i32 }, ({ result }) => {
+  const factor = f32x4.variable(f32x4.const(1 + 2 ** -12), 'factor');
+  store(result, f32x4.variable(f32x4.const(-1 - 2 ** -11), 'sum').addMul(factor, factor));
+});
