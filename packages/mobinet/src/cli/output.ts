@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { DataError, messageOf } from '../data/errors.js';
 import { printable } from '../data/printable.js';
+import { launchedRank } from '../distributed/launch.js';
 import { hasCode } from '../files/write-error.js';
 import type { EpochMetrics } from '../training/run.js';
 
@@ -46,6 +47,7 @@ let hasReader = true;
  * @throws DataError if the bytes cannot be written, for example to a file on a full disk.
  */
 export function writeResult(content: string | Uint8Array): void {
+  if (!isFirst) return;
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   // Not through process.stdout: it writes to a file once, and ignores how many bytes were written.
   for (let done = 0; hasReader && done < bytes.length; ) {
@@ -80,8 +82,16 @@ export const stdoutHasReader = (): boolean => hasReader;
  * ```
  */
 export function say(...lines: readonly string[]): void {
+  if (isFirst) complain(...lines);
+}
+
+/** Like `say`, but also on processes that MPI has started besides the first one, which otherwise say nothing. */
+export function complain(...lines: readonly string[]): void {
   process.stderr.write(asLines(lines));
 }
+
+/** Whether this is the only process, or the first of those that MPI has started. */
+const isFirst = launchedRank() === 0;
 
 const asLines = (lines: readonly string[]): string => lines.map((line) => `${printable(line)}\n`).join('');
 

@@ -1,11 +1,15 @@
 import { constants } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { environmentVariable, kernelSetting, splitHelp } from '@mobinet/tensor/kernels';
 import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../data/errors.js';
+import { isCommon } from '../distributed/common-errors.js';
+import { launchedRank } from '../distributed/launch.js';
 import type { Network } from '../networks/network.js';
 import { networkOf } from './network-flag.js';
-import { say, writeResult } from './output.js';
+import { opened } from './opened-communicator.js';
+import { complain, say, writeResult } from './output.js';
 
 /**
  * Runs a command line on the arguments of the process. Any error ends the program with one line on stderr and exit code
@@ -49,8 +53,10 @@ export async function runProgram(program: Command | ((network: Network) => Comma
       }
       return;
     }
-    report(error);
+    await reportOnce(error);
     process.exitCode = 1;
+  } finally {
+    opened.communicator?.close();
   }
 }
 
@@ -65,6 +71,28 @@ function endCleanly(error: unknown): void {
   }
   report(error);
   process.exit(1);
+}
+
+/** How long other processes wait before they print an error that the first one may have printed as well. */
+const patience = 1000;
+
+/**
+ * Reports an error of processes that MPI has started: once if it is the same on all, and with its rank if it is that of
+ * one of them, which then ends the others.
+ */
+async function reportOnce(error: unknown): Promise<void> {
+  const rank = launchedRank();
+  const { communicator } = opened;
+  if (communicator && !isCommon(error)) {
+    complain(`error: rank ${communicator.rank}: ${joinLines(messageOf(error))}`);
+    communicator.abort(1);
+  }
+  if (rank === 0) report(error);
+  else if (!communicator) {
+    // A launcher ends all processes soon after one of them, so an error of the first one comes first.
+    await setTimeout(patience);
+    complain(`error: rank ${rank}: ${joinLines(messageOf(error))}`);
+  }
 }
 
 function report(error: unknown): void {
@@ -103,6 +131,9 @@ class Interruption extends Error {
     return 128 + constants.signals[this.signal];
   }
 }
+
+/** The reason why work of this process ended: another one, with which it trains, was asked to stop. */
+export const stoppedElsewhere = (): Error => new Interruption('SIGTERM');
 
 /**
  * Returns a signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is

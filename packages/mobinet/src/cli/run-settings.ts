@@ -15,6 +15,7 @@ import { checkTeacher, type Teacher } from '../training/teacher.js';
 import { definedOnly } from './defined-only.js';
 import { flagNamed, type NetworkFlags, networkOptionsOf, type TrainingFlags, trainingOf } from './flags.js';
 import { say } from './output.js';
+import type { Ranks } from './ranks.js';
 import { autoTeacher, checkSameTeacher, teacherFolder } from './teacher-flags.js';
 
 /** The flags that define a run. */
@@ -29,11 +30,13 @@ export interface RunStart {
   readonly source: ImageLocation;
   /** The teacher, unless it is the float twin, which does not exist yet. */
   readonly teacher?: Teacher | null;
+  /** The processes that will train the run. */
+  readonly ranks: Ranks;
 }
 
 /** Creates a new run from a preset, overridden by flags. */
 export async function startRun(start: RunStart): Promise<TrainingRun> {
-  const { network, preset, flags, dataset, source, teacher } = start;
+  const { network, preset, flags, dataset, source, teacher, ranks } = start;
   const { classes } = dataset;
   const summary = summarizeData(dataset);
   const { model, training } = presets[preset](summary, definedOnly({ epochs: flags.epochs, batchSize: flags.batch }));
@@ -46,7 +49,8 @@ export async function startRun(start: RunStart): Promise<TrainingRun> {
   if (teacher) checkTeacher({ training: settings, options, classes }, teacher);
   const twin = flags.teacher === autoTeacher ? floatTwinOf(network, options) : null;
   const makeTeacher = teacher ? () => teacher.model : twin ? () => network.make(twin) : undefined;
-  const microBatches = flags.microBatches ?? chooseMicroBatches({ network, options, training: settings, makeTeacher });
+  const plan = { network, options, training: settings, makeTeacher };
+  const microBatches = flags.microBatches ?? chooseMicroBatches(plan, ranks);
   const fingerprint = fingerprintOf(dataset) ?? undefined;
   const data = { network, classes, trainImages: dataset.train.length, preset, source, fingerprint };
   const run = newRun(options, { ...settings, microBatches }, data);
@@ -77,15 +81,19 @@ async function initialize(run: TrainingRun, path: string): Promise<void> {
 }
 
 /**
- * Chooses as few micro-batches as fit into the memory of this machine. Results depend on the number, so it is reported,
- * and kept when the run is resumed.
+ * Chooses as few micro-batches as fit into the memory of each process, and at least one for each. Results depend on the
+ * number, so it is reported, and kept when the run is resumed.
  */
-export function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>): number {
-  const { microBatches, needed, available } = fitMicroBatches(step);
+export function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>, { team, memory }: Ranks): number {
+  const { microBatches, needed, available } = fitMicroBatches(step, { moreThan: team.size - 1, available: memory });
   if (microBatches > 1) {
+    const purpose =
+      microBatches === team.size
+        ? 'one for each process'
+        : `so that a step needs up to ${gigabytes(needed)} of the ${gigabytes(available)} available`;
     say(
-      `splitting each batch of ${step.training.batchSize} into ${microBatches} micro-batches, so that a step needs up to ` +
-        `${gigabytes(needed)} of the ${gigabytes(available)} available (--micro-batches ${microBatches})`,
+      `splitting each batch of ${step.training.batchSize} into ${microBatches} micro-batches, ${purpose} ` +
+        `(--micro-batches ${microBatches})`,
     );
   }
   return microBatches;

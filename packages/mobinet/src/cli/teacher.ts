@@ -5,14 +5,16 @@ import { DataError, messageOf } from '../data/errors.js';
 import { checkPackable } from '../export/pack.js';
 import { floatTwinOf } from '../networks/float-twin.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
-import { ownFolder } from '../training/own-folder.js';
+import { type OwnFolder, ownFolder } from '../training/own-folder.js';
 import { disposeRun, newRun, type TrainingRun } from '../training/run.js';
 import { checkpointFile, RunFolder } from '../training/run-folder.js';
 import { readTeacher, type Teacher } from '../training/teacher.js';
 import { definedOnly } from './defined-only.js';
 import { say } from './output.js';
+import type { Ranks } from './ranks.js';
 import { packResult } from './result-of-run.js';
 import { chooseMicroBatches, type RunFlags } from './run-settings.js';
+import { shareRun, shareTeacher } from './share-run.js';
 import { autoTeacher, type TeacherFlags, teacherFolder } from './teacher-flags.js';
 import { outlineOf, type TrainingWork, trainToEnd } from './train-run.js';
 
@@ -54,35 +56,49 @@ export async function openTeacher(
  */
 export async function trainTwin(student: TrainingRun, work: TrainingWork, flags: RunFlags): Promise<Teacher> {
   const { path: out } = work.folder;
+  const { team } = work.ranks;
   const path = join(out, teacherFolder);
-  const isResumed = existsSync(join(out, checkpointFile));
-  const isBegun = isResumed && existsSync(join(path, checkpointFile));
   const backend = currentBackend();
-  const folder = await ownFolder(path, { resumed: isBegun });
+  let folder: OwnFolder | null = null;
+  let twin: TrainingRun | null = null;
   try {
-    if (!isResumed) await (await RunFolder.open(student, { out, minutes: 0 })).save();
-    say(`training the teacher first, the float twin; saving it to ${path}`);
-    const twin = isBegun ? await readTwin(path, flags) : startTwin(student, flags);
-    checkPackable(outlineOf(twin), exportOptionsOf(twin));
-    const trained = await trainToEnd(twin, work, { out: folder });
-    const { metrics } = await packResult(twin, { ...work, out: path, ...trained });
-    say(`the teacher has a top-1 of ${metrics.top1.toFixed(2)} %`);
-    disposeRun(twin);
+    await team.first(async () => {
+      const isResumed = existsSync(join(out, checkpointFile));
+      const isBegun = isResumed && existsSync(join(path, checkpointFile));
+      folder = await ownFolder(path, { resumed: isBegun });
+      if (!isResumed) await (await RunFolder.open(student, { out, minutes: 0 })).save();
+      say(`training the teacher first, the float twin; saving it to ${path}`);
+      twin = isBegun ? await readTwin(path, flags) : startTwin(student, flags, work.ranks);
+      checkPackable(outlineOf(twin), exportOptionsOf(twin));
+    });
+    const run = await shareRun(team, twin);
+    const trained = await trainToEnd(run, work, { out: folder ?? { path } });
+    await team.first(async () => {
+      const { metrics } = await packResult(run, { ...work, out: path, ...trained });
+      say(`the teacher has a top-1 of ${metrics.top1.toFixed(2)} %`);
+    });
+    disposeRun(run);
   } finally {
-    await folder.close();
+    await (folder as OwnFolder | null)?.close();
   }
   await useBackend(backend);
-  return readTeacher(join(path, packedFile));
+  let teacher: Teacher | null = null;
+  await team.first(async () => {
+    teacher = await readTeacher(join(path, packedFile));
+  });
+  return (await shareTeacher(team, teacher))!;
 }
 
 /** The twin is trained like the student, with the same options, for another number of epochs. */
-function startTwin({ network, options, training, teacher, ...student }: TrainingRun, flags: RunFlags): TrainingRun {
+function startTwin(run: TrainingRun, flags: RunFlags, ranks: Ranks): TrainingRun {
+  const { network, options, training, teacher, ...student } = run;
   const { classes, trainImages, preset, source, fingerprint } = student;
   const twin = floatTwinOf(network, options);
   const epochs = teacher?.epochs ?? training.epochs;
   const warmupEpochs = Math.floor((training.warmupEpochs * epochs) / training.epochs);
   const settings = { ...training, epochs, warmupEpochs, distillation: undefined };
-  const microBatches = flags.microBatches ?? chooseMicroBatches({ network, options: twin, training: settings });
+  const plan = { network, options: twin, training: settings };
+  const microBatches = flags.microBatches ?? chooseMicroBatches(plan, ranks);
   const data = { network, classes, trainImages, preset, source, fingerprint };
   return newRun({ ...twin }, { ...settings, microBatches }, data);
 }

@@ -6,20 +6,24 @@ import type { ImageDataset } from '../data/source.js';
 import { makeWithoutMemory } from '../networks/network.js';
 import { EventLog } from '../report/event-log.js';
 import type { OwnFolder } from '../training/own-folder.js';
-import type { TrainingRun } from '../training/run.js';
+import type { EpochMetrics, TrainingRun } from '../training/run.js';
 import { checkpointFile } from '../training/run-folder.js';
 import type { Teacher } from '../training/teacher.js';
 import { train } from '../training/train.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import type { LivePage } from './live-page.js';
 import { say } from './output.js';
+import { stoppedElsewhere } from './program.js';
+import type { Ranks } from './ranks.js';
 import { RunReport } from './run-report.js';
 import { TrainingProgress } from './training-progress.js';
 
 /** What the runs of one command line share. */
 export interface TrainingWork {
-  /** The folder to resume from. */
-  readonly folder: OwnFolder;
+  /** The folder to resume from. Only the first process owns it; the others know its path. */
+  readonly folder: Pick<OwnFolder, 'path'>;
+  /** The processes that train together. */
+  readonly ranks: Ranks;
   readonly dataset: ImageDataset;
   readonly loading: LoadingFlags;
   /** A page that shows the report of the current run live. */
@@ -38,31 +42,37 @@ export interface TrainingWork {
  */
 export async function trainToEnd(
   run: TrainingRun,
-  { folder, dataset, loading, page, tensorboard, signal }: TrainingWork,
-  { out = folder, teacher }: { out?: OwnFolder; teacher?: Teacher | undefined } = {},
+  { folder, ranks, dataset, loading, page, tensorboard, signal }: TrainingWork,
+  { out = folder, teacher }: { out?: Pick<OwnFolder, 'path'>; teacher?: Teacher | undefined } = {},
 ): Promise<{ skippedImages: number; report: RunReport }> {
-  const events = tensorboard ? await EventLog.open(out.path, run.history) : undefined;
+  const { team } = ranks;
+  const events = tensorboard && team.leads ? await EventLog.open(out.path, run.history) : undefined;
   const report = new RunReport(run, { out: out.path, page, events });
   if (page) await report.write();
   const progress = new TrainingProgress({ advice: howToBeFaster(run) });
   const { finished, skippedImages } = await train(run, dataset, {
-    out,
+    out: out as OwnFolder,
+    communicator: team.communicator,
     resumeFrom: folder.path,
     teacher,
     signal,
-    ...progress,
-    onEpoch: (metrics) => {
-      progress.onEpoch(metrics);
-      return report.addEpoch();
-    },
+    // The first process shows the progress of all.
+    ...(team.leads && {
+      ...progress,
+      onEpoch: (metrics: EpochMetrics) => {
+        progress.onEpoch(metrics);
+        return report.addEpoch();
+      },
+    }),
+    workers: ranks.workers,
     ...loadingOf(loading),
   }).finally(() => progress.stop());
   if (skippedImages > 0) say(`skipped images that could not be decoded: ${skippedImages}`);
   if (finished) return { skippedImages, report };
-  if (run.history.length > 0) await report.write();
+  if (run.history.length > 0 && team.leads) await report.write();
   const isSaved = existsSync(join(folder.path, checkpointFile));
   say(isSaved ? `stopped and saved. Continue with --resume ${folder.path}` : 'stopped before the first step');
-  throw signal.reason;
+  throw team.common(signal.reason ?? stoppedElsewhere());
 }
 
 /**

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { threadCount } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import type { ImageDataset } from '../data/source.js';
@@ -8,13 +9,14 @@ import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
 import { eventFile } from '../report/event-log.js';
 import { summary } from '../summary/summary.js';
+import { checkRanks } from '../training/agreement.js';
 import { checkData } from '../training/check-data.js';
 import { exportOptionsOf, findCheckpoint, packedFile, readCheckpoint } from '../training/files.js';
 import { type OwnFolder, ownFolder, ownNewFolder } from '../training/own-folder.js';
 import { type PresetName, presets } from '../training/presets.js';
-import { disposeRun, type ImageLocation } from '../training/run.js';
+import { disposeRun, type ImageLocation, type TrainingRun } from '../training/run.js';
 import { bestFile, checkpointFile, copyBestCheckpoint, metricsFile, reportFile } from '../training/run-folder.js';
-import { checkTeacher } from '../training/teacher.js';
+import { checkTeacher, type Teacher } from '../training/teacher.js';
 import {
   addDataFlags,
   addLoadingFlags,
@@ -32,8 +34,10 @@ import { LivePage } from './live-page.js';
 import { wholeNumber } from './number-flags.js';
 import { say } from './output.js';
 import { interruptible } from './program.js';
+import { closeRanks, openRanks, type Ranks } from './ranks.js';
 import { reportResult } from './result-of-run.js';
 import { type RunFlags, reportChanges, resumeRun, startRun } from './run-settings.js';
+import { shareRun, shareTeacher } from './share-run.js';
 import { formatSummary } from './table.js';
 import { openTeacher, trainTwin } from './teacher.js';
 import { outlineOf, trainToEnd } from './train-run.js';
@@ -41,6 +45,7 @@ import { outlineOf, trainToEnd } from './train-run.js';
 type TrainFlags = RunFlags &
   DataFlags &
   LoadingFlags & {
+    readonly threads?: number;
     readonly resume?: string;
     readonly out?: string;
     readonly watch?: number;
@@ -131,11 +136,39 @@ const callOf = (command: Command): string => [command.parent?.name(), command.na
 async function runTraining(flags: TrainFlags, defaults: TrainDefaults): Promise<void> {
   const { signal, release } = interruptible('stopping after this step …');
   let page: LivePage | undefined;
+  let folder: OwnFolder | undefined;
   try {
-    page = flags.watch === undefined ? undefined : await LivePage.open(flags.watch);
-    const folder = await folderOf(flags);
-    await trainIn(folder, flags, { ...defaults, signal, page }).finally(() => folder.close());
+    const ranks = await openRanks(flags);
+    const { team } = ranks;
+    let prepared: PreparedRun | null = null;
+    const place = await team.first(async () => {
+      page = flags.watch === undefined ? undefined : await LivePage.open(flags.watch);
+      folder = await folderOf(flags);
+      prepared = await prepare(folder, flags, { ...defaults, ranks });
+      return { path: folder.path, source: prepared.source };
+    });
+    const { run, dataset, teacher: given } = await join(prepared, place.source, flags, ranks);
+    const work = {
+      folder: folder ?? place,
+      ranks,
+      dataset,
+      loading: flags,
+      page,
+      tensorboard: flags.tensorboard,
+      signal,
+    };
+    const teacher = given ?? (run.teacher && (await trainTwin(run, work, flags)));
+    const counts = `training on ${dataset.train.length} images, validating on ${dataset.val.length}`;
+    say(`${counts}${describeRanks(ranks)}; saving the run to ${place.path}`);
+    await team.first(async () => {
+      if (flags.resume) await copyBestCheckpoint(dirname(await findCheckpoint(flags.resume)), place.path);
+    });
+    if (page) say(`the report is live at ${page.url}`);
+    const { skippedImages, report } = await trainToEnd(run, work, { teacher });
+    closeRanks();
+    if (team.leads) await reportResult(run, { ...work, out: place.path, report, json: flags.json, skippedImages });
   } finally {
+    await folder?.close();
     await page?.close(signal);
     release();
   }
@@ -155,14 +188,24 @@ async function folderOf({ resume, out }: TrainFlags): Promise<OwnFolder> {
   return ownFolder(path, { resumed });
 }
 
-async function trainIn(
-  folder: OwnFolder,
+/** A run that is ready to be trained. */
+interface PreparedRun {
+  readonly run: TrainingRun;
+  readonly dataset: ImageDataset;
+  /** The teacher, unless it is still to be trained. */
+  readonly teacher: Teacher | null;
+  /** Where the images are. */
+  readonly source: ImageLocation;
+}
+
+/** Starts or resumes the run that the flags describe: the part of the first process. */
+async function prepare(
+  { path: out }: OwnFolder,
   flags: TrainFlags,
-  { signal, page, network = mobinet, ...defaults }: TrainDefaults & { signal: AbortSignal; page: LivePage | undefined },
-): Promise<void> {
-  const out = folder.path;
+  { ranks, network = mobinet, ...defaults }: TrainDefaults & { readonly ranks: Ranks },
+): Promise<PreparedRun> {
   const resumed = flags.resume ? await resumeRun(flags.resume, flags, network) : null;
-  const given = await openTeacher(flags, resumed && { run: resumed.run, path: flags.resume!, out });
+  const teacher = await openTeacher(flags, resumed && { run: resumed.run, path: flags.resume!, out });
   const named = locationOf(flags);
   const known: ImageLocation = resumed?.run.source ?? { data: defaults.data };
   const { limit = known.limit, valShare = known.valShare } = flags;
@@ -173,9 +216,10 @@ async function trainIn(
   const usual = dataset.train.length < 100_000 ? 'photos' : 'imagenet';
   const preset = flags.preset ?? (named ? (named.idx ? 'small' : usual) : defaults.preset) ?? usual;
   const record = recordOf(source, dataset);
-  const run = resumed?.run ?? (await startRun({ network, preset, flags, dataset, source: record, teacher: given }));
+  const run = resumed?.run ?? (await startRun({ network, preset, flags, dataset, source: record, teacher, ranks }));
   checkData(run, dataset);
-  if (given) checkTeacher(run, given);
+  checkRanks(run, ranks.team);
+  if (teacher) checkTeacher(run, teacher);
   const outline = outlineOf(run);
   // Fails now rather than after the last epoch.
   checkPackable(outline, exportOptionsOf(run));
@@ -190,13 +234,30 @@ async function trainIn(
         `(--val-share ${valShare} --seed ${splitSeed})`,
     );
   }
-  const work = { folder, dataset, loading: flags, page, tensorboard: flags.tensorboard, signal };
-  const teacher = given ?? (run.teacher && (await trainTwin(run, work, flags)));
-  say(`training on ${dataset.train.length} images, validating on ${dataset.val.length}; saving the run to ${out}`);
-  if (flags.resume) await copyBestCheckpoint(dirname(await findCheckpoint(flags.resume)), out);
-  if (page) say(`the report is live at ${page.url}`);
-  const { skippedImages, report } = await trainToEnd(run, work, { teacher });
-  await reportResult(run, { ...work, out, report, json: flags.json, skippedImages });
+  return { run, dataset, teacher, source };
+}
+
+/** The run of the first process on all of them, with the images of each. */
+async function join(
+  prepared: PreparedRun | null,
+  source: ImageLocation,
+  flags: TrainFlags,
+  { team }: Ranks,
+): Promise<Omit<PreparedRun, 'source'>> {
+  const run = await shareRun(team, prepared?.run ?? null);
+  const teacher = await shareTeacher(team, prepared?.teacher ?? null);
+  let dataset = prepared?.dataset;
+  await team.all(async () => {
+    dataset ??= await openData(source, flags);
+  });
+  return { run, teacher, dataset: dataset! };
+}
+
+/** What the user should know about several processes. */
+function describeRanks({ team }: Ranks): string {
+  if (team.size === 1) return '';
+  const threads = threadCount();
+  return ` with ${team.size} processes (${team.communicator.library}) of ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }
 
 /** Opens the images of a resumed run, which may have been moved since. */

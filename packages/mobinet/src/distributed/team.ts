@@ -1,5 +1,6 @@
 import { deserialize, serialize } from 'node:v8';
 import { messageOf } from '../data/errors.js';
+import { isCommon, markCommon } from './common-errors.js';
 import { alone, type Communicator } from './communicator.js';
 import { allGatherBytes, broadcastBytes } from './messages.js';
 
@@ -23,7 +24,6 @@ export class Team {
   /** The number of processes. */
   readonly size: number;
   readonly #explain: (error: unknown) => unknown;
-  readonly #common = new WeakSet<object>();
 
   /** @param options.explain Replaces an error before it is thrown and told to the others. Default: none. */
   constructor(
@@ -75,8 +75,7 @@ export class Team {
 
   /** Marks an error that all ranks throw at the same point, since all of them have seen the same reason. */
   common<E>(error: E): E {
-    this.#common.add(error as object);
-    return error;
+    return markCommon(error);
   }
 
   /** Runs code that does the same on all ranks, so that what it throws is thrown by all. */
@@ -99,7 +98,7 @@ export class Team {
 
   /** Whether all ranks have thrown this error, so that they can go on together, for example to save. */
   isCommon(error: unknown): boolean {
-    return this.size === 1 || (typeof error === 'object' && error !== null && this.#common.has(error));
+    return this.size === 1 || isCommon(error);
   }
 }
 

@@ -51,7 +51,7 @@ export async function checkAgreement(run: TrainingRun, team: Team): Promise<void
   for (const [rank, facts] of all.entries()) {
     for (const [name, expected] of Object.entries(all[0])) {
       if (facts[name] === expected) continue;
-      const difference = `rank ${rank} has another ${name} than rank 0: ${facts[name]}, not ${expected}`;
+      const difference = `rank ${rank} has another ${name} than rank 0: ${facts[name] ?? 'none'}, not ${expected}`;
       const remedy = remedies[name] ?? 'Start all of them with the same options and files';
       throw team.common(new DataError(`${difference}. ${remedy}`));
     }
@@ -61,19 +61,26 @@ export async function checkAgreement(run: TrainingRun, team: Team): Promise<void
 async function factsOf(run: TrainingRun): Promise<Facts> {
   const { network, options, training, fingerprint, decoder, progress } = run;
   const { tier, portable } = kernelSetting();
-  const { seconds, ...place } = progress;
   return {
     'version of mobinet': version,
     'compute device': currentBackend(),
     'kernel setting': portable ? `${tier}, portable` : tier,
     'rounding of multiply-adds': multiplyAddIsFused() ? 'once' : 'twice',
     'image decoder': decoder ?? 'none',
-    network: `${network.name} ${JSON.stringify(options)}`,
-    'set of training options': JSON.stringify(training),
+    network: network.name,
+    ...optionFacts('option of the network', options),
+    ...optionFacts('training option', training),
     'set of images': hashOf([JSON.stringify(fingerprint ?? null)]),
-    progress: JSON.stringify(place),
+    progress: `epoch ${progress.epoch}, batch ${progress.batch}`,
     'set of weights': await hashOfTensors(savedTensors(run)),
   };
+}
+
+/** Each option by itself, so that an error can name the one that differs. */
+function optionFacts(kind: string, options: object): Facts {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [`${kind}, ${name},`, JSON.stringify(value) ?? 'none']),
+  );
 }
 
 async function hashOfTensors(tensors: ReadonlyMap<string, Tensor>): Promise<string> {

@@ -58,19 +58,23 @@ export function fitMicroBatches(
   );
 }
 
-/** Bytes available for a step; on a GPU, for its largest tensor. */
-export function availableMemory(): number {
+/**
+ * Bytes available for a step; on a GPU, for its largest tensor.
+ *
+ * @param processes The number of processes that share the memory of the machine. Default 1.
+ */
+export function availableMemory(processes = 1): number {
   if (currentBackend() === 'webgpu') return gpuTensorLimit();
   const { limit } = memory();
   // Without any memory, the allocation throws an error that says why, with a remedy.
   if (limit === 0) zeros([1]).dispose();
-  return Math.min(limit, machineMemory());
+  return Math.min(limit, machineMemory(processes));
 }
 
-function machineMemory(): number {
+function machineMemory(processes: number): number {
   const free = process.availableMemory();
   // macOS counts cached memory as used, although it would release it immediately.
-  const available = process.platform === 'darwin' ? Math.max(free, totalmem() / 2) : free;
+  const available = (process.platform === 'darwin' ? Math.max(free, totalmem() / 2) : free) / processes;
   return Math.max(available - overheadBytes, available / 2);
 }
 

@@ -41,7 +41,11 @@ export interface Teacher {
  * ```
  */
 export async function readTeacher(path: string): Promise<Teacher> {
-  const { bytes, file } = await readPackedBytes(path);
+  return unpackTeacher(await readPackedBytes(path));
+}
+
+/** The teacher in the bytes of a packed model. */
+export function unpackTeacher({ bytes, file }: { readonly bytes: Uint8Array; readonly file: string }): Teacher {
   return { model: unpackModel(bytes, file), file: resolve(file), hash: hashOf([bytes]) };
 }
 
