@@ -66,6 +66,17 @@ export class FlatLayout {
     this.slice = alignment * Math.ceil(end / (this.buckets * ranks * alignment));
   }
 
+  /** The layout of the parameters of a network. */
+  static of(
+    parameters: ReadonlyMap<string, { readonly size: number }>,
+    options: { ranks: number; bucket?: number },
+  ): FlatLayout {
+    return new FlatLayout(
+      Array.from(parameters, ([name, { size }]) => [name, size] as const),
+      options,
+    );
+  }
+
   /** The number of elements in a bucket. */
   get bucket(): number {
     return this.ranks * this.slice;

@@ -2,8 +2,8 @@ import { type Optimizer, Parameter } from '@mobinet/autograd';
 import { dispose, keep, type Tensor, zeros } from '@mobinet/tensor';
 import { partOf } from '@mobinet/tensor/kernels';
 import { FlatLayout, type Piece } from './flat-layout.js';
-import { orderedSum } from './ordered-sum.js';
 import type { ParameterUpdate, Step, Updated, WholeState } from './parameter-update.js';
+import { SlicedVector } from './sliced-vector.js';
 import type { Team } from './team.js';
 
 /** A range of a parameter that this rank updates. */
@@ -32,13 +32,8 @@ export class ShardedUpdate implements ParameterUpdate {
   readonly #optimizer: Optimizer;
   readonly #parameters: ReadonlyMap<string, Tensor>;
   readonly #layout: FlatLayout;
-  /** The gradients that are sent, and the parameters that are received, [length]. */
-  readonly #vector: Tensor;
-  /** For each bucket, the gradients of all ranks for the own slice, [ranks, slice]. */
-  readonly #received: readonly Tensor[];
-  /** The own slices of all buckets: the sums of gradients, and then the parameters that are sent, [ownLength]. */
-  readonly #own: Tensor;
-  readonly #ownSlices: readonly Tensor[];
+  /** Gradients on their way to their sums, then parameters, and where the state is put together, moments. */
+  readonly #vector: SlicedVector;
   readonly #pieces: readonly OwnPiece[];
 
   /** The state of the optimizer is divided until `close`. */
@@ -46,85 +41,44 @@ export class ShardedUpdate implements ParameterUpdate {
     this.#team = team;
     this.#optimizer = optimizer;
     this.#parameters = model.parameters();
-    const sizes = Array.from(this.#parameters, ([name, { size }]) => [name, size] as const);
-    const layout = new FlatLayout(sizes, { ranks: team.size });
-    const { buckets, slice, ranks, length, ownLength } = layout;
-    this.#layout = layout;
-    this.#vector = keep(zeros([length]));
-    this.#own = keep(zeros([ownLength]));
-    this.#received = Array.from({ length: buckets }, () => keep(zeros([ranks, slice])));
-    this.#ownSlices = Array.from({ length: buckets }, (_, bucket) => keep(partOf(this.#own, bucket * slice, slice)));
-    this.#pieces = layout.piecesOf(team.rank).map((piece) => {
+    this.#layout = FlatLayout.of(this.#parameters, { ranks: team.size });
+    this.#vector = new SlicedVector(this.#layout, team.communicator);
+    this.#pieces = this.#layout.piecesOf(team.rank).map((piece) => {
       const parameter = this.#parameters.get(piece.name) as Parameter;
       const { binary } = parameter;
       return {
         ...piece,
         parameter: keep(new Parameter(partOf(parameter, piece.from, piece.size), { binary })),
-        gradient: keep(partOf(this.#own, piece.place, piece.size)),
+        gradient: keep(partOf(this.#vector.own, piece.place, piece.size)),
       };
     });
     this.#divideState();
   }
 
   async step({ gradients, present, learningRate }: Step): Promise<void> {
-    this.#sumGradients(gradients, present);
+    const { whole, own } = this.#vector;
+    this.#vector.reduceScatter(present, (begin, end) => {
+      if (!gradients) return;
+      for (const { name, from, to, at } of this.#partsIn(begin, end)) {
+        whole.values.set(gradients.get(name)!.values.subarray(from, to), at);
+      }
+    });
     this.#optimizer.learningRate = learningRate;
     this.#optimizer.update(this.#recordOf('parameter'), this.#recordOf('gradient'));
-    this.#shareParameters();
-  }
-
-  /** Buckets are added up while later ones are still on their way. */
-  #sumGradients(gradients: Step['gradients'], present: Step['present']): void {
-    const { communicator } = this.#team;
-    const arriving = this.#received.map((received, bucket) => {
-      if (gradients) this.#pack(gradients, bucket);
-      return communicator.startAllToAll(this.#valuesOf(bucket), received.values);
-    });
-    for (const [bucket, pending] of arriving.entries()) {
-      pending.wait();
-      orderedSum(this.#received[bucket], this.#ownSlices[bucket], present);
-    }
-  }
-
-  #shareParameters(): void {
-    const { communicator } = this.#team;
-    for (const { parameter, place } of this.#pieces) this.#own.values.set(parameter.values, place);
-    const arriving = this.#ownSlices.map((own, bucket) =>
-      communicator.startAllGather(own.values, this.#valuesOf(bucket)),
-    );
-    for (const [bucket, pending] of arriving.entries()) {
-      pending.wait();
-      this.#unpack(bucket);
-    }
-  }
-
-  /** Copies the gradients of a bucket into the vector. */
-  #pack(gradients: ReadonlyMap<string, Tensor>, bucket: number): void {
-    this.#forEachPart(bucket, (name, from, to, vector) => {
-      vector.set(gradients.get(name)!.values.subarray(from, to));
+    for (const { parameter, place } of this.#pieces) own.values.set(parameter.values, place);
+    this.#vector.allGather((begin, end) => {
+      for (const { name, from, to, at } of this.#partsIn(begin, end)) {
+        this.#parameters.get(name)!.values.set(whole.values.subarray(at, at + to - from), from);
+      }
     });
   }
 
-  /** Copies the parameters of a bucket out of the vector. */
-  #unpack(bucket: number): void {
-    this.#forEachPart(bucket, (name, from, _, vector) => {
-      this.#parameters.get(name)!.values.set(vector, from);
+  /** The ranges [from, to) of parameters that lie in a range of the vector, and where they are there. */
+  #partsIn(begin: number, end: number) {
+    return this.#layout.segmentsIn(begin, end).map(({ name, offset, size }) => {
+      const at = Math.max(begin, offset);
+      return { name, from: at - offset, to: Math.min(end, offset + size) - offset, at };
     });
-  }
-
-  /** Calls `visit` with each range of a parameter that lies in a bucket, and its elements in the vector. */
-  #forEachPart(bucket: number, visit: (name: string, from: number, to: number, vector: Float32Array) => void): void {
-    const begin = bucket * this.#layout.bucket;
-    const end = begin + this.#layout.bucket;
-    for (const { name, offset, size } of this.#layout.segmentsIn(begin, end)) {
-      const [from, to] = [Math.max(begin, offset), Math.min(end, offset + size)];
-      visit(name, from - offset, to - offset, this.#vector.values.subarray(from, to));
-    }
-  }
-
-  #valuesOf(bucket: number): Float32Array {
-    const { bucket: length } = this.#layout;
-    return this.#vector.values.subarray(bucket * length, (bucket + 1) * length);
   }
 
   #recordOf<K extends 'parameter' | 'gradient'>(kind: K): Record<string, OwnPiece[K]> {
@@ -153,7 +107,7 @@ export class ShardedUpdate implements ParameterUpdate {
     this.#optimizer.dispose();
     this.#optimizer.load(whole);
     release();
-    dispose([this.#vector, this.#own, this.#received, this.#ownSlices]);
+    this.#vector.dispose();
     for (const { parameter, gradient } of this.#pieces) dispose([parameter, gradient]);
   }
 
@@ -175,14 +129,15 @@ export class ShardedUpdate implements ParameterUpdate {
 
   /** Collects the pieces of a slot of all ranks in the vector, one rank after the other. */
   #gatherSlot(slot: string, everywhere: boolean): void {
+    const { communicator } = this.#team;
+    const { whole, own } = this.#vector;
     const { tensors } = this.#optimizer.state;
     for (const piece of this.#pieces) {
       const tensor = tensors.get(`${slot}.${nameOf(piece)}`);
-      if (tensor) this.#own.values.set(tensor.values, piece.place);
+      if (tensor) own.values.set(tensor.values, piece.place);
     }
-    const { communicator } = this.#team;
-    if (everywhere) communicator.allGather(this.#own.values, this.#vector.values);
-    else communicator.gather(this.#own.values, this.#vector.values);
+    if (everywhere) communicator.allGather(own.values, whole.values);
+    else communicator.gather(own.values, whole.values);
   }
 
   /** The collected pieces as tensors of whole parameters, by their names. */
@@ -192,7 +147,7 @@ export class ShardedUpdate implements ParameterUpdate {
     for (let rank = 0; rank < ranks; rank++) {
       for (const { name, from, size, place } of this.#layout.piecesOf(rank)) {
         const at = rank * ownLength + place;
-        whole.get(name)!.values.set(this.#vector.values.subarray(at, at + size), from);
+        whole.get(name)!.values.set(this.#vector.whole.values.subarray(at, at + size), from);
       }
     }
     return whole;

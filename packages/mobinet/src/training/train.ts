@@ -1,10 +1,11 @@
-import { Rng } from '@mobinet/tensor';
+import { currentBackend, Rng } from '@mobinet/tensor';
 import { fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import type { Communicator } from '../distributed/communicator.js';
-import { LocalUpdate } from '../distributed/parameter-update.js';
+import { LocalUpdate, type ParameterUpdate } from '../distributed/parameter-update.js';
+import { ExactSum, ReplicatedUpdate } from '../distributed/replicated-update.js';
 import { ShardedUpdate } from '../distributed/sharded-update.js';
 import { Team } from '../distributed/team.js';
 import type { FileSystem } from '../files/file-system.js';
@@ -125,7 +126,7 @@ async function trainTogether(
   const { out, onWarning, files, resumeFrom, checkpointMinutes = 10 } = options;
   await team.all(() => recordDecoder(run, dataset.train, team.leads ? onWarning : () => {}));
   await checkAgreement(run, team);
-  const update = team.size === 1 ? new LocalUpdate(run) : new ShardedUpdate(run, team);
+  const update = updateOf(run, team);
   const folder = await RunFolder.open(run, {
     out: typeof out === 'string' ? out : out.path,
     minutes: checkpointMinutes,
@@ -172,4 +173,10 @@ async function trainTogether(
   } finally {
     await Promise.all([trainLoader.close(), valLoader.close(), areTogether && update.close()]);
   }
+}
+
+/** How the processes update the parameters. */
+function updateOf(run: TrainingRun, team: Team): ParameterUpdate {
+  if (team.size === 1) return new LocalUpdate(run);
+  return currentBackend() === 'cpu' ? new ShardedUpdate(run, team) : new ReplicatedUpdate(run, new ExactSum(run, team));
 }
