@@ -20,8 +20,8 @@ const libraries: readonly TestLibrary[] = [
     name: 'Open MPI',
     mpirun: process.env.MOBINET_OPENMPI ?? '/usr/bin/mpirun.openmpi',
     debian: 'openmpi-bin',
-    // More ranks than processors, each of which may run on any of them.
-    flags: ['--oversubscribe', '--bind-to', 'none'],
+    // More ranks than processors, each of which may run on any of them, and lets others run while it waits.
+    flags: ['--oversubscribe', '--bind-to', 'none', '--mca', 'mpi_yield_when_idle', '1'],
     env: { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
   },
   {

@@ -47,9 +47,9 @@ describeWithMpi('opening a communicator', ({ name, run }) => {
   test('says that the library of MOBINET_MPI is not one', async () => {
     const missing = await problemOf([], { MOBINET_MPI: '/missing/libmpi.so' });
     expect(missing).toMatch(
-      /^error: MOBINET_MPI=\/missing\/libmpi\.so is not a library of MPI 3\.1 or newer \(.*\)\. Give the path of libmpi\.so\n$/,
+      /^error: MOBINET_MPI=\/missing\/libmpi\.so is not a library of MPI 3 or newer \(.*\)\. Give the path of libmpi\.so\n$/,
     );
-    expect(await problemOf([], { MOBINET_MPI: 'libc.so.6' })).toMatch(/ libc\.so\.6 is not .*MPI_Init_thread/);
+    expect(await problemOf([], { MOBINET_MPI: 'libc.so.6' })).toMatch(/MOBINET_MPI=libc\.so\.6 is not .* 'MPI_\w+'/);
   });
 
   const other = name === 'MPICH' ? 'libmpi.so.40' : 'libmpich.so.12';

@@ -41,7 +41,7 @@ function loadChosen(file: string, load: Load): Omit<Mpi, 'addressOf'> {
     return declare(file, load(file));
   } catch (error) {
     throw new CommunicationError(
-      `MOBINET_MPI=${file} is not a library of MPI 3.1 or newer (${messageOf(error)}). Give the path of libmpi.so`,
+      `MOBINET_MPI=${file} is not a library of MPI 3 or newer (${messageOf(error)}). Give the path of libmpi.so`,
       { cause: error },
     );
   }
