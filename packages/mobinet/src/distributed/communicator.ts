@@ -1,17 +1,25 @@
-/** Numbers that are exchanged: any typed array, also one over the memory of a tensor. */
-export type Buffer = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
+import { checkAllGather, checkAllToAll, checkGather, type Ranks } from './check-buffers.js';
+import type { ExchangeBuffer } from './exchange-buffer.js';
 
 /** An exchange that goes on while the program does something else. Its buffers must be left alone until it is done. */
 export interface PendingExchange {
-  /** Waits for the exchange. */
+  /**
+   * Waits for the exchange. Does nothing if it is done.
+   * @throws CommunicationError if it fails.
+   */
   wait(): void;
-  /** Lets the exchange make progress, and says whether it is done. Most MPI libraries only work while they are called. */
+  /**
+   * Lets the exchange make progress, and says whether it is done. Most MPI libraries only work while they are called.
+   * @throws CommunicationError if it fails.
+   */
   poll(): boolean;
 }
 
 /**
  * The processes that train together, which MPI calls ranks. All of them must call the same methods in the same order,
- * with buffers of the same sizes; each call waits for the others.
+ * with buffers of the same sizes; each call waits for the others. Every rank may send at most 2³¹ − 1 bytes at once, and
+ * buffers must not overlap, unless a method says so. All methods throw a `CommunicationError` for buffers that do not
+ * fit, and if the exchange fails.
  */
 export interface Communicator {
   /** The number of this process, from 0. */
@@ -21,25 +29,29 @@ export interface Communicator {
   /** What carries the messages, such as `Open MPI v4.1.4`. */
   readonly library: string;
   /** Overwrites the buffer of every rank by that of rank 0. */
-  broadcast(buffer: Buffer): void;
+  broadcast(buffer: ExchangeBuffer): void;
   /**
    * Hands everybody the buffers of all ranks.
    *
-   * @param own The buffer of this rank.
+   * @param own The buffer of this rank. It may be the block of `all` that belongs to this rank, which saves a copy.
    * @param all Receives the buffers in the order of the ranks. Its length is `size · own.length`.
    */
-  allGather<B extends Buffer>(own: B, all: B): void;
-  /** Hands rank 0 the buffers of all ranks, in their order. @param all Only rank 0 needs it. */
-  gather<B extends Buffer>(own: B, all: B | null): void;
+  allGather<B extends ExchangeBuffer>(own: B, all: B): void;
+  /**
+   * Hands rank 0 the buffers of all ranks.
+   *
+   * @param all Receives the buffers in the order of the ranks. Only rank 0 needs it; the others may pass null.
+   */
+  gather<B extends ExchangeBuffer>(own: B, all: B | null): void;
   /**
    * Sends block r of `send` to rank r, and receives one block from each, in the order of the ranks. Both consist of
    * `size` blocks of the same length.
    */
-  allToAll<B extends Buffer>(send: B, receive: B): void;
+  allToAll<B extends ExchangeBuffer>(send: B, receive: B): void;
   /** Begins an `allGather`. */
-  startAllGather<B extends Buffer>(own: B, all: B): PendingExchange;
+  startAllGather<B extends ExchangeBuffer>(own: B, all: B): PendingExchange;
   /** Begins an `allToAll`. */
-  startAllToAll<B extends Buffer>(send: B, receive: B): PendingExchange;
+  startAllToAll<B extends ExchangeBuffer>(send: B, receive: B): PendingExchange;
   /** Waits until all ranks have come this far. */
   barrier(): void;
   /** Ends the program on all ranks at once, without saving anything. */
@@ -64,21 +76,39 @@ export const alone: Communicator = {
   size: 1,
   library: 'none',
   broadcast() {},
-  allGather: copy,
-  gather: (own, all) => copy(own, all!),
-  allToAll: copy,
-  startAllGather: startCopy,
-  startAllToAll: startCopy,
+  allGather,
+  gather(own, all) {
+    checkGather(own, all, onlyOne);
+    all!.set(own);
+  },
+  allToAll,
+  startAllGather(own, all) {
+    allGather(own, all);
+    return finished;
+  },
+  startAllToAll(send, receive) {
+    allToAll(send, receive);
+    return finished;
+  },
   barrier() {},
   abort: (exitCode) => process.exit(exitCode),
   close() {},
 };
 
-function copy<B extends Buffer>(from: B, to: B): void {
-  to.set(from);
+const onlyOne: Ranks = {
+  rank: 0,
+  size: 1,
+  distance: (a, b) => (a.buffer === b.buffer ? b.byteOffset - a.byteOffset : Number.NaN),
+};
+
+function allGather<B extends ExchangeBuffer>(own: B, all: B): void {
+  checkAllGather(own, all, onlyOne);
+  all.set(own);
 }
 
-function startCopy<B extends Buffer>(from: B, to: B): PendingExchange {
-  copy(from, to);
-  return { wait() {}, poll: () => true };
+function allToAll<B extends ExchangeBuffer>(send: B, receive: B): void {
+  checkAllToAll(send, receive, onlyOne);
+  receive.set(send);
 }
+
+const finished: PendingExchange = { wait() {}, poll: () => true };

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import type { Communicator } from './communicator.js';
+import { allGatherBytes, allGatherJson, broadcastBytes, broadcastJson } from './messages.js';
+
+/**
+ * Checks messages of lengths that the receiver does not know. All ranks call it.
+ * @throws AssertionError if one is wrong.
+ */
+export function checkMessages(ranks: Communicator): void {
+  const others = Array.from({ length: ranks.size }, (_, rank) => rank);
+  const bytesOf = (rank: number, length: number): Uint8Array =>
+    Uint8Array.from({ length }, (_, i) => (7 * i + 31 * rank) & 255);
+  for (const length of [0, 1, 1000, 100_000]) {
+    const bytes = ranks.rank === 0 ? bytesOf(0, length) : null;
+    assert.deepEqual(broadcastBytes(ranks, bytes), bytesOf(0, length));
+    for (const lengthOf of [(rank: number) => rank * length, (rank: number) => (rank === 0 ? length : 0)]) {
+      const all = allGatherBytes(ranks, bytesOf(ranks.rank, lengthOf(ranks.rank)));
+      assert.deepEqual(
+        all,
+        others.map((rank) => bytesOf(rank, lengthOf(rank))),
+      );
+    }
+  }
+  const jsonOf = (rank: number) => ({ rank, text: '√'.repeat(rank), list: [rank, null] });
+  assert.deepEqual(allGatherJson(ranks, jsonOf(ranks.rank)), others.map(jsonOf));
+  assert.deepEqual(broadcastJson(ranks, ranks.rank === 0 ? jsonOf(3) : null), jsonOf(3));
+  assert.equal(broadcastJson<string | null>(ranks, null), null);
+}
