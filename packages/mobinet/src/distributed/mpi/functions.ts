@@ -12,15 +12,12 @@ interface Parameters {
   readonly MPI_Comm_set_errhandler: [world: Handle, handler: Handle];
   readonly MPI_Comm_rank: [world: Handle, rank: Int32Array];
   readonly MPI_Comm_size: [world: Handle, size: Int32Array];
-  readonly MPI_Bcast: [buffer: Memory, count: number, type: Handle, root: number, world: Handle];
-  readonly MPI_Allgather: [...Block, ...Block, world: Handle];
-  readonly MPI_Gather: [...Block, ...Block, root: number, world: Handle];
-  readonly MPI_Alltoall: [...Block, ...Block, world: Handle];
+  readonly MPI_Ibcast: [...Block, root: number, world: Handle, request: BigInt64Array];
+  readonly MPI_Igather: [...Block, ...Block, root: number, world: Handle, request: BigInt64Array];
   readonly MPI_Iallgather: [...Block, ...Block, world: Handle, request: BigInt64Array];
   readonly MPI_Ialltoall: [...Block, ...Block, world: Handle, request: BigInt64Array];
   readonly MPI_Test: [request: BigInt64Array, isDone: Int32Array, status: Memory];
-  readonly MPI_Wait: [request: BigInt64Array, status: Memory];
-  readonly MPI_Barrier: [world: Handle];
+  readonly MPI_Ibarrier: [world: Handle, request: BigInt64Array];
   readonly MPI_Abort: [world: Handle, exitCode: number];
   readonly MPI_Finalize: [];
   readonly MPI_Get_library_version: [text: Uint8Array, length: Int32Array];
@@ -38,15 +35,12 @@ const signatures: Readonly<Record<Name, string>> = {
   MPI_Comm_set_errhandler: 'hh',
   MPI_Comm_rank: 'hp',
   MPI_Comm_size: 'hp',
-  MPI_Bcast: 'pihih',
-  MPI_Allgather: 'pihpihh',
-  MPI_Gather: 'pihpihih',
-  MPI_Alltoall: 'pihpihh',
+  MPI_Ibcast: 'pihihp',
+  MPI_Igather: 'pihpihihp',
   MPI_Iallgather: 'pihpihhp',
   MPI_Ialltoall: 'pihpihhp',
   MPI_Test: 'ppp',
-  MPI_Wait: 'pp',
-  MPI_Barrier: 'h',
+  MPI_Ibarrier: 'hp',
   MPI_Abort: 'hi',
   MPI_Finalize: '',
   MPI_Get_library_version: 'pp',

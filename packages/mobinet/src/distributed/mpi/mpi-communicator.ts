@@ -52,45 +52,42 @@ export class MpiCommunicator implements Communicator {
   }
 
   broadcast(buffer: ExchangeBuffer): void {
-    const { functions, handles } = this.#open();
     checkLength('broadcast', buffer.byteLength);
-    functions.MPI_Bcast(buffer, buffer.byteLength, handles.byte, 0, handles.world);
+    this.#start([buffer], ({ functions, handles }, request) =>
+      functions.MPI_Ibcast(buffer, buffer.byteLength, handles.byte, 0, handles.world, request),
+    ).wait();
   }
 
   allGather<B extends ExchangeBuffer>(own: B, all: B): void {
-    const { functions, handles } = this.#open();
-    functions.MPI_Allgather(...this.#allGathered(own, all), handles.world);
+    this.startAllGather(own, all).wait();
   }
 
   gather<B extends ExchangeBuffer>(own: B, all: B | null): void {
-    const { functions, handles } = this.#open();
     checkGather(own, all, this.#ranks);
-    const [from, to] = [block(own, own.byteLength, handles.byte), block(all, own.byteLength, handles.byte)];
-    functions.MPI_Gather(...from, ...to, 0, handles.world);
+    this.#start(all ? [own, all] : [own], ({ functions, handles }, request) => {
+      const [from, to] = [block(own, own.byteLength, handles.byte), block(all, own.byteLength, handles.byte)];
+      functions.MPI_Igather(...from, ...to, 0, handles.world, request);
+    }).wait();
   }
 
   allToAll<B extends ExchangeBuffer>(send: B, receive: B): void {
-    const { functions, handles } = this.#open();
-    functions.MPI_Alltoall(...this.#allSent(send, receive), handles.world);
+    this.startAllToAll(send, receive).wait();
   }
 
   startAllGather<B extends ExchangeBuffer>(own: B, all: B): PendingExchange {
-    const { functions, handles } = this.#open();
-    const exchange = new MpiExchange(this.#open(), [own, all]);
-    functions.MPI_Iallgather(...this.#allGathered(own, all), handles.world, exchange.request);
-    return exchange;
+    return this.#start([own, all], ({ functions, handles }, request) =>
+      functions.MPI_Iallgather(...this.#allGathered(own, all), handles.world, request),
+    );
   }
 
   startAllToAll<B extends ExchangeBuffer>(send: B, receive: B): PendingExchange {
-    const { functions, handles } = this.#open();
-    const exchange = new MpiExchange(this.#open(), [send, receive]);
-    functions.MPI_Ialltoall(...this.#allSent(send, receive), handles.world, exchange.request);
-    return exchange;
+    return this.#start([send, receive], ({ functions, handles }, request) =>
+      functions.MPI_Ialltoall(...this.#allSent(send, receive), handles.world, request),
+    );
   }
 
   barrier(): void {
-    const { functions, handles } = this.#open();
-    functions.MPI_Barrier(handles.world);
+    this.#start([], ({ functions, handles }, request) => functions.MPI_Ibarrier(handles.world, request)).wait();
   }
 
   abort(exitCode: number): never {
@@ -101,6 +98,13 @@ export class MpiCommunicator implements Communicator {
   close(): void {
     this.#open().functions.MPI_Finalize();
     this.#mpi = null;
+  }
+
+  #start(buffers: readonly ExchangeBuffer[], start: (mpi: Mpi, request: BigInt64Array) => void): MpiExchange {
+    const mpi = this.#open();
+    const exchange = new MpiExchange(mpi, buffers);
+    start(mpi, exchange.request);
+    return exchange;
   }
 
   #open(): Mpi {
@@ -141,6 +145,14 @@ const nameIn = (description: string): string =>
     .replace(/\s+Version:\s+/i, ' ')
     .trim();
 
+/** For so many milliseconds, a rank that waits does nothing else: other ranks are rarely later, and messages are on their way. */
+const busyTime = 20;
+
+/** Then it sleeps for so many milliseconds at a time. */
+const nap = 0.1;
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
 class MpiExchange implements PendingExchange {
   /** The handle of the exchange, 4 or 8 bytes. */
   readonly request = new BigInt64Array(1);
@@ -155,10 +167,15 @@ class MpiExchange implements PendingExchange {
     for (const { buffer } of buffers) void buffer;
   }
 
+  /**
+   * Not with `MPI_Wait`, which keeps a processor busy for as long as it takes, such as for a checkpoint of rank 0. That
+   * processor may have images to decode, or ranks of its own to run.
+   */
   wait(): void {
-    if (!this.#buffers) return;
-    this.#mpi.functions.MPI_Wait(this.request, this.#mpi.handles.ignoreStatus);
-    this.#buffers = null;
+    const start = performance.now();
+    while (!this.poll()) {
+      if (performance.now() - start > busyTime) Atomics.wait(sleeper, 0, 0, nap);
+    }
   }
 
   poll(): boolean {

@@ -1,0 +1,72 @@
+/**
+ * Trains small runs on the ranks that MPI has started, one after the other: a job for each argument after the folder of
+ * the images and the folder for the runs. Without MPI, on a single process.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setThreads } from '@mobinet/tensor';
+import { randomCropAndFlip } from '../data/augment.js';
+import { openImageFolder } from '../data/image-folder.js';
+import { openCommunicator } from '../distributed/open-communicator.js';
+import { packedFile, readCheckpoint, writePacked } from './files.js';
+import { paperTraining, type TrainingOptions } from './options.js';
+import { newRun } from './run.js';
+import { train } from './train.js';
+
+/** A training to do. */
+export interface Job {
+  /** The name of its run, which is the folder. */
+  readonly name: string;
+  readonly training?: Partial<TrainingOptions>;
+  /** Whether the run continues from its checkpoint. */
+  readonly resumes?: boolean;
+  /** Stops after so many steps of this process. The last rank is the one that is asked to. */
+  readonly stopsAfter?: number;
+}
+
+const [images, out, ...jobs] = process.argv.slice(2);
+await setThreads(1);
+const communicator = await openCommunicator();
+const dataset = openImageFolder(images, { maxSkipped: 1, onWarning: () => {} });
+for (const text of jobs) {
+  const job: Job = JSON.parse(text);
+  const folder = join(out, job.name);
+  const run = job.resumes ? await readCheckpoint(folder) : start(job);
+  const controller = new AbortController();
+  let steps = 0;
+  const { finished, skippedImages } = await train(run, dataset, {
+    out: folder,
+    communicator,
+    workers: 1,
+    maxSkipped: 1,
+    signal: controller.signal,
+    onWarning: (message) => console.error(message),
+    onStep: () => {
+      if (++steps === job.stopsAfter && communicator.rank === communicator.size - 1) controller.abort();
+    },
+  });
+  if (communicator.rank === 0) {
+    if (finished) await writePacked(run, join(folder, packedFile));
+    console.log(JSON.stringify({ name: job.name, finished, skippedImages, images: run.progress.images }));
+  }
+}
+communicator.close();
+
+function start({ name, training }: Job) {
+  mkdirSync(join(out, name), { recursive: true });
+  return newRun(
+    { width: 0.0625, k: 1, imageSize: 32 },
+    {
+      ...paperTraining,
+      epochs: 2,
+      batchSize: 10,
+      microBatches: 4,
+      learningRate: 2e-3,
+      schedule: 'one-cycle',
+      resize: 32,
+      augment: { ...randomCropAndFlip, padding: 2 },
+      ...training,
+    },
+    { classes: dataset.classes, trainImages: dataset.train.length },
+  );
+}

@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { describeWithMpi, programBeside } from '../distributed/mpi.test.helper.js';
+import { packedFile } from './files.js';
+import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
+import type { Job } from './on-ranks.test.helper.js';
+import { checkpointFile } from './run-folder.js';
+
+const folder = sharedFolder();
+const images = copyImages(join(folder, 'images'));
+const program = programBeside(import.meta.url, 'on-ranks.test.helper.js');
+
+/** All that may depend on the division of the work: moments, averages, shares of mixup, and batches that are not full. */
+const jobs: readonly Job[] = [
+  { name: 'adam', training: { ema: 0.9, mixup: 0.3, labelSmoothing: 0.1 } },
+  { name: 'sgd', training: { optimizer: 'sgd', weightDecay: 0.01, microBatches: 8, batchSize: 9 } },
+  { name: 'bop', training: { optimizer: 'bop', epochs: 1 } },
+];
+
+const stopping: Job = { name: 'stopped', training: { mixup: 0.3 }, stopsAfter: 2 };
+
+const outcomeOf = (stdout: string) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { name: string; finished: boolean; skippedImages: number });
+
+/** What a finished run has left: its checkpoint except times, and its packed network. */
+const resultOf = (out: string, { name }: Job) => ({
+  checkpoint: contentsOf(readFileSync(join(out, name, checkpointFile))),
+  packed: readFileSync(join(out, name, packedFile)),
+});
+
+const argumentsOf = (out: string, list: readonly Job[]) => [
+  program,
+  images,
+  out,
+  ...list.map((job) => JSON.stringify(job)),
+];
+
+/** Runs jobs on a single process, without MPI. */
+function runAlone(out: string, list: readonly Job[]) {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--conditions=mobinet-unbundled', ...argumentsOf(out, list)],
+    { encoding: 'utf8' },
+  );
+  expect({ stderr, status }).toEqual({ stderr: expect.any(String), status: 0 });
+  return outcomeOf(stdout);
+}
+
+const straight = join(folder, 'straight');
+
+/** Cuts off the second half of an image, so that it cannot be decoded. */
+function breakImage(split: string, name: string, index: number): void {
+  const place = join(images, split, name);
+  const file = join(place, readdirSync(place).sort()[index]);
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.subarray(0, bytes.length / 2));
+}
+
+describe('training on several ranks', () => {
+  beforeAll(() => {
+    breakImage('train', 'ankle-boot', 1);
+    breakImage('train', 'coat', 6);
+    breakImage('val', 'bag', 2);
+    const { stopsAfter, ...whole } = stopping;
+    const outcome = runAlone(straight, [...jobs, whole]);
+    expect(outcome.map(({ finished, skippedImages }) => [finished, skippedImages])).toEqual(
+      outcome.map(() => [true, 3]),
+    );
+  });
+
+  describeWithMpi('gives the bits of a single process', ({ run }) => {
+    test.each([2, 4])('on %i ranks, with all optimizers, mixup, averages and skipped images', async (ranks) => {
+      const out = mkdtempSync(join(folder, 'ranks-'));
+      const { code, stdout, stderr } = await run({ ranks, args: argumentsOf(out, jobs) });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
+      expect(outcomeOf(stdout).map(({ skippedImages }) => skippedImages)).toEqual([3, 3, 3]);
+      for (const job of jobs) expect(resultOf(out, job)).toEqual(resultOf(straight, job));
+      // Each skipped image is reported once for each run, and by name.
+      expect(stderr.match(/skipped .*\.png/g)).toHaveLength(3 * jobs.length);
+    });
+
+    test('also if 4 ranks begin, one goes on and is stopped as well, and 2 finish', async () => {
+      const out = mkdtempSync(join(folder, 'ranks-'));
+      const begun = await run({ ranks: 4, args: argumentsOf(out, [stopping]) });
+      expect(outcomeOf(begun.stdout)).toMatchObject([{ finished: false }]);
+      expect(runAlone(out, [{ ...stopping, resumes: true }])).toMatchObject([{ finished: false }]);
+      const { stopsAfter, ...rest } = stopping;
+      const ended = await run({ ranks: 2, args: argumentsOf(out, [{ ...rest, resumes: true }]) });
+      expect(outcomeOf(ended.stdout)).toMatchObject([{ finished: true, skippedImages: 3 }]);
+      expect(resultOf(out, stopping)).toEqual(resultOf(straight, stopping));
+    });
+  });
+});
