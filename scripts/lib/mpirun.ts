@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { networkInterface, type VirtualHosts } from './virtual-hosts.js';
 
 /** How `mpirun --version` of a library begins, and what starts one rank on each host, which talk through TCP only. */
@@ -9,6 +10,8 @@ const libraries = {
       '--allow-run-as-root',
       ...['--host', names.map((name) => `${name}:1`).join(',')],
       ...['--map-by', 'node', '--bind-to', 'none'],
+      // Each host believes that it has the machine for itself. Where ranks share processors, waiting ones must yield.
+      ...(names.length > availableParallelism() ? ['--mca', 'mpi_yield_when_idle', '1'] : []),
       ...['--mca', 'plm_rsh_agent', agent],
       // Ranks of one kernel would find other ways to each other: shared memory, and UCX.
       ...['--mca', 'pml', 'ob1', '--mca', 'btl', 'tcp,self'],

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 /** Hosts that are network namespaces of this machine, as `makeHosts` makes them. */
@@ -54,11 +54,6 @@ export function makeHosts({ count, rate, delay }: Network): VirtualHosts {
   const bridge = `${tag}switch`;
   const names = Array.from({ length: count }, (_, index) => `host${index + 1}`);
   const addresses = names.map((_, index) => `${network}.${index + 1}`);
-  const folder = mkdtempSync(join(tmpdir(), 'mobinet-cluster-'));
-  const remove = () => {
-    removeNamespaces(tag);
-    rmSync(folder, { recursive: true, force: true });
-  };
   try {
     run('ip', `netns add ${bridge}`);
     run('ip', `-n ${bridge} link add br0 type bridge`);
@@ -90,11 +85,14 @@ export function makeHosts({ count, rate, delay }: Network): VirtualHosts {
         run('tc', `-n ${bridge} qdisc add dev ${name} root ${limit}`);
       }
     }
-    const agent = join(folder, 'agent');
+    // Nothing enters the namespace of the switch, so this folder is free, and it goes with the rest.
+    mkdirSync(join(netnsFolder, bridge), { recursive: true });
+    const agent = join(netnsFolder, bridge, 'agent');
     writeFileSync(agent, agentScript(tag, names), { mode: 0o755 });
+    const remove = () => removeNamespaces(tag);
     return { names, addresses, agent, isDelayed, traffic: () => names.map((name) => trafficOf(tag + name)), remove };
   } catch (error) {
-    remove();
+    removeNamespaces(tag);
     throw error;
   }
 }
