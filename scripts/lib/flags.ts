@@ -7,10 +7,14 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 type Options = NonNullable<ParseArgsConfig['options']>;
 type Values<O extends Options> = ReturnType<typeof parseArgs<{ options: O }>>['values'];
 
-/** The values of a script's flags. An unknown flag ends the script with a line that names it. */
-export function parseFlags<const O extends Options>(options: O): Values<O> {
+/**
+ * The values of a script's flags. An unknown flag ends the script with a line that names it.
+ *
+ * @param args The arguments, by default all of the script's.
+ */
+export function parseFlags<const O extends Options>(options: O, args: string[] = process.argv.slice(2)): Values<O> {
   try {
-    return parseArgs({ options }).values;
+    return parseArgs({ options, args }).values;
   } catch (error) {
     return stop((error as Error).message);
   }

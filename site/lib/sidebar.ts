@@ -8,7 +8,7 @@ const groups: readonly { text: string; files: readonly string[] }[] = [
     text: 'Use it',
     files: [
       ...['README.md', 'docs/own-images.md', 'docs/small-data.md', 'docs/training.md', 'docs/command-line.md'],
-      ...['docs/web.md', 'docs/interop.md', 'docs/gpu.md', 'docs/help.md'],
+      ...['docs/web.md', 'docs/interop.md', 'docs/gpu.md', 'docs/distributed.md', 'docs/help.md'],
     ],
   },
   { text: 'How it works', files: ['ARCHITECTURE.md', 'docs/equations.md', 'docs/operations.md', 'docs/glossary.md'] },
