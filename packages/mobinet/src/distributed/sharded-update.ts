@@ -97,8 +97,8 @@ export class ShardedUpdate implements ParameterUpdate {
       for (const [name, tensor] of this.#gathered()) found.set(`${slot}.${name}`, tensor);
     }
     if (!everywhere && !this.#team.leads) return null;
-    const names = [...this.#parameters.keys()].flatMap((name) => slots.map((slot) => `${slot}.${name}`));
-    const tensors = new Map(names.filter((name) => all.has(name)).map((name) => [name, found.get(name)!]));
+    // An optimizer need not have every slot for every parameter.
+    const tensors = new Map([...found].filter(([name]) => all.has(name)));
     return { step: state.step, tensors, release: () => dispose([...found.values()]) };
   }
 

@@ -76,8 +76,15 @@ export function savedTensors({ model, average, optimizer }: TrainingRun): Map<st
   return new Map([
     ...prefixed('model.', modelTensors(model)),
     ...(average ? prefixed('average.', modelTensors(average.module)) : []),
-    ...prefixed('optimizer.', optimizer.state.tensors),
+    ...prefixed('optimizer.', inOrderOf(model.parameters(), optimizer.state.tensors)),
   ]);
+}
+
+/** The tensors of an optimizer in the order of the parameters, however the optimizer divides its work. */
+function inOrderOf(parameters: ReadonlyMap<string, Tensor>, tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const places = new Map([...parameters.keys()].map((name, place) => [name, place]));
+  const placeOf = (name: string): number => places.get(name.slice(name.indexOf('.') + 1)) ?? -1;
+  return new Map([...tensors].sort(([a], [b]) => placeOf(a) - placeOf(b)));
 }
 
 /**
@@ -238,9 +245,14 @@ function withMissingSettings(run: { training?: object; progress?: object } | nul
   const { measured } = startOfEpoch(0);
   return {
     ...run,
-    training: { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0, ...run.training },
-    ...(typeof run.progress === 'object' && { progress: { measured, ...run.progress } }),
+    training: withDefaults(run.training, { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0 }),
+    ...(typeof run.progress === 'object' && { progress: withDefaults(run.progress, { measured }) }),
   };
+}
+
+/** Appends what a record lacks. What it has keeps its order, so that a resumed run writes the same bytes. */
+function withDefaults(record: object, defaults: object): object {
+  return { ...record, ...Object.fromEntries(Object.entries(defaults).filter(([key]) => !(key in record))) };
 }
 
 const exampleMetrics: Omit<EpochMetrics, 'top5'> = {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { hashOf } from '../data/fingerprint.js';
 import { describeWithMpi, programBeside } from '../distributed/mpi.test.helper.js';
 import { packedFile } from './files.js';
 import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
@@ -27,10 +28,10 @@ const outcomeOf = (stdout: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as { name: string; finished: boolean; skippedImages: number });
 
-/** What a finished run has left: its checkpoint except times, and its packed network. */
+/** What a finished run has left: hashes of its checkpoint, except times, and of its packed network. */
 const resultOf = (out: string, { name }: Job) => ({
-  checkpoint: contentsOf(readFileSync(join(out, name, checkpointFile))),
-  packed: readFileSync(join(out, name, packedFile)),
+  checkpoint: hashOf([JSON.stringify(contentsOf(readFileSync(join(out, name, checkpointFile))))]),
+  packed: hashOf([readFileSync(join(out, name, packedFile))]),
 });
 
 const argumentsOf = (out: string, list: readonly Job[]) => [
@@ -91,7 +92,7 @@ describe('training on several ranks', () => {
       expect(runAlone(out, [{ ...stopping, resumes: true }])).toMatchObject([{ finished: false }]);
       const { stopsAfter, ...rest } = stopping;
       const ended = await run({ ranks: 2, args: argumentsOf(out, [{ ...rest, resumes: true }]) });
-      expect(outcomeOf(ended.stdout)).toMatchObject([{ finished: true, skippedImages: 3 }]);
+      expect(outcomeOf(ended.stdout)).toMatchObject([{ finished: true }]);
       expect(resultOf(out, stopping)).toEqual(resultOf(straight, stopping));
     });
   });
