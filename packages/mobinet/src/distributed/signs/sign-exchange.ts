@@ -1,0 +1,107 @@
+import { dispose, type Tensor, zeros } from '@mobinet/tensor';
+import { kernelSetting } from '@mobinet/tensor/kernels';
+import type { Communicator } from '../communicator.js';
+import { expandPlain } from './compress.js';
+import { blockTable, expandFast } from './compress.wasm.js';
+import { ErrorFeedback, onCpu } from './error-feedback.js';
+import { blocksOf, checkSegments, type Piece, piecesOfSlices, type Segment, wholePieces } from './segments.js';
+
+/** Options of `SignExchange`. */
+export interface SignExchangeOptions {
+  /** The runs of elements that share a scale, in their order: one for each parameter. See `layOut`. */
+  readonly segments: readonly Segment[];
+  /** n, the number of elements of the vector: a multiple of 32 for each rank. */
+  readonly size: number;
+  /** The number of this rank. */
+  readonly rank: number;
+  /** R, the number of ranks. */
+  readonly ranks: number;
+}
+
+/**
+ * Adds the gradients of all ranks approximately, with one bit per element: each rank sends the signs of its gradient,
+ * and a scale for each segment. Rank r is the server of slice r of the vector, elements r·n/R to (r + 1)·n/R: it adds
+ * the votes of all ranks, and compresses their sum in the same way (1-bit Adam, Tang et al., 2021). What the signs lose
+ * is kept and added in the next step, both where gradients are compressed and where their sums are (`ErrorFeedback`).
+ * So over many steps the results add up to what the exact sums would add up to, but for what is still kept.
+ *
+ * A step sends 2·(R − 1)/R·n/8 bytes of signs from each rank, an exact sum of floats 2·(R − 1)/R·4n. All ranks get the
+ * same bits. A gradient that is NaN somewhere makes its whole segment NaN on all ranks.
+ */
+export class SignExchange {
+  /** What this rank's gradients have lost so far. */
+  readonly worker: ErrorFeedback;
+  /** What the sums of this rank's slice have lost so far. */
+  readonly server: ErrorFeedback;
+  /** Bytes that a step sends to other ranks. */
+  readonly bytesPerStep: number;
+  /** The signs of this rank's slice, of all ranks. [ranks, size / ranks / 32] */
+  readonly votes: Tensor<'i32'>;
+  /** The scales of all ranks. [ranks, segments] */
+  readonly voteScales: Tensor;
+  /** The signs of the sums. [size / 32] */
+  readonly results: Tensor<'i32'>;
+  /** The scales of the sums, [ranks, pieces], where slices with fewer pieces than others leave some out. */
+  readonly resultScales: Tensor;
+  readonly #blocks: readonly Piece[];
+  readonly #table: Tensor<'i32'>;
+
+  /** @throws RangeError if the segments do not fit the vector, or the vector cannot be divided among the ranks. */
+  constructor({ segments, size, rank, ranks }: SignExchangeOptions) {
+    checkSegments(segments, size, ranks);
+    const slices = piecesOfSlices(segments, size, ranks);
+    const mostPieces = Math.max(...slices.map(({ length }) => length));
+    const sliceSize = size / ranks;
+    const own = slices[rank].map((piece) => ({ ...piece, first: piece.first - rank * sliceSize }));
+    this.worker = new ErrorFeedback(size, wholePieces(segments));
+    this.server = new ErrorFeedback(sliceSize, own, mostPieces);
+    this.#blocks = blocksOf(
+      slices.flatMap((pieces, r) => pieces.map((piece) => ({ ...piece, scale: r * mostPieces + piece.scale }))),
+    );
+    this.votes = onCpu(() => zeros([ranks, sliceSize / 32], 'i32'));
+    this.voteScales = onCpu(() => zeros([ranks, segments.length]));
+    this.results = onCpu(() => zeros([size / 32], 'i32'));
+    this.resultScales = onCpu(() => zeros([ranks, mostPieces]));
+    this.#table = onCpu(() => blockTable(this.#blocks));
+    this.bytesPerStep = (ranks - 1) * (2 * (sliceSize / 8) + 4 * segments.length + 4 * mostPieces);
+  }
+
+  /**
+   * Replaces the gradients of this rank by approximately the sum of those of all ranks. All ranks must call it together.
+   *
+   * @param gradients f32 [size]. A rank that had no images passes zeros. The elements outside of segments are ignored;
+   *   they may be overwritten by 0.
+   */
+  exchange(gradients: Tensor, communicator: Communicator): void {
+    this.compress(gradients);
+    communicator.allToAll(this.worker.words.values, this.votes.values);
+    communicator.allGather(this.worker.scales.values, this.voteScales.values);
+    this.serve();
+    communicator.allGather(this.server.words.values, this.results.values);
+    communicator.allGather(this.server.scales.values, this.resultScales.values);
+    this.expand(gradients);
+  }
+
+  /** The first part of `exchange`: fills `worker.words` and `worker.scales`. */
+  compress(gradients: Tensor): void {
+    this.worker.compress(gradients);
+  }
+
+  /** The second part: from `votes` and `voteScales` to `server.words` and `server.scales`. */
+  serve(): void {
+    this.server.compress({ words: this.votes, scales: this.voteScales });
+  }
+
+  /** The last part: from `results` and `resultScales` to the sums. @param sums Receives them: f32 [size]. */
+  expand(sums: Tensor): void {
+    if (kernelSetting().tier === 'reference') expandPlain(this.#blocks, this.results, this.resultScales, sums);
+    else expandFast(this.#table, this.results, this.resultScales, sums);
+  }
+
+  /** Frees the memory. */
+  dispose(): void {
+    this.worker.dispose();
+    this.server.dispose();
+    dispose([this.votes, this.voteScales, this.results, this.resultScales, this.#table]);
+  }
+}
