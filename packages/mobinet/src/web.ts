@@ -45,6 +45,7 @@ export { decodeCheckpoint, encodeCheckpoint } from './training/checkpoint.js';
 export { type Distillation, distillationDefaults, type TeacherRecord } from './training/distillation.js';
 export { type Evaluation, evaluate } from './training/evaluate.js';
 export {
+  exchangeNames,
   makeOptimizer,
   makeSchedule,
   optimizerNames,

@@ -47,6 +47,11 @@ export const adamOptions = ['learningRate', 'betas', 'epsilon', ...weightDecayOp
 export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
+  /**
+   * After so many steps, the running means of squares no longer change, as in 1-bit Adam (Tang et al., 2021): the steps
+   * after them may then be computed from gradients that are only approximately those of the loss. Default: never.
+   */
+  freezeSquaresAfter = Number.POSITIVE_INFINITY;
   /** Whether weight decay acts on the weight itself instead of the gradient, as in AdamW. */
   protected readonly decoupled: boolean = false;
 
@@ -70,16 +75,17 @@ export class Adam extends Optimizer {
 
   protected override updateAll(updates: readonly Update[]): void {
     const [beta1, beta2] = this.#betas;
+    const isFrozen = this.step > this.freezeSquaresAfter;
     const numbers = {
       rate: this.learningRate,
       beta1,
-      beta2,
+      beta2: isFrozen ? 1 : beta2,
       // Computed here, in double precision: where β is near 1, f32 would leave too few digits of 1 − β.
       rest1: 1 - beta1,
-      rest2: 1 - beta2,
+      rest2: isFrozen ? 0 : 1 - beta2,
       // Moments start at 0. Dividing by 1 − βᵗ corrects the bias.
       meanCorrection: 1 / (1 - beta1 ** this.step),
-      squareCorrection: 1 / (1 - beta2 ** this.step),
+      squareCorrection: 1 / (1 - beta2 ** Math.min(this.step, this.freezeSquaresAfter)),
       epsilon: this.#epsilon,
     };
     this.applyRule(adam, updates, numbers, this.decoupled);

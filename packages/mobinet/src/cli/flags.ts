@@ -6,7 +6,13 @@ import type { ImageDataset } from '../data/source.js';
 import type { Network } from '../networks/network.js';
 import type { NetworkOption } from '../networks/options.js';
 import { openImages } from '../shards/open-images.js';
-import { optimizerNames, scheduleNames, type TrainingOptions, trainingRanges } from '../training/options.js';
+import {
+  exchangeNames,
+  optimizerNames,
+  scheduleNames,
+  type TrainingOptions,
+  trainingRanges,
+} from '../training/options.js';
 import type { ImageLocation } from '../training/run.js';
 import { type AugmentationFlags, addAugmentationFlags, augmentationOf } from './augmentation-flags.js';
 import { definedOnly } from './defined-only.js';
@@ -68,6 +74,7 @@ export interface TrainingFlags extends AugmentationFlags, TeacherFlags {
   epochs?: number;
   batch?: number;
   microBatches?: number;
+  exchange?: TrainingOptions['exchange'];
   patience?: number;
   lr?: number;
   optimizer?: TrainingOptions['optimizer'];
@@ -95,6 +102,12 @@ export function addTrainingFlags(command: Command): Command {
       '--micro-batches <number>',
       'split each batch into this many parts to save memory (default: as few as fit into memory)',
       powerOfTwo,
+    )
+    .addOption(
+      new Option(
+        '--exchange <kind>',
+        'how several processes add up gradients: exactly, or by signs, with a 32nd of the bytes (docs/distributed.md)',
+      ).choices(exchangeNames),
     )
     .option('--lr <rate>', 'peak learning rate', numberIn(trainingRanges.learningRate))
     .addOption(new Option('--optimizer <name>', 'optimizer that updates the weights').choices(optimizerNames))
@@ -135,6 +148,7 @@ export function trainingOf(flags: TrainingFlags, base: TrainingOptions): Trainin
     patience: flags.patience,
     batchSize: flags.batch,
     microBatches: flags.microBatches,
+    exchange: flags.exchange,
     learningRate: flags.lr,
     optimizer: flags.optimizer,
     schedule: flags.schedule,

@@ -100,7 +100,7 @@ export function chooseMicroBatches(step: Omit<StepPlan, 'microBatches'>, { team,
 }
 
 /** The settings that may change when a run is resumed. All others define the run. */
-const changeable = ['epochs', 'patience', 'microBatches'] as const satisfies (keyof TrainingOptions)[];
+const changeable = ['epochs', 'patience', 'microBatches', 'exchange'] as const satisfies (keyof TrainingOptions)[];
 
 /** A run resumed from its checkpoint, and the training options that it had before flags changed them. */
 export interface ResumedRun {
@@ -145,7 +145,7 @@ function checkSame(path: string, run: TrainingRun, flags: RunFlags, network: Net
     if (JSON.stringify(given[key]) !== JSON.stringify(run.training[key])) {
       throw new RangeError(
         `--resume keeps the settings of the run: its ${key} is ${JSON.stringify(run.training[key])}. ` +
-          'Only --epochs, --patience and --micro-batches may change',
+          'Only --epochs, --patience, --micro-batches and --exchange may change',
       );
     }
   }

@@ -118,8 +118,8 @@ wrong) and, at the end, ${packedFile}: the packed network of the last epoch, or 
 that of the best.
 
 The run is saved after each epoch, every ten minutes, and when an error occurs. Ctrl-C stops after the current step and
-saves. Continue with --resume: the run keeps its settings, except that --epochs, --patience and --micro-batches may
-change. With other --epochs, the learning rate follows the schedule for the new number of epochs from there on.
+saves. Continue with --resume: the run keeps its settings, except that --epochs, --patience, --micro-batches and
+--exchange may change. With other --epochs, the learning rate follows the schedule for the new number of epochs from there on.
 
 Examples:
   ${callOf(command)} --data photos --epochs 50 --out runs/photos

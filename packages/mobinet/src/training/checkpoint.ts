@@ -245,7 +245,14 @@ function withMissingSettings(run: { training?: object; progress?: object } | nul
   const { measured } = startOfEpoch(0);
   return {
     ...run,
-    training: withDefaults(run.training, { microBatches: 1, patience: 0, warmupEpochs: 0, ema: 0, mixup: 0 }),
+    training: withDefaults(run.training, {
+      microBatches: 1,
+      exchange: 'exact',
+      patience: 0,
+      warmupEpochs: 0,
+      ema: 0,
+      mixup: 0,
+    }),
     ...(typeof run.progress === 'object' && { progress: withDefaults(run.progress, { measured }) }),
   };
 }

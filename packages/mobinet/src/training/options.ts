@@ -53,6 +53,19 @@ export const optimizerNames = ['adam', 'adamw', 'sgd', 'bop'] as const;
  */
 export const scheduleNames = ['step', 'one-cycle', 'cosine', 'constant'] as const;
 
+/**
+ * The names of the ways in which several processes add up their gradients.
+ *
+ * @example
+ * ```ts
+ * import { exchangeNames } from 'mobinet';
+ *
+ * console.log(exchangeNames.join(' '));
+ * // → exact signs
+ * ```
+ */
+export const exchangeNames = ['exact', 'signs'] as const;
+
 /** How a network is trained: everything a run depends on besides the network and the images. */
 export interface TrainingOptions {
   /** The number of passes over the training images. */
@@ -64,6 +77,11 @@ export interface TrainingOptions {
    * The number affects the result, since batch normalization takes its statistics from each micro-batch.
    */
   readonly microBatches: number;
+  /**
+   * How several processes add up their gradients: `'exact'` gives the bits of a single process, `'signs'` sends one bit
+   * per element (1-bit Adam) and gives other results on other numbers of processes. A single process sends nothing.
+   */
+  readonly exchange: (typeof exchangeNames)[number];
   /** The optimizer. `'sgd'` has a momentum of 0.9; the others have the defaults of their classes. */
   readonly optimizer: (typeof optimizerNames)[number];
   /** Stop after this many epochs in a row without improvement over the best one; 0 to never stop early. */
@@ -117,6 +135,7 @@ export const paperTraining: TrainingOptions = {
   epochs: 50,
   batchSize: 256,
   microBatches: 1,
+  exchange: 'exact',
   patience: 0,
   optimizer: 'adam',
   learningRate: 1e-3,
@@ -151,11 +170,15 @@ export const trainingRanges = {
 /** @throws RangeError or TypeError, one line that names the option, unless `value` is valid training options. */
 export function checkTraining(value: unknown, name = 'training'): asserts value is TrainingOptions {
   checkRecord(name, value);
-  const { optimizer, schedule, distillation, augment, normalization, ...numbers } = value as {
+  const { optimizer, schedule, exchange, distillation, augment, normalization, ...numbers } = value as {
     [K in keyof TrainingOptions]: unknown;
   };
   checkChoice(`${name}.optimizer`, optimizer, optimizerNames);
   checkChoice(`${name}.schedule`, schedule, scheduleNames);
+  checkChoice(`${name}.exchange`, exchange, exchangeNames);
+  if (exchange === 'signs' && optimizer === 'bop') {
+    throw new RangeError(`${name}.exchange cannot be signs with the optimizer bop, which has no momentum to send`);
+  }
   checkNumbers(`${name}.`, numbers, trainingRanges);
   checkDistillation(distillation, `${name}.distillation`);
   checkAugmentation(augment, `${name}.augment`);

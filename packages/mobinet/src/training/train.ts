@@ -1,9 +1,11 @@
+import { Adam } from '@mobinet/autograd';
 import { currentBackend, Rng } from '@mobinet/tensor';
 import { fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { ImageDataset } from '../data/source.js';
 import type { Communicator } from '../distributed/communicator.js';
+import { OneBitUpdate } from '../distributed/one-bit-update.js';
 import { LocalUpdate, type ParameterUpdate } from '../distributed/parameter-update.js';
 import { ExactSum, ReplicatedUpdate } from '../distributed/replicated-update.js';
 import { ShardedUpdate } from '../distributed/sharded-update.js';
@@ -175,8 +177,21 @@ async function trainTogether(
   }
 }
 
+/** The share of the steps with exact sums at the start of a run that exchanges signs, as in 1-bit Adam. */
+const exactShare = 0.15;
+
+/** The least number of these steps: before, the running means of squared gradients are not worth keeping. */
+const leastExact = 100;
+
 /** How the processes update the parameters. */
 function updateOf(run: TrainingRun, team: Team): ParameterUpdate {
+  const { training, trainImages, optimizer } = run;
   if (team.size === 1) return new LocalUpdate(run);
-  return currentBackend() === 'cpu' ? new ShardedUpdate(run, team) : new ReplicatedUpdate(run, new ExactSum(run, team));
+  const exact = (): ParameterUpdate =>
+    currentBackend() === 'cpu' ? new ShardedUpdate(run, team) : new ReplicatedUpdate(run, new ExactSum(run, team));
+  if (training.exchange === 'exact') return exact();
+  const steps = training.epochs * Math.ceil(trainImages / training.batchSize);
+  const warmUp = Math.max(leastExact, Math.ceil(exactShare * steps));
+  if (optimizer instanceof Adam) optimizer.freezeSquaresAfter = warmUp;
+  return new OneBitUpdate(run, team, { warmUp, exact });
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from '@mobinet/tensor';
-import { alone, type Buffer, type Communicator } from '../communicator.js';
+import { alone, type Communicator } from '../communicator.js';
+import type { ExchangeBuffer } from '../exchange-buffer.js';
 import type { Segment } from './segments.js';
 import { SignExchange } from './sign-exchange.js';
 
@@ -36,7 +37,10 @@ export class VirtualRanks {
       allToAll: (send, receive) => {
         this.#send(send);
         this.#scatter();
-        if (send !== (first.worker.words.values as Buffer) || receive !== (first.votes.values as Buffer)) {
+        if (
+          send !== (first.worker.words.values as ExchangeBuffer) ||
+          receive !== (first.votes.values as ExchangeBuffer)
+        ) {
           throw new Error('rank 0 exchanges other buffers than the votes');
         }
       },
@@ -53,7 +57,7 @@ export class VirtualRanks {
   }
 
   /** All ranks send the blocks of an `allToAll` but their own. */
-  #send(send: Buffer): void {
+  #send(send: ExchangeBuffer): void {
     this.bytesSent += (send.byteLength / this.ranks.length) * (this.ranks.length - 1);
   }
 
