@@ -79,7 +79,10 @@ describe('a finished run of three epochs', () => {
     });
     const others: [RunFlags, RegExp][] = [
       [{ preset: 'imagenet' }, /was started with the preset small .*Leave out --preset imagenet$/],
-      [{ lr: 0.5 }, /its learningRate is 0\.125\. Only --epochs, --patience, --micro-batches and --exchange may change$/],
+      [
+        { lr: 0.5 },
+        /its learningRate is 0\.125\. Only --epochs, --patience, --micro-batches and --exchange may change$/,
+      ],
       [{ flip: false }, /its augment is /],
       [{ flip: 'both' }, /its augment is /],
       [{ rotate: 5 }, /its augment is /],

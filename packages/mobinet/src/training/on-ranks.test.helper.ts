@@ -4,13 +4,14 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setThreads } from '@mobinet/tensor';
+import { type BackendName, setThreads, useBackend } from '@mobinet/tensor';
 import { randomCropAndFlip } from '../data/augment.js';
 import { openImageFolder } from '../data/image-folder.js';
 import { openCommunicator } from '../distributed/open-communicator.js';
 import { packedFile, readCheckpoint, writePacked } from './files.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { newRun } from './run.js';
+import { runOnHost } from './run-on-host.js';
 import { train } from './train.js';
 
 /** A training to do. */
@@ -22,6 +23,8 @@ export interface Job {
   readonly resumes?: boolean;
   /** Stops after so many steps of this process. The last rank is the one that is asked to. */
   readonly stopsAfter?: number;
+  /** Default: the CPU. */
+  readonly backend?: BackendName;
 }
 
 const [images, out, ...jobs] = process.argv.slice(2);
@@ -30,6 +33,7 @@ const communicator = await openCommunicator();
 const dataset = openImageFolder(images, { maxSkipped: 1, onWarning: () => {} });
 for (const text of jobs) {
   const job: Job = JSON.parse(text);
+  await useBackend(job.backend ?? 'cpu');
   const folder = join(out, job.name);
   const run = job.resumes ? await readCheckpoint(folder) : start(job);
   const controller = new AbortController();
@@ -46,7 +50,7 @@ for (const text of jobs) {
     },
   });
   if (communicator.rank === 0) {
-    if (finished) await writePacked(run, join(folder, packedFile));
+    if (finished) await writePacked(await runOnHost(run), join(folder, packedFile));
     console.log(JSON.stringify({ name: job.name, finished, skippedImages, images: run.progress.images }));
   }
 }
