@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { fc } from '@fast-check/vitest';
 import { tidy, zeros } from '@mobinet/tensor';
+import fc from 'fast-check';
 import type { Communicator, PendingExchange } from './communicator.js';
 import type { ExchangeBuffer } from './exchange-buffer.js';
 

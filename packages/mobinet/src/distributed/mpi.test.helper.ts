@@ -80,9 +80,9 @@ export function describeWithMpi(title: string, body: (mpi: InstalledMpi) => void
         return { mpirun, ended };
       };
       body({ name: library.name, start, run: (ranks) => start(ranks).ended });
-      // A failed test may have left some.
+      // A failed test may have left some. At SIGTERM, mpirun ends its ranks.
       afterAll(() => {
-        for (const mpirun of running) mpirun.kill('SIGKILL');
+        for (const mpirun of running) mpirun.kill();
       });
     });
   }

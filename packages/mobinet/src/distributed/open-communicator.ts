@@ -1,5 +1,6 @@
 import { alone, type Communicator } from './communicator.js';
 import { launchOf } from './launch.js';
+import { MpiCommunicator } from './mpi/mpi-communicator.js';
 
 let opened: Promise<Communicator> | null = null;
 
@@ -34,7 +35,5 @@ export function openCommunicator(): Promise<Communicator> {
 async function open(): Promise<Communicator> {
   const launch = launchOf(process.env);
   if (!launch || launch.size === 1) return alone;
-  // Only programs that a launcher has started load the code that calls MPI.
-  const { MpiCommunicator } = await import('./mpi/mpi-communicator.js');
   return MpiCommunicator.open(launch);
 }

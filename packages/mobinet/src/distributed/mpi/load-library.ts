@@ -22,6 +22,7 @@ export interface Mpi {
  * @throws CommunicationError if koffi is not installed, or if no library can be loaded.
  */
 export async function loadMpi({ launcher }: Launch): Promise<Mpi> {
+  // Only programs that a launcher has started load koffi.
   const koffi = await import('koffi').catch((error) => {
     throw new CommunicationError(
       `the package koffi, which calls MPI, cannot be loaded (${messageOf(error).split('\n')[0]}). Install it: npm install koffi`,
