@@ -4,9 +4,12 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Module } from '@mobinet/autograd';
 import { type BackendName, setThreads, useBackend } from '@mobinet/tensor';
 import { randomCropAndFlip } from '../data/augment.js';
+import { hashOf } from '../data/fingerprint.js';
 import { openImageFolder } from '../data/image-folder.js';
+import { allGatherJson } from '../distributed/messages.js';
 import { openCommunicator } from '../distributed/open-communicator.js';
 import { packedFile, readCheckpoint, writePacked } from './files.js';
 import { paperTraining, type TrainingOptions } from './options.js';
@@ -23,6 +26,8 @@ export interface Job {
   readonly resumes?: boolean;
   /** Stops after so many steps of this process. The last rank is the one that is asked to. */
   readonly stopsAfter?: number;
+  /** With the exchange `signs`: the number of exact steps. */
+  readonly exactSteps?: number;
   /** Default: the CPU. */
   readonly backend?: BackendName;
 }
@@ -43,18 +48,26 @@ for (const text of jobs) {
     communicator,
     workers: 1,
     maxSkipped: 1,
+    exactSteps: job.exactSteps,
     signal: controller.signal,
     onWarning: (message) => console.error(message),
     onStep: () => {
       if (++steps === job.stopsAfter && communicator.rank === communicator.size - 1) controller.abort();
     },
   });
+  const weights = await hashOfWeights(run.model);
+  const same = new Set(allGatherJson(communicator, weights)).size === 1;
   if (communicator.rank === 0) {
     if (finished) await writePacked(await runOnHost(run), join(folder, packedFile));
-    console.log(JSON.stringify({ name: job.name, finished, skippedImages, images: run.progress.images }));
+    console.log(JSON.stringify({ name: job.name, finished, skippedImages, same }));
   }
 }
 communicator.close();
+
+async function hashOfWeights(model: Module): Promise<string> {
+  const values = await Promise.all(Array.from(model.parameters().values(), (parameter) => parameter.data()));
+  return hashOf(values.map(({ buffer }) => new Uint8Array(buffer)));
+}
 
 function start({ name, training }: Job) {
   mkdirSync(join(out, name), { recursive: true });

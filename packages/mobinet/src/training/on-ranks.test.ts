@@ -1,17 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { hashOf } from '../data/fingerprint.js';
-import { describeWithMpi, programBeside } from '../distributed/mpi.test.helper.js';
-import { packedFile } from './files.js';
-import { contentsOf, copyImages, sharedFolder } from './fixtures.test.helper.js';
+import { describeWithMpi } from '../distributed/mpi.test.helper.js';
+import { copyImages, sharedFolder } from './fixtures.test.helper.js';
 import type { Job } from './on-ranks.test.helper.js';
-import { checkpointFile } from './run-folder.js';
+import { argumentsOf, outcomeOf, resultOf, runAlone } from './on-ranks-results.test.helper.js';
 
 const folder = sharedFolder();
 const images = copyImages(join(folder, 'images'));
-const program = programBeside(import.meta.url, 'on-ranks.test.helper.js');
 
 /** All that may depend on the division of the work: moments, averages, shares of mixup, and batches that are not full. */
 const jobs: readonly Job[] = [
@@ -21,36 +17,6 @@ const jobs: readonly Job[] = [
 ];
 
 const stopping: Job = { name: 'stopped', training: { mixup: 0.3 }, stopsAfter: 2 };
-
-const outcomeOf = (stdout: string) =>
-  stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { name: string; finished: boolean; skippedImages: number });
-
-/** What a finished run has left: hashes of its checkpoint, except times, and of its packed network. */
-const resultOf = (out: string, { name }: Job) => ({
-  checkpoint: hashOf([JSON.stringify(contentsOf(readFileSync(join(out, name, checkpointFile))))]),
-  packed: hashOf([readFileSync(join(out, name, packedFile))]),
-});
-
-const argumentsOf = (out: string, list: readonly Job[]) => [
-  program,
-  images,
-  out,
-  ...list.map((job) => JSON.stringify(job)),
-];
-
-/** Runs jobs on a single process, without MPI. */
-function runAlone(out: string, list: readonly Job[]) {
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    ['--conditions=mobinet-unbundled', ...argumentsOf(out, list)],
-    { encoding: 'utf8' },
-  );
-  expect({ stderr, status }).toEqual({ stderr: expect.any(String), status: 0 });
-  return outcomeOf(stdout);
-}
 
 const straight = join(folder, 'straight');
 
@@ -68,7 +34,7 @@ describe('training on several ranks', () => {
     breakImage('train', 'coat', 6);
     breakImage('val', 'bag', 2);
     const { stopsAfter, ...whole } = stopping;
-    const outcome = runAlone(straight, [...jobs, whole]);
+    const outcome = runAlone(argumentsOf(images, straight, [...jobs, whole]));
     expect(outcome.map(({ finished, skippedImages }) => [finished, skippedImages])).toEqual(
       outcome.map(() => [true, 3]),
     );
@@ -77,7 +43,7 @@ describe('training on several ranks', () => {
   describeWithMpi('gives the bits of a single process', ({ run }) => {
     test.each([2, 4])('on %i ranks, with all optimizers, mixup, averages and skipped images', async (ranks) => {
       const out = mkdtempSync(join(folder, 'ranks-'));
-      const { code, stdout, stderr } = await run({ ranks, args: argumentsOf(out, jobs) });
+      const { code, stdout, stderr } = await run({ ranks, args: argumentsOf(images, out, jobs) });
       expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
       expect(outcomeOf(stdout).map(({ skippedImages }) => skippedImages)).toEqual([3, 3, 3]);
       for (const job of jobs) expect(resultOf(out, job)).toEqual(resultOf(straight, job));
@@ -85,13 +51,23 @@ describe('training on several ranks', () => {
       expect(stderr.match(/skipped .*\.png/g)).toHaveLength(3 * jobs.length);
     });
 
+    test('but not with signs, after the exact steps: all ranks have the same weights, and so has the next run', async () => {
+      const job = (name: string): Job => ({ name, training: { exchange: 'signs' }, exactSteps: 2 });
+      const sgd: Job = { name: 'sgd', training: { exchange: 'signs', optimizer: 'sgd' }, exactSteps: 2 };
+      const out = mkdtempSync(join(folder, 'ranks-'));
+      const { stdout } = await run({ ranks: 2, args: argumentsOf(images, out, [job('first'), job('second'), sgd]) });
+      expect(outcomeOf(stdout).map(({ finished, same }) => [finished, same])).toEqual(new Array(3).fill([true, true]));
+      expect(resultOf(out, job('second'))).toEqual(resultOf(out, job('first')));
+      expect(resultOf(out, job('first'))).not.toEqual(resultOf(straight, stopping));
+    });
+
     test('also if 4 ranks begin, one goes on and is stopped as well, and 2 finish', async () => {
       const out = mkdtempSync(join(folder, 'ranks-'));
-      const begun = await run({ ranks: 4, args: argumentsOf(out, [stopping]) });
+      const begun = await run({ ranks: 4, args: argumentsOf(images, out, [stopping]) });
       expect(outcomeOf(begun.stdout)).toMatchObject([{ finished: false }]);
-      expect(runAlone(out, [{ ...stopping, resumes: true }])).toMatchObject([{ finished: false }]);
+      expect(runAlone(argumentsOf(images, out, [{ ...stopping, resumes: true }]))).toMatchObject([{ finished: false }]);
       const { stopsAfter, ...rest } = stopping;
-      const ended = await run({ ranks: 2, args: argumentsOf(out, [{ ...rest, resumes: true }]) });
+      const ended = await run({ ranks: 2, args: argumentsOf(images, out, [{ ...rest, resumes: true }]) });
       expect(outcomeOf(ended.stdout)).toMatchObject([{ finished: true }]);
       expect(resultOf(out, stopping)).toEqual(resultOf(straight, stopping));
     });

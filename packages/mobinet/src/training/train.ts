@@ -51,6 +51,8 @@ export interface TrainOptions extends EpochOptions {
    * depend on it. Only the first process uses `out`. Default: only this process.
    */
   readonly communicator?: Communicator | undefined;
+  /** @internal With the exchange `signs`: the number of steps with exact sums at the start of the run. */
+  readonly exactSteps?: number | undefined;
   /** @internal The file system that the run is written to. */
   readonly files?: FileSystem | undefined;
 }
@@ -128,7 +130,7 @@ async function trainTogether(
   const { out, onWarning, files, resumeFrom, checkpointMinutes = 10 } = options;
   await team.all(() => recordDecoder(run, dataset.train, team.leads ? onWarning : () => {}));
   await checkAgreement(run, team);
-  const update = updateOf(run, team);
+  const update = updateOf(run, team, options.exactSteps);
   const folder = await RunFolder.open(run, {
     out: typeof out === 'string' ? out : out.path,
     minutes: checkpointMinutes,
@@ -184,14 +186,17 @@ const exactShare = 0.15;
 const leastExact = 100;
 
 /** How the processes update the parameters. */
-function updateOf(run: TrainingRun, team: Team): ParameterUpdate {
-  const { training, trainImages, optimizer } = run;
+function updateOf(run: TrainingRun, team: Team, exactSteps = exactStepsOf(run)): ParameterUpdate {
+  const { training, optimizer } = run;
   if (team.size === 1) return new LocalUpdate(run);
   const exact = (): ParameterUpdate =>
     currentBackend() === 'cpu' ? new ShardedUpdate(run, team) : new ReplicatedUpdate(run, new ExactSum(run, team));
   if (training.exchange === 'exact') return exact();
+  if (optimizer instanceof Adam) optimizer.freezeSquaresAfter = exactSteps;
+  return new OneBitUpdate(run, team, { warmUp: exactSteps, exact });
+}
+
+function exactStepsOf({ training, trainImages }: TrainingRun): number {
   const steps = training.epochs * Math.ceil(trainImages / training.batchSize);
-  const warmUp = Math.max(leastExact, Math.ceil(exactShare * steps));
-  if (optimizer instanceof Adam) optimizer.freezeSquaresAfter = warmUp;
-  return new OneBitUpdate(run, team, { warmUp, exact });
+  return Math.max(leastExact, Math.ceil(exactShare * steps));
 }
