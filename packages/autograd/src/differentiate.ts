@@ -14,6 +14,7 @@ import {
   zeros,
 } from '@mobinet/tensor';
 import { aliasOf } from '@mobinet/tensor/kernels';
+import { completionListener } from './complete-gradients.js';
 import { nothingToTrain, refuseUnlisted } from './hidden.js';
 import { Tape } from './tape.js';
 import { flatten, type Gradients, unflatten } from './tree.js';
@@ -80,12 +81,13 @@ export function valueAndGradient<T extends object, A extends readonly unknown[],
     if (watched.length === 0) throw nothingToTrain(parameters);
     const tape = new Tape(refuseUnlisted(parameters, watched, rest));
     for (const [, tensor] of watched) tape.watch(tensor);
+    const onComplete = completionListener(watched);
     try {
       const result = tidy(() => {
         const value = withRecorder(tape, () => f(parameters, ...rest));
         const loss = lossOf(value);
         const tensors = watched.map(([, tensor]) => tensor);
-        const found = tape.gradients(loss, ones(loss.shape), tensors);
+        const found = tape.gradients(loss, ones(loss.shape), tensors, onComplete);
         if (!tensors.some(({ id }) => found.has(id))) throw dependsOnNothing(tape.ends);
         const gradients = tensors.map(({ id, shape }) => found.get(id) ?? zeros(shape));
         const dependent = isRecording() ? gradients.map((gradient) => dependentOn(tensors, gradient)) : gradients;

@@ -1,5 +1,6 @@
 /** Building blocks for optimizers, and for code that walks over the modules of a network. */
 
+export { onCompleteGradients } from './complete-gradients.js';
 export {
   applyObservations,
   collectObservations,

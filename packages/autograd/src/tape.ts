@@ -86,10 +86,18 @@ export class Tape implements Recorder {
    * Computes ∂output/∂t for the tensors t that `output` was computed from, given `seed` = ∂output/∂output. Returns
    * those of `requested`, by id. All other gradients are freed as soon as they have been used, and so are the saved
    * tensors.
+   *
+   * @param onComplete Called with the id of a requested tensor as soon as nothing more will be added to its gradient.
    */
-  gradients(output: Tensor, seed: Tensor, requested: readonly AnyTensor[]): Map<number, Tensor> {
+  gradients(
+    output: Tensor,
+    seed: Tensor,
+    requested: readonly AnyTensor[],
+    onComplete?: (id: number, gradient: Tensor) => void,
+  ): Map<number, Tensor> {
     const isRequested = new Set(requested.map(({ id }) => id));
     const gradients = new Map([[output.id, seed]]);
+    const usesLeft = onComplete ? this.#usesOf(isRequested) : new Map<number, number>();
     for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
       const { output } = entry.call;
       const outputGradient = gradients.get(output.id);
@@ -102,8 +110,23 @@ export class Tape implements Recorder {
         gradients.delete(output.id);
         outputGradient.dispose();
       }
+      for (const { id } of onComplete ? entry.call.inputs : []) {
+        const left = (usesLeft.get(id) ?? 0) - 1;
+        usesLeft.set(id, left);
+        const gradient = left === 0 && gradients.get(id);
+        if (gradient) onComplete!(id, gradient);
+      }
     }
     return gradients;
+  }
+
+  /** How often each of some tensors is an input of a recorded call. */
+  #usesOf(ids: ReadonlySet<number>): Map<number, number> {
+    const uses = new Map<number, number>();
+    for (const { call } of this.#entries) {
+      for (const { id } of call.inputs) if (ids.has(id)) uses.set(id, (uses.get(id) ?? 0) + 1);
+    }
+    return uses;
   }
 
   #propagate(entry: Entry, outputGradient: Tensor, gradients: Map<number, Tensor>): void {

@@ -29,7 +29,9 @@ export class OneBitUpdate implements ParameterUpdate {
   }
 
   async step(step: Step): Promise<void> {
-    await (await this.#update()).step(step);
+    const update = await this.#update();
+    update.send?.(step.gradients);
+    await update.step(step);
   }
 
   async wholeState(everywhere?: boolean): Promise<WholeState | null> {

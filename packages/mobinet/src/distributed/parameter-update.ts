@@ -12,6 +12,20 @@ export interface Step {
 
 /** Sums the gradients of all ranks, and updates the parameters of a network on all of them. */
 export interface ParameterUpdate {
+  /**
+   * Takes the final gradient of a parameter while those of earlier layers are still being computed, so that it can be
+   * sent meanwhile. Need not be called.
+   */
+  arrive?(name: string, gradient: Tensor): void;
+  /**
+   * Sends what has not been sent yet, if that does not wait for `step`. Every rank must call it at the end of its own
+   * work, even if that has failed, since the others have sent to it.
+   *
+   * @param gradients Those of this rank, if it has any.
+   */
+  send?(gradients: Step['gradients']): void;
+  /** Gives up a step for which gradients have been sent. */
+  abandon?(): void;
   /** All ranks end with the same parameters. The caller disposes the gradients. */
   step(step: Step): Promise<void>;
   /**

@@ -80,6 +80,7 @@ export class ExactSum implements VectorSum {
   }
 
   sum(present: readonly boolean[]): void {
+    while (this.#sliced.sent < this.layout.length) this.#sliced.send();
     this.#sliced.reduceScatter(present);
     this.#sliced.allGather();
   }

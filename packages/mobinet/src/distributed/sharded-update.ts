@@ -1,7 +1,7 @@
 import { type Optimizer, Parameter } from '@mobinet/autograd';
 import { dispose, keep, type Tensor, zeros } from '@mobinet/tensor';
 import { partOf } from '@mobinet/tensor/kernels';
-import { FlatLayout, type Piece } from './flat-layout.js';
+import { FlatLayout, type Piece, type Segment } from './flat-layout.js';
 import type { ParameterUpdate, Step, Updated, WholeState } from './parameter-update.js';
 import { SlicedVector } from './sliced-vector.js';
 import type { Team } from './team.js';
@@ -35,13 +35,20 @@ export class ShardedUpdate implements ParameterUpdate {
   /** Gradients on their way to their sums, then parameters, and where the state is put together, moments. */
   readonly #vector: SlicedVector;
   readonly #pieces: readonly OwnPiece[];
+  readonly #segments: ReadonlyMap<string, Segment>;
+  /** The parameters whose gradients lie in the vector already. */
+  readonly #arrived = new Set<string>();
+  /** How many parameters, from the start of the vector, have arrived without a gap. */
+  #end = 0;
 
   /** The state of the optimizer is divided until `close`. */
   constructor({ model, optimizer }: Updated, team: Team) {
     this.#team = team;
     this.#optimizer = optimizer;
     this.#parameters = model.parameters();
-    this.#layout = FlatLayout.of(this.#parameters, { ranks: team.size });
+    // Backpropagation comes to the last layers first.
+    this.#layout = FlatLayout.of(new Map([...this.#parameters].reverse()), { ranks: team.size });
+    this.#segments = new Map(this.#layout.segments.map((segment) => [segment.name, segment]));
     this.#vector = new SlicedVector(this.#layout, team.communicator);
     this.#pieces = this.#layout.piecesOf(team.rank).map((piece) => {
       const parameter = this.#parameters.get(piece.name) as Parameter;
@@ -55,14 +62,36 @@ export class ShardedUpdate implements ParameterUpdate {
     this.#divideState();
   }
 
-  async step({ gradients, present, learningRate }: Step): Promise<void> {
+  arrive(name: string, gradient: Tensor): void {
+    const { offset } = this.#segments.get(name)!;
+    this.#vector.whole.values.set(gradient.values, offset);
+    this.#arrived.add(name);
+    // Gradients arrive about in the order of the vector. Buckets are sent in this order on all ranks.
+    while (this.#end < this.#layout.segments.length && this.#arrived.has(this.#layout.segments[this.#end].name)) {
+      this.#end++;
+    }
+    const next = this.#layout.segments[this.#end]?.offset ?? this.#layout.length;
+    while (this.#vector.sent + this.#layout.bucket <= next) this.#vector.send();
+    this.#vector.poll();
+  }
+
+  send(gradients: Step['gradients']): void {
+    const { whole } = this.#vector;
+    for (const { name, offset } of gradients ? this.#layout.segments : []) {
+      if (!this.#arrived.has(name)) whole.values.set(gradients!.get(name)!.values, offset);
+    }
+    while (this.#vector.sent < this.#layout.length) this.#vector.send();
+    this.#arrived.clear();
+    this.#end = 0;
+  }
+
+  abandon(): void {
+    this.#vector.abandon();
+  }
+
+  async step({ present, learningRate }: Step): Promise<void> {
     const { whole, own } = this.#vector;
-    this.#vector.reduceScatter(present, (begin, end) => {
-      if (!gradients) return;
-      for (const { name, from, to, at } of this.#partsIn(begin, end)) {
-        whole.values.set(gradients.get(name)!.values.subarray(from, to), at);
-      }
-    });
+    this.#vector.reduceScatter(present);
     this.#optimizer.learningRate = learningRate;
     this.#optimizer.update(this.#recordOf('parameter'), this.#recordOf('gradient'));
     for (const { parameter, place } of this.#pieces) own.values.set(parameter.values, place);

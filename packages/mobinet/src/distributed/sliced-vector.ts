@@ -1,12 +1,13 @@
 import { dispose, keep, type Tensor, withBackend, zeros } from '@mobinet/tensor';
 import { partOf } from '@mobinet/tensor/kernels';
-import type { Communicator } from './communicator.js';
+import type { Communicator, PendingExchange } from './communicator.js';
 import type { FlatLayout } from './flat-layout.js';
 import { orderedSum } from './ordered-sum.js';
 
 /**
  * A vector on the CPU that ranks add up and share, each being responsible for its slices (`FlatLayout`). Buckets travel
- * one after the other, so that the first one is added up or unpacked while the next are still on their way.
+ * by themselves: the first can be sent while the last is still being computed, and is added up or unpacked while later
+ * ones are on their way.
  */
 export class SlicedVector {
   /** The whole vector, [length]. */
@@ -19,6 +20,8 @@ export class SlicedVector {
   readonly #received: readonly Tensor[];
   /** For each bucket, the slice of this rank. */
   readonly #slices: readonly Tensor[];
+  /** The buckets that have been sent, and not yet added up. */
+  readonly #arriving: PendingExchange[] = [];
 
   constructor(layout: FlatLayout, communicator: Communicator) {
     const { buckets, slice, ranks, length, ownLength } = layout;
@@ -35,21 +38,39 @@ export class SlicedVector {
     });
   }
 
+  /** The number of elements whose buckets have been sent, from the start of the vector. */
+  get sent(): number {
+    return this.#arriving.length * this.#layout.bucket;
+  }
+
+  /** Begins to send the next bucket. All ranks must send the same buckets. */
+  send(): void {
+    const bucket = this.#arriving.length;
+    const received = this.#received[bucket].values;
+    this.#arriving.push(this.#communicator.startAllToAll(this.#valuesOf(bucket), received));
+  }
+
+  /** Lets the buckets that have been sent make progress. */
+  poll(): void {
+    for (const pending of this.#arriving) pending.poll();
+  }
+
   /**
-   * Adds the vectors of all ranks in the order of the tree, and leaves in `own` the slices of this rank.
+   * Adds the vectors of all ranks in the order of the tree, after all buckets have been sent, and leaves in `own` the
+   * slices of this rank.
    *
    * @param present Whether each rank has a vector.
-   * @param fill Called before a bucket is sent, to fill its elements [from, to) of `whole`.
    */
-  reduceScatter(present: readonly boolean[], fill: (from: number, to: number) => void = () => {}): void {
-    const arriving = this.#received.map((received, bucket) => {
-      fill(...this.#rangeOf(bucket));
-      return this.#communicator.startAllToAll(this.#valuesOf(bucket), received.values);
-    });
-    for (const [bucket, pending] of arriving.entries()) {
+  reduceScatter(present: readonly boolean[]): void {
+    for (const [bucket, pending] of this.#arriving.splice(0).entries()) {
       pending.wait();
       orderedSum(this.#received[bucket], this.#slices[bucket], present);
     }
+  }
+
+  /** Waits for the buckets that have been sent, and forgets them. */
+  abandon(): void {
+    for (const pending of this.#arriving.splice(0)) pending.wait();
   }
 
   /**

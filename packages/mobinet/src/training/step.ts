@@ -5,6 +5,7 @@ import {
   collectObservations,
   discardObservations,
   type Observation,
+  onCompleteGradients,
 } from '@mobinet/autograd/kernels';
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
@@ -69,13 +70,18 @@ export async function trainStep(
   statistics.take();
   try {
     const measured = await team.all(async () => {
-      found = await batchGradients(model, batch, {
-        labelSmoothing,
-        distillation: distillation && teacher && { ...distillation, teacher },
-        signal,
-        images,
-        observations,
-      });
+      try {
+        found = await batchGradients(model, batch, {
+          labelSmoothing,
+          distillation: distillation && teacher && { ...distillation, teacher },
+          signal,
+          images,
+          observations,
+          onComplete: update.arrive && ((name, gradient) => update.arrive!(name, gradient)),
+        });
+      } finally {
+        update.send?.(gradientsOf(found));
+      }
       const [loss, crossEntropy] = await Promise.all([found?.loss.item() ?? 0, found?.crossEntropy.item() ?? 0]);
       return {
         isStopped: present[team.rank] && found === null,
@@ -85,7 +91,10 @@ export async function trainStep(
         statistics: observations && (await sendable(model, observations)),
       };
     });
-    if (measured.some(({ isStopped }) => isStopped)) return null;
+    if (measured.some(({ isStopped }) => isStopped)) {
+      update.abandon?.();
+      return null;
+    }
     const loss = sumOverRanks(
       measured.map(({ loss }) => loss),
       present,
@@ -104,6 +113,9 @@ export async function trainStep(
     average?.update(model);
     isDone = true;
     return { loss, crossEntropy, hits: measured.reduce((sum, { hits }) => sum + hits, 0), images };
+  } catch (error) {
+    if (team.isCommon(error)) update.abandon?.();
+    throw error;
   } finally {
     if (!isDone) statistics.restore();
     discardObservations(observations ?? []);
@@ -147,7 +159,7 @@ export interface BatchGradients {
 export async function batchGradients(
   model: Module,
   batch: CutBatch,
-  { signal, images = imagesIn(batch), observations, ...losses }: BatchOptions,
+  { signal, images = imagesIn(batch), observations, onComplete, ...losses }: BatchOptions,
 ): Promise<(BatchGradients & { readonly hits: number }) | null> {
   const scores: Tensor[] = [];
   const hits: Promise<number>[] = [];
@@ -162,9 +174,11 @@ export async function batchGradients(
         continue;
       }
       const weighted = { ...part, ...losses, weight: part.count / images };
-      const { logits, ...found } = observations
-        ? collecting(observations, () => microBatchGradients(model, weighted))
-        : microBatchGradients(model, weighted);
+      const compute = () => microBatchGradients(model, weighted);
+      // With several micro-batches, gradients are only complete when they have been added up.
+      const reporting =
+        onComplete && batch.parts.length === 1 ? () => onCompleteGradients(onComplete, compute) : compute;
+      const { logits, ...found } = observations ? collecting(observations, reporting) : reporting();
       sum.push(found);
       scores.push(logits);
       // A GPU copies the scores while it computes the next micro-batch.
@@ -198,6 +212,8 @@ interface BatchOptions extends LossOptions {
   readonly images?: number;
   /** Collects what layers observe, in order, instead of moving their running statistics. */
   readonly observations?: Observation[] | undefined;
+  /** Called with the name of a parameter and its gradient as soon as it is complete, if the batch is one micro-batch. */
+  readonly onComplete?: ((name: string, gradient: Tensor) => void) | undefined;
 }
 
 /** What a training step minimizes. */
