@@ -41,8 +41,15 @@ export class ShardedUpdate implements ParameterUpdate {
   /** How many parameters, from the start of the vector, have arrived without a gap. */
   #end = 0;
 
-  /** The state of the optimizer is divided until `close`. */
-  constructor({ model, optimizer }: Updated, team: Team) {
+  readonly #overlap: boolean;
+
+  /**
+   * The state of the optimizer is divided until `close`.
+   *
+   * @param options.overlap Whether to send gradients as they arrive. Default true.
+   */
+  constructor({ model, optimizer }: Updated, team: Team, { overlap = true }: { overlap?: boolean | undefined } = {}) {
+    this.#overlap = overlap;
     this.#team = team;
     this.#optimizer = optimizer;
     this.#parameters = model.parameters();
@@ -63,6 +70,7 @@ export class ShardedUpdate implements ParameterUpdate {
   }
 
   arrive(name: string, gradient: Tensor): void {
+    if (!this.#overlap) return;
     const { offset } = this.#segments.get(name)!;
     this.#vector.whole.values.set(gradient.values, offset);
     this.#arrived.add(name);

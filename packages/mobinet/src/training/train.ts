@@ -53,6 +53,8 @@ export interface TrainOptions extends EpochOptions {
   readonly communicator?: Communicator | undefined;
   /** @internal With the exchange `signs`: the number of steps with exact sums at the start of the run. */
   readonly exactSteps?: number | undefined;
+  /** @internal Whether gradients are sent while others are still being computed. Default true; to measure the gain. */
+  readonly overlap?: boolean | undefined;
   /** @internal The file system that the run is written to. */
   readonly files?: FileSystem | undefined;
 }
@@ -130,7 +132,7 @@ async function trainTogether(
   const { out, onWarning, files, resumeFrom, checkpointMinutes = 10 } = options;
   await team.all(() => recordDecoder(run, dataset.train, team.leads ? onWarning : () => {}));
   await checkAgreement(run, team);
-  const update = updateOf(run, team, options.exactSteps);
+  const update = updateOf(run, team, options);
   const folder = await RunFolder.open(run, {
     out: typeof out === 'string' ? out : out.path,
     minutes: checkpointMinutes,
@@ -186,11 +188,17 @@ const exactShare = 0.15;
 const leastExact = 100;
 
 /** How the processes update the parameters. */
-function updateOf(run: TrainingRun, team: Team, exactSteps = exactStepsOf(run)): ParameterUpdate {
+function updateOf(
+  run: TrainingRun,
+  team: Team,
+  { overlap, exactSteps = exactStepsOf(run) }: Pick<TrainOptions, 'overlap' | 'exactSteps'>,
+): ParameterUpdate {
   const { training, optimizer } = run;
   if (team.size === 1) return new LocalUpdate(run);
   const exact = (): ParameterUpdate =>
-    currentBackend() === 'cpu' ? new ShardedUpdate(run, team) : new ReplicatedUpdate(run, new ExactSum(run, team));
+    currentBackend() === 'cpu'
+      ? new ShardedUpdate(run, team, { overlap })
+      : new ReplicatedUpdate(run, new ExactSum(run, team));
   if (training.exchange === 'exact') return exact();
   if (optimizer instanceof Adam) optimizer.freezeSquaresAfter = exactSteps;
   return new OneBitUpdate(run, team, { warmUp: exactSteps, exact });
