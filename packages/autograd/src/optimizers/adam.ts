@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, shown } from '@mobinet/tensor';
+import { checkNumber, checkOptions, shown, type Tensor } from '@mobinet/tensor';
 import { f32x4, flushed, flushedLanes, flushedWgsl, flushLimit, smallestGradient } from '@mobinet/tensor/kernels';
 import { decayRange, epsilonRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions, weightDecayOptions } from './optimizer.js';
@@ -73,12 +73,18 @@ export class Adam extends Optimizer {
     this.#epsilon = checkNumber(`${name}: epsilon`, epsilon, epsilonRange);
   }
 
+  /** mean ← β₁·mean + (1 − β₁)·g is (1 − β₁)·(g + β₁ / (1 − β₁)·mean). */
+  override momentumOf(path: string): { readonly tensor: Tensor; readonly factor: number } | null {
+    const tensor = this.state.tensors.get(path === '' ? 'mean' : `mean.${path}`);
+    return tensor ? { tensor, factor: this.#betas[0] / (1 - this.#betas[0]) } : null;
+  }
+
   protected override updateAll(updates: readonly Update[]): void {
     const [beta1, beta2] = this.#betas;
     const isFrozen = this.step > this.freezeSquaresAfter;
     const numbers = {
       rate: this.learningRate,
-      beta1,
+      beta1: this.hasMomentumInGradients ? 0 : beta1,
       beta2: isFrozen ? 1 : beta2,
       // Computed here, in double precision: where β is near 1, f32 would leave too few digits of 1 − β.
       rest1: 1 - beta1,

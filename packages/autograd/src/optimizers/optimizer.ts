@@ -76,6 +76,12 @@ export interface Update {
  * ```
  */
 export abstract class Optimizer {
+  /**
+   * Whether gradients contain the momentum already, so that the optimizer must not add its own (`momentumOf`). Processes
+   * that train together then exchange both in one (1-bit Adam, Tang et al., 2021). Only for optimizers that have one; with
+   * Adam, after `freezeSquaresAfter`. Default false.
+   */
+  hasMomentumInGradients = false;
   #step = 0;
   readonly #tensors = new Map<string, Tensor>();
   readonly #decay: number;
@@ -139,6 +145,16 @@ export abstract class Optimizer {
       for (const [name, tensor] of this.#tensors) if (!tensors.has(name)) assign(tensor, zeros(tensor.shape));
       for (const [name, tensor] of tensors) assign(this.#memory(name, tensor), tensor);
     });
+  }
+
+  /**
+   * The momentum that the next update would add to the gradient of a parameter: `factor · tensor`.
+   *
+   * @param path The path of the parameter, such as `classifier.weight`.
+   * @returns null if there is none, or none yet. The tensor is that of the optimizer, not a copy.
+   */
+  momentumOf(_path: string): { readonly tensor: Tensor; readonly factor: number } | null {
+    return null;
   }
 
   /** Frees the tensors of the state. */

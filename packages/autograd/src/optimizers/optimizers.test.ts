@@ -1,5 +1,15 @@
 import { fc, test } from '@fast-check/vitest';
-import { decodeSafetensors, encodeSafetensors, memory, mul, Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import {
+  add,
+  decodeSafetensors,
+  encodeSafetensors,
+  memory,
+  mul,
+  Rng,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@mobinet/tensor';
 import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { Parameter } from '../parameter.js';
@@ -278,3 +288,40 @@ const bits = (x: Tensor): number[] => [...new Uint32Array(x.values.slice().buffe
 function f32Of(tensors: ReadonlyMap<string, unknown>): Map<string, Tensor> {
   return new Map([...tensors].map(([name, tensor]) => [name, tensor as Tensor]));
 }
+
+describe('an optimizer whose gradients have the momentum', () => {
+  test.each([
+    ['Adam', () => new Adam({ learningRate: 0.1 })],
+    ['Adam with weight decay', () => new Adam({ learningRate: 0.1, weightDecay: 0.1 })],
+    ['AdamW', () => new AdamW({ learningRate: 0.1 })],
+    ['SGD', () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.1 })],
+  ])('makes the same updates, up to rounding: %s', (_, make) => {
+    const [usual, other] = [make(), make()];
+    // The means of squares are those of gradients, so they must not change any more.
+    for (const optimizer of [usual, other]) if (optimizer instanceof Adam) optimizer.freezeSquaresAfter = 3;
+    const [w, v] = [tensor([1, -2, 3]), tensor([1, -2, 3])];
+    for (let step = 0; step < 6; step++) {
+      // From the fourth step on, the momentum is added outside.
+      other.hasMomentumInGradients = step >= 3;
+      const gradient = tensor([Math.sin(step), Math.cos(step), 1]);
+      usual.update(w, gradient);
+      const momentum = other.hasMomentumInGradients ? other.momentumOf('') : null;
+      other.update(v, momentum ? add(gradient, mul(momentum.tensor, momentum.factor)) : gradient);
+      v.values.forEach((value, i) => {
+        expect(value).toBeCloseTo(w.values[i], 5);
+      });
+    }
+  });
+
+  test('may keep its means of squares as they are: 1-bit Adam', () => {
+    const adam = new Adam({ learningRate: 0.1 });
+    adam.freezeSquaresAfter = 2;
+    const w = tensor([1]);
+    const squares = [2, 3, 100].map((gradient) => {
+      adam.update(w, tensor([gradient]));
+      return adam.state.tensors.get('square')!.values[0];
+    });
+    expect(squares[1]).not.toBe(squares[0]);
+    expect(squares[2]).toBe(squares[1]);
+  });
+});

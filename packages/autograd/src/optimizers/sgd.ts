@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions } from '@mobinet/tensor';
+import { checkNumber, checkOptions, type Tensor } from '@mobinet/tensor';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 import { decayRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions, weightDecayOptions } from './optimizer.js';
@@ -43,8 +43,14 @@ export class SGD extends Optimizer {
     this.#momentum = checkNumber('sgd: momentum', momentum, decayRange);
   }
 
+  override momentumOf(path: string): { readonly tensor: Tensor; readonly factor: number } | null {
+    const tensor = this.state.tensors.get(path === '' ? 'velocity' : `velocity.${path}`);
+    return tensor ? { tensor, factor: this.#momentum } : null;
+  }
+
   protected override updateAll(updates: readonly Update[]): void {
-    this.applyRule(sgd, updates, { rate: this.learningRate, momentum: this.#momentum });
+    const momentum = this.hasMomentumInGradients ? 0 : this.#momentum;
+    this.applyRule(sgd, updates, { rate: this.learningRate, momentum });
   }
 }
 

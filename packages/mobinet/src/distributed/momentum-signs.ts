@@ -1,55 +1,47 @@
-import { applyInto, dispose, keep, type Tensor, withBackend, zeros } from '@mobinet/tensor';
-import { elementwiseOp } from '@mobinet/tensor/kernels';
-import { FlatLayout } from './flat-layout.js';
+import type { Optimizer } from '@mobinet/autograd';
+import {
+  add,
+  applyInto,
+  assign,
+  dispose,
+  keep,
+  maximum,
+  mean,
+  mul,
+  reshape,
+  type Tensor,
+  tidy,
+  withBackend,
+  zeros,
+} from '@mobinet/tensor';
+import { elementwiseOp, partOf } from '@mobinet/tensor/kernels';
+import { FlatLayout, type Segment } from './flat-layout.js';
 import type { Updated } from './parameter-update.js';
 import type { VectorSum } from './replicated-update.js';
 import { SignExchange } from './signs/sign-exchange.js';
 import type { Team } from './team.js';
 
-/** β, how much of the momentum is kept in each step: that of Adam and of SGD in `makeOptimizer`. */
-const kept = 0.9;
-
 /**
- * Adds the gradients of all ranks by the signs of their momentum (1-bit Adam, Tang et al., 2021). Single gradients are
- * too noisy for one bit: what matters is their running mean, m ← β·m + (1 − β)·g. Each rank r computes its share of the
- * next one, all exchange the signs of these shares with error feedback (`SignExchange`), and the sum is the next m:
+ * Adds the gradients of all ranks by signs, together with the momentum of the optimizer (1-bit Adam, Tang et al., 2021).
+ * Single gradients are too noisy for one bit; their running mean is not. So each rank r adds its share of the momentum μ·m
+ * that the optimizer would have added to the sum, and all exchange the signs of that, with error feedback:
  *
- *     m′ ← Σᵣ signs of (β·m / R + (1 − β)·gᵣ)        g ← (m′ − β·m) / (1 − β)        m ← m′
+ *     Σᵣ (gᵣ + μ·m / R) ≈ g + μ·m
  *
- * The optimizer gets the gradient g whose running mean is exactly m′, so it need not know of the exchange.
+ * The optimizer then leaves its own momentum out (`hasMomentumInGradients`).
  */
 export class MomentumSigns implements VectorSum {
   readonly layout: FlatLayout;
+  readonly vector: Tensor;
   readonly #team: Team;
+  readonly #optimizer: Optimizer;
   readonly #exchange: SignExchange;
-  /** m, [length]. */
-  #momentum: Tensor;
-  #vector: Tensor;
 
-  /**
-   * Takes over the momentum that an optimizer has: the running means of Adam, or the velocities of SGD.
-   *
-   * @throws RangeError if it has neither.
-   */
-  static async open({ model, optimizer }: Updated, team: Team): Promise<MomentumSigns> {
-    const signs = new MomentumSigns({ model, optimizer }, team);
-    for (const { name, offset } of signs.layout.segments) {
-      const mean = optimizer.state.tensors.get(`mean.${name}`);
-      // The velocity of SGD is the sum of βᵗ·g, that is 1 / (1 − β) times their mean.
-      const velocity = optimizer.state.tensors.get(`velocity.${name}`);
-      if (mean) signs.#momentum.values.set(await mean.data(), offset);
-      else if (velocity)
-        signs.#momentum.values.set(
-          (await velocity.data()).map((v) => (1 - kept) * v),
-          offset,
-        );
-    }
-    return signs;
-  }
-
-  private constructor({ model }: Updated, team: Team) {
+  /** Until `dispose`, the optimizer expects gradients with momentum. */
+  constructor({ model, optimizer }: Updated, team: Team) {
     const { rank, size } = team;
     this.#team = team;
+    this.#optimizer = optimizer;
     this.layout = FlatLayout.of(model.parameters(), { ranks: size, bucket: Number.POSITIVE_INFINITY });
     const { segments, length } = this.layout;
     this.#exchange = new SignExchange({
@@ -58,44 +50,57 @@ export class MomentumSigns implements VectorSum {
       rank,
       ranks: size,
     });
-    [this.#momentum, this.#vector] = withBackend('cpu', () => [keep(zeros([length])), keep(zeros([length]))]);
+    this.vector = withBackend('cpu', () => keep(zeros([length])));
+    optimizer.hasMomentumInGradients = true;
+    for (const [name, squares] of optimizer.state.tensors) if (name.startsWith('square.')) raise(squares);
   }
 
-  get vector(): Tensor {
-    return this.#vector;
+  /** A rank without images has a share of the momentum, too. */
+  async put({ name, offset, size }: Segment, gradient: Tensor | null): Promise<void> {
+    const momentum = this.#optimizer.momentumOf(name);
+    const factor = (momentum?.factor ?? 0) / this.#team.size;
+    const target = partOf(this.vector, offset, size);
+    if (!momentum) target.values.set((await gradient?.data()) ?? new Float32Array(size));
+    else if (momentum.tensor.backend === 'cpu') {
+      tidy(() => {
+        const [own, shared] = [gradient ?? zeros([size]), momentum.tensor].map((each) => reshape(each, [size]));
+        applyInto(addMomentumOp, [own, shared], [target], { factor });
+      });
+    } else {
+      const share = tidy(() => (gradient ? add(gradient, mul(momentum.tensor, factor)) : mul(momentum.tensor, factor)));
+      target.values.set(await share.data());
+      share.dispose();
+    }
+    target.dispose();
   }
 
-  /** Ranks without images share the momentum, too: their gradient is 0. */
   sum(): void {
-    const [momentum, next] = [this.#momentum, this.#vector];
-    const { communicator, size } = this.#team;
-    applyInto(momentumShareOp, [momentum, next], [next], { kept: kept / size, added: 1 - kept });
-    this.#exchange.exchange(next, communicator);
-    applyInto(gradientOfOp, [momentum, next], [momentum], { kept, scale: 1 / (1 - kept) });
-    // The old momentum has become the gradient, and the next step writes its own over it.
-    [this.#momentum, this.#vector] = [next, momentum];
+    this.#exchange.exchange(this.vector, this.#team.communicator);
   }
 
   dispose(): void {
+    this.#optimizer.hasMomentumInGradients = false;
     this.#exchange.dispose();
-    dispose([this.#momentum, this.#vector]);
+    dispose(this.vector);
   }
 }
 
-const momentumShareOp = elementwiseOp({
-  name: 'momentumShare',
-  operands: ['momentum', 'gradient'],
-  numbers: ['kept', 'added'],
-  scalar: (momentum, gradient, { kept, added }) => kept * momentum + added * gradient,
-  lanes: (momentum, gradient, { kept, added }) => kept.mul(momentum).add(added.mul(gradient)),
-  wgsl: 'p.kept * momentum + p.added * gradient',
-});
+/** The least mean of squares, as a share of its mean over the parameter. */
+const least = 0.01;
 
-const gradientOfOp = elementwiseOp({
-  name: 'gradientOfMomentum',
-  operands: ['momentum', 'next'],
-  numbers: ['kept', 'scale'],
-  scalar: (momentum, next, { kept, scale }) => (next - kept * momentum) * scale,
-  lanes: (momentum, next, { kept, scale }) => next.sub(kept.mul(momentum)).mul(scale),
-  wgsl: '(next - p.kept * momentum) * p.scale',
+/**
+ * Raises the smallest means of squares. Signs give every element an update, also one whose gradient has always been 0:
+ * Adam would divide it by 0 + ε.
+ */
+function raise(squares: Tensor): void {
+  tidy(() => assign(squares, maximum(squares, mul(mean(squares), least))));
+}
+
+const addMomentumOp = elementwiseOp({
+  name: 'addMomentum',
+  operands: ['gradient', 'momentum'],
+  numbers: ['factor'],
+  scalar: (gradient, momentum, { factor }) => gradient + factor * momentum,
+  lanes: (gradient, momentum, { factor }) => gradient.add(factor.mul(momentum)),
+  wgsl: 'gradient + p.factor * momentum',
 });

@@ -50,7 +50,7 @@ export class OneBitUpdate implements ParameterUpdate {
       await this.close();
       const update = isExact
         ? this.#options.exact()
-        : new ReplicatedUpdate(this.#updated, await MomentumSigns.open(this.#updated, this.#team));
+        : new ReplicatedUpdate(this.#updated, new MomentumSigns(this.#updated, this.#team));
       this.#current = { update, isExact };
     }
     return this.#current.update;

@@ -1,7 +1,7 @@
 import { unflatten } from '@mobinet/autograd';
 import { dispose, reshape, type Tensor, toBackend } from '@mobinet/tensor';
 import { partOf } from '@mobinet/tensor/kernels';
-import { FlatLayout } from './flat-layout.js';
+import { FlatLayout, type Segment } from './flat-layout.js';
 import type { ParameterUpdate, Step, Updated, WholeState } from './parameter-update.js';
 import { SlicedVector } from './sliced-vector.js';
 import type { Team } from './team.js';
@@ -12,6 +12,8 @@ export interface VectorSum {
   readonly layout: FlatLayout;
   /** The gradients of this rank, and then the sum, [length]. */
   readonly vector: Tensor;
+  /** Writes the gradient of a parameter to its place in the vector. @param gradient Null if this rank has none. */
+  put(segment: Segment, gradient: Tensor | null): Promise<void>;
   /** Replaces the vector by the sum of those of all ranks. @param present Whether each rank has gradients. */
   sum(present: readonly boolean[]): void;
   /** Frees the memory. */
@@ -35,12 +37,7 @@ export class ReplicatedUpdate implements ParameterUpdate {
   async step({ gradients, present, learningRate }: Step): Promise<void> {
     const { model, optimizer } = this.#updated;
     const { layout, vector } = this.#sum;
-    if (!gradients) vector.values.fill(0);
-    for (const { name, offset } of gradients ? layout.segments : []) {
-      const gradient = gradients!.get(name)!;
-      // A copy on a GPU waits for all that it has computed.
-      vector.values.set(gradient.backend === 'cpu' ? gradient.values : await gradient.data(), offset);
-    }
+    for (const segment of layout.segments) await this.#sum.put(segment, gradients?.get(segment.name) ?? null);
     this.#sum.sum(present);
     const parameters = model.parameters();
     const summed = new Map<string, Tensor>();
@@ -77,6 +74,12 @@ export class ExactSum implements VectorSum {
 
   get vector(): Tensor {
     return this.#sliced.whole;
+  }
+
+  async put({ offset }: Segment, gradient: Tensor | null): Promise<void> {
+    if (!gradient) return;
+    // A copy on a GPU waits for all that it has computed.
+    this.vector.values.set(gradient.backend === 'cpu' ? gradient.values : await gradient.data(), offset);
   }
 
   sum(present: readonly boolean[]): void {
