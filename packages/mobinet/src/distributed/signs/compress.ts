@@ -36,16 +36,16 @@ export interface Compression {
  * @param source x: f32 [elements], or the votes that it is the sum of.
  * @returns The sum of |c| over each block.
  */
-export function compressPlain(source: Tensor | Votes, { blocks, sums, scales, words }: Compression): Float32Array {
-  const valueAt = 'words' in source ? voteReader(source) : (i: number) => source.values[i];
+export function compressPlain(source: Tensor | Votes, { blocks, ...kept }: Compression): Float32Array {
+  const [c, scales, words] = [kept.sums.values, kept.scales.values, kept.words.values];
+  const valueAt = 'words' in source ? voteReader(source) : elementReader(source);
   return Float32Array.from(blocks, ({ first, length, scale, segment }) => {
     const places = new Float32Array(sumPlaces);
     for (let i = first; i < first + 32 * Math.ceil(length / 32); i++) {
-      const last = sums.values[i];
-      const leftover = flushed(Math.fround(last - signed(scales.values[scale], last < 0)));
-      sums.values[i] = i < first + length ? valueAt(i, segment) + leftover : 0;
-      setBit(words.values, i, sums.values[i] < 0);
-      places[i % sumPlaces] += Math.abs(sums.values[i]);
+      const leftover = flushed(Math.fround(c[i] - signed(scales[scale], c[i] < 0)));
+      c[i] = i < first + length ? valueAt(i, segment) + leftover : 0;
+      setBit(words, i, c[i] < 0);
+      places[i % sumPlaces] += Math.abs(c[i]);
     }
     return sumOfHalves(places);
   });
@@ -65,15 +65,23 @@ function sumOfHalves(places: Float32Array): number {
   return places[0];
 }
 
-/** Reads the sum of the votes for an element, in the order of the ranks. */
-function voteReader({ words, scales }: Votes): (i: number, segment: number) => number {
-  const [ranks, segments] = scales.shape;
-  const elements = 32 * words.shape[1];
+/** Reads element i, which lies in a segment. */
+type Reader = (i: number, segment: number) => number;
+
+const elementReader =
+  ({ values }: Tensor): Reader =>
+  (i) =>
+    values[i];
+
+/** Sums the votes for an element, in the order of the ranks. */
+function voteReader(votes: Votes): Reader {
+  const [words, scales] = [votes.words.values, votes.scales.values];
+  const [ranks, segments] = votes.scales.shape;
+  const elements = 32 * votes.words.shape[1];
   return (i, segment) => {
     let sum = 0;
     for (let rank = 0; rank < ranks; rank++) {
-      const vote = signed(scales.values[rank * segments + segment], getBit(words.values, rank * elements + i));
-      sum = Math.fround(sum + vote);
+      sum = Math.fround(sum + signed(scales[rank * segments + segment], getBit(words, rank * elements + i)));
     }
     return sum;
   };
@@ -105,10 +113,15 @@ export function scalesOf(blocks: readonly Piece[], blockSums: Float32Array, { va
  * @param scales f32, of any shape.
  * @param values The result: f32 [elements].
  */
-export function expandPlain(blocks: readonly Piece[], words: Tensor<'i32'>, scales: Tensor, values: Tensor): void {
+export function expandPlain(
+  blocks: readonly Piece[],
+  { values: words }: Tensor<'i32'>,
+  { values: scales }: Tensor,
+  { values }: Tensor,
+): void {
   for (const { first, length, scale } of blocks) {
     for (let i = first; i < first + 32 * Math.ceil(length / 32); i++) {
-      values.values[i] = i < first + length ? signed(scales.values[scale], getBit(words.values, i)) : 0;
+      values[i] = i < first + length ? signed(scales[scale], getBit(words, i)) : 0;
     }
   }
 }

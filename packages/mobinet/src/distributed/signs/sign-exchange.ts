@@ -19,17 +19,21 @@ export interface SignExchangeOptions {
 }
 
 /**
- * Adds the gradients of all ranks approximately, with one bit per element: each rank sends the signs of its gradient,
- * and a scale for each segment. Rank r is the server of slice r of the vector, elements r·n/R to (r + 1)·n/R: it adds
- * the votes of all ranks, and compresses their sum in the same way (1-bit Adam, Tang et al., 2021). What the signs lose
- * is kept and added in the next step, both where gradients are compressed and where their sums are (`ErrorFeedback`).
- * So over many steps the results add up to what the exact sums would add up to, but for what is still kept.
+ * Adds the vectors of all ranks approximately, with one bit per element: each rank sends the signs of its vector, and a
+ * scale for each segment. Rank r is the server of slice r of the vector, elements r·n/R to (r + 1)·n/R: it adds the
+ * votes of all ranks, and compresses their sum in the same way (1-bit Adam, Tang et al., 2021). What the signs lose is
+ * kept and added in the next step, both where vectors are compressed and where their sums are (`ErrorFeedback`). So over
+ * many steps the results add up to what the exact sums would add up to, but for what is still kept.
+ *
+ * The vectors are gradients if each step is linear in them, as in SGD. Adam divides by √v, and one scale for a whole
+ * segment says nothing of the squares of its elements. So its first steps must add gradients exactly; then v stays as it
+ * is, and each rank passes β₁·m/R + (1 − β₁)·g, which add up to the next m.
  *
  * A step sends 2·(R − 1)/R·n/8 bytes of signs from each rank, an exact sum of floats 2·(R − 1)/R·4n. All ranks get the
- * same bits. A gradient that is NaN somewhere makes its whole segment NaN on all ranks.
+ * same bits. A vector that is NaN somewhere makes its whole segment NaN on all ranks.
  */
 export class SignExchange {
-  /** What this rank's gradients have lost so far. */
+  /** What this rank's vectors have lost so far. */
   readonly worker: ErrorFeedback;
   /** What the sums of this rank's slice have lost so far. */
   readonly server: ErrorFeedback;
@@ -67,24 +71,24 @@ export class SignExchange {
   }
 
   /**
-   * Replaces the gradients of this rank by approximately the sum of those of all ranks. All ranks must call it together.
+   * Replaces the vector of this rank by approximately the sum of those of all ranks. All ranks must call it together.
    *
-   * @param gradients f32 [size]. A rank that had no images passes zeros. The elements outside of segments are ignored;
-   *   they may be overwritten by 0.
+   * @param vector f32 [size]. A rank that had no images passes a gradient of zeros. Elements outside of segments are
+   *   ignored; they may be overwritten by 0.
    */
-  exchange(gradients: Tensor, communicator: Communicator): void {
-    this.compress(gradients);
+  exchange(vector: Tensor, communicator: Communicator): void {
+    this.compress(vector);
     communicator.allToAll(this.worker.words.values, this.votes.values);
     communicator.allGather(this.worker.scales.values, this.voteScales.values);
     this.serve();
     communicator.allGather(this.server.words.values, this.results.values);
     communicator.allGather(this.server.scales.values, this.resultScales.values);
-    this.expand(gradients);
+    this.expand(vector);
   }
 
   /** The first part of `exchange`: fills `worker.words` and `worker.scales`. */
-  compress(gradients: Tensor): void {
-    this.worker.compress(gradients);
+  compress(vector: Tensor): void {
+    this.worker.compress(vector);
   }
 
   /** The second part: from `votes` and `voteScales` to `server.words` and `server.scales`. */
