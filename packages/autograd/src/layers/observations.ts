@@ -22,10 +22,11 @@ let collected: Observation[] | null = null;
 
 /**
  * Runs `body`, and collects what layers observe in it instead of moving their running statistics. The caller decides
- * later whether they move (`applyObservations`) or not (`discardObservations`), and in which order: training steps do so for batches
- * that are spread over several processes, and so a step that is given up leaves no trace.
+ * later whether they move (`applyObservations`) or not (`discardObservations`), and in which order: processes that divide
+ * a batch apply the observations of all of them in the same order.
  *
  * @returns What `body` returns, and the observations in the order in which they were made.
+ * @throws What `body` throws; the observations are then disposed.
  * @example
  * ```ts
  * import { BatchNorm2d } from '@mobinet/autograd';

@@ -100,7 +100,7 @@ export function addTrainingFlags(command: Command): Command {
     .option('--batch <images>', 'images per training step', numberIn(trainingRanges.batchSize))
     .option(
       '--micro-batches <number>',
-      'split each batch into this many parts to save memory (default: as few as fit into memory)',
+      'split each batch into this many parts, to save memory or to divide them among processes (default: as few as fit into memory, and one for each process)',
       powerOfTwo,
     )
     .addOption(

@@ -121,6 +121,9 @@ The run is saved after each epoch, every ten minutes, and when an error occurs. 
 saves. Continue with --resume: the run keeps its settings, except that --epochs, --patience, --micro-batches and
 --exchange may change. With other --epochs, the learning rate follows the schedule for the new number of epochs from there on.
 
+Started by mpirun or srun, several processes train together, also on several machines, with the same result
+(docs/distributed.md).
+
 Examples:
   ${callOf(command)} --data photos --epochs 50 --out runs/photos
   ${callOf(command)} --idx /usr/share/datasets/fashion-mnist --width 0.5 --epochs 8
