@@ -20,7 +20,7 @@ export interface KernelSetting {
 let setting: KernelSetting | undefined;
 
 /**
- * Returns what the environment variable `MOBINET_KERNELS` says. It is read once.
+ * Returns what the environment variable `MOBINET_KERNELS` says, which is read once, or `usePortableKernels` has chosen.
  *
  * @throws RangeError if it makes no sense.
  *
@@ -35,6 +35,11 @@ let setting: KernelSetting | undefined;
 export function kernelSetting(): KernelSetting {
   setting ??= parseKernelSetting(environmentVariable('MOBINET_KERNELS') ?? '');
   return setting;
+}
+
+/** Does without relaxed SIMD from now on, as with `MOBINET_KERNELS=portable`. */
+export function choosePortable(): void {
+  setting = { ...kernelSetting(), portable: true };
 }
 
 /** Parses the value of `MOBINET_KERNELS`: words separated by commas. An empty one means the fast kernels. */

@@ -21,7 +21,7 @@ export { environmentVariable } from './environment.js';
 export { addressOf, aliasOf, shareMemory, twinOf, versionOf } from './handles.js';
 export { type HelpSection, splitHelp, withHelp } from './help.js';
 export { kernelSetting } from './kernel-setting.js';
-export { multiplyAddIsFused } from './multiply-add.js';
+export { multiplyAddIsFused, usePortableKernels } from './multiply-add.js';
 export { bitConv2dOp } from './ops/bits/bit-conv2d.js';
 export { bitConv2dOptions, checkPaddingValue } from './ops/bits/bit-conv2d-attributes.js';
 export { hasLookup, inputGradientWithEpilogue } from './ops/bits/bit-conv2d-gradients.js';

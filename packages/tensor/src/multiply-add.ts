@@ -1,9 +1,12 @@
 import { withBackend } from './backend.js';
 import { Kernel } from './backends/cpu/kernel.js';
+import { loadedKernels } from './backends/cpu/threads.js';
 import { ones } from './create.js';
+import { choosePortable } from './kernel-setting.js';
 import { kernelTier } from './op.js';
 import { dispose } from './scope.js';
 import { f32x4, i32, store } from './wasm/assembler.js';
+import { hasRelaxedSimd } from './wasm/features.js';
 
 /**
  * Whether the multiply-adds of kernels round once. That depends on the engine, on the processor and on
@@ -18,12 +21,37 @@ import { f32x4, i32, store } from './wasm/assembler.js';
  * ```
  */
 export function multiplyAddIsFused(): boolean {
-  if (kernelTier() === 'reference') return false;
+  if (kernelTier() === 'reference' || !hasRelaxedSimd()) return false;
   const result = withBackend('cpu', () => ones([4]));
   probe.run({ result }, 1);
   const [rest] = result.values;
   dispose(result);
   return rest !== 0;
+}
+
+/**
+ * Lets kernels round multiply-adds twice, as with `MOBINET_KERNELS=portable`, so that processes whose processors or
+ * engines differ compute the same bits. Only `multiplyAddIsFused` may have run a kernel before.
+ *
+ * @throws Error if other kernels have run, since they have been compiled for the processor.
+ *
+ * @example
+ * ```ts
+ * import { multiplyAddIsFused, usePortableKernels } from '@mobinet/tensor/kernels';
+ *
+ * usePortableKernels();
+ * console.log(multiplyAddIsFused());
+ * // → false
+ * ```
+ */
+export function usePortableKernels(): void {
+  const loaded = loadedKernels().filter((name) => name !== probe.name);
+  if (loaded.length > 0) {
+    throw new Error(
+      `usePortableKernels: the kernel ${loaded[0]} has already run. Call it first, or set MOBINET_KERNELS=portable`,
+    );
+  }
+  choosePortable();
 }
 
 /** (1 + 2⁻¹²)² = 1 + 2⁻¹¹ + 2⁻²⁴, whose last term does not survive the rounding of a product. */

@@ -5,7 +5,8 @@ import { environmentVariable, kernelSetting, splitHelp } from '@mobinet/tensor/k
 import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../data/errors.js';
 import { isCommon } from '../distributed/common-errors.js';
-import { launchedRank } from '../distributed/launch.js';
+import type { Communicator } from '../distributed/communicator.js';
+import { abortLaunch, launchedRank, launchOf } from '../distributed/launch.js';
 import type { Network } from '../networks/network.js';
 import { networkOf } from './network-flag.js';
 import { opened } from './opened-communicator.js';
@@ -43,18 +44,19 @@ export async function runProgram(program: Command | ((network: Network) => Comma
     }
     await root.parseAsync();
   } catch (error) {
-    // Commander has already printed its help or error.
-    if (error instanceof Interruption || error instanceof CommanderError) {
-      process.exitCode = error.exitCode;
+    process.exitCode = error instanceof Interruption || error instanceof CommanderError ? error.exitCode : 1;
+    if (error instanceof Interruption) {
       // On exit, Node restores the terminal, and aborts with a stack trace if that was closed. The signal ends the
       // process before that, after all other exit handlers.
-      if (hasTerminal && error instanceof Interruption && error.signal === 'SIGHUP') {
+      if (hasTerminal && error.signal === 'SIGHUP') {
         process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
       }
       return;
     }
-    await reportOnce(error);
-    process.exitCode = 1;
+    // Commander has already printed its help or error.
+    const isPrinted = error instanceof CommanderError && (error.exitCode === 0 || launchedRank() === 0);
+    if (!isPrinted) await reportOnce(error);
+    if (process.exitCode !== 0) abortLaunch(process.exitCode);
   } finally {
     opened.communicator?.close();
   }
@@ -69,12 +71,15 @@ function endCleanly(error: unknown): void {
     work.abort(error);
     return;
   }
-  report(error);
+  const { communicator } = opened;
+  if (communicator) return abandonOthers(error, communicator);
+  report(error, launchedRank());
+  abortLaunch(1);
   process.exit(1);
 }
 
 /** How long other processes wait before they print an error that the first one may have printed as well. */
-const patience = 1000;
+const patience = 3000;
 
 /**
  * Reports an error of processes that MPI has started: once if it is the same on all, and with its rank if it is that of
@@ -83,23 +88,28 @@ const patience = 1000;
 async function reportOnce(error: unknown): Promise<void> {
   const rank = launchedRank();
   const { communicator } = opened;
-  if (communicator && !isCommon(error)) {
-    complain(`error: rank ${communicator.rank}: ${joinLines(messageOf(error))}`);
-    communicator.abort(1);
-  }
+  if (communicator && !isCommon(error)) abandonOthers(error, communicator);
   if (rank === 0) report(error);
   else if (!communicator) {
     // A launcher ends all processes soon after one of them, so an error of the first one comes first.
     await setTimeout(patience);
-    complain(`error: rank ${rank}: ${joinLines(messageOf(error))}`);
+    report(error, rank);
   }
 }
 
-function report(error: unknown): void {
-  say(`error: ${joinLines(messageOf(error))}`);
+/** Reports an error of this process while the others are at work, and ends them. */
+function abandonOthers(error: unknown, communicator: Communicator): never {
+  complain(`error: rank ${communicator.rank}: ${joinLines(messageOf(error))}`);
+  return communicator.abort(1);
+}
+
+/** @param rank Is named if it is not the first one. */
+function report(error: unknown, rank = 0): void {
+  const message = joinLines(messageOf(error)).replace(/^error: /, '');
+  complain(`error: ${rank > 0 ? `rank ${rank}: ` : ''}${message}`);
   const help = helpOf(error);
-  if (help) say(help);
-  if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) say(...(error.stack ?? '').split('\n'));
+  if (help) complain(help);
+  if (environmentVariable('MOBINET_DEBUG') && error instanceof Error) complain(...(error.stack ?? '').split('\n'));
 }
 
 /** The line of an error's message that points to help, or that of the error which caused it. */
@@ -122,7 +132,7 @@ function ignoreClosedOutputs(): void {
 class Interruption extends Error {
   override readonly name = 'Interruption';
 
-  constructor(readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
+  constructor(readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGUSR2') {
     super(`interrupted by ${signal}`);
   }
 
@@ -132,33 +142,41 @@ class Interruption extends Error {
   }
 }
 
+/** Whether work was aborted by a signal, not by an error. */
+export const isInterruption = (reason: unknown): boolean => reason instanceof Interruption;
+
 /** The reason why work of this process ended: another one, with which it trains, was asked to stop. */
 export const stoppedElsewhere = (): Error => new Interruption('SIGTERM');
 
 /**
- * Returns a signal that aborts at the first Ctrl-C, when the program is asked to terminate, or when its terminal is
- * closed, so that work can end cleanly. Its reason is an `Interruption` or an uncaught error. A second Ctrl-C ends the
- * program immediately. Call `release` when there is nothing left to interrupt.
+ * Returns a signal that aborts at the first Ctrl-C, when the program is asked to terminate (also by SIGUSR2, which
+ * `mpirun` passes on without ending the program itself), or when its terminal is closed, so that work can end cleanly.
+ * Its reason is an `Interruption` or an uncaught error. A second Ctrl-C ends the program immediately. Call `release`
+ * when there is nothing left to interrupt.
  */
 export function interruptible(message: string): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   work = controller;
   let interruptedAt = 0;
+  const isLaunched = launchOf(process.env) !== null;
   const interrupt = (name: Interruption['signal']): void => {
     const interruption = new Interruption(name);
     if (!controller.signal.aborted) {
       interruptedAt = performance.now();
       controller.abort(interruption);
       // Printed after the abort, since nobody may be left to read it.
-      say('', `${message} (press Ctrl-C again to quit immediately)`);
+      say('', isLaunched ? message : `${message} (press Ctrl-C again to quit immediately)`);
       return;
     }
     // npm forwards a Ctrl-C to its child, which has already received it. Nobody presses a key twice that quickly.
-    const isEcho = performance.now() - interruptedAt < 100;
+    // The launcher of MPI, its helpers, Slurm and a terminal may all signal the same processes, within seconds. Whoever
+    // is in a hurry has the launcher end them.
+    const isEcho = isLaunched || performance.now() - interruptedAt < 100;
     // Closing a terminal sends the signal twice, from the shell and from the system.
     if (!isEcho && name !== 'SIGHUP') process.exit(interruption.exitCode);
   };
-  const listeners = { SIGINT: interrupt, SIGTERM: interrupt, SIGHUP: isUnderNohup() ? () => {} : interrupt };
+  const hangUp = isUnderNohup() ? () => {} : interrupt;
+  const listeners = { SIGINT: interrupt, SIGTERM: interrupt, SIGUSR2: interrupt, SIGHUP: hangUp };
   const entries = Object.entries(listeners) as [Interruption['signal'], typeof interrupt][];
   for (const [name, listener] of entries) process.on(name, listener);
   return {

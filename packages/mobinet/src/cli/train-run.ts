@@ -13,7 +13,7 @@ import { train } from '../training/train.js';
 import { type LoadingFlags, loadingOf } from './flags.js';
 import type { LivePage } from './live-page.js';
 import { say } from './output.js';
-import { stoppedElsewhere } from './program.js';
+import { isInterruption, stoppedElsewhere } from './program.js';
 import type { Ranks } from './ranks.js';
 import { RunReport } from './run-report.js';
 import { TrainingProgress } from './training-progress.js';
@@ -72,7 +72,11 @@ export async function trainToEnd(
   if (run.history.length > 0 && team.leads) await report.write();
   const isSaved = existsSync(join(folder.path, checkpointFile));
   say(isSaved ? `stopped and saved. Continue with --resume ${folder.path}` : 'stopped before the first step');
-  throw team.common(signal.reason ?? stoppedElsewhere());
+  // An uncaught error of one process is told by all.
+  await team.all(() => {
+    if (signal.aborted && !isInterruption(signal.reason)) throw signal.reason;
+  });
+  throw team.common(signal.aborted ? signal.reason : stoppedElsewhere());
 }
 
 /**

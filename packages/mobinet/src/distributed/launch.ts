@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+
 /** How the launcher of MPI started this process. */
 export interface Launch {
   /**
@@ -28,6 +30,31 @@ export function launchOf(env: NodeJS.ProcessEnv): Launch | null {
     launched('PMI', number('PMI_RANK'), number('PMI_SIZE')) ??
     launched('PMIx', number('PMIX_RANK'), number('SLURM_STEP_NUM_TASKS'))
   );
+}
+
+/**
+ * Ends all processes that MPICH's launcher has started, for one that has failed before it called MPI. The launcher does
+ * not notice that such a process ends, so the others would wait for it in `MPI_Init` forever. Other launchers notice.
+ *
+ * It is told what `MPI_Abort` would tell it: a line of PMI, the protocol between the launcher and the library, on the
+ * socket that the process has inherited.
+ */
+export function abortLaunch(exitCode: number, env: NodeJS.ProcessEnv = process.env): void {
+  // Slurm speaks another version of PMI, and ends the others by --kill-on-bad-exit.
+  if (isConnected || env.HYDI_CONTROL_FD === undefined || !/^\d+$/.test(env.PMI_FD ?? '')) return;
+  try {
+    writeSync(Number(env.PMI_FD), `cmd=abort exitcode=${exitCode}\n`);
+  } catch {
+    // The launcher has ended.
+  }
+}
+
+/** Whether MPI uses that socket, or has closed it, so that its number may be that of another file. */
+let isConnected = false;
+
+/** To be called when this process is about to initialize MPI, which speaks to the launcher from then on. */
+export function leaveLauncherToMpi(): void {
+  isConnected = true;
 }
 
 /**

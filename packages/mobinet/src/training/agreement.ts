@@ -60,11 +60,10 @@ export async function checkAgreement(run: TrainingRun, team: Team): Promise<void
 
 async function factsOf(run: TrainingRun): Promise<Facts> {
   const { network, options, training, fingerprint, decoder, progress } = run;
-  const { tier, portable } = kernelSetting();
   return {
     'version of mobinet': version,
     'compute device': currentBackend(),
-    'kernel setting': portable ? `${tier}, portable` : tier,
+    'kernel setting': kernelSetting().tier,
     'rounding of multiply-adds': multiplyAddIsFused() ? 'once' : 'twice',
     'image decoder': decoder ?? 'none',
     network: network.name,

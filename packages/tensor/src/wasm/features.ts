@@ -31,7 +31,7 @@ let relaxedSimd: boolean | undefined;
  * bits.
  */
 export function hasRelaxedSimd(): boolean {
-  if (relaxedSimd === undefined && kernelSetting().portable) relaxedSimd = false;
+  if (kernelSetting().portable) return false;
   if (relaxedSimd === undefined) {
     const multiplyAdd = [...zero, ...zero, ...zero, 0xfd, 0x85, 0x02];
     if (!supports(multiplyAdd) && isBehindFlag()) {

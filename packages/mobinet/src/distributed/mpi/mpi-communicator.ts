@@ -2,7 +2,7 @@ import { checkAllGather, checkAllToAll, checkGather, checkLength, type Ranks } f
 import { CommunicationError } from '../communication-error.js';
 import type { Communicator, PendingExchange } from '../communicator.js';
 import type { ExchangeBuffer } from '../exchange-buffer.js';
-import type { Launch } from '../launch.js';
+import { type Launch, leaveLauncherToMpi } from '../launch.js';
 import { type Block, type Memory, readText } from './functions.js';
 import type { Handle } from './handles.js';
 import { loadMpi, type Mpi } from './load-library.js';
@@ -23,6 +23,7 @@ export class MpiCommunicator implements Communicator {
   static async open(launch: Launch): Promise<MpiCommunicator> {
     const mpi = await loadMpi(launch);
     const { functions, handles } = mpi;
+    leaveLauncherToMpi();
     // The helper threads of kernels never call MPI.
     functions.MPI_Init_thread(null, null, handles.threadFunneled, new Int32Array(1));
     // By default, MPI would end all processes at an error, with lines of its own.

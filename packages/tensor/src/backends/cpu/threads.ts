@@ -103,6 +103,9 @@ export function shareKernel(kernel: LoadedKernel): void {
   for (const helper of helperList) helper.post(messageFor([kernel]));
 }
 
+/** The names of all kernels that have been loaded. */
+export const loadedKernels = (): string[] => kernels.map(({ name }) => name);
+
 const messageFor = (kernels: readonly LoadedKernel[]): HelperMessage => ({
   kernels: kernels.map(({ id, module }) => ({ id, module })),
 });
