@@ -96,4 +96,11 @@ describe('docs/distributed.md', () => {
       expect(ports).toEqual([worker.readinessProbe!.tcpSocket.port, worker.readinessProbe!.tcpSocket.port]);
     });
   });
+
+  test('has the table that `npm run scaling` reckons', () => {
+    const script = join(root, 'scripts/scaling.js');
+    const args = ['--conditions=mobinet-unbundled', script, '--check'];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
 });

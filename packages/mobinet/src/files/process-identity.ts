@@ -25,16 +25,20 @@ export function hasEnded({ host, pid, start }: ProcessIdentity): boolean {
     // Any other error means that the process exists, such as EPERM for a process of another user.
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
-  const found = startOf(pid);
-  return start !== null && found !== null && start !== found;
+  const found = statusOf(pid);
+  if (start === null || found === null) return false;
+  // A process that has ended stays in the list until its parent asks for its exit code, which some parents never do.
+  return start !== found.start || found.isZombie;
 }
 
-function startOf(pid: number): string | null {
+const startOf = (pid: number): string | null => statusOf(pid)?.start ?? null;
+
+function statusOf(pid: number): { start: string; isZombie: boolean } | null {
   try {
-    // Field 2 is the program's name in parentheses, which may itself contain spaces and parentheses. Field 22 is the
-    // start time.
+    // Field 2 is the program's name in parentheses, which may itself contain spaces and parentheses. Field 3 is the state,
+    // field 20 the number of threads, and field 22 the start time.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\)/s, '').trim().split(' ');
-    return fields[19] ?? null;
+    return { start: fields[19], isZombie: fields[0] === 'Z' && Number(fields[17]) <= 1 };
   } catch {
     return null;
   }
