@@ -79,9 +79,9 @@ export function checkSchema(schema: unknown, network: string): asserts schema is
 /** The flags that commands have already, in camelCase. */
 const commandFlags =
   'batch checkpoint classNames colorJitter crop cropPadding cropRatio cropScale data device distillWeight ema epochs ' +
-  'erase eraseValue exchange flip format graph help host idx init json labelSmoothing limit lr maxSkipped mean microBatches ' +
-  'mixup model network optimizer out patience port preset profile quality report resize resume rotate schedule ' +
-  'seconds shardSize size std teacher teacherEpochs temperature tensorboard threads title top untrained valShare ' +
+  'erase eraseValue exchange flip format graph help host idx init json labelSmoothing limit lr maxSkipped mean ' +
+  'microBatches mixup model network optimizer out patience port preset profile quality report resize resume rotate ' +
+  'schedule seconds shardSize size std teacher teacherEpochs temperature tensorboard threads title top untrained valShare ' +
   'version warmupEpochs watch weightDecay workers';
 
 const reservedNames: ReadonlySet<string> = new Set(commandFlags.split(' '));
