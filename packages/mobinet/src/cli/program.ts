@@ -72,7 +72,7 @@ function endCleanly(error: unknown): void {
     return;
   }
   const { communicator } = opened;
-  if (communicator) return abandonOthers(error, communicator);
+  if (communicator) abandonOthers(error, communicator);
   report(error, launchedRank());
   abortLaunch(1);
   process.exit(1);

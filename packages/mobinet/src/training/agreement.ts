@@ -49,9 +49,10 @@ export async function checkAgreement(run: TrainingRun, team: Team): Promise<void
   if (team.size === 1) return;
   const all = await team.all(() => factsOf(run));
   for (const [rank, facts] of all.entries()) {
-    for (const [name, expected] of Object.entries(all[0])) {
-      if (facts[name] === expected) continue;
-      const difference = `rank ${rank} has another ${name} than rank 0: ${facts[name] ?? 'none'}, not ${expected}`;
+    for (const name of Object.keys({ ...all[0], ...facts })) {
+      const [expected, found] = [all[0][name] ?? 'none', facts[name] ?? 'none'];
+      if (found === expected) continue;
+      const difference = `rank ${rank} has another ${name} than rank 0: ${found}, not ${expected}`;
       const remedy = remedies[name] ?? 'Start all of them with the same options and files';
       throw team.common(new DataError(`${difference}. ${remedy}`));
     }
