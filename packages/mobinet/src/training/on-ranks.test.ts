@@ -44,17 +44,20 @@ describe('training on several ranks', () => {
     // What does not depend on the library is tested with one of them.
     const isFirst = name === 'Open MPI';
 
-    test.each(isFirst ? [2, 4] : [4])('on %i ranks, with all optimizers, mixup, averages and skipped images', async (ranks) => {
-      const out = mkdtempSync(join(folder, 'ranks-'));
-      const { code, stdout, stderr } = await run({ ranks, args: argumentsOf(images, out, jobs) });
-      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
-      expect(outcomeOf(stdout).map(({ skippedImages }) => skippedImages)).toEqual([3, 3, 3]);
-      for (const job of jobs) expect(resultOf(out, job)).toEqual(resultOf(straight, job));
-      // Each skipped image is reported once for each run, and by name.
-      expect(stderr.match(/skipped .*\.png/g)).toHaveLength(3 * jobs.length);
-    });
+    test.each(isFirst ? [2, 4] : [4])(
+      'on %i ranks, with all optimizers, mixup, averages and skipped images',
+      async (ranks) => {
+        const out = mkdtempSync(join(folder, 'ranks-'));
+        const { code, stdout, stderr } = await run({ ranks, args: argumentsOf(images, out, jobs) });
+        expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
+        expect(outcomeOf(stdout).map(({ skippedImages }) => skippedImages)).toEqual([3, 3, 3]);
+        for (const job of jobs) expect(resultOf(out, job)).toEqual(resultOf(straight, job));
+        // Each skipped image is reported once for each run, and by name.
+        expect(stderr.match(/skipped .*\.png/g)).toHaveLength(3 * jobs.length);
+      },
+    );
 
-    test.runIf(isFirst)('but not with signs, after the exact steps: all ranks have the same weights, and so has the next run', async () => {
+    test.runIf(isFirst)('but not with signs: all ranks have the same weights, and so has the next run', async () => {
       const job = (name: string): Job => ({ name, training: { exchange: 'signs' }, exactSteps: 2 });
       const sgd: Job = { name: 'sgd', training: { exchange: 'signs', optimizer: 'sgd' }, exactSteps: 2 };
       const out = mkdtempSync(join(folder, 'ranks-'));
