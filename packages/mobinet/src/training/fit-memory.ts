@@ -87,7 +87,8 @@ export function explainOutOfMemory(
   { network, options, training }: TrainingRun,
   teacher?: Module,
 ): unknown {
-  if (!(error instanceof OutOfMemoryError)) return error;
+  // An error that was told to other processes is explained already.
+  if (!(error instanceof OutOfMemoryError) || error.cause instanceof OutOfMemoryError) return error;
   const problem = `out of memory with ${microBatchSize(training)} images at a time`;
   let remedy = 'Use a smaller --size or --width, or a smaller --batch';
   try {

@@ -175,7 +175,7 @@ async function trainTogether(
     // Only processes that have all come to the same point can save together.
     areTogether = team.isCommon(error);
     if (!areTogether) throw error;
-    throw team.common(await folder.rescue(error));
+    throw team.common(await folder.rescue(explainOutOfMemory(error, run, options.teacher?.model)));
   } finally {
     await Promise.all([trainLoader.close(), valLoader.close(), areTogether && update.close()]);
   }
