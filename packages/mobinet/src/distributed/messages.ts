@@ -29,21 +29,3 @@ export function allGatherBytes(communicator: Communicator, bytes: Uint8Array): U
   communicator.allGather(padded, all);
   return Array.from(lengths, (length, rank) => all.subarray(rank * longest, rank * longest + length));
 }
-
-/**
- * Hands the value of rank 0 to all ranks, as JSON: not for NaN and infinity, which become null.
- *
- * @param value Only rank 0 needs it.
- */
-export function broadcastJson<T>(communicator: Communicator, value: T | null): T {
-  return parse(broadcastBytes(communicator, communicator.rank === 0 ? bytesOf(value) : null));
-}
-
-/** Hands everybody the values of all ranks, in their order, as JSON: not for NaN and infinity, which become null. */
-export function allGatherJson<T>(communicator: Communicator, value: T): T[] {
-  return allGatherBytes(communicator, bytesOf(value)).map((bytes) => parse<T>(bytes));
-}
-
-const bytesOf = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-
-const parse = <T>(bytes: Uint8Array): T => JSON.parse(new TextDecoder().decode(bytes));

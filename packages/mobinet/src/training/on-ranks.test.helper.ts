@@ -9,8 +9,8 @@ import { type BackendName, setThreads, useBackend } from '@mobinet/tensor';
 import { randomCropAndFlip } from '../data/augment.js';
 import { hashOf } from '../data/fingerprint.js';
 import { openImageFolder } from '../data/image-folder.js';
-import { allGatherJson } from '../distributed/messages.js';
 import { openCommunicator } from '../distributed/open-communicator.js';
+import { Team } from '../distributed/team.js';
 import { packedFile, readCheckpoint, writePacked } from './files.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { newRun } from './run.js';
@@ -55,8 +55,8 @@ for (const text of jobs) {
       if (++steps === job.stopsAfter && communicator.rank === communicator.size - 1) controller.abort();
     },
   });
-  const weights = await hashOfWeights(run.model);
-  const same = new Set(allGatherJson(communicator, weights)).size === 1;
+  const weights = await new Team(communicator).all(() => hashOfWeights(run.model));
+  const same = new Set(weights).size === 1;
   if (communicator.rank === 0) {
     if (finished) await writePacked(await runOnHost(run), join(folder, packedFile));
     console.log(JSON.stringify({ name: job.name, finished, skippedImages, same }));

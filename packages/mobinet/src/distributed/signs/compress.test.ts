@@ -3,7 +3,8 @@ import { Rng, setThreads, type Tensor, tensor, tidy, zeros } from '@mobinet/tens
 import { afterAll, describe, expect } from 'vitest';
 import { type Compression, compressPlain, expandPlain, scalesOf, type Votes } from './compress.js';
 import { blockTable, compressFast, expandFast } from './compress.wasm.js';
-import { blockSize, blocksOf, layOut, wholePieces } from './segments.js';
+import { blockSize, blocksOf, wholePieces } from './segments.js';
+import { layOut } from './virtual-ranks.test.helper.js';
 
 /** Lengths of segments at the edges of words, halves of words and blocks. */
 const awkwardLengths = fc.array(fc.constantFrom(1, 3, 4, 15, 16, 17, 31, 32, 33, 100, 4095, 4096, 4097), {

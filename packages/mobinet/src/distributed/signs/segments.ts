@@ -19,25 +19,6 @@ export interface Piece extends Segment {
 /** Elements in a block, which is what a thread processes at a time. A multiple of 32. */
 export const blockSize = 4096;
 
-/**
- * Lays segments one after the other in a vector that can be divided among ranks.
- *
- * @param lengths The numbers of elements, such as the sizes of all parameters.
- * @param ranks The number of ranks.
- * @returns The segments, and the size of the vector: a multiple of 32 · `ranks`.
- */
-export function layOut(lengths: readonly number[], ranks: number): { segments: Segment[]; size: number } {
-  let end = 0;
-  const segments = lengths.map((length) => {
-    const first = end;
-    end = roundUp(first + length, 32);
-    return { first, length };
-  });
-  return { segments, size: roundUp(end, 32 * ranks) };
-}
-
-const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
-
 /** @throws RangeError unless the segments follow each other in the vector, and the vector can be divided among ranks. */
 export function checkSegments(segments: readonly Segment[], size: number, ranks: number): void {
   checkNumber('signs: size', size, wholeNumbers(0));

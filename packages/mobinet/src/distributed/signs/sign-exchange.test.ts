@@ -3,9 +3,9 @@ import { memory, Rng, type Tensor, tensor, tidy } from '@mobinet/tensor';
 import { describe, expect } from 'vitest';
 import { alone } from '../communicator.js';
 import type { ErrorFeedback } from './error-feedback.js';
-import { layOut, type Piece, piecesOfSlices, type Segment, wholePieces } from './segments.js';
+import { type Piece, piecesOfSlices, type Segment, wholePieces } from './segments.js';
 import { SignExchange } from './sign-exchange.js';
-import { VirtualRanks } from './virtual-ranks.test.helper.js';
+import { layOut, VirtualRanks } from './virtual-ranks.test.helper.js';
 
 const lengthsOfSegments = fc.array(fc.constantFrom(1, 5, 31, 32, 33, 100, 700), { minLength: 1, maxLength: 8 });
 const rankCounts = fc.constantFrom(1, 2, 3, 4, 8);

@@ -8,7 +8,7 @@ import { blocksOf, checkSegments, type Piece, piecesOfSlices, type Segment, whol
 
 /** Options of `SignExchange`. */
 export interface SignExchangeOptions {
-  /** The runs of elements that share a scale, in their order: one for each parameter. See `layOut`. */
+  /** The runs of elements that share a scale, in their order: one for each parameter. */
   readonly segments: readonly Segment[];
   /** n, the number of elements of the vector: a multiple of 32 for each rank. */
   readonly size: number;

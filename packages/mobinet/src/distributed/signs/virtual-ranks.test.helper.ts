@@ -1,8 +1,16 @@
 import type { Tensor } from '@mobinet/tensor';
 import { alone, type Communicator } from '../communicator.js';
 import type { ExchangeBuffer } from '../exchange-buffer.js';
+import { FlatLayout } from '../flat-layout.js';
 import type { Segment } from './segments.js';
 import { SignExchange } from './sign-exchange.js';
+
+/** Segments one after the other in a vector that can be divided among ranks, as `MomentumSigns` lays parameters out. */
+export function layOut(lengths: readonly number[], ranks: number): { segments: Segment[]; size: number } {
+  const sizes = lengths.map((length, index): [string, number] => [String(index), length]);
+  const { segments, length: size } = new FlatLayout(sizes, { ranks, bucket: Number.POSITIVE_INFINITY });
+  return { segments: segments.map(({ offset, size: length }) => ({ first: offset, length })), size };
+}
 
 /**
  * Several ranks in one process. Rank 0 calls `exchange`; when it communicates, the others do what they have to do until
