@@ -128,11 +128,6 @@ describeWithMpi('training', (mpi) => {
       /^error: rank 1 has another --lr than rank 0: 0\.5, not none\. Start all of them with the same options$/,
     ],
     [
-      'with other kernels',
-      `process.env.MOBINET_KERNELS = 'reference'`,
-      /^error: rank 1 has another kernel setting than rank 0: reference, not fast\./,
-    ],
-    [
       'with another decoder',
       `process.env.MOBINET_DECODER = 'get-pixels'`,
       /^error: rank 1 has another image decoder than rank 0: get-pixels \S+, not sharp .* or set MOBINET_DECODER=get-pixels$/,
@@ -188,17 +183,13 @@ describeWithMpi('training', (mpi) => {
     await resume(mpi, out);
   });
 
-  test.each([
-    ['SIGTERM', 143],
-    ['SIGUSR2', 140],
-  ] as const)('saves once at %s, which may arrive twice, and one process resumes', async (signal, code) => {
+  test('saves once at SIGTERM, which may arrive twice, and one process resumes', async () => {
     const out = newFolder();
     const ranks = { ranks: 2, args: nodeArguments([...endless, '--out', out]) };
     const outcome = await startAnd(mpi, ranks, /^epoch 1:/m, (pids) => {
-      for (const pid of pids) process.kill(pid, signal);
-      for (const pid of pids) process.kill(pid, 'SIGTERM');
+      for (const pid of [...pids, ...pids]) process.kill(pid, 'SIGTERM');
     });
-    expect(outcome.code).toBe(code);
+    expect(outcome.code).toBe(143);
     expect(outcome.stderr.match(/^stopping after this step …$/gm)).toHaveLength(1);
     expect(outcome.stderr.match(/^stopped and saved\. Continue with --resume .*run$/gm)).toHaveLength(1);
     await resume(mpi, out);

@@ -167,6 +167,10 @@ describe('work that can be interrupted', () => {
       { first: ['SIGINT', 'SIGINT'], later: ['SIGTERM'], code: 143, received: 'SIGINT' },
     ],
     [
+      'SIGTERM after SIGUSR2, which launchers of MPI pass on',
+      { first: ['SIGUSR2'], later: ['SIGTERM'], code: 143, received: 'SIGUSR2' },
+    ],
+    [
       'SIGTERM after a closed terminal, which signals twice',
       { first: ['SIGHUP'], later: ['SIGHUP', 'SIGTERM'], code: 143, received: 'SIGHUP' },
     ],
