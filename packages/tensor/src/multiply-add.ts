@@ -34,15 +34,6 @@ export function multiplyAddIsFused(): boolean {
  * engines differ compute the same bits. Only `multiplyAddIsFused` may have run a kernel before.
  *
  * @throws Error if other kernels have run, since they have been compiled for the processor.
- *
- * @example
- * ```ts
- * import { multiplyAddIsFused, usePortableKernels } from '@mobinet/tensor/kernels';
- *
- * usePortableKernels();
- * console.log(multiplyAddIsFused());
- * // → false
- * ```
  */
 export function usePortableKernels(): void {
   const loaded = loadedKernels().filter((name) => name !== probe.name);
