@@ -57,12 +57,13 @@ test('all other code writes files through saveFile', () => {
       ),
   );
   // A lock is created once, never replaced. The bundler makes what saveFile is imported from, and replaces it as a whole,
-  // too. Code blocks of documents are compiled in a folder that lives as long as their test. The benchmark makes
-  // thousands of files that nobody keeps.
+  // too. Code blocks of documents are compiled in a folder that lives as long as their test, and virtual hosts have one
+  // that lives as long as they do. The benchmark makes thousands of files that nobody keeps.
   expect(writers.toSorted()).toEqual([
     'packages/mobinet/src/files/lock-folder.ts',
     'scripts/lib/bundle-packages.ts',
     'scripts/lib/code-blocks.ts',
+    'scripts/lib/virtual-hosts.ts',
     'scripts/shards-bench.ts',
   ]);
 });
