@@ -1,4 +1,4 @@
-import { setThreads } from '@mobinet/tensor';
+import { setThreads, threadCount } from '@mobinet/tensor';
 import { Command } from 'commander';
 import { jsonFlag, printJson, printResult, runProgram, wholeNumber } from 'mobinet/cli';
 import { machine } from './machine.js';
@@ -25,7 +25,8 @@ const program = new Command('bench:step')
   .action(run);
 
 async function run({ threads, steps, json, ...options }: Flags): Promise<void> {
-  if (threads !== undefined) await setThreads(threads);
+  // Waits until all threads have started: the steps below would not let them.
+  await setThreads(threads ?? threadCount());
   const step = makeTrainingStep(options);
   for (let i = 0; i < warmUpSteps; i++) await step();
   const times: number[] = [];
