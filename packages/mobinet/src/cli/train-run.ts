@@ -51,7 +51,7 @@ export async function trainToEnd(
   if (page) await report.write();
   const progress = new TrainingProgress({ advice: howToBeFaster(run) });
   const { finished, skippedImages } = await train(run, dataset, {
-    out: out as OwnFolder,
+    out,
     communicator: team.communicator,
     resumeFrom: folder.path,
     teacher,

@@ -18,7 +18,7 @@ export interface EpochOptions {
   readonly startBatch?: number;
   /** The batch to stop before. Default: the number of batches. */
   readonly endBatch?: number;
-  /** For `microBatches`: read only the micro-batches of one of several processes. Default: all. */
+  /** @internal For `microBatches`: read only the micro-batches of one of several processes. Default: all. */
   readonly share?: Share;
 }
 
@@ -143,7 +143,8 @@ export class BatchLoader {
     const { batchSize, prefetch } = this.#options;
     const { share = { rank: 0, size: 1 } } = options;
     const startBatch = checkNumber('startBatch', options.startBatch ?? 0, wholeNumbers(0));
-    const endBatch = Math.min(options.endBatch ?? this.batchesPerEpoch, this.batchesPerEpoch);
+    const end = checkNumber('endBatch', options.endBatch ?? this.batchesPerEpoch, wholeNumbers(0));
+    const endBatch = Math.min(end, this.batchesPerEpoch);
     const pass = this.#pass(checkNumber('epoch', epoch, wholeNumbers(0)));
     const plan = (index: number): BatchPlan => {
       const members = pass.order.subarray(index * batchSize, (index + 1) * batchSize);
@@ -266,12 +267,12 @@ export class BatchLoader {
     });
   }
 
-  /** The images that were skipped since the last call, with the option `skipsLater`. They do not count yet. */
+  /** @internal The images that were skipped since the last call, with the option `skipsLater`. They do not count yet. */
   takeSkipped(): SkippedImage[] {
     return this.#skippedLater.splice(0).filter(({ index }) => this.#skipped.reason(index) === undefined);
   }
 
-  /** Counts and reports images that this or another process had to skip. @throws DataError if there are too many. */
+  /** @internal Counts and reports images that this or another process had to skip. @throws DataError if there are too many. */
   skip(images: readonly SkippedImage[]): void {
     for (const { index, reason } of images) this.#skipped.add(index, reason);
   }

@@ -67,7 +67,7 @@ export interface ImageLoaderOptions {
    */
   readonly isolated?: boolean;
   /**
-   * Whether skipped images are only collected (`takeSkipped`), until `skip` counts and reports them. Several processes
+   * @internal Whether skipped images are only collected (`takeSkipped`), until `skip` counts and reports them. Several processes
    * that divide the images count those of all. Default: false.
    */
   readonly skipsLater?: boolean;

@@ -8,7 +8,7 @@ import { type Augmentation, randomCropAndFlip } from './augment.js';
 import { DataError } from './errors.js';
 import { encodeGif, encodeJpeg, encodePng, picture, temporaryFolder, writeFiles } from './fixtures.test.helper.js';
 import { openImageFolder } from './image-folder.js';
-import { ImageLoader } from './loader.js';
+import { type ImageBatch, ImageLoader } from './loader.js';
 import type { ImageLoaderOptions } from './loader-options.js';
 import { erasingDefaults } from './random-erasing.js';
 import type { ImageSource } from './source.js';
@@ -169,6 +169,32 @@ describe('ImageLoader', () => {
       dispose(batch);
     }
     expect(again).toEqual([shares[1]]);
+  });
+
+  test.each([2, 4])('%i processes share the micro-batches of one, mixed and skipped alike', async (size) => {
+    const { train } = openImageFolder(trainFolder());
+    const settings = { batchSize: 8, microBatches: 4, mixup: 1, cacheBytes: 0 };
+    const bitsOf = (parts: readonly (ImageBatch | null)[]) =>
+      parts.map((part) => part && [...part.images.values, ...part.labels.values, ...part.mixup!.labels.values]);
+    /** The micro-batches of each batch, and the images that were skipped. */
+    const read = async (rank: number, size: number) => {
+      const loader = loaderOf(train, { ...settings, skipsLater: true });
+      const batches = [];
+      for await (const { parts } of loader.microBatches(1, { share: { rank, size } })) {
+        batches.push(bitsOf(parts));
+        dispose(parts);
+      }
+      const skipped = loader.takeSkipped();
+      expect(loader.skipped).toBe(0);
+      loader.skip(skipped);
+      expect(loader.skipped).toBe(skipped.length);
+      return { batches, skipped: skipped.map(({ index }) => index) };
+    };
+    const whole = await read(0, 1);
+    const shares = await Promise.all(Array.from({ length: size }, (_, rank) => read(rank, size)));
+    expect(whole.batches.map((_, batch) => shares.flatMap(({ batches }) => batches[batch]))).toEqual(whole.batches);
+    expect(shares.flatMap(({ skipped }) => skipped).toSorted()).toEqual(whole.skipped.toSorted());
+    expect(whole.skipped).toHaveLength(3);
   });
 
   test('another seed gives another order', async () => {

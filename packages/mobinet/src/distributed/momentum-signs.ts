@@ -43,14 +43,8 @@ export class MomentumSigns implements VectorSum {
     this.#team = team;
     this.#optimizer = optimizer;
     this.layout = FlatLayout.of(model.parameters(), { ranks: size, bucket: Number.POSITIVE_INFINITY });
-    const { segments, length } = this.layout;
-    this.#exchange = new SignExchange({
-      segments: segments.map(({ offset, size }) => ({ first: offset, length: size })),
-      size: length,
-      rank,
-      ranks: size,
-    });
-    this.vector = withBackend('cpu', () => keep(zeros([length])));
+    this.#exchange = new SignExchange(this.layout, rank);
+    this.vector = withBackend('cpu', () => keep(zeros([this.layout.length])));
     optimizer.hasMomentumInGradients = true;
     for (const [name, squares] of optimizer.state.tensors) if (name.startsWith('square.')) raise(squares);
   }

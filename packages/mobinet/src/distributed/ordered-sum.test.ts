@@ -44,10 +44,7 @@ describe('orderedSum', () => {
     };
     const each = 8 / ranks;
     const sums = Array.from({ length: ranks }, (_, rank) => sumOf(leaves.slice(rank * each, (rank + 1) * each)));
-    const rows = tensor(
-      sums.map((sum) => new Array<number>(4).fill(sum ?? Number.NaN)),
-      { shape: [ranks, 4] } as never,
-    );
+    const rows = tensor(sums.map((sum) => new Array<number>(4).fill(sum ?? Number.NaN)));
     const sum = zeros([4]);
     orderedSum(
       rows,

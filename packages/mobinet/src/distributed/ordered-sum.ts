@@ -21,17 +21,19 @@ export function orderedSum(rows: Tensor, sum: Tensor, present: readonly boolean[
   applyInto(orderedSumOp, [rows], [sum], present);
 }
 
+/** The sum of single numbers in the same order, rounded to f32 like that of vectors. Null stands for no number. */
+export function orderedSumOf(values: readonly (number | null)[]): number {
+  const tree = new TreeSum<number>((left, right) => Math.fround(left + right));
+  for (const value of values) tree.push(value);
+  return tree.take() ?? 0;
+}
+
 const orderedSumOp = defineOp<[Tensor], [Tensor], readonly boolean[]>({
   name: 'orderedSum',
   outputs: ([{ shape }]) => [{ dtype: 'f32', shape: [shape[1]] }],
   reference([{ values: rows }], [{ values: sum }], present) {
-    const add = (left: number, right: number): number => Math.fround(left + right);
-    const tree = new TreeSum<number>(add);
     for (let i = 0; i < sum.length; i++) {
-      present.forEach((isPresent, rank) => {
-        tree.push(isPresent ? rows[rank * sum.length + i] : null);
-      });
-      sum[i] = tree.take() ?? 0;
+      sum[i] = orderedSumOf(present.map((isPresent, rank) => (isPresent ? rows[rank * sum.length + i] : null)));
     }
   },
   fast: ([rows], [sum], present) => orderedSumKernel(rows, sum, present),

@@ -1,9 +1,8 @@
-import type { Module } from '@mobinet/autograd';
-import { BatchNorm2d } from '@mobinet/autograd';
+import { BatchNorm2d, type Module } from '@mobinet/autograd';
 import { discardObservations, modulesOf, type Observation } from '@mobinet/autograd/kernels';
 import { tensor, withBackend } from '@mobinet/tensor';
 
-/** What the layers of a network have observed in one micro-batch, ready to be sent to other ranks. */
+/** What the layers of a network have observed in the micro-batches of one rank, ready to be sent to other ranks. */
 export interface SentObservations {
   /** For each observation, in order: the index of its layer among the batch norms, and its number of elements. */
   readonly heads: readonly (readonly [layer: number, count: number])[];
@@ -32,17 +31,19 @@ export async function sendable(model: Module, observations: readonly Observation
   }
 }
 
-/** Observations that another rank, or this one, has sent. */
-export function received(model: Module, { heads, values }: SentObservations): Observation[] {
+/** What ranks have sent, as observations again, in the same order. */
+export function received(model: Module, sent: readonly SentObservations[]): Observation[] {
   const layers = observersOf(model);
-  let end = 0;
-  return heads.map(([index, count]) => {
-    const layer = layers[index];
-    const { size, backend } = layer.runningMean;
-    const [mean, variance] = [end, end + size].map((from) =>
-      withBackend(backend, () => tensor(values.slice(from, from + size))),
-    );
-    end += 2 * size;
-    return { layer, mean, variance, count };
+  return sent.flatMap(({ heads, values }) => {
+    let end = 0;
+    return heads.map(([index, count]) => {
+      const layer = layers[index];
+      const { size, backend } = layer.runningMean;
+      const [mean, variance] = [end, end + size].map((from) =>
+        withBackend(backend, () => tensor(values.slice(from, from + size))),
+      );
+      end += 2 * size;
+      return { layer, mean, variance, count };
+    });
   });
 }

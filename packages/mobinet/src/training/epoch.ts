@@ -182,13 +182,12 @@ export async function finishEpoch(work: EpochWork): Promise<EpochMetrics | null>
   const { signal, onValidation } = options;
   const { model, training, progress, history } = run;
   const { epoch, lossSum, images, seconds, measured } = progress;
-  const onProgress = (done: number): void =>
-    onValidation?.({
-      ...progressOf(work, { train: imagesOf(work).train, val: done * team.size }),
-      // The other processes are about as far.
-      images: Math.min(done * team.size, imagesOf(work).val),
-      imagesPerEpoch: imagesOf(work).val,
-    });
+  const onProgress = (own: number): void => {
+    const { train, val } = imagesOf(work);
+    // The other processes are about as far.
+    const done = Math.min(own * team.size, val);
+    onValidation?.({ ...progressOf(work, { train, val: done }), images: done, imagesPerEpoch: val });
+  };
   const start = performance.now();
   const share = shareOf(loader.batchesPerEpoch, team);
   const all = await team.all(async () => {

@@ -4,13 +4,25 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Module } from '@mobinet/autograd';
-import { type BackendName, setThreads, useBackend } from '@mobinet/tensor';
+import { Linear, Module } from '@mobinet/autograd';
+import {
+  add,
+  assign,
+  type BackendName,
+  mean,
+  Rng,
+  scalar,
+  setThreads,
+  type Tensor,
+  tidy,
+  useBackend,
+} from '@mobinet/tensor';
 import { randomCropAndFlip } from '../data/augment.js';
 import { hashOf } from '../data/fingerprint.js';
 import { openImageFolder } from '../data/image-folder.js';
 import { openCommunicator } from '../distributed/open-communicator.js';
 import { Team } from '../distributed/team.js';
+import { defineNetwork } from '../networks/network.js';
 import { packedFile, readCheckpoint, writePacked } from './files.js';
 import { paperTraining, type TrainingOptions } from './options.js';
 import { newRun } from './run.js';
@@ -28,9 +40,32 @@ export interface Job {
   readonly stopsAfter?: number;
   /** With the exchange `signs`: the number of exact steps. */
   readonly exactSteps?: number;
+  /** Whether the network is one that counts its steps in a tensor. */
+  readonly counts?: boolean;
   /** Default: the CPU. */
   readonly backend?: BackendName;
 }
+
+/** A network that keeps a count which is not a running statistic. */
+class CountingNetwork extends Module {
+  readonly steps = scalar(0);
+  readonly classifier: Linear;
+
+  constructor(classes: number) {
+    super();
+    this.classifier = new Linear(3, classes, { rng: Rng.fromSeed(0) });
+  }
+
+  override forward(images: Tensor): Tensor {
+    if (this.training) tidy(() => assign(this.steps, add(this.steps, 1)));
+    return this.classifier.forward(mean(images, { axes: [1, 2] }));
+  }
+}
+
+const counting = defineNetwork({
+  name: 'counting',
+  make: ({ classes }) => new CountingNetwork(classes),
+});
 
 const [images, out, ...jobs] = process.argv.slice(2);
 await setThreads(1);
@@ -69,10 +104,10 @@ async function hashOfWeights(model: Module): Promise<string> {
   return hashOf(values.map(({ buffer }) => new Uint8Array(buffer)));
 }
 
-function start({ name, training }: Job) {
+function start({ name, training, counts }: Job) {
   mkdirSync(join(out, name), { recursive: true });
   return newRun(
-    { width: 0.0625, k: 1, imageSize: 32 },
+    counts ? { imageSize: 32 } : { width: 0.0625, k: 1, imageSize: 32 },
     {
       ...paperTraining,
       epochs: 2,
@@ -84,6 +119,6 @@ function start({ name, training }: Job) {
       augment: { ...randomCropAndFlip, padding: 2 },
       ...training,
     },
-    { classes: dataset.classes, trainImages: dataset.train.length },
+    { classes: dataset.classes, trainImages: dataset.train.length, ...(counts && { network: counting }) },
   );
 }

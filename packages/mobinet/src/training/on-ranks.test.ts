@@ -58,13 +58,24 @@ describe('training on several ranks', () => {
     );
 
     test.runIf(isFirst)('but not with signs: all ranks have the same weights, and so has the next run', async () => {
-      const job = (name: string): Job => ({ name, training: { exchange: 'signs' }, exactSteps: 2 });
-      const sgd: Job = { name: 'sgd', training: { exchange: 'signs', optimizer: 'sgd' }, exactSteps: 2 };
+      const job = (name: string, training: Job['training'] = {}): Job => ({ name, training, exactSteps: 2 });
+      const [exact, first, second] = [
+        job('exact'),
+        ...['first', 'second'].map((name) => job(name, { exchange: 'signs' })),
+      ];
+      const sgd = job('sgd', { exchange: 'signs', optimizer: 'sgd' });
       const out = mkdtempSync(join(folder, 'ranks-'));
-      const { stdout } = await run({ ranks: 2, args: argumentsOf(images, out, [job('first'), job('second'), sgd]) });
-      expect(outcomeOf(stdout).map(({ finished, same }) => [finished, same])).toEqual(new Array(3).fill([true, true]));
-      expect(resultOf(out, job('second'))).toEqual(resultOf(out, job('first')));
-      expect(resultOf(out, job('first'))).not.toEqual(resultOf(straight, stopping));
+      const { stdout } = await run({ ranks: 2, args: argumentsOf(images, out, [exact, first, second, sgd]) });
+      expect(outcomeOf(stdout).map(({ finished, same }) => [finished, same])).toEqual(new Array(4).fill([true, true]));
+      expect(resultOf(out, second)).toEqual(resultOf(out, first));
+      expect(resultOf(out, first).packed).not.toBe(resultOf(out, exact).packed);
+    });
+
+    test.runIf(isFirst)('but refuses networks whose layers keep statistics of their own', async () => {
+      const out = mkdtempSync(join(folder, 'ranks-'));
+      const { code, stderr } = await run({ ranks: 2, args: argumentsOf(images, out, [{ name: 'own', counts: true }]) });
+      expect(code).not.toBe(0);
+      expect(stderr).toContain('steps of the network was overwritten in forward, which several processes cannot do');
     });
 
     test('also if 4 ranks begin, one goes on and is stopped as well, and 2 finish', async () => {

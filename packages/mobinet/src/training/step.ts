@@ -8,7 +8,9 @@ import {
   onCompleteGradients,
 } from '@mobinet/autograd/kernels';
 import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
+import { versionOf } from '@mobinet/tensor/kernels';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
+import { orderedSumOf } from '../distributed/ordered-sum.js';
 import type { ParameterUpdate } from '../distributed/parameter-update.js';
 import { received, sendable } from '../distributed/statistics.js';
 import type { Team } from '../distributed/team.js';
@@ -70,6 +72,8 @@ export async function trainStep(
   statistics.take();
   try {
     const measured = await team.all(async () => {
+      const state =
+        observations && [...model.state()].map(([name, tensor]) => ({ name, tensor, version: versionOf(tensor) }));
       try {
         found = await batchGradients(model, batch, {
           labelSmoothing,
@@ -82,11 +86,13 @@ export async function trainStep(
       } finally {
         update.send?.(gradientsOf(found));
       }
-      const [loss, crossEntropy] = await Promise.all([found?.loss.item() ?? 0, found?.crossEntropy.item() ?? 0]);
+      if (state) checkUnchanged(state);
+      const [loss, crossEntropy] = await Promise.all([found?.loss.item(), found?.crossEntropy.item()]);
       return {
         isStopped: present[team.rank] && found === null,
-        loss,
-        crossEntropy,
+        // A process without images has no loss.
+        loss: loss ?? null,
+        crossEntropy: crossEntropy ?? null,
         hits: found?.hits ?? 0,
         statistics: observations && (await sendable(model, observations)),
       };
@@ -95,24 +101,24 @@ export async function trainStep(
       update.abandon?.();
       return null;
     }
-    const loss = sumOverRanks(
-      measured.map(({ loss }) => loss),
-      present,
-    );
-    const crossEntropy = sumOverRanks(
-      measured.map(({ crossEntropy }) => crossEntropy),
-      present,
-    );
+    const sumOf = (key: 'loss' | 'crossEntropy'): number => orderedSumOf(measured.map((each) => each[key]));
+    const loss = sumOf('loss');
     if (!Number.isFinite(loss)) {
       const where = `in epoch ${progress.epoch + 1}, batch ${batch.index + 1}`;
       throw team.common(diverged(`the loss became ${loss} ${where}`, training));
     }
     await update.step({ gradients: gradientsOf(found), present, learningRate });
     // Running statistics move in the order of the micro-batches, whoever has computed them.
-    for (const { statistics } of measured) if (statistics) applyObservations(received(model, statistics));
+    applyObservations(
+      received(
+        model,
+        measured.flatMap(({ statistics }) => statistics ?? []),
+      ),
+    );
     average?.update(model);
     isDone = true;
-    return { loss, crossEntropy, hits: measured.reduce((sum, { hits }) => sum + hits, 0), images };
+    const hits = measured.reduce((sum, each) => sum + each.hits, 0);
+    return { loss, crossEntropy: sumOf('crossEntropy'), hits, images };
   } catch (error) {
     if (team.isCommon(error)) update.abandon?.();
     throw error;
@@ -123,11 +129,21 @@ export async function trainStep(
   }
 }
 
-/** The sum of numbers in the order in which `orderedSum` adds gradients. */
-function sumOverRanks(values: readonly number[], present: readonly boolean[]): number {
-  const tree = new TreeSum<number>((left, right) => Math.fround(left + right));
-  for (const [rank, value] of values.entries()) tree.push(present[rank] ? value : null);
-  return tree.take()!;
+/** A tensor that is saved with a network, and how often it had been overwritten before a step. */
+interface StateTensor {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly version: number;
+}
+
+/** Running statistics are collected, so a tensor that has changed would be different on each process from now on. */
+function checkUnchanged(state: readonly StateTensor[]): void {
+  const changed = state.find(({ tensor, version }) => versionOf(tensor) !== version);
+  if (!changed) return;
+  throw new Error(
+    `${changed.name} of the network was overwritten in forward, which several processes cannot do in the same way. ` +
+      'Let a BatchNorm2d keep running statistics, or train with one process',
+  );
 }
 
 /** Tells the compiler that `found` was assigned in a callback. */

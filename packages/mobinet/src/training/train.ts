@@ -29,7 +29,7 @@ export interface TrainOptions extends EpochOptions {
    * The run folder, for checkpoint.safetensors and metrics.jsonl: a path, which is created if necessary and locked
    * during training, or a folder that is owned already.
    */
-  readonly out: string | OwnFolder;
+  readonly out: string | Pick<OwnFolder, 'path'>;
   /** The folder that errors tell the user to resume. Default: `out`. */
   readonly resumeFrom?: string | undefined;
   /** Minutes between checkpoints within an epoch. Default 10. */

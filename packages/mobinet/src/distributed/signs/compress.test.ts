@@ -3,7 +3,7 @@ import { Rng, setThreads, type Tensor, tensor, tidy, zeros } from '@mobinet/tens
 import { afterAll, describe, expect } from 'vitest';
 import { type Compression, compressPlain, expandPlain, scalesOf, type Votes } from './compress.js';
 import { blockTable, compressFast, expandFast } from './compress.wasm.js';
-import { blockSize, blocksOf, wholePieces } from './segments.js';
+import { blockSize, blocksOf, wholeRuns } from './scaled-runs.js';
 import { layOut } from './virtual-ranks.test.helper.js';
 
 /** Lengths of segments at the edges of words, halves of words and blocks. */
@@ -35,8 +35,9 @@ const randomVotes = (ranks: number, size: number, segments: number, rng: Rng): V
 
 /** What three compressions in a row and expanding the last one leave: all bits. */
 function bitsOf(sources: readonly (Tensor | Votes)[], lengths: readonly number[], isFast: boolean): Int32Array[] {
-  const { segments, size } = layOut(lengths, 1);
-  const blocks = blocksOf(wholePieces(segments));
+  const layout = layOut(lengths, 1);
+  const { segments, length: size } = layout;
+  const blocks = blocksOf(wholeRuns(layout));
   const table = blockTable(blocks);
   const state: Compression = {
     blocks,
@@ -65,7 +66,7 @@ describe('compress', () => {
     'the kernels compute the bits of the definitions',
     (lengths, seed, withSpecial) =>
       tidy(() => {
-        const { size } = layOut(lengths, 1);
+        const { length: size } = layOut(lengths, 1);
         const rng = Rng.fromSeed(seed);
         const sources = [0, 1, 2].map((step) => numbers(size, rng.split(step), withSpecial));
         expect(bitsOf(sources, lengths, true)).toEqual(bitsOf(sources, lengths, false));
@@ -76,7 +77,7 @@ describe('compress', () => {
     'the kernels add the votes of the definitions',
     (lengths, seed, ranks) =>
       tidy(() => {
-        const { size, segments } = layOut(lengths, 1);
+        const { length: size, segments } = layOut(lengths, 1);
         const rng = Rng.fromSeed(seed);
         const sources = [0, 1, 2].map((step) => randomVotes(ranks, size, segments.length, rng.split(step)));
         expect(bitsOf(sources, lengths, true)).toEqual(bitsOf(sources, lengths, false));
@@ -85,7 +86,7 @@ describe('compress', () => {
 
   test('computes the same bits on two threads', async () => {
     const lengths = [12 * blockSize + 5, 1, 8 * blockSize, 77];
-    const { size, segments } = layOut(lengths, 1);
+    const { length: size, segments } = layOut(lengths, 1);
     const rng = Rng.fromSeed(1);
     const sources = [rng.normal([size]), randomVotes(4, size, segments.length, rng)];
     await setThreads(2);
@@ -96,7 +97,7 @@ describe('compress', () => {
   });
 
   test('sends the signs and the mean magnitude, and adds what they lose to the next numbers', () => {
-    const blocks = blocksOf(wholePieces([{ first: 0, length: 4 }]));
+    const blocks = blocksOf(wholeRuns(layOut([4], 1)));
     const state: Compression = { blocks, sums: zeros([32]), scales: zeros([1]), words: zeros([1], 'i32') };
     const x = tensor([1, -3, -2, 2, ...new Array<number>(28).fill(Number.NaN)]);
     const compress = (): void => scalesOf(blocks, compressPlain(x, state), state.scales);
@@ -110,11 +111,7 @@ describe('compress', () => {
   });
 
   test('sends 0, −0 and NaN as +1, and makes a segment with a NaN NaN', () => {
-    const pieces = wholePieces([
-      { first: 0, length: 4 },
-      { first: 32, length: 1 },
-    ]);
-    const blocks = blocksOf(pieces);
+    const blocks = blocksOf(wholeRuns(layOut([4, 1], 1)));
     const state: Compression = { blocks, sums: zeros([64]), scales: zeros([2]), words: zeros([2], 'i32') };
     const x = zeros([64]);
     x.values.set([0, -0, Number.NaN, -1]);

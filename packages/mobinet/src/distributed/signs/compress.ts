@@ -1,6 +1,6 @@
 import type { Tensor } from '@mobinet/tensor';
 import { flushed } from '@mobinet/tensor/kernels';
-import type { Piece } from './segments.js';
+import type { ScaledRun } from './scaled-runs.js';
 
 // The definitions, as plain loops: the kernels of compress.wasm.ts compute the same bits. Every operation is rounded to
 // f32, except that the sums of blocks are added in double precision.
@@ -16,10 +16,10 @@ export interface Votes {
 /** What a compression works on, besides the numbers to be compressed. */
 export interface Compression {
   /** The vector, divided into blocks. */
-  readonly blocks: readonly Piece[];
+  readonly blocks: readonly ScaledRun[];
   /** What was compressed last, including what was left over before that. It is replaced. [elements] */
   readonly sums: Tensor;
-  /** The scales of the last compression. [pieces] */
+  /** The scales of the last compression. [runs] */
   readonly scales: Tensor;
   /** The signs of the new sums. [elements / 32] */
   readonly words: Tensor<'i32'>;
@@ -31,7 +31,7 @@ export interface Compression {
  *     e ← c − scale · sign(c)        c ← x + e
  *
  * Bit 1 is −1, bit 0 is +1, so 0, −0 and NaN are sent as +1. Tiny leftovers are flushed to 0, since denormal numbers
- * are slow. In the last word of a piece, the bits after its end are 0, and so are their sums.
+ * are slow. In the last word of a run, the bits after its end are 0, and so are their sums.
  *
  * @param source x: f32 [elements], or the votes that it is the sum of.
  * @returns The sum of |c| over each block.
@@ -88,19 +88,19 @@ function voteReader(votes: Votes): Reader {
 }
 
 /**
- * The scale of each piece: the mean of |c|, from the sums over its blocks. Of all scales, it leaves the shortest error.
+ * The scale of each run: the mean of |c|, from the sums over its blocks. Of all scales, it leaves the shortest error.
  *
  * @param blockSums What compressing has returned.
- * @param scales Receives them: f32 [pieces].
+ * @param scales Receives them: f32 [runs].
  */
-export function scalesOf(blocks: readonly Piece[], blockSums: Float32Array, { values: scales }: Tensor): void {
+export function scalesOf(blocks: readonly ScaledRun[], blockSums: Float32Array, { values: scales }: Tensor): void {
   const totals = new Float64Array(scales.length);
   const lengths = new Float64Array(scales.length);
   for (const [index, { scale, length }] of blocks.entries()) {
     totals[scale] += blockSums[index];
     lengths[scale] += length;
   }
-  // Slices with fewer pieces than others have scales that nobody reads.
+  // Slices with fewer runs than others have scales that nobody reads.
   for (let scale = 0; scale < scales.length; scale++) {
     scales[scale] = lengths[scale] === 0 ? 0 : totals[scale] / lengths[scale];
   }
@@ -114,7 +114,7 @@ export function scalesOf(blocks: readonly Piece[], blockSums: Float32Array, { va
  * @param values The result: f32 [elements].
  */
 export function expandPlain(
-  blocks: readonly Piece[],
+  blocks: readonly ScaledRun[],
   { values: words }: Tensor<'i32'>,
   { values: scales }: Tensor,
   { values }: Tensor,

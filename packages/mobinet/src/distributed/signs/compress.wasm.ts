@@ -19,7 +19,7 @@ import {
   withTemporary,
 } from '@mobinet/tensor/kernels';
 import { type Compression, sumPlaces, type Votes } from './compress.js';
-import type { Piece } from './segments.js';
+import type { ScaledRun } from './scaled-runs.js';
 
 /** The fast form of `compressPlain`, with the same bits. @param table The table of its blocks: see `blockTable`. */
 export function compressFast(
@@ -62,7 +62,7 @@ const blockNanoseconds = 3000;
 const entryWords = 4;
 
 /** The blocks as kernels read them: i32 [blocks, 4], of the first element, the length, the scale and the segment. */
-export function blockTable(blocks: readonly Piece[]): Tensor<'i32'> {
+export function blockTable(blocks: readonly ScaledRun[]): Tensor<'i32'> {
   const entries = blocks.flatMap(({ first, length, scale, segment }) => [first, length, scale, segment]);
   return tensor(Int32Array.from(entries), { shape: [blocks.length, entryWords] });
 }

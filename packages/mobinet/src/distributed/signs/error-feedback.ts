@@ -2,10 +2,10 @@ import { dispose, keep, type Tensor, withBackend, zeros } from '@mobinet/tensor'
 import { kernelSetting } from '@mobinet/tensor/kernels';
 import { type Compression, compressPlain, scalesOf, type Votes } from './compress.js';
 import { blockTable, compressFast } from './compress.wasm.js';
-import { blocksOf, type Piece } from './segments.js';
+import { blocksOf, type ScaledRun } from './scaled-runs.js';
 
 /**
- * Compresses a vector to its signs and a scale for each piece, again and again. What the signs lose of one vector is
+ * Compresses a vector to its signs and a scale for each run, again and again. What the signs lose of one vector is
  * added to the next (error feedback: Seide et al., 2014; Karimireddy et al., 2019), so everything is sent in the end:
  *
  *     c ← x + e        scale = mean |c|        sent: scale · sign(c)        e ← c − scale · sign(c)
@@ -13,26 +13,26 @@ import { blocksOf, type Piece } from './segments.js';
  * The subtraction is left to the next compression, since a pass of its own would take as long as all the rest. So c is
  * kept instead of e, with its scales.
  *
- * A NaN in x makes the scale of its piece NaN, so all elements of the piece become NaN, on all ranks and in all later
+ * A NaN in x makes the scale of its run NaN, so all elements of the run become NaN, on all ranks and in all later
  * steps. An infinity makes them infinite, and then NaN.
  */
 export class ErrorFeedback {
   /** c: f32 [elements], 0 at first. */
   readonly sums: Tensor;
-  /** The scales of the last compression: f32 [pieces], 0 at first. */
+  /** The scales of the last compression: f32 [runs], 0 at first. */
   readonly scales: Tensor;
   /** The signs of the last compression, in words of 32: bit 1 is −1. [elements / 32] */
   readonly words: Tensor<'i32'>;
-  readonly #blocks: readonly Piece[];
+  readonly #blocks: readonly ScaledRun[];
   readonly #table: Tensor<'i32'>;
 
   /**
    * @param size The number of elements, a multiple of 32.
-   * @param pieces The runs of elements that share a scale.
-   * @param scales The number of scales. Default: one for each piece.
+   * @param runs The runs of elements that share a scale.
+   * @param scales The number of scales. Default: one for each run.
    */
-  constructor(size: number, pieces: readonly Piece[], scales = pieces.length) {
-    this.#blocks = blocksOf(pieces);
+  constructor(size: number, runs: readonly ScaledRun[], scales = runs.length) {
+    this.#blocks = blocksOf(runs);
     this.sums = onCpu(() => zeros([size]));
     this.scales = onCpu(() => zeros([scales]));
     this.words = onCpu(() => zeros([size / 32], 'i32'));

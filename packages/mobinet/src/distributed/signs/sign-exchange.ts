@@ -1,22 +1,11 @@
 import { dispose, type Tensor, zeros } from '@mobinet/tensor';
 import { kernelSetting } from '@mobinet/tensor/kernels';
 import type { Communicator } from '../communicator.js';
+import type { FlatLayout } from '../flat-layout.js';
 import { expandPlain } from './compress.js';
 import { blockTable, expandFast } from './compress.wasm.js';
 import { ErrorFeedback, onCpu } from './error-feedback.js';
-import { blocksOf, checkSegments, type Piece, piecesOfSlices, type Segment, wholePieces } from './segments.js';
-
-/** Options of `SignExchange`. */
-export interface SignExchangeOptions {
-  /** The runs of elements that share a scale, in their order: one for each parameter. */
-  readonly segments: readonly Segment[];
-  /** n, the number of elements of the vector: a multiple of 32 for each rank. */
-  readonly size: number;
-  /** The number of this rank. */
-  readonly rank: number;
-  /** R, the number of ranks. */
-  readonly ranks: number;
-}
+import { blocksOf, runsOf, type ScaledRun, wholeRuns } from './scaled-runs.js';
 
 /**
  * Adds the vectors of all ranks approximately, with one bit per element: each rank sends the signs of its vector, and a
@@ -39,41 +28,45 @@ export class SignExchange {
   readonly server: ErrorFeedback;
   /** Bytes that a step sends to other ranks. */
   readonly bytesPerStep: number;
-  /** The signs of this rank's slice, of all ranks. [ranks, size / ranks / 32] */
+  /** The signs of this rank's slice, of all ranks. [ranks, slice / 32] */
   readonly votes: Tensor<'i32'>;
   /** The scales of all ranks. [ranks, segments] */
   readonly voteScales: Tensor;
-  /** The signs of the sums. [size / 32] */
+  /** The signs of the sums. [length / 32] */
   readonly results: Tensor<'i32'>;
-  /** The scales of the sums, [ranks, pieces], where slices with fewer pieces than others leave some out. */
+  /** The scales of the sums, [ranks, runs], where slices with fewer runs than others leave some out. */
   readonly resultScales: Tensor;
-  readonly #blocks: readonly Piece[];
+  readonly #blocks: readonly ScaledRun[];
   readonly #table: Tensor<'i32'>;
 
-  /** @throws RangeError if the segments do not fit the vector, or the vector cannot be divided among the ranks. */
-  constructor({ segments, size, rank, ranks }: SignExchangeOptions) {
-    checkSegments(segments, size, ranks);
-    const slices = piecesOfSlices(segments, size, ranks);
-    const mostPieces = Math.max(...slices.map(({ length }) => length));
-    const sliceSize = size / ranks;
-    const own = slices[rank].map((piece) => ({ ...piece, first: piece.first - rank * sliceSize }));
-    this.worker = new ErrorFeedback(size, wholePieces(segments));
-    this.server = new ErrorFeedback(sliceSize, own, mostPieces);
-    this.#blocks = blocksOf(
-      slices.flatMap((pieces, r) => pieces.map((piece) => ({ ...piece, scale: r * mostPieces + piece.scale }))),
-    );
-    this.votes = onCpu(() => zeros([ranks, sliceSize / 32], 'i32'));
+  /**
+   * @param layout How the parameters lie in the vector: in one bucket. Each has a scale.
+   * @param rank The number of this rank.
+   */
+  constructor(layout: FlatLayout, rank: number) {
+    const { ranks, slice, length, segments } = layout;
+    const runs = Array.from({ length: ranks }, (_, each) => runsOf(layout, each));
+    const mostRuns = Math.max(...runs.map((own) => own.length));
+    this.worker = new ErrorFeedback(length, wholeRuns(layout));
+    this.server = new ErrorFeedback(slice, runs[rank], mostRuns);
+    const inVector = (run: ScaledRun, r: number): ScaledRun => ({
+      ...run,
+      first: r * slice + run.first,
+      scale: r * mostRuns + run.scale,
+    });
+    this.#blocks = blocksOf(runs.flatMap((own, r) => own.map((run) => inVector(run, r))));
+    this.votes = onCpu(() => zeros([ranks, slice / 32], 'i32'));
     this.voteScales = onCpu(() => zeros([ranks, segments.length]));
-    this.results = onCpu(() => zeros([size / 32], 'i32'));
-    this.resultScales = onCpu(() => zeros([ranks, mostPieces]));
+    this.results = onCpu(() => zeros([length / 32], 'i32'));
+    this.resultScales = onCpu(() => zeros([ranks, mostRuns]));
     this.#table = onCpu(() => blockTable(this.#blocks));
-    this.bytesPerStep = (ranks - 1) * (2 * (sliceSize / 8) + 4 * segments.length + 4 * mostPieces);
+    this.bytesPerStep = (ranks - 1) * (2 * (slice / 8) + 4 * segments.length + 4 * mostRuns);
   }
 
   /**
    * Replaces the vector of this rank by approximately the sum of those of all ranks. All ranks must call it together.
    *
-   * @param vector f32 [size]. A rank that had no images passes a gradient of zeros. Elements outside of segments are
+   * @param vector f32 [length]. A rank that had no images passes a gradient of zeros. Elements outside of segments are
    *   ignored; they may be overwritten by 0.
    */
   exchange(vector: Tensor, communicator: Communicator): void {
@@ -96,7 +89,7 @@ export class SignExchange {
     this.server.compress({ words: this.votes, scales: this.voteScales });
   }
 
-  /** The last part: from `results` and `resultScales` to the sums. @param sums Receives them: f32 [size]. */
+  /** The last part: from `results` and `resultScales` to the sums. @param sums Receives them: f32 [length]. */
   expand(sums: Tensor): void {
     if (kernelSetting().tier === 'reference') expandPlain(this.#blocks, this.results, this.resultScales, sums);
     else expandFast(this.#table, this.results, this.resultScales, sums);

@@ -2,15 +2,14 @@ import type { Tensor } from '@mobinet/tensor';
 import { alone, type Communicator } from '../communicator.js';
 import type { ExchangeBuffer } from '../exchange-buffer.js';
 import { FlatLayout } from '../flat-layout.js';
-import type { Segment } from './segments.js';
 import { SignExchange } from './sign-exchange.js';
 
-/** Segments one after the other in a vector that can be divided among ranks, as `MomentumSigns` lays parameters out. */
-export function layOut(lengths: readonly number[], ranks: number): { segments: Segment[]; size: number } {
-  const sizes = lengths.map((length, index): [string, number] => [String(index), length]);
-  const { segments, length: size } = new FlatLayout(sizes, { ranks, bucket: Number.POSITIVE_INFINITY });
-  return { segments: segments.map(({ offset, size: length }) => ({ first: offset, length })), size };
-}
+/** Parameters of some sizes in a vector that ranks divide, as `MomentumSigns` lays them out. */
+export const layOut = (sizes: readonly number[], ranks: number): FlatLayout =>
+  new FlatLayout(
+    sizes.map((size, index) => [String(index), size]),
+    { ranks, bucket: Number.POSITIVE_INFINITY },
+  );
 
 /**
  * Several ranks in one process. Rank 0 calls `exchange`; when it communicates, the others do what they have to do until
@@ -21,8 +20,8 @@ export class VirtualRanks {
   /** Bytes that rank 0 has sent to others. */
   bytesSent = 0;
 
-  constructor(ranks: number, { segments, size }: { segments: readonly Segment[]; size: number }) {
-    this.ranks = Array.from({ length: ranks }, (_, rank) => new SignExchange({ segments, size, rank, ranks }));
+  constructor(layout: FlatLayout) {
+    this.ranks = Array.from({ length: layout.ranks }, (_, rank) => new SignExchange(layout, rank));
   }
 
   /** @param gradients Those of each rank, which are replaced. */
