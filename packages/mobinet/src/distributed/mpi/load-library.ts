@@ -29,7 +29,7 @@ export async function loadMpi({ launcher }: Launch): Promise<Mpi> {
       { cause: error },
     );
   });
-  keepTrapsOfWebAssembly();
+  restrainUcx();
   const chosen = process.env.MOBINET_MPI;
   const found = chosen ? loadChosen(chosen, koffi.load) : loadFirst(launcher, koffi.load);
   return { ...found, addressOf: koffi.address };
@@ -96,9 +96,15 @@ function launcherFolders(): string[] {
 }
 
 /**
- * Keeps UCX, with which MPI libraries communicate, from handling segmentation faults. Those are how V8 notices that a
- * WebAssembly kernel leaves its memory, which is an exception in JavaScript, but UCX would end the process.
+ * Changes two habits of UCX, with which MPI libraries communicate. A user's own settings take precedence.
+ *
+ * - It handles segmentation faults. Those are how V8 notices that a WebAssembly kernel leaves its memory, which is an
+ *   exception in JavaScript, but UCX would end the process.
+ * - It hooks into functions such as `munmap`, so that it can keep buffers registered with network cards, and tests this
+ *   by moving the end of the heap up by a page and down again. If the heap cannot grow, because V8 has placed its code
+ *   right above it, only the second move happens, and the last page of the heap is lost.
  */
-function keepTrapsOfWebAssembly(): void {
+function restrainUcx(): void {
   process.env.UCX_ERROR_SIGNALS ??= 'SIGILL,SIGBUS,SIGFPE';
+  process.env.UCX_MEM_EVENTS ??= 'no';
 }
