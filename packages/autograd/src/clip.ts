@@ -13,7 +13,7 @@ import {
   tidy,
   where,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { noGradient } from './differentiate.js';
 import { flatten, unflatten } from './tree.js';
 

@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 
 type Listener = (path: string, gradient: Tensor) => void;
 

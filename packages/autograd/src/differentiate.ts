@@ -12,7 +12,7 @@ import {
   tidy,
   withRecorder,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { aliasOf } from '@mobinet/tensor/kernels';
 import { completionListener } from './complete-gradients.js';
 import { nothingToTrain, refuseUnlisted } from './hidden.js';

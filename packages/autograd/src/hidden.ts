@@ -1,4 +1,4 @@
-import { BitTensor, GradientError, type RecordedCall, Tensor } from '@mobinet/tensor';
+import { BitTensor, GradientError, type RecordedCall, Tensor } from '@mobinet/tensor/functions';
 import { withHelp } from '@mobinet/tensor/kernels';
 import { Module, modulesOf } from './module.js';
 import { Parameter } from './parameter.js';

@@ -1,4 +1,4 @@
-export { type CheckGradientOptions, checkGradient } from '@mobinet/tensor';
+export { type CheckGradientOptions, checkGradient } from '@mobinet/tensor/functions';
 export { clipByGlobalNorm, clipByValue, globalNorm } from './clip.js';
 export {
   type CustomForward,

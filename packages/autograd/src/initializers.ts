@@ -1,4 +1,4 @@
-import type { Rng, Shape, Tensor } from '@mobinet/tensor';
+import type { Rng, Shape, Tensor } from '@mobinet/tensor/functions';
 
 /** How many inputs each output of a layer depends on, and how many outputs each input contributes to. */
 interface Fans {

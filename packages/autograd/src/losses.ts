@@ -20,7 +20,7 @@ import {
   type Tensor,
   tidy,
   where,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { flushed } from '@mobinet/tensor/kernels';
 import { crossEntropyByKernel, crossEntropyGradientByKernel } from './losses.wasm.js';
 import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';

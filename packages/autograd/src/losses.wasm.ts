@@ -1,4 +1,4 @@
-import { mean, type Tensor, tidy } from '@mobinet/tensor';
+import { mean, type Tensor, tidy } from '@mobinet/tensor/functions';
 import { ElementwiseKernel, f32, f32x4, flushed, flushedLanes, softmaxRows } from '@mobinet/tensor/kernels';
 
 /** `crossEntropy`. The softmax of each row also yields the row's log-sum-exp, from which the loss is computed. */

@@ -1,4 +1,4 @@
-import { type Tensor, tidy } from '@mobinet/tensor';
+import { type Tensor, tidy } from '@mobinet/tensor/functions';
 import {
   emptyTensor,
   flushedWgsl,

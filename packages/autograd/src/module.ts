@@ -1,4 +1,4 @@
-import { BitTensor, dispose, Tensor } from '@mobinet/tensor';
+import { BitTensor, dispose, Tensor } from '@mobinet/tensor/functions';
 import { Parameter } from './parameter.js';
 
 /**

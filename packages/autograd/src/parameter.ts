@@ -1,4 +1,4 @@
-import { checkOptions, checkTensor, DTypeError, Tensor } from '@mobinet/tensor';
+import { checkOptions, checkTensor, DTypeError, Tensor } from '@mobinet/tensor/functions';
 
 /**
  * A tensor that is trained. Only optimizers write into it.

@@ -1,4 +1,4 @@
-import type { NumberRange } from '@mobinet/tensor';
+import type { NumberRange } from '@mobinet/tensor/functions';
 
 /**
  * Ranges of hyperparameters. Optimizers, schedules and losses check against them, and so do callers that pass values

@@ -1,4 +1,4 @@
-import { checkFunction, checkList, checkNumber, checkOptions, wholeNumbers } from '@mobinet/tensor';
+import { checkFunction, checkList, checkNumber, checkOptions, wholeNumbers } from '@mobinet/tensor/functions';
 import { fractionRange, stepRateRange } from './ranges.js';
 
 /**

@@ -11,7 +11,7 @@ import {
   sameShape,
   type Tensor,
   tidy,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { aliasOf, twinOf, versionOf } from '@mobinet/tensor/kernels';
 
 /** A recorded call: its inputs, its output, and what its gradient rule reads. */

@@ -1,4 +1,4 @@
-import { type AnyTensor, Tensor } from '@mobinet/tensor';
+import { type AnyTensor, Tensor } from '@mobinet/tensor/functions';
 import { collect, forEachChild, isContainer, join, Module, walk } from './module.js';
 import { Parameter } from './parameter.js';
 

@@ -9,7 +9,7 @@ import {
   checkOptions,
   packBits,
   type Tensor,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { bitConv2dOptions } from '@mobinet/tensor/kernels';
 import { estimatorMemory } from './estimator.js';
 import { checkEstimator, checkScalingGradient, type Estimator, type ScalingGradient } from './gradient-kinds.js';

@@ -14,7 +14,7 @@ import {
   sizeOf,
   type Tensor,
   wholeNumbers,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { aliasOf } from '@mobinet/tensor/kernels';
 import { type BinaryConv2dOptions, binaryConv2dOptions } from './binary-conv2d.js';
 import { countDType } from './counts.js';

@@ -1,6 +1,6 @@
 import { Adam, type AdamOptions, Parameter, type Update } from '@mobinet/autograd';
 import { adamOptions, defineUpdate } from '@mobinet/autograd/kernels';
-import { checkNumber, checkOptions } from '@mobinet/tensor';
+import { checkNumber, checkOptions } from '@mobinet/tensor/functions';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 
 /** Options of `Bop`. Those inherited from `AdamOptions` apply to the parameters that are not binary. */

@@ -1,4 +1,11 @@
-import { type BitConv2dOptions, checkNumber, type DType, DTypeError, type Tensor, wholeNumbers } from '@mobinet/tensor';
+import {
+  type BitConv2dOptions,
+  checkNumber,
+  type DType,
+  DTypeError,
+  type Tensor,
+  wholeNumbers,
+} from '@mobinet/tensor/functions';
 import { checkPaddingValue } from '@mobinet/tensor/kernels';
 
 /**

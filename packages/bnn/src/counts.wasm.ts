@@ -1,4 +1,4 @@
-import type { AnyTensor } from '@mobinet/tensor';
+import type { AnyTensor } from '@mobinet/tensor/functions';
 import { type F32x4, f32x4, type I16x8, type I32, i8x16, i16x8, i32, i32x4 } from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 

@@ -1,5 +1,5 @@
 import { customGradient } from '@mobinet/autograd';
-import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor';
+import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor/functions';
 import { elementwiseOp, forEachBit, packMask, packMaskOnGpu, setBits } from '@mobinet/tensor/kernels';
 import { passApproxLanes, passClipped } from './estimator.wasm.js';
 import { passClippedOnGpu } from './estimator.wgsl.js';

@@ -1,4 +1,4 @@
-import type { AnyTensor, BitTensor, Tensor } from '@mobinet/tensor';
+import type { AnyTensor, BitTensor, Tensor } from '@mobinet/tensor/functions';
 import {
   type Argument,
   chunksOf,

@@ -1,4 +1,4 @@
-import type { BitTensor, Tensor } from '@mobinet/tensor';
+import type { BitTensor, Tensor } from '@mobinet/tensor/functions';
 import { groupsOf, linear, linearWorkgroup, Shader } from '@mobinet/tensor/kernels';
 
 /** dy where the bit of the mask is 0, else 0. */

@@ -1,4 +1,4 @@
-import { apply, type BitTensor, checkChoice, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
+import { apply, type BitTensor, checkChoice, defineOp, ShapeError, type Tensor } from '@mobinet/tensor/functions';
 import { setBits } from '@mobinet/tensor/kernels';
 import { type Counts, checkCounts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';

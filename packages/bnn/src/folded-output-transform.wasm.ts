@@ -1,4 +1,4 @@
-import type { BitTensor, Tensor } from '@mobinet/tensor';
+import type { BitTensor, Tensor } from '@mobinet/tensor/functions';
 import {
   chunksOf,
   type F32x4,

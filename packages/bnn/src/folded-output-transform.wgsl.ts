@@ -1,4 +1,4 @@
-import { type BitTensor, countWords, type Tensor } from '@mobinet/tensor';
+import { type BitTensor, countWords, type Tensor } from '@mobinet/tensor/functions';
 import {
   bitOfLane,
   elementAt,

@@ -1,4 +1,4 @@
-import { BackendError } from '@mobinet/tensor';
+import { BackendError } from '@mobinet/tensor/functions';
 import type * as packed from './packed.wgsl.js';
 
 let kernels: typeof packed | null = null;

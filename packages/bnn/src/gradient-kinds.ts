@@ -1,4 +1,4 @@
-import { checkChoice } from '@mobinet/tensor';
+import { checkChoice } from '@mobinet/tensor/functions';
 
 /**
  * The straight-through estimator that replaces the derivative of sign, which is 0 almost everywhere (eq. 2):

@@ -1,4 +1,4 @@
-import { checkRng, type Rng, type Shape, type Tensor } from '@mobinet/tensor';
+import { checkRng, type Rng, type Shape, type Tensor } from '@mobinet/tensor/functions';
 
 /**
  * Initial latent weights: normal, with standard deviation 0.03.

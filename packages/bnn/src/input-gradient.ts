@@ -14,7 +14,7 @@ import {
   sum,
   type Tensor,
   tidy,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { hasLookup, inputGradientWithEpilogue } from '@mobinet/tensor/kernels';
 import { estimatorOf, passThrough } from './estimator.js';
 import { epilogueArguments, estimatorEpilogue } from './estimator.wasm.js';

@@ -1,4 +1,10 @@
-import { type AnyTensor, type BitConv2dAttributes, type BitTensor, type Tensor, wordsPerRow } from '@mobinet/tensor';
+import {
+  type AnyTensor,
+  type BitConv2dAttributes,
+  type BitTensor,
+  type Tensor,
+  wordsPerRow,
+} from '@mobinet/tensor/functions';
 import { type GpuEpilogue, inputGradientOnGpu, memoize } from '@mobinet/tensor/kernels';
 import type { Estimator } from './gradient-kinds.js';
 

@@ -1,4 +1,4 @@
-import type { BitTensor, Tensor } from '@mobinet/tensor';
+import type { BitTensor, Tensor } from '@mobinet/tensor/functions';
 import type { Counts } from './counts.js';
 import type { TransformStep } from './transform-steps.js';
 

@@ -1,4 +1,4 @@
-import { broadcastTo, concat, keep, reshape, sameShape, sizeOf, type Tensor, tidy } from '@mobinet/tensor';
+import { broadcastTo, concat, keep, reshape, sameShape, sizeOf, type Tensor, tidy } from '@mobinet/tensor/functions';
 import { bitConv2dOp, type Draft, isCallOf, type OpCall, packBitsOp, type Rule } from '@mobinet/tensor/kernels';
 import { countDType } from './counts.js';
 import { outputTransformOp } from './output-transform.js';

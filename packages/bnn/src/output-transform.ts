@@ -1,4 +1,4 @@
-import { apply, type BitTensor, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor';
+import { apply, type BitTensor, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor/functions';
 import { setBits } from '@mobinet/tensor/kernels';
 import { type Counts, countOf } from './counts.js';
 import { hasKernels } from './counts.wasm.js';

@@ -1,4 +1,4 @@
-import { countWords } from '@mobinet/tensor';
+import { countWords } from '@mobinet/tensor/functions';
 import {
   bitOfLane,
   elementAt,

@@ -1,4 +1,4 @@
-import { apply, DTypeError, defineOp, ShapeError, type Tensor } from '@mobinet/tensor';
+import { apply, DTypeError, defineOp, ShapeError, type Tensor } from '@mobinet/tensor/functions';
 import { gpuKernels } from './gpu-kernels.js';
 import { scaleCountsByKernel } from './scale-counts.wasm.js';
 

@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 import { ChannelKernel, i32x4 } from '@mobinet/tensor/kernels';
 
 const kernel = new ChannelKernel('scale_counts', 1, 1, ([count], [alpha]) => count.mul(alpha), {

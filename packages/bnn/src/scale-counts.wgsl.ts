@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 import { groupsOf, linear, linearWorkgroup, Shader } from '@mobinet/tensor/kernels';
 
 /** `scaleCounts`, one invocation per element. */

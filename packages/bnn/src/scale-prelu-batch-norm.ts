@@ -1,4 +1,4 @@
-import { apply, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor';
+import { apply, defineOp, ShapeError, sameShape, type Tensor } from '@mobinet/tensor/functions';
 import { flushed } from '@mobinet/tensor/kernels';
 import { type Counts, checkCounts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';

@@ -1,4 +1,4 @@
-import { dispose, type Tensor } from '@mobinet/tensor';
+import { dispose, type Tensor } from '@mobinet/tensor/functions';
 import {
   ColumnSumsShader,
   elementAt,

@@ -7,7 +7,7 @@ import {
   ShapeError,
   sameShape,
   type Tensor,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { checkScalingGradient, type ScalingGradient } from './gradient-kinds.js';
 import { alphaKernel, filterGrain, weightGradientKernel } from './scaling.wasm.js';
 import { alphaOnGpu, weightGradientOnGpu } from './scaling.wgsl.js';

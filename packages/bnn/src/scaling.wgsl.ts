@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 import { groupsOf, memoize, Shader, shareMemory, workgroupSum } from '@mobinet/tensor/kernels';
 import type { ScalingGradient } from './gradient-kinds.js';
 

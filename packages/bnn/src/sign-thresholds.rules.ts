@@ -1,4 +1,4 @@
-import { apply, type BitTensor, keep } from '@mobinet/tensor';
+import { apply, type BitTensor, keep } from '@mobinet/tensor/functions';
 import type { Draft, OpCall } from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 import { signThresholdsOp, thresholdsOf } from './sign-thresholds.js';

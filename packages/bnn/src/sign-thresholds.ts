@@ -1,4 +1,4 @@
-import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor, tidy } from '@mobinet/tensor';
+import { apply, type BitTensor, defineOp, ShapeError, type Tensor, tensor, tidy } from '@mobinet/tensor/functions';
 import { setBits } from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 import { hasKernels } from './counts.wasm.js';

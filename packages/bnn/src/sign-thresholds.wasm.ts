@@ -1,4 +1,4 @@
-import type { BitTensor, Tensor } from '@mobinet/tensor';
+import type { BitTensor, Tensor } from '@mobinet/tensor/functions';
 import { chunksOf, forRange, type I16x8, type I32, i16x8, i32, Kernel, memoize, store8 } from '@mobinet/tensor/kernels';
 import type { Counts } from './counts.js';
 import { bytesOf, type CountDType } from './counts.wasm.js';

@@ -3,7 +3,7 @@
  * module. Files written by `mobinet export --format js` contain it, too.
  */
 
-import { setThreads } from '@mobinet/tensor';
+import { setThreads } from '@mobinet/tensor/functions';
 
 export { createClassifier, loadClassifier } from './export/classifier.js';
 

@@ -10,7 +10,7 @@ import {
   tidy,
   wholeNumbers,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 

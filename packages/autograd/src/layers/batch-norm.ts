@@ -9,7 +9,7 @@ import {
   type Tensor,
   wholeNumbers,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import { epsilonRange, fractionRange } from '../ranges.js';

@@ -8,7 +8,7 @@ import {
   type Rng,
   type Tensor,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { conv2dOptions, filterShape } from '@mobinet/tensor/kernels';
 import { kaimingNormal } from '../initializers.js';
 import { Module } from '../module.js';

@@ -1,4 +1,4 @@
-import { applyInto, type Tensor } from '@mobinet/tensor';
+import { applyInto, type Tensor } from '@mobinet/tensor/functions';
 import { elementwiseOp, flushed, flushedLanes } from '@mobinet/tensor/kernels';
 
 /**

@@ -1,4 +1,4 @@
-import { dispose, keep, type Tensor } from '@mobinet/tensor';
+import { dispose, keep, type Tensor } from '@mobinet/tensor/functions';
 
 /** A layer with running statistics, such as `BatchNorm2d`. */
 export interface ObservingLayer {

@@ -1,4 +1,4 @@
-import { avgPool2d, checkChoice, maxPool2d, mean, minPool2d, type Pair, type Tensor } from '@mobinet/tensor';
+import { avgPool2d, checkChoice, maxPool2d, mean, minPool2d, type Pair, type Tensor } from '@mobinet/tensor/functions';
 import { checkWindow } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 

@@ -1,4 +1,4 @@
-import { shown, type Tensor, tidy } from '@mobinet/tensor';
+import { shown, type Tensor, tidy } from '@mobinet/tensor/functions';
 import { Module } from '../module.js';
 
 /**

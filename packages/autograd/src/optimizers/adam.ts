@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, shown, type Tensor } from '@mobinet/tensor';
+import { checkNumber, checkOptions, shown, type Tensor } from '@mobinet/tensor/functions';
 import { f32x4, flushed, flushedLanes, flushedWgsl, flushLimit, smallestGradient } from '@mobinet/tensor/kernels';
 import { decayRange, epsilonRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions, weightDecayOptions } from './optimizer.js';

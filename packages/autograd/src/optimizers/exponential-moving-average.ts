@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, ShapeError, sameShape, type Tensor, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, checkOptions, ShapeError, sameShape, type Tensor, wholeNumbers } from '@mobinet/tensor/functions';
 import { moveTowards } from '../layers/moving-average.js';
 import { collect, type Module } from '../module.js';
 import { decayRange } from '../ranges.js';

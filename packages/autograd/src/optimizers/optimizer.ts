@@ -9,7 +9,7 @@ import {
   tidy,
   withBackend,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { nothingToTrain } from '../hidden.js';
 import { Parameter } from '../parameter.js';
 import { stepRateRange, weightDecayRange } from '../ranges.js';

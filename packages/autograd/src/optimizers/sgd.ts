@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, type Tensor } from '@mobinet/tensor';
+import { checkNumber, checkOptions, type Tensor } from '@mobinet/tensor/functions';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 import { decayRange } from '../ranges.js';
 import { Optimizer, type Update, type WeightDecayOptions, weightDecayOptions } from './optimizer.js';

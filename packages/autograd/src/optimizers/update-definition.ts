@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 import type { F32x4 } from '@mobinet/tensor/kernels';
 
 /** The numbers of a formula, by name: those that it declares, and the weight decay of the parameter at hand. */

@@ -1,4 +1,4 @@
-import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
+import { applyInto, defineOp, type Tensor } from '@mobinet/tensor/functions';
 import { UpdateKernel } from './update.wasm.js';
 import { UpdateShader } from './update.wgsl.js';
 import type { ParameterUpdate, UpdateDefinition } from './update-definition.js';

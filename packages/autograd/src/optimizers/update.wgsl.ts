@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 import { groupsOf, linearWorkgroup, maxBuffers, memoize, Shader } from '@mobinet/tensor/kernels';
 import type { ParameterUpdate, UpdateDefinition } from './update-definition.js';
 

@@ -1,5 +1,5 @@
 import { Module, Parameter } from '@mobinet/autograd';
-import { checkOptions, checkRng, type Pair, type Rng, type Tensor } from '@mobinet/tensor';
+import { checkOptions, checkRng, type Pair, type Rng, type Tensor } from '@mobinet/tensor/functions';
 import { checkPaddingValue, filterShape } from '@mobinet/tensor/kernels';
 import { type BinaryConv2dOptions, binaryConv2d, binaryConv2dOptions } from '../binary-conv2d.js';
 import { checkEstimator, checkScalingGradient } from '../gradient-kinds.js';

@@ -9,7 +9,7 @@ import {
   type Tensor,
   tidy,
   wholeNumbers,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { binaryConv2d } from '../binary-conv2d.js';
 import { checkEstimator, checkScalingGradient, type Estimator, type ScalingGradient } from '../gradient-kinds.js';
 import { latentNormal } from '../initializer.js';

@@ -1,4 +1,4 @@
-import { type KernelChoice, kernelChoices, Rng, setThreads, threadCount } from '@mobinet/tensor';
+import { type KernelChoice, kernelChoices, Rng, setThreads, threadCount } from '@mobinet/tensor/functions';
 import { layersOf, multiplyAddsOf } from '@mobinet/tensor/kernels';
 import { Command } from 'commander';
 import type { PackedModel } from '../export/packed-model.js';

@@ -1,4 +1,4 @@
-import { describeRange, isInRange } from '@mobinet/tensor';
+import { describeRange, isInRange } from '@mobinet/tensor/functions';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Normalization, normalizationRanges } from '../data/augment.js';
 import { resizeRange } from '../data/prepare.js';

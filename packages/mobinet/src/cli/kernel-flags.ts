@@ -1,4 +1,4 @@
-import { type BackendName, setThreads, useBackend } from '@mobinet/tensor';
+import { type BackendName, setThreads, useBackend } from '@mobinet/tensor/functions';
 import { type Command, Option } from 'commander';
 import { numberIn, threadsRange } from './number-flags.js';
 import { say } from './output.js';

@@ -6,7 +6,7 @@ import {
   type OpProfile,
   startGpuTimes,
   startProfile,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { say } from './output.js';
 import { formatTable } from './table.js';
 

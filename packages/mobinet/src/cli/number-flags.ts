@@ -1,4 +1,4 @@
-import { describeRange, isInRange, type NumberRange, wholeNumbers } from '@mobinet/tensor';
+import { describeRange, isInRange, type NumberRange, wholeNumbers } from '@mobinet/tensor/functions';
 import { InvalidArgumentError } from 'commander';
 import { checkInterval, type Interval } from '../data/random-rectangle.js';
 

@@ -1,5 +1,5 @@
 import { noGradient } from '@mobinet/autograd';
-import { dispose, Rng, softmax, tidy } from '@mobinet/tensor';
+import { dispose, Rng, softmax, tidy } from '@mobinet/tensor/functions';
 import { Command } from 'commander';
 import { startWorkerEarly } from '../data/decode-pool.js';
 import { ImageLoader } from '../data/loader.js';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
-import { setThreads } from '@mobinet/tensor';
+import { setThreads } from '@mobinet/tensor/functions';
 import { kernelSetting, multiplyAddIsFused, usePortableKernels } from '@mobinet/tensor/kernels';
 import { DataError } from '../data/errors.js';
 import { defaultWorkers } from '../data/loader.js';

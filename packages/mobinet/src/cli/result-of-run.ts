@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Rng, useBackend } from '@mobinet/tensor';
+import { Rng, useBackend } from '@mobinet/tensor/functions';
 import { DataError, messageOf } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';

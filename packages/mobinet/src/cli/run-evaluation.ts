@@ -1,4 +1,4 @@
-import { Rng } from '@mobinet/tensor';
+import { Rng } from '@mobinet/tensor/functions';
 import { classDifference } from '../data/class-names.js';
 import { DataError } from '../data/errors.js';
 import { ImageLoader } from '../data/loader.js';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { currentBackend, useBackend } from '@mobinet/tensor';
+import { currentBackend, useBackend } from '@mobinet/tensor/functions';
 import { DataError, messageOf } from '../data/errors.js';
 import { checkPackable } from '../export/pack.js';
 import { floatTwinOf } from '../networks/float-twin.js';

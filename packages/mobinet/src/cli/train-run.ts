@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Module } from '@mobinet/autograd';
-import { currentBackend, withBackend } from '@mobinet/tensor';
+import { currentBackend, withBackend } from '@mobinet/tensor/functions';
 import type { ImageDataset } from '../data/source.js';
 import { makeWithoutMemory } from '../networks/network.js';
 import { EventLog } from '../report/event-log.js';

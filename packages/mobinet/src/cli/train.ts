@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { threadCount } from '@mobinet/tensor';
+import { threadCount } from '@mobinet/tensor/functions';
 import { Command, Option } from 'commander';
 import { DataError, messageOf } from '../data/errors.js';
 import type { ImageDataset } from '../data/source.js';

@@ -6,7 +6,7 @@ import {
   type Rng,
   shown,
   wholeNumbers,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { type ColorJitter, checkColorJitter } from './color-jitter.js';
 import { checkErasing, type RandomErasing } from './random-erasing.js';
 import { checkInterval, type Interval, rectangleRanges } from './random-rectangle.js';

@@ -1,4 +1,4 @@
-import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers } from '@mobinet/tensor/functions';
 import { normalizationTable } from './augment.js';
 import { checkImage } from './check-image.js';
 import type { Decoding } from './decode-pool.js';

@@ -1,4 +1,4 @@
-import { checkNumber, checkRecord, shown, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, checkRecord, shown, wholeNumbers } from '@mobinet/tensor/functions';
 import { type Image, largestSide } from './source.js';
 
 /**

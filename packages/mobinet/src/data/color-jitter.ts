@@ -1,4 +1,4 @@
-import { checkNumbers, checkRecord, type NumberRange, type Rng } from '@mobinet/tensor';
+import { checkNumbers, checkRecord, type NumberRange, type Rng } from '@mobinet/tensor/functions';
 import type { Image } from './source.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Rng } from '@mobinet/tensor';
+import type { Rng } from '@mobinet/tensor/functions';
 import { type Augmentation, drawView, rangeFrom, type View, writeExample } from './augment.js';
 import { jitterColors } from './color-jitter.js';
 import { eraseRectangle } from './random-erasing.js';

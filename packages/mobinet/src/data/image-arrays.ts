@@ -1,4 +1,4 @@
-import { checkNumber, checkRecord, shown, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, checkRecord, shown, wholeNumbers } from '@mobinet/tensor/functions';
 import { checkImage } from './check-image.js';
 import type { ImageSource } from './source.js';
 

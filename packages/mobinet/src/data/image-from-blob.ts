@@ -1,4 +1,4 @@
-import { shown } from '@mobinet/tensor';
+import { shown } from '@mobinet/tensor/functions';
 import { DataError } from './errors.js';
 import { imageOnWhite } from './rgb.js';
 import type { Image } from './source.js';

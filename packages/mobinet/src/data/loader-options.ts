@@ -1,4 +1,4 @@
-import { checkNumber, checkNumbers, checkRecord, Rng, shown, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, checkNumbers, checkRecord, Rng, shown, wholeNumbers } from '@mobinet/tensor/functions';
 import {
   type Augmentation,
   centerCrop,

@@ -1,4 +1,4 @@
-import type { NumberRange, Rng, Tensor } from '@mobinet/tensor';
+import type { NumberRange, Rng, Tensor } from '@mobinet/tensor/functions';
 
 /** α of mixup; 0 for no mixup. */
 export const mixupRange: NumberRange = { from: 0, to: 100 };

@@ -1,4 +1,4 @@
-import { checkNumber, checkRecord, shown, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, checkRecord, shown, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor/functions';
 import {
   centerCrop,
   checkNormalization,

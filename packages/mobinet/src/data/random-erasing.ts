@@ -1,4 +1,4 @@
-import { checkChoice, checkNumber, checkRecord, type NumberRange, type Rng } from '@mobinet/tensor';
+import { checkChoice, checkNumber, checkRecord, type NumberRange, type Rng } from '@mobinet/tensor/functions';
 import { checkInterval, drawRectangle, type RectangleOptions, rectangleRanges } from './random-rectangle.js';
 
 /**

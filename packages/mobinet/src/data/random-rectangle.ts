@@ -1,4 +1,4 @@
-import { checkNumber, type NumberRange, type Rng, shown } from '@mobinet/tensor';
+import { checkNumber, type NumberRange, type Rng, shown } from '@mobinet/tensor/functions';
 import type { Image } from './source.js';
 
 /** The ends of an interval, both inclusive. */

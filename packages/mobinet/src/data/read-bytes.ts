@@ -1,4 +1,4 @@
-import { shown } from '@mobinet/tensor';
+import { shown } from '@mobinet/tensor/functions';
 import { DataError, messageOf, unreadable } from './errors.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Rng } from '@mobinet/tensor';
+import type { Rng } from '@mobinet/tensor/functions';
 import { drawRectangle, type Rectangle, type RectangleOptions } from './random-rectangle.js';
 import type { Image } from './source.js';
 

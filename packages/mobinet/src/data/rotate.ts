@@ -1,4 +1,4 @@
-import type { Rng } from '@mobinet/tensor';
+import type { Rng } from '@mobinet/tensor/functions';
 import { readView, type View } from './augment.js';
 import type { Image } from './source.js';
 

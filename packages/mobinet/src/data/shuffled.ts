@@ -1,4 +1,4 @@
-import { type Rng, withBackend } from '@mobinet/tensor';
+import { type Rng, withBackend } from '@mobinet/tensor/functions';
 
 /** A random order of 0, …, length − 1: `rng.permutation` outside of the heap of tensors. */
 export function shuffled(rng: Rng, length: number): Int32Array {

@@ -1,4 +1,4 @@
-import { checkNumber, type Rng, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, type Rng, wholeNumbers } from '@mobinet/tensor/functions';
 import { DataError } from './errors.js';
 import type { Split } from './split.js';
 

@@ -1,4 +1,4 @@
-import { checkNumber, Rng } from '@mobinet/tensor';
+import { checkNumber, Rng } from '@mobinet/tensor/functions';
 import type { ClassFolder } from './class-folders.js';
 import { DataError } from './errors.js';
 import { shuffled } from './shuffled.js';

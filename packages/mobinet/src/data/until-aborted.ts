@@ -1,4 +1,4 @@
-import { dispose } from '@mobinet/tensor';
+import { dispose } from '@mobinet/tensor/functions';
 
 /**
  * Yields the batches of an epoch until the signal aborts. A batch that is still pending then is abandoned, since its

@@ -13,7 +13,7 @@ import {
   tidy,
   withBackend,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { elementwiseOp, partOf } from '@mobinet/tensor/kernels';
 import { FlatLayout, type Segment } from './flat-layout.js';
 import type { Updated } from './parameter-update.js';

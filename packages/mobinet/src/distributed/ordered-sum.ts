@@ -1,4 +1,4 @@
-import { applyInto, defineOp, type Tensor } from '@mobinet/tensor';
+import { applyInto, defineOp, type Tensor } from '@mobinet/tensor/functions';
 import { orderedSumKernel } from './ordered-sum.wasm.js';
 import { TreeSum } from './tree-sum.js';
 

@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 import { type F32x4, f32x4, forRange, i32, Kernel, memoize, store } from '@mobinet/tensor/kernels';
 import { TreeSum } from './tree-sum.js';
 

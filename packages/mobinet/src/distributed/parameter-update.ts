@@ -1,5 +1,5 @@
 import { type Module, type Optimizer, type OptimizerState, unflatten } from '@mobinet/autograd';
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 
 /** The gradients of a step, and how to apply them. */
 export interface Step {

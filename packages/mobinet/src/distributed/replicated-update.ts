@@ -1,5 +1,5 @@
 import { unflatten } from '@mobinet/autograd';
-import { dispose, reshape, type Tensor, toBackend } from '@mobinet/tensor';
+import { dispose, reshape, type Tensor, toBackend } from '@mobinet/tensor/functions';
 import { partOf } from '@mobinet/tensor/kernels';
 import { FlatLayout, type Segment } from './flat-layout.js';
 import type { ParameterUpdate, Step, Updated, WholeState } from './parameter-update.js';

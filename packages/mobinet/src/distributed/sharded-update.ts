@@ -1,5 +1,5 @@
 import { type Optimizer, Parameter } from '@mobinet/autograd';
-import { dispose, keep, type Tensor, zeros } from '@mobinet/tensor';
+import { dispose, keep, type Tensor, zeros } from '@mobinet/tensor/functions';
 import { partOf } from '@mobinet/tensor/kernels';
 import { FlatLayout, type Piece, type Segment } from './flat-layout.js';
 import type { ParameterUpdate, Step, Updated, WholeState } from './parameter-update.js';

@@ -1,4 +1,4 @@
-import { dispose, keep, type Tensor, withBackend, zeros } from '@mobinet/tensor';
+import { dispose, keep, type Tensor, withBackend, zeros } from '@mobinet/tensor/functions';
 import { partOf } from '@mobinet/tensor/kernels';
 import type { Communicator, PendingExchange } from './communicator.js';
 import type { FlatLayout } from './flat-layout.js';

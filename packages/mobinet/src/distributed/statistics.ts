@@ -1,6 +1,6 @@
 import { BatchNorm2d, type Module } from '@mobinet/autograd';
 import { discardObservations, modulesOf, type Observation } from '@mobinet/autograd/kernels';
-import { tensor, withBackend } from '@mobinet/tensor';
+import { tensor, withBackend } from '@mobinet/tensor/functions';
 
 /** What the layers of a network have observed in the micro-batches of one rank, ready to be sent to other ranks. */
 export interface SentObservations {

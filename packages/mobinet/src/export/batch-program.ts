@@ -1,5 +1,5 @@
 import { inferenceRules } from '@mobinet/bnn';
-import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor';
+import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor/functions';
 import type { ReadyProgram, TensorFunction } from '@mobinet/tensor/kernels';
 
 /**

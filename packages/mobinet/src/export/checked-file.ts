@@ -8,7 +8,7 @@ import {
   type SafetensorsMetadata,
   type Tensor,
   type UnsharedBytes,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { oneLine } from '../data/errors.js';
 import { murmur3 } from './murmur3.js';
 import { murmur3OfTensor } from './murmur3.wasm.js';

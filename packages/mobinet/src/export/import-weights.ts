@@ -1,5 +1,5 @@
 import type { Module } from '@mobinet/autograd';
-import { assign, type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor';
+import { assign, type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor/functions';
 import { oneLine } from '../data/errors.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';

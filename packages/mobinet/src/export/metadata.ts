@@ -1,4 +1,4 @@
-import { type DType, FormatError, type Tensor } from '@mobinet/tensor';
+import { type DType, FormatError, type Tensor } from '@mobinet/tensor/functions';
 import { oneLine } from '../data/errors.js';
 import { isFiniteTensor } from './is-finite.wasm.js';
 

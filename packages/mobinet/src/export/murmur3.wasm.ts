@@ -1,4 +1,4 @@
-import type { DType, Tensor } from '@mobinet/tensor';
+import type { DType, Tensor } from '@mobinet/tensor/functions';
 import { addressOf, forRange, i32, Kernel, store, withTemporary, wordsAt } from '@mobinet/tensor/kernels';
 import { A, B, C, D, type Lanes, murmur3 } from './murmur3.js';
 

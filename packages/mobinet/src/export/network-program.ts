@@ -10,7 +10,7 @@ import {
   tidy,
   wholeNumbers,
   withBackend,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { disposeProgram, type Program, placedBytes, prune, trace } from '@mobinet/tensor/kernels';
 import { largestSide } from '../data/source.js';
 

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { type DType, type Shape, sizeOf, type Tensor } from '@mobinet/tensor';
+import { type DType, type Shape, sizeOf, type Tensor } from '@mobinet/tensor/functions';
 import type { onnx as proto } from 'onnx-proto';
 
 /** The members of AttributeProto.AttributeType and TensorProto.DataType that are used here. */

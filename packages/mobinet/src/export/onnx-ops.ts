@@ -1,5 +1,5 @@
 import type { FoldedOutputTransformAttributes } from '@mobinet/bnn/kernels';
-import { type BitConv2dAttributes, reshape, slice, type Tensor } from '@mobinet/tensor';
+import { type BitConv2dAttributes, reshape, slice, type Tensor } from '@mobinet/tensor/functions';
 import type { Reduction, Window } from '@mobinet/tensor/kernels';
 import { type Emitter, type OnnxCall, windowAttributes } from './onnx-writer.js';
 

@@ -1,4 +1,4 @@
-import { type BitTensor, type Shape, type Tensor, transpose, unpackBits } from '@mobinet/tensor';
+import { type BitTensor, type Shape, type Tensor, transpose, unpackBits } from '@mobinet/tensor/functions';
 import { layerNames, type OpCall, type Program, type Window } from '@mobinet/tensor/kernels';
 import { type Attribute, OnnxGraph } from './onnx-graph.js';
 

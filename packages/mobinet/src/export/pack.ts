@@ -1,5 +1,11 @@
 import type { Module } from '@mobinet/autograd';
-import { type Shape, safetensorsByteLength, sizeOf, type UnsharedBytes, withoutMemory } from '@mobinet/tensor';
+import {
+  type Shape,
+  safetensorsByteLength,
+  sizeOf,
+  type UnsharedBytes,
+  withoutMemory,
+} from '@mobinet/tensor/functions';
 import { bytesPerElement, type Program } from '@mobinet/tensor/kernels';
 import { encodeChecked, metadataWithPlaceholder, packedFormat } from './checked-file.js';
 import { checkImageMemory, withNetworkProgram } from './network-program.js';

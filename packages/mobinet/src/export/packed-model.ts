@@ -12,7 +12,7 @@ import {
   threadCount,
   tidy,
   withBackend,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { type Layer, layersOf, type ReadyProgram, type TensorFunction, twinOf } from '@mobinet/tensor/kernels';
 import { messageOf, oneLine } from '../data/errors.js';
 import { type Preprocessing, prepareImages } from '../data/prepare.js';

@@ -29,7 +29,7 @@ import {
   type Tensor,
   unpackBits,
   wholeNumbers,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { type OpCall, type Reduction, type Window, withHelp } from '@mobinet/tensor/kernels';
 
 /** A tensor of floats, counts or bits. */

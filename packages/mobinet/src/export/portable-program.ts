@@ -13,7 +13,7 @@ import {
   tidy,
   unpackBits,
   wordsPerRow,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { layerNames, type Program, type TensorFunction } from '@mobinet/tensor/kernels';
 import { messageOf } from '../data/errors.js';
 import { notPortable, type Options, portableOps, type Value } from './portable-ops.js';

@@ -1,4 +1,4 @@
-import { checkNumber, wholeNumbers } from '@mobinet/tensor';
+import { checkNumber, wholeNumbers } from '@mobinet/tensor/functions';
 
 /** A class and its probability, according to a network. */
 export interface Prediction {

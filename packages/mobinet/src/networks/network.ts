@@ -1,5 +1,12 @@
 import { Module } from '@mobinet/autograd';
-import { checkFunction, checkRecord, type Synchronous, shown, TraceError, withoutMemory } from '@mobinet/tensor';
+import {
+  checkFunction,
+  checkRecord,
+  type Synchronous,
+  shown,
+  TraceError,
+  withoutMemory,
+} from '@mobinet/tensor/functions';
 import { DataError } from '../data/errors.js';
 import type { DataSummary } from '../data/source.js';
 import {

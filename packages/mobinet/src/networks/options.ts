@@ -7,7 +7,7 @@ import {
   type NumberRange,
   shown,
   wholeNumbers,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { largestSide } from '../data/source.js';
 
 /** An option of a network, a number or a choice, against which command lines and files are checked. */

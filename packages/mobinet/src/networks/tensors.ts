@@ -1,5 +1,5 @@
 import type { Module } from '@mobinet/autograd';
-import { assign, type DType, FormatError, type Tensor } from '@mobinet/tensor';
+import { assign, type DType, FormatError, type Tensor } from '@mobinet/tensor/functions';
 
 /** Parameters and running statistics by name. */
 export function modelTensors(model: Module): Map<string, Tensor> {

@@ -1,4 +1,4 @@
-import type { Tensor } from '@mobinet/tensor';
+import type { Tensor } from '@mobinet/tensor/functions';
 import type { Normalization } from '../data/augment.js';
 import type { ImageBatch } from '../data/loader.js';
 import { resizeShorterSide } from '../data/resize.js';

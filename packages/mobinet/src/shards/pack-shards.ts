@@ -1,4 +1,4 @@
-import { checkNumbers, Rng, wholeNumbers } from '@mobinet/tensor';
+import { checkNumbers, Rng, wholeNumbers } from '@mobinet/tensor/functions';
 import { findDecoder } from '../data/decode.js';
 import { DataError } from '../data/errors.js';
 import { hashOf } from '../data/fingerprint.js';

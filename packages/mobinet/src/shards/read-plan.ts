@@ -1,4 +1,4 @@
-import type { Rng } from '@mobinet/tensor';
+import type { Rng } from '@mobinet/tensor/functions';
 import { ascending, shuffled } from '../data/shuffled.js';
 import type { Catalog } from './catalog.js';
 

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Rng } from '@mobinet/tensor';
+import type { Rng } from '@mobinet/tensor/functions';
 import { DataError } from '../data/errors.js';
 import { hashOf } from '../data/fingerprint.js';
 import type { ClassFingerprint, ImagePass, ImageSource } from '../data/source.js';

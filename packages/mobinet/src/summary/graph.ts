@@ -1,5 +1,5 @@
 import type { Module } from '@mobinet/autograd';
-import { withoutMemory } from '@mobinet/tensor';
+import { withoutMemory } from '@mobinet/tensor/functions';
 import { layersOf, type Program } from '@mobinet/tensor/kernels';
 import { withNetworkProgram } from '../export/network-program.js';
 import type { ExportOptions } from '../export/pack.js';

@@ -1,5 +1,5 @@
 import type { Module } from '@mobinet/autograd';
-import { type Shape, sizeOf, withoutMemory } from '@mobinet/tensor';
+import { type Shape, sizeOf, withoutMemory } from '@mobinet/tensor/functions';
 import { type Layer, layersOf, multiplyAddsOf, type Program } from '@mobinet/tensor/kernels';
 import { withNetworkProgram } from '../export/network-program.js';
 import { type ExportOptions, type PackedBytes, packedBytes } from '../export/pack.js';

@@ -1,4 +1,4 @@
-import { currentBackend, type Tensor } from '@mobinet/tensor';
+import { currentBackend, type Tensor } from '@mobinet/tensor/functions';
 import { kernelSetting, multiplyAddIsFused } from '@mobinet/tensor/kernels';
 import { DataError } from '../data/errors.js';
 import { hashOf } from '../data/fingerprint.js';

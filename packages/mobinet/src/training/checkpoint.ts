@@ -10,7 +10,7 @@ import {
   tidy,
   wholeNumbers,
   withBackend,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import { messageOf, oneLine } from '../data/errors.js';
 import { checkpointFormat, decodeChecked, encodeChecked } from '../export/checked-file.js';
 import { checkClasses, checkFinite, checkLike } from '../export/metadata.js';

@@ -1,5 +1,5 @@
 import { temperatureRange } from '@mobinet/autograd';
-import { checkNumbers, checkRecord, type NumberRange, type Tensor } from '@mobinet/tensor';
+import { checkNumbers, checkRecord, type NumberRange, type Tensor } from '@mobinet/tensor/functions';
 
 /** How a network learns from a teacher: the loss is (1 − weight)·`crossEntropy` + weight·`distillationLoss`. */
 export interface Distillation {

@@ -1,4 +1,4 @@
-import { dispose } from '@mobinet/tensor';
+import { dispose } from '@mobinet/tensor/functions';
 import type { CutBatch, ImageLoader } from '../data/loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 import type { ParameterUpdate } from '../distributed/parameter-update.js';

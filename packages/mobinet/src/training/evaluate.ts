@@ -1,5 +1,5 @@
 import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
-import { dispose, type Tensor, tidy } from '@mobinet/tensor';
+import { dispose, type Tensor, tidy } from '@mobinet/tensor/functions';
 import type { BatchLoader, EpochOptions, ImageBatch } from '../data/batch-loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
-import { decodeSafetensorsMetadata, dispose, type Shape, withBackend } from '@mobinet/tensor';
+import { decodeSafetensorsMetadata, dispose, type Shape, withBackend } from '@mobinet/tensor/functions';
 import type { BatchLoader } from '../data/batch-loader.js';
 import { DataError } from '../data/errors.js';
 import { readBytes } from '../data/read-bytes.js';

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import type { Module } from '@mobinet/autograd';
-import { currentBackend, gpuTensorLimit, memory, OutOfMemoryError, zeros } from '@mobinet/tensor';
+import { currentBackend, gpuTensorLimit, memory, OutOfMemoryError, zeros } from '@mobinet/tensor/functions';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { TrainingRun } from './run.js';
 import { type StepPlan, stepMemory } from './step-memory.js';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Module } from '@mobinet/autograd';
-import { assign, tidy } from '@mobinet/tensor';
+import { assign, tidy } from '@mobinet/tensor/functions';
 import { DataError } from '../data/errors.js';
 import { makeWithoutMemory } from '../networks/network.js';
 import { copyTensors, modelTensors } from '../networks/tensors.js';

@@ -15,7 +15,14 @@ import {
   weightDecayRange,
 } from '@mobinet/autograd';
 import { Bop } from '@mobinet/bnn';
-import { checkChoice, checkNumber, checkNumbers, checkRecord, type NumberRange, wholeNumbers } from '@mobinet/tensor';
+import {
+  checkChoice,
+  checkNumber,
+  checkNumbers,
+  checkRecord,
+  type NumberRange,
+  wholeNumbers,
+} from '@mobinet/tensor/functions';
 import {
   type Augmentation,
   checkAugmentation,

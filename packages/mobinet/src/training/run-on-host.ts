@@ -1,5 +1,5 @@
 import { ExponentialMovingAverage, type OptimizerState } from '@mobinet/autograd';
-import { dispose, type Tensor, toHost, withBackend } from '@mobinet/tensor';
+import { dispose, type Tensor, toHost, withBackend } from '@mobinet/tensor/functions';
 import { copyTensors, modelTensors } from '../networks/tensors.js';
 import { makeOptimizer } from './options.js';
 import type { TrainingRun } from './run.js';

@@ -1,4 +1,4 @@
-import { assign, keep, type Tensor, zeros } from '@mobinet/tensor';
+import { assign, keep, type Tensor, zeros } from '@mobinet/tensor/functions';
 
 /** Copies of tensors, which restore them if a step is aborted. */
 export class Snapshot {

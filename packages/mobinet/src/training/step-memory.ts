@@ -1,5 +1,5 @@
 import { type Module, unflatten } from '@mobinet/autograd';
-import { dispose, type Shape, type Tensor, tidy, withoutMemory, zeros } from '@mobinet/tensor';
+import { dispose, type Shape, type Tensor, tidy, withoutMemory, zeros } from '@mobinet/tensor/functions';
 import { microBatchSize } from '../data/micro-batches.js';
 import { BatchProgram } from '../export/batch-program.js';
 import type { Network } from '../networks/network.js';

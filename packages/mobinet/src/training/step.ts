@@ -7,7 +7,7 @@ import {
   type Observation,
   onCompleteGradients,
 } from '@mobinet/autograd/kernels';
-import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor';
+import { add, dispose, mul, type Tensor, tidy } from '@mobinet/tensor/functions';
 import { versionOf } from '@mobinet/tensor/kernels';
 import type { CutBatch, ImageBatch } from '../data/loader.js';
 import { orderedSumOf } from '../distributed/ordered-sum.js';

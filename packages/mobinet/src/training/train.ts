@@ -1,5 +1,5 @@
 import { Adam } from '@mobinet/autograd';
-import { currentBackend, Rng } from '@mobinet/tensor';
+import { currentBackend, Rng } from '@mobinet/tensor/functions';
 import { fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';

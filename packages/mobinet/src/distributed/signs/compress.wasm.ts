@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from '@mobinet/tensor';
+import { type Tensor, tensor } from '@mobinet/tensor/functions';
 import {
   chunksOf,
   type F32x4,

@@ -1,4 +1,4 @@
-import { dispose, keep, type Tensor, withBackend, zeros } from '@mobinet/tensor';
+import { dispose, keep, type Tensor, withBackend, zeros } from '@mobinet/tensor/functions';
 import { kernelSetting } from '@mobinet/tensor/kernels';
 import { type Compression, compressPlain, scalesOf, type Votes } from './compress.js';
 import { blockTable, compressFast } from './compress.wasm.js';

@@ -1,4 +1,4 @@
-import { dispose, type Tensor, zeros } from '@mobinet/tensor';
+import { dispose, type Tensor, zeros } from '@mobinet/tensor/functions';
 import { kernelSetting } from '@mobinet/tensor/kernels';
 import type { Communicator } from '../communicator.js';
 import type { FlatLayout } from '../flat-layout.js';

@@ -1,5 +1,5 @@
 import { BatchNorm2d, Conv2d, GlobalAveragePool2d, Linear, Module, Pool2d, PReLU } from '@mobinet/autograd';
-import { Rng, type Shape, ShapeError, sameShape, type Tensor, tidy } from '@mobinet/tensor';
+import { Rng, type Shape, ShapeError, sameShape, type Tensor, tidy } from '@mobinet/tensor/functions';
 import { resolveOptions } from '../options.js';
 import { type MoBiNetOptions, mobinetOptions } from './options.js';
 import { type NetworkPlan, planNetwork, type UnitPlan } from './plan.js';

@@ -1,4 +1,4 @@
-import { wholeNumbers } from '@mobinet/tensor';
+import { wholeNumbers } from '@mobinet/tensor/functions';
 import { imageOptions, type OptionSchema, type OptionsOf } from '../options.js';
 
 /** The options of MoBiNet, including those of all networks of images. */

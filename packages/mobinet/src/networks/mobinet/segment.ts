@@ -12,7 +12,7 @@ import {
   tidy,
   unpackBits,
   zeros,
-} from '@mobinet/tensor';
+} from '@mobinet/tensor/functions';
 import type { MoBiNetOptions } from './options.js';
 import { type SegmentPlan, weightsPerFilter } from './plan.js';
 
