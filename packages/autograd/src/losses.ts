@@ -75,6 +75,7 @@ const crossEntropyOp = defineOp<
   [Tensor, Tensor<'i32'>]
 >({
   name: 'crossEntropy',
+  accepts: [['f32'], ['i32']],
   outputs: ([logits]) => [
     { dtype: 'f32', shape: [] },
     { dtype: 'f32', shape: logits.shape },
@@ -140,6 +141,7 @@ function checkLabels(labels: Int32Array, classes: number): void {
 /** Tiny values are flushed to 0: a network that is sure of its predictions would produce denormal numbers. */
 const crossEntropyGradientOp = defineOp<[Tensor, Tensor, Tensor<'i32'>], [Tensor], { smoothing: number }>({
   name: 'crossEntropyGradient',
+  accepts: [['f32'], ['f32'], ['i32']],
   outputs: ([, probabilities]) => [{ dtype: 'f32', shape: probabilities.shape }],
   reference([{ values: dy }, { values: probabilities, shape }, { values: labels }], [{ values: dx }], { smoothing }) {
     const [batch, classes] = shape;

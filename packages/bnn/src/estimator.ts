@@ -70,6 +70,7 @@ const clipMaskOp = defineOp<[Tensor], [BitTensor]>({
 
 const passClippedOp = defineOp<[Tensor, BitTensor], [Tensor]>({
   name: 'passClipped',
+  accepts: [['f32'], ['bits']],
   outputs: ([dy]) => [dy],
   reference([{ values: dy }, mask], [{ values: dx }]) {
     forEachBit(mask, (stops, at) => {

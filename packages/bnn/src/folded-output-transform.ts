@@ -150,6 +150,7 @@ export const foldedOutputTransformOp = defineOp<
   FoldedOutputTransformAttributes
 >({
   name: 'foldedOutputTransform',
+  accepts: [['u8', 'i16', 'i32'], ['f32']],
   outputs([counts, folded, ...[skip]], { skipRepeats, pool }) {
     const [batch, height, width, channels] = counts.shape;
     const skipFits = skip ? skip.size * skipRepeats === counts.size : skipRepeats === 0;

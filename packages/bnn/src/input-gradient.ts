@@ -89,6 +89,7 @@ interface Attributes extends BitConv2dAttributes {
 
 const inputGradientOp = defineOp<Inputs, [Tensor], Attributes>({
   name: 'binaryInputGradient',
+  accepts: [['f32'], ['bits'], ['f32'], ['f32', 'bits'], ['f32']],
   outputs([dy, signs, alpha, ...rest], { xShape, repeats, window }) {
     const { memory, skip } = split(rest, repeats);
     const yShape = [xShape[0], window.height.output, window.width.output, signs.shape[0]];

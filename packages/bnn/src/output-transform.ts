@@ -43,6 +43,7 @@ export function outputTransform({ counts, vectors, skips, ...attributes }: Outpu
 
 export const outputTransformOp = defineOp<OutputTransformInputs, OutputTransformOutputs, OutputTransformAttributes>({
   name: 'outputTransform',
+  accepts: [['u8', 'i16', 'i32'], ['f32']],
   outputs([counts, vectors, ...skips], { steps, signSteps }) {
     const { shape } = counts;
     const all = [...steps, ...(signSteps ?? [])];

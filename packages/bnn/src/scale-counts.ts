@@ -24,6 +24,7 @@ export function scaleCounts(counts: Tensor<'i32'>, alpha: Tensor): Tensor {
 
 const scaleCountsOp = defineOp<[Tensor<'i32'>, Tensor], [Tensor]>({
   name: 'scaleCounts',
+  accepts: [['i32'], ['f32']],
   outputs([counts, alpha]) {
     if (counts.dtype !== 'i32') throw new DTypeError(`scaleCounts: the counts must be i32, not ${counts.dtype}`);
     if (alpha.rank !== 1 || alpha.shape[0] !== counts.shape[counts.rank - 1]) {

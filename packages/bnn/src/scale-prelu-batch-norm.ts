@@ -77,6 +77,7 @@ const scalePreluBatchNormOp = defineOp<
   ScalePreluBatchNormAttributes
 >({
   name: 'scalePreluBatchNorm',
+  accepts: [['u8', 'i16', 'i32'], ['f32']],
   outputs([counts, ...rest], { skipRepeats }) {
     const channels = counts.shape[counts.rank - 1];
     const shape = [channels];
@@ -197,6 +198,7 @@ export function scalePreluBatchNormGradient(
 
 const gradientOp = defineOp<GradientInputs, [Tensor, Tensor, Tensor, Tensor], ScalePreluBatchNormAttributes>({
   name: 'scalePreluBatchNormGradient',
+  accepts: [['f32'], ['u8', 'i16', 'i32'], ['f32']],
   outputs(inputs) {
     const [dy, counts, ...vectors] = inputs;
     const channels = counts.shape[counts.rank - 1];

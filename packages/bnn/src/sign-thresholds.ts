@@ -107,6 +107,7 @@ export function signThresholds(counts: Counts, thresholds: Tensor<'i16'>): BitTe
  */
 export const signThresholdsOp = defineOp<[Counts, Tensor<'i16'>], [BitTensor]>({
   name: 'signThresholds',
+  accepts: [['u8', 'i16', 'i32'], ['i16']],
   outputs([counts, thresholds]) {
     if (thresholds.shape.join() !== `3,${counts.shape[counts.rank - 1]}`) {
       const operands = [

@@ -43,6 +43,12 @@ export interface OpDefinition<I extends Tensors, O extends Tensors, A = undefine
   /** The name, for messages, profiles and exported files. */
   readonly name: string;
 
+  /**
+   * The dtypes that each input may have, in order; further inputs are like the last one. Default: all inputs are f32.
+   * `apply` refuses others, since types can be circumvented, and a kernel would take the bits of an integer for a float.
+   */
+  readonly accepts?: readonly (readonly (DType | 'bits')[])[];
+
   /** The shape rule: describes the outputs. Throws `ShapeError` if the inputs do not fit. */
   outputs(inputs: I, attributes: A): SpecsOf<O>;
 

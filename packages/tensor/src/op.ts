@@ -4,7 +4,8 @@ import type { BackendName } from './backend-name.js';
 import { BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { Block } from './block.js';
 import { checkTensor } from './check.js';
-import { BackendError, MissingKernelError } from './errors.js';
+import type { DType } from './dtype.js';
+import { BackendError, DTypeError, MissingKernelError } from './errors.js';
 import { type KernelTier, kernelSetting } from './kernel-setting.js';
 import type { AnyTensor, InputGradients, OpDefinition, Spec } from './op-definition.js';
 import { type OpProfile, Profiler } from './profile.js';
@@ -15,7 +16,10 @@ import { type AnyOp, tracer } from './tracer.js';
 type Tensors = readonly AnyTensor[];
 
 /** The optional parts of an op, for a table of which op has which kernel. */
-export type OpParts = Pick<OpDefinition<Tensors, Tensors>, 'name' | 'fast' | 'webgpu' | 'gradient' | 'inPlace'>;
+export type OpParts = Pick<
+  OpDefinition<Tensors, Tensors>,
+  'name' | 'accepts' | 'fast' | 'webgpu' | 'gradient' | 'inPlace'
+>;
 
 const defined: OpParts[] = [];
 
@@ -181,6 +185,7 @@ export function withKernels<T>(chosen: KernelTier, body: () => T): T {
  * Calls an op: applies its shape rule, allocates its outputs, runs its kernel and informs the recorders. Every op call
  * goes through here.
  *
+ * @throws DTypeError if the op does not accept the dtype of an input.
  * @throws ShapeError if the inputs do not fit the op.
  * @throws BackendError if the inputs are on different backends, or on a GPU for which the op has no kernel.
  *
@@ -208,6 +213,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   // A plain loop, because every call of every op comes through here.
   for (let at = 0; at < inputs.length; at++) checkTensor(op.name, inputs[at], `input ${at}`);
   const specs: readonly Spec[] = op.outputs(inputs, attributes);
+  for (let at = 0; at < inputs.length; at++) checkDType(op, inputs[at].dtype, at);
   const backend = backendOf(op.name, inputs);
   const listener = tracer();
   if (listener && inputs.some(({ block }) => block instanceof AbsentBlock)) {
@@ -251,6 +257,16 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
   backendOf(op.name, [...inputs, ...outputs]);
   for (const output of outputs) recordOverwrite(op.name, output);
   run(op as unknown as AnyOp, inputs, outputs, attributes);
+}
+
+const onlyF32: readonly (DType | 'bits')[] = ['f32'];
+
+function checkDType({ name, accepts }: AnyOp, dtype: DType | 'bits', at: number): void {
+  const accepted = accepts ? (accepts[at] ?? accepts[accepts.length - 1]) : onlyF32;
+  if (accepted.includes(dtype)) return;
+  const remedy =
+    dtype === 'bits' ? 'unpackBits(x)' : accepted.includes('bits') ? 'packBits(x)' : `cast(x, '${accepted[0]}')`;
+  throw new DTypeError(`${name}: input ${at} must be ${accepted.join(' or ')}, not ${dtype}. Use ${remedy}.`);
 }
 
 function run(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {

@@ -126,6 +126,7 @@ type InputGradientInputs = readonly [dy: Tensor, filter: BitTensor, ...scale: Te
 
 const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttributes & { xShape: Shape }>({
   name: 'bitConv2dInputGradient',
+  accepts: [['f32'], ['bits'], ['f32']],
   outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
   reference([{ values: dy }, filter, ...[scale]], [{ values: dx, shape: xShape }], attributes) {
     const factors = scale?.values;
@@ -179,6 +180,7 @@ export function inputGradientWithEpilogue<P extends ParameterTypes>(
 
 const filterGradientOp = defineOp<[Tensor, BitTensor], [Tensor], BitConv2dAttributes & { filterShape: Shape }>({
   name: 'bitConv2dFilterGradient',
+  accepts: [['f32'], ['bits']],
   outputs: (_, { filterShape }) => [{ dtype: 'f32', shape: filterShape }],
   reference([{ values: dy }, x], [{ values: df, shape: filterShape }], attributes) {
     const signs = signsOf(x);

@@ -93,6 +93,7 @@ export const bitConv2dOp = defineOp<
   [BitTensor, BitTensor]
 >({
   name: 'bitConv2d',
+  accepts: [['bits']],
   outputs: ([x, filter], attributes) => [
     { dtype: attributes.dtype, shape: conv2dOutputShape(x.shape, filter.shape, attributes) },
   ],

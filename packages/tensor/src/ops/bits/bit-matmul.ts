@@ -47,6 +47,7 @@ export function bitMatmul(a: BitTensor, b: BitTensor): Tensor<'i32'> {
  */
 const bitMatmulOp = defineOp<[BitTensor, BitTensor], [Tensor<'i32'>], undefined, [BitTensor, BitTensor]>({
   name: 'bitMatmul',
+  accepts: [['bits']],
   outputs([a, b]) {
     checkBits('bitMatmul', 'a', a);
     checkBits('bitMatmul', 'b', b);

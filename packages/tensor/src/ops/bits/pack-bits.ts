@@ -75,6 +75,7 @@ export function unpackBits(bits: BitTensor): Tensor {
 
 export const unpackBitsOp = defineOp<[BitTensor], [Tensor]>({
   name: 'unpackBits',
+  accepts: [['bits']],
   outputs([bits]) {
     checkBits('unpackBits', 'bits', bits);
     return [{ dtype: 'f32', shape: bits.shape }];

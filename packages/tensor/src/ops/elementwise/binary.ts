@@ -1,5 +1,5 @@
 import { broadcastShapes } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { defineOp } from '../../op.js';
 import type { AnyTensor, OpDefinition } from '../../op-definition.js';
@@ -37,6 +37,7 @@ function arithmetic<S extends readonly [] | readonly [Tensor, Tensor] = readonly
   const map = wgsl === undefined ? null : { name, operands: ['a', 'b'], wgsl };
   const op: BinaryOp<S> = defineOp<[Tensor, Tensor], [Tensor], undefined, S>({
     name,
+    accepts: [dtypes],
     outputs: ([a, b]) => [{ dtype: a.dtype, shape: broadcastShapes(name, a.shape, b.shape) }],
     reference: ([a, b], [y]) => mapPairs(a, b, y, scalar),
     fast([a, b], [y]) {

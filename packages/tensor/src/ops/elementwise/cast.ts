@@ -27,6 +27,7 @@ export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
 
 const castOp = defineOp<[Tensor<DType>], [Tensor<DType>], { from: DType; to: DType }>({
   name: 'cast',
+  accepts: [dtypes],
   outputs: ([x], { to }) => [{ dtype: to, shape: x.shape }],
   reference: ([x], [y]) => y.values.set(x.values),
   gradient: (dy, { attributes: { from, to } }) => [from === 'f32' && to === 'f32' ? () => dy : null],

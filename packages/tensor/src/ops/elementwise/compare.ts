@@ -35,6 +35,7 @@ function comparison({ name, scalar, lanes, wgsl }: Comparison): Compare {
   const map = { name, operands: ['a', 'b'], wgsl: `u32(${wgsl})`, dtypes };
   const op: CompareOp = defineOp<[Tensor<DType>, Tensor<DType>], [Tensor<'u8'>]>({
     name,
+    accepts: [dtypes],
     outputs: ([a, b]) => [{ dtype: 'u8', shape: broadcastShapes(name, a.shape, b.shape) }],
     reference: ([a, b], [y]) => mapPairs(a, b, y, scalar),
     fast([a, b], [y]) {

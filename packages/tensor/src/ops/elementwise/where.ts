@@ -40,6 +40,7 @@ type WhereInputs = [Tensor<'u8'>, Tensor<DType>, Tensor<DType>];
 
 const whereOp = defineOp<WhereInputs, [Tensor<DType>], undefined, [Tensor<'u8'>]>({
   name: 'where',
+  accepts: [['u8'], dtypes],
   outputs: ([condition, a, b]) => [
     {
       dtype: a.dtype,

@@ -1,6 +1,6 @@
 import { checkTensor } from '../../check.js';
 import { normalizeAxis } from '../../check-shape.js';
-import type { DType, TypedArray } from '../../dtype.js';
+import { type DType, dtypes, type TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { apply, defineOp } from '../../op.js';
 import { type Shape, sizeOf, stridesOf } from '../../shape.js';
@@ -60,6 +60,7 @@ const minOp = extremeOp('min', -1);
 function extremeOp(name: string, direction: Direction) {
   return defineOp<[Tensor<DType>], [Tensor<DType>], Reduction, [Tensor<DType>, Tensor<DType>]>({
     name,
+    accepts: [dtypes],
     outputs([x], { shape, count }) {
       checkNotEmpty(name, x.shape, count);
       return [{ dtype: x.dtype, shape }];
@@ -122,6 +123,7 @@ const argMinOp = argExtremeOp('argMin', -1);
 function argExtremeOp(name: string, direction: Direction) {
   return defineOp<[Tensor<DType>], [Tensor<'i32'>], { axis: number }>({
     name,
+    accepts: [dtypes],
     outputs([{ shape }], { axis }) {
       checkNotEmpty(name, shape, shape[axis]);
       return [{ dtype: 'i32', shape: shape.toSpliced(axis, 1) }];

@@ -1,5 +1,5 @@
 import { checkNumber, checkTensor } from '../../check.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
@@ -33,6 +33,7 @@ export function mean(x: Tensor<DType>, options: ReduceOptions = {}): Tensor {
 
 const meanOp = defineOp<[Tensor<DType>], [Tensor], Reduction>({
   name: 'mean',
+  accepts: [dtypes],
   outputs: (_, { shape }) => [{ dtype: 'f32', shape }],
   reference([{ values: x, shape }], [{ values: y }], { kept, count }) {
     const sums = sumsOf(x, shape, kept);

@@ -1,6 +1,6 @@
 import { checkTensor } from '../../check.js';
 import { broadcastShapes } from '../../check-shape.js';
-import type { DType, TypedArray } from '../../dtype.js';
+import { type DType, dtypes, type TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -66,6 +66,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 
 const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
   name: 'sum',
+  accepts: [dtypes],
   outputs: ([x], { shape }) => [{ dtype: x.dtype === 'u8' || x.dtype === 'i16' ? 'i32' : x.dtype, shape }],
   reference: ([x], [y], { kept }) => y.values.set(sumsOf(x.values, x.shape, kept)),
   fast([x], [y], reduction) {

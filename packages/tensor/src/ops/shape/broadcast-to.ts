@@ -1,6 +1,6 @@
 import { checkTensor } from '../../check.js';
 import { broadcastShapes, checkShape } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -33,6 +33,7 @@ export function broadcastTo<D extends DType>(x: Tensor<D>, shape: Shape): Tensor
 
 const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape }>({
   name: 'broadcastTo',
+  accepts: [dtypes],
   outputs([x], { shape }) {
     if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
       throw new ShapeError('broadcastTo', `shape ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`);

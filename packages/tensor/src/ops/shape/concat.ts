@@ -1,6 +1,6 @@
 import { checkList, checkTensor } from '../../check.js';
 import { normalizeAxis } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -35,6 +35,7 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: num
 
 const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: number }>({
   name: 'concat',
+  accepts: [dtypes],
   outputs(inputs, { axis }) {
     const [{ dtype, shape }] = inputs;
     if (inputs.some((input) => input.dtype !== dtype)) {

@@ -1,6 +1,6 @@
 import { checkNumber, checkTensor, wholeNumbers } from '../../check.js';
 import { normalizeAxis } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -35,6 +35,7 @@ export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, ax
 
 const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axis: number }, [Tensor<'i32'>]>({
   name: 'gather',
+  accepts: [dtypes, ['i32']],
   outputs: ([{ dtype, shape }, indices], { axis }) => [{ dtype, shape: shape.toSpliced(axis, 1, ...indices.shape) }],
   reference([x, { values: indices }], [y], { axis }) {
     const [outer, size, run] = aroundAxis(x.shape, axis);
@@ -89,6 +90,7 @@ export function scatterAdd(updates: Tensor, indices: Tensor<'i32'>, size: number
 
 const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number; axis: number }, [Tensor<'i32'>]>({
   name: 'scatterAdd',
+  accepts: [['f32'], ['i32']],
   outputs([updates, indices], { size, axis }) {
     if (!sameShape(updates.shape.slice(axis, axis + indices.rank), indices.shape)) {
       throw new ShapeError(

@@ -1,5 +1,5 @@
 import { checkElement, checkList } from '../../check.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -42,6 +42,7 @@ interface PadAttributes {
 
 const padOp = defineOp<[Tensor<DType>], [Tensor<DType>], PadAttributes>({
   name: 'pad',
+  accepts: [dtypes],
   outputs([{ dtype, shape }], { pads }) {
     const isPair = (counts: AxisPadding): boolean =>
       Array.isArray(counts) && counts.length === 2 && counts.every((count) => Number.isInteger(count) && count >= 0);

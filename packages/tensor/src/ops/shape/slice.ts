@@ -1,5 +1,5 @@
 import { checkList, checkTensor } from '../../check.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -69,6 +69,7 @@ function sliceAttributes(
 
 const sliceOp = defineOp<[Tensor<DType>], [Tensor<DType>], SliceAttributes>({
   name: 'slice',
+  accepts: [dtypes],
   outputs: ([{ dtype }], { sizes }) => [{ dtype, shape: sizes }],
   reference: ([x], [y], { first }) => cut(x, y, first, copyBlock),
   fast: ([x], [y], { first }) => cut(x, y, first, copyBlockByRows),

@@ -1,5 +1,5 @@
 import { checkList, checkTensor } from '../../check.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
@@ -31,6 +31,7 @@ export function transpose<D extends DType>(x: Tensor<D>, permutation?: readonly 
 
 const transposeOp = defineOp<[Tensor<DType>], [Tensor<DType>], { permutation: readonly number[] }>({
   name: 'transpose',
+  accepts: [dtypes],
   outputs([{ dtype, shape }], { permutation }) {
     if (permutation.length !== shape.length || !shape.every((_, axis) => permutation.includes(axis))) {
       throw new ShapeError(
