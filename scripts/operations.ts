@@ -5,10 +5,11 @@
  *     npm run operations
  *     npm run operations -- --check    fails if the document is outdated, or if an op of MoBiNet has no GPU kernel
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crossEntropy, distillationLoss, valueAndGradient } from '@mobinet/autograd';
 import { add, Rng, setThreads, startProfile, tensor, zeros } from '@mobinet/tensor';
-import { definedOps } from '@mobinet/tensor/testing';
+import { definedOps, type OpParts } from '@mobinet/tensor/testing';
 import {
   createMoBiNet,
   imageFromRgba,
@@ -23,6 +24,10 @@ import {
 } from 'mobinet';
 import { fillIn, resultsIn, table } from './lib/document.js';
 import { parseFlags, root, stop } from './lib/flags.js';
+import { operationNotes } from './lib/operation-notes.js';
+
+const allDTypes = ['f32', 'i32', 'u32', 'i16', 'u8'] as const;
+const byName = (a: string, b: string): number => a.localeCompare(b);
 
 const { check } = parseFlags({ check: { type: 'boolean' } });
 const file = join(root, 'docs/operations.md');
@@ -63,16 +68,77 @@ if (missing.length > 0) {
   stop(`MoBiNet uses operations that have no GPU kernel: ${missing.map(({ name }) => name).join(', ')}`);
 }
 
-const mark = (has: unknown): string => (has ? '✓' : '');
-const text = table(
-  ['operation', 'CPU, fast', 'GPU', 'gradient', 'in training', 'in a packed network'],
-  definedOps().map(({ name, fast, webgpu, gradient }) => [
-    `\`${name}\``,
-    ...[fast, webgpu, gradient, usedInTraining.has(name), usedWhenPacked.has(name)].map(mark),
-  ]),
-);
+const ops = new Map(definedOps().map((op) => [op.name, op]));
+const functions = exportedOperations();
+
+const text = [
+  table(
+    ['function', 'dtypes', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet', 'differences from PyTorch and NumPy'],
+    functions.map(rowOfFunction),
+  ),
+  'The operations behind them, which are gradients, or parts of layers and optimizers:',
+  table(
+    ['operation', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet'],
+    [...ops.values()]
+      .filter(({ name }) => !functions.includes(name))
+      .map((op) => [`\`${op.name}\``, mark(op.fast), mark(op.webgpu), mark(op.gradient), useOf([op.name])]),
+  ),
+].join('\n\n');
 if (!check) await fillIn(file, text);
 else if ((await resultsIn(file)) !== text) stop(`${file} is outdated. Run: npm run operations`);
+
+/** The functions that tensor and autograd export from files of operations and losses. */
+function exportedOperations(): string[] {
+  const exported = ['tensor/src/functions.ts', 'autograd/src/index.ts'].flatMap((source) =>
+    Array.from(
+      readFileSync(join(root, 'packages', source), 'utf8').matchAll(
+        /^export \{([^}]*)\} from '\.\/(?:ops|losses)[/.]/gm,
+      ),
+      ([, names]) => names.split(','),
+    ).flat(),
+  );
+  const names = exported.map((name) => name.trim().replace(/^.* as /, ''));
+  return names.filter((name) => /^[a-z]\w*$/.test(name) && !name.endsWith('Attributes')).sort(byName);
+}
+
+function rowOfFunction(name: string): string[] {
+  const { madeOf = [name], differs = '' } = operationNotes[name] ?? {};
+  const parts = madeOf.map((part) => {
+    const op = ops.get(part);
+    return op ?? stop(`scripts/lib/operation-notes.ts: ${name} is not an operation, and not made of any: add madeOf`);
+  });
+  const ofAll = (has: (part: OpParts) => unknown): string => mark(parts.every(has));
+  return [
+    `\`${name}\``,
+    operationNotes[name]?.madeOf ? dtypesOfAll(parts) : (parts[0].accepts ?? [['f32']]).map(listed).join('; '),
+    ofAll(({ fast }) => fast),
+    ofAll(({ webgpu }) => webgpu),
+    ofAll(({ gradient }) => gradient),
+    useOf(operationNotes[name]?.madeOf ? [] : [name]),
+    differs,
+  ];
+}
+
+function listed(dtypes: readonly string[]): string {
+  return dtypes.length === allDTypes.length ? 'all' : dtypes.join(', ');
+}
+
+/** The dtypes that the first inputs of all these ops may have. */
+function dtypesOfAll(parts: readonly OpParts[]): string {
+  return listed(allDTypes.filter((dtype) => parts.every(({ accepts: [first] = [['f32']] }) => first.includes(dtype))));
+}
+
+function mark(has: unknown): string {
+  return has ? '✓' : '';
+}
+
+/** What MoBiNet uses an op for. */
+function useOf(names: readonly string[]): string {
+  const uses = { training: usedInTraining, packed: usedWhenPacked };
+  return Object.entries(uses)
+    .flatMap(([use, used]) => (names.some((name) => used.has(name)) ? [use] : []))
+    .join(', ');
+}
 
 /** The names of the operations that run in `body`, including those called by gradient rules. */
 async function opsOf(body: () => unknown): Promise<string[]> {

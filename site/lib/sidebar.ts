@@ -11,7 +11,10 @@ const groups: readonly { text: string; files: readonly string[] }[] = [
       ...['docs/web.md', 'docs/interop.md', 'docs/gpu.md', 'docs/distributed.md', 'docs/help.md'],
     ],
   },
-  { text: 'How it works', files: ['ARCHITECTURE.md', 'docs/equations.md', 'docs/operations.md', 'docs/glossary.md'] },
+  {
+    text: 'How it works',
+    files: ['ARCHITECTURE.md', 'docs/equations.md', 'docs/operations.md', 'docs/semantics.md', 'docs/glossary.md'],
+  },
   {
     text: 'What was measured',
     files: ['site/benchmarks/index.md', 'docs/performance.md', 'docs/fashion-mnist.md', 'docs/ablation.md'],
