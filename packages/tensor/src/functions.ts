@@ -94,8 +94,14 @@ export { batchNormEval, type FoldableBatchNorm, foldBatchNorm } from './ops/norm
 export { avgPool2d } from './ops/pool/average.js';
 export { maxPool2d, minPool2d } from './ops/pool/extreme.js';
 export type { PoolOptions } from './ops/pool/pool.js';
+export { cumprod, cumsum } from './ops/reduce/cumulative.js';
+export { std } from './ops/reduce/deviation.js';
 export { argMax, argMin, max, min } from './ops/reduce/extreme.js';
+export { logSumExp } from './ops/reduce/log-sum-exp.js';
+export { all, any } from './ops/reduce/logical.js';
 export { mean, type VarianceOptions, variance } from './ops/reduce/mean.js';
+export { type NormOptions, norm } from './ops/reduce/norm.js';
+export { prod } from './ops/reduce/product.js';
 export type { ReduceOptions } from './ops/reduce/reduction.js';
 export { type SumDType, sum, sumTo } from './ops/reduce/sum.js';
 export { broadcastTo } from './ops/shape/broadcast-to.js';
