@@ -30,7 +30,7 @@ export interface NormOptions extends ReduceOptions {
  * sum is in double precision, and relative to the largest |x|, so that no power overflows or underflows.
  *
  * As in PyTorch, the gradient is 0 where the norm is 0, and at x = 0 for p ≤ 1; equal largest |x| share it equally; and
- * for p = 0 there is none.
+ * for p = 0 there is none. If the norm for p = Infinity is NaN, so is the gradient, as that of `max`.
  *
  * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice, or if there are no elements and p is Infinity.

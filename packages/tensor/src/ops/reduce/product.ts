@@ -14,7 +14,8 @@ import { type SumDType, sumDTypeOf } from './sum.js';
 /**
  * Multiplies the elements over `axes`, in double precision. The product of no elements is 1. Products of u8 and i16 are
  * i32, as sums are; products of integers keep their low 32 bits (PyTorch has 64). The gradient of an element is the
- * product of the others, also where some of them are 0.
+ * product of the others, also where it is 0, infinite or NaN itself. (PyTorch divides by infinities and NaN, so it has
+ * NaN there.)
  *
  * @returns The shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice.
