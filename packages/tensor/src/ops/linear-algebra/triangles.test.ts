@@ -1,9 +1,13 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { full, tensor, zeros } from '../../create.js';
+import { arange, full, tensor, zeros } from '../../create.js';
+import { compile } from '../../program/compile.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp } from '../../testing/index.js';
+import { add } from '../elementwise/binary.js';
 import { at, build, counted, expectSame, floats } from '../shape/oracle.test.helper.js';
+import { reshape } from '../shape/reshape.js';
+import { diag } from './diagonal.js';
 import { tril, triu } from './triangles.js';
 
 const offsets = fc.integer({ min: -6, max: 6 });
@@ -39,6 +43,14 @@ describe('tril and triu', () => {
     expect([...triu(x, { offset: -1e12 }).values]).toEqual([...x.values]);
     expect(tril(zeros([3, 0])).shape).toEqual([3, 0]);
     expect(triu(zeros([0, 2, 2])).shape).toEqual([0, 2, 2]);
+  });
+
+  test('can be part of a program', () => {
+    const x = reshape(arange(1, 10, 1, 'f32'), [3, 3]);
+    const f = (x: Tensor) => add(tril(x), add(triu(x, { offset: 1 }), diag(diag(x))));
+    const program = compile((x) => f(x as Tensor), [{ dtype: 'f32', shape: [3, 3] }]);
+    expect((program.run([x])[0] as Tensor).values).toEqual(Float32Array.of(2, 2, 3, 4, 10, 6, 7, 8, 18));
+    program.dispose();
   });
 
   test.each([tril, triu])('$name explains wrong arguments', (f) => {

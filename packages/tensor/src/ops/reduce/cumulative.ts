@@ -106,9 +106,9 @@ const cumprodOp = defineOp<[Tensor<DType>], [Tensor<DType>], ProductScan, [Tenso
     });
   },
   saves: ([x]) => [x as Tensor],
-  // x[k] is a factor of all products after it: dx[k] = (Π before k) · Σ over i ≥ k of dy[i] · (Π from k + 1 to i). From
-  // one k to the next, that sum S is a linear recurrence, S[k] = dy[k] + x[k + 1]·S[k + 1], so nothing is divided by an
-  // x that may be 0. If y[i] leaves out x[i], it is S[k] = dy[k + 1] + x[k + 1]·S[k + 1].
+  // x[k] is a factor of all products from y[k] on: dx[k] = (Π before k)·S[k], where S[k] sums dy[i]·(Π from k + 1 to i)
+  // over i ≥ k. From one k to the next, S[k] = dy[k] + x[k + 1]·S[k + 1]: nothing is divided by an x that may be 0. The
+  // second term of S is a linear recurrence of its own. If y[i] leaves out x[i], S[k] = dy[k + 1] + x[k + 1]·S[k + 1].
   gradient: (dy, { saved: [x], attributes: { axis, reverse, exclusive } }) => [
     () => {
       const back = { axis, reverse: !reverse };

@@ -61,6 +61,8 @@ describe('reductions', () => {
 
   test('a correction of 1 gives the variance of a sample', () => {
     expect(variance(tensor([1, 2, 3]), { correction: 1 }).values[0]).toBe(1);
+    // As in PyTorch, nothing is divided by a negative number.
+    expect(variance(tensor([1, 3]), { correction: 3 }).values[0]).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('sums are accumulated in double precision', () => {

@@ -1,12 +1,16 @@
 import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, expectTypeOf } from 'vitest';
+import { withoutMemory } from '../../absent.js';
 import { tensor, zeros } from '../../create.js';
 import { type DType, dtypes } from '../../dtype.js';
+import { compile } from '../../program/compile.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, shapes } from '../../testing/index.js';
 import { groups } from '../reduce/reduce.test.helper.js';
 import { argsort, sort } from './sort.js';
+import { topK } from './top-k.js';
+import { unique } from './unique.js';
 
 /** Elements with many ties and, in f32, NaN and infinities. */
 const elements = (shape: Shape, dtype: DType): fc.Arbitrary<Tensor<DType>> => {
@@ -71,6 +75,22 @@ describe('sort and argsort', () => {
   test.prop([distinctRows], { numRuns: 30 })('obey the laws of ops', ({ x, axis, descending }) => {
     checkOp((x: Tensor) => sort(x, { axis, descending }), [x]);
     checkOp((x: Tensor) => argsort(x, { axis, descending }), [x], { gradient: false });
+  });
+
+  test('can be part of a program', () => {
+    const x = tensor([3, 1, 2]);
+    const program = compile((x) => [sort(x as Tensor), argsort(x as Tensor)], [{ dtype: 'f32', shape: [3] }]);
+    const [values, indices] = program.run([x]) as Tensor[];
+    expect([...values.values, ...indices.values]).toEqual([1, 2, 3, 1, 2, 0]);
+    program.dispose();
+    expect(withoutMemory(() => sort(zeros([2, 3])).shape)).toEqual([2, 3]);
+  });
+
+  test('keep the dtype in the type', () => {
+    expectTypeOf(sort(zeros([2], 'u8'))).toEqualTypeOf<Tensor<'u8'>>();
+    expectTypeOf(argsort(zeros([2]))).toEqualTypeOf<Tensor<'i32'>>();
+    expectTypeOf(topK(zeros([2], 'i16'), 1).values).toEqualTypeOf<Tensor<'i16'>>();
+    expectTypeOf(unique(zeros([2], 'u32')).values).toEqualTypeOf<Tensor<'u32'>>();
   });
 
   test('take tensors without elements', () => {

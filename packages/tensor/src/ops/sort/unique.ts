@@ -48,12 +48,14 @@ export function unique<D extends DType>(x: Tensor<D>): Unique<D> {
   }
   if (x.backend !== 'cpu') throw new MissingKernelError('unique');
   return tidy(() => {
-    const order = orderAlong(reshape(x, [x.size]), 0, false).positions.values;
+    const { values: elements } = x;
+    const { values: order } = orderAlong(reshape(x, [x.size]), 0, false).positions;
     const inverse = new Int32Array(x.size);
     const firsts: number[] = [];
     const counts: number[] = [];
-    for (const [rank, at] of order.entries()) {
-      if (rank === 0 || compare(x.values[at], x.values[order[rank - 1]]) !== 0) {
+    for (let rank = 0; rank < order.length; rank++) {
+      const at = order[rank];
+      if (rank === 0 || compare(elements[at], elements[order[rank - 1]]) !== 0) {
         firsts.push(at);
         counts.push(0);
       }
