@@ -16,7 +16,7 @@ export interface TopKOptions {
 }
 
 /** What `topK` returns. */
-export interface TopK<D extends DType = DType> {
+export interface TopKResult<D extends DType = DType> {
   /** The chosen elements: the shape of x with size k along the axis. */
   readonly values: Tensor<D>;
   /** Their indices along the axis: of the same shape. */
@@ -41,7 +41,7 @@ export interface TopK<D extends DType = DType> {
  * // → classes 1,3,0,3 with logits 2,1,3,2
  * ```
  */
-export function topK<D extends DType>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopK<D> {
+export function topK<D extends DType>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopKResult<D> {
   checkTensor('topK', x);
   checkNumber('topK: k', k, wholeNumbers(0));
   checkOptions('topK', options, ['axis', 'largest']);

@@ -10,7 +10,7 @@ import { reshape } from '../shape/reshape.js';
 import { compare, orderAlong, pick } from './sort.js';
 
 /** What `unique` returns. */
-export interface Unique<D extends DType = DType> {
+export interface UniqueResult<D extends DType = DType> {
   /** The n distinct elements in ascending order: [n]. */
   readonly values: Tensor<D>;
   /** For each element of x, its index in `values`: the shape of x, so that `gather(values, inverse)` equals x. */
@@ -38,7 +38,7 @@ export interface Unique<D extends DType = DType> {
  * // → 10,20,30 occur 1,1,2 times; x is values[2,0,2,1]
  * ```
  */
-export function unique<D extends DType>(x: Tensor<D>): Unique<D> {
+export function unique<D extends DType>(x: Tensor<D>): UniqueResult<D> {
   checkTensor('unique', x);
   if (x.block instanceof AbsentBlock) {
     throw new TraceError(
