@@ -102,6 +102,8 @@ along_rows = {
     "variance": lambda x: x.var(-1, unbiased=False),
     "max": lambda x: x.amax(-1),
     "min": lambda x: x.amin(-1),
+    "cumsum": lambda x: x.cumsum(-1),
+    "norm of order 1": lambda x: torch.linalg.vector_norm(x, 1, -1),
     "max of all axes": lambda x: x.reshape(-1, 2, 2).amax((1, 2)),
     "softmax": lambda x: torch.softmax(x, -1),
     "logSoftmax": lambda x: torch.log_softmax(x, -1),
@@ -109,6 +111,44 @@ along_rows = {
 for op, function in along_rows.items():
     for row in rows:
         case(op, function, [row])
+
+
+def with_gradients_if(is_comparable, op, function, dtype=torch.float32):
+    """Records all rows, but gradients only of those for which PyTorch computes the derivative."""
+    for row in rows:
+        case(op, function, [row], differentiable=is_comparable(row), dtype=dtype)
+
+
+def has_no(*excluded):
+    """Whether a row has none of these values, where an infinity stands for both."""
+    return lambda row: not any(abs(value) in excluded for value in row)
+
+
+def is_ordered(row):
+    """Whether a row has no NaN."""
+    return all(value == value for value in row)
+
+
+# PyTorch divides the product by each element, and infinity by infinity is NaN, as is NaN by itself.
+with_gradients_if(lambda row: is_ordered(row) and has_no(inf)(row), "prod", lambda x: x.prod(-1))
+with_gradients_if(lambda row: is_ordered(row) and has_no(inf, 3e38)(row), "cumprod", lambda x: x.cumprod(-1))
+# For -inf, we always have 0. PyTorch has NaN if all elements are -inf, or one is NaN.
+with_gradients_if(
+    lambda row: -inf not in row or (is_ordered(row) and max(row) > -inf),
+    "logSumExp",
+    lambda x: x.logsumexp(-1),
+)
+# Squares of large numbers overflow in single precision, and those of small ones underflow; ours are in double precision.
+for row in filter(has_no(3e38), rows):
+    case("std", lambda x: x.std(-1, unbiased=False), [row])
+for row in filter(has_no(3e38, 1e-40), rows):
+    case("norm", lambda x: torch.linalg.vector_norm(x, 2, -1), [row])
+    case("norm of order 3", lambda x: torch.linalg.vector_norm(x, 3, -1), [row])
+# If the norm is NaN, so is our gradient, as that of `max`, and PyTorch has 0.
+with_gradients_if(is_ordered, "largest magnitude", lambda x: torch.linalg.vector_norm(x, inf, -1))
+case("any", lambda x: x.any(-1).float(), rows, differentiable=False)
+case("all", lambda x: x.all(-1).float(), rows, differentiable=False)
+
 case("argMax", lambda x: x.argmax(-1).float(), rows, differentiable=False)
 case("argMin", lambda x: x.argmin(-1).float(), rows, differentiable=False)
 

@@ -55,6 +55,16 @@ const rows: Record<string, Row> = {
   'conv2d, dilated': [(x, filter) => t.conv2d(x, filter, { dilation: 2 }), image(), signed([3, 2, 2, 2])],
   crossEntropy: [(logits) => crossEntropy(logits, labels), signed([2, 3])],
   'crossEntropy, smoothed': [(logits) => crossEntropy(logits, labels, { labelSmoothing: 0.2 }), signed([2, 3])],
+  cumprod: [(x) => t.cumprod(x), signed([2, 3])],
+  'cumprod, with zeros': [
+    (x) => t.cumprod(x, 0),
+    tensor([
+      [0.5, 0],
+      [0, -1.5],
+      [2, 0],
+    ]),
+  ],
+  cumsum: [(x) => t.cumsum(x, 0), signed([3, 2])],
   div: [t.div, signed([2, 3]), points([3])],
   exp: [t.exp, signed([3])],
   flushTiny: [t.sigmoid, signed([3])],
@@ -63,6 +73,7 @@ const rows: Record<string, Row> = {
   leakyRelu: [(x) => t.leakyRelu(x, 0.2), signed([5])],
   log: [t.log, points([3])],
   logSoftmax: [(x) => t.logSoftmax(x), signed([2, 3])],
+  logSumExp: [(x) => t.logSumExp(x, { axes: 1 }), signed([2, 3])],
   matmul: [(a, b) => t.matmul(a, b), signed([2, 3]), signed([3, 2])],
   'matmul, transposed': [
     (a, b) => t.matmul(a, b, { transposeA: true, transposeB: true }),
@@ -78,6 +89,8 @@ const rows: Record<string, Row> = {
   minPool2d: [(x) => t.minPool2d(x, { window: 3, stride: 1 }), image()],
   mul: [t.mul, signed([2, 3]), signed([3])],
   neg: [t.neg, signed([3])],
+  norm: [(x) => t.norm(x, { axes: 1 }), signed([2, 3])],
+  'norm, of another order': [(x) => t.norm(x, { p: 3 }), signed([4])],
   pad: [
     (x) =>
       t.pad(x, [
@@ -88,6 +101,15 @@ const rows: Record<string, Row> = {
   ],
   pow: [t.pow, points([3]), signed([3])],
   prelu: [t.prelu, signed([3, 2]), points([2])],
+  prod: [(x) => t.prod(x, { axes: 1 }), signed([2, 3])],
+  'prod, with zeros': [
+    (x) => t.prod(x, { axes: 0 }),
+    tensor([
+      [0.5, 0],
+      [0, -1.5],
+      [2, 0],
+    ]),
+  ],
   relu: [t.relu, signed([5])],
   scatterAdd: [(x) => t.scatterAdd(x, indices, 4), signed([3, 2])],
   sigmoid: [t.sigmoid, signed([3])],
@@ -96,6 +118,7 @@ const rows: Record<string, Row> = {
   softmax: [(x) => t.softmax(x, 0), signed([3, 2])],
   sqrt: [t.sqrt, points([3])],
   square: [t.square, signed([3])],
+  std: [(x) => t.std(x, { axes: 0 }), signed([4, 2])],
   sub: [t.sub, signed([3]), signed([2, 3])],
   sum: [(x) => t.sum(x, { axes: 1 }), signed([2, 3])],
   tanh: [t.tanh, signed([3])],
@@ -110,6 +133,7 @@ const partOf: Record<string, string> = {
   conv2dFilterGradient: 'conv2d',
   conv2dInputGradient: 'conv2d',
   leakyReluGradient: 'leakyRelu',
+  linearRecurrence: 'cumprod',
   reluGradient: 'relu',
 };
 

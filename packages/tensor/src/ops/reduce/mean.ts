@@ -48,9 +48,12 @@ const meanOp = defineOp<[Tensor<DType>], [Tensor], Reduction>({
   ],
 });
 
-/** Options of `variance`. */
+/** Options of `variance` and `std`. */
 export interface VarianceOptions extends ReduceOptions {
-  /** The sum of squares is divided by (count − correction): 0 for a population, 1 for a sample. Default 0. */
+  /**
+   * The sum of squares is divided by (count − correction), or by 0 if that is negative: 0 for a population, 1 for a
+   * sample. Default 0.
+   */
   correction?: number;
 }
 
@@ -74,23 +77,28 @@ export interface VarianceOptions extends ReduceOptions {
  * ```
  */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
-  checkTensor('variance', x);
-  const reduction = reductionOf('variance', x.shape, options, ['axes', 'keepDims', 'correction']);
-  const correction = checkNumber('variance: correction', options.correction ?? 0, {});
-  return apply(varianceOp, [x], { ...reduction, divisor: reduction.count - correction })[0];
+  return apply(varianceOp, [x], spreadOf('variance', x, options))[0];
 }
 
-const varianceOp = defineOp<[Tensor], [Tensor], Reduction & { divisor: number }, [Tensor]>({
+/** A reduction to squared distances from the mean, whose sum is divided by `divisor`. */
+export interface Spread extends Reduction {
+  readonly divisor: number;
+}
+
+/** Checks the arguments of `variance` or `std`. */
+export function spreadOf(op: string, x: Tensor, options: VarianceOptions): Spread {
+  checkTensor(op, x);
+  const reduction = reductionOf(op, x.shape, options, ['axes', 'keepDims', 'correction']);
+  const correction = checkNumber(`${op}: correction`, options.correction ?? 0, {});
+  return { ...reduction, divisor: Math.max(0, reduction.count - correction) };
+}
+
+const varianceOp = defineOp<[Tensor], [Tensor], Spread, [Tensor]>({
   name: 'variance',
   outputs: (_, { shape }) => [{ dtype: 'f32', shape }],
-  reference([{ values: x, shape }], [{ values: y }], { kept, count, divisor }) {
-    const means = sumsOf(x, shape, kept);
-    for (let i = 0; i < means.length; i++) means[i] /= count;
-    const squares = new Float64Array(means.length);
-    forEachRun(shape, [kept], (at, end, [to], [step]) => {
-      for (; at < end; at++, to += step) squares[to] += (x[at] - means[to]) ** 2;
-    });
-    for (let i = 0; i < y.length; i++) y[i] = squares[i] / divisor;
+  reference([x], [{ values: y }], spread) {
+    const squares = squaredDistances(x, spread);
+    for (let i = 0; i < y.length; i++) y[i] = squares[i] / spread.divisor;
   },
   saves: (inputs) => inputs,
   // The mean depends on x, too, but the sum of squares is minimal at the mean, so this adds nothing to the gradient.
@@ -98,3 +106,14 @@ const varianceOp = defineOp<[Tensor], [Tensor], Reduction & { divisor: number },
     () => mul(sub(x, mul(sumTo(x, kept), 1 / count)), reshape(mul(dy, 2 / divisor), kept)),
   ],
 });
+
+/** Sums the squared distances from the mean. */
+export function squaredDistances({ values: x, shape }: Tensor, { kept, count }: Reduction): Float64Array {
+  const means = sumsOf(x, shape, kept);
+  for (let i = 0; i < means.length; i++) means[i] /= count;
+  const squares = new Float64Array(means.length);
+  forEachRun(shape, [kept], (at, end, [to], [step]) => {
+    for (; at < end; at++, to += step) squares[to] += (x[at] - means[to]) ** 2;
+  });
+  return squares;
+}

@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
 import { tensor, zeros } from '../../create.js';
 import { ShapeError } from '../../errors.js';
-import { type Shape, sizeOf, stridesOf } from '../../shape.js';
+import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { broadcastableShapes, checkOp, shapes, tensors } from '../../testing/index.js';
 import {
@@ -17,37 +17,13 @@ import { add } from '../elementwise/binary.js';
 import { equal } from '../elementwise/compare.js';
 import { argMax, argMin, max, min } from './extreme.js';
 import { mean, variance } from './mean.js';
+import { distinct, groups, reductions, shapeOfReduction } from './reduce.test.helper.js';
 import type { ReduceOptions } from './reduction.js';
 import { sum, sumTo } from './sum.js';
-
-/** The elements that a reduction over `axes` combines for each element of its result, in row-major order. */
-function groups(x: Tensor, axes: readonly number[]): number[][] {
-  const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
-  const result = Array.from({ length: sizeOf(kept) }, (): number[] => []);
-  const [from, to] = [stridesOf(x.shape), stridesOf(kept)];
-  x.values.forEach((value, at) => {
-    const index = x.shape.map((size, axis) => Math.floor(at / from[axis]) % size);
-    result[index.reduce((sum, position, axis) => sum + (axes.includes(axis) ? 0 : position * to[axis]), 0)].push(value);
-  });
-  return result;
-}
 
 const total = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 const average = (values: readonly number[]) => total(values) / values.length;
 const spread = (values: readonly number[]) => average(values.map((value) => (value - average(values)) ** 2));
-
-const distinct = (shape: Shape): fc.Arbitrary<Tensor> =>
-  fc.shuffledSubarray([...new Array(sizeOf(shape)).keys()], { minLength: sizeOf(shape) }).map((order) =>
-    tensor(
-      Float32Array.from(order, (rank) => rank / 8 - 2),
-      { shape },
-    ),
-  );
-
-/** A tensor without repeated elements, some of its axes, and keepDims. */
-const reductions = shapes({ maxSize: 4 }).chain((shape) =>
-  fc.record({ x: distinct(shape), axes: fc.subarray([...shape.keys()]), keepDims: fc.boolean() }),
-);
 
 const reducers: readonly [(x: Tensor, options: ReduceOptions) => Tensor, (values: readonly number[]) => number][] = [
   [sum, total],
@@ -61,11 +37,7 @@ describe('reductions', () => {
   for (const [op, f] of reducers) {
     test.prop([reductions], { numRuns: 60 })(`${op.name} of any axes`, ({ x, axes, keepDims }) => {
       const y = op(x, { axes, keepDims });
-      expect(y.shape).toEqual(
-        keepDims
-          ? x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
-          : x.shape.filter((_, axis) => !axes.includes(axis)),
-      );
+      expect(y.shape).toEqual(shapeOfReduction(x.shape, axes, keepDims));
       groups(x, axes).forEach((values, at) => {
         expect(y.values[at]).toBeCloseTo(f(values), 3);
       });
@@ -89,6 +61,8 @@ describe('reductions', () => {
 
   test('a correction of 1 gives the variance of a sample', () => {
     expect(variance(tensor([1, 2, 3]), { correction: 1 }).values[0]).toBe(1);
+    // As in PyTorch, nothing is divided by a negative number.
+    expect(variance(tensor([1, 3]), { correction: 3 }).values[0]).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('sums are accumulated in double precision', () => {

@@ -15,6 +15,9 @@ import { sumByKernel } from './sum.wasm.js';
 /** The dtype of a sum: that of the input, but i32 for narrow integers, which would soon overflow. */
 export type SumDType<D extends DType> = D extends 'u8' | 'i16' ? 'i32' : D;
 
+/** The same for a dtype that is known at run time only. */
+export const sumDTypeOf = (dtype: DType): DType => (dtype === 'u8' || dtype === 'i16' ? 'i32' : dtype);
+
 /**
  * Sums over `axes`, in double precision. Sums of u8 and i16 are i32, since they would soon overflow.
  *
@@ -67,7 +70,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 const sumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Reduction>({
   name: 'sum',
   accepts: [dtypes],
-  outputs: ([x], { shape }) => [{ dtype: x.dtype === 'u8' || x.dtype === 'i16' ? 'i32' : x.dtype, shape }],
+  outputs: ([x], { shape }) => [{ dtype: sumDTypeOf(x.dtype), shape }],
   reference: ([x], [y], { kept }) => y.values.set(sumsOf(x.values, x.shape, kept)),
   fast([x], [y], reduction) {
     if (!sumByKernel(x as Tensor, reduction.kept, y as Tensor)) sumOp.reference([x], [y], reduction);

@@ -3,12 +3,13 @@ import { normalizeAxis } from '../../check-shape.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { OpDefinition } from '../../op-definition.js';
-import { type Shape, sizeOf, stridesOf } from '../../shape.js';
+import { stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { mul, sub } from '../elementwise/binary.js';
 import { sameShapeAsInput } from '../elementwise/elementwise.js';
 import { flushTiny } from '../elementwise/flush-tiny.js';
 import { exp } from '../elementwise/unary.js';
+import { forEachLine } from '../lines.js';
 import { sum } from '../reduce/sum.js';
 import { softmaxRows } from './softmax.wasm.js';
 
@@ -115,16 +116,6 @@ function runFast(
 ): void {
   if (attributes.axis === x.rank - 1 && x.size > 0) softmaxRows(x, y, op.name as 'softmax' | 'logSoftmax');
   else op.reference([x], [y], attributes);
-}
-
-/** Visits each line along `axis`: the elements at from, from + stride, … below `end`. */
-function forEachLine(shape: Shape, axis: number, visit: (from: number, end: number, stride: number) => void): void {
-  const stride = stridesOf(shape)[axis];
-  const length = shape[axis] * stride;
-  const size = length * sizeOf(shape.slice(0, axis));
-  for (let block = 0; block < size; block += length) {
-    for (let from = block; from < block + stride; from++) visit(from, block + length, stride);
-  }
 }
 
 function largest(x: Float32Array, from: number, end: number, stride: number): number {
