@@ -8,8 +8,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crossEntropy, distillationLoss, valueAndGradient } from '@mobinet/autograd';
-import { add, Rng, setThreads, startProfile, tensor, zeros } from '@mobinet/tensor';
-import { definedOps, type OpParts } from '@mobinet/tensor/testing';
+import {
+  type AnyTensor,
+  add,
+  type DType,
+  DTypeError,
+  GradientError,
+  Rng,
+  setThreads,
+  startProfile,
+  sum,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@mobinet/tensor';
+import { definedOps } from '@mobinet/tensor/testing';
 import {
   createMoBiNet,
   imageFromRgba,
@@ -71,11 +84,12 @@ if (missing.length > 0) {
 const ops = new Map(definedOps().map((op) => [op.name, op]));
 const functions = exportedOperations();
 
+// One after the other, since all of them are profiled.
+const rows: string[][] = [];
+for (const name of functions) rows.push(await rowOfFunction(name));
+
 const text = [
-  table(
-    ['function', 'dtypes', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet', 'differences from PyTorch and NumPy'],
-    functions.map(rowOfFunction),
-  ),
+  table(['function', 'dtypes', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet', 'differences from PyTorch and NumPy'], rows),
   'The operations behind them, which are gradients, or parts of layers and optimizers:',
   table(
     ['operation', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet'],
@@ -101,31 +115,48 @@ function exportedOperations(): string[] {
   return names.filter((name) => /^[a-z]\w*$/.test(name) && !name.endsWith('Attributes')).sort(byName);
 }
 
-function rowOfFunction(name: string): string[] {
-  const { madeOf = [name], differs = '' } = operationNotes[name] ?? {};
-  const parts = madeOf.map((part) => {
-    const op = ops.get(part);
-    return op ?? stop(`scripts/lib/operation-notes.ts: ${name} is not an operation, and not made of any: add madeOf`);
-  });
-  const ofAll = (has: (part: OpParts) => unknown): string => mark(parts.every(has));
+async function rowOfFunction(name: string): Promise<string[]> {
+  const { call, differs = '' } = operationNotes[name] ?? {};
+  const op = ops.get(name);
+  if (!call && !op) stop(`scripts/lib/operation-notes.ts: ${name} is not an operation, so it needs a call`);
+  const { dtypes, parts, isDifferentiable } = call
+    ? await tryCall(call)
+    : { dtypes: (op!.accepts ?? [['f32']]).map(listed).join('; '), parts: [op!], isDifferentiable: op!.gradient };
   return [
     `\`${name}\``,
-    operationNotes[name]?.madeOf ? dtypesOfAll(parts) : (parts[0].accepts ?? [['f32']]).map(listed).join('; '),
-    ofAll(({ fast }) => fast),
-    ofAll(({ webgpu }) => webgpu),
-    ofAll(({ gradient }) => gradient),
-    useOf(operationNotes[name]?.madeOf ? [] : [name]),
+    dtypes,
+    mark(parts.every(({ fast }) => fast)),
+    mark(parts.every(({ webgpu }) => webgpu)),
+    mark(isDifferentiable),
+    call ? '' : useOf([name]),
     differs,
   ];
 }
 
-function listed(dtypes: readonly string[]): string {
-  return dtypes.length === allDTypes.length ? 'all' : dtypes.join(', ');
+/** Finds out about a function that calls ops. */
+async function tryCall(call: (x: Tensor) => AnyTensor) {
+  const operand = (dtype: DType): Tensor => tensor([[1, 2], [3, 4]], { dtype }) as Tensor<DType> as Tensor; // biome-ignore format: a matrix
+  const works = (attempt: () => unknown): boolean => {
+    try {
+      attempt();
+      return true;
+    } catch (error) {
+      if (error instanceof DTypeError || error instanceof GradientError) return false;
+      throw error;
+    }
+  };
+  const names = await opsOf(() => call(operand('f32')));
+  return {
+    dtypes: listed(allDTypes.filter((dtype) => works(() => call(operand(dtype))))),
+    parts: names.map((name) => ops.get(name)!),
+    isDifferentiable:
+      call(operand('f32')).dtype === 'f32' &&
+      works(() => valueAndGradient((x: Tensor) => sum(call(x) as Tensor))(operand('f32'))),
+  };
 }
 
-/** The dtypes that the first inputs of all these ops may have. */
-function dtypesOfAll(parts: readonly OpParts[]): string {
-  return listed(allDTypes.filter((dtype) => parts.every(({ accepts: [first] = [['f32']] }) => first.includes(dtype))));
+function listed(dtypes: readonly string[]): string {
+  return dtypes.length === allDTypes.length ? 'all' : dtypes.join(', ');
 }
 
 function mark(has: unknown): string {

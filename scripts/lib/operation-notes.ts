@@ -1,15 +1,56 @@
+import { distillationLoss, mse } from '@mobinet/autograd';
+import * as t from '@mobinet/tensor';
+
 /** What docs/operations.md says about a function, beyond what its op knows. */
 export interface OperationNote {
-  /** The ops that it calls, for a function that is not an op itself. */
-  readonly madeOf?: readonly string[];
+  /**
+   * For a function that is not an op itself: a call of it on a tensor [2, 2], to find out which ops it calls, which
+   * dtypes it takes, and whether it can be differentiated.
+   */
+  readonly call?: (x: t.Tensor) => t.AnyTensor;
   /** What may surprise people who know PyTorch and NumPy: names, orders, defaults and values that differ. */
   readonly differs?: string;
 }
 
-/** Functions that convert their operands, or only look at shapes. */
-const view: OperationNote = { madeOf: [] };
+/** The tensor as a vector. */
+const flat = (x: t.Tensor): t.Tensor => t.reshape(x, [4]);
+
+const ofBatchNorm = (x: t.Tensor): Parameters<typeof t.foldBatchNorm>[0] => {
+  const row = t.sum(x, { axes: 0 });
+  return { gamma: row, beta: row, mean: row, variance: row, epsilon: 1 };
+};
 
 export const operationNotes: Readonly<Record<string, OperationNote>> = {
+  all: { call: (x) => t.all(x), differs: 'u8; NaN is true' },
+  any: { call: (x) => t.any(x), differs: 'u8; NaN is true' },
+  argsort: { differs: 'stable; i32; NaN is last, or first if descending' },
+  cumprod: { differs: 'the last axis by default; i32 for u8 and i16' },
+  cumsum: { differs: 'the last axis by default; i32 for u8 and i16' },
+  diag: {
+    call: (x) => t.diag(t.diag(x)),
+    differs: 'a whole matrix or vector, no batches; the option is `offset`',
+  },
+  dot: { call: (x) => t.dot(flat(x), flat(x)), differs: 'vectors only' },
+  einsum: {
+    call: (x) => t.einsum('ij,jk->ik', x, x),
+    differs: 'f32 only; pairs from left to right; a `...` that the result lacks is summed, as in PyTorch',
+  },
+  logSumExp: { differs: 'no gradient to −∞, also in rows of nothing else (PyTorch: NaN)' },
+  norm: { differs: 'all axes as one vector by default (`vector_norm`); scaled, so nothing overflows' },
+  outer: { call: (x) => t.outer(flat(x), flat(x)), differs: 'vectors only' },
+  prod: { differs: 'i32 for u8 and i16' },
+  sort: {
+    call: (x) => t.sort(x),
+    differs: 'the values alone, as in NumPy; stable; NaN is last, or first if descending',
+  },
+  std: { differs: 'divides by n as in NumPy; PyTorch by n − 1 (`correction: 1`); no gradient where it is 0' },
+  topK: { call: (x) => t.topK(x, 1).values, differs: 'sorted; the first of equals; NaN is the largest' },
+  tril: { call: (x) => t.tril(x), differs: 'the option is `offset`' },
+  triu: { call: (x) => t.triu(x), differs: 'the option is `offset`' },
+  unique: {
+    call: (x) => t.unique(x).values,
+    differs: 'flattened; NaN counts once; always with `inverse` and `counts`; not in programs',
+  },
   add: { differs: 'dtypes must be equal, and integers wrap around: see semantics.md, as for all arithmetic' },
   affine: { differs: 'x · scale + shift for each channel, the last axis' },
   argMax: { differs: 'axis −1 by default, where NumPy and PyTorch flatten; the first of equals' },
@@ -18,7 +59,10 @@ export const operationNotes: Readonly<Record<string, OperationNote>> = {
   batchNorm: {
     differs: 'channels last; returns output, mean and variance; the variance is biased, also for running statistics',
   },
-  batchNormEval: { madeOf: ['affine'], differs: 'channels last' },
+  batchNormEval: {
+    call: (x) => t.batchNormEval(x, ofBatchNorm(x)),
+    differs: 'channels last',
+  },
   bitConv2d: { differs: 'a convolution of signs, not in PyTorch' },
   bitConv2dFilterGradient: { differs: 'not in PyTorch' },
   bitConv2dInputGradient: { differs: 'not in PyTorch' },
@@ -32,7 +76,7 @@ export const operationNotes: Readonly<Record<string, OperationNote>> = {
   div: { differs: 'integers: truncated, and 0 for a divisor of 0' },
   equal: { differs: '`eq`; the result is u8, as of all comparisons' },
   foldBatchNorm: {
-    madeOf: ['add', 'sqrt', 'div', 'mul', 'sub'],
+    call: (x) => t.foldBatchNorm(ofBatchNorm(x)).scale,
     differs: 'the factor and the shift of `batchNormEval`',
   },
   gather: { differs: '`index_select`, `take` along an axis; indices are i32' },
@@ -53,23 +97,23 @@ export const operationNotes: Readonly<Record<string, OperationNote>> = {
   packBits: { differs: 'not in PyTorch: signs as bits' },
   pow: { differs: 'integers to negative powers give 0 or ±1' },
   prelu: { differs: 'channels last' },
-  reshape: { ...view, differs: 'always a view, since tensors are always contiguous' },
+  reshape: { call: flat, differs: 'always a view, since tensors are always contiguous' },
   scatterAdd: { differs: '`index_add` to zeros' },
   sign: { differs: '+1 for 0 and NaN, since binary networks have no sign 0' },
   slice: { differs: 'starts and ends of all axes, no steps; a copy' },
   softmax: { differs: 'the last axis by default' },
   logSoftmax: { differs: 'the last axis by default' },
-  squeeze: view,
-  stack: { madeOf: ['concat'] },
+  squeeze: { call: (x) => t.squeeze(x) },
+  stack: { call: (x) => t.stack([x, x]) },
   sub: {},
   sum: { differs: 'i32 for u8 and i16, which PyTorch and NumPy sum in 64 bits' },
-  sumTo: { madeOf: ['sum'], differs: '`sum_to_size`' },
+  sumTo: { call: (x) => t.sumTo(x, [2]), differs: '`sum_to_size`' },
   transpose: { differs: "NumPy's; PyTorch's `permute`; a copy" },
   unpackBits: { differs: 'not in PyTorch' },
-  unsqueeze: { ...view, differs: "NumPy's `expand_dims`" },
+  unsqueeze: { call: (x) => t.unsqueeze(x, 0), differs: "NumPy's `expand_dims`" },
   variance: { differs: 'divides by n as in NumPy; PyTorch by n − 1 (`correction: 1`)' },
   where: { differs: 'the condition is u8' },
   crossEntropy: { differs: 'labels are i32' },
-  distillationLoss: { madeOf: ['softmax', 'logSoftmax', 'sub', 'mul', 'sum'], differs: 'not in PyTorch' },
-  mse: { madeOf: ['sub', 'square', 'mean'], differs: '`mse_loss`' },
+  distillationLoss: { call: (x) => distillationLoss(x, x), differs: 'not in PyTorch' },
+  mse: { call: (x) => mse(x, x), differs: '`mse_loss`' },
 };
