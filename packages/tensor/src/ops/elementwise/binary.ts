@@ -4,12 +4,13 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { defineOp } from '../../op.js';
 import type { AnyTensor, OpDefinition } from '../../op-definition.js';
 import type { Tensor } from '../../tensor.js';
-import { type F32x4, pow as powLanes } from '../../wasm/assembler.js';
+import { type F32x4, mod as modLanes, pow as powLanes } from '../../wasm/assembler.js';
 import { sumTo } from '../reduce/sum.js';
 import { ArithmeticKernel } from './binary.wasm.js';
 import { mapPairs } from './broadcast.js';
 import { equal, greater, greaterEqual, less } from './compare.js';
 import { applyBinary, type Binary, type Operands } from './operands.js';
+import { floor } from './rounding.js';
 import { abs, log, neg } from './unary.js';
 import { where } from './where.js';
 
@@ -142,6 +143,36 @@ export const div: Binary = arithmetic<[Tensor, Tensor]>({
     () => sumTo(neg(mul(dy, div(div(a, b), b))), b.shape),
   ],
 });
+
+/**
+ * Computes the remainder a − b·⌊a/b⌋, element by element, which has the sign of b, as NumPy's `mod` and PyTorch's
+ * `remainder` do (JavaScript's % has the sign of a). A division by 0 gives NaN, and 0 for integers, as in NumPy.
+ * Broadcasts and throws as `add` does.
+ *
+ * The gradient of a is dy, and that of b is −dy·⌊a/b⌋, also where the result jumps.
+ *
+ * @example
+ * ```ts
+ * import { mod, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${mod(tensor([-1.5, 1.5, 7]), 2).values}, ${-1.5 % 2}`);
+ * // → 0.5,1.5,1, -1.5
+ * ```
+ */
+export const mod: Binary = arithmetic<[Tensor, Tensor]>({
+  name: 'mod',
+  scalar: remainder,
+  lanes: modLanes,
+  wgsl: 'select(a % b, a % b + b, a % b != 0 && (a % b < 0) != (b < 0))',
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [a, b] }) => [() => sumTo(dy, a.shape), () => sumTo(neg(mul(dy, floor(div(a, b)))), b.shape)],
+});
+
+/** a % b is exact, and has the sign of a. A remainder of 0 is +0. */
+function remainder(a: number, b: number): number {
+  const rest = a % b;
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest + 0;
+}
 
 /**
  * Raises a to the power of b, element by element. As in IEEE 754, 1 to any power is 1, and so is anything to the power
