@@ -123,6 +123,7 @@ const rows: Record<string, Row> = {
 /** Gradients that are ops with their own rule, and the operation whose second derivative uses it. */
 const partOf: Record<string, string> = {
   avgPool2dInputGradient: 'avgPool2d',
+  clipGradient: 'clip',
   conv2dFilterGradient: 'conv2d',
   conv2dInputGradient: 'conv2d',
   leakyReluGradient: 'leakyRelu',

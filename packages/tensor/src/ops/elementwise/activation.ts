@@ -5,10 +5,8 @@ import { exp, type F32x4, f32x4, tanh as tanhLanes } from '../../wasm/assembler.
 import { flushed } from '../flush.js';
 import { flushedLanes } from '../flush.wasm.js';
 import { mul, sub } from './binary.js';
-import { equal } from './compare.js';
 import { elementwiseOp } from './elementwise.js';
 import { flushTiny } from './flush-tiny.js';
-import { where } from './where.js';
 
 // The gradients of these activations, except `clip`, flush tiny values to 0: see flush.ts.
 
@@ -153,8 +151,8 @@ const leakyReluGradientOp = elementwiseOp({
 });
 
 /**
- * Clamps x to the range from `min` to `max`, element by element. Elements outside it receive no gradient, those at a
- * bound do, as in PyTorch. NaN stays NaN. `clamp`, PyTorch's name, is the same function.
+ * Clamps x to the range from `min` to `max`, element by element: NaN stays NaN. Only elements between the bounds receive
+ * a gradient, and none at a bound, as in PyTorch 2.15. `clamp`, PyTorch's name, is the same function.
  *
  * @param min Default: −∞, no lower bound.
  * @param max Default: ∞, no upper bound.
@@ -180,6 +178,21 @@ const clipOp = elementwiseOp({
   scalar: (x, { min, max }) => Math.min(Math.max(x, min), max),
   lanes: (x, { min, max }) => x.max(min).min(max),
   wgsl: 'min(max(x, p.min), p.max)',
-  saves: ([x], [y]) => [x, y],
-  gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x], attributes }) => [() => clipGradient(dy, x, attributes)],
+});
+
+function clipGradient(dy: Tensor, x: Tensor, bounds: { readonly min: number; readonly max: number }): Tensor {
+  return apply(clipGradientOp, [dy, x], bounds)[0];
+}
+
+const clipGradientOp = elementwiseOp({
+  name: 'clipGradient',
+  operands: ['dy', 'x'],
+  numbers: ['min', 'max'],
+  scalar: (dy, x, { min, max }) => (x > min && x < max ? dy : 0),
+  lanes: (dy, x, { min, max }) => dy.and(x.gt(min).and(x.lt(max))),
+  wgsl: 'select(0.0, dy, x > p.min && x < p.max)',
+  saves: ([, x]) => [x],
+  gradient: (ddx, { saved: [x], attributes }) => [() => clipGradient(ddx, x, attributes), null],
 });

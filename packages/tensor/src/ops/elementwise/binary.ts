@@ -10,7 +10,7 @@ import { ArithmeticKernel } from './binary.wasm.js';
 import { mapPairs } from './broadcast.js';
 import { equal, greater, greaterEqual, less } from './compare.js';
 import { applyBinary, type Binary, type Operands } from './operands.js';
-import { floor } from './rounding.js';
+import { round } from './rounding.js';
 import { abs, log, neg } from './unary.js';
 import { where } from './where.js';
 
@@ -32,7 +32,7 @@ interface Arithmetic<S extends readonly AnyTensor[]> extends Pick<BinaryOp<S>, '
 
 /** Makes a function of two tensors, or of a tensor and a number. */
 /* @__NO_SIDE_EFFECTS__ */
-function arithmetic<S extends readonly [] | readonly [Tensor, Tensor] = readonly []>(parts: Arithmetic<S>): Binary {
+function arithmetic<S extends readonly Tensor[] = readonly []>(parts: Arithmetic<S>): Binary {
   const { name, scalar, lanes, wgsl, ...rules } = parts;
   const kernel = new ArithmeticKernel(name, lanes);
   const map = wgsl === undefined ? null : { name, operands: ['a', 'b'], wgsl };
@@ -149,7 +149,8 @@ export const div: Binary = arithmetic<[Tensor, Tensor]>({
  * `remainder` do (JavaScript's % has the sign of a). A division by 0 gives NaN, and 0 for integers, as in NumPy.
  * Broadcasts and throws as `add` does.
  *
- * The gradient of a is dy, and that of b is −dy·⌊a/b⌋, also where the result jumps.
+ * The gradient of a is dy, and that of b is −dy·⌊a/b⌋, also where the result jumps (NaN if b is 0, or infinite and of
+ * the other sign).
  *
  * @example
  * ```ts
@@ -159,13 +160,17 @@ export const div: Binary = arithmetic<[Tensor, Tensor]>({
  * // → 0.5,1.5,1, -1.5
  * ```
  */
-export const mod: Binary = arithmetic<[Tensor, Tensor]>({
+export const mod: Binary = arithmetic<[Tensor, Tensor, Tensor]>({
   name: 'mod',
   scalar: remainder,
   lanes: modLanes,
   wgsl: 'select(a % b, a % b + b, a % b != 0 && (a % b < 0) != (b < 0))',
-  saves: (inputs) => inputs,
-  gradient: (dy, { saved: [a, b] }) => [() => sumTo(dy, a.shape), () => sumTo(neg(mul(dy, floor(div(a, b)))), b.shape)],
+  saves: ([a, b], [y]) => [a, b, y],
+  gradient: (dy, { saved: [a, b, y] }) => [
+    () => sumTo(dy, a.shape),
+    // ⌊a/b⌋ = (a − y)/b. Rounding a/b to a float may cross a whole number.
+    () => sumTo(neg(mul(dy, round(div(sub(a, y), b)))), b.shape),
+  ],
 });
 
 /** a % b is exact, and has the sign of a. A remainder of 0 is +0. */

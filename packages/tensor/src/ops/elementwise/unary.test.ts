@@ -175,6 +175,7 @@ describe('at 0 and at ties, where the derivative is a matter of choice', () => {
     abs: [abs, [x]],
     relu: [relu, [x]],
     leakyRelu: [(x) => leakyRelu(x, 0.2), [x]],
+    clip: [(x) => clip(x, -1, 0), [x]],
     elu: [(x) => elu(x, { alpha: 0.5 }), [x]],
     hardSwish: [hardSwish, [tensor([-3, 3, -0, 1])]],
     prelu: [prelu, [x, slope]],
