@@ -23,7 +23,7 @@ import { type F32, f32, f64, type I32, type I64, i32, i64, select } from './scal
  * kernel.run([tensor([0, Math.PI / 2, 1e30])], y);
  * console.log(`${y}`);
  * // → Tensor<f32> [3]
- * // → [0.0000, 1.0000, 0.8186]
+ * // → [ 0.0000,  1.0000, -0.7912]
  * ```
  */
 export function sin(x: F32x4): F32x4 {
@@ -65,8 +65,9 @@ export function cos(x: F32x4): F32x4 {
  * const kernel = new ElementwiseKernel('example_tan', 1, ([x]) => tan(x));
  * const y = zeros([2]);
  * kernel.run([tensor([0, Math.PI / 4])], y);
- * console.log(`${y.values}`);
- * // → 0,1
+ * console.log(`${y}`);
+ * // → Tensor<f32> [2]
+ * // → [0.0000, 1.0000]
  * ```
  */
 export function tan(x: F32x4): F32x4 {

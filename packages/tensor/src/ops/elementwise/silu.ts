@@ -16,7 +16,7 @@ import { elementwiseOp } from './elementwise.js';
  *
  * console.log(`${silu(tensor([-10, -1, 0, 1, 10]))}`);
  * // → Tensor<f32> [5]
- * // → [-4.5398e-4, -2.6894e-1,  0.0000e+0,  7.3106e-1,  9.9995e+0]
+ * // → [-0.0005, -0.2689,  0.0000,  0.7311,  9.9995]
  * ```
  */
 export function silu(x: Tensor): Tensor {

@@ -29,7 +29,7 @@ export interface SoftplusOptions {
  *
  * console.log(`${softplus(tensor([-1, 0, 100]))}`);
  * // → Tensor<f32> [3]
- * // → [3.1326e-1, 6.9315e-1, 1.0000e+2]
+ * // → [  0.3133,   0.6931, 100.0000]
  * console.log(softplus(tensor([0]), { beta: 10 }).values[0].toFixed(4));
  * // → 0.0693
  * ```

@@ -13,12 +13,12 @@ import { neg, square } from './unary.js';
  *
  * @example
  * ```ts
- * import { div, sin, tensor } from '@mobinet/tensor';
+ * import { mul, sin, tensor } from '@mobinet/tensor';
  *
- * const degrees = tensor([0, 30, 90, 180]);
- * console.log(`${sin(div(degrees, 180 / Math.PI))}`); // in f32, π is not exact
- * // → Tensor<f32> [4]
- * // → [ 0.0000e+0,  5.0000e-1,  1.0000e+0, -8.7423e-8]
+ * const degrees = tensor([0, 30, 90]);
+ * console.log(`${sin(mul(degrees, Math.PI / 180))}`);
+ * // → Tensor<f32> [3]
+ * // → [0.0000, 0.5000, 1.0000]
  * ```
  */
 export function sin(x: Tensor): Tensor {
