@@ -9,7 +9,7 @@ export type { F32x4, F64x2, I8x16, I16x8, I32x4 } from './lanes.js';
 export { f32x4, f64x2, i8x16, i16x8, i32x4 } from './lanes.js';
 export { exp, log, pow, tanh } from './math.js';
 export { assemble, type MemoryType } from './module.js';
-export { expm1, log1p } from './near-zero.js';
+export { expm1, log1p, log1pOfFraction } from './near-zero.js';
 export { PrivateMemory, privateMemory } from './private-memory.js';
 export { mod } from './remainder.js';
 export type { F32, F32Type, F64, I32, I32Type, I64 } from './scalars.js';

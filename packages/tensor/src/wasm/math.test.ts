@@ -8,6 +8,7 @@ import { erf } from '../ops/elementwise/erf.js';
 import { erfOf } from '../ops/elementwise/error-function.js';
 import { gelu } from '../ops/elementwise/gelu.js';
 import { expm1, log1p } from '../ops/elementwise/near-zero.js';
+import { softplus } from '../ops/elementwise/softplus.js';
 import { cos, sin, tan } from '../ops/elementwise/trigonometric.js';
 import { exp, log } from '../ops/elementwise/unary.js';
 import type { Tensor } from '../tensor.js';
@@ -107,6 +108,21 @@ for (const { name, op, exact, around } of functions) {
     });
   });
 }
+
+describe('softplus', () => {
+  const exact = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+  test.prop([floats(anyFloat, besidePowers, within(-90, 30))], { numRuns: 150 })(
+    'is accurate to a few ulp, and may be 0 where it would be denormal',
+    (x) => {
+      const normal = x.filter((value) => !(exact(value) < 2 ** -126));
+      const found = softplus(tensor(normal)).values;
+      expectNear(found, normal.map(exact), 4, (at) => `softplus(${normal[at]})`);
+      const tiny = x.filter((value) => exact(value) < 2 ** -126);
+      for (const y of softplus(tensor(tiny)).values) expect(y >= 0 && y <= 2 ** -126).toBe(true);
+    },
+  );
+});
 
 describe('exp and log', () => {
   test('treat −0 correctly', () => {

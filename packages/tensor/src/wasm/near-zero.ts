@@ -1,5 +1,5 @@
 import { type F32x4, f32x4, i32x4 } from './lanes.js';
-import { exponentParts, log, timesPowerOfTwo } from './math.js';
+import { exponentParts, log, polynomial, timesPowerOfTwo } from './math.js';
 
 // eˣ − 1 and ln(1 + x), without the cancellation of these formulas for small x.
 
@@ -57,6 +57,36 @@ export function log1p(x: F32x4): F32x4 {
   const isRegular = y.gt(f32x4.const(0)).and(y.lt(f32x4.const(Number.POSITIVE_INFINITY)));
   const lost = value.sub(y.sub(one)).div(y).and(isRegular);
   return tinyOr(value, log(y).add(lost));
+}
+
+/**
+ * ln(1 + u), lane by lane, only for 0 ≤ u ≤ 1, with s = u/(2 + u):
+ *
+ *     ln(1 + u) = 2·(s + s³/3 + s⁵/5 + …),   s ≤ 1/3
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { ElementwiseKernel } from '@mobinet/tensor/kernels';
+ * import { log1pOfFraction } from '@mobinet/tensor/wasm';
+ *
+ * const kernel = new ElementwiseKernel('example_log1p_fraction', 1, ([u]) => log1pOfFraction(u));
+ * const y = zeros([2]);
+ * kernel.run([tensor([0, 1])], y);
+ * console.log(`${y}`);
+ * // → Tensor<f32> [2]
+ * // → [0.0000, 0.6931]
+ * ```
+ */
+export function log1pOfFraction(u: F32x4): F32x4 {
+  const s = f32x4.variable(u.div(u.add(f32x4.const(2))), 's');
+  const square = f32x4.variable(s.mul(s), 'square');
+  return s.mul(
+    polynomial(
+      square,
+      [13, 11, 9, 7, 5, 3, 1].map((odd) => 2 / odd),
+    ),
+  );
 }
 
 /** x itself where eˣ − 1 and ln(1 + x) round to it. This also keeps the sign of −0. */

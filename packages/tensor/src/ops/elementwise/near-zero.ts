@@ -23,11 +23,17 @@ export function log1p(x: Tensor): Tensor {
   return apply(log1pOp, [x], undefined)[0];
 }
 
+/** log1p in WGSL, for `wgslFunctions`. */
+export const log1pWgsl = `fn log1p(x: f32) -> f32 {
+  return select(log(1.0 + x), x * (1.0 - x * (0.5 - x * (1.0 / 3.0 - x * 0.25))), abs(x) < 0.02);
+}`;
+
 const log1pOp = elementwiseOp({
   name: 'log1p',
   scalar: Math.log1p,
   lanes: (x) => log1pLanes(x),
-  wgsl: 'select(log(1.0 + x), x * (1.0 - x * (0.5 - x * (1.0 / 3.0 - x * 0.25))), abs(x) < 0.02)',
+  wgsl: 'log1p(x)',
+  wgslFunctions: log1pWgsl,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [() => div(dy, add(x, 1))],
 });

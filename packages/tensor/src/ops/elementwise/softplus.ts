@@ -1,13 +1,14 @@
 import { checkNumber, checkOptions } from '../../check.js';
 import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
-import { exp, f32x4, log1p } from '../../wasm/assembler.js';
+import { exp, f32x4, log1pOfFraction } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
 import { flushedLanes } from '../flush.wasm.js';
 import { sigmoid, sigmoidLanes } from './activation.js';
 import { mul } from './binary.js';
 import { greater } from './compare.js';
 import { elementwiseOp } from './elementwise.js';
+import { log1pWgsl } from './near-zero.js';
 import { where } from './where.js';
 
 /** Options of `softplus`. */
@@ -52,10 +53,11 @@ const softplusOp = elementwiseOp({
   },
   lanes(x, { beta, threshold }) {
     const z = f32x4.variable(x.mul(beta), 'z');
-    const smooth = z.max(f32x4.const(0)).add(log1p(exp(z.abs().neg())));
+    const smooth = z.max(f32x4.const(0)).add(log1pOfFraction(f32x4.variable(exp(z.abs().neg()), 'fraction')));
     return x.where(z.gt(threshold), smooth.div(beta));
   },
-  wgsl: 'select((max(p.beta * x, 0.0) + log(1.0 + exp(-abs(p.beta * x)))) / p.beta, x, p.beta * x > p.threshold)',
+  wgsl: 'select((max(p.beta * x, 0.0) + log1p(exp(-abs(p.beta * x)))) / p.beta, x, p.beta * x > p.threshold)',
+  wgslFunctions: log1pWgsl,
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x], attributes }) => [
     () =>
