@@ -80,6 +80,8 @@ describe('functions of one tensor', () => {
     const [min, max] = [-0.5 - 1 / 128, 1 + 1 / 128];
     expect([...clip(x, min, max).values]).toEqual([...x.values].map((v) => Math.max(min, Math.min(max, v))));
     checkOp((x: Tensor) => clip(x, min, max), [x], { step: 1 / 256 });
+    checkOp((x: Tensor) => clip(x, min), [x], { step: 1 / 256 });
+    checkOp((x: Tensor) => clip(x, undefined, max), [x], { step: 1 / 256 });
   });
 
   test('clip refuses bounds in the wrong order', () => {
