@@ -76,21 +76,56 @@ unary = {
     "square by pow": lambda x: x**2.0,
     "itself by pow": lambda x: x**1.0,
     "one by pow": lambda x: x**0.0,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "tan": torch.tan,
+    "log1p": torch.log1p,
+    "expm1": torch.expm1,
+    "erf": torch.erf,
+    "floor": torch.floor,
+    "ceil": torch.ceil,
+    "round": torch.round,
+    "trunc": torch.trunc,
+    "softplus": F.softplus,
+    "softplus with options": lambda x: F.softplus(x, beta=2.0, threshold=1.5),
+    "elu": F.elu,
+    "elu with options": lambda x: F.elu(x, alpha=0.5),
+    "hardSwish": F.hardswish,
     "reciprocal by pow": lambda x: x**-1.0,
 }
 for op, function in unary.items():
     case(op, function, specials + exponents)
+# Without -90, whose result is smaller than all normal numbers before it is multiplied by x.
+case("silu", F.silu, specials + [88.5, 89.0, -87.0, -104.0, 20.0, -20.0])
+# Without infinities, which equal the missing bound.
+finite = [0.0, -0.0, 0.5, -3.0, 2.0, nan, 1e-40, 3e38, -3e38]
+case("clip below", lambda x: torch.clamp(x, min=0.5), finite)
+case("clip above", lambda x: torch.clamp(x, max=0.5), finite)
+# Halves, and whole numbers beyond which all floats are whole.
+halves = [-2.5, -1.5, -0.49999997, 0.49999997, 1.5, 2.5, 3.5, 8388607.5, 8388609.0, -16777216.0]
+for op in ("floor", "ceil", "round", "trunc"):
+    case(op, getattr(torch, op), halves)
+case("hardSwish", F.hardswish, [-3.0, 3.0, -2.9999998, 2.9999998, -3.0000002, 3.0000002])
+predicates = {"isNaN": torch.isnan, "isFinite": torch.isfinite, "logicalNot": torch.logical_not}
+for op, function in predicates.items():
+    case(op, lambda x, function=function: function(x).float(), specials, differentiable=False)
 case("sign", sign, specials, differentiable=False)
 # Moderate values, since PyTorch's gradient multiplies an infinity by 0 for large ones.
 moderate = [0.0, -0.0, 1.0, -1.0, 0.5, 1e-40, 1e-20, -3.0, 8.0, nan]
-case("gelu", lambda x: F.gelu(x, approximate="tanh"), moderate, dtype=torch.float64)
+case("gelu", F.gelu, moderate, dtype=torch.float64)
+case("gelu by tanh", lambda x: F.gelu(x, approximate="tanh"), moderate, dtype=torch.float64)
 case("prelu", lambda x, slope: F.prelu(x.reshape(-1, 1), slope).flatten(), specials, [0.25])
 case("prelu", lambda x, slope: F.prelu(x.reshape(-1, 1), slope).flatten(), specials, [0.0])
 case("prelu", lambda x, slope: F.prelu(x.reshape(-1, 1), slope).flatten(), specials, [-2.0])
 
 for op in ("add", "sub", "mul", "div", "pow", "maximum", "minimum"):
     case(op, getattr(torch, op), *pairs)
+# In single precision, PyTorch's remainder is NaN for denormal divisors.
+case("mod", torch.remainder, *pairs, differentiable=False, dtype=torch.float64)
+regular = [(a, b) for a in specials for b in specials if b not in (0.0, inf, -inf)]
+case("mod", torch.remainder, *zip(*regular), dtype=torch.float64)
 comparisons = {"equal": "eq", "notEqual": "ne", "less": "lt", "lessEqual": "le", "greater": "gt", "greaterEqual": "ge"}
+comparisons |= {"logicalAnd": "logical_and", "logicalOr": "logical_or", "logicalXor": "logical_xor"}
 for op, name in comparisons.items():
     compare = getattr(torch, name)
     case(op, lambda a, b, compare=compare: compare(a, b).float(), *pairs, differentiable=False)

@@ -35,6 +35,11 @@ const pooled = (pool: typeof ops.maxPool2d) => (x: Tensor) =>
 const functions: Record<string, (...inputs: Tensor[]) => Tensor> = {
   leakyRelu: (x) => ops.leakyRelu(x, 0.2),
   clip: (x) => ops.clip(x, -0.5, 2),
+  'clip below': (x) => ops.clip(x, 0.5),
+  'clip above': (x) => ops.clip(x, undefined, 0.5),
+  'softplus with options': (x) => ops.softplus(x, { beta: 2, threshold: 1.5 }),
+  'elu with options': (x) => ops.elu(x, { alpha: 0.5 }),
+  'gelu by tanh': (x) => ops.gelu(x, { approximate: 'tanh' }),
   'square by pow': (x) => ops.pow(x, 2),
   'itself by pow': (x) => ops.pow(x, 1),
   'one by pow': (x) => ops.pow(x, 0),

@@ -5,9 +5,15 @@ import { withKernels } from '../op.js';
 import type { Tensor } from '../tensor.js';
 import { checkOp } from '../testing/index.js';
 import { borderChannels, gradientOf, rngs, sprinkled, withoutDifferences } from './borders.test.helper.js';
-import { gelu, leakyRelu, relu, sigmoid, tanh } from './elementwise/activation.js';
+import { leakyRelu, relu, sigmoid, tanh } from './elementwise/activation.js';
+import { elu } from './elementwise/elu.js';
+import { erf } from './elementwise/erf.js';
 import { flushTiny } from './elementwise/flush-tiny.js';
+import { gelu } from './elementwise/gelu.js';
+import { hardSwish } from './elementwise/hard-swish.js';
 import { prelu } from './elementwise/prelu.js';
+import { silu } from './elementwise/silu.js';
+import { softplus } from './elementwise/softplus.js';
 import { flushed, smallestGradient } from './flush.js';
 import { batchNorm } from './norm/batch-norm.js';
 import { logSoftmax, softmax } from './softmax/softmax.js';
@@ -18,7 +24,13 @@ const gradients: Record<string, (dy: Tensor, x: Tensor, ...vectors: Tensor[]) =>
   leakyRelu: gradientOf((x) => leakyRelu(x, 0.2), 0),
   sigmoid: gradientOf(sigmoid, 0),
   tanh: gradientOf(tanh, 0),
-  gelu: gradientOf(gelu, 0),
+  gelu: gradientOf((x) => gelu(x), 0),
+  'gelu, by tanh': gradientOf((x) => gelu(x, { approximate: 'tanh' }), 0),
+  silu: gradientOf(silu, 0),
+  softplus: gradientOf((x) => softplus(x, { beta: 2 }), 0),
+  elu: gradientOf((x) => elu(x), 0),
+  hardSwish: gradientOf(hardSwish, 0),
+  erf: gradientOf(erf, 0),
   softmax: gradientOf((x) => softmax(x), 0),
   logSoftmax: gradientOf((x) => logSoftmax(x), 0),
   prelu: (dy, x, slope) => gradientOf(prelu, 0)(dy, x, slope),

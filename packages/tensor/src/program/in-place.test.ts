@@ -1,10 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { withKernels } from '../op.js';
-import { clip, gelu, leakyRelu, relu, sigmoid, tanh } from '../ops/elementwise/activation.js';
-import { add, div, maximum, minimum, mul, pow, sub } from '../ops/elementwise/binary.js';
+import { clip, leakyRelu, relu, sigmoid, tanh } from '../ops/elementwise/activation.js';
+import { add, div, maximum, minimum, mod, mul, pow, sub } from '../ops/elementwise/binary.js';
+import { elu } from '../ops/elementwise/elu.js';
+import { erf } from '../ops/elementwise/erf.js';
 import { flushTiny } from '../ops/elementwise/flush-tiny.js';
+import { gelu } from '../ops/elementwise/gelu.js';
+import { hardSwish } from '../ops/elementwise/hard-swish.js';
+import { expm1, log1p } from '../ops/elementwise/near-zero.js';
 import { prelu } from '../ops/elementwise/prelu.js';
+import { ceil, floor, round, trunc } from '../ops/elementwise/rounding.js';
+import { silu } from '../ops/elementwise/silu.js';
+import { softplus } from '../ops/elementwise/softplus.js';
+import { cos, sin, tan } from '../ops/elementwise/trigonometric.js';
 import { abs, exp, log, neg, sign, sqrt, square } from '../ops/elementwise/unary.js';
 import { affine } from '../ops/norm/affine.js';
 import { reshape } from '../ops/shape/reshape.js';
@@ -29,10 +38,25 @@ const ops: Record<string, readonly ((x: Tensor) => Tensor)[]> = {
   tanh: [tanh],
   relu: [relu],
   leakyRelu: [(x) => leakyRelu(x, 0.1)],
-  gelu: [gelu],
+  gelu: [(x) => gelu(x)],
+  geluTanh: [(x) => gelu(x, { approximate: 'tanh' })],
+  silu: [silu],
+  softplus: [(x) => softplus(x)],
+  elu: [(x) => elu(x)],
+  hardSwish: [hardSwish],
+  sin: [sin],
+  cos: [cos],
+  tan: [tan],
+  log1p: [log1p],
+  expm1: [expm1],
+  erf: [erf],
+  floor: [floor],
+  ceil: [ceil],
+  round: [round],
+  trunc: [trunc],
   clip: [(x) => clip(x, 0.6, 1.5)],
   ...Object.fromEntries(
-    Object.entries({ add, sub, mul, div, pow, maximum, minimum }).map(([name, op]) => [
+    Object.entries({ add, sub, mul, div, mod, pow, maximum, minimum }).map(([name, op]) => [
       name,
       [(x: Tensor) => op(x, y), (x: Tensor) => op(x, row), (x: Tensor) => op(x, 1.5), (x: Tensor) => op(x, x)],
     ]),

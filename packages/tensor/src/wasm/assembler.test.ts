@@ -8,6 +8,7 @@ import {
   f32,
   f32x4,
   f64,
+  f64x2,
   forever,
   forRange,
   type I32,
@@ -214,6 +215,29 @@ describe('lanes', () => {
     expect([...new Int16Array(words.buffer, 112, 8)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
     expect([...words.subarray(44, 48)]).toEqual([3, 4, 1, 2]);
     expect([...new Int16Array(words.buffer, 192, 16)]).toEqual(Array.from({ length: 16 }, (_, at) => 240 + at));
+  });
+
+  test('are rounded', () => {
+    const words = run([], () => {
+      const x = f32x4.const(-1.5, -0.25, 2.5, 2.75);
+      [x.ceil(), x.floor(), x.trunc(), x.nearest()].forEach((rounded, row) => {
+        store(zero, rounded, 16 * row);
+      });
+      store(zero, f64x2.const(-1.5, 2.5).trunc(), 64);
+      store(zero, f64x2.const(-1.5, 2.5).nearest(), 80);
+      store(zero, i64.const(-(2 ** 40)).toF64S(), 96);
+      store(zero, i32x4.const(0, 0, 4, 0).anyTrue(), 104);
+      store(zero, i32x4.const(0).anyTrue(), 108);
+    });
+    const rounded = [
+      [-1, -0, 3, 3],
+      [-2, -1, 2, 2],
+      [-1, -0, 2, 2],
+      [-2, -0, 2, 3],
+    ];
+    expect([...floats(words).subarray(0, 16)]).toEqual(rounded.flat());
+    expect([...new Float64Array(words.buffer, 64, 5)]).toEqual([-1, 2, -2, 2, -(2 ** 40)]);
+    expect([...words.subarray(26, 28)]).toEqual([1, 0]);
   });
 
   test('are transposed', () => {

@@ -241,9 +241,21 @@ export class F32x4 extends FloatLanes<F32x4> {
   toF64x2Low(): F64x2 {
     return new F64x2(sequence([this], simd(95)));
   }
+  /** Rounds up to integers. */
+  ceil(): F32x4 {
+    return this.apply(simd(103));
+  }
   /** Rounds down to integers. */
   floor(): F32x4 {
     return this.apply(simd(104));
+  }
+  /** Rounds towards zero to integers. */
+  trunc(): F32x4 {
+    return this.apply(simd(105));
+  }
+  /** Rounds to the nearest integers. Ties go to even. */
+  nearest(): F32x4 {
+    return this.apply(simd(106));
   }
   /** Rounds to the nearest integers, with saturation. Ties go to even. */
   toI32x4(): I32x4 {
@@ -269,6 +281,10 @@ export class F64x2 extends FloatLanes<F64x2> {
   /** One lane, counted from 0. */
   lane(index: number): F64 {
     return new F64(sequence([this], simd(33, index)));
+  }
+  /** Rounds towards zero to integers. */
+  trunc(): F64x2 {
+    return this.apply(simd(122));
   }
   /** Rounds to the nearest integers. Ties go to even. */
   nearest(): F64x2 {

@@ -2,15 +2,24 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { ones, tensor } from '../create.js';
 import type { RecordedCall } from '../op.js';
-import { gelu, sigmoid, tanh } from '../ops/elementwise/activation.js';
+import { sigmoid, tanh } from '../ops/elementwise/activation.js';
 import { pow, power } from '../ops/elementwise/binary.js';
+import { erf } from '../ops/elementwise/erf.js';
+import { erfOf } from '../ops/elementwise/error-function.js';
+import { gelu } from '../ops/elementwise/gelu.js';
+import { expm1, log1p } from '../ops/elementwise/near-zero.js';
+import { softplus } from '../ops/elementwise/softplus.js';
+import { cos, sin, tan } from '../ops/elementwise/trigonometric.js';
 import { exp, log } from '../ops/elementwise/unary.js';
 import type { Tensor } from '../tensor.js';
 import { withRecorder } from '../with-recorder.js';
 
 // The guaranteed accuracy for all floats, including denormals: the maximum distance from the exact result in units in
 // the last place (ulp). Infinities, NaN and the signs of zeros are the same as those of the definitions.
-const accuracy = { exp: 2, log: 1, pow: 1, tanh: 4, sigmoid: 4 };
+const accuracy = {
+  ...{ exp: 2, log: 1, pow: 1, tanh: 4, sigmoid: 4 },
+  ...{ sin: 2, cos: 2, tan: 4, expm1: 2, log1p: 2, erf: 2 },
+};
 
 const word = new Uint32Array(1);
 const float = new Float32Array(word.buffer);
@@ -64,10 +73,21 @@ function expectNear(
 
 const { NEGATIVE_INFINITY, NaN: nan, POSITIVE_INFINITY } = Number;
 
+/** Floats next to multiples of π/2, where sine or cosine are small: by their size, a small or a large one. */
+const multiples = fc
+  .tuple(fc.integer({ min: -(2 ** 24), max: 2 ** 24 }), fc.integer({ min: 0, max: 24 }))
+  .map(([n, shift]) => Math.fround(((n >> shift) * Math.PI) / 2));
+
 const functions = [
   { name: 'exp', op: exp, exact: Math.exp, around: within(-105, 90) },
   { name: 'tanh', op: tanh, exact: Math.tanh, around: within(-10, 10) },
   { name: 'log', op: log, exact: Math.log, around: within(0.9, 1.1) },
+  { name: 'sin', op: sin, exact: Math.sin, around: multiples },
+  { name: 'cos', op: cos, exact: Math.cos, around: multiples },
+  { name: 'tan', op: tan, exact: Math.tan, around: multiples },
+  { name: 'expm1', op: expm1, exact: Math.expm1, around: within(-20, 90) },
+  { name: 'log1p', op: log1p, exact: Math.log1p, around: within(-1, 2) },
+  { name: 'erf', op: erf, exact: erfOf, around: within(-4.5, 4.5) },
 ] as const;
 
 for (const { name, op, exact, around } of functions) {
@@ -88,6 +108,21 @@ for (const { name, op, exact, around } of functions) {
     });
   });
 }
+
+describe('softplus', () => {
+  const exact = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+  test.prop([floats(anyFloat, besidePowers, within(-90, 30))], { numRuns: 150 })(
+    'is accurate to a few ulp, and may be 0 where it would be denormal',
+    (x) => {
+      const normal = x.filter((value) => !(exact(value) < 2 ** -126));
+      const found = softplus(tensor(normal)).values;
+      expectNear(found, normal.map(exact), 4, (at) => `softplus(${normal[at]})`);
+      const tiny = x.filter((value) => exact(value) < 2 ** -126);
+      for (const y of softplus(tensor(tiny)).values) expect(y >= 0 && y <= 2 ** -126).toBe(true);
+    },
+  );
+});
 
 describe('exp and log', () => {
   test('treat −0 correctly', () => {

@@ -27,6 +27,13 @@ import { i32 } from './scalars.js';
  */
 export function exp(x: F32x4): F32x4 {
   const limited = f32x4.variable(x.min(f32x4.const(90)).max(f32x4.const(-105)), 'limited');
+  const { n, r, curve } = exponentParts(limited);
+  const power = f32x4.const(1).add(r).addMul(curve, r.mul(r));
+  return timesPowerOfTwo(power, n);
+}
+
+/** Splits x into n·ln 2 + r as `exp` does, with `curve` from eʳ = 1 + r + curve·r². */
+export function exponentParts(limited: F32x4): { n: I32x4; r: F32x4; curve: F32x4 } {
   const n = i32x4.variable(limited.mul(f32x4.const(Math.LOG2E)).toI32x4(), 'n');
   const whole = f32x4.variable(n.toF32x4S(), 'whole');
   const r = f32x4.variable(
@@ -36,8 +43,7 @@ export function exp(x: F32x4): F32x4 {
   const coefficients = [
     1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201,
   ];
-  const power = f32x4.const(1).add(r).addMul(polynomial(r, coefficients), r.mul(r));
-  return timesPowerOfTwo(power, n);
+  return { n, r, curve: polynomial(r, coefficients) };
 }
 
 /**
@@ -194,13 +200,14 @@ function expParts(t: F64x2): [F64x2, I32x4] {
 const factorial = (n: number): number => (n <= 1 ? 1 : n * factorial(n - 1));
 
 /** Evaluates a polynomial by Horner's rule. The first coefficient is that of the highest power. */
-function polynomial(x: F32x4, coefficients: readonly number[]): F32x4 {
+export function polynomial(x: F32x4, coefficients: readonly number[]): F32x4 {
   return coefficients
     .map((coefficient) => f32x4.const(coefficient))
     .reduce((sum, coefficient) => coefficient.addMul(sum, x));
 }
 
-function timesPowerOfTwo(x: F32x4, n: I32x4): F32x4 {
+/** x·2ⁿ, in two factors: 2ⁿ may not fit into a float, but its root does. */
+export function timesPowerOfTwo(x: F32x4, n: I32x4): F32x4 {
   const half = i32x4.variable(n.shrS(i32.const(1)), 'half');
   return x.mul(powerOfTwo(half)).mul(powerOfTwo(n.sub(half)));
 }
@@ -209,9 +216,10 @@ function powerOfTwo(n: I32x4): F32x4 {
   return n.add(i32x4.const(127)).shl(i32.const(23)).as(f32x4);
 }
 
-const upperHalf = (x: F32x4): F32x4 => x.shuffle(x, 2, 3, 2, 3);
+/** Lanes 2 and 3, in lanes 0 and 1. */
+export const upperHalf = (x: F32x4): F32x4 => x.shuffle(x, 2, 3, 2, 3);
 
 /** Rounds two pairs of doubles to four floats. */
-function join(low: F64x2, high: F64x2): F32x4 {
+export function join(low: F64x2, high: F64x2): F32x4 {
   return low.toF32x4Low().shuffle(high.toF32x4Low(), 0, 1, 4, 5);
 }

@@ -138,6 +138,10 @@ export class I64 extends Integer<I64> {
   toI32(): I32 {
     return new I32(sequence([this], [0xa7]));
   }
+  /** Rounds a signed integer to double precision. */
+  toF64S(): F64 {
+    return new F64(sequence([this], [0xb9]));
+  }
 }
 
 abstract class Float<Self extends Value> extends Kind<Self> {

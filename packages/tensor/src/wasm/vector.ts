@@ -1,6 +1,6 @@
 import { emit } from './builder.js';
 import type { Bytes, Code } from './encoding.js';
-import type { I32 } from './scalars.js';
+import { I32 } from './scalars.js';
 import { Kind, memoryArgument, sequence, Type, type Value } from './values.js';
 
 // 128-bit SIMD vectors: everything that does not depend on the type of their lanes, which is in lanes.ts.
@@ -36,6 +36,10 @@ export abstract class V128<Self extends Value = Value> extends Kind<Self> {
   /** Selects bit by bit: this where the mask is 1, `other` where it is 0. */
   where(mask: V128, other: Self): Self {
     return this.apply(simd(82), other, mask);
+  }
+  /** 1 if any bit is 1, otherwise 0. */
+  anyTrue(): I32 {
+    return new I32(sequence([this], simd(83)));
   }
   /** Selects any 16 bytes of two vectors. Indices 0–15 refer to this one, 16–31 to the other. */
   shuffleBytes(other: Self, bytes: readonly number[]): Self {

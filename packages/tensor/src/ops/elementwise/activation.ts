@@ -1,15 +1,12 @@
 import { checkNumber } from '../../check.js';
-import { apply, isRecording } from '../../op.js';
+import { apply } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { exp, type F32x4, f32x4, tanh as tanhLanes } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
 import { flushedLanes } from '../flush.wasm.js';
-import { add, mul, sub } from './binary.js';
-import { equal } from './compare.js';
+import { mul, sub } from './binary.js';
 import { elementwiseOp } from './elementwise.js';
 import { flushTiny } from './flush-tiny.js';
-import { square } from './unary.js';
-import { where } from './where.js';
 
 // The gradients of these activations, except `clip`, flush tiny values to 0: see flush.ts.
 
@@ -38,7 +35,8 @@ const sigmoidOp = elementwiseOp({
   gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
 });
 
-function sigmoidLanes(x: F32x4): F32x4 {
+/** The logistic function, lane by lane. */
+export function sigmoidLanes(x: F32x4): F32x4 {
   const one = f32x4.const(1);
   return one.div(one.add(exp(x.neg())));
 }
@@ -153,101 +151,23 @@ const leakyReluGradientOp = elementwiseOp({
 });
 
 /**
- * Computes the Gaussian error linear unit x·Φ(x), element by element, with the normal distribution function Φ in the
- * form
+ * Clamps x to the range from `min` to `max`, element by element: NaN stays NaN. Only elements between the bounds receive
+ * a gradient, and none at a bound, as in PyTorch 2.15. `clamp`, PyTorch's name, is the same function.
  *
- *     Φ(x) ≈ (1 + tanh u(x)) / 2,   u(x) = √(2/π) · (x + 0.044715 x³)
- *
- * of Hendrycks and Gimpel, "Gaussian error linear units" (2016). It differs from the exact function by less than 1e-3.
- *
- * @example
- * ```ts
- * import { gelu, tensor } from '@mobinet/tensor';
- *
- * console.log(`${gelu(tensor([-3, -1, 0, 1, 3]))}`); // tends to 0 on the left, and to x on the right
- * // → Tensor<f32> [5]
- * // → [-0.0036, -0.1588,  0.0000,  0.8412,  2.9964]
- * ```
- */
-export function gelu(x: Tensor): Tensor {
-  return apply(geluOp, [x], undefined)[0];
-}
-
-const geluScale = Math.sqrt(2 / Math.PI);
-const geluCubic = 0.044715;
-/** Beyond this |x| the slope is exactly 0 or 1. The gradient clamps x to it, so that powers of x do not overflow. */
-const geluLimit = 20;
-
-// The kernels use σ(2u) = (1 + tanh u) / 2. In WGSL, tanh may overflow.
-const geluOp = elementwiseOp({
-  name: 'gelu',
-  scalar: (x) => 0.5 * x * (1 + Math.tanh(geluScale * x * (1 + geluCubic * x * x))),
-  lanes: (x) => x.mul(sigmoidLanes(twiceU(x))),
-  wgsl: `x * ${sigmaWgsl('x')}`,
-  saves: (inputs) => inputs,
-  gradient: (dy, { saved: [x] }) => [
-    () => (isRecording() ? geluGradientByOps(dy, x) : apply(geluGradientOp, [dy, x], undefined)[0]),
-  ],
-});
-
-const clamped = `clamp(x, -${geluLimit}.0, ${geluLimit}.0)`;
-const sigma = sigmaWgsl(clamped);
-
-/** d/dx ½x(1 + tanh u) = ½(1 + tanh u) + ½x(1 − tanh² u) · u′. */
-const geluGradientOp = elementwiseOp({
-  name: 'geluGradient',
-  operands: ['dy', 'x'],
-  scalar(dy, x) {
-    const z = Math.max(-geluLimit, Math.min(x, geluLimit));
-    const t = Math.tanh(geluScale * z * (1 + geluCubic * z * z));
-    const slope = geluScale * (1 + 3 * geluCubic * z * z);
-    return flushed(0.5 * dy * (1 + t + z * (1 - t * t) * slope));
-  },
-  lanes(dy, x) {
-    const one = f32x4.const(1);
-    const z = f32x4.variable(x.pmin(f32x4.const(geluLimit)).pmax(f32x4.const(-geluLimit)), 'clamped');
-    const sigma = f32x4.variable(sigmoidLanes(twiceU(z)), 'sigma');
-    const slope = one.add(f32x4.const(3 * geluCubic).mul(z.mul(z))).mul(f32x4.const(2 * geluScale));
-    return flushedLanes(dy.mul(sigma.addMul(z.mul(slope), sigma.mul(one.sub(sigma)))));
-  },
-  wgsl:
-    `flushed(dy * (${sigma} + ${clamped} * ${sigma} * (1.0 - ${sigma})` +
-    ` * ${2 * geluScale} * (1.0 + ${3 * geluCubic} * ${clamped} * ${clamped})))`,
-});
-
-function twiceU(x: F32x4): F32x4 {
-  const one = f32x4.const(1);
-  return one.add(f32x4.const(geluCubic).mul(x.mul(x))).mul(x.mul(f32x4.const(2 * geluScale)));
-}
-
-/** σ(2u) in WGSL. */
-/* @__NO_SIDE_EFFECTS__ */
-function sigmaWgsl(x: string): string {
-  return `(1.0 / (1.0 + exp(${-2 * geluScale} * ${x} * (1.0 + ${geluCubic} * ${x} * ${x}))))`;
-}
-
-/** The gradient of `gelu` as plain ops, which can be differentiated again. */
-function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
-  const cubic = mul(square(x), geluCubic);
-  const t = tanh(mul(mul(x, geluScale), add(cubic, 1)));
-  const slope = mul(add(mul(cubic, 3), 1), geluScale);
-  return mul(mul(dy, 0.5), add(add(t, 1), mul(mul(x, sub(1, square(t))), slope)));
-}
-
-/**
- * Clamps x to the range from `min` to `max`, element by element. Elements outside it receive no gradient.
- *
- * @throws RangeError unless `min` ≤ `max`.
+ * @param min Default: −∞, no lower bound.
+ * @param max Default: ∞, no upper bound.
+ * @throws RangeError unless `min` ≤ `max`. PyTorch and NumPy return `max` instead.
  *
  * @example
  * ```ts
  * import { clip, tensor } from '@mobinet/tensor';
  *
- * console.log(`${clip(tensor([-3, 0.5, 2]), -1, 1).values}`);
- * // → -1,0.5,1
+ * const x = tensor([-3, 0.5, 2]);
+ * console.log(`${clip(x, -1, 1).values}; ${clip(x, -1).values}; ${clip(x, undefined, 1).values}`);
+ * // → -1,0.5,1; -1,0.5,2; -3,0.5,1
  * ```
  */
-export function clip(x: Tensor, min: number, max: number): Tensor {
+export function clip(x: Tensor, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): Tensor {
   if (!(min <= max)) throw new RangeError(`clip: min ${min} is above max ${max}`);
   return apply(clipOp, [x], { min, max })[0];
 }
@@ -258,6 +178,21 @@ const clipOp = elementwiseOp({
   scalar: (x, { min, max }) => Math.min(Math.max(x, min), max),
   lanes: (x, { min, max }) => x.max(min).min(max),
   wgsl: 'min(max(x, p.min), p.max)',
-  saves: ([x], [y]) => [x, y],
-  gradient: (dy, { saved: [x, y] }) => [() => where(equal(x, y), dy, 0)],
+  saves: (inputs) => inputs,
+  gradient: (dy, { saved: [x], attributes }) => [() => clipGradient(dy, x, attributes)],
+});
+
+function clipGradient(dy: Tensor, x: Tensor, bounds: { readonly min: number; readonly max: number }): Tensor {
+  return apply(clipGradientOp, [dy, x], bounds)[0];
+}
+
+const clipGradientOp = elementwiseOp({
+  name: 'clipGradient',
+  operands: ['dy', 'x'],
+  numbers: ['min', 'max'],
+  scalar: (dy, x, { min, max }) => (x > min && x < max ? dy : 0),
+  lanes: (dy, x, { min, max }) => dy.and(x.gt(min).and(x.lt(max))),
+  wgsl: 'select(0.0, dy, x > p.min && x < p.max)',
+  saves: ([, x]) => [x],
+  gradient: (ddx, { saved: [x], attributes }) => [() => clipGradient(ddx, x, attributes), null],
 });

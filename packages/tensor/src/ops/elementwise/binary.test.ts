@@ -1,14 +1,14 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
 import { broadcastShapes } from '../../check-shape.js';
-import { tensor, zeros } from '../../create.js';
+import { full, tensor, zeros } from '../../create.js';
 import type { DType } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { toBackend } from '../../move.js';
 import { type Shape, sizeOf, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { broadcastableShapes, checkOp, shapes, tensors, tensorsAwayFromZero } from '../../testing/index.js';
-import { add, div, maximum, minimum, mul, pow, sub } from './binary.js';
+import { add, div, maximum, minimum, mod, mul, pow, sub } from './binary.js';
 import { equal, greater, greaterEqual, less, lessEqual, notEqual } from './compare.js';
 import { where } from './where.js';
 
@@ -39,6 +39,7 @@ const arithmetic: readonly Case[] = [
   ['mul', mul, (a, b) => a * b],
   ['div', div, (a, b) => a / b],
   ['pow', pow, (a, b) => a ** b],
+  ['mod', mod, (a, b) => a - b * Math.floor(a / b)],
   ['maximum', maximum, Math.max],
   ['minimum', minimum, Math.min],
 ];
@@ -101,6 +102,37 @@ describe('arithmetic', () => {
   )('pow obeys the laws of ops', (inputs) => {
     checkOp((a: Tensor, b: Tensor) => pow(a, b), inputs, { step: 2e-3, gradientTolerance: 2e-2 });
   });
+
+  test('mod has the sign of the divisor, and is exact for any quotient', () => {
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    const remainders = (a: number[], b: number | Tensor): number[] => [...mod(tensor(a), b).values];
+    expect(remainders([7, -7, 0.75, -0.75, 1e30], 3)).toEqual([1, 2, 0.75, 2.25, Math.fround(1e30) % 3]);
+    expect(remainders([7, -7, 6], -3)).toEqual([-2, -1, 0]);
+    expect(remainders([1, -1, infinity, nan], infinity)).toEqual([1, infinity, nan, nan]);
+    expect(remainders([1, 0, -infinity], 0)).toEqual([nan, nan, nan]);
+    expect(remainders([1e38, 1, 5, 1e-40], tensor([3e-45, nan, 1e-45, 1e30]))).toEqual([
+      ...[Math.fround(1e38) % Math.fround(3e-45), nan, 0, Math.fround(1e-40)],
+    ]);
+  });
+
+  test('mod of integers has the sign of the divisor, and is 0 for a division by 0', () => {
+    const a = tensor([7, -7, 7, -7, 5], { dtype: 'i32' });
+    expect([...mod(a, tensor([3, 3, -3, -3, 0], { dtype: 'i32' })).values]).toEqual([1, 2, -2, -1, 0]);
+    expect([...mod(tensor([250, 7], { dtype: 'u8' }), 100).values]).toEqual([50, 7]);
+    expect([...mod(tensor([-300], { dtype: 'i16' }), 7).values]).toEqual([1]);
+  });
+
+  // Quotients away from whole numbers, where the remainder jumps.
+  const between = broadcastableShapes({ maxRank: 3, maxSize: 3 }).chain(([a, b]) =>
+    fc.tuple(tensors(a, { min: 0.1, max: 0.9 }), fc.integer({ min: -4, max: 4 }), fc.constant(b)),
+  );
+  test.prop([between, fc.constantFrom(1, -1)], { numRuns: 25 })(
+    'mod obeys the laws of ops',
+    ([part, whole, b], sign) => {
+      const divisor = full(b, 2 * sign);
+      checkOp((a: Tensor, b: Tensor) => mod(a, b), [mul(add(part, whole), 2), divisor], { step: 1e-2 });
+    },
+  );
 
   test('the derivatives of pow are finite at 0', () => {
     const squared = (x: Tensor) => pow(x, 2);

@@ -4,12 +4,13 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { defineOp } from '../../op.js';
 import type { AnyTensor, OpDefinition } from '../../op-definition.js';
 import type { Tensor } from '../../tensor.js';
-import { type F32x4, pow as powLanes } from '../../wasm/assembler.js';
+import { type F32x4, mod as modLanes, pow as powLanes } from '../../wasm/assembler.js';
 import { sumTo } from '../reduce/sum.js';
 import { ArithmeticKernel } from './binary.wasm.js';
 import { mapPairs } from './broadcast.js';
 import { equal, greater, greaterEqual, less } from './compare.js';
 import { applyBinary, type Binary, type Operands } from './operands.js';
+import { round } from './rounding.js';
 import { abs, log, neg } from './unary.js';
 import { where } from './where.js';
 
@@ -31,7 +32,7 @@ interface Arithmetic<S extends readonly AnyTensor[]> extends Pick<BinaryOp<S>, '
 
 /** Makes a function of two tensors, or of a tensor and a number. */
 /* @__NO_SIDE_EFFECTS__ */
-function arithmetic<S extends readonly [] | readonly [Tensor, Tensor] = readonly []>(parts: Arithmetic<S>): Binary {
+function arithmetic<S extends readonly Tensor[] = readonly []>(parts: Arithmetic<S>): Binary {
   const { name, scalar, lanes, wgsl, ...rules } = parts;
   const kernel = new ArithmeticKernel(name, lanes);
   const map = wgsl === undefined ? null : { name, operands: ['a', 'b'], wgsl };
@@ -143,6 +144,41 @@ export const div: Binary = arithmetic<[Tensor, Tensor]>({
     () => sumTo(neg(mul(dy, div(div(a, b), b))), b.shape),
   ],
 });
+
+/**
+ * Computes the remainder a − b·⌊a/b⌋, element by element, which has the sign of b, as NumPy's `mod` and PyTorch's
+ * `remainder` do (JavaScript's % has the sign of a). A division by 0 gives NaN, and 0 for integers, as in NumPy.
+ * Broadcasts and throws as `add` does.
+ *
+ * The gradient of a is dy, and that of b is −dy·⌊a/b⌋, also where the result jumps (NaN if b is 0, or infinite and of
+ * the other sign).
+ *
+ * @example
+ * ```ts
+ * import { mod, tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${mod(tensor([-1.5, 1.5, 7]), 2).values}, ${-1.5 % 2}`);
+ * // → 0.5,1.5,1, -1.5
+ * ```
+ */
+export const mod: Binary = arithmetic<[Tensor, Tensor, Tensor]>({
+  name: 'mod',
+  scalar: remainder,
+  lanes: modLanes,
+  wgsl: 'select(a % b, a % b + b, a % b != 0 && (a % b < 0) != (b < 0))',
+  saves: ([a, b], [y]) => [a, b, y],
+  gradient: (dy, { saved: [a, b, y] }) => [
+    () => sumTo(dy, a.shape),
+    // ⌊a/b⌋ = (a − y)/b. Rounding a/b to a float may cross a whole number.
+    () => sumTo(neg(mul(dy, round(div(sub(a, y), b)))), b.shape),
+  ],
+});
+
+/** a % b is exact, and has the sign of a. A remainder of 0 is +0. */
+function remainder(a: number, b: number): number {
+  const rest = a % b;
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest + 0;
+}
 
 /**
  * Raises a to the power of b, element by element. As in IEEE 754, 1 to any power is 1, and so is anything to the power

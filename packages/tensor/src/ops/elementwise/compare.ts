@@ -13,7 +13,8 @@ import { type Operands, withTensors } from './operands.js';
 
 type CompareOp = OpDefinition<[Tensor<DType>, Tensor<DType>], [Tensor<'u8'>]>;
 
-interface Compare {
+/** A function of two tensors, or of a tensor and a number, whose result is u8. */
+export interface Compare {
   <D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>> | number): Tensor<'u8'>;
   <D extends DType>(a: number, b: Tensor<D>): Tensor<'u8'>;
 }
@@ -30,7 +31,7 @@ interface Comparison {
 
 /** Makes a function of two tensors, or of a tensor and a number. */
 /* @__NO_SIDE_EFFECTS__ */
-function comparison({ name, scalar, lanes, wgsl }: Comparison): Compare {
+export function comparison({ name, scalar, lanes, wgsl }: Comparison): Compare {
   const kernel = new ComparisonKernel(name, lanes);
   const map = { name, operands: ['a', 'b'], wgsl: `u32(${wgsl})`, dtypes };
   const op: CompareOp = defineOp<[Tensor<DType>, Tensor<DType>], [Tensor<'u8'>]>({

@@ -48,6 +48,8 @@ export interface Elementwise<N extends Names, P extends string, S extends readon
   readonly lanes: Formula<N, P, F32x4>;
   /** The same in WGSL: an expression of the operands by name, and of attributes as `p.name`. It may call `flushed`. */
   readonly wgsl: string;
+  /** Functions in WGSL that `wgsl` calls. Default: none. */
+  readonly wgslFunctions?: string;
   /** The tensors that the gradient rule reads, as in `OpDefinition`. Default: none. */
   readonly saves?: (inputs: Each<N, Tensor>, outputs: readonly [Tensor]) => S;
   /** The chain rule, as in `OpDefinition`. */
@@ -79,7 +81,7 @@ export function elementwiseOp<
   const P extends string = never,
   S extends readonly Tensor[] = readonly [],
 >(definition: Elementwise<N, P, S>): ElementwiseOp<N, P, S> {
-  const { name, operands = ['x'], numbers = [], scalar, lanes, wgsl, ...rules } = definition;
+  const { name, operands = ['x'], numbers = [], scalar, lanes, wgsl, wgslFunctions, ...rules } = definition;
   const f = scalar as (...args: unknown[]) => number;
   const parameters = Object.fromEntries(numbers.map((number) => [number, f32]));
   const kernel = new ElementwiseKernel(
@@ -91,7 +93,7 @@ export function elementwiseOp<
     },
     parameters,
   );
-  const map = { name, operands, numbers, wgsl };
+  const map = { name, operands, numbers, wgsl, ...(wgslFunctions !== undefined && { functions: wgslFunctions }) };
   return defineOp<Each<N, Tensor>, [Tensor], Attributes<P>, S>({
     name,
     outputs(inputs) {

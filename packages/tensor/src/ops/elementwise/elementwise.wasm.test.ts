@@ -5,10 +5,21 @@ import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp } from '../../testing/index.js';
 import { borderSizes, gradientOf, rngs, sprinkled, withoutDifferences } from '../borders.test.helper.js';
-import { clip, gelu, leakyRelu, relu, sigmoid, tanh } from './activation.js';
-import { add, div, maximum, minimum, mul, pow, sub } from './binary.js';
+import { clip, leakyRelu, relu, sigmoid, tanh } from './activation.js';
+import { add, div, maximum, minimum, mod, mul, pow, sub } from './binary.js';
 import { cast } from './cast.js';
 import { equal, greater, greaterEqual, less, lessEqual, notEqual } from './compare.js';
+import { elu } from './elu.js';
+import { erf } from './erf.js';
+import { gelu } from './gelu.js';
+import { hardSwish } from './hard-swish.js';
+import { logicalAnd, logicalNot, logicalOr, logicalXor } from './logical.js';
+import { expm1, log1p } from './near-zero.js';
+import { isFinite as areFinite, isNaN as areNaN } from './predicates.js';
+import { ceil, floor, round, trunc } from './rounding.js';
+import { silu } from './silu.js';
+import { softplus } from './softplus.js';
+import { cos, sin, tan } from './trigonometric.js';
 import { abs, exp, log, neg, sign, sqrt, square } from './unary.js';
 import { where } from './where.js';
 
@@ -25,7 +36,22 @@ describe('kernels of one operand', () => {
     log,
     sigmoid,
     tanh,
-    gelu,
+    sin,
+    cos,
+    tan,
+    log1p,
+    expm1,
+    erf,
+    floor,
+    ceil,
+    round,
+    trunc,
+    gelu: (x) => gelu(x),
+    'gelu, by tanh': (x) => gelu(x, { approximate: 'tanh' }),
+    silu,
+    softplus: (x) => softplus(x, { beta: 1.5, threshold: 2 }),
+    elu: (x) => elu(x, { alpha: 0.75 }),
+    hardSwish,
     relu,
     leakyRelu: (x) => leakyRelu(x, 0.2),
     clip: (x) => clip(x, -0.5, 0.75),
@@ -42,11 +68,10 @@ describe('kernels of one operand', () => {
   test.prop([fc.constantFrom(...Object.keys(functions)), borderSizes, rngs], { numRuns: 150 })(
     'agree with the definitions in their gradients, too',
     (name, size, rng) => {
-      // Within the domains of log, sqrt and 1/√x.
-      const x =
-        name === 'log' || name === 'sqrt'
-          ? rng.uniform([size], 0.1, 3)
-          : sprinkled(rng, [size], name === 'square' ? [0, -0, 1, -1] : [0, -0, 1, -1, 1e20, -3e38]);
+      // Within the domains of log, sqrt and 1/√x, and where squares and exponentials do not overflow.
+      const x = ['log', 'sqrt', 'log1p'].includes(name)
+        ? rng.uniform([size], 0.1, 3)
+        : sprinkled(rng, [size], ['square', 'tan'].includes(name) ? [0, -0, 1, -1] : [0, -0, 1, -1, 1e20, -3e38]);
       checkOp(gradientOf(functions[name], 0), [rng.split('dy').normal([size]), x], withoutDifferences);
     },
   );
@@ -74,7 +99,7 @@ const pairs = fc
   .map(({ rows, columns, index, rng }) => ({ shapes: broadcasts(rows, columns)[index], rng }));
 
 describe('kernels of two operands', () => {
-  const operations = { add, sub, mul, div, maximum, minimum };
+  const operations = { add, sub, mul, div, mod, maximum, minimum };
 
   test.prop([fc.constantFrom(...Object.values(operations)), pairs], { numRuns: 200 })(
     'read each operand where the definition does, special values included',
@@ -106,7 +131,10 @@ describe('kernels of two operands', () => {
 });
 
 describe('kernels of comparisons', () => {
-  const comparisons = [equal, notEqual, less, lessEqual, greater, greaterEqual] as const;
+  const comparisons = [
+    ...[equal, notEqual, less, lessEqual, greater, greaterEqual],
+    ...[logicalAnd, logicalOr, logicalXor],
+  ] as const;
 
   test.prop([fc.constantFrom(...comparisons), pairs], { numRuns: 200 })(
     'agree with the definitions, also for equal numbers and NaN',
@@ -122,6 +150,15 @@ describe('kernels of comparisons', () => {
       const x = sprinkled(rng, [size], specials);
       checkOp((x: Tensor) => op(x, number), [x], withoutDifferences);
       checkOp((x: Tensor) => op(number, x), [x], withoutDifferences);
+    },
+  );
+});
+
+describe('kernels of tests', () => {
+  test.prop([fc.constantFrom(areNaN, areFinite, logicalNot), borderSizes, rngs], { numRuns: 60 })(
+    'agree with the definitions, also for NaN and infinities',
+    (op, size, rng) => {
+      checkOp((x: Tensor) => op(x), [sprinkled(rng, [size], specials)], withoutDifferences);
     },
   );
 });

@@ -19,6 +19,8 @@ export interface MapDefinition {
   readonly numbers?: readonly string[];
   /** An element of the result, as an expression in WGSL. It may call `flushed`. */
   readonly wgsl: string;
+  /** Functions in WGSL that `wgsl` calls. Default: none. */
+  readonly functions?: string;
   /** Element types of operands and result. Default: f32 and i32, since narrower integers would have to be truncated. */
   readonly dtypes?: readonly DType[];
 }
@@ -88,7 +90,7 @@ export class MapShader {
 
   /** @param inPlace The operands that are overwritten by the result. */
   #make(axes: number, inPlace: readonly string[], result: ElementType, types: readonly ElementType[]) {
-    const { name, operands, numbers = [], wgsl } = this.#definition;
+    const { name, operands, numbers = [], wgsl, functions = '' } = this.#definition;
     const parameters: Record<string, 'f32' | 'u32'> = { count: 'u32' };
     for (const number of numbers) parameters[number] = 'f32';
     for (let axis = 0; axis < axes; axis++) {
@@ -107,6 +109,7 @@ export class MapShader {
       parameters,
       workgroup: linearWorkgroup,
       declarations: `fn flushed(value: f32) -> f32 { return ${flushedWgsl('value')}; }
+${functions}
 fn elementOf(i: u32) -> ${valueType(result)} {
   ${odometer(axes)}
   ${operands.map((operand, k) => `let ${operand} = ${load(operand, k)};`).join('\n  ')}
