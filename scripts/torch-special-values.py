@@ -2,7 +2,7 @@
 Records PyTorch's results for special values: zeros, NaN, infinities, ties and subnormal numbers. Writes
 packages/autograd/fixtures/torch-special-values.json, which special-values.test.ts compares our operations with.
 
-    /usr/bin/python3 scripts/torch-special-values.py
+    python3 scripts/torch-special-values.py
 """
 
 import json

@@ -25,6 +25,7 @@ export function predicate({ name, scalar, lanes, wgsl }: Predicate): OpDefinitio
   const map = { name, operands: ['x'], wgsl: `u32(${wgsl})`, dtypes };
   const op = defineOp<[Tensor<DType>], [Tensor<'u8'>]>({
     name,
+    accepts: [dtypes],
     outputs: ([{ shape }]) => [{ dtype: 'u8', shape }],
     reference([{ values: x }], [{ values: y }]) {
       for (let i = 0; i < y.length; i++) y[i] = scalar(x[i]) ? 1 : 0;
