@@ -57,6 +57,7 @@ const rows: Record<string, Row> = {
   'crossEntropy, smoothed': [(logits) => crossEntropy(logits, labels, { labelSmoothing: 0.2 }), signed([2, 3])],
   div: [t.div, signed([2, 3]), points([3])],
   exp: [t.exp, signed([3])],
+  flip: [(x) => t.flip(x, 1), signed([2, 3])],
   flushTiny: [t.sigmoid, signed([3])],
   gather: [(x) => t.gather(x, indices), signed([3, 2])],
   gelu: [t.gelu, signed([5])],
