@@ -87,6 +87,8 @@ const rows: Record<string, Row> = {
       ]),
     signed([2, 2]),
   ],
+  'pad, reflected': [(x) => t.pad(x, [[1, 2]], { mode: 'reflect' }), signed([3])],
+  'pad, replicated': [(x) => t.pad(x, [[1, 2]], { mode: 'replicate' }), signed([3])],
   pow: [t.pow, points([3]), signed([3])],
   prelu: [t.prelu, signed([3, 2]), points([2])],
   relu: [t.relu, signed([5])],
