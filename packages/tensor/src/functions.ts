@@ -76,6 +76,8 @@ export { bitConv2dFilterGradient, bitConv2dInputGradient } from './ops/bits/bit-
 export type { CountDType } from './ops/bits/bit-gemm.wasm.js';
 export { bitMatmul } from './ops/bits/bit-matmul.js';
 export { packBits, unpackBits } from './ops/bits/pack-bits.js';
+export { type ConvTranspose2dOptions, convTranspose2d } from './ops/conv2d/conv-transpose2d.js';
+export { type Conv1dOptions, conv1d } from './ops/conv2d/conv1d.js';
 export { conv2d } from './ops/conv2d/conv2d.js';
 export type { Conv2dOptions } from './ops/conv2d/conv2d-attributes.js';
 export { conv2dFilterGradient, conv2dInputGradient } from './ops/conv2d/conv2d-gradients.js';

@@ -79,14 +79,20 @@ export function checkWindow(op: string, taps: Pair, options: WindowOptions): Win
     taps: checkPair(op, 'taps', taps, 1),
     stride: checkPair(op, 'stride', stride, 1),
     dilation: checkPair(op, 'dilation', dilation, 1),
-    padding: padding === 'same' || padding === 'valid' ? padding : checkPair(op, 'padding', padding, 0),
+    padding:
+      padding === 'same' || padding === 'valid' ? padding : checkPair(op, 'padding', padding, 0, "'same', 'valid', "),
   };
 }
 
-function checkPair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
+/**
+ * Checks an option for both image axes, and expands it to [height, width].
+ *
+ * @param words What else the option may be, for the message.
+ * @throws ShapeError unless it is a whole number of at least `least`, or two of them.
+ */
+export function checkPair(op: string, name: string, value: Pair, least: number, words = ''): readonly [number, number] {
   const isNumber = typeof value === 'number';
   if (!isNumber && !(Array.isArray(value) && value.length === 2)) {
-    const words = name === 'padding' ? "'same', 'valid', " : '';
     throw new ShapeError(op, `${name} must be ${words}a whole number or [height, width], not ${shown(value)}`);
   }
   const both = pair(value);
