@@ -61,6 +61,8 @@ const rows: Record<string, Row> = {
   flushTiny: [t.sigmoid, signed([3])],
   gather: [(x) => t.gather(x, indices), signed([3, 2])],
   gelu: [t.gelu, signed([5])],
+  interpolate: [(x) => t.interpolate(x, { size: [3, 7], mode: 'bilinear' }), image()],
+  'interpolate, nearest': [(x) => t.interpolate(x, { size: [5, 2] }), image()],
   leakyRelu: [(x) => t.leakyRelu(x, 0.2), signed([5])],
   log: [t.log, points([3])],
   logSoftmax: [(x) => t.logSoftmax(x), signed([2, 3])],

@@ -100,6 +100,7 @@ export { argMax, argMin, max, min } from './ops/reduce/extreme.js';
 export { mean, type VarianceOptions, variance } from './ops/reduce/mean.js';
 export type { ReduceOptions } from './ops/reduce/reduction.js';
 export { type SumDType, sum, sumTo } from './ops/reduce/sum.js';
+export { type InterpolateOptions, interpolate } from './ops/resample/interpolate.js';
 export { broadcastTo, expand } from './ops/shape/broadcast-to.js';
 export { concat, stack } from './ops/shape/concat.js';
 export type { AxisPadding } from './ops/shape/constant-pad.js';
