@@ -84,7 +84,7 @@ function convolveSigns(
 ) {
   if (paddingValue === 'zero') return conv2d(signs, filter, { padding, stride, groups });
   const border = [padding, padding] as const;
-  return conv2d(pad(signs, [[0, 0], border, border, [0, 0]], 1), filter, { stride, groups });
+  return conv2d(pad(signs, [[0, 0], border, border, [0, 0]], { value: 1 }), filter, { stride, groups });
 }
 
 /** α = mean|W| of each filter, in ordinary ops: [filters, 1, 1, 1]. */

@@ -85,7 +85,13 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ],
   ['broadcastTo', () => broadcastTo(one, [1.5]), /^broadcastTo: \[1\.5\] is not a shape/],
   ['leakyRelu', () => leakyRelu(two, odd), /^leakyRelu: slope must be a finite number, not "odd"$/],
-  ['pad', () => pad(two, [[1, 0]], odd), /^pad: value must be a number, not "odd"$/],
+  ['pad', () => pad(two, [[1, 0]], { value: odd }), /^pad: value must be a number, not "odd"$/],
+  [
+    'pad, mode',
+    () => pad(two, [[1, 0]], { mode: odd }),
+    /^pad: mode must be one of constant, reflect, replicate, not "odd"$/,
+  ],
+  ['pad, no options', () => pad(two, [[1, 0]], 1 as never), /^pad: options must be an object, not 1$/],
   ['pad, one count', () => pad(two, [[1]] as never), /^pad: pads \[\[1\]\] do not match/],
   [
     'batchNorm',

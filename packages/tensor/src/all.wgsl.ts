@@ -9,6 +9,7 @@ export * from './ops/matmul/matmul.wgsl.js';
 export * from './ops/norm/norm.wgsl.js';
 export * from './ops/pool/pool.wgsl.js';
 export * from './ops/reduce/sum.wgsl.js';
+export * from './ops/resample/interpolate.wgsl.js';
 export * from './ops/shape/copy-block.wgsl.js';
 export * from './ops/shape/gather.wgsl.js';
 export * from './ops/softmax/softmax.wgsl.js';

@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
 import { poisonNewBlocks } from './backends/cpu/heap.js';
-import { arange, eye, full, oneHot, ones, scalar, tensor, zeros } from './create.js';
+import { arange, eye, full, linspace, oneHot, ones, scalar, tensor, zeros } from './create.js';
 import { ShapeError } from './errors.js';
 import { sizeOf } from './shape.js';
 import type { Tensor } from './tensor.js';
@@ -107,6 +107,34 @@ describe('factories', () => {
   test('oneHot keeps all axes, and rejects an index that is out of range', () => {
     expect(oneHot(tensor([[0], [1]], { dtype: 'u8' }), 4).shape).toEqual([2, 1, 4]);
     expect(() => oneHot(tensor([3], { dtype: 'i32' }), 3)).toThrow(new RangeError('oneHot: index 3 is outside 0 … 2'));
+  });
+});
+
+describe('linspace', () => {
+  const ends = fc.float({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 });
+
+  test.prop([ends, ends, fc.integer({ min: 2, max: 50 })])(
+    'is evenly spaced, with exact ends',
+    (start, stop, count) => {
+      const { values, shape } = linspace(start, stop, count);
+      expect(shape).toEqual([count]);
+      expect(values[0] === start && values[count - 1] === stop).toBe(true);
+      values.forEach((value, i) => {
+        const exact = start + (i * (stop - start)) / (count - 1);
+        expect(Math.abs(value - exact)).toBeLessThanOrEqual(1e-7 * Math.max(Math.abs(start), Math.abs(stop), 1e-30));
+      });
+    },
+  );
+
+  test('has one number or none', () => {
+    expect([...linspace(2, 5, 1).values]).toEqual([2]);
+    expect(linspace(2, 5, 0).shape).toEqual([0]);
+  });
+
+  test('refuses infinite ends and counts that are not whole', () => {
+    expect(() => linspace(0, Infinity, 3)).toThrow('linspace: stop must be a finite number, not Infinity');
+    expect(() => linspace(0, 1, 2.5)).toThrow('linspace: count must be a whole number of at least 0, not 2.5');
+    expect(() => linspace(0, 1, undefined as never)).toThrow(RangeError);
   });
 });
 

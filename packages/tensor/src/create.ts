@@ -1,7 +1,7 @@
 import { absentMemory } from './absent.js';
 import { currentBackend } from './backend.js';
 import { writeBytes } from './backends/webgpu/transfer.js';
-import { checkChoice, checkElement, checkOptions, checkTensor } from './check.js';
+import { checkChoice, checkElement, checkNumber, checkOptions, checkTensor, wholeNumbers } from './check.js';
 import { checkShape } from './check-shape.js';
 import {
   type DType,
@@ -226,6 +226,35 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
   }
   return fromHost(dtype, [Math.max(0, Math.ceil((end - first) / step))], (values) => {
     for (let i = 0; i < values.length; i++) values[i] = first + i * step;
+  });
+}
+
+/**
+ * Returns `count` evenly spaced numbers from start to stop, both included: start + i · (stop − start) / (count − 1).
+ *
+ * One number is `start`, as in NumPy and PyTorch. The ends are exact; the numbers between are computed in double
+ * precision.
+ *
+ * @param count A whole number, 0 or more. NumPy's default of 50 does not exist here.
+ * @returns f32 [count].
+ * @throws RangeError if an end is not a finite number, or the count is not a whole number of at least 0.
+ *
+ * @example
+ * ```ts
+ * import { linspace } from '@mobinet/tensor';
+ *
+ * console.log(`${linspace(0, 1, 5).values}; ${linspace(3, -3, 3).values}`);
+ * // → 0,0.25,0.5,0.75,1; 3,0,-3
+ * ```
+ */
+export function linspace(start: number, stop: number, count: number): Tensor {
+  checkNumber('linspace: start', start, {});
+  checkNumber('linspace: stop', stop, {});
+  checkNumber('linspace: count', count, wholeNumbers(0));
+  const step = count > 1 ? (stop - start) / (count - 1) : 0;
+  return fromHost('f32', checkShape('linspace', [count]), (values) => {
+    // From the nearer end, as in PyTorch, so that both are exact.
+    for (let i = 0; i < count; i++) values[i] = 2 * i < count ? start + i * step : stop - (count - 1 - i) * step;
   });
 }
 

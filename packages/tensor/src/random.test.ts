@@ -6,7 +6,7 @@ import { boxMuller } from './box-muller.js';
 import { zeros } from './create.js';
 import { withKernels } from './op.js';
 import { Rng, threefry } from './random.js';
-import { drawByKernel } from './random.wasm.js';
+import { drawBitsByKernel, drawByKernel } from './random.wasm.js';
 
 const seeds = fc.maxSafeInteger();
 const labels = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.maxSafeInteger()), { minLength: 1, maxLength: 4 });
@@ -161,6 +161,76 @@ describe('Rng', () => {
       expect(withGrain(1, () => drawOn('fast'))).toEqual(drawOn('reference'));
     },
   );
+
+  test.prop([seeds, counters, fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1024, max: 1100 })], {
+    numRuns: 30,
+    examples: [
+      [1, 0, 0, 1030],
+      [1, 0, 1, 1031],
+      [1, 0, 2 ** -24, 1032],
+    ],
+  })('the kernel of bernoulli has the bits of the definition', (seed, counter, probability, length) => {
+    const drawOn = (tier: 'fast' | 'reference') =>
+      withKernels(tier, () => {
+        const rng = Rng.fromState({ ...Rng.fromSeed(seed).state, counter });
+        const { values } = rng.bernoulli([length], probability);
+        return { values, next: rng.bits() };
+      });
+    expect(withGrain(1, () => drawOn('fast'))).toEqual(drawOn('reference'));
+  });
+
+  test('the kernel of bernoulli fills arrays anywhere, and nothing beyond them', () => {
+    const [onHeap, elsewhere] = [zeros([1100], 'u8').values, new Uint8Array(1100)];
+    const stream = { key: [1, 2], counter: 3 } as const;
+    for (const values of [onHeap, elsewhere]) drawBitsByKernel(stream, values.fill(7).subarray(0, 1027), 0.5);
+    expect([...elsewhere]).toEqual([...onHeap]);
+    expect(new Set(elsewhere.subarray(0, 1027))).toEqual(new Set([0, 1]));
+    expect(elsewhere.subarray(1027).every((value) => value === 7)).toBe(true);
+  });
+
+  test('bernoulli draws ones with the given probability', () => {
+    for (const probability of [0.1, 0.5, 0.9]) {
+      const { values, dtype, shape } = Rng.fromSeed(10).bernoulli([100, 1000], probability);
+      expect([dtype, shape]).toEqual(['u8', [100, 1000]]);
+      const ones = values.reduce((sum, x) => sum + x, 0);
+      // Five standard deviations of a binomial count.
+      const deviation = Math.sqrt(1e5 * probability * (1 - probability));
+      expect(Math.abs(ones - 1e5 * probability)).toBeLessThan(5 * deviation);
+    }
+    expect(new Set(Rng.fromSeed(1).bernoulli([2000], 0).values)).toEqual(new Set([0]));
+    expect(new Set(Rng.fromSeed(1).bernoulli([2000], 1).values)).toEqual(new Set([1]));
+    expect(() => Rng.fromSeed(1).bernoulli([2], 1.5)).toThrow('bernoulli: probability must be a number from 0 to 1');
+  });
+
+  test('integers are equally likely', () => {
+    const { values, dtype, shape } = Rng.fromSeed(11).integers([60, 100], -2, 4);
+    expect([dtype, shape]).toEqual(['i32', [60, 100]]);
+    for (let number = -2; number < 4; number++) {
+      // As for permutations: 5·√(6000 · 1/6 · 5/6).
+      const count = values.filter((value) => value === number).length;
+      expect(Math.abs(count - 1000)).toBeLessThan(145);
+    }
+  });
+
+  test('integers replace words that would favor small numbers, in one step of the counter', () => {
+    // Of 3 · 2³⁰ numbers, without replacement, the lowest third would be drawn as often as all others together.
+    const [rng, other] = [Rng.fromSeed(12), Rng.fromSeed(12)];
+    const { values } = rng.integers([6000], -(2 ** 31), 2 ** 30);
+    const lowest = values.filter((value) => value < -(2 ** 30)).length;
+    expect(Math.abs(lowest - 2000)).toBeLessThan(5 * Math.sqrt((6000 * 2) / 9));
+    other.uniform([6000]);
+    expect(rng.bits()).toBe(other.bits());
+  });
+
+  test('integers reach their bounds, and refuse others', () => {
+    const rng = Rng.fromSeed(13);
+    expect(new Set(rng.integers([10], 2 ** 31 - 1, 2 ** 31).values)).toEqual(new Set([2 ** 31 - 1]));
+    const all = rng.integers([100], -(2 ** 31), 2 ** 31).values;
+    expect(all.some((value) => value < 0) && all.some((value) => value > 0)).toBe(true);
+    expect(() => rng.integers([2], 3, 3)).toThrow('integers: high must be a whole number from 4 to 2147483648, not 3');
+    expect(() => rng.integers([2], 0.5, 3)).toThrow(RangeError);
+    expect(rng.integers([0, 3], 0, 2).size).toBe(0);
+  });
 
   test('the kernel fills arrays anywhere', () => {
     const onHeap = zeros([1027]).values;

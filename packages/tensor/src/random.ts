@@ -4,7 +4,7 @@ import { checkShape } from './check-shape.js';
 import { fromHost } from './create.js';
 import { TraceError } from './errors.js';
 import { kernelTier } from './op.js';
-import { type Distribution, drawByKernel, wordsPerNumber } from './random.wasm.js';
+import { type Distribution, drawBitsByKernel, drawByKernel, wordsPerNumber } from './random.wasm.js';
 import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 import { tracer } from './tracer.js';
@@ -177,8 +177,7 @@ export class Rng {
     return fromHost('f32', shape, (values) => {
       const stream = { key: this.key, counter: this.#counter };
       const words = values.length * wordsPerNumber[distribution];
-      const isWorthwhile = values.length >= fewestForKernel && kernelTier() === 'fast';
-      if (isWorthwhile && (stream.counter % 2 ** 32) + words <= 2 ** 32) {
+      if (this.#usesKernel(values.length, words)) {
         drawByKernel(distribution, stream, values, [offset, scale]);
         this.#counter += words;
       } else if (distribution === 'uniform') {
@@ -190,6 +189,63 @@ export class Rng {
         }
       }
     });
+  }
+
+  /**
+   * Draws an i32 tensor of whole numbers from low up to, not including, high, all equally likely: NumPy's
+   * `Generator.integers`, and `torch.randint`.
+   *
+   * @param low Not optional, unlike in NumPy and PyTorch, where it is 0 by default.
+   * @throws RangeError unless −2³¹ ≤ low < high ≤ 2³¹, all whole.
+   */
+  integers(shape: Shape, low: number, high: number): Tensor<'i32'> {
+    checkNumber('integers: low', low, wholeNumbers(-(2 ** 31), 2 ** 31 - 1));
+    checkNumber('integers: high', high, wholeNumbers(low + 1, 2 ** 31));
+    refuseInPrograms('integers');
+    return fromHost('i32', checkShape('integers', shape), (values) => {
+      for (let i = 0; i < values.length; i++) values[i] = low + this.#below(high - low);
+    });
+  }
+
+  /**
+   * Draws an integer uniformly from [0, bound), without the small bias of `integer`. The words above the largest
+   * multiple of the bound would favor small numbers, so they are replaced. Replacements come from counters that no
+   * other draw reaches: whatever is replaced, a number takes one step of the counter.
+   */
+  #below(bound: number): number {
+    const counter = this.#counter;
+    let word = this.bits();
+    for (let attempt = 1; word >= 2 ** 32 - (2 ** 32 % bound); attempt++) {
+      // Draws keep the high word below 2²¹; `split` uses high words from 0xffc00000 on.
+      word = threefry(this.key, counter >>> 0, Math.floor(counter / 2 ** 32) + attempt * 2 ** 21)[0] >>> 0;
+    }
+    return word % bound;
+  }
+
+  /**
+   * Draws a u8 tensor of ones and zeros: each element is 1 with this probability, rounded up to a multiple of 2⁻²⁴.
+   * Useful as a mask for `where`. (`torch.bernoulli` takes a tensor of probabilities, and returns its dtype.)
+   *
+   * @param probability From 0 (all zeros) to 1 (all ones).
+   * @throws RangeError for any other.
+   */
+  bernoulli(shape: Shape, probability: number): Tensor<'u8'> {
+    checkNumber('bernoulli: probability', probability, { from: 0, to: 1 });
+    refuseInPrograms('bernoulli');
+    return fromHost('u8', checkShape('bernoulli', shape), (values) => {
+      const stream = { key: this.key, counter: this.#counter };
+      if (this.#usesKernel(values.length, values.length)) {
+        drawBitsByKernel(stream, values, probability);
+        this.#counter += values.length;
+      } else {
+        for (let i = 0; i < values.length; i++) values[i] = this.float() < probability ? 1 : 0;
+      }
+    });
+  }
+
+  /** Whether a kernel draws these numbers: if there are many, and the low word of the counter does not overflow. */
+  #usesKernel(numbers: number, words: number): boolean {
+    return numbers >= fewestForKernel && kernelTier() === 'fast' && (this.#counter % 2 ** 32) + words <= 2 ** 32;
   }
 
   /** Returns a random permutation of 0, …, length − 1 (the Fisher–Yates shuffle): i32 [length]. */

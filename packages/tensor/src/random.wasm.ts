@@ -1,7 +1,7 @@
 import { chunksOf } from './backends/cpu/dispatch.js';
 import { withTemporary } from './backends/cpu/heap.js';
 import { Kernel } from './backends/cpu/kernel.js';
-import { doublesAt, floatsAt, memoryBuffer } from './backends/cpu/memory.js';
+import { bytesAt, doublesAt, floatsAt, memoryBuffer } from './backends/cpu/memory.js';
 import { memoize } from './backends/memoize.js';
 import { angleUnit, cosineSeries, logarithmSeries, rootHalf, sineSeries } from './box-muller.js';
 import {
@@ -10,10 +10,12 @@ import {
   f64,
   f64x2,
   forRange,
+  type I32,
   type I32x4,
   i32,
   i32x4,
   store,
+  store8,
   storeFour,
   type Variable,
   when,
@@ -58,7 +60,7 @@ const drawKernel = memoize(
         const offset = f64x2.variable(f64x2.splat(f64.load(constants)), 'offset');
         const scale = f64x2.variable(f64x2.splat(f64.load(constants, 8)), 'scale');
         const words = wordsPerNumber[distribution];
-        const keys = [key0, key1, key0.xor(key1).xor(0x1bd11bda)].map((key) => i32x4.variable(i32x4.splat(key), 'key'));
+        const keys = keysOf(key0, key1);
         const steps = i32x4.const(0, words, 2 * words, 3 * words);
         forRange(from, to, 1, (item) => {
           const first = i32x4.variable(i32x4.splat(low.add(item.mul(4 * words))).add(steps), 'first');
@@ -78,6 +80,50 @@ const drawKernel = memoize(
       },
     ),
 );
+
+/** Fills an array, on the CPU's heap or elsewhere, with 1 where a uniform number is below the probability, else 0. */
+export function drawBitsByKernel({ key, counter }: Stream, values: Uint8Array, probability: number): void {
+  const count = values.length;
+  const items = Math.ceil(count / 16);
+  const isOnHeap = values.buffer === memoryBuffer();
+  withTemporary(16 + (isOnHeap ? 0 : count), (lastItem) => {
+    const y = isOnHeap ? values.byteOffset : lastItem + 16;
+    // k / 2²⁴ < p exactly if k < ⌈p · 2²⁴⌉.
+    const bound = Math.ceil(probability * 2 ** 24);
+    const args = { y, count, lastItem, bound, key0: key[0], key1: key[1], low: counter | 0, high: counter / 2 ** 32 };
+    drawBitsKernel.run(args, items, { grain: chunksOf(items, 80) });
+    if (!isOnHeap) values.set(bytesAt(y, count));
+  });
+}
+
+const drawBitsKernel = new Kernel(
+  'u8_draw_bernoulli__threefry',
+  { y: i32, count: i32, lastItem: i32, bound: i32, key0: i32, key1: i32, low: i32, high: i32 },
+  ({ y, count, lastItem, bound, key0, key1, low, high }, from, to) => {
+    const keys = keysOf(key0, key1);
+    forRange(from, to, 1, (item) => {
+      const ones = [0, 4, 8, 12].map((at) => {
+        const first = i32x4.splat(low.add(item.mul(16)).add(at)).add(i32x4.const(0, 1, 2, 3));
+        const bits = threefry(keys, i32x4.variable(first, 'first'), i32x4.splat(high)).shrU(i32.const(8));
+        return i32x4.variable(i32x4.splat(bound).gtS(bits).and(i32x4.const(1)), 'ones');
+      });
+      const sixteen = ones[0].narrowS(ones[1]).narrowS(ones[2].narrowS(ones[3]));
+      const target = i32.variable(y.add(item.mul(16)), 'target');
+      const left = i32.variable(count.sub(item.mul(16)), 'left');
+      when(
+        left.geS(16),
+        () => store(target, sixteen),
+        () => {
+          store(lastItem, sixteen);
+          forRange(0, left, 1, (at) => store8(target.add(at), i32.load8U(lastItem.add(at))));
+        },
+      );
+    });
+  },
+);
+
+const keysOf = (key0: I32, key1: I32): I32x4[] =>
+  [key0, key1, key0.xor(key1).xor(0x1bd11bda)].map((key) => i32x4.variable(i32x4.splat(key), 'key'));
 
 /** The first word of four Threefry blocks: see `encrypt` in random.ts. */
 function threefry(keys: readonly I32x4[], low: I32x4, high: I32x4): I32x4 {

@@ -5,6 +5,7 @@ import {
   add,
   compile,
   concat,
+  maxPool2d,
   mean,
   memory,
   mul,
@@ -166,6 +167,12 @@ describe('any network', () => {
       (x) => add(mean(x, { axes: [1, 2] }), mean(x, { axes: [0, 1, 2] })),
       image,
       /do not support ops that mix the images of a batch/,
+    ],
+    [
+      'a window beyond the image',
+      (x) => mean(maxPool2d(x, { window: 3, ceilMode: true }), { axes: [1, 2] }),
+      image,
+      /packed files do not support this padding of a window, or ceilMode/,
     ],
     [
       'a branch on the batch size',

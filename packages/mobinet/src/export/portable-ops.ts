@@ -211,8 +211,11 @@ function windowOptions({ height, width }: Window): WindowOptions {
   const isSymmetric = axes.every(
     (axis) => axis.output === Math.floor((axis.input + 2 * axis.before - extent(axis)) / axis.stride) + 1,
   );
-  const isSame = axes.every(({ output, input, stride }) => output === Math.ceil(input / stride));
-  if (!isSymmetric && !isSame) throw notPortable('this padding of a window');
+  const isSame = axes.every((axis) => {
+    const total = Math.max(0, (axis.output - 1) * axis.stride + extent(axis) - axis.input);
+    return axis.output === Math.ceil(axis.input / axis.stride) && axis.before === Math.floor(total / 2);
+  });
+  if (!isSymmetric && !isSame) throw notPortable('this padding of a window, or ceilMode');
   return {
     stride: [height.stride, width.stride],
     padding: isSymmetric ? [height.before, width.before] : 'same',

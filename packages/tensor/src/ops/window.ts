@@ -79,14 +79,20 @@ export function checkWindow(op: string, taps: Pair, options: WindowOptions): Win
     taps: checkPair(op, 'taps', taps, 1),
     stride: checkPair(op, 'stride', stride, 1),
     dilation: checkPair(op, 'dilation', dilation, 1),
-    padding: padding === 'same' || padding === 'valid' ? padding : checkPair(op, 'padding', padding, 0),
+    padding:
+      padding === 'same' || padding === 'valid' ? padding : checkPair(op, 'padding', padding, 0, "'same', 'valid', "),
   };
 }
 
-function checkPair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
+/**
+ * Checks an option for both image axes, and expands it to [height, width].
+ *
+ * @param words What else the option may be, for the message.
+ * @throws ShapeError unless it is a whole number of at least `least`, or two of them.
+ */
+export function checkPair(op: string, name: string, value: Pair, least: number, words = ''): readonly [number, number] {
   const isNumber = typeof value === 'number';
   if (!isNumber && !(Array.isArray(value) && value.length === 2)) {
-    const words = name === 'padding' ? "'same', 'valid', " : '';
     throw new ShapeError(op, `${name} must be ${words}a whole number or [height, width], not ${shown(value)}`);
   }
   const both = pair(value);
@@ -104,13 +110,20 @@ function checkPair(op: string, name: string, value: Pair, least: number): readon
 /**
  * Works out a window of `taps` over images [batch, height, width, channels].
  *
+ * @param ceilMode Whether a last window may extend past the padded image. Default false.
  * @throws ShapeError as `checkWindow`, or if the window does not fit into the padded image.
  */
-export function slidingWindow(op: string, image: Shape, window: Pair, options: WindowOptions): Window {
+export function slidingWindow(
+  op: string,
+  image: Shape,
+  window: Pair,
+  { ceilMode = false, ...options }: WindowOptions & { ceilMode?: boolean },
+): Window {
   const { taps, stride, dilation, padding } = checkWindow(op, window, options);
   const along = (axis: 0 | 1): Slide => {
     const geometry = { input: image[axis + 1], taps: taps[axis], stride: stride[axis], dilation: dilation[axis] };
-    return slide(op, axis === 0 ? 'height' : 'width', geometry, typeof padding === 'string' ? padding : padding[axis]);
+    const pads = typeof padding === 'string' ? padding : padding[axis];
+    return slide(op, axis === 0 ? 'height' : 'width', geometry, pads, ceilMode);
   };
   return { height: along(0), width: along(1) };
 }
@@ -120,6 +133,7 @@ function slide(
   axis: string,
   geometry: Pick<Slide, 'input' | 'taps' | 'stride' | 'dilation'>,
   padding: 'same' | 'valid' | number,
+  ceilMode: boolean,
 ): Slide {
   const { input, taps, stride, dilation } = geometry;
   const extent = (taps - 1) * dilation + 1;
@@ -129,8 +143,8 @@ function slide(
     return { ...geometry, output, before: Math.floor(total / 2) };
   }
   const before = padding === 'valid' ? 0 : padding;
-  const output = Math.floor((input + 2 * before - extent) / stride) + 1;
-  if (output < 1) {
+  const steps = (input + 2 * before - extent) / stride;
+  if (steps < 0 && !(ceilMode && steps > -1)) {
     throw new ShapeError(
       op,
       `a window of ${extent} does not fit into a ${axis} of ${input + 2 * before} (padding included)`,
@@ -138,6 +152,9 @@ function slide(
       'Use a smaller window, a larger image, or padding.',
     );
   }
+  // A window that would begin in the padding at the end is dropped, so every window has real elements.
+  const startsInside = Math.ceil(steps) * stride < input + before;
+  const output = ceilMode && startsInside ? Math.ceil(steps) + 1 : Math.floor(steps) + 1;
   return { ...geometry, output, before };
 }
 

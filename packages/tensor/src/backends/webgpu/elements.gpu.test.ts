@@ -65,7 +65,7 @@ describe('elements narrower than a word', () => {
             [1, 2],
             [3, 1],
           ],
-          7,
+          { value: 7 },
         ),
       (x: Tensor<Narrow>) => broadcastTo(x, [3, rows, columns]),
       (x: Tensor<Narrow>) => sum(x),

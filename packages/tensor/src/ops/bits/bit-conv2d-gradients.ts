@@ -10,7 +10,7 @@ import { convolutionMultiplyAdds } from '../conv2d/conv2d-attributes.js';
 import { conv2dFilterGradient, conv2dInputGradient } from '../conv2d/conv2d-gradients.js';
 import type { InputGradientTensors } from '../conv2d/input-gradient-tensors.js';
 import { mul } from '../elementwise/binary.js';
-import { pad } from '../shape/pad.js';
+import { constantPad } from '../shape/constant-pad.js';
 import { reshape } from '../shape/reshape.js';
 import { isPointwise, type Slide } from '../window.js';
 import type { BitConv2dAttributes } from './bit-conv2d-attributes.js';
@@ -92,7 +92,7 @@ export function bitConv2dFilterGradient(
     const signs = unpackBits(x);
     if (attributes.paddingValue === 'zero') return conv2dFilterGradient(dy, signs, filterShape, attributes);
     const { height, width } = attributes.window;
-    const padded = pad(signs, [[0, 0], paddingOf(height), paddingOf(width), [0, 0]], 1);
+    const padded = constantPad(signs, [[0, 0], paddingOf(height), paddingOf(width), [0, 0]], 1);
     const window = { height: overPadded(height), width: overPadded(width) };
     return conv2dFilterGradient(dy, padded, filterShape, { ...attributes, window });
   });

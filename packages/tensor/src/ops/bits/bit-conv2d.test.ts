@@ -91,7 +91,7 @@ function convolutionOfNumbers(x: Tensor, filter: Tensor, { paddingValue, ...opti
     const span = (output - 1) * pair(options.stride ?? 1)[axis] + (taps - 1) * pair(options.dilation ?? 1)[axis] + 1;
     return [before, Math.max(0, span - before - input)] as const;
   });
-  return conv2d(pad(x, [[0, 0], border[0], border[1], [0, 0]], 1), filter, { ...options, padding: 'valid' });
+  return conv2d(pad(x, [[0, 0], border[0], border[1], [0, 0]], { value: 1 }), filter, { ...options, padding: 'valid' });
 }
 
 /** Small integers, so that sums of floats are exact in any order. */

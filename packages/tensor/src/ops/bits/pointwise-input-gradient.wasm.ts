@@ -1,8 +1,9 @@
 import { withTemporary } from '../../backends/cpu/heap.js';
 import type { Argument, ParameterTypes } from '../../backends/cpu/kernel.js';
 import type { BitTensor } from '../../bit-tensor.js';
-import { type F32x4, f32x4, forRange, type I32, i32, store, transpose4x4, when } from '../../wasm/assembler.js';
+import { type F32x4, f32x4, forRange, type I32, i32, transpose4x4, when } from '../../wasm/assembler.js';
 import type { InputGradientTensors } from '../conv2d/input-gradient-tensors.js';
+import { readAhead } from '../read-ahead.wasm.js';
 import { type Epilogue, type EpilogueArguments, epilogueFamily } from './epilogue.wasm.js';
 import {
   chunkRows,
@@ -125,19 +126,6 @@ const inputGradientKernel = epilogueFamily(parameters, (g: number, hasScale: boo
 
 /** Bytes of a row from which on processors do not foresee the next columns of 32 rows (measured on an AMD EPYC). */
 const longRow = 1024;
-
-/**
- * Statements that read memory in sequence, which fetches it into the cache faster than the tables would, a few columns
- * of 32 rows at a time. What was read is stored at `sink`, so that compilers keep it.
- */
-function readAhead(address: I32, bytes: I32, sink: I32): void {
-  const read = i32.variable(0, 'read');
-  const end = i32.variable(address.add(bytes), 'end');
-  forRange(address, end, cacheLineBytes, (at) => read.set(read.xor(i32.load(at))));
-  store(sink, read);
-}
-
-const cacheLineBytes = 64;
 
 /** A chunk of columns of dY [pixels, filters] in 32 rows. */
 interface Columns {

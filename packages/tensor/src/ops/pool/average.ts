@@ -11,7 +11,7 @@ import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
  * Average pooling: the mean of each window, for each channel.
  *
  * A window that reaches into the padding averages over its real elements only (PyTorch's `count_include_pad=False`).
- * Windows that would extend past the far edge are dropped, as in PyTorch with `ceil_mode=False`.
+ * Windows that would extend past the far edge are dropped, unless `ceilMode` is set, as in PyTorch.
  *
  * @param x Images [batch, height, width, channels].
  * @returns [batch, outHeight, outWidth, channels].

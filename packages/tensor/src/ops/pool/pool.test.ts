@@ -17,6 +17,7 @@ const options = fc.constantFrom<PoolOptions>(
   { window: [2, 3], stride: 1 },
   { window: [3, 1], stride: [2, 1], padding: 'same' },
   { window: 3, stride: 3, padding: [0, 2] },
+  { window: [2, 3], stride: [3, 2], padding: [1, 0], ceilMode: true },
 );
 
 const imageShapes = fc.tuple(
@@ -85,7 +86,26 @@ describe('avgPool2d', () => {
     expect(avgPool2d(zeros([1, 5, 7, 2]), { window: 2 }).shape).toEqual([1, 2, 3, 2]);
   });
 
+  test('keeps a last window in ceil mode if it begins before the padding at the end', () => {
+    const sizes = (x: Tensor, options: PoolOptions) => avgPool2d(x, { ...options, ceilMode: true }).shape.slice(1, 3);
+    expect(sizes(zeros([1, 5, 7, 2]), { window: 2 })).toEqual([3, 4]);
+    expect(sizes(zeros([1, 4, 6, 2]), { window: 2 })).toEqual([2, 3]);
+    // The second window would begin at position 3 of 1 + 2 + 1 and 1 + 3 + 1 elements: in the padding, and before it.
+    expect(sizes(zeros([1, 2, 3, 1]), { window: 2, stride: 3, padding: 1 })).toEqual([1, 2]);
+    expect(sizes(zeros([1, 5, 7, 2]), { window: 3, padding: 'same', stride: 2 })).toEqual([3, 4]);
+  });
+
+  test('averages the real elements of a last window', () => {
+    const x = tensor([1, 2, 3, 4, 5, 6, 7, 8, 9], { shape: [1, 3, 3, 1] });
+    expect([...avgPool2d(x, { window: 2, ceilMode: true }).values]).toEqual([3, 4.5, 7.5, 9]);
+  });
+
   test('refuses windows that do not fit', () => {
+    expect(avgPool2d(zeros([1, 2, 2, 1]), { window: 3, ceilMode: true }).shape).toEqual([1, 1, 1, 1]);
+    expect(() => avgPool2d(zeros([1, 2, 2, 1]), { window: 3, stride: 1, ceilMode: true })).toThrow('does not fit');
+    expect(() => avgPool2d(zeros([1, 2, 2, 1]), { window: 2, ceilMode: 1 as never })).toThrow(
+      'avgPool2d: ceilMode must be one of true, false, not 1',
+    );
     expect(() => avgPool2d(zeros([1, 2, 2, 1]), { window: 3 })).toThrow('does not fit');
     expect(() => avgPool2d(zeros([1, 4, 4, 1]), { window: 2, padding: 2 })).toThrow(
       'Padding must be smaller than the window.',
@@ -131,6 +151,7 @@ const wideOptions = fc.constantFrom<PoolOptions>(
   { window: [2, 3], stride: [3, 1] },
   { window: [1, 4], stride: [2, 5], padding: [0, 3] },
   { window: [5, 2], stride: 1, padding: [4, 0] },
+  { window: [5, 4], stride: [3, 4], padding: [2, 1], ceilMode: true },
 );
 
 const wideImages = fc

@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.js';
+import { checkChoice, checkOptions } from '../../check.js';
 import { ShapeError } from '../../errors.js';
 import type { Shape } from '../../shape.js';
 import { type Padding, type Pair, type Slide, slidingWindow, type Window } from '../window.js';
@@ -11,6 +11,12 @@ export interface PoolOptions {
   stride?: Pair;
   /** Must be smaller than the window, so that every window contains real elements. Default `'valid'`. */
   padding?: Padding;
+  /**
+   * Whether a last window along each axis may extend past the padded image, as in PyTorch, so that no element is left
+   * out: sizes are rounded up, not down. A window that would begin in the padding at the end is dropped. Elements beyond
+   * the image never count. Default false. Padding `'same'` always rounds up.
+   */
+  ceilMode?: boolean;
 }
 
 /**
@@ -19,13 +25,14 @@ export interface PoolOptions {
  * @throws ShapeError unless x has 4 axes and the window fits.
  */
 export function poolWindow(op: string, x: Shape, options: PoolOptions): Window {
-  checkOptions(op, options, ['window', 'stride', 'padding']);
-  const { window, stride = window, padding = 'valid' } = options;
+  checkOptions(op, options, ['window', 'stride', 'padding', 'ceilMode']);
+  const { window, stride = window, padding = 'valid', ceilMode = false } = options;
+  checkChoice(`${op}: ceilMode`, ceilMode, [true, false]);
   const operands = [{ name: 'x', shape: x, note: 'batch, height, width, channels' }];
   if (x.length !== 4) {
     throw new ShapeError(op, 'x must have 4 axes', operands, 'Reshape it to [batch, height, width, channels].');
   }
-  const sliding = slidingWindow(op, x, window, { stride, padding });
+  const sliding = slidingWindow(op, x, window, { stride, padding, ceilMode });
   for (const { taps, before } of [sliding.height, sliding.width]) {
     if (before >= taps) {
       throw new ShapeError(

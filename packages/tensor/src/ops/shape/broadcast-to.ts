@@ -1,4 +1,4 @@
-import { checkTensor } from '../../check.js';
+import { checkList, checkTensor } from '../../check.js';
 import { broadcastShapes, checkShape } from '../../check-shape.js';
 import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
@@ -51,4 +51,38 @@ function repeat(x: Tensor<DType>, y: Tensor<DType>, copy: CopyBlock): void {
   const inner = stridesOf(x.shape);
   const strides = y.shape.map((_, axis) => (axis < added || x.shape[axis - added] === 1 ? 0 : inner[axis - added]));
   copy(y.shape, { tensor: x, strides }, { tensor: y, strides: stridesOf(y.shape) });
+}
+
+/**
+ * Repeats x along its axes of size 1, as `broadcastTo` does, where −1 leaves an axis as it is: PyTorch's `expand`.
+ *
+ * @param shape The last axes are those of x; axes in front of them are new, and cannot be −1.
+ * @returns A copy (in PyTorch, a view).
+ * @throws ShapeError if another axis would have to change, or −1 stands for a new axis.
+ *
+ * @example
+ * ```ts
+ * import { expand, tensor } from '@mobinet/tensor';
+ *
+ * const column = tensor([[1], [2]]);
+ * console.log(`${expand(column, [-1, 3]).values}; [${expand(column, [4, -1, 3]).shape}]`);
+ * // → 1,1,1,2,2,2; [4,2,3]
+ * ```
+ */
+export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  checkTensor('expand', x);
+  checkList('expand', shape);
+  const added = shape.length - x.rank;
+  if (shape.slice(0, Math.max(0, added)).includes(-1)) {
+    throw new ShapeError(
+      'expand',
+      `−1 in ${formatShape(shape)} stands for an axis that x does not have`,
+      [{ name: 'x', shape: x.shape }],
+      `Only the last ${x.rank} axes may be −1.`,
+    );
+  }
+  return broadcastTo(
+    x,
+    shape.map((size, axis) => (size === -1 ? x.shape[axis - added] : size)),
+  );
 }

@@ -52,7 +52,11 @@ describe('copies of rows', () => {
       [before, 0],
       [before, after],
     ] as const;
-    checkOp((x) => pad(x as Tensor<DType>, pads, 9), [counted(dtype, [2, rows, columns])], withoutDifferences);
+    checkOp(
+      (x) => pad(x as Tensor<DType>, pads, { value: 9 }),
+      [counted(dtype, [2, rows, columns])],
+      withoutDifferences,
+    );
   });
 
   test.prop([dtypes, rows, borderSizes], { numRuns: 60 })('repeat rows', (dtype, rows, columns) => {

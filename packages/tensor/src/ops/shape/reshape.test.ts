@@ -33,4 +33,20 @@ describe('reshape', () => {
     expect(unsqueeze(x, 1).shape).toEqual([1, 1, 3, 1]);
     expect(() => squeeze(x, 1)).toThrow('axes [1] are not all of size 1');
   });
+
+  test('squeeze and unsqueeze take several axes', () => {
+    expect(unsqueeze(zeros([2, 3]), [0, -1, 2]).shape).toEqual([1, 2, 1, 3, 1]);
+    expect(unsqueeze(zeros([]), [0, 1]).shape).toEqual([1, 1]);
+    expect(unsqueeze(zeros([2]), []).shape).toEqual([2]);
+    expect(squeeze(zeros([1, 2, 1, 3, 1]), [-1, 0]).shape).toEqual([2, 1, 3]);
+    expect(squeeze(zeros([])).shape).toEqual([]);
+    expect(() => unsqueeze(zeros([2]), [0, 0])).toThrow('unsqueeze: axes [0,0] repeat an axis');
+    expect(() => unsqueeze(zeros([2]), 2)).toThrow('axis 2 is out of range for a tensor of rank 2');
+    expect(() => unsqueeze(zeros([2]), undefined as never)).toThrow('needs a list such as [0, 1]');
+  });
+
+  test('squeeze removes no other axis of an empty tensor', () => {
+    expect(squeeze(zeros([0, 1, 3])).shape).toEqual([0, 3]);
+    expect(() => squeeze(zeros([0, 3]), 1)).toThrow('axes [1] are not all of size 1');
+  });
 });

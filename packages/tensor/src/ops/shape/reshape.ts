@@ -1,5 +1,5 @@
 import { checkList, checkTensor } from '../../check.js';
-import { checkShape, normalizeAxes, normalizeAxis } from '../../check-shape.js';
+import { checkShape, normalizeAxes } from '../../check-shape.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { recordCall } from '../../op.js';
@@ -57,28 +57,38 @@ function completeShape(from: Shape, to: Shape): Shape {
 }
 
 /**
- * Adds an axis of size 1 at `axis` (−1: after the last). The result is a view.
+ * Adds axes of size 1: PyTorch's `unsqueeze`, and NumPy's `expand_dims`, which also takes several axes.
  *
- * @throws ShapeError if the axis is out of range.
+ * @param axes The positions of the new axes in the result: one or several. Negative ones count from its end, so −1 is
+ *   its last axis.
+ * @returns A view.
+ * @throws ShapeError if an axis is out of range or repeated.
  *
  * @example
  * ```ts
  * import { unsqueeze, zeros } from '@mobinet/tensor';
  *
- * const image = zeros([32, 32, 3]);
- * console.log(`[${unsqueeze(image, 0).shape}]`); // a batch of one image
- * // → [1,32,32,3]
+ * const image = zeros([32, 32]);
+ * console.log(`[${unsqueeze(image, 0).shape}], [${unsqueeze(image, [0, -1]).shape}]`); // a batch of one, with a channel
+ * // → [1,32,32], [1,32,32,1]
  * ```
  */
-export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
+export function unsqueeze<D extends DType>(x: Tensor<D>, axes: number | readonly number[]): Tensor<D> {
   checkTensor('unsqueeze', x);
-  return reshape(x, x.shape.toSpliced(normalizeAxis('unsqueeze', axis, x.rank + 1), 0, 1));
+  const list = typeof axes === 'number' ? [axes] : axes;
+  checkList('unsqueeze', list, '[0, 1]');
+  const shape = [...x.shape];
+  // In ascending order, each axis is at its final position when it is inserted.
+  for (const axis of normalizeAxes('unsqueeze', list, x.rank + list.length)) shape.splice(axis, 0, 1);
+  return reshape(x, shape);
 }
 
 /**
  * Removes axes of size 1: the given ones, or all of them by default. The result is a view.
  *
- * @throws ShapeError if a given axis is not of size 1.
+ * @param axes One axis or several; negative ones count from the end. One that is not of size 1 is an error, as in NumPy;
+ *   PyTorch leaves it as it is.
+ * @throws ShapeError if a given axis is not of size 1, out of range or repeated.
  *
  * @example
  * ```ts
@@ -91,10 +101,13 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D
  */
 export function squeeze<D extends DType>(x: Tensor<D>, axes?: number | readonly number[]): Tensor<D> {
   checkTensor('squeeze', x);
-  const dropped = new Set(normalizeAxes('squeeze', axes, x.rank));
-  const kept = x.shape.filter((size, axis) => !dropped.has(axis) || (axes === undefined && size !== 1));
-  if (sizeOf(kept) !== x.size) {
-    throw new ShapeError('squeeze', `axes [${[...dropped]}] are not all of size 1`, [{ name: 'x', shape: x.shape }]);
+  const ones = x.shape.flatMap((size, axis) => (size === 1 ? [axis] : []));
+  const dropped = axes === undefined ? ones : normalizeAxes('squeeze', axes, x.rank);
+  if (!dropped.every((axis) => ones.includes(axis))) {
+    throw new ShapeError('squeeze', `axes [${dropped}] are not all of size 1`, [{ name: 'x', shape: x.shape }]);
   }
-  return reshape(x, kept);
+  return reshape(
+    x,
+    x.shape.filter((_, axis) => !dropped.includes(axis)),
+  );
 }

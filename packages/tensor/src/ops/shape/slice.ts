@@ -5,9 +5,9 @@ import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { formatShape, type Shape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
+import { constantPad } from './constant-pad.js';
 import { type CopyBlock, copyBlock, offsetOf } from './copy-block.js';
 import { copyBlockByRows } from './copy-rows.wasm.js';
-import { pad } from './pad.js';
 
 /**
  * Takes the part of x from `start` up to, not including, `end`: `slice(x, [2, 0], [5, -1])` is NumPy's `x[2:5, 0:-1]`.
@@ -76,7 +76,7 @@ const sliceOp = defineOp<[Tensor<DType>], [Tensor<DType>], SliceAttributes>({
   webgpu: ([x], [y], { first }) => cut(x, y, first, gpuKernels().copyBlockOnGpu),
   gradient(dy, { attributes: { first, sizes }, inputShapes: [shape] }) {
     const pads = shape.map((size, axis) => [first[axis], size - first[axis] - sizes[axis]] as const);
-    return [() => pad(dy, pads)];
+    return [() => constantPad(dy, pads, 0)];
   },
 });
 
