@@ -17,7 +17,7 @@ export { Linear, type LinearOptions } from './layers/linear.js';
 export { GlobalAveragePool2d, Pool2d, type PoolKind } from './layers/pooling.js';
 export { Sequential } from './layers/sequential.js';
 export { crossEntropy, distillationLoss, mse } from './losses.js';
-export { Module } from './module.js';
+export { type AnyModule, Module } from './module.js';
 export { Adam, type AdamOptions, AdamW } from './optimizers/adam.js';
 export {
   ExponentialMovingAverage,
@@ -40,4 +40,5 @@ export {
   weightDecayRange,
 } from './ranges.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
+export { type LoadStateOptions, loadState, saveState } from './state.js';
 export { flatten, type Gradients, unflatten } from './tree.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import {
   assign,
   checkFunction,
@@ -161,6 +162,11 @@ export abstract class Optimizer {
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#tensors.clear();
+  }
+
+  /** Lets `using` free the state at the end of the enclosing block. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** Performs one step. `step` counts it already, so it is 1 in the first one. */
