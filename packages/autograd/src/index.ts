@@ -16,7 +16,8 @@ export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.js';
 export { Linear, type LinearOptions } from './layers/linear.js';
 export { GlobalAveragePool2d, Pool2d, type PoolKind } from './layers/pooling.js';
 export { Sequential } from './layers/sequential.js';
-export { crossEntropy, distillationLoss, mse } from './losses.js';
+export type { Reduction } from './loss-terms.js';
+export { type CrossEntropyOptions, crossEntropy, distillationLoss } from './losses.js';
 export { type AnyModule, Module } from './module.js';
 export { Adam, type AdamOptions, AdamW } from './optimizers/adam.js';
 export {
@@ -32,6 +33,12 @@ export {
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
 export { Parameter } from './parameter.js';
 export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropyWithLogits,
+  type KlDivergenceOptions,
+  klDivergence,
+} from './probability-losses.js';
+export {
   decayRange,
   fractionRange,
   labelSmoothingRange,
@@ -39,6 +46,7 @@ export {
   temperatureRange,
   weightDecayRange,
 } from './ranges.js';
+export { type HuberOptions, huber, l1, mse, type RegressionLossOptions } from './regression-losses.js';
 export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
 export { type LoadStateOptions, loadState, saveState } from './state.js';
 export { flatten, type Gradients, unflatten } from './tree.js';
