@@ -26,10 +26,12 @@ export {
 } from './optimizers/exponential-moving-average.js';
 export {
   Optimizer,
+  type OptimizerOptions,
   type OptimizerState,
+  type ParameterGroup,
   type Update,
-  type WeightDecayOptions,
 } from './optimizers/optimizer.js';
+export { RMSProp, type RMSPropOptions } from './optimizers/rmsprop.js';
 export { SGD, type SGDOptions } from './optimizers/sgd.js';
 export { Parameter } from './parameter.js';
 export {
@@ -46,7 +48,22 @@ export {
   temperatureRange,
   weightDecayRange,
 } from './ranges.js';
+export {
+  ReduceOnPlateau,
+  type ReduceOnPlateauOptions,
+  type ReduceOnPlateauState,
+} from './reduce-on-plateau.js';
 export { type HuberOptions, huber, l1, mse, type RegressionLossOptions } from './regression-losses.js';
-export { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
+export {
+  constant,
+  cosine,
+  exponential,
+  oneCycle,
+  product,
+  type Schedule,
+  sequence,
+  stepDecay,
+  warmUp,
+} from './schedules.js';
 export { type LoadStateOptions, loadState, saveState } from './state.js';
 export { flatten, type Gradients, unflatten } from './tree.js';
