@@ -10,9 +10,11 @@ export {
   valueAndGradient,
 } from './differentiate.js';
 export * from './initializers.js';
-export { PReLU, ReLU, RPReLU, type RPReLUOptions } from './layers/activations.js';
+export { GELU, PReLU, ReLU, RPReLU, type RPReLUOptions, Sigmoid, Tanh } from './layers/activations.js';
 export { BatchNorm2d, type BatchNormOptions } from './layers/batch-norm.js';
 export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.js';
+export { Flatten, type FlattenOptions } from './layers/flatten.js';
+export { Identity } from './layers/identity.js';
 export { Linear, type LinearOptions } from './layers/linear.js';
 export { GlobalAveragePool2d, Pool2d, type PoolKind } from './layers/pooling.js';
 export { Sequential } from './layers/sequential.js';
