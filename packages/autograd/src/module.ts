@@ -81,7 +81,7 @@ export abstract class Module<A extends readonly unknown[] = [x: Tensor], R = Ten
     return collect(this, true, (tensor) => tensor instanceof Parameter) as Map<string, Parameter>;
   }
 
-  /** The tensors that are saved but not trained, such as running statistics, by name. */
+  /** The f32 tensors that are saved but not trained, such as running statistics, by name. */
   state(): Map<string, Tensor> {
     return collect(this, true, (tensor) => !(tensor instanceof Parameter));
   }
@@ -102,9 +102,11 @@ export abstract class Module<A extends readonly unknown[] = [x: Tensor], R = Ten
     return this.toString();
   }
 
-  /** Frees all parameters and state. */
+  /** Frees all parameters and state, and tensors of integers in its fields. */
   dispose(): void {
-    dispose([...this.parameters().values(), ...this.state().values()]);
+    const tensors = new Set<Tensor>();
+    walk(this, true, (_path, tensor) => tensors.add(tensor));
+    dispose(tensors);
   }
 
   /** Lets `using network = new Linear(2, 3, { rng })` free the network at the end of the enclosing block. */

@@ -83,6 +83,8 @@ describe('saveState and loadState', () => {
     expect(saveState(fresh)).toEqual(bytes);
     // Decoding above made the seven tensors of the file.
     expect(memory().tensors - before.tensors).toBe(7);
+    fresh.dispose();
+    expect(memory().tensors - before.tensors).toBe(0);
   });
 
   test('one error lists everything that does not fit, and nothing changes', () => {

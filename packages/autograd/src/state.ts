@@ -12,8 +12,9 @@ import { findMisfits, misfitError, stateTensors } from './state-tensors.js';
 
 /**
  * Encodes all tensors of a module, its parameters and its state, as a safetensors file: what `torch.save` does with the
- * `state_dict` of a module. Names are field paths, and tied weights are saved once, under the first of their paths. A
- * training run has more than that: its optimizer (`Optimizer.state`) and its progress.
+ * `state_dict` of a module. Names are field paths, and tied weights are saved once, under the first of their paths.
+ * Tensors of integers are saved, too, but neither bit tensors nor fields that are no tensors. A training run has more
+ * than that: its optimizer (`Optimizer.state`) and its progress.
  *
  * @param module On the CPU.
  * @returns The bytes of the file, in the order of the fields: the same values give the same bytes.
