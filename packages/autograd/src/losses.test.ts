@@ -177,6 +177,9 @@ describe('crossEntropy', () => {
       /^crossEntropy: weight needs a factor for each of the 3 classes/,
     );
     expect(() => crossEntropy(logits, labelsOf([0, 1]), { weight: [1, 2, 3] as never })).toThrow(TypeError);
+    expect(() => crossEntropy(logits, labelsOf([0, 1]), { weight: labelsOf([1, 2, 3]) as never })).toThrow(
+      "crossEntropy: weight must be f32, not i32. Use cast(weight, 'f32').",
+    );
     expect(() => crossEntropy(logits, zeros([2, 3]), { ignoreIndex: 1 })).toThrow(
       'crossEntropy: soft targets have no label that ignoreIndex could name',
     );

@@ -134,6 +134,9 @@ export function crossEntropy(logits: Tensor, target: Tensor<'i32' | 'f32'>, opti
 
 function checkWeight(weight: Tensor, classes: number): void {
   checkTensor('crossEntropy', weight, 'weight');
+  if (weight.dtype !== 'f32') {
+    throw new DTypeError(`crossEntropy: weight must be f32, not ${weight.dtype}. Use cast(weight, 'f32').`);
+  }
   if (sameShape(weight.shape, [classes])) return;
   throw new ShapeError('crossEntropy', `weight needs a factor for each of the ${classes} classes`, [
     { name: 'weight', shape: weight.shape },

@@ -60,24 +60,25 @@ export function watchForLeak(handle: { readonly shape: Shape }): void {
 }
 
 /**
- * The first frame that is not in this library, such as ` at train (train.js:12:13)`. Empty if none can be told from it,
- * because a bundler has put everything into one file.
+ * The first frame that is neither in this library nor in another package, such as ` at train (train.js:12:13)`. Empty if
+ * none can be told from the library, because a bundler has put everything into one file.
  */
 function callerIn(stack: string): string {
   const frames = stack.split('\n');
   const [own] = fileOf(frames[0]);
   const caller = frames.find((frame) => {
     const [file] = fileOf(frame);
-    return file !== undefined && file !== own && (!ownFile.test(file) || testFile.test(file));
+    return file !== undefined && file !== own && (!installedFile.test(file) || testFile.test(file));
   });
-  return caller === undefined ? '' : ` ${caller.trim()}`;
+  // Only V8 writes “at” itself.
+  return caller === undefined ? '' : ` at ${caller.trim().replace(/^at /, '')}`;
 }
 
 /** The file of a frame. Frames of built-in functions have none. */
 const fileOf = (frame = ''): readonly string[] => /[^\s(@]+(?=:\d+:\d+\)?$)/.exec(frame) ?? [];
 
-/** The files of the packages, installed or in their repository. */
-const ownFile = /\/(?:node_modules\/(?:@mobinet\/)?|packages\/)(?:tensor|autograd|bnn|mobinet)\/(?:dist|src)\//;
+/** The files of installed packages, and of these packages in their repository. */
+const installedFile = /\/(?:node_modules|packages\/(?:tensor|autograd|bnn|mobinet)\/(?:dist|src))\//;
 const testFile = /\.test\.[jt]s/;
 
 export function nameLeak(handle: object, label: string | undefined): void {
