@@ -130,6 +130,22 @@ describe('a stumble', () => {
   });
 });
 
+test('a report of a leak names the line of the program', () => {
+  const program = `
+import { Linear } from '@mobinet/autograd';
+import { ones, reportLeaks, Rng } from '@mobinet/tensor';
+reportLeaks();
+const layer = new Linear(2, 1, { bias: false, rng: Rng.fromSeed(0) });
+const forget = () => void layer.forward(layer.weight);
+forget();
+for (let attempt = 0; attempt < 5; attempt++) {
+  gc();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+}`;
+  const [report] = stderrOf(['--expose-gc', '--input-type=module', '-e', program]).split('\n');
+  expect(report).toMatch(/^a tensor of shape \[1, 1\] was never disposed\. It was made at forget \(file:.*:6:\d+\)$/);
+});
+
 describe('docs/help.md', () => {
   const page = readFileSync(join(root, 'docs/help.md'), 'utf8');
 

@@ -27,9 +27,10 @@ import { BatchNorm2d } from './layers/batch-norm.js';
 import { Conv2d } from './layers/conv2d.js';
 import { Linear } from './layers/linear.js';
 import { GlobalAveragePool2d, Pool2d } from './layers/pooling.js';
-import { crossEntropy, mse } from './losses.js';
+import { crossEntropy } from './losses.js';
 import { Module } from './module.js';
 import { Adam } from './optimizers/adam.js';
+import { mse } from './regression-losses.js';
 import { flatten } from './tree.js';
 
 /** One layer of every kind that has a gradient. */

@@ -1,4 +1,4 @@
-/** Building blocks for optimizers, and for code that walks over the modules of a network. */
+/** Building blocks for optimizers, and for code that walks over the modules of a network or reads its files. */
 
 export { onCompleteGradients } from './complete-gradients.js';
 export {
@@ -12,3 +12,4 @@ export { modulesOf } from './module.js';
 export { adamOptions } from './optimizers/adam.js';
 export { defineUpdate, type UpdateRule } from './optimizers/update.js';
 export type { ParameterUpdate, UpdateDefinition, UpdateNumbers } from './optimizers/update-definition.js';
+export { findMisfits, type Misfits, misfitError, stateTensors } from './state-tensors.js';

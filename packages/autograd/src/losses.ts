@@ -1,4 +1,5 @@
 import {
+  add,
   apply,
   arange,
   checkNumber,
@@ -6,38 +7,67 @@ import {
   checkTensor,
   DTypeError,
   defineOp,
+  div,
   equal,
   isRecording,
   logSoftmax,
   mean,
   mul,
+  neg,
+  ones,
   reshape,
   ShapeError,
+  sameShape,
+  sizeOf,
   softmax,
-  square,
   sub,
   sum,
   type Tensor,
   tidy,
   where,
+  wholeNumbers,
+  withBackend,
 } from '@mobinet/tensor/functions';
 import { flushed } from '@mobinet/tensor/kernels';
+import { stopGradient } from './differentiate.js';
+import { type LabelAttributes, labelTargets } from './label-targets.js';
+import { checkReduction, mulLogarithm, type Reduction } from './loss-terms.js';
 import { crossEntropyByKernel, crossEntropyGradientByKernel } from './losses.wasm.js';
 import { crossEntropyGradientOnGpu, crossEntropyOnGpu } from './losses.wgsl.js';
 import { labelSmoothingRange, temperatureRange } from './ranges.js';
 
+/** Options of `crossEntropy`. */
+export interface CrossEntropyOptions {
+  /** ε of label smoothing, from 0 to 1: how much of each target is spread over all classes. Default 0. */
+  labelSmoothing?: number;
+  /** w, a factor for each class, [classes], which is a constant to gradients. Default: all 1. */
+  weight?: Tensor;
+  /**
+   * Rows with this label do not count, whatever their logits. Not for soft targets. Default: none, where PyTorch has
+   * −100.
+   */
+  ignoreIndex?: number;
+  /** Whether to average the losses of all rows, to add them up, or to return them as they are. Default `'mean'`. */
+  reduction?: Reduction;
+}
+
 /**
  * Softmax cross-entropy, averaged over the batch: −log softmax(logits)[label] of each row.
  *
- * With label smoothing ε, the target of row n is (1 − ε)·onehot(labels[n]) + ε/classes (Szegedy et al., 2016).
+ * In general, the loss of row n is −Σ w[c]·target[n, c]·log softmax(logits[n])[c], where the target of a label is
+ * one-hot. With label smoothing ε, the target becomes (1 − ε)·target + ε/classes (Szegedy et al., 2016).
  *
- * @param logits [batch, classes]
- * @param labels [batch], the class index of each row.
- * @param options.labelSmoothing ε, from 0 to 1. Default 0.
- * @returns A scalar, in nats.
+ * As in PyTorch, the mean over labels is divided by the sum of w[label] over the rows that count, and is NaN if there
+ * are none; the mean over soft targets is divided by the number of rows. Differs from PyTorch: the classes are the last
+ * axis, and a soft target of 0 contributes 0 where the logit is −∞, not NaN.
+ *
+ * @param logits [..., classes]. All axes but the last are those of the batch; each of its elements is a row.
+ * @param target The class index of each row, i32 [...], or soft targets, the probability of each class, f32
+ *   [..., classes].
+ * @returns A scalar, or [...] without a reduction; in nats.
  * @throws ShapeError or DTypeError if the operands do not fit.
- * @throws RangeError if ε is out of range, or a label is not in 0 … classes − 1. A GPU cannot throw for a label: there,
- *   the loss is NaN.
+ * @throws RangeError if an option is out of range or unknown, or a label is not in 0 … classes − 1. A GPU cannot throw
+ *   for a label: there, the loss is NaN.
  * @example
  * ```ts
  * import { crossEntropy } from '@mobinet/autograd';
@@ -48,23 +78,84 @@ import { labelSmoothingRange, temperatureRange } from './ranges.js';
  * console.log(`${loss.values[0].toFixed(4)}, ${Math.log(10).toFixed(4)}`);
  * // → 2.3026, 2.3026
  * ```
+ * @example Rare classes count more, and padding not at all
+ * ```ts
+ * import { crossEntropy } from '@mobinet/autograd';
+ * import { tensor, zeros } from '@mobinet/tensor';
+ *
+ * const labels = tensor([0, 1, -1], { dtype: 'i32' });
+ * const options = { weight: tensor([1, 3]), ignoreIndex: -1, reduction: 'none' } as const;
+ * console.log([...crossEntropy(zeros([3, 2]), labels, options).values].map((loss) => loss.toFixed(3)).join(' '));
+ * // → 0.693 2.079 0.000
+ * ```
  */
-export function crossEntropy(logits: Tensor, labels: Tensor<'i32'>, options: { labelSmoothing?: number } = {}): Tensor {
+export function crossEntropy(logits: Tensor, target: Tensor<'i32' | 'f32'>, options: CrossEntropyOptions = {}): Tensor {
   checkTensor('crossEntropy', logits, 'logits');
-  checkTensor('crossEntropy', labels, 'labels');
-  checkOptions('crossEntropy', options, ['labelSmoothing']);
-  const { labelSmoothing = 0 } = options;
-  if (logits.rank !== 2 || labels.rank !== 1 || labels.shape[0] !== logits.shape[0]) {
-    throw new ShapeError('crossEntropy', 'every row of logits needs one label', [
-      { name: 'logits', shape: logits.shape, note: 'batch, classes' },
-      { name: 'labels', shape: labels.shape, note: 'batch' },
+  checkTensor('crossEntropy', target, 'labels');
+  checkOptions('crossEntropy', options, ['labelSmoothing', 'weight', 'ignoreIndex', 'reduction']);
+  const { labelSmoothing = 0, weight, ignoreIndex, reduction = 'mean' } = options;
+  const isSoft = target.dtype === 'f32' && target.rank === logits.rank;
+  const expected = isSoft ? logits.shape : logits.shape.slice(0, -1);
+  if (logits.rank === 0 || !sameShape(target.shape, expected)) {
+    throw new ShapeError('crossEntropy', 'every row of logits needs one label, or the probability of each class', [
+      { name: 'logits', shape: logits.shape, note: '..., classes' },
+      { name: isSoft ? 'target' : 'labels', shape: target.shape, note: isSoft ? '..., classes' : '...' },
     ]);
   }
-  if (labels.dtype !== 'i32') {
-    throw new DTypeError(`crossEntropy: labels must be i32, not ${labels.dtype}. Use cast(labels, 'i32').`);
+  if (!isSoft && target.dtype !== 'i32') {
+    throw new DTypeError(`crossEntropy: labels must be i32, not ${target.dtype}. Use cast(labels, 'i32').`);
   }
+  const classes = logits.shape[logits.rank - 1];
   checkNumber('crossEntropy: labelSmoothing', labelSmoothing, labelSmoothingRange);
-  return apply(crossEntropyOp, [logits, labels], { smoothing: labelSmoothing })[0];
+  checkReduction('crossEntropy', reduction);
+  if (weight) checkWeight(weight, classes);
+  if (ignoreIndex !== undefined) {
+    checkNumber('crossEntropy: ignoreIndex', ignoreIndex, wholeNumbers(-(2 ** 31), 2 ** 31 - 1));
+    if (isSoft) throw new RangeError('crossEntropy: soft targets have no label that ignoreIndex could name');
+  }
+  const isPlain = !isSoft && !weight && ignoreIndex === undefined && reduction === 'mean';
+  if (isPlain && logits.rank === 2) {
+    return apply(crossEntropyOp, [logits, target as Tensor<'i32'>], { smoothing: labelSmoothing })[0];
+  }
+  return tidy(() => {
+    const batch = logits.shape.slice(0, -1);
+    const rows = reshape(logits, [sizeOf(batch), classes]);
+    const labels = reshape(target as Tensor<'i32'>, [target.size]);
+    if (isPlain) return apply(crossEntropyOp, [rows, labels], { smoothing: labelSmoothing })[0];
+    const attributes = { smoothing: labelSmoothing, ignoreIndex };
+    const { losses, weights } = isSoft
+      ? softLosses(rows, reshape(target as Tensor, rows.shape), labelSmoothing, weight)
+      : labelLosses(rows, labels, weight ?? withBackend(logits.backend, () => ones([classes])), attributes);
+    if (reduction === 'none') return reshape(losses, batch);
+    if (reduction === 'sum') return sum(losses);
+    return weights ? div(sum(losses), sum(weights)) : mean(losses);
+  });
+}
+
+function checkWeight(weight: Tensor, classes: number): void {
+  checkTensor('crossEntropy', weight, 'weight');
+  if (weight.dtype !== 'f32') {
+    throw new DTypeError(`crossEntropy: weight must be f32, not ${weight.dtype}. Use cast(weight, 'f32').`);
+  }
+  if (sameShape(weight.shape, [classes])) return;
+  throw new ShapeError('crossEntropy', `weight needs a factor for each of the ${classes} classes`, [
+    { name: 'weight', shape: weight.shape },
+  ]);
+}
+
+/** The losses of rows with labels, and their weights, 0 for those that do not count. */
+function labelLosses(logits: Tensor, labels: Tensor<'i32'>, weight: Tensor, attributes: LabelAttributes) {
+  const [targets, weights] = labelTargets(labels, stopGradient(weight), attributes);
+  // Where the target is 0, the logarithm may be −∞ or, in a row that does not count, NaN.
+  const terms = where(equal(targets, 0), 0, mul(targets, logSoftmax(logits)));
+  return { losses: neg(sum(terms, { axes: 1 })), weights };
+}
+
+/** The losses of rows with soft targets, which all weigh the same. */
+function softLosses(logits: Tensor, target: Tensor, smoothing: number, weight: Tensor | undefined) {
+  const smoothed = smoothing > 0 ? add(mul(target, 1 - smoothing), smoothing / logits.shape[1]) : target;
+  const weighted = weight ? mul(smoothed, stopGradient(weight)) : smoothed;
+  return { losses: neg(sum(mulLogarithm(weighted, logSoftmax(logits)), { axes: 1 })), weights: null };
 }
 
 /** The second output, the probabilities, is for the gradient: ∂L/∂logits = (softmax − target) / batch. */
@@ -214,32 +305,4 @@ export function distillationLoss(
     const divergence = mul(softmax(ofTeacher), sub(logSoftmax(ofTeacher), logSoftmax(ofStudent)));
     return mul(sum(divergence), temperature ** 2 / logits.shape[0]);
   });
-}
-
-/**
- * Mean squared error: the mean of (prediction − target)² over all elements.
- *
- * @param prediction Any shape.
- * @param target The same shape.
- * @returns A scalar.
- * @throws ShapeError if the shapes differ.
- * @example
- * ```ts
- * import { mse } from '@mobinet/autograd';
- * import { tensor } from '@mobinet/tensor';
- *
- * console.log(mse(tensor([1, 2]), tensor([1, 6])).values[0]);
- * // → 8
- * ```
- */
-export function mse(prediction: Tensor, target: Tensor): Tensor {
-  checkTensor('mse', prediction, 'prediction');
-  checkTensor('mse', target, 'target');
-  if (prediction.shape.join() !== target.shape.join()) {
-    throw new ShapeError('mse', 'prediction and target must have the same shape', [
-      { name: 'prediction', shape: prediction.shape },
-      { name: 'target', shape: target.shape },
-    ]);
-  }
-  return tidy(() => mean(square(sub(prediction, target))));
 }

@@ -1,12 +1,15 @@
 import { inspect } from 'node:util';
-import { memory, ones, Rng, type Tensor, tensor, zeros } from '@mobinet/tensor';
-import { describe, expect, test } from 'vitest';
+import { dispose, memory, ones, Rng, square, sub, sum, type Tensor, tensor, zeros } from '@mobinet/tensor';
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import { valueAndGradient } from './differentiate.js';
 import { PReLU, ReLU } from './layers/activations.js';
 import { BatchNorm2d } from './layers/batch-norm.js';
 import { Conv2d } from './layers/conv2d.js';
 import { Linear } from './layers/linear.js';
 import { Sequential } from './layers/sequential.js';
-import { Module } from './module.js';
+import { type AnyModule, Module, modulesOf } from './module.js';
+import { ExponentialMovingAverage } from './optimizers/exponential-moving-average.js';
+import { SGD } from './optimizers/sgd.js';
 
 class Unit extends Module {
   readonly conv: Conv2d;
@@ -93,6 +96,82 @@ describe('Module', () => {
     model.stem.weight.dispose();
     expect(() => model.forward(zeros([1, 4, 4, 1]))).toThrow('stem.weight was disposed');
   });
+});
+
+/** The squared distance of two vectors in the plane that a layer maps them to. */
+class Siamese extends Module<[a: Tensor, b: Tensor], { readonly distance: Tensor }> {
+  readonly layer: Linear;
+
+  constructor(rng: Rng) {
+    super();
+    this.layer = new Linear(3, 2, { rng });
+  }
+
+  override forward(a: Tensor, b: Tensor) {
+    return { distance: sum(square(sub(this.layer.forward(a), this.layer.forward(b)))) };
+  }
+}
+
+describe('a module of several inputs that returns a record', () => {
+  const siamese = () => new Siamese(Rng.fromSeed(3));
+
+  test('is trained, averaged, listed and switched like any other', () => {
+    const model = siamese();
+    const average = new ExponentialMovingAverage(siamese(), { decay: 0.5 });
+    const [a, b] = [tensor([[1, 0, 0]]), tensor([[0, 1, 0]])];
+    const step = valueAndGradient((model: Siamese, a: Tensor, b: Tensor) => model.forward(a, b).distance);
+    const optimizer = new SGD({ learningRate: 0.1 });
+    const losses = [0, 1, 2].map(() => {
+      const { value, gradients } = step(model, a, b);
+      expectTypeOf(gradients.layer.weight).toEqualTypeOf<Tensor>();
+      optimizer.update(model, gradients);
+      average.update(model);
+      return value.values[0];
+    });
+    expect(losses[2]).toBeLessThan(losses[0]);
+    expect(average.module.forward(a, b).distance.values[0]).toBeLessThan(losses[0]);
+    expect(modulesOf(model.eval()).map(({ training }) => training)).toEqual([false, false]);
+    expect(`${model}`).toContain('layer: Linear');
+  });
+
+  test('has the types of its arguments and of its result', () => {
+    expectTypeOf<Siamese>().toExtend<AnyModule>();
+    expectTypeOf<Linear>().toExtend<AnyModule>();
+    expectTypeOf<Siamese['forward']>().toEqualTypeOf<(a: Tensor, b: Tensor) => { distance: Tensor }>();
+    expectTypeOf<Module['forward']>().toEqualTypeOf<(x: Tensor) => Tensor>();
+    expectTypeOf(new ExponentialMovingAverage(siamese(), { decay: 0 }).module).toEqualTypeOf<Siamese>();
+    // @ts-expect-error A Sequential hands one tensor from module to module.
+    new Sequential(new ReLU(), siamese());
+    // @ts-expect-error The second tensor is missing.
+    expect(() => siamese().forward(ones([1, 3]))).toThrow();
+    const text = (model: Module) => model;
+    // @ts-expect-error Not a module from a tensor to a tensor.
+    text(siamese());
+
+    class Wrong extends Module<[a: Tensor, b: Tensor]> {
+      // @ts-expect-error The arguments are those of the declared type.
+      override forward(a: number): Tensor {
+        return ones([a]);
+      }
+    }
+    expect(new Wrong()).toBeInstanceOf(Module);
+  });
+});
+
+test('`using` disposes modules, optimizers and averages at the end of the block', () => {
+  const before = memory();
+  {
+    using layer = new Linear(2, 1, { rng: Rng.fromSeed(0) });
+    using average = new ExponentialMovingAverage(new Linear(2, 1, { rng: Rng.fromSeed(1) }), { decay: 0.9 });
+    using optimizer = new SGD({ learningRate: 0.1, momentum: 0.9 });
+    const { value, gradients } = valueAndGradient((layer: Linear) => sum(layer.forward(ones([1, 2]))))(layer);
+    optimizer.update(layer, gradients);
+    average.update(layer);
+    dispose([value, gradients]);
+    // Two parameters of each of the layers, and the velocities of the first.
+    expect(memory().tensors - before.tensors).toBe(6);
+  }
+  expect(memory()).toEqual(before);
 });
 
 describe('layers', () => {

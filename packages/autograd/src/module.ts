@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { BitTensor, dispose, Tensor } from '@mobinet/tensor/functions';
 import { Parameter } from './parameter.js';
 
@@ -6,6 +7,9 @@ import { Parameter } from './parameter.js';
  * are state, and modules are searched in turn, as are arrays and records of these. Names are field paths, such as
  * `units.3.depthwise.norm.gamma`. A tensor or module at several places (tied weights, a shared layer) is listed, saved
  * and trained once, under the first of its paths.
+ *
+ * `forward` takes one f32 tensor and returns one unless the type arguments say otherwise: `A` are the types of its
+ * arguments, `R` is that of its result.
  *
  * @example
  * ```ts
@@ -33,8 +37,21 @@ import { Parameter } from './parameter.js';
  * // → 5,3
  * // → hidden.weight hidden.bias output.weight output.bias
  * ```
+ * @example A module of two inputs that returns a record
+ * ```ts
+ * import { Module } from '@mobinet/autograd';
+ * import { sub, type Tensor, tensor } from '@mobinet/tensor';
+ *
+ * class Compare extends Module<[a: Tensor, b: Tensor], { difference: Tensor }> {
+ *   override forward(a: Tensor, b: Tensor) {
+ *     return { difference: sub(a, b) };
+ *   }
+ * }
+ * console.log(`${new Compare().forward(tensor([5]), tensor([3])).difference.values}`);
+ * // → 2
+ * ```
  */
-export abstract class Module {
+export abstract class Module<A extends readonly unknown[] = [x: Tensor], R = Tensor> {
   /**
    * Whether `forward` runs in training mode (batch statistics) or in evaluation mode (running statistics). Default
    * true.
@@ -42,10 +59,10 @@ export abstract class Module {
   training = true;
 
   /**
-   * Computes the output of the layer or network. The shapes of x and of the result are those of the subclass. The
-   * caller frees the result.
+   * Computes the output of the layer or network. The arguments, the result and their shapes are those of the subclass.
+   * The caller frees the result.
    */
-  abstract forward(x: Tensor): Tensor;
+  abstract forward(...args: A): R;
 
   /** Switches this module and all modules in it to training mode. Returns itself. */
   train(): this {
@@ -64,7 +81,7 @@ export abstract class Module {
     return collect(this, true, (tensor) => tensor instanceof Parameter) as Map<string, Parameter>;
   }
 
-  /** The tensors that are saved but not trained, such as running statistics, by name. */
+  /** The f32 tensors that are saved but not trained, such as running statistics, by name. */
   state(): Map<string, Tensor> {
     return collect(this, true, (tensor) => !(tensor instanceof Parameter));
   }
@@ -85,11 +102,24 @@ export abstract class Module {
     return this.toString();
   }
 
-  /** Frees all parameters and state. */
+  /** Frees all parameters and state, and tensors of integers in its fields. */
   dispose(): void {
-    dispose([...this.parameters().values(), ...this.state().values()]);
+    const tensors = new Set<Tensor>();
+    walk(this, true, (_path, tensor) => tensors.add(tensor));
+    dispose(tensors);
+  }
+
+  /** Lets `using network = new Linear(2, 3, { rng })` free the network at the end of the enclosing block. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
+
+/**
+ * A module with a `forward` of any arguments and any result: the type of what works with every module, such as
+ * `saveState`.
+ */
+export type AnyModule = Module<readonly unknown[], unknown>;
 
 /**
  * One line for each field of a module, or of an array or record of modules. A layer that was listed before (a tied one)
@@ -124,7 +154,7 @@ function describeChildren(node: object, seen: Set<object>): string[] {
  * // → Sequential Linear ReLU
  * ```
  */
-export function modulesOf(tree: unknown): Module[] {
+export function modulesOf(tree: unknown): AnyModule[] {
   return walk(tree, false);
 }
 
@@ -153,8 +183,8 @@ export function walk(
   tree: unknown,
   inModule: boolean,
   found?: (path: string, tensor: Tensor, inModule: boolean) => void,
-): Module[] {
-  const modules: Module[] = [];
+): AnyModule[] {
+  const modules: AnyModule[] = [];
   const listed = new Set<object>();
   /** The containers around the current node. The gradients of a module inside itself are a record inside itself. */
   const ancestors = new Set<object>();

@@ -1,6 +1,16 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { constant, cosine, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js';
+import {
+  constant,
+  cosine,
+  exponential,
+  oneCycle,
+  product,
+  type Schedule,
+  sequence,
+  stepDecay,
+  warmUp,
+} from './schedules.js';
 
 const rates = (schedule: Schedule, steps: number): number[] =>
   Array.from({ length: steps }, (_, step) => schedule(step));
@@ -30,6 +40,67 @@ describe('stepDecay', () => {
     expect(rates(schedule, 7)).toEqual([8, 8, 4, 4, 4, 2, 2]);
     expect(stepDecay({ rate: 1, at: [] })(100)).toBe(1);
     expect(stepDecay({ rate: 1, at: [0] })(0)).toBe(0.1);
+  });
+});
+
+describe('exponential', () => {
+  test('multiplies the rate at every step, or at every so many', () => {
+    expect(rates(exponential({ rate: 8, factor: 0.5 }), 4)).toEqual([8, 4, 2, 1]);
+    expect(rates(exponential({ rate: 1, factor: 2, every: 3 }), 7)).toEqual([1, 1, 1, 2, 2, 2, 4]);
+  });
+
+  test('is a stepDecay with evenly spaced milestones', () => {
+    const milestones = stepDecay({ rate: 0.3, factor: 0.7, at: [5, 10, 15] });
+    expect(rates(exponential({ rate: 0.3, factor: 0.7, every: 5 }), 20)).toEqual(rates(milestones, 20));
+  });
+
+  test.each([
+    [{ rate: -1, factor: 0.5 }, /^exponential: rate must be/],
+    [{ rate: 1, factor: 0 }, /^exponential: factor must be a number above 0/],
+    [{ rate: 1, factor: 0.5, every: 0 }, /^exponential: every must be a whole number of at least 1, not 0$/],
+    [{ rate: 1, factor: 0.5, gamma: 1 }, /^exponential has no option "gamma"/],
+  ])('refuses %j', (options, message) => {
+    expect(() => exponential(options)).toThrow(message);
+  });
+});
+
+describe('sequence', () => {
+  const falling = stepDecay({ rate: 8, factor: 0.5, at: [1, 2, 3] });
+
+  test('follows one schedule after the other, each from its own start', () => {
+    const schedule = sequence({ schedules: [falling, constant(3), falling], at: [2, 4] });
+    expect(rates(schedule, 7)).toEqual([8, 4, 3, 3, 8, 4, 2]);
+    expect(rates(sequence({ schedules: [falling], at: [] }), 3)).toEqual([8, 4, 2]);
+    // Two schedules that begin at the same step: the first of them never runs.
+    expect(rates(sequence({ schedules: [constant(1), constant(2), constant(3)], at: [1, 1] }), 3)).toEqual([1, 3, 3]);
+  });
+
+  test.prop([someRate, someSteps])('can make a warm-up', (rate, steps) => {
+    const after = cosine({ rate, steps });
+    const rise = (step: number) => (rate * (step + 1)) / steps;
+    const schedule = sequence({ schedules: [rise, after], at: [steps] });
+    expect(rates(schedule, 2 * steps)).toEqual(rates(warmUp({ steps, schedule: after }), 2 * steps));
+  });
+
+  test.each([
+    [{ schedules: [], at: [] }, /^sequence: schedules must not be empty$/],
+    [{ schedules: falling, at: [] }, /^sequence: schedules: needs a list such as .*, not a function$/],
+    [{ schedules: [falling, 1], at: [1] }, /^sequence: schedules\[1\]: needs a function, not 1$/],
+    [{ schedules: [falling], at: 3 }, /^sequence: at: needs a list such as \[100, 200\], not 3$/],
+    [{ schedules: [falling, falling], at: [] }, /each schedule but the first: 1 steps, not 0$/],
+    [{ schedules: [falling, falling, falling], at: [5, 4] }, /^sequence: at\[1\] must be a whole number of at least 5/],
+  ])('refuses %j', (options, message) => {
+    expect(() => sequence(options as never)).toThrow(message);
+  });
+});
+
+describe('product', () => {
+  test('multiplies schedules', () => {
+    const schedule = product([exponential({ rate: 8, factor: 0.5 }), stepDecay({ rate: 1, factor: 3, at: [2] })]);
+    expect(rates(schedule, 4)).toEqual([8, 4, 6, 3]);
+    expect(() => product([])).toThrow(/^product must not be empty$/);
+    expect(() => product(constant(1) as never)).toThrow(/^product: needs a list/);
+    expect(() => product([2 as never])).toThrow(/^product\[0\]: needs a function, not 2$/);
   });
 });
 

@@ -57,6 +57,33 @@ export function stepDecay(options: { rate: number; factor?: number; at: readonly
 }
 
 /**
+ * Multiplies the rate by `factor` every `every` steps: rate·factor^⌊step / every⌋. `ExponentialLR` of PyTorch, which is
+ * called once per epoch, is this with `every` set to the number of steps of an epoch; `StepLR` is the same with that of
+ * several epochs.
+ *
+ * @param options.rate The learning rate at step 0.
+ * @param options.factor Above 0, usually below 1.
+ * @param options.every Default 1.
+ * @throws RangeError if an option is out of range or unknown.
+ * @example
+ * ```ts
+ * import { exponential } from '@mobinet/autograd';
+ *
+ * const schedule = exponential({ rate: 1, factor: 0.5, every: 10 });
+ * console.log([0, 9, 10, 25].map(schedule).join(' '));
+ * // → 1 1 0.5 0.25
+ * ```
+ */
+export function exponential(options: { rate: number; factor: number; every?: number }): Schedule {
+  checkOptions('exponential', options, ['rate', 'factor', 'every']);
+  const { rate, factor, every = 1 } = options;
+  checkNumber('exponential: rate', rate, stepRateRange);
+  checkNumber('exponential: factor', factor, { above: 0, to: 1e6 });
+  checkNumber('exponential: every', every, wholeNumbers(1));
+  return (step) => rate * factor ** Math.floor(step / every);
+}
+
+/**
  * Half a cosine wave, from `rate` at step 0 to `final` at step `steps` and after it (Loshchilov & Hutter, 2017, without
  * restarts).
  *
@@ -136,6 +163,69 @@ export function oneCycle(options: { rate: number; steps: number; rise?: number }
     step <= peak
       ? interpolate(start, rate, fractionDone(step, peak))
       : interpolate(rate, end, fractionDone(step - peak, last - peak));
+}
+
+/**
+ * Follows several schedules one after the other, each from its own start: `SequentialLR` of PyTorch.
+ *
+ * @param options.schedules At least one.
+ * @param options.at The step at which each schedule but the first begins, in rising order.
+ * @throws RangeError if an option is out of range or unknown; TypeError if a list is not one.
+ * @example
+ * ```ts
+ * import { constant, cosine, sequence } from '@mobinet/autograd';
+ *
+ * const schedule = sequence({ schedules: [constant(1), cosine({ rate: 1, steps: 10 })], at: [100] });
+ * console.log([0, 100, 105, 110].map((step) => schedule(step).toFixed(2)).join(' '));
+ * // → 1.00 1.00 0.50 0.00
+ * ```
+ */
+export function sequence(options: { schedules: readonly Schedule[]; at: readonly number[] }): Schedule {
+  checkOptions('sequence', options, ['schedules', 'at']);
+  const { schedules, at } = options;
+  checkSchedules('sequence: schedules', schedules);
+  checkList('sequence: at', at, '[100, 200]');
+  if (at.length !== schedules.length - 1) {
+    throw new RangeError(
+      `sequence: at needs a step for each schedule but the first: ${schedules.length - 1} steps, not ${at.length}`,
+    );
+  }
+  const starts = [0, ...at];
+  at.forEach((start, index) => {
+    checkNumber(`sequence: at[${index}]`, start, wholeNumbers(starts[index]));
+  });
+  return (step) => {
+    const current = starts.findLastIndex((start) => step >= start);
+    return schedules[current](step - starts[current]);
+  };
+}
+
+/**
+ * The product of several schedules at each step, such as a rate and factors that begin or end at 1. `ChainedScheduler`
+ * of PyTorch combines schedulers in this way.
+ *
+ * @param schedules At least one.
+ * @throws RangeError if there are none; TypeError if they are not functions.
+ * @example
+ * ```ts
+ * import { constant, exponential, product, warmUp } from '@mobinet/autograd';
+ *
+ * const schedule = product([exponential({ rate: 8, factor: 0.5 }), warmUp({ steps: 2, schedule: constant(1) })]);
+ * console.log([0, 1, 2, 3].map(schedule).join(' '));
+ * // → 4 4 2 1
+ * ```
+ */
+export function product(schedules: readonly Schedule[]): Schedule {
+  checkSchedules('product', schedules);
+  return (step) => schedules.reduce((rate, schedule) => rate * schedule(step), 1);
+}
+
+function checkSchedules(name: string, schedules: unknown): void {
+  checkList(name, schedules, '[warmUp({ … }), cosine({ … })]');
+  if (schedules.length === 0) throw new RangeError(`${name} must not be empty`);
+  schedules.forEach((schedule, at) => {
+    checkFunction(`${name}[${at}]`, schedule);
+  });
 }
 
 /** The fraction of `steps` that is done, at most 1; 1 if there are none. */

@@ -4,6 +4,8 @@ import { definedOps } from '@mobinet/tensor/testing';
 import { describe, expect, test } from 'vitest';
 import { gradient } from './differentiate.js';
 import { crossEntropy } from './losses.js';
+import { binaryCrossEntropyWithLogits, klDivergence } from './probability-losses.js';
+import { huber } from './regression-losses.js';
 
 // Every operation with a gradient rule, in a function whose second derivative depends on it. The last test fails if an
 // operation is missing.
@@ -67,6 +69,20 @@ const rows: Record<string, Row> = {
     ]),
   ],
   cumsum: [(x) => t.cumsum(x, 0), signed([3, 2])],
+  'crossEntropy, weighted, without rows that do not count': [
+    (logits) =>
+      crossEntropy(logits, tensor([1, -1, 0], { dtype: 'i32' }), { weight: tensor([2, 0.5, 1]), ignoreIndex: -1 }),
+    signed([3, 3]),
+  ],
+  'crossEntropy, soft': [(logits, x) => crossEntropy(logits, t.softmax(x)), signed([2, 3]), signed([2, 3])],
+  'losses, huber': [(a, b) => huber(a, b, { delta: 0.8 }), signed([4]), points([4])],
+  'losses, binary cross-entropy': [
+    (x, y, w) => binaryCrossEntropyWithLogits(x, t.sigmoid(y), { positiveWeight: w }),
+    signed([2, 3]),
+    signed([2, 3]),
+    points([3]),
+  ],
+  'losses, divergence': [(q, p) => klDivergence(t.logSoftmax(q), t.softmax(p)), signed([2, 3]), signed([2, 3])],
   div: [t.div, signed([2, 3]), points([3])],
   elu: [(x) => t.elu(x, { alpha: 0.8 }), signed([5])],
   erf: [t.erf, signed([3])],

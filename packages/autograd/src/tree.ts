@@ -1,5 +1,5 @@
 import { type AnyTensor, Tensor } from '@mobinet/tensor/functions';
-import { collect, forEachChild, isContainer, join, Module, walk } from './module.js';
+import { type AnyModule, collect, forEachChild, isContainer, join, Module, walk } from './module.js';
 import { Parameter } from './parameter.js';
 
 /**
@@ -11,7 +11,7 @@ import { Parameter } from './parameter.js';
  */
 export type Gradients<T> = T extends Tensor
   ? Tensor
-  : T extends Module
+  : T extends AnyModule
     ? {
         [K in keyof T as NonNullable<T[K]> extends Trained | readonly Trained[] | { readonly [name: string]: Trained }
           ? K
@@ -23,7 +23,7 @@ export type Gradients<T> = T extends Tensor
         ? { [K in keyof T]: Gradients<T[K]> }
         : undefined;
 
-type Trained = Parameter | Module;
+type Trained = Parameter | AnyModule;
 
 /**
  * Lists all tensors that training changes, each once, with their paths, in the order of the fields.

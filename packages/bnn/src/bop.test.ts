@@ -112,6 +112,19 @@ describe('Bop', () => {
     expect([...bop.state.tensors.get('mean')!.values]).toEqual([0, Number.NaN, Number.NaN]);
   });
 
+  test('has groups for other parameters; flips have no learning rate', () => {
+    const bop = new Bop({
+      threshold: 0.1,
+      adaptivity: 1,
+      learningRate: 0.1,
+      groups: [{ matches: (path) => path !== 'slow', learningRateFactor: 0 }],
+    });
+    const tree = { signs: binary([1, 1]), frozen: tensor([1]), slow: tensor([1]) };
+    bop.update(tree, { signs: tensor([1, -1]), frozen: tensor([1]), slow: tensor([1]) });
+    expect([...tree.signs.values, ...tree.frozen.values]).toEqual([-1, 1, 1]);
+    expect(tree.slow.values[0]).toBeCloseTo(0.9, 5);
+  });
+
   test('flushes tiny means to 0', () => {
     const bop = new Bop({ adaptivity: 0.5 });
     const weight = binary([1]);

@@ -3,7 +3,10 @@ import { adamOptions, defineUpdate } from '@mobinet/autograd/kernels';
 import { checkNumber, checkOptions } from '@mobinet/tensor/functions';
 import { f32x4, flushed, flushedLanes, flushedWgsl } from '@mobinet/tensor/kernels';
 
-/** Options of `Bop`. Those inherited from `AdamOptions` apply to the parameters that are not binary. */
+/**
+ * Options of `Bop`. Those inherited from `AdamOptions` apply to the parameters that are not binary, and so do their
+ * `groups`: flips have no learning rate.
+ */
 export interface BopOptions extends AdamOptions {
   /** τ, the magnitude that the mean gradient must exceed to flip a weight, 0 or more. Default 1e-8. */
   threshold?: number;
@@ -49,7 +52,9 @@ export class Bop extends Adam {
     const isBinary = ({ parameter }: Update): boolean => parameter instanceof Parameter && parameter.binary;
     super.updateAll(updates.filter((update) => !isBinary(update)));
     const [threshold, adaptivity] = [this.#threshold, this.#adaptivity];
-    this.applyRule(bop, updates.filter(isBinary), { threshold, adaptivity, rest: 1 - adaptivity });
+    const numbers = { threshold, adaptivity, rest: 1 - adaptivity };
+    // A flip has no size, so it does not depend on the learning rate.
+    this.applyRule(bop, updates.filter(isBinary), () => numbers);
   }
 }
 

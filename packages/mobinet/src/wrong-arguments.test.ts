@@ -1,12 +1,22 @@
 import {
   Adam,
+  binaryCrossEntropyWithLogits,
   Conv2d,
   crossEntropy,
+  exponential,
+  Flatten,
+  huber,
+  klDivergence,
   Linear,
+  l1,
+  loadState,
   mse,
   noGradient,
   Parameter,
+  ReduceOnPlateau,
+  RMSProp,
   SGD,
+  saveState,
   stepDecay,
   valueAndGradient,
 } from '@mobinet/autograd';
@@ -53,6 +63,8 @@ const x = ones([2, 2]);
 const image = ones([1, 4, 4, 1]);
 const rng = Rng.fromSeed(0);
 const labels = tensor([0, 1], { dtype: 'i32' });
+const linear = new Linear(2, 1, { rng });
+const state = saveState(linear);
 const huge = [2 ** 30, 2 ** 30];
 
 const calls: [call: string, run: () => unknown, message: RegExp][] = [
@@ -81,6 +93,21 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['crossEntropy', () => crossEntropy(x, [0, 1] as never), /^crossEntropy: labels must be a tensor, not \[0,1\]/],
   ['crossEntropy of floats', () => crossEntropy(x, ones([2]) as never), /labels must be i32, not f32/],
   ['mse', () => mse(x, 1 as never), /^mse: target must be a tensor, not 1/],
+  ['l1', () => l1(five, x), /^l1: prediction must be a tensor, not 5/],
+  ['huber', () => huber(x, wrong), /^huber: target must be a tensor, not undefined/],
+  ['klDivergence', () => klDivergence(x, [1] as never), /^klDivergence: target must be a tensor, not \[1\]/],
+  [
+    'binaryCrossEntropyWithLogits',
+    () => binaryCrossEntropyWithLogits(null as never, x),
+    /^binaryCrossEntropyWithLogits: logits must be a tensor, not null/,
+  ],
+  [
+    'crossEntropy, weight',
+    () => crossEntropy(x, labels, { weight: 2 as never }),
+    /^crossEntropy: weight must be a tensor/,
+  ],
+  ['saveState', () => saveState(x as never), /^saveState: needs a module, not a Tensor$/],
+  ['loadState', () => loadState(linear, text), /is read from a Uint8Array, not from "x"$/],
   ['Parameter', () => new Parameter([1] as never), /^Parameter: the initial value must be a tensor/],
   ['encodeSafetensors', () => encodeSafetensors({ w: [1] as never }), /^encodeSafetensors: w must be a tensor/],
   // Not a shape, or not a list.
@@ -127,7 +154,25 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['avgPool2d, size', () => avgPool2d(image, { size: 2 } as never), /^avgPool2d has no option "size"/],
   ['crossEntropy, smoothing', () => crossEntropy(x, labels, { smoothing: 0.1 } as never), /has no option "smoothing"/],
   ['Adam, lr', () => new Adam({ lr: 1e-3 } as never), /^adam has no option "lr"\. Its options are learningRate, /],
-  ['SGD, lr', () => new SGD({ learningRate: 1, nesterov: true } as never), /^sgd has no option "nesterov"/],
+  ['SGD, lr', () => new SGD({ learningRate: 1, dampening: 0.1 } as never), /^sgd has no option "dampening"/],
+  [
+    'RMSProp, rho',
+    () => new RMSProp({ rho: 0.9 } as never),
+    /^rmsprop has no option "rho"\. Its options are learningRate, /,
+  ],
+  ['mse, mean', () => mse(x, x, 'mean' as never), /^mse: options must be an object, not "mean"$/],
+  [
+    'huber, beta',
+    () => huber(x, x, { beta: 1 } as never),
+    /^huber has no option "beta"\. Its options are delta, reduction$/,
+  ],
+  [
+    'loadState, strict',
+    () => loadState(linear, state, false as never),
+    /^loadState: options must be an object, not false$/,
+  ],
+  ['Flatten, 1', () => new Flatten(1 as never), /^Flatten: options must be an object, not 1$/],
+  ['exponential, gamma', () => exponential({ rate: 1, gamma: 0.9 } as never), /^exponential has no option "gamma"/],
   ['BinaryConv2d, size', () => new BinaryConv2d(4, 4, { rng, size: 3 } as never), /^BinaryConv2d has no option "size"/],
   [
     'createMoBiNet, depth',
@@ -145,6 +190,15 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['Adam, decay', () => new Adam({ weightDecay: -1 }), /^optimizer: weightDecay must be/],
   ['SGD, momentum', () => new SGD({ learningRate: 1, momentum: 1.5 }), /^sgd: momentum must be .* not 1\.5$/],
   ['Bop', () => new Bop({ adaptivity: 2 }), /^bop: adaptivity must be a number from 0 to 1, not 2$/],
+  ['RMSProp', () => new RMSProp({ alpha: 1 }), /^rmsprop: alpha must be a number from 0 to below 1, not 1$/],
+  ['huber', () => huber(x, x, { delta: -1 }), /^huber: delta must be a number above 0, .* not -1$/],
+  [
+    'ignoreIndex',
+    () => crossEntropy(x, labels, { ignoreIndex: 0.5 }),
+    /^crossEntropy: ignoreIndex must be a whole number/,
+  ],
+  ['exponential', () => exponential({ rate: 1, factor: 0 }), /^exponential: factor must be a number above 0/],
+  ['ReduceOnPlateau', () => new ReduceOnPlateau({ rate: 1, factor: 2 }), /^ReduceOnPlateau: factor must be .* not 2$/],
   ['stepDecay', () => stepDecay({ rate: 1, at: [0.5] }), /^stepDecay: at\[0\] must be a whole number/],
   [
     'smoothing',

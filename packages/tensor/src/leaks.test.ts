@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { zeros } from './create.js';
 import { reportLeaks } from './leaks.js';
-import { tidy } from './scope.js';
+import { add } from './ops/elementwise/binary.js';
+import { keep, tidy } from './scope.js';
 
 setFlagsFromString('--expose_gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -36,6 +37,27 @@ function leakNone(): void {
   tidy(() => void zeros([6]));
 }
 
+/** Returns the line of the tensor that it leaks. */
+function leakOnKnownLine(): number {
+  const { stack } = new Error();
+  tidy(() => void keep(add(zeros([9]), 1)));
+  return Number(/leakOnKnownLine.*:(\d+):\d+/.exec(stack!)![1]) + 1;
+}
+
+test('names the line that made the tensor, whatever of the library is between', async () => {
+  const leaks: string[] = [];
+  const stop = reportLeaks((description) => leaks.push(description));
+  const line = leakOnKnownLine();
+  await collectUntil(() => leaks.length >= 1);
+  stop();
+  const [first, second] = leaks[0].split('\n');
+  expect(first).toMatch(
+    /^a tensor of shape \[9\] was never disposed\. It was made at .*leaks\.test\.[jt]s:\d+:\d+\)?$/,
+  );
+  expect(Number(/:(\d+):\d+\)?$/.exec(first)![1])).toBe(line);
+  expect(second).toContain('watchForLeak');
+});
+
 test('reports tensors that were collected without being disposed, and only those', async () => {
   const held = zeros([7]);
   const leaks: string[] = [];
@@ -48,9 +70,8 @@ test('reports tensors that were collected without being disposed, and only those
   stop();
   leaks.sort();
   expect(leaks).toHaveLength(2);
-  expect(leaks[0]).toMatch(/^a tensor of shape \[2, 3\] was never disposed\. It was created\n/);
-  expect(leaks[1]).toMatch(/^units\.3\.weight of shape \[4\] was never disposed\. It was created\n/);
-  expect(leaks[0]).toContain('leakSome');
+  expect(leaks[0]).toMatch(/^a tensor of shape \[2, 3\] was never disposed\. It was made at leakSome /);
+  expect(leaks[1]).toMatch(/^units\.3\.weight of shape \[4\] was never disposed\. It was made at leakSome /);
   expect([held.disposed, alsoHeld.disposed]).toEqual([false, false]);
 });
 

@@ -109,6 +109,20 @@ export function keep<T>(value: T): T {
  * console.log(memory().tensors - before);
  * // → 0
  * ```
+ * @example With `using`, at the end of the block
+ * ```ts
+ * import { memory, ones, sum } from '@mobinet/tensor';
+ *
+ * const before = memory().tensors;
+ * {
+ *   using x = ones([3]);
+ *   using total = sum(x);
+ *   console.log(total.values[0]);
+ * }
+ * console.log(memory().tensors - before);
+ * // → 3
+ * // → 0
+ * ```
  */
 export function dispose(value: unknown): void {
   for (const handle of handlesIn(value)) handle.dispose();

@@ -1,8 +1,23 @@
 import { fc, test } from '@fast-check/vitest';
-import { add, batchNorm, mul, ones, Rng, sum, type Tensor, tidy, zeros } from '@mobinet/tensor';
+import {
+  add,
+  batchNorm,
+  gelu,
+  mul,
+  ones,
+  Rng,
+  relu,
+  sigmoid,
+  sum,
+  type Tensor,
+  tanh,
+  tidy,
+  zeros,
+} from '@mobinet/tensor';
+import { tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { gradient } from '../differentiate.js';
-import { RPReLU } from './activations.js';
+import { GELU, ReLU, RPReLU, Sigmoid, Tanh } from './activations.js';
 
 /** Expects differences below 1e-5 of the largest element, or of 1 if all are smaller. */
 function expectClose({ values }: Tensor, expected: ArrayLike<number>): void {
@@ -17,6 +32,19 @@ function randomRPReLU(channels: number, rng: Rng): RPReLU {
   for (const [name, { values }] of layer.parameters()) values.set(rng.split(name).normal([channels]).values);
   return layer;
 }
+
+test.prop([tensors([2, 3])], { numRuns: 10 })('layers without parameters are their functions', (x) => {
+  const pairs = [
+    [new ReLU(), relu],
+    [new Sigmoid(), sigmoid],
+    [new Tanh(), tanh],
+    [new GELU(), gelu],
+  ] as const;
+  for (const [layer, f] of pairs) {
+    expect(layer.forward(x).values).toEqual(f(x).values);
+    expect(layer.parameters().size).toBe(0);
+  }
+});
 
 describe('RPReLU', () => {
   test.prop([fc.constantFrom(1, 3, 4, 8, 13), fc.integer({ min: 1, max: 9 }), fc.nat()], { numRuns: 40 })(

@@ -3,10 +3,13 @@ import {
   checkNumber,
   checkOptions,
   full,
+  gelu,
   neg,
   prelu,
   relu,
+  sigmoid,
   type Tensor,
+  tanh,
   tidy,
   wholeNumbers,
   zeros,
@@ -29,6 +32,60 @@ import { Parameter } from '../parameter.js';
 export class ReLU extends Module {
   override forward(x: Tensor): Tensor {
     return relu(x);
+  }
+}
+
+/**
+ * The sigmoid 1 / (1 + e^−x).
+ *
+ * @example
+ * ```ts
+ * import { Sigmoid } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${new Sigmoid().forward(tensor([0, 1000])).values}`);
+ * // → 0.5,1
+ * ```
+ */
+export class Sigmoid extends Module {
+  override forward(x: Tensor): Tensor {
+    return sigmoid(x);
+  }
+}
+
+/**
+ * The hyperbolic tangent.
+ *
+ * @example
+ * ```ts
+ * import { Tanh } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log(`${new Tanh().forward(tensor([-1000, 0, 1000])).values}`);
+ * // → -1,0,1
+ * ```
+ */
+export class Tanh extends Module {
+  override forward(x: Tensor): Tensor {
+    return tanh(x);
+  }
+}
+
+/**
+ * The Gaussian error linear unit (Hendrycks & Gimpel, 2016): see the function `gelu`.
+ *
+ * @example
+ * ```ts
+ * import { GELU } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log([...new GELU().forward(tensor([-3, 0, 3])).values].map((value) => value.toFixed(2)).join(' '));
+ * // → -0.00 0.00 3.00
+ * ```
+ */
+export class GELU extends Module {
+  override forward(x: Tensor): Tensor {
+    return gelu(x);
   }
 }
 

@@ -1,11 +1,11 @@
 import { checkNumber, checkOptions, shown, type Tensor } from '@mobinet/tensor/functions';
 import { f32x4, flushed, flushedLanes, flushedWgsl, flushLimit, smallestGradient } from '@mobinet/tensor/kernels';
 import { decayRange, epsilonRange } from '../ranges.js';
-import { Optimizer, type Update, type WeightDecayOptions, weightDecayOptions } from './optimizer.js';
+import { Optimizer, type OptimizerOptions, optimizerOptions, type Update } from './optimizer.js';
 import { defineUpdate } from './update.js';
 
 /** Options of `Adam` and `AdamW`. */
-export interface AdamOptions extends WeightDecayOptions {
+export interface AdamOptions extends OptimizerOptions {
   /** η, 0 or more. Default 0.001. */
   learningRate?: number;
   /** β₁ and β₂, how much of the two running means is kept in each step, from 0 to below 1. Default [0.9, 0.999]. */
@@ -22,10 +22,10 @@ export interface AdamOptions extends WeightDecayOptions {
  * import { adamOptions } from '@mobinet/autograd/kernels';
  *
  * console.log(`${adamOptions}`);
- * // → learningRate,betas,epsilon,weightDecay,decays
+ * // → learningRate,betas,epsilon,weightDecay,decays,groups
  * ```
  */
-export const adamOptions = ['learningRate', 'betas', 'epsilon', ...weightDecayOptions] as const;
+export const adamOptions = ['learningRate', 'betas', 'epsilon', ...optimizerOptions] as const;
 
 /**
  * Adam (Kingma & Ba, 2015): w ← w − η·m̂ / (√v̂ + ε), where m̂ and v̂ are running means of the gradient and of its
@@ -61,8 +61,8 @@ export class Adam extends Optimizer {
    */
   constructor(options: AdamOptions = {}, name = 'adam') {
     checkOptions(name, options, adamOptions);
-    const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...decay } = options;
-    super(learningRate, decay);
+    const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...rest } = options;
+    super(learningRate, rest);
     if (!Array.isArray(betas) || betas.length !== 2) {
       throw new RangeError(`${name}: betas must be two numbers, not ${shown(betas)}`);
     }
@@ -83,7 +83,6 @@ export class Adam extends Optimizer {
     const [beta1, beta2] = this.#betas;
     const isFrozen = this.step > this.freezeSquaresAfter;
     const numbers = {
-      rate: this.learningRate,
       beta1: this.hasMomentumInGradients ? 0 : beta1,
       beta2: isFrozen ? 1 : beta2,
       // Computed here, in double precision: where β is near 1, f32 would leave too few digits of 1 − β.
@@ -94,7 +93,7 @@ export class Adam extends Optimizer {
       squareCorrection: 1 / (1 - beta2 ** Math.min(this.step, this.freezeSquaresAfter)),
       epsilon: this.#epsilon,
     };
-    this.applyRule(adam, updates, numbers, this.decoupled);
+    this.applyRule(adam, updates, (rate) => ({ rate, ...numbers }), this.decoupled);
   }
 }
 

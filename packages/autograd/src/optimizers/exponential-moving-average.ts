@@ -1,6 +1,7 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { checkNumber, checkOptions, ShapeError, sameShape, type Tensor, wholeNumbers } from '@mobinet/tensor/functions';
 import { moveTowards } from '../layers/moving-average.js';
-import { collect, type Module } from '../module.js';
+import { type AnyModule, collect, type Module } from '../module.js';
 import { decayRange } from '../ranges.js';
 
 /** Options of `ExponentialMovingAverage`. */
@@ -35,9 +36,9 @@ export interface ExponentialMovingAverageOptions {
  * // → 9.00
  * ```
  */
-export class ExponentialMovingAverage {
+export class ExponentialMovingAverage<M extends AnyModule = Module> {
   /** The averages: a network like the one that is trained. */
-  readonly module: Module;
+  readonly module: M;
   readonly #decay: number;
   #updates: number;
 
@@ -45,7 +46,7 @@ export class ExponentialMovingAverage {
    * @param module A network like the one that is trained. Its values are the first averages, and it is overwritten.
    * @throws RangeError if an option is out of range or unknown.
    */
-  constructor(module: Module, options: ExponentialMovingAverageOptions) {
+  constructor(module: M, options: ExponentialMovingAverageOptions) {
     checkOptions('ExponentialMovingAverage', options, ['decay', 'updates']);
     this.module = module;
     this.#decay = checkNumber('ExponentialMovingAverage: decay', options.decay, decayRange);
@@ -63,7 +64,7 @@ export class ExponentialMovingAverage {
    * @throws Error if the network lacks a tensor of the averages, ShapeError if one has a different shape. In both cases,
    *   nothing has changed.
    */
-  update(network: Module): void {
+  update(network: AnyModule): void {
     const values = tensorsOf(network);
     const pairs = Array.from(tensorsOf(this.module), ([name, average]) => {
       const value = values.get(name);
@@ -85,7 +86,12 @@ export class ExponentialMovingAverage {
   dispose(): void {
     this.module.dispose();
   }
+
+  /** Lets `using` free the averages at the end of the enclosing block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /** Parameters and state. */
-const tensorsOf = (module: Module): Map<string, Tensor> => collect(module, true, () => true);
+const tensorsOf = (module: AnyModule): Map<string, Tensor> => collect(module, true, () => true);

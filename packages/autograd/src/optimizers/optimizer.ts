@@ -1,7 +1,10 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import {
   assign,
   checkFunction,
+  checkList,
   checkNumber,
+  checkOptions,
   keep,
   ShapeError,
   sameShape,
@@ -15,6 +18,7 @@ import { Parameter } from '../parameter.js';
 import { stepRateRange, weightDecayRange } from '../ranges.js';
 import { flatten, flattenAll, type Gradients } from '../tree.js';
 import type { UpdateRule } from './update.js';
+import type { ParameterUpdate } from './update-definition.js';
 
 /** The state of an optimizer, ready to be saved: the step count, and tensors named `<slot>.<parameter>`. */
 export interface OptimizerState {
@@ -24,19 +28,43 @@ export interface OptimizerState {
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
+const asItIs = (path: string, parameter: Tensor) => ({ path, parameter });
+
 /** Weight decay is meaningless for weights of which only the signs are used. */
 const notBinary = (_path: string, parameter: Tensor): boolean => !(parameter instanceof Parameter && parameter.binary);
 
+/** Settings of some of the parameters of an optimizer: a parameter group of PyTorch. */
+export interface ParameterGroup {
+  /**
+   * Whether a parameter belongs to this group.
+   *
+   * @param path Its path in the tree, such as `classifier.weight`.
+   */
+  matches: (path: string, parameter: Tensor) => boolean;
+  /**
+   * What the learning rate of the optimizer is multiplied by, 0 or more; 0 freezes the parameters. A factor, so that
+   * the group follows a schedule. Default 1.
+   */
+  learningRateFactor?: number;
+  /** λ in place of that of the optimizer. `decays` decides for this group, too. Default: that of the optimizer. */
+  weightDecay?: number;
+}
+
 /** Options that all optimizers share. */
-export interface WeightDecayOptions {
+export interface OptimizerOptions {
   /** λ, 0 or more. Default 0. */
   weightDecay?: number;
   /** Whether a parameter decays. Default: all do, except binary ones. */
   decays?: (path: string, parameter: Tensor) => boolean;
+  /**
+   * Groups of parameters with their own settings. A parameter belongs to the first group that matches; one that none
+   * matches has the settings of the optimizer. Default: none.
+   */
+  groups?: readonly ParameterGroup[];
 }
 
-/** The names of `WeightDecayOptions`. */
-export const weightDecayOptions = ['weightDecay', 'decays'] as const;
+/** The names of `OptimizerOptions`. */
+export const optimizerOptions = ['weightDecay', 'decays', 'groups'] as const;
 
 /** A parameter to be changed, its path, and its gradient. */
 export interface Update {
@@ -46,6 +74,17 @@ export interface Update {
   readonly parameter: Tensor;
   /** ∂L/∂parameter, of the same shape. */
   readonly gradient: Tensor;
+}
+
+function checkGroups(groups: readonly ParameterGroup[]): void {
+  checkList('optimizer: groups', groups, '[{ matches: (path) => path.startsWith("head"), learningRateFactor: 10 }]');
+  groups.forEach((group, at) => {
+    const name = `optimizer: groups[${at}]`;
+    checkOptions(name, group, ['matches', 'learningRateFactor', 'weightDecay']);
+    checkFunction(`${name}.matches`, group.matches);
+    checkNumber(`${name}.learningRateFactor`, group.learningRateFactor ?? 1, stepRateRange);
+    checkNumber(`${name}.weightDecay`, group.weightDecay ?? 0, weightDecayRange);
+  });
 }
 
 /**
@@ -74,6 +113,17 @@ export interface Update {
  * console.log(`${w.values}`);
  * // → 0.5,-2.5
  * ```
+ * @example A head that learns ten times as fast as the rest
+ * ```ts
+ * import { SGD } from '@mobinet/autograd';
+ * import { ones, zeros } from '@mobinet/tensor';
+ *
+ * const groups = [{ matches: (path: string) => path.startsWith('head'), learningRateFactor: 10 }];
+ * const tree = { stem: { weight: zeros([1]) }, head: { weight: zeros([1]) } };
+ * new SGD({ learningRate: 0.5, groups }).update(tree, { stem: { weight: ones([1]) }, head: { weight: ones([1]) } });
+ * console.log(`${tree.stem.weight.values}, ${tree.head.weight.values}`);
+ * // → -0.5, -5
+ * ```
  */
 export abstract class Optimizer {
   /**
@@ -82,20 +132,28 @@ export abstract class Optimizer {
    * Adam, after `freezeSquaresAfter`. Default false.
    */
   hasMomentumInGradients = false;
+  /**
+   * Finds the parameter that an update belongs to, so that `groups` and `decays` see whole parameters where processes
+   * that train together update only parts of them. Default: an update is of a whole parameter.
+   */
+  wholeOf: (path: string, parameter: Tensor) => { readonly path: string; readonly parameter: Tensor } = asItIs;
   #step = 0;
   readonly #tensors = new Map<string, Tensor>();
   readonly #decay: number;
   readonly #decays: (path: string, parameter: Tensor) => boolean;
+  readonly #groups: readonly ParameterGroup[];
 
   protected constructor(
     /** η, 0 or more. May be changed between updates, for example by a schedule. */
     public learningRate: number,
-    { weightDecay = 0, decays = notBinary }: WeightDecayOptions,
+    { weightDecay = 0, decays = notBinary, groups = [] }: OptimizerOptions,
   ) {
     checkNumber('optimizer: learningRate', learningRate, stepRateRange);
     this.#decay = checkNumber('optimizer: weightDecay', weightDecay, weightDecayRange);
     checkFunction('optimizer: decays', decays);
     this.#decays = decays;
+    checkGroups(groups);
+    this.#groups = groups;
   }
 
   /**
@@ -163,31 +221,40 @@ export abstract class Optimizer {
     this.#tensors.clear();
   }
 
+  /** Lets `using` free the state at the end of the enclosing block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Performs one step. `step` counts it already, so it is 1 in the first one. */
   protected abstract updateAll(updates: readonly Update[]): void;
 
   /**
-   * Runs the formula of a `defineUpdate` on parameters and the slots kept for them.
+   * Runs the formula of a `defineUpdate` on parameters and the slots kept for them, once for each learning rate that
+   * the groups of these parameters have.
    *
+   * @param numbers The numbers of the formula, for a learning rate.
    * @param decoupled Whether weight decay acts on the weight itself, as in AdamW. Default false: λ·w is added to the
    *   gradient.
    */
   protected applyRule<N extends string>(
     rule: UpdateRule<N>,
     updates: readonly Update[],
-    numbers: Readonly<Record<N, number>>,
+    numbers: (learningRate: number) => Readonly<Record<N, number>>,
     decoupled = false,
   ): void {
-    const parameters = updates.map(({ path, parameter, gradient }) => {
-      const slots = rule.slots.map((slot) => this.slot(slot, path, parameter));
-      const decay = this.weightDecayFor(path, parameter);
-      return {
-        tensors: [parameter, gradient, ...slots],
-        gradientDecay: decoupled ? 0 : decay,
-        weightDecay: decoupled ? decay : 0,
-      };
-    });
-    rule.run(parameters, numbers);
+    const byRate = new Map<number, ParameterUpdate[]>();
+    for (const { path, parameter, gradient } of updates) {
+      const { learningRate, weightDecay } = this.settingsOf(path, parameter);
+      const together = byRate.get(learningRate) ?? [];
+      byRate.set(learningRate, together);
+      together.push({
+        tensors: [parameter, gradient, ...rule.slots.map((slot) => this.slot(slot, path, parameter))],
+        gradientDecay: decoupled ? 0 : weightDecay,
+        weightDecay: decoupled ? weightDecay : 0,
+      });
+    }
+    for (const [learningRate, together] of byRate) rule.run(together, numbers(learningRate));
   }
 
   /**
@@ -199,9 +266,15 @@ export abstract class Optimizer {
     return withBackend(parameter.backend, () => this.#memory(name, parameter));
   }
 
-  /** λ of a parameter; 0 if it does not decay. */
-  protected weightDecayFor(path: string, parameter: Tensor): number {
-    return this.#decay !== 0 && this.#decays(path, parameter) ? this.#decay : 0;
+  /** The learning rate and λ of a parameter: those of its group, or of the optimizer. λ is 0 if it does not decay. */
+  protected settingsOf(path: string, parameter: Tensor): { learningRate: number; weightDecay: number } {
+    const whole = this.wholeOf(path, parameter);
+    const group = this.#groups.find(({ matches }) => matches(whole.path, whole.parameter));
+    const decay = group?.weightDecay ?? this.#decay;
+    return {
+      learningRate: this.learningRate * (group?.learningRateFactor ?? 1),
+      weightDecay: decay !== 0 && this.#decays(whole.path, whole.parameter) ? decay : 0,
+    };
   }
 
   #memory(name: string, { shape }: Tensor): Tensor {

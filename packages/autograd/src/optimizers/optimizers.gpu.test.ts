@@ -6,12 +6,23 @@ import { Parameter } from '../parameter.js';
 import { Adam, AdamW } from './adam.js';
 import { ExponentialMovingAverage } from './exponential-moving-average.js';
 import type { Optimizer } from './optimizer.js';
+import { RMSProp } from './rmsprop.js';
 import { SGD } from './sgd.js';
 
 const optimizers: [name: string, make: () => Optimizer][] = [
   ['Adam with weight decay', () => new Adam({ learningRate: 0.01, weightDecay: 0.1 })],
   ['AdamW', () => new AdamW({ learningRate: 0.01, weightDecay: 0.1 })],
   ['SGD with momentum and weight decay', () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 })],
+  [
+    'SGD with Nesterov momentum and weight decay',
+    () => new SGD({ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  ],
+  ['RMSProp with momentum and weight decay', () => new RMSProp({ momentum: 0.5, weightDecay: 0.1 })],
+  ['RMSProp, centered', () => new RMSProp({ momentum: 0.5, centered: true, epsilon: 1e-3 })],
+  [
+    'SGD with groups',
+    () => new SGD({ learningRate: 0.1, groups: [{ matches: (path) => path === '1', learningRateFactor: 3 }] }),
+  ],
 ];
 
 test.each(optimizers)('%s on a GPU agrees with its definition in parameters and state', async (_, make) => {
@@ -31,8 +42,9 @@ test.each(optimizers)('%s on a GPU agrees with its definition in parameters and 
   expect(onCpu.length).toBeGreaterThan(sizes.length);
   for (const [index, exact] of onCpu.entries()) {
     const found = (await toHost(onGpu[index])).values;
-    const errors = found.map((value, at) => Math.abs(value - exact.values[at]));
-    // Values are about 1, so this is a relative error.
+    // Relative to the largest value if it is above 1, as are the velocities of RMSProp.
+    const scale = Math.max(1, ...exact.values.map(Math.abs));
+    const errors = found.map((value, at) => Math.abs(value - exact.values[at]) / scale);
     expect(Math.max(...errors), `tensor ${index}`).toBeLessThan(1e-6);
   }
 });

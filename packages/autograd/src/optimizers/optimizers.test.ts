@@ -5,6 +5,7 @@ import {
   encodeSafetensors,
   memory,
   mul,
+  profile,
   Rng,
   type Tensor,
   tensor,
@@ -14,7 +15,8 @@ import { withKernels } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { Parameter } from '../parameter.js';
 import { Adam, AdamW } from './adam.js';
-import type { Optimizer } from './optimizer.js';
+import type { Optimizer, OptimizerOptions, ParameterGroup } from './optimizer.js';
+import { RMSProp } from './rmsprop.js';
 import { SGD } from './sgd.js';
 
 const numbers = fc.double({ min: -3, max: 3, noNaN: true }).map(Math.fround);
@@ -29,6 +31,26 @@ function sgdRule(rate: number, momentum: number, decay: number): Rule {
   let v = 0;
   return (w, g) => {
     v = momentum * v + (g + decay * w);
+    return w - rate * v;
+  };
+}
+
+function nesterovRule(rate: number, momentum: number, decay: number): Rule {
+  let v = 0;
+  return (w, g) => {
+    const gradient = g + decay * w;
+    v = momentum * v + gradient;
+    return w - rate * (gradient + momentum * v);
+  };
+}
+
+function rmsPropRule({ rate = 0.01, alpha = 0.99, epsilon = 1e-8, momentum = 0, decay = 0, centered = false }): Rule {
+  let [square, mean, v] = [0, 0, 0];
+  return (w, g) => {
+    const gradient = g + decay * w;
+    square = alpha * square + (1 - alpha) * gradient ** 2;
+    mean = alpha * mean + (1 - alpha) * gradient;
+    v = momentum * v + gradient / (Math.sqrt(square - (centered ? mean ** 2 : 0)) + epsilon);
     return w - rate * v;
   };
 }
@@ -66,6 +88,22 @@ const cases: { name: string; make: () => Optimizer; rule: () => Rule }[] = [
     name: 'SGD with momentum and weight decay',
     make: () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.05 }),
     rule: () => sgdRule(0.1, 0.9, 0.05),
+  },
+  {
+    name: 'SGD with Nesterov momentum and weight decay',
+    make: () => new SGD({ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.05 }),
+    rule: () => nesterovRule(0.1, 0.9, 0.05),
+  },
+  { name: 'RMSProp', make: () => new RMSProp(), rule: () => rmsPropRule({}) },
+  {
+    name: 'RMSProp with momentum and weight decay',
+    make: () => new RMSProp({ learningRate: 0.005, alpha: 0.9, epsilon: 1e-3, momentum: 0.8, weightDecay: 0.1 }),
+    rule: () => rmsPropRule({ rate: 0.005, alpha: 0.9, epsilon: 1e-3, momentum: 0.8, decay: 0.1 }),
+  },
+  {
+    name: 'RMSProp, centered',
+    make: () => new RMSProp({ learningRate: 0.005, alpha: 0.9, epsilon: 1e-3, momentum: 0.5, centered: true }),
+    rule: () => rmsPropRule({ rate: 0.005, alpha: 0.9, epsilon: 1e-3, momentum: 0.5, centered: true }),
   },
   { name: 'Adam', make: () => new Adam(), rule: () => adamRule(1e-3, [0.9, 0.999], 1e-8) },
   {
@@ -259,6 +297,117 @@ test('weight decay acts where `decays` says', () => {
   expect([tree.weight.values[0], tree.bias.values[0]]).toEqual([2, 4]);
 });
 
+describe('groups of parameters', () => {
+  /** Parameters named a, b, c and d, of sizes that do not fill a vector. */
+  const treeOf = () => ({
+    a: tensor([1, 2, 3]),
+    b: tensor([4]),
+    c: new Parameter(tensor([5, -6]), { binary: true }),
+    d: tensor([[7, 8]]),
+  });
+  const gradientsOf = (step: number) => ({
+    a: tensor([0.1, -0.2, step]),
+    b: tensor([0.3]),
+    c: tensor([0.2, step]),
+    d: tensor([[-0.1, 0.4]]),
+  });
+  const groups: ParameterGroup[] = [
+    { matches: (path) => path === 'a', learningRateFactor: 0.5 },
+    { matches: (path, { rank }) => path === 'a' || rank === 2, learningRateFactor: 2, weightDecay: 0.3 },
+    { matches: (_path, parameter) => parameter instanceof Parameter, weightDecay: 0.7 },
+  ];
+  /** What each parameter should see: the learning rate and weight decay of an optimizer for it alone. */
+  const settings = { a: [0.5, 0.1], b: [1, 0.1], c: [1, 0], d: [2, 0.3] } as const;
+
+  test.each<[string, (options: { learningRate: number } & OptimizerOptions) => Optimizer]>([
+    ['SGD', (options) => new SGD({ momentum: 0.9, ...options })],
+    ['Nesterov', (options) => new SGD({ momentum: 0.9, nesterov: true, ...options })],
+    ['RMSProp', (options) => new RMSProp({ momentum: 0.5, ...options })],
+    ['Adam', (options) => new Adam(options)],
+    ['AdamW', (options) => new AdamW(options)],
+  ])('are trained as by an optimizer of their own, whose rate follows a schedule: %s', (_, make) => {
+    const grouped = make({ learningRate: 1, weightDecay: 0.1, groups });
+    const tree = treeOf();
+    const alone = treeOf();
+    const own = Object.entries(settings).map(
+      ([name, [factor, weightDecay]]) => [name, factor, make({ learningRate: 1, weightDecay })] as const,
+    );
+    for (const [step, rate] of [0.1, 0.2, 0.05].entries()) {
+      grouped.learningRate = rate;
+      grouped.update(tree, gradientsOf(step));
+      for (const [name, factor, optimizer] of own) {
+        optimizer.learningRate = rate * factor;
+        const key = name as keyof typeof settings;
+        optimizer.update({ [key]: alone[key] }, { [key]: gradientsOf(step)[key] });
+      }
+    }
+    for (const name of ['a', 'b', 'c', 'd'] as const) expect(bits(tree[name]), name).toEqual(bits(alone[name]));
+  });
+
+  test('share a call of the kernel if they have the same learning rate', () => {
+    const optimizer = new SGD({ learningRate: 0.1, groups: [...groups, { matches: () => true }] });
+    const { ops } = profile(() => optimizer.update(treeOf(), gradientsOf(0)));
+    expect(ops.filter(({ op }) => op === 'sgd').map(({ calls }) => calls)).toEqual([3]);
+  });
+
+  test('with a factor of 0 stay as they are', () => {
+    const optimizer = new Adam({ groups: [{ matches: (path) => path === 'a', learningRateFactor: 0 }] });
+    const tree = treeOf();
+    optimizer.update(tree, gradientsOf(1));
+    expect([...tree.a.values]).toEqual([1, 2, 3]);
+    expect(tree.b.values[0]).not.toBe(4);
+  });
+
+  test('see whole parameters where an update is of parts', () => {
+    const seen: string[] = [];
+    const note =
+      (what: string) =>
+      (path: string, { shape }: Tensor) =>
+        seen.push(`${what} ${path} [${shape}]`) > 0;
+    const optimizer = new SGD({
+      learningRate: 1,
+      weightDecay: 1,
+      decays: note('decays'),
+      groups: [{ matches: note('matches') }],
+    });
+    const whole = zeros([2, 3]);
+    optimizer.wholeOf = (path) => ({ path: path.split('@')[0], parameter: whole });
+    optimizer.update({ 'w@4': zeros([2]) }, { 'w@4': zeros([2]) });
+    expect(seen).toEqual(['matches w [2,3]', 'decays w [2,3]']);
+  });
+
+  test('that are wrong are explained', () => {
+    const make = (groups: unknown) => () => new Adam({ groups: groups as never });
+    expect(make({})).toThrow(/^optimizer: groups: needs a list such as \[\{ matches: .*, not \{\}$/);
+    expect(make([3])).toThrow(/^optimizer: groups\[0\]: options must be an object, not 3$/);
+    expect(make([{ matches: 'head' }])).toThrow(/^optimizer: groups\[0\]\.matches: needs a function, not "head"$/);
+    expect(make([{ matches: () => true, learningRate: 1 }])).toThrow(
+      /^optimizer: groups\[0\] has no option "learningRate"\. Its options are matches, learningRateFactor, weightDecay$/,
+    );
+    expect(make([{ matches: () => true, learningRateFactor: -1 }])).toThrow(
+      /learningRateFactor must be a number from 0/,
+    );
+    expect(make([{ matches: () => true, weightDecay: Number.NaN }])).toThrow(/weightDecay must be .* not NaN$/);
+  });
+});
+
+test('wrong options of SGD and RMSProp are explained', () => {
+  expect(() => new SGD({ learningRate: 1, nesterov: true })).toThrow(/^sgd: nesterov needs a momentum above 0$/);
+  expect(() => new SGD({ learningRate: 1, nesterov: 1 as never })).toThrow(/^sgd: nesterov must be one of false, true/);
+  expect(() => new RMSProp({ alpha: 1 })).toThrow(/^rmsprop: alpha must be a number from 0 to below 1, not 1$/);
+  expect(() => new RMSProp({ epsilon: 0 })).toThrow(/^rmsprop: epsilon must be/);
+  expect(() => new RMSProp({ momentum: 1 })).toThrow(/^rmsprop: momentum must be/);
+  expect(() => new RMSProp({ centered: 'no' as never })).toThrow(/^rmsprop: centered must be one of false, true/);
+  expect(() => new RMSProp({ lr: 1 } as never)).toThrow(/^rmsprop has no option "lr"\. Its options are learningRate, /);
+});
+
+test('a centered RMSProp stays finite where rounding makes a variance negative', () => {
+  const optimizer = new RMSProp({ centered: true, alpha: 0.5 });
+  const w = tensor([0, 0, 0, 0, 0]);
+  for (let step = 0; step < 100; step++) optimizer.update(w, tensor([0.1, 0.3, 1 / 3, 1e3, 1e-3]));
+  expect([...w.values].every(Number.isFinite)).toBe(true);
+});
+
 test('a state names its tensors by slot and parameter', () => {
   const adam = new Adam();
   adam.update({ units: [tensor([1])] }, { units: [tensor([1])] });
@@ -295,6 +444,7 @@ describe('an optimizer whose gradients have the momentum', () => {
     ['Adam with weight decay', () => new Adam({ learningRate: 0.1, weightDecay: 0.1 })],
     ['AdamW', () => new AdamW({ learningRate: 0.1 })],
     ['SGD', () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.1 })],
+    ['Nesterov', () => new SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.1, nesterov: true })],
   ])('makes the same updates, up to rounding: %s', (_, make) => {
     const [usual, other] = [make(), make()];
     // The means of squares are those of gradients, so they must not change any more.

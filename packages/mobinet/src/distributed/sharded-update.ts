@@ -42,6 +42,8 @@ export class ShardedUpdate implements ParameterUpdate {
   #end = 0;
 
   readonly #overlap: boolean;
+  /** To be restored at the end. */
+  readonly #wholeBefore: Optimizer['wholeOf'];
 
   /**
    * The state of the optimizer is divided until `close`.
@@ -66,6 +68,12 @@ export class ShardedUpdate implements ParameterUpdate {
         gradient: keep(partOf(this.#vector.own, piece.place, piece.size)),
       };
     });
+    // What a group of the optimizer matches are the names and the shapes of parameters, not of their pieces.
+    this.#wholeBefore = optimizer.wholeOf;
+    optimizer.wholeOf = (name) => {
+      const path = name.slice(0, name.lastIndexOf('@'));
+      return { path, parameter: this.#parameters.get(path)! };
+    };
     this.#divideState();
   }
 
@@ -143,6 +151,7 @@ export class ShardedUpdate implements ParameterUpdate {
     const { release, ...whole } = (await this.wholeState(true))!;
     this.#optimizer.dispose();
     this.#optimizer.load(whole);
+    this.#optimizer.wholeOf = this.#wholeBefore;
     release();
     this.#vector.dispose();
     for (const { parameter, gradient } of this.#pieces) dispose([parameter, gradient]);

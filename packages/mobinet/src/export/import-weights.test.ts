@@ -72,7 +72,7 @@ describe('importWeights refuses, in one line,', () => {
     run.optimizer.dispose();
   });
 
-  function expectRefused(bytes: Uint8Array, message: string, options: object = {}): void {
+  function expectRefused(bytes: Uint8Array, message: string | RegExp, options: object = {}): void {
     const before = memory();
     let error: unknown;
     try {
@@ -81,7 +81,10 @@ describe('importWeights refuses, in one line,', () => {
       error = thrown;
     }
     expect(error).toBeInstanceOf(FormatError);
-    expect((error as Error).message).toBe(`torch.safetensors: ${message}`);
+    const [line] = (error as Error).message.split(/^torch\.safetensors: /).slice(1);
+    if (typeof message === 'string') expect(line).toBe(message);
+    else expect(line).toMatch(message);
+    expect(line).not.toContain('\n');
     expect(memory()).toEqual(before);
   }
 
@@ -143,12 +146,11 @@ describe('importWeights refuses, in one line,', () => {
 
   test('weights of another architecture', () => {
     const weights = weightsOf(checkpoint);
-    expectRefused(weights, 'tensor stem.conv.weight is f32 [4,3,3,3], but the network has f32 [8,3,3,3]', {
-      width: 0.25,
-    });
-    expectRefused(weights, 'tensor units.0.depthwise.activation.slope does not belong to this network', {
-      activation: 'relu',
-    });
+    const resized =
+      /^tensor stem\.conv\.weight is f32 \[4,3,3,3\], but the network has f32 \[8,3,3,3\]; tensor .* more have/;
+    expectRefused(weights, resized, { width: 0.25 });
+    const without = /^tensors units\.0\.depthwise\.activation\.slope, .* and \d+ more do not belong to this network$/;
+    expectRefused(weights, without, { activation: 'relu' });
   });
 
   test('a whole checkpoint', () => {

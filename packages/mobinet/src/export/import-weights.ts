@@ -1,6 +1,5 @@
 import type { Module } from '@mobinet/autograd';
 import { assign, type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor/functions';
-import { oneLine } from '../data/errors.js';
 import { mobinet } from '../networks/mobinet/network.js';
 import type { Network } from '../networks/network.js';
 import { checkSaved, modelTensors } from '../networks/tensors.js';
@@ -22,7 +21,7 @@ export interface ImportOptions {
  * and running statistics of the network, as floats, under the names and in the shapes that docs/interop.md lists.
  *
  * @param bytes A safetensors file.
- * @throws FormatError, one line that names the tensor, if the file does not fit the network; RangeError for invalid
+ * @throws FormatError, one line that names the tensors, if the file does not fit the network; RangeError for invalid
  *   options.
  * @example
  * ```ts
@@ -67,11 +66,9 @@ export function importWeights(
 
 function fill(model: Module, tensors: ReadonlyMap<string, Tensor<DType>>, source: string): void {
   const own = modelTensors(model);
+  checkSaved(own, tensors, source);
   for (const [name, target] of own) {
-    assign(target, checkSaved(target, tensors.get(name), name, source));
+    assign(target, tensors.get(name) as Tensor);
     checkFinite(name, target, source);
-  }
-  for (const name of tensors.keys()) {
-    if (!own.has(name)) throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
   }
 }

@@ -1,5 +1,6 @@
 import type { Module } from '@mobinet/autograd';
-import { assign, type DType, FormatError, type Tensor } from '@mobinet/tensor/functions';
+import { findMisfits, misfitError } from '@mobinet/autograd/kernels';
+import { assign, type DType, type Tensor } from '@mobinet/tensor/functions';
 
 /** Parameters and running statistics by name. */
 export function modelTensors(model: Module): Map<string, Tensor> {
@@ -12,16 +13,17 @@ export function copyTensors(tensors: ReadonlyMap<string, Tensor>, target: Module
 }
 
 /**
- * Checks a tensor of a file before it is copied to `target`.
+ * Checks the tensors of a file before they are copied to those of a network.
  *
- * @throws FormatError unless it exists, is f32, and has the same shape.
+ * @param own The tensors of the network, by the names that they have in the file.
+ * @throws FormatError that lists the tensors that are missing, that do not belong to the network, or that have another
+ *   dtype or shape.
  */
-export function checkSaved(target: Tensor, saved: Tensor<DType> | undefined, name: string, source: string): Tensor {
-  if (!saved) throw new FormatError(`${source}: tensor ${name} is missing`);
-  if (saved.dtype !== 'f32' || saved.shape.join() !== target.shape.join()) {
-    throw new FormatError(
-      `${source}: tensor ${name} is ${saved.dtype} [${saved.shape}], but the network has f32 [${target.shape}]`,
-    );
-  }
-  return saved as Tensor;
+export function checkSaved(
+  own: ReadonlyMap<string, Tensor>,
+  saved: ReadonlyMap<string, Tensor<DType>>,
+  source: string,
+): void {
+  const misfits = findMisfits(own, saved);
+  if (Object.values(misfits).some(({ length }) => length > 0)) throw misfitError(misfits, { own, saved, source });
 }

@@ -159,13 +159,10 @@ interface SavedNetwork {
 /** Runs before memory is taken for the network, since a few bytes of metadata could ask for any size. */
 function checkModelTensors(prefix: Prefix, { network, options, tensors, source }: SavedNetwork): void {
   tidy(() => {
-    const own = modelTensors(makeWithoutMemory(network, options));
-    for (const [name, tensor] of own) checkSaved(tensor, tensors.get(prefix + name), prefix + name, source);
-    for (const name of tensors.keys()) {
-      if (name.startsWith(prefix) && !own.has(name.slice(prefix.length))) {
-        throw new FormatError(oneLine(`${source}: tensor ${name} does not belong to this network`));
-      }
-    }
+    const prefixed = <T>(tensors: ReadonlyMap<string, T>) =>
+      new Map(Array.from(tensors, ([name, x]) => [prefix + name, x]));
+    const own = prefixed(modelTensors(makeWithoutMemory(network, options)));
+    checkSaved(own, new Map([...tensors].filter(([name]) => name.startsWith(prefix))), source);
   });
 }
 

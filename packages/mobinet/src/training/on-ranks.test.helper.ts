@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Linear, Module } from '@mobinet/autograd';
+import { AdamW, Linear, Module } from '@mobinet/autograd';
 import {
   add,
   assign,
@@ -42,6 +42,8 @@ export interface Job {
   readonly exactSteps?: number;
   /** Whether the network is one that counts its steps in a tensor. */
   readonly counts?: boolean;
+  /** Whether the optimizer has groups, which look at the names and the shapes of parameters. */
+  readonly grouped?: boolean;
   /** Default: the CPU. */
   readonly backend?: BackendName;
 }
@@ -104,9 +106,19 @@ async function hashOfWeights(model: Module): Promise<string> {
   return hashOf(values.map(({ buffer }) => new Uint8Array(buffer)));
 }
 
-function start({ name, training, counts }: Job) {
+/** AdamW that trains filters faster than vectors, and the last layer without decay. */
+function makeGrouped(): AdamW {
+  return new AdamW({
+    groups: [
+      { matches: (path) => path.startsWith('classifier.') && path.endsWith('weight'), weightDecay: 0 },
+      { matches: (_path, { rank }) => rank === 4, learningRateFactor: 2, weightDecay: 0.1 },
+    ],
+  });
+}
+
+function start({ name, training, counts, grouped }: Job) {
   mkdirSync(join(out, name), { recursive: true });
-  return newRun(
+  const run = newRun(
     counts ? { imageSize: 32 } : { width: 0.0625, k: 1, imageSize: 32 },
     {
       ...paperTraining,
@@ -121,4 +133,5 @@ function start({ name, training, counts }: Job) {
     },
     { classes: dataset.classes, trainImages: dataset.train.length, ...(counts && { network: counting }) },
   );
+  return grouped ? { ...run, optimizer: makeGrouped() } : run;
 }

@@ -14,6 +14,7 @@ const jobs: readonly Job[] = [
   { name: 'adam', training: { ema: 0.9, mixup: 0.3, labelSmoothing: 0.1 } },
   { name: 'sgd', training: { optimizer: 'sgd', weightDecay: 0.01, microBatches: 8, batchSize: 9 } },
   { name: 'bop', training: { optimizer: 'bop', epochs: 1 } },
+  { name: 'groups', training: { optimizer: 'adamw', epochs: 1 }, grouped: true },
 ];
 
 const stopping: Job = { name: 'stopped', training: { mixup: 0.3 }, stopsAfter: 2 };
@@ -45,12 +46,12 @@ describe('training on several ranks', () => {
     const isFirst = name === 'Open MPI';
 
     test.each(isFirst ? [2, 4] : [4])(
-      'on %i ranks, with all optimizers, mixup, averages and skipped images',
+      'on %i ranks, with all optimizers, groups of parameters, mixup, averages and skipped images',
       async (ranks) => {
         const out = mkdtempSync(join(folder, 'ranks-'));
         const { code, stdout, stderr } = await run({ ranks, args: argumentsOf(images, out, jobs) });
         expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
-        expect(outcomeOf(stdout).map(({ skippedImages }) => skippedImages)).toEqual([3, 3, 3]);
+        expect(outcomeOf(stdout).map(({ skippedImages }) => skippedImages)).toEqual(jobs.map(() => 3));
         for (const job of jobs) expect(resultOf(out, job)).toEqual(resultOf(straight, job));
         // Each skipped image is reported once for each run, and by name.
         expect(stderr.match(/skipped .*\.png/g)).toHaveLength(3 * jobs.length);

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ShapeError, TraceError } from '../errors.js';
 import { toBackend } from '../move.js';
 import { apply, applyInto, tensorOn } from '../op.js';
@@ -94,6 +95,11 @@ export class ReadyProgram {
   dispose(): void {
     for (const part of this.#memory) part.dispose();
     disposeProgram(this.program);
+  }
+
+  /** Lets `using program = compile(f, inputs)` free the program at the end of the enclosing block. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #check(inputs: readonly AnyTensor[]): void {
