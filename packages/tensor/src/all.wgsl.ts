@@ -3,6 +3,7 @@ export * from './ops/bits/bits.wgsl.js';
 export * from './ops/conv2d/conv2d.wgsl.js';
 export * from './ops/conv2d/conv2d-filter-gradient.wgsl.js';
 export * from './ops/conv2d/conv2d-input-gradient.wgsl.js';
+export * from './ops/dropout/dropout.wgsl.js';
 export * from './ops/elementwise/elementwise.wgsl.js';
 export * from './ops/elementwise/prelu.wgsl.js';
 export * from './ops/matmul/matmul.wgsl.js';

@@ -79,6 +79,7 @@ export { packBits, unpackBits } from './ops/bits/pack-bits.js';
 export { conv2d } from './ops/conv2d/conv2d.js';
 export type { Conv2dOptions } from './ops/conv2d/conv2d-attributes.js';
 export { conv2dFilterGradient, conv2dInputGradient } from './ops/conv2d/conv2d-gradients.js';
+export { type DropoutOptions, dropout } from './ops/dropout/dropout.js';
 export { clip, gelu, leakyRelu, relu, sigmoid, tanh } from './ops/elementwise/activation.js';
 export { add, div, maximum, minimum, mul, pow, sub } from './ops/elementwise/binary.js';
 export { cast } from './ops/elementwise/cast.js';
