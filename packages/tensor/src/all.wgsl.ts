@@ -7,6 +7,7 @@ export * from './ops/dropout/dropout.wgsl.js';
 export * from './ops/elementwise/elementwise.wgsl.js';
 export * from './ops/elementwise/prelu.wgsl.js';
 export * from './ops/matmul/matmul.wgsl.js';
+export * from './ops/norm/group-norm.wgsl.js';
 export * from './ops/norm/norm.wgsl.js';
 export * from './ops/pool/pool.wgsl.js';
 export * from './ops/reduce/sum.wgsl.js';

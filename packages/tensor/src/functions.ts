@@ -92,6 +92,7 @@ export { type MatmulOptions, matmul } from './ops/matmul/matmul.js';
 export { affine } from './ops/norm/affine.js';
 export { type BatchNormOptions, type BatchNormResult, batchNorm } from './ops/norm/batch-norm.js';
 export { batchNormEval, type FoldableBatchNorm, foldBatchNorm } from './ops/norm/batch-norm-eval.js';
+export { type GroupNormOptions, groupNorm, type LayerNormOptions, layerNorm } from './ops/norm/group-norm.js';
 export { avgPool2d } from './ops/pool/average.js';
 export { maxPool2d, minPool2d } from './ops/pool/extreme.js';
 export type { PoolOptions } from './ops/pool/pool.js';
