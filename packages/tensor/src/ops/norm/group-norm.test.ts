@@ -85,6 +85,33 @@ describe('layerNorm', () => {
     });
   });
 
+  test.each([
+    [1e7, 'fast'],
+    [-3e4, 'fast'],
+    [1e7, 'reference'],
+  ] as const)('is accurate where the first of many elements is an outlier, %d (%s)', (outlier, tier) => {
+    const x = Rng.fromSeed(4).normal([3, 2000]).values.slice();
+    for (let row = 0; row < 3; row++) x[2000 * row] = outlier;
+    const moments = (values: Float32Array) => {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      return { mean, variance: values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length };
+    };
+    withKernels(tier, () => {
+      const y = layerNorm(tensor(x, { shape: [3, 2000] })).values;
+      const grouped = groupNorm(tensor(x, { shape: [3, 1000, 2] }), 1).values;
+      for (let row = 0; row < 3; row++) {
+        const own = x.subarray(2000 * row, 2000 * (row + 1));
+        const { mean, variance } = moments(own);
+        own.forEach((value, at) => {
+          const expected = (value - mean) / Math.sqrt(variance + 1e-5);
+          const most = 1e-6 * Math.max(Math.abs(expected), 1);
+          expect(Math.abs(y[2000 * row + at] - expected)).toBeLessThan(most);
+          expect(Math.abs(grouped[2000 * row + at] - expected)).toBeLessThan(most);
+        });
+      }
+    });
+  });
+
   test.prop([columns, rngs], { numRuns: 30 })('treats NaN and infinities as its definition does', (columns, rng) => {
     const x = sprinkled(rng, [5, columns], [Number.POSITIVE_INFINITY, Number.NaN]);
     checkOp((x: Tensor) => layerNorm(x), [x], { gradient: false, gpu: false, tolerance: 5e-5 });

@@ -1,6 +1,7 @@
 import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { withTemporary } from '../../backends/cpu/heap.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
+import { floatsAt } from '../../backends/cpu/memory.js';
 import type { Tensor } from '../../tensor.js';
 import {
   type F32,
@@ -10,10 +11,10 @@ import {
   f32x4,
   f64,
   fillRest,
-  forEachFour,
   forRange,
   type I32,
   i32,
+  type Rest,
   store,
   storeFour,
   sumOfFour,
@@ -41,23 +42,18 @@ export function groupNormByKernel(
   }
   // The channels of a group are not neighbors in memory. The passes are those of batch normalization, image by image.
   const channels = gamma.size;
-  const count = pixels * perGroup;
   withVectors(channels, ['mean', 'factor'], ({ mean, factor }) => {
     for (let image = 0; image < images; image++) {
       const place = 4 * image * pixels * channels;
       const [from, to] = [x.address + place, y.address + place];
-      // The first pixel is near the mean, and sums of small differences are accurate.
       const near = x.values.subarray(place / 4, place / 4 + channels);
-      const [distances] = momentSums.run([from], [from], pixels, channels);
+      const moments = momentsOfChannels(from, near, pixels);
       eachGroup(groups, perGroup, (group, sumOver) => {
-        const mu = sumOver((c) => pixels * near[c] + distances[c]) / count;
+        const mu = sumOver((c) => moments.means[c]) / perGroup;
+        const between = sumOver((c) => (moments.means[c] - mu) ** 2) / perGroup;
+        const sigma2 = sumOver((c) => moments.variances[c]) / perGroup + between;
         means.values[image * groups + group] = mu;
         mean.values.fill(mu, group * perGroup, (group + 1) * perGroup);
-      });
-      const [offsets, squares] = momentSums.run([from], [mean], pixels, channels);
-      eachGroup(groups, perGroup, (group, sumOver) => {
-        const offset = sumOver((c) => offsets[c]) / count;
-        const sigma2 = Math.max(0, sumOver((c) => squares[c]) / count - offset ** 2);
         variances.values[image * groups + group] = sigma2;
         for (let c = group * perGroup; c < (group + 1) * perGroup; c++) {
           factor.values[c] = gamma.values[c] / Math.sqrt(sigma2 + epsilon);
@@ -67,6 +63,34 @@ export function groupNormByKernel(
     }
   });
 }
+
+/**
+ * The means and variances of the channels of an image, in one pass: from sums of distances to a number near the mean, and
+ * of their squares (Chan, Golub & LeVeque 1983). If the first pixel turns out to be an outlier, the variance would be a
+ * small difference of large numbers, and the means serve in a second pass.
+ *
+ * @param near [channels] The first pixel.
+ */
+function momentsOfChannels(image: number, near: ArrayLike<number>, pixels: number) {
+  const channels = near.length;
+  return withTemporary(4 * channels, (address) => {
+    const center = floatsAt(address, channels);
+    center.set(near);
+    for (let isLast = false; ; isLast = true) {
+      const [sum, sumOfSquares] = momentSums.run([image], [{ address }], pixels, channels);
+      const means = sum.map((total, c) => center[c] + total / pixels);
+      const variances = sumOfSquares.map((total, c) => Math.max(0, total / pixels - (sum[c] / pixels) ** 2));
+      if (isLast || variances.every((sigma2, c) => !isFar(sum[c] / pixels, sigma2))) return { means, variances };
+      center.set(means);
+    }
+  });
+}
+
+/** Whether the distance of a number from the mean is too large for a variance from distances to that number. */
+const isFar = (distance: number, variance: number): boolean => distance ** 2 > farSquared * variance;
+
+/** The distance in standard deviations, squared, at which a digit of the variance is lost. */
+const farSquared = 16;
 
 /** Their gradient. */
 export function groupNormGradientByKernel(
@@ -137,25 +161,38 @@ const rowsKernel = new Kernel(
     const count = f64.variable(wholeToF64(columns), 'count');
     const [source, target] = [x, y].map((at) => i32.variable(at.add(from.mul(rowBytes)), 'at'));
     forRange(from, to, 1, (row) => {
-      // Differences from the first element are small where the mean is large, and 0 in a constant row.
-      const near = f32x4.variable(f32x4.loadSplat(source), 'near');
-      const [total] = rowSums(columns, 1, (offset) => [f32x4.load(source.add(offset)).sub(near)]);
-      const mean = f32.variable(f32.load(source).toF64().add(total.div(count)).toF32(), 'mean');
-      const means4 = f32x4.variable(f32x4.splat(mean), 'means');
-      const [squares] = rowSums(columns, 1, (offset) => {
-        const centered = f32x4.variable(f32x4.load(source.add(offset)).sub(means4), 'centered');
-        return [centered.mul(centered)];
+      // Distances from the first element are small where the mean is large, and 0 in a constant row.
+      const center = f32.variable(f32.load(source), 'center');
+      const [mean, variance] = [f32.variable(0, 'mean'), f32.variable(0, 'variance')];
+      const distance = f64.variable(0, 'distance');
+      const [sum, sumOfSquares] = [f64.variable(0, 'sum'), f64.variable(0, 'sumOfSquares')];
+      const measure = (): void => {
+        const centers = f32x4.variable(f32x4.splat(center), 'centers');
+        rowSums(columns, [sum, sumOfSquares], (offset, more) => {
+          const distance = f32x4.variable(f32x4.load(source.add(offset), more).sub(centers), 'distance');
+          return [distance, distance.mul(distance)];
+        });
+        distance.set(sum.div(count));
+        mean.set(center.toF64().add(distance).toF32());
+        sumOfSquares.set(sumOfSquares.div(count).sub(distance.mul(distance)));
+      };
+      measure();
+      // If the first element is an outlier, the mean serves in a second pass: see `momentsOfChannels`.
+      when(distance.mul(distance).gt(sumOfSquares.mul(f64.const(farSquared))), () => {
+        center.set(mean);
+        measure();
       });
-      const variance = f32.variable(squares.div(count).toF32(), 'variance');
+      variance.set(sumOfSquares.max(f64.const(0)).toF32());
+      const means4 = f32x4.variable(f32x4.splat(mean), 'means');
       store(means.add(row.mul(4)), mean);
       store(variances.add(row.mul(4)), variance);
       const factor = f32x4.variable(f32x4.splat(inverseDeviation(variance, epsilon)), 'factor');
       const vectorAt = i32.variable(row.remU(groups).mul(rowBytes), 'vectorAt');
       const [gammaAt, betaAt] = [gamma, beta].map((at) => i32.variable(at.add(vectorAt), 'vector'));
-      forEachFour(columns, (offset, rest) => {
-        const normalized = f32x4.load(source.add(offset)).sub(means4).mul(factor);
-        const result = f32x4.load(betaAt.add(offset)).addMul(normalized, f32x4.load(gammaAt.add(offset)));
-        storeFour(target.add(offset), f32x4.variable(result, 'result'), rest);
+      forEachVector(columns, (offset, more, rest) => {
+        const normalized = f32x4.load(source.add(offset), more).sub(means4).mul(factor);
+        const result = f32x4.load(betaAt.add(offset), more).addMul(normalized, f32x4.load(gammaAt.add(offset), more));
+        storeVector(target.add(offset), f32x4.variable(result, 'result'), more, rest);
       });
       for (const at of [source, target]) at.set(at.add(rowBytes));
     });
@@ -208,25 +245,27 @@ const rowsGradientKernel = new Kernel(
         const betaSums = i32.variable(gammaSums.add(sumBytes), 'betaSums');
         const mean = f32x4.variable(f32x4.loadSplat(means.add(row.mul(4))), 'mean');
         const inverse = f32.variable(inverseDeviation(f32.load(variances.add(row.mul(4))), epsilon), 'inverse');
-        const [sum, sumCentered] = rowSums(columns, 2, (offset) => {
-          const scaled = f32x4.variable(f32x4.load(dyAt.add(offset)).mul(f32x4.load(gammaAt.add(offset))), 'scaled');
-          return [scaled, scaled.mul(f32x4.load(xAt.add(offset)).sub(mean))];
+        const [sum, sumCentered] = [f64.variable(0, 'sum'), f64.variable(0, 'sumCentered')];
+        rowSums(columns, [sum, sumCentered], (offset, more) => {
+          const dy4 = f32x4.load(dyAt.add(offset), more);
+          const scaled = f32x4.variable(dy4.mul(f32x4.load(gammaAt.add(offset), more)), 'scaled');
+          return [scaled, scaled.mul(f32x4.load(xAt.add(offset), more).sub(mean))];
         });
         // dx = factor·γ·dy − slope·(x − μ) − shift
         const s = f64.variable(inverse.toF64(), 's');
         const factor = f32x4.variable(f32x4.splat(inverse), 'factor');
         const shift = f32x4.variable(f32x4.splat(sum.mul(s).div(count).toF32()), 'shift');
         const slope = f32x4.variable(f32x4.splat(sumCentered.mul(s).mul(s).mul(s).div(count).toF32()), 'slope');
-        forEachFour(columns, (offset, rest) => {
-          const dy4 = f32x4.variable(f32x4.load(dyAt.add(offset)), 'dy4');
-          const centered = f32x4.variable(f32x4.load(xAt.add(offset)).sub(mean), 'centered');
-          const scaled = dy4.mul(f32x4.load(gammaAt.add(offset)));
+        forEachVector(columns, (offset, more, rest) => {
+          const dy4 = f32x4.variable(f32x4.load(dyAt.add(offset), more), 'dy4');
+          const centered = f32x4.variable(f32x4.load(xAt.add(offset), more).sub(mean), 'centered');
+          const scaled = dy4.mul(f32x4.load(gammaAt.add(offset), more));
           const result = scaled.mul(factor).sub(shift).subMul(centered, slope);
-          storeFour(dxAt.add(offset), f32x4.variable(flushedLanes(result, limit), 'result'), rest);
+          storeVector(dxAt.add(offset), f32x4.variable(flushedLanes(result, limit), 'result'), more, rest);
           // The sums of groups are next to each other, so a vector must not reach into the next group.
           const add = (target: I32, term: F32x4): void => {
             const at = i32.variable(target.add(offset), 'sumAt');
-            storeFour(at, f32x4.variable(f32x4.load(at).add(term), 'sum'), rest);
+            storeVector(at, f32x4.variable(f32x4.load(at, more).add(term), 'sum'), more, rest);
           };
           add(gammaSums, dy4.mul(centered.mul(factor)));
           add(betaSums, dy4);
@@ -248,46 +287,65 @@ function wholeToF64(count: I32): F64 {
   return count.shrU(12).toF32S().toF64().mul(f64.const(4096)).add(count.and(4095).toF32S().toF64());
 }
 
-/** Vectors per iteration of a sum, each with an accumulator of its own, so that additions need not wait for another. */
-const lanesOfSums = 4;
+/** Vectors per iteration, each with a sum of its own, so that additions need not wait for one another. */
+const unrolled = 4;
 /** Bytes of a row whose sum is in single precision. The sums of such parts are added in double precision. */
 const partBytes = 4096;
 
-/** Sums terms over a row of `columns` numbers. `terms` gets the position of four numbers in bytes. */
-function rowSums(columns: I32, kinds: number, terms: (offset: I32) => readonly F32x4[]): Variable<F64>[] {
-  const totals = Array.from({ length: kinds }, () => f64.variable(0, 'total'));
-  const sums = totals.map(() => Array.from({ length: lanesOfSums }, () => f32x4.variable(0, 'sum')));
+/** Code for four numbers of a row, at the position `offset + more` in bytes, where `more` is known beforehand. */
+type VectorBody = (offset: I32, more: number, rest: Rest) => void;
+
+/** Emits `body` for all numbers of a row. */
+function forEachVector(columns: I32, body: VectorBody): void {
+  const whole = i32.variable(columns.and(-4).mul(4), 'whole');
+  forWholeVectors(i32.const(0), whole, body);
+  const rest = i32.variable(columns.and(3), 'rest');
+  when(rest, () => body(whole, 0, rest));
+}
+
+/** Emits `body` for the vectors from one position to another. */
+function forWholeVectors(from: I32, to: I32, body: VectorBody): void {
+  const several = 16 * unrolled;
+  const end = i32.variable(to.sub(from).and(-several).add(from), 'end');
+  forRange(from, end, several, (offset) => {
+    for (let vector = 0; vector < unrolled; vector++) body(offset, 16 * vector, null);
+  });
+  forRange(end, to, 16, (offset) => body(offset, 0, null));
+}
+
+/** Stores four numbers of a row, or only those that exist. */
+function storeVector(address: I32, value: F32x4, more: number, rest: Rest): void {
+  if (rest === null) store(address, value, more);
+  else storeFour(address, value, rest);
+}
+
+/** Sets `totals` to the sums of terms over a row. `terms` gets the position of four numbers, `offset + more` in bytes. */
+function rowSums(
+  columns: I32,
+  totals: readonly Variable<F64>[],
+  terms: (offset: I32, more: number) => readonly F32x4[],
+): void {
+  const sums = totals.map(() => Array.from({ length: unrolled }, () => f32x4.variable(0, 'sum')));
   for (const total of totals) total.set(f64.const(0));
   const addTo = (total: Variable<F64>, four: F32x4): void => total.set(total.add(sumOfFour(four).toF64()));
   const whole = i32.variable(columns.and(-4).mul(4), 'whole');
   forRange(0, whole, partBytes, (start) => {
-    for (const lanes of sums) for (const sum of lanes) sum.set(f32x4.const(0));
-    const end = i32.variable(start.add(partBytes).minU(whole), 'end');
-    const unrolled = i32.variable(
-      end
-        .sub(start)
-        .and(-16 * lanesOfSums)
-        .add(start),
-      'unrolled',
-    );
-    const add = (offset: I32, lane: number): void =>
-      terms(offset).forEach((term, kind) => {
-        sums[kind][lane].set(sums[kind][lane].add(term));
+    for (const own of sums) for (const sum of own) sum.set(f32x4.const(0));
+    forWholeVectors(start, i32.variable(start.add(partBytes).minU(whole), 'partEnd'), (offset, more) => {
+      terms(offset, more).forEach((term, kind) => {
+        const sum = sums[kind][more / 16];
+        sum.set(sum.add(term));
       });
-    forRange(start, unrolled, 16 * lanesOfSums, (offset) => {
-      for (let lane = 0; lane < lanesOfSums; lane++) add(i32.variable(offset.add(16 * lane), 'place'), lane);
     });
-    forRange(unrolled, end, 16, (offset) => add(offset, 0));
     totals.forEach((total, kind) => {
       const [a, b, c, d] = sums[kind];
-      addTo(total, f32x4.variable(a.add(b).add(c.add(d)), 'sumOfLanes'));
+      addTo(total, f32x4.variable(a.add(b).add(c.add(d)), 'sumOfParts'));
     });
   });
   const rest = i32.variable(columns.and(3), 'rest');
   when(rest, () =>
-    terms(whole).forEach((term, kind) => {
+    terms(whole, 0).forEach((term, kind) => {
       addTo(totals[kind], f32x4.variable(fillRest(term, rest), 'last'));
     }),
   );
-  return totals;
 }
