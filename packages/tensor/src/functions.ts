@@ -102,6 +102,7 @@ export type { ReduceOptions } from './ops/reduce/reduction.js';
 export { type SumDType, sum, sumTo } from './ops/reduce/sum.js';
 export { broadcastTo } from './ops/shape/broadcast-to.js';
 export { concat, stack } from './ops/shape/concat.js';
+export { embedding } from './ops/shape/embedding.js';
 export { gather, scatterAdd } from './ops/shape/gather.js';
 export { type AxisPadding, pad } from './ops/shape/pad.js';
 export { reshape, squeeze, unsqueeze } from './ops/shape/reshape.js';
