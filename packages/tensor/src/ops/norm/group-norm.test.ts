@@ -197,7 +197,10 @@ describe('groupNorm', () => {
 
   test('accepts empty batches', () => {
     expect(groupNorm(zeros([0, 2, 4]), 2).shape).toEqual([0, 2, 4]);
-    expect(groupNorm(zeros([3, 0, 4]), 2).shape).toEqual([3, 0, 4]);
+    const x = zeros([3, 0, 4]);
+    expect(groupNorm(x, 2).shape).toEqual([3, 0, 4]);
+    const f = (x: Tensor, gamma: Tensor): Tensor => groupNorm(x, 2, gamma);
+    expect([...gradientOf(f, 1)(x, x, ones([4])).values]).toEqual([0, 0, 0, 0]);
   });
 
   test('explains wrong arguments', () => {

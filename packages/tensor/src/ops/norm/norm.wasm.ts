@@ -6,13 +6,13 @@ import { ChannelKernel, ColumnSums, withVectors } from '../rows.wasm.js';
 export const affineKernel = new ChannelKernel('affine', 1, 2, ([x], [scale, shift]) => x.mul(scale).add(shift));
 
 /** Σ (x − k) and Σ (x − k)² for a vector k. */
-export const momentSums = new ColumnSums('moments', 1, 1, 2, ([x], [k]) => {
+const momentSums = new ColumnSums('moments', 1, 1, 2, ([x], [k]) => {
   const distance = x.sub(k);
   return [distance, distance.mul(distance)];
 });
 
 /** Subtracts the mean first, since the difference of close numbers is exact. */
-export const normalizeKernel = new ChannelKernel('batch_norm', 1, 3, ([x], [mean, factor, beta]) =>
+const normalizeKernel = new ChannelKernel('batch_norm', 1, 3, ([x], [mean, factor, beta]) =>
   beta.addMul(x.sub(mean), factor),
 );
 
@@ -39,12 +39,9 @@ export function batchNormByKernel(
 }
 
 /** Σ dy and Σ dy·(x − μ). */
-export const gradientSums = new ColumnSums('batch_norm_gradient', 2, 1, 2, ([dy, x], [mean]) => [
-  dy,
-  dy.mul(x.sub(mean)),
-]);
+const gradientSums = new ColumnSums('batch_norm_gradient', 2, 1, 2, ([dy, x], [mean]) => [dy, dy.mul(x.sub(mean))]);
 
-export const gradientKernel = new ChannelKernel('batch_norm_gradient', 2, 4, ([dy, x], [mean, factor, slope, offset]) =>
+const gradientKernel = new ChannelKernel('batch_norm_gradient', 2, 4, ([dy, x], [mean, factor, slope, offset]) =>
   flushedLanes(offset.addMul(x.sub(mean), slope).addMul(dy, factor)),
 );
 
