@@ -10,7 +10,6 @@ import { flushTiny } from './elementwise/flush-tiny.js';
 import { prelu } from './elementwise/prelu.js';
 import { flushed, smallestGradient } from './flush.js';
 import { batchNorm } from './norm/batch-norm.js';
-import { layerNorm } from './norm/group-norm.js';
 import { logSoftmax, softmax } from './softmax/softmax.js';
 
 /** Gradients of functions that saturate or normalize, as functions of dy, x and vectors of its channels. */
@@ -24,7 +23,6 @@ const gradients: Record<string, (dy: Tensor, x: Tensor, ...vectors: Tensor[]) =>
   logSoftmax: gradientOf((x) => logSoftmax(x), 0),
   prelu: (dy, x, slope) => gradientOf(prelu, 0)(dy, x, slope),
   batchNorm: gradientOf((x, gamma, beta) => batchNorm(x, gamma, beta).output, 0),
-  layerNorm: gradientOf((x, gamma, beta) => layerNorm(x, gamma, beta), 0),
 };
 
 const cases = fc

@@ -26,10 +26,13 @@ describe('dropout', () => {
     checkOp(f, [rng.normal([size])], { gradient: size < 10 && rate < 0.99 });
   });
 
-  test.prop([sizes, rates.filter((rate) => rate < 1), rngs], { numRuns: 30 })('has the gradient of its definition', (size, rate, rng) => {
-    const f = (x: Tensor): Tensor => dropout(x, { rate, rng: rng.split('mask') });
-    checkOp(gradientOf(f, 0), [rng.normal([size]), rng.normal([size])], withoutDifferences);
-  });
+  test.prop([sizes, rates.filter((rate) => rate < 1), rngs], { numRuns: 30 })(
+    'has the gradient of its definition',
+    (size, rate, rng) => {
+      const f = (x: Tensor): Tensor => dropout(x, { rate, rng: rng.split('mask') });
+      checkOp(gradientOf(f, 0), [rng.normal([size]), rng.normal([size])], withoutDifferences);
+    },
+  );
 
   test.prop([sizes, rates, rngs], { numRuns: 60 })('draws the same bits by every kernel', (size, rate, rng) => {
     const drawn = (tier: 'fast' | 'reference') =>

@@ -7,6 +7,7 @@ import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
 import { gradientOf, rngs, sprinkled, withoutDifferences } from '../borders.test.helper.js';
+import { mul } from '../elementwise/binary.js';
 import { reshape } from '../shape/reshape.js';
 import { transpose } from '../shape/transpose.js';
 import { batchNorm } from './batch-norm.js';
@@ -192,6 +193,21 @@ describe('groupNorm', () => {
       const y = groupNorm(tensor([pixels]), 2, null, null, { epsilon: 1e-12 });
       for (let at = 0; at < y.size; at += 2)
         expect([y.values[at], y.values[at + 1]]).toEqual([at % 4 === 0 ? -1 : 1, 0]);
+    });
+  });
+
+  test.each(['fast', 'reference'] as const)('flushes tiny gradients to 0 (%s)', (tier) => {
+    withKernels(tier, () => {
+      for (const shape of [
+        [2, 8],
+        [2, 3, 8],
+      ]) {
+        const x = Rng.fromSeed(2).normal(shape);
+        const gradient = gradientOf((x: Tensor) => groupNorm(x, 2), 0);
+        const scaled = (scale: number): Float32Array => gradient(mul(Rng.fromSeed(3).normal(shape), scale), x).values;
+        expect(scaled(1e-33)).toEqual(new Float32Array(x.size));
+        expect(Math.min(...scaled(1e-20).map(Math.abs))).toBeGreaterThan(1e-30);
+      }
     });
   });
 

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { tensor, zeros } from '../../create.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { toBackend } from '../../move.js';
-import { Rng } from '../../random.js';
+import type { Rng } from '../../random.js';
 import { sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, shapes } from '../../testing/index.js';
@@ -52,27 +52,30 @@ describe('gather and scatterAdd', () => {
     rng: rngs,
   });
   const indicesOf = ({ size, picks, rng }: { size: number; picks: number; rng: Rng }): Tensor<'i32'> =>
-    toBackend(
-      tensor(
-        Array.from({ length: picks }, () => rng.integer(size)),
-        { dtype: 'i32' },
-      ),
+    tensor(
+      Array.from({ length: picks }, () => rng.integer(size)),
+      { dtype: 'i32' },
     );
 
   test.prop([wide], { numRuns: 80 })('agree with their definitions on slices of any width', (it) => {
     const { outer, size, run, picks, rng } = it;
     const indices = indicesOf(it);
     const exactly = { gradient: false, tolerance: 0 };
-    checkOp((x: Tensor) => gather(x, indices, 1), [rng.normal([outer, size, run])], exactly);
+    checkOp((x: Tensor) => gather(x, toBackend(indices), 1), [rng.normal([outer, size, run])], exactly);
     // The sums have the same order.
-    checkOp((updates: Tensor) => scatterAdd(updates, indices, size, 1), [rng.normal([outer, picks, run])], exactly);
+    checkOp(
+      (updates: Tensor) => scatterAdd(updates, toBackend(indices), size, 1),
+      [rng.normal([outer, picks, run])],
+      exactly,
+    );
   });
 
   test.prop([wide, fc.constantFrom('u8', 'i16', 'i32', 'u32')], { numRuns: 40 })(
     'gather copies integers of any width',
     (it, dtype) => {
+      const indices = indicesOf(it);
       const x = cast(mul(it.rng.uniform([it.outer, it.size, it.run]), 200), dtype);
-      checkOp((x) => gather(x, indicesOf({ ...it, rng: Rng.fromSeed(0) }), 1), [x], { gradient: false });
+      checkOp((x) => gather(x, toBackend(indices), 1), [x], { gradient: false });
     },
   );
 
