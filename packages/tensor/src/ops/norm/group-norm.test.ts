@@ -203,8 +203,9 @@ describe('groupNorm', () => {
         [2, 3, 8],
       ]) {
         const x = Rng.fromSeed(2).normal(shape);
-        const gradient = gradientOf((x: Tensor) => groupNorm(x, 2), 0);
-        const scaled = (scale: number): Float32Array => gradient(mul(Rng.fromSeed(3).normal(shape), scale), x).values;
+        const gradient = gradientOf((x: Tensor, gamma: Tensor) => groupNorm(x, 2, gamma), 0);
+        const scaled = (scale: number): Float32Array =>
+          gradient(mul(Rng.fromSeed(3).normal(shape), scale), x, ones([8])).values;
         expect(scaled(1e-33)).toEqual(new Float32Array(x.size));
         expect(Math.min(...scaled(1e-20).map(Math.abs))).toBeGreaterThan(1e-30);
       }

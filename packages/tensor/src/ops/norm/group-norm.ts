@@ -50,8 +50,8 @@ export interface LayerNormOptions extends GroupNormOptions {
  *
  * console.log(`${layerNorm(tensor([[1, 3], [100, 300]]))}`); // every row has mean 0 and variance 1
  * // → Tensor<f32> [2, 2]
- * // → [[-1.0000, 1.0000],
- * // →  [-1.0000, 1.0000]]
+ * // → [[-1.0000,  1.0000],
+ * // →  [-1.0000,  1.0000]]
  * ```
  */
 export function layerNorm(
