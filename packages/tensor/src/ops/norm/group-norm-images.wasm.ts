@@ -12,6 +12,7 @@ import {
   i32,
   store,
   type Variable,
+  when,
   whileTrue,
 } from '../../wasm/assembler.js';
 import { flushedLanes, flushLimit } from '../flush.wasm.js';
@@ -34,7 +35,7 @@ export function normalizeImages(
   const [images, channels] = [means.size / groups, gamma.size];
   const args = { x, gamma, beta, y, means, variances, pixels, groups, perGroup: channels / groups, epsilon };
   const grain = chunksOf(images, pixels * channels * 0.4);
-  normalizeKernel.run(args, images, { grain, scratch: 3 * paddedBytes(channels) });
+  normalizeKernel.run(args, images, { grain, scratch: 4 * paddedBytes(channels) });
 }
 
 /** The size of a vector of numbers per channel: whole cache lines. */
@@ -47,13 +48,13 @@ const normalizeKernel = new Kernel(
     const { channels, rowBytes, padded, count } = sizesOf(pixels, groups, perGroup);
     const [centers, sums] = [scratch, i32.variable(scratch.add(padded), 'sums')];
     const squares = i32.variable(sums.add(padded), 'squares');
+    const [factors, distances, offsets] = [sums, squares, i32.variable(squares.add(padded), 'offsets')];
     forRange(from, to, 1, (image) => {
       const place = i32.variable(image.mul(pixels).mul(rowBytes), 'place');
       const source = i32.variable(x.add(place), 'source');
       const statistics = i32.variable(image.mul(groups).mul(4), 'statistics');
       // Distances from the first element of a group are small where the mean is large, and 0 in a constant group.
-      forEachGroup(groups, perGroup, (group, first, end) => {
-        store(means.add(statistics).add(group.shl(2)), f32.load(source.add(first)));
+      forEachGroup(groups, perGroup, (_, first, end) => {
         forRange(first, end, 4, (c) => store(centers.add(c), f32.load(source.add(first))));
       });
       const [isFirst, isFar] = [i32.variable(1, 'isFirst'), i32.variable(0, 'isFar')];
@@ -80,26 +81,38 @@ const normalizeKernel = new Kernel(
             const squared = f64.variable(distance.mul(distance), 'squared');
             const variance = f64.variable(sumOfSquares.div(count).sub(squared).max(f64.const(0)), 'variance');
             const at = i32.variable(statistics.add(group.shl(2)), 'at');
-            store(means.add(at), f32.load(means.add(at)).toF64().add(distance).toF32());
+            store(means.add(at), f32.load(centers.add(first)).toF64().add(distance).toF32());
             store(variances.add(at), variance.toF32());
-            // If a first element is an outlier, the means serve in a second pass.
+            // Squares of this group are no longer needed.
+            store(distances.add(group.shl(2)), distance.toF32());
             isFar.set(isFar.or(squared.gt(variance.mul(f64.const(farSquared))).and(isFirst)));
-            forRange(first, end, 4, (c) => store(centers.add(c), f32.load(means.add(at))));
           });
+          // If a first element is an outlier, the means serve in a second pass.
+          when(isFar, () =>
+            forEachGroup(groups, perGroup, (group, first, end) => {
+              const mean = f32.variable(f32.load(means.add(statistics).add(group.shl(2))), 'mean');
+              forRange(first, end, 4, (c) => store(centers.add(c), mean));
+            }),
+          );
           isFirst.set(i32.const(0));
         },
       );
-      const factors = sums;
+      // y = factor·(x − center) + offset. A mean in single precision would not be as exact as the center.
       forEachGroup(groups, perGroup, (group, first, end) => {
         const variance = f32.load(variances.add(statistics).add(group.shl(2)));
         const inverse = f32.variable(inverseDeviation(variance, epsilon), 'inverse');
-        forRange(first, end, 4, (c) => store(factors.add(c), f32.load(gamma.add(c)).mul(inverse)));
+        const distance = f32.variable(f32.load(distances.add(group.shl(2))), 'distance');
+        forRange(first, end, 4, (c) => {
+          const factor = f32.variable(f32.load(gamma.add(c)).mul(inverse), 'factor');
+          store(factors.add(c), factor);
+          store(offsets.add(c), f32.load(beta.add(c)).sub(factor.mul(distance)));
+        });
       });
       const target = i32.variable(y.add(place), 'target');
       forRange(0, pixels, 1, () => {
         forEachVector(channels, (offset, more, rest) => {
           const vector = (address: I32): F32x4 => f32x4.load(address.add(offset), more);
-          const result = vector(beta).addMul(vector(source).sub(vector(centers)), vector(factors));
+          const result = vector(offsets).addMul(vector(source).sub(vector(centers)), vector(factors));
           storeVector(target.add(offset), f32x4.variable(result, 'result'), more, rest);
         });
         for (const at of [source, target]) at.set(at.add(rowBytes));

@@ -57,14 +57,16 @@ const rowsKernel = new Kernel(
         measure();
       });
       variance.set(sumOfSquares.max(f64.const(0)).toF32());
-      const means4 = f32x4.variable(f32x4.splat(mean), 'means');
       store(means.add(row.mul(4)), mean);
       store(variances.add(row.mul(4)), variance);
-      const factor = f32x4.variable(f32x4.splat(inverseDeviation(variance, epsilon)), 'factor');
+      const inverse = f32.variable(inverseDeviation(variance, epsilon), 'inverse');
+      // x − μ = (x − center) − distance. A mean in single precision would not be exact.
+      const [centers, factor] = [center, inverse].map((value) => f32x4.variable(f32x4.splat(value), 'splat'));
+      const shift = f32x4.variable(f32x4.splat(distance.mul(inverse.toF64()).toF32()), 'shift');
       const vectorAt = i32.variable(row.remU(groups).mul(rowBytes), 'vectorAt');
       const [gammaAt, betaAt] = [gamma, beta].map((at) => i32.variable(at.add(vectorAt), 'vector'));
       forEachVector(columns, (offset, more, rest) => {
-        const normalized = f32x4.load(source.add(offset), more).sub(means4).mul(factor);
+        const normalized = f32x4.load(source.add(offset), more).sub(centers).mul(factor).sub(shift);
         const result = f32x4.load(betaAt.add(offset), more).addMul(normalized, f32x4.load(gammaAt.add(offset), more));
         storeVector(target.add(offset), f32x4.variable(result, 'result'), more, rest);
       });
@@ -121,14 +123,23 @@ const rowsGradientKernel = new Kernel(
         const mean = f32x4.variable(f32x4.loadSplat(means.add(row.mul(4))), 'mean');
         const inverse = f32.variable(inverseDeviation(f32.load(variances.add(row.mul(4))), epsilon), 'inverse');
         const [sum, sumCentered] = [f64.variable(0, 'sum'), f64.variable(0, 'sumCentered')];
-        rowSums(columns, [sum, sumCentered], (offset, more) => {
-          const dy4 = f32x4.load(dyAt.add(offset), more);
+        const factor = f32x4.variable(f32x4.splat(inverse), 'factor');
+        // The first pass waits for memory, so the sums of columns cost little here.
+        rowSums(columns, [sum, sumCentered], (offset, more, rest) => {
+          const dy4 = f32x4.variable(f32x4.load(dyAt.add(offset), more), 'dy4');
+          const centered = f32x4.variable(f32x4.load(xAt.add(offset), more).sub(mean), 'centered');
           const scaled = f32x4.variable(dy4.mul(f32x4.load(gammaAt.add(offset), more)), 'scaled');
-          return [scaled, scaled.mul(f32x4.load(xAt.add(offset), more).sub(mean))];
+          // The sums of groups are next to each other, so a vector must not reach into the next group.
+          const add = (target: I32, term: F32x4): void => {
+            const at = i32.variable(target.add(offset), 'sumAt');
+            storeVector(at, f32x4.variable(f32x4.load(at, more).add(term), 'columnSum'), more, rest);
+          };
+          add(gammaSums, dy4.mul(centered.mul(factor)));
+          add(betaSums, dy4);
+          return [scaled, scaled.mul(centered)];
         });
         // dx = factor·γ·dy − slope·(x − μ) − shift
         const s = f64.variable(inverse.toF64(), 's');
-        const factor = f32x4.variable(f32x4.splat(inverse), 'factor');
         const shift = f32x4.variable(f32x4.splat(sum.mul(s).div(count).toF32()), 'shift');
         const slope = f32x4.variable(f32x4.splat(sumCentered.mul(s).mul(s).mul(s).div(count).toF32()), 'slope');
         forEachVector(columns, (offset, more, rest) => {
@@ -137,13 +148,6 @@ const rowsGradientKernel = new Kernel(
           const scaled = dy4.mul(f32x4.load(gammaAt.add(offset), more));
           const result = scaled.mul(factor).sub(shift).subMul(centered, slope);
           storeVector(dxAt.add(offset), f32x4.variable(flushedLanes(result, limit), 'result'), more, rest);
-          // The sums of groups are next to each other, so a vector must not reach into the next group.
-          const add = (target: I32, term: F32x4): void => {
-            const at = i32.variable(target.add(offset), 'sumAt');
-            storeVector(at, f32x4.variable(f32x4.load(at, more).add(term), 'sum'), more, rest);
-          };
-          add(gammaSums, dy4.mul(centered.mul(factor)));
-          add(betaSums, dy4);
         });
         group.set(group.add(1));
         when(group.geS(groups), () => group.set(i32.const(0)));

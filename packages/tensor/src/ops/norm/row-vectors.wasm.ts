@@ -66,11 +66,11 @@ export function storeVector(address: I32, value: F32x4, more: number, rest: Rest
   else storeFour(address, value, rest);
 }
 
-/** Sets `totals` to the sums of terms over a row. `terms` gets the position of four numbers, `offset + more` in bytes. */
+/** Sets `totals` to the sums of terms over a row. `terms` is called like the body of `forEachVector`. */
 export function rowSums(
   columns: I32,
   totals: readonly Variable<F64>[],
-  terms: (offset: I32, more: number) => readonly F32x4[],
+  terms: (...place: Parameters<VectorBody>) => readonly F32x4[],
 ): void {
   const sums = totals.map(() => Array.from({ length: unrolled }, () => f32x4.variable(0, 'sum')));
   for (const total of totals) total.set(f64.const(0));
@@ -79,7 +79,7 @@ export function rowSums(
   forRange(0, whole, partBytes, (start) => {
     for (const own of sums) for (const sum of own) sum.set(f32x4.const(0));
     forWholeVectors(start, i32.variable(start.add(partBytes).minU(whole), 'partEnd'), (offset, more) => {
-      terms(offset, more).forEach((term, kind) => {
+      terms(offset, more, null).forEach((term, kind) => {
         const sum = sums[kind][more / 16];
         sum.set(sum.add(term));
       });
@@ -91,7 +91,7 @@ export function rowSums(
   });
   const rest = i32.variable(columns.and(3), 'rest');
   when(rest, () =>
-    terms(whole, 0).forEach((term, kind) => {
+    terms(whole, 0, rest).forEach((term, kind) => {
       addTo(totals[kind], f32x4.variable(fillRest(term, rest), 'last'));
     }),
   );
