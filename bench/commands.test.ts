@@ -38,6 +38,14 @@ describe('bench', () => {
     expect(results[0].milliseconds.bits).toBeGreaterThan(0);
     expect(results[0].ratios.map(({ name }: { name: string }) => name)).toContain('vs floats');
   });
+
+  test('compares passes over memory with a copy', async () => {
+    const { code, stdout } = await run('main', '--filter', 'bandwidth dropout 0.5, 256', '--json');
+    expect(code).toBe(0);
+    const [{ gigabytesPerSecond, minima }] = JSON.parse(stdout).results;
+    expect(gigabytesPerSecond.op).toBeCloseTo((2 * 2 ** 18) / minima.op / 1e6, 6);
+    expect(gigabytesPerSecond.copy).toBeGreaterThan(0);
+  });
 });
 
 // vitest.config.ts finds a driver, or a software adapter.

@@ -1,6 +1,7 @@
 import { setThreads, useBackend } from '@mobinet/tensor';
 import { Command, Option } from 'commander';
 import { jsonFlag, printJson, printResult, runProgram, say, wholeNumber } from 'mobinet/cli';
+import { bandwidth } from './bandwidth.js';
 import { bitConvolutions, bitGemm } from './bits.js';
 import { gemm, gradients, stepGradients } from './floats.js';
 import { type GpuResult, type GpuSizes, gpuWorks, hoursOfImageNet, timeOnGpu } from './gpu.js';
@@ -9,7 +10,7 @@ import { formatGpuResults, formatSection } from './report.js';
 import { type Result, runBenchmark, type Section } from './section.js';
 import { TorchGpu } from './torch-gpu.js';
 
-const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients, stepGradients];
+const sections: readonly Section[] = [bitGemm, bitConvolutions, gemm, gradients, stepGradients, bandwidth];
 
 const program = new Command('bench')
   .description('times kernels: bits against floats, lookup tables against multiply-adds, two threads against one')

@@ -10,11 +10,12 @@ export function formatSection({ title, note }: Section, results: readonly Result
   const [first] = results;
   const contenders = Object.keys(first.milliseconds);
   const ratios = first.ratios.map(({ name }) => name);
-  const head = ['', ...contenders.map((name) => `${name} ms`), 'GMAC/s', ...ratios, 'additions/ns'];
+  const unit = first.gigabytesPerSecond ? 'GB/s' : 'GMAC/s';
+  const head = ['', ...contenders.map((name) => `${name} ms`), unit, ...ratios, 'additions/ns'];
   const rows = results.map((result) => [
     result.benchmark,
     ...contenders.map((name) => `${result.minima[name].toPrecision(3)} (${result.milliseconds[name].toPrecision(3)})`),
-    result.gmacPerSecond[contenders[0]].toFixed(1),
+    (result.gigabytesPerSecond ?? result.gmacPerSecond)[contenders[0]].toFixed(1),
     ...result.ratios.map(formatRatio),
     formatProbes(result.probes),
   ]);
@@ -23,7 +24,9 @@ export function formatSection({ title, note }: Section, results: readonly Result
 
 function formatRatio({ value, ofMinima, target }: MeasuredRatio): string {
   const text = `${ofMinima.toFixed(2)}× (${value.toFixed(2)}×)`;
-  return target !== undefined && Math.min(value, ofMinima) < target ? `${text} (target ${target})` : text;
+  return target !== undefined && Math.min(value, ofMinima) < target
+    ? `${text} (target ${target.toPrecision(2)})`
+    : text;
 }
 
 /** The lowest and the highest state of the processor. */

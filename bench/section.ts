@@ -14,6 +14,8 @@ export interface Benchmark<N extends string = string> {
   readonly name: string;
   /** Multiply-adds per call. On bits, one is an xor and a popcount. */
   readonly multiplyAdds: number;
+  /** Bytes read and written per call, for work that is limited by memory. */
+  readonly bytes?: number;
   /** Makes the operands, which live until the program ends, and the functions to time. */
   contenders(): Readonly<Record<N, Contender>>;
 }
@@ -36,6 +38,8 @@ export interface Result {
   readonly minima: Readonly<Record<string, number>>;
   /** Billions of multiply-adds per second, from the minima. */
   readonly gmacPerSecond: Readonly<Record<string, number>>;
+  /** Billions of bytes read and written per second, from the minima, if the benchmark counts bytes. */
+  readonly gigabytesPerSecond?: Readonly<Record<string, number>>;
   readonly ratios: readonly MeasuredRatio[];
   /** The state of the processor before each round (`probe`). */
   readonly probes: readonly number[];
@@ -54,6 +58,7 @@ export interface MeasuredRatio {
 /** Times the contenders of a benchmark. Those that do not set a number of threads themselves run on `threads`. */
 export async function runBenchmark({ title, ratios }: Section, benchmark: Benchmark, threads: number): Promise<Result> {
   await setThreads(threads);
+  const { bytes } = benchmark;
   const { times, probes } = await interleave(benchmark.contenders());
   const each = (of: (name: string) => number): Record<string, number> =>
     Object.fromEntries(Object.keys(times).map((name) => [name, of(name)]));
@@ -63,6 +68,7 @@ export async function runBenchmark({ title, ratios }: Section, benchmark: Benchm
     milliseconds: each((name) => times[name].median),
     minima: each((name) => times[name].minimum),
     gmacPerSecond: each((name) => benchmark.multiplyAdds / times[name].minimum / 1e6),
+    ...(bytes !== undefined && { gigabytesPerSecond: each((name) => bytes / times[name].minimum / 1e6) }),
     ratios: ratios.map(({ name, fast, slow, target }) => ({
       name,
       value: times[slow].median / times[fast].median,

@@ -41,6 +41,7 @@ export {
 } from './ops/conv2d/conv2d-input-gradient.wgsl.js';
 export { filterShape } from './ops/conv2d/filter-shape.js';
 export type { InputGradientTensors } from './ops/conv2d/input-gradient-tensors.js';
+export { countedDropout, dropoutRange } from './ops/dropout/dropout.js';
 export { type Elementwise, elementwiseOp } from './ops/elementwise/elementwise.js';
 export { ElementwiseKernel } from './ops/elementwise/elementwise.wasm.js';
 export { flushedWgsl } from './ops/elementwise/elementwise.wgsl.js';

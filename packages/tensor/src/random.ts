@@ -262,7 +262,7 @@ export class Rng {
 }
 
 /** A draw during tracing would become a constant of the program, the same in every run. */
-function refuseInPrograms(draw: string): void {
+export function refuseInPrograms(draw: string): void {
   if (tracer()) throw new TraceError(`${draw}: a program cannot draw random numbers. Pass them as an input.`);
 }
 

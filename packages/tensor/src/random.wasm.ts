@@ -60,12 +60,15 @@ const drawKernel = memoize(
         const offset = f64x2.variable(f64x2.splat(f64.load(constants)), 'offset');
         const scale = f64x2.variable(f64x2.splat(f64.load(constants, 8)), 'scale');
         const words = wordsPerNumber[distribution];
-        const keys = keysOf(key0, key1);
+        const keys = extendedKey(key0, key1);
         const steps = i32x4.const(0, words, 2 * words, 3 * words);
         forRange(from, to, 1, (item) => {
           const first = i32x4.variable(i32x4.splat(low.add(item.mul(4 * words))).add(steps), 'first');
           const bits = (word: number): I32x4 =>
-            i32x4.variable(threefry(keys, first.add(i32x4.const(word)), i32x4.splat(high)).shrU(i32.const(8)), 'bits');
+            i32x4.variable(
+              threefryLanes(keys, first.add(i32x4.const(word)), i32x4.splat(high))[0].shrU(i32.const(8)),
+              'bits',
+            );
           const numbers = distribution === 'uniform' ? uniform(bits(0), scale) : normal(bits(0), bits(1), scale);
           const [lower, upper] = numbers.map((two) => offset.add(two).toF32x4Low());
           const four = f32x4.variable(lower.shuffle(upper, 0, 1, 4, 5), 'four');
@@ -100,11 +103,11 @@ const drawBitsKernel = new Kernel(
   'u8_draw_bernoulli__threefry',
   { y: i32, count: i32, lastItem: i32, bound: i32, key0: i32, key1: i32, low: i32, high: i32 },
   ({ y, count, lastItem, bound, key0, key1, low, high }, from, to) => {
-    const keys = keysOf(key0, key1);
+    const keys = extendedKey(key0, key1);
     forRange(from, to, 1, (item) => {
       const ones = [0, 4, 8, 12].map((at) => {
         const first = i32x4.splat(low.add(item.mul(16)).add(at)).add(i32x4.const(0, 1, 2, 3));
-        const bits = threefry(keys, i32x4.variable(first, 'first'), i32x4.splat(high)).shrU(i32.const(8));
+        const bits = threefryLanes(keys, i32x4.variable(first, 'first'), i32x4.splat(high))[0].shrU(i32.const(8));
         return i32x4.variable(i32x4.splat(bound).gtS(bits).and(i32x4.const(1)), 'ones');
       });
       const sixteen = ones[0].narrowS(ones[1]).narrowS(ones[2].narrowS(ones[3]));
@@ -122,11 +125,12 @@ const drawBitsKernel = new Kernel(
   },
 );
 
-const keysOf = (key0: I32, key1: I32): I32x4[] =>
+/** The key of `threefryLanes`: the two words, and the one that follows from them, in all lanes. */
+export const extendedKey = (key0: I32, key1: I32): Variable<I32x4>[] =>
   [key0, key1, key0.xor(key1).xor(0x1bd11bda)].map((key) => i32x4.variable(i32x4.splat(key), 'key'));
 
-/** The first word of four Threefry blocks: see `encrypt` in random.ts. */
-function threefry(keys: readonly I32x4[], low: I32x4, high: I32x4): I32x4 {
+/** Both words of four Threefry blocks: see `encrypt` in random.ts. */
+export function threefryLanes(keys: readonly I32x4[], low: I32x4, high: I32x4): [Variable<I32x4>, Variable<I32x4>] {
   const x = i32x4.variable(low.add(keys[0]), 'x');
   const y = i32x4.variable(high.add(keys[1]), 'y');
   for (let group = 1; group <= 5; group++) {
@@ -142,7 +146,7 @@ function threefry(keys: readonly I32x4[], low: I32x4, high: I32x4): I32x4 {
     x.set(x.add(keys[group % 3]));
     y.set(y.add(keys[(group + 1) % 3]).add(i32x4.const(group)));
   }
-  return x;
+  return [x, y];
 }
 
 /** Two pairs of numbers, from four. */

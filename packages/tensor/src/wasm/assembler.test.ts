@@ -142,7 +142,7 @@ describe('lanes', () => {
         const one = f32x4.const(1);
         const values = [
           ...[x.add(y), x.sub(y), x.mul(y), x.min(y), x.max(y), x.abs(), x.neg(), x.addMul(x, y), x.subMul(x, y)],
-          ...[one.and(x.lt(y)), one.and(x.ge(y)), x.where(x.gt(y), y), x.whereTrue(x.lt(y), y)],
+          ...[one.and(x.lt(y)), one.andNot(x.lt(y)), x.where(x.gt(y), y), x.whereTrue(x.lt(y), y)],
         ];
         values.forEach((value, index) => {
           store(zero, value, 32 + 16 * index);

@@ -7,7 +7,9 @@ import { i32 } from './scalars.js';
 /**
  * eˣ, lane by lane (S. L. Moshier, Cephes, expf):
  *
- * 1. x = n·ln 2 + r with an integer n and |r| ≤ ln 2 / 2. ln 2 is subtracted in two parts, so that r stays exact.
+ * 1. x = n·ln 2 + r with an integer n and |r| ≤ ln 2 / 2. Adding 1.5·2²³ rounds to n, and leaves it in the low bits of
+ *    the float: conversions to integers take several instructions. ln 2 is subtracted in two parts, so that r stays
+ *    exact.
  * 2. eʳ is approximated by a polynomial.
  * 3. 2ⁿ is built by writing n into the exponent of a float, in two factors, since n may not fit but half of it does.
  *
@@ -26,24 +28,26 @@ import { i32 } from './scalars.js';
  * ```
  */
 export function exp(x: F32x4): F32x4 {
-  const limited = f32x4.variable(x.min(f32x4.const(90)).max(f32x4.const(-105)), 'limited');
+  // NaN stays NaN: it is not beyond a limit.
+  const limited = f32x4.variable(x.pmin(f32x4.const(90)).pmax(f32x4.const(-105)), 'limited');
   const { n, r, curve } = exponentParts(limited);
   const power = f32x4.const(1).add(r).addMul(curve, r.mul(r));
   return timesPowerOfTwo(power, n);
 }
 
-/** Splits x into n·ln 2 + r as `exp` does, with `curve` from eʳ = 1 + r + curve·r². */
+/** Splits x into n·ln 2 + r as `exp` does, with `curve` from eʳ = 1 + r + curve·r². Only the low bits of n are right. */
 export function exponentParts(limited: F32x4): { n: I32x4; r: F32x4; curve: F32x4 } {
-  const n = i32x4.variable(limited.mul(f32x4.const(Math.LOG2E)).toI32x4(), 'n');
-  const whole = f32x4.variable(n.toF32x4S(), 'whole');
+  const rounder = f32x4.const(1.5 * 2 ** 23);
+  const shifted = f32x4.variable(rounder.addMul(limited, f32x4.const(Math.LOG2E)), 'shifted');
+  const whole = f32x4.variable(shifted.sub(rounder), 'whole');
   const r = f32x4.variable(
-    limited.sub(whole.mul(f32x4.const(0.693359375))).sub(whole.mul(f32x4.const(-2.1219444005469057e-4))),
+    limited.subMul(whole, f32x4.const(0.693359375)).subMul(whole, f32x4.const(-2.1219444005469057e-4)),
     'r',
   );
   const coefficients = [
     1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201,
   ];
-  return { n, r, curve: polynomial(r, coefficients) };
+  return { n: shifted.as(i32x4), r, curve: polynomial(r, coefficients) };
 }
 
 /**
@@ -206,14 +210,13 @@ export function polynomial(x: F32x4, coefficients: readonly number[]): F32x4 {
     .reduce((sum, coefficient) => coefficient.addMul(sum, x));
 }
 
-/** x·2ⁿ, in two factors: 2ⁿ may not fit into a float, but its root does. */
+/** x·2ⁿ, in two factors. Only the low bits of n count, which is from −256 to 255. */
 export function timesPowerOfTwo(x: F32x4, n: I32x4): F32x4 {
-  const half = i32x4.variable(n.shrS(i32.const(1)), 'half');
-  return x.mul(powerOfTwo(half)).mul(powerOfTwo(n.sub(half)));
-}
-
-function powerOfTwo(n: I32x4): F32x4 {
-  return n.add(i32x4.const(127)).shl(i32.const(23)).as(f32x4);
+  const one = i32x4.const(bitsOfOne);
+  // 2^⌊n/2⌋ as bits of an exponent: n shifted by one place less, without its lowest bit.
+  const half = i32x4.variable(n.shl(i32.const(22)).and(i32x4.const(-(2 ** 23))), 'half');
+  const rest = n.shl(i32.const(23)).sub(half);
+  return x.mul(half.add(one).as(f32x4)).mul(rest.add(one).as(f32x4));
 }
 
 /** Lanes 2 and 3, in lanes 0 and 1. */

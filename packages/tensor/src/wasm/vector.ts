@@ -25,6 +25,10 @@ export abstract class V128<Self extends Value = Value> extends Kind<Self> {
   and(b: Self): Self {
     return this.apply(simd(78), b);
   }
+  /** The bits that are 1 in this and 0 in b. */
+  andNot(b: Self): Self {
+    return this.apply(simd(79), b);
+  }
   /** The bits that are 1 in either. */
   or(b: Self): Self {
     return this.apply(simd(80), b);

@@ -1,5 +1,5 @@
 import { checkNumber } from '../../check.js';
-import { apply } from '../../op.js';
+import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { exp, type F32x4, f32x4, tanh as tanhLanes } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
@@ -32,7 +32,18 @@ const sigmoidOp = elementwiseOp({
   lanes: (x) => sigmoidLanes(x),
   wgsl: '1.0 / (1.0 + exp(-x))',
   saves: (_, outputs) => outputs,
-  gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, mul(y, sub(1, y))))],
+  gradient: (dy, { saved: [y] }) => [
+    () => (isRecording() ? flushTiny(mul(dy, mul(y, sub(1, y)))) : apply(sigmoidGradientOp, [dy, y], undefined)[0]),
+  ],
+});
+
+/** ∂L/∂x of `sigmoid` from ∂L/∂y and y. */
+const sigmoidGradientOp = elementwiseOp({
+  name: 'sigmoidGradient',
+  operands: ['dy', 'y'],
+  scalar: (dy, y) => flushed(dy * y * (1 - y)),
+  lanes: (dy, y) => flushedLanes(dy.mul(y.mul(f32x4.const(1).sub(y)))),
+  wgsl: 'flushed(dy * (y * (1.0 - y)))',
 });
 
 /** The logistic function, lane by lane. */
@@ -64,7 +75,18 @@ const tanhOp = elementwiseOp({
   // tanh may return NaN for large numbers in WGSL.
   wgsl: 'tanh(clamp(x, -15.0, 15.0))',
   saves: (_, outputs) => outputs,
-  gradient: (dy, { saved: [y] }) => [() => flushTiny(mul(dy, sub(1, mul(y, y))))],
+  gradient: (dy, { saved: [y] }) => [
+    () => (isRecording() ? flushTiny(mul(dy, sub(1, mul(y, y)))) : apply(tanhGradientOp, [dy, y], undefined)[0]),
+  ],
+});
+
+/** ∂L/∂x of `tanh` from ∂L/∂y and y. */
+const tanhGradientOp = elementwiseOp({
+  name: 'tanhGradient',
+  operands: ['dy', 'y'],
+  scalar: (dy, y) => flushed(dy * (1 - y * y)),
+  lanes: (dy, y) => flushedLanes(dy.mul(f32x4.const(1).sub(y.mul(y)))),
+  wgsl: 'flushed(dy * (1.0 - y * y))',
 });
 
 /**
@@ -85,7 +107,8 @@ export function relu(x: Tensor): Tensor {
 const reluOp = elementwiseOp({
   name: 'relu',
   scalar: (x) => Math.max(x, 0),
-  lanes: (x) => x.max(f32x4.const(0)),
+  // NaN is not less than 0, and −0 becomes 0.
+  lanes: (x) => x.andNot(x.le(f32x4.const(0))),
   wgsl: 'max(x, 0.0)',
   saves: (_, outputs) => outputs,
   gradient: (dy, { saved: [y] }) => [() => reluGradient(dy, y)],
@@ -100,7 +123,7 @@ const reluGradientOp = elementwiseOp({
   name: 'reluGradient',
   operands: ['dy', 'y'],
   scalar: (dy, y) => (y <= 0 ? 0 : flushed(dy)),
-  lanes: (dy, y) => flushedLanes(f32x4.const(0).where(y.le(f32x4.const(0)), dy)),
+  lanes: (dy, y) => flushedLanes(dy.andNot(y.le(f32x4.const(0)))),
   wgsl: 'flushed(select(0.0, dy, y > 0.0))',
   saves: ([, y]) => [y],
   gradient: (ddx, { saved: [y] }) => [() => reluGradient(ddx, y), null],

@@ -2,7 +2,7 @@ import { chunksOf } from '../../backends/cpu/dispatch.js';
 import { Kernel } from '../../backends/cpu/kernel.js';
 import { bytesPerElement } from '../../dtype.js';
 import { type Shape, sizeOf } from '../../shape.js';
-import { f32x4, forRange, i32, store, store8 } from '../../wasm/assembler.js';
+import { f32x4, forRange, type I32, i32, store, store8 } from '../../wasm/assembler.js';
 import { copyBlock, joinAxes, type Layout } from './copy-block.js';
 
 /** `copyBlock`, with a kernel if the last axis is contiguous in both layouts. Other blocks are copied by the loops. */
@@ -37,13 +37,20 @@ const parameters = { from: i32, fromStride: i32, to: i32, toStride: i32, bytes: 
 const kernel = new Kernel('bytes_copy_rows', parameters, (p, first, end) => {
   const source = i32.variable(p.from.add(first.mul(p.fromStride)), 'source');
   const target = i32.variable(p.to.add(first.mul(p.toStride)), 'target');
-  // Each row is copied as vectors, then words, then bytes.
-  const [vectors, words] = [i32.variable(p.bytes.and(-16), 'vectors'), i32.variable(p.bytes.and(-4), 'words')];
   forRange(first, end, 1, () => {
-    forRange(0, vectors, 16, (at) => store(target.add(at), f32x4.load(source.add(at))));
-    forRange(vectors, words, 4, (at) => store(target.add(at), i32.load(source.add(at))));
-    forRange(words, p.bytes, 1, (at) => store8(target.add(at), i32.load8U(source.add(at))));
+    copyBytes(source, target, p.bytes);
     source.set(source.add(p.fromStride));
     target.set(target.add(p.toStride));
   });
 });
+
+/** Emits a copy of any number of bytes: as vectors, then words, then bytes. */
+export function copyBytes(source: I32, target: I32, bytes: I32): void {
+  const [several, vectors, words] = [-64, -16, -4].map((mask) => i32.variable(bytes.and(mask), 'end'));
+  forRange(0, several, 64, (at) => {
+    for (let offset = 0; offset < 64; offset += 16) store(target.add(at), f32x4.load(source.add(at), offset), offset);
+  });
+  forRange(several, vectors, 16, (at) => store(target.add(at), f32x4.load(source.add(at))));
+  forRange(vectors, words, 4, (at) => store(target.add(at), i32.load(source.add(at))));
+  forRange(words, bytes, 1, (at) => store8(target.add(at), i32.load8U(source.add(at))));
+}

@@ -7,7 +7,7 @@ import { apply, defineOp } from '../../op.js';
 import { type Shape, sameShape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { bitsOf, copyRun } from './copy-block.js';
-import { scatterAddKernel } from './gather.wasm.js';
+import { gatherByKernel, scatterAddByKernel } from './gather.wasm.js';
 
 /**
  * Picks slices of x along an axis by index, as NumPy's `take` does.
@@ -46,6 +46,11 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
         copyRun(run, source, (o * size + indices[i]) * run, target, at);
       }
     }
+  },
+  fast([x, indices], [y], { axis }) {
+    const [, size, run] = aroundAxis(x.shape, axis);
+    checkIndices('gather', indices.values, size);
+    gatherByKernel(x, indices, y, size, run);
   },
   webgpu([x, indices], [y], { axis }) {
     const [, size, run] = aroundAxis(x.shape, axis);
@@ -119,8 +124,7 @@ const scatterAddOp = defineOp<[Tensor, Tensor<'i32'>], [Tensor], { size: number;
   fast([updates, indices], [y], { size, axis }) {
     const [outer, , run] = aroundAxis(y.shape, axis);
     checkIndices('scatterAdd', indices.values, size);
-    y.values.fill(0);
-    scatterAddKernel.run({ updates, indices, y, count: indices.size, size, run }, outer, { grain: 1 });
+    scatterAddByKernel(updates, indices, y, { outer, size, run });
   },
   webgpu([updates, indices], [y], { size, axis }) {
     const [, , run] = aroundAxis(y.shape, axis);

@@ -1,0 +1,173 @@
+import {
+  dispose,
+  dropout,
+  embedding,
+  exp,
+  gelu,
+  groupNorm,
+  layerNorm,
+  leakyRelu,
+  type RecordedCall,
+  Rng,
+  relu,
+  sigmoid,
+  type Tensor,
+  tanh,
+  tensor,
+  withRecorder,
+  zeros,
+} from '@mobinet/tensor';
+import { f32x4, forRange, i32, Kernel, store } from '@mobinet/tensor/kernels';
+import { making, onThreads, type Section } from './section.js';
+
+// Passes over memory, against a plain copy: what they take beyond moving their bytes.
+
+/** Sizes of a tensor: 256 KiB, of which several fit into a second-level cache, and 16 MiB. */
+const sizes = { '256 KiB': 2 ** 16, '16 MiB': 2 ** 22 } as const;
+
+/** Columns of a row that is normalized, or of an embedding. */
+const features = 512;
+/** Rows of a table of embeddings. */
+const vocabulary = 10_000;
+
+interface Pass {
+  /** Tensors of the benchmark's size that it reads and writes. */
+  readonly moved: number;
+  /** Makes the operands, and a function that makes the results. */
+  prepare(size: number, rng: Rng): () => Tensor;
+}
+
+/** An operation on one tensor. */
+const forward = (f: (x: Tensor) => Tensor): Pass => ({
+  moved: 2,
+  prepare(size, rng) {
+    const x = rng.normal([size]);
+    return () => f(x);
+  },
+});
+
+/** The gradient with respect to x, by a rule that reads x or the result. */
+const backward = (f: (x: Tensor) => Tensor, moved = 3): Pass => ({
+  moved,
+  prepare(size, rng) {
+    const gradient = gradientOf(f, rng.normal([size]));
+    return () => gradient()[0];
+  },
+});
+
+/** Calls f, and returns a function that computes the gradients of all its inputs for a random gradient of its result. */
+function gradientOf(f: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): () => Tensor[] {
+  let last: RecordedCall | undefined;
+  const record = (call: RecordedCall): void => {
+    if (call.gradient) last = call;
+  };
+  const y = withRecorder({ record }, () => f(...inputs));
+  const { gradient, saved } = last!;
+  const dy = Rng.fromSeed(2).normal(y.shape);
+  return () => gradient!(dy, saved).flatMap((rule) => (rule ? [rule()] : []));
+}
+
+/** The operations. Another element-wise one is a line with `forward`, and one with `backward` if its gradient is fused. */
+const passes: Readonly<Record<string, Pass>> = {
+  relu: forward(relu),
+  'relu, gradient': backward(relu),
+  leakyRelu: forward((x) => leakyRelu(x, 0.1)),
+  'leakyRelu, gradient': backward((x) => leakyRelu(x, 0.1)),
+  exp: forward(exp),
+  sigmoid: forward(sigmoid),
+  'sigmoid, gradient': backward(sigmoid),
+  tanh: forward(tanh),
+  'tanh, gradient': backward(tanh),
+  gelu: forward(gelu),
+  'gelu, gradient': backward(gelu),
+  ...Object.fromEntries(
+    [0.1, 0.5].flatMap((rate) => {
+      const rng = Rng.fromSeed(3);
+      const drop = (x: Tensor): Tensor => dropout(x, { rate, rng });
+      return [
+        [`dropout ${rate}`, forward(drop)],
+        [`dropout ${rate}, gradient`, backward(drop, 2)],
+      ];
+    }),
+  ),
+  layerNorm: normalization((x, gamma, beta) => layerNorm(x, gamma, beta), false),
+  'layerNorm, gradients': normalization((x, gamma, beta) => layerNorm(x, gamma, beta), true),
+  groupNorm: normalization((x, gamma, beta) => groupNorm(x, 32, gamma, beta), false),
+  'groupNorm, gradients': normalization((x, gamma, beta) => groupNorm(x, 32, gamma, beta), true),
+  embedding: {
+    moved: 2,
+    prepare(size, rng) {
+      const [weight, indices] = [rng.normal([vocabulary, features]), indicesFor(size, rng)];
+      return () => embedding(weight, indices);
+    },
+  },
+  'embedding, gradient': {
+    // Reads dy and writes the gradient of the table; the rows that are added to are read, too.
+    moved: 3,
+    prepare(size, rng) {
+      const indices = indicesFor(size, rng);
+      const gradient = gradientOf((weight) => embedding(weight, indices), rng.normal([size / features, features]));
+      return () => gradient()[0];
+    },
+  },
+};
+
+/** Every row of a table of `size` elements is looked up once, on average. */
+function indicesFor(size: number, rng: Rng): Tensor<'i32'> {
+  const count = size / features;
+  return tensor(
+    Array.from({ length: count }, () => rng.integer(Math.min(vocabulary, count))),
+    { dtype: 'i32' },
+  );
+}
+
+/** x is [images, 16 pixels, channels]. All three gradients are computed. */
+function normalization(f: (x: Tensor, gamma: Tensor, beta: Tensor) => Tensor, isBackward: boolean): Pass {
+  return {
+    moved: isBackward ? 3 : 2,
+    prepare(size, rng) {
+      const x = rng.normal([size / (16 * features), 16, features]);
+      const [gamma, beta] = [rng.normal([features]), rng.normal([features])];
+      const gradients = isBackward ? gradientOf(f as () => Tensor, x, gamma, beta) : null;
+      return () => {
+        if (!gradients) return f(x, gamma, beta);
+        const [dx, ...others] = gradients();
+        dispose(others);
+        return dx;
+      };
+    },
+  };
+}
+
+/** Copies `items` blocks of 256 bytes. */
+const copyKernel = new Kernel('bytes_copy', { x: i32, y: i32 }, ({ x, y }, from, to) => {
+  const [source, target] = [x, y].map((at) => i32.variable(at.add(from.shl(8)), 'at'));
+  forRange(from, to, 1, () => {
+    for (let at = 0; at < 256; at += 16) store(target, f32x4.load(source, at), at);
+    for (const at of [source, target]) at.set(at.add(256));
+  });
+});
+
+export const bandwidth: Section<'op' | 'copy'> = {
+  title: 'bandwidth',
+  note:
+    'tensors of 256 KiB or 16 MiB; "copy" moves as many bytes as the operation reads and writes, half of them each, ' +
+    'with a loop of vectors. Both on one thread, into recycled memory.',
+  benchmarks: Object.entries(passes).flatMap(([name, pass]) =>
+    Object.entries(sizes).map(([megabytes, size]) => ({
+      name: `${name}, ${megabytes}`,
+      multiplyAdds: 0,
+      bytes: 4 * pass.moved * size,
+      contenders() {
+        const run = pass.prepare(size, Rng.fromSeed(1));
+        const elements = (pass.moved * size) / 2;
+        const [x, y] = [zeros([elements]), zeros([elements])];
+        return {
+          op: onThreads(1, making(run)),
+          copy: onThreads(1, { run: () => copyKernel.run({ x, y }, elements / 64) }),
+        };
+      },
+    })),
+  ),
+  ratios: [{ name: 'of the rate of a copy', fast: 'op', slow: 'copy', target: 1 / 1.5 }],
+};
