@@ -3,11 +3,13 @@ import { Module, noGradient } from '@mobinet/autograd';
 import { inferenceRules } from '@mobinet/bnn';
 import {
   add,
+  avgPool2d,
   compile,
   concat,
   maxPool2d,
   mean,
   memory,
+  minPool2d,
   mul,
   Rng,
   relu,
@@ -126,6 +128,30 @@ describe('any network', () => {
       images.dispose();
     },
   );
+
+  test.each([
+    ['avgPool2d', avgPool2d],
+    ['maxPool2d', maxPool2d],
+    ['minPool2d', minPool2d],
+  ] as const)('with %s in ceil mode gives the same logits in onnxruntime', async (_, pool) => {
+    class Pooled extends Module {
+      override forward(x: Tensor): Tensor {
+        return mean(pool(x, { window: [3, 4], stride: [4, 5], padding: 1, ceilMode: true }), { axes: [1, 2] });
+      }
+    }
+    const network = new Pooled();
+    const images = Rng.fromSeed(5).normal([2, size, size, 3]);
+    const ours = noGradient(() => network.forward(images).values);
+    const session = await ort.InferenceSession.create(exportOnnx(network, { imageShape }), {
+      executionProviders: ['wasm'],
+    });
+    const values = transpose(images, [0, 3, 1, 2]).values.slice();
+    const { logits } = await session.run({ images: new ort.Tensor('float32', values, [2, 3, size, size]) });
+    await session.release();
+    ours.forEach((logit, at) => {
+      expect(Number(logits.data[at])).toBeCloseTo(logit, 5);
+    });
+  });
 
   test('that ONNX export does not support gets an error that names the op or asks for the image shape', () => {
     class Transposed extends Module {

@@ -106,6 +106,9 @@ describe('interpolate', () => {
     const x = tensor([1, Number.NaN, 3, Number.POSITIVE_INFINITY, 5], { shape: [1, 1, 5, 1] });
     expect([...interpolate(x, { size: [1, 3], mode: 'bilinear', alignCorners: true }).values]).toEqual([1, 3, 5]);
     expect([...interpolate(x, { size: [2, 3], mode: 'bilinear' }).values].slice(0, 2)).toEqual([Number.NaN, 3]);
+    const infinite = tensor([Number.POSITIVE_INFINITY, 1], { shape: [1, 1, 2, 1] });
+    const wide = interpolate(infinite, { size: [3, 8], mode: 'bilinear' }).values;
+    expect([...wide.subarray(0, 8)]).toEqual([...new Array(6).fill(Number.POSITIVE_INFINITY), 1, 1]);
   });
 
   test('copies images that keep their size', () => {

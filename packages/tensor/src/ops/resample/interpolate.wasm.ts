@@ -72,19 +72,19 @@ const hasEmpty = ({ outputs, start }: AxisWeights): boolean => range(outputs).so
 const termBytes = 8;
 
 /**
- * Writes the terms of all outputs. If there are too few, the last one is halved until there are enough, which does not
- * change a sum, whereas inputs of weight 0 would, if they were infinite. An output without terms has weights of 0.
+ * Writes the terms of all outputs. If an output has too few, the last one is divided into equal parts. (Further inputs,
+ * of weight 0, would make a sum NaN if they were infinite.) An output without terms has weights of 0.
  */
 function writeTable(table: number, axis: AxisWeights, terms: number, inputBytes: number): void {
   const { outputs, first, start, weights } = axis;
   const [words, floats] = [wordsAt(table, 2 * terms * outputs), floatsAt(table, 2 * terms * outputs)];
   for (let o = 0, at = 0; o < outputs; o++) {
-    const count = start[o + 1] - start[o];
+    const last = start[o + 1] - start[o] - 1;
     for (let k = 0; k < terms; k++, at += 2) {
-      const own = Math.min(k, count - 1);
-      const halvings = Math.max(0, Math.min(k + 1, terms - 1) - (count - 1));
-      words[at] = count === 0 ? 0 : inputBytes * (first[o] + own);
-      floats[at + 1] = count === 0 ? 0 : weights[start[o] + own] / 2 ** (k < count - 1 ? 0 : halvings);
+      const own = Math.min(k, last);
+      const parts = own < last ? 1 : terms - last;
+      words[at] = last < 0 ? 0 : inputBytes * (first[o] + own);
+      floats[at + 1] = last < 0 ? 0 : weights[start[o] + own] / parts;
     }
   }
 }
