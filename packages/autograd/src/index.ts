@@ -10,8 +10,9 @@ export {
   valueAndGradient,
 } from './differentiate.js';
 export * from './initializers.js';
-export { GELU, PReLU, ReLU, RPReLU, type RPReLUOptions, Sigmoid, Tanh } from './layers/activations.js';
+export { GELU, PReLU, ReLU, RPReLU, type RPReLUOptions, Sigmoid, SiLU, Tanh } from './layers/activations.js';
 export { BatchNorm2d, type BatchNormOptions } from './layers/batch-norm.js';
+export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './layers/conv-transpose2d.js';
 export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.js';
 export { Dropout, type DropoutLayerOptions } from './layers/dropout.js';
 export { Embedding, type EmbeddingOptions } from './layers/embedding.js';
@@ -21,6 +22,7 @@ export { Identity } from './layers/identity.js';
 export { Linear, type LinearOptions } from './layers/linear.js';
 export { GlobalAveragePool2d, Pool2d, type PoolKind } from './layers/pooling.js';
 export { Sequential } from './layers/sequential.js';
+export { Upsample } from './layers/upsample.js';
 export type { Reduction } from './loss-terms.js';
 export { type CrossEntropyOptions, crossEntropy, distillationLoss } from './losses.js';
 export { type AnyModule, Module } from './module.js';

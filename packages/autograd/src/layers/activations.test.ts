@@ -8,6 +8,7 @@ import {
   Rng,
   relu,
   sigmoid,
+  silu,
   sum,
   type Tensor,
   tanh,
@@ -17,7 +18,7 @@ import {
 import { tensors } from '@mobinet/tensor/testing';
 import { describe, expect } from 'vitest';
 import { gradient } from '../differentiate.js';
-import { GELU, ReLU, RPReLU, Sigmoid, Tanh } from './activations.js';
+import { GELU, ReLU, RPReLU, Sigmoid, SiLU, Tanh } from './activations.js';
 
 /** Expects differences below 1e-5 of the largest element, or of 1 if all are smaller. */
 function expectClose({ values }: Tensor, expected: ArrayLike<number>): void {
@@ -39,6 +40,8 @@ test.prop([tensors([2, 3])], { numRuns: 10 })('layers without parameters are the
     [new Sigmoid(), sigmoid],
     [new Tanh(), tanh],
     [new GELU(), gelu],
+    [new GELU({ approximate: 'tanh' }), (x: Tensor) => gelu(x, { approximate: 'tanh' })],
+    [new SiLU(), silu],
   ] as const;
   for (const [layer, f] of pairs) {
     expect(layer.forward(x).values).toEqual(f(x).values);

@@ -1,13 +1,16 @@
 import {
   add,
+  checkChoice,
   checkNumber,
   checkOptions,
   full,
+  type GeluOptions,
   gelu,
   neg,
   prelu,
   relu,
   sigmoid,
+  silu,
   type Tensor,
   tanh,
   tidy,
@@ -84,8 +87,39 @@ export class Tanh extends Module {
  * ```
  */
 export class GELU extends Module {
+  readonly #options: GeluOptions;
+
+  /**
+   * @param options Those of `gelu`: the exact form by default.
+   * @throws RangeError for an unknown option or form.
+   */
+  constructor(options: GeluOptions = {}) {
+    super();
+    checkOptions('GELU', options, ['approximate']);
+    checkChoice('GELU: approximate', options.approximate ?? 'none', ['none', 'tanh']);
+    this.#options = { ...options };
+  }
+
   override forward(x: Tensor): Tensor {
-    return gelu(x);
+    return gelu(x, this.#options);
+  }
+}
+
+/**
+ * x·σ(x), the sigmoid-weighted linear unit, also called swish (Elfwing et al., 2017).
+ *
+ * @example
+ * ```ts
+ * import { SiLU } from '@mobinet/autograd';
+ * import { tensor } from '@mobinet/tensor';
+ *
+ * console.log([...new SiLU().forward(tensor([-2, 0, 2])).values].map((value) => value.toFixed(2)).join(' '));
+ * // → -0.24 0.00 1.76
+ * ```
+ */
+export class SiLU extends Module {
+  override forward(x: Tensor): Tensor {
+    return silu(x);
   }
 }
 

@@ -2,7 +2,6 @@ import {
   checkNumber,
   checkOptions,
   checkRng,
-  type DType,
   embedding,
   type Rng,
   type Tensor,
@@ -32,7 +31,7 @@ export interface EmbeddingOptions {
  * // → 2,2.5,0,0.5
  * ```
  */
-export class Embedding extends Module {
+export class Embedding extends Module<[indices: Tensor<'i32'>]> {
   /** [count, features] */
   readonly weight: Parameter;
 
@@ -55,7 +54,7 @@ export class Embedding extends Module {
    * @returns f32 [..., features].
    * @throws DTypeError unless the indices are i32; RangeError for an index outside 0 … count − 1.
    */
-  override forward(indices: Tensor<DType>): Tensor {
-    return embedding(this.weight, indices as Tensor<'i32'>);
+  override forward(indices: Tensor<'i32'>): Tensor {
+    return embedding(this.weight, indices);
   }
 }

@@ -70,6 +70,8 @@ describe('Embedding', () => {
     expect(() => new Embedding(0, 2, { rng })).toThrow('Embedding: count must be a whole number of at least 1, not 0');
     // @ts-expect-error the generator is missing
     expect(() => new Embedding(2, 2, {})).toThrow(TypeError);
-    expect(() => new Embedding(2, 2, { rng }).forward(tensor([0.5]))).toThrow('embedding: indices are f32, not i32');
+    expect(() => new Embedding(2, 2, { rng }).forward(tensor([0.5]) as never)).toThrow(
+      'embedding: indices are f32, not i32',
+    );
   });
 });

@@ -82,8 +82,15 @@ export function withNetworkProgram<T>(
   use: (program: Program) => T,
 ): T {
   checkRecord(`${caller}: the network`, network);
+  if (network.forward?.length > 1) {
+    throw new RangeError(
+      `${caller}: forward of ${network.constructor.name} takes ${network.forward.length} arguments, but must take images alone. Pass a part of the network that does`,
+    );
+  }
   const imageShape = given ?? network.imageShape;
   if (!imageShape) throw new TypeError(`${caller}: pass the shape of an image, such as imageShape: [32, 32, 3]`);
+  // So that messages and reports name the layers as the network does.
+  for (const [name, tensor] of [...network.parameters(), ...network.state()]) tensor.label ??= name;
   const forward = (images: Tensor): Tensor => network.forward(images);
   return inEvaluation(network, () => withProgram({ forward, imageShape, caller, ...(batch && { batch }) }, use));
 }
