@@ -90,10 +90,10 @@ const passes: Readonly<Record<string, Pass>> = {
       ];
     }),
   ),
-  layerNorm: normalization((x, gamma, beta) => layerNorm(x, gamma, beta), false),
-  'layerNorm, gradients': normalization((x, gamma, beta) => layerNorm(x, gamma, beta), true),
-  groupNorm: normalization((x, gamma, beta) => groupNorm(x, 32, gamma, beta), false),
-  'groupNorm, gradients': normalization((x, gamma, beta) => groupNorm(x, 32, gamma, beta), true),
+  layerNorm: normalization((x, gamma, beta) => layerNorm(x, gamma, beta), false, features),
+  'layerNorm, gradients': normalization((x, gamma, beta) => layerNorm(x, gamma, beta), true, features),
+  groupNorm: normalization((x, gamma, beta) => groupNorm(x, 32, gamma, beta), false, 128),
+  'groupNorm, gradients': normalization((x, gamma, beta) => groupNorm(x, 32, gamma, beta), true, 128),
   embedding: {
     moved: 2,
     prepare(size, rng) {
@@ -121,13 +121,17 @@ function indicesFor(size: number, rng: Rng): Tensor<'i32'> {
   );
 }
 
-/** x is [images, 16 pixels, channels]. All three gradients are computed. */
-function normalization(f: (x: Tensor, gamma: Tensor, beta: Tensor) => Tensor, isBackward: boolean): Pass {
+/** x is [images, 8 · 8 pixels, channels]. All three gradients are computed. */
+function normalization(
+  f: (x: Tensor, gamma: Tensor, beta: Tensor) => Tensor,
+  isBackward: boolean,
+  channels: number,
+): Pass {
   return {
     moved: isBackward ? 3 : 2,
     prepare(size, rng) {
-      const x = rng.normal([size / (16 * features), 16, features]);
-      const [gamma, beta] = [rng.normal([features]), rng.normal([features])];
+      const x = rng.normal([size / (64 * channels), 64, channels]);
+      const [gamma, beta] = [rng.normal([channels]), rng.normal([channels])];
       const gradients = isBackward ? gradientOf(f as () => Tensor, x, gamma, beta) : null;
       return () => {
         if (!gradients) return f(x, gamma, beta);

@@ -106,7 +106,7 @@ function exportedOperations(): string[] {
   const exported = ['tensor/src/functions.ts', 'autograd/src/index.ts'].flatMap((source) =>
     Array.from(
       readFileSync(join(root, 'packages', source), 'utf8').matchAll(
-        /^export \{([^}]*)\} from '\.\/(?:ops|losses)[/.]/gm,
+        /^export \{([^}]*)\} from '\.\/(?:ops\/|[\w-]*loss)/gm,
       ),
       ([, names]) => names.split(','),
     ).flat(),

@@ -92,6 +92,7 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
  */
 export function countedDropout(x: Tensor, draws: Tensor, attributes: MaskAttributes): Tensor {
   refuseInPrograms('dropout');
+  if (x.dtype !== 'f32') throw new DTypeError(`dropout: x is ${x.dtype}, not f32`);
   if (attributes.rate === 1) return mul(x, 0);
   return apply(dropoutOp, [x, draws], attributes)[0];
 }
@@ -107,7 +108,6 @@ const dropoutOp = defineOp<
 >({
   name: 'dropout',
   outputs([x]) {
-    if (x.dtype !== 'f32') throw new DTypeError(`dropout: x is ${x.dtype}, not f32`);
     return [
       { dtype: 'f32', shape: x.shape },
       { dtype: 'i32', shape: [maskLength(x.size)] },
