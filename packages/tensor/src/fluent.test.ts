@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import { type Tensor, tensor } from './index.js';
+import * as functions from './functions.js';
+import { Tensor, tensor } from './index.js';
 
 describe('methods of Tensor', () => {
   const x = tensor([[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
@@ -11,10 +12,42 @@ describe('methods of Tensor', () => {
     expect([...x.neg().clip(-4, -2).argMax().values]).toEqual([0, 0]);
   });
 
+  test('all do what the functions of these names do', () => {
+    const names = Object.getOwnPropertyNames(Tensor.prototype).filter((name) => name in functions);
+    expect(names.length).toBeGreaterThan(50);
+    const extra: Record<string, unknown[]> = {
+      broadcastTo: [[2, 2, 3]],
+      cast: ['i32'],
+      clip: [2, 4],
+      expand: [[4, -1, -1]],
+      gather: [tensor([1, 0], { dtype: 'i32' })],
+      matmul: [x, { transposeB: true }],
+      reshape: [[3, 2]],
+      slice: [[1]],
+      split: [1],
+      unsqueeze: [0],
+    };
+    const two = 'add sub mul div pow maximum minimum mod equal notEqual less lessEqual greater greaterEqual'.split(' ');
+    for (const name of two) extra[name] = [3];
+    for (const name of names) {
+      const rest = extra[name] ?? [];
+      const free = (functions as unknown as Record<string, (...given: unknown[]) => Tensor | Tensor[]>)[name](
+        x,
+        ...rest,
+      );
+      const fluent = (x as unknown as Record<string, (...given: unknown[]) => Tensor | Tensor[]>)[name](...rest);
+      const valuesOf = (result: Tensor | Tensor[]) => [result].flat().map(({ dtype, values }) => [dtype, values]);
+      expect(valuesOf(fluent), name).toEqual(valuesOf(free));
+    }
+  });
+
   test('have the right dtypes', () => {
     const indices = x.argMax();
     expectTypeOf(indices.add(1)).toEqualTypeOf<Tensor<'i32'>>();
     expectTypeOf(x.mean()).toEqualTypeOf<Tensor>();
+    expectTypeOf(x.greater(2)).toEqualTypeOf<Tensor<'u8'>>();
+    expectTypeOf(x.greater(2).sum()).toEqualTypeOf<Tensor<'i32'>>();
+    expectTypeOf(indices.split(1)).toEqualTypeOf<Tensor<'i32'>[]>();
     // @ts-expect-error: i32 has no exponential
     expect(() => indices.exp()).toThrow('exp: input 0 must be f32, not i32');
     // @ts-expect-error: f32 and i32 cannot be mixed
