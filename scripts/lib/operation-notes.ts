@@ -145,7 +145,7 @@ export const operationNotes: Readonly<Record<string, OperationNote>> = {
   split: { call: (x) => t.split(x, 1)[0], differs: "PyTorch's: a number is the size of each part; copies" },
   squeeze: { call: (x) => t.squeeze(x) },
   stack: { call: (x) => t.stack([x, x]) },
-  std: { differs: 'divides by n as in NumPy; PyTorch by n − 1 (`correction: 1`); no gradient where it is 0' },
+  std: { differs: 'divides by n as in NumPy; PyTorch by n − 1 (`correction: 1`)' },
   sub: {},
   sum: { differs: 'i32 for u8 and i16, which PyTorch and NumPy sum in 64 bits' },
   sumTo: { call: (x) => t.sumTo(x, [2]), differs: '`sum_to_size`' },
