@@ -1,12 +1,12 @@
-import './ops/convolution-gradient-rules.js';
+import './ops/deferred-gradient-rules.js';
 import { type Recorder, replaceRecorders } from './op.js';
 
 /**
  * Runs `body` with an additional recorder, which observes every op call. Recorders that are already installed keep
  * recording: when a gradient is differentiated, both tapes see the function. With null, nothing records.
  *
- * Importing this function also loads the gradient rules of convolutions, which have files of their own because their
- * kernels are large. A bundle that only runs networks contains neither the function nor the rules.
+ * Importing this function also loads the gradient rules of convolutions, pools and others, which have a file of their own
+ * because their kernels are large. A bundle that only runs networks contains neither the function nor the rules.
  *
  * @example
  * ```ts

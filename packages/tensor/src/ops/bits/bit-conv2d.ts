@@ -72,7 +72,7 @@ const maxSigns: Record<CountDType, number> = { i32: 2 ** 31 - 1, i16: 2 ** 15 - 
 const countTypes = Object.keys(maxSigns) as readonly CountDType[];
 
 /**
- * The op behind `bitConv2d`, which fusion rules look for. Its gradient rule is in convolution-gradient-rules.ts.
+ * The op behind `bitConv2d`, which fusion rules look for. Its gradient rule is in deferred-gradient-rules.ts.
  *
  * @example
  * ```ts

@@ -42,7 +42,7 @@ export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): 
   return apply(conv2dOp, [x, filter], conv2dAttributes('conv2d', x.shape, filter.shape, options, filter.label))[0];
 }
 
-/** The gradient rule is in convolution-gradient-rules.ts. */
+/** The gradient rule is in deferred-gradient-rules.ts. */
 export const conv2dOp = defineOp<[Tensor, Tensor], [Tensor], Conv2dAttributes, [Tensor, Tensor]>({
   name: 'conv2d',
   outputs: ([x, filter], attributes) => [{ dtype: 'f32', shape: conv2dOutputShape(x.shape, filter.shape, attributes) }],

@@ -1,11 +1,10 @@
 import { checkTensor } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
-import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
-import { avgPoolByKernel, avgPoolGradientByKernel } from './pool.wasm.js';
+import { avgPoolByKernel } from './pool.wasm.js';
 
 /**
  * Average pooling: the mean of each window, for each channel.
@@ -31,8 +30,11 @@ export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
   return apply(avgPool2dOp, [x], { window: poolWindow('avgPool2d', x.shape, options) })[0];
 }
 
-// Sum first, then divide once, so that f32 arithmetic in the same order gives the same bits in any language.
-const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
+/**
+ * Sums first, then divides once, so that f32 arithmetic in the same order gives the same bits in any language. The
+ * gradient rule is in deferred-gradient-rules.ts.
+ */
+export const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
   name: 'avgPool2d',
   outputs: ([x], { window }) => [{ dtype: 'f32', shape: poolOutputShape(x.shape, window) }],
   reference([{ values: x, shape }], [{ values: y }], { window }) {
@@ -51,31 +53,4 @@ const avgPool2dOp = defineOp<[Tensor], [Tensor], { window: Window }>({
   },
   fast: ([x], [y], { window }) => avgPoolByKernel(x, y, window),
   webgpu: ([x], [y], { window }) => gpuKernels().avgPoolOnGpu(x, y, window),
-  gradient: (dy, { attributes: { window }, inputShapes: [shape] }) => [() => avgPool2dInputGradient(dy, shape, window)],
-});
-
-/** ∂L/∂x of `avgPool2d`: the gradient of each output is shared equally among the elements of its window. */
-function avgPool2dInputGradient(dy: Tensor, xShape: Shape, window: Window): Tensor {
-  return apply(inputGradientOp, [dy], { xShape, window })[0];
-}
-
-const inputGradientOp = defineOp<[Tensor], [Tensor], { xShape: Shape; window: Window }>({
-  name: 'avgPool2dInputGradient',
-  outputs: (_, { xShape }) => [{ dtype: 'f32', shape: xShape }],
-  reference([{ values: dy }], [{ values: dx }], { xShape, window }) {
-    const [, , width, channels] = xShape;
-    dx.fill(0);
-    forEachWindow(xShape, window, (yAt, top, bottom, left, right) => {
-      const count = (bottom - top) * (right - left);
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++) {
-          const xAt = (row * width + column) * channels;
-          for (let c = 0; c < channels; c++) dx[xAt + c] += dy[yAt + c] / count;
-        }
-      }
-    });
-  },
-  fast: ([dy], [dx], { window }) => avgPoolGradientByKernel(dy, dx, window),
-  webgpu: ([dy], [dx], { window }) => gpuKernels().avgPoolGradientOnGpu(dy, dx, window),
-  gradient: (ddx, { attributes: { window } }) => [() => apply(avgPool2dOp, [ddx], { window })[0]],
 });

@@ -1,10 +1,7 @@
 import { checkTensor } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
-import { sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { scatterAdd } from '../shape/gather.js';
-import { reshape } from '../shape/reshape.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
 import { extremePoolByKernel } from './pool.wasm.js';
@@ -52,8 +49,8 @@ export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
   return apply(minPool2dOp, [x], { window: poolWindow('minPool2d', x.shape, options) })[0];
 }
 
-const maxPool2dOp = extremePool('maxPool2d', 1);
-const minPool2dOp = extremePool('minPool2d', -1);
+export const maxPool2dOp = extremePool('maxPool2d', 1);
+export const minPool2dOp = extremePool('minPool2d', -1);
 
 /**
  * The pooling op that keeps the element whose product with `sign` is largest. Its second output is the flat index in x
@@ -93,12 +90,5 @@ function extremePool(name: string, sign: 1 | -1) {
     },
     fast: ([x], [y, winners], { window }) => extremePoolByKernel(x, y, winners, window, sign),
     webgpu: ([x], [y, winners], { window }) => gpuKernels().extremePoolOnGpu(x, y, winners, window, sign),
-    saves: (_, [, winners]) => [winners],
-    gradient: (dy, { saved: [winners], inputShapes: [shape] }) => [
-      () => {
-        const flat = [dy.size];
-        return reshape(scatterAdd(reshape(dy, flat), reshape(winners, flat), sizeOf(shape)), shape);
-      },
-    ],
   });
 }

@@ -9,7 +9,6 @@ import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock } from './copy-block.js';
 import { copyBlockByRows } from './copy-rows.wasm.js';
 import { unsqueeze } from './reshape.js';
-import { slice } from './slice.js';
 
 /**
  * Joins tensors one after another along an axis, which is as long as theirs together.
@@ -33,7 +32,8 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: num
   return apply(concatOp, tensors, { axis: normalizeAxis('concat', axis, tensors[0].rank) })[0] as Tensor<D>;
 }
 
-const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: number }>({
+/** The gradient rule is in deferred-gradient-rules.ts. */
+export const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: number }>({
   name: 'concat',
   accepts: [dtypes],
   outputs(inputs, { axis }) {
@@ -56,14 +56,6 @@ const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { axis: num
   reference: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlock),
   fast: (inputs, [y], { axis }) => join(inputs, y, axis, copyBlockByRows),
   webgpu: (inputs, [y], { axis }) => join(inputs, y, axis, gpuKernels().copyBlockOnGpu),
-  gradient(dy, { attributes: { axis }, inputShapes }) {
-    const starts = startsAlong(axis, inputShapes);
-    const whole = dy.shape.map(() => 0);
-    return inputShapes.map(
-      (shape, index) => () =>
-        slice(dy, whole.with(axis, starts[index]), [...dy.shape].with(axis, starts[index] + shape[axis])),
-    );
-  },
 });
 
 function join(inputs: readonly Tensor<DType>[], y: Tensor<DType>, axis: number, copy: CopyBlock): void {
@@ -78,7 +70,7 @@ function join(inputs: readonly Tensor<DType>[], y: Tensor<DType>, axis: number, 
 const shapesOf = (tensors: readonly Tensor<DType>[]): Shape[] => tensors.map(({ shape }) => shape);
 
 /** The start of each part along the axis, then the end of the last. */
-function startsAlong(axis: number, parts: readonly Shape[]): number[] {
+export function startsAlong(axis: number, parts: readonly Shape[]): number[] {
   const starts = [0];
   for (const shape of parts) starts.push(starts.at(-1)! + shape[axis]);
   return starts;
