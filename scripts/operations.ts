@@ -5,7 +5,6 @@
  *     npm run operations
  *     npm run operations -- --check    fails if the document is outdated, or if an op of MoBiNet has no GPU kernel
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crossEntropy, distillationLoss, valueAndGradient } from '@mobinet/autograd';
 import {
@@ -36,11 +35,11 @@ import {
   type TrainingOptions,
 } from 'mobinet';
 import { fillIn, resultsIn, table } from './lib/document.js';
+import { exportedOperations } from './lib/exported-operations.js';
 import { parseFlags, root, stop } from './lib/flags.js';
 import { operationNotes } from './lib/operation-notes.js';
 
 const allDTypes = ['f32', 'i32', 'u32', 'i16', 'u8'] as const;
-const byName = (a: string, b: string): number => a.localeCompare(b);
 
 const { check } = parseFlags({ check: { type: 'boolean' } });
 const file = join(root, 'docs/operations.md');
@@ -100,20 +99,6 @@ const text = [
 ].join('\n\n');
 if (!check) await fillIn(file, text);
 else if ((await resultsIn(file)) !== text) stop(`${file} is outdated. Run: npm run operations`);
-
-/** The functions that tensor and autograd export from files of operations and losses. */
-function exportedOperations(): string[] {
-  const exported = ['tensor/src/functions.ts', 'autograd/src/index.ts'].flatMap((source) =>
-    Array.from(
-      readFileSync(join(root, 'packages', source), 'utf8').matchAll(
-        /^export \{([^}]*)\} from '\.\/(?:ops\/|[\w-]*loss)/gm,
-      ),
-      ([, names]) => names.split(','),
-    ).flat(),
-  );
-  const names = exported.map((name) => name.trim().replace(/^.* as /, ''));
-  return names.filter((name) => /^[a-z]\w*$/.test(name) && !name.endsWith('Attributes')).sort(byName);
-}
 
 async function rowOfFunction(name: string): Promise<string[]> {
   const { call, differs = '' } = operationNotes[name] ?? {};

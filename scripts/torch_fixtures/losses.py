@@ -34,7 +34,7 @@ for reduction in ("mean", "sum", "none"):
     for smoothing in (0.0, 0.2):
         options = {"labelSmoothing": smoothing, "weight": weight, "ignoreIndex": -1, "reduction": reduction}
         cross_entropy(
-            "weighted",
+            "crossEntropy, weighted",
             some,
             7,
             5,
@@ -46,7 +46,7 @@ for reduction in ("mean", "sum", "none"):
         )
         soft = {"labelSmoothing": smoothing, "weight": weight, "reduction": reduction}
         cross_entropy(
-            "weighted",
+            "crossEntropy, weighted",
             probabilities(3, 5),
             3,
             5,
@@ -122,7 +122,7 @@ case(
 )
 positive = [0.5, 2.0, 0.0, 1.25, 3.0]
 case(
-    "weighted binaryCrossEntropyWithLogits",
+    "binaryCrossEntropyWithLogits, weighted",
     lambda x, y: F.binary_cross_entropy_with_logits(x, y, pos_weight=torch.tensor(positive).double()),
     normal(3, 5),
     uniform(0, 1, 3, 5),

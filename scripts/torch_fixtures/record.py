@@ -47,7 +47,8 @@ def case(name, function, *inputs, arguments=(), note=None):
     """
     Records one call of `function`.
 
-    :param name: The name of our function, or a name that the test maps to one.
+    :param name: The name of our function, or, for a call that the test writes itself, this name, a comma and what is
+        special: "clip, above".
     :param arguments: What our function takes after the tensors, as JSON.
     """
     tensors = [x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs]

@@ -80,9 +80,9 @@ for p in (0.5, 1, 1.5, 2, 3, 7):
     case("norm", lambda x, p=p: vector_norm(x, p), torch.zeros(3, dtype=torch.float64), arguments=[{"p": p}], note="0")
 for x in (zeros, scalar):
     case("norm", lambda x: vector_norm(x.detach(), 0), x, arguments=[{"p": 0}])
-case("largest magnitude", lambda x: vector_norm(x, inf, 1), normal(3, 4), arguments=[{"axes": 1}])
-case("largest magnitude", lambda x: vector_norm(x, inf, 1), ties, arguments=[{"axes": 1}], note="ties")
-case("largest magnitude", lambda x: vector_norm(x, inf), torch.zeros(3, dtype=torch.float64), note="0")
+case("norm, infinite", lambda x: vector_norm(x, inf, 1), normal(3, 4), arguments=[{"axes": 1}])
+case("norm, infinite", lambda x: vector_norm(x, inf, 1), ties, arguments=[{"axes": 1}], note="ties")
+case("norm, infinite", lambda x: vector_norm(x, inf), torch.zeros(3, dtype=torch.float64), note="0")
 
 case("logSumExp", lambda x: x.logsumexp((0, 1)), normal(2, 3))
 case("logSumExp", lambda x: x.logsumexp(0), scalar)

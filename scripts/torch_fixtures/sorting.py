@@ -32,7 +32,7 @@ for largest in (True, False):
     for k in (0, 1, 3, 5):
         x = normal(2, 5)
         case("topK", lambda x, k=k, l=largest: x.topk(k, largest=l)[0], x, arguments=[k, options])
-        case("topK indices", lambda x, k=k, l=largest: x.detach().topk(k, largest=l)[1], x, arguments=[k, options])
+        case("topK, indices", lambda x, k=k, l=largest: x.detach().topk(k, largest=l)[1], x, arguments=[k, options])
     case(
         "topK",
         lambda x, l=largest: x.topk(2, 1, largest=l)[0],
@@ -46,7 +46,7 @@ for largest in (True, False):
 for x in (ties, integers(0, 5, 3, 4), integers(0, 5, 11).to(torch.uint8), torch.tensor(2.5), torch.empty(0)):
     # Not differentiable in PyTorch.
     given = lambda x: torch.unique(x.detach(), return_inverse=True, return_counts=True)
-    case("unique values", lambda x: given(x)[0], x)
-    case("unique inverse", lambda x: given(x)[1], x)
-    case("unique counts", lambda x: given(x)[2], x)
+    case("unique, values", lambda x: given(x)[0], x)
+    case("unique, inverse", lambda x: given(x)[1], x)
+    case("unique, counts", lambda x: given(x)[2], x)
 write()

@@ -23,6 +23,8 @@ const points = (shape: number[], scale = 1, shift = 0): Tensor =>
   });
 /** The same for numbers of both signs. */
 const signed = (shape: number[]): Tensor => points(shape, 2, -2.01);
+/** Away from whole numbers, where `floor` and `ceil` jump, from halves, where `round` does, and from 0. */
+const betweenJumps = tensor([-1.3, -0.2, 1.4]);
 const indices = tensor([2, 0, 2], { dtype: 'i32' });
 const labels = tensor([1, 0], { dtype: 'i32' });
 const mask = tensor([1, 0, 1], { dtype: 'u8' });
@@ -46,7 +48,7 @@ const rows: Record<string, Row> = {
   ],
   broadcastTo: [(x) => t.broadcastTo(x, [2, 3]), signed([3])],
   cast: [(x) => t.cast(x, 'f32'), signed([3])],
-  ceil: [(x) => mul(x, t.ceil(x)), signed([3])],
+  ceil: [(x) => mul(x, t.ceil(x)), betweenJumps],
   clip: [(x) => t.clip(x, -0.9, 0.9), signed([5])],
   concat: [(a, b) => t.concat([a, b, a], 0), signed([2]), signed([3])],
   conv2d: [(x, filter) => t.conv2d(x, filter, { padding: 'same' }), image(), signed([2, 3, 3, 2])],
@@ -89,7 +91,7 @@ const rows: Record<string, Row> = {
   dropout: [(x) => t.dropout(x, { rate: 0.4, rng: Rng.fromSeed(5) }), signed([8])],
   exp: [t.exp, signed([3])],
   expm1: [t.expm1, signed([3])],
-  floor: [(x) => mul(x, t.floor(x)), signed([3])],
+  floor: [(x) => mul(x, t.floor(x)), betweenJumps],
   flushTiny: [t.sigmoid, signed([3])],
   gather: [(x) => t.gather(x, indices), signed([3, 2])],
   gelu: [(x) => t.gelu(x), signed([5])],
@@ -156,12 +158,12 @@ const rows: Record<string, Row> = {
     ]),
   ],
   relu: [t.relu, signed([5])],
-  round: [(x) => mul(x, t.round(x)), signed([3])],
+  round: [(x) => mul(x, t.round(x)), betweenJumps],
   scatterAdd: [(x) => t.scatterAdd(x, indices, 4), signed([3, 2])],
   sigmoid: [t.sigmoid, signed([3])],
   silu: [t.silu, signed([5])],
   sin: [t.sin, signed([3])],
-  sign: [(x) => mul(x, t.sign(x)), signed([3])],
+  sign: [(x) => mul(x, t.sign(x)), betweenJumps],
   slice: [(x) => t.slice(x, [1], [3]), signed([4])],
   softplus: [(x) => t.softplus(x, { beta: 2, threshold: 2 }), signed([5])],
   softmax: [(x) => t.softmax(x, 0), signed([3, 2])],
@@ -173,7 +175,7 @@ const rows: Record<string, Row> = {
   tan: [t.tan, signed([3])],
   tanh: [t.tanh, signed([3])],
   transpose: [(x) => t.transpose(x), signed([2, 3])],
-  trunc: [(x) => mul(x, t.trunc(x)), signed([3])],
+  trunc: [(x) => mul(x, t.trunc(x)), betweenJumps],
   variance: [(x) => t.variance(x, { axes: 0, correction: 1 }), signed([4, 2])],
   where: [(a, b) => t.where(mask, a, b), signed([3]), signed([2, 3])],
 };
@@ -203,6 +205,27 @@ function curved(f: Row[0]): (inputs: readonly Tensor[]) => Tensor {
 }
 
 const direction = (index: number, at: number): number => Math.cos(at * 1.7 + index * 0.9 + 0.3);
+
+describe('first derivatives', () => {
+  const { POSITIVE_INFINITY: infinity, NaN: nan } = Number;
+  const magnitudes = [0, 1e-30, 0.1, 1, 3, 5, 10, 20, 100, 1e10, 1e20, 1e30];
+  const x = tensor([...magnitudes, ...magnitudes.map((value) => -value), infinity, -infinity, nan], { shape: [27, 1] });
+  const functions = ['clip', 'elu', 'erf', 'gelu', 'geluTanh', 'hardSwish', 'leakyRelu', 'prelu', 'relu', 'sigmoid'];
+
+  // While a gradient is recorded, some rules consist of plain ops, and otherwise of kernels of their own.
+  test.each([...functions, 'silu', 'softplus', 'tan', 'tanh'])('of %s are the same when they are recorded', (name) => {
+    const f = name === 'prelu' ? (x: Tensor) => t.prelu(x, tensor([0.3])) : rows[name][0];
+    const slope = gradient((x: Tensor) => sum(f(x)));
+    const alone = slope(x);
+    const recorded = t.withRecorder({ record: () => {} }, () => slope(x));
+    alone.values.forEach((expected, at) => {
+      const value = recorded.values[at];
+      const isClose =
+        Object.is(value, expected) || Math.abs(value - expected) <= 1e-6 * Math.max(1, Math.abs(expected));
+      expect(isClose, `at ${x.values[at]}: ${value} instead of ${expected}`).toBe(true);
+    });
+  });
+});
 
 describe('second and third directional derivatives agree with finite differences', () => {
   test.each(Object.entries(rows))('%s', (_, [f, ...inputs]) => {

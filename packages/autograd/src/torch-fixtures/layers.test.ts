@@ -25,11 +25,10 @@ const dropoutOf = (rate: number) => (x: Tensor) => dropout(x, { rate, rng: Rng.f
 
 compareWithTorch('layers', {
   layerNorm: layerNormOf as Compared,
-  layerNormWithoutAffine: layerNormOf as Compared,
-  groupNorm1: groupNormOf(1),
-  groupNorm2: groupNormOf(2),
-  groupNorm6: groupNormOf(6),
-  groupNorm3WithoutAffine: groupNormOf(3),
-  dropoutOfAll: dropoutOf(1),
-  dropoutOfNone: dropoutOf(0),
+  'groupNorm, 1 group': groupNormOf(1),
+  'groupNorm, 2 groups': groupNormOf(2),
+  'groupNorm, 3 groups': groupNormOf(3),
+  'groupNorm, 6 groups': groupNormOf(6),
+  'dropout, of all': dropoutOf(1),
+  'dropout, of none': dropoutOf(0),
 });

@@ -5,8 +5,11 @@ import { compareWithTorch } from './compare.test.helper.js';
 
 // Weights are lists in the file, since PyTorch has no gradients with respect to them.
 compareWithTorch('losses', {
-  weighted: (x: Tensor, target: Tensor, options: { weight: number[] } & Omit<CrossEntropyOptions, 'weight'>) =>
-    crossEntropy(x, target, { ...options, weight: tensor(options.weight) }),
-  'weighted binaryCrossEntropyWithLogits': (x: Tensor, target: Tensor, options: { positiveWeight: number[] }) =>
+  'crossEntropy, weighted': (
+    x: Tensor,
+    target: Tensor,
+    options: { weight: number[] } & Omit<CrossEntropyOptions, 'weight'>,
+  ) => crossEntropy(x, target, { ...options, weight: tensor(options.weight) }),
+  'binaryCrossEntropyWithLogits, weighted': (x: Tensor, target: Tensor, options: { positiveWeight: number[] }) =>
     binaryCrossEntropyWithLogits(x, target, { positiveWeight: tensor(options.positiveWeight) }),
 });

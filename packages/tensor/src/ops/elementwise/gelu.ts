@@ -4,7 +4,7 @@ import type { Tensor } from '../../tensor.js';
 import { type F32x4, f32x4, normalDistribution } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
 import { flushedLanes } from '../flush.wasm.js';
-import { sigmoidLanes, tanh } from './activation.js';
+import { clip, sigmoid, sigmoidLanes } from './activation.js';
 import { add, mul, sub } from './binary.js';
 import { elementwiseOp } from './elementwise.js';
 import { erf } from './erf.js';
@@ -84,7 +84,7 @@ const geluCubic = 0.044715;
 /** Beyond this |x| the slope is exactly 0 or 1. The gradient clamps x to it, so that powers of x do not overflow. */
 const geluLimit = 20;
 
-// The kernels use σ(2u) = (1 + tanh u) / 2. In WGSL, tanh may overflow.
+// Kernels and plain ops use σ(2u) = (1 + tanh u) / 2, whose digits do not cancel. In WGSL, tanh may overflow, too.
 const geluTanhOp = elementwiseOp({
   name: 'geluTanh',
   scalar: (x) => 0.5 * x * (1 + Math.tanh(geluScale * x * (1 + geluCubic * x * x))),
@@ -134,8 +134,9 @@ function sigmaWgsl(x: string): string {
 
 /** The gradient of `geluTanhOp` as plain ops, which can be differentiated again. */
 function geluTanhGradientByOps(dy: Tensor, x: Tensor): Tensor {
-  const cubic = mul(square(x), geluCubic);
-  const t = tanh(mul(mul(x, geluScale), add(cubic, 1)));
-  const slope = mul(add(mul(cubic, 3), 1), geluScale);
-  return mul(mul(dy, 0.5), add(add(t, 1), mul(mul(x, sub(1, square(t))), slope)));
+  const z = clip(x, -geluLimit, geluLimit);
+  const cubic = mul(square(z), geluCubic);
+  const sigma = sigmoid(mul(mul(z, 2 * geluScale), add(cubic, 1)));
+  const slope = mul(add(mul(cubic, 3), 1), 2 * geluScale);
+  return mul(mul(dy, sigma), add(mul(mul(z, sub(1, sigma)), slope), 1));
 }

@@ -13,13 +13,13 @@ import { reshape } from '../shape/reshape.js';
 import { type DiagonalOptions, diagonalNumbers } from './triangles.js';
 
 /**
- * Makes a matrix with the vector x on a diagonal, and 0 elsewhere; of a matrix, takes a diagonal, as a vector.
+ * Makes a matrix with the vector x on a diagonal, and 0 elsewhere; or takes a diagonal of the matrix x, as a vector.
  *
  *     from x [n]:             y[i, i + offset] = x[i]  for offset ≥ 0,   y[i − offset, i] = x[i]  below
  *     from x [rows, columns]: y[i] = x[i, i + offset]  for offset ≥ 0,   y[i] = x[i − offset, i]  below
  *
  * @param options.offset The diagonal, counted from the main one: positive above it, negative below it. Default 0.
- * @returns [n + |offset|, n + |offset|] of a vector. Of a matrix, a vector as long as the diagonal, which may be empty.
+ * @returns [n + |offset|, n + |offset|] for a vector; for a matrix, a vector as long as the diagonal, which may be empty.
  * @throws ShapeError unless x is a vector or a matrix.
  * @throws RangeError unless the offset is a whole number.
  *

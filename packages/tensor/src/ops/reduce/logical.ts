@@ -7,7 +7,7 @@ import { type ReduceOptions, reductionOf } from './reduction.js';
 import { sum } from './sum.js';
 
 /**
- * Tests whether any element over `axes` is not 0: u8, 1 where it holds, else 0. NaN is not 0. Of no elements, none is.
+ * Tests whether any element over `axes` is not 0: u8, 1 where it holds, else 0. NaN is not 0. Without elements it is 0.
  *
  * @returns u8, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice.
@@ -28,8 +28,8 @@ export function any(x: Tensor<DType>, options: ReduceOptions = {}): Tensor<'u8'>
 }
 
 /**
- * Tests whether all elements over `axes` are different from 0: u8, 1 where it holds, else 0. NaN is not 0. Of no
- * elements, all are. Throws as `any` does.
+ * Tests whether all elements over `axes` are different from 0: u8, 1 where it holds, else 0. NaN is not 0. Without
+ * elements it is 1. Throws as `any` does.
  *
  * @returns u8, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  *

@@ -24,8 +24,8 @@ export interface TopKResult<D extends DType = DType> {
 }
 
 /**
- * Finds the k largest or smallest elements along an axis, the best one first. Of equal elements, the first ones come
- * first (PyTorch promises no order). NaN counts as larger than all numbers. The gradient of each value goes back to
+ * Finds the k largest or smallest elements along an axis, the best one first. Equal elements keep their order (PyTorch
+ * promises none). NaN counts as larger than all numbers. The gradient of each value goes back to
  * where it came from.
  *
  * @throws RangeError unless k is a whole number, 0 or more.

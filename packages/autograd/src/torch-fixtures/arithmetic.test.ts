@@ -1,0 +1,3 @@
+import { compareWithTorch } from './compare.test.helper.js';
+
+compareWithTorch('arithmetic');
