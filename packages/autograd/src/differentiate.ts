@@ -1,6 +1,7 @@
 import {
   type AnyTensor,
   checkFunction,
+  checkTensor,
   dispose,
   GradientError,
   type InputGradients,
@@ -166,6 +167,7 @@ function dependentOn(parameters: readonly Tensor[], gradient: Tensor): Tensor {
 export function gradient<T extends object, A extends readonly unknown[]>(
   f: (parameters: T, ...rest: A) => Tensor,
 ): (parameters: T, ...rest: A) => Gradients<T> {
+  checkFunction('gradient', f);
   const both = valueAndGradient(f);
   return (parameters, ...rest) => {
     const { value, gradients } = both(parameters, ...rest);
@@ -213,6 +215,7 @@ export function noGradient<T>(body: () => T): T {
  * ```
  */
 export function stopGradient(x: Tensor): Tensor {
+  checkTensor('stopGradient', x);
   return noGradient(() => reshape(x, x.shape));
 }
 
@@ -266,6 +269,7 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
   name: string,
   forward: (...inputs: I) => CustomForward<S>,
 ): (...inputs: I) => Tensor {
+  checkFunction('customGradient', forward);
   return (...inputs) =>
     tidy(() => {
       // Ids count up, so tensors with a greater id than this one were made by `forward`.

@@ -1,4 +1,13 @@
-import type { Rng, Shape, Tensor } from '@mobinet/tensor/functions';
+import {
+  checkList,
+  checkNumber,
+  checkRng,
+  type Rng,
+  type Shape,
+  ShapeError,
+  type Tensor,
+  wholeNumbers,
+} from '@mobinet/tensor/functions';
 
 /** How many inputs each output of a layer depends on, and how many outputs each input contributes to. */
 interface Fans {
@@ -7,7 +16,11 @@ interface Fans {
 }
 
 /** Fans of a weight [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in]. */
-function fansOf(shape: Shape): Fans {
+function fansOf(op: string, rng: Rng, shape: Shape): Fans {
+  checkRng(op, rng);
+  checkList(op, shape, '[16, 3, 3, 8]');
+  if (shape.length === 0) throw new ShapeError(op, 'a scalar has no inputs and outputs');
+  for (const size of shape) checkNumber(`${op}: each axis of the shape`, size, wholeNumbers(1));
   const taps = shape.slice(1, -1).reduce((product, size) => product * size, 1);
   return { fanIn: shape[shape.length - 1] * taps, fanOut: shape[0] * taps };
 }
@@ -19,6 +32,7 @@ function fansOf(shape: Shape): Fans {
  * @param rng The source of the numbers. It advances.
  * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
  * @returns An f32 tensor of this shape.
+ * @throws ShapeError for a scalar, and RangeError for an axis without elements.
  * @example
  * ```ts
  * import { kaimingNormal } from '@mobinet/autograd';
@@ -32,7 +46,8 @@ function fansOf(shape: Shape): Fans {
  * ```
  */
 export function kaimingNormal(rng: Rng, shape: Shape): Tensor {
-  return rng.normal(shape, 0, Math.sqrt(2 / fansOf(shape).fanIn));
+  const { fanIn } = fansOf('kaimingNormal', rng, shape);
+  return rng.normal(shape, 0, Math.sqrt(2 / fanIn));
 }
 
 /**
@@ -41,6 +56,7 @@ export function kaimingNormal(rng: Rng, shape: Shape): Tensor {
  * @param rng The source of the numbers. It advances.
  * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
  * @returns An f32 tensor of this shape.
+ * @throws ShapeError for a scalar, and RangeError for an axis without elements.
  * @example
  * ```ts
  * import { kaimingUniform } from '@mobinet/autograd';
@@ -53,7 +69,7 @@ export function kaimingNormal(rng: Rng, shape: Shape): Tensor {
  * ```
  */
 export function kaimingUniform(rng: Rng, shape: Shape): Tensor {
-  const bound = Math.sqrt(6 / fansOf(shape).fanIn);
+  const bound = Math.sqrt(6 / fansOf('kaimingUniform', rng, shape).fanIn);
   return rng.uniform(shape, -bound, bound);
 }
 
@@ -64,6 +80,7 @@ export function kaimingUniform(rng: Rng, shape: Shape): Tensor {
  * @param rng The source of the numbers. It advances.
  * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
  * @returns An f32 tensor of this shape.
+ * @throws ShapeError for a scalar, and RangeError for an axis without elements.
  * @example
  * ```ts
  * import { xavierNormal } from '@mobinet/autograd';
@@ -75,7 +92,7 @@ export function kaimingUniform(rng: Rng, shape: Shape): Tensor {
  * ```
  */
 export function xavierNormal(rng: Rng, shape: Shape): Tensor {
-  const { fanIn, fanOut } = fansOf(shape);
+  const { fanIn, fanOut } = fansOf('xavierNormal', rng, shape);
   return rng.normal(shape, 0, Math.sqrt(2 / (fanIn + fanOut)));
 }
 
@@ -85,6 +102,7 @@ export function xavierNormal(rng: Rng, shape: Shape): Tensor {
  * @param rng The source of the numbers. It advances.
  * @param shape [out, ...taps, in]: a matrix [out, in], or a filter [out, height, width, in].
  * @returns An f32 tensor of this shape.
+ * @throws ShapeError for a scalar, and RangeError for an axis without elements.
  * @example
  * ```ts
  * import { xavierUniform } from '@mobinet/autograd';
@@ -97,7 +115,7 @@ export function xavierNormal(rng: Rng, shape: Shape): Tensor {
  * ```
  */
 export function xavierUniform(rng: Rng, shape: Shape): Tensor {
-  const { fanIn, fanOut } = fansOf(shape);
+  const { fanIn, fanOut } = fansOf('xavierUniform', rng, shape);
   const bound = Math.sqrt(6 / (fanIn + fanOut));
   return rng.uniform(shape, -bound, bound);
 }

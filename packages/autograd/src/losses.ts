@@ -108,7 +108,7 @@ export function crossEntropy(logits: Tensor, target: Tensor<'i32' | 'f32'>, opti
   const classes = logits.shape[logits.rank - 1];
   checkNumber('crossEntropy: labelSmoothing', labelSmoothing, labelSmoothingRange);
   checkReduction('crossEntropy', reduction);
-  if (weight) checkWeight(weight, classes);
+  if (weight !== undefined) checkWeight(weight, classes);
   if (ignoreIndex !== undefined) {
     checkNumber('crossEntropy: ignoreIndex', ignoreIndex, wholeNumbers(-(2 ** 31), 2 ** 31 - 1));
     if (isSoft) throw new RangeError('crossEntropy: soft targets have no label that ignoreIndex could name');

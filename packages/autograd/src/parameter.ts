@@ -1,4 +1,4 @@
-import { checkOptions, checkTensor, DTypeError, Tensor } from '@mobinet/tensor/functions';
+import { checkChoice, checkOptions, checkTensor, DTypeError, Tensor } from '@mobinet/tensor/functions';
 
 /**
  * A tensor that is trained. Only optimizers write into it.
@@ -45,8 +45,10 @@ export class Parameter extends Tensor<'f32'> {
     if (initial.dtype !== 'f32') {
       throw new DTypeError(`Parameter: the initial value must be f32, not ${initial.dtype}. Use cast(x, 'f32').`);
     }
+    const { binary = false } = options;
+    checkChoice('Parameter: binary', binary, [true, false]);
     super('f32', initial.shape, initial.share());
-    this.binary = options.binary ?? false;
+    this.binary = binary;
     initial.dispose();
   }
 }

@@ -1,5 +1,6 @@
 import {
   add,
+  checkChoice,
   checkOptions,
   checkTensor,
   equal,
@@ -61,7 +62,7 @@ export function binaryCrossEntropyWithLogits(
   const { positiveWeight, reduction = 'mean' } = options;
   checkPair(op, ['logits', logits], target);
   checkReduction(op, reduction);
-  if (positiveWeight) checkTensor(op, positiveWeight, 'positiveWeight');
+  if (positiveWeight !== undefined) checkTensor(op, positiveWeight, 'positiveWeight');
   return tidy(() => {
     // −log σ(x) is softplus(−x), and −log(1 − σ(x)) is softplus(x), without loss of digits where either is near 0.
     const [ofYes, ofNo] = [softplus(neg(logits)), softplus(logits)];
@@ -122,6 +123,7 @@ export interface KlDivergenceOptions {
 export function klDivergence(logProbabilities: Tensor, target: Tensor, options: KlDivergenceOptions = {}): Tensor {
   checkOptions('klDivergence', options, ['logTarget', 'reduction']);
   const { logTarget = false, reduction = 'mean' } = options;
+  checkChoice('klDivergence: logTarget', logTarget, [true, false]);
   checkPair('klDivergence', ['logProbabilities', logProbabilities], target);
   checkReduction('klDivergence', reduction);
   if (logProbabilities.rank === 0) {

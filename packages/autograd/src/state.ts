@@ -1,5 +1,6 @@
 import {
   assign,
+  checkChoice,
   checkOptions,
   decodeSafetensors,
   dispose,
@@ -80,6 +81,7 @@ export function loadState(
   checkModule('loadState', module);
   checkOptions('loadState', options, ['strict', 'source']);
   const { strict = true, source = 'loadState' } = options;
+  checkChoice('loadState: strict', strict, [true, false]);
   const own = stateTensors(module);
   const { tensors: saved } = decodeSafetensors(bytes, { source });
   try {

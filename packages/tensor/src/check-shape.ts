@@ -1,4 +1,4 @@
-import { checkList } from './check.js';
+import { checkList, shown } from './check.js';
 import { ShapeError } from './errors.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 
@@ -9,7 +9,8 @@ import { formatShape, type Shape, sizeOf } from './shape.js';
  */
 export function checkShape(op: string, shape: Shape): Shape {
   checkList(op, shape);
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+  // A copy, because `every` skips the holes of a sparse array.
+  if (![...shape].every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw new ShapeError(op, `${formatShape(shape)} is not a shape`, [], 'Every axis is a whole number, 0 or more.');
   }
   if (!Number.isSafeInteger(sizeOf(shape))) {
@@ -20,9 +21,9 @@ export function checkShape(op: string, shape: Shape): Shape {
 
 /** Resolves a negative axis, which counts from the end. @throws ShapeError if the axis is out of range. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
-  const index = axis < 0 ? axis + rank : axis;
+  const index = Number.isInteger(axis) && axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || index < 0 || index >= rank) {
-    throw new ShapeError(op, `axis ${axis} is out of range for a tensor of rank ${rank}`);
+    throw new ShapeError(op, `axis ${shown(axis)} is out of range for a tensor of rank ${rank}`);
   }
   return index;
 }

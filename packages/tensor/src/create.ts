@@ -1,7 +1,7 @@
 import { absentMemory } from './absent.js';
 import { currentBackend } from './backend.js';
 import { writeBytes } from './backends/webgpu/transfer.js';
-import { checkChoice, checkElement, checkNumber, checkOptions, checkTensor, wholeNumbers } from './check.js';
+import { checkChoice, checkElement, checkNumber, checkOptions, checkTensor, shown, wholeNumbers } from './check.js';
 import { checkShape } from './check-shape.js';
 import {
   type DType,
@@ -12,7 +12,7 @@ import {
   type TypedArrays,
   wordsOfValues,
 } from './dtype.js';
-import { ShapeError } from './errors.js';
+import { DTypeError, ShapeError } from './errors.js';
 import { formatShape, type Shape, sizeOf } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
 
@@ -112,11 +112,9 @@ function flatten(values: NestedArray, shape: Shape): number[] {
     if (typeof node === 'number' && axis === shape.length) flat.push(node);
     else if (Array.isArray(node) && node.length === shape[axis]) for (const item of node) visit(item, axis + 1);
     else {
-      throw new ShapeError(
-        'tensor',
-        `ragged array: on axis ${axis} an element is ${JSON.stringify(node)?.slice(0, 40)}`,
-        [{ name: 'shape', shape, note: 'read along the first elements' }],
-      );
+      throw new ShapeError('tensor', `ragged array: on axis ${axis} an element is ${shown(node)}`, [
+        { name: 'shape', shape, note: 'read along the first elements' },
+      ]);
     }
   };
   visit(values, 0);
@@ -218,6 +216,7 @@ export function arange(stop: number): Tensor<'i32'>;
 export function arange<D extends DType = 'i32'>(start: number, stop: number, step?: number, dtype?: D): Tensor<D>;
 export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i32'): Tensor<DType> {
   const [first, end] = stop === undefined ? [0, start] : [start, stop];
+  for (const [name, value] of Object.entries({ start: first, stop: end, step })) checkElement(`arange: ${name}`, value);
   if (step === 0 || !Number.isFinite((end - first) / step)) {
     throw new RangeError(`arange: cannot count from ${first} to ${end} by ${step}`);
   }
@@ -283,7 +282,8 @@ export function eye(size: number): Tensor {
 /**
  * One-hot encodes class indices: from [...shape] to f32 [...shape, classes].
  *
- * @throws RangeError if an index is outside [0, classes).
+ * @throws RangeError if an index is outside [0, classes), or `classes` is no whole number.
+ * @throws DTypeError if the indices are neither i32 nor u8.
  * @throws BackendError if the indices are on a GPU.
  *
  * @example
@@ -298,6 +298,12 @@ export function eye(size: number): Tensor {
  */
 export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): Tensor {
   checkTensor('oneHot', indices, 'indices');
+  if (indices.dtype !== 'i32' && indices.dtype !== 'u8') {
+    throw new DTypeError(
+      `oneHot: indices must be i32 or u8, not ${(indices as Tensor<DType>).dtype}. Use cast(indices, 'i32').`,
+    );
+  }
+  checkNumber('oneHot: classes', classes, wholeNumbers(0));
   const chosen = indices.values;
   return fromHost('f32', checkShape('oneHot', [...indices.shape, classes]), (values) => {
     values.fill(0);

@@ -56,5 +56,6 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Formats a shape for messages: `[2, 3]`. */
 export function formatShape(shape: Shape): string {
-  return `[${shape.join(', ')}]`;
+  // Also for what is not a shape, in messages: `join` shows undefined as nothing, and throws for a symbol.
+  return `[${shape.map(String).join(', ')}]`;
 }

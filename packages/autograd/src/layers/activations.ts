@@ -191,8 +191,9 @@ export class RPReLU extends PReLU {
   constructor(channels: number, options: RPReLUOptions = {}) {
     checkNumber('RPReLU: channels', channels, wholeNumbers(1));
     checkOptions('RPReLU', options, ['zeta']);
-    super(channels);
     const { zeta = true } = options;
+    checkChoice('RPReLU: zeta', zeta, [true, false]);
+    super(channels);
     this.gamma = new Parameter(zeros([channels]));
     this.zeta = zeta ? new Parameter(zeros([channels])) : null;
   }

@@ -1,15 +1,17 @@
 import {
   add,
   type ConvTranspose2dOptions,
+  checkChoice,
   checkOptions,
   checkRng,
   convTranspose2d,
   type Pair,
   type Rng,
   type Tensor,
+  tidy,
   zeros,
 } from '@mobinet/tensor/functions';
-import { filterShape } from '@mobinet/tensor/kernels';
+import { checkPair, filterShape } from '@mobinet/tensor/kernels';
 import { kaimingNormal } from '../initializers.js';
 import { Module } from '../module.js';
 import { Parameter } from '../parameter.js';
@@ -57,17 +59,21 @@ export class ConvTranspose2d extends Module {
     const names = ['stride', 'padding', 'outputPadding', 'dilation', 'groups', 'kernel', 'bias', 'rng'] as const;
     checkOptions('ConvTranspose2d', given, names);
     const { kernel = 3, bias = true, rng, ...options } = given;
+    checkChoice('ConvTranspose2d: bias', bias, [true, false]);
     checkRng('ConvTranspose2d', rng);
     const { outputPadding, ...window } = options;
     // Its filters are those of a convolution from the result to the input.
     const shape = filterShape('ConvTranspose2d', [outChannels, inChannels], kernel, window);
+    checkPair('ConvTranspose2d', 'outputPadding', outputPadding ?? 0, 0);
     this.weight = new Parameter(kaimingNormal(rng.spawn('weight'), shape));
     this.bias = bias ? new Parameter(zeros([outChannels])) : null;
     this.#options = options;
   }
 
   override forward(x: Tensor): Tensor {
-    const y = convTranspose2d(x, this.weight, this.#options);
-    return this.bias ? add(y, this.bias) : y;
+    return tidy(() => {
+      const y = convTranspose2d(x, this.weight, this.#options);
+      return this.bias ? add(y, this.bias) : y;
+    });
   }
 }

@@ -1,12 +1,14 @@
 import {
   add,
   type Conv2dOptions,
+  checkChoice,
   checkOptions,
   checkRng,
   conv2d,
   type Pair,
   type Rng,
   type Tensor,
+  tidy,
   zeros,
 } from '@mobinet/tensor/functions';
 import { conv2dOptions, filterShape } from '@mobinet/tensor/kernels';
@@ -57,6 +59,7 @@ export class Conv2d extends Module {
     super();
     checkOptions('Conv2d', given, [...conv2dOptions, 'kernel', 'bias', 'rng']);
     const { kernel = 3, bias = true, rng, ...options } = given;
+    checkChoice('Conv2d: bias', bias, [true, false]);
     checkRng('Conv2d', rng);
     const shape = filterShape('Conv2d', [inChannels, outChannels], kernel, options);
     this.weight = new Parameter(kaimingNormal(rng.spawn('weight'), shape));
@@ -65,7 +68,9 @@ export class Conv2d extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const y = conv2d(x, this.weight, this.#options);
-    return this.bias ? add(y, this.bias) : y;
+    return tidy(() => {
+      const y = conv2d(x, this.weight, this.#options);
+      return this.bias ? add(y, this.bias) : y;
+    });
   }
 }

@@ -4,6 +4,7 @@ import {
   checkNumber,
   checkOptions,
   checkRng,
+  checkTensor,
   type Rng,
   reshape,
   scalar,
@@ -63,6 +64,7 @@ export class Dropout extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensor('Dropout', x);
     const { rate, draws } = this;
     // Another handle, which the caller may free without freeing x.
     if (!this.training || rate === 0) return reshape(x, x.shape);

@@ -1,4 +1,12 @@
-import { checkNumber, checkOptions, reshape, ShapeError, sizeOf, type Tensor } from '@mobinet/tensor/functions';
+import {
+  checkNumber,
+  checkOptions,
+  checkTensor,
+  reshape,
+  ShapeError,
+  sizeOf,
+  type Tensor,
+} from '@mobinet/tensor/functions';
 import { Module } from '../module.js';
 
 /** Options of `Flatten`. */
@@ -41,6 +49,7 @@ export class Flatten extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensor('Flatten', x);
     const { rank, shape } = x;
     const [start, end] = [this.startAxis, this.endAxis].map((axis) => (axis < 0 ? axis + rank : axis));
     if (start < 0 || end >= rank || start > end) {

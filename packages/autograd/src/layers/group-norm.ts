@@ -1,4 +1,6 @@
 import {
+  checkChoice,
+  checkList,
   checkNumber,
   checkOptions,
   groupNorm,
@@ -55,12 +57,15 @@ export class LayerNorm extends Module {
     super();
     checkOptions('LayerNorm', options, ['epsilon', 'affine']);
     const { epsilon = 1e-5, affine = true } = options;
+    checkChoice('LayerNorm: affine', affine, [true, false]);
     checkNumber('LayerNorm: epsilon', epsilon, epsilonRange);
-    const shape = typeof features === 'number' ? [features] : [...features];
+    const shape = typeof features === 'number' ? [features] : features;
+    checkList('LayerNorm: features', shape, '[4, 4]');
+    if (shape.length === 0) throw new ShapeError('LayerNorm', 'features [] are no axes to normalize over');
     for (const size of shape) checkNumber('LayerNorm: features', size, wholeNumbers(1));
     this.gamma = affine ? new Parameter(ones(shape)) : null;
     this.beta = affine ? new Parameter(zeros(shape)) : null;
-    this.normalizedShape = shape;
+    this.normalizedShape = [...shape];
     this.epsilon = epsilon;
   }
 
@@ -105,6 +110,7 @@ export class GroupNorm extends Module {
     super();
     checkOptions('GroupNorm', options, ['epsilon', 'affine']);
     const { epsilon = 1e-5, affine = true } = options;
+    checkChoice('GroupNorm: affine', affine, [true, false]);
     checkNumber('GroupNorm: groups', groups, wholeNumbers(1));
     checkNumber('GroupNorm: channels', channels, wholeNumbers(1));
     checkNumber('GroupNorm: epsilon', epsilon, epsilonRange);

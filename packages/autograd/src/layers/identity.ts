@@ -1,4 +1,4 @@
-import { reshape, type Tensor } from '@mobinet/tensor/functions';
+import { checkTensor, reshape, type Tensor } from '@mobinet/tensor/functions';
 import { Module } from '../module.js';
 
 /**
@@ -17,6 +17,7 @@ import { Module } from '../module.js';
  */
 export class Identity extends Module {
   override forward(x: Tensor): Tensor {
+    checkTensor('Identity', x);
     return reshape(x, x.shape);
   }
 }

@@ -1,11 +1,13 @@
 import {
   add,
+  checkChoice,
   checkNumber,
   checkOptions,
   checkRng,
   matmul,
   type Rng,
   type Tensor,
+  tidy,
   wholeNumbers,
   zeros,
 } from '@mobinet/tensor/functions';
@@ -50,6 +52,7 @@ export class Linear extends Module {
     super();
     checkOptions('Linear', options, ['bias', 'rng']);
     const { bias = true, rng } = options;
+    checkChoice('Linear: bias', bias, [true, false]);
     checkRng('Linear', rng);
     checkNumber('Linear: inputs', inputs, wholeNumbers(1));
     checkNumber('Linear: outputs', outputs, wholeNumbers(1));
@@ -59,7 +62,9 @@ export class Linear extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const y = matmul(x, this.weight, { transposeB: true });
-    return this.bias ? add(y, this.bias) : y;
+    return tidy(() => {
+      const y = matmul(x, this.weight, { transposeB: true });
+      return this.bias ? add(y, this.bias) : y;
+    });
   }
 }

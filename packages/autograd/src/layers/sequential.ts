@@ -1,4 +1,4 @@
-import { shown, type Tensor, tidy } from '@mobinet/tensor/functions';
+import { checkTensor, reshape, shown, type Tensor, tidy } from '@mobinet/tensor/functions';
 import { Module } from '../module.js';
 
 /**
@@ -33,6 +33,11 @@ export class Sequential extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    // Another handle, which the caller may free without freeing x.
+    if (this.layers.length === 0) {
+      checkTensor('Sequential', x);
+      return reshape(x, x.shape);
+    }
     return tidy(() => this.layers.reduce((value, layer) => layer.forward(value), x));
   }
 }

@@ -1,4 +1,5 @@
 import { type InterpolateOptions, interpolate, type Tensor } from '@mobinet/tensor/functions';
+import { interpolateOptions } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 
 /**
@@ -17,9 +18,13 @@ import { Module } from '../module.js';
 export class Upsample extends Module {
   readonly #options: InterpolateOptions;
 
-  /** @param options Those of `interpolate`, which checks them when it knows the images. */
+  /**
+   * @param options Those of `interpolate`.
+   * @throws RangeError, ShapeError or TypeError for options that `interpolate` would refuse for every image.
+   */
   constructor(options: InterpolateOptions) {
     super();
+    interpolateOptions('Upsample', options);
     this.#options = { ...options };
   }
 

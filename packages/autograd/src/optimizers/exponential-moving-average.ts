@@ -1,7 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { checkNumber, checkOptions, ShapeError, sameShape, type Tensor, wholeNumbers } from '@mobinet/tensor/functions';
+import {
+  checkNumber,
+  checkOptions,
+  ShapeError,
+  sameShape,
+  shown,
+  type Tensor,
+  wholeNumbers,
+} from '@mobinet/tensor/functions';
 import { moveTowards } from '../layers/moving-average.js';
-import { type AnyModule, collect, type Module } from '../module.js';
+import { type AnyModule, collect, Module } from '../module.js';
 import { decayRange } from '../ranges.js';
 
 /** Options of `ExponentialMovingAverage`. */
@@ -48,6 +56,9 @@ export class ExponentialMovingAverage<M extends AnyModule = Module> {
    */
   constructor(module: M, options: ExponentialMovingAverageOptions) {
     checkOptions('ExponentialMovingAverage', options, ['decay', 'updates']);
+    if (!(module instanceof Module)) {
+      throw new TypeError(`ExponentialMovingAverage: needs a module, not ${shown(module)}`);
+    }
     this.module = module;
     this.#decay = checkNumber('ExponentialMovingAverage: decay', options.decay, decayRange);
     this.#updates = checkNumber('ExponentialMovingAverage: updates', options.updates ?? 0, wholeNumbers(0));

@@ -1,7 +1,9 @@
 import { fc } from '@fast-check/vitest';
 import { tensor } from '../create.js';
+import { twinOf } from '../handles.js';
 import type { RecordedCall } from '../op.js';
 import { Rng } from '../random.js';
+import { keep } from '../scope.js';
 import { type Shape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { withRecorder } from '../with-recorder.js';
@@ -36,7 +38,10 @@ export function gradientOf(
 ): (dy: Tensor, ...inputs: Tensor[]) => Tensor {
   return (dy, ...inputs) => {
     const calls: RecordedCall[] = [];
-    withRecorder({ record: (call) => calls.push(call) }, () => op(...inputs));
+    // Twins, as on a tape: the op may free what only its rule reads.
+    const record = (call: RecordedCall) =>
+      calls.push({ ...call, saved: call.saved.map((tensor) => keep(twinOf(tensor))) });
+    withRecorder({ record }, () => op(...inputs));
     const rule = calls[0].gradient!(dy, calls[0].saved)[input];
     return rule!();
   };

@@ -89,6 +89,14 @@ export function checkWindow(op: string, taps: Pair, options: WindowOptions): Win
  *
  * @param words What else the option may be, for the message.
  * @throws ShapeError unless it is a whole number of at least `least`, or two of them.
+ *
+ * @example
+ * ```ts
+ * import { checkPair } from '@mobinet/tensor/kernels';
+ *
+ * console.log(checkPair('Pool2d', 'stride', 2, 1).join(' × '));
+ * // → 2 × 2
+ * ```
  */
 export function checkPair(op: string, name: string, value: Pair, least: number, words = ''): readonly [number, number] {
   const isNumber = typeof value === 'number';

@@ -91,6 +91,11 @@ describe('the heap', () => {
     x.dispose();
   });
 
+  test('refuses a size that is not a number, and still works afterwards', () => {
+    expect(() => allocate(Number.NaN, 'a tensor')).toThrow(new RangeError('a tensor cannot have NaN bytes'));
+    zeros([3]).dispose();
+  });
+
   test('reports what requested memory, what is in use and what to do when it is full', () => {
     const x = zeros([1_500_000]);
     const ask = () => zeros([2 ** 20, 2 ** 12]);

@@ -65,6 +65,8 @@ const liveBlocks = new Set<HeapBlock>();
  * @throws OutOfMemoryError if the memory is full.
  */
 export function allocate(byteLength: number, purpose = 'a tensor'): HeapBlock {
+  // A range of NaN bytes would fit nowhere and everywhere, and the heap would end at NaN from then on.
+  if (!(byteLength >= 0)) throw new RangeError(`${purpose} cannot have ${byteLength} bytes`);
   const capacity = capacityFor(poison === null ? byteLength : byteLength + guardBytes);
   const address = freeLists.get(capacity)?.pop() ?? allocateRange(capacity, purpose);
   const block = new HeapBlock(address, byteLength, capacity, poison);

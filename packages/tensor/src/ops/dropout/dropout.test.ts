@@ -3,11 +3,14 @@ import { describe, expect } from 'vitest';
 import { memory } from '../../backend.js';
 import { ones, tensor, zeros } from '../../create.js';
 import { DTypeError, TraceError } from '../../errors.js';
-import { withKernels } from '../../op.js';
+import { twinOf } from '../../handles.js';
+import { type RecordedCall, withKernels } from '../../op.js';
 import { compile } from '../../program/compile.js';
 import { Rng } from '../../random.js';
+import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp } from '../../testing/index.js';
+import { withRecorder } from '../../with-recorder.js';
 import { gradientOf, rngs, withoutDifferences } from '../borders.test.helper.js';
 import { countedDropout, dropout } from './dropout.js';
 import { digitsOf } from './mask.js';
@@ -86,12 +89,16 @@ describe('dropout', () => {
     expect(new Set(y.values)).toEqual(new Set([Number.NaN, Number.POSITIVE_INFINITY]));
   });
 
-  test('keeps a mask of one bit per element, and nothing else', () => {
-    const before = memory();
-    const y = dropout(ones([4096]), { rng: Rng.fromSeed(0) });
-    const after = memory();
-    expect(after.tensors - before.tensors).toBe(3); // ones, the result and the mask
-    expect(after.bytes - before.bytes).toBe(2 * y.byteLength + 4096 / 8);
+  test('keeps a mask of one bit per element for its gradient, and nothing otherwise', () => {
+    const x = ones([4096]);
+    const bytesOf = (f: () => Tensor): number => {
+      const before = memory().bytes;
+      const y = f();
+      return memory().bytes - before - y.byteLength;
+    };
+    expect(bytesOf(() => dropout(x, { rng: Rng.fromSeed(0) }))).toBe(0);
+    const record = ({ saved }: RecordedCall) => saved.map((tensor) => keep(twinOf(tensor)));
+    expect(bytesOf(() => withRecorder({ record }, () => dropout(x, { rng: Rng.fromSeed(0) })))).toBe(4096 / 8);
   });
 
   test('explains wrong arguments', () => {

@@ -5,7 +5,7 @@ import { DTypeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { checkRng, type Rng, refuseInPrograms } from '../../random.js';
-import { dispose, keep } from '../../scope.js';
+import { dispose, keep, tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { mul } from '../elementwise/binary.js';
 import { dropoutByKernel, maskedByKernel } from './dropout.wasm.js';
@@ -92,9 +92,11 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
  */
 export function countedDropout(x: Tensor, draws: Tensor, attributes: MaskAttributes): Tensor {
   refuseInPrograms('dropout');
+  checkTensor('dropout', x);
   if (x.dtype !== 'f32') throw new DTypeError(`dropout: x is ${x.dtype}, not f32`);
   if (attributes.rate === 1) return mul(x, 0);
-  return apply(dropoutOp, [x, draws], attributes)[0];
+  // Frees the mask, which only the gradient reads.
+  return tidy(() => apply(dropoutOp, [x, draws], attributes)[0]);
 }
 
 /** 1 / (1 − rate), as a factor of those that are kept. */

@@ -1,4 +1,4 @@
-import { checkNumber } from '../../check.js';
+import { checkElement, checkNumber } from '../../check.js';
 import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { exp, type F32x4, f32x4, tanh as tanhLanes } from '../../wasm/assembler.js';
@@ -191,6 +191,8 @@ const leakyReluGradientOp = elementwiseOp({
  * ```
  */
 export function clip(x: Tensor, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): Tensor {
+  checkElement('clip: min', min);
+  checkElement('clip: max', max);
   if (!(min <= max)) throw new RangeError(`clip: min ${min} is above max ${max}`);
   return apply(clipOp, [x], { min, max })[0];
 }

@@ -1,7 +1,7 @@
 import { withBackend } from '../../backend.js';
 import { checkTensor } from '../../check.js';
 import { scalar } from '../../create.js';
-import { type DType, newTypedArray } from '../../dtype.js';
+import { type DType, dtypes, newTypedArray } from '../../dtype.js';
 import { DTypeError } from '../../errors.js';
 import { apply } from '../../op.js';
 import type { AnyTensor, OpDefinition } from '../../op-definition.js';
@@ -58,6 +58,7 @@ export function withTensors<D extends DType, R extends DType>(
 }
 
 function scalarLike<D extends DType>(op: string, value: number, { dtype, backend }: Tensor<D>): Tensor<D> {
+  if (!dtypes.includes(dtype)) throw new DTypeError(`${op}: a ${dtype} tensor has no numbers. Use unpackBits(x).`);
   const [rounded] = newTypedArray(dtype, 1).fill(value);
   if (dtype !== 'f32' && rounded !== value) {
     throw new DTypeError(`${op}: ${dtype} cannot represent ${value}. To compute with fractions, use cast(x, 'f32').`);

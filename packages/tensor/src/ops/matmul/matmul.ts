@@ -1,4 +1,4 @@
-import { checkOptions, checkTensor } from '../../check.js';
+import { checkChoice, checkOptions, checkTensor } from '../../check.js';
 import { broadcastShapes } from '../../check-shape.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
@@ -44,6 +44,8 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   checkTensor('matmul', b, 'b');
   checkOptions('matmul', options, ['transposeA', 'transposeB']);
   const { transposeA = false, transposeB = false } = options;
+  checkChoice('matmul: transposeA', transposeA, [true, false]);
+  checkChoice('matmul: transposeB', transposeB, [true, false]);
   return apply(matmulOp, [a, b], { transposeA, transposeB })[0];
 }
 

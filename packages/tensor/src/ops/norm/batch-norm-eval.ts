@@ -1,4 +1,5 @@
-import { checkNumber } from '../../check.js';
+import { checkNumber, checkRecord, checkTensor } from '../../check.js';
+import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { add, div, mul, sub } from '../elementwise/binary.js';
 import { sqrt } from '../elementwise/unary.js';
@@ -24,6 +25,8 @@ export interface FoldableBatchNorm extends BatchNormOptions {
  *
  * The result, each [channels], is differentiable with respect to all four tensors.
  *
+ * @throws TypeError unless all four are tensors.
+ *
  * @example
  * ```ts
  * import { foldBatchNorm, tensor } from '@mobinet/tensor';
@@ -34,13 +37,19 @@ export interface FoldableBatchNorm extends BatchNormOptions {
  * // → 3·(x − 10)/2 + 1 = 1.5·x + -14
  * ```
  */
-export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: FoldableBatchNorm): {
-  scale: Tensor;
-  shift: Tensor;
-} {
-  checkNumber('foldBatchNorm: epsilon', epsilon, epsilonRange);
-  const scale = div(gamma, sqrt(add(variance, epsilon)));
-  return { scale, shift: sub(beta, mul(mean, scale)) };
+export function foldBatchNorm(batchNorm: FoldableBatchNorm): { scale: Tensor; shift: Tensor } {
+  return fold('foldBatchNorm', batchNorm);
+}
+
+function fold(op: string, batchNorm: FoldableBatchNorm): { scale: Tensor; shift: Tensor } {
+  checkRecord(`${op}: the batch normalization`, batchNorm);
+  const { gamma, beta, mean, variance, epsilon = 1e-5 } = batchNorm;
+  for (const [name, vector] of Object.entries({ gamma, beta, mean, variance })) checkTensor(op, vector, name);
+  checkNumber(`${op}: epsilon`, epsilon, epsilonRange);
+  return tidy(() => {
+    const scale = div(gamma, sqrt(add(variance, epsilon)));
+    return { scale, shift: sub(beta, mul(mean, scale)) };
+  });
 }
 
 /**
@@ -62,6 +71,9 @@ export function foldBatchNorm({ gamma, beta, mean, variance, epsilon = 1e-5 }: F
  * ```
  */
 export function batchNormEval(x: Tensor, batchNorm: FoldableBatchNorm): Tensor {
-  const { scale, shift } = foldBatchNorm(batchNorm);
-  return affine(x, scale, shift);
+  checkTensor('batchNormEval', x);
+  return tidy(() => {
+    const { scale, shift } = fold('batchNormEval', batchNorm);
+    return affine(x, scale, shift);
+  });
 }

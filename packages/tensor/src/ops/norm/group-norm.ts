@@ -1,11 +1,12 @@
 import { withBackend } from '../../backend.js';
 import { checkNumber, checkOptions, checkTensor, wholeNumbers } from '../../check.js';
+import { checkShape } from '../../check-shape.js';
 import { ones, zeros } from '../../create.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, isRecording } from '../../op.js';
 import type { InputGradients } from '../../op-definition.js';
-import { dispose, keep } from '../../scope.js';
+import { tidy } from '../../scope.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { add, div, mul, sub } from '../elementwise/binary.js';
@@ -64,6 +65,7 @@ export function layerNorm(
   const epsilon = checkNumber('layerNorm: epsilon', options.epsilon ?? 1e-5, epsilonRange);
   checkTensor('layerNorm', x);
   const { normalizedShape: over = (gamma ?? beta)?.shape ?? x.shape.slice(-1) } = options;
+  checkShape('layerNorm: normalizedShape', over);
   const first = x.rank - over.length;
   if (over.length === 0 || first < 0 || over.some((size, axis) => size !== x.shape[first + axis])) {
     throw new ShapeError('layerNorm', `the last axes of x are not [${over.join(', ')}]`, [
@@ -143,17 +145,9 @@ function normalize(
       { name, shape: vector.shape, note: vector.label },
     ]);
   }
-  const constants: Tensor[] = [];
-  const constant = (make: (shape: Shape) => Tensor): Tensor => {
-    const made = keep(withBackend(x.backend, () => make(shape)));
-    constants.push(made);
-    return made;
-  };
-  try {
-    return apply(op, [x, gamma ?? constant(ones), beta ?? constant(zeros)], attributes)[0];
-  } finally {
-    dispose(constants);
-  }
+  const constant = (make: (shape: Shape) => Tensor): Tensor => withBackend(x.backend, () => make(shape));
+  // Frees the constants, and the statistics, which only the gradient reads.
+  return tidy(() => apply(op, [x, gamma ?? constant(ones), beta ?? constant(zeros)], attributes)[0]);
 }
 
 const layerNormOp = groupwiseNorm('layerNorm');

@@ -1,6 +1,7 @@
 import { checkTensor } from '../../check.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
+import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import type { Window } from '../window.js';
 import { forEachWindow, type PoolOptions, poolOutputShape, poolWindow } from './pool.js';
@@ -25,7 +26,9 @@ import { extremePoolByKernel } from './pool.wasm.js';
  */
 export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('maxPool2d', x);
-  return apply(maxPool2dOp, [x], { window: poolWindow('maxPool2d', x.shape, options) })[0];
+  const window = poolWindow('maxPool2d', x.shape, options);
+  // Frees the positions of the maxima, which only the gradient reads.
+  return tidy(() => apply(maxPool2dOp, [x], { window })[0]);
 }
 
 /**
@@ -46,7 +49,8 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
  */
 export function minPool2d(x: Tensor, options: PoolOptions): Tensor {
   checkTensor('minPool2d', x);
-  return apply(minPool2dOp, [x], { window: poolWindow('minPool2d', x.shape, options) })[0];
+  const window = poolWindow('minPool2d', x.shape, options);
+  return tidy(() => apply(minPool2dOp, [x], { window })[0]);
 }
 
 export const maxPool2dOp = extremePool('maxPool2d', 1);

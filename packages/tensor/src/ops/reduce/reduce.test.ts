@@ -101,6 +101,17 @@ describe('extremes', () => {
 });
 
 describe('sumTo', () => {
+  test('returns a handle of its own where there is nothing to sum', () => {
+    const x = tensor([1, 2]);
+    sumTo(x, [2]).dispose();
+    expect([...x.values]).toEqual([1, 2]);
+  });
+
+  test('refuses what is not a shape', () => {
+    expect(() => sumTo(zeros([2]), [undefined] as never)).toThrow('sumTo: [undefined] is not a shape');
+    expect(() => sumTo(zeros([2]), undefined as never)).toThrow('sumTo: needs a list such as [2, 3], not undefined');
+  });
+
   test.prop([broadcastableShapes({ maxRank: 3, maxSize: 3 }).chain(([a, b]) => fc.tuple(tensors(a), tensors(b)))], {
     numRuns: 40,
   })('undoes broadcasting', ([a, b]) => {

@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.js';
+import { checkChoice, checkOptions } from '../../check.js';
 import { normalizeAxes } from '../../check-shape.js';
 import { type Shape, sizeOf } from '../../shape.js';
 
@@ -36,6 +36,7 @@ export function reductionOf<O extends ReduceOptions>(
 ): Reduction {
   checkOptions(op, options, names);
   const { axes, keepDims = false } = options;
+  checkChoice(`${op}: keepDims`, keepDims, [true, false]);
   const reduced = new Set(normalizeAxes(op, axes, shape.length));
   const kept = shape.map((size, axis) => (reduced.has(axis) ? 1 : size));
   return {

@@ -1,5 +1,5 @@
 import { checkTensor } from '../../check.js';
-import { broadcastShapes } from '../../check-shape.js';
+import { broadcastShapes, checkShape } from '../../check-shape.js';
 import { type DType, dtypes, type TypedArray } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
@@ -42,10 +42,10 @@ export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
 
 /**
  * Sums over the axes along which `shape` would be repeated to give the shape of x. This is the transpose of
- * broadcasting, so many gradient rules end with it. Returns x itself if the shapes are equal.
+ * broadcasting, so many gradient rules end with it. If the shapes are equal, the result is a view of x.
  *
  * @returns f32 of shape `shape`.
- * @throws ShapeError if `shape` does not broadcast to x.shape.
+ * @throws ShapeError if `shape` is not a shape, or does not broadcast to x.shape.
  *
  * @example
  * ```ts
@@ -58,7 +58,9 @@ export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
  */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   checkTensor('sumTo', x);
-  if (sameShape(x.shape, shape)) return x;
+  checkShape('sumTo', shape);
+  // Another handle, which the caller may free without freeing x.
+  if (sameShape(x.shape, shape)) return reshape(x, shape);
   if (!sameShape(broadcastShapes('sumTo', x.shape, shape), x.shape)) {
     throw new ShapeError('sumTo', `shape ${formatShape(shape)} does not broadcast to ${formatShape(x.shape)}`);
   }

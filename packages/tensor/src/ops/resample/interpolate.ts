@@ -3,7 +3,7 @@ import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
-import { checkPair, type Pair, pair } from '../window.js';
+import { checkPair, type Pair } from '../window.js';
 import { type AxisWeights, type ImageWeights, linearWeights, nearestWeights, transposed } from './axis-weights.js';
 import { interpolateByKernel } from './interpolate.wasm.js';
 
@@ -37,7 +37,7 @@ export interface InterpolateOptions {
  *
  * @param x Images [batch, height, width, channels]. (PyTorch: [batch, channels, height, width].)
  * @returns [batch, outHeight, outWidth, channels].
- * @throws ShapeError unless x has 4 axes, and images and result have pixels.
+ * @throws ShapeError unless x has 4 axes, and images and result have pixels, at most 2³⁰ along an axis.
  * @throws RangeError for an option out of range, both or none of size and scale, or alignCorners with mode `'nearest'`.
  *
  * @example
@@ -60,15 +60,29 @@ function weightedSums(x: Tensor, weights: ImageWeights): Tensor {
   return apply(interpolateOp, [x], weights)[0];
 }
 
-function weightsFor({ shape }: Tensor, options: InterpolateOptions): ImageWeights {
-  checkOptions('interpolate', options, ['size', 'scale', 'mode', 'alignCorners']);
+/** The options of `interpolate`, checked as far as that is possible without an image. Null stands for what is not given. */
+export function interpolateOptions(op: string, options: InterpolateOptions) {
+  checkOptions(op, options, ['size', 'scale', 'mode', 'alignCorners']);
   const { size, scale, mode = 'nearest', alignCorners = false } = options;
-  checkChoice('interpolate: mode', mode, ['nearest', 'bilinear']);
-  checkChoice('interpolate: alignCorners', alignCorners, [true, false]);
+  checkChoice(`${op}: mode`, mode, ['nearest', 'bilinear']);
+  checkChoice(`${op}: alignCorners`, alignCorners, [true, false]);
   if ((size === undefined) === (scale === undefined)) {
-    throw new RangeError('interpolate: give either size, such as [64, 64], or scale, such as 2');
+    throw new RangeError(`${op}: give either size, such as [64, 64], or scale, such as 2`);
   }
-  if (alignCorners && mode === 'nearest') throw new RangeError("interpolate: alignCorners needs mode 'bilinear'");
+  if (alignCorners && mode === 'nearest') throw new RangeError(`${op}: alignCorners needs mode 'bilinear'`);
+  const sizes = size === undefined ? null : checkPair(op, 'size', size, 1);
+  const scales =
+    scale === undefined
+      ? null
+      : [0, 1].map((axis) => {
+          const factor: unknown = Array.isArray(scale) && scale.length === 2 ? scale[axis] : scale;
+          return checkNumber(`${op}: scale`, factor, { above: 0 });
+        });
+  return { sizes, scales, mode, alignCorners };
+}
+
+function weightsFor({ shape }: Tensor, options: InterpolateOptions): ImageWeights {
+  const { sizes, scales, mode, alignCorners } = interpolateOptions('interpolate', options);
   const operands = [{ name: 'x', shape, note: 'batch, height, width, channels' }];
   if (shape.length !== 4) {
     throw new ShapeError(
@@ -78,14 +92,13 @@ function weightsFor({ shape }: Tensor, options: InterpolateOptions): ImageWeight
       'Reshape it to [batch, height, width, channels].',
     );
   }
-  const sizes = size === undefined ? null : checkPair('interpolate', 'size', size, 1);
-  const scales = scale === undefined ? null : pair(scale);
   const weights = mode === 'nearest' ? nearestWeights : linearWeights;
   const along = (axis: 0 | 1): AxisWeights => {
     const inputs = shape[axis + 1];
-    const factor = scales && checkNumber('interpolate: scale', scales[axis], { above: 0 });
+    const factor = scales === null ? null : scales[axis];
     const outputs = factor === null ? sizes![axis] : Math.floor(inputs * factor);
-    if (inputs === 0 || outputs === 0) {
+    // No memory holds images with longer sides, and neither do the tables of weights.
+    if (inputs === 0 || outputs === 0 || outputs > 2 ** 30) {
       const name = axis === 0 ? 'height' : 'width';
       throw new ShapeError('interpolate', `a ${name} of ${inputs} cannot be resized to ${outputs}`, operands);
     }

@@ -4,6 +4,7 @@ import { type DType, dtypes } from '../../dtype.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
+import { tidy } from '../../scope.js';
 import { type Shape, sameShape, stridesOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type CopyBlock, copyBlock } from './copy-block.js';
@@ -95,15 +96,15 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0):
   checkTensors('stack', tensors);
   if (tensors.length === 0) throw new ShapeError('stack', 'no tensors', [], 'Pass at least one tensor.');
   const newAxis = normalizeAxis('stack', axis, tensors[0].rank + 1);
-  return concat(
-    tensors.map((tensor) => unsqueeze(tensor, newAxis)),
-    newAxis,
+  return tidy(() =>
+    concat(
+      tensors.map((tensor) => unsqueeze(tensor, newAxis)),
+      newAxis,
+    ),
   );
 }
 
 function checkTensors(op: string, tensors: unknown): void {
   checkList(op, tensors, '[a, b] of tensors');
-  tensors.forEach((tensor, index) => {
-    checkTensor(op, tensor, `tensor ${index}`);
-  });
+  for (const [index, tensor] of tensors.entries()) checkTensor(op, tensor, `tensor ${index}`);
 }

@@ -1,3 +1,4 @@
+import { shown } from '../../check.js';
 import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
@@ -19,11 +20,11 @@ export function constantPad<D extends DType>(x: Tensor<D>, pads: readonly AxisPa
 /** @throws ShapeError unless there is a pair of counts for every axis. */
 export function checkPads(shape: Shape, pads: readonly AxisPadding[]): void {
   const isPair = (counts: AxisPadding): boolean =>
-    Array.isArray(counts) && counts.length === 2 && counts.every((count) => Number.isInteger(count) && count >= 0);
-  if (pads.length === shape.length && pads.every(isPair)) return;
+    Array.isArray(counts) && counts.length === 2 && [...counts].every((count) => Number.isInteger(count) && count >= 0);
+  if (pads.length === shape.length && [...pads].every(isPair)) return;
   throw new ShapeError(
     'pad',
-    `pads ${JSON.stringify(pads)} do not match the axes of x`,
+    `pads ${shown(pads)} do not match the axes of x`,
     [{ name: 'x', shape }],
     'Give [before, after] for each axis, both 0 or more. To remove elements, use slice.',
   );

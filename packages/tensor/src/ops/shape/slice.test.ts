@@ -8,6 +8,12 @@ import { reshape } from './reshape.js';
 import { slice } from './slice.js';
 
 describe('slice', () => {
+  test('takes no strings for numbers', () => {
+    expect(() => slice(tensor([1, 2, 3]), [0], ['2' as never])).toThrow(
+      'slice: the part from [0] to [2] is not inside x',
+    );
+  });
+
   const sliced = counted().chain((x) =>
     fc.record({
       x: fc.constant(x),

@@ -51,15 +51,16 @@ function sliceAttributes(
 ): SliceAttributes {
   checkList('slice', start);
   checkList('slice', end);
-  const fromFront = (position: number, size: number): number => (position < 0 ? position + size : position);
+  // Anything but a whole number becomes NaN, which lies nowhere: JavaScript would subtract '2' as if it were 2.
+  const fromFront = (position: number, size: number): number =>
+    Number.isInteger(position) ? (position < 0 ? position + size : position) : Number.NaN;
   const first = shape.map((size, axis) => fromFront(start[axis] ?? 0, size));
   const sizes = shape.map((size, axis) => fromFront(end[axis] ?? size, size) - first[axis]);
   const fits = shape.every((size, axis) => first[axis] >= 0 && sizes[axis] >= 0 && first[axis] + sizes[axis] <= size);
-  const whole = [...first, ...sizes].every(Number.isInteger);
-  if (!fits || !whole || start.length > shape.length || end.length > shape.length) {
+  if (!fits || start.length > shape.length || end.length > shape.length) {
     throw new ShapeError(
       'slice',
-      `the part from ${formatShape(start)} to [${end.map((position) => position ?? '').join(', ')}] is not inside x`,
+      `the part from ${formatShape(start)} to [${end.map((position) => String(position ?? '')).join(', ')}] is not inside x`,
       [{ name: 'x', shape }],
       'Along each axis, 0 ≤ start ≤ end ≤ size; negative positions count from the end.',
     );

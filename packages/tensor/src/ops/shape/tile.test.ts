@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { memory } from '../../backend.js';
 import { scalar, tensor, zeros } from '../../create.js';
-import { ShapeError } from '../../errors.js';
+import { OutOfMemoryError, ShapeError } from '../../errors.js';
 import { checkOp } from '../../testing/index.js';
 import { at, build, counted, expectSame, floats } from './oracle.test.helper.js';
 import { repeat, tile } from './tile.js';
@@ -49,6 +49,11 @@ describe('tile', () => {
 });
 
 describe('repeat', () => {
+  test('reports a result that no memory holds, before it lists positions', () => {
+    expect(() => repeat(zeros([3]), 2 ** 33)).toThrow(OutOfMemoryError);
+    expect(() => repeat(zeros([3]), 2 ** 53 - 1)).toThrow('repeat: [27021597764222972] is not a shape');
+  });
+
   const repeated = counted({ minRank: 1, maxRank: 3, minSize: 0 }).chain((x) =>
     fc.nat({ max: x.rank - 1 }).chain((axis) =>
       fc.record({

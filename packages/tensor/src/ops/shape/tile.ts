@@ -1,5 +1,7 @@
+import { withBackend } from '../../backend.js';
 import { checkList, checkTensor, shown } from '../../check.js';
-import { normalizeAxis } from '../../check-shape.js';
+import { checkShape, normalizeAxis } from '../../check-shape.js';
+import { fromHost } from '../../create.js';
 import type { DType } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
@@ -7,7 +9,6 @@ import type { Shape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { broadcastTo } from './broadcast-to.js';
 import { gather } from './gather.js';
-import { indicesFor } from './indices.js';
 import { reshape } from './reshape.js';
 
 /**
@@ -91,20 +92,25 @@ export function repeat<D extends DType>(x: Tensor<D>, repeats: number | readonly
       'Give one number, or one for each position.',
     );
   }
+  const shape = checkShape('repeat', [counts.reduce((sum, count) => sum + count, 0)]);
+  const fill = (values: Int32Array): void => {
+    let at = 0;
+    for (const [position, count] of counts.entries()) {
+      values.fill(position, at, at + count);
+      at += count;
+    }
+  };
   return tidy(() =>
     gather(
       x,
-      indicesFor(
-        x,
-        counts.flatMap((count, position) => new Array<number>(count).fill(position)),
-      ),
+      withBackend(x.backend, () => fromHost('i32', shape, fill, 'repeat')),
       along,
     ),
   );
 }
 
 function checkCounts(op: string, name: string, counts: readonly number[], shape: Shape): void {
-  if (counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return;
+  if ([...counts].every((count) => Number.isSafeInteger(count) && count >= 0)) return;
   throw new ShapeError(
     op,
     `${name} ${shown(counts)} are not counts`,

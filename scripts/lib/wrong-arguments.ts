@@ -1,0 +1,88 @@
+import { memory, packBits, tensor, tidy, zeros } from '@mobinet/tensor';
+
+/** What callers from JavaScript pass by mistake. */
+const mistakes: { readonly [name: string]: () => unknown } = {
+  undefined: () => undefined,
+  null: () => null,
+  'a boolean': () => true,
+  'a number as a string': () => '2',
+  'a string': () => 'hello',
+  'a bigint': () => 5n,
+  NaN: () => Number.NaN,
+  infinity: () => Number.POSITIVE_INFINITY,
+  'a fraction': () => 1.5,
+  'a negative number': () => -9,
+  'a large number': () => 2 ** 33,
+  'a record': () => ({ misspelled: 1 }),
+  'a list of numbers': () => [1, 2, 3],
+  'an empty list': () => [],
+  'a list with holes': () => new Array(2),
+  'a list of strings': () => ['1', '0'],
+  'a list of undefined': () => [undefined, 1],
+  'a nested list': () => [[1, 2]],
+  'a typed array': () => new Float32Array(2),
+  'a function': () => () => 1,
+  'a tensor': () => tensor([[1, 2, 3]]),
+  integers: () => tensor([0, 1], { dtype: 'i32' }),
+  signs: () => packBits(tensor([[1, -1, 1]])),
+  'an empty tensor': () => zeros([0, 3]),
+  'a tensor of rank 5': () => zeros([1, 2, 1, 3, 1]),
+  'a disposed tensor': () => {
+    const x = zeros([3]);
+    x.dispose();
+    return x;
+  },
+};
+
+/** Messages of JavaScript itself, about what a function did with an argument that it had not checked. */
+const inside =
+  /Cannot (read|set|convert|destructure|mix)|is not (a function|iterable|a constructor)|Invalid (array|typed)|out of bounds|Maximum call|serialize/;
+
+type Arguments = readonly unknown[];
+
+/** The arguments, each replaced by each mistake, and so are the fields of records and the elements of lists. */
+function* variants(value: unknown): Generator<readonly [where: string, value: unknown]> {
+  for (const [name, make] of Object.entries(mistakes)) yield [name, make()];
+  if (Array.isArray(value)) {
+    for (const at of value.keys()) {
+      for (const [name, make] of Object.entries(mistakes)) yield [`[${at}] = ${name}`, value.with(at, make())];
+    }
+  } else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const key of Object.keys(value)) {
+      for (const [name, make] of Object.entries(mistakes)) yield [`${key} = ${name}`, { ...value, [key]: make() }];
+    }
+  }
+}
+
+/**
+ * Calls `f` with wrong arguments, one at a time, and lists what goes wrong inside of it: errors of JavaScript itself,
+ * which say nothing about the argument, and tensors that are left behind.
+ */
+export function faultsOf(f: (...args: never[]) => unknown, args: () => Arguments): string[] {
+  const faults: string[] = [];
+  tidy(() => {
+    const call = f as (...args: Arguments) => unknown;
+    const count = args().length;
+    const attempt = (what: string, given: Arguments): void => {
+      const before = memory().tensors;
+      try {
+        tidy(() => void call(...given));
+      } catch (error) {
+        if (!(error instanceof Error)) faults.push(`${what}: threw ${String(error)}`);
+        else if (inside.test(error.message)) faults.push(`${what}: ${error.name}: ${error.message}`);
+      }
+      if (memory().tensors !== before) faults.push(`${what}: leaves ${memory().tensors - before} tensors`);
+    };
+    attempt('no arguments', []);
+    for (let at = 0; at < count; at++) {
+      for (const [what, value] of variants(args()[at])) {
+        const given: unknown[] = [...args()];
+        given[at] = value;
+        attempt(`argument ${at}: ${what}`, given);
+      }
+    }
+  });
+  // The heap is as it was: it still finds room.
+  zeros([3]).dispose();
+  return faults;
+}
