@@ -38,7 +38,13 @@ case("concat, of three", lambda *x: torch.cat(x, 1), normal(2, 3), normal(2, 1),
 case("stack, of three", lambda *x: torch.stack(x, 1), normal(2, 3), normal(2, 3), normal(2, 3), arguments=[1])
 case("gather", lambda x, at: x[at.long()], normal(4, 3), integers(0, 4, 6))
 case("gather", lambda x, at: x.index_select(1, at.long()), normal(2, 4, 3), integers(0, 4, 5), arguments=[1])
-case("scatterAdd", lambda x, at: x.new_zeros(5, 2).index_add(0, at.long(), x), normal(6, 2), integers(0, 5, 6), arguments=[5])
+case(
+    "scatterAdd",
+    lambda x, at: x.new_zeros(5, 2).index_add(0, at.long(), x),
+    normal(6, 2),
+    integers(0, 5, 6),
+    arguments=[5],
+)
 case(
     "scatterAdd",
     lambda x, at: x.new_zeros(2, 3, 2).index_add(1, at.long(), x),
@@ -59,9 +65,12 @@ case(
 
 def distillation(temperature):
     """As Hinton et al. (2015) write it."""
-    return lambda x, teacher: temperature**2 * F.kl_div(
-        F.log_softmax(x / temperature, 1), F.log_softmax(teacher / temperature, 1), reduction="batchmean", log_target=True
-    )
+
+    def loss(x, teacher):
+        student, teacher = (F.log_softmax(logits / temperature, 1) for logits in (x, teacher))
+        return temperature**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+    return loss
 
 
 case("distillationLoss", distillation(1), normal(3, 4), normal(3, 4))

@@ -17,7 +17,14 @@ def batch_norm_eval(x, gamma, beta, mean, variance, epsilon=1e-5):
 
 statistics = [normal(3), normal(3), normal(3), uniform(0.2, 2, 3)]
 case("batchNorm, output", batch_norm, normal(2, 3, 2, 3), normal(3), normal(3))
-case("batchNorm, output", lambda *x: batch_norm(*x, 0.5), normal(5, 4), normal(4), normal(4), arguments=[{"epsilon": 0.5}])
+case(
+    "batchNorm, output",
+    lambda *x: batch_norm(*x, 0.5),
+    normal(5, 4),
+    normal(4),
+    normal(4),
+    arguments=[{"epsilon": 0.5}],
+)
 case("batchNorm, mean", lambda x, gamma, beta: x.mean(0), normal(5, 4), normal(4), normal(4))
 case("batchNorm, variance", lambda x, gamma, beta: x.var(0, unbiased=False), normal(5, 4), normal(4), normal(4))
 case("batchNormEval", batch_norm_eval, normal(4, 3), *statistics)

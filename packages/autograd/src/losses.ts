@@ -293,7 +293,7 @@ export function distillationLoss(
   checkTensor('distillationLoss', teacherLogits, 'teacherLogits');
   checkOptions('distillationLoss', options, ['temperature']);
   const { temperature = 1 } = options;
-  if (logits.rank !== 2 || teacherLogits.shape.join() !== logits.shape.join()) {
+  if (logits.rank !== 2 || !sameShape(teacherLogits.shape, logits.shape)) {
     throw new ShapeError('distillationLoss', 'logits and teacherLogits must have the same shape [batch, classes]', [
       { name: 'logits', shape: logits.shape },
       { name: 'teacherLogits', shape: teacherLogits.shape },

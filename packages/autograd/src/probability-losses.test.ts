@@ -93,6 +93,12 @@ describe('klDivergence', () => {
     expect(klDivergence(logQ, tensor([[0.5, 0, 0.5]])).values[0]).toBe(Number.POSITIVE_INFINITY);
   });
 
+  test('passes no NaN to a target that is 0: there, p·log p counts as constant', () => {
+    const logQ = tensor([[-2, -1]]);
+    const slopes = gradient((p: Tensor) => klDivergence(logQ, p))(tensor([[0, 1]]));
+    expect([...slopes.values]).toEqual([2, 2]); // −log q, and log p + 1 − log q
+  });
+
   test('differs from the cross-entropy with soft targets by a constant', () => {
     const [logits, target] = [tensor([[1, -2, 0.5]]), softmax(tensor([[0, 1, 2]]))];
     const slope = (loss: (x: Tensor) => Tensor) => [...gradient(loss)(logits).values];

@@ -8,15 +8,15 @@ import {
   log,
   mul,
   neg,
-  relu,
   ShapeError,
+  sameShape,
+  softplus,
   sub,
   sum,
   type Tensor,
   tidy,
   where,
 } from '@mobinet/tensor/functions';
-import { stopGradient } from './differentiate.js';
 import { checkPair, checkReduction, mulLogarithm, type Reduction, reduced } from './loss-terms.js';
 
 /** Options of `binaryCrossEntropyWithLogits`. */
@@ -68,7 +68,7 @@ export function binaryCrossEntropyWithLogits(
     const [ofYes, ofNo] = [softplus(neg(logits)), softplus(logits)];
     const weighted = positiveWeight ? mul(ofYes, positiveWeight) : ofYes;
     const losses = add(mul(target, weighted), mul(sub(1, target), ofNo));
-    if (losses.shape.join() !== logits.shape.join()) {
+    if (!sameShape(losses.shape, logits.shape)) {
       throw new ShapeError(op, 'positiveWeight must broadcast to the shape of the logits', [
         { name: 'logits', shape: logits.shape },
         { name: 'positiveWeight', shape: positiveWeight!.shape },
@@ -76,15 +76,6 @@ export function binaryCrossEntropyWithLogits(
     }
     return reduced(losses, reduction);
   });
-}
-
-/**
- * log(1 + eˣ) as m + log(e^−m + e^(x − m)) with m = max(x, 0), so that nothing overflows. The result does not depend on
- * m, so m is a constant to the gradient, which is then σ(x) also at 0, where the maximum has no derivative.
- */
-function softplus(x: Tensor): Tensor {
-  const m = stopGradient(relu(x));
-  return add(m, log(add(exp(neg(m)), exp(sub(x, m)))));
 }
 
 /** Options of `klDivergence`. */

@@ -64,7 +64,7 @@ export function l1(prediction: Tensor, target: Tensor, options: RegressionLossOp
 
 /** Options of `huber`. */
 export interface HuberOptions extends RegressionLossOptions {
-  /** δ, the distance up to which the loss is quadratic, above 0. Default 1. */
+  /** δ, the distance up to which the loss is quadratic, above 0 and up to 1e30. Default 1. */
   delta?: number;
 }
 

@@ -213,7 +213,7 @@ describe('first derivatives', () => {
   const functions = ['clip', 'elu', 'erf', 'gelu', 'geluTanh', 'hardSwish', 'leakyRelu', 'prelu', 'relu', 'sigmoid'];
 
   // While a gradient is recorded, some rules consist of plain ops, and otherwise of kernels of their own.
-  test.each([...functions, 'silu', 'softplus', 'tan', 'tanh'])('of %s are the same when they are recorded', (name) => {
+  test.each([...functions, 'silu', 'softplus', 'tan', 'tanh'])('of %s are the same when recorded, at any x', (name) => {
     const f = name === 'prelu' ? (x: Tensor) => t.prelu(x, tensor([0.3])) : rows[name][0];
     const slope = gradient((x: Tensor) => sum(f(x)));
     const alone = slope(x);
@@ -224,6 +224,26 @@ describe('first derivatives', () => {
         Object.is(value, expected) || Math.abs(value - expected) <= 1e-6 * Math.max(1, Math.abs(expected));
       expect(isClose, `at ${x.values[at]}: ${value} instead of ${expected}`).toBe(true);
     });
+    // Where an exponential or a power overflows, no 0 · ∞ may remain in a further derivative.
+    const finite = x.values.subarray(0, 2 * magnitudes.length);
+    const curvature = gradient((x: Tensor) => sum(slope(x)))(tensor(finite, { shape: [finite.length, 1] }));
+    expect([...curvature.values].filter((value) => !Number.isFinite(value))).toEqual([]);
+  });
+});
+
+describe('where rounding or a division by 0 would show', () => {
+  test('the derivative of mod with respect to its divisor is a whole number', () => {
+    const a = t.linspace(-50, 50, 301);
+    const slopes = gradient((b: Tensor) => sum(t.mod(a, b)))(t.full([301], 0.3));
+    const quotients = Array.from(a.values, (value) => Math.floor(value / Math.fround(0.3)));
+    expect(Array.from(slopes.values, (slope) => 0 - slope)).toEqual(quotients);
+  });
+
+  test('the derivatives of std are 0 where it is 0', () => {
+    const constant = t.full([3], 2.5);
+    const slope = gradient((x: Tensor) => sum(t.std(x)));
+    const curvature = gradient((x: Tensor) => sum(mul(slope(x), tensor([1, -2, 4]))));
+    expect([...slope(constant).values, ...curvature(constant).values]).toEqual([0, 0, 0, 0, 0, 0]);
   });
 });
 

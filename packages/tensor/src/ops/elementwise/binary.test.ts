@@ -115,6 +115,12 @@ describe('arithmetic', () => {
     ]);
   });
 
+  test.each(['f32', 'i32'] as const)('mod of multiples is 0 on all kernels (%s)', (dtype) => {
+    const [a, b] = [tensor([6, -6, 6, -6, 0], { dtype }), tensor([3, 3, -3, -3, -3], { dtype })];
+    expect([...mod(a, b).values]).toEqual([0, 0, 0, 0, 0]);
+    checkOp((a: Tensor<DType>, b: Tensor<DType>) => mod(a, b), [a, b], { gradient: false });
+  });
+
   test('mod of integers has the sign of the divisor, and is 0 for a division by 0', () => {
     const a = tensor([7, -7, 7, -7, 5], { dtype: 'i32' });
     expect([...mod(a, tensor([3, 3, -3, -3, 0], { dtype: 'i32' })).values]).toEqual([1, 2, -2, -1, 0]);

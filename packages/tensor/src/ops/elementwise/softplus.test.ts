@@ -25,6 +25,8 @@ describe('softplus', () => {
       Math.fround(Math.log1p(Math.exp(2)) / 2),
       3,
     ]);
+    // On both sides of it, where values and slopes jump.
+    checkOp((x: Tensor) => softplus(x, { beta: 2, threshold: 1 }), [tensor([-1, 0.2, 0.4, 0.6, 1])]);
   });
 
   test('refuses options out of range', () => {

@@ -60,6 +60,7 @@ export const minPool2dOp = extremePool('minPool2d', -1);
  * The pooling op that keeps the element whose product with `sign` is largest. Its second output is the flat index in x
  * of each winner, to which the gradient goes back.
  */
+/* @__NO_SIDE_EFFECTS__ */
 function extremePool(name: string, sign: 1 | -1) {
   return defineOp<[Tensor], [Tensor, Tensor<'i32'>], { window: Window }, [Tensor<'i32'>]>({
     name,

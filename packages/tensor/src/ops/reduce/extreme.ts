@@ -57,6 +57,7 @@ type Direction = 1 | -1;
 const maxOp = extremeOp('max', 1);
 const minOp = extremeOp('min', -1);
 
+/* @__NO_SIDE_EFFECTS__ */
 function extremeOp(name: string, direction: Direction) {
   return defineOp<[Tensor<DType>], [Tensor<DType>], Reduction, [Tensor<DType>, Tensor<DType>]>({
     name,
@@ -120,6 +121,7 @@ export function argMin(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
 const argMaxOp = argExtremeOp('argMax', 1);
 const argMinOp = argExtremeOp('argMin', -1);
 
+/* @__NO_SIDE_EFFECTS__ */
 function argExtremeOp(name: string, direction: Direction) {
   return defineOp<[Tensor<DType>], [Tensor<'i32'>], { axis: number }>({
     name,
