@@ -243,6 +243,12 @@ const machinery: Readonly<Record<string, (wrong: never) => unknown>> = {
 const switchesOf = (args: readonly unknown[]): string[] =>
   args.filter(isRecord).flatMap((options) => Object.keys(options).filter((key) => typeof options[key] === 'boolean'));
 
+test.each(['globalNorm', 'clipByGlobalNorm', 'clipByValue'])('%s needs gradients', (name) => {
+  for (const wrong of [undefined, null, 5, 'gradients']) {
+    expect(() => functionNamed(name)(wrong as never, 1 as never)).toThrow(`${name}: needs gradients`);
+  }
+});
+
 describe('switches', () => {
   const makers = Object.entries(layerCalls).map(([name, [args]]) => {
     const make = (...given: readonly unknown[]) => new (classNamed(name))(...given);

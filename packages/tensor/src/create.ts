@@ -42,7 +42,7 @@ export function fromHost<D extends DType>(
   write: (values: TypedArray<D>) => void,
   purpose?: string,
 ): Tensor<D> {
-  checkChoice('dtype', dtype, dtypes);
+  checkChoice(purpose === undefined ? 'dtype' : `${purpose}: dtype`, dtype, dtypes);
   const result = emptyTensor(dtype, shape, purpose);
   if (absentMemory()) return result;
   if (currentBackend() === 'cpu') write(result.values);
