@@ -161,6 +161,10 @@ describe('wrong arguments', () => {
     },
   );
 
+  test.each(Object.entries(machinery))('of %s are refused as well', (_name, call) => {
+    expect(faultsOf(call, () => [0])).toEqual([]);
+  });
+
   test.each(Object.entries(layerCalls))(
     'of the layer %s, too, and so are those of its forward',
     (name, [args, input]) => {
@@ -182,9 +186,68 @@ describe('wrong arguments', () => {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
+const identity = (made: object) => (x: tensors.Tensor) =>
+  autograd.gradient((x: tensors.Tensor) => {
+    const forward = (x: tensors.Tensor) => ({
+      output: tensors.mul(x, 1),
+      saved: [],
+      gradient: (dy: tensors.Tensor) => [() => dy],
+      ...made,
+    });
+    return tensors.sum(autograd.customGradient('identity', forward)(x));
+  })(x);
+
+/** What is called with functions, tensors and states rather than with operands and options, one argument at a time. */
+const machinery: Readonly<Record<string, (wrong: never) => unknown>> = {
+  'assign, target': (wrong) => tensors.assign(wrong, f(3)),
+  'assign, source': (wrong) => tensors.assign(f(3), wrong),
+  bitTensor: (wrong) => tensors.bitTensor(wrong, [2]),
+  'checkGradient, f': (wrong) => tensors.checkGradient(wrong, [f(3)]),
+  'checkGradient, inputs': (wrong) => tensors.checkGradient(() => f(), wrong),
+  'compile, f': (wrong) => tensors.compile(wrong, [{ dtype: 'f32', shape: [2] }]),
+  'compile, inputs': (wrong) => tensors.compile(() => f(3), wrong),
+  'compile, options': (wrong) => tensors.compile(() => f(3), [{ dtype: 'f32', shape: [2] }], wrong),
+  fromNdarray: (wrong) => tensors.fromNdarray(wrong),
+  noGradient: (wrong) => autograd.noGradient(wrong),
+  profile: (wrong) => tensors.profile(wrong),
+  run: (wrong) => {
+    const program = tensors.compile((x) => x, [{ dtype: 'f32', shape: [2] }]);
+    try {
+      return program.run(wrong);
+    } finally {
+      program.dispose();
+    }
+  },
+  tidy: (wrong) => tensors.tidy(wrong),
+  withRecorder: (wrong) => tensors.withRecorder(null, wrong),
+  withoutMemory: (wrong) => tensors.withoutMemory(wrong),
+  'customGradient, what forward returns': (wrong) =>
+    autograd.customGradient('identity', (_x: tensors.Tensor) => wrong)(f(3)),
+  'customGradient, output': (output) => identity({ output })(f(3)),
+  'customGradient, saved': (saved) => identity({ saved })(f(3)),
+  'customGradient, gradient': (gradient) => identity({ gradient })(f(3)),
+  'customGradient, what gradient returns': (wrong) => identity({ gradient: () => wrong })(f(3)),
+  'customGradient, a gradient': (wrong) => identity({ gradient: () => [wrong] })(f(3)),
+  'customGradient, what a gradient returns': (wrong) => identity({ gradient: () => [() => wrong] })(f(3)),
+  'an optimizer, load': (wrong) => new autograd.SGD({ learningRate: 1 }).load(wrong),
+  'an optimizer, update': (wrong) => {
+    using optimizer = new autograd.SGD({ learningRate: 1 });
+    optimizer.update(f(3), wrong);
+  },
+  ReduceOnPlateau: (wrong) => new autograd.ReduceOnPlateau({ rate: 1 }).load(wrong),
+  saveState: (wrong) => autograd.saveState(wrong),
+  loadState: (wrong) => autograd.loadState(linear(), wrong),
+};
+
 /** The options that are booleans. */
 const switchesOf = (args: readonly unknown[]): string[] =>
   args.filter(isRecord).flatMap((options) => Object.keys(options).filter((key) => typeof options[key] === 'boolean'));
+
+test.each(['globalNorm', 'clipByGlobalNorm', 'clipByValue'])('%s needs gradients', (name) => {
+  for (const wrong of [undefined, null, 5, 'gradients']) {
+    expect(() => functionNamed(name)(wrong as never, 1 as never)).toThrow(`${name}: needs gradients`);
+  }
+});
 
 describe('switches', () => {
   const makers = Object.entries(layerCalls).map(([name, [args]]) => {

@@ -5,6 +5,7 @@ import {
   div,
   lessEqual,
   mul,
+  shown,
   sqrt,
   square,
   stack,
@@ -34,6 +35,7 @@ import { flatten, unflatten } from './tree.js';
  * ```
  */
 export function globalNorm(gradients: object): Tensor {
+  checkTree('globalNorm', gradients);
   const all = flatten(gradients).map(([, gradient]) => gradient);
   if (all.length === 0) return zeros([]);
   const total = (parts: readonly Tensor[]): Tensor => sum(stack(parts));
@@ -54,7 +56,7 @@ export function globalNorm(gradients: object): Tensor {
  * @param gradients A tree of gradients, such as `valueAndGradient` returns.
  * @param maxNorm The largest norm that is left unchanged, above 0.
  * @returns A tree with the same nesting, names and shapes. All elements are NaN if the norm is.
- * @throws RangeError unless `maxNorm` is a number above 0.
+ * @throws RangeError unless `maxNorm` is a number above 0; TypeError if there are no gradients, but a number, say.
  * @example
  * ```ts
  * import { clipByGlobalNorm } from '@mobinet/autograd';
@@ -67,6 +69,7 @@ export function globalNorm(gradients: object): Tensor {
  * ```
  */
 export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number): G {
+  checkTree('clipByGlobalNorm', gradients);
   checkNumber('clipByGlobalNorm: maxNorm', maxNorm, { above: 0 });
   const scale = tidy(() => {
     const norm = globalNorm(gradients);
@@ -84,7 +87,7 @@ export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number
  *
  * @param gradients A tree of gradients, such as `valueAndGradient` returns.
  * @returns A tree with the same nesting, names and shapes.
- * @throws RangeError unless `limit` is a number above 0.
+ * @throws RangeError unless `limit` is a number above 0; TypeError if there are no gradients, but a number, say.
  * @example
  * ```ts
  * import { clipByValue } from '@mobinet/autograd';
@@ -96,8 +99,14 @@ export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number
  * ```
  */
 export function clipByValue<G extends object>(gradients: G, limit: number): G {
+  checkTree('clipByValue', gradients);
   checkNumber('clipByValue: limit', limit, { above: 0 });
   return mapTree(gradients, (gradient) => clip(gradient, -limit, limit));
+}
+
+function checkTree(op: string, gradients: unknown): void {
+  if (typeof gradients === 'object' && gradients !== null) return;
+  throw new TypeError(`${op}: needs gradients, a tensor, a record or a list of them, not ${shown(gradients)}`);
 }
 
 function mapTree<G extends object>(tree: G, f: (tensor: Tensor) => Tensor): G {

@@ -1,6 +1,8 @@
 import {
   type AnyTensor,
   checkFunction,
+  checkList,
+  checkRecord,
   checkTensor,
   dispose,
   GradientError,
@@ -274,7 +276,13 @@ export function customGradient<I extends readonly AnyTensor[], S extends readonl
     tidy(() => {
       // Ids count up, so tensors with a greater id than this one were made by `forward`.
       const before = isRecording() && inputs.length > 0 ? aliasOf(inputs[0]).id : Number.POSITIVE_INFINITY;
-      const { output: result, saved, gradient, onceDifferentiable } = noGradient(() => forward(...inputs));
+      const made = noGradient(() => forward(...inputs));
+      checkRecord(`${name}: what forward returns`, made);
+      const { output: result, saved, gradient, onceDifferentiable } = made;
+      checkTensor(name, result, 'output');
+      checkList(`${name}: saved`, saved, '[x] of tensors');
+      for (const [at, tensor] of saved.entries()) checkTensor(name, tensor, `saved tensor ${at}`);
+      checkFunction(`${name}: gradient`, gradient);
       // The tape distinguishes tensors by their ids, and `forward` may return one of its inputs, so take another
       // handle.
       const output = aliasOf(result);

@@ -195,7 +195,11 @@ export function sequence(options: { schedules: readonly Schedule[]; at: readonly
     checkNumber(`sequence: at[${index}]`, start, wholeNumbers(starts[index]));
   });
   return (step) => {
-    const current = starts.findLastIndex((start) => step >= start);
+    // Before step 0, and for NaN, the first one.
+    const current = Math.max(
+      0,
+      starts.findLastIndex((start) => step >= start),
+    );
     return schedules[current](step - starts[current]);
   };
 }

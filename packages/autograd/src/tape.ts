@@ -1,6 +1,9 @@
 import {
   type AnyTensor,
   add,
+  checkFunction,
+  checkList,
+  checkTensor,
   dispose,
   GradientError,
   isRecording,
@@ -140,6 +143,7 @@ export class Tape implements Recorder {
       const rule = call.gradient;
       const inputGradients = tidy(() => {
         const thunks = rule(outputGradient, saved);
+        checkList(`the gradient rule of ${call.name}`, thunks, '[() => dx] of functions');
         if (thunks.length !== call.inputs.length) throw wrongCount(call, thunks.length);
         return thunks.map((thunk, index) => {
           if (!this.#tracked.has(call.inputs[index].id)) return null;
@@ -150,7 +154,9 @@ export class Tape implements Recorder {
           // Every gradient in the map is owned once. But a rule may pass on the tensor it was given, as that of
           // addition does, or return one tensor for two inputs. So take another handle: a twin if an outer tape has
           // recorded how the gradient was computed.
+          checkFunction(`the gradient rule of ${call.name}`, thunk);
           const gradient = thunk();
+          checkTensor(`the gradient rule of ${call.name}`, gradient, `the gradient of input ${index}`);
           if (!sameShape(gradient.shape, call.inputs[index].shape)) throw wrongShape(call, index, gradient);
           return isRecorded ? twinOf(gradient) : aliasOf(gradient);
         });

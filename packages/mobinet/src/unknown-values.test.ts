@@ -84,7 +84,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
     () => compile((x) => x, [{ dtype: odd, shape: [2] }]),
     /^trace: dtype must be one of .*, bits, not "odd"$/,
   ],
-  ['compile, no list', () => compile((x) => x, odd), /^trace: needs a list such as .*, not "odd"$/],
+  ['compile, no list', () => compile((x) => x, odd), /^compile: needs a list such as .*, not "odd"$/],
   ['sum', () => sum(two, { axes: odd }), /^sum: needs a list such as \[0, 1\], not "odd"$/],
   [
     'variance',

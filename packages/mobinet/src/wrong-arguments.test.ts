@@ -118,7 +118,11 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
     () => full(huge, 0),
     /^full: \[1073741824, 1073741824\] has more elements than a tensor can have$/,
   ],
-  ['zeros of no type', () => zeros([2], 'f64' as never), /^dtype must be one of f32, i32, u32, i16, u8, not "f64"$/],
+  [
+    'zeros of no type',
+    () => zeros([2], 'f64' as never),
+    /^zeros: dtype must be one of f32, i32, u32, i16, u8, not "f64"$/,
+  ],
   ['reshape', () => reshape(x, five), /^reshape: needs a list/],
   ['slice', () => slice(x, five), /^slice: needs a list/],
   ['transpose', () => transpose(x, five), /^transpose: needs a list such as \[1, 0\], not 5$/],

@@ -1,5 +1,6 @@
 import type { BackendName } from './backend-name.js';
 import { Block } from './block.js';
+import { checkFunction } from './check.js';
 import { TraceError } from './errors.js';
 import type { Synchronous } from './scope.js';
 import { Setting } from './setting.js';
@@ -109,6 +110,7 @@ export function absentMemory(): MemoryTally | null {
  * ```
  */
 export function withoutMemory<T>(body: (tally: MemoryTally) => Synchronous<T>): T {
+  checkFunction('withoutMemory', body);
   const tally = new MemoryTally();
   const result = tallied.during(tally, () => body(tally) as T);
   if (result instanceof Promise)

@@ -3,6 +3,8 @@ import type { BackendName } from './backend-name.js';
 import { memoryBuffer } from './backends/cpu/memory.js';
 import { readWords, writeBytes } from './backends/webgpu/transfer.js';
 import type { Block } from './block.js';
+import { shown } from './check.js';
+import { checkShape } from './check-shape.js';
 import { wordsOfValues } from './dtype.js';
 import { ShapeError } from './errors.js';
 import { Handle } from './handle.js';
@@ -141,7 +143,7 @@ export function emptyBitTensor(shape: Shape, purpose?: string, backend: BackendN
 /**
  * Creates a BitTensor from packed words, as `data()` returns them. The words are copied.
  *
- * @throws ShapeError if the words do not fill the shape, or tail bits are not 0.
+ * @throws ShapeError if the words do not fill the shape, or tail bits are not 0; TypeError if they are no Uint32Array.
  *
  * @example
  * ```ts
@@ -153,6 +155,9 @@ export function emptyBitTensor(shape: Shape, purpose?: string, backend: BackendN
  * ```
  */
 export function bitTensor(words: Uint32Array, shape: Shape): BitTensor {
+  if (!(words instanceof Uint32Array))
+    throw new TypeError(`bitTensor: words must be a Uint32Array, not ${shown(words)}`);
+  checkShape('bitTensor', shape);
   if (shape.length === 0 || words.length !== countWords(shape)) {
     throw new ShapeError('bitTensor', `${words.length} words do not fill shape ${formatShape(shape)}`);
   }

@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf } from 'vitest';
 import { poisonNewBlocks } from './backends/cpu/heap.js';
 import { arange, eye, full, linspace, oneHot, ones, scalar, tensor, zeros } from './create.js';
-import { ShapeError } from './errors.js';
+import { DTypeError, ShapeError } from './errors.js';
 import { sizeOf } from './shape.js';
 import type { Tensor } from './tensor.js';
 import { shapes } from './testing/index.js';
@@ -59,6 +59,11 @@ describe('tensor', () => {
     const dtypes = [tensor([1]), tensor([1], { dtype: 'i32' }), tensor(new Uint32Array(1)), tensor(Buffer.of(1))];
     expect(dtypes.map(({ dtype }) => dtype)).toEqual(['f32', 'i32', 'u32', 'u8']);
     expect([...tensor(new Float32Array([1.5, -1.5]), { dtype: 'i32' }).values]).toEqual([1, -1]);
+  });
+
+  test('refuses bigints', () => {
+    expect(() => tensor(new BigInt64Array(2) as never)).toThrow(DTypeError);
+    expect(() => tensor([5n] as never)).toThrow('an element is');
   });
 
   test('explains ragged arrays and shapes that do not fit', () => {

@@ -42,7 +42,7 @@ export function fromHost<D extends DType>(
   write: (values: TypedArray<D>) => void,
   purpose?: string,
 ): Tensor<D> {
-  checkChoice('dtype', dtype, dtypes);
+  checkChoice(purpose === undefined ? 'dtype' : `${purpose}: dtype`, dtype, dtypes);
   const result = emptyTensor(dtype, shape, purpose);
   if (absentMemory()) return result;
   if (currentBackend() === 'cpu') write(result.values);
@@ -63,6 +63,7 @@ export type NestedArray = number | readonly NestedArray[];
  *
  * @param options.shape Default: the shape of the nested arrays, or [length] for a typed array.
  * @throws ShapeError if the arrays are ragged, or the values do not fill the shape.
+ * @throws DTypeError for an array of bigints.
  *
  * @example
  * ```ts
@@ -91,6 +92,9 @@ export function tensor(
   checkOptions('tensor', options, ['dtype', 'shape']);
   const isTyped = ArrayBuffer.isView(values);
   const flat: ArrayLike<number> = isTyped ? values : flatten(values, nestedShape(values));
+  if (typeof flat[0] === 'bigint') {
+    throw new DTypeError(`tensor: ${shown(values)} has 64 bits. Convert it with Int32Array.from(values, Number).`);
+  }
   const shape = checkShape('tensor', options.shape ?? (isTyped ? [values.length] : nestedShape(values)));
   if (sizeOf(shape) !== flat.length) {
     throw new ShapeError('tensor', `${flat.length} values do not fill shape ${formatShape(shape)} (${sizeOf(shape)})`);

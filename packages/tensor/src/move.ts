@@ -5,8 +5,8 @@ import { copyBlock, salvageWords, writeBytes } from './backends/webgpu/transfer.
 import { BitTensor, bitTensor, countWords, emptyBitTensor } from './bit-tensor.js';
 import { checkChoice, checkTensor } from './check.js';
 import { tensor } from './create.js';
-import { type DType, typedArrayOver, wordsFor, wordsOfValues } from './dtype.js';
-import { BackendError, ShapeError } from './errors.js';
+import { type DType, dtypes, typedArrayOver, wordsFor, wordsOfValues } from './dtype.js';
+import { BackendError, DTypeError, ShapeError } from './errors.js';
 import { recordCall, recordOverwrite } from './op.js';
 import { sameShape } from './shape.js';
 import { emptyTensor, type Tensor } from './tensor.js';
@@ -84,7 +84,7 @@ export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvag
 /**
  * Copies the elements of `source` into `target`, in place. Not differentiable.
  *
- * @throws ShapeError if the shapes differ.
+ * @throws ShapeError if the shapes differ, DTypeError if the dtypes do, and for signs.
  * @throws BackendError from a GPU to the CPU.
  * @throws GradientError if a gradient in progress depends on the values that would be overwritten.
  *
@@ -99,6 +99,13 @@ export async function toHost<T extends Tensor<DType> | BitTensor>(x: T, { salvag
  * ```
  */
 export function assign<D extends DType>(target: Tensor<D>, source: Tensor<D>): void {
+  checkTensor('assign', target, 'target');
+  checkTensor('assign', source, 'source');
+  if (target.dtype !== source.dtype || !dtypes.includes(target.dtype)) {
+    throw new DTypeError(
+      `assign: target is ${target.dtype}, but source is ${source.dtype}. Use cast(source, '${target.dtype}').`,
+    );
+  }
   if (!sameShape(target.shape, source.shape)) {
     throw new ShapeError('assign', 'the shapes differ', [
       { name: 'target', shape: target.shape, note: target.label },

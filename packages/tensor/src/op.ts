@@ -3,7 +3,7 @@ import { currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { Block } from './block.js';
-import { checkTensor } from './check.js';
+import { checkFunction, checkTensor } from './check.js';
 import type { DType } from './dtype.js';
 import { BackendError, DTypeError, MissingKernelError } from './errors.js';
 import { type KernelTier, kernelSetting } from './kernel-setting.js';
@@ -336,6 +336,7 @@ export function startProfile(): () => OpProfile[] {
  * ```
  */
 export function profile<T>(body: () => T): { result: T; ops: OpProfile[] } {
+  checkFunction('profile', body);
   const stop = startProfile();
   try {
     const result = body();

@@ -113,6 +113,8 @@ export class Rng {
         if (!Number.isSafeInteger(label)) throw new RangeError(`split: ${label} is not a whole number`);
         key = threefry(key, label >>> 0, 0xffe00000 | (Math.floor(label / 2 ** 32) & 0x1fffff));
       } else {
+        if (typeof label !== 'string')
+          throw new TypeError(`split: a label must be a string or a number, not ${shown(label)}`);
         for (const char of label) key = threefry(key, char.codePointAt(0)!, 0xffd00000);
         // Marks the end of the label, so that ('a', 'b') differs from ('ab').
         key = threefry(key, label.length, 0xffc00000);

@@ -1,4 +1,5 @@
 import './ops/deferred-gradient-rules.js';
+import { checkFunction } from './check.js';
 import { type Recorder, replaceRecorders } from './op.js';
 
 /**
@@ -19,5 +20,6 @@ import { type Recorder, replaceRecorders } from './op.js';
  * ```
  */
 export function withRecorder<T>(recorder: Recorder | null, body: () => T): T {
+  checkFunction('withRecorder', body);
   return replaceRecorders((outer) => (recorder ? [...outer, recorder] : []), body);
 }

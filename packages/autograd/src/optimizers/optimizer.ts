@@ -5,11 +5,14 @@ import {
   checkList,
   checkNumber,
   checkOptions,
+  checkRecord,
   keep,
   ShapeError,
   sameShape,
+  shown,
   type Tensor,
   tidy,
+  wholeNumbers,
   withBackend,
   zeros,
 } from '@mobinet/tensor/functions';
@@ -195,9 +198,14 @@ export abstract class Optimizer {
   /**
    * Restores a saved state by copying its tensors. Tensors that the saved state lacks are set to 0.
    *
-   * @throws ShapeError if a tensor has another shape than that of the optimizer.
+   * @throws ShapeError if a tensor has another shape than that of the optimizer; TypeError or RangeError for what is no
+   * state.
    */
-  load({ step, tensors }: OptimizerState): void {
+  load(state: OptimizerState): void {
+    checkRecord('optimizer: state', state);
+    const { step, tensors } = state;
+    checkNumber('optimizer: state.step', step, wholeNumbers(0));
+    if (!(tensors instanceof Map)) throw new TypeError(`optimizer: state.tensors must be a Map, not ${shown(tensors)}`);
     this.#step = step;
     tidy(() => {
       for (const [name, tensor] of this.#tensors) if (!tensors.has(name)) assign(tensor, zeros(tensor.shape));

@@ -1,5 +1,5 @@
 import * as commonJs from 'ndarray';
-import { checkTensor } from '../check.js';
+import { checkList, checkRecord, checkTensor } from '../check.js';
 import { checkShape } from '../check-shape.js';
 import { type DTypeOf, fromHost } from '../create.js';
 import { type DType, dtypeOf, type TypedArray } from '../dtype.js';
@@ -95,7 +95,9 @@ export type NdArrayDType<Data> = [DTypeOf<Data>] extends [never] ? 'f32' : DType
  */
 export function fromNdarray<Data extends ArrayLike<number>>(array: NdArray<Data>): Tensor<NdArrayDType<Data>>;
 export function fromNdarray(array: NdArray): Tensor<DType> {
+  checkRecord('fromNdarray: the array', array);
   const { data, stride, offset } = array;
+  checkList('fromNdarray: stride', stride);
   const shape = checkShape('fromNdarray', array.shape);
   checkReach(array);
   if (['bigint64', 'biguint64', 'generic'].includes(array.dtype)) {

@@ -1,4 +1,5 @@
 import { withBackend } from '../backend.js';
+import { checkFunction, checkList, checkOptions, checkRecord } from '../check.js';
 import type { Spec } from '../op-definition.js';
 import { fuse, type Rule } from './fuse.js';
 import { prune } from './prune.js';
@@ -32,8 +33,13 @@ import { type TensorFunction, trace } from './trace.js';
 export function compile(
   f: TensorFunction,
   inputs: readonly Spec[],
-  { rules = [] }: { rules?: readonly Rule[] } = {},
+  options: { rules?: readonly Rule[] } = {},
 ): ReadyProgram {
+  checkFunction('compile', f);
+  checkList('compile', inputs, "[{ dtype: 'f32', shape: [2, 3] }]");
+  for (const [at, input] of inputs.entries()) checkRecord(`compile: input ${at}`, input);
+  checkOptions('compile', options, ['rules']);
+  const { rules = [] } = options;
   const program = withBackend('cpu', () => prune(fuse(trace(f, inputs), rules)));
   return new ReadyProgram(program);
 }

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { checkList, checkTensor } from '../check.js';
 import { ShapeError, TraceError } from '../errors.js';
 import { toBackend } from '../move.js';
 import { apply, applyInto, tensorOn } from '../op.js';
@@ -103,6 +104,8 @@ export class ReadyProgram {
   }
 
   #check(inputs: readonly AnyTensor[]): void {
+    checkList('run', inputs, '[x] of tensors');
+    for (const [at, input] of inputs.entries()) checkTensor('run', input, `input ${at}`);
     const { program } = this;
     const expected = program.inputs.map((at) => program.values[at]);
     const fits = ({ dtype, shape }: AnyTensor, at: number): boolean =>

@@ -1,3 +1,4 @@
+import { checkFunction, checkList, checkTensor } from '../check.js';
 import { fromHost, ones } from '../create.js';
 import { GradientError, ShapeError } from '../errors.js';
 import type { RecordedCall } from '../op.js';
@@ -45,6 +46,9 @@ export function checkGradient(
   inputs: readonly Tensor[],
   options: GradientOptions = {},
 ): void {
+  checkFunction('checkGradient', f);
+  checkList('checkGradient', inputs, '[x] of tensors');
+  for (const [at, input] of inputs.entries()) checkTensor('checkGradient', input, `input ${at}`);
   tidy(() => compareWithDifferences(f, inputs.map(copyOf), options));
   if (options.secondOrder ?? true) tidy(() => compareSecondOrder(f, inputs.map(copyOf), options));
 }
@@ -136,6 +140,7 @@ interface Derivatives {
 function secondSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): Derivatives {
   return withCalls((calls, recording) => {
     const output = recording(() => f(...inputs));
+    checkTensor('checkGradient', output, 'the result of f');
     const first = calls.slice();
     const s = recording(() =>
       gradientsThrough(first, output, seedOf(output), inputs)
@@ -190,6 +195,7 @@ function weightedSum(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor
 export function reverseSweep(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): (Tensor | null)[] {
   return withCalls((calls, recording) => {
     const output = recording(() => f(...inputs));
+    checkTensor('checkGradient', output, 'the result of f');
     return gradientsThrough(calls, output, seedOf(output), inputs);
   });
 }

@@ -58,10 +58,14 @@ export function withTensors<D extends DType, R extends DType>(
 }
 
 function scalarLike<D extends DType>(op: string, value: number, { dtype, backend }: Tensor<D>): Tensor<D> {
+  checkValue(op, value, dtype);
+  return withBackend(backend, () => scalar(value, dtype));
+}
+
+/** Throws DTypeError unless a tensor of this dtype can have the value as an element. f32 may round it. */
+export function checkValue(op: string, value: number, dtype: DType): void {
   if (!dtypes.includes(dtype)) throw new DTypeError(`${op}: a ${dtype} tensor has no numbers. Use unpackBits(x).`);
   const [rounded] = newTypedArray(dtype, 1).fill(value);
-  if (dtype !== 'f32' && rounded !== value) {
-    throw new DTypeError(`${op}: ${dtype} cannot represent ${value}. To compute with fractions, use cast(x, 'f32').`);
-  }
-  return withBackend(backend, () => scalar(value, dtype));
+  if (dtype === 'f32' || rounded === value) return;
+  throw new DTypeError(`${op}: ${dtype} cannot represent ${value}. To compute with fractions, use cast(x, 'f32').`);
 }

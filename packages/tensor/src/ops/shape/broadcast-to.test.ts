@@ -40,7 +40,8 @@ describe('expand', () => {
 
   test('refuses −1 for a new axis, and fewer axes than x has', () => {
     expect(() => expand(zeros([3]), [-1, 3])).toThrow('expand: −1 in [-1, 3] stands for an axis that x does not have');
-    expect(() => expand(zeros([2, 3]), [3])).toThrow(ShapeError);
+    expect(() => expand(zeros([2, 3]), [3])).toThrow('expand: ');
+    expect(() => expand(zeros([2, 3]), [4, 3])).toThrow('expand: shapes [2, 3] and [4, 3] do not broadcast');
     expect(() => expand(zeros([2, 3]), [-1])).toThrow(ShapeError);
     expect(() => expand(zeros([3]), [-2])).toThrow(ShapeError);
   });

@@ -35,9 +35,7 @@ const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape 
   name: 'broadcastTo',
   accepts: [dtypes],
   outputs([x], { shape }) {
-    if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
-      throw new ShapeError('broadcastTo', `shape ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`);
-    }
+    checkBroadcast('broadcastTo', x.shape, shape);
     return [{ dtype: x.dtype, shape }];
   },
   reference: ([x], [y]) => repeat(x, y, copyBlock),
@@ -45,6 +43,11 @@ const broadcastToOp = defineOp<[Tensor<DType>], [Tensor<DType>], { shape: Shape 
   webgpu: ([x], [y]) => repeat(x, y, gpuKernels().copyBlockOnGpu),
   gradient: (dy, { inputShapes: [shape] }) => [() => sumTo(dy, shape)],
 });
+
+function checkBroadcast(op: string, from: Shape, to: Shape): void {
+  if (sameShape(broadcastShapes(op, from, to), to)) return;
+  throw new ShapeError(op, `shape ${formatShape(from)} does not broadcast to ${formatShape(to)}`);
+}
 
 function repeat(x: Tensor<DType>, y: Tensor<DType>, copy: CopyBlock): void {
   const added = y.rank - x.rank;
@@ -81,8 +84,10 @@ export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
       `Only the last ${x.rank} axes may be −1.`,
     );
   }
-  return broadcastTo(
-    x,
+  const target = checkShape(
+    'expand',
     shape.map((size, axis) => (size === -1 ? x.shape[axis - added] : size)),
   );
+  checkBroadcast('expand', x.shape, target);
+  return broadcastTo(x, target);
 }

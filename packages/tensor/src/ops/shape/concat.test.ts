@@ -67,7 +67,7 @@ describe('concat and stack', () => {
 
   test('explains shapes that do not match', () => {
     expect(() => concat([zeros([2, 3]), zeros([3, 3])], 1)).toThrow('All axes except 1 must be equal.');
-    expect(() => stack([zeros([2]), zeros([3])])).toThrow(ShapeError);
+    expect(() => stack([zeros([2]), zeros([3])])).toThrow('stack: the tensors must have the same shape');
     expect(() => concat([], 0)).toThrow(ShapeError);
     expect(() => concat<DType>([zeros([2]), zeros([2], 'i32')], 0)).toThrow(DTypeError);
   });

@@ -95,6 +95,14 @@ export function startsAlong(axis: number, parts: readonly Shape[]): number[] {
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
   checkTensors('stack', tensors);
   if (tensors.length === 0) throw new ShapeError('stack', 'no tensors', [], 'Pass at least one tensor.');
+  if (!tensors.every(({ shape }) => sameShape(shape, tensors[0].shape))) {
+    throw new ShapeError(
+      'stack',
+      'the tensors must have the same shape',
+      tensors.map(({ shape, label }, index) => ({ name: `tensors[${index}]`, shape, note: label })),
+      'Use concat for tensors that differ along one axis.',
+    );
+  }
   const newAxis = normalizeAxis('stack', axis, tensors[0].rank + 1);
   return tidy(() =>
     concat(

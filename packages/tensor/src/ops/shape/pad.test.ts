@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { memory } from '../../backend.js';
 import { zeros } from '../../create.js';
 import type { DType } from '../../dtype.js';
-import { ShapeError } from '../../errors.js';
+import { DTypeError, ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp } from '../../testing/index.js';
 import { at, build, counted, expectSame, floats } from './oracle.test.helper.js';
@@ -82,6 +82,12 @@ describe('pad', () => {
       checkOp((x) => pad(x, pads, { mode }), [x]);
     },
   );
+
+  test('pads with values of the dtype of x only, as arithmetic does', () => {
+    expect(() => pad(zeros([1], 'u8'), [[1, 0]], { value: 300 })).toThrow('pad: u8 cannot represent 300.');
+    expect(() => pad(zeros([1], 'i32'), [[1, 0]], { value: 0.5 })).toThrow(DTypeError);
+    expect([...pad(zeros([1]), [[1, 0]], { value: Number.NaN }).values]).toEqual([Number.NaN, 0]);
+  });
 
   test('frees all but its result, which does not share the memory of x', () => {
     const x = zeros([2, 3]);

@@ -4,6 +4,7 @@ import { ShapeError } from '../../errors.js';
 import { range } from '../../range.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
+import { checkValue } from '../elementwise/operands.js';
 import { type AxisPadding, checkPads, constantPad } from './constant-pad.js';
 import { gather } from './gather.js';
 import { indicesFor } from './indices.js';
@@ -33,7 +34,8 @@ export interface PadOptions {
  * @returns A copy with the dtype of x.
  * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis; if a mirror has fewer elements
  *   to show than the border is wide; or if there is no element to replicate.
- * @throws TypeError if the value is not a number; RangeError for an unknown mode, or a value with a mode that has none.
+ * @throws TypeError if the value is not a number; DTypeError if the dtype of x cannot represent it; RangeError for an
+ *   unknown mode, or a value with a mode that has none.
  *
  * @example
  * ```ts
@@ -52,6 +54,7 @@ export function pad<D extends DType>(x: Tensor<D>, pads: readonly AxisPadding[],
   checkOptions('pad', options, ['value', 'mode']);
   const { value = 0, mode = 'constant' } = options;
   checkElement('pad: value', value);
+  checkValue('pad', value, x.dtype);
   checkChoice('pad: mode', mode, ['constant', 'reflect', 'replicate']);
   if (mode === 'constant') return constantPad(x, pads, value);
   if (options.value !== undefined) {
