@@ -53,7 +53,7 @@ export function erf(x: F32x4): F32x4 {
   const a = f32x4.variable(size.mul(f32x4.const(Math.SQRT2)).pmin(f32x4.const(tailLimit)), 'a');
   const far = f32x4.variable(f32x4.const(1).subMul(f32x4.const(2), normalTail(a).beyond), 'far');
   const isNegative = value.lt(f32x4.const(0));
-  return near.where(size.lt(f32x4.const(erfLimit)), far.neg().where(isNegative, far));
+  return near.whereTrue(size.lt(f32x4.const(erfLimit)), far.neg().whereTrue(isNegative, far));
 }
 
 /**

@@ -1,12 +1,13 @@
 import { type F32x4, f32x4, i32x4 } from './lanes.js';
-import { exponentParts, log, polynomial, timesPowerOfTwo } from './math.js';
+import { exponentParts, log, polynomial } from './math.js';
+import { i32 } from './scalars.js';
 
 // eˣ − 1 and ln(1 + x), without the cancellation of these formulas for small x.
 
 /**
  * eˣ − 1, lane by lane. With x = n·ln 2 + r as in `exp`, and p = eʳ − 1,
  *
- *     eˣ − 1 = 2ⁿ·(p + (1 − 2⁻ⁿ))
+ *     eˣ − 1 = 2·(2ⁿ⁻¹·p + (2ⁿ⁻¹ − ½))
  *
  * @example
  * ```ts
@@ -23,12 +24,13 @@ import { exponentParts, log, polynomial, timesPowerOfTwo } from './math.js';
  */
 export function expm1(x: F32x4): F32x4 {
   const value = f32x4.variable(x, 'x');
-  const limited = f32x4.variable(value.min(f32x4.const(90)).max(f32x4.const(-80)), 'limited');
+  const limited = f32x4.variable(value.pmin(f32x4.const(89)).pmax(f32x4.const(-80)), 'limited');
   const { n, r, quotient } = exponentParts(limited);
-  const one = f32x4.const(1);
-  const inverse = timesPowerOfTwo(one, i32x4.variable(i32x4.const(0).sub(n)));
-  const p = r.mul(quotient);
-  return tinyOr(value, timesPowerOfTwo(p.add(one.sub(inverse)), n));
+  // n is at most 128, so 2ⁿ⁻¹ is finite.
+  const half = f32x4.const(0.5);
+  const halfPower = f32x4.variable(n.shl(i32.const(23)).add(half.as(i32x4)).as(f32x4), 'halfPower');
+  const halfResult = f32x4.variable(halfPower.sub(half).addMul(halfPower, r.mul(quotient)), 'halfResult');
+  return tinyOr(value, halfResult.add(halfResult));
 }
 
 /**
@@ -88,5 +90,5 @@ export function log1pOfFraction(u: F32x4): F32x4 {
 
 /** x itself where eˣ − 1 and ln(1 + x) round to it. This also keeps the sign of −0. */
 function tinyOr(x: F32x4, otherwise: F32x4): F32x4 {
-  return x.where(x.abs().lt(f32x4.const(2 ** -25)), otherwise);
+  return x.whereTrue(x.abs().lt(f32x4.const(2 ** -25)), otherwise);
 }
