@@ -25,11 +25,11 @@ import { i32 } from './scalars.js';
 export function expm1(x: F32x4): F32x4 {
   const value = f32x4.variable(x, 'x');
   const limited = f32x4.variable(value.pmin(f32x4.const(89)).pmax(f32x4.const(-80)), 'limited');
-  const { n, r, quotient } = exponentParts(limited);
+  const { n, r, curve } = exponentParts(limited);
   // n is at most 128, so 2ⁿ⁻¹ is finite.
   const half = f32x4.const(0.5);
   const halfPower = f32x4.variable(n.shl(i32.const(23)).add(half.as(i32x4)).as(f32x4), 'halfPower');
-  const halfResult = f32x4.variable(halfPower.sub(half).addMul(halfPower, r.mul(quotient)), 'halfResult');
+  const halfResult = f32x4.variable(halfPower.sub(half).addMul(halfPower, r.addMul(curve, r.mul(r))), 'halfResult');
   return tinyOr(value, halfResult.add(halfResult));
 }
 
