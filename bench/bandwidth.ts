@@ -1,17 +1,34 @@
 import {
+  add,
+  clip,
+  cos,
   dispose,
   dropout,
+  elu,
   embedding,
+  erf,
   exp,
+  expm1,
   gelu,
   groupNorm,
+  hardSwish,
+  interpolate,
   layerNorm,
   leakyRelu,
+  log,
+  log1p,
+  mul,
+  pow,
   type RecordedCall,
   Rng,
   relu,
   sigmoid,
+  silu,
+  sin,
+  softplus,
+  sqrt,
   type Tensor,
+  tan,
   tanh,
   tensor,
   withRecorder,
@@ -46,6 +63,15 @@ const forward = (f: (x: Tensor) => Tensor): Pass => ({
   },
 });
 
+/** An operation on two tensors. The first one is positive, as powers need it. */
+const forwardOfTwo = (f: (a: Tensor, b: Tensor) => Tensor): Pass => ({
+  moved: 3,
+  prepare(size, rng) {
+    const [a, b] = [rng.uniform([size], 0.5, 2), rng.normal([size])];
+    return () => f(a, b);
+  },
+});
+
 /** The gradient with respect to x, by a rule that reads x or the result. */
 const backward = (f: (x: Tensor) => Tensor, moved = 3): Pass => ({
   moved,
@@ -67,19 +93,52 @@ function gradientOf(f: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): ()
   return () => gradient!(dy, saved).flatMap((rule) => (rule ? [rule()] : []));
 }
 
-/** The operations. Another element-wise one is a line with `forward`, and one with `backward` if its gradient is fused. */
+/** Functions of one tensor whose gradient is one kernel: both are measured. */
+const activations = {
+  relu,
+  leakyRelu: (x: Tensor) => leakyRelu(x, 0.1),
+  clip: (x: Tensor) => clip(x, -1, 1),
+  sigmoid,
+  tanh,
+  silu,
+  gelu,
+  'gelu by tanh': (x: Tensor) => gelu(x, { approximate: 'tanh' }),
+  softplus: (x: Tensor) => softplus(x),
+  elu: (x: Tensor) => elu(x),
+  hardSwish,
+} as const;
+
+/** Functions of one tensor whose gradients are made of other operations. */
+const functions = { exp, expm1, sqrt, log, log1p, sin, cos, tan, erf } as const;
+
+/** Functions of two tensors. */
+const functionsOfTwo = {
+  add: (a: Tensor, b: Tensor) => add(a, b),
+  mul: (a: Tensor, b: Tensor) => mul(a, b),
+  pow: (a: Tensor, b: Tensor) => pow(a, b),
+} as const;
+
+/** Images that are enlarged to twice their height and width, or reduced to half of them: [batch, height, width, 32]. */
+const resizings = { enlarged: 2, reduced: 0.5 } as const;
+
+/** The operations. */
 const passes: Readonly<Record<string, Pass>> = {
-  relu: forward(relu),
-  'relu, gradient': backward(relu),
-  leakyRelu: forward((x) => leakyRelu(x, 0.1)),
-  'leakyRelu, gradient': backward((x) => leakyRelu(x, 0.1)),
-  exp: forward(exp),
-  sigmoid: forward(sigmoid),
-  'sigmoid, gradient': backward(sigmoid),
-  tanh: forward(tanh),
-  'tanh, gradient': backward(tanh),
-  gelu: forward(gelu),
-  'gelu, gradient': backward(gelu),
+  ...Object.fromEntries(
+    Object.entries(activations).flatMap(([name, f]) => [
+      [name, forward(f)],
+      [`${name}, gradient`, backward(f)],
+    ]),
+  ),
+  ...Object.fromEntries(Object.entries(functions).map(([name, f]) => [name, forward(f)])),
+  ...Object.fromEntries(Object.entries(functionsOfTwo).map(([name, f]) => [name, forwardOfTwo(f)])),
+  ...Object.fromEntries(
+    (['nearest', 'bilinear'] as const).flatMap((mode) =>
+      Object.entries(resizings).flatMap(([name, scale]) => [
+        [`interpolate, ${mode}, ${name}`, resizing(mode, scale, false)],
+        [`interpolate, ${mode}, ${name}, gradient`, resizing(mode, scale, true)],
+      ]),
+    ),
+  ),
   ...Object.fromEntries(
     [0.1, 0.5].flatMap((rate) => {
       const rng = Rng.fromSeed(3);
@@ -111,6 +170,21 @@ const passes: Readonly<Record<string, Pass>> = {
     },
   },
 };
+
+/** The larger one of both images has the benchmark's size. */
+function resizing(mode: 'nearest' | 'bilinear', scale: number, isBackward: boolean): Pass {
+  return {
+    moved: 1.25,
+    prepare(size, rng) {
+      const side = scale > 1 ? 16 : 32;
+      const x = rng.normal([size / (32 * 32 * 32), side, side, 32]);
+      const resize = (x: Tensor): Tensor => interpolate(x, { scale, mode });
+      if (!isBackward) return () => resize(x);
+      const gradient = gradientOf(resize, x);
+      return () => gradient()[0];
+    },
+  };
+}
 
 /** Every row of a table of `size` elements is looked up once, on average. */
 function indicesFor(size: number, rng: Rng): Tensor<'i32'> {

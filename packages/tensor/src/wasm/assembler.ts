@@ -7,7 +7,7 @@ export { erf, normalDistribution } from './erf.js';
 export { fillRest, forEachFour, type Rest, storeFour, sumOfFour } from './fours.js';
 export type { F32x4, F64x2, I8x16, I16x8, I32x4 } from './lanes.js';
 export { f32x4, f64x2, i8x16, i16x8, i32x4 } from './lanes.js';
-export { exp, log, pow, tanh } from './math.js';
+export { exp, limitedExp, log, pow, tanh } from './math.js';
 export { assemble, type MemoryType } from './module.js';
 export { expm1, log1p, log1pOfFraction } from './near-zero.js';
 export { PrivateMemory, privateMemory } from './private-memory.js';

@@ -31,11 +31,43 @@ export function exp(x: F32x4): F32x4 {
   // NaN stays NaN: it is not beyond a limit.
   const limited = f32x4.variable(x.pmin(f32x4.const(90)).pmax(f32x4.const(-105)), 'limited');
   const { n, r, curve } = exponentParts(limited);
-  const power = f32x4.const(1).add(r).addMul(curve, r.mul(r));
-  return timesPowerOfTwo(power, n);
+  return timesPowerOfTwo(powerOf(r, curve), n);
 }
 
-/** Splits x into n·ln 2 + r as `exp` does, with `curve` from eʳ = 1 + r + curve·r². Only the low bits of n are right. */
+/**
+ * eˣ, lane by lane, only for x from −88 to 88.7: 0 where it would be less than 0.7 · 2⁻¹²⁶, and ∞ from 2¹²⁷·⁵. So one
+ * factor is enough for 2ⁿ, which saves a fifth of the instructions of `exp`.
+ *
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@mobinet/tensor';
+ * import { ElementwiseKernel } from '@mobinet/tensor/kernels';
+ * import { limitedExp } from '@mobinet/tensor/wasm';
+ *
+ * const kernel = new ElementwiseKernel('example_limited_exp', 1, ([x]) => limitedExp(x));
+ * const y = zeros([3]);
+ * kernel.run([tensor([-88, 0, 1])], y);
+ * console.log(`${y}`);
+ * // → Tensor<f32> [3]
+ * // → [0.0000, 1.0000, 2.7183]
+ * ```
+ */
+export function limitedExp(x: F32x4): F32x4 {
+  const { n, r, curve } = exponentParts(f32x4.variable(x, 'limited'));
+  const power = n.shl(i32.const(23)).add(i32x4.const(bitsOfOne)).as(f32x4);
+  return powerOf(r, curve).mul(power);
+}
+
+/** 1 + r + curve·r². */
+function powerOf(r: F32x4, curve: F32x4): F32x4 {
+  const one = f32x4.const(1);
+  return one.addMul(r, one.addMul(curve, r));
+}
+
+/**
+ * Splits x into n·ln 2 + r as `exp` does, with `curve` from eʳ = 1 + r + curve·r². Only the low bits of n are right. The
+ * polynomial is minimax for the relative error of eʳ, which is 3e-9.
+ */
 export function exponentParts(limited: F32x4): { n: I32x4; r: F32x4; curve: F32x4 } {
   const rounder = f32x4.const(1.5 * 2 ** 23);
   const shifted = f32x4.variable(rounder.addMul(limited, f32x4.const(Math.LOG2E)), 'shifted');
@@ -44,14 +76,18 @@ export function exponentParts(limited: F32x4): { n: I32x4; r: F32x4; curve: F32x
     limited.subMul(whole, f32x4.const(0.693359375)).subMul(whole, f32x4.const(-2.1219444005469057e-4)),
     'r',
   );
-  const coefficients = [
-    1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201,
-  ];
+  const coefficients = [1.3814540026e-3, 8.3687451126e-3, 4.1668390787e-2, 1.6666520399e-1, 0.4999999343];
   return { n: shifted.as(i32x4), r, curve: polynomial(r, coefficients) };
 }
 
 /**
- * The hyperbolic tangent (Cephes, tanhf): a polynomial near 0, where 1 − 2/(e²ˣ + 1) suffers from cancellation.
+ * The hyperbolic tangent, lane by lane, from that of h = x/2, which is h·p/q with polynomials p and q of x²:
+ *
+ *     tanh 2h = 2·tanh h / (1 + tanh² h) = 2·hp·q / (q² + (hp)²)
+ *
+ * Rounding errors of p and q cancel where the result tends to 1. The polynomials are minimax for the relative error of
+ * tanh x, which is 1e-8. Their common factor keeps their mantissas near 2, where rounding errors are relatively small: a
+ * test of all floats found 3.4 units in the last place, or 3.93 without fused multiply-adds.
  *
  * @example
  * ```ts
@@ -68,12 +104,13 @@ export function exponentParts(limited: F32x4): { n: I32x4; r: F32x4; curve: F32x
  * ```
  */
 export function tanh(x: F32x4): F32x4 {
-  const square = f32x4.variable(x.mul(x), 'square');
-  const coefficients = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
-  const near = f32x4.variable(x.addMul(polynomial(square, coefficients).mul(square), x), 'near');
-  const two = f32x4.const(2);
-  const far = f32x4.const(1).sub(two.div(exp(x.add(x)).add(f32x4.const(1))));
-  return near.where(x.abs().lt(f32x4.const(0.625)), far);
+  // At the limits, the result is 1 in magnitude, and nowhere more.
+  const limited = f32x4.variable(x.pmin(f32x4.const(9.02)).pmax(f32x4.const(-9.02)), 'limited');
+  const square = f32x4.variable(limited.mul(limited), 'square');
+  const p = polynomial(square, [4.84972879e-5, 1.26381731e-2, 0.424473405]);
+  const q = f32x4.variable(polynomial(square, [1.04333162e-6, 1.02429267e-3, 9.60218832e-2, 0.84894681]), 'q');
+  const hp = f32x4.variable(limited.mul(p), 'hp');
+  return hp.add(hp).mul(q).div(hp.mul(hp).addMul(q, q));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { checkElement, checkNumber } from '../../check.js';
 import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
-import { exp, type F32x4, f32x4, tanh as tanhLanes } from '../../wasm/assembler.js';
+import { type F32x4, f32x4, limitedExp, tanh as tanhLanes } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
 import { flushedLanes } from '../flush.wasm.js';
 import { mul, sub } from './binary.js';
@@ -48,8 +48,13 @@ const sigmoidGradientOp = elementwiseOp({
 
 /** The logistic function, lane by lane. */
 export function sigmoidLanes(x: F32x4): F32x4 {
-  const one = f32x4.const(1);
-  return one.div(one.add(exp(x.neg())));
+  return f32x4.const(1).div(onePlusExpOfNegative(x));
+}
+
+/** 1 + e⁻ˣ, lane by lane: ∞ below about −88.4, where the logistic function would be denormal. */
+export function onePlusExpOfNegative(x: F32x4): F32x4 {
+  const limited = x.pmin(f32x4.const(88)).pmax(f32x4.const(-88.7));
+  return f32x4.const(1).add(limitedExp(f32x4.const(0).sub(limited)));
 }
 
 /**

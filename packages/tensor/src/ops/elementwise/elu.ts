@@ -43,7 +43,7 @@ const eluOp = elementwiseOp({
   name: 'elu',
   numbers: ['alpha'],
   scalar: (x, { alpha }) => (x > 0 ? x : alpha * Math.expm1(x)),
-  lanes: (x, { alpha }) => x.where(x.gt(f32x4.const(0)), alpha.mul(expm1(x))),
+  lanes: (x, { alpha }) => x.whereTrue(x.gt(f32x4.const(0)), alpha.mul(expm1(x))),
   wgsl: 'select(p.alpha * expm1(x), x, x > 0.0)',
   wgslFunctions: expm1Wgsl,
   saves: (inputs) => inputs,
@@ -63,7 +63,7 @@ const eluGradientOp = elementwiseOp({
       dy
         .mul(alpha)
         .mul(expLanes(x))
-        .where(x.le(f32x4.const(0)), dy),
+        .whereTrue(x.le(f32x4.const(0)), dy),
     ),
   wgsl: 'flushed(select(dy, dy * p.alpha * exp(x), x <= 0.0))',
 });

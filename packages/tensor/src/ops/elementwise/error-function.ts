@@ -1,4 +1,4 @@
-import { erfCoefficients, erfcxCoefficients, erfcxScale, erfLimit } from '../../wasm/erf.js';
+import { erfCoefficients, erfLimit, tailCoefficients, tailLimit } from '../../wasm/erf.js';
 import { polynomialWgsl } from './polynomial-wgsl.js';
 
 // The error function of single numbers, in double precision and in WGSL. Equations of the NIST Digital Library of
@@ -55,24 +55,24 @@ export function normalDensity(x: number): number {
   return Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 }
 
-const erfcWgsl = `fn erfc(z: f32, power: f32) -> f32 {
-  let t = 1.0 / (1.0 + ${erfcxScale} * z);
-  return power * t * ${polynomialWgsl('t', erfcxCoefficients)};
+const tailWgsl = `fn normalTail(x: f32) -> f32 {
+  let a = min(abs(x), ${tailLimit});
+  return exp(-0.5 * a * a) * ${polynomialWgsl('a', tailCoefficients.p)} / ${polynomialWgsl('a', tailCoefficients.q)};
 }`;
 
 /** `erf(x)` in WGSL, as wasm/erf.ts computes it. */
-export const erfWgsl = `${erfcWgsl}
+export const erfWgsl = `${tailWgsl}
 fn erf(x: f32) -> f32 {
   let square = x * x;
   let near = x + x * ${polynomialWgsl('square', erfCoefficients)};
-  let far = sign(x) * (1.0 - erfc(abs(x), exp(-square)));
+  let far = sign(x) * (1.0 - 2.0 * normalTail(${Math.SQRT2} * x));
   return select(far, near, abs(x) < ${erfLimit});
 }`;
 
 /** `normalCdf(x)` and `normalDensity(x)` in WGSL. */
-export const normalWgsl = `${erfcWgsl}
+export const normalWgsl = `${tailWgsl}
 fn normalCdf(x: f32) -> f32 {
-  let beyond = 0.5 * erfc(${Math.SQRT1_2} * abs(x), exp(-0.5 * x * x));
+  let beyond = normalTail(x);
   return select(1.0 - beyond, beyond, x < 0.0);
 }
 fn normalDensity(x: f32) -> f32 { return ${1 / Math.sqrt(2 * Math.PI)} * exp(-0.5 * x * x); }`;

@@ -3,7 +3,7 @@ import type { Tensor } from '../../tensor.js';
 import { f32x4 } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
 import { flushedLanes } from '../flush.wasm.js';
-import { sigmoid, sigmoidLanes } from './activation.js';
+import { onePlusExpOfNegative, sigmoid, sigmoidLanes } from './activation.js';
 import { add, mul, sub } from './binary.js';
 import { elementwiseOp } from './elementwise.js';
 
@@ -26,7 +26,7 @@ export function silu(x: Tensor): Tensor {
 const siluOp = elementwiseOp({
   name: 'silu',
   scalar: (x) => x / (1 + Math.exp(-x)),
-  lanes: (x) => x.mul(sigmoidLanes(x)),
+  lanes: (x) => x.div(onePlusExpOfNegative(x)),
   wgsl: 'x / (1.0 + exp(-x))',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [

@@ -1,7 +1,7 @@
 import { checkNumber, checkOptions } from '../../check.js';
 import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
-import { exp, f32x4, log1pOfFraction } from '../../wasm/assembler.js';
+import { f32x4, limitedExp, log1pOfFraction } from '../../wasm/assembler.js';
 import { flushed } from '../flush.js';
 import { flushedLanes } from '../flush.wasm.js';
 import { sigmoid, sigmoidLanes } from './activation.js';
@@ -53,8 +53,10 @@ const softplusOp = elementwiseOp({
   },
   lanes(x, { beta, threshold }) {
     const z = f32x4.variable(x.mul(beta), 'z');
-    const smooth = z.max(f32x4.const(0)).add(log1pOfFraction(f32x4.variable(exp(z.abs().neg()), 'fraction')));
-    return x.where(z.gt(threshold), smooth.div(beta));
+    // −|z|: the sign bit is set.
+    const negative = z.or(f32x4.const(-0)).pmax(f32x4.const(-88));
+    const smooth = z.pmax(f32x4.const(0)).add(log1pOfFraction(f32x4.variable(limitedExp(negative), 'fraction')));
+    return x.whereTrue(z.gt(threshold), smooth.mul(f32x4.const(1).div(beta)));
   },
   wgsl: 'select((max(p.beta * x, 0.0) + log1p(exp(-abs(p.beta * x)))) / p.beta, x, p.beta * x > p.threshold)',
   wgslFunctions: log1pWgsl,
@@ -76,7 +78,7 @@ const softplusGradientOp = elementwiseOp({
   },
   lanes(dy, x, { beta, threshold }) {
     const z = f32x4.variable(x.mul(beta), 'z');
-    return flushedLanes(dy.where(z.gt(threshold), dy.mul(sigmoidLanes(z))));
+    return flushedLanes(dy.whereTrue(z.gt(threshold), dy.mul(sigmoidLanes(z))));
   },
   wgsl: 'flushed(select(dy / (1.0 + exp(-p.beta * x)), dy, p.beta * x > p.threshold))',
 });
