@@ -13,6 +13,7 @@ import {
   groupNorm,
   hardSwish,
   interpolate,
+  keep,
   layerNorm,
   leakyRelu,
   log,
@@ -22,6 +23,7 @@ import {
   type RecordedCall,
   Rng,
   relu,
+  reshape,
   sigmoid,
   silu,
   sin,
@@ -85,7 +87,10 @@ const backward = (f: (x: Tensor) => Tensor, moved = 3): Pass => ({
 function gradientOf(f: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): () => Tensor[] {
   let last: RecordedCall | undefined;
   const record = (call: RecordedCall): void => {
-    if (call.gradient) last = call;
+    if (!call.gradient) return;
+    dispose(last?.saved ?? []);
+    // The function frees all but its result when it returns.
+    last = { ...call, saved: call.saved.map((tensor) => keep(reshape(tensor as Tensor, tensor.shape))) };
   };
   const y = withRecorder({ record }, () => f(...inputs));
   const { gradient, saved } = last!;
@@ -174,10 +179,11 @@ const passes: Readonly<Record<string, Pass>> = {
 /** The larger one of both images has the benchmark's size. */
 function resizing(mode: 'nearest' | 'bilinear', scale: number, isBackward: boolean): Pass {
   return {
-    moved: 1.25,
+    // One image is a quarter of the other. Both together are as large as two operands of the other passes.
+    moved: 2.5,
     prepare(size, rng) {
       const side = scale > 1 ? 16 : 32;
-      const x = rng.normal([size / (32 * 32 * 32), side, side, 32]);
+      const x = rng.normal([(2 * size) / (32 * 32 * 32), side, side, 32]);
       const resize = (x: Tensor): Tensor => interpolate(x, { scale, mode });
       if (!isBackward) return () => resize(x);
       const gradient = gradientOf(resize, x);

@@ -4,7 +4,7 @@ import { dispose, type Tensor, tidy } from '@mobinet/tensor';
 /** How to train a network. */
 export interface Minimization<N> {
   readonly steps: number;
-  /** Of Adam. */
+  /** The learning rate of Adam. */
   readonly learningRate: number;
   /** The loss of a step, counted from 0, such as that of a random batch. */
   readonly loss: (network: N, step: number) => Tensor;

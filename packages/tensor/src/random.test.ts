@@ -213,7 +213,7 @@ describe('Rng', () => {
   });
 
   test('integers replace words that would favor small numbers, in one step of the counter', () => {
-    // Of 3 · 2³⁰ numbers, without replacement, the lowest third would be drawn as often as all others together.
+    // Among 3 · 2³⁰ numbers, without replacement, the lowest third would be drawn as often as all others together.
     const [rng, other] = [Rng.fromSeed(12), Rng.fromSeed(12)];
     const { values } = rng.integers([6000], -(2 ** 31), 2 ** 30);
     const lowest = values.filter((value) => value < -(2 ** 30)).length;
