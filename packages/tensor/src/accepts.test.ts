@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { concat, exp, gather, matmul, packBits, sum, type Tensor, tensor, unpackBits } from './functions.js';
-import { apply, defineOp } from './op.js';
+import { apply, applyInto, defineOp } from './op.js';
 
 // Types forbid these calls, but programs in JavaScript and casts get around them.
 const integers = tensor([[1, 2]], { dtype: 'i32' }) as never;
@@ -35,6 +35,10 @@ describe('the dtypes that an op accepts', () => {
     expect(() => apply(first, [index, float, index as never], undefined)).toThrow(
       'first: input 2 must be f32, not i32',
     );
+    expect(() => applyInto(first, [index, index as never], [float], undefined)).toThrow(
+      'first: input 1 must be f32, not i32',
+    );
+    expect(float.values[0]).toBe(0.5);
     expect(concat([index, index, index], 0).values).toHaveLength(3);
   });
 });

@@ -208,7 +208,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   inputs: I,
   attributes: A,
 ): O {
-  // The signature has already checked that the types fit.
+  // The signature has already checked that the types fit, as far as callers have not circumvented it.
   const op = definition as unknown as AnyOp;
   // A plain loop, because every call of every op comes through here.
   for (let at = 0; at < inputs.length; at++) checkTensor(op.name, inputs[at], `input ${at}`);
@@ -230,6 +230,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
  * Runs an op's kernel into existing tensors. For element-wise ops these may be its own inputs, which is how optimizers
  * and running statistics update in place. The call is not differentiable.
  *
+ * @throws DTypeError if the op does not accept the dtype of an input.
  * @throws GradientError if a gradient in progress depends on the values that would be overwritten.
  * @throws BackendError if the tensors are on different backends, or on a GPU for which the op has no kernel.
  *
@@ -255,6 +256,7 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
   attributes: A,
 ): void {
   backendOf(op.name, [...inputs, ...outputs]);
+  for (let at = 0; at < inputs.length; at++) checkDType(op as unknown as AnyOp, inputs[at].dtype, at);
   for (const output of outputs) recordOverwrite(op.name, output);
   run(op as unknown as AnyOp, inputs, outputs, attributes);
 }
@@ -264,8 +266,9 @@ const onlyF32: readonly (DType | 'bits')[] = ['f32'];
 function checkDType({ name, accepts }: AnyOp, dtype: DType | 'bits', at: number): void {
   const accepted = accepts ? (accepts[at] ?? accepts[accepts.length - 1]) : onlyF32;
   if (accepted.includes(dtype)) return;
-  const remedy =
-    dtype === 'bits' ? 'unpackBits(x)' : accepted.includes('bits') ? 'packBits(x)' : `cast(x, '${accepted[0]}')`;
+  let remedy = `cast(x, '${accepted[0]}')`;
+  if (dtype === 'bits') remedy = 'unpackBits(x)';
+  else if (accepted.includes('bits')) remedy = 'packBits(x)';
   throw new DTypeError(`${name}: input ${at} must be ${accepted.join(' or ')}, not ${dtype}. Use ${remedy}.`);
 }
 
