@@ -195,11 +195,11 @@ abstract class FloatLanes<Self extends Value> extends V128<Self> {
   div(b: Self): Self {
     return this.apply(simd(this.arithmetic + 7), b);
   }
-  /** b where b < this, otherwise this: a single instruction on every processor. Use it where no value is NaN. */
+  /** b where b < this, otherwise this, also where one of them is NaN: a single instruction on every processor. */
   pmin(b: Self): Self {
     return this.apply(simd(this.arithmetic + 10), b);
   }
-  /** b where this < b, otherwise this. */
+  /** b where this < b, otherwise this, also where one of them is NaN. */
   pmax(b: Self): Self {
     return this.apply(simd(this.arithmetic + 11), b);
   }
@@ -236,6 +236,10 @@ export class F32x4 extends FloatLanes<F32x4> {
   /** One lane, counted from 0. */
   lane(index: number): F32 {
     return new F32(sequence([this], simd(31, index)));
+  }
+  /** Replaces one lane by a float from memory. */
+  loadLane(address: I32, lane: number, offset = 0): F32x4 {
+    return new F32x4(sequence([address, this], [simd(86), memoryArgument(offset), [lane]]));
   }
   /** Converts lanes 0 and 1 to double precision. */
   toF64x2Low(): F64x2 {

@@ -205,8 +205,9 @@ export function clip(x: Tensor, min = Number.NEGATIVE_INFINITY, max = Number.POS
 const clipOp = elementwiseOp({
   name: 'clip',
   numbers: ['min', 'max'],
-  scalar: (x, { min, max }) => Math.min(Math.max(x, min), max),
-  lanes: (x, { min, max }) => x.max(min).min(max),
+  scalar: (x, { min, max }) => (x < min ? min : x > max ? max : x),
+  // NaN is neither below nor above.
+  lanes: (x, { min, max }) => x.pmax(min).pmin(max),
   wgsl: 'min(max(x, p.min), p.max)',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x], attributes }) => [() => clipGradient(dy, x, attributes)],

@@ -27,7 +27,15 @@ export function hardSwish(x: Tensor): Tensor {
 const hardSwishOp = elementwiseOp({
   name: 'hardSwish',
   scalar: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6,
-  lanes: (x) => x.mul(x.add(f32x4.const(3)).max(f32x4.const(0)).min(f32x4.const(6))).div(f32x4.const(6)),
+  // From 3 on, the factor is 6 · ⅙, which rounds to 1. NaN is neither below 0 nor above 6.
+  lanes: (x) =>
+    x.mul(
+      x
+        .add(f32x4.const(3))
+        .pmax(f32x4.const(0))
+        .pmin(f32x4.const(6))
+        .mul(f32x4.const(1 / 6)),
+    ),
   wgsl: 'x * clamp(x + 3.0, 0.0, 6.0) / 6.0',
   saves: (inputs) => inputs,
   gradient: (dy, { saved: [x] }) => [

@@ -56,7 +56,7 @@ const softplusOp = elementwiseOp({
     // −|z|: the sign bit is set.
     const negative = z.or(f32x4.const(-0)).pmax(f32x4.const(-88));
     const smooth = z.pmax(f32x4.const(0)).add(log1pOfFraction(f32x4.variable(limitedExp(negative), 'fraction')));
-    return x.whereTrue(z.gt(threshold), smooth.mul(f32x4.const(1).div(beta)));
+    return x.whereTrue(z.gt(threshold), smooth.div(beta));
   },
   wgsl: 'select((max(p.beta * x, 0.0) + log1p(exp(-abs(p.beta * x)))) / p.beta, x, p.beta * x > p.threshold)',
   wgslFunctions: log1pWgsl,

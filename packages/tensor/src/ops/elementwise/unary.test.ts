@@ -75,6 +75,10 @@ describe('functions of one tensor', () => {
     ]);
   });
 
+  test.prop([fc.float({ min: 3, noNaN: true, noDefaultInfinity: true })])('hardSwish keeps numbers from 3 on', (x) => {
+    expect(hardSwish(tensor([x])).values[0]).toBe(x);
+  });
+
   test.prop([anywhere], { numRuns: 30 })('clip clamps to its bounds, and obeys the laws of ops', (x) => {
     // The elements of x are multiples of 1/64. The bounds lie between these, further from them than a step.
     const [min, max] = [-0.5 - 1 / 128, 1 + 1 / 128];
@@ -94,6 +98,8 @@ describe('functions of one tensor', () => {
     expect(clip(x).values).toEqual(x.values);
     expect([...clip(x, 0).values]).toEqual([0, 0, 3, Number.POSITIVE_INFINITY, Number.NaN]);
     expect([...clip(x, undefined, 1).values]).toEqual([Number.NEGATIVE_INFINITY, -2, 1, 1, Number.NaN]);
+    // −0 is not below 0.
+    expect(clip(tensor([-0]), 0, 1).values[0]).toBe(-0);
   });
 
   test.prop([fc.constantFrom(sin, cos), rngs], { numRuns: 10 })(

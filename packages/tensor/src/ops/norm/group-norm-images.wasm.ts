@@ -16,6 +16,7 @@ import {
   whileTrue,
 } from '../../wasm/assembler.js';
 import { flushedLanes, flushLimit } from '../flush.wasm.js';
+import { readAhead } from '../read-ahead.wasm.js';
 import { sumBlocks } from '../rows.wasm.js';
 import type { GroupNormAttributes } from './group-norm-layout.js';
 import { farSquared, forEachVector, inverseDeviation, storeVector, wholeToF64 } from './row-vectors.wasm.js';
@@ -64,7 +65,15 @@ const normalizeKernel = new Kernel(
         () => isFar,
         () => {
           isFar.set(i32.const(0));
-          sumOverPixels({ pixels, rowBytes, channels, targets: [sums, squares] }, (offset, channel, more) => {
+          const images = {
+            pixels,
+            rowBytes,
+            channels,
+            sources: [source],
+            targets: [sums, squares] as const,
+            sink: offsets,
+          };
+          sumOverPixels(images, (offset, channel, more) => {
             const center = f32x4.load(centers.add(channel), more);
             const distance = f32x4.variable(f32x4.load(source.add(offset), more).sub(center), 'distance');
             return [distance, distance.mul(distance)];
@@ -160,7 +169,9 @@ const gradientKernel = new Kernel(
       });
       const gammaSums = i32.variable(sums.add(image.mul(padded).mul(2)), 'gammaSums');
       const betaSums = i32.variable(gammaSums.add(padded), 'betaSums');
-      sumOverPixels({ pixels, rowBytes, channels, targets: [gammaSums, betaSums] }, (offset, channel, more) => {
+      const sources = [dyAt, xAt];
+      const images = { pixels, rowBytes, channels, sources, targets: [gammaSums, betaSums] as const, sink: shifts };
+      sumOverPixels(images, (offset, channel, more) => {
         const dy4 = f32x4.variable(f32x4.load(dyAt.add(offset), more), 'dy4');
         const centered = f32x4.load(xAt.add(offset), more).sub(f32x4.load(centers.add(channel), more));
         return [dy4.mul(centered), dy4];
@@ -227,8 +238,12 @@ interface SumOverPixels {
   readonly pixels: I32;
   readonly rowBytes: I32;
   readonly channels: I32;
+  /** Addresses of the images that the terms read. */
+  readonly sources: readonly I32[];
   /** Addresses of two vectors of padded channels, where the sums are stored. */
   readonly targets: readonly [I32, I32];
+  /** An address where `readAhead` may store something. */
+  readonly sink: I32;
 }
 
 /**
@@ -237,7 +252,7 @@ interface SumOverPixels {
  * @param terms For four numbers at `offset + more` of the image, in bytes, whose channel is at `channel + more`.
  */
 function sumOverPixels(
-  { pixels, rowBytes, channels, targets }: SumOverPixels,
+  { pixels, rowBytes, channels, sources, targets, sink }: SumOverPixels,
   terms: (offset: I32, channel: I32, more: number) => readonly [F32x4, F32x4],
 ): void {
   const end = i32.variable(channels.add(3).and(-4).mul(4), 'end');
@@ -246,6 +261,7 @@ function sumOverPixels(
   forRange(0, pixels, blockPixels, (firstPixel) => {
     const count = i32.variable(firstPixel.add(blockPixels).minU(pixels).sub(firstPixel), 'count');
     const start = i32.variable(firstPixel.mul(rowBytes), 'start');
+    for (const source of sources) readAhead(source.add(start), count.mul(rowBytes), sink);
     const sumVectors = (channel: I32, vectors: number): void => {
       const sums = Array.from({ length: vectors }, () => targets.map(() => f32x4.variable(0, 'sum')));
       for (const sum of sums.flat()) sum.set(f32x4.const(0));

@@ -3,9 +3,10 @@ import { describe, expect } from 'vitest';
 import { memory } from '../../backend.js';
 import { tensor, zeros } from '../../create.js';
 import { ShapeError } from '../../errors.js';
+import { Rng } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { checkOp, tensors } from '../../testing/index.js';
-import { borderChannels, gradientOf, rngs, withoutDifferences } from '../borders.test.helper.js';
+import { borderChannels, gradientOf, rngs, sprinkled, withoutDifferences } from '../borders.test.helper.js';
 import { type InterpolateOptions, interpolate } from './interpolate.js';
 
 /** Where an output lies along an axis of the image, from the formulas of the docstring. */
@@ -109,6 +110,17 @@ describe('interpolate', () => {
     const infinite = tensor([Number.POSITIVE_INFINITY, 1], { shape: [1, 1, 2, 1] });
     const wide = interpolate(infinite, { size: [3, 8], mode: 'bilinear' }).values;
     expect([...wide.subarray(0, 8)]).toEqual([...new Array(6).fill(Number.POSITIVE_INFINITY), 1, 1]);
+  });
+
+  test.each([1, 3, 4, 5])('gives pixels that no output reads a gradient of 0, with %d channels', (channels) => {
+    const x = zeros([1, 4, 6, channels]);
+    const dy = sprinkled(Rng.fromSeed(0), [1, 2, 3, channels], [Number.POSITIVE_INFINITY, Number.NaN]);
+    const dx = gradientOf((x: Tensor) => interpolate(x, { scale: 0.5 }), 0)(dy, x);
+    for (let i = 0; i < dx.size; i++) {
+      const [row, column] = [Math.floor(i / (6 * channels)), Math.floor(i / channels) % 6];
+      const at = ((row / 2) * 3 + column / 2) * channels + (i % channels);
+      expect(dx.values[i]).toBe(row % 2 === 0 && column % 2 === 0 ? dy.values[at] : 0);
+    }
   });
 
   test('copies images that keep their size', () => {
