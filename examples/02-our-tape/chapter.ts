@@ -75,7 +75,7 @@ const step = valueAndGradient(({ weights, bias }: Neuron) =>
   sum(square(sub(tanh(add(matmul(x, weights), bias)), targets))),
 );
 
-// Tensors live until they are freed. Of all that a step computes, only the loss and the gradients are left.
+// Tensors live until they are freed. A step leaves only the loss and the gradients of all that it computes.
 const before = memory().tensors;
 const result = step(neuron);
 const after = memory().tensors;

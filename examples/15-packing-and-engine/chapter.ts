@@ -20,7 +20,7 @@ const losses = await trainStripes(network, 60, Rng.fromSeed(16));
 console.log(`training loss: ${losses[0].toFixed(2)} → ${losses.at(-1)!.toFixed(2)}`);
 network.eval();
 
-// 1. A filter of the binary convolution has 3×3 taps and 16 channels. Of its 144 latent weights, only signs remain.
+// 1. A filter of the binary convolution has 3×3 taps and 16 channels: 144 latent weights, whose signs alone remain.
 const { signs, alpha } = binarizeWeights(network.conv.weight);
 const weights = network.conv.weight.values.subarray(0, 8);
 console.log('\nthe first tap of filter 0, channels 0 to 7');

@@ -24,8 +24,8 @@ export interface Channel {
 
 /**
  * 2. The numbers d of differing signs for which the output of a channel is negative, from `from` up to but not including
- * `to`; `from` = `to` where there are none. Of n signs, the count is c = n − 2·d. Mind the sign of the scale, and try
- * it with numbers rather than solving the inequality: rounding could put a formula off by one.
+ * `to`; `from` = `to` where there are none. The count of n signs is c = n − 2·d. Mind the sign of the scale, and try it
+ * with numbers rather than solving the inequality: rounding could put a formula off by one.
  */
 export function negativeRange({ alpha, scale, shift }: Channel, n: number): { from: number; to: number } {
   return todo('find the first and the last d in 0 … n whose output is below 0');

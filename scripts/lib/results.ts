@@ -13,9 +13,9 @@ export interface Results {
   readonly processors: number;
   readonly node: string;
   readonly versions: Readonly<Record<string, string>>;
-  /** Of `npm run bench`. */
+  /** What `npm run bench` measured. */
   readonly kernels: readonly KernelResult[];
-  /** Of `npm run bench:peers`. */
+  /** What `npm run bench:peers` measured. */
   readonly rows: readonly PeerRow[];
 }
 

@@ -88,7 +88,8 @@ function voteReader(votes: Votes): Reader {
 }
 
 /**
- * The scale of each run: the mean of |c|, from the sums over its blocks. Of all scales, it leaves the shortest error.
+ * The scale of each run: the mean of |c|, from the sums over its blocks. No other scale leaves a
+ * shorter error.
  *
  * @param blockSums What compressing has returned.
  * @param scales Receives them: f32 [runs].
