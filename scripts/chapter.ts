@@ -1,5 +1,5 @@
 /**
- * Runs chapters of `examples`. The npm script compiles first what has changed.
+ * Compiles what has changed, and runs chapters of `examples`.
  *
  *     npm run chapter 4
  *
@@ -8,10 +8,13 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { chosenChapters } from './lib/chosen-chapters.js';
+import { compile } from './lib/compile.js';
 
 const closedPipe = new URL('./lib/closed-pipe.js', import.meta.url);
 const options = ['--conditions=mobinet-unbundled', '--enable-source-maps', `--import=${closedPipe}`];
-for (const { folder } of chosenChapters('chapter', 'Compiles what has changed, and runs a chapter of examples/:')) {
+const chapters = chosenChapters('chapter', 'Compiles what has changed, and runs a chapter of examples/:');
+await compile(chapters.map(({ name }) => `examples/${name}/chapter.js`));
+for (const { folder } of chapters) {
   const { status } = spawnSync(process.execPath, [...options, join(folder, 'chapter.js')], { stdio: 'inherit' });
   if (status !== 0) process.exit(1);
 }

@@ -1,5 +1,5 @@
 /**
- * Tests what the reader has written in the exercises of chapters. The npm script compiles first what has changed.
+ * Compiles what has changed, and tests what the reader has written in the exercises of chapters.
  *
  *     npm run exercise 4
  *
@@ -7,10 +7,14 @@
  */
 import { defaultServerConditions } from 'vite';
 import { startVitest } from 'vitest/node';
+import './lib/closed-pipe.js';
 import { chosenChapters } from './lib/chosen-chapters.js';
+import { compile } from './lib/compile.js';
 import { root } from './lib/flags.js';
 
 const chapters = chosenChapters('exercise', 'Compiles what has changed, and tests the exercise.ts of a chapter:');
+const tests = chapters.map(({ name }) => `examples/${name}/exercise.test.js`);
+await compile(tests);
 await startVitest(
   'test',
   [],
@@ -18,7 +22,7 @@ await startVitest(
     config: false,
     watch: false,
     root,
-    include: chapters.map(({ name }) => `examples/${name}/exercise.test.js`),
+    include: tests,
     reporters: ['verbose'],
     // Some solutions train a network, which takes a while on a slow machine.
     testTimeout: 60_000,

@@ -88,13 +88,16 @@ const rows: string[][] = [];
 for (const name of functions) rows.push(await rowOfFunction(name));
 
 const text = [
-  table(['function', 'dtypes', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet', 'differences from PyTorch and NumPy'], rows),
+  table(['function', 'dtypes', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet', 'differences from PyTorch and NumPy'], rows, {
+    text: true,
+  }),
   'The operations behind them, which are gradients, or parts of layers and optimizers:',
   table(
     ['operation', 'CPU, fast', 'GPU', 'gradient', 'MoBiNet'],
     [...ops.values()]
       .filter(({ name }) => !functions.includes(name))
       .map((op) => [`\`${op.name}\``, mark(op.fast), mark(op.webgpu), mark(op.gradient), useOf([op.name])]),
+    { text: true },
   ),
 ].join('\n\n');
 if (!check) await fillIn(file, text);

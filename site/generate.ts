@@ -1,6 +1,6 @@
 /**
  * Writes what the site has besides the documents: the reference of all exports, pages of source code, charts of the
- * benchmarks, and the programs of the chapters as JavaScript. `npm run docs` and `npm run docs:build` call it.
+ * benchmarks, and the programs of the chapters as JavaScript. `npm run docs` calls it, and so does `site/build.ts`.
  */
 import { fileURLToPath } from 'node:url';
 import { writeBenchmarks } from './lib/benchmarks.js';

@@ -22,9 +22,9 @@ async function partsOf(file: string): Promise<{ before: string; results: string;
   return { before, results, after };
 }
 
-/** A Markdown table. All columns but the first are aligned right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const rule = head.map((_, column) => (column === 0 ? '---' : '---:'));
+/** A Markdown table. All columns but the first are aligned right, as numbers are, unless they are `text`. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], { text = false } = {}): string {
+  const rule = head.map((_, column) => (text || column === 0 ? '---' : '---:'));
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 

@@ -4,7 +4,8 @@ import katex from '@vscode/markdown-it-katex';
 import { slug } from 'github-slugger';
 import { defineConfig, type MarkdownRenderer } from 'vitepress';
 import { accessible } from '../lib/accessible.js';
-import { base, excluded, pageOf, root } from '../lib/documents.js';
+import { codeTheme, highlightOnce } from '../lib/code.js';
+import { base, excluded, hasOutline, pageOf, root } from '../lib/documents.js';
 import { excerpts, programs } from '../lib/excerpts.js';
 import { figures } from '../lib/figures.js';
 import { links } from '../lib/links.js';
@@ -23,18 +24,29 @@ export default defineConfig({
   outDir: folder('../dist'),
   // Otherwise, every page would contain the list of all pages.
   metaChunk: true,
-  // site.test.ts follows all links, and checks their anchors as well.
+  // site/build.ts follows all links of the finished site, and checks their anchors as well.
   ignoreDeadLinks: true,
+  // The space of an outline is better used for code and for tables.
+  transformPageData: ({ filePath, frontmatter }) => ({
+    frontmatter: { ...frontmatter, ...(!hasOutline(filePath) && { aside: false }) },
+  }),
   head: [['link', { rel: 'icon', href: `${base}icon.svg` }]],
   buildEnd: ({ outDir }) => cp(folder('../public'), outDir, { recursive: true }),
   vite: {
+    plugins: [
+      {
+        // Nobody downloads the pages as VitePress loads them itself, so looking for code without use would be in vain.
+        name: 'no tree shaking of server code',
+        config: (_, { isSsrBuild }) => (isSsrBuild ? { build: { rollupOptions: { treeshake: false } } } : null),
+      },
+    ],
     resolve: { alias: [{ find: /^.*\/VPHome\.vue$/, replacement: folder('theme/Home.vue') }] },
     publicDir: folder('../public'),
     worker: { format: 'es' },
     server: { watch: { ignored: ['**/dist/**', '**/runs/**', '**/*.tsbuildinfo'] } },
   },
   markdown: {
-    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    theme: codeTheme,
     // The anchors of headings are those of GitHub.
     anchor: { slugify: slug },
     // Formulas become MathML, which browsers draw without a script or a font.
@@ -44,7 +56,7 @@ export default defineConfig({
         output: 'mathml',
         throwOnError: true,
       });
-      for (const plugin of [links, figures, excerpts, programs, accessible]) plugin(md);
+      for (const plugin of [links, figures, excerpts, programs, accessible, highlightOnce]) plugin(md);
     },
     codeTransformers: [
       {

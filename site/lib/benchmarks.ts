@@ -95,7 +95,7 @@ function draw(values: readonly Measured[], runs: readonly string[]): Promise<str
             type: 'nominal',
             title: null,
             scale: { domain: [...runs], range: Object.values(palette) },
-            legend: { orient: 'top', columns: 1, labelLimit: 420 },
+            legend: { orient: 'top', columns: 1, labelLimit: 0 },
           },
         },
       },

@@ -63,3 +63,6 @@ export function titleOf(file: string): string {
   if (!heading) throw new Error(`${file} has no heading.`);
   return heading[1].replaceAll('`', '');
 }
+
+/** Whether a page has headings below its title, which an outline beside it lists. */
+export const hasOutline = (file: string): boolean => !file.startsWith('site/source/') && /^#{2,3} /m.test(textOf(file));

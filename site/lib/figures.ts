@@ -16,7 +16,7 @@ export function figures(md: MarkdownRenderer): void {
       const svg = textOf(posix.join(posix.dirname(fileOf(env)), source));
       const alt = md.utils.escapeHtml(token.content);
       if (svg.includes('currentColor')) {
-        return `<span class="figure" role="img" aria-label="${alt}" v-pre>${inPage(svg, basename(source, '.svg'))}</span>`;
+        return `<span class="figure" role="img" aria-label="${alt}" tabindex="0" v-pre>${inPage(svg, basename(source, '.svg'))}</span>`;
       }
     }
     return image(tokens, index, options, env, self);

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Application, type TypeDocOptions } from 'typedoc';
+import { Application, Logger, LogLevel, type TypeDocOptions } from 'typedoc';
 import type { PluginOptions } from 'typedoc-plugin-markdown';
 import { root } from './documents.js';
 import { modules } from './reference-modules.js';
@@ -43,11 +43,30 @@ export async function writeReference(folder: string): Promise<void> {
     indexFormat: 'table',
   };
   const application = await Application.bootstrapWithPlugins(options as TypeDocOptions);
+  const logger = new Errors();
+  application.logger = logger;
   const project = await application.convert();
-  if (!project) throw new Error('TypeDoc could not read the packages.');
+  if (!project) throw logger.asError();
   const names = new Map(Object.entries(modules).map(([name, file]) => [nameInTypeDoc(file), name]));
   for (const child of project.children ?? []) child.name = names.get(child.name) ?? child.name;
   await application.generateOutputs(project);
+  if (logger.hasErrors()) throw logger.asError();
+}
+
+/** Collects the errors of TypeDoc, which it does not throw. */
+class Errors extends Logger {
+  readonly messages: string[] = [];
+
+  override log(message: string, level: LogLevel): void {
+    super.log(message, level);
+    if (level === LogLevel.Error) this.messages.push(message);
+  }
+
+  /** If the disk is full, an error for each file comes before the one that says so. */
+  asError(): Error {
+    const system = this.messages.find((message) => /^E[A-Z]+: /.test(message));
+    return new Error(`TypeDoc cannot write the reference: ${system ?? this.messages.join('\n')}`);
+  }
 }
 
 /** What TypeDoc calls the module of a file. */
