@@ -18,6 +18,7 @@ await startVitest(
     config: false,
     watch: false,
     root,
+    setupFiles: ['scripts/lib/fast-check.setup.js'],
     include: chapters.map(({ name }) => `examples/${name}/exercise.test.js`),
     reporters: ['verbose'],
     // Some solutions train a network, which takes a while on a slow machine.
