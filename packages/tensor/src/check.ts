@@ -173,8 +173,11 @@ export function checkChoice<T>(name: string, value: unknown, choices: readonly T
  * ```
  */
 export function checkRecord(name: string, value: unknown): asserts value is Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !(Symbol.iterator in value)) return;
-  throw new TypeError(`${name} must be an object, not ${shown(value)}`);
+  if (!isRecord(value)) throw new TypeError(`${name} must be an object, not ${shown(value)}`);
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 }
 
 /**
@@ -183,7 +186,7 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
  *
  * @param owner The function or class, for the message.
  * @param names The options that it has.
- * @throws TypeError with one line if `options` is not an object.
+ * @throws TypeError with one line, which lists the options, if `options` is not an object.
  * @throws RangeError with one line for an unknown name.
  *
  * @example
@@ -199,7 +202,9 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
  * ```
  */
 export function checkOptions<O extends object>(owner: string, options: O, names: readonly (keyof O & string)[]): void {
-  checkRecord(`${owner}: options`, options);
+  if (!isRecord(options)) {
+    throw new TypeError(`${owner}: options must be an object, not ${shown(options)}${listed(names)}`);
+  }
   checkOptionNames(owner, options, names);
 }
 
@@ -223,8 +228,10 @@ export function checkOptions<O extends object>(owner: string, options: O, names:
 export function checkOptionNames(owner: string, options: object, names: readonly string[]): void {
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;
-  throw new RangeError(`${owner} has no option ${quote(unknown)}. Its options are ${names.join(', ')}`);
+  throw new RangeError(`${owner} has no option ${quote(unknown)}${listed(names)}`);
 }
+
+const listed = (names: readonly string[]): string => `. Its options are ${names.join(', ')}`;
 
 /**
  * Formats any value for an error message: on one line, and not too long.
