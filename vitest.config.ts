@@ -59,6 +59,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['mobinet-unbundled', ...defaultServerConditions] } },
   test: {
     globalSetup: 'scripts/lib/bundle-packages.js',
+    setupFiles: ['scripts/lib/fast-check.setup.js'],
     // The timeouts catch tests that hang. The slowest tests take 40 seconds on a slow machine, and none measures time.
     testTimeout: 180_000,
     hookTimeout: 180_000,

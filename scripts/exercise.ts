@@ -22,6 +22,7 @@ await startVitest(
     config: false,
     watch: false,
     root,
+    setupFiles: ['scripts/lib/fast-check.setup.js'],
     include: tests,
     reporters: ['verbose'],
     // Some solutions train a network, which takes a while on a slow machine.

@@ -89,6 +89,8 @@ const stumbles: Record<HelpSection, () => string> = {
   'edit-without-build': () => runBundle({ ...upToDate, 'src/ops/add.ts': 15 }),
   'wrong-shape': () => messageOf(() => matmul(ones([2, 3]), ones([4, 5]))),
   'wrong-dtype': () => messageOf(() => crossEntropy(ones([2, 2]), tensor([0, 1]) as Tensor<never>)),
+  operators: () => messageOf(() => Number(ones([2]))),
+  'forgotten-await': () => messageOf(() => add(Promise.resolve(ones([2])) as never, 1)),
   'forgotten-dispose': () =>
     run("import { zeros } from '@mobinet/tensor'; for (let step = 0; step < 200_000; step++) zeros([1]);"),
   'use-after-dispose': () => {
@@ -144,6 +146,11 @@ for (let attempt = 0; attempt < 5; attempt++) {
 }`;
   const [report] = stderrOf(['--expose-gc', '--input-type=module', '-e', program]).split('\n');
   expect(report).toMatch(/^a tensor of shape \[1, 1\] was never disposed\. It was made at forget \(file:.*:6:\d+\)$/);
+});
+
+test('a message names classes as their sources do, also in bundles', () => {
+  const program = "import { concat, Rng } from '@mobinet/tensor'; concat(Rng.fromSeed(0));";
+  expect(run(program)).toContain('concat: needs a list such as [a, b] of tensors, not a Rng\n');
 });
 
 describe('docs/help.md', () => {

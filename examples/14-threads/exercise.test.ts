@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { fc, test } from '@fast-check/vitest';
 import { Rng } from '@mobinet/tensor';
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { exercise } from '../lib/exercise.js';
 
 const { sumInAnyOrder, countBytes, raiseTo } = await exercise(
@@ -23,6 +23,12 @@ async function callOnThreads(name: string, callsOfThreads: readonly unknown[][][
 }
 
 const shared = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(4 * length));
+
+/** Atomics for words of 32 bits, to be spied on. */
+const atomics = Atomics as unknown as Record<
+  'add' | 'compareExchange',
+  (words: Int32Array, ...numbers: number[]) => number
+>;
 
 describe('1. a sum in any order', () => {
   const chunks = 7;
@@ -45,11 +51,20 @@ describe('1. a sum in any order', () => {
 });
 
 describe('2. a histogram', () => {
-  test('by one thread', () => {
+  test('by one thread, which writes to shared words by Atomics.add only', () => {
     const [counts, next] = [shared(256), shared(1)];
+    const add = vi.spyOn(atomics, 'add');
     countBytes(Uint8Array.of(3, 250, 3, 0, 3), counts, next, 2);
+    const added = (words: Int32Array): number =>
+      add.mock.calls.reduce((sum, [array, , count]) => sum + (array === words ? count : 0), 0);
+    const [addedToCounts, addedToNext] = [added(counts), added(next)];
+    add.mockRestore();
     expect([counts[0], counts[3], counts[250]]).toEqual([1, 3, 1]);
     expect(counts.reduce((sum, count) => sum + count)).toBe(5);
+    // On an idle machine, counts[byte]++ may lose no count by luck.
+    expect(addedToCounts, 'what Atomics.add has added to counts').toBe(5);
+    expect(addedToNext, 'what Atomics.add has added to next').toBe(next[0]);
+    expect(next[0], 'the next chunk').toBeGreaterThanOrEqual(3);
   });
 
   test('by three threads, which take every chunk once and lose no count', async () => {
@@ -70,11 +85,31 @@ describe('3. a maximum of floats', () => {
   const bits = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0];
   const floatOf = (words: Int32Array): number => new Float32Array(words.slice().buffer)[0];
 
-  test.prop([fc.array(fc.float({ noNaN: true }), { minLength: 1 })], { numRuns: 50 })('by one thread', (values) => {
+  // Without −0, since Math.max takes it for less than 0.
+  const floats = fc.float({ noNaN: true }).map((value) => value + 0);
+
+  test.prop([fc.array(floats, { minLength: 1 })], { numRuns: 50 })('by one thread', (values) => {
     const largest = shared(1);
     largest[0] = bits(-Infinity);
     for (const value of values) raiseTo(largest, value);
     expect(floatOf(largest)).toBe(Math.fround(Math.max(...values)));
+  });
+
+  test.each([
+    { value: 5, found: 7 },
+    { value: 9, found: 9 },
+  ])('raised to $value, while another thread raises it from 1 to 7: $found', ({ value, found }) => {
+    const largest = shared(1);
+    largest[0] = bits(1);
+    const { compareExchange } = atomics;
+    // The other thread is faster: it writes its 7 between our reading of the 1 and our exchange.
+    const exchange = vi.spyOn(atomics, 'compareExchange').mockImplementationOnce((...args) => {
+      largest[0] = bits(7);
+      return compareExchange(...args);
+    });
+    raiseTo(largest, value);
+    exchange.mockRestore();
+    expect(floatOf(largest)).toBe(found);
   });
 
   test('by three threads at once', async () => {

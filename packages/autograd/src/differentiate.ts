@@ -16,7 +16,7 @@ import {
   withRecorder,
   zeros,
 } from '@mobinet/tensor/functions';
-import { aliasOf } from '@mobinet/tensor/kernels';
+import { aliasOf, withHelp } from '@mobinet/tensor/kernels';
 import { completionListener } from './complete-gradients.js';
 import { nothingToTrain, refuseUnlisted } from './hidden.js';
 import { Tape } from './tape.js';
@@ -107,9 +107,8 @@ function lossOf(value: Differentiated | undefined): Tensor {
   const loss = Array.isArray(value) ? value[0] : value;
   if (!(loss instanceof Tensor) || loss.dtype !== 'f32') {
     const found = loss instanceof Tensor ? `a tensor of ${loss.dtype}` : describe(loss);
-    throw new TypeError(
-      `a differentiated function must return its loss, an f32 tensor, alone or first in an array, not ${found}.`,
-    );
+    const problem = `a differentiated function must return its loss, an f32 tensor, alone or first in an array, not ${found}.`;
+    throw new TypeError(loss instanceof Promise ? withHelp(problem, 'forgotten-await') : problem);
   }
   if (loss.size !== 1) {
     throw new RangeError(`a loss must be a single number, but has shape [${loss.shape}]. Take its mean() or sum().`);
@@ -126,7 +125,7 @@ function dependsOnNothing(ends: ReadonlySet<string>): GradientError {
   const reason = ends.size === 0 ? '' : ` No gradient flows through ${[...ends].join(', ')}.`;
   return new GradientError(
     'the loss does not depend on any parameter, so all gradients would be 0. ' +
-      `Was it computed from values that were read back (values, data()), or in noGradient?${reason}`,
+      `Was it computed from values that were read back (values, data()), or in noGradient or stopGradient?${reason}`,
   );
 }
 

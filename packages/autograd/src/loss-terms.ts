@@ -1,6 +1,7 @@
 import {
   checkChoice,
   checkTensor,
+  DTypeError,
   equal,
   maximum,
   mean,
@@ -26,10 +27,16 @@ export function reduced(losses: Tensor, reduction: Reduction): Tensor {
   return reduction === 'sum' ? sum(losses) : mean(losses);
 }
 
-/** Checks that two tensors have the same shape: a loss that broadcast would hide a mistake. */
+/** Checks that two tensors are f32 and have the same shape: a loss that broadcast would hide a mistake. */
 export function checkPair(op: string, [name, x]: readonly [string, Tensor], target: Tensor): void {
-  checkTensor(op, x, name);
-  checkTensor(op, target, 'target');
+  for (const [operand, tensor] of [
+    [name, x],
+    ['target', target],
+  ] as const) {
+    checkTensor(op, tensor, operand);
+    if (tensor.dtype === 'f32') continue;
+    throw new DTypeError(`${op}: ${operand} must be f32, not ${tensor.dtype}. Use cast(${operand}, 'f32').`);
+  }
   if (sameShape(x.shape, target.shape)) return;
   throw new ShapeError(op, `${name} and target must have the same shape`, [
     { name, shape: x.shape },

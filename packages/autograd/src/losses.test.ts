@@ -179,6 +179,15 @@ describe('crossEntropy', () => {
     expect(() => crossEntropy(logits, labelsOf([0]))).toThrow(ShapeError);
     expect(() => crossEntropy(zeros([]), zeros([]))).toThrow(ShapeError);
     expect(() => crossEntropy(logits, zeros([3, 2]))).toThrow(/needs one label, or the probability of each class/);
+    // One-hot labels, and labels in a column.
+    for (const shape of [
+      [2, 3],
+      [2, 1],
+    ]) {
+      expect(() => crossEntropy(zeros([2, 3]), zeros(shape, 'i32'))).toThrow(
+        'Hint: Labels are i32 [2], and probabilities f32 [2, 3].',
+      );
+    }
     expect(() => crossEntropy(logits, zeros([2]))).toThrow(DTypeError);
     expect(() => crossEntropy(logits, labelsOf([0, 1]), { weight: ones([2]) })).toThrow(
       /^crossEntropy: weight needs a factor for each of the 3 classes/,

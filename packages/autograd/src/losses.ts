@@ -97,10 +97,13 @@ export function crossEntropy(logits: Tensor, target: Tensor<'i32' | 'f32'>, opti
   const isSoft = target.dtype === 'f32' && target.rank === logits.rank;
   const expected = isSoft ? logits.shape : logits.shape.slice(0, -1);
   if (logits.rank === 0 || !sameShape(target.shape, expected)) {
-    throw new ShapeError('crossEntropy', 'every row of logits needs one label, or the probability of each class', [
+    const operands = [
       { name: 'logits', shape: logits.shape, note: '..., classes' },
       { name: isSoft ? 'target' : 'labels', shape: target.shape, note: isSoft ? '..., classes' : '...' },
-    ]);
+    ];
+    const problem = 'every row of logits needs one label, or the probability of each class';
+    const remedy = `Labels are i32 [${logits.shape.slice(0, -1).join(', ')}], and probabilities f32 [${logits.shape.join(', ')}].`;
+    throw new ShapeError('crossEntropy', problem, operands, logits.rank === 0 ? undefined : remedy);
   }
   if (!isSoft && target.dtype !== 'i32') {
     throw new DTypeError(`crossEntropy: labels must be i32, not ${target.dtype}. Use cast(labels, 'i32').`);

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { BitTensor, dispose, Tensor } from '@mobinet/tensor/functions';
+import { withHelp } from '@mobinet/tensor/kernels';
 import { Parameter } from './parameter.js';
 
 /**
@@ -243,7 +244,7 @@ function refuseHidden({ path, node, inModule }: ForeignObject, listed: ReadonlyS
   const where = path === '' ? `the parameters are a ${kind}` : `${path} is a ${kind} that holds parameters`;
   const isCollection = node instanceof Map || node instanceof Set;
   const remedy = isCollection ? 'Use a record or an array.' : `Let ${kind} extend Module, or use a record.`;
-  throw new TypeError(`${where}, and training does not look into it. ${remedy}`);
+  throw new TypeError(withHelp(`${where}, and training does not look into it. ${remedy}`, 'missing-parameters'));
 }
 
 /**

@@ -99,7 +99,11 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
     () => pad(two, [[1, 0]], { mode: odd }),
     /^pad: mode must be one of constant, reflect, replicate, not "odd"$/,
   ],
-  ['pad, no options', () => pad(two, [[1, 0]], 1 as never), /^pad: options must be an object, not 1$/],
+  [
+    'pad, no options',
+    () => pad(two, [[1, 0]], 1 as never),
+    /^pad: options must be an object, not 1\. Its options are /,
+  ],
   ['pad, one count', () => pad(two, [[1]] as never), /^pad: pads \[\[1\]\] do not match/],
   [
     'batchNorm',
@@ -263,10 +267,10 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ],
   // Optimizers, schedules and images.
   ['AdamW', () => new AdamW({ betas: 3 } as never), /^adamw: betas must be two numbers, not 3$/],
-  ['AdamW, null', () => new AdamW(null as never), /^adamw: options must be an object, not null$/],
+  ['AdamW, null', () => new AdamW(null as never), /^adamw: options must be an object, not null\. Its options are /],
   ['Bop', () => new Bop({ betas: 3 } as never), /^bop: betas must be two numbers, not 3$/],
   ['Bop, options', () => new Bop({ rate: 3 } as never), /^bop has no option "rate"\. Its options are threshold, adapt/],
-  ['Bop, null', () => new Bop(null as never), /^bop: options must be an object, not null$/],
+  ['Bop, null', () => new Bop(null as never), /^bop: options must be an object, not null\. Its options are /],
   [
     'SGD',
     () => new SGD({ learningRate: 1, momentum: 0.9, nesterov: odd }),

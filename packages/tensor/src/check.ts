@@ -1,3 +1,6 @@
+import { withHelp } from './help.js';
+import { formatShape, type Shape } from './shape.js';
+
 /** The numbers that an option accepts. Bounds that are left out do not apply; NaN and infinities are never allowed. */
 export interface NumberRange {
   /** Whether only safe integers are allowed. */
@@ -154,7 +157,7 @@ export function checkChoice<T>(name: string, value: unknown, choices: readonly T
 }
 
 /**
- * Checks that a value is an object and not an array, such as a record of options.
+ * Checks that a value is an object and not a list or another collection, such as a record of options.
  *
  * @param name The value, for the message.
  * @throws TypeError with one line if it is not.
@@ -170,8 +173,11 @@ export function checkChoice<T>(name: string, value: unknown, choices: readonly T
  * ```
  */
 export function checkRecord(name: string, value: unknown): asserts value is Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
-  throw new TypeError(`${name} must be an object, not ${shown(value)}`);
+  if (!isRecord(value)) throw new TypeError(`${name} must be an object, not ${shown(value)}`);
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 }
 
 /**
@@ -180,7 +186,7 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
  *
  * @param owner The function or class, for the message.
  * @param names The options that it has.
- * @throws TypeError with one line if `options` is not an object.
+ * @throws TypeError with one line, which lists the options, if `options` is not an object.
  * @throws RangeError with one line for an unknown name.
  *
  * @example
@@ -196,7 +202,9 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
  * ```
  */
 export function checkOptions<O extends object>(owner: string, options: O, names: readonly (keyof O & string)[]): void {
-  checkRecord(`${owner}: options`, options);
+  if (!isRecord(options)) {
+    throw new TypeError(`${owner}: options must be an object, not ${shown(options)}${listed(names)}`);
+  }
   checkOptionNames(owner, options, names);
 }
 
@@ -220,8 +228,10 @@ export function checkOptions<O extends object>(owner: string, options: O, names:
 export function checkOptionNames(owner: string, options: object, names: readonly string[]): void {
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;
-  throw new RangeError(`${owner} has no option ${quote(unknown)}. Its options are ${names.join(', ')}`);
+  throw new RangeError(`${owner} has no option ${quote(unknown)}${listed(names)}`);
 }
+
+const listed = (names: readonly string[]): string => `. Its options are ${names.join(', ')}`;
 
 /**
  * Formats any value for an error message: on one line, and not too long.
@@ -238,10 +248,12 @@ export function shown(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'symbol') return 'a symbol';
+  if (isTensor(value)) return `a tensor of shape ${formatShape(value.shape)}`;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
-    if (typeof name === 'string' && name !== '' && name !== 'Object')
-      return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
+    const constructorName: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+    // Bundlers put an underscore before the name of a class that refers to itself.
+    const name = typeof constructorName === 'string' ? constructorName.replace(/^_/, '') : '';
+    if (name !== '' && name !== 'Object') return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
   }
   return quote(value);
 }
@@ -280,8 +292,23 @@ function textOf(value: unknown): string {
  * ```
  */
 export function checkTensor(op: string, value: unknown, operand = 'x'): void {
-  if ((value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true) return;
-  throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Make one with tensor([…]).`);
+  if (isTensor(value)) return;
+  const problem = `${op}: ${operand} must be a tensor, not ${shown(value)}.`;
+  throw new TypeError(isPromise(value) ? awaitIt(problem) : `${problem} Make one with tensor([…]).`);
+}
+
+function isTensor(value: unknown): value is { readonly shape: Shape } {
+  return (value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true;
+}
+
+/** Whether a value is a promise, which an async function returns where `await` was forgotten. */
+export function isPromise(value: unknown): boolean {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
+
+/** The message of an error about a promise, with the remedy. */
+export function awaitIt(problem: string, remedy = 'Await it first.'): string {
+  return withHelp(`${problem} ${remedy}`, 'forgotten-await');
 }
 
 /**

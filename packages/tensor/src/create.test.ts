@@ -63,12 +63,30 @@ describe('tensor', () => {
 
   test('refuses bigints', () => {
     expect(() => tensor(new BigInt64Array(2) as never)).toThrow(DTypeError);
-    expect(() => tensor([5n] as never)).toThrow('an element is');
+    expect(() => tensor([5n] as never)).toThrow(/^tensor: values\[0\] is .*, not a number$/);
+  });
+
+  test.each([
+    [['1'], '[0] is "1", not a number'],
+    [[[1], [true]], '[1][0] is true, not a number'],
+    [[1, null], '[1] is null, not a number'],
+    [undefined, ' is undefined, not a number'],
+    [[new Float32Array(2)], '[0] is a Float32Array, not a number'],
+    [[[1, 2], new Float32Array(2)], '[1] is a Float32Array, not an array of 2'],
+    [[ones([2])], '[0] is a tensor of shape [2], not a number'],
+  ])('refuses elements that are not numbers: %s', (values, problem) => {
+    expect(() => tensor(values as never)).toThrow(new TypeError(`tensor: values${problem}`));
   });
 
   test('explains ragged arrays and shapes that do not fit', () => {
-    expect(() => tensor([[1, 2], [3]])).toThrow('tensor: ragged array: on axis 1 an element is [3]');
-    expect(() => tensor([[1], 2])).toThrow('tensor: ragged array: on axis 1 an element is 2');
+    expect(() => tensor([[1, 2], [3]])).toThrow('tensor: ragged array: values[1] is [3], not an array of 2');
+    expect(() => tensor([[1], 2])).toThrow('tensor: ragged array: values[1] is 2, not an array of 1');
+    expect(() =>
+      tensor([
+        [1, 2],
+        [3, [4]],
+      ] as never),
+    ).toThrow('ragged array: values[1][1] is [4], not a number');
     expect(() => tensor([1, 2, 3], { shape: [2, 2] })).toThrow('tensor: 3 values do not fill shape [2, 2] (4)');
     expect(() => tensor([1], { shape: [-1] })).toThrow(ShapeError);
   });

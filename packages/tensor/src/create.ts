@@ -63,7 +63,7 @@ export type NestedArray = number | readonly NestedArray[];
  *
  * @param options.shape Default: the shape of the nested arrays, or [length] for a typed array.
  * @throws ShapeError if the arrays are ragged, or the values do not fill the shape.
- * @throws DTypeError for an array of bigints.
+ * @throws TypeError for an element that is not a number; DTypeError for an array of bigints.
  *
  * @example
  * ```ts
@@ -112,17 +112,26 @@ function nestedShape(values: NestedArray): number[] {
 
 function flatten(values: NestedArray, shape: Shape): number[] {
   const flat: number[] = [];
+  const place: number[] = [];
   const visit = (node: NestedArray, axis: number): void => {
     if (typeof node === 'number' && axis === shape.length) flat.push(node);
-    else if (Array.isArray(node) && node.length === shape[axis]) for (const item of node) visit(item, axis + 1);
-    else {
-      throw new ShapeError('tensor', `ragged array: on axis ${axis} an element is ${shown(node)}`, [
-        { name: 'shape', shape, note: 'read along the first elements' },
-      ]);
-    }
+    else if (Array.isArray(node) && node.length === shape[axis]) {
+      for (let i = 0; i < node.length; i++) {
+        place[axis] = i;
+        visit(node[i], axis + 1);
+      }
+    } else throw unfitting(node, place.slice(0, axis), shape);
   };
   visit(values, 0);
   return flat;
+}
+
+/** The error for a part of nested arrays that does not have the shape of the first elements, or is not a number. */
+function unfitting(node: unknown, place: readonly number[], shape: Shape): Error {
+  const expected = place.length < shape.length ? `an array of ${shape[place.length]}` : 'a number';
+  const problem = `values${place.map((i) => `[${i}]`).join('')} is ${shown(node)}, not ${expected}`;
+  const isRagged = Array.isArray(node) || typeof node === 'number';
+  return isRagged ? new ShapeError('tensor', `ragged array: ${problem}`) : new TypeError(`tensor: ${problem}`);
 }
 
 /**

@@ -12,6 +12,13 @@ describe('methods of Tensor', () => {
     expect([...x.neg().clip(-4, -2).argMax().values]).toEqual([0, 0]);
   });
 
+  test('replace operators, which are refused where they would give NaN, while texts can be made', () => {
+    const message = 'a tensor of shape [2, 3] is not a number. Use mul(a, b) and the like, or await x.item().';
+    expect(() => 2 * (x as never)).toThrow(message);
+    expect(() => (x as never) < 2).toThrow(message);
+    expect(`${x}`).toBe(x.toString());
+  });
+
   test('all do what the functions of these names do', () => {
     const names = Object.getOwnPropertyNames(Tensor.prototype).filter((name) => name in functions);
     expect(names.length).toBeGreaterThan(50);

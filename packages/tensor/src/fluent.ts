@@ -1,4 +1,6 @@
+import { shown } from './check.js';
 import type { DType } from './dtype.js';
+import { withHelp } from './help.js';
 import { clip, leakyRelu, relu, sigmoid, tanh } from './ops/elementwise/activation.js';
 import { add, div, maximum, minimum, mod, mul, pow, sub } from './ops/elementwise/binary.js';
 import { cast } from './ops/elementwise/cast.js';
@@ -230,3 +232,12 @@ for (const [name, f] of Object.entries(functions) as [string, TensorFunction][])
     },
   });
 }
+
+// Operators such as `a * b` would compute with NaN, since a tensor is not a number.
+Object.defineProperty(Tensor.prototype, Symbol.toPrimitive, {
+  value(this: Tensor<DType>, hint: string) {
+    if (hint !== 'number') return this.toString();
+    const problem = `${shown(this)} is not a number. Use mul(a, b) and the like, or await x.item().`;
+    throw new TypeError(withHelp(problem, 'operators'));
+  },
+});

@@ -3,6 +3,8 @@ export type HelpSection =
   | 'edit-without-build'
   | 'wrong-shape'
   | 'wrong-dtype'
+  | 'operators'
+  | 'forgotten-await'
   | 'forgotten-dispose'
   | 'use-after-dispose'
   | 'nan-loss'

@@ -171,7 +171,10 @@ export abstract class Optimizer {
     const byPath = flattenAll(gradients);
     const updates = flatten(tree).map(([path, parameter]) => {
       const gradient = byPath.get(path);
-      if (!gradient) throw new Error(`optimizer: there is no gradient for ${path || 'the parameter'}`);
+      if (!gradient) {
+        const remedy = 'Pass the gradients that valueAndGradient returned for these parameters.';
+        throw new Error(`optimizer: there is no gradient for ${path || 'the parameter'}. ${remedy}`);
+      }
       if (!sameShape(gradient.shape, parameter.shape)) {
         throw new ShapeError('optimizer', `the gradient of ${path || 'the parameter'} has a different shape`, [
           { name: 'parameter', shape: parameter.shape },

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DataError, messageOf } from './errors.js';
 import { temporaryFolder, writeFiles } from './fixtures.test.helper.js';
+import { imageExtensions } from './image-extensions.js';
 import { type ImageFolderOptions, openImageFolder, openValidationFolder } from './image-folder.js';
 import type { ImageSource } from './source.js';
 
@@ -286,4 +287,10 @@ describe('a folder with class folders only', () => {
       `holds a single folder, photos, which holds others. Give ${join(wrapped, 'photos')}`,
     );
   });
+});
+
+test('docs/help.md lists the extensions of images', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/help.md'), 'utf8');
+  const [, list] = /Files are\s+selected by their extension: (.*?)\.\s/s.exec(page)!;
+  expect(list.match(/\.\w+/g)).toEqual([...imageExtensions]);
 });
