@@ -28,8 +28,8 @@ export function reduced(losses: Tensor, reduction: Reduction): Tensor {
 
 /** Checks that two tensors have the same shape: a loss that broadcast would hide a mistake. */
 export function checkPair(op: string, [name, x]: readonly [string, Tensor], target: Tensor): void {
-  checkTensor(op, x, name);
-  checkTensor(op, target, 'target');
+  checkTensor(op, x, name, ['f32']);
+  checkTensor(op, target, 'target', ['f32']);
   if (sameShape(x.shape, target.shape)) return;
   throw new ShapeError(op, `${name} and target must have the same shape`, [
     { name, shape: x.shape },

@@ -1,3 +1,6 @@
+import type { DType } from './dtype.js';
+import { DTypeError } from './errors.js';
+
 /** The numbers that an option accepts. Bounds that are left out do not apply; NaN and infinities are never allowed. */
 export interface NumberRange {
   /** Whether only safe integers are allowed. */
@@ -265,7 +268,8 @@ function textOf(value: unknown): string {
  *
  * @param op The operation, for the message.
  * @param operand The argument's name, for the message.
- * @throws TypeError with one line if it is not.
+ * @param accepted The dtypes that it may have. Default: any.
+ * @throws TypeError with one line if it is not; DTypeError if it has another dtype.
  *
  * @example
  * ```ts
@@ -279,9 +283,23 @@ function textOf(value: unknown): string {
  * // → TypeError: relu: x must be a tensor, not [1,2]. Make one with tensor([…]).
  * ```
  */
-export function checkTensor(op: string, value: unknown, operand = 'x'): void {
-  if ((value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true) return;
-  throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Make one with tensor([…]).`);
+export function checkTensor(op: string, value: unknown, operand = 'x', accepted?: Accepted): void {
+  if ((value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle !== true) {
+    throw new TypeError(`${op}: ${operand} must be a tensor, not ${shown(value)}. Make one with tensor([…]).`);
+  }
+  if (accepted) checkDType(op, (value as { readonly dtype: DType | 'bits' }).dtype, accepted, operand);
+}
+
+type Accepted = readonly (DType | 'bits')[];
+
+/** Checks the dtype of an operand. @throws DTypeError unless it is one of `accepted`. */
+export function checkDType(op: string, dtype: DType | 'bits', accepted: Accepted, operand: string): void {
+  if (accepted.includes(dtype)) return;
+  const x = operand.includes(' ') ? 'x' : operand;
+  let remedy = `cast(${x}, '${accepted[0]}')`;
+  if (dtype === 'bits') remedy = `unpackBits(${x})`;
+  else if (accepted.includes('bits')) remedy = `packBits(${x})`;
+  throw new DTypeError(`${op}: ${operand} must be ${accepted.join(' or ')}, not ${dtype}. Use ${remedy}.`);
 }
 
 /**
