@@ -1,4 +1,5 @@
 import * as autograd from '@mobinet/autograd';
+import * as bnn from '@mobinet/bnn';
 import * as tensors from '@mobinet/tensor';
 import { packBits, Rng, type Shape, sigmoid, softmax, tensor } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
@@ -105,6 +106,21 @@ const functionCalls: Calls = {
   ...each('l1 mse', () => [f(2, 3), f(2, 3), { reduction: 'sum' }]),
   ...each('kaimingNormal kaimingUniform xavierNormal xavierUniform', () => [rng(), [2, 3]]),
   customGradient: () => ['identity', () => 0],
+  // Binary networks.
+  binarizeWeights: () => [f(4, 3)],
+  binaryConv2d: () => [
+    images(),
+    f(4, 3, 3, 3),
+    { ...window, estimator: 'clip', scalingGradient: 'detached', paddingValue: 'one' },
+  ],
+  binarySegment: () => [
+    images(),
+    f(3, 3, 3, 3),
+    { gamma: f(3), beta: f(3), slope: f(3) },
+    { ...window, estimator: 'clip', scalingGradient: 'detached', skipRepeats: 1, epsilon: 1e-3 },
+  ],
+  latentNormal: () => [rng(), [2, 3]],
+  signWithEstimator: () => [f(2, 3), 'clip'],
   stopGradient: () => [f(3)],
 };
 
@@ -117,6 +133,11 @@ const layerCalls: Readonly<
 > = {
   BatchNorm2d: [() => [3, { epsilon: 1e-3, momentum: 0.1, gamma: 1 }], images],
   Conv2d: [() => [3, 4, { ...window, kernel: 3, bias: true, rng: rng() }], images],
+  BinaryConv2d: [
+    () => [3, 4, { ...window, kernel: 3, estimator: 'clip', scalingGradient: 'detached', rng: rng() }],
+    images,
+  ],
+  BinaryLinear: [() => [3, 2, { estimator: 'clip', scalingGradient: 'detached', rng: rng() }], () => f(2, 3)],
   ConvTranspose2d: [
     () => [3, 4, { ...window, stride: 2, outputPadding: 1, kernel: 3, bias: true, rng: rng() }],
     images,
@@ -141,14 +162,71 @@ const layerCalls: Readonly<
   Upsample: [() => [{ scale: 2, mode: 'bilinear', alignCorners: true }], images],
 };
 
-const api = { ...tensors, ...autograd } as Readonly<Record<string, unknown>>;
+/** The function that speaks for `forward`, unless it has the name of the layer but for capital letters. */
+const functionOfLayer: Readonly<Record<string, string>> = {
+  BatchNorm2d: 'batchNorm',
+  Linear: 'matmul',
+  Pool2d: 'maxPool2d',
+  Sequential: 'relu|matmul',
+  Upsample: 'interpolate',
+};
+
+const api = { ...tensors, ...autograd, ...bnn } as Readonly<Record<string, unknown>>;
 const functionNamed = (name: string) => api[name] as (...args: never[]) => unknown;
 const classNamed = (name: string) =>
   api[name] as new (
     ...args: readonly unknown[]
   ) => autograd.Module<[x: tensors.Tensor | tensors.Tensor<'i32'>]>;
 
+/** The constructors of optimizers, and their own options. */
+const optimizers = {
+  SGD: { momentum: 0.5, nesterov: true },
+  Adam: { betas: [0.9, 0.99], epsilon: 1e-6 },
+  AdamW: { betas: [0.9, 0.99], epsilon: 1e-6 },
+  RMSProp: { alpha: 0.9, epsilon: 1e-6, momentum: 0.5, centered: true },
+  Bop: { threshold: 1e-6, adaptivity: 1e-3, betas: [0.9, 0.99], epsilon: 1e-6 },
+};
+
+const sharedOptions = () => ({
+  learningRate: 0.1,
+  weightDecay: 0.1,
+  decays: () => true,
+  groups: [{ matches: () => true, learningRateFactor: 2, weightDecay: 0 }],
+});
+
 describe('wrong arguments', () => {
+  test.each(Object.entries(optimizers))('of %s, its updates and its state are refused in its name', (name, own) => {
+    const options = { ...sharedOptions(), ...own };
+    const make = (given: unknown) => new (api[name] as new (options: unknown) => autograd.SGD)(given);
+    const withGroup = (group: object) => make({ ...options, groups: [group] }).dispose();
+    expect(
+      faultsOf(
+        name,
+        (given) => make(given).dispose(),
+        () => [options],
+      ),
+    ).toEqual([]);
+    expect(faultsOf(name, withGroup, () => options.groups)).toEqual([]);
+    using optimizer = make(options);
+    expect(
+      faultsOf(
+        name,
+        (state) => optimizer.load(state),
+        () => [{ step: 1, tensors: new Map() }],
+      ),
+    ).toEqual([]);
+    const weight = { weight: f(3) };
+    // An update keeps the tensors of its state, so the first one is right.
+    optimizer.update(weight, { weight: f(3) });
+    expect(
+      faultsOf(
+        name,
+        (gradients) => optimizer.update(weight, gradients),
+        () => [{ weight: f(3) }],
+      ),
+    ).toEqual([]);
+  });
+
   test('are tried on every operation', () => {
     const missing = Object.keys(operationNotes).filter((name) => !(name in functionCalls) && !internal.includes(name));
     expect(missing).toEqual([]);
@@ -157,12 +235,14 @@ describe('wrong arguments', () => {
   test.each(Object.entries(functionCalls))(
     'of %s are refused in its own words, and leave nothing behind',
     (name, args) => {
-      expect(faultsOf(functionNamed(name), args)).toEqual([]);
+      // An alias speaks of the function that it is.
+      expect(faultsOf(name === 'clamp' ? 'clip' : name, functionNamed(name), args)).toEqual([]);
     },
   );
 
-  test.each(Object.entries(machinery))('of %s are refused as well', (_name, call) => {
-    expect(faultsOf(call, () => [0])).toEqual([]);
+  test.each(Object.entries(machinery))('of %s are refused as well', (name, call) => {
+    const [what] = name.split(',');
+    expect(faultsOf(ownersOfMachinery[what] ?? what, call, () => [0])).toEqual([]);
   });
 
   test.each(Object.entries(layerCalls))(
@@ -170,10 +250,11 @@ describe('wrong arguments', () => {
     (name, [args, input]) => {
       const Layer = classNamed(name);
       const make = (...given: readonly unknown[]) => new Layer(...given).dispose();
-      expect(faultsOf(make, args)).toEqual([]);
+      expect(faultsOf(name, make, args)).toEqual([]);
       const layer = new Layer(...args());
       expect(
         faultsOf(
+          functionOfLayer[name] ?? name,
           (x: tensors.Tensor) => layer.forward(x),
           () => [input()],
         ),
@@ -205,8 +286,8 @@ const machinery: Readonly<Record<string, (wrong: never) => unknown>> = {
   'checkGradient, f': (wrong) => tensors.checkGradient(wrong, [f(3)]),
   'checkGradient, inputs': (wrong) => tensors.checkGradient(() => f(), wrong),
   'compile, f': (wrong) => tensors.compile(wrong, [{ dtype: 'f32', shape: [2] }]),
-  'compile, inputs': (wrong) => tensors.compile(() => f(3), wrong),
-  'compile, options': (wrong) => tensors.compile(() => f(3), [{ dtype: 'f32', shape: [2] }], wrong),
+  'compile, inputs': (wrong) => tensors.compile((x) => x, wrong),
+  'compile, options': (wrong) => tensors.compile((x) => x, [{ dtype: 'f32', shape: [2] }], wrong),
   fromNdarray: (wrong) => tensors.fromNdarray(wrong),
   noGradient: (wrong) => autograd.noGradient(wrong),
   profile: (wrong) => tensors.profile(wrong),
@@ -229,14 +310,17 @@ const machinery: Readonly<Record<string, (wrong: never) => unknown>> = {
   'customGradient, what gradient returns': (wrong) => identity({ gradient: () => wrong })(f(3)),
   'customGradient, a gradient': (wrong) => identity({ gradient: () => [wrong] })(f(3)),
   'customGradient, what a gradient returns': (wrong) => identity({ gradient: () => [() => wrong] })(f(3)),
-  'an optimizer, load': (wrong) => new autograd.SGD({ learningRate: 1 }).load(wrong),
-  'an optimizer, update': (wrong) => {
-    using optimizer = new autograd.SGD({ learningRate: 1 });
-    optimizer.update(f(3), wrong);
-  },
   ReduceOnPlateau: (wrong) => new autograd.ReduceOnPlateau({ rate: 1 }).load(wrong),
   saveState: (wrong) => autograd.saveState(wrong),
   loadState: (wrong) => autograd.loadState(linear(), wrong),
+};
+
+/** How messages about these begin, unless with the name itself. */
+const ownersOfMachinery: Readonly<Record<string, string>> = {
+  // The name that was given to it. What it returns goes to `sum`, and the sum is differentiated.
+  customGradient: '(the gradient rule of )?identity|sum|a differentiated function|the loss',
+  loadState: 'loadState|a safetensors file',
+  run: 'run|program',
 };
 
 /** The options that are booleans. */

@@ -1,4 +1,15 @@
-import { memory, packBits, tensor, tidy, zeros } from '@mobinet/tensor';
+import {
+  DisposedError,
+  full,
+  memory,
+  OutOfMemoryError,
+  ones,
+  packBits,
+  Tensor,
+  tensor,
+  tidy,
+  zeros,
+} from '@mobinet/tensor';
 
 /** What callers from JavaScript pass by mistake. */
 const mistakes: { readonly [name: string]: () => unknown } = {
@@ -40,25 +51,57 @@ const inside =
 
 type Arguments = readonly unknown[];
 
+/** Tensors that are almost like `x`: of other shapes, of another dtype, and of other numbers. */
+const neighbors: { readonly [name: string]: (x: Tensor) => unknown } = {
+  'with an axis more': (x) => zeros([2, ...x.shape], x.dtype),
+  'with an axis less': (x) => zeros(x.shape.slice(1), x.dtype),
+  'with a longer axis': (x) => zeros([...x.shape.slice(0, -1), (x.shape.at(-1) ?? 0) + 1], x.dtype),
+  'with a longer first axis': (x) => zeros([(x.shape[0] ?? 0) + 1, ...x.shape.slice(1)], x.dtype),
+  'of floats': (x) => zeros(x.shape),
+  'of integers': (x) => zeros(x.shape, 'i32'),
+  'of bytes': (x) => zeros(x.shape, 'u8'),
+  'of bits': (x) => packBits(ones(x.rank === 0 ? [1] : x.shape)),
+  'of large numbers': (x) => full(x.shape, 1000, x.dtype),
+  'of negative numbers': (x) => full(x.shape, -1, x.dtype),
+};
+
+/** What takes the place of `value`. */
+function* replacements(value: unknown): Generator<readonly [name: string, value: unknown]> {
+  for (const [name, make] of Object.entries(mistakes)) yield [name, make()];
+  if (!(value instanceof Tensor)) return;
+  for (const [name, make] of Object.entries(neighbors)) yield [name, make(value)];
+}
+
 /** The arguments, each replaced by each mistake, and so are the fields of records and the elements of lists. */
 function* variants(value: unknown): Generator<readonly [where: string, value: unknown]> {
-  for (const [name, make] of Object.entries(mistakes)) yield [name, make()];
+  yield* replacements(value);
   if (Array.isArray(value)) {
     for (const at of value.keys()) {
-      for (const [name, make] of Object.entries(mistakes)) yield [`[${at}] = ${name}`, value.with(at, make())];
+      for (const [name, wrong] of replacements(value[at])) yield [`[${at}] = ${name}`, value.with(at, wrong)];
     }
   } else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
     for (const key of Object.keys(value)) {
-      for (const [name, make] of Object.entries(mistakes)) yield [`${key} = ${name}`, { ...value, [key]: make() }];
+      const part = value[key as keyof typeof value];
+      for (const [name, wrong] of replacements(part)) yield [`${key} = ${name}`, { ...value, [key]: wrong }];
     }
   }
 }
 
 /**
- * Calls `f` with wrong arguments, one at a time, and lists what goes wrong inside of it: errors of JavaScript itself,
- * which say nothing about the argument, and tensors that are left behind.
+ * Whether an error speaks of the function that was called. Only that a tensor was disposed is said without a name, and
+ * so is that memory has run out.
  */
-export function faultsOf(f: (...args: never[]) => unknown, args: () => Arguments): string[] {
+const names = (owner: string, error: Error): boolean =>
+  new RegExp(`^(${owner})( |:|\\()`, 'i').test(error.message) ||
+  error instanceof DisposedError ||
+  error instanceof OutOfMemoryError;
+
+/**
+ * Calls `f` with wrong arguments, one at a time, and lists what goes wrong inside of it: errors of JavaScript itself,
+ * which say nothing about the argument, errors that begin with another name than `owner`, such as that of a function
+ * that `f` calls, and tensors that are left behind.
+ */
+export function faultsOf(owner: string, f: (...args: never[]) => unknown, args: () => Arguments): string[] {
   const faults: string[] = [];
   tidy(() => {
     const call = f as (...args: Arguments) => unknown;
@@ -70,6 +113,7 @@ export function faultsOf(f: (...args: never[]) => unknown, args: () => Arguments
       } catch (error) {
         if (!(error instanceof Error)) faults.push(`${what}: threw ${String(error)}`);
         else if (inside.test(error.message)) faults.push(`${what}: ${error.name}: ${error.message}`);
+        else if (!names(owner, error)) faults.push(`${what}: another name: ${error.message.split('\n')[0]}`);
       }
       if (memory().tensors !== before) faults.push(`${what}: leaves ${memory().tensors - before} tensors`);
     };

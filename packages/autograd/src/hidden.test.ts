@@ -52,7 +52,7 @@ describe('a module whose parameters cannot be found', () => {
     const before = [...net.weight.values];
     const gradients = gradient((other: Linear) => sum(other.forward(zeros([1, 3]))))(other);
     expect(() => new SGD({ learningRate: 1 }).update(net, gradients)).toThrow(
-      /^optimizer: the gradient of weight has a different shape\n {2}parameter {2}\[1, 2\]\n {2}gradient {3}\[1, 3\]/,
+      /^sgd: the gradient of weight has a different shape\n {2}parameter {2}\[1, 2\]\n {2}gradient {3}\[1, 3\]/,
     );
     expect([...net.weight.values]).toEqual(before);
   });

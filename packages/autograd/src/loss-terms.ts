@@ -1,7 +1,6 @@
 import {
   checkChoice,
   checkTensor,
-  DTypeError,
   equal,
   maximum,
   mean,
@@ -29,14 +28,8 @@ export function reduced(losses: Tensor, reduction: Reduction): Tensor {
 
 /** Checks that two tensors are f32 and have the same shape: a loss that broadcast would hide a mistake. */
 export function checkPair(op: string, [name, x]: readonly [string, Tensor], target: Tensor): void {
-  for (const [operand, tensor] of [
-    [name, x],
-    ['target', target],
-  ] as const) {
-    checkTensor(op, tensor, operand);
-    if (tensor.dtype === 'f32') continue;
-    throw new DTypeError(`${op}: ${operand} must be f32, not ${tensor.dtype}. Use cast(${operand}, 'f32').`);
-  }
+  checkTensor(op, x, name, ['f32']);
+  checkTensor(op, target, 'target', ['f32']);
   if (sameShape(x.shape, target.shape)) return;
   throw new ShapeError(op, `${name} and target must have the same shape`, [
     { name, shape: x.shape },

@@ -90,7 +90,7 @@ export interface CrossEntropyOptions {
  * ```
  */
 export function crossEntropy(logits: Tensor, target: Tensor<'i32' | 'f32'>, options: CrossEntropyOptions = {}): Tensor {
-  checkTensor('crossEntropy', logits, 'logits');
+  checkTensor('crossEntropy', logits, 'logits', ['f32']);
   checkTensor('crossEntropy', target, 'labels');
   checkOptions('crossEntropy', options, ['labelSmoothing', 'weight', 'ignoreIndex', 'reduction']);
   const { labelSmoothing = 0, weight, ignoreIndex, reduction = 'mean' } = options;
@@ -136,10 +136,7 @@ export function crossEntropy(logits: Tensor, target: Tensor<'i32' | 'f32'>, opti
 }
 
 function checkWeight(weight: Tensor, classes: number): void {
-  checkTensor('crossEntropy', weight, 'weight');
-  if (weight.dtype !== 'f32') {
-    throw new DTypeError(`crossEntropy: weight must be f32, not ${weight.dtype}. Use cast(weight, 'f32').`);
-  }
+  checkTensor('crossEntropy', weight, 'weight', ['f32']);
   if (sameShape(weight.shape, [classes])) return;
   throw new ShapeError('crossEntropy', `weight needs a factor for each of the ${classes} classes`, [
     { name: 'weight', shape: weight.shape },
@@ -292,8 +289,8 @@ export function distillationLoss(
   teacherLogits: Tensor,
   options: { temperature?: number } = {},
 ): Tensor {
-  checkTensor('distillationLoss', logits, 'logits');
-  checkTensor('distillationLoss', teacherLogits, 'teacherLogits');
+  checkTensor('distillationLoss', logits, 'logits', ['f32']);
+  checkTensor('distillationLoss', teacherLogits, 'teacherLogits', ['f32']);
   checkOptions('distillationLoss', options, ['temperature']);
   const { temperature = 1 } = options;
   if (logits.rank !== 2 || !sameShape(teacherLogits.shape, logits.shape)) {

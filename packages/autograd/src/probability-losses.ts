@@ -9,7 +9,6 @@ import {
   mul,
   neg,
   ShapeError,
-  sameShape,
   softplus,
   sub,
   sum,
@@ -62,20 +61,24 @@ export function binaryCrossEntropyWithLogits(
   const { positiveWeight, reduction = 'mean' } = options;
   checkPair(op, ['logits', logits], target);
   checkReduction(op, reduction);
-  if (positiveWeight !== undefined) checkTensor(op, positiveWeight, 'positiveWeight');
+  if (positiveWeight !== undefined) checkPositiveWeight(op, positiveWeight, logits);
   return tidy(() => {
     // −log σ(x) is softplus(−x), and −log(1 − σ(x)) is softplus(x), without loss of digits where either is near 0.
     const [ofYes, ofNo] = [softplus(neg(logits)), softplus(logits)];
     const weighted = positiveWeight ? mul(ofYes, positiveWeight) : ofYes;
-    const losses = add(mul(target, weighted), mul(sub(1, target), ofNo));
-    if (!sameShape(losses.shape, logits.shape)) {
-      throw new ShapeError(op, 'positiveWeight must broadcast to the shape of the logits', [
-        { name: 'logits', shape: logits.shape },
-        { name: 'positiveWeight', shape: positiveWeight!.shape },
-      ]);
-    }
-    return reduced(losses, reduction);
+    return reduced(add(mul(target, weighted), mul(sub(1, target), ofNo)), reduction);
   });
+}
+
+function checkPositiveWeight(op: string, positiveWeight: Tensor, logits: Tensor): void {
+  checkTensor(op, positiveWeight, 'positiveWeight', ['f32']);
+  const added = logits.rank - positiveWeight.rank;
+  if (added >= 0 && positiveWeight.shape.every((size, axis) => size === 1 || size === logits.shape[added + axis]))
+    return;
+  throw new ShapeError(op, 'positiveWeight must broadcast to the shape of the logits', [
+    { name: 'logits', shape: logits.shape },
+    { name: 'positiveWeight', shape: positiveWeight.shape },
+  ]);
 }
 
 /** Options of `klDivergence`. */

@@ -7,6 +7,7 @@ import {
   bitConv2dAttributes,
   bitConv2dFilterGradient,
   checkOptions,
+  checkTensor,
   packBits,
   type Tensor,
 } from '@mobinet/tensor/functions';
@@ -60,6 +61,8 @@ export function binaryConv2d(x: Tensor, weight: Tensor, options: BinaryConv2dOpt
   const { estimator = 'approx', scalingGradient = 'full', ...convolution } = options;
   checkEstimator('binaryConv2d', estimator);
   checkScalingGradient('binaryConv2d', scalingGradient);
+  checkTensor('binaryConv2d', x, 'x', ['f32']);
+  checkTensor('binaryConv2d', weight, 'weight', ['f32']);
   const attributes = bitConv2dAttributes('binaryConv2d', x.shape, weight.shape, convolution, weight.label);
 
   const convolve = customGradient('binaryConv2d', (x: Tensor, weight: Tensor) => {

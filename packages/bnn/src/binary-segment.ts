@@ -7,15 +7,19 @@ import {
   bitConv2dFilterGradient,
   checkNumber,
   checkOptions,
+  checkRecord,
+  checkTensor,
   dispose,
   keep,
   packBits,
   recordCall,
+  ShapeError,
+  sameShape,
   sizeOf,
   type Tensor,
   wholeNumbers,
 } from '@mobinet/tensor/functions';
-import { aliasOf } from '@mobinet/tensor/kernels';
+import { aliasOf, type Window } from '@mobinet/tensor/kernels';
 import { type BinaryConv2dOptions, binaryConv2dOptions } from './binary-conv2d.js';
 import { countDType } from './counts.js';
 import { estimatorMemory } from './estimator.js';
@@ -78,7 +82,13 @@ export function binarySegment(
   checkScalingGradient('binarySegment', scalingGradient);
   checkNumber('binarySegment: skipRepeats', skipRepeats, wholeNumbers(0));
   checkNumber('binarySegment: epsilon', epsilon, { from: 0 });
+  checkRecord('binarySegment: parameters', parameters);
+  const { slope, gamma, beta } = parameters;
+  for (const [name, operand] of Object.entries({ x, weight, slope, gamma, beta })) {
+    checkTensor('binarySegment', operand, name, ['f32']);
+  }
   const attributes = bitConv2dAttributes('binarySegment', x.shape, weight.shape, convolution, weight.label);
+  checkTail(x, weight, { slope, gamma, beta }, attributes.window, skipRepeats);
   const tail = { signs: sizeOf(weight.shape.slice(1)), epsilon, skipRepeats };
   let statistics: Pick<ScalePreluBatchNormResult, 'mean' | 'variance'> | undefined;
 
@@ -126,14 +136,39 @@ export function binarySegment(
       };
     },
   );
-  const output = segment(x, weight, parameters.slope, parameters.gamma, parameters.beta);
+  const output = segment(x, weight, slope, gamma, beta);
   const { mean, variance } = statistics!;
   const result = { output, mean: aliasOf(mean), variance: aliasOf(variance) };
   dispose(statistics);
   // The statistics depend on these inputs, but have no gradient rule: differentiating through them is an error.
-  const inputs = [x, weight, parameters.slope, parameters.gamma, parameters.beta];
+  const inputs = [x, weight, slope, gamma, beta];
   for (const statistic of [result.mean, result.variance]) {
     recordCall({ name: 'the statistics of binarySegment', inputs, output: statistic, saved: [], gradient: null });
   }
   return result;
+}
+
+/** Throws unless the vectors have an element for each filter, and the skip has the shape of the output. */
+function checkTail(
+  x: Tensor,
+  weight: Tensor,
+  vectors: Readonly<Record<string, Tensor>>,
+  { height, width }: Window,
+  skipRepeats: number,
+): void {
+  const [outChannels] = weight.shape;
+  for (const [name, { shape, label }] of Object.entries(vectors)) {
+    if (sameShape(shape, [outChannels])) continue;
+    throw new ShapeError('binarySegment', `${name} must have an element for each of the ${outChannels} filters`, [
+      { name: 'weight', shape: weight.shape, note: weight.label ?? 'outChannels, …' },
+      { name, shape, note: label },
+    ]);
+  }
+  const [batch, , , channels] = x.shape;
+  const output = [batch, height.output, width.output, outChannels];
+  if (skipRepeats === 0 || sameShape(output, [...x.shape.slice(0, 3), channels * skipRepeats])) return;
+  throw new ShapeError('binarySegment', 'the skip does not fit the output', [
+    { name: 'x', shape: x.shape, note: `its channels, ${skipRepeats} times` },
+    { name: 'output', shape: output },
+  ]);
 }

@@ -1,5 +1,5 @@
 import { customGradient } from '@mobinet/autograd';
-import { type AnyTensor, apply, BitTensor, defineOp, sign, Tensor } from '@mobinet/tensor/functions';
+import { type AnyTensor, apply, BitTensor, checkTensor, defineOp, sign, Tensor } from '@mobinet/tensor/functions';
 import { elementwiseOp, forEachBit, packMask, packMaskOnGpu, setBits } from '@mobinet/tensor/kernels';
 import { passApproxLanes, passClipped } from './estimator.wasm.js';
 import { passClippedOnGpu } from './estimator.wgsl.js';
@@ -26,6 +26,7 @@ import { checkEstimator, type Estimator } from './gradient-kinds.js';
  * ```
  */
 export function signWithEstimator(x: Tensor, estimator: Estimator = 'approx'): Tensor {
+  checkTensor('signWithEstimator', x, 'x', ['f32']);
   checkEstimator('signWithEstimator', estimator);
   const signOf = customGradient('signWithEstimator', (x: Tensor) => ({
     output: sign(x),

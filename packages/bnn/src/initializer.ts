@@ -1,4 +1,12 @@
-import { checkRng, type Rng, type Shape, type Tensor } from '@mobinet/tensor/functions';
+import {
+  checkList,
+  checkNumber,
+  checkRng,
+  type Rng,
+  type Shape,
+  type Tensor,
+  wholeNumbers,
+} from '@mobinet/tensor/functions';
 
 /**
  * Initial latent weights: normal, with standard deviation 0.03.
@@ -23,5 +31,7 @@ import { checkRng, type Rng, type Shape, type Tensor } from '@mobinet/tensor/fun
  */
 export function latentNormal(rng: Rng, shape: Shape): Tensor {
   checkRng('latentNormal', rng);
+  checkList('latentNormal', shape);
+  for (const size of shape) checkNumber('latentNormal: each axis of the shape', size, wholeNumbers(0));
   return rng.normal(shape, 0, 0.03);
 }

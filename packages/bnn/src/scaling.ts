@@ -2,6 +2,7 @@ import {
   apply,
   applyInto,
   type BitTensor,
+  checkTensor,
   defineOp,
   packBits,
   ShapeError,
@@ -40,6 +41,7 @@ export interface BinarizedWeights {
  * ```
  */
 export function binarizeWeights(weight: Tensor): BinarizedWeights {
+  checkTensor('binarizeWeights', weight, 'weight', ['f32']);
   return { signs: packBits(weight), alpha: apply(alphaOp, [weight], undefined)[0] };
 }
 

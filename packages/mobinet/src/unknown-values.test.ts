@@ -82,7 +82,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   [
     'compile',
     () => compile((x) => x, [{ dtype: odd, shape: [2] }]),
-    /^trace: dtype must be one of .*, bits, not "odd"$/,
+    /^compile: dtype must be one of .*, bits, not "odd"$/,
   ],
   ['compile, no list', () => compile((x) => x, odd), /^compile: needs a list such as .*, not "odd"$/],
   ['sum', () => sum(two, { axes: odd }), /^sum: needs a list such as \[0, 1\], not "odd"$/],
@@ -277,12 +277,8 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
     /^sgd: nesterov must be one of false, true, not/,
   ],
   ['RMSProp', () => new RMSProp({ centered: odd }), /^rmsprop: centered must be one of false, true, not "odd"$/],
-  ['groups', () => new Adam({ groups: odd }), /^optimizer: groups: needs a list such as .*, not "odd"$/],
-  [
-    'groups, matches',
-    () => new Adam({ groups: [{ matches: odd }] }),
-    /^optimizer: groups\[0\]\.matches: needs a function/,
-  ],
+  ['groups', () => new Adam({ groups: odd }), /^adam: groups: needs a list such as .*, not "odd"$/],
+  ['groups, matches', () => new Adam({ groups: [{ matches: odd }] }), /^adam: groups\[0\]\.matches: needs a function/],
   ['mse', () => mse(two, two, { reduction: odd }), /^mse: reduction must be one of mean, sum, none, not "odd"$/],
   [
     'klDivergence',
@@ -297,7 +293,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
     () => new ReduceOnPlateau({ rate: 1, mode: odd }),
     /^ReduceOnPlateau: mode must be one of min, max, not "odd"$/,
   ],
-  ['decays', () => new Adam({ decays: odd }), /^optimizer: decays: needs a function, not "odd"$/],
+  ['decays', () => new Adam({ decays: odd }), /^adam: decays: needs a function, not "odd"$/],
   ['warmUp', () => warmUp({ steps: 1, schedule: odd }), /^warmUp: schedule: needs a function, not "odd"$/],
   [
     'makeOptimizer',

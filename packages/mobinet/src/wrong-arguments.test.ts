@@ -224,11 +224,11 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   [
     'Adam',
     () => new Adam({ learningRate: Number.NaN }),
-    /^optimizer: learningRate must be a number from 0 .* not NaN$/,
+    /^adam: learningRate must be a number from 0 .* not NaN$/,
   ],
   ['Adam, betas', () => new Adam({ betas: [0.9, 1] }), /^adam: betas\[1\] must be a number from 0 to below 1, not 1$/],
   ['Adam, epsilon', () => new Adam({ epsilon: 0 }), /^adam: epsilon must be/],
-  ['Adam, decay', () => new Adam({ weightDecay: -1 }), /^optimizer: weightDecay must be/],
+  ['Adam, decay', () => new Adam({ weightDecay: -1 }), /^adam: weightDecay must be/],
   ['SGD, momentum', () => new SGD({ learningRate: 1, momentum: 1.5 }), /^sgd: momentum must be .* not 1\.5$/],
   ['Bop', () => new Bop({ adaptivity: 2 }), /^bop: adaptivity must be a number from 0 to 1, not 2$/],
   ['RMSProp', () => new RMSProp({ alpha: 1 }), /^rmsprop: alpha must be a number from 0 to below 1, not 1$/],
@@ -274,7 +274,7 @@ describe('public functions, with arguments of a wrong type or range', () => {
     const optimizer = new Adam();
     const weight = new Parameter(ones([1]) as Tensor);
     optimizer.learningRate = Number.NaN;
-    expect(() => optimizer.update({ weight }, { weight: ones([1]) })).toThrow(/^optimizer: learningRate must be/);
+    expect(() => optimizer.update({ weight }, { weight: ones([1]) })).toThrow(/^adam: learningRate must be/);
     expect([optimizer.step, ...weight.values]).toEqual([0, 1]);
   });
 });

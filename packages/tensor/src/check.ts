@@ -1,3 +1,5 @@
+import type { DType } from './dtype.js';
+import { DTypeError } from './errors.js';
 import { withHelp } from './help.js';
 import { formatShape, type Shape } from './shape.js';
 
@@ -277,7 +279,8 @@ function textOf(value: unknown): string {
  *
  * @param op The operation, for the message.
  * @param operand The argument's name, for the message.
- * @throws TypeError with one line if it is not.
+ * @param accepted The dtypes that it may have. Default: any.
+ * @throws TypeError with one line if it is not; DTypeError if it has another dtype.
  *
  * @example
  * ```ts
@@ -291,13 +294,15 @@ function textOf(value: unknown): string {
  * // → TypeError: relu: x must be a tensor, not [1,2]. Make one with tensor([…]).
  * ```
  */
-export function checkTensor(op: string, value: unknown, operand = 'x'): void {
-  if (isTensor(value)) return;
-  const problem = `${op}: ${operand} must be a tensor, not ${shown(value)}.`;
-  throw new TypeError(isPromise(value) ? awaitIt(problem) : `${problem} Make one with tensor([…]).`);
+export function checkTensor(op: string, value: unknown, operand = 'x', accepted?: Accepted): void {
+  if (!isTensor(value)) {
+    const problem = `${op}: ${operand} must be a tensor, not ${shown(value)}.`;
+    throw new TypeError(isPromise(value) ? awaitIt(problem) : `${problem} Make one with tensor([…]).`);
+  }
+  if (accepted) checkDType(op, value.dtype, accepted, operand);
 }
 
-function isTensor(value: unknown): value is { readonly shape: Shape } {
+function isTensor(value: unknown): value is { readonly shape: Shape; readonly dtype: DType | 'bits' } {
   return (value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true;
 }
 
@@ -309,6 +314,18 @@ export function isPromise(value: unknown): boolean {
 /** The message of an error about a promise, with the remedy. */
 export function awaitIt(problem: string, remedy = 'Await it first.'): string {
   return withHelp(`${problem} ${remedy}`, 'forgotten-await');
+}
+
+type Accepted = readonly (DType | 'bits')[];
+
+/** Checks the dtype of an operand. @throws DTypeError unless it is one of `accepted`. */
+export function checkDType(op: string, dtype: DType | 'bits', accepted: Accepted, operand: string): void {
+  if (accepted.includes(dtype)) return;
+  const x = operand.includes(' ') ? 'x' : operand;
+  let remedy = `cast(${x}, '${accepted[0]}')`;
+  if (dtype === 'bits') remedy = `unpackBits(${x})`;
+  else if (accepted.includes('bits')) remedy = `packBits(${x})`;
+  throw new DTypeError(`${op}: ${operand} must be ${accepted.join(' or ')}, not ${dtype}. Use ${remedy}.`);
 }
 
 /**

@@ -100,7 +100,7 @@ export function tensor(
     throw new ShapeError('tensor', `${flat.length} values do not fill shape ${formatShape(shape)} (${sizeOf(shape)})`);
   }
   const dtype = options.dtype ?? ((isTyped && dtypeOf(values)) || 'f32');
-  return fromHost(dtype, shape, (values) => values.set(flat));
+  return fromHost(dtype, shape, (values) => values.set(flat), 'tensor');
 }
 
 /** The shape of nested arrays, taken from the first element at each level. */
@@ -236,9 +236,14 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
   if (dtype !== 'f32' && !(Number.isInteger(first) && Number.isInteger(step))) {
     throw new RangeError(`arange: start ${first} and step ${step} are not whole numbers. Pass the dtype 'f32'.`);
   }
-  return fromHost(dtype, [Math.max(0, Math.ceil((end - first) / step))], (values) => {
-    for (let i = 0; i < values.length; i++) values[i] = first + i * step;
-  });
+  return fromHost(
+    dtype,
+    [Math.max(0, Math.ceil((end - first) / step))],
+    (values) => {
+      for (let i = 0; i < values.length; i++) values[i] = first + i * step;
+    },
+    'arange',
+  );
 }
 
 /**
@@ -264,10 +269,15 @@ export function linspace(start: number, stop: number, count: number): Tensor {
   checkNumber('linspace: stop', stop, {});
   checkNumber('linspace: count', count, wholeNumbers(0));
   const step = count > 1 ? (stop - start) / (count - 1) : 0;
-  return fromHost('f32', checkShape('linspace', [count]), (values) => {
-    // From the nearer end, as in PyTorch, so that both are exact.
-    for (let i = 0; i < count; i++) values[i] = 2 * i < count ? start + i * step : stop - (count - 1 - i) * step;
-  });
+  return fromHost(
+    'f32',
+    checkShape('linspace', [count]),
+    (values) => {
+      // From the nearer end, as in PyTorch, so that both are exact.
+      for (let i = 0; i < count; i++) values[i] = 2 * i < count ? start + i * step : stop - (count - 1 - i) * step;
+    },
+    'linspace',
+  );
 }
 
 /**
@@ -286,10 +296,15 @@ export function linspace(start: number, stop: number, count: number): Tensor {
  * ```
  */
 export function eye(size: number): Tensor {
-  return fromHost('f32', checkShape('eye', [size, size]), (values) => {
-    values.fill(0);
-    for (let i = 0; i < size; i++) values[i * (size + 1)] = 1;
-  });
+  return fromHost(
+    'f32',
+    checkShape('eye', [size, size]),
+    (values) => {
+      values.fill(0);
+      for (let i = 0; i < size; i++) values[i * (size + 1)] = 1;
+    },
+    'eye',
+  );
 }
 
 /**
@@ -318,11 +333,16 @@ export function oneHot(indices: Tensor<'i32'> | Tensor<'u8'>, classes: number): 
   }
   checkNumber('oneHot: classes', classes, wholeNumbers(0));
   const chosen = indices.values;
-  return fromHost('f32', checkShape('oneHot', [...indices.shape, classes]), (values) => {
-    values.fill(0);
-    chosen.forEach((index, row) => {
-      if (index < 0 || index >= classes) throw new RangeError(`oneHot: index ${index} is outside 0 … ${classes - 1}`);
-      values[row * classes + index] = 1;
-    });
-  });
+  return fromHost(
+    'f32',
+    checkShape('oneHot', [...indices.shape, classes]),
+    (values) => {
+      values.fill(0);
+      chosen.forEach((index, row) => {
+        if (index < 0 || index >= classes) throw new RangeError(`oneHot: index ${index} is outside 0 … ${classes - 1}`);
+        values[row * classes + index] = 1;
+      });
+    },
+    'oneHot',
+  );
 }

@@ -3,9 +3,9 @@ import { currentBackend } from './backend.js';
 import type { BackendName } from './backend-name.js';
 import { BitTensor, emptyBitTensor } from './bit-tensor.js';
 import type { Block } from './block.js';
-import { checkFunction, checkTensor } from './check.js';
+import { checkDType, checkFunction, checkTensor } from './check.js';
 import type { DType } from './dtype.js';
-import { BackendError, DTypeError, MissingKernelError } from './errors.js';
+import { BackendError, MissingKernelError } from './errors.js';
 import { type KernelTier, kernelSetting } from './kernel-setting.js';
 import type { AnyTensor, InputGradients, OpDefinition, Spec } from './op-definition.js';
 import { type OpProfile, Profiler } from './profile.js';
@@ -213,7 +213,7 @@ export function apply<I extends Tensors, O extends Tensors, A, S extends Tensors
   // A plain loop, because every call of every op comes through here.
   for (let at = 0; at < inputs.length; at++) checkTensor(op.name, inputs[at], `input ${at}`);
   const specs: readonly Spec[] = op.outputs(inputs, attributes);
-  for (let at = 0; at < inputs.length; at++) checkDType(op, inputs[at].dtype, at);
+  for (let at = 0; at < inputs.length; at++) checkInputDType(op, inputs[at].dtype, at);
   const backend = backendOf(op.name, inputs);
   const listener = tracer();
   if (listener && inputs.some(({ block }) => block instanceof AbsentBlock)) {
@@ -256,20 +256,16 @@ export function applyInto<I extends Tensors, O extends Tensors, A, S extends Ten
   attributes: A,
 ): void {
   backendOf(op.name, [...inputs, ...outputs]);
-  for (let at = 0; at < inputs.length; at++) checkDType(op as unknown as AnyOp, inputs[at].dtype, at);
+  for (let at = 0; at < inputs.length; at++) checkInputDType(op as unknown as AnyOp, inputs[at].dtype, at);
   for (const output of outputs) recordOverwrite(op.name, output);
   run(op as unknown as AnyOp, inputs, outputs, attributes);
 }
 
 const onlyF32: readonly (DType | 'bits')[] = ['f32'];
 
-function checkDType({ name, accepts }: AnyOp, dtype: DType | 'bits', at: number): void {
+function checkInputDType({ name, accepts }: AnyOp, dtype: DType | 'bits', at: number): void {
   const accepted = accepts ? (accepts[at] ?? accepts[accepts.length - 1]) : onlyF32;
-  if (accepted.includes(dtype)) return;
-  let remedy = `cast(x, '${accepted[0]}')`;
-  if (dtype === 'bits') remedy = 'unpackBits(x)';
-  else if (accepted.includes('bits')) remedy = 'packBits(x)';
-  throw new DTypeError(`${name}: input ${at} must be ${accepted.join(' or ')}, not ${dtype}. Use ${remedy}.`);
+  checkDType(name, dtype, accepted, `input ${at}`);
 }
 
 function run(op: AnyOp, inputs: Tensors, outputs: Tensors, attributes: unknown): void {

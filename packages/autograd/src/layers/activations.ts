@@ -3,12 +3,14 @@ import {
   checkChoice,
   checkNumber,
   checkOptions,
+  checkTensor,
   full,
   type GeluOptions,
   gelu,
   neg,
   prelu,
   relu,
+  ShapeError,
   sigmoid,
   silu,
   type Tensor,
@@ -199,9 +201,17 @@ export class RPReLU extends PReLU {
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensor('RPReLU', x, 'x', ['f32']);
+    const { gamma } = this;
+    if (x.shape.at(-1) !== gamma.size) {
+      throw new ShapeError('RPReLU', `the last axis of x must have ${gamma.size} channels`, [
+        { name: 'x', shape: x.shape, note: '…, channels' },
+        { name: 'gamma', shape: gamma.shape, note: gamma.label },
+      ]);
+    }
     return tidy(() => {
       // −γ is computed once in a compiled network, where adding it fuses with the convolution before.
-      const y = super.forward(add(x, neg(this.gamma)));
+      const y = super.forward(add(x, neg(gamma)));
       return this.zeta ? add(y, this.zeta) : y;
     });
   }

@@ -71,7 +71,7 @@ describe('Embedding', () => {
     // @ts-expect-error the generator is missing
     expect(() => new Embedding(2, 2, {})).toThrow(TypeError);
     expect(() => new Embedding(2, 2, { rng }).forward(tensor([0.5]) as never)).toThrow(
-      'embedding: indices are f32, not i32',
+      'embedding: indices must be i32, not f32',
     );
   });
 });

@@ -1,4 +1,14 @@
-import { avgPool2d, checkChoice, maxPool2d, mean, minPool2d, type Pair, type Tensor } from '@mobinet/tensor/functions';
+import {
+  avgPool2d,
+  checkChoice,
+  checkTensor,
+  maxPool2d,
+  mean,
+  minPool2d,
+  type Pair,
+  ShapeError,
+  type Tensor,
+} from '@mobinet/tensor/functions';
 import { checkWindow } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
 
@@ -56,6 +66,11 @@ export class Pool2d extends Module {
  */
 export class GlobalAveragePool2d extends Module {
   override forward(x: Tensor): Tensor {
+    checkTensor('GlobalAveragePool2d', x, 'x', ['f32']);
+    if (x.rank !== 4) {
+      const operand = { name: 'x', shape: x.shape, note: 'batch, height, width, channels' };
+      throw new ShapeError('GlobalAveragePool2d', 'x must have 4 axes', [operand]);
+    }
     return mean(x, { axes: [1, 2] });
   }
 }

@@ -62,7 +62,7 @@ export class Adam extends Optimizer {
   constructor(options: AdamOptions = {}, name = 'adam') {
     checkOptions(name, options, adamOptions);
     const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, ...rest } = options;
-    super(learningRate, rest);
+    super(learningRate, rest, name);
     if (!Array.isArray(betas) || betas.length !== 2) {
       throw new RangeError(`${name}: betas must be two numbers, not ${shown(betas)}`);
     }

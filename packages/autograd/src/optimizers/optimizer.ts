@@ -79,10 +79,10 @@ export interface Update {
   readonly gradient: Tensor;
 }
 
-function checkGroups(groups: readonly ParameterGroup[]): void {
-  checkList('optimizer: groups', groups, '[{ matches: (path) => path.startsWith("head"), learningRateFactor: 10 }]');
+function checkGroups(optimizer: string, groups: readonly ParameterGroup[]): void {
+  checkList(`${optimizer}: groups`, groups, '[{ matches: (path) => path.startsWith("head"), learningRateFactor: 10 }]');
   groups.forEach((group, at) => {
-    const name = `optimizer: groups[${at}]`;
+    const name = `${optimizer}: groups[${at}]`;
     checkOptions(name, group, ['matches', 'learningRateFactor', 'weightDecay']);
     checkFunction(`${name}.matches`, group.matches);
     checkNumber(`${name}.learningRateFactor`, group.learningRateFactor ?? 1, stepRateRange);
@@ -145,17 +145,21 @@ export abstract class Optimizer {
   readonly #decay: number;
   readonly #decays: (path: string, parameter: Tensor) => boolean;
   readonly #groups: readonly ParameterGroup[];
+  readonly #name: string;
 
+  /** @param name The optimizer, for messages. */
   protected constructor(
     /** η, 0 or more. May be changed between updates, for example by a schedule. */
     public learningRate: number,
     { weightDecay = 0, decays = notBinary, groups = [] }: OptimizerOptions,
+    name = 'optimizer',
   ) {
-    checkNumber('optimizer: learningRate', learningRate, stepRateRange);
-    this.#decay = checkNumber('optimizer: weightDecay', weightDecay, weightDecayRange);
-    checkFunction('optimizer: decays', decays);
+    this.#name = name;
+    checkNumber(`${name}: learningRate`, learningRate, stepRateRange);
+    this.#decay = checkNumber(`${name}: weightDecay`, weightDecay, weightDecayRange);
+    checkFunction(`${name}: decays`, decays);
     this.#decays = decays;
-    checkGroups(groups);
+    checkGroups(name, groups);
     this.#groups = groups;
   }
 
@@ -167,16 +171,16 @@ export abstract class Optimizer {
    *   are no parameters, RangeError if the learning rate is out of range. In all these cases, nothing has changed.
    */
   update<T extends object>(tree: T, gradients: Gradients<T>): void {
-    checkNumber('optimizer: learningRate', this.learningRate, stepRateRange);
+    checkNumber(`${this.#name}: learningRate`, this.learningRate, stepRateRange);
     const byPath = flattenAll(gradients);
     const updates = flatten(tree).map(([path, parameter]) => {
       const gradient = byPath.get(path);
       if (!gradient) {
         const remedy = 'Pass the gradients that valueAndGradient returned for these parameters.';
-        throw new Error(`optimizer: there is no gradient for ${path || 'the parameter'}. ${remedy}`);
+        throw new Error(`${this.#name}: there is no gradient for ${path || 'the parameter'}. ${remedy}`);
       }
       if (!sameShape(gradient.shape, parameter.shape)) {
-        throw new ShapeError('optimizer', `the gradient of ${path || 'the parameter'} has a different shape`, [
+        throw new ShapeError(this.#name, `the gradient of ${path || 'the parameter'} has a different shape`, [
           { name: 'parameter', shape: parameter.shape },
           { name: 'gradient', shape: gradient.shape },
         ]);
@@ -205,10 +209,12 @@ export abstract class Optimizer {
    * state.
    */
   load(state: OptimizerState): void {
-    checkRecord('optimizer: state', state);
+    checkRecord(`${this.#name}: state`, state);
     const { step, tensors } = state;
-    checkNumber('optimizer: state.step', step, wholeNumbers(0));
-    if (!(tensors instanceof Map)) throw new TypeError(`optimizer: state.tensors must be a Map, not ${shown(tensors)}`);
+    checkNumber(`${this.#name}: state.step`, step, wholeNumbers(0));
+    if (!(tensors instanceof Map)) {
+      throw new TypeError(`${this.#name}: state.tensors must be a Map, not ${shown(tensors)}`);
+    }
     this.#step = step;
     tidy(() => {
       for (const [name, tensor] of this.#tensors) if (!tensors.has(name)) assign(tensor, zeros(tensor.shape));

@@ -378,11 +378,11 @@ describe('groups of parameters', () => {
 
   test('that are wrong are explained', () => {
     const make = (groups: unknown) => () => new Adam({ groups: groups as never });
-    expect(make({})).toThrow(/^optimizer: groups: needs a list such as \[\{ matches: .*, not \{\}$/);
-    expect(make([3])).toThrow(/^optimizer: groups\[0\]: options must be an object, not 3\. Its options are /);
-    expect(make([{ matches: 'head' }])).toThrow(/^optimizer: groups\[0\]\.matches: needs a function, not "head"$/);
+    expect(make({})).toThrow(/^adam: groups: needs a list such as \[\{ matches: .*, not \{\}$/);
+    expect(make([3])).toThrow(/^adam: groups\[0\]: options must be an object, not 3\. Its options are /);
+    expect(make([{ matches: 'head' }])).toThrow(/^adam: groups\[0\]\.matches: needs a function, not "head"$/);
     expect(make([{ matches: () => true, learningRate: 1 }])).toThrow(
-      /^optimizer: groups\[0\] has no option "learningRate"\. Its options are matches, learningRateFactor, weightDecay$/,
+      /^adam: groups\[0\] has no option "learningRate"\. Its options are matches, learningRateFactor, weightDecay$/,
     );
     expect(make([{ matches: () => true, learningRateFactor: -1 }])).toThrow(
       /learningRateFactor must be a number from 0/,

@@ -56,7 +56,7 @@ export class RMSProp extends Optimizer {
   constructor(options: RMSPropOptions = {}) {
     checkOptions('rmsprop', options, ['learningRate', 'alpha', 'epsilon', 'momentum', 'centered', ...optimizerOptions]);
     const { learningRate = 1e-2, alpha = 0.99, epsilon = 1e-8, momentum = 0, centered = false, ...rest } = options;
-    super(learningRate, rest);
+    super(learningRate, rest, 'rmsprop');
     this.#alpha = checkNumber('rmsprop: alpha', alpha, decayRange);
     this.#epsilon = checkNumber('rmsprop: epsilon', epsilon, epsilonRange);
     this.#momentum = checkNumber('rmsprop: momentum', momentum, decayRange);

@@ -45,7 +45,7 @@ export class SGD extends Optimizer {
   constructor(options: SGDOptions) {
     checkOptions('sgd', options, ['learningRate', 'momentum', 'nesterov', ...optimizerOptions]);
     const { learningRate, momentum = 0, nesterov = false, ...rest } = options;
-    super(learningRate, rest);
+    super(learningRate, rest, 'sgd');
     this.#momentum = checkNumber('sgd: momentum', momentum, decayRange);
     this.#nesterov = checkChoice('sgd: nesterov', nesterov, [false, true]);
     if (nesterov && momentum === 0) throw new RangeError('sgd: nesterov needs a momentum above 0');

@@ -3,6 +3,7 @@ import {
   checkNumber,
   checkOptions,
   checkRng,
+  checkTensor,
   type Rng,
   reshape,
   ShapeError,
@@ -65,6 +66,7 @@ export class BinaryLinear extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensor('BinaryLinear', x, 'x', ['f32']);
     const [outputs, inputs] = this.weight.shape;
     if (x.rank !== 2 || x.shape[1] !== inputs) {
       throw new ShapeError('BinaryLinear', `x must be [batch, ${inputs}]`, [

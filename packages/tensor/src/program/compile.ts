@@ -40,6 +40,6 @@ export function compile(
   for (const [at, input] of inputs.entries()) checkRecord(`compile: input ${at}`, input);
   checkOptions('compile', options, ['rules']);
   const { rules = [] } = options;
-  const program = withBackend('cpu', () => prune(fuse(trace(f, inputs), rules)));
+  const program = withBackend('cpu', () => prune(fuse(trace(f, inputs, 'compile'), rules)));
   return new ReadyProgram(program);
 }

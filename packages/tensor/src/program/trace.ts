@@ -23,6 +23,7 @@ export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly An
  * mode or the branch of an `if`, is fixed at its value during this call. All tensors are on the CPU.
  *
  * @param inputs The dtypes and shapes of the inputs.
+ * @param caller The function to name in errors.
  * @returns The program. The caller owns it: pass it to `fuse`, `prune` or `ReadyProgram`, or to `disposeProgram`.
  * @throws TraceError if `f` reads elements that depend on its inputs, or draws random numbers; RangeError for an
  *   unknown dtype.
@@ -39,16 +40,16 @@ export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly An
  * disposeProgram(program);
  * ```
  */
-export function trace(f: TensorFunction, inputs: readonly Spec[]): Program {
-  checkList('trace', inputs, "[{ dtype: 'f32', shape: [2, 3] }]");
-  for (const { dtype } of inputs) checkChoice('trace: dtype', dtype, [...dtypes, 'bits']);
+export function trace(f: TensorFunction, inputs: readonly Spec[], caller = 'trace'): Program {
+  checkList(caller, inputs, "[{ dtype: 'f32', shape: [2, 3] }]");
+  for (const { dtype } of inputs) checkChoice(`${caller}: dtype`, dtype, [...dtypes, 'bits']);
   const tracer = new ProgramTracer();
   try {
     return tidy(() => {
       const absent = inputs.map((spec) => tracer.absent(spec));
       const result = withTracer(tracer, () => f(...absent));
       const results: readonly AnyTensor[] = Array.isArray(result) ? result : [result];
-      for (const [at, x] of results.entries()) checkTensor('trace', x, `result ${at} of the function`);
+      for (const [at, x] of results.entries()) checkTensor(caller, x, `result ${at} of the function`);
       return tracer.program(absent, results);
     });
   } catch (error) {

@@ -50,8 +50,8 @@ export interface ConvTranspose2dOptions {
  * ```
  */
 export function convTranspose2d(x: Tensor, filter: Tensor, options: ConvTranspose2dOptions = {}): Tensor {
-  checkTensor('convTranspose2d', x);
-  checkTensor('convTranspose2d', filter, 'filter');
+  checkTensor('convTranspose2d', x, 'x', ['f32']);
+  checkTensor('convTranspose2d', filter, 'filter', ['f32']);
   checkOptions('convTranspose2d', options, ['stride', 'padding', 'outputPadding', 'dilation', 'groups']);
   const { xShape, ...attributes } = transposedAttributes(x.shape, filter.shape, options, filter.label);
   return conv2dInputGradient(x, filter, xShape, attributes);

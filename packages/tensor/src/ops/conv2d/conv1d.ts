@@ -44,8 +44,8 @@ export interface Conv1dOptions {
  * ```
  */
 export function conv1d(x: Tensor, filter: Tensor, options: Conv1dOptions = {}): Tensor {
-  checkTensor('conv1d', x);
-  checkTensor('conv1d', filter, 'filter');
+  checkTensor('conv1d', x, 'x', ['f32']);
+  checkTensor('conv1d', filter, 'filter', ['f32']);
   checkOptions('conv1d', options, conv2dOptions);
   if (x.rank !== 3 || filter.rank !== 3) {
     throw new ShapeError('conv1d', 'x and filter must have 3 axes', [

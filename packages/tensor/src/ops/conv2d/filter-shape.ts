@@ -1,4 +1,5 @@
 import { checkNumber, wholeNumbers } from '../../check.js';
+import { checkShape } from '../../check-shape.js';
 import { ShapeError } from '../../errors.js';
 import type { Shape } from '../../shape.js';
 import { checkWindow, type Pair } from '../window.js';
@@ -34,5 +35,5 @@ export function filterShape(
     throw new ShapeError(layer, `${groups} groups do not divide ${inChannels} and ${outChannels} channels`);
   }
   const { taps } = checkWindow(layer, kernel, window);
-  return [outChannels, ...taps, inChannels / groups];
+  return checkShape(layer, [outChannels, ...taps, inChannels / groups]);
 }

@@ -1,6 +1,7 @@
 import { apply } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { erf as erfLanes } from '../../wasm/assembler.js';
+import { clip } from './activation.js';
 import { mul } from './binary.js';
 import { elementwiseOp } from './elementwise.js';
 import { erfOf, erfWgsl } from './error-function.js';
@@ -32,5 +33,10 @@ const erfOp = elementwiseOp({
   wgsl: 'erf(x)',
   wgslFunctions: erfWgsl,
   saves: (inputs) => inputs,
-  gradient: (dy, { saved: [x] }) => [() => flushTiny(mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))))],
+  gradient: (dy, { saved: [x] }) => [
+    () => flushTiny(mul(dy, mul(exp(neg(square(clip(x, -erfLimit, erfLimit)))), 2 / Math.sqrt(Math.PI)))),
+  ],
 });
+
+/** Beyond this |x| the slope is exactly 0. Its square must not overflow, since the next derivative would be 0 · ∞. */
+const erfLimit = 12;

@@ -1,4 +1,4 @@
-import { checkChoice, checkOptions } from '../../check.js';
+import { checkChoice, checkOptions, checkTensor } from '../../check.js';
 import { apply, isRecording } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
 import { type F32x4, f32x4, normalDistribution } from '../../wasm/assembler.js';
@@ -9,7 +9,9 @@ import { add, mul, sub } from './binary.js';
 import { elementwiseOp } from './elementwise.js';
 import { erf } from './erf.js';
 import { normalCdf, normalDensity, normalWgsl } from './error-function.js';
+import { isFinite } from './predicates.js';
 import { exp, square } from './unary.js';
+import { where } from './where.js';
 
 /** Options of `gelu`. */
 export interface GeluOptions {
@@ -42,10 +44,14 @@ export interface GeluOptions {
  */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
   checkOptions('gelu', options, ['approximate']);
+  checkTensor('gelu', x, 'x', ['f32']);
   const { approximate = 'none' } = options;
   checkChoice('gelu: approximate', approximate, ['none', 'tanh']);
   return apply(approximate === 'none' ? geluOp : geluTanhOp, [x], undefined)[0];
 }
+
+/** Beyond this |x| the slope is exactly 0 or 1. Gradients clamp x to it, so that powers of x do not overflow. */
+const geluLimit = 20;
 
 const geluOp = elementwiseOp({
   name: 'gelu',
@@ -75,14 +81,14 @@ const geluGradientOp = elementwiseOp({
 /** The same as plain ops, which can be differentiated again. */
 function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
   const below = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
-  const density = mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-  return mul(dy, add(below, mul(x, density)));
+  // At ±∞, ∞ · 0 is NaN, as in the kernel and in PyTorch.
+  const z = where(isFinite(x), clip(x, -geluLimit, geluLimit), x);
+  const density = mul(exp(mul(square(z), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  return mul(dy, add(below, mul(z, density)));
 }
 
 const geluScale = Math.sqrt(2 / Math.PI);
 const geluCubic = 0.044715;
-/** Beyond this |x| the slope is exactly 0 or 1. The gradient clamps x to it, so that powers of x do not overflow. */
-const geluLimit = 20;
 
 // Kernels and plain ops use σ(2u) = (1 + tanh u) / 2, whose digits do not cancel. In WGSL, tanh may overflow, too.
 const geluTanhOp = elementwiseOp({

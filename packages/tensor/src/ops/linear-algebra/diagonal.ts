@@ -1,7 +1,7 @@
 import { withBackend } from '../../backend.js';
 import { checkNumber, checkOptions, checkTensor } from '../../check.js';
 import { arange } from '../../create.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
@@ -38,7 +38,7 @@ import { type DiagonalOptions, diagonalNumbers } from './triangles.js';
  * ```
  */
 export function diag<D extends DType>(x: Tensor<D>, options: DiagonalOptions = {}): Tensor<D> {
-  checkTensor('diag', x);
+  checkTensor('diag', x, 'x', dtypes);
   checkOptions('diag', options, ['offset']);
   const offset = checkNumber('diag: offset', options.offset ?? 0, { isWhole: true });
   if (x.rank === 1) return tidy(() => matrixOf(x, offset));

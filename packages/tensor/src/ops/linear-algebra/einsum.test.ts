@@ -221,7 +221,7 @@ describe('einsum', () => {
     );
     const integers = tensor([1], { dtype: 'i32' }) as never;
     expect(() => einsum('i', integers)).toThrow(DTypeError);
-    expect(() => einsum('i', integers)).toThrow("einsum: tensor 0 is i32, not f32. Convert it with cast(x, 'f32').");
+    expect(() => einsum('i', integers)).toThrow("einsum: tensor 0 must be f32, not i32. Use cast(x, 'f32').");
   });
 });
 

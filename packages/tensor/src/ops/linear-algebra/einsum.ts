@@ -1,6 +1,5 @@
 import { checkTensor } from '../../check.js';
 import { broadcastShapes } from '../../check-shape.js';
-import { DTypeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import { type Shape, sizeOf } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
@@ -44,10 +43,7 @@ import { type Labels, readEquation } from './einsum-equation.js';
  */
 export function einsum(equation: string, ...tensors: readonly Tensor[]): Tensor {
   tensors.forEach((x, index) => {
-    checkTensor('einsum', x, `tensor ${index}`);
-    if (x.dtype !== 'f32') {
-      throw new DTypeError(`einsum: tensor ${index} is ${x.dtype}, not f32. Convert it with cast(x, 'f32').`);
-    }
+    checkTensor('einsum', x, `tensor ${index}`, ['f32']);
   });
   const { operands, output } = readEquation(
     equation,

@@ -1,5 +1,5 @@
 import { checkTensor } from '../../check.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
@@ -25,7 +25,7 @@ import { reshape } from '../shape/reshape.js';
  * ```
  */
 export function dot(a: Tensor, b: Tensor): Tensor {
-  checkVectors('dot', a, b);
+  checkVectors('dot', a, b, ['f32']);
   if (a.size !== b.size) {
     throw new ShapeError('dot', 'the vectors must have the same length', [
       { name: 'a', shape: a.shape },
@@ -54,13 +54,14 @@ export function dot(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function outer<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>>): Tensor<D> {
-  checkVectors('outer', a, b);
+  checkVectors('outer', a, b, dtypes);
+  checkTensor('outer', b, 'b', [a.dtype]);
   return tidy(() => mul(reshape(a, [a.size, 1]), b));
 }
 
-function checkVectors(op: string, a: Tensor<DType>, b: Tensor<DType>): void {
-  checkTensor(op, a, 'a');
-  checkTensor(op, b, 'b');
+function checkVectors(op: string, a: Tensor<DType>, b: Tensor<DType>, accepted: readonly DType[]): void {
+  checkTensor(op, a, 'a', accepted);
+  checkTensor(op, b, 'b', accepted);
   if (a.rank === 1 && b.rank === 1) return;
   throw new ShapeError(
     op,

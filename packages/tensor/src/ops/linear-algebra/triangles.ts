@@ -1,7 +1,7 @@
 import { withBackend } from '../../backend.js';
 import { checkNumber, checkOptions, checkTensor } from '../../check.js';
 import { arange } from '../../create.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
@@ -71,7 +71,7 @@ function keepDiagonals<D extends DType>(
   options: DiagonalOptions,
   isKept: typeof lessEqual,
 ): Tensor<D> {
-  checkTensor(op, x);
+  checkTensor(op, x, 'x', dtypes);
   checkOptions(op, options, ['offset']);
   const offset = checkNumber(`${op}: offset`, options.offset ?? 0, { isWhole: true });
   if (x.rank < 2) {

@@ -1,9 +1,11 @@
 import { checkNumber, checkRecord, checkTensor } from '../../check.js';
+import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
+import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { add, div, mul, sub } from '../elementwise/binary.js';
 import { sqrt } from '../elementwise/unary.js';
-import { affine } from './affine.js';
+import { affine, checkChannels } from './affine.js';
 import { type BatchNormOptions, epsilonRange } from './batch-norm.js';
 
 /** Parameters and fixed statistics of a batch normalization, each [channels]. */
@@ -25,7 +27,7 @@ export interface FoldableBatchNorm extends BatchNormOptions {
  *
  * The result, each [channels], is differentiable with respect to all four tensors.
  *
- * @throws TypeError unless all four are tensors.
+ * @throws TypeError unless all four are tensors; DTypeError unless they are f32; ShapeError if their shapes differ.
  *
  * @example
  * ```ts
@@ -44,8 +46,12 @@ export function foldBatchNorm(batchNorm: FoldableBatchNorm): { scale: Tensor; sh
 function fold(op: string, batchNorm: FoldableBatchNorm): { scale: Tensor; shift: Tensor } {
   checkRecord(`${op}: the batch normalization`, batchNorm);
   const { gamma, beta, mean, variance, epsilon = 1e-5 } = batchNorm;
-  for (const [name, vector] of Object.entries({ gamma, beta, mean, variance })) checkTensor(op, vector, name);
+  for (const [name, vector] of Object.entries({ gamma, beta, mean, variance })) checkTensor(op, vector, name, ['f32']);
   checkNumber(`${op}: epsilon`, epsilon, epsilonRange);
+  if (gamma.rank !== 1 || ![beta, mean, variance].every(({ shape }) => sameShape(shape, gamma.shape))) {
+    const operands = Object.entries({ gamma, beta, mean, variance }).map(([name, { shape }]) => ({ name, shape }));
+    throw new ShapeError(op, 'the vectors must have the same shape [channels]', operands);
+  }
   return tidy(() => {
     const scale = div(gamma, sqrt(add(variance, epsilon)));
     return { scale, shift: sub(beta, mul(mean, scale)) };
@@ -71,9 +77,10 @@ function fold(op: string, batchNorm: FoldableBatchNorm): { scale: Tensor; shift:
  * ```
  */
 export function batchNormEval(x: Tensor, batchNorm: FoldableBatchNorm): Tensor {
-  checkTensor('batchNormEval', x);
+  checkTensor('batchNormEval', x, 'x', ['f32']);
   return tidy(() => {
     const { scale, shift } = fold('batchNormEval', batchNorm);
+    checkChannels('batchNormEval', x.shape, { gamma: batchNorm.gamma });
     return affine(x, scale, shift);
   });
 }

@@ -1,5 +1,5 @@
 import { checkTensor } from '../../check.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { equal, notEqual } from '../elementwise/compare.js';
@@ -22,7 +22,7 @@ import { sum } from './sum.js';
  * ```
  */
 export function any(x: Tensor<DType>, options: ReduceOptions = {}): Tensor<'u8'> {
-  checkTensor('any', x);
+  checkTensor('any', x, 'x', dtypes);
   reductionOf('any', x.shape, options); // for errors that name this function
   return tidy(() => notEqual(sum(notEqual(x, 0), options), 0));
 }
@@ -43,7 +43,7 @@ export function any(x: Tensor<DType>, options: ReduceOptions = {}): Tensor<'u8'>
  * ```
  */
 export function all(x: Tensor<DType>, options: ReduceOptions = {}): Tensor<'u8'> {
-  checkTensor('all', x);
+  checkTensor('all', x, 'x', dtypes);
   reductionOf('all', x.shape, options);
   return tidy(() => equal(sum(equal(x, 0), options), 0));
 }

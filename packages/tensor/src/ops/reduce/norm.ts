@@ -47,7 +47,7 @@ export interface NormOptions extends ReduceOptions {
  * ```
  */
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
-  checkTensor('norm', x);
+  checkTensor('norm', x, 'x', ['f32']);
   const reduction = reductionOf('norm', x.shape, options, ['axes', 'keepDims', 'p']);
   const { p = 2, axes, keepDims = false } = options;
   if (!(typeof p === 'number' && p >= 0)) {

@@ -73,7 +73,7 @@ function repeat(x: Tensor<DType>, y: Tensor<DType>, copy: CopyBlock): void {
  * ```
  */
 export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
-  checkTensor('expand', x);
+  checkTensor('expand', x, 'x', dtypes);
   checkList('expand', shape);
   const added = shape.length - x.rank;
   if (shape.slice(0, Math.max(0, added)).includes(-1)) {

@@ -39,11 +39,7 @@ export const concatOp = defineOp<readonly Tensor<DType>[], [Tensor<DType>], { ax
   accepts: [dtypes],
   outputs(inputs, { axis }) {
     const [{ dtype, shape }] = inputs;
-    if (inputs.some((input) => input.dtype !== dtype)) {
-      throw new DTypeError(
-        `concat: all tensors must have the same dtype, not ${inputs.map((input) => input.dtype).join(', ')}`,
-      );
-    }
+    checkSameDType('concat', inputs);
     if (!inputs.every((input) => sameShape(input.shape.with(axis, 0), shape.with(axis, 0)))) {
       throw new ShapeError(
         'concat',
@@ -95,6 +91,7 @@ export function startsAlong(axis: number, parts: readonly Shape[]): number[] {
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
   checkTensors('stack', tensors);
   if (tensors.length === 0) throw new ShapeError('stack', 'no tensors', [], 'Pass at least one tensor.');
+  checkSameDType('stack', tensors);
   if (!tensors.every(({ shape }) => sameShape(shape, tensors[0].shape))) {
     throw new ShapeError(
       'stack',
@@ -112,7 +109,14 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0):
   );
 }
 
+function checkSameDType(op: string, tensors: readonly Tensor<DType>[]): void {
+  if (tensors.every(({ dtype }) => dtype === tensors[0].dtype)) return;
+  throw new DTypeError(
+    `${op}: all tensors must have the same dtype, not ${tensors.map(({ dtype }) => dtype).join(', ')}`,
+  );
+}
+
 function checkTensors(op: string, tensors: unknown): void {
   checkList(op, tensors, '[a, b] of tensors');
-  for (const [index, tensor] of tensors.entries()) checkTensor(op, tensor, `tensor ${index}`);
+  for (const [index, tensor] of tensors.entries()) checkTensor(op, tensor, `tensor ${index}`, dtypes);
 }

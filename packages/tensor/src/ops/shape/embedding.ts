@@ -1,7 +1,7 @@
 import { checkTensor } from '../../check.js';
-import { DTypeError, ShapeError } from '../../errors.js';
+import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
-import { gather } from './gather.js';
+import { gatherFor } from './gather.js';
 
 /**
  * Looks up rows of a table: y[...i] = weight[indices[...i]]. It is `gather` along the first axis of a matrix. The
@@ -12,8 +12,8 @@ import { gather } from './gather.js';
  * @param weight [count, features].
  * @param indices i32 of any shape.
  * @returns f32 [...indices.shape, features].
- * @throws ShapeError unless the table is a matrix; DTypeError unless the indices are i32; RangeError for an index outside
- *   0 … count − 1, which a GPU cannot throw: it picks zeros there.
+ * @throws ShapeError unless the table is a matrix; DTypeError unless it is f32 and the indices are i32; RangeError for an
+ *   index outside 0 … count − 1, which a GPU cannot throw: it picks zeros there.
  *
  * @example
  * ```ts
@@ -27,13 +27,12 @@ import { gather } from './gather.js';
  * ```
  */
 export function embedding(weight: Tensor, indices: Tensor<'i32'>): Tensor {
-  checkTensor('embedding', weight, 'weight');
-  checkTensor('embedding', indices, 'indices');
+  checkTensor('embedding', weight, 'weight', ['f32']);
+  checkTensor('embedding', indices, 'indices', ['i32']);
   if (weight.rank !== 2) {
     throw new ShapeError('embedding', 'the table is not a matrix', [
       { name: 'weight', shape: weight.shape, note: 'count, features' },
     ]);
   }
-  if (indices.dtype !== 'i32') throw new DTypeError(`embedding: indices are ${indices.dtype}, not i32`);
-  return gather(weight, indices);
+  return gatherFor('embedding', weight, indices, 0);
 }

@@ -133,6 +133,9 @@ describe('embedding', () => {
       ['embedding: the table is not a matrix', '  weight  [2]  count, features'].join('\n'),
     );
     expect(() => embedding(zeros([0, 4]), index)).toThrow(RangeError);
+    expect(() => embedding(zeros([2, 4]), tensor([0, 2], { dtype: 'i32' }))).toThrow(
+      'embedding: index 2 at position 1 is outside 0 … 1',
+    );
     const floats = zeros([2]);
     // @ts-expect-error floats are no indices
     expect(() => embedding(zeros([2, 2]), floats)).toThrow(DTypeError);

@@ -30,16 +30,32 @@ import { gatherByKernel, scatterAddByKernel } from './gather.wasm.js';
 export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, axis = 0): Tensor<D> {
   checkTensor('gather', x);
   checkTensor('gather', indices, 'indices');
-  return apply(gatherOp, [x, indices], { axis: normalizeAxis('gather', axis, x.rank) })[0] as Tensor<D>;
+  return gatherFor('gather', x, indices, normalizeAxis('gather', axis, x.rank));
 }
 
-const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axis: number }, [Tensor<'i32'>]>({
+/** `gather` along an axis that is not negative, for a function that errors name. */
+export function gatherFor<D extends DType>(
+  caller: string,
+  x: Tensor<D>,
+  indices: Tensor<'i32'>,
+  axis: number,
+): Tensor<D> {
+  return apply(gatherOp, [x, indices], { axis, caller })[0] as Tensor<D>;
+}
+
+interface Gathering {
+  readonly axis: number;
+  /** The function that the caller has called. */
+  readonly caller: string;
+}
+
+const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], Gathering, [Tensor<'i32'>]>({
   name: 'gather',
   accepts: [dtypes, ['i32']],
   outputs: ([{ dtype, shape }, indices], { axis }) => [{ dtype, shape: shape.toSpliced(axis, 1, ...indices.shape) }],
-  reference([x, { values: indices }], [y], { axis }) {
+  reference([x, { values: indices }], [y], { axis, caller }) {
     const [outer, size, run] = aroundAxis(x.shape, axis);
-    checkIndices('gather', indices, size);
+    checkIndices(caller, indices, size);
     const [source, target] = [x, y].map((tensor) => ({ bits: bitsOf(tensor), stride: 1 }));
     for (let o = 0, at = 0; o < outer; o++) {
       for (let i = 0; i < indices.length; i++, at += run) {
@@ -47,9 +63,9 @@ const gatherOp = defineOp<[Tensor<DType>, Tensor<'i32'>], [Tensor<DType>], { axi
       }
     }
   },
-  fast([x, indices], [y], { axis }) {
+  fast([x, indices], [y], { axis, caller }) {
     const [, size, run] = aroundAxis(x.shape, axis);
-    checkIndices('gather', indices.values, size);
+    checkIndices(caller, indices.values, size);
     gatherByKernel(x, indices, y, size, run);
   },
   webgpu([x, indices], [y], { axis }) {

@@ -1,6 +1,6 @@
 import { checkList, checkTensor, shown } from '../../check.js';
 import { normalizeAxis } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
@@ -32,13 +32,13 @@ export function roll<D extends DType>(
   shifts: number | readonly number[],
   axes?: number | readonly number[],
 ): Tensor<D> {
-  checkTensor('roll', x);
+  checkTensor('roll', x, 'x', dtypes);
   if (axes === undefined) return tidy(() => reshape(roll(reshape(x, [-1]), shifts, 0), x.shape));
   const along = typeof axes === 'number' ? [axes] : axes;
   checkList('roll', along, '[0, 1] of axes');
   const steps = typeof shifts === 'number' ? along.map(() => shifts) : shifts;
   checkList('roll', steps, '[1, -2] of shifts');
-  if (steps.length !== along.length || !steps.every(Number.isSafeInteger)) {
+  if (steps.length !== along.length || ![...steps].every(Number.isSafeInteger)) {
     throw new ShapeError(
       'roll',
       `shifts ${shown(shifts)} do not match axes ${shown(axes)}`,

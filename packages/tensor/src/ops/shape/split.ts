@@ -1,6 +1,6 @@
 import { checkList, checkTensor, shown } from '../../check.js';
 import { normalizeAxis } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { slice } from './slice.js';
@@ -28,7 +28,7 @@ import { slice } from './slice.js';
  * ```
  */
 export function split<D extends DType>(x: Tensor<D>, sizes: number | readonly number[], axis = 0): Tensor<D>[] {
-  checkTensor('split', x);
+  checkTensor('split', x, 'x', dtypes);
   const along = normalizeAxis('split', axis, x.rank);
   const whole = x.shape[along];
   const parts = typeof sizes === 'number' ? equalParts(whole, sizes) : sizes;

@@ -2,7 +2,7 @@ import { withBackend } from '../../backend.js';
 import { checkList, checkTensor, shown } from '../../check.js';
 import { checkShape, normalizeAxis } from '../../check-shape.js';
 import { fromHost } from '../../create.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import type { Shape } from '../../shape.js';
@@ -33,7 +33,7 @@ import { reshape } from './reshape.js';
  * ```
  */
 export function tile<D extends DType>(x: Tensor<D>, repetitions: number | readonly number[]): Tensor<D> {
-  checkTensor('tile', x);
+  checkTensor('tile', x, 'x', dtypes);
   const given = typeof repetitions === 'number' ? [repetitions] : repetitions;
   checkList('tile', given);
   checkCounts('tile', 'repetitions', given, x.shape);
@@ -77,7 +77,7 @@ export function tile<D extends DType>(x: Tensor<D>, repetitions: number | readon
  * ```
  */
 export function repeat<D extends DType>(x: Tensor<D>, repeats: number | readonly number[], axis?: number): Tensor<D> {
-  checkTensor('repeat', x);
+  checkTensor('repeat', x, 'x', dtypes);
   if (axis === undefined) return tidy(() => repeat(reshape(x, [-1]), repeats, 0));
   const along = normalizeAxis('repeat', axis, x.rank);
   const size = x.shape[along];

@@ -67,7 +67,7 @@ interface Order {
 
 /** Checks the arguments of `sort` or `argsort`, and sorts. */
 function orderOf(op: string, x: Tensor<DType>, options: SortOptions): Order {
-  checkTensor(op, x);
+  checkTensor(op, x, 'x', dtypes);
   checkOptions(op, options, ['axis', 'descending']);
   const { axis = -1, descending = false } = options;
   checkChoice(`${op}: descending`, descending, [true, false]);

@@ -1,6 +1,6 @@
 import { checkChoice, checkNumber, checkOptions, checkTensor, wholeNumbers } from '../../check.js';
 import { normalizeAxis } from '../../check-shape.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
@@ -42,7 +42,7 @@ export interface TopKResult<D extends DType = DType> {
  * ```
  */
 export function topK<D extends DType>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopKResult<D> {
-  checkTensor('topK', x);
+  checkTensor('topK', x, 'x', dtypes);
   checkNumber('topK: k', k, wholeNumbers(0));
   checkOptions('topK', options, ['axis', 'largest']);
   const { axis = -1, largest = true } = options;

@@ -2,7 +2,7 @@ import { AbsentBlock } from '../../absent.js';
 import { withBackend } from '../../backend.js';
 import { checkTensor } from '../../check.js';
 import { tensor } from '../../create.js';
-import type { DType } from '../../dtype.js';
+import { type DType, dtypes } from '../../dtype.js';
 import { MissingKernelError, TraceError } from '../../errors.js';
 import { tidy } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
@@ -39,7 +39,7 @@ export interface UniqueResult<D extends DType = DType> {
  * ```
  */
 export function unique<D extends DType>(x: Tensor<D>): UniqueResult<D> {
-  checkTensor('unique', x);
+  checkTensor('unique', x, 'x', dtypes);
   if (x.block instanceof AbsentBlock) {
     throw new TraceError(
       'unique: the number of distinct elements is unknown without the elements, which a tensor does not have in a ' +
