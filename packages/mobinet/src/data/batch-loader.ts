@@ -1,7 +1,7 @@
 import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers } from '@mobinet/tensor/functions';
 import { normalizationTable } from './augment.js';
 import { checkImage } from './check-image.js';
-import type { Decoding } from './decode-pool.js';
+import type { Decoding, ImageDecoder } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
 import { drawExample } from './draw-example.js';
 import { DataError } from './errors.js';
@@ -71,13 +71,6 @@ export interface CutBatch {
   readonly index: number;
   /** In order, those of the own share; null where all images of a micro-batch were skipped. */
   readonly parts: readonly (ImageBatch | null)[];
-}
-
-/** Decodes and scales images ahead of time. */
-export interface ImageDecoder {
-  /** Messages call the image `name`. */
-  decode(image: ImageInput, name: string): Decoding;
-  close(): Promise<void>;
 }
 
 /** Turns images into batches: what is common to the loaders of Node and of web pages. See `ImageLoader`. */
@@ -252,8 +245,13 @@ export class BatchLoader {
   #decode(image: ImageInput, index: number): Decoding {
     const name = nameOf(this.#source, index);
     if (isInMemory(image)) checkImage(image, name);
+    return this.decoder.decode(image, name);
+  }
+
+  /** @internal What decodes its images, until it is closed. Made when it is first needed. */
+  get decoder(): ImageDecoder {
     this.#decoder ??= this.#openDecoder();
-    return this.#decoder.decode(image, name);
+    return this.#decoder;
   }
 
   /** Null where an image has to be skipped, which is reported. */

@@ -33,6 +33,13 @@ export interface Decoding {
   cancel(): void;
 }
 
+/** Decodes and scales images ahead of time. */
+export interface ImageDecoder {
+  /** Messages call the image `name`. */
+  decode(image: ImageInput, name: string): Decoding;
+  close(): Promise<void>;
+}
+
 interface Job {
   readonly request: DecodeRequest;
   resolve(result: Image | Unreadable): void;

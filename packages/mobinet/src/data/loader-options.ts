@@ -7,6 +7,7 @@ import {
   imageNetNormalization,
   type Normalization,
 } from './augment.js';
+import type { ImageDecoder } from './decode-pool.js';
 import { mixupRange } from './mixup.js';
 import { resizeRange } from './prepare.js';
 import { printable } from './printable.js';
@@ -75,6 +76,11 @@ export interface ImageLoaderOptions {
   readonly onWarning?: (message: string) => void;
   /** @internal Whether the program ends with this loader, so that no other one needs the decoder. Default: false. */
   readonly endsProgram?: boolean;
+  /**
+   * @internal Another loader, which scales images in the same way. This one uses its decoding threads, until it is closed,
+   * instead of starting its own, each of which would have to load the decoder.
+   */
+  readonly threadsOf?: { readonly decoder: ImageDecoder };
   /** @internal Replaces the program of the decoding threads. */
   readonly workerUrl?: URL;
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { BatchLoader, type ImageDecoder } from './batch-loader.js';
+import { BatchLoader } from './batch-loader.js';
 import { findDecoder } from './decode.js';
-import { DecodePool, type DecodePoolOptions } from './decode-pool.js';
+import { DecodePool, type DecodePoolOptions, type ImageDecoder } from './decode-pool.js';
 import { type ImageLoaderOptions, resolveLoaderOptions } from './loader-options.js';
 import { type ImageSource, isInMemory } from './source.js';
 
@@ -44,12 +44,16 @@ export class ImageLoader extends BatchLoader {
    */
   constructor(source: ImageSource, options: ImageLoaderOptions) {
     const resolved = resolveLoaderOptions(options, defaultWorkers());
-    super(source, resolved, () => openThreads(resolved));
+    const { threadsOf } = options;
+    super(source, resolved, () => (threadsOf ? borrowed(threadsOf.decoder) : openThreads(resolved)));
   }
 }
 
 /** The default number of decoding threads: the number of processors − 1, between 1 and 8. */
 export const defaultWorkers = (): number => Math.max(1, Math.min(8, availableParallelism() - 1));
+
+/** A decoder that only its owner closes. */
+const borrowed = (decoder: ImageDecoder): ImageDecoder => ({ ...decoder, close: async () => {} });
 
 function openThreads(options: DecodePoolOptions & { readonly endsProgram: boolean }): ImageDecoder {
   const pool = new DecodePool({ ...options, onNotice });

@@ -1,5 +1,5 @@
-import { BatchLoader, type ImageDecoder } from './batch-loader.js';
-import type { Decoding } from './decode-pool.js';
+import { BatchLoader } from './batch-loader.js';
+import type { Decoding, ImageDecoder } from './decode-pool.js';
 import type { Unreadable } from './decode-worker.js';
 import { DataError, messageOf } from './errors.js';
 import { type ImageLoaderOptions, type ResolvedLoaderOptions, resolveLoaderOptions } from './loader-options.js';

@@ -23,7 +23,7 @@ import { type TrainOptions, train } from './train.js';
 
 const folder = sharedFolder();
 const points = Array.from({ length: 20 }, (_, i) => i);
-/** Batches per epoch. There are many, since each validation starts threads of its own. */
+/** Batches per epoch. */
 const batches = 8;
 const training: TrainingOptions = {
   ...paperTraining,

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memory } from '@mobinet/tensor';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { decodeCheckpoint } from './checkpoint.js';
 import { contentsOf, free, sharedFolder, useOneThread } from './fixtures.test.helper.js';
 import { makeSchedule } from './options.js';
@@ -123,6 +123,15 @@ describe('train', () => {
       expect(withoutRates(await metricsOf(out))).toEqual(withoutRates(await metricsOf(straight)));
     },
   );
+
+  test('decodes the images of both splits with the same threads', async () => {
+    let started = 0;
+    const count = (): void => void started++;
+    process.on('worker', count);
+    onTestFinished(() => void process.off('worker', count));
+    await trainThrough(start(), join(folder, 'threads'), { workers: 2, images: files });
+    expect(started).toBe(2);
+  });
 
   test('gives another result for another seed', async () => {
     const out = join(folder, 'seed');

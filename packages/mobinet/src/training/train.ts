@@ -156,7 +156,9 @@ async function trainTogether(
   const { batchSize, microBatches, augment, mixup } = training;
   const cut = { batchSize, microBatches };
   const trainLoader = new ImageLoader(dataset.train, { ...loading, ...cut, shuffle: true, augment, mixup });
-  const valLoader = new ImageLoader(dataset.val, { ...loading, batchSize: microBatchSize(training) });
+  // Training and validation take turns, so one set of threads decodes for both.
+  const validating = { batchSize: microBatchSize(training), threadsOf: trainLoader };
+  const valLoader = new ImageLoader(dataset.val, { ...loading, ...validating });
   const valImages = dataset.val.length;
   let areTogether = true;
   const work = { run, trainLoader, valLoader, valImages, folder, team, update, pace: new Pace(), options };
