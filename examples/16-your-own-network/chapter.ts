@@ -31,7 +31,7 @@ const folder = await mkdtemp(join(tmpdir(), 'mobinet-'));
 try {
   // 1. The run. The network has the options that it defines, and those that all image networks share.
   const images = fileURLToPath(new URL('../data/fashion-mnist-subset', import.meta.url));
-  const dataset = openImageFolder(images, { limit: 200 });
+  const dataset = { ...openImageFolder(images, { limit: 200 }), val: openImageFolder(images, { limit: 100 }).val };
   const { training } = presets.small();
   const run = newRun(
     { width: 16, imageSize: 28 },
