@@ -193,7 +193,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   [
     'update with a whole result',
     () => new Adam().update(linear, { value: x, gradients: linear } as never),
-    /^optimizer: there is no gradient for weight\. Pass the gradients that valueAndGradient returned/,
+    /^adam: there is no gradient for weight\. Pass the gradients that valueAndGradient returned/,
   ],
   ['SGD, lr', () => new SGD({ learningRate: 1, dampening: 0.1 } as never), /^sgd has no option "dampening"/],
   [
