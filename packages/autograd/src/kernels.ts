@@ -1,6 +1,7 @@
 /** Building blocks for optimizers, and for code that walks over the modules of a network or reads its files. */
 
 export { onCompleteGradients } from './complete-gradients.js';
+export { countStep, inMicroBatch, type StepCountingLayer } from './layers/micro-batch.js';
 export {
   applyObservations,
   collectObservations,

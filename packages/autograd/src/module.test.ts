@@ -5,6 +5,7 @@ import { valueAndGradient } from './differentiate.js';
 import { PReLU, ReLU } from './layers/activations.js';
 import { BatchNorm2d } from './layers/batch-norm.js';
 import { Conv2d } from './layers/conv2d.js';
+import { Embedding } from './layers/embedding.js';
 import { Linear } from './layers/linear.js';
 import { Sequential } from './layers/sequential.js';
 import { type AnyModule, Module, modulesOf } from './module.js';
@@ -135,11 +136,22 @@ describe('a module of several inputs that returns a record', () => {
   });
 
   test('has the types of its arguments and of its result', () => {
+    const rng = Rng.fromSeed(0);
     expectTypeOf<Siamese>().toExtend<AnyModule>();
     expectTypeOf<Linear>().toExtend<AnyModule>();
     expectTypeOf<Siamese['forward']>().toEqualTypeOf<(a: Tensor, b: Tensor) => { distance: Tensor }>();
     expectTypeOf<Module['forward']>().toEqualTypeOf<(x: Tensor) => Tensor>();
     expectTypeOf(new ExponentialMovingAverage(siamese(), { decay: 0 }).module).toEqualTypeOf<Siamese>();
+    expectTypeOf(new Sequential(new Linear(2, 1, { rng }))).toEqualTypeOf<Sequential>();
+    const words = new Sequential(new Embedding(3, 2, { rng }), new Linear(2, 1, { rng }));
+    expectTypeOf(words.forward).parameters.toEqualTypeOf<[x: Tensor<'i32'>]>();
+    expectTypeOf(words.forward).returns.toEqualTypeOf<Tensor>();
+    expect(words.forward(tensor([2, 0], { dtype: 'i32' })).shape).toEqual([2, 1]);
+    const floats = ones([2]);
+    // @ts-expect-error Floats are no indices.
+    expect(() => words.forward(floats)).toThrow('embedding: indices must be i32, not f32');
+    // @ts-expect-error An embedding does not take what a linear layer returns.
+    new Sequential(new Linear(2, 1, { rng }), new Embedding(3, 2, { rng })).dispose();
     // @ts-expect-error A Sequential hands one tensor from module to module.
     new Sequential(new ReLU(), siamese());
     // @ts-expect-error The second tensor is missing.

@@ -298,7 +298,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   [
     'makeOptimizer',
     (): Optimizer => makeOptimizer({ ...paperTraining, optimizer: odd }),
-    /^makeOptimizer: optimizer must be one of adam, adamw, sgd, bop, not "odd"$/,
+    /^makeOptimizer: optimizer must be one of adam, adamw, sgd, rmsprop, bop, not "odd"$/,
   ],
   [
     'makeSchedule',

@@ -193,7 +193,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   [
     'update with a whole result',
     () => new Adam().update(linear, { value: x, gradients: linear } as never),
-    /^optimizer: there is no gradient for weight\. Pass the gradients that valueAndGradient returned/,
+    /^adam: there is no gradient for weight\. Pass the gradients that valueAndGradient returned/,
   ],
   ['SGD, lr', () => new SGD({ learningRate: 1, dampening: 0.1 } as never), /^sgd has no option "dampening"/],
   [
@@ -221,11 +221,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
     /^mobinet has no option "depth"\. Its options are/,
   ],
   // Out of range.
-  [
-    'Adam',
-    () => new Adam({ learningRate: Number.NaN }),
-    /^adam: learningRate must be a number from 0 .* not NaN$/,
-  ],
+  ['Adam', () => new Adam({ learningRate: Number.NaN }), /^adam: learningRate must be a number from 0 .* not NaN$/],
   ['Adam, betas', () => new Adam({ betas: [0.9, 1] }), /^adam: betas\[1\] must be a number from 0 to below 1, not 1$/],
   ['Adam, epsilon', () => new Adam({ epsilon: 0 }), /^adam: epsilon must be/],
   ['Adam, decay', () => new Adam({ weightDecay: -1 }), /^adam: weightDecay must be/],

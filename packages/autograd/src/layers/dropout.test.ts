@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { valueAndGradient } from '../differentiate.js';
 import { Dropout } from './dropout.js';
 import { Linear } from './linear.js';
+import { countStep, inMicroBatch } from './micro-batch.js';
 import { Sequential } from './sequential.js';
 
 const make = (seed = 1): Dropout => new Dropout(0.5, { rng: Rng.fromSeed(seed) });
@@ -56,11 +57,30 @@ describe('Dropout', () => {
     expect([...gradients.values]).toEqual(Array.from(value[1].values, (y) => (y === 0 ? 0 : 8)));
   });
 
-  test('overwrites its state in forward, which is why several processes refuse it', () => {
-    const layer = make();
-    const version = versionOf(layer.draws);
-    draw(layer);
-    expect(versionOf(layer.draws)).toBeGreaterThan(version);
+  test('draws masks of micro-batches that depend on the step, the index and the call, and on nothing before', () => {
+    const twice = (layer: Dropout, index: number) => inMicroBatch(index, () => [draw(layer), draw(layer)]);
+    const [alone, other] = [make(), make()];
+    const version = versionOf(other.draws);
+    const steps = [0, 1].map(() => {
+      const masks = [0, 1, 2, 3].map((index) => twice(alone, index));
+      // Another process has only a part of the micro-batches, here in another order.
+      expect([3, 2].map((index) => twice(other, index))).toEqual([masks[3], masks[2]]);
+      countStep(alone);
+      countStep(other);
+      return masks;
+    });
+    expect(new Set(steps.flat(2)).size).toBe(16);
+    expect([...alone.draws.values, ...other.draws.values]).toEqual([2, 2]);
+    // Only the two steps were counted: forward leaves the state alone.
+    expect(versionOf(other.draws)).toBe(version + 2);
+    expect(steps.flat(2)).not.toContain(draw(alone));
+  });
+
+  test('counts no step in evaluation, nor with rate 0', () => {
+    for (const layer of [make().eval(), new Dropout(0, { rng: Rng.fromSeed(0) })]) {
+      countStep(new Sequential(layer));
+      expect(layer.draws.values[0]).toBe(0);
+    }
   });
 
   test('frees all memory but its state', () => {

@@ -13,6 +13,7 @@ import {
 } from '@mobinet/tensor/functions';
 import { countedDropout, dropoutRange } from '@mobinet/tensor/kernels';
 import { Module } from '../module.js';
+import { rngOfMicroBatch, type StepCountingLayer } from './micro-batch.js';
 
 /** Options of `Dropout`. */
 export interface DropoutLayerOptions {
@@ -26,9 +27,8 @@ export interface DropoutLayerOptions {
  *
  * Each call in training draws another mask, which depends on the generator and on the number of calls before. That
  * number is state of the layer, and so part of checkpoints: a resumed run continues with the masks that it would have
- * had. Each micro-batch is a call, so their number changes the masks. Several processes that train together would have to
- * count each other's calls, which they do not: training with several processes refuses a network that contains this
- * layer, unless the rate is 0.
+ * had. Where `train` of mobinet divides a step into micro-batches, the mask depends on the index of the micro-batch and
+ * on the number of steps before, so that several processes draw the masks that a single one would.
  *
  * @example
  * ```ts
@@ -42,12 +42,12 @@ export interface DropoutLayerOptions {
  * // → 1,1,1,1,1,1,1,1
  * ```
  */
-export class Dropout extends Module {
+export class Dropout extends Module implements StepCountingLayer {
   /** The probability that an element is dropped. */
   readonly rate: number;
-  /** How many masks have been drawn, a scalar. Above 2²⁴, it stays the same, and so do the masks. */
+  /** How many masks, or masks of whole steps, have been drawn, a scalar. At 2²⁴ it stays, and the masks repeat. */
   readonly draws: Tensor;
-  readonly #key: Rng['key'];
+  readonly #rng: Rng;
 
   /**
    * @param rate From 0 to 1.
@@ -60,16 +60,23 @@ export class Dropout extends Module {
     checkRng('Dropout', options.rng);
     this.rate = rate;
     this.draws = scalar(0);
-    this.#key = options.rng.spawn('dropout').key;
+    this.#rng = options.rng.spawn('dropout');
   }
 
   override forward(x: Tensor): Tensor {
-    checkTensor('Dropout', x);
+    checkTensor('Dropout', x, 'x', ['f32']);
     const { rate, draws } = this;
     // Another handle, which the caller may free without freeing x.
     if (!this.training || rate === 0) return reshape(x, x.shape);
-    const y = countedDropout(x, draws, { rate, key: this.#key });
-    tidy(() => assign(draws, add(draws, 1)));
+    const inStep = rngOfMicroBatch(this, this.#rng);
+    const y = countedDropout(x, draws, { rate, key: (inStep ?? this.#rng).key });
+    if (!inStep) this.countStep();
     return y;
+  }
+
+  /** Counts the masks that have been drawn in a step of training, so that the next step draws others. */
+  countStep(): void {
+    const { rate, draws } = this;
+    if (this.training && rate > 0) tidy(() => assign(draws, add(draws, 1)));
   }
 }

@@ -254,6 +254,11 @@ describe('checkpoints', () => {
     ],
     ['an unknown optimizer', trainingWith({ optimizer: 'lion' }), 'run.training.optimizer must be one of adam, '],
     [
+      'signs of an optimizer without momentum',
+      trainingWith({ exchange: 'signs', optimizer: 'rmsprop' }),
+      'run.training.exchange cannot be signs with the optimizer rmsprop, which has no momentum to send',
+    ],
+    [
       'three micro-batches',
       trainingWith({ microBatches: 3 }),
       'run.training.microBatches must be a power of two, not 3',

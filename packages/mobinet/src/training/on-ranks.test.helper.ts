@@ -4,7 +4,16 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { AdamW, Linear, Module } from '@mobinet/autograd';
+import {
+  AdamW,
+  BatchNorm2d,
+  Conv2d,
+  Dropout,
+  GlobalAveragePool2d,
+  Linear,
+  Module,
+  Sequential,
+} from '@mobinet/autograd';
 import {
   add,
   assign,
@@ -40,8 +49,8 @@ export interface Job {
   readonly stopsAfter?: number;
   /** With the exchange `signs`: the number of exact steps. */
   readonly exactSteps?: number;
-  /** Whether the network is one that counts its steps in a tensor. */
-  readonly counts?: boolean;
+  /** A network other than the default: one that counts its steps in a tensor, or one with two layers of dropout. */
+  readonly network?: keyof typeof networks;
   /** Whether the optimizer has groups, which look at the names and the shapes of parameters. */
   readonly grouped?: boolean;
   /** Default: the CPU. */
@@ -68,6 +77,19 @@ const counting = defineNetwork({
   name: 'counting',
   make: ({ classes }) => new CountingNetwork(classes),
 });
+
+const dropping = defineNetwork({
+  name: 'dropping',
+  make({ classes, seed }) {
+    const rng = Rng.fromSeed(seed);
+    const drop = new Dropout(0.3, { rng });
+    // One of them is called twice.
+    const layers = [new Conv2d(3, 8, { stride: 2, rng }), drop, new BatchNorm2d(8), drop, new Dropout(0.5, { rng })];
+    return new Sequential(...layers, new GlobalAveragePool2d(), new Linear(8, classes, { rng }));
+  },
+});
+
+const networks = { counting, dropping };
 
 const [images, out, ...jobs] = process.argv.slice(2);
 await setThreads(1);
@@ -116,10 +138,10 @@ function makeGrouped(): AdamW {
   });
 }
 
-function start({ name, training, counts, grouped }: Job) {
+function start({ name, training, network, grouped }: Job) {
   mkdirSync(join(out, name), { recursive: true });
   const run = newRun(
-    counts ? { imageSize: 32 } : { width: 0.0625, k: 1, imageSize: 32 },
+    network ? { imageSize: 32 } : { width: 0.0625, k: 1, imageSize: 32 },
     {
       ...paperTraining,
       epochs: 2,
@@ -131,7 +153,7 @@ function start({ name, training, counts, grouped }: Job) {
       augment: { ...randomCropAndFlip, padding: 2 },
       ...training,
     },
-    { classes: dataset.classes, trainImages: dataset.train.length, ...(counts && { network: counting }) },
+    { classes: dataset.classes, trainImages: dataset.train.length, ...(network && { network: networks[network] }) },
   );
   return grouped ? { ...run, optimizer: makeGrouped() } : run;
 }

@@ -15,6 +15,7 @@ const jobs: readonly Job[] = [
   { name: 'sgd', training: { optimizer: 'sgd', weightDecay: 0.01, microBatches: 8, batchSize: 9 } },
   { name: 'bop', training: { optimizer: 'bop', epochs: 1 } },
   { name: 'groups', training: { optimizer: 'adamw', epochs: 1 }, grouped: true },
+  { name: 'dropout', training: { optimizer: 'rmsprop', epochs: 1 }, network: 'dropping' },
 ];
 
 const stopping: Job = { name: 'stopped', training: { mixup: 0.3 }, stopsAfter: 2 };
@@ -46,7 +47,7 @@ describe('training on several ranks', () => {
     const isFirst = name === 'Open MPI';
 
     test.each(isFirst ? [2, 4] : [4])(
-      'on %i ranks, with all optimizers, groups of parameters, mixup, averages and skipped images',
+      'on %i ranks, with all optimizers, groups of parameters, mixup, averages, dropout and skipped images',
       async (ranks) => {
         const out = mkdtempSync(join(folder, 'ranks-'));
         const { code, stdout, stderr } = await run({ ranks, args: argumentsOf(images, out, jobs) });
@@ -74,7 +75,10 @@ describe('training on several ranks', () => {
 
     test.runIf(isFirst)('but refuses networks whose layers keep statistics of their own', async () => {
       const out = mkdtempSync(join(folder, 'ranks-'));
-      const { code, stderr } = await run({ ranks: 2, args: argumentsOf(images, out, [{ name: 'own', counts: true }]) });
+      const { code, stderr } = await run({
+        ranks: 2,
+        args: argumentsOf(images, out, [{ name: 'own', network: 'counting' }]),
+      });
       expect(code).not.toBe(0);
       expect(stderr).toContain('steps of the network was overwritten in forward, which several processes cannot do');
     });

@@ -8,6 +8,7 @@ import {
   learningRateRange,
   type Optimizer,
   oneCycle,
+  RMSProp,
   type Schedule,
   SGD,
   stepDecay,
@@ -42,10 +43,10 @@ import { checkDistillation, type Distillation } from './distillation.js';
  * import { optimizerNames } from 'mobinet';
  *
  * console.log(optimizerNames.join(' '));
- * // → adam adamw sgd bop
+ * // → adam adamw sgd rmsprop bop
  * ```
  */
-export const optimizerNames = ['adam', 'adamw', 'sgd', 'bop'] as const;
+export const optimizerNames = ['adam', 'adamw', 'sgd', 'rmsprop', 'bop'] as const;
 
 /**
  * The names of the learning-rate schedules that `makeSchedule` makes.
@@ -183,8 +184,10 @@ export function checkTraining(value: unknown, name = 'training'): asserts value 
   checkChoice(`${name}.optimizer`, optimizer, optimizerNames);
   checkChoice(`${name}.schedule`, schedule, scheduleNames);
   checkChoice(`${name}.exchange`, exchange, exchangeNames);
-  if (exchange === 'signs' && optimizer === 'bop') {
-    throw new RangeError(`${name}.exchange cannot be signs with the optimizer bop, which has no momentum to send`);
+  if (exchange === 'signs' && (optimizer === 'bop' || optimizer === 'rmsprop')) {
+    throw new RangeError(
+      `${name}.exchange cannot be signs with the optimizer ${optimizer}, which has no momentum to send`,
+    );
   }
   checkNumbers(`${name}.`, numbers, trainingRanges);
   checkDistillation(distillation, `${name}.distillation`);
@@ -238,6 +241,8 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
       return new AdamW({ learningRate, weightDecay });
     case 'sgd':
       return new SGD({ learningRate, weightDecay, momentum: 0.9 });
+    case 'rmsprop':
+      return new RMSProp({ learningRate, weightDecay });
     case 'bop':
       return new Bop({ learningRate, weightDecay });
   }

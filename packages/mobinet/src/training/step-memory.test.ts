@@ -38,7 +38,7 @@ describe('the memory of a step', () => {
     [{ imageSize: 64, width: 0.25, block: 'none', activation: 'relu', pool: 'max', stemStride: 1 }, 'adam', 16, 1],
     [{ imageSize: 64, width: 0.25, block: 'post', estimator: 'identity', k: 0 }, 'bop', 48, 1],
     [{ imageSize: 64, width: 0.25, block: 'none', shift: 'learned', activation: 'rprelu' }, 'adam', 32, 1],
-    [{ imageSize: 64, width: 0.25, precision: 'float' }, 'adam', 32, 1],
+    [{ imageSize: 64, width: 0.25, precision: 'float' }, 'rmsprop', 32, 1],
     [{ imageSize: 64, width: 0.125, skip: 'none', k: 1 }, 'adam', 48, 1],
     [{ imageSize: 32, width: 1, block: 'none' }, 'sgd', 8, 1, { ema: 0.999 }],
     [{ imageSize: 64, width: 0.5 }, 'adam', 32, 2, { hasTeacher: true }],

@@ -3,7 +3,9 @@ import { crossEntropy, distillationLoss, flatten, type Module, noGradient, value
 import {
   applyObservations,
   collectObservations,
+  countStep,
   discardObservations,
+  inMicroBatch,
   type Observation,
   onCompleteGradients,
 } from '@mobinet/autograd/kernels';
@@ -80,6 +82,7 @@ export async function trainStep(
           distillation: distillation && teacher && { ...distillation, teacher },
           signal,
           images,
+          firstIndex: (team.rank * training.microBatches) / team.size,
           observations,
           onComplete: update.arrive && ((name, gradient) => update.arrive!(name, gradient)),
         });
@@ -115,6 +118,7 @@ export async function trainStep(
         measured.flatMap(({ statistics }) => statistics ?? []),
       ),
     );
+    countStep(model);
     average?.update(model);
     isDone = true;
     const hits = measured.reduce((sum, each) => sum + each.hits, 0);
@@ -175,7 +179,7 @@ export interface BatchGradients {
 export async function batchGradients(
   model: Module,
   batch: CutBatch,
-  { signal, images = imagesIn(batch), observations, onComplete, ...losses }: BatchOptions,
+  { signal, images = imagesIn(batch), firstIndex = 0, observations, onComplete, ...losses }: BatchOptions,
 ): Promise<(BatchGradients & { readonly hits: number }) | null> {
   const scores: Tensor[] = [];
   const hits: Promise<number>[] = [];
@@ -190,7 +194,7 @@ export async function batchGradients(
         continue;
       }
       const weighted = { ...part, ...losses, weight: part.count / images };
-      const compute = () => microBatchGradients(model, weighted);
+      const compute = () => inMicroBatch(firstIndex + index, () => microBatchGradients(model, weighted));
       // With several micro-batches, gradients are only complete when they have been added up.
       const reporting =
         onComplete && batch.parts.length === 1 ? () => onCompleteGradients(onComplete, compute) : compute;
@@ -226,6 +230,8 @@ interface BatchOptions extends LossOptions {
   readonly signal?: AbortSignal | undefined;
   /** The number of images that losses are averaged over. Default: those of the batch. */
   readonly images?: number;
+  /** The index of the first micro-batch among those of all processes. Default 0. */
+  readonly firstIndex?: number;
   /** Collects what layers observe, in order, instead of moving their running statistics. */
   readonly observations?: Observation[] | undefined;
   /** Called with the name of a parameter and its gradient as soon as it is complete, if the batch is one micro-batch. */

@@ -9,7 +9,7 @@ import { add, mul, sub } from './binary.js';
 import { elementwiseOp } from './elementwise.js';
 import { erf } from './erf.js';
 import { normalCdf, normalDensity, normalWgsl } from './error-function.js';
-import { isFinite } from './predicates.js';
+import { isFinite as isFiniteNumber } from './predicates.js';
 import { exp, square } from './unary.js';
 import { where } from './where.js';
 
@@ -82,7 +82,7 @@ const geluGradientOp = elementwiseOp({
 function geluGradientByOps(dy: Tensor, x: Tensor): Tensor {
   const below = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
   // At ±∞, ∞ · 0 is NaN, as in the kernel and in PyTorch.
-  const z = where(isFinite(x), clip(x, -geluLimit, geluLimit), x);
+  const z = where(isFiniteNumber(x), clip(x, -geluLimit, geluLimit), x);
   const density = mul(exp(mul(square(z), -0.5)), 1 / Math.sqrt(2 * Math.PI));
   return mul(dy, add(below, mul(z, density)));
 }

@@ -57,7 +57,7 @@ export function sum<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
  * ```
  */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
-  checkTensor('sumTo', x, 'x', ['f32']);
+  checkTensor('sumTo', x, 'x', dtypes);
   checkShape('sumTo', shape);
   // Another handle, which the caller may free without freeing x.
   if (sameShape(x.shape, shape)) return reshape(x, shape);

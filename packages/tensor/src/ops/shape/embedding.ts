@@ -1,4 +1,5 @@
 import { checkTensor } from '../../check.js';
+import { dtypes } from '../../dtype.js';
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { gatherFor } from './gather.js';
@@ -12,8 +13,8 @@ import { gatherFor } from './gather.js';
  * @param weight [count, features].
  * @param indices i32 of any shape.
  * @returns f32 [...indices.shape, features].
- * @throws ShapeError unless the table is a matrix; DTypeError unless it is f32 and the indices are i32; RangeError for an
- *   index outside 0 … count − 1, which a GPU cannot throw: it picks zeros there.
+ * @throws ShapeError unless the table is a matrix; DTypeError unless the indices are i32; RangeError for an index outside
+ *   0 … count − 1, which a GPU cannot throw: it picks zeros there.
  *
  * @example
  * ```ts
@@ -27,7 +28,7 @@ import { gatherFor } from './gather.js';
  * ```
  */
 export function embedding(weight: Tensor, indices: Tensor<'i32'>): Tensor {
-  checkTensor('embedding', weight, 'weight', ['f32']);
+  checkTensor('embedding', weight, 'weight', dtypes);
   checkTensor('embedding', indices, 'indices', ['i32']);
   if (weight.rank !== 2) {
     throw new ShapeError('embedding', 'the table is not a matrix', [
