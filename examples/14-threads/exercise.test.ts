@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { fc, test } from '@fast-check/vitest';
 import { Rng } from '@mobinet/tensor';
-import { describe, expect, vi } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
 import { exercise } from '../lib/exercise.js';
 
 const { sumInAnyOrder, countBytes, raiseTo } = await exercise(
@@ -29,6 +29,8 @@ const atomics = Atomics as unknown as Record<
   'add' | 'compareExchange',
   (words: Int32Array, ...numbers: number[]) => number
 >;
+
+afterEach(() => void vi.restoreAllMocks());
 
 describe('1. a sum in any order', () => {
   const chunks = 7;
@@ -57,13 +59,11 @@ describe('2. a histogram', () => {
     countBytes(Uint8Array.of(3, 250, 3, 0, 3), counts, next, 2);
     const added = (words: Int32Array): number =>
       add.mock.calls.reduce((sum, [array, , count]) => sum + (array === words ? count : 0), 0);
-    const [addedToCounts, addedToNext] = [added(counts), added(next)];
-    add.mockRestore();
     expect([counts[0], counts[3], counts[250]]).toEqual([1, 3, 1]);
     expect(counts.reduce((sum, count) => sum + count)).toBe(5);
     // On an idle machine, counts[byte]++ may lose no count by luck.
-    expect(addedToCounts, 'what Atomics.add has added to counts').toBe(5);
-    expect(addedToNext, 'what Atomics.add has added to next').toBe(next[0]);
+    expect(added(counts), 'what Atomics.add has added to counts').toBe(5);
+    expect(added(next), 'what Atomics.add has added to next').toBe(next[0]);
     expect(next[0], 'the next chunk').toBeGreaterThanOrEqual(3);
   });
 
@@ -103,12 +103,11 @@ describe('3. a maximum of floats', () => {
     largest[0] = bits(1);
     const { compareExchange } = atomics;
     // The other thread is faster: it writes its 7 between our reading of the 1 and our exchange.
-    const exchange = vi.spyOn(atomics, 'compareExchange').mockImplementationOnce((...args) => {
+    vi.spyOn(atomics, 'compareExchange').mockImplementationOnce((...args) => {
       largest[0] = bits(7);
       return compareExchange(...args);
     });
     raiseTo(largest, value);
-    exchange.mockRestore();
     expect(floatOf(largest)).toBe(found);
   });
 
