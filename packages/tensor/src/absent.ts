@@ -1,6 +1,6 @@
 import type { BackendName } from './backend-name.js';
 import { Block } from './block.js';
-import { awaitIt, checkFunction, isPromise } from './check.js';
+import { checkFunction, refusePromise } from './check.js';
 import { TraceError } from './errors.js';
 import type { Synchronous } from './scope.js';
 import { Setting } from './setting.js';
@@ -113,8 +113,6 @@ export function withoutMemory<T>(body: (tally: MemoryTally) => Synchronous<T>): 
   checkFunction('withoutMemory', body);
   const tally = new MemoryTally();
   const result = tallied.during(tally, () => body(tally) as T);
-  if (isPromise(result)) {
-    throw new TypeError(awaitIt('withoutMemory: the callback returned a promise.', 'Await it outside.'));
-  }
+  refusePromise('withoutMemory', result);
   return result;
 }

@@ -252,9 +252,8 @@ export function shown(value: unknown): string {
   if (typeof value === 'symbol') return 'a symbol';
   if (isTensor(value)) return `a tensor of shape ${formatShape(value.shape)}`;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    const constructorName: unknown = Object.getPrototypeOf(value)?.constructor?.name;
     // Bundlers put an underscore before the name of a class that refers to itself.
-    const name = typeof constructorName === 'string' ? constructorName.replace(/^_/, '') : '';
+    const name = String(Object.getPrototypeOf(value)?.constructor?.name ?? '').replace('_', '');
     if (name !== '' && name !== 'Object') return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
   }
   return quote(value);
@@ -297,7 +296,9 @@ function textOf(value: unknown): string {
 export function checkTensor(op: string, value: unknown, operand = 'x', accepted?: Accepted): void {
   if (!isTensor(value)) {
     const problem = `${op}: ${operand} must be a tensor, not ${shown(value)}.`;
-    throw new TypeError(isPromise(value) ? awaitIt(problem) : `${problem} Make one with tensor([…]).`);
+    throw new TypeError(
+      isPromise(value) ? awaitIt(`${problem} Await it first.`) : `${problem} Make one with tensor([…]).`,
+    );
   }
   if (accepted) checkDType(op, value.dtype, accepted, operand);
 }
@@ -306,15 +307,17 @@ function isTensor(value: unknown): value is { readonly shape: Shape; readonly dt
   return (value as { isTensorHandle?: unknown } | null | undefined)?.isTensorHandle === true;
 }
 
-/** Whether a value is a promise, which an async function returns where `await` was forgotten. */
-export function isPromise(value: unknown): boolean {
+function isPromise(value: unknown): boolean {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
-/** The message of an error about a promise, with the remedy. */
-export function awaitIt(problem: string, remedy = 'Await it first.'): string {
-  return withHelp(`${problem} ${remedy}`, 'forgotten-await');
+/** Checks that a callback has not returned a promise, since what it does later would be too late for `op`. */
+export function refusePromise(op: string, result: unknown): void {
+  if (isPromise(result)) throw new TypeError(awaitIt(`${op}: the callback returned a promise. Await it outside.`));
 }
+
+/** The message of an error about a promise. */
+const awaitIt = (message: string): string => withHelp(message, 'forgotten-await');
 
 type Accepted = readonly (DType | 'bits')[];
 

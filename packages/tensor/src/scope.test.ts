@@ -88,9 +88,7 @@ describe('tidy', () => {
 
   test('rejects asynchronous callbacks, both at compile time and at run time', () => {
     // @ts-expect-error the tensors would be freed at the first await
-    expect(() => tidy(async () => zeros([1]))).toThrow(
-      /^tidy: the callback returned a promise, but its tensors are freed when it returns\. Await outside of tidy\.$/m,
-    );
+    expect(() => tidy(async () => zeros([1]))).toThrow(/^tidy: the callback returned a promise\. Await it outside\.$/m);
     expect(alive()).toBe(0);
   });
 

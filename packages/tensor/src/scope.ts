@@ -1,4 +1,4 @@
-import { awaitIt, checkFunction, isPromise } from './check.js';
+import { checkFunction, refusePromise } from './check.js';
 
 /**
  * A scope owns the tensors that are created while it runs. Memory is freed by `dispose()` or at the end of a `tidy`,
@@ -56,10 +56,7 @@ export function tidy<T>(body: () => Synchronous<T>): T {
   let survivors = none;
   try {
     const result = body() as T;
-    if (isPromise(result)) {
-      const problem = 'tidy: the callback returned a promise, but its tensors are freed when it returns.';
-      throw new TypeError(awaitIt(problem, 'Await outside of tidy.'));
-    }
+    refusePromise('tidy', result);
     survivors = handlesIn(result);
     return result;
   } finally {
