@@ -42,6 +42,22 @@ test('each chapter has a page with its program', () => {
   }
 });
 
+test('the reference describes all parameters of a table, or none', () => {
+  const pages = readdirSync(join(folder, 'reference'), { recursive: true, encoding: 'utf8' });
+  const gaps = pages
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((path) => {
+      const text = readFileSync(join(folder, 'reference', path), 'utf8');
+      const tables = text.match(/^\| Parameter \|.*\n(\|.*\n)+/gm) ?? [];
+      const rows = tables.join('').split('\n');
+      return rows
+        .filter((row) => row.endsWith('| - |') || row.includes('__namedParameters'))
+        .map((row) => `${path} ${row}`);
+    });
+  expect(pages.length).toBeGreaterThan(500);
+  expect(gaps).toEqual([]);
+});
+
 test('the build follows links to pages, files and headings', () => {
   const site = mkdtempSync(join(tmpdir(), 'site-'));
   mkdirSync(join(site, 'docs'));

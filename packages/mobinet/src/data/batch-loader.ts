@@ -122,6 +122,7 @@ export class BatchLoader {
    * Yields the batches of an epoch in order. Leaving the loop stops decoding ahead. A batch is left out if all of its
    * images are skipped.
    *
+   * @param epoch The epoch, counted from 0, which determines order and augmentation.
    * @throws DataError if a file cannot be read, if too many images or all images of a class cannot be decoded, if a
    * decoding thread crashes, or if the loader is closed.
    */
@@ -134,6 +135,8 @@ export class BatchLoader {
   /**
    * Like `epoch`, but cuts each batch into micro-batches (`cutBatch`), and leaves none out. The cuts depend only on the
    * positions of the images in the epoch, not on which of them are skipped.
+   *
+   * @param epoch The epoch, counted from 0.
    */
   microBatches(epoch: number, options: EpochOptions = {}): AsyncGenerator<CutBatch, void, void> {
     return this.#batches(epoch, this.#options.microBatches, options);

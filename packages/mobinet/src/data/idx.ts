@@ -98,6 +98,7 @@ export interface IdxOptions {
  * own folder of the same name, as in other distributions. Classes are named by their numbers; gray is copied to red,
  * green and blue.
  *
+ * @param directory The path of the folder.
  * @throws DataError if a file is missing or broken, or if images and labels differ in number.
  * @example
  * ```ts

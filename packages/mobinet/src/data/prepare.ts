@@ -36,6 +36,7 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
  * Prepares images for a network as validation does: scales, center-crops and normalizes them.
  *
  * @param images Images of any sizes.
+ * @param preprocessing How images are scaled and normalized.
  * @param size Height and width of the network's input, in pixels.
  * @returns f32 [images, size, size, 3]
  * @throws RangeError or TypeError, one line, for a value that is not an image or a number out of range.

@@ -38,6 +38,8 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
  * along the columns.
  *
  * @param image u8 [image.height, image.width, 3].
+ * @param height The new height, in pixels.
+ * @param width The new width, in pixels.
  * @param whole The height and width that become `height` and `width`, if a little of the image is missing at its lower
  *   and right edge. Default: those of the image.
  * @returns u8 [height, width, 3]; `image` itself if it already has this size.

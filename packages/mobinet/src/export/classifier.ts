@@ -10,6 +10,7 @@ export interface Classifier {
    * The classes of a picture with their probabilities, most probable first. The picture is scaled, cropped and
    * normalized as the network expects.
    *
+   * @param picture Pixels in RGBA, a blob, or an image element of a page, of any size.
    * @param options.top How many classes to return. Default: all.
    * @throws Error, one line, if the picture cannot be read: see `imageFromPicture`.
    */

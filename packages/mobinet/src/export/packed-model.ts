@@ -84,6 +84,7 @@ export class PackedModel extends Module {
    * `data()` of its signs waits for the result.
    *
    * @param x [batch, height, width, channels]
+   * @param onLayer Gets the name of the layer, its time and its signs.
    * @returns Logits [batch, classes].
    */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
@@ -103,7 +104,9 @@ export class PackedModel extends Module {
   /**
    * The program that runs for batches like x. The network owns it and replaces it when the batch size changes.
    *
-   * @param x Images, or their shape [batch, height, width, channels] and backend.
+   * @param x Images, or what is known of them.
+   * @param x.shape [batch, height, width, channels].
+   * @param x.backend Where they are.
    */
   programFor(x: { readonly shape: Shape; readonly backend: Tensor['backend'] }): ReadyProgram {
     return this.#program.for(x);

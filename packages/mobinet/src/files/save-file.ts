@@ -12,6 +12,7 @@ import { explainWriteError, hasCode } from './write-error.js';
  *
  * @param path The file, in a folder that exists.
  * @param content Its new contents. A string is written as UTF-8.
+ * @param files The file system that it is written to. Default: that of Node.
  * @throws DataError, one line with the remedy, if the file cannot be written, or if `path` is not a regular file. No
  *   temporary file is left, and the old contents are unchanged, unless only the last step failed: flushing the new
  *   name.

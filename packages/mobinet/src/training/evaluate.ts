@@ -33,6 +33,7 @@ export interface EvaluateOptions {
  * mode again if it was before.
  *
  * @param model A network from images [batch, size, size, 3] to logits [batch, classes].
+ * @param loader Labeled images, prepared for the network.
  * @throws The signal's reason when it aborts.
  * @example
  * ```ts

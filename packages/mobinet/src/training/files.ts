@@ -160,6 +160,8 @@ const packRun = (run: TrainingRun): Uint8Array => packModel(evaluatedModel(run),
 /**
  * The options for packing or exporting the network of a run: its image shape, classes and preprocessing.
  *
+ * @param run The run.
+ *
  * @example
  * ```ts
  * import { exportOptionsOf, newRun, paperTraining } from 'mobinet';
@@ -190,6 +192,8 @@ export interface Agreement {
  * Compares a packed network with the network it was made from, on all images of a loader. Leaves the latter in
  * evaluation mode.
  *
+ * @param run The run that trained the network.
+ * @param packed The network of its packed file.
  * @param loader Images of the size and preprocessing of the network.
  * @throws The signal's reason when it aborts.
  * @example

@@ -246,6 +246,7 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
 /**
  * Makes the learning-rate schedule, warm-up included, for a run of `steps` steps.
  *
+ * @param steps The number of all steps, a whole number of at least 0.
  * @throws RangeError for an unknown schedule, or if a number is out of range.
  *
  * @example

@@ -185,6 +185,8 @@ function averageOf(model: Module, other: Module, decay: number): ExponentialMovi
 /**
  * The network of a run that is evaluated, packed and exported: the averages if the run has any (`training.ema`).
  *
+ * @param run The run.
+ *
  * @example
  * ```ts
  * import { evaluatedModel, newRun, paperTraining } from 'mobinet';
