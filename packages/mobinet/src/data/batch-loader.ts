@@ -1,4 +1,5 @@
 import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from './arguments.js';
 import { normalizationTable } from './augment.js';
 import { checkImage } from './check-image.js';
 import type { Decoding } from './decode-pool.js';
@@ -99,6 +100,7 @@ export class BatchLoader {
    * @param openDecoder Makes the decoder when the first image is needed.
    */
   constructor(source: ImageSource, options: ResolvedLoaderOptions, openDecoder: () => ImageDecoder) {
+    checkArgument('the images', source, kinds.source);
     this.#source = source;
     this.#options = options;
     this.#openDecoder = openDecoder;
@@ -143,6 +145,7 @@ export class BatchLoader {
   }
 
   async *#batches(epoch: number, microBatches: number, options: EpochOptions): AsyncGenerator<CutBatch, void, void> {
+    checkKinds('an epoch', options, { startBatch: null, endBatch: null, share: null });
     const { batchSize, prefetch } = this.#options;
     const { share = { rank: 0, size: 1 } } = options;
     const startBatch = checkNumber('startBatch', options.startBatch ?? 0, wholeNumbers(0));

@@ -1,4 +1,12 @@
-import { checkNumber, checkRecord, shown, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor/functions';
+import {
+  checkNumber,
+  checkOptionNames,
+  checkRecord,
+  shown,
+  type Tensor,
+  tensor,
+  wholeNumbers,
+} from '@mobinet/tensor/functions';
 import {
   centerCrop,
   checkNormalization,
@@ -28,6 +36,7 @@ export const resizeRange = wholeNumbers(1, largestSide);
  */
 export function checkPreprocessing(value: unknown, name = 'preprocessing'): asserts value is Preprocessing {
   checkRecord(name, value);
+  checkOptionNames(name, value, ['resize', 'normalization']);
   checkNumber(`${name}.resize`, value.resize, resizeRange);
   checkNormalization(value.normalization, `${name}.normalization`);
 }
@@ -50,16 +59,13 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
  * // → [1,16,16,3], red 2.249 = 2.249
  * ```
  */
-export function prepareImages(
-  images: readonly Image[],
-  { resize, normalization }: Preprocessing,
-  size: number,
-): Tensor {
+export function prepareImages(images: readonly Image[], preprocessing: Preprocessing, size: number): Tensor {
   if (!Array.isArray(images)) {
     const what = typeof images === 'object' && images !== null ? 'an object' : shown(images);
     throw new TypeError(`images must be an array of images, not ${what}. Wrap a single image as [image]`);
   }
-  checkPreprocessing({ resize, normalization });
+  checkPreprocessing(preprocessing);
+  const { resize, normalization } = preprocessing;
   checkNumber('size', size, wholeNumbers(1, largestSide));
   images.forEach((image: unknown, index) => {
     checkImage(image, `image ${index}`);

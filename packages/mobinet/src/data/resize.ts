@@ -1,4 +1,6 @@
+import { checkNumber, checkRecord, wholeNumbers } from '@mobinet/tensor/functions';
 import { kernelSetting } from '@mobinet/tensor/kernels';
+import { checkImage } from './check-image.js';
 import { resizeFast } from './resize.wasm.js';
 import type { Image } from './source.js';
 import { type Filter, half, triangleFilter, weightBits } from './triangle-filter.js';
@@ -20,9 +22,14 @@ import { type Filter, half, triangleFilter, weightBits } from './triangle-filter
  * ```
  */
 export function resizeShorterSide(image: Image, side: number): Image {
+  checkImage(image);
+  checkNumber('side', side, wholeNumbers(1, largestResized));
   const [height, width] = shorterSideTo(side, image.height, image.width);
   return resize(image, height, width);
 }
+
+/** The most pixels of a result, whose bytes an array can hold. */
+const largestResized = 2 ** 29;
 
 /** The height and width of an image after its shorter side is scaled to `side`. */
 export function shorterSideTo(side: number, height: number, width: number): [height: number, width: number] {
@@ -43,6 +50,7 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
  * @param whole The height and width that become `height` and `width`, if a little of the image is missing at its lower
  *   and right edge. Default: those of the image.
  * @returns u8 [height, width, 3]; `image` itself if it already has this size.
+ * @throws RangeError or TypeError, one line, for a value that is not an image, or a size that is not a whole number.
  * @example
  * ```ts
  * import { resize } from 'mobinet/kernels';
@@ -59,6 +67,11 @@ export function resize(
   width: number,
   whole: Pick<Image, 'height' | 'width'> = image,
 ): Image {
+  checkImage(image);
+  checkRecord('the size of the whole image', whole);
+  const sizes = { height, width, 'whole.height': whole.height, 'whole.width': whole.width };
+  for (const [name, size] of Object.entries(sizes)) checkNumber(name, size, wholeNumbers(1, largestResized));
+  checkNumber('height · width', height * width, wholeNumbers(1, largestResized));
   if (image.height === height && image.width === width) return image;
   const alongRows = triangleFilter(image.width, width, whole.width);
   const alongColumns = triangleFilter(image.height, height, whole.height);

@@ -1,3 +1,4 @@
+import { checkOptions } from '@mobinet/tensor/functions';
 import { imageFromPicture, type Picture } from '../data/image-from-picture.js';
 import { loadPacked, type PackedModel, unpackModel } from './packed-model.js';
 import { className, type Prediction } from './prediction.js';
@@ -68,7 +69,9 @@ function classifierOf(model: PackedModel): Classifier {
   const classes = Array.from({ length: model.classCount }, (_, index) => className(model.info.classes, index));
   return {
     classes,
-    async classify(picture, { top = classes.length } = {}) {
+    async classify(picture, options = {}) {
+      checkOptions('classify', options, ['top']);
+      const { top = classes.length } = options;
       const [found] = await model.predict([await imageFromPicture(picture)], { top });
       return found;
     },

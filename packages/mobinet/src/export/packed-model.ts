@@ -1,6 +1,8 @@
 import { Module } from '@mobinet/autograd';
 import {
   type BitTensor,
+  checkFunction,
+  checkOptions,
   dispose,
   FormatError,
   isTracing,
@@ -88,6 +90,7 @@ export class PackedModel extends Module {
    * @returns Logits [batch, classes].
    */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
+    checkFunction('watch', onLayer);
     const ready = this.#program.for(x);
     const layers = layersOf(ready.program);
     let start = performance.now();
@@ -121,7 +124,9 @@ export class PackedModel extends Module {
    * @returns As many lists as images.
    * @throws RangeError or TypeError, one line, for a value that is not an image.
    */
-  async predict(images: readonly Image[], { top = 5 }: { top?: number } = {}): Promise<Prediction[][]> {
+  async predict(images: readonly Image[], options: { top?: number } = {}): Promise<Prediction[][]> {
+    checkOptions('predict', options, ['top']);
+    const { top = 5 } = options;
     const [size] = this.imageShape;
     const probabilities = tidy(() => softmax(this.forward(prepareImages(images, this.preprocessing, size))));
     const values = await probabilities.data();

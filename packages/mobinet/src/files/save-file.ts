@@ -1,6 +1,7 @@
 import { type Stats, unlinkSync } from 'node:fs';
 import { open, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { DataError } from '../data/errors.js';
 import { type FileSystem, nodeFileSystem, type OpenFile } from './file-system.js';
 import { removeAbandoned, temporaryName } from './temporary-files.js';
@@ -36,6 +37,8 @@ export async function saveFile(
   content: Uint8Array | string,
   files: FileSystem = nodeFileSystem,
 ): Promise<void> {
+  checkArgument('saveFile: the path', path, kinds.path);
+  if (typeof content !== 'string') checkArgument('saveFile: the content', content, kinds.bytes);
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   try {
     const existing = await writableFile(path);

@@ -1,8 +1,9 @@
 import type { Module } from '@mobinet/autograd';
 import { type Shape, sizeOf, withoutMemory } from '@mobinet/tensor/functions';
 import { type Call, type Layer, layersOf, multiplyAddsOf, type Program } from '@mobinet/tensor/kernels';
+import { checkKinds } from '../data/arguments.js';
 import { withNetworkProgram } from '../export/network-program.js';
-import { type ExportOptions, type PackedBytes, packedBytes } from '../export/pack.js';
+import { type ExportOptions, exportKinds, type PackedBytes, packedBytes } from '../export/pack.js';
 import type { PackedInfo } from '../export/packed-info.js';
 import { countFlops, type MultiplyAdds } from './flops.js';
 import { kindOf } from './kind.js';
@@ -64,7 +65,9 @@ export interface NetworkSummary extends MultiplyAdds {
  * // → 2353 million binary multiply-adds
  * ```
  */
-export function summary(network: Module, { imageShape, ...info }: ExportOptions = {}): NetworkSummary {
+export function summary(network: Module, options: ExportOptions = {}): NetworkSummary {
+  checkKinds('summary', options, exportKinds);
+  const { imageShape, ...info } = options;
   return withoutMemory(() =>
     withNetworkProgram('summary', network, { imageShape }, (program) => summarize(program, info)),
   );
