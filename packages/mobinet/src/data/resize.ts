@@ -11,6 +11,7 @@ import { type Filter, half, triangleFilter, weightBits } from './triangle-filter
  *
  * @param image u8 [image.height, image.width, 3].
  * @param side In pixels.
+ * @throws RangeError or TypeError, one line, for a value that is not an image, or a side that is not a whole number.
  * @example
  * ```ts
  * import { resizeShorterSide } from 'mobinet/kernels';
