@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { CodeBlocks, expectedLines } from './lib/code-blocks.js';
+import { operationNotes } from './lib/operation-notes.js';
 import { PublicApi, packageNames } from './lib/public-api.js';
 
 /**
@@ -12,11 +13,22 @@ const names = Object.fromEntries(packageNames.map((name) => [name, api.namesOf(n
 /** The smallest share of functions, classes and constants with an example. */
 const requiredShare = 0.8;
 
+/** A shape such as [batch, classes], or words about one. */
+const saysShapes = /element by element|\bshapes?\b|\[[^\]]+\]|\bscalar\b/;
+
 describe.each(packageNames)('the docstrings of packages/%s', (packageName) => {
   test('are complete', () => {
     // Several classes may have one base class.
     const places = new Set(names[packageName].flatMap(({ undocumented }) => undocumented));
     expect([...places].join('\n')).toBe('');
+  });
+
+  test('describe all parameters or none, and options by their fields', () => {
+    expect(names[packageName].flatMap(({ undescribed }) => undescribed).join('\n')).toBe('');
+  });
+
+  test('say what is thrown', () => {
+    expect(names[packageName].flatMap(({ unstatedErrors }) => unstatedErrors).join('\n')).toBe('');
   });
 
   test('have examples', () => {
@@ -28,6 +40,15 @@ describe.each(packageNames)('the docstrings of packages/%s', (packageName) => {
     const places = share < requiredShare ? missing.map(({ place, name }) => `${place} ${name}: no example`) : [];
     expect(places.join('\n')).toBe('');
   });
+});
+
+test('the docstrings of operations say the shapes', () => {
+  const operations = Object.values(names)
+    .flat()
+    .filter(({ name, place }) => name in operationNotes && !place.includes('/wasm/'));
+  expect(operations.length).toBeGreaterThan(100);
+  const silent = operations.filter(({ text }) => !saysShapes.test(text));
+  expect(silent.map(({ place, name }) => `${place} ${name}: no shapes`).join('\n')).toBe('');
 });
 
 describe('the examples', async () => {

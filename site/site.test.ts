@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -40,6 +40,22 @@ test('each chapter has a page with its program', () => {
     expect(readFileSync(join(dist, 'chapters', `${name}.html`), 'utf8'), name).toContain('id="the-program"');
     if (runsInBrowsers(name)) expect(existsSync(join(dist, 'programs', `${name}.js`)), name).toBe(true);
   }
+});
+
+test('the reference describes all parameters of a table, or none', () => {
+  const pages = readdirSync(join(folder, 'reference'), { recursive: true, encoding: 'utf8' });
+  const gaps = pages
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((path) => {
+      const text = readFileSync(join(folder, 'reference', path), 'utf8');
+      const tables = text.match(/^\| Parameter \|.*\n(\|.*\n)+/gm) ?? [];
+      const rows = tables.join('').split('\n');
+      return rows
+        .filter((row) => row.endsWith('| - |') || row.includes('__namedParameters'))
+        .map((row) => `${path} ${row}`);
+    });
+  expect(pages.length).toBeGreaterThan(500);
+  expect(gaps).toEqual([]);
 });
 
 test('the build follows links to pages, files and headings', () => {

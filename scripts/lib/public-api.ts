@@ -6,6 +6,7 @@ import {
   type JSDoc,
   ModuleKind,
   Node,
+  type ParameterDeclaration,
   Project,
   Scope,
   ScriptTarget,
@@ -23,8 +24,18 @@ export interface PublicName {
   readonly isValue: boolean;
   /** The `ts` blocks of its docstring that say what they print. */
   readonly examples: readonly CodeBlock[];
+  /** Its docstrings, without examples. */
+  readonly text: string;
   /** What lacks a docstring, one line each: the name itself, its fields or its methods. */
   readonly undocumented: readonly string[];
+  /**
+   * The parameters of the name and of its methods that lack a description, one line each. The prose of a docstring may
+   * describe all parameters, but a table that describes some of them must describe all. The fields of an options record
+   * have docstrings, which the reference shows in the table.
+   */
+  readonly undescribed: readonly string[];
+  /** The functions and methods that throw an error that their docstrings do not mention, one line each. */
+  readonly unstatedErrors: readonly string[];
 }
 
 /** The folders of the packages. */
@@ -98,6 +109,7 @@ function describe(packageName: string, symbol: TsSymbol): PublicName | null {
   const members = declarations.flatMap(membersOf);
   const documented = new Set(members.filter(isDocumented).map(nameOf));
   const lacking = members.filter((it) => isOwn(it) && !documented.has(nameOf(it)));
+  const calls = [...declarations, ...members.filter(isOwn)].flatMap(callsOf);
   return {
     name,
     place,
@@ -106,6 +118,11 @@ function describe(packageName: string, symbol: TsSymbol): PublicName | null {
       path: `${place.replace('.ts:', '-')}/${name}-${index + 1}`,
       code,
     })),
+    text: docs.map(textOf).join('\n'),
+    undescribed: calls.flatMap((call) =>
+      undescribedOf(call).map((parameter) => `${placeOf(call.node)} ${name}: ${parameter}`),
+    ),
+    unstatedErrors: calls.filter(hasUnstatedErrors).map(({ node }) => `${placeOf(node)} ${name}: no @throws`),
     undocumented: [
       ...(docs.length > 0 ? [] : [`${place} ${name}: no docstring`]),
       ...lacking.map((it) => `${placeOf(it)} ${ownerOf(it)}.${nameOf(it)}: no docstring`),
@@ -137,6 +154,60 @@ function isDocumented(member: Node): boolean {
     docsOf(member.getParentOrThrow()).some((doc) => isParam.test(doc.getText()))
   );
 }
+
+/** Something that can be called: a function, a method or a constructor. */
+interface Callable {
+  readonly node: Node;
+  readonly parameters: readonly ParameterDeclaration[];
+  /** Its docstring, without examples. */
+  readonly text: string;
+  readonly code: string;
+}
+
+function callsOf(declaration: Node): Callable[] {
+  if (Node.isClassDeclaration(declaration)) {
+    const constructors = declaration
+      .getConstructors()
+      .filter((it) => it.getScope() === Scope.Public && !isInternal(it));
+    return constructors.flatMap((it) => callable(it, docsOf(it).length > 0 ? docsOf(it) : docsOf(declaration)));
+  }
+  const value = Node.isVariableDeclaration(declaration) ? declaration.getInitializer() : declaration;
+  const isImplementation =
+    Node.isFunctionDeclaration(value) && value.isImplementation() && value.getOverloads().length > 0;
+  return isImplementation ? [] : callable(value, docsOf(declaration));
+}
+
+/** Nothing for an overload without a docstring, which has that of another. */
+function callable(node: Node | undefined, docs: readonly JSDoc[]): Callable[] {
+  if (!Node.isParametered(node) || docs.length === 0) return [];
+  const implementation = Node.isFunctionDeclaration(node) ? node.getImplementation() : undefined;
+  const code = (implementation ?? node).getText();
+  return [{ node, parameters: node.getParameters(), text: docs.map(textOf).join('\n'), code }];
+}
+
+/** The parameters that a docstring describes, by their names; a name of its own is that of a destructured parameter. */
+function undescribedOf({ parameters, text }: Callable): string[] {
+  const described = new Set(Array.from(text.matchAll(/@param +(\w+)/g), ([, name]) => name));
+  const own = parameters.filter((it) => it.getName() !== 'this');
+  const names = own.map((it) => it.getName());
+  const isDestructured = (name: string): boolean => /^[[{]/.test(name);
+  const others = [...described].filter((name) => !names.includes(name));
+  const isOptions = (it: ParameterDeclaration): boolean => /Options\b/.test(it.getTypeNode()?.getText() ?? '');
+  const table = described.size > 0 || own.some(isOptions);
+  const isField = (it: ParameterDeclaration): boolean => it.isParameterProperty() && isDocumented(it);
+  const rest = own.filter((it) => !isOptions(it) && !isField(it) && !described.has(it.getName()));
+  return [
+    ...rest.filter((it) => isDestructured(it.getName())).slice(others.length),
+    ...rest.filter((it) => !isDestructured(it.getName()) && table),
+  ].map((it) => `no @param for ${it.getName().replace(/\s+/g, ' ')}`);
+}
+
+/** Whether the code throws an error, or checks a number or a shape, for which there are no types. */
+const hasUnstatedErrors = ({ text, code }: Callable): boolean =>
+  /\bthrow new|\bcheck(Number|Numbers|Shape|Choice)\(/.test(code) && !/@throws|\bthrows?\b/i.test(text);
+
+/** A docstring without its examples. */
+const textOf = (doc: JSDoc): string => doc.getText().replace(/@example\b[\s\S]*/, '');
 
 /** `stripInternal` removes these from the types of a package. */
 const isInternal = (declaration: Node): boolean => docsOf(declaration).some((doc) => /@internal\b/.test(doc.getText()));

@@ -47,9 +47,13 @@ const mistakes: { readonly [name: string]: () => unknown } = {
 
 /** Messages of JavaScript itself, about what a function did with an argument that it had not checked. */
 const inside =
-  /Cannot (read|set|convert|destructure|mix)|is not (a function|iterable|a constructor)|Invalid (array|typed)|out of bounds|Maximum call|serialize/;
+  /Cannot (read|set|convert|destructure|mix)|is not (a function|iterable|a constructor)|Invalid (array|typed)|out of bounds|Maximum call|serialize|must be of type/;
 
 type Arguments = readonly unknown[];
+
+/** Whether a value is a record of options or of data, and not of a class. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 /** Tensors that are almost like `x`: of other shapes, of another dtype, and of other numbers. */
 const neighbors: { readonly [name: string]: (x: Tensor) => unknown } = {
@@ -79,9 +83,10 @@ function* variants(value: unknown): Generator<readonly [where: string, value: un
     for (const at of value.keys()) {
       for (const [name, wrong] of replacements(value[at])) yield [`[${at}] = ${name}`, value.with(at, wrong)];
     }
-  } else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+  } else if (isRecord(value)) {
     for (const key of Object.keys(value)) {
-      const part = value[key as keyof typeof value];
+      const { [key]: part, ...rest } = value;
+      yield [`without ${key}`, rest];
       for (const [name, wrong] of replacements(part)) yield [`${key} = ${name}`, { ...value, [key]: wrong }];
     }
   }
@@ -99,9 +104,9 @@ const names = (owner: string, error: Error): boolean =>
 /**
  * Calls `f` with wrong arguments, one at a time, and lists what goes wrong inside of it: errors of JavaScript itself,
  * which say nothing about the argument, errors that begin with another name than `owner`, such as that of a function
- * that `f` calls, and tensors that are left behind.
+ * that `f` calls (unless `owner` is null), and tensors that are left behind.
  */
-export function faultsOf(owner: string, f: (...args: never[]) => unknown, args: () => Arguments): string[] {
+export function faultsOf(owner: string | null, f: (...args: never[]) => unknown, args: () => Arguments): string[] {
   const faults: string[] = [];
   tidy(() => {
     const call = f as (...args: Arguments) => unknown;
@@ -113,7 +118,8 @@ export function faultsOf(owner: string, f: (...args: never[]) => unknown, args: 
       } catch (error) {
         if (!(error instanceof Error)) faults.push(`${what}: threw ${String(error)}`);
         else if (inside.test(error.message)) faults.push(`${what}: ${error.name}: ${error.message}`);
-        else if (!names(owner, error)) faults.push(`${what}: another name: ${error.message.split('\n')[0]}`);
+        else if (owner !== null && !names(owner, error))
+          faults.push(`${what}: another name: ${error.message.split('\n')[0]}`);
       }
       if (memory().tensors !== before) faults.push(`${what}: leaves ${memory().tensors - before} tensors`);
     };
@@ -128,5 +134,23 @@ export function faultsOf(owner: string, f: (...args: never[]) => unknown, args: 
   });
   // The heap is as it was: it still finds room.
   zeros([3]).dispose();
+  return faults;
+}
+
+/** Lists the errors of JavaScript itself, as `faultsOf` does, of a function that returns a promise. */
+export async function faultsOfAsync(
+  f: (...args: never[]) => Promise<unknown>,
+  args: () => Arguments,
+): Promise<string[]> {
+  const faults: string[] = [];
+  const call = f as (...args: Arguments) => Promise<unknown>;
+  for (const at of args().keys()) {
+    for (const [what, value] of variants(args()[at])) {
+      await call(...args().with(at, value)).catch((error: unknown) => {
+        const isOwn = error instanceof Error && !inside.test(error.message);
+        if (!isOwn) faults.push(`argument ${at}: ${what}: ${error}`);
+      });
+    }
+  }
   return faults;
 }

@@ -1,6 +1,17 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Application, Logger, LogLevel, type TypeDocOptions } from 'typedoc';
+import {
+  Application,
+  Comment,
+  type DeclarationReflection,
+  Logger,
+  LogLevel,
+  type ParameterReflection,
+  ReflectionKind,
+  type SignatureReflection,
+  type SomeType,
+  type TypeDocOptions,
+} from 'typedoc';
 import type { PluginOptions } from 'typedoc-plugin-markdown';
 import { root } from './documents.js';
 import { modules } from './reference-modules.js';
@@ -49,6 +60,9 @@ export async function writeReference(folder: string): Promise<void> {
   if (!project) throw logger.asError();
   const names = new Map(Object.entries(modules).map(([name, file]) => [nameInTypeDoc(file), name]));
   for (const child of project.children ?? []) child.name = names.get(child.name) ?? child.name;
+  for (const signature of project.getReflectionsByKind(ReflectionKind.SomeSignature)) {
+    describeParameters((signature as SignatureReflection).parameters ?? []);
+  }
   await application.generateOutputs(project);
   if (logger.hasErrors()) throw logger.asError();
 }
@@ -71,3 +85,32 @@ class Errors extends Logger {
 
 /** What TypeDoc calls the module of a file. */
 const nameInTypeDoc = (file: string): string => `packages/${file}`.replace(/(\/index)?\.ts$/, '');
+
+/** Describes what has no description of its own, so that a table with descriptions has one in each row. */
+function describeParameters(parameters: readonly ParameterReflection[]): void {
+  parameters.forEach(describeOptions);
+  const [self] = parameters;
+  if (self?.name === 'this' && parameters.some(({ comment }) => comment)) self.comment = text('Of this type alone.');
+}
+
+/** Below a record of options come its fields, as below a type literal. */
+function describeOptions(parameter: ParameterReflection): void {
+  const { type, comment } = parameter;
+  if (!type || comment) return;
+  const fields = fieldsOf(type);
+  if (fields.length === 0) return;
+  if (parameter.name === '__namedParameters') parameter.name = 'options';
+  parameter.comment = text('Its fields follow.');
+  // The plugin for Markdown lists the fields of a type with such a declaration.
+  Object.assign(type, { declaration: { kind: ReflectionKind.TypeLiteral, children: fields } });
+}
+
+const text = (words: string): Comment => new Comment([{ kind: 'text', text: words }]);
+
+/** The fields of a type literal, of an interface that is named as options, or of both. */
+function fieldsOf(type: SomeType): DeclarationReflection[] {
+  if (type.type === 'intersection') return type.types.flatMap(fieldsOf);
+  if (type.type === 'reflection') return type.declaration.children ?? [];
+  if (type.type !== 'reference' || !type.name.endsWith('Options')) return [];
+  return (type.reflection as DeclarationReflection | undefined)?.children ?? [];
+}

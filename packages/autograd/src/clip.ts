@@ -86,6 +86,7 @@ export function clipByGlobalNorm<G extends object>(gradients: G, maxNorm: number
  * Unlike `clipByGlobalNorm`, it changes the direction of the gradient.
  *
  * @param gradients A tree of gradients, such as `valueAndGradient` returns.
+ * @param limit The largest absolute value, above 0.
  * @returns A tree with the same nesting, names and shapes.
  * @throws RangeError unless `limit` is a number above 0; TypeError if there are no gradients, but a number, say.
  * @example

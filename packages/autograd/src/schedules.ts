@@ -114,6 +114,7 @@ export function cosine(options: { rate: number; steps: number; final?: number })
  * al., 2017).
  *
  * @param options.steps The number of steps before `schedule` begins; 0 for no warm-up.
+ * @param options.schedule The schedule afterwards, whose steps are counted from there.
  * @throws RangeError if an option is out of range or unknown.
  * @example
  * ```ts

@@ -65,8 +65,12 @@ export function findMisfits(own: Tensors, saved: Tensors): Misfits {
 /**
  * The error for a file that does not fit a module: one line that lists all misfits, of each kind the first eight.
  *
- * @param source The name of the file.
- * @param remedy What to do about it. Default: nothing is said.
+ * @param misfits From `findMisfits`.
+ * @param about What was compared.
+ * @param about.own The tensors of the module, by name.
+ * @param about.saved The tensors of the file, by name.
+ * @param about.source The name of the file.
+ * @param about.remedy What to do about it. Default: nothing is said.
  * @example
  * ```ts
  * import { findMisfits, misfitError } from '@mobinet/autograd/kernels';

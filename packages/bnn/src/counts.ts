@@ -19,6 +19,7 @@ export type Counts = Tensor<'i16' | 'u8'>;
  * tap is neither equal nor different, so c is not a function of d.
  *
  * @param signs The number of weights of a filter.
+ * @param options What pads the images, as an option of `bitConv2d`.
  * @returns `'u8'` for up to 255 signs without zero padding, else `'i16'`.
  * @throws RangeError if `signs` is not a whole number, or for an unknown `paddingValue`.
  * @example

@@ -29,6 +29,7 @@ export interface FoldableSegment {
  *     scale·PReLU(α·c) + shift = positive·c + shift  where c ≥ 0,  positive = α·scale
  *                              = negative·c + shift  where c < 0,  negative = α·slope·scale
  *
+ * @param segment The parameters, each [channels].
  * @returns The rows positive, negative and shift, [3, channels].
  * @throws ShapeError unless all parameters are [channels].
  * @example
@@ -96,6 +97,7 @@ export interface FoldedOutputTransformResult {
  * @param counts [batch, height, width, channels]
  * @param folded [3, channels], from `foldOutputTransform`; finite.
  * @param skip [batch, height, width, channels / skipRepeats], or null.
+ * @param attributes The pool, and how often the skip is repeated.
  * @returns [batch, height, width, channels]; a pool halves height and width (⌊size / 2⌋).
  * @throws ShapeError if the operands do not fit; DTypeError unless the counts are u8, i16 or i32; RangeError for an unknown
  *   pool.

@@ -42,7 +42,9 @@ export interface ScalePreluBatchNormResult {
  * bytes each.
  *
  * @param counts [..., channels]
+ * @param parameters α, slope, γ and β, each [channels].
  * @param skip [..., channels / skipRepeats], or null.
+ * @param attributes ε, and how often the skip is repeated.
  * @throws ShapeError if the operands do not fit; DTypeError unless the counts are u8, i16 or i32.
  * @example
  * ```ts
@@ -165,6 +167,9 @@ export interface ScalePreluBatchNormGradients {
  *
  * @param dy [..., channels]
  * @param counts [..., channels], as in the forward pass; so are the parameters and the attributes.
+ * @param parameters α, slope and γ, each [channels].
+ * @param statistics μ and σ² of the forward pass, each [channels].
+ * @param attributes ε, and how often the skip is repeated.
  * @throws ShapeError if the operands do not fit; DTypeError unless the counts are u8, i16 or i32.
  * @example
  * ```ts

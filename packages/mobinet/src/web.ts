@@ -43,7 +43,7 @@ export { drawGraph } from './summary/graph.js';
 export { type LayerSummary, type NetworkSummary, summary } from './summary/summary.js';
 export { decodeCheckpoint, encodeCheckpoint } from './training/checkpoint.js';
 export { type Distillation, distillationDefaults, type TeacherRecord } from './training/distillation.js';
-export { type Evaluation, evaluate } from './training/evaluate.js';
+export { type EvaluateOptions, type Evaluation, evaluate } from './training/evaluate.js';
 export {
   exchangeNames,
   makeOptimizer,

@@ -145,7 +145,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['decodeSafetensors', () => decodeSafetensors(text), /is read from a Uint8Array, not from "x"$/],
   ['decodeNpy', () => decodeNpy(new ArrayBuffer(8) as never), /is read from a Uint8Array, not from an ArrayBuffer$/],
   ['unpackModel', () => unpackModel(wrong), /is read from a Uint8Array, not from undefined$/],
-  ['packModel', () => packModel(wrong), /^packModel: the network must be an object, not undefined$/],
+  ['packModel', () => packModel(wrong), /^packModel: the network must be a Module, not undefined$/],
   ['createMoBiNet', () => createMoBiNet(text), /^the options of mobinet must be an object, not "x"$/],
   ['resolve', () => mobinet.resolve(null), /must be an object, not null$/],
   ['Linear', () => new Linear(3, 4, wrong), /^Linear: options must be an object, not undefined\. Its options are /],
@@ -159,7 +159,7 @@ const calls: [call: string, run: () => unknown, message: RegExp][] = [
   ['BinaryConv2d', () => new BinaryConv2d(4, 4, { rng: five }), /^BinaryConv2d: rng must be an Rng.* not 5$/],
   ['BinaryLinear', () => new BinaryLinear(4, 4, wrong), /^BinaryLinear: options must be an object/],
   ['SGD', () => new SGD(wrong), /^sgd: options must be an object, not undefined\. Its options are /],
-  ['ImageLoader', () => new ImageLoader(wrong, wrong), /^the image loader's options must be an object/],
+  ['ImageLoader', () => new ImageLoader(wrong, wrong), /^the image loader: options must be an object/],
   // A misplaced argument or a misspelled option, which would otherwise be ignored.
   [
     'tensor',

@@ -47,6 +47,8 @@ export function normalizeAxes(op: string, axes: number | readonly number[] | und
  * their last axes, and an axis that is missing or has size 1 is stretched to the size of the other.
  *
  * @param op The operation, for the message.
+ * @param a The shape of one operand.
+ * @param b The shape of the other.
  * @throws ShapeError if two aligned axes have different sizes and neither is 1.
  *
  * @example

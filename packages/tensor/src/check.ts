@@ -38,6 +38,8 @@ export const wholeNumbers = (from: number, to?: number): NumberRange => ({
  * Checks a number that comes from outside: an option of the library, a flag of the command line, or metadata of a file.
  *
  * @param name The option, for the message.
+ * @param value What was given.
+ * @param range The numbers that it may be.
  * @returns The number.
  * @throws RangeError with one line that names the option, its range and the value.
  *
@@ -71,6 +73,8 @@ export function checkElement(name: string, value: unknown): void {
  * Calls `checkNumber` for every key in `ranges`.
  *
  * @param owner Prefix of the names in messages, such as `'adam: '`.
+ * @param values What was given, by the names of the options.
+ * @param ranges The numbers that each of them may be.
  * @throws RangeError as `checkNumber` does, for the first number outside its range.
  *
  * @example
@@ -100,6 +104,9 @@ export function checkNumbers<R extends Readonly<Record<string, NumberRange>>>(
 /**
  * Returns whether `value` is a number in the range.
  *
+ * @param value Of any type.
+ * @param range The range.
+ *
  * @example
  * ```ts
  * import { isInRange } from '@mobinet/tensor';
@@ -122,6 +129,8 @@ export function isInRange(value: unknown, { isWhole, from, above, to, below }: N
 /**
  * Describes a range for messages and help texts: “a whole number from 1 to 65535”, “a number above 0”.
  *
+ * @param range The range.
+ *
  * @example
  * ```ts
  * import { describeRange, wholeNumbers } from '@mobinet/tensor';
@@ -142,6 +151,8 @@ export function describeRange({ isWhole, from, above, to, below }: NumberRange):
  * Checks that a value is one of several choices.
  *
  * @param name The option, for the message.
+ * @param value What was given.
+ * @param choices What it may be.
  * @returns The value.
  * @throws RangeError with one line that names the option, its choices and the value.
  *
@@ -162,6 +173,7 @@ export function checkChoice<T>(name: string, value: unknown, choices: readonly T
  * Checks that a value is an object and not a list or another collection, such as a record of options.
  *
  * @param name The value, for the message.
+ * @param value What was given.
  * @throws TypeError with one line if it is not.
  *
  * @example
@@ -187,6 +199,7 @@ function isRecord(value: unknown): boolean {
  * would otherwise be ignored.
  *
  * @param owner The function or class, for the message.
+ * @param options What was given.
  * @param names The options that it has.
  * @throws TypeError with one line, which lists the options, if `options` is not an object.
  * @throws RangeError with one line for an unknown name.
@@ -277,6 +290,7 @@ function textOf(value: unknown): string {
  * Checks that an argument is a tensor or a bit tensor, for callers from JavaScript, who get no type errors.
  *
  * @param op The operation, for the message.
+ * @param value What was given.
  * @param operand The argument's name, for the message.
  * @param accepted The dtypes that it may have. Default: any.
  * @throws TypeError with one line if it is not; DTypeError if it has another dtype.
@@ -353,6 +367,8 @@ export function checkFunction(op: string, value: unknown): void {
 /**
  * Checks that an argument is an array.
  *
+ * @param op The operation, for the message.
+ * @param value What was given.
  * @param example A valid argument, for the message.
  * @throws TypeError with one line if it is not.
  *

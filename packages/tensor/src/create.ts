@@ -22,6 +22,8 @@ export type DTypeOf<A> = { [D in DType]: A extends TypedArrays[D] ? D : never }[
 /**
  * Returns a tensor on the current backend, filled by a callback on the CPU.
  *
+ * @param dtype The element type.
+ * @param shape The shape of the tensor.
  * @param write Writes every element of the array, which is uninitialized.
  * @param purpose What the memory is for, for out-of-memory errors.
  * @throws RangeError if there is no such dtype.
@@ -61,6 +63,8 @@ export type NestedArray = number | readonly NestedArray[];
  * Creates a tensor from a number, nested arrays, or a flat array and a shape. The dtype defaults to f32, or to the
  * element type of a typed array. The values are copied.
  *
+ * @param values A number, nested arrays of equal lengths, or a typed array.
+ * @param options.dtype The element type.
  * @param options.shape Default: the shape of the nested arrays, or [length] for a typed array.
  * @throws ShapeError if the arrays are ragged, or the values do not fill the shape.
  * @throws TypeError for an element that is not a number; DTypeError for an array of bigints.
@@ -252,6 +256,8 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'i
  * One number is `start`, as in NumPy and PyTorch. The ends are exact; the numbers between are computed in double
  * precision.
  *
+ * @param start The first number.
+ * @param stop The last number.
  * @param count A whole number, 0 or more. NumPy's default of 50 does not exist here.
  * @returns f32 [count].
  * @throws RangeError if an end is not a finite number, or the count is not a whole number of at least 0.

@@ -155,6 +155,10 @@ export class OutOfMemoryError extends RangeError {
   /** A clause that says what requested how many bytes. Undefined if the CPU's memory could not be created at all. */
   readonly lack: string | undefined;
 
+  /**
+   * @param message What requested the memory, and what to do.
+   * @param options The cause of the error, and `lack`.
+   */
   constructor(message: string, { lack, ...options }: ErrorOptions & { readonly lack?: string | undefined } = {}) {
     super(withHelp(message, 'out-of-memory'), options);
     this.lack = lack;

@@ -135,7 +135,7 @@ declare module './tensor.js' {
     /** `argMin(this, axis)`: the index of the smallest element along an axis. */
     argMin(axis?: number): Tensor<'i32'>;
 
-    /** `matmul(this, b, options)`: the matrix product. */
+    /** `matmul(this, b, options)`: the matrix product. @param b f32 [..., K, N], or [..., N, K] with `transposeB`. */
     matmul(this: Tensor, b: Tensor, options?: MatmulOptions): Tensor;
 
     /** `reshape(this, shape)`: a view with another shape. */

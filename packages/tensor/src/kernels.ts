@@ -11,6 +11,7 @@ export {
   type KernelBody,
   type KernelParameters,
   type ParameterTypes,
+  type RunOptions,
 } from './backends/cpu/kernel.js';
 export { bytesAt, floatsAt, wordsAt } from './backends/cpu/memory.js';
 export { memoize } from './backends/memoize.js';

@@ -15,6 +15,7 @@ import { emptyTensor, type Tensor } from './tensor.js';
  * Returns a tensor with the same elements on `backend`: another handle if they are already there, otherwise a copy. A
  * copy from the CPU to a GPU is not differentiable, because its gradient would have to wait for the GPU.
  *
+ * @param x A tensor or a bit tensor of any shape.
  * @param backend Default: the current backend.
  * @throws BackendError from a GPU to the CPU, which is asynchronous: use `toHost`; RangeError for an unknown backend.
  *

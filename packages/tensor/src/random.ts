@@ -13,6 +13,7 @@ import { tracer } from './tracer.js';
  * Checks that an argument is a random number generator.
  *
  * @param op The operation, for the message.
+ * @param value What was given.
  * @throws TypeError with one line if it is not.
  *
  * @example
@@ -146,7 +147,11 @@ export class Rng {
     return (this.bits() >>> 8) / 2 ** 24;
   }
 
-  /** Draws an integer uniformly from [0, bound), where 1 ≤ bound ≤ 2³². */
+  /**
+   * Draws an integer uniformly from [0, bound), where 1 ≤ bound ≤ 2³².
+   *
+   * @throws RangeError for another bound.
+   */
   integer(bound: number): number {
     checkNumber('integer: bound', bound, boundRange);
     return Math.floor((this.bits() / 2 ** 32) * bound);
@@ -155,6 +160,8 @@ export class Rng {
   /**
    * Draws an f32 tensor from the uniform distribution over [low, high). Default: [0, 1). If low is not 0, rounding to
    * f32 may produce `high` itself.
+   *
+   * @throws RangeError if a bound is not a finite number; ShapeError for an invalid shape; TraceError in a program.
    */
   uniform(shape: Shape, low = 0, high = 1): Tensor {
     checkNumber('uniform: low', low, anyNumber);
@@ -166,6 +173,9 @@ export class Rng {
   /**
    * Draws an f32 tensor from the normal distribution. Default: mean 0, standard deviation 1. Each number takes two
    * uniform ones (the Box–Muller transform).
+   *
+   * @throws RangeError if the mean is not a finite number, or the standard deviation not one of at least 0;
+   *   ShapeError for an invalid shape; TraceError in a program.
    */
   normal(shape: Shape, mean = 0, standardDeviation = 1): Tensor {
     checkNumber('normal: mean', mean, anyNumber);
@@ -197,7 +207,9 @@ export class Rng {
    * Draws an i32 tensor of whole numbers from low up to, not including, high, all equally likely: NumPy's
    * `Generator.integers`, and `torch.randint`.
    *
+   * @param shape The shape of the tensor.
    * @param low Not optional, unlike in NumPy and PyTorch, where it is 0 by default.
+   * @param high The end of the range.
    * @throws RangeError unless −2³¹ ≤ low < high ≤ 2³¹, all whole.
    */
   integers(shape: Shape, low: number, high: number): Tensor<'i32'> {
@@ -228,6 +240,7 @@ export class Rng {
    * Draws a u8 tensor of ones and zeros: each element is 1 with this probability, rounded up to a multiple of 2⁻²⁴.
    * Useful as a mask for `where`. (`torch.bernoulli` takes a tensor of probabilities, and returns its dtype.)
    *
+   * @param shape The shape of the tensor.
    * @param probability From 0 (all zeros) to 1 (all ones).
    * @throws RangeError for any other.
    */
@@ -250,7 +263,11 @@ export class Rng {
     return numbers >= fewestForKernel && kernelTier() === 'fast' && (this.#counter % 2 ** 32) + words <= 2 ** 32;
   }
 
-  /** Returns a random permutation of 0, …, length − 1 (the Fisher–Yates shuffle): i32 [length]. */
+  /**
+   * Returns a random permutation of 0, …, length − 1 (the Fisher–Yates shuffle): i32 [length].
+   *
+   * @throws ShapeError unless the length is a whole number, 0 or more; TraceError in a program.
+   */
   permutation(length: number): Tensor<'i32'> {
     refuseInPrograms('permutation');
     return fromHost('i32', checkShape('permutation', [length]), (values) => {

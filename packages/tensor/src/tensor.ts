@@ -30,7 +30,13 @@ import { formatShape, type Shape, sizeOf } from './shape.js';
 export class Tensor<D extends DType = 'f32'> extends Handle {
   #values: TypedArray<D> | null = null;
 
-  /** For subclasses. Everyone else creates tensors with `tensor`, `zeros`, `full` and the like. */
+  /**
+   * For subclasses. Everyone else creates tensors with `tensor`, `zeros`, `full` and the like.
+   *
+   * @param shape The sizes of the axes.
+   * @param block The memory of its elements.
+   * @param id Identifies the tensor for recorders. Default: a new one.
+   */
   constructor(
     /** The element type. */
     readonly dtype: D,
@@ -105,6 +111,8 @@ export class Tensor<D extends DType = 'f32'> extends Handle {
 /**
  * Returns a tensor with uninitialized elements, for a kernel to fill.
  *
+ * @param dtype The element type.
+ * @param shape The shape of the tensor.
  * @param purpose What the memory is for, for out-of-memory errors.
  * @param backend Default: the current backend.
  *

@@ -166,6 +166,7 @@ export abstract class Optimizer {
   /**
    * Changes every parameter of `tree` in place. A parameter at several places (tied weights) changes once.
    *
+   * @param tree A parameter, a module, or objects and arrays of these.
    * @param gradients As returned by `valueAndGradient` for the same tree.
    * @throws Error if a parameter has no gradient, ShapeError if its gradient has a different shape, TypeError if there
    *   are no parameters, RangeError if the learning rate is out of range. In all these cases, nothing has changed.
@@ -225,7 +226,7 @@ export abstract class Optimizer {
   /**
    * The momentum that the next update would add to the gradient of a parameter: `factor · tensor`.
    *
-   * @param path The path of the parameter, such as `classifier.weight`.
+   * @param _path The path of the parameter, such as `classifier.weight`.
    * @returns null if there is none, or none yet. The tensor is that of the optimizer, not a copy.
    */
   momentumOf(_path: string): { readonly tensor: Tensor; readonly factor: number } | null {
@@ -250,6 +251,8 @@ export abstract class Optimizer {
    * Runs the formula of a `defineUpdate` on parameters and the slots kept for them, once for each learning rate that
    * the groups of these parameters have.
    *
+   * @param rule From `defineUpdate`.
+   * @param updates The parameters and their gradients.
    * @param numbers The numbers of the formula, for a learning rate.
    * @param decoupled Whether weight decay acts on the weight itself, as in AdamW. Default false: λ·w is added to the
    *   gradient.

@@ -67,6 +67,7 @@ export interface TrainDefaults {
  * The command that trains a network, saves it packed, loads it again, and verifies that both agree.
  *
  * @param name Its name, for the help text.
+ * @param defaults What it does where no flags are given.
  * @example
  * ```ts
  * import { trainCommand } from 'mobinet/cli';

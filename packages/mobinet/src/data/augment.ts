@@ -1,6 +1,7 @@
 import {
   checkChoice,
   checkNumber,
+  checkOptionNames,
   checkRecord,
   type NumberRange,
   type Rng,
@@ -56,12 +57,18 @@ export const cropPaddingRange = wholeNumbers(0, largestSide);
 /** The range of `Augmentation.rotate`, in degrees. */
 export const rotationRange: NumberRange = { from: 0, to: 180 };
 
+const augmentationNames: readonly (keyof Augmentation)[] = [
+  ...(['crop', 'cropScale', 'cropRatio', 'padding', 'paddingMode', 'flip', 'verticalFlip', 'rotate'] as const),
+  ...(['colorJitter', 'erase'] as const),
+];
+
 /**
  * Checks that a value is an `Augmentation`.
  * @throws RangeError or TypeError, one line that names the field.
  */
 export function checkAugmentation(value: unknown, name = 'augment'): asserts value is Augmentation {
   checkRecord(name, value);
+  checkOptionNames(name, value, augmentationNames);
   checkChoice(`${name}.crop`, value.crop, crops);
   checkChoice(`${name}.paddingMode`, value.paddingMode, ['zero', 'reflect']);
   checkNumber(`${name}.padding`, value.padding, cropPaddingRange);
@@ -182,6 +189,7 @@ export const imageNetNormalization: Normalization = { mean: [0.485, 0.456, 0.406
  */
 export function checkNormalization(value: unknown, name = 'normalization'): asserts value is Normalization {
   checkRecord(name, value);
+  checkOptionNames(name, value, Object.keys(normalizationRanges));
   for (const [key, range] of Object.entries(normalizationRanges)) {
     const numbers = value[key];
     if (!Array.isArray(numbers) || numbers.length !== 3) {

@@ -1,4 +1,5 @@
 import { checkNumber, fromHost, type Tensor, tensor, tidy, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from './arguments.js';
 import { normalizationTable } from './augment.js';
 import { checkImage } from './check-image.js';
 import type { Decoding, ImageDecoder } from './decode-pool.js';
@@ -92,6 +93,7 @@ export class BatchLoader {
    * @param openDecoder Makes the decoder when the first image is needed.
    */
   constructor(source: ImageSource, options: ResolvedLoaderOptions, openDecoder: () => ImageDecoder) {
+    checkArgument('the images', source, kinds.source);
     this.#source = source;
     this.#options = options;
     this.#openDecoder = openDecoder;
@@ -115,6 +117,7 @@ export class BatchLoader {
    * Yields the batches of an epoch in order. Leaving the loop stops decoding ahead. A batch is left out if all of its
    * images are skipped.
    *
+   * @param epoch The epoch, counted from 0, which determines order and augmentation.
    * @throws DataError if a file cannot be read, if too many images or all images of a class cannot be decoded, if a
    * decoding thread crashes, or if the loader is closed.
    */
@@ -127,12 +130,15 @@ export class BatchLoader {
   /**
    * Like `epoch`, but cuts each batch into micro-batches (`cutBatch`), and leaves none out. The cuts depend only on the
    * positions of the images in the epoch, not on which of them are skipped.
+   *
+   * @param epoch The epoch, counted from 0.
    */
   microBatches(epoch: number, options: EpochOptions = {}): AsyncGenerator<CutBatch, void, void> {
     return this.#batches(epoch, this.#options.microBatches, options);
   }
 
   async *#batches(epoch: number, microBatches: number, options: EpochOptions): AsyncGenerator<CutBatch, void, void> {
+    checkKinds('an epoch', options, { startBatch: null, endBatch: null, share: null });
     const { batchSize, prefetch } = this.#options;
     const { share = { rank: 0, size: 1 } } = options;
     const startBatch = checkNumber('startBatch', options.startBatch ?? 0, wholeNumbers(0));

@@ -1,4 +1,4 @@
-import { checkNumbers, checkRecord, type NumberRange, type Rng } from '@mobinet/tensor/functions';
+import { checkNumbers, checkOptionNames, checkRecord, type NumberRange, type Rng } from '@mobinet/tensor/functions';
 import type { Image } from './source.js';
 
 /**
@@ -29,6 +29,7 @@ export const colorJitterRanges = {
  */
 export function checkColorJitter(value: unknown, name: string): asserts value is ColorJitter {
   checkRecord(name, value);
+  checkOptionNames(name, value, Object.keys(colorJitterRanges));
   const { brightness, contrast, saturation } = value;
   checkNumbers(`${name}.`, { brightness, contrast, saturation }, colorJitterRanges);
 }

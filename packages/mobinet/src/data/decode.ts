@@ -1,4 +1,6 @@
+import { checkOptions } from '@mobinet/tensor/functions';
 import { environmentVariable } from '@mobinet/tensor/kernels';
+import { checkArgument, kinds } from './arguments.js';
 import { checkPixels, type DecodeOptions, type Decoder } from './decoder.js';
 import { DataError, messageOf } from './errors.js';
 import { firstFrame, placeFrame } from './gif.js';
@@ -33,6 +35,8 @@ import type { Image } from './source.js';
  * ```
  */
 export async function decodeImage(bytes: Buffer, options: DecodeOptions, chosen?: Decoder): Promise<Image> {
+  checkArgument('decodeImage: the file', bytes, kinds.bytes);
+  checkOptions('decodeImage', options, ['pixelLimit', 'side']);
   const format = formatOf(bytes);
   const decoder = chosen ?? (await findDecoder());
   if (format === 'GIF') return decodeGif(bytes, options, decoder);

@@ -9,6 +9,8 @@ export interface Decoder {
   readonly notice: string | null;
   /**
    * Decodes an image file of a known format.
+   * @param bytes The contents of the file.
+   * @param format The format of the file.
    * @returns The image as stored, not yet rotated.
    * @throws Error saying what is wrong: corrupt, a kind that this decoder does not support, or more than `pixelLimit`
    * pixels.

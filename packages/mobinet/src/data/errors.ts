@@ -23,7 +23,8 @@ export class DataError extends Error {
 
   /**
    * @param message Control characters in it are replaced by spaces.
-   * @param options.help A section of docs/help.md, which the last line of the message names.
+   * @param options The cause of the error, and `help`, a section of docs/help.md, which the last line of the message
+   *   names.
    */
   constructor(message: string, { help, ...options }: ErrorOptions & { readonly help?: HelpSection } = {}) {
     super(help ? withHelp(oneLine(message), help) : oneLine(message), options);

@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { checkNumber, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from './arguments.js';
 import { DataError, messageOf, unreadable } from './errors.js';
 import { hashOf } from './fingerprint.js';
 import { numberedClasses, warnOfAbsentClasses } from './numbered-classes.js';
@@ -50,6 +52,7 @@ const largestIdx = 2 ** 30;
  * ```
  */
 export function readIdx(path: string): IdxArray {
+  checkArgument('readIdx: the path', path, kinds.path);
   const bytes = readUnzipped(path);
   const bad = (problem: string): DataError =>
     new DataError(`${path} is not an IDX file of bytes: ${problem}. Download it again, or give another`);
@@ -92,12 +95,15 @@ export interface IdxOptions {
   onWarning?: ((message: string) => void) | undefined;
 }
 
+const idxKinds = { limit: null, onWarning: kinds.callback };
+
 /**
  * Opens a folder with the four files of MNIST or Fashion-MNIST: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
  * `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`. Each may have a dot before `idx`, `.gz` at its end, and its
  * own folder of the same name, as in other distributions. Classes are named by their numbers; gray is copied to red,
  * green and blue.
  *
+ * @param directory The path of the folder.
  * @throws DataError if a file is missing or broken, or if images and labels differ in number.
  * @example
  * ```ts
@@ -123,6 +129,8 @@ export interface IdxOptions {
  * ```
  */
 export function openIdx(directory: string, options: IdxOptions = {}): ImageDataset {
+  checkArgument('openIdx: the folder', directory, kinds.path);
+  checkKinds('openIdx', options, idxKinds);
   const train = readSplit(directory, 'train');
   const val = readSplit(directory, 't10k');
   const classes = numberedClasses(1 + Math.max(largest(train.labels.values), largest(val.labels.values)));
@@ -156,10 +164,10 @@ export function openIdx(directory: string, options: IdxOptions = {}): ImageDatas
  * await rm(folder, { recursive: true });
  * ```
  */
-export function openValidationIdx(
-  directory: string,
-  { classes: least = 1, ...options }: IdxOptions & { classes?: number } = {},
-): ValidationSet {
+export function openValidationIdx(directory: string, options: IdxOptions & { classes?: number } = {}): ValidationSet {
+  checkArgument('openValidationIdx: the folder', directory, kinds.path);
+  checkKinds('openValidationIdx', options, { ...idxKinds, classes: null });
+  const least = checkNumber('openValidationIdx: classes', options.classes ?? 1, wholeNumbers(1, 256));
   const val = readSplit(directory, 't10k');
   const classes = numberedClasses(Math.max(least, 1 + largest(val.labels.values)));
   return { classes, val: openSplit(val, classes, options) };

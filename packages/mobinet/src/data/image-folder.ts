@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkArgument, checkKinds, kinds } from './arguments.js';
 import { type ClassFolder, holdsImages, listClassFolders, listImages } from './class-folders.js';
 import { unreadable, wrongLayout } from './errors.js';
 import { hashOf } from './fingerprint.js';
@@ -36,6 +37,15 @@ export interface ImageFolderOptions {
   onWarning?: ((message: string) => void) | undefined;
 }
 
+/** The kinds of these options. */
+export const imageFolderKinds = {
+  limit: null,
+  valShare: null,
+  splitSeed: null,
+  maxSkipped: null,
+  onWarning: kinds.callback,
+};
+
 /** The images to use of one class, as paths relative to its folder. */
 interface ClassFiles {
   readonly folder: ClassFolder;
@@ -64,6 +74,8 @@ interface ClassFiles {
  * ```
  */
 export function openImageFolder(directory: string, options: ImageFolderOptions = {}): ImageDataset {
+  checkArgument('openImageFolder: the folder', directory, kinds.path);
+  checkKinds('openImageFolder', options, imageFolderKinds);
   const ignored = new IgnoredFiles();
   const dataset = isSplit(directory, options)
     ? openSplits(directory, options, ignored)
@@ -89,6 +101,8 @@ export function openImageFolder(directory: string, options: ImageFolderOptions =
  * ```
  */
 export function openValidationFolder(directory: string, options: ImageFolderOptions = {}): ValidationSet {
+  checkArgument('openValidationFolder: the folder', directory, kinds.path);
+  checkKinds('openValidationFolder', options, imageFolderKinds);
   const ignored = new IgnoredFiles();
   const open = (): ValidationSet => {
     if (isSplit(directory, options)) {

@@ -20,6 +20,7 @@ const maxPixels = 16e6;
  * profile is not, and transparent pixels are blended with white. Images of more than 16 million pixels are scaled down
  * to that.
  *
+ * @param blob The contents of an image file.
  * @param name What the error calls the image. Default: the name of the file.
  * @throws DataError, one line, if the browser cannot decode it.
  * @example In a browser

@@ -13,6 +13,7 @@ export type Picture = { height: number; width: number; data: Uint8Array | Uint8C
  * Reads a picture, as `imageFromRgba`, `imageFromBlob` and `imageFromBitmap` do. Pixels are read anywhere, all other
  * pictures only in browsers.
  *
+ * @param picture Pixels in RGBA, a blob, or an image element of a page.
  * @param name What errors call it.
  * @throws DataError or TypeError, one line, if it cannot be read.
  * @example

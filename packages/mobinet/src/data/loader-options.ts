@@ -1,4 +1,5 @@
 import { checkNumber, checkNumbers, checkRecord, Rng, shown, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkKinds, kinds } from './arguments.js';
 import {
   type Augmentation,
   centerCrop,
@@ -104,17 +105,44 @@ const decodingRanges = {
   maxSkipped: { from: 0, to: 1 },
 } as const;
 
+const loaderKinds = {
+  batchSize: null,
+  microBatches: null,
+  size: null,
+  rng: null,
+  resize: null,
+  reduce: kinds.flag,
+  exactSize: kinds.flag,
+  augment: null,
+  mixup: null,
+  shuffle: kinds.flag,
+  dropLast: kinds.flag,
+  normalization: null,
+  workers: null,
+  prefetch: null,
+  cacheBytes: null,
+  pixelLimit: null,
+  decodeCpuLimit: null,
+  maxSkipped: null,
+  isolated: kinds.flag,
+  skipsLater: kinds.flag,
+  onWarning: kinds.callback,
+  endsProgram: kinds.flag,
+  workerUrl: null,
+};
+
 /**
  * Checks the options of a loader and fills in the defaults.
  * @param workers The default number of decoding threads.
  * @throws RangeError or TypeError, one line that names the option.
  */
 export function resolveLoaderOptions(options: ImageLoaderOptions, workers: number) {
-  checkRecord("the image loader's options", options);
+  checkKinds('the image loader', options, loaderKinds);
   const { rng, workerUrl, shuffle = false, dropLast = false, exactSize = false } = options;
   const { batchSize, microBatches = 1, size, mixup = 0, normalization = imageNetNormalization } = options;
   if (!(rng instanceof Rng)) throw new TypeError(`rng must be an Rng, such as Rng.fromSeed(0), not ${shown(rng)}`);
   checkNumbers('', { batchSize, microBatches, size, mixup }, loaderRanges);
+  if (options.augment !== undefined) checkRecord('augment', options.augment);
   const augment: Augmentation = { ...centerCrop, ...options.augment };
   checkAugmentation(augment);
   checkNormalization(normalization);

@@ -1,4 +1,12 @@
-import { checkNumber, checkRecord, shown, type Tensor, tensor, wholeNumbers } from '@mobinet/tensor/functions';
+import {
+  checkNumber,
+  checkOptionNames,
+  checkRecord,
+  shown,
+  type Tensor,
+  tensor,
+  wholeNumbers,
+} from '@mobinet/tensor/functions';
 import {
   centerCrop,
   checkNormalization,
@@ -28,6 +36,7 @@ export const resizeRange = wholeNumbers(1, largestSide);
  */
 export function checkPreprocessing(value: unknown, name = 'preprocessing'): asserts value is Preprocessing {
   checkRecord(name, value);
+  checkOptionNames(name, value, ['resize', 'normalization']);
   checkNumber(`${name}.resize`, value.resize, resizeRange);
   checkNormalization(value.normalization, `${name}.normalization`);
 }
@@ -36,6 +45,7 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
  * Prepares images for a network as validation does: scales, center-crops and normalizes them.
  *
  * @param images Images of any sizes.
+ * @param preprocessing How images are scaled and normalized.
  * @param size Height and width of the network's input, in pixels.
  * @returns f32 [images, size, size, 3]
  * @throws RangeError or TypeError, one line, for a value that is not an image or a number out of range.
@@ -49,16 +59,13 @@ export function checkPreprocessing(value: unknown, name = 'preprocessing'): asse
  * // → [1,16,16,3], red 2.249 = 2.249
  * ```
  */
-export function prepareImages(
-  images: readonly Image[],
-  { resize, normalization }: Preprocessing,
-  size: number,
-): Tensor {
+export function prepareImages(images: readonly Image[], preprocessing: Preprocessing, size: number): Tensor {
   if (!Array.isArray(images)) {
     const what = typeof images === 'object' && images !== null ? 'an object' : shown(images);
     throw new TypeError(`images must be an array of images, not ${what}. Wrap a single image as [image]`);
   }
-  checkPreprocessing({ resize, normalization });
+  checkPreprocessing(preprocessing);
+  const { resize, normalization } = preprocessing;
   checkNumber('size', size, wholeNumbers(1, largestSide));
   images.forEach((image: unknown, index) => {
     checkImage(image, `image ${index}`);

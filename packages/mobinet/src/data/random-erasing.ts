@@ -1,4 +1,11 @@
-import { checkChoice, checkNumber, checkRecord, type NumberRange, type Rng } from '@mobinet/tensor/functions';
+import {
+  checkChoice,
+  checkNumber,
+  checkOptionNames,
+  checkRecord,
+  type NumberRange,
+  type Rng,
+} from '@mobinet/tensor/functions';
 import { checkInterval, drawRectangle, type RectangleOptions, rectangleRanges } from './random-rectangle.js';
 
 /**
@@ -30,6 +37,7 @@ export const probabilityRange: NumberRange = { from: 0, to: 1 };
  */
 export function checkErasing(value: unknown, name: string): asserts value is RandomErasing {
   checkRecord(name, value);
+  checkOptionNames(name, value, Object.keys(erasingDefaults));
   checkNumber(`${name}.probability`, value.probability, probabilityRange);
   checkInterval(`${name}.scale`, value.scale, rectangleRanges.scale);
   checkInterval(`${name}.ratio`, value.ratio, rectangleRanges.ratio);

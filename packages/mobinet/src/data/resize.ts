@@ -1,4 +1,6 @@
+import { checkNumber, checkRecord, wholeNumbers } from '@mobinet/tensor/functions';
 import { kernelSetting } from '@mobinet/tensor/kernels';
+import { checkImage } from './check-image.js';
 import { resizeFast } from './resize.wasm.js';
 import type { Image } from './source.js';
 import { type Filter, half, triangleFilter, weightBits } from './triangle-filter.js';
@@ -9,6 +11,7 @@ import { type Filter, half, triangleFilter, weightBits } from './triangle-filter
  *
  * @param image u8 [image.height, image.width, 3].
  * @param side In pixels.
+ * @throws RangeError or TypeError, one line, for a value that is not an image, or a side that is not a whole number.
  * @example
  * ```ts
  * import { resizeShorterSide } from 'mobinet/kernels';
@@ -20,9 +23,14 @@ import { type Filter, half, triangleFilter, weightBits } from './triangle-filter
  * ```
  */
 export function resizeShorterSide(image: Image, side: number): Image {
+  checkImage(image);
+  checkNumber('side', side, wholeNumbers(1, largestResized));
   const [height, width] = shorterSideTo(side, image.height, image.width);
   return resize(image, height, width);
 }
+
+/** The most pixels of a result, whose bytes an array can hold. */
+const largestResized = 2 ** 29;
 
 /** The height and width of an image after its shorter side is scaled to `side`. */
 export function shorterSideTo(side: number, height: number, width: number): [height: number, width: number] {
@@ -38,9 +46,12 @@ export function shorterSideTo(side: number, height: number, width: number): [hei
  * along the columns.
  *
  * @param image u8 [image.height, image.width, 3].
+ * @param height The new height, in pixels.
+ * @param width The new width, in pixels.
  * @param whole The height and width that become `height` and `width`, if a little of the image is missing at its lower
  *   and right edge. Default: those of the image.
  * @returns u8 [height, width, 3]; `image` itself if it already has this size.
+ * @throws RangeError or TypeError, one line, for a value that is not an image, or a size that is not a whole number.
  * @example
  * ```ts
  * import { resize } from 'mobinet/kernels';
@@ -57,6 +68,11 @@ export function resize(
   width: number,
   whole: Pick<Image, 'height' | 'width'> = image,
 ): Image {
+  checkImage(image);
+  checkRecord('the size of the whole image', whole);
+  const sizes = { height, width, 'whole.height': whole.height, 'whole.width': whole.width };
+  for (const [name, size] of Object.entries(sizes)) checkNumber(name, size, wholeNumbers(1, largestResized));
+  checkNumber('height · width', height * width, wholeNumbers(1, largestResized));
   if (image.height === height && image.width === width) return image;
   const alongRows = triangleFilter(image.width, width, whole.width);
   const alongColumns = triangleFilter(image.height, height, whole.height);

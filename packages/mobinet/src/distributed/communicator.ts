@@ -40,6 +40,7 @@ export interface Communicator {
   /**
    * Hands rank 0 the buffers of all ranks.
    *
+   * @param own The buffer of this rank.
    * @param all Receives the buffers in the order of the ranks. Only rank 0 needs it; the others may pass null.
    */
   gather<B extends ExchangeBuffer>(own: B, all: B | null): void;

@@ -1,5 +1,13 @@
 import { inferenceRules } from '@mobinet/bnn';
-import { compile, type Shape, ShapeError, type Tensor, withBackend } from '@mobinet/tensor/functions';
+import {
+  checkList,
+  checkRecord,
+  compile,
+  type Shape,
+  ShapeError,
+  type Tensor,
+  withBackend,
+} from '@mobinet/tensor/functions';
 import type { ReadyProgram, TensorFunction } from '@mobinet/tensor/kernels';
 
 /**
@@ -19,6 +27,8 @@ export class BatchProgram {
 
   /** The program for batches like x, on the backend of x. @throws ShapeError unless x is [batch, ...imageShape]. */
   for(x: Pick<Tensor, 'shape' | 'backend'>): ReadyProgram {
+    checkRecord('forward: images', x);
+    checkList('forward: the shape of images', x.shape);
     const [batch, ...image] = x.shape;
     if (x.shape.length !== 4 || image.join() !== this.#imageShape.join()) {
       throw new ShapeError('forward', `images must be [batch, ${this.#imageShape.join(', ')}]`, [

@@ -1,3 +1,4 @@
+import { checkOptions } from '@mobinet/tensor/functions';
 import { imageFromPicture, type Picture } from '../data/image-from-picture.js';
 import { loadPacked, type PackedModel, unpackModel } from './packed-model.js';
 import { className, type Prediction } from './prediction.js';
@@ -10,6 +11,7 @@ export interface Classifier {
    * The classes of a picture with their probabilities, most probable first. The picture is scaled, cropped and
    * normalized as the network expects.
    *
+   * @param picture Pixels in RGBA, a blob, or an image element of a page, of any size.
    * @param options.top How many classes to return. Default: all.
    * @throws Error, one line, if the picture cannot be read: see `imageFromPicture`.
    */
@@ -67,7 +69,9 @@ function classifierOf(model: PackedModel): Classifier {
   const classes = Array.from({ length: model.classCount }, (_, index) => className(model.info.classes, index));
   return {
     classes,
-    async classify(picture, { top = classes.length } = {}) {
+    async classify(picture, options = {}) {
+      checkOptions('classify', options, ['top']);
+      const { top = classes.length } = options;
       const [found] = await model.predict([await imageFromPicture(picture)], { top });
       return found;
     },

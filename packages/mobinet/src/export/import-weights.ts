@@ -1,7 +1,8 @@
 import type { Module } from '@mobinet/autograd';
 import { assign, type DType, decodeSafetensors, dispose, FormatError, type Tensor } from '@mobinet/tensor/functions';
+import { checkKinds, kinds } from '../data/arguments.js';
 import { mobinet } from '../networks/mobinet/network.js';
-import type { Network } from '../networks/network.js';
+import { checkNetwork, type Network } from '../networks/network.js';
 import { checkSaved, modelTensors } from '../networks/tensors.js';
 import { checkpointFormat, packedFormat } from './checked-file.js';
 import { checkFinite } from './metadata.js';
@@ -37,10 +38,10 @@ export interface ImportOptions {
  * // → true
  * ```
  */
-export function importWeights(
-  bytes: Uint8Array,
-  { options = {}, network = mobinet, source = 'weights' }: ImportOptions = {},
-): Module {
+export function importWeights(bytes: Uint8Array, given: ImportOptions = {}): Module {
+  checkKinds('importWeights', given, { options: kinds.record, network: null, source: kinds.text });
+  const { options = {}, network = mobinet, source = 'weights' } = given;
+  checkNetwork(network);
   const model = network.make(network.resolve(options));
   try {
     const { tensors, metadata } = decodeSafetensors(bytes, { source });

@@ -2,7 +2,6 @@ import type { Module } from '@mobinet/autograd';
 import { modulesOf } from '@mobinet/autograd/kernels';
 import {
   checkNumber,
-  checkRecord,
   type Shape,
   type Synchronous,
   shown,
@@ -12,6 +11,7 @@ import {
   withBackend,
 } from '@mobinet/tensor/functions';
 import { disposeProgram, type Program, placedBytes, prune, trace } from '@mobinet/tensor/kernels';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { largestSide } from '../data/source.js';
 
 /** A function from images [batch, height, width, channels] to logits [batch, classes], to be traced. */
@@ -81,7 +81,7 @@ export function withNetworkProgram<T>(
   { imageShape: given, batch }: { readonly imageShape?: Shape | undefined; readonly batch?: number },
   use: (program: Program) => T,
 ): T {
-  checkRecord(`${caller}: the network`, network);
+  checkArgument(`${caller}: the network`, network, kinds.module);
   if (network.forward?.length > 1) {
     throw new RangeError(
       `${caller}: forward of ${network.constructor.name} takes ${network.forward.length} arguments, but must take images alone. Pass a part of the network that does`,

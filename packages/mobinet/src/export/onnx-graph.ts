@@ -70,6 +70,8 @@ export class OnnxGraph {
    *
    * @param operator The name of an ONNX operator, such as `Conv`.
    * @param name The name of the node and of its output.
+   * @param inputs The names of nodes, tensors or the input of the graph.
+   * @param attributes The attributes of the operator, by name.
    */
   node(
     operator: string,
@@ -82,7 +84,14 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Adds an f32 tensor, optionally reshaped, which must live until `encode` reads it. Returns its name. */
+  /**
+   * Adds an f32 tensor, optionally reshaped, which must live until `encode` reads it. Returns its name.
+   *
+   * @param name A new name in the graph.
+   * @param tensor f32 of any shape.
+   * @param as The shape in the file. Default: that of the tensor.
+   * @throws RangeError unless the tensor is f32.
+   */
   tensor(name: string, { dtype, shape, values }: Tensor<DType>, as: Shape = shape): string {
     if (dtype !== 'f32') throw new RangeError(`tensor ${name} is ${dtype}, but ONNX export supports only f32`);
     return this.#constant(name, DataType.FLOAT, as, values);
@@ -108,7 +117,11 @@ export class OnnxGraph {
     return name;
   }
 
-  /** The bytes of a model file. */
+  /**
+   * The bytes of a model file.
+   *
+   * @param info The name, the inputs and the metadata of the model.
+   */
   encode({ name, input, output, producerVersion, metadata }: OnnxModelInfo): Uint8Array {
     const graph = {
       name,

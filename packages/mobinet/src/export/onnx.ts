@@ -1,8 +1,9 @@
 import type { Module } from '@mobinet/autograd';
+import { checkKinds } from '../data/arguments.js';
 import { withNetworkProgram } from './network-program.js';
 import { onnxEmitters } from './onnx-ops.js';
 import { OnnxWriter } from './onnx-writer.js';
-import type { ExportOptions } from './pack.js';
+import { type ExportOptions, exportKinds } from './pack.js';
 import { encodeInfo } from './packed-info.js';
 import { version } from './version.js';
 
@@ -32,7 +33,9 @@ import { version } from './version.js';
  * // → true
  * ```
  */
-export function exportOnnx(network: Module, { imageShape, ...info }: ExportOptions = {}): Uint8Array {
+export function exportOnnx(network: Module, options: ExportOptions = {}): Uint8Array {
+  checkKinds('exportOnnx', options, exportKinds);
+  const { imageShape, ...info } = options;
   return withNetworkProgram('exportOnnx', network, { imageShape }, (program) => {
     const writer = new OnnxWriter(program, onnxEmitters, 'images');
     writer.write('logits');

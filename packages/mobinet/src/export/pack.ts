@@ -7,6 +7,7 @@ import {
   withoutMemory,
 } from '@mobinet/tensor/functions';
 import { bytesPerElement, type Program } from '@mobinet/tensor/kernels';
+import { checkKinds } from '../data/arguments.js';
 import { encodeChecked, metadataWithPlaceholder, packedFormat } from './checked-file.js';
 import { checkImageMemory, withNetworkProgram } from './network-program.js';
 import { encodeInfo, type PackedInfo } from './packed-info.js';
@@ -17,6 +18,9 @@ export interface ExportOptions extends PackedInfo {
   /** [height, width, channels] of an image. Default: the `imageShape` of the network, if it has one. */
   readonly imageShape?: Shape | undefined;
 }
+
+/** The kinds of these options. */
+export const exportKinds = { imageShape: null, classes: null, preprocessing: null };
 
 /**
  * Packs a network of images into a file that runs without the code that defined the network. The file contains what
@@ -56,8 +60,9 @@ export interface ExportOptions extends PackedInfo {
  * // → [32,32,3] to 2 classes
  * ```
  */
-export function packModel(network: Module, { imageShape, ...info }: ExportOptions = {}): UnsharedBytes {
-  checkPackable(network, { imageShape, ...info });
+export function packModel(network: Module, options: ExportOptions = {}): UnsharedBytes {
+  checkPackable(network, options);
+  const { imageShape, ...info } = options;
   return withNetworkProgram('packModel', network, { imageShape }, (program) => {
     const { constants, metadata } = packedParts(program, info);
     const tensors = new Map(Array.from(constants, ([name, { tensor }]) => [name, tensor()]));
@@ -70,7 +75,9 @@ export function packModel(network: Module, { imageShape, ...info }: ExportOption
  *
  * @throws RangeError or TraceError, like `packModel`.
  */
-export function checkPackable(network: Module, { imageShape, ...info }: ExportOptions = {}): void {
+export function checkPackable(network: Module, options: ExportOptions = {}): void {
+  checkKinds('packModel', options, exportKinds);
+  const { imageShape, ...info } = options;
   const [one, three] = [1, 3].map((batch) =>
     withoutMemory(() =>
       withNetworkProgram('packModel', network, { imageShape, batch }, (program) => {

@@ -1,6 +1,8 @@
 import { Module } from '@mobinet/autograd';
 import {
   type BitTensor,
+  checkFunction,
+  checkOptions,
   dispose,
   FormatError,
   isTracing,
@@ -84,9 +86,11 @@ export class PackedModel extends Module {
    * `data()` of its signs waits for the result.
    *
    * @param x [batch, height, width, channels]
+   * @param onLayer Gets the name of the layer, its time and its signs.
    * @returns Logits [batch, classes].
    */
   watch(x: Tensor, onLayer: (layer: LayerReport) => void): Tensor {
+    checkFunction('watch', onLayer);
     const ready = this.#program.for(x);
     const layers = layersOf(ready.program);
     let start = performance.now();
@@ -103,7 +107,9 @@ export class PackedModel extends Module {
   /**
    * The program that runs for batches like x. The network owns it and replaces it when the batch size changes.
    *
-   * @param x Images, or their shape [batch, height, width, channels] and backend.
+   * @param x Images, or what is known of them.
+   * @param x.shape [batch, height, width, channels].
+   * @param x.backend Where they are.
    */
   programFor(x: { readonly shape: Shape; readonly backend: Tensor['backend'] }): ReadyProgram {
     return this.#program.for(x);
@@ -118,7 +124,9 @@ export class PackedModel extends Module {
    * @returns As many lists as images.
    * @throws RangeError or TypeError, one line, for a value that is not an image.
    */
-  async predict(images: readonly Image[], { top = 5 }: { top?: number } = {}): Promise<Prediction[][]> {
+  async predict(images: readonly Image[], options: { top?: number } = {}): Promise<Prediction[][]> {
+    checkOptions('predict', options, ['top']);
+    const { top = 5 } = options;
     const [size] = this.imageShape;
     const probabilities = tidy(() => softmax(this.forward(prepareImages(images, this.preprocessing, size))));
     const values = await probabilities.data();

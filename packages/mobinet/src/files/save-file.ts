@@ -1,6 +1,7 @@
 import { type Stats, unlinkSync } from 'node:fs';
 import { open, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { DataError } from '../data/errors.js';
 import { type FileSystem, nodeFileSystem, type OpenFile } from './file-system.js';
 import { removeAbandoned, temporaryName } from './temporary-files.js';
@@ -12,6 +13,7 @@ import { explainWriteError, hasCode } from './write-error.js';
  *
  * @param path The file, in a folder that exists.
  * @param content Its new contents. A string is written as UTF-8.
+ * @param files The file system that it is written to. Default: that of Node.
  * @throws DataError, one line with the remedy, if the file cannot be written, or if `path` is not a regular file. No
  *   temporary file is left, and the old contents are unchanged, unless only the last step failed: flushing the new
  *   name.
@@ -35,6 +37,8 @@ export async function saveFile(
   content: Uint8Array | string,
   files: FileSystem = nodeFileSystem,
 ): Promise<void> {
+  checkArgument('saveFile: the path', path, kinds.path);
+  if (typeof content !== 'string') checkArgument('saveFile: the content', content, kinds.bytes);
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   try {
     const existing = await writableFile(path);

@@ -127,7 +127,7 @@ export function defineNetwork<const S extends OptionSchema = Record<never, never
 const defined = new WeakSet<object>();
 
 /** @throws TypeError, one line, unless `value` was made by `defineNetwork`. */
-function checkNetwork(value: unknown): asserts value is Network {
+export function checkNetwork(value: unknown): asserts value is Network {
   if (typeof value === 'object' && value !== null && defined.has(value)) return;
   const isFromAnotherCopy = typeof (value as Partial<Network> | null | undefined)?.resolve === 'function';
   throw new TypeError(

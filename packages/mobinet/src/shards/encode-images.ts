@@ -1,6 +1,7 @@
+import { checkImage } from '../data/check-image.js';
 import { DecodePool } from '../data/decode-pool.js';
 import type { Unreadable } from '../data/decode-worker.js';
-import { type ImageSource, nameOf } from '../data/source.js';
+import { type ImageSource, isInMemory, nameOf } from '../data/source.js';
 import type { JpegEncoder } from './jpeg-encoder.js';
 
 /** How images are read and encoded. */
@@ -31,7 +32,10 @@ export async function* encodeImages(
 ): AsyncGenerator<EncodeResult, void, void> {
   const pool = new DecodePool({ workers, side: resize, exactSize: false, pixelLimit: 100e6, cpuLimit: 60, onWarning });
   const encode = async (index: number): Promise<Buffer | Unreadable> => {
-    const { result } = pool.decode(await source.image(index), nameOf(source, index));
+    const name = nameOf(source, index);
+    const input = await source.image(index);
+    if (isInMemory(input)) checkImage(input, name);
+    const { result } = pool.decode(input, name);
     const image = await result;
     return 'problem' in image ? image : encoder.encode(image, quality);
   };

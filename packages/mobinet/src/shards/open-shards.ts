@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { checkNumber, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from '../data/arguments.js';
 import { DataError } from '../data/errors.js';
-import type { ImageFolderOptions } from '../data/image-folder.js';
+import { type ImageFolderOptions, imageFolderKinds } from '../data/image-folder.js';
 import { numberedClasses, warnOfAbsentClasses } from '../data/numbered-classes.js';
 import { checkLimit, chooseEvenly, type ImageDataset, type ImageSource, type ValidationSet } from '../data/source.js';
 import { type Split, splitImages } from '../data/split.js';
@@ -37,6 +39,8 @@ import { ShardSource } from './shard-source.js';
  * ```
  */
 export async function openShards(directory: string, options: ImageFolderOptions = {}): Promise<ImageDataset> {
+  checkArgument('openShards: the folder', directory, kinds.path);
+  checkKinds('openShards', options, imageFolderKinds);
   const split = isSplit(directory, options);
   const dataset = split ? await openSplits(directory, options) : await openUnsplit(directory, options);
   checkLimit(options.limit, dataset.classes);
@@ -70,8 +74,11 @@ export async function openShards(directory: string, options: ImageFolderOptions 
  */
 export async function openValidationShards(
   directory: string,
-  { classes: least = 1, ...options }: ImageFolderOptions & { classes?: number | undefined } = {},
+  options: ImageFolderOptions & { classes?: number | undefined } = {},
 ): Promise<ValidationSet> {
+  checkArgument('openValidationShards: the folder', directory, kinds.path);
+  checkKinds('openValidationShards', options, { ...imageFolderKinds, classes: null });
+  const least = checkNumber('openValidationShards: classes', options.classes ?? 1, wholeNumbers(1));
   const split = isSplit(directory, options);
   if (!split && options.valShare !== undefined) return openUnsplit(directory, options);
   const shards = await open(split ? join(directory, 'val') : directory, options);

@@ -1,4 +1,5 @@
 import { checkNumbers, Rng, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from '../data/arguments.js';
 import { findDecoder } from '../data/decode.js';
 import { DataError } from '../data/errors.js';
 import { hashOf } from '../data/fingerprint.js';
@@ -87,6 +88,10 @@ export async function packShards(
   out: string,
   options: PackOptions = {},
 ): Promise<PackResult> {
+  checkArgument('packShards: the images', source, kinds.source);
+  checkArgument('packShards: classes', classes, kinds.names);
+  checkArgument('packShards: the folder', out, kinds.path);
+  checkKinds('packShards', options, packKinds);
   const lock = await makeAndLock(out);
   try {
     return await pack(source, classes, out, options);
@@ -94,6 +99,18 @@ export async function packShards(
     lock.release();
   }
 }
+
+const packKinds = {
+  resize: null,
+  quality: null,
+  shardBytes: null,
+  workers: null,
+  maxSkipped: null,
+  signal: kinds.signal,
+  onWarning: kinds.callback,
+  onContinue: kinds.callback,
+  onProgress: kinds.callback,
+};
 
 async function makeAndLock(out: string): Promise<FolderLock> {
   try {

@@ -1,3 +1,5 @@
+import { checkList, checkRecord } from '@mobinet/tensor/functions';
+
 /** Multiply-adds for one image, by the kind of their operands. */
 export interface MultiplyAdds {
   /** Multiply-adds of signs, which are computed by xor and popcount. */
@@ -19,5 +21,7 @@ export interface MultiplyAdds {
  * ```
  */
 export function countFlops(layers: readonly MultiplyAdds[]): number {
+  checkList('countFlops', layers, 'summary(network).layers');
+  for (const layer of Array.from<unknown>(layers)) checkRecord('countFlops: a layer', layer);
   return layers.reduce((sum, layer) => sum + layer.floatMultiplyAdds + layer.binaryMultiplyAdds / 64, 0);
 }

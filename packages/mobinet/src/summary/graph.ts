@@ -1,8 +1,9 @@
 import type { Module } from '@mobinet/autograd';
 import { withoutMemory } from '@mobinet/tensor/functions';
 import { layersOf, type Program } from '@mobinet/tensor/kernels';
+import { checkKinds } from '../data/arguments.js';
 import { withNetworkProgram } from '../export/network-program.js';
-import type { ExportOptions } from '../export/pack.js';
+import { type ExportOptions, exportKinds } from '../export/pack.js';
 import { kindOf } from './kind.js';
 
 /**
@@ -33,7 +34,9 @@ import { kindOf } from './kind.js';
  * // →   v3 --> logits
  * ```
  */
-export function drawGraph(network: Module, { imageShape }: ExportOptions = {}): string {
+export function drawGraph(network: Module, options: ExportOptions = {}): string {
+  checkKinds('drawGraph', options, exportKinds);
+  const { imageShape } = options;
   return withoutMemory(() => withNetworkProgram('drawGraph', network, { imageShape }, flowchart));
 }
 

@@ -1,6 +1,6 @@
 import { Conv2d, GlobalAveragePool2d, Linear, Module, Sequential } from '@mobinet/autograd';
 import { BinaryConv2d } from '@mobinet/bnn';
-import { memory, Rng, type Tensor, tidy, transpose, withoutMemory } from '@mobinet/tensor';
+import { add, avgPool2d, memory, Rng, relu, type Tensor, tidy, transpose, withoutMemory } from '@mobinet/tensor';
 import { describe, expect, test } from 'vitest';
 import { packModel } from '../export/pack.js';
 import { unpackModel } from '../export/packed-model.js';
@@ -128,6 +128,59 @@ describe('summary', () => {
     expect(header).toBeGreaterThan(0);
     expect(header).toBeLessThan(0.01 * total.savedBytes!);
   });
+
+  /** A residual block that halves height and width, whose shortcut runs before or after its convolution. */
+  class Halving extends Module {
+    readonly conv: BinaryConv2d;
+    readonly shortcut: Conv2d;
+    readonly shortcutFirst: boolean;
+
+    constructor(channels: number, shortcutFirst: boolean) {
+      super();
+      const rng = Rng.fromSeed(0);
+      this.conv = new BinaryConv2d(channels, 2 * channels, { stride: 2, rng });
+      this.shortcut = new Conv2d(channels, 2 * channels, { kernel: 1, bias: false, rng });
+      this.shortcutFirst = shortcutFirst;
+    }
+
+    override forward(x: Tensor): Tensor {
+      const shortcut = () => this.shortcut.forward(avgPool2d(x, { window: 2 }));
+      if (this.shortcutFirst) return relu(add(shortcut(), this.conv.forward(x)));
+      return relu(add(this.conv.forward(x), shortcut()));
+    }
+  }
+
+  test.each([true, false])(
+    'has the shapes of each branch of a residual network, shortcut first: %s',
+    (shortcutFirst) => {
+      const rng = Rng.fromSeed(0);
+      const network = new Sequential(
+        new Conv2d(3, 4, { rng }),
+        new Halving(4, shortcutFirst),
+        new Halving(8, shortcutFirst),
+        new Conv2d(16, 2, { kernel: 1, rng }),
+        new GlobalAveragePool2d(),
+      );
+      const { layers } = summary(network, { imageShape: [8, 8, 3] });
+      const shapes = layers.map(({ name, inputShape, outputShape }) => [
+        name,
+        inputShape.join('×'),
+        outputShape.join('×'),
+      ]);
+      expect(shapes.sort()).toEqual([
+        ['layers.0', '8×8×3', '8×8×4'],
+        ['layers.1.conv', '8×8×4', '4×4×8'],
+        ['layers.1.shortcut', '4×4×4', '4×4×8'],
+        ['layers.2.conv', '4×4×8', '2×2×16'],
+        ['layers.2.shortcut', '2×2×8', '2×2×16'],
+        ['layers.3', '2×2×16', '2'],
+      ]);
+      const packed = unpackModel(packModel(network, { imageShape: [8, 8, 3] }));
+      expect(summary(packed).layers).toEqual(layers);
+      packed.dispose();
+      network.dispose();
+    },
+  );
 
   test('takes no memory for a network made without memory', () => {
     const before = memory();

@@ -1,8 +1,9 @@
 import type { Module } from '@mobinet/autograd';
 import { type Shape, sizeOf, withoutMemory } from '@mobinet/tensor/functions';
-import { type Layer, layersOf, multiplyAddsOf, type Program } from '@mobinet/tensor/kernels';
+import { type Call, type Layer, layersOf, multiplyAddsOf, type Program } from '@mobinet/tensor/kernels';
+import { checkKinds } from '../data/arguments.js';
 import { withNetworkProgram } from '../export/network-program.js';
-import { type ExportOptions, type PackedBytes, packedBytes } from '../export/pack.js';
+import { type ExportOptions, exportKinds, type PackedBytes, packedBytes } from '../export/pack.js';
 import type { PackedInfo } from '../export/packed-info.js';
 import { countFlops, type MultiplyAdds } from './flops.js';
 import { kindOf } from './kind.js';
@@ -15,7 +16,7 @@ export interface LayerSummary extends MultiplyAdds {
   readonly kind: string;
   /** [height, width, channels] or [features], without the batch. */
   readonly inputShape: Shape;
-  /** Like `inputShape`. */
+  /** Like `inputShape`, of the first result that later layers read: before a pool that only a shortcut reads. */
   readonly outputShape: Shape;
   /** The number of weights of which only the signs are used. */
   readonly binaryParameters: number;
@@ -64,7 +65,9 @@ export interface NetworkSummary extends MultiplyAdds {
  * // → 2353 million binary multiply-adds
  * ```
  */
-export function summary(network: Module, { imageShape, ...info }: ExportOptions = {}): NetworkSummary {
+export function summary(network: Module, options: ExportOptions = {}): NetworkSummary {
+  checkKinds('summary', options, exportKinds);
+  const { imageShape, ...info } = options;
   return withoutMemory(() =>
     withNetworkProgram('summary', network, { imageShape }, (program) => summarize(program, info)),
   );
@@ -121,11 +124,25 @@ function summarizeLayer(
     name,
     kind: kindOf(program, main),
     inputShape: values[main.inputs[0]].shape.slice(1),
-    outputShape: values[calls[calls.length - 1].outputs[0]].shape.slice(1),
+    outputShape: values[resultOf(program, to, main)].shape.slice(1),
     binaryParameters: sizes(true),
     floatParameters: sizes(false),
     binaryMultiplyAdds: multiplyAdds(true),
     floatMultiplyAdds: multiplyAdds(false),
     savedBytes: file && own.reduce((sum, at) => sum + (file.perConstant.get(at) ?? 0), 0),
   };
+}
+
+/**
+ * The first value of a layer that depends on its main call and is read by later layers. What follows it may prepare the
+ * input of another branch: the pool of a shortcut, or the signs of a block's input after its shortcut.
+ */
+function resultOf({ calls, outputs }: Program, to: number, main: Call): number {
+  const readLater = new Set([...outputs, ...calls.slice(to).flatMap(({ inputs }) => inputs)]);
+  const results = new Set(main.outputs);
+  for (const call of calls.slice(calls.indexOf(main) + 1, to)) {
+    if (call.inputs.some((at) => results.has(at))) for (const at of call.outputs) results.add(at);
+  }
+  // There is one, since a program has no calls whose results are not read.
+  return [...results].find((at) => readLater.has(at))!;
 }

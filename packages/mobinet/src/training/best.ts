@@ -1,3 +1,4 @@
+import { checkList, checkRecord } from '@mobinet/tensor/functions';
 import type { EpochMetrics, TrainingRun } from './run.js';
 
 /** Whether an epoch is better than another: by top-1, or by validation loss if these are equal. */
@@ -23,6 +24,8 @@ const isBetter = (epoch: EpochMetrics, other: EpochMetrics): boolean =>
  * ```
  */
 export function bestEpoch(history: readonly EpochMetrics[]): EpochMetrics | undefined {
+  checkList('bestEpoch', history, 'run.history');
+  for (const epoch of Array.from<unknown>(history)) checkRecord('bestEpoch: an epoch', epoch);
   return history.reduce<EpochMetrics | undefined>(
     (best, epoch) => (best === undefined || isBetter(epoch, best) ? epoch : best),
     undefined,

@@ -11,6 +11,7 @@ import {
   wholeNumbers,
   withBackend,
 } from '@mobinet/tensor/functions';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { messageOf, oneLine } from '../data/errors.js';
 import { checkpointFormat, decodeChecked, encodeChecked } from '../export/checked-file.js';
 import { checkClasses, checkFinite, checkLike } from '../export/metadata.js';
@@ -39,6 +40,7 @@ import { type SignChanges, type Signs, wordsFor } from './signs.js';
  * ```
  */
 export function encodeCheckpoint(run: TrainingRun): Uint8Array {
+  checkArgument('encodeCheckpoint: the run', run, kinds.run);
   const { network, options, optimizer, training, classes, trainImages, progress, history } = run;
   const { preset, source, fingerprint, decoder, init, teacher, signs } = run;
   const metadata = {

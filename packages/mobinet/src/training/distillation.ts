@@ -1,5 +1,5 @@
 import { temperatureRange } from '@mobinet/autograd';
-import { checkNumbers, checkRecord, type NumberRange, type Tensor } from '@mobinet/tensor/functions';
+import { checkNumbers, checkOptionNames, checkRecord, type NumberRange, type Tensor } from '@mobinet/tensor/functions';
 
 /** How a network learns from a teacher: the loss is (1 − weight)·`crossEntropy` + weight·`distillationLoss`. */
 export interface Distillation {
@@ -33,6 +33,7 @@ export const distillationRanges = {
 export function checkDistillation(value: unknown, name: string): void {
   if (value === undefined) return;
   checkRecord(name, value);
+  checkOptionNames(name, value, Object.keys(distillationRanges));
   const { weight, temperature } = value;
   checkNumbers(`${name}.`, { weight, temperature }, distillationRanges);
 }

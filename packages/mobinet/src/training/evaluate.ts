@@ -1,5 +1,6 @@
 import { crossEntropy, type Module, noGradient } from '@mobinet/autograd';
 import { dispose, type Tensor, tidy } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from '../data/arguments.js';
 import type { BatchLoader, EpochOptions, ImageBatch } from '../data/batch-loader.js';
 import { untilAborted } from '../data/until-aborted.js';
 
@@ -28,11 +29,15 @@ export interface EvaluateOptions {
   readonly onBatch?: ((batch: ImageBatch, logits: Tensor) => Promise<void>) | undefined;
 }
 
+/** The kinds of these options. */
+export const evaluateKinds = { signal: kinds.signal, onProgress: kinds.callback, onBatch: kinds.callback };
+
 /**
  * Computes loss and accuracy over all images of a loader, in evaluation mode. Afterwards, the network is in training
  * mode again if it was before.
  *
  * @param model A network from images [batch, size, size, 3] to logits [batch, classes].
+ * @param loader Labeled images, prepared for the network.
  * @throws The signal's reason when it aborts.
  * @example
  * ```ts
@@ -57,6 +62,9 @@ export interface EvaluateOptions {
  * ```
  */
 export async function evaluate(model: Module, loader: BatchLoader, options: EvaluateOptions = {}): Promise<Evaluation> {
+  checkArgument('evaluate: the network', model, kinds.module);
+  checkArgument('evaluate: the loader', loader, kinds.loader);
+  checkKinds('evaluate', options, evaluateKinds);
   return summarize(await scoreBatches(model, loader, options));
 }
 

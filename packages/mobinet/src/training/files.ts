@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGradient } from '@mobinet/autograd';
 import { decodeSafetensorsMetadata, dispose, type Shape, withBackend } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from '../data/arguments.js';
 import type { BatchLoader } from '../data/batch-loader.js';
 import { DataError } from '../data/errors.js';
 import { readBytes } from '../data/read-bytes.js';
@@ -12,7 +13,7 @@ import { type PackedModel, unpackModel } from '../export/packed-model.js';
 import { saveFile } from '../files/save-file.js';
 import type { ImageOptions } from '../networks/options.js';
 import { decodeCheckpoint } from './checkpoint.js';
-import type { EvaluateOptions } from './evaluate.js';
+import { type EvaluateOptions, evaluateKinds } from './evaluate.js';
 import { disposeRun, evaluatedModel, type TrainingRun } from './run.js';
 import { checkpointFile } from './run-folder.js';
 import { runOnHost } from './run-on-host.js';
@@ -64,6 +65,7 @@ export async function findCheckpoint(path: string): Promise<string> {
  * ```
  */
 export async function readCheckpoint(path: string): Promise<TrainingRun> {
+  checkArgument('readCheckpoint: the path', path, kinds.path);
   const file = await findCheckpoint(path);
   return decodeCheckpoint(await readBytes(file, 'checkpoint'), file);
 }
@@ -125,6 +127,7 @@ export async function readPackedBytes(path: string): Promise<{ bytes: Uint8Array
  * ```
  */
 export async function readPacked(path: string): Promise<PackedModel> {
+  checkArgument('readPacked: the path', path, kinds.path);
   const { bytes, file } = await readPackedBytes(path);
   return unpackModel(bytes, file);
 }
@@ -150,6 +153,8 @@ export async function readPacked(path: string): Promise<PackedModel> {
  * ```
  */
 export async function writePacked(run: TrainingRun, path: string): Promise<number> {
+  checkArgument('writePacked: the run', run, kinds.run);
+  checkArgument('writePacked: the path', path, kinds.path);
   const bytes = packRun(run);
   await saveFile(path, bytes);
   return bytes.byteLength;
@@ -159,6 +164,8 @@ const packRun = (run: TrainingRun): Uint8Array => packModel(evaluatedModel(run),
 
 /**
  * The options for packing or exporting the network of a run: its image shape, classes and preprocessing.
+ *
+ * @param run The run.
  *
  * @example
  * ```ts
@@ -170,7 +177,9 @@ const packRun = (run: TrainingRun): Uint8Array => packModel(evaluatedModel(run),
  * // → [32,32,3], cat,dog, scaled to 256 pixels
  * ```
  */
-export function exportOptionsOf({ options, classes, training }: TrainingRun): ExportOptions {
+export function exportOptionsOf(run: TrainingRun): ExportOptions {
+  checkArgument('exportOptionsOf: the run', run, kinds.run);
+  const { options, classes, training } = run;
   const { resize, normalization } = training;
   return { imageShape: imageShapeOf(options), classes, preprocessing: { resize, normalization } };
 }
@@ -190,6 +199,8 @@ export interface Agreement {
  * Compares a packed network with the network it was made from, on all images of a loader. Leaves the latter in
  * evaluation mode.
  *
+ * @param run The run that trained the network.
+ * @param packed The network of its packed file.
  * @param loader Images of the size and preprocessing of the network.
  * @throws The signal's reason when it aborts.
  * @example
@@ -213,8 +224,13 @@ export async function comparePacked(
   run: TrainingRun,
   packed: PackedModel,
   loader: BatchLoader,
-  { signal, onProgress, onBatch }: EvaluateOptions = {},
+  options: EvaluateOptions = {},
 ): Promise<Agreement> {
+  checkArgument('comparePacked: the run', run, kinds.run);
+  checkArgument('comparePacked: the packed network', packed, kinds.module);
+  checkArgument('comparePacked: the loader', loader, kinds.loader);
+  checkKinds('comparePacked', options, evaluateKinds);
+  const { signal, onProgress, onBatch } = options;
   const model = evaluatedModel(run).eval();
   let images = 0;
   let largestDifference = 0;

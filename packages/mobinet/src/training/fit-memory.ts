@@ -1,6 +1,18 @@
 import { totalmem } from 'node:os';
 import type { Module } from '@mobinet/autograd';
-import { currentBackend, gpuTensorLimit, memory, OutOfMemoryError, zeros } from '@mobinet/tensor/functions';
+import {
+  checkNumber,
+  checkNumbers,
+  checkOptions,
+  checkRecord,
+  currentBackend,
+  gpuTensorLimit,
+  memory,
+  OutOfMemoryError,
+  wholeNumbers,
+  zeros,
+} from '@mobinet/tensor/functions';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { microBatchSize } from '../data/micro-batches.js';
 import type { TrainingRun } from './run.js';
 import { type StepPlan, stepMemory } from './step-memory.js';
@@ -42,8 +54,12 @@ const overheadBytes = 1e9;
  */
 export function fitMicroBatches(
   step: Omit<StepPlan, 'microBatches'>,
-  { moreThan = 0, available = availableMemory() }: { moreThan?: number; available?: number } = {},
+  options: { readonly moreThan?: number; readonly available?: number } = {},
 ): StepFit {
+  checkStep(step);
+  checkOptions('fitMicroBatches', options, ['moreThan', 'available']);
+  const { moreThan = 0, available = availableMemory() } = options;
+  checkNumbers('fitMicroBatches: ', { moreThan, available }, { moreThan: wholeNumbers(0), available: { from: 0 } });
   const { batchSize } = step.training;
   const onGpu = currentBackend() === 'webgpu';
   let needed = 0;
@@ -56,6 +72,14 @@ export function fitMicroBatches(
     `a training step needs ${gigabytes(needed)} even with one image at a time, but only ${gigabytes(available)} is available. ` +
       'Use a smaller --size, --width or --batch',
   );
+}
+
+function checkStep(step: Omit<StepPlan, 'microBatches'>): void {
+  checkRecord('fitMicroBatches: the step', step);
+  checkArgument('fitMicroBatches: network', step.network, kinds.network);
+  step.network.resolve(step.options);
+  checkRecord('fitMicroBatches: training', step.training);
+  checkNumber('fitMicroBatches: batchSize', step.training.batchSize, wholeNumbers(1));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Module } from '@mobinet/autograd';
 import { assign, tidy } from '@mobinet/tensor/functions';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { DataError } from '../data/errors.js';
 import { makeWithoutMemory } from '../networks/network.js';
 import { copyTensors, modelTensors } from '../networks/tensors.js';
@@ -38,6 +39,8 @@ import { disposeRun, evaluatedModel, type TrainingRun } from './run.js';
  * ```
  */
 export async function initializeFrom(run: TrainingRun, path: string): Promise<readonly string[]> {
+  checkArgument('initializeFrom: the run', run, kinds.run);
+  checkArgument('initializeFrom: the path', path, kinds.path);
   const source = await readCheckpoint(path);
   try {
     checkSameArchitecture(run, source, path);

@@ -20,6 +20,7 @@ import {
   checkChoice,
   checkNumber,
   checkNumbers,
+  checkOptionNames,
   checkRecord,
   type NumberRange,
   wholeNumbers,
@@ -175,9 +176,15 @@ export const trainingRanges = {
   resize: resizeRange,
 } as const satisfies { [K in keyof TrainingOptions]?: NumberRange };
 
+/** The options that are not numbers. */
+const otherOptions: readonly Exclude<keyof TrainingOptions, keyof typeof trainingRanges>[] = [
+  ...(['optimizer', 'schedule', 'exchange', 'distillation', 'augment', 'normalization'] as const),
+];
+
 /** @throws RangeError or TypeError, one line that names the option, unless `value` is valid training options. */
 export function checkTraining(value: unknown, name = 'training'): asserts value is TrainingOptions {
   checkRecord(name, value);
+  checkOptionNames(name, value, [...Object.keys(trainingRanges), ...otherOptions]);
   const { optimizer, schedule, exchange, distillation, augment, normalization, ...numbers } = value as {
     [K in keyof TrainingOptions]: unknown;
   };
@@ -232,7 +239,9 @@ function checkWarmUp({ epochs, schedule, warmupEpochs }: TrainingOptions, name: 
  * // → true 0.01
  * ```
  */
-export function makeOptimizer({ optimizer, learningRate, weightDecay }: TrainingOptions): Optimizer {
+export function makeOptimizer(training: TrainingOptions): Optimizer {
+  checkRecord('makeOptimizer: training', training);
+  const { optimizer, learningRate, weightDecay } = training;
   checkChoice('makeOptimizer: optimizer', optimizer, optimizerNames);
   switch (optimizer) {
     case 'adam':
@@ -251,6 +260,7 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
 /**
  * Makes the learning-rate schedule, warm-up included, for a run of `steps` steps.
  *
+ * @param steps The number of all steps, a whole number of at least 0.
  * @throws RangeError for an unknown schedule, or if a number is out of range.
  *
  * @example
@@ -263,9 +273,11 @@ export function makeOptimizer({ optimizer, learningRate, weightDecay }: Training
  * ```
  */
 export function makeSchedule(training: TrainingOptions, steps: number): Schedule {
+  checkRecord('makeSchedule: training', training);
   checkChoice('makeSchedule: schedule', training.schedule, scheduleNames);
   checkNumber('makeSchedule: steps', steps, wholeNumbers(0));
   checkNumber('makeSchedule: epochs', training.epochs, trainingRanges.epochs);
+  checkNumber('makeSchedule: warmupEpochs', training.warmupEpochs, trainingRanges.warmupEpochs);
   const warmUpSteps = Math.round((steps * training.warmupEpochs) / training.epochs);
   return warmUp({ steps: warmUpSteps, schedule: mainSchedule(training, steps - warmUpSteps) });
 }

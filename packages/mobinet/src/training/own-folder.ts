@@ -1,5 +1,6 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { checkArgument, checkKinds, kinds } from '../data/arguments.js';
 import { type FolderLock, lockFolder } from '../files/lock-folder.js';
 import { makeFolders } from '../files/make-folders.js';
 import { checkWritable } from '../files/save-file.js';
@@ -42,7 +43,10 @@ export interface OwnFolder {
  * await rm(parent, { recursive: true });
  * ```
  */
-export async function ownFolder(path: string, { resumed = false } = {}): Promise<OwnFolder> {
+export async function ownFolder(path: string, options: { readonly resumed?: boolean } = {}): Promise<OwnFolder> {
+  checkArgument('ownFolder: the path', path, kinds.path);
+  checkKinds('ownFolder', options, { resumed: kinds.flag });
+  const { resumed = false } = options;
   const made = await makeFolder(path, true);
   return lock(path, made, resumed);
 }
@@ -68,6 +72,7 @@ export async function ownFolder(path: string, { resumed = false } = {}): Promise
  * ```
  */
 export async function ownNewFolder(parent: string): Promise<OwnFolder> {
+  checkArgument('ownNewFolder: the path', parent, kinds.path);
   const parentMade = await makeFolder(parent, true);
   const name = join(parent, timeStamp());
   for (let count = 1; ; count++) {

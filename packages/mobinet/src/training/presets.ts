@@ -57,7 +57,8 @@ export type PresetName = keyof typeof presets;
  * Small sets need many passes over strongly varied images, in small batches, so that there are enough steps; large ones
  * are learned in few passes, and their details are worth more pixels.
  */
-function photos({ images, classes, side }: DataSummary, chosen: ChosenOptions): Preset {
+function photos(data: DataSummary, chosen: ChosenOptions): Preset {
+  const { images, classes, side } = data;
   const isLarge = images >= 20_000;
   const imageSize = side !== null && side <= 32 ? 32 : isLarge ? 128 : 64;
   const batchSize = chosen.batchSize ?? (isLarge ? 64 : images >= 2_000 ? 32 : 16);

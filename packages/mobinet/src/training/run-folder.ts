@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { DataError, messageOf } from '../data/errors.js';
 import { LocalUpdate, type ParameterUpdate } from '../distributed/parameter-update.js';
 import { Team } from '../distributed/team.js';
@@ -81,6 +82,7 @@ export const reportFile = 'report.html';
  * ```
  */
 export async function refuseToOverwrite(out: string): Promise<void> {
+  checkArgument('refuseToOverwrite: the path', out, kinds.path);
   const file = join(out, checkpointFile);
   if (await exists(file)) {
     const problem = `${file} exists. Resume that run with --resume ${out}, or choose another --out`;

@@ -1,7 +1,9 @@
 import { ExponentialMovingAverage, type Module, type Optimizer } from '@mobinet/autograd';
+import { checkNumber, checkRecord, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from '../data/arguments.js';
 import type { Fingerprint } from '../data/fingerprint.js';
 import { mobinet } from '../networks/mobinet/network.js';
-import { makeWithoutMemory, type Network } from '../networks/network.js';
+import { checkNetwork, makeWithoutMemory, type Network } from '../networks/network.js';
 import type { ImageOptions } from '../networks/options.js';
 import { copyTensors, modelTensors } from '../networks/tensors.js';
 import type { TeacherRecord } from './distillation.js';
@@ -140,7 +142,7 @@ export interface NewRun extends Pick<TrainingRun, 'classes' | 'trainImages' | 'p
  *
  * @param options Options of the network; missing ones take their defaults. The number of classes is that of the data.
  * @param training How it is trained, such as `paperTraining` or the `training` of a preset.
- * @param data The names of the classes, the number of training images, and the kind of network.
+ * @param about The names of the classes, the number of training images, and the kind of network.
  * @throws RangeError or TypeError, one line, for invalid options.
  * @example
  * ```ts
@@ -155,9 +157,15 @@ export interface NewRun extends Pick<TrainingRun, 'classes' | 'trainImages' | 'p
 export function newRun(
   options: Readonly<Record<string, unknown>>,
   training: TrainingOptions,
-  { network = mobinet, ...data }: NewRun,
+  about: NewRun,
 ): TrainingRun {
+  checkRecord('newRun: the options of the network', options);
   checkTraining(training);
+  checkKinds('newRun', about, newRunKinds);
+  checkArgument('newRun: classes', about.classes, kinds.names);
+  checkNumber('newRun: trainImages', about.trainImages, wholeNumbers(1));
+  const { network = mobinet, ...data } = about;
+  checkNetwork(network);
   const resolved = network.resolve({ ...options, classes: data.classes.length });
   // Checkpoints are read through `makeWithoutMemory`, so a network that fails there could never be resumed.
   makeWithoutMemory(network, resolved).dispose();
@@ -176,6 +184,15 @@ export function newRun(
   };
 }
 
+const newRunKinds = {
+  classes: kinds.names,
+  trainImages: null,
+  preset: kinds.text,
+  source: kinds.record,
+  fingerprint: null,
+  network: null,
+};
+
 /** Starts the averages of a network with its values. @param other Another network of the same kind, for the averages. */
 function averageOf(model: Module, other: Module, decay: number): ExponentialMovingAverage {
   copyTensors(modelTensors(model), other);
@@ -184,6 +201,8 @@ function averageOf(model: Module, other: Module, decay: number): ExponentialMovi
 
 /**
  * The network of a run that is evaluated, packed and exported: the averages if the run has any (`training.ema`).
+ *
+ * @param run The run.
  *
  * @example
  * ```ts
@@ -198,8 +217,9 @@ function averageOf(model: Module, other: Module, decay: number): ExponentialMovi
  * // → false
  * ```
  */
-export function evaluatedModel({ model, average }: Pick<TrainingRun, 'model' | 'average'>): Module {
-  return average?.module ?? model;
+export function evaluatedModel(run: Pick<TrainingRun, 'model' | 'average'>): Module {
+  checkArgument('evaluatedModel: the network of the run', run?.model, kinds.module);
+  return run.average?.module ?? run.model;
 }
 
 /** Frees the tensors of a run. */

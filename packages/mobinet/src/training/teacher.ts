@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { checkArgument, kinds } from '../data/arguments.js';
 import { classDifference } from '../data/class-names.js';
 import { DataError } from '../data/errors.js';
 import { hashOf } from '../data/fingerprint.js';
@@ -41,6 +42,7 @@ export interface Teacher {
  * ```
  */
 export async function readTeacher(path: string): Promise<Teacher> {
+  checkArgument('readTeacher: the path', path, kinds.path);
   return unpackTeacher(await readPackedBytes(path));
 }
 

@@ -1,5 +1,6 @@
 import { Adam } from '@mobinet/autograd';
-import { currentBackend, Rng } from '@mobinet/tensor/functions';
+import { checkNumber, checkRecord, currentBackend, Rng } from '@mobinet/tensor/functions';
+import { checkArgument, checkKinds, kinds } from '../data/arguments.js';
 import { fingerprintOf } from '../data/fingerprint.js';
 import { ImageLoader } from '../data/loader.js';
 import { microBatchSize } from '../data/micro-batches.js';
@@ -101,7 +102,12 @@ export interface TrainResult {
  * ```
  */
 export async function train(run: TrainingRun, dataset: ImageDataset, options: TrainOptions): Promise<TrainResult> {
-  const { teacher, out } = options;
+  checkArgument('train: the run', run, kinds.run);
+  checkArgument('train: the images', dataset, kinds.dataset);
+  checkKinds('train', options, trainKinds);
+  const { teacher, out, checkpointMinutes = 0 } = options;
+  checkNumber('train: checkpointMinutes', checkpointMinutes, { from: 0 });
+  if (typeof out !== 'string') checkRecord('train: out', out);
   const team = new Team(options.communicator, { explain: (error) => explainOutOfMemory(error, run, teacher?.model) });
   team.together(() => checkRanks(run, team));
   await team.all(() => {
@@ -120,6 +126,24 @@ export async function train(run: TrainingRun, dataset: ImageDataset, options: Tr
     await closeFolder(opened);
   }
 }
+
+const trainKinds = {
+  out: null,
+  resumeFrom: kinds.path,
+  checkpointMinutes: null,
+  workers: null,
+  maxSkipped: null,
+  onEpoch: kinds.callback,
+  onWarning: kinds.callback,
+  communicator: kinds.record,
+  teacher: kinds.record,
+  signal: kinds.signal,
+  onStep: kinds.callback,
+  onValidation: kinds.callback,
+  exactSteps: null,
+  overlap: kinds.flag,
+  files: kinds.record,
+};
 
 /** Tells the compiler that the folder was assigned in a callback. */
 const closeFolder = async (folder: OwnFolder | null): Promise<void> => folder?.close();

@@ -115,6 +115,9 @@ export class ColumnSumsShader<
    *
    * @param reads The tensors that the sums and the finishing code read, by name.
    * @param writes The tensors that they write.
+   * @param parameters The numbers that the code takes, by name.
+   * @param rows The number of rows that are summed.
+   * @param channels The number of columns.
    */
   run(
     reads: Handles<M> & Handles<V> & Handles<B> & Handles<F>,

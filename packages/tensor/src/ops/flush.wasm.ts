@@ -5,6 +5,7 @@ import { smallestGradient } from './flush.js';
  * `flushed` in each lane. The bits of absolute values, read as integers, are ordered like the floats, and NaN compares
  * above all of them, so NaN is kept.
  *
+ * @param value Four numbers.
  * @param limit From `flushLimit`. A kernel makes it once, outside its loop, to avoid repeating the constant.
  *
  * @example

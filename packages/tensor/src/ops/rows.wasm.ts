@@ -205,7 +205,9 @@ export class ColumnSums {
 /**
  * Sums `blocks` rows of numbers in memory, column by column, in double precision.
  *
+ * @param type The type of the numbers.
  * @param address The address of the numbers [blocks, columns].
+ * @param blocks The number of rows.
  * @param columns A multiple of 4.
  *
  * @example

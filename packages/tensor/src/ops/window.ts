@@ -87,6 +87,10 @@ export function checkWindow(op: string, taps: Pair, options: WindowOptions): Win
 /**
  * Checks an option for both image axes, and expands it to [height, width].
  *
+ * @param op The operation, for the message.
+ * @param name The option, for the message.
+ * @param value What was given.
+ * @param least The smallest number that it may be.
  * @param words What else the option may be, for the message.
  * @throws ShapeError unless it is a whole number of at least `least`, or two of them.
  *

@@ -77,6 +77,7 @@ export class Draft {
   /** For each value, how often it is read. */
   readonly #reads = new Map<number, number>();
 
+  /** @param program What is changed; it is not used any more. */
   constructor({ values, constants, inputs, calls, outputs }: Program) {
     this.#values = [...values];
     this.#constants = new Map(constants);

@@ -20,6 +20,8 @@ export interface Layer {
  * Divides a program into layers with unique names. Each layer starts with a call that has weights. Calls before the
  * first of these belong to the first layer.
  *
+ * @param program A traced program, fused or not.
+ *
  * @example
  * ```ts
  * import { matmul, ones, relu, type Tensor } from '@mobinet/tensor';
@@ -94,6 +96,9 @@ const closeness = (label: string, others: readonly string[]): number =>
 
 /**
  * Returns the number of multiply-adds in a call of a program; 0 for ops that do not count them.
+ *
+ * @param program The program.
+ * @param call A call of it.
  *
  * @example
  * ```ts

@@ -51,6 +51,8 @@ export interface Program {
  * Disposes the constants of a program. Passes take ownership of their argument, so only the last program of a chain has
  * to be disposed.
  *
+ * @param program The program.
+ *
  * @example
  * ```ts
  * import { memory, ones, type Tensor } from '@mobinet/tensor';
@@ -71,6 +73,8 @@ export function disposeProgram({ constants }: Program): void {
  * Formats a program as readable text, one call per line:
  *
  *     %3 f32 [1, 8, 8, 4] = conv2d(%0, stem.weight)
+ *
+ * @param program The program.
  *
  * @example
  * ```ts

@@ -64,6 +64,7 @@ export class ReadyProgram {
   /**
    * Runs the program. The results belong to the caller.
    *
+   * @param inputs Tensors of the shapes and dtypes of the inputs of the program, in the same order.
    * @param onCall Invoked after each call of the program, with its index. `tensor` then gives access to its outputs.
    * @throws ShapeError if the shapes or dtypes of the inputs are not those of the program.
    */

@@ -22,6 +22,7 @@ export type TensorFunction = (...inputs: AnyTensor[]) => AnyTensor | readonly An
  * Constants share the memory of the tensors that they come from. Everything else that `f` depends on, such as a size, a
  * mode or the branch of an `if`, is fixed at its value during this call. All tensors are on the CPU.
  *
+ * @param f Takes tensors, and returns one or a list of them.
  * @param inputs The dtypes and shapes of the inputs.
  * @param caller The function to name in errors.
  * @returns The program. The caller owns it: pass it to `fuse`, `prune` or `ReadyProgram`, or to `disposeProgram`.

@@ -32,6 +32,8 @@ export interface ShapeConstraints {
 /**
  * Small shapes.
  *
+ * @param constraints The numbers of axes and the sizes that shapes have.
+ *
  * @example
  * ```ts
  * import { sizeOf } from '@mobinet/tensor';
@@ -81,6 +83,11 @@ export function broadcastableShapes(constraints: ShapeConstraints = {}): fc.Arbi
 /**
  * f32 tensors of this shape with elements in [min, max], by default [−2, 2]. The elements are multiples of 1/64, so
  * that counterexamples are readable.
+ *
+ * @param shape The shape of the tensors.
+ * @param range The bounds of the elements.
+ * @param range.min The smallest element. Default −2.
+ * @param range.max The largest element. Default 2.
  *
  * @example
  * ```ts

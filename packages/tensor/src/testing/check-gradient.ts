@@ -30,6 +30,7 @@ export interface GradientOptions {
  * The second derivative along one direction must also be correct, or throw a GradientError.
  *
  * @param f A function from f32 tensors to one f32 tensor.
+ * @param inputs f32 tensors of any shapes, which `f` takes.
  * @throws Error if a derivative is wrong.
  *
  * @example

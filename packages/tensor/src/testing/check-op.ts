@@ -37,6 +37,8 @@ export interface CheckOpOptions extends GradientOptions {
  * In test runs on a GPU, its kernels and gradients are compared with the definition instead, and a failure is reported
  * after the test.
  *
+ * @param f Calls the op on its inputs, and returns one result.
+ * @param inputs Tensors of any dtypes and shapes that the op takes.
  * @throws Error with one line if a law is broken.
  *
  * @example

@@ -18,6 +18,8 @@ export interface MemoryType {
  * neither data nor globals, so any number of instances, on any number of threads, may share one memory.
  *
  * @param name The function's name in the disassembly.
+ * @param parameters The names of the parameters in the disassembly.
+ * @param memory The size of the memory that the module imports, and whether threads share it.
  * @param body Emits the function's code.
  * @returns The bytes of the module.
  *

@@ -3,6 +3,8 @@ import { type F32x4, f32x4 } from './lanes.js';
 /**
  * Transposes a 4×4 matrix, given by its rows. Pass variables, because each row is used twice.
  *
+ * @param rows Four rows of four numbers.
+ *
  * @example
  * ```ts
  * import { arange, reshape } from '@mobinet/tensor';

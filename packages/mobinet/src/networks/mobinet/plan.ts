@@ -1,4 +1,5 @@
-import type { Block, MoBiNetOptions, Skip } from './options.js';
+import { resolveOptions } from '../options.js';
+import { type Block, type MoBiNetOptions, mobinetOptions, type Skip } from './options.js';
 
 /** The role of a segment in its unit. */
 export type SegmentName = 'depthwise' | 'pointwise' | 'extra';
@@ -102,7 +103,7 @@ export function weightsPerFilter({ kernel, inChannels, groups }: SegmentPlan): n
  * ```
  */
 export function planNetwork(options: MoBiNetOptions): NetworkPlan {
-  const { block, k, skip, width, imageSize, stemStride } = options;
+  const { block, k, skip, width, imageSize, stemStride } = resolveOptions(mobinetOptions, options, 'mobinet');
   const base = Math.max(1, Math.round(32 * width));
   const groupSize = 2 ** k;
   const stem = { outChannels: base, stride: stemStride, outSize: Math.ceil(imageSize / stemStride) };

@@ -75,6 +75,7 @@ export class Kernel<P extends ParameterTypes> {
    * @param name Of the form `data_job_tile__instructions`, such as `bits_gemm_1x8__popcnt64`. Parts may be left out.
    * @param parameters The types of its arguments, by name.
    * @param body Emits the kernel's code.
+   * @throws RangeError if there are too many parameters.
    */
   constructor(
     readonly name: string,
@@ -85,7 +86,12 @@ export class Kernel<P extends ParameterTypes> {
     if (parametersWord + this.#slots.length > endWord) throw new RangeError(`kernel ${name} has too many parameters`);
   }
 
-  /** Runs the kernel over the items [0, count), and returns when all are done. */
+  /**
+   * Runs the kernel over the items [0, count), and returns when all are done.
+   *
+   * @param args The values of the parameters, by name: numbers, or tensors, which are passed as addresses.
+   * @param count The number of items.
+   */
   run(
     args: { readonly [K in keyof P]: Argument },
     count: number,

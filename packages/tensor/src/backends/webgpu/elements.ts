@@ -41,6 +41,7 @@ export function valueType(type: ElementType): string {
  * WGSL that reads an element of a buffer.
  *
  * @param buffer The name of the buffer.
+ * @param type The type of the elements.
  * @param index A WGSL expression for the index of the element, a u32.
  *
  * @example

@@ -62,7 +62,11 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
   #pipeline: Pipeline | null = null;
   #gpu: Gpu | null = null;
 
-  /** @param name By the same convention as the names of `Kernel`. */
+  /**
+   * @param name By the same convention as the names of `Kernel`.
+   * @param definition Its buffers, its numbers and its code.
+   * @throws RangeError if there are too many parameters.
+   */
   constructor(
     readonly name: string,
     definition: ShaderDefinition<R, W, P>,
@@ -75,6 +79,9 @@ export class Shader<R extends Buffers, W extends Buffers, P extends Parameters> 
   /**
    * Enqueues a run, and returns without waiting for it.
    *
+   * @param reads The tensors that it reads, by the names of the buffers.
+   * @param writes The tensors that it writes, by the names of the buffers.
+   * @param parameters Its numbers, by name.
    * @param workgroups The number of workgroups along each axis.
    * @throws BackendError if there are more workgroups than the GPU allows, or a tensor is not on the GPU.
    */
@@ -194,6 +201,7 @@ const linearGroupSize = 64;
  * Returns the number of workgroups along x and y for a `linear` kernel over `count` elements. Two axes are needed
  * because WebGPU guarantees no more than 65,535 workgroups along each.
  *
+ * @param count The number of elements.
  * @param perGroup The number of elements per workgroup. Default: one per invocation of `linearWorkgroup`.
  *
  * @example

@@ -74,6 +74,7 @@ export function bitConv2dAttributes(
  * Checks what pads an image of signs.
  *
  * @param op The function or class, for the message.
+ * @param value What was given.
  * @returns The value.
  * @throws RangeError if it is neither `'one'` nor `'zero'`.
  *

@@ -29,6 +29,7 @@ import { pointwiseInputGradient } from './pointwise-input-gradient.wasm.js';
  * estimators pass this gradient on to the numbers that the signs were taken from.
  *
  * @param dy [batch, outHeight, outWidth, outChannels].
+ * @param filter [outChannels, kernelHeight, kernelWidth, channels / groups], as bits.
  * @param xShape [batch, height, width, channels].
  * @param attributes From `bitConv2dAttributes`.
  * @param scale [outChannels]: a factor that the output of each filter was multiplied by afterwards, if any.
@@ -66,6 +67,7 @@ export function bitConv2dInputGradient(
  * ∂L/∂filter of `bitConv2d`, with respect to the signs of the filter. Padding with +1 counts like any pixel.
  *
  * @param dy [batch, outHeight, outWidth, outChannels].
+ * @param x Images [batch, height, width, channels], as bits.
  * @param filterShape [outChannels, kernelHeight, kernelWidth, channels / groups].
  * @param attributes From `bitConv2dAttributes`.
  * @returns f32 of shape `filterShape`.
@@ -148,6 +150,9 @@ const inputGradientOp = defineOp<InputGradientInputs, [Tensor], BitConv2dAttribu
 /**
  * Computes `bitConv2dInputGradient` of a convolution that `hasLookup`, and stores it through an epilogue.
  *
+ * @param tensors The gradient of the output, the filter and the result, as for `bitConv2dInputGradient`.
+ * @param attributes From `bitConv2dAttributes`.
+ * @param epilogue What changes the gradients before they are stored.
  * @param args The values of the epilogue's parameters.
  *
  * @example

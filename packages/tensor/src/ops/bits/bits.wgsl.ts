@@ -19,6 +19,7 @@ const predicates: Record<MaskPredicate, string> = { negative: 'x < 0.0', beyondO
 /**
  * Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`.
  *
+ * @param predicate Which elements get a 1.
  * @param x f32 of rank 1 or more, on the GPU.
  * @param bits The result, of the same shape.
  * @throws BackendError if a tensor is not on the GPU.

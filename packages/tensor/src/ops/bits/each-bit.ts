@@ -5,6 +5,9 @@ import { type BitTensor, wordsPerRow } from '../../bit-tensor.js';
 /**
  * Visits the elements of a BitTensor in row-major order.
  *
+ * @param visit Gets each bit, and its position in row-major order.
+ * @param bits Of any shape, on the CPU.
+ *
  * @example
  * ```ts
  * import { packBits, tensor } from '@mobinet/tensor';
@@ -36,6 +39,9 @@ export function signsOf(bits: BitTensor): Int8Array {
 
 /**
  * Writes all elements of a BitTensor: 1 where `isSet(at)` is true, else 0.
+ *
+ * @param bits Of any shape, on the CPU.
+ * @param isSet Gets the position of an element in row-major order.
  *
  * @example
  * ```ts

@@ -19,6 +19,7 @@ const predicates: Record<MaskPredicate, (x: F32x4) => F32x4> = {
 /**
  * Packs the mask of the elements of x for which the predicate holds, in the layout of `packBits`.
  *
+ * @param predicate Which elements get a 1.
  * @param x f32 of rank 1 or more.
  * @param bits The result, of the same shape.
  *

@@ -60,6 +60,7 @@ const noEpilogue: GpuEpilogueCall = {
 /**
  * The gradient of a convolution with respect to its images, for filters of floats or of signs.
  *
+ * @param tensors The gradient of the output, the filter and the result, as for `conv2dInputGradient`.
  * @param attributes The window and the groups of the convolution.
  * @param call What to apply to the gradients before they are stored. Default: nothing.
  * @throws BackendError if a tensor is not on the GPU.

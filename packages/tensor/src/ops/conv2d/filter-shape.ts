@@ -9,7 +9,9 @@ import type { Conv2dOptions } from './conv2d-attributes.js';
  * Checks the sizes and options of a convolution layer when it is made, rather than when it first meets an image.
  *
  * @param layer The layer, for the message.
+ * @param channels The numbers of channels of the images and of the result.
  * @param kernel [height, width] of a filter, or one number for both.
+ * @param options The other options of the convolution.
  * @returns The shape of its filters, [outChannels, height, width, inChannels / groups].
  * @throws RangeError if a number of channels or groups is not a whole number above 0; ShapeError if the groups do not
  *   divide both numbers of channels, or for a kernel, a stride, a dilation or a padding that no image would fit.

@@ -75,6 +75,7 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
 /**
  * `dropout` for a layer that counts its masks in a tensor, which is saved with a network.
  *
+ * @param x f32 of any shape.
  * @param draws A scalar on the backend of x: how many masks have been drawn with the key before. The caller counts on.
  * @param attributes The rate and the key of an `Rng`.
  * @throws DTypeError unless x is f32; TraceError in a program.

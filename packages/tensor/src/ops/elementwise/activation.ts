@@ -137,6 +137,7 @@ const reluGradientOp = elementwiseOp({
 /**
  * Computes x where x > 0, else slope · x, element by element. At 0 the derivative is the slope, as in PyTorch.
  *
+ * @param x f32 of any shape.
  * @param slope Any finite number. Default 0.01.
  * @throws RangeError if the slope is not a finite number.
  *
@@ -182,6 +183,7 @@ const leakyReluGradientOp = elementwiseOp({
  * Clamps x to the range from `min` to `max`, element by element: NaN stays NaN. Only elements between the bounds receive
  * a gradient, and none at a bound, as in PyTorch 2.15. `clamp`, PyTorch's name, is the same function.
  *
+ * @param x f32 of any shape.
  * @param min Default: −∞, no lower bound.
  * @param max Default: ∞, no upper bound.
  * @throws RangeError unless `min` ≤ `max`. PyTorch and NumPy return `max` instead.

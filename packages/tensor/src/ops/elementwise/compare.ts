@@ -68,7 +68,7 @@ export const equal = comparison({
 });
 
 /**
- * Tests a ≠ b: see `equal`. NaN differs from everything, also from itself.
+ * Tests a ≠ b, element by element: see `equal`. NaN differs from everything, also from itself.
  *
  * @example
  * ```ts
@@ -87,7 +87,7 @@ export const notEqual = comparison({
 });
 
 /**
- * Tests a < b: see `equal`.
+ * Tests a < b, element by element: see `equal`.
  *
  * @example
  * ```ts
@@ -105,7 +105,7 @@ export const less = comparison({
 });
 
 /**
- * Tests a ≤ b: see `equal`.
+ * Tests a ≤ b, element by element: see `equal`.
  *
  * @example
  * ```ts
@@ -123,7 +123,7 @@ export const lessEqual = comparison({
 });
 
 /**
- * Tests a > b: see `equal`.
+ * Tests a > b, element by element: see `equal`.
  *
  * @example
  * ```ts
@@ -143,7 +143,7 @@ export const greater = comparison({
 });
 
 /**
- * Tests a ≥ b: see `equal`.
+ * Tests a ≥ b, element by element: see `equal`.
  *
  * @example
  * ```ts

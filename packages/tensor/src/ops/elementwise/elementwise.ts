@@ -60,6 +60,8 @@ export interface Elementwise<N extends Names, P extends string, S extends readon
  * Defines an op that computes each element of its result from the elements of its operands at the same position. The
  * result is f32, of their shape. CONTRIBUTING.md explains the parts.
  *
+ * @throws ShapeError, when the op is called, if operands differ in shape.
+ *
  * @example
  * ```ts
  * import { apply, tensor } from '@mobinet/tensor';

@@ -35,6 +35,7 @@ export class ElementwiseKernel<P extends ParameterTypes = Record<never, never>> 
   /**
    * @param name Without its prefix `f32_`.
    * @param operands The number of operands.
+   * @param formula Computes four elements of the result from those of the operands.
    * @param parameters The types of numbers that the formula takes, which are the same for all elements. Default: none.
    */
   constructor(name: string, operands: number, formula: Formula<P>, parameters = {} as P) {

@@ -21,6 +21,7 @@ export interface EluOptions {
  * Computes the exponential linear unit, x where x > 0, else α·(eˣ − 1), element by element (Clevert et al., "Fast and
  * accurate deep network learning by exponential linear units", 2015). At 0 the derivative is α, as in PyTorch.
  *
+ * @param x f32 of any shape.
  * @throws RangeError if α is not a finite number.
  *
  * @example

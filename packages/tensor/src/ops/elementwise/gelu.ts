@@ -28,6 +28,7 @@ export interface GeluOptions {
  * which differs from the exact function by less than 1e-3. Both are of Hendrycks and Gimpel, "Gaussian error linear
  * units" (2016). The default is PyTorch's, `'none'`.
  *
+ * @param x f32 of any shape.
  * @throws RangeError for another `approximate`.
  *
  * @example

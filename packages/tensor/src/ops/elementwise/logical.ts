@@ -28,7 +28,7 @@ export const logicalAnd = comparison({
 });
 
 /**
- * Tests whether a or b is true, or both: see `logicalAnd`.
+ * Tests whether a or b is true, or both, element by element: see `logicalAnd`.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export const logicalOr = comparison({
 });
 
 /**
- * Tests whether exactly one of a and b is true: see `logicalAnd`.
+ * Tests whether exactly one of a and b is true, element by element: see `logicalAnd`.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export const logicalXor = comparison({
 });
 
 /**
- * Tests which elements are false, that is 0: u8, 1 where they are, else 0. See `logicalAnd`.
+ * Tests which elements are false, that is 0: u8 of the shape of x, 1 where they are, else 0. See `logicalAnd`.
  *
  * @example
  * ```ts

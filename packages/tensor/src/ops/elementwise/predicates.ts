@@ -39,7 +39,7 @@ export function predicate({ name, scalar, lanes, wgsl }: Predicate): OpDefinitio
 }
 
 /**
- * Tests which elements are NaN: u8, 1 where they are, else 0. Integers never are.
+ * Tests which elements are NaN: u8 of the shape of x, 1 where they are, else 0. Integers never are.
  *
  * @example
  * ```ts
@@ -65,7 +65,8 @@ const isNaNOp = predicate({
 });
 
 /**
- * Tests which elements are neither infinite nor NaN: u8, 1 where they are finite, else 0. Integers always are.
+ * Tests which elements are neither infinite nor NaN: u8 of the shape of x, 1 where they are finite, else 0. Integers
+ * always are.
  *
  * @example
  * ```ts

@@ -22,6 +22,7 @@ export interface SoftplusOptions {
 /**
  * Computes ln(1 + e^(βx)) / β, a smooth max(x, 0), element by element.
  *
+ * @param x f32 of any shape.
  * @throws RangeError unless β is a number above 0 and the threshold a finite number. PyTorch also takes a negative β.
  *
  * @example

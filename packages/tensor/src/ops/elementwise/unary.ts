@@ -154,8 +154,8 @@ const squareOp = elementwiseOp({
 });
 
 /**
- * Computes −1 where x < 0, else +1: the sign function of binary networks, which has no 0 (eq. 1 of the MoBiNet paper).
- * NaN gives +1, as in `packBits`.
+ * Computes −1 where x < 0, else +1, element by element: the sign function of binary networks, which has no 0 (eq. 1 of
+ * the MoBiNet paper). NaN gives +1, as in `packBits`.
  *
  * The derivative is 0 wherever it exists, so nothing learns through it: `@mobinet/bnn` has signs with straight-through
  * estimators.

@@ -12,6 +12,8 @@ import { whereByKernel } from './where.wasm.js';
  * Selects a where the condition is not 0, else b, element by element. All three broadcast.
  *
  * @param condition u8, such as the result of `greater`.
+ * @param a The elements where the condition holds: a tensor or a number.
+ * @param b The elements elsewhere, of the dtype of a. At most one of the two is a number.
  * @throws ShapeError if the shapes do not broadcast.
  * @throws DTypeError if a and b differ in dtype.
  *

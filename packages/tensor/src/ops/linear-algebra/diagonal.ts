@@ -18,6 +18,7 @@ import { type DiagonalOptions, diagonalNumbers } from './triangles.js';
  *     from x [n]:             y[i, i + offset] = x[i]  for offset ≥ 0,   y[i − offset, i] = x[i]  below
  *     from x [rows, columns]: y[i] = x[i, i + offset]  for offset ≥ 0,   y[i] = x[i − offset, i]  below
  *
+ * @param x A vector [n], or a matrix [rows, columns].
  * @param options.offset The diagonal, counted from the main one: positive above it, negative below it. Default 0.
  * @returns [n + |offset|, n + |offset|] for a vector; for a matrix, a vector as long as the diagonal, which may be empty.
  * @throws ShapeError unless x is a vector or a matrix.

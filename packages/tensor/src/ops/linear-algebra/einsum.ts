@@ -25,6 +25,7 @@ import { type Labels, readEquation } from './einsum-equation.js';
  * Tensors are multiplied from left to right, two at a time, by `matmul` where an index is summed over.
  *
  * @param equation One term for each tensor.
+ * @param tensors f32, each with one axis for each letter of its term.
  * @returns f32, one axis for each letter of the result.
  * @throws RangeError for a malformed equation.
  * @throws ShapeError if a tensor does not fit its term, or sizes differ.

@@ -26,6 +26,8 @@ export interface MatmulOptions {
  * The leading axes index the matrices, and broadcast as in NumPy. With `transposeA`, a is [..., K, M]; with
  * `transposeB`, b is [..., N, K].
  *
+ * @param a f32 [..., M, K], or [..., K, M] with `transposeA`.
+ * @param b f32 [..., K, N], or [..., N, K] with `transposeB`.
  * @returns f32 [..., M, N].
  * @throws ShapeError if the inner sizes K differ, the leading axes do not broadcast, or a rank is below 2.
  *

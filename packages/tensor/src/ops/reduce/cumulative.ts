@@ -20,6 +20,7 @@ interface Direction {
  * Sums along an axis from its start up to each element: y[i] = x[0] + … + x[i], in double precision. Sums of u8 and i16
  * are i32, since they would soon overflow.
  *
+ * @param x Of any shape, except a scalar.
  * @param axis Default: the last one. (NumPy's default is to flatten x, PyTorch has none.)
  * @returns The shape of x.
  * @throws ShapeError if the axis is out of range, as any is for a scalar.
@@ -64,6 +65,7 @@ const cumsumOp = defineOp<[Tensor<DType>], [Tensor<DType>], Direction>({
  * Multiplies along an axis from its start up to each element: y[i] = x[0] · … · x[i], in double precision. Products of
  * u8 and i16 are i32, as in `prod`. The gradient is right also where some elements are 0.
  *
+ * @param x Of any shape, except a scalar.
  * @param axis Default: the last one. (NumPy's default is to flatten x, PyTorch has none.)
  * @returns The shape of x.
  * @throws ShapeError if the axis is out of range, as any is for a scalar.

@@ -14,6 +14,7 @@ import { mean, type Spread, spreadOf, squaredDistances, type VarianceOptions } f
  * The squares and their sum are in double precision, so they overflow for no x. Where the deviation is 0, so is the
  * gradient, as in PyTorch. Throws as `variance` does.
  *
+ * @param x f32 of any shape.
  * @param options.correction 0, the default, for a population as in NumPy; 1 for a sample, PyTorch's default.
  * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  *

@@ -18,6 +18,7 @@ import { sum } from './sum.js';
  * Takes the largest element over `axes`, or NaN if there is one. Equal largest elements share the gradient equally, as
  * in PyTorch's `amax` (its `max` along an axis gives all of it to the first). If the result is NaN, so is the gradient.
  *
+ * @param x Of any shape.
  * @returns The shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice, or if there are no elements to choose from.
  *
@@ -37,6 +38,10 @@ export function max<D extends DType>(x: Tensor<D>, options: ReduceOptions = {}):
 
 /**
  * Takes the smallest element over `axes`: see `max`.
+ *
+ * @param x Of any shape.
+ * @returns The shape of x without the reduced axes, or with size 1 there (`keepDims`).
+ * @throws ShapeError as `max` does.
  *
  * @example
  * ```ts
@@ -85,6 +90,7 @@ function extremeOp(name: string, direction: Direction) {
  * Finds the index of the largest element along `axis`, or of the first NaN if there is one. Among equals, the first
  * counts. Throws as `max` does.
  *
+ * @param x Of any shape, except a scalar.
  * @param axis Default: the last one.
  * @returns i32, the shape of x without the axis.
  *
@@ -104,6 +110,10 @@ export function argMax(x: Tensor<DType>, axis = -1): Tensor<'i32'> {
 
 /**
  * Finds the index of the smallest element along `axis`: see `argMax`.
+ *
+ * @param x Of any shape, except a scalar.
+ * @param axis Default: the last one.
+ * @returns i32, the shape of x without the axis.
  *
  * @example
  * ```ts

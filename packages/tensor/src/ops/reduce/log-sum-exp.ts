@@ -16,6 +16,7 @@ import { type ReduceOptions, type Reduction, reductionOf } from './reduction.js'
  *
  * Its gradient is the softmax over the axes. For x = −∞ the gradient is 0, also if every x is −∞, where PyTorch has NaN.
  *
+ * @param x f32 of any shape.
  * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice.
  *

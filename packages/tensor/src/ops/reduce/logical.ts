@@ -9,6 +9,7 @@ import { sum } from './sum.js';
 /**
  * Tests whether any element over `axes` is not 0: u8, 1 where it holds, else 0. NaN is not 0. Without elements it is 0.
  *
+ * @param x Of any shape.
  * @returns u8, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice.
  *
@@ -31,6 +32,7 @@ export function any(x: Tensor<DType>, options: ReduceOptions = {}): Tensor<'u8'>
  * Tests whether all elements over `axes` are different from 0: u8, 1 where it holds, else 0. NaN is not 0. Without
  * elements it is 1. Throws as `any` does.
  *
+ * @param x Of any shape.
  * @returns u8, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  *
  * @example

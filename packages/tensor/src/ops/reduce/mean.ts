@@ -15,6 +15,7 @@ import { sumByKernel } from './sum.wasm.js';
  * Averages over `axes`, in f32 for every dtype: `mean(equal(a, b))` is the fraction of equal elements. Sums are in
  * double precision. The mean of no elements is NaN. Throws as `sum` does.
  *
+ * @param x Of any shape.
  * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  *
  * @example
@@ -61,6 +62,7 @@ export interface VarianceOptions extends ReduceOptions {
  * Computes the mean squared distance from the mean over `axes`, in two passes and in double precision. Throws as `sum`
  * does.
  *
+ * @param x f32 of any shape.
  * @param options.correction 0, the default, for the variance of a population; 1 for the estimate from a sample.
  * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws RangeError if the correction is not a finite number.

@@ -32,6 +32,7 @@ export interface NormOptions extends ReduceOptions {
  * As in PyTorch, the gradient is 0 where the norm is 0, and at x = 0 for p ≤ 1; equal largest |x| share it equally; and
  * for p = 0 there is none. If the norm for p = Infinity is NaN, so is the gradient, as that of `max`.
  *
+ * @param x f32 of any shape.
  * @returns f32, the shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice, or if there are no elements and p is Infinity.
  * @throws RangeError if p is negative or not a number.

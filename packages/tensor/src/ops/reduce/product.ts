@@ -17,6 +17,7 @@ import { type SumDType, sumDTypeOf } from './sum.js';
  * product of the others, also where it is 0, infinite or NaN itself. (PyTorch divides by infinities and NaN, so it has
  * NaN there.)
  *
+ * @param x Of any shape.
  * @returns The shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice.
  *

@@ -21,6 +21,7 @@ export const sumDTypeOf = (dtype: DType): DType => (dtype === 'u8' || dtype === 
 /**
  * Sums over `axes`, in double precision. Sums of u8 and i16 are i32, since they would soon overflow.
  *
+ * @param x Of any shape.
  * @returns The shape of x without the reduced axes, or with size 1 there (`keepDims`).
  * @throws ShapeError if an axis is out of range or named twice.
  *

@@ -20,6 +20,8 @@ const fewTerms = 128;
  * Where results are neighbors in x, so are the invocations that read them: each sums a few terms of a result, or all if
  * there are only few. Otherwise the invocations of a workgroup share the terms of one result.
  *
+ * @param x f32 or an integer type, of any shape.
+ * @param kept The shape of x with 1 on the reduced axes.
  * @param y The result, f32, or i32 for integers.
  * @param divisor Default 1.
  * @throws BackendError if a tensor is not on the GPU.
@@ -112,6 +114,7 @@ fn place(number: u32, base: u32) -> u32 {
 /**
  * WGSL of a function that sums a value over all invocations of a workgroup. All of them must call it.
  *
+ * @param type The type of the value and of the sum.
  * @param size The number of invocations, a power of two.
  * @param name Default `sumOfWorkgroup`.
  *

@@ -60,7 +60,13 @@ function weightedSums(x: Tensor, weights: ImageWeights): Tensor {
   return apply(interpolateOp, [x], weights)[0];
 }
 
-/** The options of `interpolate`, checked as far as that is possible without an image. Null stands for what is not given. */
+/**
+ * The options of `interpolate`, checked as far as that is possible without an image. Null stands for what is not
+ * given.
+ *
+ * @param op The function or class, for messages.
+ * @throws RangeError unless either `size` or `scale` is given, and for an option out of range.
+ */
 export function interpolateOptions(op: string, options: InterpolateOptions) {
   checkOptions(op, options, ['size', 'scale', 'mode', 'alignCorners']);
   const { size, scale, mode = 'nearest', alignCorners = false } = options;

@@ -59,6 +59,7 @@ function repeat(x: Tensor<DType>, y: Tensor<DType>, copy: CopyBlock): void {
 /**
  * Repeats x along its axes of size 1, as `broadcastTo` does, where −1 leaves an axis as it is: PyTorch's `expand`.
  *
+ * @param x Of any shape.
  * @param shape The last axes are those of x; axes in front of them are new, and cannot be −1.
  * @returns A copy (in PyTorch, a view).
  * @throws ShapeError if another axis would have to change, or −1 stands for a new axis.

@@ -14,9 +14,11 @@ import { unsqueeze } from './reshape.js';
 /**
  * Joins tensors one after another along an axis, which is as long as theirs together.
  *
+ * @param tensors At least one. Their shapes are equal but for the axis.
  * @param axis Negative ones count from the end.
  * @throws ShapeError unless there is at least one tensor and all other axes are equal.
  * @throws DTypeError if the dtypes differ.
+ * @returns A copy.
  *
  * @example
  * ```ts

@@ -11,6 +11,7 @@ import { copyBlockByRows } from './copy-rows.wasm.js';
 /**
  * Reverses the order of the elements along axes: y[i] = x[size − 1 − i]. The result is a copy, as in PyTorch.
  *
+ * @param x Of any shape.
  * @param axes One axis or several; negative ones count from the end. Default: all, as in NumPy (PyTorch has no default).
  * @returns The shape and the dtype of x.
  * @throws ShapeError if an axis is out of range or repeated.

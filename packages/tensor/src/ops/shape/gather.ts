@@ -14,6 +14,7 @@ import { gatherByKernel, scatterAddByKernel } from './gather.wasm.js';
  *
  *     y[...before, ...i, ...after] = x[...before, indices[...i], ...after]
  *
+ * @param x Of any shape, except a scalar.
  * @param indices Of any shape, which replaces the axis in the shape of the result.
  * @param axis Default 0.
  * @throws RangeError for an index outside the axis. A GPU cannot throw, and picks zeros there.

@@ -30,6 +30,7 @@ export interface PadOptions {
  * The pads are pairs in the order of the axes, as in NumPy; PyTorch's list begins with the last axis. The gradient of a
  * border that reflects or replicates goes back to the elements that it repeats, and adds up there.
  *
+ * @param x Of any shape.
  * @param pads [before, after] for every axis, whole numbers of at least 0.
  * @returns A copy with the dtype of x.
  * @throws ShapeError unless there is a pair of whole numbers, 0 or more, for every axis; if a mirror has fewer elements

@@ -9,6 +9,7 @@ import type { Tensor } from '../../tensor.js';
 /**
  * Gives x another shape. The result is a view that shares memory with x.
  *
+ * @param x Of any shape.
  * @param shape Must have as many elements as x. One axis may be −1, and is computed from the others.
  * @throws ShapeError if the sizes differ.
  *
@@ -59,6 +60,7 @@ function completeShape(from: Shape, to: Shape): Shape {
 /**
  * Adds axes of size 1: PyTorch's `unsqueeze`, and NumPy's `expand_dims`, which also takes several axes.
  *
+ * @param x Of any shape.
  * @param axes The positions of the new axes in the result: one or several. Negative ones count from its end, so −1 is
  *   its last axis.
  * @returns A view.
@@ -86,9 +88,11 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, axes: number | readonly
 /**
  * Removes axes of size 1: the given ones, or all of them by default. The result is a view.
  *
+ * @param x Of any shape.
  * @param axes One axis or several; negative ones count from the end. One that is not of size 1 is an error, as in NumPy;
  *   PyTorch leaves it as it is.
  * @throws ShapeError if a given axis is not of size 1, out of range or repeated.
+ * @returns The shape of x without these axes.
  *
  * @example
  * ```ts

@@ -11,6 +11,7 @@ import { slice } from './slice.js';
 /**
  * Shifts the elements along axes; those that leave an axis at one end enter it at the other: y[i + shift] = x[i].
  *
+ * @param x Of any shape.
  * @param shifts By how many positions: one number for all axes, or one for each. Negative numbers shift towards the
  *   start.
  * @param axes One axis or several; negative ones count from the end, and shifts of a repeated axis add up. Default: x is

@@ -8,6 +8,7 @@ import { slice } from './slice.js';
 /**
  * Cuts x into parts along an axis, as PyTorch's `split` does. The inverse of `concat`.
  *
+ * @param x Of any shape, except a scalar.
  * @param sizes The size of each part: one number for all, where the last part has what is left, or a list whose sum is
  *   the size of the axis. NumPy's `split(x, 3)` makes 3 equal parts instead: `split(x, x.shape[axis] / 3, axis)`. Its
  *   list has the positions between the parts, not their sizes.

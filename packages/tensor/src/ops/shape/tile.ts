@@ -15,6 +15,7 @@ import { reshape } from './reshape.js';
  * Lays copies of x side by side along each axis, as `tile` of NumPy and PyTorch do, and PyTorch's `x.repeat(…)`. To
  * repeat single elements, use `repeat`.
  *
+ * @param x Of any shape.
  * @param repetitions The number of copies along each axis. A shorter list, or a number, counts from the last axis; a
  *   longer list adds axes in front.
  * @returns A copy, as long along each axis as its repetitions together.
@@ -61,6 +62,7 @@ export function tile<D extends DType>(x: Tensor<D>, repetitions: number | readon
  * Repeats each element, or each slice of an axis: NumPy's `repeat`, PyTorch's `repeat_interleave`. (PyTorch's
  * `x.repeat(…)` is `tile`.)
  *
+ * @param x Of any shape.
  * @param repeats How often: one number for all, or one for each position of the axis.
  * @param axis Negative ones count from the end. Default: x is flattened first, as in NumPy and PyTorch.
  * @returns A copy with the dtype of x. The axis is as long as all repeats together.

@@ -10,6 +10,7 @@ import { type CopyBlock, copyBlock } from './copy-block.js';
 /**
  * Permutes the axes of x: axis `i` of the result is axis `permutation[i]` of x.
  *
+ * @param x Of any shape.
  * @param permutation Must contain every axis once. Default: the axes in reverse order.
  * @throws ShapeError if it is not a permutation.
  *

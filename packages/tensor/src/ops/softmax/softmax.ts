@@ -23,6 +23,7 @@ interface SoftmaxAttributes {
  * The largest x is subtracted first. This does not change the result, since e^(x − m) = eˣ / eᵐ, but keeps exponentials
  * from overflowing.
  *
+ * @param x f32 of any shape, except a scalar.
  * @param axis Default: the last one.
  * @returns f32 of the shape of x, whose sums along the axis are 1.
  * @throws ShapeError if the axis is out of range.
@@ -67,6 +68,7 @@ const softmaxOp = defineOp<[Tensor], [Tensor], SoftmaxAttributes, [Tensor]>({
  * Computes the logarithm of `softmax` as x − m − ln Σ e^(x − m), where m is the largest x. It is accurate even where
  * the softmax itself is near 0.
  *
+ * @param x f32 of any shape, except a scalar.
  * @param axis Default: the last one.
  * @returns f32 of the shape of x.
  * @throws ShapeError if the axis is out of range.

@@ -20,6 +20,7 @@ export interface SortOptions {
  * Sorts x along an axis. As in PyTorch and NumPy, NaN counts as larger than all numbers. The gradient of each element
  * goes back to where it came from. For the indices, see `argsort` (PyTorch's `sort` returns both).
  *
+ * @param x Of any shape, except a scalar.
  * @returns The shape and dtype of x.
  * @throws ShapeError if the axis is out of range, as any is for a scalar.
  *
@@ -40,6 +41,7 @@ export function sort<D extends DType>(x: Tensor<D>, options: SortOptions = {}): 
  * Finds the indices along an axis that would sort x: the first one is that of the smallest element. Equal elements keep
  * their order, in both directions: the sort is stable. NaN counts as larger than all numbers.
  *
+ * @param x Of any shape, except a scalar.
  * @returns i32, the shape of x.
  * @throws ShapeError if the axis is out of range, as any is for a scalar.
  *

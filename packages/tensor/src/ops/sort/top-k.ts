@@ -28,8 +28,11 @@ export interface TopKResult<D extends DType = DType> {
  * promises none). NaN counts as larger than all numbers. The gradient of each value goes back to
  * where it came from.
  *
+ * @param x Of any shape, except a scalar.
+ * @param k How many, at most as many as the axis has elements.
  * @throws RangeError unless k is a whole number, 0 or more.
  * @throws ShapeError if the axis is out of range, as any is for a scalar, or shorter than k.
+ * @returns Values and i32 indices, both of the shape of x with k elements along the axis.
  *
  * @example
  * ```ts
