@@ -128,6 +128,7 @@ const loaderKinds = {
   skipsLater: kinds.flag,
   onWarning: kinds.callback,
   endsProgram: kinds.flag,
+  threadsOf: null,
   workerUrl: null,
 };
 

@@ -1,5 +1,6 @@
 import { shown } from '@mobinet/tensor/functions';
-import { DataError, messageOf, unreadable } from './errors.js';
+import { readFile } from '#read-file';
+import { DataError, messageOf } from './errors.js';
 
 /**
  * Reads a file or a URL, in Node or on a web page, where a path is a URL relative to the page.
@@ -10,17 +11,13 @@ export async function readBytes(source: string | URL, what = 'file'): Promise<Ui
   if (!(typeof source === 'string' || source instanceof URL)) {
     throw new TypeError(`the ${what} must be a path or a URL, not ${shown(source)}`);
   }
-  // Not imported, since bundlers for the web would look for the module.
-  const files = globalThis.process?.getBuiltinModule?.('node:fs/promises');
-  const isRemote = /^(https?|data|blob):/.test(String(source));
+  if (readFile && !/^(https?|data|blob):/.test(String(source))) return readFile(source, what);
   try {
-    if (files && !isRemote) return await files.readFile(isFileUrl(source) ? new URL(source) : source);
     const response = await fetch(source);
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
     throw new DataError(`cannot read the ${what} ${source}: ${statusProblem(response)}`);
   } catch (error) {
     if (error instanceof DataError) throw error;
-    if (!isRemote && files) throw unreadable(error, source, what);
     throw new DataError(`cannot read the ${what} ${source}: ${fetchProblem(error)}`, { cause: error });
   }
 }
@@ -43,5 +40,3 @@ function remedyFor(status: number): string {
   if (status === 404 || status === 410) return 'Check the URL';
   return 'Try again later, or download the file and give its path';
 }
-
-const isFileUrl = (source: string | URL): boolean => String(source).startsWith('file:');
