@@ -143,7 +143,8 @@ export async function faultsOfAsync(
   args: () => Arguments,
 ): Promise<string[]> {
   const faults: string[] = [];
-  const call = f as (...args: Arguments) => Promise<unknown>;
+  // Some functions throw before they return a promise.
+  const call = async (...given: Arguments) => (f as (...args: Arguments) => Promise<unknown>)(...given);
   for (const at of args().keys()) {
     for (const [what, value] of variants(args()[at])) {
       await call(...args().with(at, value)).catch((error: unknown) => {

@@ -16,6 +16,7 @@ let current: { readonly index: number; readonly calls: Map<object, number> } | n
  * end, by `countStep`.
  *
  * @param index The index of the micro-batch among those of all processes.
+ * @param body Calls the network once.
  * @returns What `body` returns.
  * @example
  * ```ts

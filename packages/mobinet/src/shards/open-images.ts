@@ -19,7 +19,9 @@ export async function openImages(directory: string, options: ImageFolderOptions)
  */
 export async function openValidationImages(
   directory: string,
-  options: ImageFolderOptions & { classes?: number | undefined },
+  { classes, ...options }: ImageFolderOptions & { classes?: number | undefined },
 ): Promise<ValidationSet> {
-  return isOfShards(directory) ? openValidationShards(directory, options) : openValidationFolder(directory, options);
+  return isOfShards(directory)
+    ? openValidationShards(directory, { ...options, classes })
+    : openValidationFolder(directory, options);
 }

@@ -178,7 +178,12 @@ export const trainingRanges = {
 
 /** The options that are not numbers. */
 const otherOptions: readonly Exclude<keyof TrainingOptions, keyof typeof trainingRanges>[] = [
-  ...(['optimizer', 'schedule', 'exchange', 'distillation', 'augment', 'normalization'] as const),
+  'optimizer',
+  'schedule',
+  'exchange',
+  'distillation',
+  'augment',
+  'normalization',
 ];
 
 /** @throws RangeError or TypeError, one line that names the option, unless `value` is valid training options. */
