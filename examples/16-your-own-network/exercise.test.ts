@@ -46,8 +46,9 @@ describe('1. a small network', () => {
 
 describe('2. the widest network', () => {
   const make = (width: number): Module => residual.make(residual.resolve({ width, imageSize: 28, classes: 10 }));
-  const options = { imageShape: [28, 28, 3], largest: 40 };
-  const bytes = (width: number): number => withoutMemory(() => summary(make(width), options).savedBytes!);
+  const imageShape = [28, 28, 3];
+  const options = { imageShape, largest: 40 };
+  const bytes = (width: number): number => withoutMemory(() => summary(make(width), { imageShape }).savedBytes!);
 
   test.each([8, 19, 40])('of width %d fits exactly into its own bytes', (width) => {
     expect(widestWithin(bytes(width), make, options)).toBe(width);

@@ -169,7 +169,10 @@ function callsOf(declaration: Node): Callable[] {
     const constructors = declaration
       .getConstructors()
       .filter((it) => it.getScope() === Scope.Public && !isInternal(it));
-    return constructors.flatMap((it) => callable(it, docsOf(it).length > 0 ? docsOf(it) : docsOf(declaration)));
+    return constructors.flatMap((it) => {
+      const docs = [it, ...it.getOverloads()].flatMap(docsOf);
+      return callable(it, docs.length > 0 ? docs : docsOf(declaration));
+    });
   }
   const value = Node.isVariableDeclaration(declaration) ? declaration.getInitializer() : declaration;
   const isImplementation =

@@ -31,7 +31,7 @@ const wrong: [what: string, image: unknown, message: RegExp][] = [
   ['NaN', { height: Number.NaN, width: 5, pixels }, /height must be .* not NaN$/],
   ['an endless row', { height: 1, width: 2 ** 53, pixels }, /width must be .* not 9007199254740992$/],
   ['a path', 'cat.png', /must be an object, not "cat\.png"$/],
-  ['only bytes', pixels, /height must be a whole number/],
+  ['only bytes', pixels, /must be an object, not a Uint8Array$/],
   ['nothing', undefined, /must be an object, not undefined$/],
   ['a list', [{ height: 4, width: 5, pixels }], /must be an object, not \[/],
 ];

@@ -70,8 +70,11 @@ export function resize(
 ): Image {
   checkImage(image);
   checkRecord('the size of the whole image', whole);
-  const sizes = { height, width, 'whole.height': whole.height, 'whole.width': whole.width };
-  for (const [name, size] of Object.entries(sizes)) checkNumber(name, size, wholeNumbers(1, largestResized));
+  for (const [name, size] of Object.entries({ height, width })) {
+    checkNumber(name, size, wholeNumbers(1, largestResized));
+    // The whole may end within a pixel: see `scaleReduced`.
+    checkNumber(`whole.${name}`, whole[name as keyof typeof whole], { above: 0, to: largestResized });
+  }
   checkNumber('height · width', height * width, wholeNumbers(1, largestResized));
   if (image.height === height && image.width === width) return image;
   const alongRows = triangleFilter(image.width, width, whole.width);
