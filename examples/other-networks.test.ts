@@ -32,7 +32,9 @@ describe('other networks', () => {
     );
     const codes = tensor([[1, 2, 3, 4]], { dtype: 'i32' });
     expectLoaded(model, new CharacterModel(rng), (network) => network.forward(codes));
-    expect(() => packModel(model as never, { imageShape: [32, 32, 3] })).toThrow('embedding: indices must be i32, not f32');
+    expect(() => packModel(model as never, { imageShape: [32, 32, 3] })).toThrow(
+      'embedding: indices must be i32, not f32',
+    );
   });
 
   test('a U-Net finds drawn shapes', () => {
