@@ -90,7 +90,8 @@ const nameInTypeDoc = (file: string): string => `packages/${file}`.replace(/(\/i
 function describeParameters(parameters: readonly ParameterReflection[]): void {
   parameters.forEach(describeOptions);
   const [self] = parameters;
-  if (self?.name === 'this' && parameters.some(({ comment }) => comment)) self.comment = text('Of this type alone.');
+  if (self?.name === 'this' && parameters.some(({ comment }) => comment))
+    self.comment = text('A tensor of this dtype only.');
 }
 
 /** Below a record of options come its fields, as below a type literal. */

@@ -190,7 +190,20 @@ export function checkRecord(name: string, value: unknown): asserts value is Read
   if (!isRecord(value)) throw new TypeError(`${name} must be an object, not ${shown(value)}`);
 }
 
-function isRecord(value: unknown): boolean {
+/**
+ * Whether a value is an object and not a list or another collection, such as a record of options.
+ *
+ * @param value Of any type.
+ *
+ * @example
+ * ```ts
+ * import { isRecord } from '@mobinet/tensor';
+ *
+ * console.log(`${isRecord({ stride: 2 })}, ${isRecord([2])}, ${isRecord(new Map())}`);
+ * // → true, false, false
+ * ```
+ */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 }
 
@@ -266,7 +279,7 @@ export function shown(value: unknown): string {
   if (isTensor(value)) return `a tensor of shape ${formatShape(value.shape)}`;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     // Bundlers put an underscore before the name of a class that refers to itself.
-    const name = String(Object.getPrototypeOf(value)?.constructor?.name ?? '').replace('_', '');
+    const name = String(Object.getPrototypeOf(value)?.constructor?.name ?? '').replace(/^_/, '');
     if (name !== '' && name !== 'Object') return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
   }
   return quote(value);

@@ -24,6 +24,7 @@ export {
   checkTensor,
   describeRange,
   isInRange,
+  isRecord,
   type NumberRange,
   shown,
   wholeNumbers,

@@ -43,7 +43,7 @@ describe('few files are loaded', () => {
     const files = filesOf('import', '--input-type=module', '--eval', "import 'mobinet'");
     expect(files.length).toBeGreaterThan(10);
     // What the package shares with a command or with a part that is loaded later, such as MPI, is a file of its own.
-    expect(files.length).toBeLessThan(54);
+    expect(files.length).toBeLessThan(52);
     const [arrays, threads] = [
       ['iota-array', 'is-buffer', 'ndarray'],
       ['after-all', 'once', 'worker-threads-pool', 'wrappy'],

@@ -1,6 +1,5 @@
 import { checkList } from '@mobinet/tensor/functions';
 import Table from 'cli-table3';
-import { checkArgument, kinds } from '../data/arguments.js';
 import { printable } from '../data/printable.js';
 import type { NetworkSummary } from '../summary/summary.js';
 
@@ -11,7 +10,7 @@ import type { NetworkSummary } from '../summary/summary.js';
  * @param head The names of the columns.
  * @param rows As many cells each as there are columns.
  * @returns Lines, without a newline at the end.
- * @throws RangeError or TypeError, one line, unless the names are strings and each row has a cell for each of them.
+ * @throws RangeError or TypeError, one line, unless each row is a list with a cell for each column.
  * @example
  * ```ts
  * import { formatTable } from 'mobinet/cli';
@@ -25,21 +24,20 @@ import type { NetworkSummary } from '../summary/summary.js';
  */
 export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   for (const list of [head, rows]) checkList('formatTable', list, "['class', 'images']");
-  for (const name of Array.from(head)) checkArgument('formatTable: the name of a column', name, kinds.text);
   for (const [index, row] of rows.entries()) {
     checkList('formatTable', row, "['cat', 1000]");
     if (row.length === head.length) continue;
     throw new RangeError(`formatTable: row ${index} has ${row.length} cells, but there are ${head.length} columns`);
   }
-  const texts = rows.map((row) => Array.from(row, (cell) => printable(String(cell))));
-  const columns = head.map((name, column) => [name, ...texts.map((row) => row[column])]);
+  const [names, ...texts] = [head, ...rows].map((row) => Array.from(row, (cell) => printable(String(cell))));
+  const columns = names.map((name, column) => [name, ...texts.map((row) => row[column])]);
   const rule = columns.map((cells) => '─'.repeat(Math.max(...cells.map((cell) => cell.length))));
   const table = new Table({
     colAligns: columns.map(([, ...cells]) => (cells.every((cell) => /^[\d.,%–-]/.test(cell)) ? 'right' : 'left')),
     chars: noBorders,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  table.push([...head], rule, ...texts);
+  table.push(names, rule, ...texts);
   return table.toString();
 }
 

@@ -1,13 +1,10 @@
-import { checkOptions, isInRange, shown, wholeNumbers } from '@mobinet/tensor/functions';
+import { checkOptions, isInRange, isRecord, shown, wholeNumbers } from '@mobinet/tensor/functions';
 
 /** A kind of argument: what messages call it, and how it is recognized. */
 export interface Kind {
   readonly words: string;
   readonly fits: (value: unknown) => boolean;
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Recognizes an object by its methods, since it may be of a class of the caller, or of another copy of this library. */
 const withMethods =

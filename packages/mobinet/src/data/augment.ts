@@ -8,6 +8,7 @@ import {
   shown,
   wholeNumbers,
 } from '@mobinet/tensor/functions';
+
 import { type ColorJitter, checkColorJitter } from './color-jitter.js';
 import { checkErasing, type RandomErasing } from './random-erasing.js';
 import { checkInterval, type Interval, rectangleRanges } from './random-rectangle.js';
@@ -57,10 +58,19 @@ export const cropPaddingRange = wholeNumbers(0, largestSide);
 /** The range of `Augmentation.rotate`, in degrees. */
 export const rotationRange: NumberRange = { from: 0, to: 180 };
 
-const augmentationNames: readonly (keyof Augmentation)[] = [
-  ...(['crop', 'cropScale', 'cropRatio', 'padding', 'paddingMode', 'flip', 'verticalFlip', 'rotate'] as const),
-  ...(['colorJitter', 'erase'] as const),
-];
+/** All fields of an augmentation. */
+const fields = {
+  crop: true,
+  cropScale: true,
+  cropRatio: true,
+  padding: true,
+  paddingMode: true,
+  flip: true,
+  verticalFlip: true,
+  rotate: true,
+  colorJitter: true,
+  erase: true,
+} satisfies Record<keyof Augmentation, true>;
 
 /**
  * Checks that a value is an `Augmentation`.
@@ -68,7 +78,7 @@ const augmentationNames: readonly (keyof Augmentation)[] = [
  */
 export function checkAugmentation(value: unknown, name = 'augment'): asserts value is Augmentation {
   checkRecord(name, value);
-  checkOptionNames(name, value, augmentationNames);
+  checkOptionNames(name, value, Object.keys(fields));
   checkChoice(`${name}.crop`, value.crop, crops);
   checkChoice(`${name}.paddingMode`, value.paddingMode, ['zero', 'reflect']);
   checkNumber(`${name}.padding`, value.padding, cropPaddingRange);

@@ -1,6 +1,5 @@
-import { checkOptions } from '@mobinet/tensor/functions';
+import { checkOptions, shown } from '@mobinet/tensor/functions';
 import { environmentVariable } from '@mobinet/tensor/kernels';
-import { checkArgument, kinds } from './arguments.js';
 import { checkPixels, type DecodeOptions, type Decoder } from './decoder.js';
 import { DataError, messageOf } from './errors.js';
 import { firstFrame, placeFrame } from './gif.js';
@@ -35,7 +34,9 @@ import type { Image } from './source.js';
  * ```
  */
 export async function decodeImage(bytes: Buffer, options: DecodeOptions, chosen?: Decoder): Promise<Image> {
-  checkArgument('decodeImage: the file', bytes, kinds.bytes);
+  if (!((bytes as unknown) instanceof Uint8Array)) {
+    throw new TypeError(`decodeImage: the file must be a Uint8Array, not ${shown(bytes)}`);
+  }
   checkOptions('decodeImage', options, ['pixelLimit', 'side']);
   const format = formatOf(bytes);
   const decoder = chosen ?? (await findDecoder());

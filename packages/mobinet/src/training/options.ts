@@ -177,19 +177,19 @@ export const trainingRanges = {
 } as const satisfies { [K in keyof TrainingOptions]?: NumberRange };
 
 /** The options that are not numbers. */
-const otherOptions: readonly Exclude<keyof TrainingOptions, keyof typeof trainingRanges>[] = [
-  'optimizer',
-  'schedule',
-  'exchange',
-  'distillation',
-  'augment',
-  'normalization',
-];
+const otherOptions = {
+  optimizer: true,
+  schedule: true,
+  exchange: true,
+  distillation: true,
+  augment: true,
+  normalization: true,
+} satisfies Record<Exclude<keyof TrainingOptions, keyof typeof trainingRanges>, true>;
 
 /** @throws RangeError or TypeError, one line that names the option, unless `value` is valid training options. */
 export function checkTraining(value: unknown, name = 'training'): asserts value is TrainingOptions {
   checkRecord(name, value);
-  checkOptionNames(name, value, [...Object.keys(trainingRanges), ...otherOptions]);
+  checkOptionNames(name, value, Object.keys({ ...trainingRanges, ...otherOptions }));
   const { optimizer, schedule, exchange, distillation, augment, normalization, ...numbers } = value as {
     [K in keyof TrainingOptions]: unknown;
   };

@@ -75,7 +75,9 @@ describe('packBits and unpackBits', () => {
   test('explain operands of the wrong rank or dtype', () => {
     expect(() => packBits(scalar(1))).toThrow(ShapeError);
     // @ts-expect-error only f32 has signs to pack
-    expect(() => packBits(zeros([3], 'i32'))).toThrow(new DTypeError('packBits: x is i32, not f32'));
+    expect(() => packBits(zeros([3], 'i32'))).toThrow(
+      new DTypeError("packBits: x must be f32, not i32. Use cast(x, 'f32')."),
+    );
     // @ts-expect-error a tensor of numbers is not packed
     expect(() => unpackBits(ones([3]))).toThrow(
       new DTypeError('unpackBits: bits is a Tensor<f32>, not a BitTensor. Pack its signs with packBits().'),

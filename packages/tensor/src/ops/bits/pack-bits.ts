@@ -1,5 +1,6 @@
 import type { BitTensor } from '../../bit-tensor.js';
-import { DTypeError, ShapeError } from '../../errors.js';
+import { checkTensor } from '../../check.js';
+import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import type { Tensor } from '../../tensor.js';
@@ -29,6 +30,7 @@ import { packMask, unpackSigns } from './pack-bits.wasm.js';
  * ```
  */
 export function packBits(x: Tensor): BitTensor {
+  checkTensor('packBits', x, 'x', ['f32']);
   return apply(packBitsOp, [x], undefined)[0];
 }
 
@@ -47,7 +49,6 @@ export function packBits(x: Tensor): BitTensor {
 export const packBitsOp = defineOp<[Tensor], [BitTensor]>({
   name: 'packBits',
   outputs([x]) {
-    if (x.dtype !== 'f32') throw new DTypeError(`packBits: x is ${x.dtype}, not f32`);
     if (x.rank === 0) throw new ShapeError('packBits', 'a scalar has no axis to pack', [], 'Reshape it to [1].');
     return [{ dtype: 'bits', shape: x.shape }];
   },

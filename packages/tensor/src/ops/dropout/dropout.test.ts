@@ -111,7 +111,9 @@ describe('dropout', () => {
     // @ts-expect-error an unknown option
     expect(() => dropout(ones([2]), { p: 0.5, rng })).toThrow('dropout has no option "p"');
     // @ts-expect-error integers cannot be scaled
-    expect(() => dropout(zeros([2], 'i32'), { rng })).toThrow(new DTypeError('dropout: x is i32, not f32'));
+    expect(() => dropout(zeros([2], 'i32'), { rng })).toThrow(
+      new DTypeError("dropout: x must be f32, not i32. Use cast(x, 'f32')."),
+    );
     expect(() => compile((x) => dropout(x as Tensor, { rng }), [ones([2])])).toThrow(TraceError);
   });
 });

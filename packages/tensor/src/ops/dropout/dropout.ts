@@ -1,7 +1,6 @@
 import { withBackend } from '../../backend.js';
 import { checkNumber, checkOptions, checkTensor, type NumberRange } from '../../check.js';
 import { scalar } from '../../create.js';
-import { DTypeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp } from '../../op.js';
 import { checkRng, type Rng, refuseInPrograms } from '../../random.js';
@@ -58,7 +57,7 @@ export const dropoutRange: NumberRange = { from: 0, to: 1 };
  * ```
  */
 export function dropout(x: Tensor, options: DropoutOptions): Tensor {
-  checkTensor('dropout', x);
+  checkTensor('dropout', x, 'x', ['f32']);
   checkOptions('dropout', options, ['rate', 'rng']);
   const { rate = 0.5, rng } = options;
   checkNumber('dropout: rate', rate, dropoutRange);
@@ -93,8 +92,7 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
  */
 export function countedDropout(x: Tensor, draws: Tensor, attributes: MaskAttributes): Tensor {
   refuseInPrograms('dropout');
-  checkTensor('dropout', x);
-  if (x.dtype !== 'f32') throw new DTypeError(`dropout: x is ${x.dtype}, not f32`);
+  checkTensor('dropout', x, 'x', ['f32']);
   if (attributes.rate === 1) return mul(x, 0);
   // Frees the mask, which only the gradient reads.
   return tidy(() => apply(dropoutOp, [x, draws], attributes)[0]);

@@ -133,7 +133,9 @@ describe('layerNorm', () => {
     // @ts-expect-error the option of PyTorch has another name
     expect(() => layerNorm(zeros([2]), null, null, { eps: 1 })).toThrow('layerNorm has no option "eps"');
     // @ts-expect-error integers have no variance of their type
-    expect(() => layerNorm(zeros([2], 'i32'))).toThrow(new DTypeError('layerNorm: x is i32, not f32'));
+    expect(() => layerNorm(zeros([2], 'i32'))).toThrow(
+      new DTypeError("layerNorm: x must be f32, not i32. Use cast(x, 'f32')."),
+    );
   });
 });
 

@@ -2,7 +2,7 @@ import { withBackend } from '../../backend.js';
 import { checkNumber, checkOptions, checkTensor, wholeNumbers } from '../../check.js';
 import { checkShape } from '../../check-shape.js';
 import { ones, zeros } from '../../create.js';
-import { DTypeError, ShapeError } from '../../errors.js';
+import { ShapeError } from '../../errors.js';
 import { gpuKernels } from '../../gpu-kernels.js';
 import { apply, defineOp, isRecording } from '../../op.js';
 import type { InputGradients } from '../../op-definition.js';
@@ -63,7 +63,7 @@ export function layerNorm(
 ): Tensor {
   checkOptions('layerNorm', options, ['epsilon', 'normalizedShape']);
   const epsilon = checkNumber('layerNorm: epsilon', options.epsilon ?? 1e-5, epsilonRange);
-  checkTensor('layerNorm', x);
+  checkTensor('layerNorm', x, 'x', ['f32']);
   const { normalizedShape: over = (gamma ?? beta)?.shape ?? x.shape.slice(-1) } = options;
   checkShape('layerNorm: normalizedShape', over);
   const first = x.rank - over.length;
@@ -111,7 +111,7 @@ export function groupNorm(
 ): Tensor {
   checkOptions('groupNorm', options, ['epsilon']);
   const epsilon = checkNumber('groupNorm: epsilon', options.epsilon ?? 1e-5, epsilonRange);
-  checkTensor('groupNorm', x);
+  checkTensor('groupNorm', x, 'x', ['f32']);
   checkNumber('groupNorm: groups', groups, wholeNumbers(1));
   const channels = x.shape.at(-1);
   if (x.rank < 2 || channels === undefined) {
@@ -138,7 +138,7 @@ function normalize(
 ): Tensor {
   for (const [name, vector] of Object.entries({ gamma, beta })) {
     if (vector === null) continue;
-    checkTensor(op.name, vector, name);
+    checkTensor(op.name, vector, name, ['f32']);
     if (vector.rank === shape.length && vector.shape.every((size, axis) => size === shape[axis])) continue;
     throw new ShapeError(op.name, `${name} must have the shape [${shape.join(', ')}]`, [
       { name: 'x', shape: x.shape },
@@ -167,7 +167,6 @@ function groupwiseNorm(name: string) {
   >({
     name,
     outputs([x, gamma], attributes) {
-      if (x.dtype !== 'f32') throw new DTypeError(`${name}: x is ${x.dtype}, not f32`);
       const [images, , groups] = layoutOf(x, gamma, attributes);
       return [
         { dtype: 'f32', shape: x.shape },

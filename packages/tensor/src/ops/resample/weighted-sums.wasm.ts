@@ -47,19 +47,19 @@ export function writeTable(table: number, axis: AxisWeights, terms: number, inpu
 }
 
 /** Terms in a table. */
-export interface Terms {
-  readonly table: I32;
+export interface Terms<Address extends I32 = I32> {
+  readonly table: Address;
   /** How many of them are added up in one pass. */
   readonly unrolled: number;
 }
 
 /** Runs of elements that are added up. */
-export interface Runs {
+export interface Runs<Count extends I32 | number = I32 | number> {
   /** The address that the offsets of terms count from. */
   readonly source: I32;
   readonly target: I32;
   /** The number of elements in a run. */
-  readonly floats: I32 | number;
+  readonly floats: Count;
   /** Further terms that each term is multiplied by: the offsets are added, the weights multiplied. */
   readonly factors?: Terms | null;
 }
