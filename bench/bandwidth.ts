@@ -36,7 +36,7 @@ import {
   withRecorder,
   zeros,
 } from '@mobinet/tensor';
-import { f32x4, forRange, i32, Kernel, store } from '@mobinet/tensor/kernels';
+import { f32x4, forRange, i32, Kernel, memoize, store } from '@mobinet/tensor/kernels';
 import { making, onThreads, type Section } from './section.js';
 
 // Passes over memory, against a plain copy: what they take beyond moving their bytes.
@@ -123,8 +123,13 @@ const functionsOfTwo = {
   pow: (a: Tensor, b: Tensor) => pow(a, b),
 } as const;
 
-/** Images that are enlarged to twice their height and width, or reduced to half of them: [batch, height, width, 32]. */
-const resizings = { enlarged: 2, reduced: 0.5 } as const;
+/** Images that are enlarged to twice their height and width, or reduced to half of them, of 32 channels or 3. */
+const resizings = {
+  enlarged: { scale: 2, channels: 32 },
+  reduced: { scale: 0.5, channels: 32 },
+  'enlarged, 3 channels': { scale: 2, channels: 3 },
+  'reduced, 3 channels': { scale: 0.5, channels: 3 },
+} as const;
 
 /** The operations. */
 const passes: Readonly<Record<string, Pass>> = {
@@ -138,9 +143,9 @@ const passes: Readonly<Record<string, Pass>> = {
   ...Object.fromEntries(Object.entries(functionsOfTwo).map(([name, f]) => [name, forwardOfTwo(f)])),
   ...Object.fromEntries(
     (['nearest', 'bilinear'] as const).flatMap((mode) =>
-      Object.entries(resizings).flatMap(([name, scale]) => [
-        [`interpolate, ${mode}, ${name}`, resizing(mode, scale, false)],
-        [`interpolate, ${mode}, ${name}, gradient`, resizing(mode, scale, true)],
+      Object.entries(resizings).flatMap(([name, images]) => [
+        [`interpolate, ${mode}, ${name}`, resizing(mode, images, false)],
+        [`interpolate, ${mode}, ${name}, gradient`, resizing(mode, images, true)],
       ]),
     ),
   ),
@@ -177,13 +182,17 @@ const passes: Readonly<Record<string, Pass>> = {
 };
 
 /** The larger one of both images has the benchmark's size. */
-function resizing(mode: 'nearest' | 'bilinear', scale: number, isBackward: boolean): Pass {
+function resizing(
+  mode: 'nearest' | 'bilinear',
+  { scale, channels }: { readonly scale: number; readonly channels: number },
+  isBackward: boolean,
+): Pass {
   return {
     // One image is a quarter of the other. Both together are as large as two operands of the other passes.
     moved: 2.5,
     prepare(size, rng) {
       const side = scale > 1 ? 16 : 32;
-      const x = rng.normal([(2 * size) / (32 * 32 * 32), side, side, 32]);
+      const x = rng.normal([Math.round((2 * size) / (32 * 32 * channels)), side, side, channels]);
       const resize = (x: Tensor): Tensor => interpolate(x, { scale, mode });
       if (!isBackward) return () => resize(x);
       const gradient = gradientOf(resize, x);
@@ -232,6 +241,9 @@ const copyKernel = new Kernel('bytes_copy', { x: i32, y: i32 }, ({ x, y }, from,
   });
 });
 
+/** What is copied, and where to. All passes share them, since operands live until the program ends. */
+const copiedOf = memoize((elements: number) => ({ x: zeros([elements]), y: zeros([elements]) }));
+
 export const bandwidth: Section<'op' | 'copy'> = {
   title: 'bandwidth',
   note:
@@ -245,7 +257,7 @@ export const bandwidth: Section<'op' | 'copy'> = {
       contenders() {
         const run = pass.prepare(size, Rng.fromSeed(1));
         const elements = (pass.moved * size) / 2;
-        const [x, y] = [zeros([elements]), zeros([elements])];
+        const { x, y } = copiedOf(elements);
         return {
           op: onThreads(1, making(run)),
           copy: onThreads(1, { run: () => copyKernel.run({ x, y }, elements / 64) }),
